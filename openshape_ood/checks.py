@@ -19,6 +19,7 @@ BLOCK_ELEMENTS = 1 << 21
 UNFOLD = 32  # bytes of memory per byte of file: the shortest rows of numbers take 16, well packed clouds up to 20
 SLACK = 96 * 2**20  # small files may legitimately repeat themselves many times over
 WHOLE_SLACK = 256 * 2**20  # the same, where every copy that is made on the way is counted
+LONGEST_NAME = 256  # characters of the name of a class
 
 
 def to_numpy(value: Any) -> Any:
@@ -43,6 +44,8 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
     `InputError` naming `what`, and the first row at fault.
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"
+    if holds_words(values, len(axes)):  # numpy would give each element the room of the longest word
+        raise InputError(f"{what} hold text; expected numbers {shape}")
     try:
         given = np.asarray(to_numpy(values))
     except ValueError as error:
@@ -65,6 +68,25 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
     return given
 
 
+def holds_words(values: Any, deep: int) -> bool:
+    """Whether lists, nested `deep` times at most, hold a text among their elements."""
+    if not isinstance(values, list | tuple):
+        return isinstance(values, str | bytes)
+    kinds = {*map(type, values)}
+    if any(issubclass(kind, str | bytes) for kind in kinds):
+        return True
+    nested = deep > 1 and any(issubclass(kind, list | tuple) for kind in kinds)
+    return nested and any(holds_words(one, deep - 1) for one in values)
+
+
+def words(texts: Iterable[str]) -> np.ndarray:
+    """Texts as an array (k,) of Python's strings: one long text takes its own room alone, and not that of each row."""
+    listed = [*texts]
+    found = np.empty(len(listed), dtype=object)
+    found[:] = listed
+    return found
+
+
 def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:
     """Raises `MixedEncodersError` where the rows of two tables have different lengths."""
     if first.shape[-1] != second.shape[-1]:
@@ -83,7 +105,7 @@ def check_rows(first: np.ndarray, what: str, second: np.ndarray, than: str) -> N
 def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np.ndarray, np.ndarray]:
     """The k labels that occur, sorted, and for every example the index (m,) of its own; raises `InputError`."""
     try:
-        given = np.asarray(to_numpy(labels))
+        given = words(labels) if holds_words(labels, 1) else np.asarray(to_numpy(labels))
     except ValueError as error:
         raise InputError(f"{what} are lists of different lengths; expected ({len(examples)},), one each") from error
     if given.ndim != 1 or len(given) != len(examples):
@@ -208,9 +230,23 @@ def check_names(names: Any) -> tuple[str, ...]:
     if not names:
         raise ClassNamesError("there are no known classes; expected at least one name")
     for i, name in enumerate(names):
-        if not isinstance(name, str) or not name.strip():
-            raise ClassNamesError(f"known class {i} is {reprlib.repr(name)}; expected a name")
+        check_name(name, f"known class {i}")
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise ClassNamesError(f"known classes are named twice: {', '.join(map(repr, twice))}")
     return names
+
+
+def check_name(name: Any, what: str) -> str:
+    """The name of a class; raises `ClassNamesError` for what is blank, no text, or too long to be read."""
+    if not isinstance(name, str) or not name.strip():
+        raise ClassNamesError(f"{what} is {reprlib.repr(name)}; expected a name")
+    return check_length(name, what)
+
+
+def check_length(name: str, what: str, error: type[OpenShapeError] = ClassNamesError) -> str:
+    """A name, blank or not; raises `error` for one that is too long to be read."""
+    if len(name) > LONGEST_NAME:
+        told = f"{what} is {reprlib.repr(name)}, of {len(name):,} characters"
+        raise error(f"{told}; expected a name of {LONGEST_NAME} at most. Shorten it")
+    return name

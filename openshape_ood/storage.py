@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
 import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
@@ -27,6 +30,8 @@ DAMAGE = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, SystemError,
     OpenShapeError,
 )  # fmt: skip
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet works out
 
 CACHE_VARIABLE = "OPENSHAPE_OOD_CACHE"
 
@@ -72,15 +77,69 @@ def replacing(path: Path) -> Iterator[Path]:
     A reader sees the old file or the whole new one, however many processes and threads write at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(
-        f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial"
-    )  # pids of two machines may be the same
+    # pids of two machines may be the same
+    with _moved(path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial"), path) as partial:
+        yield partial
+
+
+@contextlib.contextmanager
+def _replacing_again(path: Path) -> Iterator[Path]:
+    """The same, by a name that a killed process may have left beside `path`: its file is written over, and then gone.
+
+    One writer at a time has that name, by a lock that ends with its process; any other takes a name of its own. Locks
+    hold within one running kernel, so the name says which.
+    """
+    partial = path.with_name(f"{path.name}.{_kernel()}.partial")
+    lock = _locked(partial)
+    if lock is None:
+        with replacing(path) as partial:
+            yield partial
+        return
+    try:
+        with _moved(partial, path):
+            yield partial
+    finally:  # not before it is renamed: the next to have the lock may write
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def _moved(partial: Path, path: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
     finally:  # also when interrupted
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor of a file, made if need be, that holds its lock; None where another has it or nothing can be locked.
+
+    Names in a folder that others may write to lead elsewhere if they like: only a regular file of this user, known by
+    this one name, is taken.
+    """
+    try:
+        import fcntl  # not on Windows
+
+        found = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except (ImportError, OSError):
+        return None
+    with contextlib.suppress(OSError):
+        fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        own = os.fstat(found)
+        plain = stat.S_ISREG(own.st_mode) and own.st_nlink == 1 and own.st_uid == os.geteuid()
+        if plain and os.path.samestat(own, os.lstat(path)):  # nobody renamed it in between
+            return found
+    os.close(found)
+    return None
+
+
+@functools.cache
+def _kernel() -> str:
+    """A word for the running kernel, which containers on it share; another one for each process where it has none."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+    return secrets.token_hex(4)
 
 
 class ArrayStore:
@@ -116,6 +175,27 @@ def _checksum(key: str, numbers: bytes) -> bytes:
     return hashlib.sha256(json.dumps(key).encode() + numbers).digest()
 
 
+def read_regular(path: Path) -> bytes:
+    """The content of a regular file. Raises `OSError`.
+
+    A pipe or a device, `/dev/stdin` too, might never begin or never end, and is refused.
+    """
+    # opened without waiting for whoever writes to a pipe
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        _check_mode(os.fstat(file.fileno()).st_mode)
+        return file.read()
+
+
+def check_regular(path: Path) -> None:
+    """The same before a library opens a file by its path."""
+    _check_mode(os.stat(path).st_mode)
+
+
+def _check_mode(mode: int) -> None:
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder says what it is
+        raise OSError(errno.EINVAL, "it is a pipe or a device; expected a regular file. Save it to one first")
+
+
 def make_folder(path: str | os.PathLike[str]) -> Path:
     """The folder, its ~ expanded, which is there from now on. Raises `FileError`."""
     folder = given_path(path, "folder")
@@ -140,10 +220,21 @@ def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
     try:
         if not path.parent.is_dir():
             raise FileNotFoundError(2, "No such file or directory")
-        with replacing(path) as partial, partial.open("wb") as file:
+        with _replacing_again(path) as partial, partial.open("wb") as file:
             yield file
+    except FileError:
+        raise
     except OSError as error:
         raise FileError(f"cannot write {what} {path}: {error.strerror or error}") from error
+
+
+def csv_cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula, behind an apostrophe; anything else as it is.
+
+    >>> csv_cell("=1+2"), csv_cell("chair"), csv_cell(-1.5)
+    ("'=1+2", 'chair', -1.5)
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any], what: str) -> Path:
@@ -185,6 +276,7 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
 
     path = _safetensors_path(path, what)
     try:
+        check_regular(path)
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
         if metadata.get("format") != f"openshape_ood {what} 1":

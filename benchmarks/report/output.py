@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.threedos.recipes import SEEDS
 from benchmarks.threedos.results import Finished
 from openshape_ood.registry.rows import PACKAGE, find_checkpoint, is_registered
-from openshape_ood.storage import replacing
+from openshape_ood.storage import csv_cell, replacing
 
 REGISTRY = PACKAGE / "checkpoints.toml"
 PICTURES = ("overview.png", "histograms.png", "roc.png", "confusion.png", "embeddings.png", "failures.png")
@@ -77,5 +77,5 @@ def write_objects(path: Path, finished: Finished) -> Path:
                     said = zip(finished.data.sets[name].shapes, of.novelty, of.nearest, strict=True)
                     for shape, novelty, nearest in said:
                         words = (name, shape.id, shape.title, seed, result.known_by)
-                        rows.writerow([*words, f"{novelty:.6f}", known[nearest]])
+                        rows.writerow([*map(csv_cell, words), f"{novelty:.6f}", csv_cell(known[nearest])])
     return path

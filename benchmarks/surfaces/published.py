@@ -36,7 +36,7 @@ from openshape_ood import __version__
 from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.errors import InputError
 from openshape_ood.reconstruction import read_published
-from openshape_ood.storage import save_whole
+from openshape_ood.storage import csv_cell, save_whole
 
 COLUMNS = {
     "image_auroc": "image AUROC",
@@ -115,7 +115,7 @@ def write_scores(folder: Path, layout: Layout, own: Fitted, score: np.ndarray) -
     rows.writerow(("file_name", "anomaly_score", "is_novel", "kind"))
     novel = own.reconstructor.threshold_.is_novel(score)
     for image, value, said in zip(layout.test, score.tolist(), novel.tolist(), strict=True):
-        rows.writerow((image.name, f"{value:.6g}", int(said), image.kind))
+        rows.writerow((csv_cell(image.name), f"{value:.6g}", int(said), csv_cell(image.kind)))
     return save_whole(folder / "scores.csv", text.getvalue().encode(), "the scores")
 
 

@@ -103,8 +103,10 @@ def nothing_found(given: Sequence[str], ignored: Sequence[str]) -> str:
 
 def read_text(option: str, path: Path) -> str:
     """A small file that an option names."""
+    from openshape_ood.storage import read_regular
+
     try:
-        return path.expanduser().read_text(encoding="utf-8")
+        return read_regular(path.expanduser()).decode("utf-8")
     except (OSError, ValueError) as error:
         raise FileError(f"{option} {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 

@@ -49,11 +49,13 @@ def can_draw() -> bool:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Some columns of records; empty where there is nothing to say."""
+    """Some columns of records; empty where there is nothing to say. No text is a formula, see `storage.csv_cell`."""
+    from openshape_ood.storage import csv_cell
+
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: csv_cell(row.get(name)) for name in columns} for row in rows)
     return buffer.getvalue()
 
 

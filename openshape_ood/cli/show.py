@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -59,12 +60,12 @@ def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
 
     from openshape_ood.errors import ShapeFileError
     from openshape_ood.shapes.ply import ply_columns
-    from openshape_ood.storage import DAMAGE
+    from openshape_ood.storage import DAMAGE, read_regular
 
     if file.suffix.lower() != ".ply":
         raise InputError(f"show reads .ply files, as --out and save write them; given was {file}")
     try:
-        data = file.expanduser().read_bytes()
+        data = read_regular(file.expanduser())
         columns = ply_columns(data)
         xyz = np.stack([columns[axis] for axis in "xyz"], axis=1).astype(np.float64)
     except OSError as error:
@@ -102,20 +103,17 @@ def _column(columns: Any, names: tuple[str, ...], file: Path) -> np.ndarray:
 
 def _names(data: bytes, file: Path) -> dict[int, str]:
     """Of the header's comments, as a saved map has them, or of the side file of a saved scan."""
+    from openshape_ood.checks import check_length
     from openshape_ood.errors import FileError
     from openshape_ood.scenes import load_names
+    from openshape_ood.scenes.saving import NAMES
 
     names: dict[int, str] = {}
     for line in data[: data.find(b"end_header")].decode("latin-1").splitlines():
         words = line.split(" ", 3)
         if words[:2] == ["comment", "class"] and len(words) == 4 and words[2].isdecimal():
-            try:
-                names[int(words[2])] = str(json.loads(words[3]))
-            except ValueError:  # another program's comment
-                continue
-    if names:
+            with contextlib.suppress(ValueError, RecursionError):  # another program's comment
+                names[int(words[2])] = check_length(str(json.loads(words[3])), f"{file}: class {words[2]}", FileError)
+    if names or not file.expanduser().with_suffix(NAMES).exists():
         return names
-    try:
-        return load_names(file.expanduser())
-    except FileError:
-        return {}
+    return load_names(file.expanduser())

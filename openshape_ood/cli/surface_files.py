@@ -119,10 +119,14 @@ def _ids(names: Sequence[str]) -> dict[str, str]:
 
     >>> _ids(["a/crack/000.png", "a/good/000.png"]) == {"a/crack/000.png": "crack/000", "a/good/000.png": "good/000"}
     True
+    >>> list(_ids(["a.png", "a.bmp", "a.png.bmp"]).values())
+    ['a.png', 'a.bmp', 'a.png.bmp']
     """
     folders = [os.path.dirname(os.path.abspath(name)) for name in names]
     root = os.path.commonpath(folders)
     inside = [os.path.relpath(os.path.abspath(name), root) for name in names]
-    plain = [os.path.splitext(one)[0] for one in inside]
-    count = Counter(plain)
-    return {name: one if count[p] > 1 else p for name, one, p in zip(names, inside, plain, strict=True)}
+    found, before = [os.path.splitext(one)[0] for one in inside], list[str]()
+    while found != before:  # one that gets its suffix may be what another is without
+        before, count = found, Counter(found)
+        found = [one if count[short] > 1 else short for one, short in zip(inside, before, strict=True)]
+    return dict(zip(names, found, strict=True))

@@ -22,7 +22,7 @@ from openshape_ood.decisions.calibration import (
 )
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
-from openshape_ood.storage import DAMAGE, save_whole
+from openshape_ood.storage import DAMAGE, read_regular, save_whole
 
 FORMAT = "openshape_ood threshold 1"
 
@@ -176,7 +176,7 @@ class Threshold:
         """Read what `save` wrote. Raises `FileError` for any other file."""
         path = given_path(path, "path")
         try:
-            return cls.from_state(json.loads(path.read_text(encoding="utf-8")))
+            return cls.from_state(json.loads(read_regular(path)))
         except OSError as error:
             raise FileError(f"cannot read the threshold {path}: {error.strerror or error}") from error
         except DAMAGE as error:

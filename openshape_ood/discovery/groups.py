@@ -156,7 +156,7 @@ def word_vectors(
     listed = [] if isinstance(names, str) else list(names)
     if not listed or not all(isinstance(name, str) and name.strip() for name in listed):
         raise ClassNamesError(f"names are {reprlib.repr(names)}; expected a list of one name or more, or None")
-    known = np.unique(classes).tolist() if classes.dtype.kind == "U" else []
+    known = sorted({name for name in classes.tolist() if isinstance(name, str)})
     words = {folded(word): word for word in (*known, *listed)}
     own = list(words.values())
     rows = dict(zip(words, unit(text_for(identity, text).encode(own), "the text embedding of", own), strict=True))

@@ -18,7 +18,7 @@ import numpy as np
 
 from openshape_ood.embedding_store.schema import KEY, Failed, Header, Rows, checksum, text
 from openshape_ood.errors import FileError, InputError
-from openshape_ood.storage import DAMAGE
+from openshape_ood.storage import DAMAGE, check_regular
 
 WORDS = ("id", "path", "up", "stamp")
 UNREADABLE = (OSError, EOFError, MemoryError, RuntimeError, SyntaxError, TokenError, zipfile.BadZipFile, zlib.error)
@@ -95,6 +95,7 @@ def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.
     from safetensors import SafetensorError, safe_open
 
     try:
+        check_regular(path)
         if path.suffix.lower() == ".npz":
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()

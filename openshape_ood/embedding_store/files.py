@@ -15,7 +15,7 @@ from openshape_ood.checks import check_count
 from openshape_ood.embedding_store import arrays, parquet
 from openshape_ood.embedding_store.schema import BATCH_ROWS, COLUMNS, KEY, Failed, Header, Rows
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
-from openshape_ood.storage import save_whole
+from openshape_ood.storage import check_regular, save_whole
 
 Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -41,6 +41,7 @@ def is_stored(path: str | os.PathLike[str]) -> bool:
     if path.suffix.lower() != ".npz":
         return path.suffix.lower() in WRITERS
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
             return f"{KEY}.npy" in archive.namelist()
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # reading it says what it is

@@ -22,7 +22,7 @@ from openshape_ood.embedding_store import parquet
 from openshape_ood.embedding_store.files import EMBEDDINGS, ERRORS, shard_files
 from openshape_ood.embedding_store.schema import Header, Rows
 from openshape_ood.errors import FileError
-from openshape_ood.storage import save_whole
+from openshape_ood.storage import read_regular, save_whole
 
 MANIFEST, LOCK = "manifest.json", ".lock"
 
@@ -58,7 +58,7 @@ def open_folder(folder: Path, header: Header) -> None:
 def read_manifest(folder: Path) -> Header:
     """The header of all embeddings in a folder. Raises `FileError` where there is none."""
     with _told(f"cannot read {folder / MANIFEST}"):
-        return Header.from_json((folder / MANIFEST).read_bytes(), folder / MANIFEST)
+        return Header.from_json(read_regular(folder / MANIFEST), folder / MANIFEST)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import require_memory
 from openshape_ood.embedding_store.schema import COLUMNS, KEY, MAX_WORD, Failed, Header, Rows, text
 from openshape_ood.errors import FileError, MissingPackageError
-from openshape_ood.storage import DAMAGE
+from openshape_ood.storage import DAMAGE, check_regular
 
 GROUP_ROWS = 65_536
+BATCH_BYTES = 64 * 2**20  # of embeddings that are decoded at once
+MAX_ROWS = 2**20  # that a file may have beyond one for each of its bytes
 
 
 def check_parquet() -> ModuleType:
@@ -88,11 +91,11 @@ def read_failed(path: Path) -> Iterator[Failed]:
 
 def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | None, ...]]]:
     """Rows of columns of words of any Parquet file, in batches; None for every column that it lacks but the first."""
-    with _opened(path, columns[:1]) as file:
+    with _opened(path, columns[:1], words=columns) as file:
         own = [name for name in columns if name in file.schema_arrow.names]
         for some in _all_rows(file, path, columns=own):
             empty = [None] * len(some)
-            cells = [[_word(v) for v in some[name].to_pylist()] if name in own else empty for name in columns]
+            cells = [_words(some[name], path, _word) if name in own else empty for name in columns]
             yield list(zip(*cells, strict=True))
 
 
@@ -115,6 +118,8 @@ def _to_bytes(table: Any) -> bytes:
 
 def _batches(path: Path, columns: Sequence[str], batch_rows: int, dim: int | None = None) -> Iterator[Any]:
     arrow = check_parquet()
+    if dim is not None and "embedding" in columns:
+        batch_rows = max(1, min(batch_rows, BATCH_BYTES // (4 * dim)))
     with _opened(path, columns) as file:
         if dim is not None and "embedding" in columns:
             kind = file.schema_arrow.field("embedding").type
@@ -141,19 +146,22 @@ def _all_rows(file: Any, path: Path, **how: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def _opened(path: Path, needed: Sequence[str] = COLUMNS) -> Iterator[Any]:
-    """A Parquet file with the columns `needed`. Raises `FileError` for any other, also where that shows later."""
+def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = COLUMNS) -> Iterator[Any]:
+    """A Parquet file with the columns `needed`, those of `words` by dictionary. Raises `FileError` for any other, also
+    where that shows later."""
     arrow = check_parquet()
     from pyarrow import parquet
 
     try:
-        there = parquet.read_schema(path).names
-        lacks = [name for name in needed if name not in there]
+        check_regular(path)
+        schema = parquet.read_schema(path)
+        lacks = [name for name in needed if name not in schema.names]
         if lacks:
             raise FileError(f"{path} has no column {', '.join(lacks)}; expected {', '.join(needed)}")
         # by dictionary, so that a long word that a damaged file repeats is held once
-        words = [name for name in needed if name != "embedding"]
+        words = [name for name in words if name in schema.names and not schema.field(name).type.num_fields]
         with parquet.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
+            _check_size(file.metadata, path)
             yield file
     except FileError:
         raise
@@ -163,10 +171,23 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS) -> Iterator[Any]:
         raise FileError(f"cannot read {path} as Parquet: {reason}. {remedy}") from error
 
 
-def _words(column: Any, path: Path) -> list[str | None]:
-    """A column that was read by dictionary; rows of the same word share it."""
+def _check_size(told: Any, path: Path) -> None:
+    """Raises `FileError` for a file that unfolds into far more than it is: a number or word that is repeated."""
+    size = path.stat().st_size
+    if told.num_rows > size + MAX_ROWS:
+        raise FileError(f"{path} has {told.num_rows:,} rows in {size:,} bytes; refused as a bomb")
+    groups = [told.row_group(i) for i in range(told.num_row_groups)]
+    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
+    numbers = sum(one.num_values for one in chunks if one.path_in_schema.partition(".")[0] == "embedding")
+    require_memory(4 * numbers + sum(one.total_uncompressed_size for one in chunks), size, f"{path}: what it holds")
+
+
+def _words(column: Any, path: Path, as_word: Callable[[Any], Any] = lambda value: value) -> list[str | None]:
+    """A column of texts, or of what `as_word` makes texts of; rows of the same word share it."""
     try:
-        words = column.dictionary.to_pylist()
+        if not hasattr(column, "dictionary"):  # numbers, or another type of texts
+            column = column.dictionary_encode()
+        words = [as_word(value) for value in column.dictionary.to_pylist()]
         found = [None if i is None else words[i] for i in column.indices.to_pylist()]
     except (UnicodeDecodeError, IndexError) as error:
         raise FileError(f"cannot read {path} as Parquet: {error}. It is damaged: remove it and embed again") from error

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import check_choice, check_count
+from openshape_ood.checks import check_choice, check_count, words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.embedding_store.files import Source, read_embeddings, read_header, sources
 from openshape_ood.embedding_store.schema import BATCH_ROWS
@@ -93,12 +93,12 @@ def nearest(
         most = check_count(min(k, len(batch["id"])), "k", k, rows)
         own = neighbors.nearest(queries, batch["embedding"], most, metric)
         distances = np.concatenate([distances, own[0]], axis=1)
-        ids = np.concatenate([ids, np.array(batch["id"], dtype=object)[own[1]]], axis=1)
+        ids = np.concatenate([ids, words(batch["id"])[own[1]]], axis=1)
         best = np.argsort(distances, axis=1, kind="stable")[:, :k]  # stable: earlier rows first
         distances, ids = np.take_along_axis(distances, best, axis=1), np.take_along_axis(ids, best, axis=1)
         m += len(batch["id"])
     check_count(k, "k", m, rows)
-    return distances, ids.astype(np.str_)
+    return distances, ids
 
 
 def score_store(
@@ -143,7 +143,7 @@ def score_store(
         raise InputError(f"method {found.name!r} judges patches, stored are embeddings; expected another method")
     if threshold is not None:
         threshold.check_fits(replace(header.provenance, method=found.name))
-    names = np.array(known.names)
+    names = words(known.names)
     for batch in read_embeddings(files, ("id", "embedding"), batch_rows):
         judged = judge(batch["embedding"], known, found)
         novel = None if threshold is None else threshold.is_novel(judged.novelty)

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.checks import check_choice, check_whole
+from openshape_ood.checks import check_choice, check_whole, words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.loading import load_encoder, text_of
 from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance, check_encoders
@@ -188,11 +188,11 @@ class _Compared:
             known = _gathered(known, by, encoder, text, device, read)
         known.check_fits(encoder.identity)
         if by == "text" or known.patches is None:
-            return cls(encoder, by, known.text, np.arange(len(known.names)), np.array(known.names))
+            return cls(encoder, by, known.text, np.arange(len(known.names)), words(known.names))
         half, threshold = baseline(known.patches)
         threshold = replace(threshold, provenance=Provenance(encoder.identity, by, version=__version__))
         shown, owners = np.unique(known.patches.labels, return_inverse=True)  # of other classes there is only the name
-        return cls(encoder, by, known.patches.features, owners, np.array(known.names)[shown], half, threshold)
+        return cls(encoder, by, known.patches.features, owners, words(known.names)[shown], half, threshold)
 
     def maps(
         self, shapes: Sequence[Shape], ups: Sequence[str], asked: str, seed: int, batch_size: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,8 +110,10 @@ class NoveltyMap:
     novelty : ndarray (n,)
         Grows with novelty; 0 to 2 where it is a distance of cosines. NaN where nothing was seen.
     nearest, similarity : ndarray (n,) of str and of float, or None
-        The known class that each element speaks for, and how similar they are, where one was judged for each.
+        The known class that each element speaks for, and how similar they are, where one was judged for each. An array
+        of Python's strings (`dtype=object`), so that one long name does not take its room at every element.
     classes : ndarray (k,) of str
+        Likewise.
     baseline : float
         What half of the known places stay below; NaN where nothing says it.
     threshold : Threshold or None
@@ -215,8 +218,8 @@ class NoveltyMap:
         """
         least, places, found = check_whole(min_size, "min_size"), self.elements.places, []
         for piece in connected(places, self.is_novel, cells=self.elements.kind != "points"):
-            names, counts = np.unique([] if self.nearest is None else self.nearest[piece], return_counts=True)
-            nearest = str(names[counts.argmax()]) if len(names) else None
+            counts = Counter([] if self.nearest is None else self.nearest[piece].tolist())
+            nearest = str(min(counts, key=lambda name: (-counts[name], name))) if counts else None
             found.append(Region(piece, float(self.novelty[piece].mean()), places[piece].mean(axis=0), nearest))
         return [region for region in found if len(region) >= least]
 
@@ -327,8 +330,8 @@ class NoveltyMap:
     def _class_index(self) -> np.ndarray:
         if self.nearest is None:
             return np.full(len(self), -1)
-        order = np.argsort(self.classes)  # a scan has millions of elements, and hundreds of classes
-        return order[np.searchsorted(self.classes[order], self.nearest)]
+        place = {name: i for i, name in enumerate(self.classes.tolist())}
+        return np.fromiter((place[name] for name in self.nearest.tolist()), np.int64, len(self))
 
     def _comments(self) -> list[str]:
         # JSON keeps a name on its line, whatever is in it

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import array, check_positive, check_whole, given_path
+from openshape_ood.checks import array, check_positive, check_whole, given_path, words
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.storage import save_whole
 
@@ -197,7 +197,7 @@ def names(values: Any, what: str, count: int | None = None) -> np.ndarray:
     """One name a shape or a point as (m,) of str; `count` of them, if given."""
     if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
         raise InputError(f"{what} are {type(values).__name__}; expected a list of names, or an array (m,)")
-    return _counted(np.asarray([str(value) for value in values], dtype=str), what, count)
+    return _counted(words(map(str, values)), what, count)
 
 
 def _counted(found: np.ndarray, what: str, count: int | None) -> np.ndarray:

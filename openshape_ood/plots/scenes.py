@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.checks import check_choice
+from openshape_ood.checks import check_choice, words
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
 from openshape_ood.plots import canvas
@@ -65,7 +65,7 @@ def scene_colors(result: SceneResult, color: str) -> tuple[np.ndarray, PointColo
         return shown, PointColors("rgb", rgb)
     if color == "novelty":
         return shown, PointColors("novelty", result.map.novelty[rows], *_bounds(result))
-    names = np.array([LEFT, *(one.name for one in result), LAYOUT])[result.numbers[rows]]
+    names = words([LEFT, *(one.name for one in result), LAYOUT])[result.numbers[rows]]
     grays = {name: "#" + f"{round(255 * gray):02X}" * 3 for name, gray in ((LEFT, DIM), (LAYOUT, FAINT))}
     return shown, PointColors("class", names, classes=_palette(result) | grays)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from openshape_ood.checks import check_choice, check_settings
 from openshape_ood.encoders.devices import find_device
@@ -67,12 +70,23 @@ def load_reconstructor(
         For a device that is not there, and a backbone where the method has none.
     """
     find_device(device)
-    given = {name: one for name, one in (("device", device), ("backbone", backbone)) if one is not None}
     with loaded_arrays(path, FILE) as (header, arrays):
-        own = {name: tuple(one) if isinstance(one, list) else one for name, one in header["params"].items()}
-        made = find_reconstructor(header["method"], **own)
-        settings = made.get_params()
-        made.set_params(**{k: v for k, v in given.items() if k in settings}).restored(header, arrays)
-    if backbone is not None and "backbone" not in settings:
-        raise InputError(f"{path} is of {made.method!r}, which has no backbone; leave it out")
+        made = made_again(header, arrays, device, backbone)
+    check_backbone(path, made, backbone)
     return made
+
+
+def made_again(
+    header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], device: str | None, backbone: Any
+) -> Reconstructor:
+    """From what `Reconstructor.contents` gave; any other content raises one of `storage.DAMAGE`."""
+    own = {name: tuple(one) if isinstance(one, list) else one for name, one in header["params"].items()}
+    made = find_reconstructor(header["method"], **own)
+    given = {name: one for name, one in (("device", device), ("backbone", backbone)) if one is not None}
+    return made.set_params(**{k: v for k, v in given.items() if k in made.get_params()}).restored(header, arrays)
+
+
+def check_backbone(path: Any, made: Reconstructor, backbone: Any) -> None:
+    """Raises `InputError` for a backbone where the method of a file has none."""
+    if backbone is not None and "backbone" not in made.get_params():
+        raise InputError(f"{path} is of {made.method!r}, which has no backbone; leave it out")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from openshape_ood.reconstruction.rasterizer import Rasterizer, check_spacing, k
 from openshape_ood.shapes.columns import SURVEYED, cloud_pieces
 from openshape_ood.shapes.ply import ply_header, ply_layout
 from openshape_ood.shapes.scanned import PIECE, color_las
-from openshape_ood.storage import replacing
+from openshape_ood.storage import make_folder, saving
 
 BLOCK = 1_000_000  # points of a block with its rim
 CROWDED = 8  # times as many, of scanners that stood still
@@ -158,13 +159,9 @@ def score_file(
             sample = np.memmap(kept, np.float32, "r")[:: sample_step(survey.points)]
             low, high = np.quantile(np.append(sample[np.isfinite(sample)], 0), ENDS).tolist()
             bounds = low, high
-        try:
-            with replacing(out) as partial:
-                _write(source, partial, kept, survey.points, bounds, suffix)
-        except FileError:
-            raise
-        except OSError as error:
-            raise FileError(f"cannot write {out}: {error.strerror or error}") from error
+        make_folder(out.parent)
+        with saving(out, "the cloud") as file:
+            _write(source, file, kept, survey.points, bounds, suffix)
     return out
 
 
@@ -177,25 +174,24 @@ def scored_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return points, rows["novelty"].reshape(-1).astype(np.float64)
 
 
-def _write(source: Path, target: Path, kept: Path, count: int, bounds: tuple[float, float], suffix: str) -> None:
+def _write(source: Path, file: BinaryIO, kept: Path, count: int, bounds: tuple[float, float], suffix: str) -> None:
     def colored() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for start in range(0, count, PIECE):
             novelty = np.fromfile(kept, np.float32, min(PIECE, count - start), offset=4 * start)
             seen = np.isfinite(novelty)[:, None]
             yield np.rint(np.where(seen, ramp(np.nan_to_num(novelty), *bounds), UNSEEN) * 255), novelty
 
-    with target.open("wb") as file:
-        if suffix in SURVEYED:
-            with source.open("rb") as given:
-                color_las(given, file, colored(), suffix == ".laz")
-            return
-        file.write(ply_header(COLORED, count, [f"novelty colored {bounds[0]:.6g} to {bounds[1]:.6g}, unseen blue"]))
-        for piece, (rgb, novelty) in zip(cloud_pieces(source), colored(), strict=True):
-            rows = np.empty(len(novelty), COLORED)
-            columns = (piece["x"], piece["y"], piece["z"], *rgb.T, novelty)
-            for name, column in zip(COLORED.names or (), columns, strict=True):
-                rows[name] = column
-            file.write(rows.tobytes())
+    if suffix in SURVEYED:
+        with source.open("rb") as given:
+            color_las(given, file, colored(), suffix == ".laz")
+        return
+    file.write(ply_header(COLORED, count, [f"novelty colored {bounds[0]:.6g} to {bounds[1]:.6g}, unseen blue"]))
+    for piece, (rgb, novelty) in zip(cloud_pieces(source), colored(), strict=True):
+        rows = np.empty(len(novelty), COLORED)
+        columns = (piece["x"], piece["y"], piece["z"], *rgb.T, novelty)
+        for name, column in zip(COLORED.names or (), columns, strict=True):
+            rows[name] = column
+        file.write(rows.tobytes())
 
 
 def _survey(path: str | os.PathLike[str], rasterizer: Rasterizer, block_points: int) -> _Survey:

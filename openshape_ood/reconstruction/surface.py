@@ -13,13 +13,20 @@ from sklearn.base import clone
 
 from openshape_ood.checks import check_choice, check_seed, check_whole, given_path
 from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.reconstruction import kinds
 from openshape_ood.reconstruction.base import CLASSES, Reconstructor
 from openshape_ood.reconstruction.inputs import Source, list_sources
 from openshape_ood.reconstruction.kinds import Images, Kind, Objects, Sheets
-from openshape_ood.reconstruction.methods import RECONSTRUCTORS, find_reconstructor, load_reconstructor
+from openshape_ood.reconstruction.methods import (
+    RECONSTRUCTORS,
+    check_backbone,
+    find_reconstructor,
+    load_reconstructor,
+    made_again,
+)
 from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import Rasterizer
 from openshape_ood.reconstruction.streaming import score_file, scored_points
@@ -28,7 +35,8 @@ from openshape_ood.reconstruction.views import ViewRasterizer
 from openshape_ood.storage import loaded_arrays, make_folder, save_arrays
 
 FILE = "surface"
-SETTINGS, WEIGHTS = f"{FILE}.safetensors", "reconstructor.safetensors"  # in the folder of a model
+# in the folder of a model; weights are in the same file, unless an older version wrote it
+SETTINGS, WEIGHTS, LEARNED = f"{FILE}.safetensors", "reconstructor.safetensors", "reconstructor."
 NAMES = tuple(name for name in RECONSTRUCTORS if "token" not in name)
 FOLDS = 5
 PIXELS = 0.99  # of the good ones, up to the threshold of maps
@@ -234,17 +242,19 @@ class SurfaceModel:
         return self.baseline, 2 * self.pixel_threshold.value - self.baseline
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write `surface.safetensors` and `reconstructor.safetensors` into a folder, which is made if need be. Raises
+        """Write `surface.safetensors`, whole or not at all, into a folder, which is made if need be. Raises
         `FileError`."""
         path = make_folder(folder)
+        learned, arrays = self.reconstructor.contents()
         header = {
             "data": kinds.settings(self.data),
             "thresholds": [self.threshold.state(), self.pixel_threshold.state()],
             "baseline": self.baseline,
-            "reconstructor": self.reconstructor.identity.sha256,
+            "reconstructor": learned,
+            "identity": self.reconstructor.identity.sha256,
         }
-        self.reconstructor.save(path / WEIGHTS)
-        save_arrays(path / SETTINGS, {"scale": self.scale}, header, FILE)
+        arrays = {f"{LEARNED}{name}": one for name, one in arrays.items()}
+        save_arrays(path / SETTINGS, {"scale": self.scale, **arrays}, header, FILE)
         return path
 
     @classmethod
@@ -258,10 +268,9 @@ class SurfaceModel:
             raise FileError(
                 f"{path} holds no {SETTINGS}; expected a folder that `surface fit` or `SurfaceModel.save` wrote"
             )
-        reconstructor = load_reconstructor(path / WEIGHTS, device=device, backbone=backbone)
+        find_device(device)
         with loaded_arrays(path / SETTINGS, FILE) as (header, arrays):
-            if header["reconstructor"] != reconstructor.identity.sha256:
-                raise ValueError(f"{WEIGHTS} beside it is of another model")
+            reconstructor = _reconstructor(path, header, arrays, device, backbone)
             data, scale = kinds.from_settings(header["data"]), arrays["scale"].astype(np.float32)
             expected = (data.rasterizer.count, *data.shape[1:]) if isinstance(data, Objects) else (1, 1, 1)
             if data.shape != reconstructor.shape_ or scale.shape != expected:
@@ -269,7 +278,9 @@ class SurfaceModel:
             if not (np.isfinite(scale) & (scale > 0)).all():
                 raise ValueError("its scale holds what is no number above 0")
             own, pixel = map(Threshold.from_state, header["thresholds"])
-            return cls(data, reconstructor, scale, own, pixel, float(header["baseline"]))
+            model = cls(data, reconstructor, scale, own, pixel, float(header["baseline"]))
+        check_backbone(path, reconstructor, backbone)
+        return model
 
     def _maps(self, tiles: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return self.reconstructor.novelty(tiles, mask) / self.scale
@@ -288,6 +299,23 @@ class SurfaceModel:
         own = self.baseline, self.pixel_threshold, self.reconstructor.provenance()
         found = NoveltyMap(elements, novelty, None, CLASSES, *own, name=source.name, up=up)
         return SurfaceResult(source.name, whole, self.threshold, found)
+
+
+def _reconstructor(
+    folder: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], device: str | None, backbone: Any
+) -> Reconstructor:
+    """That of a model; older versions have it in a file beside, and its sha256 where now its header is."""
+    about = header["reconstructor"]
+    if isinstance(about, str):
+        found = load_reconstructor(folder / WEIGHTS, device=device, backbone=backbone)
+        if about != found.identity.sha256:
+            raise ValueError(f"{WEIGHTS} beside it is of another model")
+        return found
+    own = {name.removeprefix(LEARNED): one for name, one in arrays.items() if name.startswith(LEARNED)}
+    found = made_again(about, own, device, backbone)
+    if header["identity"] != found.identity.sha256:
+        raise ValueError("its weights are not those that were saved")
+    return found
 
 
 def _unfitted(given: str | Reconstructor, params: Mapping[str, Any]) -> Reconstructor:

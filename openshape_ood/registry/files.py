@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from openshape_ood.errors import CheckpointError, HashError, OfflineError, ServerError, TransferError, WeightsError
 from openshape_ood.registry.ensembles import together_sha256
 from openshape_ood.registry.rows import PACKAGE, Row, Source
-from openshape_ood.storage import CACHE_VARIABLE, own_folder, replacing
+from openshape_ood.storage import CACHE_VARIABLE, check_regular, own_folder, replacing
 
 ANSWER_SECONDS = 10  # for one answer, and between two pieces of a file
 MOST_BYTES = 1 << 36  # of a file
@@ -340,6 +340,7 @@ def open_safetensors(path: Path, framework: str, what: str) -> Any:
     from safetensors import SafetensorError, safe_open
 
     try:
+        check_regular(path)
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{what}: cannot read {path} as safetensors: {error}") from error

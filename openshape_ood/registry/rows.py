@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from openshape_ood.shapes import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
+MOST_LIKE = 16  # rows, each like the next
 
 # kind of row -> what it needs beside a licence and a source
 SHARED = ("architecture", "sizes", "keys", "text", "spec")
@@ -252,9 +253,10 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, R
     if registry is None and not own:
         return dict(_packaged_rows())
     from openshape_ood.checks import given_path  # numpy, which the packaged rows do without
+    from openshape_ood.storage import read_regular
 
     path = given_path(own, "registry", RegistryError)
-    return {**_packaged_rows(), **_read_rows(path, _read_tables(path), _packaged_tables())}
+    return {**_packaged_rows(), **_read_rows(path, _read_tables(path, read_regular), _packaged_tables())}
 
 
 @cache
@@ -267,9 +269,9 @@ def _packaged_tables() -> Mapping[str, Any]:
     return _read_tables(PACKAGE / "checkpoints.toml")
 
 
-def _read_tables(path: Path) -> dict[str, Any]:
+def _read_tables(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read(path).decode("utf-8"))
     except OSError as error:
         raise RegistryError(f"cannot read the registry {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # also of numbers without end
@@ -295,6 +297,8 @@ def _completed(name: str, tables: Mapping[str, Any], asked: tuple[str, ...] = ()
         raise RegistryError(
             f"[{name}] field 'like' is {other!r}; expected the name of another row, but not in a circle"
         )
+    if len(asked) == MOST_LIKE:
+        raise RegistryError(f"[{name}] is the end of a chain of more than {MOST_LIKE} rows by 'like'; expected fewer")
     base = _completed(other, tables, (*asked, name))
     if not isinstance(base, dict):
         return {}

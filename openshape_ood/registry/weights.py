@@ -7,7 +7,7 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from openshape_ood.registry.files import fetch, known_sha256, open_safetensors, 
 from openshape_ood.registry.rows import Keys, Row, load_registry
 
 LONGEST_KEY = 256  # where patterns are searched for in it
+MERGED = 64 * 2**20  # bytes of tensors that may be merged beyond those of the file
 
 
 class _Left:
@@ -181,6 +182,10 @@ def _renamed(tensors: Mapping[str, Tensor], keys: Keys, where: str) -> dict[str,
 
 def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Tensor]:
     """Several tensors as one, concatenated along their first axis."""
+    try:
+        room = MERGED + _stored(tensors.values())
+    except NotImplementedError as error:
+        raise WeightsError(f"{where} holds sparse tensors; expected plain ones") from error
     for first, *others, whole in keys.merge:
         before, star, after = first.partition("*")
         for key in [k for k in tensors if k.startswith(before) and k.endswith(after) and (star or k == first)]:
@@ -189,11 +194,21 @@ def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Ten
             missing = [name for name in names if name not in tensors]
             if missing:
                 raise WeightsError(f"{where} lacks {', '.join(missing)}, to be merged with {key}")
+            parts = [tensors.pop(name) for name in names]
+            room -= sum(part.numel() * part.element_size() for part in parts)
+            if room < 0:  # a number that stands for many, or for many tensors
+                raise WeightsError(f"{where}: {', '.join(names)} hold more numbers than the file; refused as a bomb")
             try:
-                tensors[whole.replace("*", text)] = torch.cat([tensors.pop(name) for name in names])
+                tensors[whole.replace("*", text)] = torch.cat(parts)
             except RuntimeError as error:
                 raise WeightsError(f"{where}: {', '.join(names)} cannot be merged: {error}") from error
     return tensors
+
+
+def _stored(tensors: Iterable[Tensor]) -> int:
+    """Bytes that tensors have in memory, what they share counted once. Raises `NotImplementedError` for sparse ones."""
+    storages = [one.untyped_storage() for one in tensors]
+    return sum({one.data_ptr(): one.nbytes() for one in storages}.values())
 
 
 def temperature_of(content: Any, keys: Keys) -> float | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import words
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.novelty.result import NoveltyResult, data_frame, html_table
 from openshape_ood.novelty_map import Elements, NoveltyMap
@@ -116,13 +117,13 @@ class SceneResult:
         What is left over and layout have classes of their own. Nothing judged them: their novelty is the least of any
         object, and not beyond the threshold, so that they are gray and no region.
         """
-        result, classes = self.result, np.array([*map(str, self.result.classes), LEFT, LAYOUT])
+        result, classes = self.result, words([*map(str, self.result.classes), LEFT, LAYOUT])
         least = float(result.novelty.min()) if len(self) else 0.0
         if result.threshold is not None:
             least = min(least, float(result.threshold.value))
         # by the number of the object: 0 left over, the last one layout
         novelty = np.array([least, *(one.novelty for one in self.objects), least])
-        nearest = np.array([LEFT, *(one.nearest for one in self.objects), LAYOUT])
+        nearest = words([LEFT, *(one.nearest for one in self.objects), LAYOUT])
         return NoveltyMap(
             elements=Elements("points", self.scene.points),
             novelty=novelty[self.numbers],

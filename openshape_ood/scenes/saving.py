@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from openshape_ood.checks import check_choice, check_whole, given_path
+from openshape_ood.checks import check_choice, check_length, check_whole, given_path
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.shapes.ply import ply_bytes
-from openshape_ood.storage import DAMAGE, save_whole
+from openshape_ood.storage import DAMAGE, read_regular, save_whole
 
 COLORS = ("own", "label", "instance")
 GRAY = 0.6  # what has no color, no label, no instance
@@ -97,10 +97,12 @@ def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
     path = given_path(path, "path", FileError)
     side = path if path.name.endswith(NAMES) else path.with_suffix(NAMES)
     try:
-        found = json.loads(side.read_text(encoding="utf-8"))
+        found = json.loads(read_regular(side))
         if found["format"] != FORMAT:
             raise ValueError(f"its format is not {FORMAT!r}")
-        return {int(label): str(name) for label, name in found["labels"].items()}
+        return {
+            int(label): check_length(str(name), f"label {label}", FileError) for label, name in found["labels"].items()
+        }
     except OSError as error:
         raise FileError(f"cannot read the names {side}: {error.strerror or error}") from error
     except DAMAGE as error:

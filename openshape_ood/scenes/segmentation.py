@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.checks import check_whole
+from openshape_ood.checks import check_whole, words
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.protocols import Identity, NamesEncoder, Provenance, check_encoders
 from openshape_ood.errors import InputError
@@ -106,7 +106,7 @@ def segment_scene(
     voxels = encoder.encode_voxels(scene)
     novelty, nearest, similarity = _judged(voxels, gathered, found, smooth)
     points = scene.points if scene.color is None else np.hstack([scene.points, scene.color])
-    classes, rows = np.array(gathered.names), voxels.inverse
+    classes, rows = words(gathered.names), voxels.inverse
     return NoveltyMap(
         elements=Elements("points", points),
         novelty=novelty[rows],

@@ -22,7 +22,7 @@ from openshape_ood.errors import CloudError, FileError
 from openshape_ood.shapes.colors import named_color
 from openshape_ood.shapes.guards import POINT, require_bytes
 from openshape_ood.shapes.points import check_cloud
-from openshape_ood.storage import DAMAGE
+from openshape_ood.storage import DAMAGE, read_regular
 
 Table = Mapping[str, np.ndarray] | np.ndarray
 
@@ -150,10 +150,8 @@ def loaded_npz(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, np
     Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
     """
     given = given_path(path, "path")
-    if given.exists() and not given.is_file():  # a pipe would wait for ever
-        raise FileError(f"{given} is no regular file")
     try:
-        yield npz_arrays(given.read_bytes())
+        yield npz_arrays(read_regular(given))
     except OSError as error:
         raise FileError(f"cannot read {given}: {error.strerror or error}") from error
     except (*DAMAGE, zipfile.BadZipFile) as error:

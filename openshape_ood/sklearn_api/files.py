@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import check_names
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError
@@ -18,6 +19,11 @@ from openshape_ood.sklearn_api.learning import Part
 from openshape_ood.storage import loaded_arrays, save_arrays
 
 # scorers whose state is arrays and numbers, which a file can hold
+KINDS: dict[str, tuple[type, Any]] = {
+    "names": (str, np.str_),
+    "integers": (int, np.int64),
+    "numbers": (float, np.float64),
+}
 KEPT_SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (PrototypeScorer, NeighborScorer, GaussianScorer)}
 
 
@@ -58,10 +64,10 @@ def load_detector(cls: Any, path: str | os.PathLike[str]) -> Any:
             if len(detector.feature_names_in_) != width:
                 raise ValueError(f"there are {len(detector.feature_names_in_)} column names for {width} columns")
         names = [name for row in header["parts"] for name in row["classes"]]
-        kind = {"names": np.str_, "integers": np.int64, "numbers": np.float64}[header["labels"]]
-        detector.classes_ = np.array(names, dtype=kind)
-        if not names or len(np.unique(detector.classes_)) != len(names) or detector.classes_.tolist() != names:
+        of, kind = KINDS[header["labels"]]
+        if not names or len({*names}) != len(names) or {*map(type, names)} != {of}:
             raise ValueError("its classes are none, twice the same, or of several types")
+        detector.classes_ = np.array(check_names(names) if of is str else names, dtype=kind)
         detector._parts, first = [], 0
         for i, row in enumerate(header["parts"]):
             k, prefix = len(row["classes"]), f"{i}."

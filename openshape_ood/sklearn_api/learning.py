@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from openshape_ood.checks import to_numpy
+from openshape_ood.checks import check_length, to_numpy
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses
@@ -43,6 +43,9 @@ def checked_labels(y: Any, examples: np.ndarray) -> np.ndarray:
     if y is None:
         return np.full(len(examples), ONE_CLASS)
     given = to_numpy(y)
+    if isinstance(given, list | tuple):
+        for label in {label for label in given if isinstance(label, str)}:
+            check_length(label, "a label")
     labels = np.asarray(column_or_1d(given, warn=True))
     check_consistent_length(examples, labels)
     if labels.dtype.kind == "O":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.checks import BLOCK_ELEMENTS, given_path, to_numpy
+from openshape_ood.checks import BLOCK_ELEMENTS, given_path, to_numpy, words
 from openshape_ood.encoders.protocols import ANONYMOUS, Identity, Provenance
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import InputError, UnknownNameError
@@ -144,7 +144,7 @@ class Affinities:
         unknown = np.isnan(best)
         novelty[unknown] = novelty[~unknown].min() if not unknown.all() else 0.0
         nearest[unknown] = len(names)
-        classes = np.array([*names, *([UNKNOWN] if unknown.any() else [])])
+        classes = words([*names, *([UNKNOWN] if unknown.any() else [])])
         judged = "" if rule.name == "max_cosine" else f", {rule.name}"
         picture = np.ones((h, w, 3), dtype=np.float32) if self.rgb is None else self.rgb / np.float32(255)
         return NoveltyMap(

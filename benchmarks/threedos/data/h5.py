@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import require_memory
 from openshape_ood.errors import ShapeFileError
 
 LAYOUT = "expected the layout of the 3DOS release, see benchmarks/README.md"
@@ -36,6 +38,8 @@ class H5Shape:
         try:
             state = self.path.stat()
             data = _opened(str(self.path), (state.st_ino, state.st_size, state.st_mtime_ns), os.getpid())
+            row = self.stop - self.start if self.stop else math.prod(data.shape[1:2])
+            require_memory(12 * row, state.st_size, f"{words} of {self.path}")
             cloud = np.asarray(data[self.start : self.stop] if self.stop else data[self.start], dtype=np.float32)
         except _DAMAGE as error:
             raise ShapeFileError(f"cannot read {words} of {self.path}: {_reason(error)}") from error
@@ -63,7 +67,10 @@ def index(path: Path, points: int | None = None, labels: int | None = None) -> t
     try:
         with h5py.File(path, "r") as file:
             shape, kind = tuple(file["data"].shape), file["data"].dtype.kind
-            found = np.empty(0, np.int64) if labels is None else np.asarray(file["label"])
+            require_memory(file["data"].nbytes, path.stat().st_size, f"{path}: data {shape}")
+            found = np.empty(0, np.int64) if labels is None else _labels(file["label"], shape, path)
+    except ShapeFileError:
+        raise
     except _DAMAGE as error:
         wanted = "data" if labels is None else "data, label"
         raise ShapeFileError(f"cannot read {path} as h5 with {wanted}: {_reason(error)}") from error
@@ -73,14 +80,20 @@ def index(path: Path, points: int | None = None, labels: int | None = None) -> t
         raise ShapeFileError(f"{path} has data {shape}; expected (n, {points or 'points'}, 3)")
     if labels is None:
         return shape[0], found
-    if found.shape not in ((shape[0],), (shape[0], 1)):
-        raise ShapeFileError(f"{path} has data {shape} and label {found.shape}; expected a label a cloud")
     found = found.ravel()
     strange = np.flatnonzero(~np.isin(found, np.arange(labels)))
     if len(strange):
         where = f"the first in row {strange[0]}: {found[strange[0]]}"
         raise ShapeFileError(f"{path} has labels outside 0 to {labels - 1}, {where}")
     return shape[0], found.astype(np.int64)
+
+
+def _labels(given: Any, shape: tuple[int, ...], path: Path) -> np.ndarray:
+    """The labels of clouds. Raises `ShapeFileError`, before anything is read, for what cannot be theirs."""
+    if given.shape not in (shape[:1], (*shape[:1], 1)):
+        raise ShapeFileError(f"{path} has data {shape} and label {given.shape}; expected a label a cloud")
+    require_memory(given.nbytes, path.stat().st_size, f"{path}: labels {given.shape}")
+    return np.asarray(given)
 
 
 def _reason(error: Exception) -> str:

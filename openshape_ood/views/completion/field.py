@@ -12,7 +12,7 @@ import torch
 from scipy.special import expit
 from torch import Tensor
 
-from openshape_ood.checks import array, check_count
+from openshape_ood.checks import array, check_count, words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.devices import exact
 from openshape_ood.encoders.protocols import Provenance
@@ -177,7 +177,7 @@ class Field:
             if i in rows:
                 nearest[above > best] = rows.index(i)
                 best = np.maximum(best, above)
-        classes = np.array([self.names[i] for i in rows])
+        classes = words(self.names[i] for i in rows)
         probability = expit(best[filled])
         return NoveltyMap(
             elements=Elements("voxels", np.argwhere(filled.reshape(side, side, side))),
