@@ -129,7 +129,7 @@ def test_what_files_state_is_not_questioned(tiny: ShapeEncoder, furniture: list[
     assert found.up == ("y",) + ("z",) * len(furniture) and found.up_axis.shapes == len(furniture)
     alone = score_novelty([path], NAMES, encoder=tiny, up="auto")
     assert alone.up == ("y",) and alone.up_axis is None
-    assert found.novelty[0] == alone.novelty[0]
+    assert found.novelty[0] == pytest.approx(alone.novelty[0], rel=1e-5)  # in batches of other sizes
 
 
 def test_of_very_many_shapes_some_are_read_under_every_axis(
