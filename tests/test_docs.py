@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import trimesh
+from printed import alike
 from typer.testing import CliRunner
 
 import openshape_ood
@@ -33,6 +34,9 @@ FROM_ELSEWHERE = re.compile(
     r"|@import\s*[\"'](?:https?:)?//|url\([\"']?(?:https?:)?//|import\([\"'](?:https?:)?//",
     re.IGNORECASE,
 )
+# what a page shows of what a line prints, behind it, and of what a block prints, in a block after it
+SHOWN = re.compile(r"print\(.*\)  # (?:-> )?((?<=-> ).*|[\[({].*)$")
+OUTPUT_AFTER = re.compile(r"```python\n(.*?)```\n\n```(?:text)?\n(.*?)```", re.DOTALL)
 # constants that the pages mention, and what stands under its public name
 MENTIONED = {"COLUMNS", "DEFAULTS", "ENGINES", "is_list"}
 WHERE = {"openshape_ood.scoring.Method": "openshape_ood.Method"}
@@ -55,14 +59,28 @@ def name_of(page: Path) -> str:
     return page.relative_to(DOCS).as_posix()
 
 
+class Printed(dict[int, str]):
+    """In the place of `print`: what each line of a block printed first."""
+
+    def __call__(self, *values: object) -> None:
+        self.setdefault(sys._getframe(1).f_lineno, " ".join(map(str, values)))
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=name_of)
-def test_the_python_of_a_page_runs_from_its_first_block_to_its_last(page: Path) -> None:
-    names: dict[str, object] = {}
+def test_the_python_of_a_page_runs_from_its_first_block_to_its_last_and_prints_what_is_shown(page: Path) -> None:
+    printed, follows = Printed(), OUTPUT_AFTER.findall(text_of(page))
+    names: dict[str, object] = {"print": printed}
     tables: tuple[dict[str, Any], ...] = (ARCHITECTURES, METHODS)
     before = [dict(table) for table in tables]
     try:
         for i, block in enumerate(python_blocks(page)):
+            printed.clear()
             exec(compile(block, f"{name_of(page)}, block {i}", "exec"), names)
+            shown = {line: SHOWN.search(text) for line, text in enumerate(block.splitlines(), 1)}
+            for line, found in shown.items():
+                assert not found or alike(printed[line], found[1]), f"{found}, now {printed[line]}"
+            for after in (after for code, after in follows if code == block and printed):
+                assert alike("\n".join(printed.values()), after.strip()), f"{after}, now {[*printed.values()]}"
     finally:  # without what a page adds
         for table, old in zip(tables, before, strict=True):
             table.clear()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 
-from openshape_ood import KnownClasses, Method, NoveltyDetector, ShapeEncoder, cli, score_novelty
+from openshape_ood import KnownClasses, Method, NoveltyDetector, ShapeEncoder, TextEncoder, cli, score_novelty
 from openshape_ood.app.judge import Judge, method_names
 from openshape_ood.app.layout import Components
 from openshape_ood.app.session import Session, Shape
@@ -122,6 +123,37 @@ def test_one_number(
     assert by_command_line(folder, method, capsys) == pytest.approx(expected, rel=1e-5)
     # the page keeps examples about their own middle
     assert by_page(judge, clouds, query, method) == pytest.approx(expected, rel=1e-5)
+
+
+def test_one_number_of_a_softmax_of_an_encoder_with_a_temperature(
+    query: np.ndarray,
+    folder: Path,
+    tmp_path: Path,
+    tiny: ShapeEncoder,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warm = copy(tiny)
+    warm.temperature = 0.2  # `tiny` says none
+    monkeypatch.setattr(ShapeEncoder, "from_pretrained", lambda *given, **more: warm)
+    known = KnownClasses.from_names(NAMES, TextEncoder.from_pretrained("tiny"))
+    result = score_novelty(query, list(NAMES), model="tiny", method="mcm")
+    softmax = np.exp(result.similarity[0] / 0.2)
+    expected = pytest.approx(1 - softmax.max() / softmax.sum(), rel=1e-4)
+    assert result.novelty[0] == expected
+    assert score_novelty(query, known, encoder=warm, method="mcm").novelty[0] == expected
+    assert by_store(folder, known, "mcm", tmp_path / "x.npz") == expected
+    capsys.readouterr()
+    # from a file, from a store, and from a store beside a file
+    for shapes in ([folder / "guitar.npy"], [tmp_path / "x.npz"], [folder / "guitar.npy", tmp_path / "x.npz"]):
+        words = ["score", *shapes, "--known", *NAMES, "--method", "mcm", "--model", "tiny", "--threshold", 0.5]
+        with pytest.raises(SystemExit) as end:
+            cli.main([*map(str, words), "--json"])
+        assert end.value.code in (0, None)
+        assert [one["novelty"] for one in json.loads(capsys.readouterr().out)["shapes"]] == [expected] * len(shapes)
+    monkeypatch.setattr("openshape_ood.app.judge.COMPARED", 2)
+    session = Session().with_names(", ".join(NAMES)).with_shapes([Shape("guitar", query)])
+    assert Judge().judge(session, "tiny", "mcm").novelty == expected
 
 
 def test_a_method_object_is_its_name(

@@ -80,12 +80,14 @@ class Judge:
             yield from encode_files(found.files, self.reading, self, failures, bar)
         for store in found.stores:
             header = read_header(store)
+            # there may be files, too, so that no encoder is asked for those that are stored
+            judge = replace(self, classes=self.classes.with_temperature(header.temperature))
             ups: set[str] = set()
             for rows in read_embeddings(store, ("id", "path", "embedding", "up"), STORED_AT_ONCE):
                 files = [File(path, id) for path, id in zip(rows["path"], rows["id"], strict=True)]
                 embeddings = Embeddings(rows["embedding"], header.identity, rows["path"])
                 ups.update(rows["up"])
-                yield Batch(files, [], rows["up"], self(embeddings, rows["up"]))
+                yield Batch(files, [], rows["up"], judge(embeddings, rows["up"]))
             self._note_late(store, header.provenance, ups)
 
     def _note_late(self, store: str, made: Provenance, ups: set[str]) -> None:

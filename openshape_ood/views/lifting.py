@@ -210,7 +210,8 @@ def _by_object(values: np.ndarray, objects: Proposals) -> np.ndarray:
     if objects.n != len(values):
         raise InputError(f"the objects are of a scan of {objects.n} points, there are {len(values)}; expected the same")
     found, means = values.copy(), [np.full(values.shape[1], np.nan)]
-    for rows in reversed([*(plane.rows for plane in objects.layout), *objects.rows]):  # of two, the better one
+    # of two objects the better one counts, and any of them before layout
+    for rows in reversed([*objects.rows, *(plane.rows for plane in objects.layout)]):
         own = values[rows]
         sound = np.isfinite(own)
         with np.errstate(invalid="ignore"):

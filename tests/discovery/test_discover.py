@@ -135,6 +135,12 @@ def test_accepted_groups_are_known_afterwards() -> None:
     assert np.bincount(merged.labels).tolist() == [3, 13, 3, 3, 20] and merged.names[1] == "bed"
 
 
+def test_a_threshold_of_what_was_known_is_not_one_of_what_is_known_now() -> None:
+    one, held = found(ALL), KNOWN.with_threshold(Threshold(0.8))
+    assert held.threshold is not None and one.accept({1: "car"}, held).threshold is None
+    assert one.accept({1: "BED"}, held).threshold is None  # a class with more examples is another, too
+
+
 def test_names_are_added_where_classes_have_names() -> None:
     one = found(ALL)
     named = KnownClasses.from_names(NAMES[:4], TEXT)

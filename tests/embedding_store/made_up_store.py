@@ -24,7 +24,7 @@ def made_rows(ids: list[str], embeddings: np.ndarray, failed: tuple[str, ...] = 
     return Rows(ids, [f"/in/{id}" for id in ids], ["y"] * len(ids), embeddings, lost)
 
 
-def write_store(folder: Path, ids: list[str], embeddings: np.ndarray, rows: int) -> Path:
+def write_store(folder: Path, ids: list[str], embeddings: np.ndarray, rows: int, header: Header = HEADER) -> Path:
     for i in range(0, len(ids), rows):
-        write_shard(folder, made_rows(ids[i : i + rows], embeddings[i : i + rows]), HEADER)
+        write_shard(folder, made_rows(ids[i : i + rows], embeddings[i : i + rows]), header)
     return folder

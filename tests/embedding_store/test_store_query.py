@@ -89,6 +89,22 @@ def test_scores_batch_by_batch(folder: Path, tmp_path: Path, method: str | None)
     assert np.concatenate([b.nearest for b in batches]).tolist() == expected.nearest.tolist()
 
 
+@pytest.mark.parametrize("temperature", [0.07, 0.5, None])
+def test_a_softmax_has_the_temperature_of_the_encoder_that_filled_the_store(
+    tmp_path: Path, temperature: float | None
+) -> None:
+    header = replace(HEADER, temperature=temperature)
+    folder = write_store(tmp_path, IDS, vectors(12), rows=5, header=header)
+    known, (_, rows) = KnownClasses(("a", "b", "c"), IDENTITY, vectors(3, seed=5)), in_order(folder)
+    assert known.temperature is None
+    (batch,) = store.score_store(folder, known, "mcm")
+    softmax = np.exp(rows.astype(np.float64) @ known.text.T / (temperature or 0.01))
+    np.testing.assert_allclose(batch.novelty, 1 - softmax.max(axis=1) / softmax.sum(axis=1), atol=1e-5)
+    (own,) = store.score_store(folder, replace(known, temperature=0.2), "mcm")  # that of the classes goes first
+    softmax = np.exp(rows.astype(np.float64) @ known.text.T / 0.2)
+    np.testing.assert_allclose(own.novelty, 1 - softmax.max(axis=1) / softmax.sum(axis=1), atol=1e-5)
+
+
 def test_a_method_and_a_threshold_of_ones_own(folder: Path) -> None:
     class Farthest:
         def __init__(self, known: KnownClasses) -> None:

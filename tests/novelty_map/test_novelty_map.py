@@ -13,6 +13,8 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import Elements
+from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
+from openshape_ood.novelty_map.result import PLY
 from openshape_ood.shapes.reading import load_shape
 
 PROVENANCE = Provenance(Identity("tiny", "static"), "local")
@@ -101,6 +103,41 @@ def test_a_map_is_its_novelty_as_an_array_and_prints_as_a_table() -> None:
         " 50.0%  nearest to chair",
         " 50.0%  nearest to sofa",
     ]
+
+
+def test_classes_in_any_order_keep_their_shares_colors_and_numbers(tmp_path: Path) -> None:
+    classes, nearest = np.array(["sofa", "bed", "chair"]), np.array(["bed", "chair", "chair", "sofa", "bed", "chair"])
+    found = made(Elements("points", plate(6, 0)), np.linspace(0, 0.8, 6), nearest=nearest, classes=classes)
+    assert found.shares() == {"sofa": pytest.approx(1 / 6), "bed": pytest.approx(1 / 3), "chair": 0.5}
+    colors = class_colors(["sofa", "bed", "chair"])
+    np.testing.assert_allclose(found.colors("class"), [hex_to_rgb(colors[name]) for name in nearest])
+    rows = np.frombuffer(found.save(tmp_path / "a.ply").read_bytes().split(b"end_header\n")[1], PLY)
+    assert [str(classes[i]) for i in rows["class"]] == nearest.tolist()
+    np.testing.assert_allclose(rows["novelty"], found.novelty, atol=1e-6)
+    np.testing.assert_allclose(rows["z"], found.points[:, 2])
+
+
+def test_colors_begin_at_the_baseline_and_end_twice_as_far_as_the_threshold() -> None:
+    novelty = np.array([0.0, 0.2, 0.5, 0.8, 1.0])
+    found = made(Elements("points", plate(5, 0)), novelty, 0.5, baseline=0.2)
+    assert found.bounds() == (0.2, pytest.approx(0.8))
+    np.testing.assert_allclose(found.colors(), ramp(novelty, 0.2, 0.8), atol=1e-9)
+    assert made(Elements("points", plate(5, 0)), novelty, 0.5, baseline=float("nan")).bounds() == (0, 1)
+
+
+def test_where_nearly_all_is_beyond_the_threshold_the_map_does_not_tell() -> None:
+    for beyond, tells in ((8, True), (9, True), (10, False)):
+        novelty = np.append(np.repeat([0.9, 0.1], [beyond, 10 - beyond]), [np.nan] * 5)
+        found = made(Elements("points", plate(15, 0)), novelty)
+        assert found.tells == tells and ("does not tell where" in str(found)) != tells
+        assert f"{beyond * 10}% beyond" in str(found) and "33% of it was not seen" in str(found)
+
+
+def test_the_peak_lies_about_the_most_novel_place_that_was_seen() -> None:
+    points = np.column_stack([np.arange(10.0), np.zeros(10), np.zeros(10)])
+    novelty = np.array([np.nan, 0, 0.2, 0.1, 0, 0, 0.7, 0.9, 0.1, 0])
+    assert np.flatnonzero(made(Elements("points", points), novelty).peak(0.3)).tolist() == [6, 7, 8]
+    assert made(Elements("points", points), novelty).peak(0.01).sum() == 1
 
 
 def test_figures_that_do_not_fit_are_refused() -> None:

@@ -156,6 +156,40 @@ def test_rows_of_the_result_are_the_proposals_as_they_were_given(scan, tmp_path)
     np.testing.assert_allclose(given.result.novelty, alone[:2])
 
 
+def test_what_is_inside_is_painted_over_what_it_is_part_of(scan):
+    whole, part, rest = scan.instances > 1, scan.instances == 3, scan.instances == 2
+    for masks in ([whole, part], [part, whole]):
+        result = scored(scan, proposals=masks)
+        inner, outer = sorted(result, key=lambda one: len(one.rows))
+        assert set(result.numbers[part]) == {inner.number} and set(result.numbers[rest]) == {outer.number}
+        assert (inner.part_of, outer.part_of) == (outer.number, None)
+        assert (result.map.novelty[part] == inner.novelty).all() and (result.numbers[scan.instances < 2] == 0).all()
+
+
+def test_nothing_but_objects_is_beyond_a_threshold_that_all_objects_pass(scan):
+    found = find_objects(scan, "contact")
+    low = Threshold(min(one.novelty for one in scored(scan, proposals=found)) - 0.1)
+    result = scored(scan, proposals=found, threshold=low, most=1)
+    assert all(one.verdict == "novel" for one in result) and (result.numbers < 0).any() and (result.numbers == 0).any()
+    assert result.map.is_novel.tolist() == (result.numbers > 0).tolist()
+    shares = result.shares()
+    assert sum(shares.values()) == pytest.approx(1) and shares["layout"] == (result.numbers < 0).mean()
+
+
+def test_how_far_a_map_of_the_points_agrees_is_told_of_each_object(scan):
+    masks = [scan.instances == number for number in (1, 2)]
+    plain = scored(scan, proposals=masks)
+    nearest, novelty = plain.map.nearest.copy(), np.random.default_rng(0).random(len(scan))
+    for one in plain:
+        nearest[one.rows[: len(one.rows) // 4]] = "another"
+    points = replace(plain.map, nearest=nearest, novelty=novelty)
+    for one in scored(scan, proposals=masks, points=points):
+        assert one.agreement == pytest.approx(0.75, abs=0.01)
+        assert one.point_novelty == pytest.approx(novelty[one.rows].mean())
+    assert all(one.agreement is None for one in scored(scan, proposals=masks, points=replace(points, nearest=None)))
+    assert all(one.agreement is None and one.point_novelty is None for one in plain)
+
+
 def test_sizes_move_similarity_and_novelty_together(scan):
     sizes = {"chair": (np.log([0.6, 0.4, 0.7]), [0.1] * 3), "table": (np.log([1.0, 0.9, 0.5]), [0.1] * 3)}
     masks = [scan.instances == 1, scan.instances == 2]

@@ -57,11 +57,12 @@ class Ball(torch.nn.Module):
         return 10 * (0.5 + volume.flatten()[0] - far)
 
 
-def balls(yaw: float = 0.7, depth: float = 0.7):
+def balls(yaw: float = 0.7, depth: float = 0.7, focal: float = 30.0):
     """Fields of a lamp with radius 0.5 and a chair of none, behind a wall."""
+    seen_by = replace(view(depth, yaw), intrinsics=INTRINSICS * [[focal / 30, 1, 1], [1, focal / 30, 1], [1, 1, 1]])
     seen = Affinities(np.stack([np.zeros((H, W)), np.full((H, W), -0.6)]), NAME)
     model = Completer(Ball(), Identity("ball", "completion"), torch.device("cpu"))
-    return complete(view(depth, yaw), NAME, affinities=seen, model=model)
+    return complete(seen_by, NAME, affinities=seen, model=model)
 
 
 def test_a_field_moves_with_the_camera_and_is_the_same_in_pieces(monkeypatch) -> None:
@@ -104,6 +105,21 @@ def test_what_no_known_name_explains_is_novel() -> None:
     assert set(explained.nearest) == {"lamp"}
     with pytest.raises(UnknownNameError, match="'sofa'"):
         field.unexplained(["sofa"])
+
+
+@pytest.mark.parametrize("depth, focal", [(0.7, 30.0), (3.5, 30.0), (0.7, 120.0)])
+def test_what_no_name_explains_is_visible_or_filled_where_the_view_can_tell(depth: float, focal: float) -> None:
+    """A ball behind a wall, one that the view sees through, one of which the picture shows a part."""
+    field, side = balls(depth=depth, focal=focal), 16
+    inside, cells = field.cells_of(field.points, side)
+    filled = field.occupied("lamp", side) | field.occupied("chair", side)
+    filled.reshape(-1)[cells] = True
+    found = np.zeros_like(filled)
+    found[tuple(field.unexplained(["chair"], side).elements.rows.T)] = True
+    assert inside.any() and np.array_equal(found, filled)
+    ball = np.linalg.norm(field.cut(side).centers().numpy() - [2.4, 0.2, 1.0], axis=1).reshape(filled.shape) < 0.5
+    whole = {(0.7, 30.0): True, (3.5, 30.0): False, (0.7, 120.0): False}[depth, focal]
+    assert found[ball].all() == whole and found[ball].any() == (depth < 3)
 
 
 def test_names_in_the_hundreds_keep_few_volumes(monkeypatch) -> None:

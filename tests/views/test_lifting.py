@@ -11,6 +11,7 @@ from openshape_ood import Threshold, find_objects
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import CloudError, InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.scenes import Proposals
+from openshape_ood.scenes.proposals.layout import Plane
 from openshape_ood.synthetic.rooms.pieces import Piece, rectangle
 from openshape_ood.synthetic.views import RoomView, render, room_view
 from openshape_ood.views import View, lift
@@ -106,6 +107,23 @@ def test_by_objects_a_leak_counts_less_than_a_name_of_its_own(seen: RoomView) ->
     assert whole[bin_] == pytest.approx(0.4, abs=0.01) and whole[~bin_].mean() < 0.01
     with pytest.raises(InputError, match="a scan of"):
         lifted.novelty(objects=find_objects(lifted.scene.take(np.arange(1000))))
+
+
+def test_of_objects_that_overlap_the_better_one_counts_and_any_object_before_layout(seen: RoomView) -> None:
+    n = int(seen.view.seen.sum())
+    values = np.zeros((1, *seen.view.shape))
+    values[0][seen.view.seen] = np.linspace(0.2, 1.0, n)
+    lifted = lift(seen.view, Affinities(values, ("chair",), masks(seen).provenance))
+    rows = np.arange(n)
+    first, second, wall = rows[: n // 2], rows[n // 4 : 3 * n // 4], rows[n // 3 :]
+    layout = (Plane("wall", np.array([1.0, 0, 0]), 0.0, wall),)
+    objects = Proposals((first, second), np.array([2.0, 1.0]), layout, "outlines", 2, n)
+    told = lifted.affinities[:, 0].astype(np.float64)
+    expected = told.copy()
+    for own in (wall, second, first):
+        expected[own] = told[own].mean()
+    expected = 1 - expected / max(told[own].mean() for own in (wall, second, first))
+    np.testing.assert_allclose(lifted.novelty(objects=objects).novelty, expected, atol=1e-5)
 
 
 def test_what_cannot_be_lifted(seen: RoomView) -> None:
