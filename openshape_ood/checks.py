@@ -20,6 +20,7 @@ UNFOLD = 32  # bytes of memory per byte of file: the shortest rows of numbers ta
 SLACK = 96 * 2**20  # small files may legitimately repeat themselves many times over
 WHOLE_SLACK = 256 * 2**20  # the same, where every copy that is made on the way is counted
 LONGEST_NAME = 256  # characters of the name of a class
+SAME = 1e-5  # numbers of one shape differ by less between batches, numbers of threads and processors
 
 
 def to_numpy(value: Any) -> Any:
@@ -119,6 +120,27 @@ def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np
     except TypeError as error:  # None or numbers among names
         raise InputError(f"{what} are of several types; expected all names or all whole numbers") from error
     return found, index
+
+
+def originals(rows: np.ndarray) -> np.ndarray:
+    """For each row (n, d) the index (n,) of the first one that is the same, itself if none is.
+
+    The same shape embedded in another batch, with other threads or on another processor, gives numbers that differ a
+    little; rows at most `SAME` apart are the same.
+
+    >>> originals(np.array([[0.0, 1], [1, 0], [1e-7, 1]])).tolist()
+    [0, 1, 0]
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import KDTree
+
+    distinct, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    n, pairs = len(distinct), KDTree(distinct).query_pairs(SAME, output_type="ndarray")
+    groups = connected_components(coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n)), directed=False)[1]
+    least = np.full(n, len(rows))
+    np.minimum.at(least, groups, first)
+    return least[groups][inverse.ravel()]
 
 
 def check_positive(value: Any, what: str) -> float:

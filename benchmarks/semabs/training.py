@@ -123,7 +123,8 @@ def drawn_queries(labels: np.ndarray, count: int, rng: Any) -> np.ndarray:
     if count >= len(labels):
         return np.arange(len(labels))
     # the least of exponential waiting times are a draw by shares
-    return np.argpartition(rng.exponential(size=len(labels)) / shares, count)[:count]
+    times = rng.exponential(size=len(labels)) / shares
+    return np.sort(np.argpartition(times, count)[:count])  # sorted: the order would be the processor's
 
 
 def drawn_affine(bounds: np.ndarray, shift: float, rng: Any) -> np.ndarray:

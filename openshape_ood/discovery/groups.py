@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_rows, check_seed, check_whole, unit
+from openshape_ood.checks import check_rows, check_seed, check_whole, originals, unit
 from openshape_ood.decisions.calibration import calibration_needed
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.discovery.grouping import MOST, Grouping, find_grouping, stability
@@ -107,10 +107,12 @@ def discover(
             f"{len(rows):,} different rows are novel; at most {MOST:,} are grouped at once. Give fewer rows, or a "
             "larger threshold"
         )
+    kept, same = np.unique(originals(rows), return_inverse=True)
+    rows, owner = rows[kept], same[owner.ravel()]
     labels = grouped(rows, min_size)
     stable = stability(rows, labels, grouped, min_size, seed)
     order = np.argsort(owner, axis=None, kind="stable")
-    places, owned = np.flatnonzero(novel)[order], labels[owner.ravel()[order]]
+    places, owned = np.flatnonzero(novel)[order], labels[owner[order]]
     members = [places[owned == g] for g in range(len(stable))]
     fits = name_threshold(z, ~novel, nearest, known, min_size)
     groups = []

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_whole, unit_or_zero
+from openshape_ood.checks import check_whole, originals, unit_or_zero
 from openshape_ood.encoders.loading import text_of
 from openshape_ood.encoders.protocols import Encoder, NamesEncoder, check_encoders
 from openshape_ood.errors import InputError
@@ -190,7 +190,7 @@ def _paired(differences: np.ndarray) -> float:
     """One-sided p value of differences (n,) with a mean above 0."""
     from scipy.special import stdtr
 
-    apart = np.unique(np.round(differences, 9))  # copies of one shape are no evidence
+    apart = differences[np.unique(originals(differences[:, None]))]  # copies of one shape are no evidence
     n = len(apart)
     return float(stdtr(n - 1, -np.mean(apart) * np.sqrt(n) / np.std(apart, ddof=1))) if n > 1 else 1.0
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.checks import check_choice, check_whole, words
+from openshape_ood.checks import check_choice, check_whole, originals, words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.loading import load_encoder, text_of
 from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance, check_encoders
@@ -289,12 +289,12 @@ def baseline(memory: MemoryBank) -> tuple[float, Threshold]:
 def _measure(memory: MemoryBank) -> tuple[float, Threshold]:
     order = np.argsort(memory.shapes, kind="stable")
     rows = np.split(order, np.flatnonzero(np.diff(memory.shapes[order])) + 1)
-    originals: dict[bytes, int] = {}
-    owners = [originals.setdefault(memory.features[own].tobytes(), i) for i, own in enumerate(rows)]
+    owners = originals(np.stack([memory.features[own].mean(axis=0) for own in rows]))
     owner = np.empty(len(order), dtype=np.int64)  # of each patch, the first shape that is the same as its own
     owner[order] = np.repeat(owners, [len(own) for own in rows])
-    classes = [memory.labels[rows[i][0]] for i in originals.values()]
-    alike = [i for i, label in zip(originals.values(), classes, strict=True) if classes.count(label) > 1]
+    first = np.unique(owners).tolist()
+    classes = [memory.labels[rows[i][0]] for i in first]
+    alike = [i for i, label in zip(first, classes, strict=True) if classes.count(label) > 1]
     if not alike:
         raise InputError("no class has two different example shapes; expected at least two of one, for the threshold")
     novelty = []

@@ -288,7 +288,7 @@ def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.rand
         return np.concatenate([candidates, candidates[again]])
     # the smallest of exponential times are a weighted draw without replacement
     times = rng.exponential(size=len(candidates)) / weight[candidates]
-    return candidates[np.argpartition(times, count)[:count]]
+    return candidates[np.sort(np.argpartition(times, count)[:count])]  # sorted: the order would be the processor's
 
 
 # the sensor
