@@ -70,7 +70,7 @@ async def _execute(notebook: NotebookNode, own: str) -> None:
 
 
 def _environment(own: str) -> dict[str, str]:
-    """This checkout's library before an installed one; one thread, the quickest for `tiny`, unless OMP_NUM_THREADS is set."""
+    """This checkout's library before an installed one; one thread unless OMP_NUM_THREADS says otherwise."""
     paths = [str(FOLDER.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "IPYTHONDIR": own, **ALIKE}
 
