@@ -86,7 +86,7 @@ def test_a_mirrored_picture_has_the_mirrored_relevancy(encoder: RelevancyEncoder
 
 def test_another_name_changes_nothing(encoder: RelevancyEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = encoder.encode_image(PICTURE, ["chair"], preset=ONE)
-    apart = 1e-5 * np.abs(alone.values).max()
+    apart = 3e-5 * np.abs(alone.values).max()
     assert apart > 0
     several = encoder.encode_image(PICTURE, ["lamp", "chair", "Wall"], preset=ONE)
     np.testing.assert_allclose(several["chair"], alone["chair"], rtol=0, atol=apart)
@@ -98,7 +98,7 @@ def test_another_name_changes_nothing(encoder: RelevancyEncoder, monkeypatch: py
 
     parts = encoder.encode_image(PICTURE, ["lamp", "chair", "Wall"], preset=ONE, progress=step)
     assert said == [(i + 1, len(said)) for i in range(len(said))] and len(said) >= 8  # and the background
-    np.testing.assert_allclose(parts.values, several.values, rtol=0, atol=1e-5 * np.abs(several.values).max())
+    np.testing.assert_allclose(parts.values, several.values, rtol=0, atol=3e-5 * np.abs(several.values).max())
 
 
 def test_the_background_is_subtracted(encoder: RelevancyEncoder) -> None:
