@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
+NUMBER = re.compile(r"(?:(?<![\w)\]])-)?\d+(?:\.\d+)?")  # with its sign, which is no hyphen
 
 
 def alike(ours: str, theirs: str) -> bool:

@@ -55,6 +55,7 @@ def test_numbers_may_differ_in_the_last_place_and_words_may_not() -> None:
     assert not alike("kept: 95.1 %", "kept: 95.4 %")
     assert not alike("kept: 95.1 %", "kept: 95 %")
     assert not alike("95 kept", "95 left")
+    assert alike("car -0.00", "car 0.01") and not alike("car -0.01", "car 0.02")
 
 
 def test_these_are_the_notebooks() -> None:
