@@ -2,8 +2,8 @@
 
     python -m tests.portable [--setting "NAME=value ..."]... [pytest's arguments, such as files or -m slow]
 
-`make portable` runs the default tests under all settings. Prints a row a setting and the names of failed tests. The exit
-code is 1 if a run failed.
+`make portable` runs the default tests under all settings. It prints a row a setting and the names of failed tests.
+The exit code is 1 if a run failed.
 """
 
 from __future__ import annotations
