@@ -42,7 +42,7 @@ def score(
     Files that cannot be read are listed and stop nothing; the exit code is then 1.
     """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.axes import better_axis, warn_of_axes
+    from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.cli.judging import records
 
@@ -78,7 +78,7 @@ def score(
             print_line(f"table in {shown(out)}")
     named_ignored(found.ignored)
     warn_of_axes(read, asked.up, better_axis(judge, read, [row["verdict"] == "novel" for row in rows]))
-    thresholds.warn_of_axis(judge.threshold, rows, asked.up)
+    thresholds.warn_of_axis(judge.threshold, assumed_axis(rows, asked.up))
     finish(found.failures, bool(rows))
 
 
