@@ -169,7 +169,7 @@ def _written(result: SceneResult, folder: Path) -> list[Path]:
 
 
 def _print(result: SceneResult, written: list[Path], sized: bool) -> None:
-    from openshape_ood.cli.thresholds import print_hint, words
+    from openshape_ood.cli.thresholds import words
 
     rows = result.rows()
     if rows:
@@ -180,5 +180,4 @@ def _print(result: SceneResult, written: list[Path], sized: bool) -> None:
     layout = ", ".join(plane.kind for plane in result.proposals.layout) or "none"
     print_line(f"{shown(result.scene.name)}: {len(result.scene)} points, {shares}; layout found: {layout}")
     print_line("no verdict: no threshold is made with --size-weight" if sized else words(result.result.threshold))
-    print_hint(result.result.threshold)
     print_written(written)

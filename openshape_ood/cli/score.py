@@ -83,7 +83,7 @@ def score(
 
 
 def _print(rows: Sequence[dict[str, Any]], threshold: Threshold | None, record: dict[str, Any]) -> None:
-    from openshape_ood.cli.thresholds import print_hint, words
+    from openshape_ood.cli.thresholds import words
 
     columns = ["file", "nearest", "similarity", "novelty", "p_value", "verdict"]
     print_table(rows, [name for name in columns if rows[0][name] is not None], fold="file")
@@ -95,4 +95,3 @@ def _print(rows: Sequence[dict[str, Any]], threshold: Threshold | None, record: 
         print_line(f"{novel} novel, {len(rows) - novel} known")
     print_line(words(threshold))
     print_line(f"{provenance['identity']['checkpoint']}, {provenance['method']}, up {provenance['up']}{note}: {counts}")
-    print_hint(threshold)

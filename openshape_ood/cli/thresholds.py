@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.cli.console import Failure, failed_line, print_line, print_note, shown
+from openshape_ood.cli.console import Failure, failed_line, print_note, shown
 from openshape_ood.cli.inputs import find_files
 from openshape_ood.errors import InputError
 from openshape_ood.shapes.points import UPS
@@ -60,22 +60,12 @@ def warn_of_axis(threshold: Threshold | None, assumed: str | None, remedy: str =
     assumed: None if the axis of all shapes is stated. remedy: what to do, with "{up}" for the axis of the threshold.
     """
     made = threshold and threshold.provenance
-    if assumed and made and made.up in UPS and made.up != assumed and not _is_generated(threshold):
+    if assumed and made and made.up in UPS and made.up != assumed and not (threshold and threshold.is_generated):
         print_note(
             f"note: the threshold is from shapes with {made.up} up, {assumed} was taken for these; "
             f"{remedy.format(up=made.up)}",
             "yellow",
         )
-
-
-def _is_generated(threshold: Threshold | None) -> bool:
-    return threshold is not None and threshold.source.startswith("generated ")
-
-
-def print_hint(threshold: Threshold | None) -> None:
-    """What would be better than shapes that were generated."""
-    if _is_generated(threshold):
-        print_line("for shapes of yours, calibrate on known ones of yours: --calibrate PATHS")
 
 
 def decided(judge: Judge, threshold: Threshold | None, asked: Asked, failures: list[Failure]) -> Judge:
@@ -163,9 +153,5 @@ def _generated(judge: Judge, coverage: float, clean: bool) -> Threshold | None:
 
 
 def words(threshold: Threshold | None) -> str:
-    """For people."""
-    if threshold is None:
-        return NONE
-    if not threshold.n:
-        return f"threshold {threshold.value:g}, {shown(threshold.source)}"
-    return shown(threshold)
+    """The sentence on the threshold below every table."""
+    return NONE if threshold is None else shown(threshold.describe("--calibrate PATHS"))
