@@ -37,6 +37,7 @@ from openshape_ood.novelty.score import AUTO
 from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap, localize
 from openshape_ood.scenes import score_scene
+from openshape_ood.scenes.crop_axis import assumed, crop_axis
 from openshape_ood.scoring import DEFAULTS, Method, find_method, methods
 from openshape_ood.scoring.methods import kind_of
 from openshape_ood.scoring.text_scores import negative_words
@@ -103,12 +104,17 @@ class Judge:
     def judge_room(
         self, room: Room, session: Session, model: str, method: str = AUTOMATIC, up: str = "file"
     ) -> RoomVerdict:
-        """The verdict on the objects of a room, among scans of single shapes; up: of the calibration shapes."""
+        """The verdict on the objects of a room, among scans of single shapes.
+
+        up: of the calibration shapes; for "file" and "auto" what each file states, else the axis chosen for the room's
+        file, else z, with a remark.
+        """
         encoder, _, found, known, remarks = self._settled(session, model, method, SCAN)
-        basis = self._basis(session, encoder, known, found, SCAN, (up, "y"))
+        axis = crop_axis(None if up == AUTO else up, room.up)
+        basis = self._basis(session, encoder, known, found, SCAN, axis)
         how: dict[str, Any] = {"method": found, "threshold": basis.threshold, "proposals": room.proposals}
         scene = score_scene(room.scene, known, encoder, **how)
-        objects, said = session.with_shapes(shapes(scene)), (*room.remarks, *remarks)
+        objects, said = session.with_shapes(shapes(scene)), (*room.remarks, *remarks, *_assumed(session, axis))
         return RoomVerdict(objects, ranked(scene), BY_OBJECT, basis, origin=SCAN, remarks=said, scene=scene)
 
     def _settled(
@@ -321,6 +327,14 @@ def _from_files(
         return Basis("files", Threshold.from_novelty(result, COVERAGE, source=f"{len(clouds)} calibration files"))
     except InputError as error:
         return Basis(missing=f"The calibration files: {error}.")
+
+
+def _assumed(session: Session, axis: tuple[str, str]) -> tuple[str, ...]:
+    """The remark on calibration shapes beside a room whose axis nobody states."""
+    up, silent = axis
+    own = session.calibration.shapes if session.calibration is not None and up == "file" else ()
+    count = sum(not shape.stated for shape in own)
+    return (f"{assumed(count, silent, 'choose it as Up axis')}.",) if count else ()
 
 
 def _find_axis(session: Session, known: KnownClasses, encoder: ShapeEncoder, text: TextEncoder) -> UpAxis | None:

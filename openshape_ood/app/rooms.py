@@ -26,11 +26,13 @@ FURNITURE, FOREIGN = ("chair", "sofa", "table", "bed", "cabinet"), "bicycle"
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """A scan on the page, at most `MAX_ROOM_POINTS`, and what may be objects in it; remarks: what reading it said."""
+    """A scan on the page, at most `MAX_ROOM_POINTS`, and what may be objects in it; remarks: what reading it said; up:
+    the axis that was chosen for its file, "file" if none was."""
 
     scene: Scene
     proposals: Proposals
     remarks: tuple[str, ...] = ()
+    up: str = "file"
 
     @property
     def nbytes(self) -> int:
@@ -71,7 +73,7 @@ def ranked(result: SceneResult) -> NoveltyResult:
 def read_room(path: Path, visitor: Visitor = NOBODY, up: str = "file", unit: str = "file", **bounds: Any) -> Room:
     """Read an uploaded scan and find its objects, as `read_upload` reads shapes; up, unit: as in `load_scene`."""
     how: dict[str, Any] = {"settings": {"up": up, "unit": unit}, "what": "scan", "least": ROOM_SECONDS, **bounds}
-    return read_sealed(f"{__name__}:reader", path, visitor, _checked, most=ANSWERED, **how)
+    return replace(read_sealed(f"{__name__}:reader", path, visitor, _checked, most=ANSWERED, **how), up=up)
 
 
 def _checked(told: Any, points: np.ndarray, members: np.ndarray, *color: np.ndarray, name: str) -> Room:

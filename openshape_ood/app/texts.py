@@ -14,10 +14,10 @@ from openshape_ood.app.session import Calibration, Example, Session
 from openshape_ood.app.surfaces import Compared, Good
 from openshape_ood.app.verdicts import RoomVerdict, Verdict
 from openshape_ood.app.views import Completed
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty.result import Failure
 from openshape_ood.novelty_map import UNTOLD
 from openshape_ood.shapes.reading import SUFFIXES
-from openshape_ood.synthetic.calibration import SCANS
 from openshape_ood.views.completion import CompletedView
 
 BARS = 6  # classes that get one
@@ -112,12 +112,12 @@ def surface(found: Compared) -> str:
     result, threshold, method = found.result, found.result.threshold, found.good.model.reconstructor.method
     beyond = int((threshold.scores >= result.novelty).sum())
     what = "that of its worst place" if found.is_sheet else "the mean of its most novel hundredth of points"
-    keeps = "" if threshold.coverage is None else f", which keeps {100 * threshold.coverage:.0f} % of these"
-    of = f"{threshold.n} {'is' if beyond == 1 else 'are'} as novel or more ({escape(threshold.source)})."
+    of = f"{threshold.n} {'is' if beyond == 1 else 'are'} as novel or more."
     lines = [
         f"p = <b>{result.p_value:.3f}</b>: {beyond} of {of}",
         f"Novelty <b>{result.novelty:.3f}</b>, {what}, by <code>{escape(method)}</code>; good up to "
-        f"{threshold.value:.3f}{keeps}.",
+        f"{threshold.value:.3f}.",
+        f"The {escape(threshold.describe())}.",
         f"{found.beyond:,} points are beyond the threshold of points, {found.unseen:,} points were not seen.",
         *([] if result.map.tells else [f"The map does not tell where: {UNTOLD}"]),
         *map(escape, found.remarks),
@@ -190,8 +190,7 @@ def _evidence(found: Verdict) -> list[str]:
     novelty = f"Novelty <b>{found.novelty:.3f}</b> by {by}" if one else f"Novelty by {by}"
     if threshold is None:
         return [f"{novelty}; no p-value. {escape(basis.missing)}", MISSING]
-    keeps = "" if threshold.coverage is None else f", which keeps {100 * threshold.coverage:.0f} % of known shapes"
-    lines = [f"{novelty}; known up to {threshold.value:.3f}{keeps}. {_source(found)}"]
+    lines = [f"{novelty}; known up to {threshold.value:.3f}.", _promise(found, threshold)]
     if one and found.p_value is not None:
         beyond = int((threshold.scores >= found.novelty).sum())
         shapes = f"known {found.origin}s" if basis.kind == "generated" else "calibration shapes"
@@ -206,21 +205,20 @@ def _evidence(found: Verdict) -> list[str]:
     return lines
 
 
+OWN = "“Calibrate on shapes of yours”"  # where the page takes them
 MISSING = (
     "To have a verdict, give below 19 or more known shapes that are no examples, or a threshold that was saved "
     "(<code>openshape-ood score --save-threshold</code>)."
 )
 
 
-def _source(found: Verdict) -> str:
-    kind, threshold = found.basis.kind, found.basis.threshold
-    if kind == "generated":
-        but = ", which objects cut out of a room are in part" if isinstance(found, RoomVerdict) else ""
-        return f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these{but}."
-    if kind == "files" and threshold is not None:
-        return f"Calibrated on your {threshold.n} files: it holds for shapes like these."
-    source = "" if threshold is None else threshold.source
-    return f"The threshold is the one you gave{f' ({escape(source)})' if source else ''}."
+def _promise(found: Verdict, threshold: Threshold) -> str:
+    """What share of which shapes the threshold keeps, and how to have one for shapes of one's own."""
+    cut = threshold.is_generated and isinstance(found, RoomVerdict)
+    more = " Objects cut out of a room are only in part like generated ones." if cut else ""
+    said = threshold.describe(OWN)
+    lead = "The threshold is the one you gave: " if found.basis.kind == "threshold" else ""
+    return escape(f"{lead}{said if lead else f'T{said[1:]}'}.{more}")
 
 
 def _axis(found: Verdict) -> list[str]:
@@ -297,7 +295,8 @@ def compared(found: Verdict) -> str:
 
 def calibration(own: Calibration, failures: Sequence[Failure] = ()) -> str:
     """What the visitor gave to decide by, and what of it was not read."""
-    given = f"{len(own.shapes)} calibration files." if own.threshold is None else f"Your {own.threshold}."
+    given = f"{len(own.shapes)} calibration files."
+    given = given if own.threshold is None else f"Your {own.threshold.describe(OWN)}."
     return f'<div id="own"><p>{escape(given)}</p>{_not_read(failures)}</div>'
 
 

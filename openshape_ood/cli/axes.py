@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ def found_axis(
     from openshape_ood.shapes.points import resample
     from openshape_ood.shapes.shape import list_shapes
 
-    quiet = silent(files)
+    quiet = silent_files(files)
     chosen = [quiet[i] for i in np.unique(np.linspace(0, len(quiet) - 1, min(len(quiet), most)).astype(int))]
 
     def thinned(clouds: list[Any], _: list[str]) -> list[Any]:
@@ -58,7 +58,7 @@ def found_axis(
     return find_up(clouds, known, encoder=encoders.shape, text=text, candidates=axes, **reading.settings)
 
 
-def silent(files: Sequence[File]) -> list[File]:
+def silent_files(files: Sequence[File]) -> list[File]:
     """The files that do not state their axis."""
     return [file for file in files if _stated(file.path) is None]
 
@@ -79,6 +79,20 @@ def better_axis(judge: Judge, files: Sequence[File], novel: Sequence[bool]) -> U
     if sum(novel) <= len(novel) / 2 or len(novel) < LEAST:
         return None
     return found_axis(files, judge.classes, judge.encoders, judge.reading, DOUBTED)
+
+
+def assumed_axis(rows: Sequence[Mapping[str, Any]], up: str) -> str | None:
+    """The axis that was taken for shapes where nobody states one; None if --up does."""
+    return "y" if up == "file" and any(row["up"] == "y" for row in rows) else None
+
+
+def warn_of_known(files: Sequence[File], silent: str) -> None:
+    """A note if known shapes beside a scan state no axis and `silent` was taken."""
+    from openshape_ood.scenes.crop_axis import assumed
+
+    count = len(silent_files(files))
+    if count:
+        print_note(f"note: {assumed(count, silent, 'give --known-up AXIS')}", "yellow")
 
 
 def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -> None:

@@ -26,8 +26,8 @@ MANY = 64  # files; fewer are read by one process unless it is said by how many
 class Reading:
     """How files are read for an encoder: what `ShapeEncoder.encode` takes beside the shapes.
 
-    silent: the axis of files that state none, with up "auto"; readers: processes that read, 0 for none beside this
-    one, and no limits; None for as many as suit the files.
+    silent: the axis of files that state none, with up "auto" or "file"; readers: processes that read, 0 for none
+    beside this one, and no limits; None for as many as suit the files.
     """
 
     points: int
@@ -107,7 +107,7 @@ def _batches(
 
 
 def _up(read: Read, reading: Reading) -> str:
-    if reading.up != AUTO or reading.silent == "y":
+    if reading.up not in (AUTO, "file") or reading.silent == "y":
         return read.up
     from openshape_ood.shapes.reading import stated_up
 

@@ -74,6 +74,7 @@ def discover(
     """Group the novel ones among shapes or stored embeddings, suggest names, and add groups to what is known."""
     from openshape_ood.cli.axes import better_axis, warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
+    from openshape_ood.cli.thresholds import words
     from openshape_ood.discovery import discover as run
     from openshape_ood.scoring.text_scores import negative_words
 
@@ -120,7 +121,7 @@ def discover(
     if json:
         print_json(record)
     else:
-        _print(groups, record, min_size)
+        _print(groups, record, min_size, words(judge.threshold))
     named_ignored(found.ignored)
     read = [file for batch in batches if batch.shapes for file in batch.files]
     warn_of_axes(read, asked.up, better_axis(judge, read, groups.novel.tolist()))
@@ -200,13 +201,14 @@ def _draw(
     return plots.save(plots.group_sheet(shapes, found, titles=names, up=ups), path)
 
 
-def _print(found: Discovery, record: Mapping[str, Any], min_size: int) -> None:
+def _print(found: Discovery, record: Mapping[str, Any], min_size: int, threshold: str) -> None:
     counts = record["counts"]
     groups = "1 group" if counts["groups"] == 1 else f"{counts['groups']} groups"
     print_line(
         f"{counts['shapes']} shapes: {counts['novel']} novel, in {groups} of {min_size} or more; "
         f"{counts['alone']} of them in none"
     )
+    print_line(threshold)
     if not found.groups:
         return
     rows = [{**one, "names": group.words()} for one, group in zip(record["groups"], found.groups, strict=True)]

@@ -70,7 +70,6 @@ def gather(
     names: Sequence[str] | None,
     folders: Sequence[Path] | None = None,
     files: Sequence[Path] | None = None,
-    known_up: str | None = None,
 ) -> Wanted:
     """The classes of all these together. Raises `ClassNamesError`, or `FileError` for folders without classes."""
     from openshape_ood.embedding_store import known_from
@@ -90,8 +89,6 @@ def gather(
             classes.setdefault(keys.setdefault(folded(name), name), []).extend(own)
     if not classes and not saved:
         raise ClassNamesError(HOW)
-    if known_up is not None and not any(classes.values()):
-        raise InputError("--known-up is for the shapes of --examples; there are none that are still to be read")
     return Wanted(classes, tuple(saved))
 
 

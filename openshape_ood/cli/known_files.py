@@ -53,6 +53,7 @@ def save(
     The threshold is for one method; with it the file answers "is it novel?" wherever it is given as --known-file. With
     --known-file, what that holds is taken over.
     """
+    from openshape_ood.cli.axes import warn_of_axes
     from openshape_ood.cli.inputs import Found
 
     check_out("--out", out, SUFFIXES)
@@ -60,6 +61,7 @@ def save(
         raise InputError("--patches keeps those of the shapes of --examples; there are none that are to be read")
     found, decide = Found(), bool(asked.calibrate or asked.threshold or asked.coverage)
     judge = asked.judge(found, patches="local" if patches else None, decide=decide)
+    warn_of_axes([file for own in asked.wanted.with_files.values() for file in own], asked.known_up or asked.up)
     made = judge.classes if judge.threshold is None else judge.classes.with_threshold(judge.threshold)
     if asked.known and made.text is None:
         print_note("note: by example alone: names are kept beside examples of them with --method rank_fusion", "yellow")

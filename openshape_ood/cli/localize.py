@@ -87,7 +87,7 @@ def localize(
     as a whole is told beside it, as `score` does.
     """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.axes import better_axis, warn_of_axes
+    from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
     from openshape_ood.cli.batches import encode_files
     from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.cli.maps import Localized, print_maps
@@ -138,7 +138,7 @@ def localize(
         print_note("by names alone this says little: give --examples FOLDER, or --generated where names allow it")
     named_ignored(found.ignored)
     warn_of_axes(done.files, reading.up, axis)
-    thresholds.warn_of_axis(judge.threshold, done.rows, reading.up)
+    thresholds.warn_of_axis(judge.threshold, assumed_axis(done.rows, reading.up))
     finish(found.failures, bool(done.rows))
 
 

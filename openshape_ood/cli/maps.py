@@ -9,7 +9,7 @@ from openshape_ood.cli.batches import Batch
 from openshape_ood.cli.console import print_line, print_table, shown
 from openshape_ood.cli.inputs import File, Found
 from openshape_ood.cli.judging import Judge, records
-from openshape_ood.cli.thresholds import print_hint, words
+from openshape_ood.cli.thresholds import words
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap, Region
 
 PEAK = 0.2  # of the points
@@ -96,7 +96,6 @@ def print_maps(done: Localized, record: dict[str, Any], judge: Judge) -> None:
     counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())
     said = f"{provenance['identity']['checkpoint']}, by {provenance['method']}, up {judge.reading.up}: {counts}"
     print_line(f"{said}{f'; written: {written}' if written else ''}")
-    print_hint(judge.threshold)
 
 
 def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
@@ -111,7 +110,8 @@ def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
     )
     if record["threshold"] is None:
         return
-    print_line(f"{_beyond(told)} of the points are beyond {record['threshold']['value']:.3f}, known shapes' 95 %")
+    points = record["threshold"]
+    print_line(f"{_beyond(told)} of the points are beyond {points['value']:.3f}, which {shown(points['promise'])}")
     for region in told["regions"][:LISTED] if told["tells"] else ():
         print_line(
             f"  {region['points']} points about {place(region['center'])}, novelty {region['novelty']:.3f}, "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hi
 import typer
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.batches import Reading
     from openshape_ood.cli.inputs import Found
     from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import Wanted
@@ -221,19 +222,24 @@ class Asked:
     readers: Readers = None
 
     auto: ClassVar[bool] = True  # whether --up may be that
+    of_scans: ClassVar[bool] = False  # whether --known-up is of --calibrate too, and --up of the scan alone
 
     @cached_property
     def wanted(self) -> Wanted:
         """The known classes that were asked for; what can be wrong with them is told before any shape is read."""
         from openshape_ood.cli import thresholds
         from openshape_ood.cli.known import gather
+        from openshape_ood.errors import InputError
         from openshape_ood.scoring import find_method
         from openshape_ood.shapes.points import check_up
 
         for name, axis in (("--up", self.up), ("--known-up", self.known_up)):
             if axis not in ("file", None) and not (self.auto and name == "--up" and axis == "auto"):
                 check_up(axis, name)
-        wanted = gather(self.known, self.examples, self.known_file, self.known_up)
+        wanted = gather(self.known, self.examples, self.known_file)
+        if self.known_up is not None and not (wanted.with_files or (self.of_scans and self.calibrate)):
+            shapes = "--examples and --calibrate" if self.of_scans else "--examples"
+            raise InputError(f"--known-up is for the shapes of {shapes}; there are none that are still to be read")
         thresholds.check(self, wanted)
         if self.method is not None:
             find_method(self.method, wanted.kind)
@@ -248,7 +254,6 @@ class Asked:
         Examples that cannot be used are added to the failures.
         """
         from openshape_ood.cli import thresholds
-        from openshape_ood.cli.batches import AUTO, Reading
         from openshape_ood.cli.encoders import Encoders
         from openshape_ood.cli.judging import Judge
         from openshape_ood.cli.known import build
@@ -259,12 +264,18 @@ class Asked:
         name = self.model or (None if wanted.saved else model)
         identities = [*wanted.identities, *found.identities]
         encoders = Encoders(name, self.checkpoint, self.text_checkpoint, self.device, identities)
-        reading = Reading(encoders.points, self.up, self.seed, self.num_samples, self.batch_size, self.readers)
-        own = replace(reading, up=self.known_up or ("file" if self.up == AUTO else self.up))
+        reading, own = self.readings(encoders.points)
         classes = build(wanted, method, encoders, own, found.failures, patches)
         judge = Judge(classes, method or find_method(default_method(classes)), encoders, reading)
         judge = judge.asking(found).with_axis(found.files)
         return thresholds.decided(judge, given, self, found.failures) if decide else judge
+
+    def readings(self, points: int) -> tuple[Reading, Reading]:
+        """How the shapes and those of --calibrate are read, and how examples are."""
+        from openshape_ood.cli.batches import AUTO, Reading
+
+        reading = Reading(points, self.up, self.seed, self.num_samples, self.batch_size, self.readers)
+        return reading, replace(reading, up=self.known_up or ("file" if self.up == AUTO else self.up))
 
 
 @dataclass(frozen=True)

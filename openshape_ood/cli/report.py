@@ -76,8 +76,9 @@ def _legend(record: Mapping[str, Any]) -> Iterator[str]:
     else:
         low, limit = record["baseline"], record["threshold"]["value"]
         said = (
-            f"Gray: as near to the examples as half of their own points are ({low:.3f}). Orange: the threshold, "
-            f"{limit:.3f}, below which 95 % of them stay. Dark red: twice as far ({2 * limit - low:.3f}) or farther."
+            f"Gray: as near to the examples as half of their own points are ({low:.3f}). Orange: the threshold of "
+            f"points, {limit:.3f}, which {_text(record['threshold']['promise'])}. Dark red: twice as far "
+            f"({2 * limit - low:.3f}) or farther."
         )
     yield (
         f'<figure><div class="ramp" style="background: linear-gradient(90deg, {stops})"></div>'

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import typer
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import finish, print_json, print_line, print_note, print_table, shown, told_warnings
-from openshape_ood.cli.options import option
+from openshape_ood.cli.options import KNOWN, option
 from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.errors import InputError, ShapeFileError
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.batches import Reading
+    from openshape_ood.cli.judging import Judge
     from openshape_ood.scenes import Scene, SceneResult
 
 EXAMPLES = """
@@ -28,9 +31,37 @@ FOREIGN = ("bicycle", "guitar", "toilet")  # the first that is not known stands 
 COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "points", "size", "center", "nearest")
 
 
-@options.command(EXAMPLES, without=("up", "readers"))
+@dataclass(frozen=True)
+class AskedOfScan(options.Asked):
+    """The options of `Asked`; --up is of the scan, --known-up of all known shapes."""
+
+    known_up: Annotated[
+        str | None,
+        option(
+            KNOWN,
+            "Which axis points up in the shapes of --examples and --calibrate. Default: what each file states, else "
+            "--up, else z.",
+            "AXIS",
+            autocompletion=options.up_names,
+        ),
+    ] = None
+    up: Annotated[str, option(SCAN, "Which axis points up in the scan; 'file' takes what it says, else z.", "AXIS")] = (
+        "file"
+    )
+    auto: ClassVar[bool] = False
+    of_scans: ClassVar[bool] = True
+
+    def readings(self, points: int) -> tuple[Reading, Reading]:
+        from openshape_ood.scenes.crop_axis import crop_axis
+
+        up, silent = crop_axis(self.known_up, self.up)
+        reading = replace(super().readings(points)[0], up=up, silent=silent)
+        return reading, reading
+
+
+@options.command(EXAMPLES, without=("readers",))
 def scene(
-    asked: options.Asked,
+    asked: AskedOfScan,
     file: Annotated[
         Path | None,
         typer.Argument(
@@ -44,9 +75,6 @@ def scene(
     most: Annotated[int, option(SCAN, "Objects at most.", min=1)] = 100,
     size_weight: Annotated[float, option(SCAN, "What an object's size in meters says beside its shape.", min=0)] = 0.0,
     unit: Annotated[Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Of the file's coordinates.")] = "file",
-    up: Annotated[
-        str, option(SCAN, "Which axis points up in the scan; 'file' takes what it says, else z.", "AXIS")
-    ] = "file",
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
@@ -58,10 +86,10 @@ def scene(
         raise InputError(
             "a threshold is of shapes without sizes; leave out --size-weight, or --threshold, --calibrate, --coverage"
         )
-    if file is None and (unit, up) != ("file", "file"):
+    if file is None and (unit, asked.up) != ("file", "file"):
         raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
     names, found = list(asked.wanted.examples), Found()
-    scan = _loaded(file, up, unit) if file is not None else _generated(names, asked.seed)
+    scan = _loaded(file, asked.up, unit) if file is not None else _generated(names, asked.seed)
     judge = asked.judge(found, model="tiny", decide=not size_weight)
     how: dict[str, Any] = {"method": judge.method, "threshold": judge.threshold, "proposals": proposals, "most": most}
     result = score_scene(
@@ -72,6 +100,7 @@ def scene(
         print_json({**result.as_json(), "written": written})
     else:
         _print(result, written, bool(size_weight))
+    _warn_of_axes(file, asked, judge)
     finish(found.failures)
 
 
@@ -86,6 +115,20 @@ def _loaded(file: Path, up: str, unit: str) -> Scene:
             raise type(error)(_by_options(error)) from error
 
 
+def _warn_of_axes(file: Path | None, asked: AskedOfScan, judge: Judge) -> None:
+    """Notes on axes that were assumed: of known shapes; of the scan, if the threshold is of shapes with another one."""
+    from openshape_ood.cli import thresholds
+    from openshape_ood.cli.axes import silent_files, warn_of_known
+    from openshape_ood.cli.inputs import File, find_files
+
+    examples = [one for own in asked.wanted.with_files.values() for one in own]
+    if judge.reading.up == "file":
+        warn_of_known([*examples, *find_files(asked.calibrate or ()).files], judge.reading.silent)
+    if file is not None and asked.up == "file" and not asked.calibrate and silent_files([File(str(file), "")]):
+        remedy = "if they are crops of scans, make it again with --up z; if {up} is up in the scan, give --up {up}"
+        thresholds.warn_of_axis(judge.threshold, "z", remedy)
+
+
 def _by_options(said: object) -> str:
     """What a message names as a setting in Python, as the option of this command."""
     return SETTING.sub(r"--\1 \2", str(said))
@@ -93,7 +136,6 @@ def _by_options(said: object) -> str:
 
 def _generated(names: list[str], seed: int) -> Scene:
     """A room of what is known and one thing that is not."""
-    from dataclasses import replace
 
     from openshape_ood.synthetic.rooms import room
 
@@ -127,7 +169,7 @@ def _written(result: SceneResult, folder: Path) -> list[Path]:
 
 
 def _print(result: SceneResult, written: list[Path], sized: bool) -> None:
-    from openshape_ood.cli.thresholds import print_hint, words
+    from openshape_ood.cli.thresholds import words
 
     rows = result.rows()
     if rows:
@@ -138,5 +180,4 @@ def _print(result: SceneResult, written: list[Path], sized: bool) -> None:
     layout = ", ".join(plane.kind for plane in result.proposals.layout) or "none"
     print_line(f"{shown(result.scene.name)}: {len(result.scene)} points, {shares}; layout found: {layout}")
     print_line("no verdict: no threshold is made with --size-weight" if sized else words(result.result.threshold))
-    print_hint(result.result.threshold)
     print_written(written)

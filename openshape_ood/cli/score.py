@@ -42,7 +42,7 @@ def score(
     Files that cannot be read are listed and stop nothing; the exit code is then 1.
     """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.axes import better_axis, warn_of_axes
+    from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.cli.judging import records
 
@@ -78,12 +78,12 @@ def score(
             print_line(f"table in {shown(out)}")
     named_ignored(found.ignored)
     warn_of_axes(read, asked.up, better_axis(judge, read, [row["verdict"] == "novel" for row in rows]))
-    thresholds.warn_of_axis(judge.threshold, rows, asked.up)
+    thresholds.warn_of_axis(judge.threshold, assumed_axis(rows, asked.up))
     finish(found.failures, bool(rows))
 
 
 def _print(rows: Sequence[dict[str, Any]], threshold: Threshold | None, record: dict[str, Any]) -> None:
-    from openshape_ood.cli.thresholds import print_hint, words
+    from openshape_ood.cli.thresholds import words
 
     columns = ["file", "nearest", "similarity", "novelty", "p_value", "verdict"]
     print_table(rows, [name for name in columns if rows[0][name] is not None], fold="file")
@@ -95,4 +95,3 @@ def _print(rows: Sequence[dict[str, Any]], threshold: Threshold | None, record: 
         print_line(f"{novel} novel, {len(rows) - novel} known")
     print_line(words(threshold))
     print_line(f"{provenance['identity']['checkpoint']}, {provenance['method']}, up {provenance['up']}{note}: {counts}")
-    print_hint(threshold)

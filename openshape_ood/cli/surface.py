@@ -186,7 +186,7 @@ def _print_model(model: SurfaceModel) -> None:
     tiles = " × ".join(map(str, model.reconstructor.shape_))
     cells = f", cells of {model.data.rasterizer.cell:.3g} m" if isinstance(model.data, Sheets) else ""
     print_line(f"{model.reconstructor.method} on {model.data.kind}: tiles of {tiles}{cells}")
-    print_line(f"{shown(model.threshold)}")
+    print_line(shown(model.threshold))
     if model.threshold.coverage is not None and model.threshold.coverage < model.reconstructor.coverage:
         print_note(
             f"note: a threshold that keeps {model.reconstructor.coverage:.0%} of good ones needs 19 of them or more; "

@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.cli.console import Failure, failed_line, print_line, print_note, shown
+from openshape_ood.cli.console import Failure, failed_line, print_note, shown
 from openshape_ood.cli.inputs import find_files
 from openshape_ood.errors import InputError
+from openshape_ood.shapes.points import UPS
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.batches import Batch
     from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import Wanted
     from openshape_ood.cli.options import Asked
     from openshape_ood.decisions.threshold import Threshold
 
 COVERAGE = 0.95  # if none is asked for
-AXES = ("x", "z", "-x", "-y", "-z")  # other than y
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
 
@@ -53,20 +54,18 @@ def given(value: str | None) -> Threshold | None:
     return Threshold(number, source="given with --threshold")
 
 
-def warn_of_axis(threshold: Threshold | None, rows: Sequence[Mapping[str, Any]], up: str) -> None:
-    """A word where shapes that nobody said an axis of are taken for y up, and those that the threshold is from are
-    not."""
+def warn_of_axis(threshold: Threshold | None, assumed: str | None, remedy: str = "try --up {up}") -> None:
+    """Warn if shapes were read with the axis `assumed` and the threshold was calibrated with another one.
+
+    assumed: None if the axis of all shapes is stated. remedy: what to do, with "{up}" for the axis of the threshold.
+    """
     made = threshold and threshold.provenance
-    if up == "file" and made and made.up in AXES and any(row["up"] == "y" for row in rows):
+    if assumed and made and made.up in UPS and made.up != assumed and not (threshold and threshold.is_generated):
         print_note(
-            f"note: the threshold is from shapes with {made.up} up, y was taken for these; try --up {made.up}", "yellow"
+            f"note: the threshold is from shapes with {made.up} up, {assumed} was taken for these; "
+            f"{remedy.format(up=made.up)}",
+            "yellow",
         )
-
-
-def print_hint(threshold: Threshold | None) -> None:
-    """What would be better than shapes that were generated."""
-    if threshold is not None and threshold.source.startswith("generated "):
-        print_line("for shapes of yours, calibrate on known ones of yours: --calibrate PATHS")
 
 
 def decided(judge: Judge, threshold: Threshold | None, asked: Asked, failures: list[Failure]) -> Judge:
@@ -119,11 +118,17 @@ def _from_files(judge: Judge, asked: Asked, paths: Sequence[str], failures: list
     how: dict[str, Any] = {
         "groups": None if asked.calibrate_by == "file" else [os.path.dirname(path) for path in files],
         "source": f"known shapes of {', '.join(map(str, paths))}",
-        "provenance": judge.provenance,
+        "provenance": replace(judge.provenance, up=_read_with(done, judge.provenance.up)),
     }
     novelty = np.concatenate([one.result.novelty for one in done])
     which = "the shapes of --calibrate" + (f", {len(failed)} of which cannot be read" if failed else "")
     return _from_novelty(novelty, asked.coverage or COVERAGE, which, how)
+
+
+def _read_with(done: Sequence[Batch], asked: str) -> str:
+    """The axis that all shapes were read with; `asked` if there are several."""
+    axes = {up for batch in done for up in batch.ups}
+    return axes.pop() if len(axes) == 1 else asked
 
 
 def _from_novelty(novelty: Any, coverage: float, which: str, how: Mapping[str, Any]) -> Threshold:
@@ -148,9 +153,5 @@ def _generated(judge: Judge, coverage: float, clean: bool) -> Threshold | None:
 
 
 def words(threshold: Threshold | None) -> str:
-    """For people."""
-    if threshold is None:
-        return NONE
-    if not threshold.n:
-        return f"threshold {threshold.value:g}, {shown(threshold.source)}"
-    return shown(threshold)
+    """The sentence on the threshold below every table."""
+    return NONE if threshold is None else shown(threshold.describe("--calibrate PATHS"))

@@ -25,6 +25,8 @@ from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.storage import DAMAGE, read_regular, save_whole
 
 FORMAT = "openshape_ood threshold 1"
+GENERATED = "generated "  # how the source begins of a threshold from generated shapes
+OWN = "not of your own shapes; calibrate on 19 or more known ones of yours"  # beyond generated shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class Threshold:
     provenance : Provenance, optional
         Whose novelty it is for: a threshold belongs to one encoder and one method.
     source : str
-        In words, what the scores are of: "50 scans of chairs".
+        In words, what the scores are of: "50 scans of chairs"; for generated shapes it begins with "generated".
 
     Examples
     --------
@@ -143,9 +145,47 @@ class Threshold:
                 f"{provenance.identity}; a threshold belongs to one encoder and method. Make one for these"
             )
 
+    @property
+    def is_generated(self) -> bool:
+        """Whether it was made from generated shapes."""
+        return self.source.startswith(GENERATED)
+
+    @property
+    def promise(self) -> str:
+        """Fraction of known rows kept, and of which rows: "keeps 95 % of ...". Empty without a coverage.
+
+        Examples
+        --------
+        >>> Threshold.from_novelty(range(40), source="known shapes of calibration/").promise
+        'keeps 95.1 % of known ones like the 40 it was made from (known shapes of calibration/)'
+        >>> Threshold.from_novelty(range(40), source="generated scans of chair").promise
+        'keeps 95.1 % of 40 held-out generated scans of chair (not of your own shapes; calibrate on 19 or more known \
+ones of yours)'
+        """
+        return self._promise("")
+
+    def _promise(self, remedy: str) -> str:
+        if self.coverage is None:
+            return ""
+        share = f"keeps {f'{100 * self.coverage:.1f}'.removesuffix('.0')} %"
+        if self.is_generated:
+            return f"{share} of {self.n} held-out {self.source} ({OWN}{f': {remedy}' if remedy else ''})"
+        source = f" ({self.source})" if self.source else ""
+        made_from = f"the {self.n} it was" if self.n else "those it was"
+        return f"{share} of known ones like {made_from} made from{source}"
+
+    def describe(self, remedy: str = "calibration=") -> str:
+        """Value, fraction of known rows kept, of which rows, and how to have it for one's own: for every verdict.
+
+        remedy: the option by which the entry point takes known shapes to calibrate on.
+        """
+        if self.coverage is None:
+            return f"{self}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
+        return f"threshold {self.value:.3f} {self._promise(remedy)}"
+
     def as_json(self) -> dict[str, Any]:
-        """Value, coverage, count and source; whose novelty it is for stands in the provenance of a result."""
-        return {name: getattr(self, name) for name in ("value", "coverage", "n", "source")}
+        """Value, coverage, count, source and promise; whose novelty it is for stands in the provenance of a result."""
+        return {name: getattr(self, name) for name in ("value", "coverage", "n", "source", "promise")}
 
     def state(self) -> dict[str, Any]:
         """All of it as texts and numbers, for files."""
@@ -183,10 +223,9 @@ class Threshold:
             raise FileError(f"{path} is no threshold, or a damaged one: {error}") from error
 
     def __str__(self) -> str:
-        kept = "" if self.coverage is None else f", keeps {self.coverage:.1%} of the known"
-        made_from = f", from {self.n} known" if self.n else ""
-        source = f" ({self.source})" if self.source else ""
-        return f"threshold {self.value:.3f}{kept}{made_from}{source}"
+        if self.coverage is not None:
+            return self.describe()
+        return f"threshold {self.value:.3f}{f' ({self.source})' if self.source else ''}"
 
 
 def check_threshold(given: Any) -> None:

@@ -59,9 +59,10 @@ class Provenance:
     """What produced a figure: the same in every result, stored row and JSON.
 
     identity: the encoder of the rows; method: what judged them, empty for embeddings that nobody judged yet; up:
-    gravity axis that was asked for, "y", "z" or "x" with an optional "-", "file", or several separated by commas; seed:
-    of resampling; num_samples: how many samplings of a shape were averaged; version: of this library. Of ready
-    embeddings, which do not tell, up is empty, seed 0 and num_samples 1.
+    gravity axis that was asked for, "y", "z" or "x" with an optional "-", "file", or several separated by commas; of a
+    threshold from files the axis that all were read with; seed: of resampling; num_samples: how many samplings of a
+    shape were averaged; version: of this library. Of ready embeddings, which do not tell, up is empty, seed 0 and
+    num_samples 1.
     """
 
     identity: Identity

@@ -16,7 +16,7 @@ from openshape_ood.checks import check_names, check_settings, grouped, unit, uni
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.known.examples import ENCODING, check_examples, embedded
+from openshape_ood.known.examples import ENCODING, Axes, check_examples, embedded
 from openshape_ood.known.memory import MEMORY, MemoryBank, joined_memory
 from openshape_ood.known.soundness import check_joinable, check_sound
 from openshape_ood.storage import loaded_arrays, save_arrays
@@ -99,7 +99,7 @@ class KnownClasses:
         examples: Mapping[str, Any],
         encoder: Encoder,
         *,
-        up: str | Sequence[str] = "file",
+        up: Axes = "file",
         patches: str | None = None,
         **settings: Any,
     ) -> KnownClasses:
@@ -109,8 +109,8 @@ class KnownClasses:
         ----------
         examples : mapping from k names
         encoder : Encoder
-        up : str
-            Gravity axis of the example shapes.
+        up : str, sequence of str, or mapping
+            Gravity axis of the example shapes; one an example; or class -> one an example.
         patches : str, optional
             Keep their patches too, of this stage ("local" or "tokens"); they must then be shapes.
         **settings
@@ -145,7 +145,7 @@ class KnownClasses:
         encoder: Encoder,
         text: NamesEncoder,
         *,
-        up: str | Sequence[str] = "file",
+        up: Axes = "file",
         patches: str | None = None,
         **settings: Any,
     ) -> KnownClasses:

@@ -52,19 +52,24 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and not Path(value).suffix and not Path(value).exists()
 
 
-def embedded(
-    value: Any, name: str, encoder: Encoder, up: str | Sequence[str], settings: Mapping[str, Any]
-) -> np.ndarray:
+Axes = str | Sequence[str] | Mapping[str, Sequence[str]]  # of all examples, one an example, or these by class
+
+
+def _axes_of(name: str, up: Axes) -> str | Sequence[str]:
+    return up.get(name, "file") if isinstance(up, Mapping) else up
+
+
+def embedded(value: Any, name: str, encoder: Encoder, up: Axes, settings: Mapping[str, Any]) -> np.ndarray:
     """Unit embeddings (m, d) float64 of the examples of one class."""
     rows = ready_embeddings(value, name, encoder)
     if rows is None:
         with _named(name):
-            rows = encoder.encode(value, up=up, **settings)
+            rows = encoder.encode(value, up=_axes_of(name, up), **settings)
     return unit(rows, f"the embedding of class {name!r},")
 
 
 def embedded_patches(
-    examples: Mapping[str, Any], encoder: Any, up: str | Sequence[str], stage: str, settings: Mapping[str, Any]
+    examples: Mapping[str, Any], encoder: Any, up: Axes, stage: str, settings: Mapping[str, Any]
 ) -> list[Patches]:
     """Patches of the examples, class by class."""
     check_patches(encoder)
@@ -74,7 +79,7 @@ def embedded_patches(
         if ready_embeddings(value, name, encoder) is not None:
             raise InputError(f"class {name!r} is given as embeddings; patches need the example shapes themselves")
         with _named(name):
-            found.append(encoder.encode_patches(value, up=up, stage=stage, **passed))
+            found.append(encoder.encode_patches(value, up=_axes_of(name, up), stage=stage, **passed))
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from openshape_ood.checks import check_settings, unit
 from openshape_ood.encoders.protocols import Patches
-from openshape_ood.known.examples import ENCODING, embedded_patches
+from openshape_ood.known.examples import ENCODING, Axes, embedded_patches
 
 MEMORY = ("features", "labels", "centers", "shapes")
 
@@ -47,7 +47,7 @@ class MemoryBank:
 
     @classmethod
     def from_examples(
-        cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: str | Sequence[str] = "file", **settings: Any
+        cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: Axes = "file", **settings: Any
     ) -> MemoryBank:
         """Of name -> example shapes, their classes numbered in that order; `settings` as in `KnownClasses`."""
         check_settings(settings, ENCODING, "MemoryBank.from_examples")

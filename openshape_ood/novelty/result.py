@@ -139,7 +139,8 @@ class NoveltyResult:
             counts += f", {len(self.failures)} not read"
         own = self.provenance
         known = f"{len(self.classes)} known class{'es' * (len(self.classes) != 1)}"
-        return f"{counts}; {known}, {own.method} by {own.identity.checkpoint}"
+        threshold = "" if self.threshold is None else f"; {self.threshold.describe()}"
+        return f"{counts}; {known}, {own.method} by {own.identity.checkpoint}{threshold}"
 
     def __str__(self) -> str:
         columns = [
@@ -151,10 +152,11 @@ class NoveltyResult:
             columns.append(["", *("novel" if novel else "known" for novel in self.is_novel)])
         widths = [max(map(len, column)) for column in columns]
         columns[2] = [f"{cell:>{widths[2]}}" for cell in columns[2]]
-        return "\n".join(
+        rows = [
             "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in zip(*columns, strict=True)
-        )
+        ]
+        return "\n".join(rows if self.threshold is None else [*rows, self.threshold.describe()])
 
 
 def html_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

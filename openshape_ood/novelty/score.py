@@ -45,7 +45,7 @@ def score_novelty(
     groups: Sequence[Any] | None = None,
     errors: Literal["raise", "skip"] = "raise",
     up: str | Sequence[str] = "file",
-    known_up: str | None = None,
+    known_up: str | Mapping[str, Sequence[str]] | None = None,
     device: Any = None,
     seed: int = 0,
     num_samples: int = 1,
@@ -84,7 +84,7 @@ def score_novelty(
         Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file", which
         asks each file, else y. For the shapes also one each, or "auto": where files do not say it that of the
         calibration shapes, else what `find_up` finds, at three to six times the work; y, with a warning, where nothing
-        tells. `known_up` is the same as `up` unless given, and "file" beside "auto".
+        tells. `known_up` is the same as `up` unless given, and "file" beside "auto"; or class -> an axis an example.
     device : optional
         Of the models that are loaded here.
     seed, num_samples, batch_size, progress
@@ -273,7 +273,9 @@ def how_known(known: Any) -> Kind:
     return "names"
 
 
-def example_axis(up: str | Sequence[str], known_up: str | None) -> str:
+def example_axis(up: str | Sequence[str], known_up: str | Mapping[str, Sequence[str]] | None) -> Any:
+    if isinstance(known_up, Mapping):
+        return known_up
     if known_up is not None:
         return known_up if known_up == "file" else check_up(known_up, "known_up")
     if isinstance(up, str) and up == AUTO:
@@ -289,7 +291,7 @@ def known_classes(
     encoder: Any,
     *,
     text: NamesEncoder | None = None,
-    up: str = "file",
+    up: str | Mapping[str, Sequence[str]] = "file",
     device: Any = None,
     **settings: Any,
 ) -> KnownClasses:

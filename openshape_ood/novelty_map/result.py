@@ -159,6 +159,7 @@ class NoveltyMap:
         beyond = "" if self.threshold is None else f", {self._beyond:.0%} beyond {self.threshold.value:.3f}"
         mean = self.novelty[self.seen].mean() if self.seen.any() else np.nan
         lines = [f"{self.name}: {len(self)} {self.elements.kind}, novelty {mean:.3f} on average{beyond}"]
+        lines += [self.threshold.describe()] if self.threshold is not None and self.threshold.coverage else []
         lines += [] if self.seen.all() else [f"{1 - self.seen.mean():.0%} of it was not seen"]
         shares = sorted(self.shares().items(), key=lambda item: -item[1])
         lines += [f"{share:6.1%}  nearest to {name}" for name, share in shares[:LISTED]]

@@ -175,7 +175,8 @@ def _bar(ax: canvas.Axes, low: float, high: float, threshold: Threshold | None) 
     bar.spines[:].set(linewidth=0.5, color=canvas.GREY)
     if threshold is not None and low <= threshold.value <= high and high > low:
         share = (threshold.value - low) / (high - low)
-        known = "known" if threshold.coverage is None else f"{100 * threshold.coverage:.0f} % of known"
+        of = "generated" if threshold.is_generated else "known"
+        known = "known" if threshold.coverage is None else f"{100 * threshold.coverage:.0f} % of {of}"
         bar.plot([share, share], [-0.5, 1.5], color="black", lw=1.3, clip_on=False)
         bar.text(share, -0.75, f"{known}\nup to {threshold.value:.3g}", ha="center", va="top", fontsize=0.9 * size)
 

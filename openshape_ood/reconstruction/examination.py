@@ -43,7 +43,9 @@ class Examination:
         verdict = of["verdict"] or "no threshold"
         lines = [self.name]
         lines += [f"  of which class? nearest to {of['nearest']}, novelty {of['novelty']:.3f}: {verdict}"]
+        lines += [] if self.classes.threshold is None else [f"  {self.classes.threshold.describe()}"]
         lines += [f"  where is its surface wrong? novelty {on['novelty']:.3f}: {on['verdict']}"]
+        lines += [f"  {self.surface.threshold.describe()}"]
         lines += [f"  {on['beyond']:.1%} of the places seen are beyond their threshold"]
         return "\n".join(lines + ([] if self.surface.map.tells else [f"  the map does not tell where: {UNTOLD}"]))
 

@@ -17,6 +17,7 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.novelty import NoveltyResult, score_novelty
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scenes.boxes import Box, size_likelihood
+from openshape_ood.scenes.crop_axis import with_axes
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.proposals.choice import contained
 from openshape_ood.scenes.proposals.find import check_map, proposed
@@ -64,8 +65,11 @@ def score_scene(
         As in `score_novelty`.
     encoder : str or Encoder
         A checkpoint of the registry, or an encoder that there is already.
-    text, method, known_up, device, seed, num_samples, batch_size, progress
+    text, method, device, seed, num_samples, batch_size, progress
         As in `score_novelty`.
+    known_up : str, optional
+        Gravity axis of example shapes. Default: what each file states, else z, with a warning: examples are taken for
+        crops of scans. Shapes of `synthetic.sample` are y up.
     threshold : Threshold, optional
         Beyond it an object is "novel" and has the name "new"; else that of the known classes, if they have one.
     proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
@@ -94,6 +98,11 @@ def score_scene(
     InputError
         For values that cannot be used, and a scan of another size than that of a place in meters.
 
+    Warns
+    -----
+    AxisWarning
+        Where example shapes state no axis and z is assumed.
+
     Examples
     --------
     >>> from openshape_ood.synthetic import sample
@@ -118,6 +127,9 @@ def score_scene(
         held = [known.identity] if isinstance(known, KnownClasses) else []
         model = load_encoder(encoder, device, *held)
     crops = _crops(frame, scene, found, color)
+    axes: Any = known_up
+    if isinstance(known, Mapping):
+        known, axes = with_axes(known, known_up, model)
     result = score_novelty(
         crops or Embeddings(np.empty((0, model.dim)), model.identity),
         known,
@@ -126,7 +138,7 @@ def score_scene(
         method=method,
         threshold=None if weight else threshold,
         up="z",
-        known_up=known_up or ("file" if isinstance(known, Mapping) else None),
+        known_up=axes,
         device=device,
         seed=seed,
         num_samples=num_samples,

@@ -216,7 +216,9 @@ class SceneResult:
             counts += f", {sum(one.verdict == 'novel' for one in self.objects)} of them novel"
         shares = ", ".join(f"{share:.0%} {what}" for what, share in self.shares().items())
         own = self.provenance
-        return f"{counts}; {shares}; {own.method} by {own.identity.checkpoint}, proposals by {self.proposals.by}"
+        threshold = "" if self.result.threshold is None else f"; {self.result.threshold.describe()}"
+        by = f"{own.method} by {own.identity.checkpoint}, proposals by {self.proposals.by}"
+        return f"{counts}; {shares}; {by}{threshold}"
 
 
 def _sides(one: SceneObject) -> str:

@@ -44,7 +44,7 @@ def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) ->
     """Warn if points (n, 3) in meters, read with `up`, look like a room with another axis up.
 
     Such an axis has the height of a room and is well shorter than `up`, and a flat layer across it has more cells than
-    across `up`: floors are larger than walls. The axis with the largest layer is named, and a second one if it is close.
+    across `up`: floors are larger than walls. The axis with the largest layer is named, and a second if it is close.
     """
     some = _some(points)
     low, high = np.percentile(some, (0.5, 99.5), axis=0)

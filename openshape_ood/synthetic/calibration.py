@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.decisions.threshold import GENERATED, Threshold
 from openshape_ood.encoders.protocols import Embeddings, Encoder
 from openshape_ood.errors import UnknownNameError
 from openshape_ood.known import KnownClasses
@@ -107,7 +107,7 @@ def generated_threshold(
     if ready is None or (method is not None and find_method(method).rows == "patches"):
         shapes = (calibration_models if clean else calibration_scans)(names)
     result = score_novelty(shapes, known, encoder=encoder, method=method, up="y", **settings)
-    source = f"generated {'whole models' if clean else 'scans'} of {', '.join(names)}"
+    source = f"{GENERATED}{'whole models' if clean else 'scans'} of {', '.join(names)}"
     return Threshold.from_novelty(result, coverage, source=source)
 
 

@@ -163,7 +163,7 @@ def test_calibration_files_of_the_visitors_decide(
     assert verdict.threshold is not None and verdict.basis.kind == "files"
     assert verdict.threshold.value == pytest.approx(conformal_threshold(novelty, 0.95), abs=1e-5)
     assert verdict.p_value == pytest.approx(p_values(verdict.result.novelty, novelty)[0]) and verdict.answer == "novel"
-    assert "Calibrated on your 20 files" in texts.verdict(verdict)
+    assert "keeps 95.2 % of known ones like the 20 it was made from (20 calibration files)" in texts.verdict(verdict)
     assert texts.calibration(own, [Failure("<b>.ply", "no header")]).count("&lt;b&gt;") == 1
 
 
@@ -253,7 +253,9 @@ def test_what_cannot_be_judged(judge: Judge, chair: Session) -> None:
 
 def test_the_page_speaks_of_what_was_found(found: Verdict) -> None:
     said = texts.verdict(found)
-    assert "Novel" in said and f"{found.p_value:.3f}" in said and "50 generated whole models a class" in said
+    assert "Novel" in said and f"{found.p_value:.3f}" in said and found.threshold.promise[:-1] in said
+    assert "held-out generated whole models of" in said and "“Calibrate on shapes of yours”" in said
+    assert found.as_json()["threshold"]["promise"] == found.threshold.promise
     assert texts.bars(found).count('class="bar') == 2
     assert "24 generated whole models of each class:" in texts.compared(found)
     assert "encoder <code>tiny</code>" in said and "is a toy" in said

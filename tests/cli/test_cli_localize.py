@@ -64,7 +64,7 @@ def test_regions_are_listed(chair: Path, tmp_path: Path) -> None:
     # the guitar stands on the seat, above the middle of the chair
     assert regions[0]["center"][1] > 0 and regions[0]["nearest"] == "chair"
     said = run(*words[:-2]).stdout
-    assert "points about (" in said and "50 known (generated whole models of chair)" in said
+    assert "points about (" in said and "95.1 % of 50 held-out generated whole models" in said
 
 
 def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path:
     words = ["--known", "chair", "couch", "--generated", "models", "--model", "tiny", "--threshold", "1"]
     result = run("localize", chair, *words, "--out", out, "--picture", picture)
     assert result.exit_code == 0, result.output
-    assert "nearest class" in result.stdout and "known shapes' 95 %" in result.stdout
+    assert "nearest class" in result.stdout and "which keeps 95 % of known ones like" in result.stdout
     assert load_shape(out).shape == (1024, 6)
     assert picture.read_bytes().startswith(b"\x89PNG")
 

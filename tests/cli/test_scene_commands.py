@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from cli_runs import run
 
-from openshape_ood.scenes import Scene, save_scene
+from openshape_ood import KnownClasses, Threshold, load_scene, score_novelty, score_scene
+from openshape_ood.app.judge import Judge
+from openshape_ood.app.rooms import Room
+from openshape_ood.app.session import Calibration, Session, Shape
+from openshape_ood.scenes import Scene, find_objects, save_scene
 from openshape_ood.shapes.ply import ply_bytes
+from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.synthetic import sample
 
 NAMES = ["--known", "chair", "sofa"]
@@ -65,6 +71,77 @@ def test_a_scan_in_millimeters_or_on_its_side_is_said(scan, tmp_path):
     done = run("scene", large, *NAMES, "--threshold", "0.8", "--unit", "mm", "--up", "y", "--json")
     assert done.exit_code == 0 and done.stderr == ""
     assert {plane["kind"] for plane in json.loads(done.stdout)["layout"]} >= {"floor"}
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory):
+    """Known shapes with z up, as NPY files that do not state it: to calibrate on, and examples in a folder a class."""
+    folder = tmp_path_factory.mktemp("crops")
+    (folder / "held_out").mkdir()
+    for name in ("chair", "sofa"):
+        (folder / "examples" / name).mkdir(parents=True)
+        for seed in range(13):
+            upright = sample(name, 900, seed)[:, [0, 2, 1]]
+            to = folder / "held_out" / f"{name}{seed}.npy" if seed < 10 else folder / "examples" / name / f"{seed}.npy"
+            np.save(to, upright)
+    return folder
+
+
+def loaded(folder):
+    return [np.load(path) for path in sorted(folder.glob("*.npy"))]
+
+
+def test_crops_of_scans_are_z_up_unless_stated(scan, crops, tiny):
+    words = ["scene", scan, "--proposals", "contact", "--json"]
+    calibrate = ["--calibrate", crops / "held_out"]
+    mapping = {name: loaded(crops / "examples" / name) for name in ("chair", "sofa")}
+    with pytest.warns(AxisWarning, match="6 known shapes do not state which axis points up, and z was taken"):
+        result = score_scene(load_scene(scan), mapping, tiny, proposals="contact")
+    for own, note, up in (
+        ([], "26 known shapes do not state which axis points up, and z was taken", "z"),
+        (["--up", "y"], "and y was taken", "y"),
+        (["--known-up", "y"], "", "y"),
+        (["--known-up", "z", "--up", "y"], "", "z"),
+    ):
+        done = run(*words, *calibrate, "--examples", crops / "examples", *own)
+        told, said = json.loads(done.stdout), " ".join(done.stderr.split())
+        assert note in said if note else said == ""
+        known = KnownClasses.from_examples(mapping, tiny, up=up)
+        expected = score_novelty(loaded(crops / "held_out"), known, encoder=tiny, up=up)
+        assert told["threshold"]["value"] == pytest.approx(Threshold.from_novelty(expected).value, abs=1e-4)
+        if not own:
+            novelty = [one["novelty"] for one in told["objects"]]
+            assert novelty == pytest.approx([one.novelty for one in result], abs=1e-4)
+    by_name = json.loads(run(*words, *NAMES, *calibrate).stdout)
+    on_page = Judge().judge_room(
+        Room(load_scene(scan), find_objects(load_scene(scan), "contact")),
+        replace(
+            Session().with_names("chair, sofa"),
+            calibration=Calibration(tuple(Shape("crop", cloud) for cloud in loaded(crops / "held_out"))),
+        ),
+        "tiny",
+    )
+    assert on_page.threshold.value == pytest.approx(by_name["threshold"]["value"], abs=1e-4)
+    assert "20 known shapes do not state which axis points up, and z was taken" in on_page.remarks[-1]
+
+
+def test_known_up_without_known_shapes_is_refused(scan):
+    done = run("scene", scan, *NAMES, "--known-up", "z")
+    assert done.exit_code == 2
+    assert "--known-up is for the shapes of --examples and --calibrate" in " ".join(done.stderr.split())
+
+
+def test_a_threshold_of_shapes_with_another_axis_is_noticed(scan, crops, tmp_path):
+    kept, words = tmp_path / "kept.json", ["scene", scan, *NAMES, "--proposals", "contact", "--threshold"]
+    for up, note in (("file", "from shapes with y up, z was taken"), ("x", "with x up, z was taken"), ("z", "")):
+        one = crops / "held_out" / "chair0.npy"
+        calibrate = ["--calibrate", crops / "held_out", "--save-threshold", kept]
+        assert run("score", one, *NAMES, "--model", "tiny", *calibrate, "--up", up).exit_code == 0
+        said = " ".join(run(*words, kept).stderr.split())
+        assert note in said if note else said == ""
+    done = run("scene", scan, *NAMES, "--proposals", "contact")  # by generated shapes, which have y up
+    assert done.stderr == ""
+    assert "held-out generated scans of chair, sofa (not of your own shapes; calibrate on 19 or more" in done.stdout
 
 
 def test_what_cannot_be_is_said_first(scan, tmp_path):

@@ -26,7 +26,30 @@ def test_it_is_the_conformal_one_with_its_count_and_coverage() -> None:
     assert found.coverage == expected_coverage(100, 0.9)
     np.testing.assert_array_equal(found.is_novel(SCORES), found.value < SCORES)
     np.testing.assert_array_equal(found.p_values([0.2, 0.99]), p_values([0.2, 0.99], SCORES))
-    assert str(found) == f"threshold {found.value:.3f}, keeps 90.1% of the known, from 100 known (100 scans)"
+    kept = "keeps 90.1 % of known ones like the 100 it was made from (100 scans)"
+    assert str(found) == found.describe() == f"threshold {found.value:.3f} {kept}"
+    assert found.as_json()["promise"] == found.promise == kept and not found.is_generated
+
+
+def test_a_threshold_of_generated_shapes_says_so_and_what_would_be_better() -> None:
+    found = Threshold.from_novelty(SCORES, source="generated scans of chair, sofa")
+    kept = "keeps 95 % of 100 held-out generated scans of chair, sofa"
+    better = "not of your own shapes; calibrate on 19 or more known ones of yours"
+    assert found.promise == found.as_json()["promise"] == f"{kept} ({better})"
+    assert found.describe("--calibrate PATHS").endswith(f"{kept} ({better}: --calibrate PATHS)")
+    assert str(found) == f"threshold {found.value:.3f} {kept} ({better}: calibration=)" and found.is_generated
+
+
+@pytest.mark.parametrize(
+    "found, words",
+    [
+        (Threshold(0.5, 0.95), "keeps 95 % of known ones like those it was made from"),
+        (Threshold.from_novelty(range(5), few=True), "keeps 83.3 % of known ones like the 5 it was made from"),
+        (Threshold(0.5, source="by eye"), "(by eye): which share of known shapes it keeps is unknown; calibrate on 19"),
+    ],
+)
+def test_every_threshold_says_which_share_of_what_it_keeps(found: Threshold, words: str) -> None:
+    assert words in found.describe()
 
 
 def test_it_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -145,7 +145,9 @@ def test_nothing_but_failures_is_an_empty_result() -> None:
 def test_a_result_is_short_in_words_and_whole_as_a_frame() -> None:
     pandas = pytest.importorskip("pandas")
     result = by_example(calibration=poles())
-    assert repr(result) == "NoveltyResult(3 shapes: 1 novel, 2 known; 3 known classes, prototype_distance by fake)"
+    summary = "3 shapes: 1 novel, 2 known; 3 known classes, prototype_distance by fake"
+    assert repr(result) == f"NoveltyResult({summary}; {result.threshold})" and "known ones like the" in repr(result)
+    assert str(result).splitlines()[-1] == str(result.threshold)
     frame = result.to_frame()
     assert isinstance(frame, pandas.DataFrame) and len(frame) == 3
     assert list(frame) == ["shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up"]

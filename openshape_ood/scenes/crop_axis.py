@@ -1,0 +1,61 @@
+"""Gravity axis of known shapes that are compared with the objects of a scan: examples and calibration shapes.
+
+`score_scene`, the command `scene` and the page take it from `crop_axis`, so that one set of files gives one answer.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from openshape_ood.encoders.protocols import Encoder
+from openshape_ood.known import check_examples
+from openshape_ood.known.examples import ready_embeddings
+from openshape_ood.shapes.points import AxisWarning, check_up
+from openshape_ood.shapes.shape import Shape, list_shapes
+
+FILE, SCANS = "file", "z"
+
+
+def crop_axis(known_up: str | None = None, scan_up: str = FILE) -> tuple[str, str]:
+    """Axis of known shapes beside a scan, and axis of those among them that state none.
+
+    Precedence: `known_up` for all shapes; the axis that a shape's own file states; `scan_up`, the axis that the user
+    gave for the scan; z, as scans are z up and so are crops of scans.
+
+    Examples
+    --------
+    >>> crop_axis(), crop_axis("y"), crop_axis(scan_up="x")
+    (('file', 'z'), ('y', 'z'), ('file', 'x'))
+    """
+    silent = SCANS if scan_up == FILE else check_up(scan_up)
+    return (FILE if known_up in (None, FILE) else check_up(known_up, "known_up")), silent
+
+
+def assumed(count: int, silent: str, remedy: str) -> str:
+    """The message for `count` known shapes that state no axis."""
+    shapes = "1 known shape does" if count == 1 else f"{count} known shapes do"
+    return f"{shapes} not state which axis points up, and {silent} was taken, as for scans. If it is wrong, {remedy}"
+
+
+def with_axes(known: Mapping[str, Any], known_up: str | None, encoder: Encoder) -> tuple[dict[str, Any], Any]:
+    """Classes with their examples as lists, and the axis of every example by class, for `score_novelty`.
+
+    Warns with `AxisWarning` if z is assumed for some. Ready embeddings have no axis.
+    """
+    up, silent = crop_axis(known_up)
+    examples = {name: value for name, value in known.items() if value is not None}
+    if up != FILE or not examples:
+        return dict(known), up
+    shapes: dict[str, list[Shape]] = {}
+    for name in check_examples(examples):
+        if ready_embeddings(examples[name], name, encoder) is None:
+            shapes[name] = list_shapes(examples[name])
+    stated = {name: [one.stated_up() for one in own] for name, own in shapes.items()}
+    count = sum(axes.count(None) for axes in stated.values())
+    if count:
+        remedy = "give known_up='y', as for shapes of synthetic.sample, or another axis"
+        warnings.warn(assumed(count, silent, remedy), AxisWarning, stacklevel=3)
+    listed = {name: [one.value for one in own] for name, own in shapes.items()}
+    return {**known, **listed}, {name: [axis or silent for axis in axes] for name, axes in stated.items()}
