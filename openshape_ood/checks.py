@@ -224,12 +224,17 @@ def log_sum_exp(logits: np.ndarray) -> np.ndarray:
 def unit(vectors: Any, what: str, names: Sequence[str] = ()) -> np.ndarray:
     """Rows (m, d) scaled to length 1 in float64; refuses a zero or non-finite row, naming it."""
     vectors = np.asarray(to_numpy(vectors), dtype=np.float64)
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    bad = np.flatnonzero(~(np.isfinite(norms[:, 0]) & (norms[:, 0] > 0)))
+    return vectors / check_directions(vectors, what, names)[:, None]
+
+
+def check_directions(vectors: np.ndarray, what: str, names: Sequence[str] = ()) -> np.ndarray:
+    """Lengths (m,) of rows (m, d) in float64; refuses a zero or non-finite row, naming it."""
+    norms = np.linalg.norm(np.asarray(vectors, dtype=np.float64), axis=-1)
+    bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
     if len(bad):
         row = repr(names[bad[0]]) if len(names) else f"row {bad[0]}"
         raise InputError(f"{what} {row} is zero or not finite; expected a vector with a direction")
-    return vectors / norms
+    return norms
 
 
 def unit_or_zero(rows: np.ndarray) -> np.ndarray:

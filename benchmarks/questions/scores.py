@@ -135,7 +135,7 @@ def measure(
         auroc, fpr95 = (Figure(tuple(v[m] for v in values), *intervals[m]) for m in ("auroc", "fpr95"))
         seconds = 1000 * float(np.mean(spent)) / count
         rows.append(Row(name, group, method.name, float(np.mean(right)), auroc, fpr95, seconds))
-        if members and method.rows == "embedding":
+        if members and method.rows != "patches":
             own = [[one[group] for one in seed] for seed in apart]
             alone = [member_novelty(method, one, z, list(tests)) for one, z in zip(own, embedded, strict=True)]
             names = [member.identity.checkpoint for member in members]

@@ -78,7 +78,8 @@ class Comparator(Method):
         compare = Compare(similarity, identity, text)
         needs: Any = "any" if text else "examples"
         name = f"{KIND} {_digest(similarity)[:8]}"
-        return cls(name, compare, needs, "embedding", RESEND, settings, dict(card or {}))
+        # raw: the scorer scales rows itself, unless their lengths count for the similarity
+        return cls(name, compare, needs, "raw", RESEND, settings, dict(card or {}))
 
     def __post_init__(self) -> None:
         super().__post_init__()

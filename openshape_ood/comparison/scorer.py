@@ -40,7 +40,7 @@ class ComparatorScorer:
         return Judgement(novelty, similarity.argmax(axis=1), similarity)
 
     def _judged(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        each = self.similarity.between(rows, self.anchors)
+        each = self.similarity.between(rows if self.similarity.raw else unit_or_zero(rows), self.anchors)
         starts = np.searchsorted(self.classes, np.arange(self.classes[-1] + 1))
         if self.pool == "max":
             by_class = np.maximum.reduceat(each, starts, axis=1)
@@ -88,6 +88,7 @@ class Compare:
         classes = np.repeat(np.arange(len(own)), [len(rows) for rows in own])
         if score == "neighbors":
             check_count(k, "k", len(classes), "the number of examples that are compared with")
+            distances.warn_of_few(k, np.bincount(classes), "neighbors of other classes count near it")
         return ComparatorScorer(self.similarity, np.concatenate(own), classes, pool, score, k)
 
     def _check_fits(self, known: KnownClasses) -> None:

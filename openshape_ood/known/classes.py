@@ -216,6 +216,17 @@ class KnownClasses:
             anchors[c] = unit_or_zero(unit_or_zero(self.examples[self.labels == c]).mean(axis=0)[None])[0]
         return anchors
 
+    def normalized(self) -> KnownClasses:
+        """The same with examples of length 1, in float64; itself if they have that length already, to 1e-6.
+
+        >>> known = KnownClasses.from_embeddings([[3.0, 4.0]], ["chair"], Identity("mine", "mine"))
+        >>> known.normalized().examples.tolist()
+        [[0.6, 0.8]]
+        """
+        if self.examples is None or np.allclose(np.linalg.norm(self.examples, axis=1), 1, rtol=0, atol=1e-6):
+            return self
+        return replace(self, examples=unit_or_zero(self.examples))
+
     def with_temperature(self, temperature: float | None) -> KnownClasses:
         """The same with an encoder's temperature where nobody said one; made once, so that what is fitted is kept."""
         if temperature is None or self.temperature is not None:

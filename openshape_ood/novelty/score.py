@@ -237,7 +237,7 @@ class Queries:
             embeddings = Embeddings(np.empty((0, known.dim)), encoder.identity)
         if embeddings is None:
             embeddings = Embeddings(encoder.encode(values, up=ups, **settings), encoder.identity, self.names)
-        if method.rows == "embedding":
+        if method.rows != "patches":
             return judge(embeddings.vectors, known, method), embeddings
         check_patches(encoder)
         stage = known.patches.stage if known.patches is not None else PATCH_STAGE

@@ -86,8 +86,8 @@ def segment_scene(
     kind, ready = how_known(known), known if isinstance(known, KnownClasses) else None
     chosen = method or (default_method(ready) if ready else DEFAULTS[kind])
     found = find_method(chosen, None if ready and ready.text is not None else kind)
-    if found.rows != "embedding":
-        raise InputError(f"method {found.name!r} judges {found.rows} of a shape; expected one that judges embeddings")
+    if found.rows == "patches":
+        raise InputError(f"method {found.name!r} judges patches of a shape; expected one that judges embeddings")
     check_encoders(encoder, text, MEMBERS)
     encoder = encoder or _load(model, device, ready)
     if ready:

@@ -7,6 +7,7 @@ cosine 0 to everything. No queries give (0,); the order of examples does not mat
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,18 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
     # what is left of directions that cancel is rounding, and has no direction
     means[np.linalg.norm(means, axis=1) < ROUNDING] = 0
     return unit_or_zero(means)
+
+
+def warn_of_few(k: int, counts: np.ndarray, then: str) -> None:
+    """Warn if some known classes, with these numbers of examples (k,), have fewer than k; `then`: the consequence."""
+    few = int((counts < k).sum())
+    if few:
+        warnings.warn(
+            f"k is {k}, but {few} of {len(counts)} known classes have fewer examples, the smallest {counts.min()}: "
+            f"{then}. Give {k} or more examples of every class, or a smaller k; method 'nearest_distance' has k = 1",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def same_width(first: Any, what: str, axes: str, second: Any, than: str, its: str) -> tuple[np.ndarray, np.ndarray]:

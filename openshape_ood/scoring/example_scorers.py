@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -92,7 +93,11 @@ class PrototypeScorer:
 
 @dataclass(frozen=True, eq=False)
 class NeighborScorer:
-    """Distance to the k-th nearest example; the nearest class is that of the nearest one.
+    """Distance to the k_c-th nearest of all examples, k_c = min(k, n_c).
+
+    c is the class of the nearest example, and n_c the number of examples of class c. If every class has k examples or
+    more, this is the distance to the k-th nearest example. Near a class of fewer, the k-th nearest example would be of
+    another class. The nearest class is c.
 
     examples (m, d) as they are, labels (m,), anchors (k, d).
     """
@@ -105,22 +110,29 @@ class NeighborScorer:
 
     @classmethod
     def fit(cls, known: KnownClasses, metric: str = "cosine", k: int = 1) -> NeighborScorer:
-        """Of fewer examples than k, the farthest counts."""
+        """Warns if a class has fewer than k examples."""
         examples, labels = known.labeled_examples()
-        return cls(metric, min(check_whole(k, "k"), len(examples)), examples, labels, known.anchors)
+        counts = np.bincount(labels)[known.shown]
+        distances.warn_of_few(check_whole(k, "k"), counts, "near such a class its last example counts")
+        return cls(metric, min(k, len(examples)), examples, labels, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)
         distance, index = nearest(rows, self.examples, k=self.k, metric=self.metric)
-        novelty = _chord(distance[:, -1], self.metric)
-        return Judgement(novelty, self.labels[index[:, 0]], cosine(z, self.anchors))
+        nearest_class = self.labels[index[:, 0]]
+        novelty = self._novelty(distance, self._counts[nearest_class])
+        return Judgement(novelty, nearest_class, cosine(z, self.anchors))
 
     def left_out(self, known: KnownClasses) -> np.ndarray:
-        distance, index = nearest(self.examples, self.examples, k=self.k + 1, metric=self.metric)
-        itself = index == np.arange(len(self.examples))[:, None]
+        m = len(self.examples)
+        k = min(self.k, m - 1)
+        distance, index = nearest(self.examples, self.examples, k=k + 1, metric=self.metric)
+        itself = index == np.arange(m)[:, None]
         # behind more than k duplicates an example does not find itself, and the farthest goes
         itself[~itself.any(axis=1), -1] = True
-        return _chord(distance[~itself].reshape(len(self.examples), self.k)[:, -1], self.metric)
+        nearest_class = self.labels[index[~itself].reshape(m, k)[:, 0]]
+        counts = self._counts[nearest_class] - (nearest_class == self.labels)  # without the example itself
+        return self._novelty(distance[~itself].reshape(m, k), counts)
 
     def extended(self, known: KnownClasses) -> NeighborScorer:
         more, own = known.labeled_examples()
@@ -130,6 +142,16 @@ class NeighborScorer:
 
     def beside(self, known: KnownClasses) -> NeighborScorer:
         return self.fit(known, self.metric, self.k)
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        """Number of examples of every class (k,)."""
+        return np.bincount(self.labels, minlength=len(self.anchors))
+
+    def _novelty(self, distance: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Distance (b,) of the sorted distances (b, k), of rows near classes of so many examples (b,)."""
+        last = np.minimum(counts, distance.shape[1]) - 1
+        return _chord(np.take_along_axis(distance, last[:, None], axis=1)[:, 0], self.metric)
 
 
 @dataclass(frozen=True, eq=False)

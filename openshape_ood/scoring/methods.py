@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from openshape_ood.checks import array, check_choice, check_settings, unit
+from openshape_ood.checks import array, check_choice, check_directions, check_settings, unit_or_zero
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
@@ -27,7 +27,7 @@ from openshape_ood.scoring.scorers import (
 
 Kind = Literal["names", "examples", "both"]
 Needs = Literal["any", "negatives", "examples", "patches", "text and examples"]
-Rows = Literal["embedding", "patches"]
+Rows = Literal["embedding", "raw", "patches"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,10 @@ class Method:
         `scorer(known, **settings)` gives a `Scorer`: a class, or any function of `KnownClasses`.
     needs : {"any", "negatives", "examples", "patches", "text and examples"}
         What the known classes must hold.
-    rows : {"embedding", "patches"}
-        What it judges.
+    rows : {"embedding", "raw", "patches"}
+        What it judges. "embedding": unit vectors; the examples that `scorer` receives are unit vectors too. "raw":
+        embeddings and examples of the length that they were given, for a method in which lengths count. "patches":
+        patches (b, p, w) as the encoder gives them.
     reference : str
         Where it is published.
     settings : mapping
@@ -106,8 +108,8 @@ def _by_cosine(name: str, formula: str, reference: str, needs: Needs = "any") ->
     return Method(name, CosineScorer.fit, needs, reference=reference, settings={"formula": formula})
 
 
-def _by_examples(name: str, scorer: Any, reference: str, **settings: Any) -> Method:
-    return Method(name, scorer.fit, "examples", reference=reference, settings=settings)
+def _by_examples(name: str, scorer: Any, reference: str, rows: Rows = "embedding", **settings: Any) -> Method:
+    return Method(name, scorer.fit, "examples", rows, reference, settings)
 
 
 def _by_both(name: str, how: str, reference: str) -> Method:
@@ -124,14 +126,15 @@ METHODS: dict[str, Method] = {
         _by_cosine("margin", "margin_uncertainty", "Scheffer et al., 2001"),
         _by_cosine("neglabel", "neglabel", "arXiv 2403.20078", "negatives"),
         _by_examples("prototype_distance", PrototypeScorer, _SNELL, metric="cosine"),
-        _by_examples("nearest_distance", NeighborScorer, "arXiv 2207.11554", metric="cosine", k=1),
-        _by_examples("knn", NeighborScorer, _SUN, metric="cosine", k=5),
+        # neighbors are scaled block by block: all examples scaled at once would be a second copy of them
+        _by_examples("nearest_distance", NeighborScorer, "arXiv 2207.11554", "raw", metric="cosine", k=1),
+        _by_examples("knn", NeighborScorer, _SUN, "raw", metric="cosine", k=5),
         _by_examples("mahalanobis", GaussianScorer, _LEE, relative=False),
         _by_examples("relative_mahalanobis", GaussianScorer, "arXiv 2106.09022", relative=True),
         _by_examples("vim", VimScorer, "arXiv 2203.10807"),
-        _by_examples("prototype_euclidean", PrototypeScorer, _SNELL, metric="euclidean"),
-        _by_examples("nearest_euclidean", NeighborScorer, "arXiv 2207.11554", metric="euclidean", k=1),
-        _by_examples("knn_euclidean", NeighborScorer, _SUN, metric="euclidean", k=5),
+        _by_examples("prototype_euclidean", PrototypeScorer, _SNELL, "raw", metric="euclidean"),
+        _by_examples("nearest_euclidean", NeighborScorer, "arXiv 2207.11554", "raw", metric="euclidean", k=1),
+        _by_examples("knn_euclidean", NeighborScorer, _SUN, "raw", metric="euclidean", k=5),
         Method("vote_entropy", VoteScorer.fit, "patches", "patches", "IEEE Access 12, 2024 (3D-SeND)"),
         _by_both("rank_fusion", "ranks", "Dwork et al., 2001"),
         _by_both("p_value_fusion", "p values", "Fisher, 1925"),
@@ -147,7 +150,8 @@ def _comparator(known: KnownClasses) -> Scorer:
     return found
 
 
-_REGISTERED = Method(COMPARATOR, _comparator, "examples", reference="arXiv 2207.08699")
+# raw: the comparator that is read then says whether lengths count
+_REGISTERED = Method(COMPARATOR, _comparator, "examples", "raw", "arXiv 2207.08699")
 
 # what is taken where no method is named; the evidence stands in docs/concepts/scores.md, by `benchmarks.scores`.
 # Where some classes have examples and some have none, names are the one thing that all of them have
@@ -253,7 +257,7 @@ def fitted(method: Method, known: KnownClasses) -> Scorer:
     own: dict[Method, Scorer] = known.__dict__.setdefault("_fitted", {})
     if method not in own:
         check_known(method, known)
-        own[method] = method.fit(known)
+        own[method] = method.fit(known.normalized() if method.rows == "embedding" else known)
     return own[method]
 
 
@@ -263,7 +267,8 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
     Parameters
     ----------
     rows : (b, d) or (b, p, w)
-        Embeddings, or patches for a method that judges them; of any length but zero.
+        Embeddings, or patches for a method that judges them; of any length but zero. The method receives embeddings as
+        unit vectors, unless its `rows` are "raw".
     known : KnownClasses
     method : str or Method
 
@@ -280,7 +285,7 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
     found = find_method(method)
     if not isinstance(known, KnownClasses):
         raise InputError(f"known is a {type(known).__name__}; expected KnownClasses")
-    if found.rows == "embedding":
+    if found.rows != "patches":
         rows = np.asarray(rows)
         dim = known.anchors.shape[1]
         if rows.ndim != 2 or rows.shape[1] != dim:
@@ -288,7 +293,7 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
                 f"queries have the shape {rows.shape}, the known classes of {known.identity} have embeddings of "
                 f"{dim}; expected (b, {dim}) from the same encoder"
             )
-        unit(rows, "query")  # refuses rows without a direction; how long the others are is the scorer's business
+        check_directions(rows, "query")
     return judged_by(fitted(found, known), rows, found, len(known.names))
 
 
@@ -323,8 +328,11 @@ def judge_similarities(rows: np.ndarray, method: str | Method, temperature: floa
 
 
 def judged_by(scorer: Scorer, rows: np.ndarray, method: Method, k: int) -> Judgement:
-    """What a scorer of k classes says; raises `InputError` where one's own gives no `Judgement` of these rows."""
-    judgement = scorer.judge(rows)
+    """Judgement of rows by a fitted scorer of k classes. Rows are scaled to length 1, unless the method takes raw ones.
+
+    Raises `InputError` if the scorer of a method of one's own gives no `Judgement` of these rows.
+    """
+    judgement = scorer.judge(unit_or_zero(rows) if method.rows == "embedding" else rows)
     if method is not METHODS.get(method.name):
         _check_judgement(judgement, method, len(rows), k)
     return judgement

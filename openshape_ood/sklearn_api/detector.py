@@ -234,7 +234,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     def _method(self) -> Method:
         found = find_method(self.method)
-        if found.rows != "embedding" or found.needs not in ("any", "examples"):
+        if found.rows == "patches" or found.needs not in ("any", "examples"):
             usable = ", ".join(name for name, m in METHODS.items() if m.needs in ("any", "examples"))
             raise InputError(
                 f"method {found.name!r} needs names or patches, a detector has embeddings. With these: {usable}"
@@ -255,7 +255,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     def _known(self, examples: np.ndarray, labels: np.ndarray) -> KnownClasses:
         names = tuple(str(c) for c in range(labels.max() + 1))
-        return KnownClasses(names, self.identity or ANONYMOUS, examples=examples, labels=labels)
+        known = KnownClasses(names, self.identity or ANONYMOUS, examples=examples, labels=labels)
+        return known.normalized() if self._method().rows == "embedding" else known
 
     def _queries(self, X: Any) -> np.ndarray:  # noqa: N803
         check_is_fitted(self, "_parts")

@@ -105,6 +105,7 @@ def test_names_that_tiny_hardly_knows_are_told(mixed: Path) -> None:
     assert result.exit_code == 0 and "quasar" in result.stderr and "note:" in result.stderr
 
 
+@pytest.mark.filterwarnings("ignore:k is 5, but")
 @pytest.mark.parametrize("method", ["prototype_distance", "knn", "vote_entropy"])
 def test_known_by_examples(mixed: Path, tmp_path: Path, tiny: ShapeEncoder, method: str) -> None:
     shapes = {
@@ -392,3 +393,14 @@ def test_auto_is_for_shapes_that_are_judged(lying: Path) -> None:
         result = run(*words, "--up", "auto")
         assert result.exit_code == 2 and "takes known classes and several shapes" in result.stderr
     assert run("score", lying, *KNOWN, "--known-up", "auto").exit_code == 2
+
+
+def test_neighbors_of_too_few_examples_are_warned_of_in_a_line(tmp_path: Path) -> None:
+    for name in ("chair", "sofa", "table"):
+        write_shape(tmp_path / "examples" / name / "0.npy", name)
+    given = (write_shape(tmp_path / "guitar.npy", "guitar"), "--examples", tmp_path / "examples", "--model", "tiny")
+    said = " ".join(run("score", *given, "--method", "knn").stderr.split())
+    assert said.count("k is 5, but 3 of 3 known classes have fewer examples, the smallest 1") == 1
+    assert "warning: k is 5" in said and "Give 5 or more examples of every class" in said
+    found = [run_json("score", *given, "--method", method) for method in ("knn", "nearest_distance")]
+    assert found[0]["shapes"][0]["novelty"] == found[1]["shapes"][0]["novelty"]

@@ -102,6 +102,7 @@ def test_every_method_by_example(method: str) -> None:
     assert result.novelty[2] >= result.novelty[[0, 1, 3, 4]].max()
 
 
+@pytest.mark.filterwarnings("ignore:k is 5, but")
 @pytest.mark.parametrize("method", BY_EXAMPLE)
 def test_similarity_is_the_cosine_whatever_the_method(method: str) -> None:
     result = score_novelty(SHAPES, EXAMPLES, encoder=PatchEncoder(), text=words(), method=method)
@@ -117,6 +118,7 @@ def test_every_method_by_name(method: str) -> None:
     assert result.novelty[2] > result.novelty[:2].max()
 
 
+@pytest.mark.filterwarnings("ignore:k is 5, but")
 def test_nearest_follows_the_method() -> None:
     # b's one example is nearer than either of a's, whose mean is nearer still
     known = {"a": np.array([[1.0, 1, 0, 0], [1, -1, 0, 0]]), "b": np.array([[1, 0, 0.5, 0]])}
@@ -514,6 +516,7 @@ def test_a_threshold_of_another_method_or_encoder_is_refused() -> None:
     assert by_example(threshold=Threshold(0.5)).is_novel.shape == (3,)
 
 
+@pytest.mark.filterwarnings("ignore:k is 5, but")
 @pytest.mark.parametrize("method", [m for m in BY_EXAMPLE if m != "vote_entropy"])
 def test_ready_embeddings_are_queries_too_and_cost_nothing(method: str) -> None:
     first = by_example()
