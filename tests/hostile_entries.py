@@ -97,7 +97,7 @@ def a_store_of_one_long_class(path: Path) -> None:
 
 @maker("nearest of store", "a.parquet")
 def a_store_of_one_long_id(path: Path) -> None:
-    store(path, 2_000, 4, "a" * 16_000)
+    store(path, 100, 4, "a" * 16_000)
 
 
 @maker("checkpoint", "a.pt")
