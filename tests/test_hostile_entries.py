@@ -33,7 +33,7 @@ SAID = {
     "scores_that_are_words_on_the_page": "“a.json” is no threshold, or a damaged one: scores of a threshold hold text",
     "a_list_of_one_long_word": "more than 16,384 characters",
     "a_list_of_very_many_rows": "20,000,000 rows in",
-    "a_store_of_wide_zeros": "bytes of memory, from",
+    "a_store_of_wide_zeros": "it is refused as a bomb",
     "a_store_of_one_long_class": "the class of an id is 'aaaaaaaaaaaa...aaaaaaaaaaaaa', of 16,000 characters",
     "tensors_of_one_number": "q.weight, k.weight, v.weight hold more numbers than the file",
     "tensors_that_share_their_numbers": "hold more numbers than the file",
@@ -62,7 +62,7 @@ def made(name: str, folder: Path) -> tuple[str, str]:
 def test_a_hostile_file_is_refused_in_words(name: str, tmp_path: Path) -> None:
     said = entry_costs.outcome(*made(name, tmp_path))
     assert said.startswith("refused: ") and SAID[name] in said
-    assert len(said) < 500
+    assert len(said) < 800
 
 
 @pytest.mark.slow
