@@ -50,9 +50,9 @@ def scores_that_are_words_on_the_page(path: Path) -> None:
 
 @maker("list", "a.parquet")
 def a_list_of_one_long_word(path: Path) -> None:
-    from pyarrow import array, parquet, table
+    from pyarrow import DictionaryArray, array, parquet, table
 
-    words = array(["a" * 2**20] * 2000).dictionary_encode()
+    words = DictionaryArray.from_arrays(array(np.zeros(2000, np.int32)), ["a" * 2**20])
     parquet.write_table(table({"path": words, "id": words}), path, compression="zstd", store_schema=False)
 
 
@@ -87,7 +87,7 @@ def store(path: Path, rows: int, dim: int, word: str) -> None:
 
 @maker("store", "a.parquet")
 def a_store_of_wide_zeros(path: Path) -> None:
-    store(path, 200, 65_536, "a")
+    store(path, 80, 65_536, "a")
 
 
 @maker("known of store", "a.parquet")
@@ -97,7 +97,7 @@ def a_store_of_one_long_class(path: Path) -> None:
 
 @maker("nearest of store", "a.parquet")
 def a_store_of_one_long_id(path: Path) -> None:
-    store(path, 2_000, 4, "a" * 16_000)
+    store(path, 100, 4, "a" * 16_000)
 
 
 @maker("checkpoint", "a.pt")
@@ -137,7 +137,7 @@ def a_detector_with_one_long_name(path: Path) -> None:
     from openshape_ood.sklearn_api.detector import NoveltyDetector
     from openshape_ood.storage import loaded_arrays, save_arrays
 
-    k = 6000
+    k = 3000
     rows = np.arange(1, k + 1, dtype=np.float64)[:, None].repeat(2, axis=0)
     NoveltyDetector("prototype_euclidean").fit(rows, np.arange(k).repeat(2).astype(str)).save(path)
     with loaded_arrays(path, "detector") as (told, arrays):

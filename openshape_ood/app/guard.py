@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,13 +62,15 @@ class Uploaded:
 
 
 class Guard:
-    """ASGI: refuses what the page itself never asks for; files: the folder that uploads lie in."""
+    """ASGI: refuses what the page itself never asks for; files: the folder that uploads lie in; inputs: how many values
+    each handler takes, by its number."""
 
-    def __init__(self, app: Any, host: str, files: Path, largest: int) -> None:
+    def __init__(self, app: Any, host: str, files: Path, largest: int, inputs: Mapping[int, int] | None = None) -> None:
         self._app = app
         self._hosts = LOOPBACK if host in LOOPBACK else None
         self._files = files.resolve()
         self._largest = largest
+        self._inputs = inputs
         self._uploads: deque[Uploaded] = deque()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -89,7 +92,7 @@ class Guard:
             if scope["method"] == "POST" and scope["path"] == UPLOAD:
                 await self._upload(scope, receive, with_headers)
             elif scope["method"] == "POST":
-                body = await _checked_body(receive, self._files)
+                body = await _checked_body(receive, self._files, self._inputs if scope["path"] == JOIN else None)
                 await self._app(_without(scope, b"content-length"), body, with_headers)
             else:
                 await self._app(scope, receive, with_headers)
@@ -167,8 +170,9 @@ def _name(address: str) -> str:
         return ""
 
 
-async def _checked_body(receive: Any, files: Path) -> Any:
-    """A `receive` that gives a body once more, which is JSON of bounded size, and names no file but uploaded ones."""
+async def _checked_body(receive: Any, files: Path, inputs: Mapping[int, int] | None) -> Any:
+    """A `receive` that gives a body once more, which is JSON of bounded size, and names no file but uploaded ones; of
+    a request to a handler it holds all that this takes."""
     body = bytearray()
     more = True
     while more:
@@ -191,6 +195,8 @@ async def _checked_body(receive: Any, files: Path) -> Any:
                 raise RefusedRequestError(403, "a file is one that was uploaded")
             one.pop("url", None)  # nor what stands at an address
         waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    if inputs is not None and not _is_complete(told, inputs):
+        raise RefusedRequestError(400, "a request has a value for each input")
     given = json.dumps(told).encode()
     sent = False
 
@@ -202,6 +208,12 @@ async def _checked_body(receive: Any, files: Path) -> Any:
         return {"type": "http.request", "body": given, "more_body": False}
 
     return again
+
+
+def _is_complete(told: Any, inputs: Mapping[int, int]) -> bool:
+    number, data = (told.get("fn_index"), told.get("data")) if isinstance(told, dict) else (None, None)
+    known = isinstance(number, int) and not isinstance(number, bool) and number in inputs
+    return known and isinstance(data, list) and len(data) == inputs[number]
 
 
 def _is_uploaded(path: Any, files: Path) -> bool:

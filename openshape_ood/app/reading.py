@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_FILES, REQUEST_BYTES
 from openshape_ood.app.session import Calibration, Shape
 from openshape_ood.app.surfaces import Surface, read_surface
 from openshape_ood.app.turns import Visitor
-from openshape_ood.app.uploads import Upload, kept_rows, read_upload, taken
+from openshape_ood.app.uploads import Upload, kept_rows, read_sealed, read_upload, taken
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import FileError, InputError, OpenShapeError, ShapeFileError
 from openshape_ood.novelty.result import Failure
@@ -56,7 +58,7 @@ def read_calibration(
 ) -> Generator[str, None, tuple[Calibration, list[Failure]]]:
     """What was dropped to decide by: a threshold where it is one .json file, else known shapes."""
     if len(paths) == 1 and Path(paths[0]).suffix.lower() == ".json":
-        return Calibration(threshold=_threshold(paths[0])), []
+        return Calibration(threshold=_threshold(paths[0], visitor)), []
     shapes, failures = yield from read_shapes(paths, visitor, max_bytes)
     if not shapes:
         raise ShapeFileError("; ".join(failure.error for failure in failures[:3]) or "there is no file")
@@ -64,14 +66,28 @@ def read_calibration(
     return Calibration(tuple(thinned)), failures
 
 
-def _threshold(path: str) -> Threshold:
+def _threshold(path: str, visitor: Visitor) -> Threshold:
+    """Read a threshold, as `read_upload` reads shapes."""
     with taken([path]) as (file,):
         if file.is_file() and file.stat().st_size > REQUEST_BYTES:
             raise FileError(f"{file.name} is no threshold: one has less than {REQUEST_BYTES / 2**20:.0f} MB")
-        try:
-            return Threshold.load(file)
-        except FileError as error:
-            raise FileError(str(error).replace(str(file), f"“{file.name}”")) from error
+        how: dict[str, Any] = {"suffixes": [".json"], "what": "threshold", "most": 8 * REQUEST_BYTES}
+        return read_sealed(f"{__name__}:reader", file, visitor, _checked, **how)
+
+
+def _checked(told: Any, scores: np.ndarray, *, name: str) -> Threshold:
+    """From the answer of `_read`."""
+    return Threshold.from_state({**told, "scores": scores})
+
+
+def reader() -> Callable[[str], tuple[Mapping[str, Any], list[np.ndarray]]]:
+    """The task of the process that reads."""
+    return _read
+
+
+def _read(source: str) -> tuple[Mapping[str, Any], list[np.ndarray]]:
+    found = Threshold.load(source)
+    return {name: value for name, value in found.state().items() if name != "scores"}, [found.scores]
 
 
 def _shape(upload: Upload) -> Shape:

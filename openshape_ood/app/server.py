@@ -96,6 +96,8 @@ def launch(
     names = known.names if isinstance(known, KnownClasses) else known
     blocks, look = build(Judge(given), root / "results", model, names, max_file_mb)
     blocks.queue(max_size=QUEUE)
+    inputs = {number: len(own.inputs) for number, own in blocks.fns.items()}
+    guard = {"host": host, "files": root / "files", "largest": max_file_mb * 2**20, "inputs": inputs}
     blocks.launch(
         server_name=f"[{host}]" if ":" in host else host,  # as gradio takes an address of IPv6
         server_port=port,
@@ -111,7 +113,7 @@ def launch(
         pwa=False,
         mcp_server=False,
         footer_links=[],
-        app_kwargs={"middleware": [Middleware(Guard, host=host, files=root / "files", largest=max_file_mb * 2**20)]},
+        app_kwargs={"middleware": [Middleware(Guard, **guard)]},
         **look,
     )
     return blocks

@@ -179,7 +179,7 @@ def _check_size(told: Any, path: Path) -> None:
     groups = [told.row_group(i) for i in range(told.num_row_groups)]
     chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
     numbers = sum(one.num_values for one in chunks if one.path_in_schema.partition(".")[0] == "embedding")
-    require_memory(4 * numbers + sum(one.total_uncompressed_size for one in chunks), size, f"{path}: what it holds")
+    require_memory(4 * numbers + sum(one.total_uncompressed_size for one in chunks), size, "what it holds")
 
 
 def _words(column: Any, path: Path, as_word: Callable[[Any], Any] = lambda value: value) -> list[str | None]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import check_choice, check_count, words
+from openshape_ood.checks import check_choice, check_count, check_length, words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.embedding_store.files import Source, read_embeddings, read_header, sources
 from openshape_ood.embedding_store.schema import BATCH_ROWS
@@ -160,4 +160,4 @@ def _class(id: str, labels: Labels) -> str | None:
             f"{id!r} lies in no folder that could be its class; expected ids as chair/1.ply, or in Python labels, a "
             "mapping from ids to classes"
         )
-    return folder
+    return check_length(folder, "the class of an id")

@@ -11,6 +11,7 @@ import numpy as np
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.shapes.facts import spacing
+from openshape_ood.shapes.tables import check_told_apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +125,7 @@ def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
         found = given.astype(np.int64, copy=False)
     if given.dtype.kind not in "ib" and not (found == given).all():
         raise CloudError(f"{what} holds other than whole numbers below 2**63, which no labels are")
+    check_told_apart(given, what)
     return np.maximum(found, 0) if found.min(initial=0) < 0 else found
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from openshape_ood.errors import CloudError
 from openshape_ood.shapes.colors import named_color
 from openshape_ood.shapes.guards import IMAGE_FORMATS, SideFiles, require_bytes
-from openshape_ood.shapes.tables import named_cloud
+from openshape_ood.shapes.tables import check_told_apart, named_cloud
 
 if TYPE_CHECKING:
     from trimesh import Trimesh
@@ -146,6 +146,8 @@ def _ascii_tables(body: memoryview, elements: list[Element]) -> dict[str, Column
             if kind[0] != "f":
                 column = tables[element.name][name]
                 is_list = isinstance(column, Lists)
+                if not is_list and kind in ("i8", "u8"):  # labels, read as doubles
+                    check_told_apart(column, f"its column {name!r}")
                 tables[element.name][name] = (
                     Lists(column.counts, column.values.astype(kind)) if is_list else column.astype(kind)
                 )

@@ -13,7 +13,7 @@ import numpy as np
 from openshape_ood.checks import require_memory
 from openshape_ood.errors import CloudError
 from openshape_ood.shapes.guards import POINT, check_las, require_bytes
-from openshape_ood.shapes.tables import require_xyz
+from openshape_ood.shapes.tables import check_told_apart, require_xyz
 
 SURVEYED = (".las", ".laz")
 PIECE = 1_000_000  # points of a LAS file at once
@@ -78,6 +78,8 @@ def _ascii(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
     table = np.loadtxt(lines, ndmin=2, dtype=np.float64)
     columns, start = {}, 0
     for name in dtype.names or ():
+        if dtype[name].base.kind in "iu":
+            check_told_apart(table[:, start], f"its column {name!r}")
         columns[name] = table[:, start].astype(dtype[name].base)
         start += dtype[name].shape[0]
     return columns

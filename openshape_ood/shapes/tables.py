@@ -55,6 +55,19 @@ def require_xyz(columns: Collection[str]) -> None:
         raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
 
 
+def check_told_apart(numbers: np.ndarray, what: str) -> None:
+    """Raises `CloudError` for floats so large that two whole numbers beside each other are the same: from 2^53 on."""
+    if numbers.dtype.kind == "f" and len(numbers):
+        most = 2 ** (np.finfo(numbers.dtype).nmant + 1)
+        with np.errstate(invalid="ignore"):
+            large = np.abs(numbers).max() >= most
+        if large:
+            raise CloudError(
+                f"{what} holds whole numbers of {most:,} and more as {numbers.dtype}, which cannot tell them apart. "
+                "Number them from 1, or save them as whole numbers of 64 bits"
+            )
+
+
 def plain_columns(cloud: np.ndarray) -> dict[str, np.ndarray]:
     """A cloud (n, 3|6) as the columns that it has without names."""
     return dict(zip(("x", "y", "z", "red", "green", "blue"), cloud.T, strict=False))

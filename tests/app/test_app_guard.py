@@ -77,6 +77,28 @@ def test_an_uploaded_file_passes_without_any_address(page: TestClient, files: Pa
     assert json.loads(answer.json()["body"]) == {"data": [kept, "chair"], "fn_index": 3}
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"data": [], "fn_index": 3},
+        {"data": [1, 2, 3], "fn_index": 3},
+        {"data": {"0": 1, "1": 2}, "fn_index": 3},
+        {"data": [1, 2], "fn_index": 4},
+        {"data": [1, 2], "fn_index": True},
+        {"data": [1, 2]},
+        {"fn_index": 3},
+        [1, 2],
+        None,
+    ],
+)
+def test_a_request_has_a_value_for_each_input(behind: Behind, files: Path, told: Any) -> None:
+    page = TestClient(Guard(behind, "127.0.0.1", files, LARGEST, {1: 2, 3: 2}), base_url="http://127.0.0.1:7860")
+    answer = page.post(JOIN, json=told)
+    assert (answer.status_code, answer.text) == (400, "a request has a value for each input")
+    assert page.post(JOIN, json={"data": [1, 2], "fn_index": 3}).status_code == 200
+    assert page.post("/gradio_api/cancel", json={"event_id": "a"}).status_code == 200
+
+
 def test_what_is_no_request_of_the_page(page: TestClient) -> None:
     assert page.post(JOIN, content=b"{").status_code == 400
     assert page.post(JOIN, content=b"[" * 100_000).status_code == 400

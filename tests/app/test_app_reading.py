@@ -77,7 +77,7 @@ def test_a_threshold_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content, said", [(b"{}", "no threshold"), (b"[" * 2**21, "has less than 1 MB"), (None, "No such")]
+    "content, said", [(b"{}", "no threshold"), (b"[" * 2**21, "has less than 1 MB"), (None, "no longer there")]
 )
 def test_what_is_no_threshold_is_named_as_the_visitor_named_it(
     tmp_path: Path, content: bytes | None, said: str

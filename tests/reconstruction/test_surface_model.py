@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import os
+import signal
+import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,21 +104,79 @@ def test_a_model_is_found_again_as_it_was(of_images, of_sheets, tmp_path):
         np.testing.assert_array_equal(first.map.novelty, second.map.novelty)
     with loaded_arrays(tmp_path / "images" / "surface.safetensors", "surface") as (header, arrays):
         scale = arrays
-    save_arrays(tmp_path / "images" / "surface.safetensors", {"scale": scale["scale"] * np.nan}, header, "surface")
+    broken = scale | {"scale": scale["scale"] * np.nan}
+    save_arrays(tmp_path / "images" / "surface.safetensors", broken, header, "surface")
     with pytest.raises(FileError, match="no number above 0"):
         SurfaceModel.load(tmp_path / "images")
     header["data"]["size"] = 4096
     save_arrays(tmp_path / "images" / "surface.safetensors", scale, header, "surface")
     with pytest.raises(FileError, match=r"its tiles are \(3, 4096, 4096\)"):
         SurfaceModel.load(tmp_path / "images")
-    shutil.copy(tmp_path / "images" / "reconstructor.safetensors", tmp_path / "sheets")
-    with pytest.raises(FileError, match="of another model"):
+    with loaded_arrays(tmp_path / "sheets" / "surface.safetensors", "surface") as (header, arrays):
+        moved = arrays | {"reconstructor.mean": arrays["reconstructor.mean"] + 1}
+    save_arrays(tmp_path / "sheets" / "surface.safetensors", moved, header, "surface")
+    with pytest.raises(FileError, match="its weights are not those that were saved"):
         SurfaceModel.load(tmp_path / "sheets")
     (tmp_path / "images" / "surface.safetensors").write_bytes(b"\x00" * 100)
     with pytest.raises(FileError, match="surface"):
         SurfaceModel.load(tmp_path / "images")
     with pytest.raises(FileError, match=r"holds no surface\.safetensors; expected"):
         SurfaceModel.load(tmp_path / "nothing")
+
+
+def test_a_model_of_two_files_is_read_too(of_images, tmp_path):
+    path = of_images.save(tmp_path / "old") / "surface.safetensors"
+    of_images.reconstructor.save(tmp_path / "old" / "reconstructor.safetensors")
+    with loaded_arrays(path, "surface") as (header, arrays):
+        header["reconstructor"] = header.pop("identity")
+    save_arrays(path, {"scale": arrays["scale"]}, header, "surface")
+    assert SurfaceModel.load(tmp_path / "old").score(image(7)).as_json() == of_images.score(image(7)).as_json()
+    header["reconstructor"] = "0" * 64
+    save_arrays(path, {"scale": arrays["scale"]}, header, "surface")
+    with pytest.raises(FileError, match="of another model"):
+        SurfaceModel.load(tmp_path / "old")
+
+
+def test_a_model_saved_over_another_is_one_of_the_two_wherever_it_breaks_off(of_images, tmp_path, monkeypatch):
+    folder, step = of_images.save(tmp_path / "model"), 0
+    other = SurfaceModel.fit([image(seed) for seed in range(30, 40)], size=16)
+    real, calls = os.replace, list[int]()
+
+    def replace(*paths: Any) -> None:
+        calls.append(1)
+        if len(calls) == step:
+            raise KeyboardInterrupt
+        real(*paths)
+
+    monkeypatch.setattr(os, "replace", replace)
+    while step <= len(calls):
+        step += 1
+        calls.clear()
+        with contextlib.suppress(KeyboardInterrupt):
+            other.save(folder)
+        found = SurfaceModel.load(folder)
+        assert found.threshold.n == (20 if step <= len(calls) else 10)
+    assert [one.name for one in folder.iterdir()] == ["surface.safetensors"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the process that saves is a fork")
+def test_killed_at_any_moment_it_is_one_of_the_two(of_images, tmp_path):
+    folder = of_images.save(tmp_path / "model")
+    other, rng = SurfaceModel.fit([image(seed) for seed in range(30, 40)], size=16), np.random.default_rng(0)
+    for _ in range(100):
+        child = os.fork()
+        if not child:
+            while True:
+                other.save(folder)
+                of_images.save(folder)
+        time.sleep(rng.uniform(0.005, 0.05))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert SurfaceModel.load(folder).threshold.n in (10, 20)
+    assert len(list(folder.iterdir())) <= 2
+    of_images.save(folder)
+    assert [one.name for one in folder.iterdir()] == ["surface.safetensors"]
 
 
 def test_sheets_get_cells_by_their_density_and_points_their_novelty(of_sheets):

@@ -28,6 +28,33 @@ SCANNET = [*((axis, "<f4") for axis in "xyz"), *((channel, "u1") for channel in 
 TYPES = {"<f4": "float", "|u1": "uchar", "<u4": "uint", "<u2": "ushort", "<i4": "int", "<f8": "double"}
 
 
+def label_files(folder: Path, label: int) -> list[Path]:
+    """Two points with such a label, and the one above, in every way by which labels become floats."""
+    labels, paths = np.array([label, label + 1]), [folder / f"{n}.ply" for n in range(2)] + [folder / "a.txt"]
+    rows = [f"0 0 0 {label}", f"1 0 0 {label + 1}"]
+    paths[2].write_text("\n".join(["x y z instance", *rows]))
+    for path, kind in zip(paths, ("double", "int64"), strict=False):
+        properties = "".join(f"property float {axis}\n" for axis in "xyz") + f"property {kind} instance\n"
+        path.write_text(f"ply\nformat ascii 1.0\nelement vertex 2\n{properties}end_header\n" + "\n".join(rows) + "\n")
+    np.savez(folder / "a.npz", points=np.eye(3)[:2], instance=labels.astype(np.float64))
+    pcd = "FIELDS x y z instance\nSIZE 4 4 4 8\nTYPE F F F U\nCOUNT 1 1 1 1\nWIDTH 2\nHEIGHT 1\nPOINTS 2\nDATA ascii\n"
+    (folder / "a.pcd").write_text("VERSION .7\n" + pcd + "\n".join(rows) + "\n")
+    return [*paths, folder / "a.npz", folder / "a.pcd"]
+
+
+def test_two_labels_never_become_one(tmp_path: Path) -> None:
+    for path in label_files(tmp_path, 2**53):
+        with pytest.raises(ShapeFileError, match=r"9,007,199,254,740,992 and more as float64, which cannot tell"):
+            load_scene(path)
+    for path in label_files(tmp_path, 2**53 - 2):
+        assert load_scene(path).instances.tolist() == [2**53 - 2, 2**53 - 1]
+    np.savez(tmp_path / "b.npz", points=np.eye(3)[:2], instance=np.array([2**53, 2**53 + 1]))
+    assert load_scene(tmp_path / "b.npz").instances.tolist() == [2**53, 2**53 + 1]
+    np.savez(tmp_path / "b.npz", points=np.eye(3)[:2], instance=np.array([2**24, 2**24 + 1], np.float32))
+    with pytest.raises(ShapeFileError, match="16,777,216 and more as float32"):
+        load_scene(tmp_path / "b.npz")
+
+
 def table(fields: list[tuple[str, str]], **columns: np.ndarray) -> np.ndarray:
     given = dict(zip(("x", "y", "z", "red", "green", "blue"), (*POINTS.T, *RGB.T), strict=True)) | columns
     rows = np.empty(len(given["x"]), dtype=fields)

@@ -39,7 +39,7 @@ class H5Shape:
             state = self.path.stat()
             data = _opened(str(self.path), (state.st_ino, state.st_size, state.st_mtime_ns), os.getpid())
             row = self.stop - self.start if self.stop else math.prod(data.shape[1:2])
-            require_memory(12 * row, state.st_size, f"{words} of {self.path}")
+            require_memory(12 * row, state.st_size, words)
             cloud = np.asarray(data[self.start : self.stop] if self.stop else data[self.start], dtype=np.float32)
         except _DAMAGE as error:
             raise ShapeFileError(f"cannot read {words} of {self.path}: {_reason(error)}") from error
@@ -67,7 +67,7 @@ def index(path: Path, points: int | None = None, labels: int | None = None) -> t
     try:
         with h5py.File(path, "r") as file:
             shape, kind = tuple(file["data"].shape), file["data"].dtype.kind
-            require_memory(file["data"].nbytes, path.stat().st_size, f"{path}: data {shape}")
+            require_memory(file["data"].nbytes, path.stat().st_size, f"data {shape}")
             found = np.empty(0, np.int64) if labels is None else _labels(file["label"], shape, path)
     except ShapeFileError:
         raise
@@ -92,7 +92,7 @@ def _labels(given: Any, shape: tuple[int, ...], path: Path) -> np.ndarray:
     """The labels of clouds. Raises `ShapeFileError`, before anything is read, for what cannot be theirs."""
     if given.shape not in (shape[:1], (*shape[:1], 1)):
         raise ShapeFileError(f"{path} has data {shape} and label {given.shape}; expected a label a cloud")
-    require_memory(given.nbytes, path.stat().st_size, f"{path}: labels {given.shape}")
+    require_memory(given.nbytes, path.stat().st_size, f"label {given.shape}")
     return np.asarray(given)
 
 

@@ -19,6 +19,7 @@ from openshape_ood.registry.ensembles import check_no_file
 from openshape_ood.registry.files import known_sha256, sha256
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.shapes.points import check_up, sample_seeds
+from openshape_ood.storage import check_regular
 
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -85,6 +86,7 @@ def _rows(path: Path) -> Iterator[tuple[str | None, ...]]:
             yield from rows
         return
     try:
+        check_regular(path)
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             lines = csv.reader(file, skipinitialspace=True)
             places = [name.strip() for name in next(lines, [])]
