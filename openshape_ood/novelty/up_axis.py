@@ -181,7 +181,9 @@ def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarra
     shares = {axis: float(np.mean(values)) for axis, values in kept.items()}
     best, second, *_ = sorted(means, key=lambda axis: means[axis])
     margin = shares[best] - max(share for axis, share in shares.items() if axis != best)
-    p_value = _paired(novelty[second] - novelty[best])
+    # copies of one shape are no evidence; they agree under every axis
+    apart = np.unique(originals(np.stack([*novelty.values()], axis=1)))
+    p_value = _paired((novelty[second] - novelty[best])[apart])
     found = best if p_value < SIGNIFICANCE and margin > RISE else None
     return UpAxis(found, margin, shares, means, p_value, len(novelty[best]))
 
@@ -190,9 +192,9 @@ def _paired(differences: np.ndarray) -> float:
     """One-sided p value of differences (n,) with a mean above 0."""
     from scipy.special import stdtr
 
-    apart = differences[np.unique(originals(differences[:, None]))]  # copies of one shape are no evidence
-    n = len(apart)
-    return float(stdtr(n - 1, -np.mean(apart) * np.sqrt(n) / np.std(apart, ddof=1))) if n > 1 else 1.0
+    n = len(differences)
+    spread = np.std(differences, ddof=1) if n > 1 else 0.0
+    return float(stdtr(n - 1, -np.mean(differences) * np.sqrt(n) / spread)) if spread else 1.0
 
 
 def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:

@@ -104,6 +104,9 @@ def test_of_what_is_kept_and_how_novel_each_is() -> None:
     # copies of one shape, embedded in several batches, are one shape
     copies = {"y": 0.8 + rng.uniform(-1e-6, 1e-6, 40), "z": np.full(40, 0.6)}
     assert compare_axes(copies, kept).axis is None and compare_axes(copies, kept).p_value == 1
+    # other shapes, by which the axes differ nearly alike, are no copies
+    others = {"y": better["z"] + 0.2 + rng.uniform(-1e-6, 1e-6, 40), "z": better["z"]}
+    assert compare_axes(others, kept).axis == "z"
 
 
 def test_score_novelty_finds_it_and_embeds_once(tiny: ShapeEncoder, furniture: list[np.ndarray]) -> None:
