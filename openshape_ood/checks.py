@@ -82,7 +82,7 @@ def holds_words(values: Any, deep: int) -> bool:
 
 def words(texts: Iterable[str]) -> np.ndarray:
     """Texts as an array (k,) of Python's strings: one long text takes its own room alone, and not that of each row."""
-    listed = [*texts]
+    listed = [str(text) if isinstance(text, str) else text for text in texts]  # not numpy's, which are subclasses
     found = np.empty(len(listed), dtype=object)
     found[:] = listed
     return found

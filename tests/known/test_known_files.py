@@ -198,6 +198,11 @@ def test_ready_embeddings_come_back_as_they_were(tmp_path: Path) -> None:
     assert same(KnownClasses.load(bank.save(tmp_path / "b.safetensors")), bank)
 
 
+def test_names_out_of_an_array_of_numpy_are_words_of_python() -> None:
+    bank = KnownClasses.from_embeddings(np.eye(2), [*np.array(["b", "a"])], FakeEncoder().identity)
+    assert [type(name) for name in bank.names] == [str, str]
+
+
 def test_patches_are_unit_rows_with_a_radius(tiny: ShapeEncoder, tmp_path: Path) -> None:
     cloud = np.random.default_rng(0).normal(size=(200, 3))
     path = KnownClasses.from_examples({"a": [cloud]}, tiny, patches="local").save(tmp_path / "b.safetensors")
