@@ -243,7 +243,7 @@ def run(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     report = measure(args)
     name = f"{args.name}-{report['model']}-coverage"
-    harness.finish(args, name, report, tables(report), lambda path: [draw(path, report)])
+    harness.finish(args, name, report, tables(report), lambda path: [draw(path, report)], ("name", "data_root"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
