@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,56 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "repeats": {"type": int, "default": 1, "help": "turns; medians are of so many"},
     "out": {"type": Path, "default": Path("results"), "help": "folder of the results"},
 }
+# options that change no figure, or that other words of a file's name hold
+UNNAMED = {"out", "progress", "pictures", "picture", "cache", "no_cache"}
+MODEL = {"model", "checkpoint", "text_checkpoint", "registry"}
+MACHINE = {"device", "batch_size", "workers", "threads"}
+LONGEST = 60  # characters of an option in a file's name
 # what every command refuses less of
 LEAST = {"per_class": 1, "num_samples": 1, "draws": 1, "batch_size": 1, "workers": 0, "threads": 1, "repeats": 1}
+
+
+class Options(argparse.Namespace):
+    """Options of a command; `usual` holds their defaults by name, which `vars` does not show."""
+
+    __slots__ = ("usual",)
+    usual: Mapping[str, Any]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose options know their defaults, for `suffix`."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        found, rest = super().parse_known_args(args, Options() if namespace is None else namespace)
+        if isinstance(found, Options):
+            found.usual = {action.dest: self.get_default(action.dest) for action in self._actions}
+        return found, rest
+
+
+def suffix(args: argparse.Namespace, *skipped: str, **usual: Any) -> str:
+    """The part of a result's file name that tells its settings: every option that does not have its usual value.
+
+    So a run with other settings overwrites no other run. The usual values are the defaults, unless given here.
+
+    >>> suffix(add(Parser(), "seeds", "per_class").parse_args(["--seeds", "1", "2", "--per-class", "60"]))
+    '-seeds-1-2'
+    """
+    known = {**getattr(args, "usual", {}), **usual}
+    words = []
+    for name, value in vars(args).items():
+        # a number of pictures is a setting, whether they are drawn is none
+        unnamed = name in UNNAMED and (isinstance(value, bool) or name not in ("pictures", "picture"))
+        if name in known and not unnamed and name not in skipped and value != known[name]:
+            flag_words = [*(["no"] if value is False else []), name.replace("_", "-")]
+            words.append("-".join([*flag_words, *([] if isinstance(value, bool) else _words(value))]))
+    return "".join(f"-{word}" for word in words)
+
+
+def _words(value: Any) -> list[str]:
+    """An option's value as words of a file's name; a digest in the place of a long one."""
+    several = value if isinstance(value, list | tuple) else [value]
+    texts = [re.sub(r"[^\w.+]+", "_", one.stem if isinstance(one, Path) else str(one)) for one in several]
+    return texts if len("-".join(texts)) <= LONGEST else [hashlib.sha256("-".join(texts).encode()).hexdigest()[:8]]
 
 
 def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.ArgumentParser:
@@ -51,7 +101,7 @@ def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.A
     **defaults
         Further ones, with a default of the command's own.
     """
-    found = argparse.ArgumentParser(prog=f"python -m benchmarks.{command}", description=about, allow_abbrev=False)
+    found = Parser(prog=f"python -m benchmarks.{command}", description=about, allow_abbrev=False)
     return add(found, *names, **defaults)
 
 

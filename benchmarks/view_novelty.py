@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> None:
         print(", ".join(told), flush=True)
     args.out.mkdir(parents=True, exist_ok=True)
     record = {"benchmark": "view_novelty", "seed": args.seed, "smooth": SMOOTH, "least": SIZE, "rows": rows}
-    print(write_json(args.out / "view-novelty.json", record))
+    print(write_json(args.out / f"view-novelty{options.suffix(args)}.json", record))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
         "versions": versions("torch", "numpy"),
         "results": results,
     }
-    print(f"\n{write_json(args.out / 'neighbors.json', found)}")
+    print(f"\n{write_json(args.out / f'neighbors{options.suffix(args)}.json', found)}")
 
 
 def possible(searches: Sequence[str]) -> list[str]:

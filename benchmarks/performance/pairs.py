@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
     print(options.grid((f"{args.shapes:,} shapes, {args.classes} classes", "CPU seconds"), lines))
     settings = {key: getattr(args, key) for key in ("shapes", "classes", "dim", "width", "depth", "heads", "threads")}
     found |= {"settings": settings, "machine": machine(), "versions": versions("torch", "numpy")}
-    print(f"\n{write_json(args.out / 'pairs.json', found)}")
+    print(f"\n{write_json(args.out / f'pairs{options.suffix(args)}.json', found)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -109,7 +109,8 @@ def run(args: argparse.Namespace) -> None:
     print(f"\n{table(results)}")
     told = {"benchmark": "rasters", "cell": args.cell, "block": args.block, "machine": before}
     found = told | {"versions": versions("numpy", "scipy"), "results": results}
-    print(f"\n{write_json(args.out / 'rasters.json', found)}")
+    name = f"rasters{options.suffix(args, 'scratch')}.json"
+    print(f"\n{write_json(args.out / name, found)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

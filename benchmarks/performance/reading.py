@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> None:
         "versions": versions("torch", "numpy"),
         "results": results,
     }
-    print(f"\n{write_json(args.out / 'reading.json', found)}")
+    print(f"\n{write_json(args.out / f'reading{options.suffix(args)}.json', found)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -145,7 +145,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"\n{scoring_table(scored)}")
     settings = {name: value for name, value in vars(args).items() if name not in ("out", "progress")}
     found = {"benchmark": "scans", "settings": settings, "versions": versions("numpy"), "results": results}
-    print(f"\n{write_json(args.out / 'scans.json', found | ({'scoring': scored} if scored else {}))}")
+    name = f"scans{options.suffix(args, formats=['ply', 'laz', 'npz'])}.json"  # those of the package
+    print(f"\n{write_json(args.out / name, found | ({'scoring': scored} if scored else {}))}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -171,7 +171,7 @@ def run(args: argparse.Namespace) -> None:
             print(f"torch takes {network['ratio']['median']:.2f} times as long; {network['apart']:.1e} apart")
     found = {"benchmark": "sparse", "convolution": convolution, "network": network, "threads": args.threads}
     found |= {"machine": machine(), "versions": versions("torch", "numpy")}
-    print(f"\n{write_json(args.out / 'sparse.json', found)}")
+    print(f"\n{write_json(args.out / f'sparse{options.suffix(args)}.json', found)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"{about}, one thread, CPU time, medians of {args.repeats}\n\n{table(results)}")
     settings = {name: getattr(args, name) for name in ("sides", "width", "units", "batch", "steps", "repeats")}
     report = {"benchmark": "unets", "settings": settings, "machine": before, "versions": versions("torch", "numpy")}
-    print(f"\n{write_json(args.out / 'unets.json', report | {'results': results})}")
+    print(f"\n{write_json(args.out / f'unets{options.suffix(args)}.json', report | {'results': results})}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -210,7 +210,12 @@ def run(args: argparse.Namespace) -> None:
     settings["axes"] = {kind: list(axes) for kind, axes in KINDS.items()}
     report = harness.facts(encoder, text) | {"data": data, "settings": settings, "rows": [asdict(row) for row in rows]}
     harness.finish(
-        args, f"axis-{harness.named(report)}-{data}", report, tables(rows), lambda path: [draw(path, report)]
+        args,
+        f"axis-{harness.named(report)}-{data}",
+        report,
+        tables(rows),
+        lambda path: [draw(path, report)],
+        ("data_root",),
     )
 
 

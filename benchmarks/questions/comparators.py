@@ -170,7 +170,7 @@ def run(args: argparse.Namespace) -> None:
         "figures": (found := summary(rows)),
         "rows": rows,
     }
-    harness.finish(args, f"comparators-{harness.named(report)}-generated", report, [table(found)])
+    harness.finish(args, f"comparators-{harness.named(report)}-generated", report, [table(found)], named=("save",))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

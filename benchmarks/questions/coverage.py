@@ -242,8 +242,8 @@ def run(args: argparse.Namespace) -> None:
     options.check(args, draws=2, tests=1, per_class=2)
     args.out.mkdir(parents=True, exist_ok=True)
     report = measure(args)
-    name = f"{args.name}-{report['model']}-coverage"
-    harness.finish(args, name, report, tables(report), lambda path: [draw(path, report)])
+    name = f"{args.name}-{harness.named(report)}-coverage"
+    harness.finish(args, name, report, tables(report), lambda path: [draw(path, report)], ("name", "data_root"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import t as student
 
+from benchmarks import options
 from benchmarks.report.facts import weights_notes
 from benchmarks.report.output import write_json
 from benchmarks.threedos.record import other_weights
@@ -45,12 +46,23 @@ def finish(
     report: Mapping[str, Any],
     said: Sequence[Any],
     draw: Callable[[Path], Sequence[Path]] | None = None,
+    named: Sequence[str] = (),
+    **usual: Any,
 ) -> None:
-    """Writes NAME.json, draws beside it unless told not to, and prints what is to be said, then the files."""
-    path = write_json(args.out / f"{name}.json", finite(report))
+    """Writes NAME.json, draws beside it unless told not to, and prints what is to be said, then the files.
+
+    Options that are not as usual are added to the name, as `options.suffix` has them; `named`: options that the name
+    holds already.
+    """
+    path = write_json(args.out / f"{name}{settings_of(args, *named, **usual)}.json", finite(report))
     files = [path, *(draw(path.with_suffix(".png")) if draw and args.pictures else ())]
     print(*weights_notes(report), *said, sep="\n\n")
     print("", *files, sep="\n")
+
+
+def settings_of(args: argparse.Namespace, *named: str, **usual: Any) -> str:
+    """`options.suffix` of a command whose figures do not depend on the machine."""
+    return options.suffix(args, *options.MODEL, *options.MACHINE, *named, **usual)
 
 
 def finite(value: Any) -> Any:

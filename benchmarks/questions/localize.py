@@ -148,9 +148,13 @@ def run(args: argparse.Namespace) -> None:
 
     def drawn(path: Path) -> list[Path]:
         known = example_shapes(encoder)
-        return [draw_pairs(path, encoder, known), draw_chair(args.out / "explain-chair.png", encoder, known)]
+        return [
+            draw_pairs(path, encoder, known),
+            draw_chair(path.with_stem(path.stem.replace(stem, "explain-chair", 1)), encoder, known),
+        ]
 
-    harness.finish(args, f"explain-{harness.named(report)}", report, said, drawn)
+    stem = f"explain-{harness.named(report)}"
+    harness.finish(args, stem, report, said, drawn)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

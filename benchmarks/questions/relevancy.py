@@ -246,7 +246,7 @@ def run(args: argparse.Namespace) -> None:
     record |= {key: getattr(args, key) for key in ("steps", "pictures", "seed", "threads")}
     record["versions"] = versions("torch", "open_clip", "numpy")
     print("* one copy was measured, times the number of copies")
-    print(f"\n{write_json(args.out / 'relevancy.json', record)}, {compared(model, args.out)}")
+    print(f"\n{write_json(args.out / f'relevancy{options.suffix(args)}.json', record)}, {compared(model, args.out)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -214,9 +214,10 @@ def run(benchmark: str, args: argparse.Namespace) -> None:
         return [draw_labelled(path, [i for _, i in worst], drawn, table)] if worst and splits else []
 
     said = [f"no labels, so not in the figures: {', '.join(unlabeled)}"] if unlabeled else []
-    harness.finish(args, name, report, said + (tables(report, table) if worst else []), draw)
+    named = ("root", "by", "predictions")
+    harness.finish(args, name, report, said + (tables(report, table) if worst else []), draw, named)
     if tally.object_rows:
-        print(write_rows(args.out / f"{name}-objects.csv", tally.object_rows))
+        print(write_rows(args.out / f"{name}{harness.settings_of(args, *named)}-objects.csv", tally.object_rows))
 
 
 def main(benchmark: str, argv: Sequence[str] | None = None) -> int:

@@ -207,8 +207,9 @@ def run(args: argparse.Namespace) -> None:
         shown = (sets.get(HOUSE, []) + sets.get(ROOMS, []))[:SHOWN]
         return [draw_rooms(path, shown, encoder, names_of(shown, text), **how(args))] if shown else []
 
+    name = f"scenes-{harness.named(harness.facts(encoder, text))}{'' if args.real else '-generated'}"
     if args.only_pictures:
-        print(*drawn(args.out / f"scenes-{encoder.identity.checkpoint}.png"))
+        print(*drawn(args.out / f"{name}{harness.settings_of(args, 'real', 'only_pictures')}.png"))
         return
     ranked = foreign(encoder, text, args)
     report = harness.facts(encoder, text) | {
@@ -224,8 +225,7 @@ def run(args: argparse.Namespace) -> None:
         "ranks": rank_figures(ranked) if ranked else {},
         "again": again([one for title, rooms in sets.items() for one in rooms[: AGAIN[title]]], encoder, text),
     }
-    name = f"scenes-{harness.named(report)}" + (f"-size-weight-{args.size_weight:g}" if args.size_weight else "")
-    harness.finish(args, name, report, tables(report), drawn)
+    harness.finish(args, name, report, tables(report), drawn, ("real", "only_pictures"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -231,9 +231,8 @@ def run(args: argparse.Namespace) -> None:
         "gains": [gain.as_json() for gain in gained],
     }
     name = f"scores-{harness.named(report)}-{'generated' if args.data_root is None else '3dos'}"
-    name += "" if args.num_samples == 1 else f"-num-samples-{args.num_samples}"
     said = [table(rows), "\n".join(recommendation(rows)), *([gains_table(gained)] if gained else [])]
-    harness.finish(args, name, report, said)
+    harness.finish(args, name, report, said, named=("data_root",))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

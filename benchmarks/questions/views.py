@@ -159,7 +159,10 @@ def run(args: argparse.Namespace) -> None:
     quality_words = ", ".join(f"{key} {value:.2f}" for key, value in report["stand_in"].items())
     said = [f"stand-in for relevancy: {quality_words}", *tables(report)]
     name = f"views-{completer.identity.checkpoint}"
-    harness.finish(args, name, report, said, lambda path: [draw_views(path, shown(rooms, names), completer)])
+    name += f"-{completer.identity.sha256[:8]}" if args.checkpoint else ""
+    # the figures of the package are of 90 rooms, in bfloat16
+    usual: dict[str, Any] = {"named": ("bfloat16",), "rooms": 90, "foreign": 24}
+    harness.finish(args, name, report, said, lambda path: [draw_views(path, shown(rooms, names), completer)], **usual)
 
 
 def shown(rooms: Sequence[Seen], rows: Sequence[Row]) -> dict[str, Seen]:

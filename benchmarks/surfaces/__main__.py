@@ -158,7 +158,9 @@ def run(args: argparse.Namespace) -> None:
             for one in chain.from_iterable(runs.values())
         ],
     }
-    files = [write_json(args.out / "surfaces-generated.json", report)]
+    # five data seeds are those of the package
+    name = options.suffix(args, *options.MACHINE, "full", "log", "tensorboard", "compat_report", seeds=FULL["seeds"])
+    files = [write_json(args.out / f"surfaces-generated{name}.json", report)]
     if args.pictures:
         from benchmarks.surfaces.pictures import draw_roads
 

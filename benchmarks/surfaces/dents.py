@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     told = {name: getattr(args, name) for name in ("points", "good", "tested")}
     answers = [{"thing": name, **one.as_json()} for name, one in shown]
     report = {"version": __version__, "settings": told, "things": rows, "examples": answers}
-    files = [write_json(args.out / "surfaces-dents.json", report)]
+    files = [write_json(args.out / f"surfaces-dents{options.suffix(args)}.json", report)]
     files.append(draw(files[0].with_suffix(".png"), THINGS[0][0], shown))
     print(options.grid(COLUMNS, [[_words(row[name]) for name in COLUMNS] for row in rows]), "", *files, sep="\n")
 

@@ -77,7 +77,10 @@ def run(args: argparse.Namespace) -> None:
     if not ranked:
         raise InputError(f"all {len(trials)} trials diverged; give more steps or another seed")
     told = {name: getattr(args, name) for name in ("seed", "roads", "tested", "severity", "steps", "width")}
-    file = write_json(args.out / "surfaces-search.json", {"settings": told, "best": ranked[0], "trials": trials})
+    file = write_json(
+        args.out / f"surfaces-search{options.suffix(args, *options.MACHINE)}.json",
+        {"settings": told, "best": ranked[0], "trials": trials},
+    )
     rows = [(f"{one['aupro']:.3f}", ", ".join(map(_words, one["settings"].items()))) for one in ranked[:5]]
     print(options.grid(("AUPRO", "settings"), rows), "", file, sep="\n")
 

@@ -126,6 +126,7 @@ def verified_file(path: Path) -> dict[str, Any]:
 
 def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
     """Keep a file brought by hand as whatever the registry has with its sha256, or else as what it is named."""
+    from openshape_ood.encoders.text.encoder import check_text
     from openshape_ood.encoders.text.open_clip import hub_address
     from openshape_ood.registry import files, find_checkpoint
     from openshape_ood.registry.rows import ENCODERS, KINDS
@@ -146,6 +147,8 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
         found = [(row, "text" if text else own_part(row))]
     added = []
     for row, part in found:
+        if part == "text":
+            check_text(row)
         if part == "text" and row.text.kind != "open_clip":
             raise WeightsError(f"text encoder of {row.name!r} is the file {row.text.model}; nothing needs to be added")
         if part != "text" and row.architecture and not files.known_sha256(row):

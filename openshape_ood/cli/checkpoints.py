@@ -93,6 +93,8 @@ def _entries(fields: dict[str, Any], parts: list[Part]) -> list[dict[str, str]]:
         for field, entry in (value.items() if isinstance(value, dict) else [("", value)])
         if entry or entry is False
     ]
+    if fields["kind"] == "shape" and not fields["text"]["kind"]:
+        entries.append({"field": "text", "value": "none: classes are known by examples only"})
     for part in parts:
         what = f"{part.part}{', stripped' * (part.source == 'stripped')}"
         entries.append({"field": f"{what} file", "value": str(part.path or part.place)})
@@ -236,7 +238,8 @@ def _shown_record(record: dict[str, Any]) -> dict[str, Any]:
         **{head: f"{accuracy[key]:.1f}" if accuracy[key] else "" for head, key in ACCURACY.items()},
     }
     figures["voxel"] = f"{record['voxel']:g} m" if record["voxel"] else ""
-    return {**record, **figures, "for whom": record["whom"] + " (unconfirmed)" * bool(record["unconfirmed"])}
+    notes = " (no names: examples only)" * (not record["names"]) + " (unconfirmed)" * bool(record["unconfirmed"])
+    return {**record, **figures, "for whom": (record["whom"] + notes).strip()}
 
 
 def _record(row: Row, part: Part) -> dict[str, Any]:
@@ -250,6 +253,7 @@ def _record(row: Row, part: Part) -> dict[str, Any]:
         "voxel": row.scan.voxel or None,
         "input": row.scan.input,
         "space": row.text.space,
+        "names": bool(row.text.kind),
         "licence": row.licence,
         "parameters": about.parameters or None,
         "memory": 4 * about.parameters or None,

@@ -188,12 +188,18 @@ def _checkpoint(row: Row) -> dict[str, Any]:
     from openshape_ood.cli.checkpoint_files import own_parts, text_part
 
     try:
-        encoder, text = own_parts(row)[0], text_part(row)
+        encoder, text = own_parts(row)[0], text_part(row) if row.text.kind else None
     except (OpenShapeError, ImportError) as error:
         return {"name": row.name, "error": str(error)}
-    ready = encoder.path is not None and text.path is not None
+    ready = encoder.path is not None and (text is None or text.path is not None)
     get = None if ready else f"openshape-ood checkpoints fetch {row.name}"
-    return {"name": row.name, "encoder": encoder.place, "text": text.place, "works_offline": ready, "get": get}
+    return {
+        "name": row.name,
+        "encoder": encoder.place,
+        "text": text.place if text else "none",
+        "works_offline": ready,
+        "get": get,
+    }
 
 
 def _self_test() -> dict[str, Any]:

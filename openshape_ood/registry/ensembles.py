@@ -58,7 +58,7 @@ def ensemble(rows: Sequence[Row]) -> Row:
     )
     text = Text(
         # static text encoders warn of names that they hardly know, the others never do
-        "static" if "static" in {text.kind for text in texts} else "open_clip",
+        _kind({text.kind for text in texts}),
         SIGN.join(text.space for text in texts),
         _words([text.templates for text in texts]),
         _words([text.average for text in texts]),
@@ -85,6 +85,11 @@ def check_no_file(row: Row, checkpoint: Any) -> None:
             'For other weights add a row to a registry of your own, [mine] like = "tiny" and source = { file = ... }, '
             'and name it in the ensemble, "tiny+mine"'
         )
+
+
+def _kind(kinds: set[str]) -> str:
+    """Empty if a member has no text encoder: then nor has the ensemble."""
+    return "" if "" in kinds else "static" if "static" in kinds else "open_clip"
 
 
 def _one_of(values: set[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,8 @@ class Keys:
 @dataclass(frozen=True)
 class Text:
     """The text encoder that an encoder was aligned with, and how a class name becomes its embedding.
+
+    `text = false` in a row of kind "shape": there is none, and names are refused; kind is then empty.
 
     trained: the names that the encoder was trained with, where these are not those of the file; of kind "static".
     """
@@ -321,7 +323,13 @@ def _row(name: str, table: Any, folder: Path) -> Row:
         architecture = read_value(str, table["architecture"], where, "architecture")
         check_one_of(where, "architecture", architecture, ARCHITECTURES)
         hints["sizes"] = ARCHITECTURES[architecture].sizes
-    values = {field: read_value(hints[field], value, where, field) for field, value in table.items()}
-    row = Row(name, folder, **values)
+    # without a text encoder, a row has a space of its own
+    alone = {"text": replace(NO_TEXT, model=name)} if kind == "shape" and table.get("text") is False else {}
+    if kind == "shape" and table.get("text") is True:
+        raise RegistryError(f"[{name}.text] is a boolean; expected a table, or false where there is no text encoder")
+    values = {
+        field: read_value(hints[field], value, where, field) for field, value in table.items() if field not in alone
+    }
+    row = Row(name, folder, **values, **alone)
     check_row(row, KINDS[kind])
     return row

@@ -38,7 +38,7 @@ def check_row(row: Row, needed: Collection[str]) -> None:
         _check_most(f"[{row.name}.sizes]", row.sizes, MOST_SIZE)
     if "spec" in needed:
         _check_spec(row.spec, f"[{row.name}.spec]")
-    if "text" in needed:
+    if "text" in needed and row.text.kind:
         _check_text(row.text, f"[{row.name}.text]")
     if "scan" in needed:
         _check_scan(row.scan, f"[{row.name}.scan]")

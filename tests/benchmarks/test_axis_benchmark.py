@@ -21,7 +21,7 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
         monkeypatch.setattr(axis, name, value)
     argv = ["--seeds", "1", "--sets", "2", "--per-class", "7", "--quiet", "--out", str(tmp_path), "--no-pictures"]
     assert axis.main(argv) == 0
-    report = json.loads((tmp_path / "axis-tiny-generated.json").read_text())
+    report = json.loads(next(tmp_path.glob("axis-tiny-generated-*.json")).read_text())
     rows = {(row["known_by"], row["set"], row["size"]): row for row in report["rows"]}
     assert set(rows) == {(by, what, size) for by in axis.KNOWN_BY for what in axis.SETS for size in (1, 20)}
     for by in axis.KNOWN_BY:

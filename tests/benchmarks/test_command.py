@@ -46,7 +46,7 @@ ROOT = Path(__file__).parents[2]
 PER_CLASS = 2
 SETTINGS = ["--model", "tiny", "--quiet", "--device", "cpu", "--workers", "0", "--draws", "100", "--no-pictures"]
 GENERATED = [*SETTINGS, "--per-class", str(PER_CLASS)]
-STEM = f"sr2-tiny-openshape-generated-per-class-{PER_CLASS}"
+STEM = f"sr2-tiny-openshape-generated-per-class-{PER_CLASS}-draws-100"
 KNOWN_BY = ["names", "prototypes", "nearest example"]
 LONGER = 1000
 TRACKS = {"synthetic to real": ("sr1", "sr2"), "synthetic": ("sn1",), "real": ("sr12", "sr13", "sr23")}
@@ -273,7 +273,7 @@ def test_every_benchmark_runs_on_the_release(
         assert report["data"]["published_counts"]["support"] in (2378, 1916)
         assert any("published" in line for line in report["data"]["differs"])
         assert "PointNet++" in printed  # published rows stand below ours
-    assert (out / f"{name}-tiny-{protocol}-3dos-seeds-1.md").is_file()
+    assert (out / f"{name}-tiny-{protocol}-3dos-seeds-1-draws-100.md").is_file()
 
 
 def test_figures_computed_otherwise(
@@ -420,7 +420,7 @@ def test_commands_of_several_benchmarks_run_the_sets_that_are_asked_for(
     with redirect_stdout(io.StringIO()):
         assert main(command, names, [*settings, "--set", names[1]]) == 0
     (path,) = tmp_path.glob("*.json")
-    assert path.name == f"{names[1]}-tiny-openshape-generated-seeds-1-per-class-1.json"
+    assert path.name == f"{names[1]}-tiny-openshape-generated-seeds-1-per-class-1-draws-100.json"
 
 
 # ------------------------------------------------------------------ killed in the middle

@@ -54,7 +54,7 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
         monkeypatch.setattr(discovery, name, value)
     argv = ["--seeds", "0", "--per-class", "7", "--quiet", "--out", str(tmp_path), "--device", "cpu"]
     assert discovery.main(argv) == 0
-    report = json.loads((tmp_path / "discovery-tiny-generated.json").read_text())
+    report = json.loads(next(tmp_path.glob("discovery-tiny-generated-*.json")).read_text())
     for row in report["rows"]:
         figures = row["figures"]
         assert set(figures) == set(discovery.FIGURES) and -1 <= figures["ari"] <= 1

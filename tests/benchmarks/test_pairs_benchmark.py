@@ -16,7 +16,7 @@ def test_what_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setattr(pairs, "PAIRS_AT_ONCE", 64)
     small = ["--shapes", "32", "--classes", "2", "--dim", "4", "--width", "8", "--depth", "1", "--out", str(tmp_path)]
     assert pairs.main(small) == 0
-    found = json.loads((tmp_path / "pairs.json").read_text())
+    found = json.loads(next(tmp_path.glob("pairs-*.json")).read_text())
     assert found["pairs"] == 64 and set(found["scored"]) == set(FAMILIES) and found["settings"]["classes"] == 2
     assert "pairs a second" in capsys.readouterr().out
     assert pairs.main(["--width", "30", "--heads", "4", "--out", str(tmp_path)]) == 1

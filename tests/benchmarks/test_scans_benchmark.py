@@ -34,7 +34,7 @@ def test_scoring_is_measured() -> None:
 def test_a_run_prints_a_table_and_leaves_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a process of its own, as a user runs it."""
     assert main(["--points", "2000", "--voxel-size", "0.5", "--out", str(tmp_path), "--quiet"]) == 0
-    found = json.loads((tmp_path / "scans.json").read_text(encoding="utf-8"))
+    found = json.loads(next(tmp_path.glob("scans-*.json")).read_text(encoding="utf-8"))
     (one,) = found["results"]
     assert one["format"] == "ply" and one["points"] == 2000 and one["file_mib"] * 2**20 > 2000 * 35
     assert "ply 2,000" in " ".join(capsys.readouterr().out.split())

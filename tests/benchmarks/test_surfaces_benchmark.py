@@ -156,7 +156,7 @@ def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--out", str(tmp_path), "--roads", "8", "--tested", "8", "--seeds", "0", "1", "--compat-report", *SMALL]
     assert command.main([*argv, "--only", "mean", "CRN"]) == 0
-    report = json.loads((tmp_path / "surfaces-generated.json").read_text())
+    report = json.loads(next(tmp_path.glob("surfaces-generated-*.json")).read_text())
     assert len(report["runs"]) == 8 and (tmp_path / "surfaces-generated.png").is_file()
     for figures in report["figures"].values():
         assert all(0 <= low <= value <= high <= 1 for value, low, high in figures.values())
@@ -170,7 +170,7 @@ def test_a_search_tries_the_defaults_first(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setattr(search, name, lambda *_, **__: None)
     monkeypatch.setattr(search, "value", lambda given, *_: 1 - abs(np.log10(given["rate"] / 2e-3)))
     assert search.main(["--trials", "4", "--quiet", "--out", str(tmp_path)]) == 0
-    found = json.loads((tmp_path / "surfaces-search.json").read_text())
+    found = json.loads(next(tmp_path.glob("surfaces-search-*.json")).read_text())
     assert len(found["trials"]) == 4 and found["best"]["aupro"] == 1 and found["best"]["settings"]["rate"] == 2e-3
 
 
@@ -178,7 +178,7 @@ def test_a_search_tries_the_defaults_first(tmp_path: Path, monkeypatch: pytest.M
 def test_two_questions_on_one_thing(tmp_path: Path) -> None:
     small = ["--quiet", "--things", "1", "--tested", "2", "--good", "8", "--points", "20000", "--out", str(tmp_path)]
     assert dents.main(small) == 0
-    told = json.loads((tmp_path / "surfaces-dents.json").read_text())
+    told = json.loads(next(tmp_path.glob("surfaces-dents-*.json")).read_text())
     assert told["things"][0]["place AUROC"] > 0.9
     guitar = told["examples"][-1]
     assert guitar["class"]["verdict"] == "novel" and guitar["surface"]["verdict"] == "damaged"

@@ -176,7 +176,7 @@ def test_a_small_run_of_the_benchmark(
     train_rooms.main(["--out", str(out), "--steps", "1", "--workers", "0"])
     monkeypatch.undo()
     assert rooms.main(["--checkpoint", str(out), "--rooms", "1", "--fit", "1", "--out", str(tmp_path)]) == 0
-    report = json.loads((tmp_path / "rooms.json").read_text())
+    report = json.loads(next(tmp_path.glob("rooms-*.json")).read_text())
     figures = report["figures"]["new rooms, color"]
     assert figures["object way"]["furniture"] > max(figures["untrained"]["furniture"], 0.3)
     assert "AUROC objects" in capsys.readouterr().out

@@ -88,7 +88,10 @@ def run(args: argparse.Namespace) -> None:
             if args.progress:
                 said = f"{model}, {precision}, batch {cell.batch}: {cell.turns.count} turns"
                 print(f"{said}, done after {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    stem = args.out / f"speed-{device.type}{'-quick' if args.quick else ''}"
+    words = f"{'-quick' if args.quick else ''}{'-reference' if args.reference else ''}"
+    named = ("device", "quick", "reference", "modules", "memory")
+    words += options.suffix(args, *named, **(QUICK if args.quick else USUAL))
+    stem = args.out / f"speed-{device.type}{words}"
     found = {
         "about": "ratios of times taken in turns; seconds are a batch's, on this machine, in this run",
         "settings": {
@@ -99,10 +102,10 @@ def run(args: argparse.Namespace) -> None:
         "versions": {"openshape_ood": __version__, **versions("torch")},
         "cells": [cell.as_json() for cell in cells],
     }
-    files = [write_json(stem.with_suffix(".json"), found)]
+    files = [write_json(stem.with_name(f"{stem.name}.json"), found)]
     where = f"{args.threads} CPU thread{'s' * (args.threads != 1)}" if device.type == "cpu" else str(device)
     if args.picture:
-        files.append(report.draw(stem.with_suffix(".png"), cells, where))
+        files.append(report.draw(stem.with_name(f"{stem.name}.png"), cells, where))
     print(report.printed(cells, where), *files, sep="\n")
 
 

@@ -64,6 +64,7 @@ class TextEncoder:
         aliases: Aliases | None = None,
         cache: bool = True,
     ) -> None:
+        check_text(row)
         self.identity, self.dim = Identity(row.name, row.text.space), row.text_dim
         self.templates = find_templates(row.text.templates if templates is None else templates)
         self.average = row.text.average if average is None else average
@@ -227,6 +228,15 @@ class TextEncoder:
 
     def __repr__(self) -> str:
         return f"TextEncoder({self.identity.checkpoint!r}, space={self.identity.space!r}, d={self.dim})"
+
+
+def check_text(row: Row) -> None:
+    """Raises `InputError` for a row without a text encoder."""
+    if not row.text.kind:
+        raise InputError(
+            f"checkpoint {row.name!r} has no text encoder (text = false), so names mean nothing to it. Expected "
+            "classes known by examples: known={name: shapes}, or --examples on the command line"
+        )
 
 
 def fetch_file(row: Row, progress: bool = True) -> Path:
