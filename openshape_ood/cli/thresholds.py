@@ -63,9 +63,14 @@ def warn_of_axis(threshold: Threshold | None, rows: Sequence[Mapping[str, Any]],
         )
 
 
+def is_generated(threshold: Threshold | None) -> bool:
+    """Whether it is from shapes that were generated."""
+    return threshold is not None and threshold.source.startswith("generated ")
+
+
 def print_hint(threshold: Threshold | None) -> None:
     """What would be better than shapes that were generated."""
-    if threshold is not None and threshold.source.startswith("generated "):
+    if is_generated(threshold):
         print_line("for shapes of yours, calibrate on known ones of yours: --calibrate PATHS")
 
 
