@@ -26,6 +26,7 @@ from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.batches import Batch, Reading
+    from openshape_ood.cli.judging import Judge
     from openshape_ood.discovery import Discovery
     from openshape_ood.encoders.protocols import Embeddings
     from openshape_ood.novelty.result import NoveltyResult
@@ -106,13 +107,12 @@ def discover(
     record: dict[str, Any] = {**judge.as_json(), **groups.as_json(), "accepted": None, "out": out, "sheet": None}
     if accepted:
         made = groups.accept(accepted, judge.classes, text=encoders.text if judge.classes.text is not None else None)
-        again = replace(judge, classes=made)(rows, list(result.up))
+        later = _calibrated(replace(judge, classes=made), asked, found.failures)
+        again = (later if later.threshold else replace(later, threshold=judge.threshold))(rows, list(result.up))
         record["accepted"] = _rescored(groups, accepted, again)
+        record["accepted"]["threshold"] = later.threshold and later.threshold.as_json()
         if out is not None:
-            before = f"{judge.threshold.source}; made without {', '.join(accepted.values())}"
-            made.with_threshold(
-                replace(judge.threshold, source=before, provenance=judge.threshold.provenance or judge.provenance)
-            ).save(out)
+            (made if later.threshold is None else made.with_threshold(later.threshold)).save(out)
     if sheet is not None and groups.groups:
         record["sheet"] = _draw(sheet, groups, batches, judge.reading, found.failures)
     if sheet is not None and not record["sheet"]:
@@ -126,6 +126,15 @@ def discover(
     read = [file for batch in batches if batch.shapes for file in batch.files]
     warn_of_axes(read, asked.up, better_axis(judge, read, groups.novel.tolist()))
     finish(found.failures)
+
+
+def _calibrated(judge: Judge, asked: options.Asked, failures: list[Failure]) -> Judge:
+    """The judge with a threshold for its classes, where that of before came from shapes that there still are."""
+    from openshape_ood.cli.thresholds import decided
+
+    if asked.calibrate or (judge.threshold and judge.threshold.is_generated):
+        return decided(judge, None, asked, failures)
+    return replace(judge, threshold=None)
 
 
 def _accepted(given: Sequence[str]) -> dict[int, str]:
@@ -220,6 +229,12 @@ def _print(found: Discovery, record: Mapping[str, Any], min_size: int, threshold
         return
     print_table(record["accepted"]["groups"], ("group", "class", "size", "known_now"), fold="class")
     print_line("{novel_before} were novel, {novel_after} are now".format(**record["accepted"]))
-    print_line("the threshold is that of before; once there are shapes to calibrate on: --calibrate PATHS")
+    if record["accepted"]["threshold"]:
+        print_line("the threshold was made again for these classes")
+    else:
+        print_line(
+            "by the threshold of before, which was made without these classes and is not saved with them: --calibrate "
+            "PATHS of known shapes makes one"
+        )
     if record["out"]:
         print_line(f"known classes in {shown(record['out'])}")

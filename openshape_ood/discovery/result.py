@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from openshape_ood.checks import check_names
+from openshape_ood.checks import check_names, unit
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder, check_encoders
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, folded
+
+
+REACH = 0.05  # of the rows kept as known have a smaller cosine with their name than one that fits
 
 
 class Suggestion(NamedTuple):
@@ -92,9 +95,11 @@ class Discovery:
     ) -> KnownClasses:
         """The known classes with groups added, to score again with.
 
-        Where classes are known by example, the rows of a group become examples; where they have names, its name is
-        embedded; where they have nothing else, the class is known by its name alone. A name that is known, or that two
-        groups get, is one class. There is no threshold, as that is for the classes it was made with.
+        The rows of a group become examples of its class. Where classes have names, its name is embedded too. It fits if
+        the median cosine of the rows with it is in reach of what the rows kept as known have with their names (their
+        5 % quantile). Where classes have names only, a class whose name fits is known by it alone. A name that does not
+        fit, as no text encoder knows it, is replaced by `Discovery.direction` of the rows. A name that is known, or
+        that two groups get, is one class. There is no threshold: it is for the classes it was made with.
 
         Parameters
         ----------
@@ -117,27 +122,47 @@ class Discovery:
             there = f"a number from 1 to {len(groups)}" if groups else "none, as there are no groups"
             raise InputError(f"there is no group {strangers[0]!r}; expected {there}")
         check_names(list(dict.fromkeys(names.values())))
+        by_name = known.examples is None
         for number, name in names.items():
-            known = self._added(known, name, self.embeddings.vectors[groups[number].rows], text)
+            known = self._added(known, name, groups[number].rows, text, by_name)
         return replace(known, threshold=None)
 
-    def _added(self, known: KnownClasses, name: str, rows: np.ndarray, text: NamesEncoder | None) -> KnownClasses:
+    @cached_property
+    def _unit(self) -> np.ndarray:
+        return unit(self.embeddings.vectors, "embedding", self.embeddings.names)
+
+    def direction(self, rows: np.ndarray, text: np.ndarray) -> np.ndarray:
+        """A unit vector (1, d) that stands for the name of rows (m,) beside names (k, d).
+
+        The mean of the rows less that of all other rows, plus that of the names: shapes lie in another part of the
+        space than names. Where there are no other rows, the mean of the rows.
+        """
+        others, own = np.delete(self._unit, rows, axis=0), self._unit[rows].mean(axis=0)
+        moved = own if not len(others) else own - others.mean(axis=0) + unit(text, "the name").mean(axis=0)
+        return unit(moved[None], "the direction of the group")
+
+    def _added(
+        self, known: KnownClasses, name: str, rows: np.ndarray, text: NamesEncoder | None, by_name: bool
+    ) -> KnownClasses:
+        """by_name: the classes were known by their names alone before any group was added."""
+        vectors = self.embeddings.vectors[rows]
         there = [i for i, other in enumerate(known.names) if folded(other) == folded(name)]
-        if there and known.examples is None:
+        if there and by_name and there[0] not in known.shown:
             return known
         if there:
             examples, labels = known.labeled_examples()
-            return replace(
-                known, examples=np.concatenate([examples, rows]), labels=np.append(labels, there * len(rows))
-            )
-        vector = None
-        if known.text is not None:
-            named = KnownClasses.from_names([name], text_for(self.embeddings.identity, text))
-            if known.examples is None:
-                return KnownClasses.join(known, named)
-            vector = named.text
-        made = KnownClasses.from_embeddings(rows, [name] * len(rows), known.identity)
-        return KnownClasses.join(known, replace(made, text=vector))
+            examples, labels = np.concatenate([examples, vectors]), np.append(labels, there * len(rows))
+            return replace(known, examples=examples, labels=labels)
+        made = KnownClasses.from_embeddings(vectors, [name] * len(rows), known.identity)
+        if known.text is None:
+            return KnownClasses.join(known, made)
+        named = KnownClasses.from_names([name], text_for(self.embeddings.identity, text))
+        kept = (self._unit[~self.novel] @ known.text.T).max(axis=1)
+        fits = len(kept) > 0 and np.median(self._unit[rows] @ named.anchors[0]) >= np.quantile(kept, REACH)
+        if fits and by_name:
+            return _joined(known, named)
+        vector = named.text if fits else self.direction(rows, known.text)
+        return _joined(known, replace(made, text=vector))
 
     def as_json(self) -> dict[str, Any]:
         """Groups, novel rows of none ("alone"), and counts, as texts and numbers; rows by their names."""
@@ -161,6 +186,18 @@ class Discovery:
 
     def __repr__(self) -> str:
         return f"Discovery({', '.join(f'{count} {what}' for what, count in self.as_json()['counts'].items())})"
+
+
+def _joined(known: KnownClasses, made: KnownClasses) -> KnownClasses:
+    """Classes with names, and one more with a name: each with examples or without."""
+    if (known.examples is None) == (made.examples is None):
+        return KnownClasses.join(known, made)
+    examples = made if known.examples is None else known
+    own, labels = examples.labeled_examples()
+    names, vectors = (*known.names, *made.names), [one.text for one in (known, made) if one.text is not None]
+    labels = labels + (len(known.names) if examples is made else 0)
+    text, identity = np.concatenate(vectors), examples.identity
+    return replace(known, names=names, identity=identity, text=text, examples=own, labels=labels)
 
 
 def text_for(identity: Identity, text: NamesEncoder | None) -> NamesEncoder:

@@ -57,9 +57,43 @@ def test_a_group_is_accepted_under_a_name(words: list[Any], folder: Path, tmp_pa
     assert "12 were novel, 0 are now" in done.stdout and "stability" in done.stdout
     known = KnownClasses.load(out)
     assert known.names == ("chair", "sofa", "a thing", "guitar") and np.bincount(known.labels).tolist() == [2, 2, 6, 6]
-    assert known.threshold.value == 0.8 and known.threshold.source.endswith("made without a thing, guitar")
-    again = run_json("score", folder / "s.npz", "--known-file", out)
+    assert known.threshold is None and "made without these classes and is not saved" in " ".join(done.stdout.split())
+    again = run_json("score", folder / "s.npz", "--known-file", out, "--threshold", "0.8")
     assert {row["verdict"] for row in again["shapes"]} == {"known"}
+
+
+def test_a_word_that_no_text_encoder_knows_names_a_group(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "more.safetensors"
+    words = ["discover", folder / "s.npz", "--known", "chair", "sofa", "--model", "tiny", "--names", "car, guitar"]
+    told = run_json(*words)
+    number = next(group["group"] for group in told["groups"] if group["names"][0]["name"] == "car")
+    done = run_json(*words, "--accept", f"{number}=gizmotron", "--out", out)
+    (group,) = done["accepted"]["groups"]
+    assert group["known_now"] == group["size"] >= 5
+    known = KnownClasses.load(out)
+    assert known.names == ("chair", "sofa", "gizmotron") and known.labels.tolist() == [2] * group["size"]
+    assert known.threshold is None is done["accepted"]["threshold"]  # no gizmotron can be generated
+    again = run_json("score", folder / "s.npz", "--known-file", out)
+    nearest = [row["nearest"] for row in again["shapes"] if row["id"].startswith("car")]
+    assert again["provenance"]["method"] == "energy" and nearest.count("gizmotron") >= group["size"]
+    # cars can: there is a threshold for the classes of now
+    done = run_json(*words, "--accept", f"{number}=car", "--out", out)
+    known = KnownClasses.load(out)
+    assert known.threshold.as_json() == done["accepted"]["threshold"]
+    assert done["threshold"]["value"] != known.threshold.value and known.threshold.source.startswith("generated")
+
+
+def test_accepting_calibrates_again_on_the_same_shapes(folder: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
+    chairs = tiny.encode([sample("chair", 1024, 80 + seed) for seed in range(19)], up="y")
+    header, ids = Header(Provenance(tiny.identity), dim=tiny.dim), [f"c{i}" for i in range(19)]
+    write_embeddings(tmp_path / "c.npz", Rows(ids, ids, ["y"] * 19, chairs), header)
+    words = ["discover", folder / "s.npz", "--known-file", folder / "k.safetensors", "--calibrate", tmp_path / "c.npz"]
+    out = tmp_path / "more.safetensors"
+    done = run(*words, "--accept", "1=a thing", "--out", out)
+    assert done.exit_code == 0 and "the threshold was made again" in done.stdout
+    known = KnownClasses.load(out)
+    novelty = score_embeddings(Embeddings(chairs, tiny.identity), known, method=known.threshold.provenance.method)
+    assert known.threshold.value == pytest.approx(novelty.novelty.max(), abs=1e-5) and known.threshold.n == 19
 
 
 def test_files_that_are_gone_are_left_out_of_the_sheet(folder: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:

@@ -148,14 +148,52 @@ def test_a_threshold_of_what_was_known_is_not_one_of_what_is_known_now() -> None
 
 
 def test_names_are_added_where_classes_have_names() -> None:
-    one = found(ALL)
+    one = found(ALL, NAMES)
     named = KnownClasses.from_names(NAMES[:4], TEXT)
-    more = one.accept({1: "cup", 2: "BED"}, named, text=TEXT)
+    number = next(group.number for group in one.groups if group.names[0].name == "cup")
+    more = one.accept({number: "cup", number % 3 + 1: "BED"}, named, text=TEXT)
     assert more.names == (*NAMES[:4], "cup") and more.examples is None
     assert more.text[-1].tolist() == TEXT.vectors["cup"].tolist()
     both = KnownClasses(NAMES[:4], ME, named.text, examples=np.eye(WIDTH)[:4], labels=np.arange(4))
     more = one.accept({1: "cup"}, both, text=TEXT)
     assert more.text.shape == (5, WIDTH) and np.bincount(more.labels).tolist() == [1, 1, 1, 1, 10]
+
+
+def test_a_name_that_does_not_fit_the_rows_is_known_by_them() -> None:
+    """No text encoder knows it, so that by its name alone none of its shapes would be known."""
+    one = found(ALL, NAMES)
+    titles = {group.number: group.names[0].name for group in one.groups}
+    words = FakeText({**TEXT.vectors, "gizmotron": np.eye(WIDTH)[15]}, WORDS)
+    named = KnownClasses.from_names(NAMES[:4], words)
+    (first, second, third), rows = titles, {group.number: group.rows for group in one.groups}
+    more = one.accept({first: "gizmotron"}, named, text=words)
+    assert more.names == (*NAMES[:4], "gizmotron") and more.labels.tolist() == [4] * 10
+    np.testing.assert_array_equal(more.examples, ALL[rows[first]])
+    np.testing.assert_array_equal(more.text[:4], named.text)
+    for method in ("max_cosine", "energy", "mcm"):
+        again = score_embeddings(one.embeddings, more, method=method)
+        assert set(again.nearest[rows[first]]) == {"gizmotron"}
+        assert [again.nearest[i] for i in range(0, 40, 10)] == NAMES[:4]
+        assert not set(again.nearest[:40]) & {"gizmotron"}
+    again = score_embeddings(one.embeddings, more, method="max_cosine", threshold=Threshold(0.8))
+    assert not again.is_novel[rows[first]].any() and again.is_novel[rows[second]].mean() >= 0.8
+    # names that fit and names that do not, in any order, and several groups of one class
+    both = one.accept({first: "gizmotron", second: titles[second], third: "Gizmotron"}, named, text=words)
+    assert both.names == (*NAMES[:4], "gizmotron", titles[second]) and np.bincount(both.labels).tolist()[4:] == [20]
+    both = one.accept({second: titles[second], first: "gizmotron"}, named, text=words)
+    assert both.names == (*NAMES[:4], titles[second], "gizmotron") and set(both.labels) == {5}
+    assert set(score_embeddings(one.embeddings, both, method="energy").nearest[rows[first]]) == {"gizmotron"}
+    alone = Discovery(one.groups[:1], one.novel, Embeddings(ALL, ME))
+    np.testing.assert_allclose(np.linalg.norm(alone.direction(np.arange(70), named.text), axis=1), 1)
+
+
+def test_accepting_drops_the_threshold_of_the_classes_of_before() -> None:
+    one = found(ALL, NAMES)
+    for known in (KNOWN, KnownClasses.from_names(NAMES[:4], TEXT)):
+        calibrated = known.with_threshold(Threshold(0.8))
+        for name in ("bed", "cup", "gizmotron"):
+            words = FakeText({**TEXT.vectors, "gizmotron": np.eye(WIDTH)[15]}, WORDS)
+            assert one.accept({1: name}, calibrated, text=words).threshold is None
 
 
 @pytest.mark.parametrize(
