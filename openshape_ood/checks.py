@@ -46,7 +46,7 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"
     if holds_words(values, len(axes)):  # numpy would give each element the room of the longest word
-        raise InputError(f"{what} hold text; expected numbers {shape}")
+        raise InputError(f"{what} are of type str; expected numbers {shape}")
     try:
         given = np.asarray(to_numpy(values))
     except ValueError as error:

@@ -28,9 +28,9 @@ from openshape_ood.sklearn_api.detector import NoveltyDetector
 FAST = 5  # seconds that each takes at most, of the ten allowed, on a machine with other work
 # what is said of each; the others are read, at no more than they cost
 SAID = {
-    "scores_that_are_words": "scores of a threshold hold text; expected numbers",
-    "scores_with_one_word_among_numbers": "scores of a threshold hold text; expected numbers",
-    "scores_that_are_words_on_the_page": "“a.json” is no threshold, or a damaged one: scores of a threshold hold text",
+    "scores_that_are_words": "scores of a threshold are of type str; expected numbers",
+    "scores_with_one_word_among_numbers": "scores of a threshold are of type str; expected numbers",
+    "scores_that_are_words_on_the_page": "“a.json” is no threshold, or a damaged one: scores of a",
     "a_list_of_one_long_word": "more than 16,384 characters",
     "a_list_of_very_many_rows": "20,000,000 rows in",
     "a_store_of_wide_zeros": "it is refused as a bomb",

@@ -211,9 +211,10 @@ async def _checked_body(receive: Any, files: Path, inputs: Mapping[int, int] | N
 
 
 def _is_complete(told: Any, inputs: Mapping[int, int]) -> bool:
-    number, data = (told.get("fn_index"), told.get("data")) if isinstance(told, dict) else (None, None)
-    known = isinstance(number, int) and not isinstance(number, bool) and number in inputs
-    return known and isinstance(data, list) and len(data) == inputs[number]
+    if not isinstance(told, dict):
+        return False
+    number, data = told.get("fn_index"), told.get("data")
+    return type(number) is int and isinstance(data, list) and len(data) == inputs.get(number)
 
 
 def _is_uploaded(path: Any, files: Path) -> bool:

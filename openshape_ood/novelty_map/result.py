@@ -110,10 +110,9 @@ class NoveltyMap:
     novelty : ndarray (n,)
         Grows with novelty; 0 to 2 where it is a distance of cosines. NaN where nothing was seen.
     nearest, similarity : ndarray (n,) of str and of float, or None
-        The known class that each element speaks for, and how similar they are, where one was judged for each. An array
-        of Python's strings (`dtype=object`), so that one long name does not take its room at every element.
+        The known class that each element speaks for, and how similar they are, where one was judged for each.
     classes : ndarray (k,) of str
-        Likewise.
+        Both are arrays of Python's strings (`dtype=object`): a long name does not take its room at every element.
     baseline : float
         What half of the known places stay below; NaN where nothing says it.
     threshold : Threshold or None

@@ -181,14 +181,13 @@ class Reconstructor(BaseEstimator, ABC):
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a .safetensors file, whole or not at all; `load_reconstructor` reads it. Raises `FileError`."""
-        header, arrays = self.contents()
-        return save_arrays(path, arrays, header, FILE)
+        return save_arrays(path, *self.contents(), FILE)
 
-    def contents(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Header and arrays of a file, of which `methods.made_again` makes the same."""
+    def contents(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays and header of a file, of which `methods.made_again` makes the same."""
         check_is_fitted(self, "shape_")
         own, arrays = self._state()
-        return {
+        return arrays, {
             "method": self.method,
             "params": {k: v for k, v in self.get_params().items() if k != "device" and isinstance(v, PLAIN)},
             "shape": self.shape_,
@@ -197,7 +196,7 @@ class Reconstructor(BaseEstimator, ABC):
             "history": self.history_[:: max(1, -(-len(self.history_) // KEPT))],
             "thresholds": [one.state() for one in (self.threshold_, self.pixel_threshold_) if one is not None],
             "state": own,
-        }, arrays
+        }
 
     def _begin(self, shape: tuple[int, ...], seed: int) -> None:
         """What is fitted before anything is learned."""

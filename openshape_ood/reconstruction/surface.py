@@ -245,7 +245,7 @@ class SurfaceModel:
         """Write `surface.safetensors`, whole or not at all, into a folder, which is made if need be. Raises
         `FileError`."""
         path = make_folder(folder)
-        learned, arrays = self.reconstructor.contents()
+        arrays, learned = self.reconstructor.contents()
         header = {
             "data": kinds.settings(self.data),
             "thresholds": [self.threshold.state(), self.pixel_threshold.state()],

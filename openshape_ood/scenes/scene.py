@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy
+from openshape_ood.checks import holds_words, to_numpy
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.shapes.facts import spacing
 from openshape_ood.shapes.tables import check_told_apart
@@ -130,6 +130,8 @@ def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
 
 
 def _numbers(values: Any, what: str) -> np.ndarray:
+    if holds_words(values, 2):
+        raise InputError(f"{what} of type str; expected numbers")
     try:
         given = np.asarray(to_numpy(values))
     except ValueError as error:

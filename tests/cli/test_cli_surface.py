@@ -65,6 +65,16 @@ def test_a_folder_of_images_is_scored(of_images, tmp_path):
     assert (tmp_path / "found" / "maps" / "good" / "000.png").exists()
 
 
+def test_images_whose_names_differ_by_their_suffixes_have_maps_of_their_own(of_images, tmp_path):
+    names = ["a.bmp", "a.png", "a.png.bmp"]
+    for seed, name in enumerate(names):
+        write_image(tmp_path / "test" / name, 50 + seed)
+    told = run_json("surface", "score", of_images / "model", tmp_path / "test", "--out", tmp_path / "found")
+    maps = {row["file"].rpartition("/")[2]: row["maps"] for row in told["files"]}
+    assert sorted(maps) == names and len({path for (path,) in maps.values()}) == 3
+    assert len(list((tmp_path / "found" / "maps").iterdir())) == 3
+
+
 def test_what_cannot_be_is_said(of_images, tmp_path):
     model = of_images / "model"
 
