@@ -189,7 +189,7 @@ def test_rows_of_another_encoder_or_without_a_threshold_are_refused(monkeypatch:
         discover(result, Embeddings(ALL, other))
     with pytest.raises(InputError, match="70 rows of the judgement and 69"):
         discover(result, Embeddings(ALL[:69], ME))
-    for plain in (scored(ALL, None), judge(ALL, KNOWN, "knn")):
+    for plain in (scored(ALL, None), judge(ALL, KNOWN, "prototype_distance")):
         with pytest.raises(InputError, match="there is no threshold"):
             discover(plain, Embeddings(ALL, ME))
     with pytest.raises(InputError, match="expected what score_novelty gave"):
