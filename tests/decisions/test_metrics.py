@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from openshape_ood.decisions.metrics import METRICS, balanced_accuracy, ood_metrics
+from openshape_ood.decisions.metrics import METRICS, balanced_accuracy, ood_metrics, published_fpr95
 from openshape_ood.errors import InputError
 
 # From the reference code of 3DOS (github.com/antoalli/3D_OS, utils/ood_metrics.py) on the scores of `made_up`:
@@ -171,3 +171,9 @@ def test_balanced_accuracy_weighs_classes_not_objects() -> None:
 def test_labels_that_cannot_be_used(labels: list[int], predictions: list[int], message: str) -> None:
     with pytest.raises(InputError, match=message):
         balanced_accuracy(labels, predictions)
+
+
+def test_the_published_fpr_is_that_of_the_largest_threshold_that_keeps_as_many() -> None:
+    known = np.arange(1, 21) / 20  # 0.95 of them lie up to any threshold from 0.95 to below 1
+    assert published_fpr95(known, [0.96, 0.97, 2.0]) == pytest.approx(2 / 3)
+    assert published_fpr95(known, [0.5, 0.96, 1.5, 2.0]) == pytest.approx(1 / 2)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.reconstruction import Raster, Rasterizer
@@ -51,6 +51,17 @@ def test_c17_a_pit_is_recovered_and_its_points_found_again(raster: Raster) -> No
     assert raster.seen.mean() > 0.99
     found = raster.to_points(share >= 0.5) >= 0.5
     assert (found & pit).sum() / (found | pit).sum() >= 0.95
+
+
+def test_points_get_what_lies_between_the_middles_of_cells_up_to_the_rim_of_a_tile() -> None:
+    raster = Rasterizer(cell=0.02, channels=("height",), overlap=0).rasterize(pitted(60_000)[0])
+    ramp = np.broadcast_to(np.arange(raster.mask.shape[1])[:, None] + 0.5, raster.mask.shape)
+    found, (row, column) = raster.to_points(ramp), raster.spot.T
+    around = minimum_filter(raster.mask, (1, 3, 3))[raster.tile, row.astype(int), column.astype(int)]
+    alone = around & (np.bincount(raster.rows)[raster.rows] == 1)  # in one tile only
+    expected = row.clip(0.5, ramp.max())
+    np.testing.assert_allclose(found[raster.rows[alone]], expected[alone], atol=1e-3)
+    assert (row[alone] < 0.5).any()  # beyond the middle of the first cell
 
 
 def test_c17_tilting_the_cloud_changes_no_height(rasterizer: Rasterizer, raster: Raster) -> None:

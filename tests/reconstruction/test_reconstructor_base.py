@@ -65,6 +65,14 @@ def test_what_is_not_seen_counts_nowhere(made: Reconstructor) -> None:
     assert np.isfinite(shown.image()).all()
 
 
+@pytest.mark.parametrize("steps", [0, 3, 1000, 1001, 2500])
+def test_a_file_keeps_a_thousand_records_of_a_long_history(steps: int) -> None:
+    made = MeanReconstructor().fit(NORMAL[:40])
+    made.history_ = [{"step": i} for i in range(steps)]
+    kept = [one["step"] for one in made.contents()[0]["history"]]
+    assert len(kept) <= 1000 and kept == list(range(0, steps, 1 if steps <= 1000 else -(-steps // 1000)))
+
+
 def test_scores_do_not_depend_on_order_or_company() -> None:
     """C12, of the baselines."""
     for made in BASELINES:

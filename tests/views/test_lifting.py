@@ -37,6 +37,12 @@ def test_one_view_gives_a_row_a_pixel_with_depth(seen: RoomView) -> None:
     assert np.array_equal(lifted.affinities[:, 3], seen.mask("bin").reshape(-1)[kept])
     assert np.array_equal(lifted.scene.points, seen.view.points[kept])
     assert np.array_equal(lifted.scene.color, seen.view.rgb.reshape(-1, 3)[kept])
+    # a map of them keeps their places and colors, and its own name and axis
+    found = replace(lifted, scene=replace(lifted.scene, name="a room")).novelty()
+    assert np.array_equal(found.points, np.hstack([lifted.scene.points, lifted.scene.color]))
+    assert (found.name, found.up, found.elements.kind) == ("a room", "z", "points")
+    plain = replace(lifted, scene=replace(lifted.scene, color=None)).novelty()
+    assert np.array_equal(plain.points, lifted.scene.points) and np.array_equal(plain.novelty, found.novelty)
 
 
 def test_what_no_known_name_explains_is_one_region_and_a_proposal(seen: RoomView) -> None:
