@@ -11,7 +11,7 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO
 
@@ -157,14 +157,22 @@ def read_npz(data: bytes) -> Table:
 
 
 @contextmanager
-def loaded_npz(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, np.ndarray]]:
+def loaded_npz(
+    path: str | os.PathLike[str], what: str, made: Callable[[dict[str, np.ndarray]], int] | None = None
+) -> Iterator[dict[str, np.ndarray]]:
     """The arrays of an .npz file that holds `what`; nothing in it is run.
 
+    made: bytes that will be made of the arrays, all copies counted, which a small file must not ask for in plenty.
     Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
     """
     given = given_path(path, "path")
     try:
-        yield npz_arrays(read_regular(given))
+        data = read_regular(given)
+        arrays = npz_arrays(data)
+        if made is not None:
+            needed = made(arrays) + sum(array.nbytes for array in arrays.values())
+            require_memory(needed, len(data), "what is made of its arrays", whole=True)
+        yield arrays
     except OSError as error:
         raise FileError(f"cannot read {given}: {error.strerror or error}") from error
     except (*DAMAGE, zipfile.BadZipFile) as error:
