@@ -134,6 +134,17 @@ def _number(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> Non
     _replace(data, rng, PIECE, NUMBERS)
 
 
+def _word(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
+    """A word becomes a very long one: fixed widths multiply it by a count."""
+    _replace(data, rng, WORD, [b"x" * rng.choice((300, 5_000, 100_000))])
+
+
+def _nest(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
+    """A number becomes lists or objects in each other, deeper than a parser can go."""
+    deep = rng.choice((50, 3_000, 100_000))
+    _replace(data, rng, PIECE, [b"[" * deep + b"]" * deep, b"[" * deep, b'{"a":' * deep + b"0" + b"}" * deep])
+
+
 def _place(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
     _replace(data, rng, WORD, PLACES)
 
@@ -157,5 +168,5 @@ def _replace(data: bytearray, rng: random.Random, pattern: re.Pattern[bytes], va
 
 
 MUTATIONS: tuple[Mutation, ...] = (
-    _flip, _flip, _cut, _lose, _splice, _repeat, _length, _length, _number, _number, _place, _swap
+    _flip, _flip, _cut, _lose, _splice, _repeat, _length, _length, _number, _number, _place, _swap, _word, _nest
 )  # fmt: skip
