@@ -170,11 +170,13 @@ def _comparator(path: str) -> None:
 def _shards(path: str) -> None:
     """A folder of shards: the manifest (.json) or the one shard is this file, the other is sound."""
     from openshape_ood import embedding_store
+    from openshape_ood.embedding_store.folder import read_manifest
 
     name = "manifest.json" if path.endswith(".json") else "embeddings/shard-0.parquet"
     _linked(str(Path(path).parent / "manifest.json"), "manifest.json")
     folder = _linked(str(Path(path).parent / "shard.parquet"), "embeddings/shard-0.parquet").parents[1]
     _linked(path, name)
+    read_manifest(folder)
     embedding_store.read_header(folder)
     for _ in embedding_store.read_embeddings(folder):
         pass

@@ -7,9 +7,11 @@ import random
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 
 MOST_BYTES = 2**20
+PNG = b"\x89PNG\r\n\x1a\n"
 NUMBERS = (
     b"-1", b"0", b"1", b"2147483647", b"2147483648", b"4294967296", b"99999999999999999999", b"-9223372036854775809",
     b"1e308", b"-1e400", b"1e-320", b"nan", b"inf", b"1e9", b"100000", b"0.5", b"", b"[]", b"null", b"\xd9\xa3",
@@ -28,8 +30,8 @@ Mutation = Callable[[bytearray, random.Random, Sequence[bytes]], None]
 def mutate(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
     """Some mutations of a file, of one to four kinds; the same for the same state of `rng`.
 
-    Of what is packed into a ZIP, GLB or safetensors file half the mutations are inside, and all around it fits: else
-    checksums and lengths alone would be tried.
+    Of what is packed into a ZIP, GLB, PNG or safetensors file half the mutations are inside, and all around it fits:
+    else checksums and lengths alone would be tried.
     """
     inside = _inside(data, rng) if rng.random() < 0.5 else None
     if inside is not None:
@@ -55,10 +57,33 @@ def _inside(data: bytes, rng: random.Random) -> tuple[bytes, Callable[[bytes], b
     if data[:4] == b"glTF":
         (size,) = struct.unpack_from("<I", data, 12)
         return data[20 : 20 + size], lambda part: packed_glb(part, data[20 + size :])
+    if data[:8] == PNG:
+        chunks = list(_chunks(data))
+        place = rng.randrange(len(chunks))
+        kind, part = chunks[place]
+        packed = kind == b"IDAT" and rng.random() < 0.8
+        return zlib.decompress(part) if packed else part, lambda new: _png(
+            [*chunks[:place], (kind, zlib.compress(new) if packed else new), *chunks[place + 1 :]]
+        )
     if data[8:9] == b"{":
         size = 8 + struct.unpack_from("<Q", data)[0]
         return data[8:size], lambda part: struct.pack("<Q", len(part)) + part + data[size:]
     return None
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of the chunks of a PNG file."""
+    at = len(PNG)
+    while at < len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, data[at + 8 : at + 8 + size]
+        at += 12 + size
+
+
+def _png(chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
+    ends = (struct.pack(">I", zlib.crc32(kind + part)) for kind, part in chunks)
+    heads = (struct.pack(">I", len(part)) + kind + part for kind, part in chunks)
+    return PNG + b"".join(head + end for head, end in zip(heads, ends, strict=True))
 
 
 def _zip(parts: dict[str, bytes]) -> bytes:

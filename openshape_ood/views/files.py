@@ -6,7 +6,6 @@ import json
 import math
 import os
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +97,7 @@ def load_view(
         view = _view(found, scale, given.parent.name if given.name == "rgb.png" else given.name)
     except FileError:
         raise
-    except (*DAMAGE, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         told = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise FileError(f"cannot read the view {given}: {told}") from error
     view = _with_principal_point(view)
