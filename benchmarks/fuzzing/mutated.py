@@ -36,7 +36,8 @@ def mutate(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
     inside = _inside(data, rng) if rng.random() < 0.5 else None
     if inside is not None:
         part, around = inside
-        return around(_mutated(part, [part, *others], rng))
+        room = max(0, MOST_BYTES - len(data) + len(part))
+        return around(_mutated(part, [part, *others], rng)[:room])
     return _mutated(data, others, rng)
 
 

@@ -74,6 +74,8 @@ def _upright(image: Image, converted: Callable[[Image], np.ndarray]) -> np.ndarr
 
 
 def _in_color(image: Image) -> np.ndarray:
+    if "transparency" in image.info:  # converted at once, Pillow warns
+        image = image.convert("RGBA")
     return np.asarray(image.convert("RGB"))
 
 
