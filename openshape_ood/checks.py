@@ -18,7 +18,7 @@ from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 BLOCK_ELEMENTS = 1 << 21
 UNFOLD = 32  # bytes of memory per byte of file: the shortest rows of numbers take 16, well packed clouds up to 20
 SLACK = 96 * 2**20  # small files may legitimately repeat themselves many times over
-WHOLE_SLACK = 256 * 2**20  # the same, where every copy that is made on the way is counted
+WHOLE = (128, 320 * 2**20)  # both, where every copy that is made on the way is counted
 LONGEST_NAME = 256  # characters of the name of a class
 SAME = 1e-5  # numbers of one shape differ by less between batches, numbers of threads and processors
 
@@ -177,16 +177,23 @@ def check_choice(value: Any, what: str, choices: tuple[str, ...]) -> None:
         raise UnknownNameError(f"unknown {what} {value!r}; known: {', '.join(choices)}")
 
 
-def require_memory(needed: int, held: int, what: str, *, unfold: int = UNFOLD, free: int = SLACK) -> None:
+def memory_for(held: int, whole: bool = True) -> int:
+    """Bytes of memory that a file of `held` bytes may take, see `require_memory`."""
+    unfold, free = WHOLE if whole else (UNFOLD, SLACK)
+    return unfold * held + free
+
+
+def require_memory(needed: int, held: int, what: str, *, whole: bool = False) -> None:
     """Refuse to make `needed` bytes from a file of `held` bytes. To be called before the bytes are made.
 
-    A file may take `unfold` bytes of memory per byte, and `free` bytes more, however small it is. Give
-    free=WHOLE_SLACK where `needed` counts every copy. Readers add the name of the file. Raises `InputError`.
+    A file may take so many bytes of memory per byte, and some more however small it is; whole: `needed` counts every
+    copy. Readers add the name of the file. Raises `InputError`.
     """
-    if needed > unfold * held + free:
+    most = memory_for(held, whole)
+    if needed > most:
         raise InputError(
             f"{what} would take {needed:,} bytes of memory, and the file has {held:,} bytes. A file of this size may "
-            f"take {unfold * held + free:,}; it is refused as a bomb. If it is sound, make what it holds smaller"
+            f"take {most:,}; it is refused as a bomb. If it is sound, make what it holds smaller"
         )
 
 

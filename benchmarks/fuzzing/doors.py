@@ -88,6 +88,117 @@ def _list(path: str) -> None:
         pass
 
 
+def _scan(path: str) -> None:
+    from openshape_ood.scenes import load_scene
+
+    load_scene(path, spacing=0.5)
+
+
+def _labels(path: str) -> None:
+    from openshape_ood.scenes import load_labels, load_names
+
+    if path.endswith(".json"):
+        load_names(_linked(path, "scan.names.json"))
+    else:
+        load_labels(path)
+
+
+def _map(path: str) -> None:
+    from openshape_ood.cli.show import _read
+
+    for color in ("novelty", "class", "rgb"):
+        _read(Path(path), color)
+
+
+def _picture(path: str) -> None:
+    from openshape_ood.reconstruction.images import image_tile
+    from openshape_ood.shapes.pictures import load_picture
+
+    load_picture(path)
+    image_tile(path, 32, values=(0, 255))
+
+
+def _view(path: str) -> None:
+    """An archive, a published file, a camera (.json) or a color image; the others of the latter are sound ones."""
+    from openshape_ood.views.files import load_view
+
+    rgb, depth, camera = (Path(path).parent / name for name in ("rgb.png", "depth.png", "camera.json"))
+    if path.endswith(".json"):
+        found = load_view(rgb, depth=depth, camera=path)
+    elif path.endswith(".png"):
+        found = load_view(path, depth=depth, camera=camera)
+    else:
+        found = load_view(path)
+    if found.seen.any():
+        found.scene()
+
+
+def _depth(path: str) -> None:
+    from openshape_ood.views.files import load_view
+
+    folder = Path(path).parent
+    load_view(folder / "rgb.png", depth=path, camera=folder / "camera.json")
+
+
+def _masks(path: str) -> None:
+    from openshape_ood.views.affinities import Affinities
+
+    Affinities.load_masks(path).novelty().novelty.sum()
+
+
+def _affinities(path: str) -> None:
+    from openshape_ood.views.affinities import Affinities
+
+    found = Affinities.load(path)
+    found.novelty().novelty.sum()
+    found.rows()
+
+
+def _surface(path: str) -> None:
+    from openshape_ood.reconstruction import SurfaceModel
+    from openshape_ood.reconstruction.surface import SETTINGS
+
+    SurfaceModel.load(_linked(path, SETTINGS).parent)
+
+
+def _comparator(path: str) -> None:
+    from openshape_ood.comparison.comparator import Comparator
+
+    Comparator.load(path)
+
+
+def _shards(path: str) -> None:
+    """A folder of shards: the manifest (.json) or the one shard is this file, the other is sound."""
+    from openshape_ood import embedding_store
+    from openshape_ood.embedding_store.folder import read_manifest
+
+    name = "manifest.json" if path.endswith(".json") else "embeddings/shard-0.parquet"
+    _linked(str(Path(path).parent / "manifest.json"), "manifest.json")
+    folder = _linked(str(Path(path).parent / "shard.parquet"), "embeddings/shard-0.parquet").parents[1]
+    _linked(path, name)
+    read_manifest(folder)
+    embedding_store.read_header(folder)
+    for _ in embedding_store.read_embeddings(folder):
+        pass
+
+
+def _h5(path: str) -> None:
+    from benchmarks.threedos.data.h5 import H5Shape, index
+
+    count, _ = index(Path(path), labels=15)
+    if count:
+        H5Shape("chair", "0", Path(path), 0).read()
+
+
+def _linked(path: str, name: str) -> Path:
+    """The file under a name in a folder of this process."""
+    target = Path(path).parent / f"process-{os.getpid()}" / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    os.link(path, target)
+    return target
+
+
 DOORS: dict[str, Callable[[str], None]] = {
     "shape": _shape,
     "store": _store,
@@ -97,6 +208,18 @@ DOORS: dict[str, Callable[[str], None]] = {
     "registry": _registry,
     "checkpoint": _checkpoint,
     "list": _list,
+    "scan": _scan,
+    "labels": _labels,
+    "map": _map,
+    "picture": _picture,
+    "view": _view,
+    "depth": _depth,
+    "masks": _masks,
+    "affinities": _affinities,
+    "surface": _surface,
+    "comparator": _comparator,
+    "shards": _shards,
+    "h5": _h5,
 }
 
 

@@ -7,9 +7,11 @@ import random
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 
 MOST_BYTES = 2**20
+PNG = b"\x89PNG\r\n\x1a\n"
 NUMBERS = (
     b"-1", b"0", b"1", b"2147483647", b"2147483648", b"4294967296", b"99999999999999999999", b"-9223372036854775809",
     b"1e308", b"-1e400", b"1e-320", b"nan", b"inf", b"1e9", b"100000", b"0.5", b"", b"[]", b"null", b"\xd9\xa3",
@@ -28,13 +30,14 @@ Mutation = Callable[[bytearray, random.Random, Sequence[bytes]], None]
 def mutate(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
     """Some mutations of a file, of one to four kinds; the same for the same state of `rng`.
 
-    Of what is packed into a ZIP, GLB or safetensors file half the mutations are inside, and all around it fits: else
-    checksums and lengths alone would be tried.
+    Of what is packed into a ZIP, GLB, PNG or safetensors file half the mutations are inside, and all around it fits:
+    else checksums and lengths alone would be tried.
     """
     inside = _inside(data, rng) if rng.random() < 0.5 else None
     if inside is not None:
         part, around = inside
-        return around(_mutated(part, [part, *others], rng))
+        room = max(0, MOST_BYTES - len(data) + len(part))
+        return around(_mutated(part, [part, *others], rng)[:room])
     return _mutated(data, others, rng)
 
 
@@ -55,10 +58,33 @@ def _inside(data: bytes, rng: random.Random) -> tuple[bytes, Callable[[bytes], b
     if data[:4] == b"glTF":
         (size,) = struct.unpack_from("<I", data, 12)
         return data[20 : 20 + size], lambda part: packed_glb(part, data[20 + size :])
+    if data[:8] == PNG:
+        chunks = list(_chunks(data))
+        place = rng.randrange(len(chunks))
+        kind, part = chunks[place]
+        packed = kind == b"IDAT" and rng.random() < 0.8
+        return zlib.decompress(part) if packed else part, lambda new: _png(
+            [*chunks[:place], (kind, zlib.compress(new) if packed else new), *chunks[place + 1 :]]
+        )
     if data[8:9] == b"{":
         size = 8 + struct.unpack_from("<Q", data)[0]
         return data[8:size], lambda part: struct.pack("<Q", len(part)) + part + data[size:]
     return None
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of the chunks of a PNG file."""
+    at = len(PNG)
+    while at < len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, data[at + 8 : at + 8 + size]
+        at += 12 + size
+
+
+def _png(chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
+    ends = (struct.pack(">I", zlib.crc32(kind + part)) for kind, part in chunks)
+    heads = (struct.pack(">I", len(part)) + kind + part for kind, part in chunks)
+    return PNG + b"".join(head + end for head, end in zip(heads, ends, strict=True))
 
 
 def _zip(parts: dict[str, bytes]) -> bytes:
@@ -134,6 +160,17 @@ def _number(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> Non
     _replace(data, rng, PIECE, NUMBERS)
 
 
+def _word(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
+    """A word becomes a very long one: fixed widths multiply it by a count."""
+    _replace(data, rng, WORD, [b"x" * rng.choice((300, 5_000, 100_000))])
+
+
+def _nest(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
+    """A number becomes lists or objects in each other, deeper than a parser can go."""
+    deep = rng.choice((50, 3_000, 100_000))
+    _replace(data, rng, PIECE, [b"[" * deep + b"]" * deep, b"[" * deep, b'{"a":' * deep + b"0" + b"}" * deep])
+
+
 def _place(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
     _replace(data, rng, WORD, PLACES)
 
@@ -157,5 +194,5 @@ def _replace(data: bytearray, rng: random.Random, pattern: re.Pattern[bytes], va
 
 
 MUTATIONS: tuple[Mutation, ...] = (
-    _flip, _flip, _cut, _lose, _splice, _repeat, _length, _length, _number, _number, _place, _swap
+    _flip, _flip, _cut, _lose, _splice, _repeat, _length, _length, _number, _number, _place, _swap, _word, _nest
 )  # fmt: skip

@@ -24,7 +24,7 @@ from benchmarks import options
 from benchmarks.fuzzing.doors import DOORS, reader
 from benchmarks.fuzzing.generated import FORMATS, generate
 from benchmarks.fuzzing.mutated import mutate
-from benchmarks.fuzzing.sound import write_side_files, write_sound
+from benchmarks.fuzzing.sound import write_companions, write_side_files, write_sound
 from openshape_ood.errors import InputError, WorkerError
 from openshape_ood.workers import Done, Limits, in_order
 
@@ -32,7 +32,7 @@ SECONDS, MEGABYTES = 10, 500
 # what a child may take; less than this is told apart by what it measures
 LIMITS = Limits(SECONDS, 10 * SECONDS, 2**31)
 # of the files, where those of the other doors are 1; checkpoints are few, as a child of their own tries each
-SHARES = {"shape": 21, "checkpoint": 0.3}
+SHARES = {"shape": 21, "checkpoint": 0.3, "scan": 4, "picture": 4, "view": 3, "comparator": 0.5}
 GENERATED, BLOCK = 0.25, 50  # share of shapes that are made up, so many at once
 KEPT = 3  # files of each finding
 AHEAD = 64
@@ -129,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
         wanted = {path.name.split("-")[0] for path in args.replay} or set(args.doors)
         sound = {door: paths for door, paths in write_sound(folder / "sound").items() if door in wanted}
         write_side_files(folder)
+        write_companions(folder)
         shutil.copy(folder / "side.png", folder.parent / "secret.png")
         arguments: Any = Files(folder, sound, args.seed)
         if args.replay:

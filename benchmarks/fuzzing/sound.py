@@ -16,7 +16,10 @@ from openshape_ood.encoders.protocols import Identity, Provenance
 
 DIM = 8
 IDENTITY = Identity("tiny", "tiny/text.safetensors", "ab" * 32)
-SIDE_FILES = ("side.mtl", "side.png", "side.bin", "large.png")  # beside them, which they may refer to
+SIDE_FILES = (
+    *("side.mtl", "side.png", "side.bin", "large.png", "rgb.png", "depth.png", "camera.json"),
+    *("shard.parquet", "manifest.json"),
+)  # beside them, which they may refer to
 
 
 def write_sound(folder: Path) -> dict[str, list[Path]]:
@@ -25,7 +28,9 @@ def write_sound(folder: Path) -> dict[str, list[Path]]:
     for door, write in WRITERS.items():
         (folder / door).mkdir()
         write(folder / door)
-        found[door] = sorted(path for path in (folder / door).iterdir() if path.name not in SIDE_FILES)
+        if door in ("view", "depth", "shards"):
+            write_companions(folder / door)
+        found[door] = sorted(p for p in (folder / door).iterdir() if p.is_file() and p.name not in SIDE_FILES)
     return found
 
 
@@ -37,6 +42,15 @@ def write_side_files(folder: Path) -> None:
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(folder / "side.png")
     Image.new("1", (2048, 2048)).save(folder / "large.png")
     (folder / "side.bin").write_bytes(np.arange(64, dtype="<f4").tobytes())
+
+
+def write_companions(folder: Path) -> None:
+    """A sound view of three files and a sound folder of shards, of which one file at a time is exchanged."""
+    from openshape_ood.views import save_view
+
+    save_view(_view(), folder)
+    if find_spec("pyarrow"):
+        _write_shards(folder, "shard.parquet", "manifest.json")
 
 
 def _write_shapes(folder: Path) -> None:
@@ -182,6 +196,175 @@ def _write_checkpoints(folder: Path) -> None:
 
 def _write_lists(folder: Path) -> None:
     (folder / "list.csv").write_text("path,id,up\na.ply,one,y\nb/c.obj,two,z\n", encoding="utf-8")
+    if find_spec("pyarrow"):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table({"path": ["a.ply", "b/c.obj"] * 4, "id": list("abcdefgh"), "up": ["y", "z"] * 4})
+        pq.write_table(table, folder / "list.parquet")
+
+
+def _scene() -> Any:
+    from openshape_ood.scenes import Scene
+
+    drawn = np.random.default_rng(2)
+    points, labels = drawn.random((30, 3)) * [4, 3, 2.5], drawn.integers(0, 3, 30)
+    return Scene(points, drawn.random((30, 3)).astype(np.float32), labels, labels)
+
+
+def _write_scans(folder: Path) -> None:
+    from openshape_ood.scenes import save_scene
+
+    scene = _scene()
+    save_scene(scene, folder / "scan.ply", names={1: "chair", 2: "lamp"})
+    (folder / "scan.names.json").unlink(missing_ok=True)
+    rows = np.column_stack([scene.points, scene.color, scene.labels, scene.instances])
+    np.savetxt(folder / "scan.txt", rows, "%.4f", header="x y z red green blue label instance_id", comments="")
+    arrays = {"points": scene.points, "colors": scene.color, "labels": scene.labels, "instances": scene.instances}
+    np.savez_compressed(folder / "scan.npz", **arrays)
+    _write_pcd(folder, rows[:, :6].astype("<f4"))
+    if find_spec("laspy"):
+        _write_las(folder, rows[:, :6])
+    write_side_files(folder)
+    _write_meshes(folder)
+
+
+def _write_labels(folder: Path) -> None:
+    from openshape_ood.scenes import save_scene
+    from openshape_ood.scenes.saving import NAMES, save_labels
+
+    save_labels(np.arange(9), folder / "labels.txt")
+    save_scene(_scene(), folder / "scan.ply", names={1: "chair", 2: "lamp"})
+    (folder / f"scan{NAMES}").rename(folder / "names.json")
+
+
+def _map(kind: str, rows: np.ndarray, shape: tuple[int, ...] | None = None) -> Any:
+    from openshape_ood.novelty_map import Elements, NoveltyMap
+
+    novelty, classes = np.linspace(0, 1, len(rows)), np.array(["chair", "lamp"])
+    nearest = classes[np.arange(len(rows)) % 2]
+    provenance = Provenance(IDENTITY, up="y", version="0")
+    elements = Elements(kind, rows) if shape is None else Elements(kind, rows, shape)
+    return NoveltyMap(elements, novelty, nearest, classes, 0.1, None, provenance, name="it", up="y")
+
+
+def _write_maps(folder: Path) -> None:
+    _map("points", np.random.default_rng(3).random((20, 6))).save(folder / "map.ply")
+
+
+def _write_pictures(folder: Path) -> None:
+    from PIL import Image
+
+    drawn = np.random.default_rng(4).integers(0, 255, (12, 14, 4), dtype=np.uint8)
+    image, exif = Image.fromarray(drawn), Image.Exif()
+    exif[0x112] = 6
+    for suffix in ("png", "webp", "tif", "tga"):
+        image.save(folder / f"color.{suffix}")
+    image.convert("RGB").save(folder / "color.jpg", exif=exif)
+    image.convert("RGB").save(folder / "slow.jpg", progressive=True)
+    image.convert("RGB").save(folder / "color.bmp")
+    image.convert("P").save(folder / "color.gif", save_all=True, append_images=[image.convert("P")])
+    Image.fromarray(drawn[..., 0].astype(np.uint16) * 257).save(folder / "deep.png")
+    image.convert("P").save(folder / "palette.png")
+    image.convert("RGB").save(folder / "packed.tif", compression="tiff_adobe_deflate")
+
+
+def _view() -> Any:
+    from openshape_ood.views import View
+
+    camera, pose = np.array([[20.0, 0, 9.5], [0, 20, 7.5], [0, 0, 1]]), np.eye(4)
+    pose[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
+    pose[2, 3] = 1.5
+    drawn = np.random.default_rng(5)
+    return View(drawn.random((16, 20, 3)), 2 + drawn.random((16, 20)), camera, pose)
+
+
+def _write_views(folder: Path) -> None:
+    import json
+    import pickle
+
+    from openshape_ood.views import save_view
+
+    view = _view()
+    save_view(view, folder / "exact.npz")
+    whole = {"rgb": (view.rgb * 255).astype(np.uint8), "depth": (view.depth * 1000).astype(np.uint16)}
+    camera = {"intrinsics": view.intrinsics, "pose": view.pose}
+    np.savez_compressed(folder / "packed.npz", **whole, **camera, depth_scale=1000)
+    found = {**whole, "depth": view.depth, "cam_intr": view.intrinsics, "cam_extr": view.pose, "img_shape": (40, 32)}
+    (folder / "published.pkl").write_bytes(pickle.dumps(found, protocol=4))
+    told = {name: array.tolist() for name, array in camera.items()}
+    (folder / "other.json").write_text(json.dumps({**told, "depth_scale": 1000}), encoding="utf-8")
+    _write_pictures(folder)
+    for path in folder.iterdir():
+        if path.suffix not in (".npz", ".pkl", ".json") and path.name != "color.png":
+            path.unlink()
+    from PIL import Image
+
+    Image.fromarray(whole["rgb"]).save(folder / "color.png")
+
+
+def _write_depths(folder: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray((_view().depth * 1000).astype(np.uint16)).save(folder / "units.png")
+
+
+def _write_masks(folder: Path) -> None:
+    drawn = np.random.default_rng(6).random((3, 12, 14)) > 0.5
+    np.savez_compressed(folder / "masks.npz", **dict(zip(("chair", "lamp", "sofa"), drawn, strict=True)))
+    np.savez(folder / "numbers.npz", chair=drawn[0].astype(np.uint8), lamp=drawn[1].astype(np.uint8))
+
+
+def _write_affinities(folder: Path) -> None:
+    from openshape_ood.views.affinities import Affinities
+
+    values = np.random.default_rng(7).random((2, 12, 14)).astype(np.float32)
+    picture = (values[[0, 1, 1]].transpose(1, 2, 0) * 255).astype(np.uint8)
+    Affinities(values, ("chair", "lamp"), rgb=picture).save(folder / "affinities.npz")
+
+
+def _write_surfaces(folder: Path) -> None:
+    from openshape_ood.reconstruction import SurfaceModel
+    from openshape_ood.reconstruction.surface import SETTINGS
+
+    drawn = np.random.default_rng(8).random((24, 16, 16, 3)).astype(np.float32)
+    for name in ("mean", "pca"):
+        made = SurfaceModel.fit(list(drawn), reconstructor=name, size=16).save(folder / name)
+        (made / SETTINGS).rename(folder / f"{name}.safetensors")
+        made.rmdir()
+
+
+def _write_comparators(folder: Path) -> None:
+    import openshape_ood.registry as registry
+
+    small = Path(registry.__file__).parent / "tiny" / "whitened.safetensors"
+    (folder / "whitened.safetensors").write_bytes(small.read_bytes())
+
+
+def _write_shards(folder: Path, shard: str = "sound.parquet", manifest: str = "sound.json") -> None:
+    import shutil
+    import tempfile
+
+    from openshape_ood.embedding_store import Header, Rows
+    from openshape_ood.embedding_store.folder import open_folder, write_shard
+
+    header = Header(Provenance(IDENTITY, up="y", version="0"), DIM, 0.07, points=4)
+    ids = [f"chair/{i}" for i in range(6)]
+    with tempfile.TemporaryDirectory() as top:
+        store = Path(top) / "store"
+        open_folder(store, header)
+        write_shard(store, Rows(ids, [f"/in/{id}" for id in ids], ["y"] * 6, _vectors(6)), header)
+        shutil.copy(next(store.glob("embeddings/*.parquet")), folder / shard)
+        shutil.copy(store / "manifest.json", folder / manifest)
+
+
+def _write_h5(folder: Path) -> None:
+    import h5py
+
+    for name, how in (("plain", {}), ("packed", {"compression": "gzip"})):
+        with h5py.File(folder / f"{name}.h5", "w") as file:
+            file.create_dataset("data", data=np.random.default_rng(9).random((4, 16, 3)).astype(np.float32), **how)
+            file.create_dataset("label", data=np.arange(4)[:, None], **how)
 
 
 # how files are read (see `doors`) -> what writes sound ones
@@ -194,4 +377,16 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "registry": _write_registries,
     "checkpoint": _write_checkpoints,
     "list": _write_lists,
+    "scan": _write_scans,
+    "labels": _write_labels,
+    "map": _write_maps,
+    "picture": _write_pictures,
+    "view": _write_views,
+    "depth": _write_depths,
+    "masks": _write_masks,
+    "affinities": _write_affinities,
+    "surface": _write_surfaces,
+    "comparator": _write_comparators,
+    **({"shards": _write_shards} if find_spec("pyarrow") else {}),
+    **({"h5": _write_h5} if find_spec("h5py") else {}),
 }

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import check_choice, check_whole, given_path
+from openshape_ood.checks import BLOCK_ELEMENTS, check_choice, check_whole, given_path
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
@@ -262,10 +262,13 @@ class NoveltyMap:
     def colors(self, by: str = "novelty") -> np.ndarray:
         """A color an element (n, 3) in [0, 1], by "novelty" or by nearest "class"."""
         self.check_color(by)
+        return self._colors(by, slice(None), self.bounds())
+
+    def _colors(self, by: str, part: slice, bounds: tuple[float, float]) -> np.ndarray:
         if by == "novelty":
-            return ramp(self.novelty, *self.bounds())
+            return ramp(self.novelty[part], *bounds)
         palette = class_colors(list(self.classes))
-        return np.stack([hex_to_rgb(palette[name]) for name in self.classes])[self._class_index]
+        return np.stack([hex_to_rgb(palette[name]) for name in self.classes])[self._class_index[part]]
 
     def check_color(self, by: str) -> None:
         """Raises `UnknownNameError` for another color than `colors` takes, `InputError` where the map has none such."""
@@ -277,8 +280,14 @@ class NoveltyMap:
         """The colors of a map of pixels as an image (h, w, 3) in [0, 1], half over the gray image itself."""
         if self.elements.kind != "pixels":
             raise InputError(f"{self.name}: this is a map of {self.elements.kind}; only a map of pixels is an image")
-        gray = self.elements.rows[:, :3].mean(axis=1, keepdims=True)
-        return (0.35 * gray + 0.65 * self.colors(color)).reshape(*self.elements.shape, 3).clip(0, 1)
+        self.check_color(color)
+        found, bounds = np.empty((len(self), 3), dtype=np.float32), self.bounds()
+        step = BLOCK_ELEMENTS // 8  # of tens of millions of pixels there is no copy in double precision
+        for start in range(0, len(self), step):
+            part = slice(start, start + step)
+            gray = self.elements.rows[part, :3].mean(axis=1, keepdims=True)
+            found[part] = (0.35 * gray + 0.65 * self._colors(color, part, bounds)).clip(0, 1)
+        return found.reshape(*self.elements.shape, 3)
 
     def plot(self, *, ax: Any = None, color: str = "novelty", bar: bool = True) -> Any:
         """Draw it, see `openshape_ood.plots.novelty_map`; needs the extra `[plots]`."""
@@ -346,5 +355,8 @@ def png_bytes(image: np.ndarray) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(buffer, "png")
+    pixels = np.empty(image.shape, dtype=np.uint8)
+    for row, given in zip(pixels, image, strict=True):
+        row[:] = np.rint(given * 255)
+    Image.fromarray(pixels).save(buffer, "png")
     return buffer.getvalue()

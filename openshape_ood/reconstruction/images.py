@@ -14,6 +14,7 @@ from openshape_ood.checks import array, check_whole
 from openshape_ood.errors import InputError
 from openshape_ood.shapes.pictures import load_pixels
 
+STRIP = 1 << 20  # pixels that are floats at once
 FULL = {"uint8": 255.0, "uint16": 65535.0, "bool": 1.0}
 
 
@@ -66,15 +67,38 @@ def image_tile(
         pixels = pixels[..., :-1]
     if pixels.shape[2] not in (1, channels):
         raise InputError(f"an image has {pixels.shape[2]} channels; expected {channels}, or 1")
-    scaled = np.repeat(scaled_values(pixels, values), channels // pixels.shape[2], axis=2)
-    seen = np.isfinite(scaled).all(axis=2)
-    given = torch.from_numpy(np.where(seen[..., None], scaled, 0).astype(np.float32)).movedim(2, 0)
-    weight = torch.from_numpy(seen.astype(np.float32))[None]
-    both = torch.cat([given, weight])[None]
-    resized = F.interpolate(both, sides, mode="bilinear", antialias=True, align_corners=False)[0].numpy()
+    resized = _resized(pixels, sides, values)
     mask = resized[-1] > 0.5
     tile = (resized[:-1] / resized[-1:].clip(1e-6)).clip(-1, 1)
+    tile = np.repeat(tile, channels // len(tile), axis=0)
     return np.where(mask, tile, 0).astype(np.float32), mask
+
+
+def _resized(pixels: np.ndarray, sides: Sequence[int], values: tuple[float, float] | None) -> np.ndarray:
+    """Scaled values of pixels (h, w, c), 0 where they are not seen, and the share seen: (c + 1, rows, columns) float32.
+
+    Strips are made narrow one by one, and then all low at once: as floats the whole image is never there.
+    """
+    rows, narrow = max(1, STRIP // pixels.shape[1]), []
+    for top in range(0, len(pixels), rows):
+        scaled = scaled_values(pixels[top : top + rows], values)
+        seen = np.isfinite(scaled).all(axis=2, keepdims=True)
+        both = np.concatenate([np.where(seen, scaled, 0), seen], axis=2).astype(np.float32)
+        narrow.append(_interpolated(torch.from_numpy(both).movedim(2, 0)[None], (len(both), sides[1])))
+    return _interpolated(torch.cat(narrow, dim=2), sides)[0].numpy()
+
+
+def _interpolated(image: torch.Tensor, sides: Sequence[int]) -> torch.Tensor:
+    return F.interpolate(image, list(sides), mode="bilinear", antialias=True, align_corners=False)
+
+
+def colors_of(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:
+    """Colors (h * w, 3) float32 in [0, 1] of an image (h, w, c), gray where c is less than 3; 0 where it is NaN."""
+    given = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
+    found, rows = np.empty((*given.shape[:2], 3), dtype=np.float32), max(1, STRIP // given.shape[1])
+    for top in range(0, len(given), rows):
+        found[top : top + rows] = np.nan_to_num(scaled_values(given[top : top + rows], values) / 2 + 0.5)
+    return found.reshape(-1, 3)
 
 
 def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:

@@ -22,6 +22,7 @@ CLOUDS = reading.SUFFIXES
 IN_PIECES = (*SURVEYED, ".ply", ".pcd")
 LARGE = {".laz": 1 << 25}  # bytes of a file from which on it is read in pieces, by suffix
 LARGE_ELSE = 1 << 28
+JUDGED = 40  # bytes of a pixel of an image and of its novelty map
 FIELDS = ("points", "intensity", "color", "strips")
 
 
@@ -54,7 +55,7 @@ class Source:
 
     def pixels(self) -> np.ndarray:
         """Of an image (h, w) or (h, w, c), of the type that it has. Raises `InputError`, `FileError`."""
-        found = np.asarray(to_numpy(self.value)) if self.path is None else load_pixels(self.path)
+        found = np.asarray(to_numpy(self.value)) if self.path is None else load_pixels(self.path, JUDGED)
         if found.ndim not in (2, 3) or 0 in found.shape:
             raise InputError(f"{self.name} has the shape {found.shape}; expected an image (h, w) or (h, w, c)")
         return found

@@ -13,7 +13,7 @@ from openshape_ood.checks import check_count, check_positive
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.novelty_map import Elements
 from openshape_ood.reconstruction.base import local_means
-from openshape_ood.reconstruction.images import image_tile, resized_maps, scaled_values, value_range
+from openshape_ood.reconstruction.images import colors_of, image_tile, resized_maps, value_range
 from openshape_ood.reconstruction.inputs import Source
 from openshape_ood.reconstruction.planes import sample_step, sheet_frame
 from openshape_ood.reconstruction.raster import Raster
@@ -123,11 +123,9 @@ class Images:
             )
         with source.named():
             tile, mask = image_tile(pixels, self.size, values=self.values)
-            colors = pixels.reshape(h, w, -1)
-            rgb = scaled_values(colors[..., : 3 if colors.shape[2] > 2 else 1], self.values) / 2 + 0.5
+            rows = colors_of(pixels.reshape(h, w, -1), self.values)
         if not mask.any():
             raise InputError(f"{source.name} has no pixel that is a number; expected an image")
-        rows = np.nan_to_num(np.broadcast_to(rgb, (h, w, 3))).reshape(-1, 3)
         return Cut(
             Tiles(tile[None], mask[None], np.zeros((1, 2))), Elements("pixels", rows, (h, w)),
             lambda maps: resized_maps(maps, (h, w))[0].astype(np.float64).reshape(-1),

@@ -15,13 +15,13 @@ import numpy as np
 from openshape_ood.checks import check_choice, check_positive, check_seed, given_path
 from openshape_ood.errors import CloudError, ShapeFileError
 from openshape_ood.scenes.scene import Scene, whole_numbers
-from openshape_ood.scenes.soundness import ScanWarning, check_size, warn_of_axis
+from openshape_ood.scenes.soundness import ScanWarning, check_size, warn_of_axis, without_stray_points
 from openshape_ood.shapes import ply, reading, tables
 from openshape_ood.shapes.colors import color_doubt, named_color
 from openshape_ood.shapes.columns import WITH_COLUMNS, cloud_columns
 from openshape_ood.shapes.dae import stated_unit
 from openshape_ood.shapes.guards import SideFiles
-from openshape_ood.shapes.meshes import sample_spaced
+from openshape_ood.shapes.meshes import MAX_DRAWN, most_points, sample_spaced
 from openshape_ood.shapes.points import check_up, warn_if_coarse
 
 # columns and arrays by these names, also with the "scalar_" before them that CloudCompare writes
@@ -82,7 +82,8 @@ def load_scene(
     -------
     Scene
         Labels and instances below 0 are 0, none; where all are 0 there are none. Points come in the order of the file,
-        repeated ones too. A PCD file's points that were never measured (NaN) are left out.
+        repeated ones too. A PCD file's points that were never measured (NaN) are left out, and so are stray points:
+        the few that lie more than 1 km beyond nearly all others, or more than the scan is large if that is more.
 
     Raises
     ------
@@ -95,7 +96,8 @@ def load_scene(
     Warns
     -----
     ScanWarning
-        Where it is more than 100 m across, and no `unit` says so; where columns look like colors and cannot be used.
+        Where it is more than 100 m across, and no `unit` says so; where stray points are left out; where columns look
+        like colors and cannot be used.
     AxisWarning
         Where it looks like a room in which another axis is up.
 
@@ -123,6 +125,7 @@ def load_scene(
         scene = _labelled(scene, Path(labels or beside))
     for doubt in filter(None, doubts):
         warnings.warn(doubt, ScanWarning, stacklevel=2)
+    scene = without_stray_points(scene, stacklevel=2)
     warn_if_coarse(scene.points, scene.name, stacklevel=3)
     warn_of_axis(scene.points, own_up, scene.name, stacklevel=3)
     return scene if own_up == "z" else replace(scene, points=_turned(scene.points, own_up))
@@ -162,7 +165,8 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
     if suffix not in WITH_COLUMNS or (suffix == ".ply" and (spacing or _is_model(data, columns, labelled))):
         surface = reading.MESHES[suffix](data, SideFiles(path.parent))
         if not isinstance(surface, np.ndarray) and (not columns or spacing or _is_coarse(surface, meters)):
-            columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name))
+            most = min(MAX_DRAWN, most_points(surface, len(data)))
+            columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name, most))
     points = _points(columns)
     points *= meters
     of_labels = name.endswith(LABELS_BESIDE)

@@ -40,6 +40,25 @@ def check_size(scene: Scene, any_size: bool) -> str | None:
     return f"{what}. Give unit='cm' or another unit, or unit='m' if that is its size"
 
 
+def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
+    """The scan without points that lie far beyond nearly all others, by more than 1 km and than the scan is large.
+
+    A laser that met a mirror, or nothing, leaves such points. Warns where there are any.
+    """
+    low, high = np.percentile(_some(scene.points), (0.5, 99.5), axis=0)
+    beyond = np.maximum(low - scene.points, scene.points - high).max(axis=1)
+    kept = beyond <= max(LARGEST, float(np.linalg.norm(high - low)))
+    if kept.all():
+        return scene
+    warnings.warn(
+        f"{scene.name}: {(~kept).sum():,} of {len(kept):,} points lie {beyond[~kept].min():.3g} m or farther from all "
+        "others. They were left out, so that the scene has fewer points than the file. Crop the file to have as many",
+        ScanWarning,
+        stacklevel=stacklevel + 1,
+    )
+    return scene.take(kept)
+
+
 def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) -> None:
     """Warn if points (n, 3) in meters, read with `up`, look like a room with another axis up.
 
@@ -94,5 +113,5 @@ def _flat(points: np.ndarray, axis: int) -> int:
     found = []
     for shift in (0, CELL / 2):
         layers = voxelize(scaled + shift * np.eye(3)[axis], CELL).coords[:, axis]
-        found.append(int(np.bincount(layers - layers.min()).max()))
+        found.append(int(np.unique(layers, return_counts=True)[1].max()))  # a single point may lie 10^9 m away
     return max(found)

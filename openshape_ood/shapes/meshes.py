@@ -6,11 +6,12 @@ import io
 import itertools
 import re
 import struct
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.checks import check_seed, check_whole
+from openshape_ood.checks import check_seed, check_whole, memory_for
 from openshape_ood.errors import CloudError
 from openshape_ood.shapes import guards
 from openshape_ood.shapes.guards import SideFiles
@@ -24,6 +25,8 @@ GRAY = 0.4  # what the encoder's training data shows where a shape has no color
 MAX_FACES = 50_000_000
 MAX_DRAWN = 10_000_000  # points on the surface of one
 DRAWN = 2**20  # points drawn at once of very many
+PIECE = 2**17  # and looked up on the surface at once
+SAMPLED = 96  # bytes of a point on a surface, all copies counted
 MAX_MATERIALS = 3_000  # of an OBJ; trimesh goes over all vertices, and over all names before, for every one of them
 STRIP = 4 * 2**20  # pixels of a texture looked at at once
 STL_ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])
@@ -106,14 +109,17 @@ def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, na
     surfaces = _surfaces(parts)
     if surfaces:
         rng = np.random.RandomState(seed)
-        return _with_color(*_draw(surfaces, *_area_sums(surfaces, name), points, rng))
+        return _drawn(surfaces, *_area_sums(surfaces, name), [points], rng)
     return _clouds(parts, name)
 
 
-def sample_spaced(mesh_or_scene: Geometry, spacing: float, seed: int = 0, name: str = "the mesh") -> np.ndarray:
+def sample_spaced(
+    mesh_or_scene: Geometry, spacing: float, seed: int = 0, name: str = "the mesh", most: int = MAX_DRAWN
+) -> np.ndarray:
     """As `sample_mesh`, as many points as there are squares of side `spacing`, in the mesh's own units, on its surface.
 
     Where one would be beside the next in such squares, random ones are half as far from the nearest, in the median.
+    Raises `CloudError` for more points than `most`.
     """
     parts = _parts(mesh_or_scene, name)
     surfaces = _surfaces(parts)
@@ -121,15 +127,48 @@ def sample_spaced(mesh_or_scene: Geometry, spacing: float, seed: int = 0, name: 
         return _clouds(parts, name)
     sums, ends = _area_sums(surfaces, name)
     count = sums[-1] / spacing**2
-    if not count <= MAX_DRAWN:
+    if not count <= most:
         raise CloudError(
             f"{name} has a surface of {sums[-1]:.4g}, in its own units: {count:,.0f} points at a spacing of "
-            f"{spacing:.4g}, more than {MAX_DRAWN:,}; is its unit right? If so, give a larger spacing"
+            f"{spacing:.4g}, more than {most:,}; is its unit right? If so, give a larger spacing"
         )
     total, rng = max(1, round(count)), np.random.RandomState(seed)
-    sizes = [min(DRAWN, total - start) for start in range(0, total, DRAWN)]
-    drawn = [_draw(surfaces, sums, ends, size, rng) for size in sizes]
-    return _with_color(*(np.concatenate(columns) for columns in zip(*drawn, strict=True)))
+    return _drawn(surfaces, sums, ends, [min(DRAWN, total - start) for start in range(0, total, DRAWN)], rng)
+
+
+def _drawn(
+    surfaces: list[tuple[Trimesh, np.ndarray]],
+    sums: np.ndarray,
+    ends: np.ndarray,
+    sizes: Sequence[int],
+    rng: np.random.RandomState,
+) -> np.ndarray:
+    """Points (n, 3) or (n, 6), drawn in lots of these sizes."""
+    found, at = np.empty((sum(sizes), 3)), 0
+    # a texture is decoded for every piece, so that of very many points these are longer
+    piece = PIECE * ((4 if len(found) > DRAWN else 2) if texture_bytes(surfaces) else 1)
+    for size in sizes:
+        lot = np.stack([rng.random_sample(size) for _ in range(3)])
+        for start in range(0, size, piece):
+            xyz, rgb = _draw(surfaces, sums, ends, lot[:, start : start + piece])
+            if found.shape[1] == 3 and not np.isnan(rgb).all():
+                found = np.hstack([found, np.full(found.shape, np.nan)])
+            found[at : at + len(xyz), :3] = xyz
+            found[at : at + len(xyz), 3:] = rgb[:, : found.shape[1] - 3]
+            at += len(xyz)
+    return _with_gray(found)
+
+
+def most_points(mesh_or_scene: Geometry, held: int, each: int = SAMPLED) -> int:
+    """How many points, of `each` bytes, may be drawn on what is in a file of `held` bytes."""
+    surfaces = _surfaces(_parts(mesh_or_scene, "it"))
+    return max(0, (memory_for(held) - texture_bytes(surfaces)) // each)
+
+
+def texture_bytes(surfaces: list[tuple[Trimesh, np.ndarray]]) -> int:
+    """What the largest texture takes while it is decoded."""
+    images = (_image(mesh) for mesh, _ in surfaces)
+    return max((4 * image.size[0] * image.size[1] for image in images if image is not None), default=0)
 
 
 def _surfaces(parts: list[tuple[Any, np.ndarray]]) -> list[tuple[Trimesh, np.ndarray]]:
@@ -146,7 +185,7 @@ def _clouds(parts: list[tuple[Any, np.ndarray]], name: str) -> np.ndarray:
     for end, (part, _) in zip(ends, clouds, strict=True):
         if len(part.colors) == len(part.vertices):
             rgb[end - len(part.vertices) : end] = part.colors[:, :3] / 255
-    return check_cloud(_with_color(xyz, rgb), name)
+    return check_cloud(_with_gray(np.hstack([xyz, rgb])), name)
 
 
 def check_draw(points: int, seed: int) -> None:
@@ -209,16 +248,13 @@ def _area_sums(surfaces: list[tuple[Trimesh, np.ndarray]], name: str) -> tuple[n
 
 
 def _draw(
-    surfaces: list[tuple[Trimesh, np.ndarray]],
-    sums: np.ndarray,
-    ends: np.ndarray,
-    points: int,
-    rng: np.random.RandomState,
+    surfaces: list[tuple[Trimesh, np.ndarray]], sums: np.ndarray, ends: np.ndarray, lot: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) and their colors (n, 3), NaN where there is none."""
-    faces = np.searchsorted(sums, rng.random_sample(points) * sums[-1], side="right").clip(max=len(sums) - 1)
+    """Points (n, 3) and their colors (n, 3), NaN where there is none, from random numbers (3, n) in [0, 1)."""
+    points = lot.shape[1]
+    faces = np.searchsorted(sums, lot[0] * sums[-1], side="right").clip(max=len(sums) - 1)
     # barycentric weights, even over a triangle
-    root, split = np.sqrt(rng.random_sample(points)), rng.random_sample(points)
+    root, split = np.sqrt(lot[1]), lot[2]
     weights = np.stack([1 - root, root * (1 - split), root * split], axis=1)
     owner = np.searchsorted(ends, faces, side="right")
     xyz, rgb = np.empty((points, 3)), np.full((points, 3), np.nan)
@@ -248,13 +284,13 @@ def _draw(
     return xyz, rgb
 
 
-def _with_color(xyz: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+def _with_gray(cloud: np.ndarray) -> np.ndarray:
     """Where only some parts have color the others (NaN) are gray; where none has, there is no color."""
-    bare = np.isnan(rgb).any(axis=1)
-    if bare.all():
-        return xyz
-    rgb[bare] = GRAY
-    return np.hstack([xyz, rgb])
+    bare = np.isnan(cloud[:, 3:]).any(axis=1)
+    if bare.all() or cloud.shape[1] == 3:
+        return cloud[:, :3]
+    cloud[bare, 3:] = GRAY
+    return cloud
 
 
 def _areas(mesh: Trimesh, matrix: np.ndarray, name: str) -> np.ndarray:

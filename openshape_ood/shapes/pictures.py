@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.checks import given_path
-from openshape_ood.errors import FileError
+from openshape_ood.checks import given_path, require_memory
+from openshape_ood.errors import FileError, InputError
 from openshape_ood.shapes.guards import IMAGE_FORMATS, Images
 
 if TYPE_CHECKING:
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_BYTES = 1 << 29
+PIXEL = 12  # bytes of a pixel that is decoded, and made into bytes of color
+STRIP = 4 * 2**20  # pixels converted at once
+ORIENTATION = 0x0112  # of EXIF
+# the number of an orientation -> pixels as they are stored, seen from those that stand upright
+STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright),
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
+}
 
 
 def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
@@ -28,28 +41,57 @@ def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
     Gray is repeated, what is transparent lies on white. Raises `FileError` for what cannot be read, is no image, or
     would take too much to decode.
     """
-    from PIL import Image, ImageOps
-
     with opened(path) as image:
-        turned = ImageOps.exif_transpose(image).convert("RGBA")
-    white = Image.new("RGBA", turned.size, "white")
-    return np.asarray(Image.alpha_composite(white, turned).convert("RGB"))
+        return _upright(image, _on_white)
 
 
-def load_pixels(path: str | os.PathLike[str]) -> np.ndarray:
-    """As `load_picture`, but with the depth it has: (h, w) of uint16, int32 or float32, else (h, w, 3) uint8."""
-    from PIL import ImageOps
+def load_pixels(path: str | os.PathLike[str], each: int = PIXEL) -> np.ndarray:
+    """As `load_picture`, but with the depth it has: (h, w) of uint16, int32 or float32, else (h, w, 3) uint8.
 
-    with opened(path) as stored:
-        image = ImageOps.exif_transpose(stored)
+    each: bytes that will be made of a pixel, all copies counted.
+    """
+    with opened(path, each) as image:
         if image.mode.startswith("I;16"):
-            return np.asarray(image).astype(np.uint16)
-        return np.asarray(image if image.mode in ("I", "F") else image.convert("RGB"))
+            return _upright(image, lambda strip: np.asarray(strip).astype(np.uint16))
+        return _upright(image, np.asarray if image.mode in ("I", "F") else _in_color)
+
+
+def _upright(image: Image, converted: Callable[[Image], np.ndarray]) -> np.ndarray:
+    """All pixels, strip by strip: beside the image and the result there is no copy of the whole."""
+    image.load()  # TIFF is turned here
+    width, height = image.size
+    turned = image.getexif().get(ORIENTATION, 1)
+    stored = found = np.empty(0)
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        strip = converted(image.crop((0, top, width, min(top + rows, height))))
+        if not top:
+            shape = (width, height) if turned in (5, 6, 7, 8) else (height, width)
+            found = np.empty((*shape, *strip.shape[2:]), strip.dtype)
+            stored = STORED.get(turned, lambda upright: upright)(found)
+        stored[top : top + rows] = strip
+    return found
+
+
+def _in_color(image: Image) -> np.ndarray:
+    if "transparency" in image.info:  # converted at once, Pillow warns
+        image = image.convert("RGBA")
+    return np.asarray(image.convert("RGB"))
+
+
+def _on_white(image: Image) -> np.ndarray:
+    from PIL import Image as Pillow
+
+    white = Pillow.new("RGBA", image.size, "white")
+    return np.asarray(Pillow.alpha_composite(white, image.convert("RGBA")).convert("RGB"))
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[Image]:
-    """The image in a file as it is stored, to be decoded inside. Raises `FileError`, also for what decoding meets."""
+def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> Iterator[Image]:
+    """The image in a file as it is stored, to be decoded inside. Raises `FileError`, also for what decoding meets.
+
+    each: bytes that will be made of a pixel, all copies counted; beside: bytes of the files that belong to it.
+    """
     from PIL import Image
 
     given: Any = given_path(path, "path")
@@ -58,9 +100,13 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Image]:
         if not Images().admit(data, given.name):
             raise FileError(f"{given} is no image that can be read; expected one of {', '.join(IMAGE_FORMATS)}")
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
+            w, h = image.size
+            require_memory(each * w * h, len(data) + beside, f"{w} x {h} pixels", whole=True)
             yield image
     except FileError:
         raise
+    except InputError as error:
+        raise FileError(f"{given}: {error}") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise FileError(f"{given} is a damaged image: {error}") from error
 
@@ -68,7 +114,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Image]:
 def read_bounded(path: Path) -> bytes:
     """The bytes of a regular file that is not too large. Raises `FileError`."""
     if not path.is_file():  # a pipe would wait for ever
-        raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path} is no regular file")
+        raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path}: expected a regular file")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

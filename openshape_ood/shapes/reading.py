@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openshape_ood.checks import given_path
-from openshape_ood.errors import MissingPackageError, NoSuchShapeError, OpenShapeError, ShapeFileError
+from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, OpenShapeError, ShapeFileError
 from openshape_ood.shapes import dae, gltf, meshes, ply, scanned, tables
 from openshape_ood.shapes.colors import color_doubt
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
-from openshape_ood.shapes.meshes import check_draw, sample_mesh
+from openshape_ood.shapes.meshes import check_draw, most_points, sample_mesh
 from openshape_ood.shapes.points import warn_if_coarse
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     with parsing(path):
         table = _read(data, path)
         shape = tables.named_cloud(table) if isinstance(table, Mapping) else table
+        if not isinstance(shape, np.ndarray):
+            _check_points(points, most_points(shape, len(data)))
         cloud = shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
         bare = isinstance(table, Mapping) and cloud.shape[1] == 3
         doubt = color_doubt(tables.as_columns(table), path.name) if bare else None
@@ -102,6 +104,14 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
         warnings.warn(doubt, stacklevel=2)
     warn_if_coarse(shape, path.name, stacklevel=3)
     return cloud
+
+
+def _check_points(points: int, most: int) -> None:
+    if points > most:
+        raise CloudError(
+            f"{points:,} points of its surface were asked for. A file of this size gives {most:,} at most; ask for "
+            "fewer, or sample the mesh yourself"
+        )
 
 
 def _read(data: bytes, path: Path) -> tables.Table | Geometry:

@@ -11,7 +11,8 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO
 
@@ -157,34 +158,49 @@ def read_npz(data: bytes) -> Table:
 
 
 @contextmanager
-def loaded_npz(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, np.ndarray]]:
+def loaded_npz(
+    path: str | os.PathLike[str], what: str, made: Callable[[dict[str, np.ndarray]], int] | None = None
+) -> Iterator[dict[str, np.ndarray]]:
     """The arrays of an .npz file that holds `what`; nothing in it is run.
 
+    made: bytes that will be made of the arrays, all copies counted, which a small file must not ask for in plenty.
     Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
     """
     given = given_path(path, "path")
     try:
-        yield npz_arrays(read_regular(given))
+        data = read_regular(given)
+        arrays = npz_arrays(data)
+        if made is not None:
+            needed = made(arrays) + sum(array.nbytes for array in arrays.values())
+            require_memory(needed, len(data), "what is made of its arrays", whole=True)
+        yield arrays
     except OSError as error:
         raise FileError(f"cannot read {given}: {error.strerror or error}") from error
-    except (*DAMAGE, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise FileError(f"{given} holds no {what}, or is damaged: {error}") from error
 
 
 def npz_arrays(data: bytes) -> dict[str, np.ndarray]:
-    """Arrays by name."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
-        if not members:
-            raise CloudError("a zip archive without arrays (.npy members)")
-        size = sum(member.file_size for member in members)
-        require_memory(size, len(data), "its arrays")
-        # zipfile bounds how far it inflates at once for deflate only
-        if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
-            raise CloudError("packed in a way that NumPy never uses; save it again with np.savez")
-        found = {}
-        for member in members:
-            with archive.open(member) as file:
-                plain = file.read(member.file_size)  # a plain read() would inflate beyond the declared size
-            found[member.filename.removesuffix(".npy")] = _npy(io.BytesIO(plain), len(plain))
-        return found
+    """Arrays by name. Raises `CloudError` for what is no archive of arrays, or a damaged one."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return _members(archive, len(data))
+    # of encrypted members and unknown versions RuntimeError, of cut ones EOFError
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise CloudError(f"it is a damaged zip archive: {error}. Save it again with np.savez") from error
+
+
+def _members(archive: zipfile.ZipFile, held: int) -> dict[str, np.ndarray]:
+    members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+    if not members:
+        raise CloudError("a zip archive without arrays (.npy members)")
+    require_memory(sum(member.file_size for member in members), held, "its arrays")
+    # zipfile bounds how far it inflates at once for deflate only
+    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+        raise CloudError("packed in a way that NumPy never uses; save it again with np.savez")
+    found = {}
+    for member in members:
+        with archive.open(member) as file:
+            plain = file.read(member.file_size)  # a plain read() would inflate beyond the declared size
+        found[member.filename.removesuffix(".npy")] = _npy(io.BytesIO(plain), len(plain))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 WHAT = "openshape_ood affinities 1"
+PIXEL = 56  # bytes of a pixel of an image and of its novelty map, all copies counted
+MASKS = Provenance(Identity("masks", "masks"), "masks", up="", version=__version__)
 UNTOLD = Provenance(ANONYMOUS, "affinities", up="", version=__version__)
 
 
@@ -78,8 +81,7 @@ class Affinities:
         given = np.asarray(to_numpy(masks))
         if given.dtype != bool:
             raise InputError(f"masks are of type {given.dtype}; expected bool (k, h, w)")
-        provenance = Provenance(Identity("masks", "masks"), "masks", up="", version=__version__)
-        return cls(given.astype(np.float32), tuple(names), provenance, rgb)
+        return cls(given.astype(np.float32), tuple(names), MASKS, rgb)
 
     def check_fits(self, view: View) -> None:
         """Raises `InputError` for a view of another size."""
@@ -190,7 +192,7 @@ class Affinities:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Affinities:
         """What `save` wrote; nothing in it is run. Raises `FileError` for any other file."""
-        with loaded_npz(path, "affinities") as arrays:
+        with loaded_npz(path, "affinities", _made) as arrays:
             header = json.loads(arrays["header"].item())
             if header["format"] != WHAT:
                 raise ValueError(f"its header is not that of {WHAT!r}")
@@ -204,7 +206,7 @@ class Affinities:
 
         Nothing in it is run. Raises `FileError` for any other file.
         """
-        with loaded_npz(path, "masks") as arrays:
+        with loaded_npz(path, "masks", _made) as arrays:
             shapes = {name: one.shape for name, one in arrays.items()}
             if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
                 raise ValueError(f"its arrays are {shapes}; expected for each name one (h, w), all of one size")
@@ -213,7 +215,10 @@ class Affinities:
                     f"{wrong[0]}; expected bool, or whole numbers, 0 outside. Figures go by "
                     "`Affinities(values, names).save`"
                 )
-            return cls.from_masks(np.stack([one > 0 for one in arrays.values()]), list(arrays))
+            values = np.empty((len(arrays), *next(iter(shapes.values()))), dtype=np.float32)
+            for row, one in zip(values, arrays.values(), strict=True):
+                row[:] = one > 0
+            return cls(values, tuple(arrays), MASKS)
 
     def of(self, names: Sequence[str]) -> Affinities:
         """Those to some of the names, in this order. Raises `UnknownNameError`."""
@@ -234,3 +239,9 @@ class Affinities:
         if lacking := [name for name in asked if name.casefold() not in place]:
             raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(self.names)}")
         return [place[name.casefold()] for name in asked]
+
+
+def _made(arrays: dict[str, np.ndarray]) -> int:
+    """Bytes that take numbers (k, h, w), or k times (h, w), as float32, and the map of the h * w pixels."""
+    values = [one for one in arrays.values() if one.ndim > 1]
+    return sum(4 * one.size for one in values) + PIXEL * max((math.prod(one.shape[-2:]) for one in values), default=0)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_positive, given_path
+from openshape_ood.checks import check_positive, given_path, require_memory
 from openshape_ood.errors import CloudError, FileError, InputError
 from openshape_ood.shapes.pictures import opened, read_bounded
 from openshape_ood.shapes.tables import npz_arrays
@@ -25,6 +25,8 @@ from openshape_ood.views.view import View, ViewWarning
 IMAGES = (".png", ".jpg", ".jpeg")
 SUFFIXES = (".npz", *IMAGES, ".pkl")
 MILLIMETERS = 1000.0  # a meter
+PIXEL = 80  # bytes of a pixel of a view and of its point, all copies counted
+PUBLISHED_PIXEL = 160  # of one whose floor is looked for
 MAX_SIDE = 8192  # pixels, of what a file asks to be resized to
 OFF = 0.2  # by which a principal point is off the middle, as a share of it
 RAISED = 0.02  # meters
@@ -86,13 +88,16 @@ def load_view(
         if suffix in IMAGES:
             found = _pair(given, depth, camera)
         elif suffix == ".npz":
-            found = {name.lower(): array for name, array in npz_arrays(read_bounded(given)).items()}
+            data = read_bounded(given)
+            found = {name.lower(): array for name, array in npz_arrays(data).items()}
+            _check_memory(sum(one.nbytes for one in found.values()), found["depth"].shape, PIXEL, len(data))
         else:
-            found = published_arrays(read_pickle(read_bounded(given)))
+            data = read_bounded(given)
+            found = published_arrays(read_pickle(data), len(data))
         view = _view(found, scale, given.parent.name if given.name == "rgb.png" else given.name)
     except FileError:
         raise
-    except (*DAMAGE, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         told = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise FileError(f"cannot read the view {given}: {told}") from error
     view = _with_principal_point(view)
@@ -149,8 +154,8 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def published_arrays(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays of a view from the content of a published scene file.
+def published_arrays(found: Mapping[str, Any], held: int | None = None) -> dict[str, Any]:
+    """The arrays of a view from the content of a published scene file, of `held` bytes where it comes from outside.
 
     Where it has `img_shape` (width, height), color and depth are brought to that size, each pixel that of the nearest
     one. The intrinsics are then of the picture, the stored or the resized one, whose middle their principal point is
@@ -160,11 +165,14 @@ def published_arrays(found: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(found[name], np.ndarray):  # lists in lists may unfold into far more than they take
             raise CloudError(f"its {name!r} is a {type(found[name]).__name__}; expected an array")
     rgb, depth, pose = found["rgb"], found["depth"], found["cam_extr"]
-    intrinsics = np.array(found["cam_intr"][:3, :3], dtype=np.float64)
+    intrinsics, (h, w) = np.array(found["cam_intr"][:3, :3], dtype=np.float64), depth.shape[:2]
     if "img_shape" in found:
         w, h = (side if isinstance(side, int) else 0 for side in found["img_shape"])
         if not (0 < w <= MAX_SIDE and 0 < h <= MAX_SIDE):
             raise CloudError(f"its img_shape is not a width and a height, whole numbers from 1 to {MAX_SIDE}")
+    if held is not None:
+        _check_memory(0, (h, w), PUBLISHED_PIXEL, held)
+    if "img_shape" in found:
         ratio = np.array([w, h]) / depth.shape[::-1]
         middle = np.array(depth.shape[::-1]) / 2
         if np.abs(intrinsics[:2, 2] / middle - 1).max() <= np.abs(intrinsics[:2, 2] / (middle * ratio) - 1).max():
@@ -235,7 +243,7 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
     if isinstance(intrinsics, dict):
         fx, fy, cx, cy = (intrinsics[name] for name in ("fx", "fy", "cx", "cy"))
         intrinsics = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
-    rgb, units = _image(path, "RGB"), _image(beside[0], None)
+    rgb, units = _image(path, "RGB", beside[0]), _image(beside[0], None, path)
     if units.ndim != 2 or units.dtype.itemsize < 2:
         raise CloudError(f"{beside[0]} is {units.dtype} {units.shape}; expected a gray image of 16 bits")
     return {"rgb": rgb, "depth": units, "pose": told["pose"]} | {
@@ -244,9 +252,15 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
     }
 
 
-def _image(path: Path, mode: str | None) -> np.ndarray:
-    with opened(path) as image:
+def _image(path: Path, mode: str | None, other: Path) -> np.ndarray:
+    with opened(path, PIXEL, beside=other.stat().st_size if other.is_file() else 0) as image:
         return np.asarray(image.convert(mode) if mode else image)
+
+
+def _check_memory(given: int, shape: Sequence[int], each: int, held: int) -> None:
+    """Refuse a file of `held` bytes whose view of this shape takes far more, beside the `given` bytes of its arrays."""
+    sides = " x ".join(map(str, shape[::-1]))
+    require_memory(given + each * math.prod(shape), held, f"a view of {sides} pixels", whole=True)
 
 
 def _resized(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -15,6 +15,8 @@ from openshape_ood.errors import InputError
 
 BOUNDS = np.array([[-1.0, -1.0, -0.1], [1.0, 1.0, 1.9]])  # of the published networks, in the published frame
 BOUNDS.flags.writeable = False
+STRIP = 1 << 18  # pixels whose normals are found at once
+FARTHEST = 2.0**60  # layers
 SCALE = 0.6  # units of the published frame a meter
 
 
@@ -40,15 +42,20 @@ def unproject(depth: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
     >>> unproject(np.full((2, 2), 3.0), np.array([[1.5, 0, 0], [0, 1.5, 0], [0, 0, 1]]))[-1].tolist()
     [2.0, 2.0, 3.0]
     """
-    v, u = np.indices(depth.shape)
-    z = depth.astype(np.float64)
-    x, y = (u - intrinsics[0, 2]) * z / intrinsics[0, 0], (v - intrinsics[1, 2]) * z / intrinsics[1, 1]
-    return np.stack([x, y, z], axis=-1).reshape(-1, 3)
+    h, w = depth.shape
+    points = np.empty((h, w, 3))
+    points[..., 2] = depth
+    for axis, pixels in enumerate((np.arange(w), np.arange(h)[:, None])):  # u, v
+        np.multiply(pixels - intrinsics[axis, 2], points[..., 2], out=points[..., axis])
+        points[..., axis] /= intrinsics[axis, axis]
+    return points.reshape(-1, 3)
 
 
 def moved(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Points (..., 3) sent through a matrix (4, 4): turned, scaled and moved."""
-    return points @ matrix[:3, :3].T + matrix[:3, 3]
+    found: np.ndarray = points @ matrix[:3, :3].T
+    found += matrix[:3, 3]
+    return found
 
 
 def project(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -134,22 +141,34 @@ def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
         return None
     layer = 0.02
     start = heights.min()
-    counts = np.bincount(((heights - start) / layer).astype(np.int64), minlength=3)
-    thick = np.convolve(counts, np.ones(3), "same")
-    large = np.flatnonzero(thick >= max(0.1 * len(points), 0.5 * thick.max()))
-    if not len(large) or thick.max() < 0.1 * len(points):
+    # layers are whole numbers far apart: a single pixel may lie 10^9 m away
+    layers, counts = np.unique(np.minimum((heights - start) / layer, FARTHEST).astype(np.int64), return_counts=True)
+
+    def thick(places: np.ndarray) -> np.ndarray:
+        """The points of layers, each with those of the layer below and above it."""
+        near = places[:, None] + np.arange(-1, 2)
+        index = np.searchsorted(layers, near).clip(max=len(layers) - 1)
+        return np.where(layers[index] == near, counts[index], 0).sum(axis=1)
+
+    places = np.unique(layers[:, None] + np.arange(-1, 2))
+    places = places[places >= 0]
+    held = thick(places)
+    if held.max() < 0.1 * len(points):
         return None
-    first = large[0]
+    first = places[held >= max(0.1 * len(points), 0.5 * held.max())][0]
     # up to three layers on, for a floor that leans a little fills several
-    peak = first + int(thick[first : first + 4].argmax())
+    peak = first + int(thick(first + np.arange(4)).argmax())
     inside = np.abs(heights - (start + (peak + 0.5) * layer)) <= 1.5 * layer
-    return float(np.median(heights[inside]))
+    return float(np.median(heights[inside])) if inside.any() else None
 
 
 def image_normals(points: np.ndarray) -> np.ndarray:
     """Unit normals (h, w, 3) of the points (h, w, 3) of an image, NaN where a neighbor is unknown and at the rim."""
-    normals = np.full(points.shape, np.nan)
-    normal = np.cross(points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1])
-    with np.errstate(invalid="ignore"):
-        normals[1:-1, 1:-1] = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
+    normals, (height, width) = np.full(points.shape, np.nan), points.shape[:2]
+    rows = max(1, STRIP // width)
+    for top in range(1, height - 1, rows):
+        part = points[top - 1 : top + rows + 1]
+        normal = np.cross(part[1:-1, 2:] - part[1:-1, :-2], part[2:, 1:-1] - part[:-2, 1:-1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            normals[top : top + rows, 1:-1][: len(normal)] = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
     return normals

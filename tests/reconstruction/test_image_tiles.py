@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from openshape_ood.errors import FileError, InputError
+from openshape_ood.reconstruction import images
 from openshape_ood.reconstruction.images import image_tile, resized_maps
 from openshape_ood.shapes.pictures import load_pixels
 
@@ -69,3 +70,17 @@ def test_a_given_range_is_taken() -> None:
     tile, _ = image_tile((RAMP * 4095).astype(np.int32), values=(0, 4095), size=32, channels=1)
     assert tile.min() < -0.95 and tile.max() > 0.95
     assert image_tile(np.zeros((8, 8, 4), dtype=np.uint8), size=32)[0].shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("shape, size", [((60, 80), 32), ((300, 200, 3), (64, 32)), ((33, 470, 4), 100)])
+def test_strips_of_an_image_make_the_tile_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], size: int | tuple[int, int]
+) -> None:
+    image = np.random.default_rng(0).random(shape).astype(np.float32)
+    image[:20, :30] = np.nan
+    whole, seen = image_tile(image, size)
+    monkeypatch.setattr(images, "STRIP", 1000)
+    tile, mask = image_tile(image, size)
+    assert np.array_equal(mask, seen) and np.abs(tile - whole).max() < 1e-5
+    pixels = image.reshape(*shape[:2], -1)
+    assert np.array_equal(images.colors_of(pixels)[-1], np.broadcast_to(pixels[-1, -1, :3], 3))

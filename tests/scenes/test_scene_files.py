@@ -15,6 +15,7 @@ from openshape_ood import Scene, load_scene
 from openshape_ood.errors import InputError, NoSuchShapeError, ShapeFileError, UnknownNameError
 from openshape_ood.scenes import ScanWarning, load_labels, save_scene
 from openshape_ood.scenes import files as scene_files
+from openshape_ood.scenes.soundness import warn_of_axis
 from openshape_ood.shapes import meshes
 from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.shapes.reading import file_bytes
@@ -236,7 +237,9 @@ class TestUnitAndAxis:
 
     def test_a_few_stray_points_make_no_hall_of_a_room(self, tmp_path: Path) -> None:
         points = np.concatenate([room(5, 4, 2.6), [[9000.0, 0, 0]]])
-        assert len(load_scene(saved(tmp_path / "room.ply", points))) == len(points)
+        with pytest.warns(ScanWarning, match="1 of .* points lie 9e") as told:
+            assert len(load_scene(saved(tmp_path / "room.ply", points))) == len(points) - 1
+        assert len(told) == 1
 
     def test_what_was_surveyed_is_large(self, tmp_path: Path) -> None:
         laspy = pytest.importorskip("laspy")
@@ -421,3 +424,26 @@ class TestWhatIsWrong:
     def test_settings(self, tmp_path: Path, settings: Any, error: type[Exception]) -> None:
         with pytest.raises(error):
             load_scene(ply(tmp_path / "room.ply", table(SCANNET)), **settings)
+
+
+@pytest.mark.parametrize("far", [1e4, 1e9])
+def test_stray_points_are_left_out_and_said(tmp_path: Path, far: float) -> None:
+    room = np.random.default_rng(0).random((2000, 3)) * [5, 4, 2.5]
+    room[[0, 7]] = far
+    np.savetxt(tmp_path / "room.txt", np.column_stack([room, np.arange(2000)]), header="x y z label", comments="")
+    with pytest.warns(ScanWarning, match=r"room.txt: 2 of 2,000 points lie .* They were left out"):
+        scene = load_scene(tmp_path / "room.txt")
+    assert np.array_equal(scene.labels, np.delete(np.arange(2000), [0, 7])) and np.abs(scene.points).max() <= 5
+    np.savetxt(tmp_path / "labels.txt", np.ones(2000), "%d")
+    np.save(tmp_path / "room.npy", room)
+    with pytest.warns(ScanWarning, match="left out"):
+        assert len(load_scene(tmp_path / "room.npy", labels=tmp_path / "labels.txt").labels) == 1998
+    warn_of_axis(room, "z", "room")
+
+
+def test_a_surface_gives_no_more_points_than_its_file_is_worth(tmp_path: Path) -> None:
+    path = tmp_path / "plate.off"
+    path.write_text("OFF\n3 1 0\n0 0 0\n100 0 0\n0 100 0\n3 0 1 2\n")
+    with pytest.raises(ShapeFileError, match=r"12,500,000 points at a spacing of 0.02, more than 3,4.*larger spacing"):
+        load_scene(path, unit="m")
+    assert len(load_scene(path, spacing=0.5, unit="m")) == 20_000

@@ -27,6 +27,7 @@ import pytest
 import trimesh
 
 from openshape_ood.errors import CloudError, InputError, MissingPackageError, ShapeFileError
+from openshape_ood.shapes import meshes
 from openshape_ood.shapes.reading import CLOUDS, SUFFIXES, file_up, load_shape, sample_mesh, stated_up
 
 RED, GREEN, BLUE = np.eye(3)
@@ -120,6 +121,20 @@ class TestMeshes:
         draw = np.random.RandomState(0).random_sample(3)
         root, split = np.sqrt(draw[1]), draw[2]
         assert sample_mesh(triangle, 1, 0, "it")[0] == pytest.approx([root * (1 - split), root * split, 0])
+
+    def test_pieces_of_the_drawing_make_the_same_points(self, monkeypatch: pytest.MonkeyPatch, box: Any) -> None:
+        painted = box.copy()
+        painted.visual.vertex_colors = np.tile([255, 0, 0, 255], (8, 1))
+        for shape in (box, trimesh.Scene([box, painted])):
+            whole = sample_mesh(shape, 1000)
+            with monkeypatch.context() as small:
+                small.setattr(meshes, "PIECE", 7)
+                assert np.array_equal(sample_mesh(shape, 1000), whole)
+
+    def test_a_small_file_gives_no_tens_of_millions_of_points(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "triangle.off", "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n")
+        with refused("10,000,000 points of its surface were asked for. A file of this size gives 3,4"):
+            load_shape(path, points=10_000_000)
 
     def test_a_million_meters_away_nothing_moves(self, tmp_path: Path) -> None:
         corners = np.array([[0, 0, 0], [1e-3, 0, 0], [0, 1e-3, 0]]) + 1e6

@@ -13,7 +13,8 @@ import hostile_shapes
 import numpy as np
 import pytest
 
-from openshape_ood.checks import SLACK, UNFOLD, require_memory
+from openshape_ood import checks
+from openshape_ood.checks import SLACK, UNFOLD, WHOLE, require_memory
 from openshape_ood.errors import InputError, ShapeFileError
 from openshape_ood.shapes import guards, meshes, reading
 from openshape_ood.shapes.gltf import split_glb
@@ -48,9 +49,10 @@ def test_memory(held: int) -> None:
     require_memory(UNFOLD * held + SLACK, held, "it")
     with pytest.raises(InputError, match=r"it would take .* refused as a bomb"):
         require_memory(UNFOLD * held + SLACK + 1, held, "it")
-    require_memory(2 * held + 7, held, "it", unfold=2, free=7)
-    with pytest.raises(InputError, match=f"may take {2 * held + 7:,};"):
-        require_memory(2 * held + 8, held, "it", unfold=2, free=7)
+    most = WHOLE[0] * held + WHOLE[1]
+    require_memory(most, held, "it", whole=True)
+    with pytest.raises(InputError, match=f"may take {most:,};"):
+        require_memory(most + 1, held, "it", whole=True)
 
 
 @pytest.mark.parametrize("width, fits", [(MAX_PIXELS // 4096, True), (MAX_PIXELS // 4096 + 1, False)])
@@ -136,7 +138,8 @@ def test_the_size_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mos
 
 def free(monkeypatch: pytest.MonkeyPatch, memory: int) -> None:
     """As much memory for a file, however large it is."""
-    monkeypatch.setattr(require_memory, "__kwdefaults__", {"unfold": 0, "free": memory})
+    monkeypatch.setattr(checks, "UNFOLD", 0)
+    monkeypatch.setattr(checks, "SLACK", memory)
 
 
 def pcd(folder: Path) -> tuple[bytes, int]:

@@ -19,6 +19,7 @@ from openshape_ood.errors import FileError, InputError
 from openshape_ood.synthetic.rooms.pieces import Piece, rectangle
 from openshape_ood.synthetic.views import render, room_view
 from openshape_ood.views import View, ViewWarning, save_view
+from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.geometry import looking
 from openshape_ood.views.published import read_pickle
 
@@ -238,6 +239,24 @@ def test_nothing_in_a_pickle_runs(tmp_path: Path) -> None:
         with pytest.raises(FileError, match="cannot read the view"):
             load_view(path)
         assert not marker.exists(), number
+
+
+@pytest.mark.parametrize("how", ["flipped", "encrypted", "cut"])
+def test_a_damaged_archive_is_refused_in_words(tmp_path: Path, how: str) -> None:
+    np.savez_compressed(tmp_path / "a.npz", depth=np.random.default_rng(0).random((40, 40)))
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    if how == "flipped":
+        data[300:340] = bytes(40)
+    elif how == "encrypted":
+        data[data.find(b"PK\1\2") + 8] |= 1
+    else:
+        at = data.find(b"PK\1\2") + 20
+        data[at : at + 4] = (50).to_bytes(4, "little")
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(FileError, match=r"a\.npz: it is a damaged zip archive"):
+        load_view(tmp_path / "a.npz")
+    with pytest.raises(FileError, match=r"a\.npz .* it is a damaged zip archive"):
+        Affinities.load_masks(tmp_path / "a.npz")
 
 
 def test_images_that_unfold_are_refused(view: View, tmp_path: Path) -> None:
