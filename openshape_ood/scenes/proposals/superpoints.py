@@ -18,6 +18,7 @@ LEAST = 8  # voxels
 SHADE = 4.25  # how much a difference of color, 0 to 1, keeps two pieces apart
 GAP = 0.25  # meters: nearer pieces that do not touch are joined last of all, nearest first
 COARSE = 0.05  # meters, of what gaps are measured between
+DIGIT = 1e-6  # to which weights of edges are rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ def graph(grid: Grid, direction: np.ndarray) -> Graph:
     weight = 1 - np.abs((direction[first] * direction[second]).sum(axis=1))
     if grid.color is not None:
         weight += COLOR * np.abs(grid.color[first] - grid.color[second]).mean(axis=1)
-    return Graph(first, second, np.round(weight, 6))
+    return Graph(first, second, np.round(weight / DIGIT) * DIGIT)
 
 
 def superpoints(edges: Graph, count: int) -> np.ndarray:
@@ -85,23 +86,30 @@ def superpoints(edges: Graph, count: int) -> np.ndarray:
     order = _spanning(edges, count)
     left = list(zip(*(column[order].tolist() for column in (edges.first, edges.second, edges.weight)), strict=True))
     parent, size, most = list(range(count)), [1] * count, [GRAIN] * count
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
-        return i
-
     for small in (False, True):
         pairs, left = left, []
         for pair in pairs:
-            a, b, weight = root(pair[0]), root(pair[1]), pair[2]
-            if min(size[a], size[b]) >= LEAST if small else weight > min(most[a], most[b]):
+            a, b, weight = pair
+            while parent[a] != a:
+                parent[a] = a = parent[parent[a]]
+            while parent[b] != b:
+                parent[b] = b = parent[parent[b]]
+            if (size[a] >= LEAST and size[b] >= LEAST) if small else (weight > most[a] or weight > most[b]):
                 left.append(pair)
                 continue
             parent[b] = a
             size[a] += size[b]
             most[a] = weight + GRAIN / size[a]
-    return np.unique([root(i) for i in range(count)], return_inverse=True)[1].reshape(-1)
+    return np.unique(_roots(np.array(parent)), return_inverse=True)[1].reshape(-1)
+
+
+def _roots(parent: np.ndarray) -> np.ndarray:
+    """The root of each node of a forest, given by the parent (v,) of each."""
+    while True:
+        above = parent[parent]
+        if (above == parent).all():
+            return parent
+        parent = above
 
 
 def _spanning(edges: Graph, count: int) -> np.ndarray:
@@ -109,11 +117,13 @@ def _spanning(edges: Graph, count: int) -> np.ndarray:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    order = np.argsort(edges.weight, kind="stable")
-    rank = np.empty(len(order))
-    rank[order] = np.arange(1, len(order) + 1)
-    forest = minimum_spanning_tree(csr_array((rank, (edges.first, edges.second)), shape=(count, count)))
-    return order[np.sort(forest.data).astype(np.int64) - 1]
+    # no two weights alike: the order of equal ones would be that of a sort which is not stable
+    most = len(edges.weight)
+    weight = np.rint(edges.weight / DIGIT).astype(np.int64) * most + np.arange(1, most + 1)
+    table = csr_array((weight.astype(np.float64), (edges.first, edges.second)), shape=(count, count))
+    chosen = np.sort(minimum_spanning_tree(table).data).astype(np.int64)
+    order: np.ndarray = (chosen - 1) % max(1, most)
+    return order
 
 
 class Tree:
