@@ -4,7 +4,8 @@ Generated rooms, and with `--real DIR` the small house in three areas. For each 
 instances: recall and precision of proposals (points without an instance left out), names right on the objects that
 were found, AUROC of novelty known against novel, mean IoU of classes after painting. Then rooms with one foreign object
 among known ones: where it ranks. Then scans again, shuffled, shifted and turned: what of it changes. Prints tables,
-writes the same as JSON, and draws three rooms; `--only-pictures` draws them alone.
+writes the same as JSON, and draws three rooms; `--only-pictures` draws them alone. `--stability` measures only which
+proposals return once the scan has noise, is rounded or turned; every other room is crowded then.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.questions import harness
+from benchmarks.questions import harness, scene_stability
+from benchmarks.report.output import write_json
 from benchmarks.report.pictures.scenes import draw_rooms
 from benchmarks.scene_data.house import house_rooms
 from benchmarks.scene_data.judging import (
@@ -61,6 +63,7 @@ RANKED = ("connected pieces", "merge tree", TRUE)
 ROOMS, HOUSE = "generated rooms", "small house"
 AGAIN = {ROOMS: 3, HOUSE: 1}  # how many are scanned again in another order and place
 SHOWN = 3  # scans in the picture
+CROWD = 26  # objects of a crowded room, as far as there is place for them
 COLUMNS = {
     "proposals": "proposals",
     "recall25": "R25",
@@ -197,6 +200,8 @@ def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=0, foreign=0)
     if not (args.rooms or args.real or (args.foreign and not args.only_pictures)):
         raise InputError("nothing is left to measure or draw; expected --rooms or --foreign above 0, or --real DIR")
+    if args.stability:
+        return run_stability(args)
     encoder, text = harness.loaded(args)
     sets = {ROOMS: [room(args.seed + i) for i in range(args.rooms)]} if args.rooms else {}
     if args.real:
@@ -228,6 +233,19 @@ def run(args: argparse.Namespace) -> None:
     harness.finish(args, name, report, tables(report), drawn, ("real", "only_pictures"))
 
 
+def run_stability(args: argparse.Namespace) -> None:
+    args.out.mkdir(parents=True, exist_ok=True)
+    crowds = [None, CROWD]
+    sets = {ROOMS: [room(args.seed + i, objects=crowds[i % 2]) for i in range(args.rooms)]} if args.rooms else {}
+    if args.real:
+        sets[HOUSE] = house_rooms(args.real)
+    figures = scene_stability.compared(sets, args.progress)
+    settings = {"rooms": args.rooms, "first_seed": args.seed, "crowd": CROWD, "stable": scene_stability.STABLE}
+    report = {"settings": settings | {"least_points": LEAST}, "figures": figures}
+    path = write_json(args.out / "scenes-stability.json", harness.finite(report))
+    print(*scene_stability.tables(figures), path, sep="\n\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "are the objects of a scan found, named, and told from novel ones?"
@@ -239,6 +257,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--method", help="how novelty is scored (default: that of names)")
     parser.add_argument("--size-weight", type=float, default=0.0, help="of size in meters (default: 0)")
     parser.add_argument("--only-pictures", action="store_true", help="three scans drawn, and nothing measured")
+    parser.add_argument("--stability", action="store_true", help="which proposals return, and nothing else measured")
     args = parser.parse_args(argv)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedNameWarning)  # names that it never saw are a question asked here

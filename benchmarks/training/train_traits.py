@@ -17,6 +17,7 @@ from sklearn.neural_network import MLPRegressor
 from openshape_ood.scenes.proposals.candidates import of_tree, parse
 from openshape_ood.scenes.proposals.choice import divided, suppressed
 from openshape_ood.scenes.proposals.frame import Frame
+from openshape_ood.scenes.proposals.grid import Grid
 from openshape_ood.scenes.proposals.traits import TRAITS, traits
 from openshape_ood.synthetic.rooms import Room, room
 
@@ -24,28 +25,28 @@ SEEN = 50  # points of an object that counts
 CROWD = 26  # objects, as far as there is place for them
 
 
-def overlap_with_things(made: Room, frame: Frame, rows: list[np.ndarray]) -> np.ndarray:
+def overlap_with_things(made: Room, grid: Grid, rows: list[np.ndarray]) -> np.ndarray:
     """Intersection over union (c, m) of voxels with the objects of a room; points of no object do not count."""
     instances = made.scene.instances
     assert instances is not None  # a room has them
     numbers, counts = np.unique(instances[instances > 0], return_counts=True)
     numbers = numbers[counts >= SEEN]
-    table = np.zeros((len(frame.places), len(numbers) + 1))
+    table = np.zeros((len(grid.places), len(numbers) + 1))
     own = instances > 0
     place = np.searchsorted(numbers, instances[own])
     place = np.where(np.append(numbers, -1)[place] == instances[own], place, len(numbers))
-    np.add.at(table, (frame.inverse[own], place), 1)
+    np.add.at(table, (grid.inverse[own], place), 1)
     inside = np.array([table[one].sum(axis=0) for one in rows])
     return inside[:, :-1] / (table.sum(axis=0)[:-1] + inside.sum(axis=1, keepdims=True) - inside[:, :-1])
 
 
 def gathered(made: Room) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]:
     """Traits (c, 18), overlaps (c, m), voxels of the candidates, and how many voxels there are."""
-    frame = Frame.of(made.scene)
-    parsed = parse(frame)
+    grid = Frame.of(made.scene).grid()
+    parsed = parse(grid)
     found = sorted(of_tree(parsed), key=lambda one: (-len(one.rows), one.rows.min()))
     rows = [one.rows for one in found]
-    return traits(found, parsed), overlap_with_things(made, frame, rows), rows, len(frame.places)
+    return traits(found, parsed), overlap_with_things(made, grid, rows), rows, len(grid.places)
 
 
 def told(kept: list[int], overlap: np.ndarray) -> list[float]:

@@ -94,7 +94,10 @@ def _checked(told: Any, points: np.ndarray, members: np.ndarray, *color: np.ndar
     remarks = [f"Thinned from {count:,} to {len(scene):,} points."] if count > len(scene) else []
     remarks += [str(said).replace(str(told["name"]), name) + "." for said in told["said"]]
     score = np.array(told["score"], dtype=np.float64)
-    found = Proposals(objects, score, tuple(planes), str(told["by"]), int(told["candidates"]), len(scene))
+    stability = np.array(told["stability"], dtype=np.float64)
+    if score.shape != (len(objects),) or stability.shape != (len(objects),):
+        raise ValueError("another number of scores or stabilities than of objects")
+    found = Proposals(objects, score, tuple(planes), str(told["by"]), int(told["candidates"]), len(scene), stability)
     return Room(scene, found, tuple(remarks))
 
 
@@ -118,6 +121,7 @@ def _read(source: str, up: str, unit: str) -> tuple[Mapping[str, Any], list[np.n
         "planes": [[plane.kind, plane.normal.tolist(), plane.offset] for plane in found.layout],
         "sizes": [len(rows) for rows in sets],
         "score": found.score.tolist(),
+        "stability": [] if found.stability is None else found.stability.tolist(),
         "by": found.by,
         "candidates": found.candidates,
     }

@@ -28,7 +28,7 @@ EXAMPLES = """
 SCAN = "Scan"
 SETTING = re.compile(r"\b(unit|up)='(-?\w+)'")  # of load_scene, in what it says
 FOREIGN = ("bicycle", "guitar", "toilet")  # the first that is not known stands in a generated room
-COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "points", "size", "center", "nearest")
+COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "stability", "points", "size", "center", "nearest")
 
 
 @dataclass(frozen=True)

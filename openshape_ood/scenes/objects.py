@@ -55,7 +55,7 @@ def score_scene(
 
     Proposals are cut out of the scan, and each goes through the encoder and a method as any shape does in
     `score_novelty`. The same scan gives the same objects and names in whatever order its points come, wherever its
-    origin lies, and turned by quarters about z.
+    origin lies, and turned by quarters about z. `SceneObject.stability` says how well an object returns on other grids.
 
     Parameters
     ----------
@@ -157,7 +157,8 @@ def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Prop
             raise InputError(f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected the same")
         if most is not None:
             check_whole(most, "most")
-        return replace(given, rows=given.rows[:most], score=given.score[:most])
+        stability = None if given.stability is None else given.stability[:most]
+        return replace(given, rows=given.rows[:most], score=given.score[:most], stability=stability)
     by, regions = (given, None) if isinstance(given, str) else ("tree", given)
     return proposed(frame, scene, by, regions, "shape", most, False)
 
@@ -214,6 +215,7 @@ def _result(
             verdict=record["verdict"],
             p_value=record["p_value"],
             proposal=i,
+            stability=None if found.stability is None else float(found.stability[i]),
             part_of=None if inside[i] < 0 else int(number[inside[i]]),
         )
         objects.append(one if points is None else _compared(one, points))

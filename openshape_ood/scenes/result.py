@@ -25,7 +25,7 @@ from openshape_ood.storage import make_folder, save_whole
 LAYOUT, LEFT = "layout", "left over"
 NOVEL = "new"
 LISTED = 30
-COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "points", "size", "center", "points_agree")
+COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "stability", "points", "size", "center", "points_agree")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,8 @@ class SceneObject:
     p_value : float or None
     proposal : int
         Index from 0 into the proposals as they were given or found, and into the rows of `SceneResult.result`.
+    stability : float or None
+        How well it is found again, 0 to 1, see `Proposals`. None for proposals that were given and are of no runs.
     part_of : int or None
         Number of the smallest larger object that has four fifths of its points.
     agreement : float or None
@@ -67,6 +69,7 @@ class SceneObject:
     verdict: str | None
     p_value: float | None
     proposal: int
+    stability: float | None = None
     part_of: int | None = None
     agreement: float | None = None
     point_novelty: float | None = None
@@ -167,7 +170,8 @@ class SceneResult:
         rows = []
         for one in self.objects:
             cells = {"object": one.number, "name": one.name, "novelty": one.novelty, "p_value": one.p_value}
-            cells |= {"verdict": one.verdict, "points": len(one.rows), "size": _sides(one)}
+            cells |= {"verdict": one.verdict, "stability": one.stability}
+            cells |= {"points": len(one.rows), "size": _sides(one)}
             cells["center"] = ", ".join(f"{value:.2f}" for value in one.box.center)
             rows.append(cells | {"points_agree": one.agreement, "nearest": one.nearest})
         return rows

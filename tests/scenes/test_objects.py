@@ -250,7 +250,7 @@ def test_scans_that_hold_no_room():
 
 def test_many_candidates_take_no_more_memory_than_the_scan(scan, monkeypatch):
     """A hundred thousand points in eight thousand clumps once took gigabytes."""
-    parsed = parse(Frame.of(scan))
+    parsed = parse(Frame.of(scan).grid())
     found = of_tree(parsed)
     (whole,) = {id(one.rows.base): one.rows.base for one in found}.values()
     assert sum(len(one.rows) for one in found) > len(whole) == (parsed.piece >= 0).sum()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openshape_ood.scenes.proposals.frame import Frame
+from openshape_ood.scenes.proposals.grid import Grid
 from openshape_ood.scenes.proposals.layout import Plane, find_planes, on_planes
 from openshape_ood.scenes.proposals.superpoints import Graph, graph, merge_tree, normals, superpoints
 
@@ -19,7 +19,7 @@ DENSITY = 2.7  # spacings, of DBSCAN
 class Parsed:
     """What a scan's geometry says: planes, superpoints (v,) with -1 for those on planes, and the graph of voxels."""
 
-    frame: Frame
+    grid: Grid
     direction: np.ndarray
     planes: list[Plane]
     owner: np.ndarray
@@ -27,17 +27,17 @@ class Parsed:
     edges: Graph
 
 
-def parse(frame: Frame) -> Parsed:
-    direction = normals(frame)
-    edges = graph(frame, direction)
-    piece = superpoints(edges, len(frame.places))
-    planes = find_planes(frame, direction)
+def parse(grid: Grid) -> Parsed:
+    direction = normals(grid)
+    edges = graph(grid, direction)
+    piece = superpoints(edges, len(grid.places))
+    planes = find_planes(grid, direction)
     owner = on_planes(planes, piece)
     left = owner < 0
     own = np.full(len(piece), -1)
     if left.any():
         own[left] = np.unique(piece[left], return_inverse=True)[1].reshape(-1)
-    return Parsed(frame, direction, planes, owner, own, edges)
+    return Parsed(grid, direction, planes, owner, own, edges)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def of_tree(parsed: Parsed) -> list[Candidate]:
     """All nodes of the merge tree that are neither tiny nor larger than an object is."""
     if not (parsed.piece >= 0).any():
         return []
-    tree, found = merge_tree(parsed.frame, parsed.edges, parsed.piece), []
+    tree, found = merge_tree(parsed.grid, parsed.edges, parsed.piece), []
     starts = tree.starts()
     # one array for all nodes: their voxels together may be as many as those of the scan times the nodes
     voxels = np.empty(int((parsed.piece >= 0).sum()), dtype=np.int64)
@@ -67,7 +67,7 @@ def of_tree(parsed: Parsed) -> list[Candidate]:
         rows = voxels[starts[node] : starts[node] + size]
         parent = tree.parent[node]
         outer, after = (tree.bond[parent], tree.size[parent]) if parent >= 0 else (-1.0, size)
-        if np.ptp(parsed.frame.places[rows], axis=0).max() <= LARGEST:
+        if np.ptp(parsed.grid.places[rows], axis=0).max() <= LARGEST:
             found.append(Candidate(rows, tree.bond[node], outer, after))
     return found
 
@@ -91,8 +91,8 @@ def by_density(parsed: Parsed) -> list[Candidate]:
     left = np.flatnonzero(parsed.piece >= 0)
     label = np.full(len(parsed.piece), -1)
     if len(left):
-        radius = DENSITY * parsed.frame.spacing
-        label[left] = DBSCAN(eps=radius, min_samples=10).fit_predict(parsed.frame.places[left])
+        radius = DENSITY * parsed.grid.spacing
+        label[left] = DBSCAN(eps=radius, min_samples=10).fit_predict(parsed.grid.places[left])
     return _pieces(label)
 
 

@@ -22,7 +22,7 @@ def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
     return np.where(holds.any(axis=1), least.argmin(axis=1), -1) if len(rows) else np.empty(0, dtype=np.int64)
 
 
-def members(rows: Sequence[np.ndarray], count: int) -> csr_array:
+def members(rows: Sequence[np.ndarray | Sequence[int]], count: int) -> csr_array:
     """Which of `count` rows each set has: a table (p, count) of ones."""
     found = np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64)
     starts = np.cumsum([0, *map(len, rows)])

@@ -1,4 +1,4 @@
-"""A scan in a frame of its own: the same however it is ordered, shifted or turned by quarters, in voxels."""
+"""A scan in a frame of its own: the same however it is ordered, shifted or turned about z."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from openshape_ood.errors import InputError
+from openshape_ood.scenes.proposals.grid import Grid
 from openshape_ood.scenes.scene import Scene, check_scene
 
 STEP = 1e-6  # meters: whole numbers of it do not change with the origin, as the last digits of a float do
@@ -15,64 +16,106 @@ SMALLEST = 0.03  # meters, a voxel
 MOST_VOXELS = 150_000
 WIDEST = 1_000.0  # meters
 NARROWEST = 0.02
-NEIGHBORS = 16
 QUARTERS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
+FAINT = 1e-6  # moment below which a scan has no direction of its own
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A scan's v voxels.
+    """The points of a scan as whole numbers.
 
-    steps: the points (n, 3) in micrometers, z up, turned by the quarter that fills the first quadrant most; places:
-    mean of the points of each voxel (v, 3), meters, sorted by their cells; color: mean color (v, 3) in [0, 1]; inverse:
-    the voxel (n,) of each point; size: of a voxel, meters; quarter: what turned x and y (2, 2); middle: the origin (3,)
-    of `steps` in the scan's own coordinates.
+    steps: the points (n, 3) in micrometers, z up, turned by the quarter that fills the first quadrant most; color:
+    (n, 3) whole numbers to 255, or None; quarter: what turned x and y (2, 2); middle: the origin (3,) of `steps` in the
+    scan's own coordinates.
     """
 
     steps: np.ndarray
-    places: np.ndarray
     color: np.ndarray | None
-    inverse: np.ndarray
-    size: float
     quarter: np.ndarray
     middle: np.ndarray
 
     @classmethod
     def of(cls, scene: Scene) -> Frame:
-        """Voxels of 3 cm, or as much more as keeps them to 150,000."""
         check_scene(scene)
         low, high = scene.points.min(axis=0), scene.points.max(axis=0)
         _check_extent(scene.name, float((high - low).max()))
         middle = (low + high) / 2
         # from the middle, so that each coordinate is its own negative once the scan is turned
-        steps = np.rint((scene.points - middle) / STEP).astype(np.int64)
+        steps = np.rint((scene.points - middle) / STEP).astype(np.int32)
         quarter = _fullest(steps)
         steps[:, :2] = steps[:, :2] @ quarter.T
+        color = None if scene.color is None else np.rint(scene.color * 255).astype(np.uint8)
+        return cls(steps, color, quarter, middle)
+
+    @cached_property
+    def center(self) -> np.ndarray:
+        """Mean of the points (3,) in micrometers. Noise moves it much less than the ends of the scan."""
+        total: np.ndarray = np.rint(self.steps.sum(axis=0, dtype=np.int64) / len(self.steps))
+        return total
+
+    @cached_property
+    def heading(self) -> float:
+        """The angle about z, radians, that turns the scan into a direction of its own.
+
+        From moments of all points, which turn with the scan and hardly change with noise.
+        """
+        x, y = ((self.steps[:, i] - self.center[i]) * STEP for i in (0, 1))
+        square = (x + 1j * y) ** 2
+        far = np.abs(square)
+        second, fourth = square.sum() / max(far.sum(), STEP), (square**2).sum() / max((far**2).sum(), STEP)
+        # both turn four times as fast as the scan; the one is strong for long rooms, the other for square ones
+        moment = 2 * second**2 - fourth
+        # rounded: the last digits of sums depend on the order of the points
+        own = -round(float(np.angle(moment)) / 4, 9) if abs(moment) > FAINT else 0.0
+        columns = [np.rint(one) for one in self._turned(own)]
+        quarter = _fullest(np.stack(columns, axis=1))
+        return own + float(np.arctan2(quarter[1, 0], quarter[0, 0]))
+
+    @cached_property
+    def size(self) -> float:
+        """Meters of a voxel: 3 cm, or as much more as keeps them to 150,000."""
         edge = SMALLEST
         while True:
-            _, inverse, counts = np.unique(_cells(steps, edge), return_inverse=True, return_counts=True)
-            if len(counts) <= MOST_VOXELS:
-                break
-            edge *= max(1.05, float(len(counts) / MOST_VOXELS) ** 0.5)
+            count = len(np.unique(self._cells(self._rotated(0.0), edge, np.zeros(3))))
+            if count <= MOST_VOXELS:
+                return edge
+            edge *= max(1.05, float(count / MOST_VOXELS) ** 0.5)
 
-        def means(values: np.ndarray) -> np.ndarray:  # sums of whole numbers, which are the same in any order
-            return np.stack([np.bincount(inverse, values[:, i]) for i in range(3)], axis=1) / counts[:, None]
+    def grid(self, turn: float = 0.0, shift: np.ndarray | None = None) -> Grid:
+        """Voxels of the scan turned to its heading and by `turn`, radians, about z.
 
-        color = None if scene.color is None else means(np.rint(scene.color * 255)) / 255
-        return cls(steps, means(steps) * STEP, color, inverse, edge, quarter, middle)
+        shift: where the cells begin (3,), as fractions of a voxel.
+        """
+        columns = self._rotated(turn)
+        cells = self._cells(columns, self.size, np.zeros(3) if shift is None else shift)
+        _, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
 
-    @cached_property
-    def beside(self) -> tuple[np.ndarray, np.ndarray]:
-        """Distances and indices (v, 17) of each voxel and its nearest; with fewer voxels, infinity and v."""
-        from scipy.spatial import KDTree
+        def means(columns: list[np.ndarray]) -> np.ndarray:  # sums of whole numbers: the same in any order
+            return np.stack([np.bincount(inverse, one) for one in columns], axis=1) / counts[:, None]
 
-        return KDTree(self.places).query(self.places, k=NEIGHBORS + 1)
+        color = None if self.color is None else means(list(self.color.T)) / 255
+        return Grid(means(columns) * STEP, color, inverse, self.size, _matrix(self.heading + turn))
 
-    @cached_property
-    def spacing(self) -> float:
-        """Median distance to the fourth neighbor, and the size of a voxel at least: what radii grow with."""
-        fourth = self.beside[0][:, min(4, len(self.places) - 1)]
-        return max(self.size, float(np.median(fourth)))
+    def _rotated(self, turn: float) -> list[np.ndarray]:
+        x, y = self._turned(self.heading + turn)
+        return [np.rint(x), np.rint(y), self.steps[:, 2] - self.center[2]]
+
+    def _turned(self, angle: float) -> tuple[np.ndarray, np.ndarray]:
+        # no matrix product, whose last digits may depend on where a row stands
+        (c, minus_s), (s, _) = _matrix(angle)
+        x, y = (self.steps[:, i] - self.center[i] for i in (0, 1))
+        return c * x + minus_s * y, s * x + c * y
+
+    @staticmethod
+    def _cells(columns: list[np.ndarray], size: float, shift: np.ndarray) -> np.ndarray:
+        """A number a point (n,): its cell."""
+        edge = max(2, round(size / STEP))
+        key = np.zeros(len(columns[0]), dtype=np.int64)
+        for column, part in zip(columns, shift, strict=True):
+            cell = np.floor((column + round(edge * (0.5 + part))) / edge).astype(np.int64)
+            cell -= cell.min()
+            key = key * (int(cell.max()) + 1) + cell
+        return key
 
     def ordered(self, rows: np.ndarray, most: int) -> np.ndarray:
         """The points `rows` (m,), `most` of them at most, in an order that depends on nothing but where they are."""
@@ -93,6 +136,17 @@ class Frame:
         """Points (..., 3) of this frame in that of the scan."""
         return self.outward(points) + self.middle
 
+    def plane(self, grid: Grid, normal: np.ndarray, offset: float) -> tuple[np.ndarray, float]:
+        """Normal (3,) and offset of a plane of a grid in the frame of the scan."""
+        own = np.array([*(normal[:2] @ grid.axes), normal[2]])
+        outward = self.outward(own)
+        return outward, float(outward @ self.place(self.center * STEP + offset * own))
+
+
+def _matrix(angle: float) -> np.ndarray:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s], [s, c]])
+
 
 def _check_extent(name: str, across: float) -> None:
     if across > WIDEST:
@@ -109,12 +163,3 @@ def _fullest(steps: np.ndarray) -> np.ndarray:
     counts = [int(((steps[:, :2] @ turn.T) > 0).all(axis=1).sum()) for turn in QUARTERS]
     best = max(range(4), key=lambda i: [counts[i], counts[i - 3], counts[i - 2], counts[i - 1]])
     return QUARTERS[best]
-
-
-def _cells(steps: np.ndarray, size: float) -> np.ndarray:
-    """A number a point (n,): its cell, of a grid that has the middle in the middle of a cell, symmetric about it."""
-    edge = max(2, round(size / STEP))
-    cells = np.sign(steps) * ((np.abs(steps) + edge // 2) // edge)
-    side = 2 * int(np.abs(cells).max()) + 1
-    cells += side // 2
-    return (cells[:, 0] * side + cells[:, 1]) * side + cells[:, 2]

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from openshape_ood.scenes.proposals.frame import Frame
+from openshape_ood.scenes.proposals.grid import Grid
 
 Kind = Literal["floor", "ceiling", "wall"]
 
@@ -36,11 +36,11 @@ class Plane:
     rows: np.ndarray
 
 
-def find_planes(frame: Frame, direction: np.ndarray) -> list[Plane]:
+def find_planes(grid: Grid, direction: np.ndarray) -> list[Plane]:
     """Floor, ceiling and walls, with the voxels that lie on each and face as it does."""
-    thick = max(THICK, 1.2 * frame.spacing)
-    found = _level(frame, direction, thick)
-    return found + _walls(frame, direction, thick, found)
+    thick = max(THICK, 1.2 * grid.spacing)
+    found = _level(grid, direction, thick)
+    return found + _walls(grid, direction, thick, found)
 
 
 def on_planes(planes: list[Plane], piece: np.ndarray) -> np.ndarray:
@@ -60,9 +60,9 @@ def on_planes(planes: list[Plane], piece: np.ndarray) -> np.ndarray:
     return np.where(gone[piece], np.where(owner >= 0, owner, most[piece]), -1)
 
 
-def _level(frame: Frame, direction: np.ndarray, thick: float) -> list[Plane]:
+def _level(grid: Grid, direction: np.ndarray, thick: float) -> list[Plane]:
     """The floor, the lowest large level plane with hardly anything under it, and the ceiling above it."""
-    height, cell = frame.places[:, 2], frame.spacing**2
+    height, cell = grid.places[:, 2], grid.spacing**2
     flat = np.abs(direction[:, 2]) > LEVEL
     if flat.sum() * cell < AREA:
         return []
@@ -73,11 +73,11 @@ def _level(frame: Frame, direction: np.ndarray, thick: float) -> list[Plane]:
     orders: dict[Kind, np.ndarray] = {"floor": large, "ceiling": large[::-1]}
     for kind, order in orders.items():
         for place in order:
-            plane = _fitted(frame, direction, flat & (np.abs(bins - place) <= 1), thick, kind)
+            plane = _fitted(grid, direction, flat & (np.abs(bins - place) <= 1), thick, kind)
             if plane is None:
                 continue
             # upwards, so that what is under the floor, or over the ceiling, is beyond it
-            side = frame.places @ plane.normal - plane.offset
+            side = grid.places @ plane.normal - plane.offset
             beyond = (side < -2 * thick) if kind == "floor" else (side > 2 * thick)
             if beyond.mean() <= UNDER and (kind == "floor" or plane.offset - found[0].offset > ROOM):
                 found.append(plane)
@@ -87,51 +87,51 @@ def _level(frame: Frame, direction: np.ndarray, thick: float) -> list[Plane]:
     return found
 
 
-def _walls(frame: Frame, direction: np.ndarray, thick: float, level: list[Plane]) -> list[Plane]:
+def _walls(grid: Grid, direction: np.ndarray, thick: float, level: list[Plane]) -> list[Plane]:
     """Peaks over direction and distance of what stands, outermost first."""
     left = np.abs(direction[:, 2]) < UPRIGHT
     for plane in level:
         left[plane.rows] = False
     angle = np.arctan2(direction[:, 1], direction[:, 0]) % np.pi
     found = []
-    reach = np.linalg.norm(frame.places[:, :2], axis=1).max() + BIN
+    reach = np.linalg.norm(grid.places[:, :2], axis=1).max() + BIN
     columns = int(2 * reach / BIN) + 1
     turns = np.pi / ANGLES * np.arange(ANGLES)
     units = np.stack([np.cos(turns), np.sin(turns)])
     rows = np.flatnonzero(left)
     # every voxel votes for the five directions about that of its normal
     slot = (np.rint(angle[rows] / (np.pi / ANGLES)).astype(np.int64)[:, None] + np.arange(-2, 3)) % ANGLES
-    along = np.einsum("ij,jik->ik", frame.places[rows, :2], units.T[slot].transpose(2, 0, 1))
+    along = np.einsum("ij,jik->ik", grid.places[rows, :2], units.T[slot].transpose(2, 0, 1))
     votes = slot * columns + np.floor((along + reach) / BIN).astype(np.int64)
     alive = np.ones(len(rows), dtype=bool)
     for _ in range(3 * WALLS):
-        if alive.sum() * frame.spacing**2 < LENGTH * HEIGHT / 4:
+        if alive.sum() * grid.spacing**2 < LENGTH * HEIGHT / 4:
             break
         table = np.bincount(votes[alive].reshape(-1), minlength=ANGLES * columns).reshape(ANGLES, columns)
         table[:, :-1] += table[:, 1:]
         place = int(table.argmax())
-        if table.reshape(-1)[place] * frame.spacing**2 < LENGTH * HEIGHT / 4:
+        if table.reshape(-1)[place] * grid.spacing**2 < LENGTH * HEIGHT / 4:
             break
         turn, column = divmod(place, columns)
         normal = np.array([*units[:, turn], 0.0])
         near = np.zeros(len(left), dtype=bool)
-        near[rows] = alive & (np.abs(frame.places[rows] @ normal + reach - (column + 1) * BIN) <= 2 * BIN)
-        wall = _fitted(frame, direction, near, thick, "wall")
+        near[rows] = alive & (np.abs(grid.places[rows] @ normal + reach - (column + 1) * BIN) <= 2 * BIN)
+        wall = _fitted(grid, direction, near, thick, "wall")
         if wall is not None:
             near[wall.rows] = True
         alive &= ~near[rows]
-        if wall is not None and _is_wall(frame, wall, thick):
+        if wall is not None and _is_wall(grid, wall, thick):
             found.append(wall)
-    return _outermost(frame, found)[:WALLS]
+    return _outermost(grid, found)[:WALLS]
 
 
-def _fitted(frame: Frame, direction: np.ndarray, near: np.ndarray, thick: float, kind: Kind) -> Plane | None:
+def _fitted(grid: Grid, direction: np.ndarray, near: np.ndarray, thick: float, kind: Kind) -> Plane | None:
     """The plane of least squares through the voxels `near` (v,), and all that lie on it."""
     for _ in range(2):
         if near.sum() < 3:
             return None
-        middle = frame.places[near].mean(axis=0)
-        spread = frame.places[near] - middle
+        middle = grid.places[near].mean(axis=0)
+        spread = grid.places[near] - middle
         normal = np.linalg.eigh(spread.T @ spread)[1][:, 0]
         if kind == "wall":
             normal = np.array([normal[0], normal[1], 0.0])
@@ -140,29 +140,29 @@ def _fitted(frame: Frame, direction: np.ndarray, near: np.ndarray, thick: float,
             return None
         normal *= (1.0 if kind == "wall" or normal[2] > 0 else -1.0) / length
         offset = float(middle @ normal)
-        near = (np.abs(frame.places @ normal - offset) <= thick) & (np.abs(direction @ normal) > AGREE)
+        near = (np.abs(grid.places @ normal - offset) <= thick) & (np.abs(direction @ normal) > AGREE)
     return Plane(kind, normal, offset, np.flatnonzero(near)) if near.any() else None
 
 
-def _is_wall(frame: Frame, plane: Plane, thick: float) -> bool:
-    own = frame.places[plane.rows]
+def _is_wall(grid: Grid, plane: Plane, thick: float) -> bool:
+    own = grid.places[plane.rows]
     low, high = np.quantile(own[:, 2], [0.02, 0.98])
     along = own[:, :2] @ np.array([-plane.normal[1], plane.normal[0]])
     length = np.subtract(*np.quantile(along, [0.98, 0.02]))
-    return bool(high - low >= HEIGHT and length >= LENGTH and _behind(frame, plane, thick) <= BEHIND)
+    return bool(high - low >= HEIGHT and length >= LENGTH and _behind(grid, plane, thick) <= BEHIND)
 
 
-def _behind(frame: Frame, plane: Plane, thick: float) -> float:
+def _behind(grid: Grid, plane: Plane, thick: float) -> float:
     """The share of the scan on the side of a wall that has less of it."""
-    side = frame.places @ plane.normal - plane.offset
+    side = grid.places @ plane.normal - plane.offset
     return float(min((side > 2 * thick).mean(), (side < -2 * thick).mean()))
 
 
-def _outermost(frame: Frame, walls: list[Plane]) -> list[Plane]:
+def _outermost(grid: Grid, walls: list[Plane]) -> list[Plane]:
     """Without what stands close before another wall: fronts of cupboards."""
     kept: list[Plane] = []
-    for wall in sorted(walls, key=lambda one: (round(_behind(frame, one, THICK), 6), -len(one.rows))):
-        middle = np.median(frame.places[wall.rows], axis=0)
+    for wall in sorted(walls, key=lambda one: (round(_behind(grid, one, THICK), 6), -len(one.rows))):
+        middle = np.median(grid.places[wall.rows], axis=0)
         before = (
             abs(one.normal @ wall.normal) > AGREE and 2 * THICK < abs(one.normal @ middle - one.offset) < BEFORE
             for one in kept

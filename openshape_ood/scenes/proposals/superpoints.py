@@ -8,7 +8,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from scipy.spatial import KDTree
 
-from openshape_ood.scenes.proposals.frame import Frame
+from openshape_ood.scenes.proposals.grid import Grid
 
 REACH = 2.5  # spacings that an edge of the graph is long at most
 LINKS = 10  # neighbors that a voxel is joined to
@@ -18,6 +18,7 @@ LEAST = 8  # voxels
 SHADE = 4.25  # how much a difference of color, 0 to 1, keeps two pieces apart
 GAP = 0.25  # meters: nearer pieces that do not touch are joined last of all, nearest first
 COARSE = 0.05  # meters, of what gaps are measured between
+DIGIT = 1e-6  # to which weights of edges are rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,57 +30,100 @@ class Graph:
     weight: np.ndarray
 
 
-def normals(frame: Frame) -> np.ndarray:
+def normals(grid: Grid) -> np.ndarray:
     """Unit normals (v, 3), of either sign, of the plane through each voxel's neighbors."""
-    nearest = np.minimum(frame.beside[1], len(frame.places) - 1)
-    made = np.empty_like(frame.places)
+    nearest = np.minimum(grid.beside[1], len(grid.places) - 1)
+    made = np.empty_like(grid.places)
+    columns = np.ascontiguousarray(grid.places.T)
     for start in range(0, len(made), 1 << 15):
-        around = frame.places[nearest[start : start + (1 << 15)]]
-        around = around - around.mean(axis=1, keepdims=True)
-        made[start : start + (1 << 15)] = np.linalg.eigh(around.swapaxes(1, 2) @ around)[1][:, :, 0]
+        around = columns[:, nearest[start : start + (1 << 15)].T]
+        made[start : start + (1 << 15)] = _least(around - around.mean(axis=1, keepdims=True))
     return made
 
 
-def graph(frame: Frame, direction: np.ndarray) -> Graph:
+def _least(spread: np.ndarray) -> np.ndarray:
+    """The direction (m, 3) in which places (3, k, m) spread least: an eigenvector of a 3 x 3 matrix in closed form."""
+    pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+    moments = np.stack([np.einsum("ij,ij->j", spread[i], spread[j]) for i, j in pairs])
+    moments[:3] -= moments[:3].mean(axis=0)
+    scale = np.sqrt(((moments[:3] ** 2).sum(axis=0) + 2 * (moments[3:] ** 2).sum(axis=0)) / 6)
+    xx, yy, zz, xy, xz, yz = moments / np.maximum(scale, 1e-30)
+    half = (xx * (yy * zz - yz**2) - xy * (xy * zz - yz * xz) + xz * (xy * yz - yy * xz)) / 2
+    least = 2 * np.cos(np.arccos(half.clip(-1, 1)) / 3 + 2 * np.pi / 3)
+    rows = np.array([[xx - least, xy, xz], [xy, yy - least, yz], [xz, yz, zz - least]])
+    # every row of the matrix without its eigenvalue is at right angles to the eigenvector
+    crossed = np.stack([np.cross(rows[i], rows[j], axis=0) for i, j in ((0, 1), (0, 2), (1, 2))])
+    length = np.linalg.norm(crossed, axis=1)
+    best = length.argmax(axis=0)
+    every = np.arange(len(best))
+    level = np.array([0.0, 0.0, 1.0])  # of what spreads alike in all directions
+    own = crossed[best, :, every] / np.maximum(length[best, every], 1e-30)[:, None]
+    return np.where(length[best, every][:, None] > 1e-12, own, level)
+
+
+def graph(grid: Grid, direction: np.ndarray) -> Graph:
     """Voxels that touch: each and its ten nearest, no farther than 2.5 spacings."""
-    distance, index = (rows[:, 1 : LINKS + 1] for rows in frame.beside)
-    near = np.isfinite(distance) & (distance <= REACH * frame.spacing)
-    own = np.repeat(np.arange(len(frame.places)), near.sum(axis=1))
+    distance, index = (rows[:, 1 : LINKS + 1] for rows in grid.beside)
+    near = np.isfinite(distance) & (distance <= REACH * grid.spacing)
+    own = np.broadcast_to(np.arange(len(grid.places))[:, None], index.shape)[near]
     other = index[near]
-    pairs = np.unique(np.minimum(own, other) * len(frame.places) + np.maximum(own, other))
-    first, second = np.divmod(pairs, len(frame.places))
-    weight = 1 - np.abs(np.einsum("ij,ij->i", direction[first], direction[second]))
-    if frame.color is not None:
-        weight += COLOR * np.abs(frame.color[first] - frame.color[second]).mean(axis=1)
-    return Graph(first, second, np.round(weight, 6))
+    pairs = np.sort(np.minimum(own, other) * len(grid.places) + np.maximum(own, other))
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    first, second = np.divmod(pairs, len(grid.places))
+    weight = 1 - np.abs((direction[first] * direction[second]).sum(axis=1))
+    if grid.color is not None:
+        weight += COLOR * np.abs(grid.color[first] - grid.color[second]).mean(axis=1)
+    return Graph(first, second, np.round(weight / DIGIT) * DIGIT)
 
 
 def superpoints(edges: Graph, count: int) -> np.ndarray:
     """The superpoint (v,) of each of `count` voxels, from 0 up.
 
-    Edges are taken from the smoothest on; they join two pieces unless they are rougher than the roughest edge inside
-    either, and by more than `GRAIN` divided by its size (Felzenszwalb and Huttenlocher, IJCV 2004). Pieces of fewer
-    than 8 voxels go to the neighbor that they differ least from.
+    Edges of a minimum spanning tree are taken from the smoothest on; they join two pieces unless they are rougher than
+    the roughest edge inside either, and by more than `GRAIN` divided by its size (Felzenszwalb and Huttenlocher, IJCV
+    2004, who take all edges). Pieces of fewer than 8 voxels go to the neighbor that they differ least from.
     """
-    order = np.argsort(edges.weight, kind="stable")
-    columns = (column[order].tolist() for column in (edges.first, edges.second, edges.weight))
-    pairs = list(zip(*columns, strict=True))
+    order = _spanning(edges, count)
+    left = list(zip(*(column[order].tolist() for column in (edges.first, edges.second, edges.weight)), strict=True))
     parent, size, most = list(range(count)), [1] * count, [GRAIN] * count
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
-        return i
-
     for small in (False, True):
-        for a, b, weight in pairs:
-            a, b = root(a), root(b)
-            if a == b or (min(size[a], size[b]) >= LEAST if small else weight > min(most[a], most[b])):
+        pairs, left = left, []
+        for pair in pairs:
+            a, b, weight = pair
+            while parent[a] != a:
+                parent[a] = a = parent[parent[a]]
+            while parent[b] != b:
+                parent[b] = b = parent[parent[b]]
+            if (size[a] >= LEAST and size[b] >= LEAST) if small else (weight > most[a] or weight > most[b]):
+                left.append(pair)
                 continue
             parent[b] = a
             size[a] += size[b]
             most[a] = weight + GRAIN / size[a]
-    return np.unique([root(i) for i in range(count)], return_inverse=True)[1].reshape(-1)
+    return np.unique(_roots(np.array(parent)), return_inverse=True)[1].reshape(-1)
+
+
+def _roots(parent: np.ndarray) -> np.ndarray:
+    """The root of each node of a forest, given by the parent (v,) of each."""
+    while True:
+        above = parent[parent]
+        if (above == parent).all():
+            return parent
+        parent = above
+
+
+def _spanning(edges: Graph, count: int) -> np.ndarray:
+    """The edges of a minimum spanning forest, the smoothest first; of equal ones that of the lower voxels first."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import minimum_spanning_tree
+
+    # no two weights alike: the order of equal ones would be that of a sort which is not stable
+    most = len(edges.weight)
+    weight = np.rint(edges.weight / DIGIT).astype(np.int64) * most + np.arange(1, most + 1)
+    table = csr_array((weight.astype(np.float64), (edges.first, edges.second)), shape=(count, count))
+    chosen = np.sort(minimum_spanning_tree(table).data).astype(np.int64)
+    order: np.ndarray = (chosen - 1) % max(1, most)
+    return order
 
 
 class Tree:
@@ -123,7 +167,7 @@ class Tree:
         return found
 
 
-def merge_tree(frame: Frame, edges: Graph, piece: np.ndarray) -> Tree:
+def merge_tree(grid: Grid, edges: Graph, piece: np.ndarray) -> Tree:
     """Superpoints `piece` (v,), -1 for layout, joined two by two.
 
     First always the pair with the most edges between them for the smaller one's edges, less where their colors differ;
@@ -132,14 +176,14 @@ def merge_tree(frame: Frame, edges: Graph, piece: np.ndarray) -> Tree:
     count = int(piece.max()) + 1
     tree = Tree(np.bincount(piece[piece >= 0], minlength=count))
     color = None
-    if frame.color is not None:
+    if grid.color is not None:
         own = piece >= 0
-        sums = [np.bincount(piece[own], frame.color[own, i], minlength=count) for i in range(3)]
+        sums = [np.bincount(piece[own], grid.color[own, i], minlength=count) for i in range(3)]
         color = list(np.stack(sums, axis=1) / np.array(tree.size)[:, None])
     first, second = piece[edges.first], piece[edges.second]
     kept = (first >= 0) & (second >= 0)
     _join_touching(tree, first[kept], second[kept], color, count)
-    _join_near(tree, frame, piece)
+    _join_near(tree, grid, piece)
     return tree
 
 
@@ -182,17 +226,17 @@ def _join_touching(
             heappush(heap, entry(other, new))
 
 
-def _join_near(tree: Tree, frame: Frame, piece: np.ndarray) -> None:
+def _join_near(tree: Tree, grid: Grid, piece: np.ndarray) -> None:
     """Roots with a gap between them, by single linkage; their bond is negative, and the gap in meters."""
     of_piece = np.array(tree.tops())
     if (of_piece == of_piece[0]).all():
         return
     rows = np.flatnonzero(piece >= 0)
-    edge = max(COARSE, 1.5 * frame.spacing)
-    cells = np.concatenate([np.floor(frame.places[rows] / edge), of_piece[piece[rows]][:, None]], axis=1)
+    edge = max(COARSE, 1.5 * grid.spacing)
+    cells = np.concatenate([np.floor(grid.places[rows] / edge), of_piece[piece[rows]][:, None]], axis=1)
     rows = rows[np.unique(cells, axis=0, return_index=True)[1]]
-    places, owner = frame.places[rows], of_piece[piece[rows]]
-    pairs = KDTree(places).query_pairs(max(GAP, 3 * frame.spacing), output_type="ndarray")
+    places, owner = grid.places[rows], of_piece[piece[rows]]
+    pairs = KDTree(places).query_pairs(max(GAP, 3 * grid.spacing), output_type="ndarray")
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
     if not len(pairs):
         return

@@ -47,14 +47,14 @@ def _contacts(found: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, n
 
 def _own(one: Candidate, parsed: Parsed, touches: np.ndarray, inside: int) -> list[float]:
     rows = np.sort(one.rows)  # sums depend on their order
-    places, spacing, count = parsed.frame.places[rows], parsed.frame.spacing, len(rows)
+    places, spacing, count = parsed.grid.places[rows], parsed.grid.spacing, len(rows)
     floors = [plane.offset for plane in parsed.planes if plane.kind == "floor"]
-    ground = floors[0] if floors else parsed.frame.places[:, 2].min()
+    ground = floors[0] if floors else parsed.grid.places[:, 2].min()
     spread = places - places.mean(axis=0)
     level = spread[:, :2]
     across = np.sort(np.ptp(level @ np.linalg.eigh(level.T @ level)[1], axis=0))
     height = np.ptp(places[:, 2])
-    bottom, top = np.quantile(places[:, 2] - ground, [0.02, 0.98])
+    bottom, top = np.interp([0.02 * (count - 1), 0.98 * (count - 1)], np.arange(count), np.sort(places[:, 2] - ground))
     thick, middle, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread.T @ spread / count), 1e-9))
     box = 2 * (across[0] * across[1] + (across[0] + across[1]) * height) + 1e-6
     area = count * spacing**2

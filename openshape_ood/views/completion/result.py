@@ -206,7 +206,7 @@ class CompletedView:
         near = np.flatnonzero(np.abs(scene.points - self.view.pose[:3, 3]).max(axis=1) < FARTHEST)
         rows = near[np.linspace(0, len(near) - 1, min(len(near), MOST)).astype(np.int64)]
         flat = np.zeros(len(rows), dtype=bool)
-        for plane in find_objects(scene.take(rows)).layout:
+        for plane in find_objects(scene.take(rows), runs=1).layout:
             flat[plane.rows] = True
         inside, index = self.field.cells_of(scene.points[rows], self.side)
         votes = np.bincount(index, weights=2 * flat[inside] - 1.0, minlength=self.side**3)

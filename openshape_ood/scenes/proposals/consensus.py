@@ -1,0 +1,184 @@
+"""Consensus of several runs over one scan: which sets of points return, and which points they agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from openshape_ood.scenes.proposals.choice import members
+
+SAME = 0.5  # intersection over union from which sets of two runs are the same thing
+LEAST = 0.35  # stability of an object
+USUAL = 0.5  # stability of a plane
+TAKEN = 0.5  # share of an object's points in stabler groups above which the object goes
+DIGITS = 9  # of stabilities that are compared
+OBJECT = "object"
+
+
+@dataclass(frozen=True, eq=False)
+class Sets:
+    """p sets of points of one run, any two apart or one inside the other.
+
+    own: the innermost set (n,) of each point, -1 for none; around: the smallest set (p,) that holds each, -1 for none;
+    kind: (p,), of which only equal ones are compared; worth: (p,).
+    """
+
+    own: np.ndarray
+    around: np.ndarray
+    kind: np.ndarray
+    worth: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Sets of several runs that are one thing.
+
+    rows: the points that most of them have, ascending; stability: mean over all runs of the largest intersection over
+    union with a set of the run; worth: mean of the sets; made_of: run and index of each set.
+    """
+
+    kind: str
+    rows: np.ndarray
+    stability: float
+    worth: float
+    made_of: list[tuple[int, int]]
+
+
+def agreed(runs: Iterable[Sets], count: int, *, nested: bool = False) -> list[Group]:
+    """Groups of the sets of runs over `count` points, the stablest first; apart, unless objects may be nested."""
+    pool = _Pool.of(runs, count)
+    if not len(pool.kind):
+        return []
+    groups = pool.grouped()
+    masks, kinds = pool.majorities(groups), pool.kind[[own[0] for own in groups]]
+    stability, is_object = pool.stability(masks, kinds), kinds == OBJECT
+    taken, kept = np.zeros(len(pool.size), dtype=bool), list[int]()
+    for i in sorted(range(len(groups)), key=lambda i: (nested and not is_object[i], -stability[i], i)):
+        shared = taken[masks[i]]
+        stable = stability[i] >= (LEAST if is_object[i] else USUAL)
+        if not (nested and is_object[i]):
+            stable &= not (is_object[i] and pool.size[masks[i][shared]].sum() > TAKEN * pool.size[masks[i]].sum())
+            masks[i] = masks[i][~shared]
+        if stable and len(masks[i]):
+            taken[masks[i]] = True
+            kept.append(i)
+    masks, kinds, groups = [masks[i] for i in kept], kinds[kept], [groups[i] for i in kept]
+    stability = pool.stability(masks, kinds)
+    return [
+        Group(
+            str(kinds[i]),
+            np.flatnonzero(pool.among(masks[i])),
+            float(stability[i]),
+            float(pool.worth[groups[i]].mean()),
+            [(int(pool.run[j]), int(j - pool.start[pool.run[j]])) for j in groups[i]],
+        )
+        for i in sorted(range(len(masks)), key=lambda i: -stability[i])
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Sets of all runs, over atoms: points that every run puts into the same sets.
+
+    atom: of each point (n,); size: points (a,) of each; table: which atoms each set has (p, a); run, kind, worth: of
+    each set (p,); start: the first set of each run, and the end (k + 1,).
+    """
+
+    atom: np.ndarray
+    size: np.ndarray
+    table: csr_array
+    run: np.ndarray
+    kind: np.ndarray
+    worth: np.ndarray
+    start: np.ndarray
+
+    @classmethod
+    def of(cls, runs: Iterable[Sets], count: int) -> _Pool:
+        atom, labels = np.zeros(count, dtype=np.int64), np.empty((1, 0), dtype=np.int64)
+        seen: list[Sets] = []
+        for one in runs:
+            width = len(one.kind) + 1
+            found, atom = _distinct(atom * width + one.own + 1)
+            labels = np.column_stack([labels[found // width], found % width - 1])
+            seen.append(Sets(one.own[:0], one.around, one.kind, one.worth))  # the points are in the atoms now
+        start = np.cumsum([0, *(len(one.kind) for one in seen)])
+        rows, columns = [], []
+        for first, one, own in zip(start[:-1], seen, labels.T, strict=True):
+            places = np.flatnonzero(own >= 0)
+            while len(places):
+                rows.append(own[places] + first)
+                columns.append(places)
+                own = np.append(one.around, -1)[own]  # the next one outwards
+                places = np.flatnonzero(own >= 0)
+        at = (np.concatenate([*rows, np.empty(0, np.int64)]), np.concatenate([*columns, np.empty(0, np.int64)]))
+        table = csr_array((np.ones(len(at[0]), dtype=np.int64), at), shape=(int(start[-1]), len(labels)))
+        kind, worth = (np.concatenate([getattr(one, name) for one in seen]) for name in ("kind", "worth"))
+        size = np.bincount(atom, minlength=len(labels))
+        return cls(atom, size, table, np.repeat(np.arange(len(seen)), np.diff(start)), kind, worth, start)
+
+    def grouped(self) -> list[list[int]]:
+        """Sets that are the same thing, at most one of a run; those that most runs have come first."""
+        overlap = self._overlap(self.table, self.kind).tocoo()
+        i, j = overlap.coords
+        near = overlap.data >= SAME
+        i, j, iou = i[near], j[near], np.round(overlap.data[near], DIGITS)
+        best = np.zeros((len(self.kind), len(self.start) - 1))
+        np.maximum.at(best, (i, self.run[j]), iou)
+        points = self.table @ self.size
+        support = np.round(best.mean(axis=1), DIGITS)
+        order = np.lexsort((j, -iou, i))
+        others = np.split(j[order], np.searchsorted(i[order], np.arange(1, len(self.kind))))
+        free, groups = np.ones(len(self.kind), dtype=bool), []
+        for first in np.lexsort((np.arange(len(points)), -points, -support)).tolist():
+            if not free[first]:
+                continue
+            own: dict[int, int] = {}
+            for other in [first, *others[first].tolist()]:
+                if free[other]:
+                    own.setdefault(int(self.run[other]), other)
+            groups.append(list(own.values()))
+            free[groups[-1]] = False
+        return groups
+
+    def majorities(self, groups: list[list[int]]) -> list[np.ndarray]:
+        """The atoms that more than half of the sets of each group have."""
+        votes = members(groups, len(self.kind)) @ self.table
+        return [
+            np.sort(votes.indices[low:high][2 * votes.data[low:high] > len(own)])
+            for own, low, high in zip(groups, votes.indptr[:-1], votes.indptr[1:], strict=True)
+        ]
+
+    def among(self, atoms: np.ndarray) -> np.ndarray:
+        """Which points (n,) are in some atoms."""
+        mask = np.zeros(len(self.size), dtype=bool)
+        mask[atoms] = True
+        return mask[self.atom]
+
+    def stability(self, masks: Sequence[np.ndarray], kinds: np.ndarray) -> np.ndarray:
+        """Mean over the runs (g,) of the largest intersection over union of some atoms with a set of their kind."""
+        overlap = self._overlap(members(masks, len(self.size)), kinds).tocoo()
+        best = np.zeros((len(masks), len(self.start) - 1))
+        np.maximum.at(best, (overlap.coords[0], self.run[overlap.coords[1]]), overlap.data)
+        stable: np.ndarray = np.round(best.mean(axis=1), DIGITS)
+        return stable
+
+    def _overlap(self, masks: csr_array, kinds: np.ndarray) -> csr_array:
+        """Intersection over union (g, p) of masks with the sets, 0 for another kind."""
+        both = ((masks * self.size[None]).tocsr() @ self.table.T).tocoo()
+        i, j = both.coords
+        either = (masks @ self.size)[i] + (self.table @ self.size)[j] - both.data
+        iou = np.where(kinds[i] == self.kind[j], both.data / np.maximum(either, 1), 0)
+        return csr_array((iou, (i, j)), shape=both.shape)
+
+
+def _distinct(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`np.unique` with the inverse, without sorting where the numbers are few."""
+    if key.max() > 4 * len(key):
+        found, inverse = np.unique(key, return_inverse=True)
+        return found, inverse
+    there = np.zeros(int(key.max()) + 1, dtype=bool)
+    there[key] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[key]
