@@ -157,7 +157,7 @@ class Threshold:
         Examples
         --------
         >>> Threshold.from_novelty(range(40), source="known shapes of calibration/").promise
-        'keeps 95.1 % of known ones like the 40 it was made from (known shapes of calibration/)'
+        'keeps 95.1 % of known shapes like the 40 it was made from (known shapes of calibration/)'
         >>> Threshold.from_novelty(range(40), source="generated scans of chair").promise
         'keeps 95.1 % of 40 held-out generated scans of chair (not of your own shapes; calibrate on 19 or more known \
 ones of yours)'
@@ -172,7 +172,7 @@ ones of yours)'
             return f"{share} of {self.n} held-out {self.source} ({OWN}{f': {remedy}' if remedy else ''})"
         source = f" ({self.source})" if self.source else ""
         made_from = f"the {self.n} it was" if self.n else "those it was"
-        return f"{share} of known ones like {made_from} made from{source}"
+        return f"{share} of known shapes like {made_from} made from{source}"
 
     def describe(self, remedy: str = "calibration=") -> str:
         """Value, fraction of known rows kept, of which rows, and how to have it for one's own: for every verdict.

@@ -58,7 +58,7 @@ def test_it_is_shown(saved: Path) -> None:
     assert (found["threshold"]["n"], found["threshold"]["method"]) == (12, "prototype_distance")
     shown = run("known", "show", saved).stdout
     assert (
-        "2 classes of tiny (sha256" in shown and "known ones like the 12" in shown and "by prototype_distance" in shown
+        "2 classes of tiny (sha256" in shown and "known shapes like the 12" in shown and "by prototype_distance" in shown
     )
 
 

@@ -73,7 +73,7 @@ def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path:
     words = ["--known", "chair", "couch", "--generated", "models", "--model", "tiny", "--threshold", "1"]
     result = run("localize", chair, *words, "--out", out, "--picture", picture)
     assert result.exit_code == 0, result.output
-    assert "nearest class" in result.stdout and "which keeps 95 % of known ones like" in result.stdout
+    assert "nearest class" in result.stdout and "which keeps 95 % of known shapes like" in result.stdout
     assert load_shape(out).shape == (1024, 6)
     assert picture.read_bytes().startswith(b"\x89PNG")
 

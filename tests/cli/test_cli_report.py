@@ -93,7 +93,7 @@ def test_the_report_holds_all_and_no_name_is_taken_for_markup(folder: Path, know
     assert verdicts == [f"verdict {row['verdict']}" for row in found["shapes"]]
     assert "could not be used" in page.text and "bad.ply" in page.text
     assert "% of it about (" in page.text
-    assert "which keeps 95 % of known ones like the" in page.text  # the threshold of points
+    assert "which keeps 95 % of known shapes like the" in page.text  # the threshold of points
 
 
 def test_the_report_says_where_the_axis_may_be_another(known: Path, tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_result_is_short_in_words_and_whole_as_a_frame() -> None:
     pandas = pytest.importorskip("pandas")
     result = by_example(calibration=poles())
     summary = "3 shapes: 1 novel, 2 known; 3 known classes, prototype_distance by fake"
-    assert repr(result) == f"NoveltyResult({summary}; {result.threshold})" and "known ones like the" in repr(result)
+    assert repr(result) == f"NoveltyResult({summary}; {result.threshold})" and "known shapes like the" in repr(result)
     assert str(result).splitlines()[-1] == str(result.threshold)
     frame = result.to_frame()
     assert isinstance(frame, pandas.DataFrame) and len(frame) == 3
