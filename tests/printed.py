@@ -8,10 +8,15 @@ NUMBER = re.compile(r"(?:(?<![\w)\]])-)?\d+(?:\.\d+)?")  # with its sign, which 
 
 
 def alike(ours: str, theirs: str) -> bool:
-    """Same words, and numbers that differ by at most two in the last place, as processors round differently."""
+    """Same words, and numbers that differ by at most two in the last place, as processors round differently.
+
+    Whole numbers below ten are equal: they count classes, groups and axes.
+    """
 
     def close(one: str, other: str) -> bool:
         decimals = len(one.partition(".")[2])
+        if not decimals and abs(float(one)) < 10:
+            return one == other
         return len(other.partition(".")[2]) == decimals and abs(float(one) - float(other)) <= 2.01 * 10**-decimals
 
     plain = [re.sub(r"\s+", " ", NUMBER.sub("#", text)) for text in (ours, theirs)]
