@@ -214,7 +214,9 @@ def _is_complete(told: Any, inputs: Mapping[int, int]) -> bool:
     if not isinstance(told, dict):
         return False
     number, data = told.get("fn_index"), told.get("data")
-    return type(number) is int and isinstance(data, list) and len(data) == inputs.get(number)
+    if type(number) is not int or not isinstance(data, list):
+        return False
+    return len(data) == inputs.get(number)
 
 
 def _is_uploaded(path: Any, files: Path) -> bool:

@@ -97,7 +97,7 @@ def launch(
     blocks, look = build(Judge(given), root / "results", model, names, max_file_mb)
     blocks.queue(max_size=QUEUE)
     inputs = {number: len(own.inputs) for number, own in blocks.fns.items()}
-    guard = {"host": host, "files": root / "files", "largest": max_file_mb * 2**20, "inputs": inputs}
+    guard: dict[str, Any] = {"host": host, "files": root / "files", "largest": max_file_mb * 2**20, "inputs": inputs}
     blocks.launch(
         server_name=f"[{host}]" if ":" in host else host,  # as gradio takes an address of IPv6
         server_port=port,
