@@ -77,14 +77,21 @@ def test_many_points_are_thinned_and_warnings_reach_the_visitor(
 
 @pytest.mark.parametrize(
     "changed, members",
-    [({"sizes": [2]}, [0.0]), ({}, [-1.0]), ({}, [3.0]), ({"points": None}, [0.0]), ({"planes": [1]}, [0.0])],
+    [
+        ({"sizes": [2]}, [0.0]),
+        ({"stability": []}, [0.0]),
+        ({}, [-1.0]),
+        ({}, [3.0]),
+        ({"points": None}, [0.0]),
+        ({"planes": [1]}, [0.0]),
+    ],
 )
 def test_an_answer_that_is_no_scan_is_refused(
     changed: dict[str, Any], members: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = {"name": "a", "points": 3, "said": [], "planes": [], "sizes": [1], "score": [1], "by": "tree"}
     arrays = (np.eye(3), np.array(members))
-    answer = {**told, "candidates": 1, **changed}
+    answer = {**told, "candidates": 1, "stability": [1], **changed}
     monkeypatch.setattr(uploads.workers, "once", lambda *asked: Done(0, "", answer, arrays))
     (tmp_path / "a.npy").touch()
     with pytest.raises(ShapeFileError, match="what came back from reading it is no scan"):

@@ -93,6 +93,11 @@ def test_the_same_scan_has_the_same_objects(scan):
         return [(one.nearest, one.novelty, sorted(order[one.rows])) for one in result]
 
     first, order = scored(scan), np.random.RandomState(1).permutation(len(scan))
+    assert [one.stability for one in first] == [first.proposals.stability[one.proposal] for one in first]
+    assert all(row["stability"] == one.stability for row, one in zip(first.rows(), first, strict=True))
+    assert all(0.35 <= one["stability"] <= 1 for one in first.as_json()["objects"])
+    found = find_objects(scan)
+    assert [one.stability for one in scored(scan, proposals=found, most=1)] == [found.stability[0]]
     turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     assert told(scored(scan)) == told(first) != []
     assert told(scored(scan.take(order)), order) == told(first)
@@ -151,6 +156,7 @@ def test_rows_of_the_result_are_the_proposals_as_they_were_given(scan, tmp_path)
     ]
     again = score_novelty(result.result.embeddings, KNOWN, encoder=SizeEncoder(), text=SizeNames())
     np.testing.assert_allclose(again.novelty, alone)
+    assert all(one.stability is None for one in result)
     given = scored(scan, proposals=find_objects(scan, regions=masks), most=2)
     assert sorted(one.proposal for one in given) == [0, 1]
     np.testing.assert_allclose(given.result.novelty, alone[:2])

@@ -115,7 +115,8 @@ class _Pool:
                 places = np.flatnonzero(own >= 0)
         at = (np.concatenate([*rows, np.empty(0, np.int64)]), np.concatenate([*columns, np.empty(0, np.int64)]))
         table = csr_array((np.ones(len(at[0]), dtype=np.int64), at), shape=(int(start[-1]), len(labels)))
-        kind, worth = (np.concatenate([getattr(one, name) for one in seen]) for name in ("kind", "worth"))
+        kind = np.concatenate([np.empty(0, "U7"), *(one.kind for one in seen)])
+        worth = np.concatenate([np.empty(0), *(one.worth for one in seen)])
         size = np.bincount(atom, minlength=len(labels))
         return cls(atom, size, table, np.repeat(np.arange(len(seen)), np.diff(start)), kind, worth, start)
 
