@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -10,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import trimesh
 from typer.testing import CliRunner
@@ -26,6 +29,8 @@ from openshape_ood.synthetic import sample, scan
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "notebooks" not in page.parts)
+PYTHON = re.compile(r"^```python\n(.*?)^```\n(?:\n*^(```)(?:text)?\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?!\w)")
 TARGET = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 # what a browser would load without being asked to; ordinary links may lead anywhere
 FROM_ELSEWHERE = re.compile(
@@ -47,22 +52,38 @@ def without_code(text: str) -> str:
     return re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
 
 
-def python_blocks(page: Path) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text_of(page), flags=re.DOTALL)
+def python_blocks(page: Path) -> list[tuple[str, str | None]]:
+    """Each block of Python, and the output block right below it, if there is one."""
+    found = PYTHON.findall(text_of(page))
+    return [(code, said if fence else None) for code, fence, said in found]
 
 
 def name_of(page: Path) -> str:
-    return page.relative_to(DOCS).as_posix()
+    return page.relative_to(DOCS if page.is_relative_to(DOCS) else ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=name_of)
-def test_the_python_of_a_page_runs_from_its_first_block_to_its_last(page: Path) -> None:
+def numbers_apart(text: str) -> tuple[list[str], list[float]]:
+    """The words of a text with # for each number, and the numbers."""
+    return NUMBER.sub("#", text).split(), [float(number) for number in NUMBER.findall(text)]
+
+
+def is_like(said: str, shown: str) -> bool:
+    """Whether words are the same, and numbers to the last of two decimals or a thousandth, as on any processor."""
+    (words, numbers), (expected, values) = numbers_apart(said), numbers_apart(shown)
+    return words == expected and np.allclose(numbers, values, atol=0.0101, rtol=1e-3)
+
+
+@pytest.mark.parametrize("page", [page for page in (*PAGES, ROOT / "README.md") if python_blocks(page)], ids=name_of)
+def test_the_python_of_a_page_runs_and_prints_what_it_shows(page: Path) -> None:
     names: dict[str, object] = {}
     tables: tuple[dict[str, Any], ...] = (ARCHITECTURES, METHODS)
     before = [dict(table) for table in tables]
     try:
-        for i, block in enumerate(python_blocks(page)):
-            exec(compile(block, f"{name_of(page)}, block {i}", "exec"), names)
+        for i, (code, shown) in enumerate(python_blocks(page)):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, f"{name_of(page)}, block {i}", "exec"), names)
+            assert shown is None or is_like(printed.getvalue(), shown), f"block {i} prints\n{printed.getvalue()}"
     finally:  # without what a page adds
         for table, old in zip(tables, before, strict=True):
             table.clear()
@@ -118,6 +139,28 @@ def test_a_command_of_the_pages_succeeds(command: str, shapes: Path, monkeypatch
     monkeypatch.chdir(shapes)
     done = CliRunner().invoke(app, shlex.split(command))
     assert done.exit_code == 0, done.output
+
+
+WITH_OUTPUT = re.compile(r"^```text\nopenshape-ood (.*)\n((?!openshape-ood )[^`]*)```$", re.MULTILINE)
+SHOWN = WITH_OUTPUT.findall("\n".join(map(text_of, TEXTS)))
+
+
+@pytest.mark.parametrize("command, shown", SHOWN, ids=[command for command, _ in SHOWN])
+def test_a_command_prints_the_lines_that_a_page_shows(
+    command: str, shown: str, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shapes)
+    monkeypatch.setenv("COLUMNS", "200")
+    printed = iter(CliRunner().invoke(app, shlex.split(command)).output.splitlines())
+    missing = [line for line in shown.splitlines() if not any(is_like(said, line) for said in printed)]
+    assert shown.strip() and not missing  # in this order, others may stand between them
+
+
+def test_outputs_are_compared_by_words_and_numbers() -> None:
+    assert is_like("novelty 0.531  [ True]", "novelty 0.538 [ True]") and is_like("4001 points", "4000 points")
+    for said in ("novelty 0.56 [ True]", "novelty 0.538 [False]", "novelty 0.538 [ True] 1", "vitb16 0.538 [ True]"):
+        assert not is_like(said, "novelty 0.538 [ True]")
+    assert not is_like("vitb32 1", "vitb16 1")  # a number in a word is a part of the word
 
 
 def test_code_blocks_are_copied_as_they_stand() -> None:

@@ -15,7 +15,6 @@ from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder,
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, folded
 
-
 REACH = 0.05  # of the rows kept as known have a smaller cosine with their name than one that fits
 
 
