@@ -27,6 +27,7 @@ from openshape_ood.synthetic import sample, scan
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "notebooks" not in page.parts)
+PYTHON = re.compile(r"^```python\n(.*?)^```\n(?:\n*^(```)(?:text)?\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 # what a browser would load without being asked to; ordinary links may lead anywhere
 FROM_ELSEWHERE = re.compile(
@@ -34,9 +35,8 @@ FROM_ELSEWHERE = re.compile(
     r"|@import\s*[\"'](?:https?:)?//|url\([\"']?(?:https?:)?//|import\([\"'](?:https?:)?//",
     re.IGNORECASE,
 )
-# what a page shows of what a line prints, behind it, and of what a block prints, in a block after it
-SHOWN = re.compile(r"print\(.*\)  # (?:-> )?((?<=-> ).*|[\[({].*)$")
-OUTPUT_AFTER = re.compile(r"```python\n(.*?)```\n\n```(?:text)?\n(.*?)```", re.DOTALL)
+# what a line prints, shown behind it
+COMMENT = re.compile(r"print\(.*\)  # (?:-> )?((?<=-> ).*|[\[({].*)$")
 # constants that the pages mention, and what stands under its public name
 MENTIONED = {"COLUMNS", "DEFAULTS", "ENGINES", "is_list"}
 WHERE = {"openshape_ood.scoring.Method": "openshape_ood.Method"}
@@ -51,36 +51,42 @@ def without_code(text: str) -> str:
     return re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
 
 
-def python_blocks(page: Path) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text_of(page), flags=re.DOTALL)
+def python_blocks(page: Path) -> list[tuple[str, str | None]]:
+    """Each block of Python, and the output block right below it, if there is one."""
+    found = PYTHON.findall(text_of(page))
+    return [(code, said if fence else None) for code, fence, said in found]
 
 
 def name_of(page: Path) -> str:
-    return page.relative_to(DOCS).as_posix()
+    return page.relative_to(DOCS if page.is_relative_to(DOCS) else ROOT).as_posix()
 
 
 class Printed(dict[int, str]):
-    """In the place of `print`: what each line of a block printed first."""
+    """In the place of `print`: what each line of a block printed first, and all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[str] = []
 
     def __call__(self, *values: object) -> None:
-        self.setdefault(sys._getframe(1).f_lineno, " ".join(map(str, values)))
+        self.all.append(" ".join(map(str, values)))
+        self.setdefault(sys._getframe(1).f_lineno, self.all[-1])
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=name_of)
-def test_the_python_of_a_page_runs_from_its_first_block_to_its_last_and_prints_what_is_shown(page: Path) -> None:
-    printed, follows = Printed(), OUTPUT_AFTER.findall(text_of(page))
-    names: dict[str, object] = {"print": printed}
+@pytest.mark.parametrize("page", [page for page in (*PAGES, ROOT / "README.md") if python_blocks(page)], ids=name_of)
+def test_the_python_of_a_page_runs_and_prints_what_it_shows(page: Path) -> None:
+    names: dict[str, object] = {}
     tables: tuple[dict[str, Any], ...] = (ARCHITECTURES, METHODS)
     before = [dict(table) for table in tables]
     try:
-        for i, block in enumerate(python_blocks(page)):
-            printed.clear()
-            exec(compile(block, f"{name_of(page)}, block {i}", "exec"), names)
-            shown = {line: SHOWN.search(text) for line, text in enumerate(block.splitlines(), 1)}
-            for line, found in shown.items():
-                assert not found or alike(printed[line], found[1]), f"{found}, now {printed[line]}"
-            for after in (after for code, after in follows if code == block and printed):
-                assert alike("\n".join(printed.values()), after.strip()), f"{after}, now {[*printed.values()]}"
+        for i, (code, shown) in enumerate(python_blocks(page)):
+            names["print"] = printed = Printed()
+            exec(compile(code, f"{name_of(page)}, block {i}", "exec"), names)
+            for number, line in enumerate(code.splitlines(), 1):
+                found = COMMENT.search(line)
+                assert not found or alike(printed[number], found[1]), f"{found[1]}, now {printed[number]}"
+            said = "\n".join(printed.all)
+            assert shown is None or alike(said.strip(), shown.strip()), f"block {i} prints\n{said}"
     finally:  # without what a page adds
         for table, old in zip(tables, before, strict=True):
             table.clear()
@@ -136,6 +142,28 @@ def test_a_command_of_the_pages_succeeds(command: str, shapes: Path, monkeypatch
     monkeypatch.chdir(shapes)
     done = CliRunner().invoke(app, shlex.split(command))
     assert done.exit_code == 0, done.output
+
+
+WITH_OUTPUT = re.compile(r"^```text\nopenshape-ood (.*)\n((?!openshape-ood )[^`]*)```$", re.MULTILINE)
+SHOWN = WITH_OUTPUT.findall("\n".join(map(text_of, TEXTS)))
+
+
+@pytest.mark.parametrize("command, shown", SHOWN, ids=[command for command, _ in SHOWN])
+def test_a_command_prints_the_lines_that_a_page_shows(
+    command: str, shown: str, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shapes)
+    monkeypatch.setenv("COLUMNS", "200")
+    printed = iter(CliRunner().invoke(app, shlex.split(command)).output.splitlines())
+    missing = [line for line in shown.splitlines() if not any(alike(said, line) for said in printed)]
+    assert shown.strip() and not missing  # in this order, others may stand between them
+
+
+def test_outputs_are_compared_by_words_and_numbers() -> None:
+    assert alike("novelty 0.531  [ True]", "novelty 0.533 [ True]") and alike("4001 points", "4000 points")
+    for said in ("novelty 0.55 [ True]", "novelty 0.531 [False]", "novelty 0.531 [ True] 1", "vitb16 0.531 [ True]"):
+        assert not alike(said, "novelty 0.531 [ True]")
+    assert not alike("3 groups", "2 groups") and not alike("vitb32 1", "vitb16 1")
 
 
 def test_code_blocks_are_copied_as_they_stand() -> None:
