@@ -238,18 +238,17 @@ def _write_labels(folder: Path) -> None:
     (folder / f"scan{NAMES}").rename(folder / "names.json")
 
 
-def _map(kind: str, rows: np.ndarray, shape: tuple[int, ...] | None = None) -> Any:
+def _map(rows: np.ndarray) -> Any:
     from openshape_ood.novelty_map import Elements, NoveltyMap
 
     novelty, classes = np.linspace(0, 1, len(rows)), np.array(["chair", "lamp"])
     nearest = classes[np.arange(len(rows)) % 2]
     provenance = Provenance(IDENTITY, up="y", version="0")
-    elements = Elements(kind, rows) if shape is None else Elements(kind, rows, shape)
-    return NoveltyMap(elements, novelty, nearest, classes, 0.1, None, provenance, name="it", up="y")
+    return NoveltyMap(Elements("points", rows), novelty, nearest, classes, 0.1, None, provenance, name="it", up="y")
 
 
 def _write_maps(folder: Path) -> None:
-    _map("points", np.random.default_rng(3).random((20, 6))).save(folder / "map.ply")
+    _map(np.random.default_rng(3).random((20, 6))).save(folder / "map.ply")
 
 
 def _write_pictures(folder: Path) -> None:
