@@ -212,7 +212,7 @@ def test_every_public_name_has_its_entry_on_an_api_page() -> None:
 
 def test_pages_are_short() -> None:
     long = {name_of(page): len(text_of(page).splitlines()) for page in PAGES}
-    assert max(long.values()) <= 150
+    assert max(long.values()) <= 170
 
 
 def test_included_pages_exist() -> None:

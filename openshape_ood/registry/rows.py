@@ -324,7 +324,8 @@ def _row(name: str, table: Any, folder: Path) -> Row:
         check_one_of(where, "architecture", architecture, ARCHITECTURES)
         hints["sizes"] = ARCHITECTURES[architecture].sizes
     # without a text encoder, a row has a space of its own
-    alone: dict[str, Any] = {"text": replace(NO_TEXT, model=name)} if kind == "shape" and table.get("text") is False else {}
+    silent = kind == "shape" and table.get("text") is False
+    alone: dict[str, Any] = {"text": replace(NO_TEXT, model=name)} if silent else {}
     if kind == "shape" and table.get("text") is True:
         raise RegistryError(f"[{name}.text] is a boolean; expected a table, or false where there is no text encoder")
     values = {

@@ -57,9 +57,8 @@ def test_it_is_shown(saved: Path) -> None:
     assert found["identity"]["checkpoint"] == "tiny" and found["dim"] == 192 and found["patches"] == "local"
     assert (found["threshold"]["n"], found["threshold"]["method"]) == (12, "prototype_distance")
     shown = run("known", "show", saved).stdout
-    assert (
-        "2 classes of tiny (sha256" in shown and "known shapes like the 12" in shown and "by prototype_distance" in shown
-    )
+    assert "2 classes of tiny (sha256" in shown and "by prototype_distance" in shown
+    assert "known shapes like the 12" in shown
 
 
 def test_every_command_takes_it_and_its_threshold(saved: Path, folder: Path, tiny: ShapeEncoder) -> None:
