@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 # what reading a file raises that is of the right kind and damaged; numpy may stumble over tokens and characters
 DAMAGE = (
-    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, SystemError,
-    OpenShapeError,
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, SyntaxError,
+    SystemError, OpenShapeError,
 )  # fmt: skip
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet works out

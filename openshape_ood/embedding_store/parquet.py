@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import require_memory
+from openshape_ood.embedding_store.footer import column_chunks
 from openshape_ood.embedding_store.schema import COLUMNS, KEY, MAX_WORD, Failed, Header, Rows, text
 from openshape_ood.errors import FileError, MissingPackageError
 from openshape_ood.storage import DAMAGE, check_regular
@@ -176,10 +177,9 @@ def _check_size(told: Any, path: Path) -> None:
     size = path.stat().st_size
     if told.num_rows > size + MAX_ROWS:
         raise FileError(f"{path} has {told.num_rows:,} rows in {size:,} bytes; refused as a bomb")
-    groups = [told.row_group(i) for i in range(told.num_row_groups)]
-    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
-    numbers = sum(one.num_values for one in chunks if one.path_in_schema.partition(".")[0] == "embedding")
-    require_memory(4 * numbers + sum(one.total_uncompressed_size for one in chunks), size, "what it holds")
+    chunks = column_chunks(path)
+    numbers = sum(one.values for one in chunks if one.name == "embedding")
+    require_memory(4 * numbers + sum(one.size for one in chunks), size, "what it holds")
 
 
 def _words(column: Any, path: Path, as_word: Callable[[Any], Any] = lambda value: value) -> list[str | None]:

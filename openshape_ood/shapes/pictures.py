@@ -114,7 +114,7 @@ def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> 
 def read_bounded(path: Path) -> bytes:
     """The bytes of a regular file that is not too large. Raises `FileError`."""
     if not path.is_file():  # a pipe would wait for ever
-        raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path}: expected a regular file")
+        raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path} is no regular file")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,6 +27,7 @@ from openshape_ood.embedding_store import (
     read_header,
     write_embeddings,
 )
+from openshape_ood.embedding_store.footer import column_chunks
 from openshape_ood.embedding_store.schema import MAX_WORD, checksum
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 
@@ -215,3 +219,23 @@ def test_no_flipped_bit_is_believed(tmp_path: Path, ending: str) -> None:
         else:  # bits that nothing depends on
             assert found == expected
     assert told > 60
+
+
+def test_a_footer_says_what_pyarrow_says(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    given = {"a": list(range(60)), "b": [["x", None]] * 60, "c": [{"u": 1.5, "v": True}] * 60}
+    parquet.write_table(arrow.table(given), tmp_path / "t.parquet", row_group_size=20)
+    told = parquet.ParquetFile(tmp_path / "t.parquet").metadata
+    groups = [told.row_group(i) for i in range(told.num_row_groups)]
+    columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+    expected = [(one.path_in_schema.split(".")[0], one.num_values, one.total_uncompressed_size) for one in columns]
+    assert column_chunks(tmp_path / "t.parquet") == expected and len(expected) == 12
+
+
+def test_a_flipped_footer_does_not_end_the_process(tmp_path: Path) -> None:
+    """pyarrow's own account of columns does, where their statistics contradict themselves."""
+    run = [sys.executable, str(Path(__file__).with_name("flipped_footers.py")), str(write(tmp_path, ".parquet"))]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([*run, str(tmp_path)], capture_output=True, text=True, env=env)
+    assert done.returncode == 0 and "refused" in done.stdout, done.stderr

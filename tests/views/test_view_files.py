@@ -7,6 +7,7 @@ import os
 import pickle
 import struct
 import warnings
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -257,6 +258,15 @@ def test_a_damaged_archive_is_refused_in_words(tmp_path: Path, how: str) -> None
         load_view(tmp_path / "a.npz")
     with pytest.raises(FileError, match=r"a\.npz .* it is a damaged zip archive"):
         Affinities.load_masks(tmp_path / "a.npz")
+
+
+def test_a_type_that_numpy_cannot_parse_is_refused_in_words(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        header = b"{'descr': '1,,f4', 'fortran_order': False, 'shape': (1,)}\n"
+        archive.writestr("depth.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + bytes(8))
+    for load in (load_view, Affinities.load, Affinities.load_masks):
+        with pytest.raises(FileError, match=r"a\.npz"):
+            load(tmp_path / "a.npz")
 
 
 def test_images_that_unfold_are_refused(view: View, tmp_path: Path) -> None:

@@ -1,0 +1,104 @@
+"""Sizes of the columns of a Parquet file, read from its footer in Python.
+
+pyarrow tells them too, but ends the process where a damaged footer contradicts itself in a column's statistics.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MAGIC = b"PAR1"
+STOP, TRUE, BYTE, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = 0, 1, 3, 7, 8, 9, 10, 11, 12
+DEEPEST = 32  # structs in each other; a footer has seven
+# fields by their numbers, see parquet.thrift
+ROW_GROUPS, COLUMNS, META_DATA, PATH, NUM_VALUES, UNCOMPRESSED = 4, 1, 3, 3, 5, 6
+
+
+class Chunk(NamedTuple):
+    """A column in a row group: its outermost name, how many values it has, and its bytes once unpacked."""
+
+    name: str
+    values: int
+    size: int
+
+
+def column_chunks(path: Path) -> list[Chunk]:
+    """The columns of all row groups. Raises `ValueError` or `LookupError` for a footer that is none."""
+    with path.open("rb") as file:
+        file.seek(-8, 2)
+        ends = file.tell()
+        tail = file.read(8)
+        length = int.from_bytes(tail[:4], "little")
+        if tail[4:] != MAGIC or length > ends:
+            raise ValueError("it has no footer of Parquet")
+        file.seek(ends - length)
+        footer = _Compact(file.read(length)).struct()
+    found = []
+    for group in footer.get(ROW_GROUPS, ()):
+        for column in group[COLUMNS]:
+            told = column[META_DATA]
+            found.append(Chunk(told[PATH][0].decode("utf-8"), int(told[NUM_VALUES]), int(told[UNCOMPRESSED])))
+    return found
+
+
+class _Compact:
+    """Thrift's compact protocol: structs as fields by number."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def struct(self, deep: int = 0) -> dict[int, Any]:
+        if deep > DEEPEST:
+            raise ValueError("its footer is nested too deep")
+        found: dict[int, Any] = {}
+        field = 0
+        while (head := self._byte()) & 15 != STOP:
+            field = field + (head >> 4) if head >> 4 else self._integer()
+            found[field] = self._value(head & 15, deep)
+        return found
+
+    def _value(self, kind: int, deep: int, inside: bool = False) -> Any:
+        if kind in (TRUE, TRUE + 1):  # a field's own kind says which it is, an item has a byte
+            return self._byte() == TRUE if inside else kind == TRUE
+        if kind == BYTE:
+            return self._byte()
+        if kind < DOUBLE:
+            return self._integer()
+        if kind in (DOUBLE, BINARY):
+            return self._bytes(8 if kind == DOUBLE else self._varint())
+        if kind in (LIST, SET):
+            head = self._byte()
+            count = self._varint() if head >> 4 == 15 else head >> 4
+            self._check(count)
+            return [self._value(head & 15, deep + 1, inside=True) for _ in range(count)]
+        if kind == STRUCT:
+            return self.struct(deep + 1)
+        raise ValueError(f"its footer holds a field of the kind {kind}, which no footer of Parquet has")
+
+    def _check(self, count: int) -> None:
+        if count > len(self._data) - self._at:
+            raise ValueError("its footer is cut off")
+
+    def _bytes(self, count: int) -> bytes:
+        self._check(count)
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def _byte(self) -> int:
+        return self._bytes(1)[0]
+
+    def _varint(self) -> int:
+        found = shift = 0
+        while True:
+            byte = self._byte()
+            found |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return found
+            if shift > 63:
+                raise ValueError("its footer holds a number of more than 64 bits")
+
+    def _integer(self) -> int:
+        found = self._varint()
+        return (found >> 1) ^ -(found & 1)
