@@ -19,5 +19,5 @@ def alike(ours: str, theirs: str) -> bool:
             return one == other
         return len(other.partition(".")[2]) == decimals and abs(float(one) - float(other)) <= 2.01 * 10**-decimals
 
-    plain = [re.sub(r"\s+", " ", NUMBER.sub("#", text)) for text in (ours, theirs)]
+    plain = [re.sub(r"\s+", " ", NUMBER.sub("#", text)).strip() for text in (ours, theirs)]
     return plain[0] == plain[1] and all(map(close, NUMBER.findall(ours), NUMBER.findall(theirs)))

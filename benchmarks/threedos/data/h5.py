@@ -16,6 +16,7 @@ from openshape_ood.errors import ShapeFileError
 
 LAYOUT = "expected the layout of the 3DOS release, see benchmarks/README.md"
 _HANDLES = 4  # open files a process
+_LISTED = 256  # bytes of a cloud in a list; the points of one are read when it is needed
 _DAMAGE = (OSError, KeyError, IndexError, ValueError, TypeError, AttributeError)
 # h5py's automatic chunks, which the original's caches have, cut across rows: a row is read at a quarter of the time
 # where the chunks of its neighbors are still at hand
@@ -67,7 +68,7 @@ def index(path: Path, points: int | None = None, labels: int | None = None) -> t
     try:
         with h5py.File(path, "r") as file:
             shape, kind = tuple(file["data"].shape), file["data"].dtype.kind
-            require_memory(file["data"].nbytes, path.stat().st_size, f"data {shape}")
+            require_memory(_LISTED * math.prod(shape[:1]), path.stat().st_size, f"a list of the clouds of data {shape}")
             found = np.empty(0, np.int64) if labels is None else _labels(file["label"], shape, path)
     except ShapeFileError:
         raise
