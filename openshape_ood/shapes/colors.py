@@ -34,7 +34,7 @@ def named_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
 def stored_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
     """The same as stored: (count, 3) of any type."""
     for names in CHANNELS:
-        if all(np.shape(columns.get(name)) == (count,) for name in names):
+        if all(name in columns and np.shape(columns[name]) == (count,) for name in names):
             return np.column_stack([columns[name] for name in names])
     found = (_three(np.asarray(columns[name]), count) for name in COLORS if name in columns)
     return next((rgb for rgb in found if rgb is not None), None)

@@ -98,8 +98,8 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
         if not isinstance(shape, np.ndarray):
             _check_points(points, most_points(shape, len(data)))
         cloud = shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
-        bare = isinstance(table, Mapping) and cloud.shape[1] == 3
-        doubt = color_doubt(tables.as_columns(table), path.name) if bare else None
+        bare = tables.as_columns(table) if isinstance(table, Mapping) and cloud.shape[1] == 3 else {}
+        doubt = color_doubt(bare, path.name)
     if doubt:
         warnings.warn(doubt, stacklevel=2)
     warn_if_coarse(shape, path.name, stacklevel=3)
