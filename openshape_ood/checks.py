@@ -70,7 +70,7 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
 
 
 def holds_words(values: Any, deep: int) -> bool:
-    """Whether lists, nested `deep` times at most, hold a text among their elements."""
+    """Return True if lists, nested at most `deep` times, hold a text."""
     if not isinstance(values, list | tuple):
         return isinstance(values, str | bytes)
     kinds = {*map(type, values)}

@@ -136,7 +136,7 @@ def _locked(path: Path) -> int | None:
 
 @functools.cache
 def _kernel() -> str:
-    """A word for the running kernel, which containers on it share; another one for each process where it has none."""
+    """Identifier of the running kernel, shared by its containers; random for each process if the kernel has none."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
     return secrets.token_hex(4)

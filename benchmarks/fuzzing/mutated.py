@@ -161,7 +161,7 @@ def _number(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> Non
 
 
 def _word(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
-    """A word becomes a very long one: fixed widths multiply it by a count."""
+    """Replace a word by a very long one: fixed widths multiply it by a count."""
     _replace(data, rng, WORD, [b"x" * rng.choice((300, 5_000, 100_000))])
 
 

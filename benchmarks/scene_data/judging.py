@@ -91,7 +91,7 @@ def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, **how: A
 
 
 def called(result: SceneResult, vocabulary: KnownClasses, method: Any = None, size_weight: float = 0.0) -> np.ndarray:
-    """Which name of a larger vocabulary (p,) each proposal has, without encoding it again."""
+    """Index (p,) into a larger vocabulary of the name of each proposal, without encoding it again."""
     assert result.result.embeddings is not None  # score_scene has made them
     told = score_novelty(result.result.embeddings, vocabulary, method=method)
     if not size_weight:

@@ -64,7 +64,7 @@ def shapes(result: SceneResult) -> list[Shape]:
 
 
 def ranked(result: SceneResult) -> NoveltyResult:
-    """What was found of the objects in the order of `shapes`, without their embeddings."""
+    """Result of the objects in the order of `shapes`, without embeddings."""
     found, rows = result.result, np.array([one.proposal for one in result], dtype=np.int64)
     arrays = {name: getattr(found, name)[rows] for name in ("novelty", "nearest", "similarity")}
     return replace(found, **arrays, shapes=tuple(found.shapes[i] for i in rows), embeddings=None)

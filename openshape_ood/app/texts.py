@@ -213,7 +213,7 @@ MISSING = (
 
 
 def _promise(found: Verdict, threshold: Threshold) -> str:
-    """What share of which shapes the threshold keeps, and how to have one for shapes of one's own."""
+    """Fraction and kind of shapes that the threshold keeps, and how to calibrate on the user's own."""
     cut = threshold.is_generated and isinstance(found, RoomVerdict)
     more = " Objects cut out of a room are only in part like generated ones." if cut else ""
     said = threshold.describe(OWN)

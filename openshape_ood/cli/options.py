@@ -271,7 +271,7 @@ class Asked:
         return thresholds.decided(judge, given, self, found.failures) if decide else judge
 
     def readings(self, points: int) -> tuple[Reading, Reading]:
-        """How the shapes and those of --calibrate are read, and how examples are."""
+        """Up axes of the shapes, the calibration shapes and the examples."""
         from openshape_ood.cli.batches import AUTO, Reading
 
         reading = Reading(points, self.up, self.seed, self.num_samples, self.batch_size, self.readers)

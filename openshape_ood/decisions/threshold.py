@@ -147,7 +147,7 @@ class Threshold:
 
     @property
     def is_generated(self) -> bool:
-        """Whether it was made from generated shapes."""
+        """True for a threshold from generated shapes."""
         return self.source.startswith(GENERATED)
 
     @property
@@ -175,7 +175,7 @@ ones of yours)'
         return f"{share} of known shapes like {made_from} made from{source}"
 
     def describe(self, remedy: str = "calibration=") -> str:
-        """Value, fraction of known rows kept, of which rows, and how to have it for one's own: for every verdict.
+        """Value, fraction of known rows kept, of which rows, and how to calibrate on your own: for every verdict.
 
         remedy: the option by which the entry point takes known shapes to calibrate on.
         """

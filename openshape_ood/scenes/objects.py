@@ -74,7 +74,7 @@ def score_scene(
         Beyond it an object is "novel" and has the name "new"; else that of the known classes, if they have one.
     proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
         How objects are found, see `find_objects`; or found ones; or the regions of a map of the points, as
-        `segment_scene` gives it; or masks (n,) or rows (m,) of one's own. Row i of `.result` is proposal i;
+        `segment_scene` gives it; or masks (n,) or rows (m,) of your own. Row i of `.result` is proposal i;
         `SceneObject.proposal` is the same index.
     most : int, optional
         Objects at most; unless given, the best 100 that are found, and all of one's own.

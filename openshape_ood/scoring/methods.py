@@ -330,7 +330,7 @@ def judge_similarities(rows: np.ndarray, method: str | Method, temperature: floa
 def judged_by(scorer: Scorer, rows: np.ndarray, method: Method, k: int) -> Judgement:
     """Judgement of rows by a fitted scorer of k classes. Rows are scaled to length 1, unless the method takes raw ones.
 
-    Raises `InputError` if the scorer of a method of one's own gives no `Judgement` of these rows.
+    Raises `InputError` if the scorer of a user's method gives no `Judgement` of these rows.
     """
     judgement = scorer.judge(unit_or_zero(rows) if method.rows == "embedding" else rows)
     if method is not METHODS.get(method.name):

@@ -160,13 +160,13 @@ def _drawn(
 
 
 def most_points(mesh_or_scene: Geometry, held: int, each: int = SAMPLED) -> int:
-    """How many points, of `each` bytes, may be drawn on what is in a file of `held` bytes."""
+    """Largest number of points, of `each` bytes, that may be sampled from a file of `held` bytes."""
     surfaces = _surfaces(_parts(mesh_or_scene, "it"))
     return max(0, (memory_for(held) - texture_bytes(surfaces)) // each)
 
 
 def texture_bytes(surfaces: list[tuple[Trimesh, np.ndarray]]) -> int:
-    """What the largest texture takes while it is decoded."""
+    """Bytes of memory to decode the largest texture."""
     images = (_image(mesh) for mesh, _ in surfaces)
     return max((4 * image.size[0] * image.size[1] for image in images if image is not None), default=0)
 

@@ -153,7 +153,7 @@ class _Pool:
         ]
 
     def among(self, atoms: np.ndarray) -> np.ndarray:
-        """Which points (n,) are in some atoms."""
+        """Mask (n,) of the points in some atoms."""
         mask = np.zeros(len(self.size), dtype=bool)
         mask[atoms] = True
         return mask[self.atom]
