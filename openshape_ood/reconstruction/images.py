@@ -79,13 +79,17 @@ def _resized(pixels: np.ndarray, sides: Sequence[int], values: tuple[float, floa
 
     Strips are made narrow one by one, and then all low at once: as floats the whole image is never there.
     """
-    rows, narrow = max(1, STRIP // pixels.shape[1]), []
-    for top in range(0, len(pixels), rows):
+    h, w, channels = pixels.shape
+    if w < sides[1] and h > sides[0]:  # a high and narrow image is made low first
+        return _resized(pixels.swapaxes(0, 1), sides[::-1], values).swapaxes(1, 2)
+    rows, narrow = max(1, STRIP // w), torch.empty((1, channels + 1, h, sides[1]))
+    for top in range(0, h, rows):
         scaled = scaled_values(pixels[top : top + rows], values)
         seen = np.isfinite(scaled).all(axis=2, keepdims=True)
         both = np.concatenate([np.where(seen, scaled, 0), seen], axis=2).astype(np.float32)
-        narrow.append(_interpolated(torch.from_numpy(both).movedim(2, 0)[None], (len(both), sides[1])))
-    return _interpolated(torch.cat(narrow, dim=2), sides)[0].numpy()
+        part = torch.from_numpy(both).movedim(2, 0)[None]
+        narrow[:, :, top : top + rows] = _interpolated(part, (len(both), sides[1]))
+    return _interpolated(narrow, sides)[0].numpy()
 
 
 def _interpolated(image: torch.Tensor, sides: Sequence[int]) -> torch.Tensor:

@@ -72,7 +72,9 @@ def test_a_given_range_is_taken() -> None:
     assert image_tile(np.zeros((8, 8, 4), dtype=np.uint8), size=32)[0].shape == (3, 32, 32)
 
 
-@pytest.mark.parametrize("shape, size", [((60, 80), 32), ((300, 200, 3), (64, 32)), ((33, 470, 4), 100)])
+@pytest.mark.parametrize(
+    "shape, size", [((60, 80), 32), ((300, 200, 3), (64, 32)), ((33, 470, 4), 100), ((500, 14), 32)]
+)
 def test_strips_of_an_image_make_the_tile_of_the_whole(
     monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], size: int | tuple[int, int]
 ) -> None:
@@ -84,3 +86,11 @@ def test_strips_of_an_image_make_the_tile_of_the_whole(
     assert np.array_equal(mask, seen) and np.abs(tile - whole).max() < 1e-5
     pixels = image.reshape(*shape[:2], -1)
     assert np.array_equal(images.colors_of(pixels)[-1], np.broadcast_to(pixels[-1, -1, :3], 3))
+
+
+def test_a_high_and_narrow_image_is_not_made_wide_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    resize = images._interpolated
+    monkeypatch.setattr(images, "_interpolated", lambda image, sides: sizes.append(sides) or resize(image, sides))
+    tile, _ = image_tile(np.linspace(0, 1, 5000)[:, None] * np.ones(4), size=32)
+    assert max(np.prod(side) for side in sizes) <= 4 * 32 * 32 and np.abs(tile[0, 16] - 0.03).max() < 0.01
