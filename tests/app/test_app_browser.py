@@ -395,7 +395,7 @@ def test_many_files_while_a_class_is_typed_on_a_phone(chromium: Any, server: Ser
 def all_can_be_read(visitor: Visitor, scans: list[Path]) -> None:
     visitor.drop(*scans[1:])
     visitor.sees("#table", "3 files")
-    visitor.page.get_by_text("Calibrate on shapes of yours").click()
+    visitor.page.get_by_role("button", name="Calibrate on shapes of yours").click()
     visitor.sees("#decision", "19 to 50 shapes")
     visitor.sees_a_picture()
     assert unreadable(visitor) == []

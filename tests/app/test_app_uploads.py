@@ -59,7 +59,7 @@ def test_the_files_own_axis_is_passed_on(tmp_path: Path) -> None:
         (
             hostile_uploads.npz_bomb,
             "points.npz",
-            "314,572,928 bytes of memory, from [0-9,]+ of file",
+            "314,572,928 bytes of memory, and the file has [0-9,]+ bytes",
         ),
     ],
 )

@@ -69,7 +69,7 @@ def test_what_is_not_seen_counts_nowhere(made: Reconstructor) -> None:
 def test_a_file_keeps_a_thousand_records_of_a_long_history(steps: int) -> None:
     made = MeanReconstructor().fit(NORMAL[:40])
     made.history_ = [{"step": i} for i in range(steps)]
-    kept = [one["step"] for one in made.contents()[0]["history"]]
+    kept = [one["step"] for one in made.contents()[1]["history"]]
     assert len(kept) <= 1000 and kept == list(range(0, steps, 1 if steps <= 1000 else -(-steps // 1000)))
 
 
