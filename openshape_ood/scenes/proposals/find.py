@@ -165,12 +165,12 @@ def proposed(
     groups = agreed(voting(), len(scene), nested=by == "tree" and not shaped)
     objects = sorted((one for one in groups if one.kind == OBJECT), key=lambda one: (-one.worth, -one.stability))
     objects = objects[: most or MOST]
-    score, stability = (np.array([getattr(one, name) for one in objects]) for name in ("worth", "stability"))
+    worth, stability = (np.array([getattr(one, name) for one in objects]) for name in ("worth", "stability"))
     layout = _layout(
         [mean_plane([planes[own] for own in one.made_of], one.rows) for one in groups if one.kind != OBJECT]
     )
     rows = tuple(one.rows for one in objects)
-    return Proposals(rows, score, layout, name, candidates[0], len(scene), stability)
+    return Proposals(rows, worth, layout, name, candidates[0], len(scene), stability)
 
 
 def _candidates(run: Run, name: str, most: int | None, n: int) -> Proposals:
