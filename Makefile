@@ -15,7 +15,7 @@ test: $(VENV)/.installed  ## the default tests: offline, about four minutes on t
 slow: $(VENV)/.installed  ## the slow tests too
 	$(BIN)/python -m pytest -m "not network"
 
-portable: $(VENV)/.installed  ## the default tests under settings of other processors and thread counts: about 40 minutes
+portable: $(VENV)/.installed  ## the default tests under settings of other processors and thread counts: an hour or more on two cores
 	$(BIN)/python -m tests.portable
 
 lint: $(VENV)/.installed
