@@ -107,9 +107,10 @@ def _moved(partial: Path, path: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
-    finally:  # also when interrupted
+    except BaseException:  # also when interrupted; once renamed, the name may be another writer's
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+        raise
 
 
 def _locked(path: Path) -> int | None:

@@ -71,6 +71,21 @@ def test_two_that_save_at_once_write_two_files(tmp_path: Path) -> None:
 
 
 @forks
+def test_the_next_to_save_keeps_its_file_when_the_one_before_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, taken = os.replace, list[Path]()
+
+    def replaced_and_taken(partial: Path, path: Path) -> None:
+        replace(partial, path)
+        Path(partial).write_bytes(b"of the next")  # the name is free from here on, and another process takes it
+        taken.append(Path(partial))
+
+    monkeypatch.setattr(os, "replace", replaced_and_taken)
+    save_whole(tmp_path / "a", b"of the first", "the file")
+    assert (tmp_path / "a").read_bytes() == b"of the first" and taken[0].read_bytes() == b"of the next"
+
+
 @pytest.mark.parametrize("how", ["link", "second name", "pipe", "folder", "read only"])
 def test_what_lies_at_the_name_of_a_killed_process_is_not_written_to(how: str, tmp_path: Path) -> None:
     path, victim = tmp_path / "it", tmp_path / "victim"
