@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
     settings = {name: getattr(args, name) for name in ("count", "workers", "kill", "seed")}
     found = {"benchmark": "engines", **settings, "broken": BROKEN, "cores": os.cpu_count()}
     found |= {"versions": versions("torch", "numpy", "pyarrow", "ray"), "largest_difference": difference}
-    name = f"engines{options.suffix(args, kill=True)}.json"  # that of the package is of a killed worker
+    name = f"engines{options.suffix(args, kill=True)}.json"  # the committed run kills a worker
     print(write_json(args.out / name, found | {"results": results}))
     return 0 if all(map(is_sound, results)) else 1
 

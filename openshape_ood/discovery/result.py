@@ -133,8 +133,8 @@ class Discovery:
     def direction(self, rows: np.ndarray, text: np.ndarray) -> np.ndarray:
         """A unit vector (1, d) that stands for the name of rows (m,) beside names (k, d).
 
-        The mean of the rows less that of all other rows, plus that of the names: shapes lie in another part of the
-        space than names. Where there are no other rows, the mean of the rows.
+        Mean of the rows, minus mean of all other rows, plus mean of the names: shapes and names lie in different parts
+        of the space. If there are no other rows, the mean of the rows.
         """
         others, own = np.delete(self._unit, rows, axis=0), self._unit[rows].mean(axis=0)
         moved = own if not len(others) else own - others.mean(axis=0) + unit(text, "the name").mean(axis=0)

@@ -81,7 +81,7 @@ class SceneObject:
 
 @dataclass(frozen=True, eq=False)
 class SceneResult:
-    """What `score_scene` found in a scan of n points; iterating gives its objects, the most novel first.
+    """Result of `score_scene` for a scan of n points. Iteration gives its objects, the most novel first.
 
     Attributes
     ----------

@@ -113,11 +113,11 @@ def _roots(parent: np.ndarray) -> np.ndarray:
 
 
 def _spanning(edges: Graph, count: int) -> np.ndarray:
-    """The edges of a minimum spanning forest, the smoothest first; of equal ones that of the lower voxels first."""
+    """Edges of a minimum spanning forest, smoothest first. Among equal edges, lower voxels come first."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    # no two weights alike: the order of equal ones would be that of a sort which is not stable
+    # distinct weights: scipy sorts equal ones in no stable order
     most = len(edges.weight)
     weight = np.rint(edges.weight / DIGIT).astype(np.int64) * most + np.arange(1, most + 1)
     table = csr_array((weight.astype(np.float64), (edges.first, edges.second)), shape=(count, count))
