@@ -15,6 +15,7 @@ import numpy as np
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.shapes.colors import color_doubt
+from openshape_ood.shapes.formats import BY_SUFFIX
 from openshape_ood.shapes.meshes import sample_mesh
 from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
@@ -25,7 +26,7 @@ UNSTATED = (
     "up is not given, and there are shapes that do not say which axis points up: these are read with y up. Give "
     "up='z' for scans with z up, up='y' if y is right; score_novelty(..., up='auto') finds it, with several shapes"
 )
-SURFACES = (".obj", ".glb", ".gltf", ".off", ".stl", ".dae")
+SURFACES = tuple(suffix for suffix, one in BY_SUFFIX.items() if one.cloud is None)
 
 
 @dataclass(frozen=True)
