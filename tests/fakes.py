@@ -10,7 +10,8 @@ import numpy as np
 
 from openshape_ood import NoveltyResult, score_novelty
 from openshape_ood.encoders.protocols import Identity, Patches
-from openshape_ood.shapes.points import CloudSpec, exchange
+from openshape_ood.shapes import CloudSpec
+from openshape_ood.shapes.points import exchange
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 

@@ -47,7 +47,7 @@ HOMES = {
     "h5py": set(),
     "huggingface_hub": {"registry.hub"},
     "imageio": {"plots.views"},
-    "laspy": {"shapes.scanned"},
+    "laspy": {"shapes.formats.las"},
     "gradio": {"app"},
     "matplotlib": {"plots"},
     "plotly": {"plots.interactive"},

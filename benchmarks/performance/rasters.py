@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import options
 from benchmarks.performance.harness import MIB, apart, in_turns, machine, memory, versions
 from benchmarks.report.output import write_json
-from openshape_ood.shapes.ply import ply_header
+from openshape_ood.shapes.formats.ply import ply_header
 
 WIDTH, DENSITY = 6.0, 6000  # meters, points a square meter
 EVERY, RADIUS, DEEP = 10.0, 0.15, 0.05  # meters

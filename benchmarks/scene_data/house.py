@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.errors import InputError
-from openshape_ood.shapes.dae import read_dae
+from openshape_ood.shapes.formats.dae import read_dae
 from openshape_ood.shapes.guards import SideFiles
 from openshape_ood.synthetic.calibration import resolve
 from openshape_ood.synthetic.mesh import Mesh

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.errors import FileError, InputError
-from openshape_ood.shapes.tables import loaded_npz
+from openshape_ood.shapes.formats.npz import loaded_npz
 from openshape_ood.storage import replacing
 
 IMAGES, EXTRACTORS = ("rgb", "domain_randomized_rgb"), ("ours", "chefer_et_al")

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from openshape_ood.errors import UnknownNameError
-from openshape_ood.shapes.tables import loaded_npz
+from openshape_ood.shapes.formats.npz import loaded_npz
 
 Texts = Callable[[str], Tensor]  # a name -> its embedding (t,)
 TEMPLATE = "a render of a {} in a game engine."  # of classes; targets and references go bare, and not of length 1

@@ -19,7 +19,8 @@ from benchmarks.threedos.splits import load_split
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
 from openshape_ood.errors import InputError
 from openshape_ood.scoring import default_method, judge
-from openshape_ood.shapes.reading import SUFFIXES, file_up
+from openshape_ood.shapes.formats import SUFFIXES
+from openshape_ood.shapes.reading import file_up
 from openshape_ood.shapes.shape import SURFACES
 from openshape_ood.synthetic import scan
 from openshape_ood.synthetic.mesh import Mesh

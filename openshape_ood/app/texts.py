@@ -17,7 +17,7 @@ from openshape_ood.app.views import Completed
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty.result import Failure
 from openshape_ood.novelty_map import UNTOLD
-from openshape_ood.shapes.reading import SUFFIXES
+from openshape_ood.shapes.formats import SUFFIXES
 from openshape_ood.views.completion import CompletedView
 
 BARS = 6  # classes that get one

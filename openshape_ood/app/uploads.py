@@ -25,8 +25,9 @@ from openshape_ood.app.quotas import (
 )
 from openshape_ood.app.turns import HERE, Turns, Visitor
 from openshape_ood.errors import MissingPackageError, ShapeFileError, WorkerError
+from openshape_ood.shapes.formats import SUFFIXES
 from openshape_ood.shapes.points import check_cloud, check_up
-from openshape_ood.shapes.reading import SUFFIXES, load_shape, stated_up
+from openshape_ood.shapes.reading import load_shape, stated_up
 
 SURFACE_POINTS = 10_000  # sampled of a mesh
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from openshape_ood.cli.console import Failure, print_note, shown
 from openshape_ood.errors import FileError, InputError
-from openshape_ood.shapes.reading import SUFFIXES
+from openshape_ood.shapes.formats import SUFFIXES
 
 if TYPE_CHECKING:
     from openshape_ood.embedding_store.jobs import Item

@@ -16,7 +16,7 @@ from openshape_ood.cli.console import Failure, progress, told_warnings
 from openshape_ood.cli.inputs import File, find_files
 from openshape_ood.cli.options import split_names
 from openshape_ood.errors import ClassNamesError, FileError, InputError
-from openshape_ood.shapes.reading import SUFFIXES
+from openshape_ood.shapes.formats import SUFFIXES
 
 if TYPE_CHECKING:
     from openshape_ood.cli.encoders import Encoders

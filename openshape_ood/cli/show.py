@@ -59,7 +59,7 @@ def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
     import numpy as np
 
     from openshape_ood.errors import ShapeFileError
-    from openshape_ood.shapes.ply import ply_columns
+    from openshape_ood.shapes.formats.ply import ply_columns
     from openshape_ood.storage import DAMAGE, read_regular
 
     if file.suffix.lower() != ".ply":

@@ -21,8 +21,9 @@ from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry.ensembles import check_no_file
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.weights import load_network
+from openshape_ood.shapes.batch import ready_clouds
 from openshape_ood.shapes.points import in_order, mean_sample, same_size, sample_seeds
-from openshape_ood.shapes.shape import Shape, list_shapes, ready_clouds, resolve_ups
+from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)

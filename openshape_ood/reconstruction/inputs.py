@@ -14,12 +14,11 @@ import numpy as np
 from openshape_ood.checks import given_path, to_numpy
 from openshape_ood.errors import InputError, NoSuchShapeError
 from openshape_ood.shapes import reading
-from openshape_ood.shapes.columns import SURVEYED, columns_by_width, load_columns
+from openshape_ood.shapes.columns import IN_PIECES, columns_by_width, load_columns
+from openshape_ood.shapes.formats import SUFFIXES as CLOUDS
 from openshape_ood.shapes.pictures import load_pixels
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
-CLOUDS = reading.SUFFIXES
-IN_PIECES = (*SURVEYED, ".ply", ".pcd")
 LARGE = {".laz": 1 << 25}  # bytes of a file from which on it is read in pieces, by suffix
 LARGE_ELSE = 1 << 28
 JUDGED = 40  # bytes of a pixel of an image and of its novelty map

@@ -19,9 +19,10 @@ from openshape_ood.reconstruction import tiles
 from openshape_ood.reconstruction.planes import Frame, sample_step
 from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import Rasterizer, check_spacing, keys_of
-from openshape_ood.shapes.columns import SURVEYED, cloud_pieces
-from openshape_ood.shapes.ply import ply_header, ply_layout
-from openshape_ood.shapes.scanned import PIECE, color_las
+from openshape_ood.shapes.columns import cloud_pieces
+from openshape_ood.shapes.formats import las
+from openshape_ood.shapes.formats.ply import ply_header, ply_layout
+from openshape_ood.shapes.tables import PIECE
 from openshape_ood.storage import make_folder, saving
 
 BLOCK = 1_000_000  # points of a block with its rim
@@ -145,7 +146,7 @@ def score_file(
     """
     source, out = given_path(path, "path"), given_path(out, "out")
     suffix = out.suffix.lower()
-    if suffix != ".ply" and not (suffix in SURVEYED and source.suffix.lower() in SURVEYED):
+    if suffix != ".ply" and not (suffix in las.FORMAT.suffixes and source.suffix.lower() in las.FORMAT.suffixes):
         raise InputError(f"out is {out}; expected a .ply file, or .las or .laz of a cloud that is LAS or LAZ")
     with _scratch(scratch) as folder:
         kept = Path(folder) / "novelty.f4"
@@ -181,9 +182,9 @@ def _write(source: Path, file: BinaryIO, kept: Path, count: int, bounds: tuple[f
             seen = np.isfinite(novelty)[:, None]
             yield np.rint(np.where(seen, ramp(np.nan_to_num(novelty), *bounds), UNSEEN) * 255), novelty
 
-    if suffix in SURVEYED:
+    if suffix in las.FORMAT.suffixes:
         with source.open("rb") as given:
-            color_las(given, file, colored(), suffix == ".laz")
+            las.color_las(given, file, colored(), suffix == ".laz")
         return
     file.write(ply_header(COLORED, count, [f"novelty colored {bounds[0]:.6g} to {bounds[1]:.6g}, unseen blue"]))
     for piece, (rgb, novelty) in zip(cloud_pieces(source), colored(), strict=True):

@@ -16,10 +16,9 @@ from openshape_ood.checks import check_choice, check_positive, check_seed, given
 from openshape_ood.errors import CloudError, ShapeFileError
 from openshape_ood.scenes.scene import Scene, whole_numbers
 from openshape_ood.scenes.soundness import ScanWarning, check_size, warn_of_axis, without_stray_points
-from openshape_ood.shapes import ply, reading, tables
+from openshape_ood.shapes import reading, tables
 from openshape_ood.shapes.colors import color_doubt, named_color
-from openshape_ood.shapes.columns import WITH_COLUMNS, cloud_columns
-from openshape_ood.shapes.dae import stated_unit
+from openshape_ood.shapes.formats import format_of
 from openshape_ood.shapes.guards import SideFiles
 from openshape_ood.shapes.meshes import MAX_DRAWN, most_points, sample_spaced
 from openshape_ood.shapes.points import check_up, warn_if_coarse
@@ -27,8 +26,8 @@ from openshape_ood.shapes.points import check_up, warn_if_coarse
 # columns and arrays by these names, also with the "scalar_" before them that CloudCompare writes
 LABELS = ("label", "labels", "semantic", "semantic_label", "classification")
 INSTANCES = ("instance_id", "instance", "instances", "instance_label", "object_id")
+NAMES = (*LABELS, *INSTANCES)
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
-SURVEYED = (".las", ".laz")  # in meters by convention, and of any size
 SPACING = 0.02  # meters
 FEW, APART = 50_000, 0.1  # vertices of a PLY mesh that is sampled, at most, and meters between them, at least
 MAX_POINTS = 50_000_000
@@ -120,7 +119,7 @@ def load_scene(
     labelled = labels is not None or beside.is_file()
     with reading.parsing(path):
         scene, doubt = _read(path, unit, square, seed, labelled)
-        doubts = [doubt, check_size(scene, path.suffix.lower() in SURVEYED) if unit == "file" else None]
+        doubts = [doubt, check_size(scene, format_of(path).surveyed) if unit == "file" else None]
     if labels is not None or (scene.labels is None and square is None and labelled):
         scene = _labelled(scene, Path(labels or beside))
     for doubt in filter(None, doubts):
@@ -145,12 +144,12 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
         Naming the file, for what cannot be read, and where it has no labels.
     """
     path = given_path(path, "labels", ShapeFileError)
-    data, suffix = reading.file_bytes(path), path.suffix.lower()
+    data = reading.file_bytes(path)
     with reading.parsing(path):
-        if suffix == ".txt":
+        if path.suffix.lower() == ".txt":
             columns: Columns = {"label": np.loadtxt(io.BytesIO(data), dtype=np.int64, ndmin=1, comments=None)}
         else:
-            columns = _columns(data, suffix) if suffix in WITH_COLUMNS else {}
+            columns = format_of(path).columns(data, NAMES)
         found = _whole(columns, LABELS)
         if found is None:
             raise CloudError(f"it has no labels; expected one whole number a line, or a column {' or '.join(LABELS)}")
@@ -159,12 +158,13 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
 
 def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: bool) -> tuple[Scene, str | None]:
     """In meters, with the axes of the file, and a warning about its colors; labelled: by a file beside it."""
-    data, suffix, name = reading.file_bytes(path), path.suffix.lower(), path.name
-    meters = UNITS.get(unit) or (stated_unit(data) if suffix == ".dae" else None) or 1.0
-    columns = _columns(data, suffix) if suffix in WITH_COLUMNS else {}
-    if suffix not in WITH_COLUMNS or (suffix == ".ply" and (spacing or _is_model(data, columns, labelled))):
-        surface = reading.MESHES[suffix](data, SideFiles(path.parent))
-        if not isinstance(surface, np.ndarray) and (not columns or spacing or _is_coarse(surface, meters)):
+    data, kind, name = reading.file_bytes(path), format_of(path), path.name
+    meters = UNITS.get(unit) or (kind.declared_unit and kind.declared_unit(data)) or 1.0
+    columns: Columns = kind.columns(data, NAMES)
+    sampled = not columns or spacing is not None
+    if kind.surface is not None and (sampled or (_is_model(columns, labelled) and kind.holds_surface(data))):
+        surface = kind.surface(data, SideFiles(path.parent))
+        if not isinstance(surface, np.ndarray) and (sampled or _is_coarse(surface, meters)):
             most = min(MAX_DRAWN, most_points(surface, len(data)))
             columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name, most))
     points = _points(columns)
@@ -177,19 +177,15 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
     return Scene(points, color, labels, instances, name=name), doubt
 
 
-def _is_model(data: bytes, columns: Columns, labelled: bool) -> bool:
-    """Whether a PLY file may be a mesh of a few far vertices; of many, the surface is not looked at."""
+def _is_model(columns: Columns, labelled: bool) -> bool:
+    """True if a mesh of these vertices may be one of a few far vertices; of many, the surface is not looked at."""
     annotated = labelled or bool(columns.keys() & {*LABELS, *INSTANCES})
-    return not annotated and len(columns["x"]) < FEW and ply.has_faces(data)
+    return not annotated and len(columns["x"]) < FEW
 
 
 def _is_coarse(mesh: Any, meters: float) -> bool:
     """Whether the vertices of a trimesh.Trimesh are few for its surface."""
     return bool(mesh.area * meters**2 > APART**2 * len(mesh.vertices))
-
-
-def _columns(data: bytes, suffix: str) -> Columns:
-    return cloud_columns(data, suffix, (*LABELS, *INSTANCES))
 
 
 def _points(columns: Columns) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from openshape_ood.checks import check_choice, check_length, check_whole, given_path
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.scenes.scene import Scene
-from openshape_ood.shapes.ply import ply_bytes
+from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import DAMAGE, read_regular, save_whole
 
 COLORS = ("own", "label", "instance")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from openshape_ood.shapes.spec import CloudSpec
 
 if TYPE_CHECKING:
     from openshape_ood.shapes.batch import Read as Read
@@ -14,19 +15,6 @@ if TYPE_CHECKING:
 _HOMES = {"Read": "batch", "load_shape": "reading", "read_shapes": "batch"}
 
 __all__ = ["CloudSpec", *_HOMES]
-
-
-@dataclass(frozen=True)
-class CloudSpec:
-    """What clouds an encoder was trained on: number of points, gravity axis, gray of uncolored ones, in [0, 1].
-
-    fewer: what becomes of clouds of fewer points, "repeat" (some of them again) or "keep" (they stay as they are).
-    """
-
-    count: int
-    up: str
-    color: float = field(metadata={"zero": True})
-    fewer: str = "repeat"
 
 
 def __getattr__(name: str) -> Any:

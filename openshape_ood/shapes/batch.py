@@ -14,11 +14,11 @@ import numpy as np
 from openshape_ood import workers as processes
 from openshape_ood.checks import check_whole
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, WorkerError
-from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.meshes import check_draw
 from openshape_ood.shapes.points import check_up, prepare
 from openshape_ood.shapes.reading import file_up, load_shape
 from openshape_ood.shapes.shape import Shape
+from openshape_ood.shapes.spec import CloudSpec
 
 AHEAD = 64  # files read ahead of the caller: two batches of an encoder
 FILES_A_WORKER = 8  # at least, for what begins for one call
@@ -163,6 +163,21 @@ def ready_files(files: Sequence[list[Any]], frame: CloudSpec) -> Generator[np.nd
             if done.error is not None:
                 raise done.error
             yield done.arrays[0]
+
+
+def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Generator[np.ndarray]:
+    """Clouds (count, 6) float32 in the frame of an encoder, of shapes with a gravity axis and a seed each, in order.
+
+    Raises the error of the first shape that cannot be used.
+    """
+    files = [[os.fsdecode(shape.path), up, seed, shape.name] for shape, up, seed in jobs if shape.path is not None]
+    with contextlib.ExitStack() as stack:
+        read = stack.enter_context(contextlib.closing(ready_files(files, frame))) if files else iter(())
+        for shape, up, seed in jobs:
+            if shape.path is None:
+                yield prepare(shape.cloud(frame.count, seed), frame, up=up, seed=seed, name=shape.name)
+            else:
+                yield next(read)
 
 
 def errors_of(shapes: Sequence[Shape], *, seed: int, frame: CloudSpec, up: str = "file") -> list[str | None]:

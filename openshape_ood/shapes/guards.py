@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import struct
-from mmap import mmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -169,37 +168,3 @@ def _decoded(image: Any, data: bytes, name: str) -> int:
 def check_pixels(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise ShapeFileError(f"image {name!r} has {size[0]} x {size[1]} pixels, more than {TOO_LARGE}")
-
-
-def check_off(data: bytes) -> None:
-    """An OFF file has a line for every vertex and face it counts."""
-    head = re.match(rb"(?:\s*#[^\n]*\n)*\s*(?:ST|C|N)*OFF\s*(?:#[^\n]*\n\s*)*(-?\d+)\s+(-?\d+)", data)
-    if head is None:
-        raise ShapeFileError("no 'OFF' line with the counts of vertices and faces")
-    vertices, faces = int(head[1]), int(head[2])
-    if min(vertices, faces) < 0:
-        raise ShapeFileError(f"negative counts: {vertices} vertices, {faces} faces")
-    require_bytes(6 * vertices + 4 * faces, len(data), f"{vertices:,} vertices and {faces:,} faces")
-    rows = len(re.findall(rb"(?m)^[ \t]*[-+.\d]", data[head.end() :].partition(b"\n")[2]))
-    if rows < vertices + faces:
-        raise ShapeFileError(f"it counts {vertices:,} vertices, {faces:,} faces, but has {rows:,} rows; is it cut off?")
-
-
-def check_las(data: bytes | mmap) -> None:
-    """The records before the points of a LAS file fit in front of them, and LAZ chunks in the file."""
-    if data[:4] != b"LASF" or len(data) < 227:
-        raise ShapeFileError("no LAS header ('LASF')")
-    header, points, records = struct.unpack_from("<HII", data, 94)
-    require_bytes(points, len(data), "what stands before its points")
-    require_bytes(54 * records, points - header, f"its {records:,} variable length records")
-    if not data[104] & 0xC0:
-        return
-    # the decoder of LAZ allocates for as many chunks as the table says, and takes the process down if it cannot
-    require_bytes(points + 8, len(data), "the place of its chunk table")
-    table = struct.unpack_from("<q", data, points)[0]
-    if table == -1:  # written to a stream: the place stands at the end
-        table = struct.unpack_from("<q", data, len(data) - 8)[0]
-    if table < 0 or table + 8 > len(data):
-        raise ShapeFileError("its chunk table lies outside the file; is it cut off?")
-    chunks = struct.unpack_from("<I", data, table + 4)[0]
-    require_bytes(20 * chunks, len(data), f"its {chunks:,} chunks")  # each starts with a whole point

@@ -1,11 +1,9 @@
-"""OBJ, OFF and STL, behind guards; points on the surface of whatever trimesh holds."""
+"""Points on the surface of whatever trimesh holds; a scene that trimesh parses."""
 
 from __future__ import annotations
 
 import io
 import itertools
-import re
-import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +12,7 @@ import numpy as np
 from openshape_ood.checks import check_seed, check_whole, memory_for
 from openshape_ood.errors import CloudError
 from openshape_ood.shapes import guards
-from openshape_ood.shapes.guards import SideFiles
-from openshape_ood.shapes.points import check_cloud, unit_colors
+from openshape_ood.shapes.points import check_cloud
 
 if TYPE_CHECKING:
     from trimesh import Scene, Trimesh
@@ -27,74 +24,21 @@ MAX_DRAWN = 10_000_000  # points on the surface of one
 DRAWN = 2**20  # points drawn at once of very many
 PIECE = 2**17  # and looked up on the surface at once
 SAMPLED = 96  # bytes of a point on a surface, all copies counted
-MAX_MATERIALS = 3_000  # of an OBJ; trimesh goes over all vertices, and over all names before, for every one of them
 STRIP = 4 * 2**20  # pixels of a texture looked at at once
-STL_ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])
 TRIMESH_DIFFUSE = (102, 102, 102, 255)  # what trimesh makes up for a material without color
 TRIMESH_TEXEL = (100, 100, 100, 255)  # and the texture it makes up, 2 x 2 of these, for coordinates without image
 
 
-def read_obj(data: bytes, side: SideFiles) -> Geometry:
-    """Text in whichever encoding: only names in it are not ASCII, and trimesh would guess with one more package."""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        data = data.decode("latin-1").encode("utf-8")
-    materials = len(set(re.findall(rb"usemtl [^\n]*", data)))
-    if materials > MAX_MATERIALS:
-        raise CloudError(f"it uses {materials:,} materials, more than {MAX_MATERIALS:,}; merge those that are alike")
-    return _parse(data, "obj", side)
+def trimesh_scene(data: bytes, kind: str, files: Any) -> Scene:
+    """The scene that trimesh parses, with every vertex as it stands in the content.
 
-
-def read_off(data: bytes, side: SideFiles) -> Geometry:
-    """A mesh, or a cloud where the file counts no faces."""
-    from trimesh import PointCloud
-
-    guards.check_off(data)
-    scene, rgb = _parse(data, "off", side), None
-    mesh: Any = next(iter(scene.geometry.values()), None)
-    if data.lstrip().startswith(b"COFF"):
-        # trimesh leaves out the vertex colors, which follow the coordinates in a vertex's line
-        lines = (line.partition(b"#")[0].split() for line in data.partition(b"COFF")[2].splitlines())
-        rows = [words for words in lines if words][1 : len(mesh.vertices) + 1]
-        if rows and all(len(row) >= 6 for row in rows):
-            rgb = unit_colors(np.array([row[3:6] for row in rows], dtype=np.float64), "its colors")
-            mesh.visual.vertex_colors = rgb
-    return scene if mesh is None or len(mesh.faces) else PointCloud(mesh.vertices, rgb)
-
-
-def read_stl(data: bytes, side: SideFiles) -> Trimesh:
-    """Read here, for trimesh makes a mesh of every solid of a text; a binary file is as long as it says."""
+    files: what the content may refer to, bytes by name.
+    """
     import trimesh
 
-    count = struct.unpack_from("<I", data, 80)[0] if len(data) >= 84 else 0
-    if len(data) >= 84 and len(data) == 84 + STL_ROW.itemsize * count:
-        corners = np.frombuffer(data, STL_ROW, count, 84)["corners"].reshape(-1, 3)
-    elif data.lstrip()[:5].lower() == b"solid":
-        text = data.decode("latin-1").lower()
-        if "endsolid" not in text[text.rfind("vertex") :]:
-            raise CloudError("no 'endsolid' after its facets; is it cut off?")
-        rows = " ".join(line.partition("\n")[0] for line in text.split("vertex")[1:])
-        corners = np.fromstring(rows, sep=" ").reshape(-1, 3)
-    elif len(data) < 84:
-        raise CloudError("neither a binary STL (84 bytes or more) nor an ASCII one ('solid ...')")
-    else:
-        guards.require_bytes(STL_ROW.itemsize * count, len(data) - 84, "its triangles")
-        raise CloudError(f"it counts {count:,} triangles, but has {len(data) - 84:,} bytes for them")
-    if len(corners) % 3:
-        raise CloudError(f"{len(corners):,} vertices, which is no number of triangles; is it cut off?")
-    return trimesh.Trimesh(corners, np.arange(len(corners)).reshape(-1, 3), process=False)
-
-
-def _parse(data: bytes, kind: str, side: SideFiles) -> Scene:
-    import trimesh
-
-    # process=True would merge vertices and silently drop those that are NaN
     source: Any = io.BytesIO(data)
-    resolver: Any = side
-    scene = trimesh.load_scene(source, file_type=kind, resolver=resolver, process=False)
-    side.check()
-    return scene
+    # process=True would merge vertices and silently drop those that are NaN
+    return trimesh.load_scene(source, file_type=kind, resolver=files, process=False)
 
 
 def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, name: str = "the mesh") -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from openshape_ood.checks import check_seed, check_whole
 from openshape_ood.errors import CloudError, UnknownNameError
-from openshape_ood.shapes import CloudSpec
+from openshape_ood.shapes.spec import CloudSpec
 
 SAMPLE_STEP = 1_000_003  # between seeds of samplings; a prime, so that the samplings of neighboring seeds differ
 CELLS = 1 << 16  # a radius: far coarser than what a distant origin does to float64, far finer than any patch

@@ -10,49 +10,22 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, OpenShapeError, ShapeFileError
-from openshape_ood.shapes import dae, gltf, meshes, ply, scanned, tables
+from openshape_ood.shapes import tables
 from openshape_ood.shapes.colors import color_doubt
+from openshape_ood.shapes.formats import BY_SUFFIX, format_of
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
 from openshape_ood.shapes.meshes import check_draw, most_points, sample_mesh
 from openshape_ood.shapes.points import warn_if_coarse
 
-if TYPE_CHECKING:
-    from trimesh.parent import Geometry
-
-# what may be a mesh, and refer to other files
-MESHES: dict[str, Callable[[bytes, SideFiles], np.ndarray | Geometry]] = {
-    ".ply": ply.read_ply,
-    ".obj": meshes.read_obj,
-    ".glb": gltf.read_glb,
-    ".gltf": gltf.read_gltf,
-    ".off": meshes.read_off,
-    ".stl": meshes.read_stl,
-    ".dae": dae.read_dae,
-}
-CLOUDS: dict[str, Callable[[bytes], tables.Table]] = {
-    ".npy": tables.read_npy,
-    ".npz": tables.read_npz,
-    ".txt": tables.read_text,
-    ".xyz": tables.read_text,
-    ".csv": tables.read_text,
-    ".pcd": scanned.read_pcd,
-    ".las": scanned.read_las,
-    ".laz": scanned.read_las,
-}
-SUFFIXES = (*MESHES, *CLOUDS)
-CONVENTIONS = {".glb": "y", ".gltf": "y", ".las": "z", ".laz": "z", ".pcd": "z"}  # gravity axes of formats
-
 CONVERTED = {".e57": "convert it to LAZ first, e.g. pdal translate scan.e57 scan.laz"}
-INSTALL = {"laspy": "pip install 'openshape-ood[las]'", "collada": "pip install pycollada"}
 
 
 def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0) -> np.ndarray:
@@ -93,7 +66,7 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     check_draw(points, seed)
     data = file_bytes(path)
     with parsing(path):
-        table = _read(data, path)
+        table = format_of(path).read(data, SideFiles(path.parent))
         shape = tables.named_cloud(table) if isinstance(table, Mapping) else table
         if not isinstance(shape, np.ndarray):
             _check_points(points, most_points(shape, len(data)))
@@ -112,13 +85,6 @@ def _check_points(points: int, most: int) -> None:
             f"{points:,} points of its surface were asked for. A file of this size gives {most:,} at most; ask for "
             "fewer, or sample the mesh yourself"
         )
-
-
-def _read(data: bytes, path: Path) -> tables.Table | Geometry:
-    suffix = path.suffix.lower()
-    if suffix == ".ply" and not ply.has_faces(data):
-        return ply.ply_columns(data)
-    return MESHES[suffix](data, SideFiles(path.parent)) if suffix in MESHES else CLOUDS[suffix](data)
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
@@ -144,9 +110,10 @@ def stated_up(path: str | os.PathLike[str]) -> str | None:
     ('z', None)
     """
     path = given_path(path, "path", ShapeFileError)
-    if path.suffix.lower() == ".dae":
-        return dae.stated_axis(file_bytes(path)) or "y"
-    return CONVENTIONS.get(path.suffix.lower())
+    if path.suffix.lower() not in BY_SUFFIX:
+        return None
+    kind = format_of(path)
+    return (kind.declared_up and kind.declared_up(file_bytes(path))) or kind.up
 
 
 def file_bytes(path: Path) -> bytes:
@@ -173,8 +140,8 @@ def file_size(path: Path) -> int:
         raise _closed(path, error) from error
     if stat.S_ISDIR(found.st_mode):
         raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
-    if path.suffix.lower() not in SUFFIXES:
-        remedy = CONVERTED.get(path.suffix.lower(), f"these work: {' '.join(SUFFIXES)}")
+    if path.suffix.lower() not in BY_SUFFIX:
+        remedy = CONVERTED.get(path.suffix.lower(), f"these work: {' '.join(BY_SUFFIX)}")
         raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; {remedy}")
     if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for ever, a device might never end
         raise ShapeFileError(f"{path} is not a regular file")
@@ -229,7 +196,7 @@ def parsing(path: Path) -> Iterator[None]:
         raise
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
-        how = INSTALL.get(package, f"pip install {package}")
+        how = format_of(path).install.get(package, f"pip install {package}")
         raise MissingPackageError(f"reading {kind} files needs the package {package!r}: {how}") from error
     except BaseException as error:
         # the LAZ decoder panics, which in Python is neither an Exception nor any other class one could name

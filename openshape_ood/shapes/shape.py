@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any
@@ -15,10 +14,10 @@ import numpy as np
 
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
-from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.colors import color_doubt
+from openshape_ood.shapes.formats import BY_SUFFIX
 from openshape_ood.shapes.meshes import sample_mesh
-from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up, prepare, warn_if_coarse
+from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
 from openshape_ood.shapes.tables import as_columns, fields_of, named_cloud
 
@@ -27,7 +26,7 @@ UNSTATED = (
     "up is not given, and there are shapes that do not say which axis points up: these are read with y up. Give "
     "up='z' for scans with z up, up='y' if y is right; score_novelty(..., up='auto') finds it, with several shapes"
 )
-SURFACES = (".obj", ".glb", ".gltf", ".off", ".stl", ".dae")
+SURFACES = tuple(suffix for suffix, one in BY_SUFFIX.items() if one.cloud is None)
 
 
 @dataclass(frozen=True)
@@ -119,23 +118,6 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = 
         told = f"{others[0][0]} states that {others[0][1]} is up, but was given up={up!r}{more}; "
         warnings.warn(told + "up='file' takes what files state", AxisWarning, stacklevel=3)
     return [one or "y" for one in found]
-
-
-def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Generator[np.ndarray]:
-    """Clouds (count, 6) float32 in the frame of an encoder, of shapes with a gravity axis and a seed each, in order.
-
-    Raises what is wrong with the first shape that cannot be used.
-    """
-    from openshape_ood.shapes.batch import ready_files
-
-    files = [[os.fsdecode(shape.path), up, seed, shape.name] for shape, up, seed in jobs if shape.path is not None]
-    with ExitStack() as stack:
-        read = stack.enter_context(closing(ready_files(files, frame))) if files else iter(())
-        for shape, up, seed in jobs:
-            if shape.path is None:
-                yield prepare(shape.cloud(frame.count, seed), frame, up=up, seed=seed, name=shape.name)
-            else:
-                yield next(read)
 
 
 def _has_fields(value: Any) -> bool:

@@ -18,7 +18,7 @@ from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.scoring import Method, find_method, judge_similarities
-from openshape_ood.shapes.tables import loaded_npz
+from openshape_ood.shapes.formats.npz import loaded_npz
 from openshape_ood.storage import saving
 
 if TYPE_CHECKING:

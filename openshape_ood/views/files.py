@@ -15,8 +15,8 @@ import numpy as np
 
 from openshape_ood.checks import check_positive, given_path, require_memory
 from openshape_ood.errors import CloudError, FileError, InputError
+from openshape_ood.shapes.formats.npz import npz_arrays
 from openshape_ood.shapes.pictures import opened, read_bounded
-from openshape_ood.shapes.tables import npz_arrays
 from openshape_ood.storage import DAMAGE, make_folder, save_whole, saving
 from openshape_ood.views.geometry import floor_height, image_normals
 from openshape_ood.views.published import read_pickle

@@ -20,7 +20,7 @@ from openshape_ood.app.turns import HERE, Visitor
 from openshape_ood.app.uploads import NOBODY
 from openshape_ood.app.visits import Visit, Visits
 from openshape_ood.errors import InputError, ShapeFileError
-from openshape_ood.shapes.ply import ply_bytes, ply_columns
+from openshape_ood.shapes.formats.ply import ply_bytes, ply_columns
 from openshape_ood.synthetic import generate, sample
 from openshape_ood.synthetic.roads import road_scan
 from openshape_ood.workers import Done

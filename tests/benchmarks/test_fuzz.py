@@ -18,7 +18,7 @@ from benchmarks.fuzzing.mutated import MOST_BYTES, mutate
 from benchmarks.fuzzing.run import Files, judged, main
 from benchmarks.fuzzing.sound import write_sound
 from openshape_ood.errors import WorkerError
-from openshape_ood.shapes.reading import SUFFIXES
+from openshape_ood.shapes.formats import SUFFIXES
 from openshape_ood.workers import Done
 
 pytest.importorskip("pyarrow")

@@ -15,7 +15,7 @@ from openshape_ood.app.judge import Judge
 from openshape_ood.app.rooms import Room
 from openshape_ood.app.session import Calibration, Session, Shape
 from openshape_ood.scenes import Scene, find_objects, save_scene
-from openshape_ood.shapes.ply import ply_bytes
+from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.synthetic import sample
 

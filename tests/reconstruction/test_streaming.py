@@ -10,8 +10,9 @@ import pytest
 
 from openshape_ood.errors import CloudError, FileError, InputError, ShapeFileError
 from openshape_ood.reconstruction import Raster, Rasterizer, raster_blocks, save_mosaic, score_file, streaming
-from openshape_ood.shapes import columns, scanned
-from openshape_ood.shapes.ply import ply_bytes, ply_columns
+from openshape_ood.shapes import tables
+from openshape_ood.shapes.formats import las
+from openshape_ood.shapes.formats.ply import ply_bytes, ply_columns
 
 COUNT = 24_000
 FIELDS = [(axis, "<f8") for axis in "xyz"] + [("intensity", "<f4")] + [(c, "u1") for c in ("red", "green", "blue")]
@@ -67,7 +68,7 @@ def whole() -> np.ndarray:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (columns, scanned, streaming):
+    for module in (las, tables, streaming):
         monkeypatch.setattr(module, "PIECE", 10_000)
 
 
@@ -127,7 +128,7 @@ def test_clouds_that_cannot_be_read_in_pieces_are_refused(tmp_path: Path) -> Non
     assert "expected binary" in said("c.pcd", as_pcd(rows).replace(b"DATA binary", b"DATA ascii "))
     assert "no intensity" in said("d.ply", ply_bytes(rows[["x", "y", "z"]].astype(FIELDS[:3])))
     assert "LAS header" in said("e.las", b"LASF" + bytes(40))
-    assert ".las, .laz, .ply, .pcd" in said("f.xyz", b"1 2 3\n")
+    assert ".ply, .pcd, .las, .laz" in said("f.xyz", b"1 2 3\n")
     far = rows.copy()
     for axis in "xyz":
         far[axis] = (far[axis] - far[axis].min()) * 100

@@ -22,7 +22,7 @@ from openshape_ood.reconstruction import (
 )
 from openshape_ood.reconstruction.inputs import list_sources
 from openshape_ood.reconstruction.kinds import Images, Objects, Sheets, kind_of_clouds
-from openshape_ood.shapes.ply import ply_bytes
+from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import loaded_arrays, save_arrays
 from openshape_ood.synthetic import generate, sample
 from openshape_ood.synthetic.dents import dented

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ import numpy as np
 
 from openshape_ood.errors import CloudError
 from openshape_ood.shapes.colors import named_color
+from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.guards import IMAGE_FORMATS, SideFiles, require_bytes
-from openshape_ood.shapes.tables import check_told_apart, named_cloud
+from openshape_ood.shapes.tables import check_told_apart, named_cloud, row_pieces
 
 if TYPE_CHECKING:
     from trimesh import Trimesh
@@ -51,7 +53,7 @@ Columns = dict[str, Any]  # by property: an array of scalars, or Lists
 
 
 def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
-    """A mesh where the file has faces, else a cloud (n, 3) or (n, 6)."""
+    """A mesh if the file has faces, else a cloud (n, 3) or (n, 6)."""
     header, order, elements, body = _parts(data)
     tables = _tables(body, elements, order)
     if tables.get("face"):
@@ -69,7 +71,7 @@ def ply_columns(data: bytes) -> dict[str, np.ndarray]:
 
 
 def has_faces(data: bytes) -> bool:
-    """Whether the header declares rows of faces."""
+    """True if the header declares rows of faces."""
     return any(element.name == "face" and element.count > 0 for element in _parts(data)[2])
 
 
@@ -280,3 +282,12 @@ def _uv(vertex: Columns, face: Columns, corners: np.ndarray, triangles: np.ndarr
         return by_face.values.reshape(-1, 2)[corners]
     pair = next((pair for pair in UV if set(pair) <= vertex.keys()), None)
     return None if pair is None else np.column_stack([vertex[name] for name in pair])[triangles]
+
+
+FORMAT = Format(
+    suffixes=(".ply",),
+    cloud=ply_columns,
+    surface=read_ply,
+    has_faces=has_faces,
+    pieces=partial(row_pieces, ply_layout),
+)

@@ -12,6 +12,7 @@ import numpy as np
 
 from openshape_ood.checks import require_memory
 from openshape_ood.errors import ShapeFileError
+from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.guards import NODE, PART, SideFiles
 
 if TYPE_CHECKING:
@@ -139,3 +140,13 @@ def _corners(part: ElementTree.Element) -> int:
     inputs = [int(one.get("offset", 0)) for one in part if _tag(one) == "input"]
     indices = sum(len((one.text or "").split()) for one in part.iter() if _tag(one) == "p")
     return (1 if _tag(part) == "triangles" else 3) * indices // (max(inputs, default=0) + 1)
+
+
+FORMAT = Format(
+    suffixes=(".dae",),
+    surface=read_dae,
+    up="y",
+    declared_up=stated_axis,
+    declared_unit=stated_unit,
+    install={"collada": "pip install pycollada"},
+)

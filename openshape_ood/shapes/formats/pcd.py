@@ -1,22 +1,17 @@
-"""Scanned clouds: PCD, of the Point Cloud Library, ascii, binary or compressed by LZF; LAS and LAZ, by laspy."""
+"""PCD, the format of the Point Cloud Library: text, binary, or compressed by LZF."""
 
 from __future__ import annotations
 
-import io
 import struct
-from collections.abc import Collection, Iterable, Iterator
-from mmap import mmap
-from typing import IO
+from functools import partial
 
 import numpy as np
 
 from openshape_ood.checks import require_memory
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.guards import POINT, check_las, require_bytes
-from openshape_ood.shapes.tables import check_told_apart, require_xyz
-
-SURVEYED = (".las", ".laz")
-PIECE = 1_000_000  # points of a LAS file at once
+from openshape_ood.shapes.formats.format import Format
+from openshape_ood.shapes.guards import POINT, require_bytes
+from openshape_ood.shapes.tables import check_told_apart, require_xyz, row_pieces
 
 
 def read_pcd(data: bytes) -> dict[str, np.ndarray]:
@@ -130,59 +125,4 @@ def _lzf(packed: bytes, size: int) -> bytearray:
     return out
 
 
-def read_las(data: bytes, others: Collection[str] = ()) -> dict[str, np.ndarray]:
-    """A LAS or LAZ cloud, scaled and offset as its header says; color and `others` where its points have them."""
-    parts = list(las_parts(io.BytesIO(data), data, others))
-    return {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
-
-
-def las_parts(file: IO[bytes], data: bytes | mmap, others: Collection[str] = ()) -> Iterator[dict[str, np.ndarray]]:
-    """The columns of `read_las`, a million points at a time, of an open file and its content."""
-    import laspy
-
-    check_las(data)
-    held = len(data)
-    # the parallel decoder trusts the sizes of chunks and allocates for them up front
-    with laspy.open(file, read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs, closefd=False) as reader:
-        header = reader.header
-        size, points = header.point_count * header.point_format.size, f"{header.point_count:,} points"
-        if not header.are_points_compressed:
-            require_bytes(size, held, points)
-        require_memory(size + header.point_count * POINT, held, points)
-        if not header.point_count:
-            raise CloudError("it holds no points")
-        own = {name.lower(): name for name in header.point_format.dimension_names}
-        found = ["red", "green", "blue"] if "red" in own else []
-        found += [name for name in others if name in own]
-        names = {"x": "x", "y": "y", "z": "z"} | {name: own[name] for name in found}
-        read = 0
-        for chunk in reader.chunk_iterator(PIECE):
-            read += len(chunk)
-            yield {name: np.array(chunk[of]) for name, of in names.items()}
-    if read != header.point_count:
-        raise CloudError(f"it ends before the {header.point_count:,} points of its header")
-
-
-def color_las(
-    source: IO[bytes], target: IO[bytes], colored: Iterable[tuple[np.ndarray, np.ndarray]], laz: bool
-) -> None:
-    """Write a LAS cloud again with other colors (k, 3) of 0 to 255 and a number (k,), "novelty", for each million."""
-    import laspy
-
-    with laspy.open(source, read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs, closefd=False) as reader:
-        old = reader.header
-        header = laspy.LasHeader(version="1.4", point_format=7)
-        header.scales, header.offsets, header.vlrs = old.scales, old.offsets, old.vlrs.copy()
-        header.global_encoding.wkt = old.global_encoding.wkt
-        header.add_extra_dim(laspy.ExtraBytesParams("novelty", "f4"))
-        backend = laspy.LazBackend.Lazrs if laz else None
-        with laspy.open(target, mode="w", header=header, closefd=False, do_compress=laz, laz_backend=backend) as writer:
-            for chunk, (rgb, novelty) in zip(reader.chunk_iterator(PIECE), colored, strict=True):
-                record = laspy.ScaleAwarePointRecord.zeros(len(chunk), header=header)
-                for name in ("X", "Y", "Z", "intensity", "classification", "point_source_id", "gps_time"):
-                    if name in chunk.point_format.dimension_names:
-                        record[name] = chunk[name]
-                for channel, column in zip(("red", "green", "blue"), rgb.T, strict=True):
-                    record[channel] = column.astype(np.uint16) * 257
-                record["novelty"] = novelty
-                writer.write_points(record)
+FORMAT = Format(suffixes=(".pcd",), cloud=read_pcd, pieces=partial(row_pieces, pcd_layout), up="z")

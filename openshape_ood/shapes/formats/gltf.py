@@ -1,17 +1,17 @@
-"""glTF and GLB: checked, brought down to what sampling needs, and then read by trimesh."""
+"""glTF: checked, brought down to what sampling needs, and then read by trimesh."""
 
 from __future__ import annotations
 
 import base64
-import io
 import json
-import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood.checks import require_memory
 from openshape_ood.errors import ShapeFileError
+from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.guards import NODE, PART, SideFiles, require_bytes
+from openshape_ood.shapes.meshes import trimesh_scene
 
 if TYPE_CHECKING:
     from trimesh import Scene
@@ -28,38 +28,12 @@ EMPTY_ACCESSOR = {"componentType": 5121, "type": "SCALAR", "count": 0}
 GLOSS = "KHR_materials_pbrSpecularGlossiness"
 
 
-def read_glb(data: bytes, side: SideFiles) -> Scene:
-    return _scene(*split_glb(data), side)
-
-
 def read_gltf(data: bytes, side: SideFiles) -> Scene:
-    return _scene(data, b"", side)
+    return gltf_scene(data, b"", side)
 
 
-def split_glb(data: bytes) -> tuple[bytes, bytes]:
-    """JSON text and binary chunk of a GLB, whose lengths are checked against the file."""
-    if len(data) < 20 or data[:4] != b"glTF":
-        raise ShapeFileError("no GLB header ('glTF')")
-    version, length = struct.unpack_from("<II", data, 4)
-    if version != 2:
-        raise ShapeFileError(f"glTF {version} is not read, only glTF 2; export it again")
-    require_bytes(length, len(data), "the GLB")
-    chunks, offset = [], 12
-    while offset + 8 <= length:
-        size, kind = struct.unpack_from("<I4s", data, offset)
-        require_bytes(size, length - offset - 8, "a GLB chunk")
-        chunks.append((kind, offset + 8, offset + 8 + size))
-        offset += 8 + size
-    if not chunks or chunks[0][0] != b"JSON":
-        raise ShapeFileError("the first GLB chunk is not JSON")
-    binary = next(((start, end) for kind, start, end in chunks[1:] if kind == b"BIN\0"), (0, 0))
-    return data[chunks[0][1] : chunks[0][2]], data[slice(*binary)]
-
-
-def _scene(text: bytes, binary: bytes, side: SideFiles) -> Scene:
+def gltf_scene(text: bytes, binary: bytes, side: SideFiles) -> Scene:
     """What trimesh parses is written anew from what was checked, so the two cannot differ."""
-    import trimesh
-
     tree = json.loads(text)
     if not isinstance(tree, dict):
         raise ShapeFileError("glTF JSON is not an object")
@@ -81,11 +55,9 @@ def _scene(text: bytes, binary: bytes, side: SideFiles) -> Scene:
     ]
     plain["textures"] = [{"source": n} for n in range(len(textures.images))]
     plain["images"] = [{"uri": f"image {n}"} for n in range(len(textures.images))]
-    side_files: Any = {f"buffer {n}": data for n, data in enumerate(buffers)}
+    side_files = {f"buffer {n}": data for n, data in enumerate(buffers)}
     side_files |= {f"image {n}": data for n, data in enumerate(textures.images)}
-    source: Any = io.BytesIO(json.dumps(plain).encode())
-    # process=True would merge vertices and silently drop those that are NaN
-    return trimesh.load_scene(source, file_type="gltf", resolver=side_files, process=False)
+    return trimesh_scene(json.dumps(plain).encode(), "gltf", side_files)
 
 
 def _held(uri: str | None, binary: bytes, side: SideFiles) -> bytes:
@@ -221,3 +193,6 @@ def _accessor_bytes(accessor: dict[str, Any], views: list[dict[str, Any]], held:
     needed = _count(accessor, "byteOffset", 0) + max(count - 1, 0) * stride + row
     require_bytes(needed if count else 0, view["byteLength"], f"an accessor of {count:,} items")
     return count * row
+
+
+FORMAT = Format(suffixes=(".gltf",), surface=read_gltf, up="y")

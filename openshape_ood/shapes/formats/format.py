@@ -1,0 +1,83 @@
+"""A file format: its suffixes, its conventions and its readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from openshape_ood.shapes.guards import SideFiles
+from openshape_ood.shapes.tables import Table, as_columns
+
+if TYPE_CHECKING:
+    from trimesh.parent import Geometry
+
+Named = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A file format: its suffixes, its conventions and its readers.
+
+    Readers take the content of a file, check its sizes before they ask for memory, and raise anything.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        In lower case, with the dot.
+    cloud : callable, optional
+        Reader of points: a cloud (n, 3|6) or columns by name. Of a mesh, its vertices. None: every file is a mesh.
+    surface : callable, optional
+        Reader of a mesh and of the files beside it. A file without faces gives points. None: every file is a cloud.
+    has_faces : callable, optional
+        Tells a mesh from a cloud. Needed with both readers.
+    select : callable, optional
+        As `cloud`, for a format with many columns: coordinates, color and the columns of these names.
+    pieces : callable, optional
+        Reader of an open file in pieces of a million rows: coordinates, color and the columns of these names.
+    up : str, optional
+        Gravity axis by specification or convention. None: there is none.
+    declared_up : callable, optional
+        Gravity axis that the content declares; `up` if it declares none.
+    declared_unit : callable, optional
+        Meters per unit that the content declares. Other coordinates are in meters.
+    surveyed : bool
+        By convention in meters and of any extent.
+    install : mapping of str to str
+        Command that installs a package the readers need. Default: `pip install` and its name.
+    """
+
+    suffixes: tuple[str, ...]
+    cloud: Callable[[bytes], Table] | None = None
+    surface: Callable[[bytes, SideFiles], np.ndarray | Geometry] | None = None
+    has_faces: Callable[[bytes], bool] | None = None
+    select: Callable[[bytes, Collection[str]], Table] | None = None
+    pieces: Callable[[BinaryIO, Collection[str]], Iterator[Named]] | None = None
+    up: str | None = None
+    declared_up: Callable[[bytes], str | None] | None = None
+    declared_unit: Callable[[bytes], float | None] | None = None
+    surveyed: bool = False
+    install: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, data: bytes, side: SideFiles) -> Table | Geometry:
+        """A mesh if the content holds one, else points."""
+        if self.surface is not None and self.holds_surface(data):
+            return self.surface(data, side)
+        if self.cloud is None:
+            raise TypeError(f"the format {self.suffixes} has no reader")
+        return self.cloud(data)
+
+    def holds_surface(self, data: bytes) -> bool:
+        """True if the content is a mesh."""
+        return self.surface is not None and (self.has_faces is None or self.has_faces(data))
+
+    def columns(self, data: bytes, others: Collection[str] = ()) -> Named:
+        """Columns (n,) by name, in lower case and without the "scalar_" that CloudCompare writes; {} without points.
+
+        others: further columns of a format with many. Other formats give all columns.
+        """
+        if self.cloud is None:
+            return {}
+        return as_columns(self.cloud(data) if self.select is None else self.select(data, others))

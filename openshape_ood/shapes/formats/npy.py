@@ -1,0 +1,43 @@
+"""NPY: one array, plain or with named fields. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import IO
+
+import numpy as np
+
+from openshape_ood.errors import CloudError
+from openshape_ood.shapes.formats.format import Format
+from openshape_ood.shapes.guards import require_bytes
+from openshape_ood.shapes.points import check_cloud
+from openshape_ood.shapes.tables import Table, fields_of
+
+
+def read_npy(data: bytes) -> Table:
+    return as_table(npy_array(io.BytesIO(data), len(data)))
+
+
+def npy_array(file: IO[bytes], held: int) -> np.ndarray:
+    """The array in an NPY stream of `held` bytes, read without numpy's loader, which would unpickle or allocate."""
+    try:
+        version = np.lib.format.read_magic(file)
+    except ValueError as error:
+        raise CloudError("not an NPY file (no \\x93NUMPY at its start); pickles are never loaded") from error
+    if version not in ((1, 0), (2, 0)):
+        raise CloudError(f"NPY version {version} is not read; save it again with np.save")
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = header(file)
+    if dtype.hasobject:
+        raise CloudError("it holds Python objects (a pickle), which are never loaded; save a numeric array")
+    size = math.prod(shape) * dtype.itemsize
+    require_bytes(size, held - file.tell(), f"an array of shape {shape}")
+    return np.frombuffer(file.read(size), dtype=dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def as_table(array: np.ndarray) -> Table:
+    return fields_of(array) if array.dtype.names else check_cloud(array, "it")
+
+
+FORMAT = Format(suffixes=(".npy",), cloud=read_npy)

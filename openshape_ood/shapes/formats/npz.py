@@ -1,0 +1,90 @@
+"""NPZ: arrays by name in a zip archive. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from openshape_ood.checks import given_path, require_memory
+from openshape_ood.errors import CloudError, FileError
+from openshape_ood.shapes.formats.format import Format
+from openshape_ood.shapes.formats.npy import as_table, npy_array
+from openshape_ood.shapes.guards import POINT
+from openshape_ood.shapes.tables import Table, as_columns
+from openshape_ood.storage import DAMAGE, read_regular
+
+COORDINATES = ("points", "xyz", "coords", "point", "coordinates", "pos", "positions", "vertices", "cloud", "pc")
+
+
+def read_npz(data: bytes) -> Table:
+    """The array called points, xyz, coords or the like, or else the only one; with colors and others beside it."""
+    arrays = {name.lower(): array for name, array in npz_arrays(data).items()}
+    held = sum(array.nbytes for array in arrays.values())
+    rows = max(array.shape[0] if array.ndim else 0 for array in arrays.values())
+    require_memory(held + POINT * rows, len(data), f"{rows:,} points")
+    name = next((name for name in COORDINATES if name in arrays), None)
+    if name is None and {"x", "y", "z"} <= arrays.keys():
+        return arrays
+    if name is None and len(arrays) > 1:
+        listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise CloudError(f"which of its arrays is the cloud? It has {listed}; call one 'points'")
+    cloud = as_table(arrays.pop(name or next(iter(arrays))))
+    return {**arrays, **as_columns(cloud)} if arrays else cloud
+
+
+@contextmanager
+def loaded_npz(
+    path: str | os.PathLike[str], what: str, made: Callable[[dict[str, np.ndarray]], int] | None = None
+) -> Iterator[dict[str, np.ndarray]]:
+    """The arrays of an .npz file that holds `what`; nothing in it is run.
+
+    made: bytes that will be made of the arrays, all copies counted, which a small file must not ask for in plenty.
+    Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
+    """
+    given = given_path(path, "path")
+    try:
+        data = read_regular(given)
+        arrays = npz_arrays(data)
+        if made is not None:
+            needed = made(arrays) + sum(array.nbytes for array in arrays.values())
+            require_memory(needed, len(data), "what is made of its arrays", whole=True)
+        yield arrays
+    except OSError as error:
+        raise FileError(f"cannot read {given}: {error.strerror or error}") from error
+    except DAMAGE as error:
+        raise FileError(f"{given} holds no {what}, or is damaged: {error}") from error
+
+
+def npz_arrays(data: bytes) -> dict[str, np.ndarray]:
+    """Arrays by name. Raises `CloudError` for what is no archive of arrays, or a damaged one."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return _members(archive, len(data))
+    # of encrypted members and unknown versions RuntimeError, of cut ones EOFError
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise CloudError(f"it is a damaged zip archive: {error}. Save it again with np.savez") from error
+
+
+def _members(archive: zipfile.ZipFile, held: int) -> dict[str, np.ndarray]:
+    members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+    if not members:
+        raise CloudError("a zip archive without arrays (.npy members)")
+    require_memory(sum(member.file_size for member in members), held, "its arrays")
+    # zipfile bounds how far it inflates at once for deflate only
+    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+        raise CloudError("packed in a way that NumPy never uses; save it again with np.savez")
+    found = {}
+    for member in members:
+        with archive.open(member) as file:
+            plain = file.read(member.file_size)  # a plain read() would inflate beyond the declared size
+        found[member.filename.removesuffix(".npy")] = npy_array(io.BytesIO(plain), len(plain))
+    return found
+
+
+FORMAT = Format(suffixes=(".npz",), cloud=read_npz)
