@@ -14,7 +14,7 @@ import torch
 
 from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.encoders.devices import exact, find_device
-from openshape_ood.encoders.grouping.plain import Sampler, find_grouping
+from openshape_ood.encoders.grouping.samplers import Sampler, find_grouping
 from openshape_ood.encoders.pipeline import overlapped
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
 from openshape_ood.errors import InputError, WeightsError

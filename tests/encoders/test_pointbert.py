@@ -11,7 +11,7 @@ import torch
 from published import PUBLISHED, made_up, network_shapes
 
 from openshape_ood.encoders import staged
-from openshape_ood.encoders.grouping.plain import find_grouping
+from openshape_ood.encoders.grouping.samplers import find_grouping
 from openshape_ood.encoders.pointbert import network as pointbert
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.encoders.staged import fold

@@ -20,8 +20,7 @@ from openshape_ood.encoders.protocols import Identity
 from openshape_ood.encoders.text import open_clip, static
 from openshape_ood.errors import ClassNamesError, InputError, WeightsError
 from openshape_ood.registry.files import cached, fetch, sha256
-from openshape_ood.registry.rows import ENCODERS, Row, find_checkpoint
-from openshape_ood.registry.soundness import template_lists
+from openshape_ood.registry.rows import ENCODERS, Row, find_checkpoint, template_lists
 from openshape_ood.storage import ArrayStore, own_folder
 
 if TYPE_CHECKING:
