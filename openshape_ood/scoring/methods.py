@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any, Literal, get_args
 
@@ -14,6 +13,7 @@ import numpy as np
 from openshape_ood.checks import array, check_choice, check_directions, check_settings, unit_or_zero
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
+from openshape_ood.registry.architectures import SCORERS
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
 from openshape_ood.scoring.scorers import (
     CosineScorer,
@@ -145,8 +145,7 @@ COMPARATOR = "comparator"
 
 
 def _comparator(known: KnownClasses) -> Scorer:
-    # trained comparators stand above this: loaded when one is asked for
-    found: Scorer = import_module("openshape_ood.comparison.comparator").registered_scorer(known)
+    found: Scorer = SCORERS[COMPARATOR](known)
     return found
 
 

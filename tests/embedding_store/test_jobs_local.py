@@ -18,7 +18,8 @@ from openshape_ood import ShapeEncoder
 from openshape_ood import embedding_store as store
 from openshape_ood.embedding_store.jobs import Item, Settings, Share, embed, job, shards
 from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError, WeightsError
-from openshape_ood.registry.rows import PACKAGE, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import PACKAGE
 
 pytest.importorskip("pyarrow")
 TINY = Settings("tiny", device="cpu", readers=0, shard_rows=16)

@@ -16,7 +16,7 @@ from openshape_ood.encoders.pointbert import network as pointbert
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.encoders.staged import fold
 from openshape_ood.registry.architectures import PointBERTSizes
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 
 # head_width * heads differs from width, so that no size can stand in for another
 SMALL: dict[str, Any] = {

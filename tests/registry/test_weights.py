@@ -20,7 +20,8 @@ from openshape_ood import ShapeEncoder
 from openshape_ood.errors import CheckpointError, WeightsError
 from openshape_ood.registry import torch_files
 from openshape_ood.registry.files import fetch
-from openshape_ood.registry.rows import Keys, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Keys
 from openshape_ood.registry.weights import load_strictly, read_content, read_weights, temperature_of
 
 PLAIN = Keys("", "pc_encoder.", "")
