@@ -196,7 +196,10 @@ def test_heavy_packages_stay_at_home(part: str) -> None:
 
 
 def arrows() -> set[tuple[str, str]]:
-    """Which module of the package imports which, at its top or later; a package is its `__init__`."""
+    """Which module of the package imports which, at its top or later; a package is its `__init__`.
+
+    An import of a module also runs the packages that hold it; these are left out, as nothing of them is used.
+    """
     found = {name.removesuffix(".__init__"): used for part in PARTS for name, used in imported(part).items()}
     return {(one, home(name, found)) for one, used in found.items() for name in used if is_ours(name)} - {
         (one, one) for one in found
