@@ -13,7 +13,6 @@ import numpy as np
 from openshape_ood.checks import array, check_choice, check_directions, check_settings, unit_or_zero
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
-from openshape_ood.registry.architectures import SCORERS
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
 from openshape_ood.scoring.scorers import (
     CosineScorer,
@@ -145,6 +144,8 @@ COMPARATOR = "comparator"
 
 
 def _comparator(known: KnownClasses) -> Scorer:
+    from openshape_ood.registry.architectures import SCORERS  # reading the registry takes its time
+
     found: Scorer = SCORERS[COMPARATOR](known)
     return found
 

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openshape_ood.checks import check_choice, given_path
-from openshape_ood.encoders.ensemble import TextEnsemble
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.encoders.text import open_clip, static
 from openshape_ood.errors import ClassNamesError, InputError, WeightsError
@@ -28,6 +27,8 @@ from openshape_ood.storage import ArrayStore, own_folder
 
 if TYPE_CHECKING:
     import torch
+
+    from openshape_ood.encoders.ensemble import TextEnsemble
 
 Vectors = NDArray[np.float32]
 Aliases = Mapping[str, str | Sequence[str]]
@@ -238,6 +239,8 @@ def _together(
     **settings: Any,
 ) -> TextEnsemble:
     """The text encoders of the members of an ensemble; those that share one load it once."""
+    from openshape_ood.encoders.ensemble import TextEnsemble  # and with it all that reads shapes
+
     check_no_file(row, checkpoint)
     how = {"templates": None if templates == row.text.templates else templates} | settings
     how["average"] = None if average == row.text.average else average
