@@ -12,7 +12,8 @@ from torch import Tensor
 
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.registry.files import sha256
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Row
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TEMPERATURE = 0.07

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 
 # name -> (feed-forward width, patch feature width, projection): all in which the published networks' keys differ
 PUBLISHED = {"vitb32": (1024, 128, 0), "vitl14": (1024, 128, 768), "vitg14": (1536, 256, 1280)}

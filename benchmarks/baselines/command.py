@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import options
+from benchmarks.baselines.jobs import BATCH_SIZE, GOES_ON, SUPPORT_POINTS, evaluate, train
 from benchmarks.baselines.networks import HEADS, NETWORKS
 from benchmarks.threedos.splits import split_names
 
@@ -48,9 +49,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             one.add_argument("--network", choices=tuple(NETWORKS), help="refuse the file of another")
             one.add_argument("--head", choices=HEADS, help="likewise")
             one.add_argument("--seed", type=int, default=1, help="of drawing points")
-            one.add_argument("--support-points", type=int, default=1024, help="(default: %(default)s)")
+            one.add_argument("--support-points", type=int, default=SUPPORT_POINTS, help="(default: %(default)s)")
             one.add_argument("--test-points", type=int, help="(default: 2048 of scans, else 1024)")
-            one.add_argument("--batch-size", type=int, default=8, help="(default: %(default)s)")
+            one.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="(default: %(default)s)")
             words = "norms' statistics anew, from the support: a training of few steps leaves them wrong"
             one.add_argument("--settle", action="store_true", help=words)
             one.add_argument("--draws", **options.OPTIONS["draws"])
@@ -71,46 +72,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def file_of(args: argparse.Namespace, benchmark: str, network: str, head: str, data_seed: int, seed: int) -> Path:
-    """Where a training is written."""
-    copied, sown = "-copies" if args.copies else "", "" if args.data_root else f"-data{data_seed}"
-    return Path(args.out, f"{benchmark}-{network}-{head}{copied}{sown}-seed{seed}.pth")
-
-
-def train(args: argparse.Namespace) -> None:
-    from benchmarks.baselines.clouds import read
-    from benchmarks.baselines.evaluation import load
-    from benchmarks.baselines.training import Recipe
-    from benchmarks.baselines.training import train as trained
-    from benchmarks.threedos.evaluation import labels_of
-    from benchmarks.threedos.splits import load_split
-    from openshape_ood.encoders.devices import find_device
-
-    split = load_split(args.set)
-    given = {name: value for name in TRAIN_OPTIONS if (value := getattr(args, name)) is not None}
-    recipe = Recipe(args.network, args.head, copies=args.copies, seed=args.seed, **given)
-    data, shapes = load(split, args)
-    made = {"source": data.source, "counts": shapes.counts(), "data_seed": None if args.data_root else args.data_seed}
-    made |= {"set": args.set, "known": [c.title for c in data.known]}
-    path = file_of(args, args.set, args.network, args.head, args.data_seed, args.seed)
-
-    def report(line: dict[str, Any]) -> None:
-        if args.progress:
-            print(", ".join(f"{key} {value}" for key, value in line.items()), file=sys.stderr, flush=True)
-
-    clouds = [read(shape) for shape in shapes.shapes]
-    device = find_device(args.device)
-    trained(clouds, labels_of(shapes, data), recipe, path, device=device, settings=made, report=report)
-    print(path)
-
-
-def evaluate(args: argparse.Namespace) -> None:
-    from benchmarks.baselines.evaluation import run
-
-    options.check(args, support_points=1, test_points=1)
-    print(run(args))
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     args = parse(argv)
@@ -121,12 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             from benchmarks.baselines.table import make
 
             options.check(args, data_seeds=0)
-            return make(args, main)
+            return make(args)
         options.check(args, data_seed=0)
         return (train if args.mode == "train" else evaluate)(args)
 
     _keep_freed_memory()
-    return options.finish(work, "" if args.mode == "eval" else "; the same command goes on from the last epoch")
+    return options.finish(work, "" if args.mode == "eval" else GOES_ON)
 
 
 def _keep_freed_memory() -> None:

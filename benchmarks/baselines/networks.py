@@ -18,8 +18,9 @@ from torch.nn import functional
 
 from benchmarks.baselines.layers import Groups, applied, edge_moments, in_use, rectified, strongest
 from openshape_ood.checks import check_choice
-from openshape_ood.encoders.grouping.plain import TABLE_ELEMENTS, find_grouping, gather, lowest
+from openshape_ood.encoders.grouping.plain import TABLE_ELEMENTS, gather, lowest
 from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
+from openshape_ood.encoders.grouping.samplers import find_grouping
 from openshape_ood.errors import CloudError, InputError
 
 WIDTH = 256  # of the features that scores are taken of

@@ -19,12 +19,13 @@ from statistics import mean
 from typing import Any
 
 from benchmarks import options
-from benchmarks.baselines.command import file_of
 from benchmarks.baselines.evaluation import SUPPORT, recipe_of
+from benchmarks.baselines.jobs import BATCH_SIZE, GOES_ON, SUPPORT_POINTS, evaluate, file_of, train
 from benchmarks.baselines.training import Recipe
 from benchmarks.report.compare import Row, Run, compared, read_run, rows_of
 from benchmarks.report.output import write_json
 from benchmarks.report.tables import Table
+from benchmarks.threedos import command as frozen
 from benchmarks.threedos.published import TRAINED_MARK, Published, all_published
 from benchmarks.threedos.splits import load_split
 from openshape_ood.errors import FileError
@@ -45,7 +46,6 @@ CALLED = {
     "subcenter_arcface": {"cosine 1-NN": "SubArcFace"},
     "ARPL": {"MLS": "ARPL + CS"},
 }
-Command = Callable[[Sequence[str]], int]
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ class Job:
         return f"{self.kind}{head} on {self.benchmark}, data seed {self.data_seed}, seed {self.seed}"
 
 
-def make(args: argparse.Namespace, command: Command) -> None:
-    """All jobs, then the table; `command` is that of the trained baselines."""
+def make(args: argparse.Namespace) -> None:
+    """Do all jobs, then write the table."""
     jobs, took = list(_jobs(args)), defaultdict[str, list[float]](list)
     for i, job in enumerate(jobs):
         if not _done(job, args):
             started = time.monotonic()
-            (_trained if job.head else _frozen)(job, args, command)
+            (_trained if job.head else _frozen)(job, args)
             took[job.kind].append(time.monotonic() - started)
         if args.progress:
             left = _left(took, [one for one in jobs[i + 1 :] if not _report(one, args).is_file()])
@@ -132,10 +132,10 @@ def _per_class(benchmark: str, args: argparse.Namespace) -> int:
     return int(args.per_class or PER_CLASS[load_split(benchmark).track])
 
 
-def _data(job: Job, args: argparse.Namespace) -> list[str]:
+def _data(job: Job, args: argparse.Namespace) -> dict[str, Any]:
     if args.data_root:
-        return ["--data-root", str(args.data_root)]
-    return ["--per-class", str(_per_class(job.benchmark, args)), "--data-seed", str(job.data_seed)]
+        return {"data_root": args.data_root}
+    return {"per_class": _per_class(job.benchmark, args), "data_seed": job.data_seed}
 
 
 def _given(job: Job, args: argparse.Namespace) -> dict[str, Any]:
@@ -145,30 +145,30 @@ def _given(job: Job, args: argparse.Namespace) -> dict[str, Any]:
     return small | {name: value for name, value in own.items() if value is not None}
 
 
-def _trained(job: Job, args: argparse.Namespace, command: Command) -> None:
-    both = ["--set", job.benchmark, "--out", str(args.out), "--seed", str(job.seed), *_data(job, args)]
-    both += ["--quiet"] * (not args.progress) + ["--copies"] * args.copies
-    both += ["--device", args.device] if args.device else []
-    given = [word for name, one in _given(job, args).items() for word in (options.flag(name), str(one))]
-    counts = [] if args.data_root else ["--support-points", str(POINTS), "--test-points", str(POINTS), "--settle"]
-    evaluation = ["eval", *both, "--ckpt", str(_checkpoint(job, args)), *counts]
-    _run(command, ["train", *both, "--network", job.kind, "--head", job.head, *given], job)
-    _run(command, evaluation, job)
+def _trained(job: Job, args: argparse.Namespace) -> None:
+    both = {"set": job.benchmark, "out": args.out, "seed": job.seed, "progress": args.progress, "copies": args.copies}
+    both |= {"device": args.device, "data_root": None, "per_class": None, "data_seed": job.data_seed}
+    both |= _data(job, args)
+    training = both | {"network": job.kind, "head": job.head} | _given(job, args)
+    points = (SUPPORT_POINTS, None) if args.data_root else (POINTS, POINTS)
+    evaluation = both | {"ckpt": _checkpoint(job, args), "network": None, "head": None}
+    evaluation |= {"support_points": points[0], "test_points": points[1], "settle": not args.data_root}
+    evaluation |= {"batch_size": BATCH_SIZE, "draws": options.OPTIONS["draws"]["default"]}
+    _run(lambda: options.finish(lambda: train(argparse.Namespace(**training)), GOES_ON), job)
+    _run(lambda: options.finish(lambda: evaluate(argparse.Namespace(**evaluation))), job)
 
 
-def _frozen(job: Job, args: argparse.Namespace, _: Command) -> None:
-    from benchmarks.threedos.command import main
-
-    words = ["--set", job.benchmark] if job.benchmark.startswith("sn") else []
-    names = ["sn1", "sn2", "sn3"] if words else [job.benchmark]
-    words += ["--model", args.model, "--out", str(_folder(job, args)), "--seeds", str(job.seed), *_data(job, args)]
-    words += ["--no-cache", "--no-pictures", *([] if args.progress else ["--quiet"])]
-    _run(lambda given: main(job.benchmark, names, given), words, job)
+def _frozen(job: Job, args: argparse.Namespace) -> None:
+    several = job.benchmark.startswith("sn")
+    names = ["sn1", "sn2", "sn3"] if several else [job.benchmark]
+    given = {"model": args.model, "out": _folder(job, args), "seeds": [job.seed], "progress": args.progress}
+    given |= {"set": [job.benchmark] if several else [], "no_cache": True, "pictures": False}
+    _run(lambda: frozen.run_all(frozen.settings(job.benchmark, names, **given, **_data(job, args)), names), job)
 
 
-def _run(command: Command, words: Sequence[str], job: Job) -> None:
+def _run(work: Callable[[], int], job: Job) -> None:
     with contextlib.redirect_stdout(sys.stderr):
-        status = command(words)
+        status = work()
     if status:  # it has said why
         raise FileError(f"{job} was not finished; the same command goes on there")
 

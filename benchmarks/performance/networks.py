@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from openshape_ood.encoders.grouping.plain import find_grouping
+from openshape_ood.encoders.grouping.samplers import find_grouping
 from openshape_ood.encoders.shape_encoder import Precision, ShapeEncoder
 from openshape_ood.registry import ARCHITECTURES, Row
 

@@ -24,7 +24,8 @@ from benchmarks import options
 from benchmarks.performance.harness import in_turns, versions, write_meshes
 from benchmarks.report.output import write_json
 from openshape_ood.errors import ShapeFileError
-from openshape_ood.registry.rows import find_checkpoint, list_checkpoints
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import list_checkpoints
 from openshape_ood.shapes import Read, read_shapes
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import Any
 
 from benchmarks.threedos.recipes import SEEDS
 from benchmarks.threedos.results import Finished
-from openshape_ood.registry.rows import PACKAGE, find_checkpoint, is_registered
+from openshape_ood.registry.names import find_checkpoint, is_registered
+from openshape_ood.registry.rows import PACKAGE
 from openshape_ood.storage import csv_cell, replacing
 
 REGISTRY = PACKAGE / "checkpoints.toml"

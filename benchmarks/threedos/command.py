@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from benchmarks import options
 from benchmarks.report.output import write_all
@@ -25,7 +26,11 @@ OPTIONS = (
 
 def main(command: str, names: Sequence[str], argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks of a command: 0 when done, 1 with one line on stderr when the input was wrong."""
-    args = parse(command, names, argv)
+    return run_all(parse(command, names, argv), names)
+
+
+def run_all(args: argparse.Namespace, names: Sequence[str]) -> int:
+    """Run the benchmarks of a command with these settings; returns what `main` does."""
     kept = "" if args.no_cache else "; what was embedded is kept, the same command goes on from there"
     with warnings.catch_warnings():
         warnings.simplefilter("once", append=True)
@@ -76,6 +81,13 @@ def parse(command: str, names: Sequence[str], argv: Sequence[str] | None = None)
     words = "figures and report only"
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help=words)
     return parser.parse_args(argv)
+
+
+def settings(command: str, names: Sequence[str], **given: Any) -> argparse.Namespace:
+    """The settings of a run by their names; those that are not given have their defaults."""
+    found = parse(command, names, [])
+    vars(found).update(given)
+    return found
 
 
 def _check(args: argparse.Namespace) -> None:

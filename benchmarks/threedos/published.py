@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.registry.rows import find_checkpoint, list_checkpoints
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import list_checkpoints
 
 METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out")
 PARTS = ("novel1", "novel2", "both")

@@ -26,7 +26,7 @@ from benchmarks.training import real
 from benchmarks.training.train_tiny import initial_network
 from benchmarks.training.vocabulary import UNSEEN, trained_categories
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.scoring import default_method, judge
 from openshape_ood.synthetic import sample, scan, synonyms
 

@@ -30,7 +30,8 @@ from benchmarks.training.room_samples import CLASSES, OTHER, Batch, GeneratedRoo
 from benchmarks.training.runs import EVERY, Run, ramp
 from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
 from openshape_ood.errors import InputError
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Row
 from openshape_ood.scenes.sparse.network import SparseUNet
 from openshape_ood.storage import replacing
 

@@ -36,8 +36,8 @@ from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.errors import InputError
 from openshape_ood.registry.architectures import SparseUNetSizes
 from openshape_ood.registry.files import sha256
-from openshape_ood.registry.rows import ENCODERS, Keys, Row, find_checkpoint
-from openshape_ood.registry.soundness import INPUTS
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import ENCODERS, INPUTS, Keys, Row
 from openshape_ood.registry.weights import load_strictly, read_weights
 from openshape_ood.scenes import Scene
 from openshape_ood.scenes.sparse.network import NETWORKS, SparseUNet, sizes_of

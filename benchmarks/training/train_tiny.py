@@ -29,7 +29,8 @@ from benchmarks.threedos.splits import load_split
 from benchmarks.training.vocabulary import held_out, trained_categories
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.encoders.text.encoder import TextEncoder
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Row
 from openshape_ood.shapes.points import to_unit_ball
 from openshape_ood.storage import replacing
 from openshape_ood.synthetic import generate, synonyms, variants

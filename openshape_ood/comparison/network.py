@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from openshape_ood.encoders.devices import exact
 from openshape_ood.errors import InputError
 from openshape_ood.registry.architectures import MOST_LAYERS
-from openshape_ood.registry.soundness import MOST_SIZE
+from openshape_ood.registry.rows import MOST_SIZE
 
 EPSILON = 1e-6  # of the layer norms
 PAIRS_AT_ONCE = 2048

@@ -8,45 +8,106 @@ asks for no reference shapes, and a shape has the same novelty alone and in any 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from openshape_ood.encoders.protocols import Identity, Patches, Stage
-from openshape_ood.encoders.shape_encoder import Precision, ShapeEncoder
-from openshape_ood.encoders.text.encoder import TextEncoder, Vectors
-from openshape_ood.registry.ensembles import SIGN, check_no_file, together_sha256
+from openshape_ood.encoders.encoding import Sampling, by_batch, encode, encode_batch, encode_with_spread
+from openshape_ood.encoders.protocols import Identity, NamesEncoder, PatchEncoder, Patches, Stage
+from openshape_ood.registry.ensembles import SIGN, ensemble, together_sha256
 from openshape_ood.registry.rows import Row
 from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.points import exchange, prepare, resampled_size
 from openshape_ood.shapes.shape import list_shapes
 
+if TYPE_CHECKING:
+    import torch
 
-class ShapeEnsemble(ShapeEncoder):
-    """Several shape encoders as one, as `ShapeEncoder.from_pretrained("vitb32+uni3d-b")` gives it.
+
+class Member(PatchEncoder, Protocol):
+    """A shape encoder as an ensemble takes it; `ShapeEncoder` is one."""
+
+    @property
+    def row(self) -> Row: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def precision(self) -> str: ...
+
+    def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray: ...
+
+
+class TextMember(NamesEncoder, Protocol):
+    """A text encoder as an ensemble takes it; `TextEncoder` is one."""
+
+    @property
+    def dim(self) -> int: ...
+    @property
+    def templates(self) -> tuple[str, ...]: ...
+    @property
+    def average(self) -> str: ...
+    @property
+    def aliases(self) -> Mapping[str, Sequence[str]]: ...
+    @property
+    def weights(self) -> str: ...
+
+
+class ShapeEnsemble:
+    """Several shape encoders as one `PatchEncoder`, as `ShapeEncoder.from_pretrained("vitb32+uni3d-b")` gives it.
 
     A file is read and a surface sampled once for all members; a member that takes fewer points than another gets some
     of the other's, one that repeats what a small cloud has repeats it for itself. Members that take as many, under
-    whichever axis, see what they see alone.
+    whichever axis, see what they see alone. Methods take and give what those of `ShapeEncoder` do.
 
     Attributes
     ----------
-    members : tuple of ShapeEncoder
+    members : tuple of Member
         In the order of their names.
     temperature : float or None
         The mean of the members', None where one does not say.
+    row : Row
+        What the registry says of the members together.
     """
 
-    def __init__(self, row: Row, members: Sequence[ShapeEncoder], precision: Precision = "float32") -> None:
-        self.row, self.members = row, tuple(members)
-        digests = [member.identity.sha256 for member in members]
-        self.identity = Identity(row.name, row.text.space, together_sha256(digests))
-        self.dim, self.spec = row.sizes.embedding_dim, row.spec
-        self.device, self.precision, self.network = members[0].device, precision, None
-        known = [member.temperature for member in members if member.temperature is not None]
-        self.temperature = float(np.mean(known)) if len(known) == len(members) else None
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = tuple(sorted(members, key=lambda member: member.row.name))
+        self.row = ensemble([member.row for member in self.members])
+        digests = [member.identity.sha256 for member in self.members]
+        self.identity = Identity(self.row.name, self.row.text.space, together_sha256(digests))
+        self.dim, self.spec = sum(member.dim for member in self.members), self.row.spec
+        self.device, self.precision = self.members[0].device, self.members[0].precision
+        known = [member.temperature for member in self.members if member.temperature is not None]
+        self.temperature = float(np.mean(known)) if len(known) == len(self.members) else None
+
+    def encode(
+        self,
+        shapes: Any,
+        *,
+        up: str | Sequence[str] = "file",
+        seed: int = 0,
+        num_samples: int = 1,
+        batch_size: int = 32,
+        progress: bool = False,
+        normalize: bool = True,
+    ) -> np.ndarray:
+        """Embeddings (b, d), as `ShapeEncoder.encode`."""
+        return encode(self, shapes, Sampling(up, seed, num_samples, batch_size, progress), normalize)
+
+    def encode_with_spread(
+        self,
+        shapes: Any,
+        *,
+        up: str | Sequence[str] = "file",
+        seed: int = 0,
+        num_samples: int = 8,
+        batch_size: int = 32,
+        progress: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Embeddings (b, d) and how far samplings stray from them (b,), as `ShapeEncoder.encode_with_spread`."""
+        return encode_with_spread(self, shapes, Sampling(up, seed, num_samples, batch_size, progress))
 
     def encode_patches(
         self,
@@ -72,6 +133,14 @@ class ShapeEnsemble(ShapeEncoder):
         parts = [own.features if own is lead else _nearest_features(lead.centers, own) for own in found]
         return lead._replace(features=_side_by_side(parts))
 
+    def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+        """Embeddings (b, d) of prepared clouds, as `ShapeEncoder.encode_prepared`."""
+        return encode_batch(self, points)
+
+    def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
+        """Embeddings (b, d) of batches of prepared clouds, as `ShapeEncoder.encode_batches`."""
+        return by_batch(self._encode_stacks, batches)
+
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         for clouds in stacks:
             own = (np.stack([_own_cloud(cloud, self.spec, m.spec) for cloud in clouds]) for m in self.members)
@@ -81,40 +150,23 @@ class ShapeEnsemble(ShapeEncoder):
         return f"ShapeEnsemble({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
 
 
-class TextEnsemble(TextEncoder):
-    """The text encoders of the members of an ensemble as one, as `TextEncoder.from_pretrained("vitb32+uni3d-b")` gives
-    it; members that share one load it once.
+class TextEnsemble:
+    """The text encoders of the members of an ensemble as one `NamesEncoder`, as
+    `TextEncoder.from_pretrained("vitb32+uni3d-b")` gives it; members that share one load it once.
 
     Attributes
     ----------
-    members : tuple of TextEncoder
+    members : tuple of TextMember
         In the order of the members' names, each with the templates and average of its own unless others are given.
     """
 
-    def __init__(
-        self,
-        row: Row,
-        *,
-        checkpoint: Any = None,
-        templates: str | Sequence[str] | None = None,
-        average: str | None = None,
-        **settings: Any,
-    ) -> None:
-        check_no_file(row, checkpoint)
-        how = {"templates": None if templates == row.text.templates else templates} | settings
-        how["average"] = None if average == row.text.average else average
-        shared: dict[Any, TextEncoder] = {}
-        # a static one lies beside its registry
-        keys = [(one.text, one.sizes.embedding_dim, one.text.kind == "static" and one.folder) for one in row.members]
-        for key, one in zip(keys, row.members, strict=True):
-            shared[key] = shared.get(key) or TextEncoder(one, **how)
-        self.members = tuple(shared[key] for key in keys)
-        self.identity, self.dim = Identity(row.name, row.text.space), row.sizes.embedding_dim
+    def __init__(self, members: Sequence[TextMember], identity: Identity, average: str) -> None:
+        self.members, self.identity, self.average = tuple(members), identity, average
+        self.dim = sum(one.dim for one in self.members)
         self.templates = tuple(dict.fromkeys(sentence for one in self.members for sentence in one.templates))
-        self.average = row.text.average if average is None else average
         self.aliases = self.members[0].aliases
 
-    def encode(self, names: Sequence[str]) -> Vectors:
+    def encode(self, names: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors (k, d) of class names, as `TextEncoder.encode`."""
         vectors = {one: one.encode(names) for one in dict.fromkeys(self.members)}
         return _side_by_side([vectors[one] for one in self.members])

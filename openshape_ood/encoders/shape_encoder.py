@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from itertools import islice
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import torch
 
-from openshape_ood.checks import check_choice, check_seed, check_whole
+from openshape_ood.checks import check_choice, check_seed
 from openshape_ood.encoders.devices import exact, find_device
-from openshape_ood.encoders.grouping.plain import Sampler, find_grouping
+from openshape_ood.encoders.encoding import (
+    Sampling,
+    by_batch,
+    encode,
+    encode_batch,
+    encode_with_spread,
+    prepared_batches,
+    progress_bar,
+)
+from openshape_ood.encoders.ensemble import ShapeEnsemble
+from openshape_ood.encoders.grouping.samplers import Sampler, find_grouping
 from openshape_ood.encoders.pipeline import overlapped
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
-from openshape_ood.errors import InputError, WeightsError
+from openshape_ood.errors import InputError
 from openshape_ood.registry.ensembles import check_no_file
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Row
 from openshape_ood.registry.weights import load_network
-from openshape_ood.shapes.batch import ready_clouds
-from openshape_ood.shapes.points import in_order, mean_sample, same_size, sample_seeds
-from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
+from openshape_ood.shapes.points import in_order, same_size
+from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)
@@ -115,11 +123,10 @@ class ShapeEncoder:
         check_choice(precision, "precision", PRECISIONS)
         target = find_device(device)
         if row.members:
-            from openshape_ood.encoders.ensemble import ShapeEnsemble
-
             check_no_file(row, checkpoint)
             how: dict[str, Any] = {"registry": registry, "device": device, "sampler": sampler, "precision": precision}
-            return ShapeEnsemble(row, [cls.from_pretrained(one.name, **how) for one in row.members], precision)
+            # all that is public of a ShapeEncoder, but its network
+            return cast(ShapeEncoder, ShapeEnsemble([cls.from_pretrained(one.name, **how) for one in row.members]))
         grouping = find_grouping(sampler, target)
         network, sha256, temperature = load_network(row, checkpoint)
         if hasattr(network, "grouping"):
@@ -174,10 +181,7 @@ class ShapeEncoder:
         >>> encoder.encode([sample("chair", 500, seed=1), sample("lamp", 900, seed=1)]).shape
         (2, 192)
         """
-        listed = list_shapes(shapes)
-        samples = self._samples(listed, up, seed, num_samples, batch_size, progress)
-        mean = mean_sample(samples)
-        return self._unit(mean, listed) if normalize else mean
+        return encode(self, shapes, Sampling(up, seed, num_samples, batch_size, progress), normalize)
 
     def encode_with_spread(
         self,
@@ -193,26 +197,7 @@ class ShapeEncoder:
 
         That is the mean (b,) of 1 - cosine between the two, 0 where all agree. Arguments and errors as in `encode`.
         """
-        listed = list_shapes(shapes)
-        samples = self._samples(listed, up, seed, num_samples, batch_size, progress)
-        mean = self._unit(mean_sample(samples), listed)
-        apart = [1 - (self._unit(sample, listed) * mean).sum(axis=1) for sample in samples]
-        return mean, np.maximum(np.mean(apart, axis=0), 0)
-
-    def _samples(
-        self, shapes: list[Shape], up: str | Sequence[str], seed: int, num_samples: int, batch_size: int, progress: bool
-    ) -> list[np.ndarray]:
-        """Raw embeddings (b, d) of every sampling; each of them has a direction."""
-        ups, seeds = resolve_ups(up, shapes), sample_seeds(seed, num_samples)
-        rows: list[np.ndarray] = []
-        with closing(self._prepared(shapes, ups, seeds, batch_size)) as batches, _bar(len(shapes), progress) as bar:
-            for done in self.encode_batches(batches):
-                rows.append(done)
-                bar.update(0 if len(rows) % len(seeds) else len(done))
-        samples = [np.concatenate(rows[i :: len(seeds)]) for i in range(len(seeds))]
-        for sample in samples:
-            self._unit(sample, shapes)
-        return samples
+        return encode_with_spread(self, shapes, Sampling(up, seed, num_samples, batch_size, progress))
 
     def encode_patches(
         self,
@@ -260,7 +245,8 @@ class ShapeEncoder:
             what = f"{self.identity.checkpoint}: its architecture {self.row.architecture!r}"
             raise InputError(f"{what} gives no features of patches; expected an encoder such as vitb32")
         found: list[tuple[np.ndarray, ...]] = []
-        with closing(self._prepared(listed, ups, [seed], batch_size)) as batches, _bar(len(listed), progress) as bar:
+        prepared = prepared_batches(listed, self.spec, ups, [seed], batch_size)
+        with closing(prepared) as batches, progress_bar(len(listed), progress) as bar:
             for clouds in batches:
                 alike, stacks = same_size(clouds)
                 with torch.inference_mode(), exact(self.device):
@@ -277,28 +263,11 @@ class ShapeEncoder:
         points (b, n, 6), or a list of (n, 6) of several sizes: xyz in this encoder's own frame, mean at the origin,
         largest norm 1; rgb in [0, 1], as `shapes.points.prepare` gives them. Nothing is checked, resampled or scaled.
         """
-        if not len(points):
-            return np.empty((0, self.dim), dtype=np.float32)
-        alike, stacks = same_size(points)
-        # torch warns of what is read-only
-        rows = [next(self.encode_batches([np.require(one, np.float32, ["C", "W"])])) for one in stacks]
-        return in_order(alike, rows)
+        return encode_batch(self, points)
 
     def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
         """As `encode_prepared` of float32, batch by batch, in order; on a CUDA device the next is sampled ahead."""
-        waiting, done = deque[list[np.ndarray]](), list[np.ndarray]()
-
-        def stacks() -> Iterator[np.ndarray]:  # of clouds of one size
-            for batch in batches:
-                alike, some = same_size(batch)
-                waiting.append(alike)
-                yield from some
-
-        for rows in self._encode_stacks(stacks()):
-            done.append(rows)
-            if len(done) == len(waiting[0]):
-                yield in_order(waiting.popleft(), done)
-                done.clear()
+        return by_batch(self._encode_stacks, batches)
 
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Embeddings (b, d) of clouds (b, n, 6)."""
@@ -310,33 +279,5 @@ class ShapeEncoder:
                 embeddings = self.network(torch.from_numpy(clouds).to(self.device))
             yield embeddings.cpu().numpy()
 
-    def _prepared(
-        self, shapes: Sequence[Shape], ups: Sequence[str], seeds: Sequence[int], batch_size: int
-    ) -> Generator[list[np.ndarray]]:
-        """Batches of clouds (n, 6) as the network takes them: of some shapes with every seed, then of the next."""
-        size = check_whole(batch_size, "batch_size")
-        batches = [range(len(shapes))[i : i + size] for i in range(0, len(shapes), size)]
-        jobs = [(shapes[i], ups[i], seed) for batch in batches for seed in seeds for i in batch]
-        with closing(ready_clouds(jobs, self.spec)) as clouds:
-            for batch in batches:
-                for _ in seeds:
-                    yield list(islice(clouds, len(batch)))
-
-    def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
-        norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-        bad = np.flatnonzero(~(np.isfinite(norms[:, 0]) & (norms[:, 0] > 0)))
-        if len(bad):
-            raise WeightsError(
-                f"{self.identity.checkpoint} gave {shapes[bad[0]].name} an embedding that is zero or not finite; "
-                "the weights are damaged or not those of this architecture"
-            )
-        return embeddings / norms
-
     def __repr__(self) -> str:
         return f"ShapeEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
-
-
-def _bar(total: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=total, desc="embedding", unit="shape", disable=not progress)

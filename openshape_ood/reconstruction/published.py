@@ -19,7 +19,8 @@ from openshape_ood.reconstruction.competition import loaded_units
 from openshape_ood.reconstruction.networks import PUBLISHED, CompetitiveReconstructor
 from openshape_ood.reconstruction.unet import LEAST_DEPTH, MOST_DEPTH, UNet, UNetSizes
 from openshape_ood.registry.rows import Keys
-from openshape_ood.registry.weights import read_torch, rekeyed, whole_number
+from openshape_ood.registry.torch_files import read_torch, whole_number
+from openshape_ood.registry.weights import rekeyed
 
 NAME, UNITS = "crn", "competitive_units."
 MOST_UNITS, MOST_SIDE = 1000, 1 << 14

@@ -27,9 +27,9 @@ with `ToyViT(sizes)` a `torch.nn.Module` as `encoders.protocols.Network` describ
 
 from openshape_ood.registry.architectures import ARCHITECTURES as ARCHITECTURES
 from openshape_ood.registry.architectures import Architecture as Architecture
+from openshape_ood.registry.names import find_checkpoint as find_checkpoint
+from openshape_ood.registry.names import is_registered as is_registered
 from openshape_ood.registry.rows import Row as Row
-from openshape_ood.registry.rows import find_checkpoint as find_checkpoint
-from openshape_ood.registry.rows import is_registered as is_registered
 from openshape_ood.registry.rows import list_checkpoints as list_checkpoints
 from openshape_ood.registry.rows import load_registry as load_registry
 

@@ -2,6 +2,8 @@
 
 The registry checks `[x.sizes]` against `Architecture.sizes`, the loader calls `Architecture.build`; nothing else knows
 a network's type. What a built network has to offer is `encoders.protocols.Network`.
+
+The tables at the end are the only place that names modules above their own; these are imported on the first call.
 """
 
 from __future__ import annotations
@@ -237,14 +239,18 @@ def _check(channels: int, depth: int) -> None:
         raise ValueError(f"field 'depth' is {depth!s:.20}; expected at most {MOST_LAYERS}")
 
 
-def _of(module: str, network: str) -> Callable[[Any], Any]:
-    """A builder that imports its module when it builds, as networks need torch."""
-    return lambda sizes: getattr(import_module(f"openshape_ood.{module}.network"), network)(sizes)
+def _late(module: str, name: str) -> Callable[[Any], Any]:
+    """A function, or a class, whose module is imported when it is called: it stands above the registry."""
+    return lambda argument: getattr(import_module(module), name)(argument)
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "pointbert": Architecture(PointBERTSizes, _of("encoders.pointbert", "PointBERT")),
-    "uni3d": Architecture(Uni3DSizes, _of("encoders.uni3d", "Uni3D")),
-    "sparse-unet": Architecture(SparseUNetSizes, _of("scenes.sparse", "SparseUNet")),
-    "completion": Architecture(CompletionSizes, _of("views.completion", "CompletionNetwork")),
+    "pointbert": Architecture(PointBERTSizes, _late("openshape_ood.encoders.pointbert.network", "PointBERT")),
+    "uni3d": Architecture(Uni3DSizes, _late("openshape_ood.encoders.uni3d.network", "Uni3D")),
+    "sparse-unet": Architecture(SparseUNetSizes, _late("openshape_ood.scenes.sparse.network", "SparseUNet")),
+    "completion": Architecture(CompletionSizes, _late("openshape_ood.views.completion.network", "CompletionNetwork")),
+}
+# kind of row without an architecture -> what makes a scorer of known classes from the row for their encoder
+SCORERS: dict[str, Callable[[Any], Any]] = {
+    "comparator": _late("openshape_ood.comparison.comparator", "registered_scorer")
 }

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from openshape_ood.errors import InputError, RegistryError, UnknownNameError
+from openshape_ood.errors import RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
-from openshape_ood.registry.soundness import check_row
 from openshape_ood.registry.tables import check_fields, check_one_of, check_table, meant, read_value, types_of
 from openshape_ood.shapes import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 MOST_LIKE = 16  # rows, each like the next
+MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # of a network, each; of a cloud
+MOST_VOXEL, INPUTS = 10, ("ones", "color", "height-color")  # meters; of a voxel
+TEMPLATES = PACKAGE.parent / "encoders" / "text" / "templates.toml"
 
 # kind of row -> what it needs beside a licence and a source
 SHARED = ("architecture", "sizes", "keys", "text", "spec")
@@ -202,50 +206,6 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
     return [row.name for row in load_registry(registry).values() if row.kind == kind]
 
 
-def find_checkpoint(
-    name: str, registry: str | os.PathLike[str] | None = None, *, kinds: tuple[str, ...] = ("shape",)
-) -> Row:
-    """The row called `name`, of one of `kinds`, or an ensemble of several joined by +; `registry` as in
-    `list_checkpoints`.
-
-    Raises
-    ------
-    UnknownNameError, RegistryError, InputError
-        No row has that name; a registry that cannot be read; an ensemble of rows that cannot be combined.
-
-    Examples
-    --------
-    >>> row = find_checkpoint("vitg14")
-    >>> row.spec.up, row.sizes.embedding_dim
-    ('z', 1280)
-    >>> find_checkpoint("vitg14+tiny").name
-    'tiny+vitg14'
-    """
-    every = load_registry(registry)
-    rows = {row.name: row for row in every.values() if row.kind in kinds}
-    parts = [name] if not isinstance(name, str) or name in rows else [part.strip() for part in name.split("+")]
-    for part in parts:
-        if not isinstance(part, str) or part not in rows:
-            what = f"{part!r} in {name!r}" if len(parts) > 1 else repr(part)
-            if isinstance(part, str) and part in every:
-                raise UnknownNameError(
-                    f"checkpoint {what} is of kind {every[part].kind!r}; expected {' or '.join(map(repr, kinds))}: "
-                    f"{', '.join(rows) or 'there are none'}"
-                )
-            raise UnknownNameError(f"unknown checkpoint {what}; known: {', '.join(rows)}{meant(str(part), rows, 0.4)}")
-    from openshape_ood.registry.ensembles import ensemble
-
-    return ensemble([rows[part] for part in parts]) if len(parts) > 1 else rows[parts[0]]
-
-
-def is_registered(name: str, registry: str | os.PathLike[str] | None = None) -> bool:
-    """Whether `find_checkpoint` finds it."""
-    try:
-        return bool(find_checkpoint(name, registry))
-    except InputError:
-        return False
-
-
 def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Row]:
     """All rows by name, the packaged ones first, checked field by field; `registry` as in `list_checkpoints`.
 
@@ -332,5 +292,99 @@ def _row(name: str, table: Any, folder: Path) -> Row:
         field: read_value(hints[field], value, where, field) for field, value in table.items() if field not in alone
     }
     row = Row(name, folder, **values, **alone)
-    check_row(row, KINDS[kind])
+    _check_row(row, KINDS[kind])
     return row
+
+
+@cache
+def template_lists() -> dict[str, tuple[str, ...]]:
+    """The lists of templates.toml: sentences with one {} each."""
+    lists = tomllib.loads(TEMPLATES.read_text(encoding="utf-8"))
+    return {name: tuple(sentences) for name, sentences in lists.items()}
+
+
+def _check_row(row: Row, needed: Collection[str]) -> None:
+    """Raises `RegistryError` naming table and field; needed: the fields that rows of this kind have."""
+    _check_source(row.source, f"[{row.name}.source]")
+    _check_keys(row.keys, f"[{row.name}.keys]")
+    if is_dataclass(row.sizes):
+        _check_most(f"[{row.name}.sizes]", row.sizes, MOST_SIZE)
+    if "spec" in needed:
+        _check_spec(row.spec, f"[{row.name}.spec]")
+    if "text" in needed and row.text.kind:
+        _check_text(row.text, f"[{row.name}.text]")
+    if "scan" in needed:
+        _check_scan(row.scan, f"[{row.name}.scan]")
+    if "text" in needed and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
+        what = f"[{row.name}] the sizes of {row.architecture!r}"
+        raise RegistryError(f"{what} have no embedding_dim, the width of embeddings")
+
+
+def _check_source(source: Source, where: str) -> None:
+    if [source.package, source.file, source.url].count("") != 2 or (source.repo and not source.file):
+        known = "either 'package' or 'file' (with 'repo' when it is on the Hub) or 'url'"
+        raise RegistryError(f"{where} takes {known}; expected one")
+    if source.url and not _is_https(source.url):
+        raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
+    if source.page and (not source.file or source.repo or not _is_https(source.page)):
+        raise RegistryError(f"{where} field 'page' is {source.page!r}; expected an https address beside 'file' alone")
+    _check_sha256(where, source.sha256)
+    if source.repo and not {"", "..", "\\"}.isdisjoint(re.split(r"/|(\\)", source.file)):
+        raise RegistryError(f"{where} field 'file' is {source.file!r}; expected its path inside the repository")
+
+
+def _is_https(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # brackets without an address in them
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)
+
+
+def _check_keys(keys: Keys, where: str) -> None:
+    if any(len(rule) != 2 for rule in keys.rename):
+        raise RegistryError(f"{where} field 'rename' is {keys.rename}; expected pairs: pattern, replacement")
+    for pattern in (*keys.drop, *(rule[0] for rule in keys.rename)):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise RegistryError(f"{where} {pattern!r} is no regular expression: {error}") from error
+    for rule in keys.merge:
+        if len(rule) < 3 or len({name.count("*") for name in rule}) != 1 or rule[0].count("*") > 1:
+            expected = "two or more parts and then the whole, with at most one * in each"
+            raise RegistryError(f"{where} field 'merge' has {list(rule)}; expected {expected}")
+
+
+def _check_spec(spec: CloudSpec, where: str) -> None:
+    _check_most(where, spec, MOST_POINTS)
+    check_one_of(where, "up", spec.up, ("x", "y", "z"))
+    check_one_of(where, "fewer", spec.fewer, ("repeat", "keep"))
+    if spec.color > 1:
+        raise RegistryError(f"{where} field 'color' is {spec.color}; expected 0 to 1")
+
+
+def _check_scan(scan: ScanSpec, where: str) -> None:
+    _check_most(where, scan, MOST_VOXEL)
+    check_one_of(where, "input", scan.input, INPUTS)
+
+
+def _check_most(where: str, part: Any, most: int) -> None:
+    for name, value in ((one.name, getattr(part, one.name)) for one in fields(part)):
+        if isinstance(value, int | float) and value > most:
+            raise RegistryError(f"{where} field {name!r} is {value!s:.20}; expected at most {most:,}")
+
+
+def _check_text(text: Text, where: str) -> None:
+    check_one_of(where, "kind", text.kind, ("open_clip", "static"))
+    check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
+    if text.templates:
+        check_one_of(where, "templates", text.templates, template_lists())
+    if not text.model:
+        expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
+        raise RegistryError(f"{where} field 'model' is empty; expected {expected}")
+    _check_sha256(where, text.sha256)
+
+
+def _check_sha256(where: str, value: str) -> None:
+    if value and not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise RegistryError(f"{where} field 'sha256' is {value!r}; expected 64 hexadecimal digits")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,36 +16,14 @@ from torch import Tensor, nn
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import WeightsError
-from openshape_ood.registry import stripped, trial
+from openshape_ood.registry import stripped
 from openshape_ood.registry.architectures import ARCHITECTURES
 from openshape_ood.registry.files import fetch, known_sha256, open_safetensors, sha256
 from openshape_ood.registry.rows import Keys, Row, load_registry
+from openshape_ood.registry.torch_files import read_torch
 
 LONGEST_KEY = 256  # where patterns are searched for in it
 MERGED = 64 * 2**20  # bytes of tensors that may be merged beyond those of the file
-
-
-class _Left:
-    """In the place of numpy's numbers and of a command line's arguments, which stand among the training state of some
-    published files: a type of numpy given a state of a file's own can end the process."""
-
-    def __init__(self, *arguments: object) -> None:
-        self.arguments = arguments
-
-    def __setstate__(self, state: object) -> None: ...
-
-
-def whole_number(value: object) -> int | None:
-    """A whole number that `read_torch` gave, numpy's int64 too; None for anything else."""
-    if isinstance(value, _Left) and len(value.arguments) == 2:
-        kind, content = value.arguments
-        if isinstance(kind, _Left) and kind.arguments[:1] == ("i8",) and isinstance(content, bytes):
-            return int.from_bytes(content, "little", signed=True)
-    return value if type(value) is int else None
-
-
-# the last of numpy's before numpy 2
-_LEFT = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar", "argparse.Namespace")
 
 
 def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[Any, str, float | None]:
@@ -263,24 +239,3 @@ def faults(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[in
     }
     more = {label: f" and {len(keys) - 4} more" if len(keys) > 4 else "" for label, keys in lists.items()}
     return "; ".join(f"{label}: {', '.join(keys[:4])}{more[label]}" for label, keys in lists.items() if keys)
-
-
-def read_torch(path: Path, name: str, trusted: bool) -> Any:
-    """What torch finds in a file, numbers of numpy and arguments left out; one that is not trusted is tried first."""
-    if not trusted:
-        trial.check(path, name)
-    try:
-        with torch.serialization.safe_globals([(_Left, known) for known in _LEFT]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of what is refused a moment later
-            # mapped, so that optimizer state beside the weights is never read
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{name}: {path} is no checkpoint of tensors, or holds objects that would run code when read; "
-            "it was not run. Get the file from its publisher, or convert it to safetensors"
-        ) from error
-    except OSError as error:
-        raise WeightsError(f"{name}: cannot read {path}: {error.strerror or error}") from error
-    except Exception as error:  # damaged bytes make torch's reader fail in any way
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {reason}") from error

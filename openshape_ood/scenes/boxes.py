@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,7 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
 @cache
 def packaged_sizes() -> dict[str, Any]:
     """Folded name -> (2, 3), of generated shapes and their other names; `python -m benchmarks.training.sizes`."""
-    table = json.loads(files("openshape_ood.scenes").joinpath("sizes.json").read_text(encoding="utf-8"))
+    table = json.loads(Path(__file__).with_name("sizes.json").read_text(encoding="utf-8"))
     return {folded(name): own for name, own in table["sizes"].items()}
 
 

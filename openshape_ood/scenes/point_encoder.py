@@ -17,7 +17,8 @@ from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.encoders.protocols import Identity, NamesEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.errors import InputError
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Row
 from openshape_ood.registry.weights import load_network
 from openshape_ood.scenes.scene import Scene, check_scene
 from openshape_ood.scenes.soundness import ScanWarning, warn_if_sparse

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any, Literal, get_args
 
@@ -145,8 +144,9 @@ COMPARATOR = "comparator"
 
 
 def _comparator(known: KnownClasses) -> Scorer:
-    # trained comparators stand above this: loaded when one is asked for
-    found: Scorer = import_module("openshape_ood.comparison.comparator").registered_scorer(known)
+    from openshape_ood.registry.architectures import SCORERS  # reading the registry takes its time
+
+    found: Scorer = SCORERS[COMPARATOR](known)
     return found
 
 

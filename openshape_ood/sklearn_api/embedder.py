@@ -23,7 +23,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Row
 from openshape_ood.shapes.points import check_up
 
 if TYPE_CHECKING:

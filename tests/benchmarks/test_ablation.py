@@ -8,7 +8,7 @@ from test_evaluation import DRAWS, made_up, results
 
 from benchmarks.threedos.ablation import Judged, ablate, switches
 from benchmarks.threedos.recipes import Settings, openshape, semnov
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 
 ROW = find_checkpoint("vitg14")
 

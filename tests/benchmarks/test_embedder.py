@@ -14,7 +14,7 @@ from benchmarks.threedos.objects import Objects
 from benchmarks.threedos.recipes import Recipe
 from benchmarks.threedos.store import content_key
 from openshape_ood.encoders.protocols import Identity
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.shapes.points import sample_seeds
 
 RECIPE = Recipe(points=64, up="y", to="y", color=0.4)

@@ -10,7 +10,7 @@ import pytest
 import openshape_ood
 from benchmarks.threedos.recipes import SEEDS, Recipe, find_settings, openshape, record_key, semnov
 from openshape_ood.errors import CloudError, UnknownNameError
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 
 CLOUD = np.random.RandomState(0).normal(size=(500, 3)).astype(np.float32)
 

@@ -11,7 +11,7 @@ from benchmarks.threedos.recipes import Recipe
 from benchmarks.threedos.store import EmbeddingStore, content_key
 from benchmarks.threedos.stream import Tally, embed
 from openshape_ood.errors import OpenShapeError, ShapeFileError
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 
 RECIPE = Recipe(points=64, up="y", to="y", color=0.4)
 SHAPES = tuple(MadeUp(i) for i in range(10))

@@ -127,7 +127,7 @@ def test_a_command_on_a_published_layout(kind: str, tmp_path: Path, capsys: pyte
 
 
 def test_a_published_file_is_scored_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openshape_ood.registry.trial.check", lambda path, name: None)
+    monkeypatch.setattr("openshape_ood.registry.torch_files.check", lambda path, name: None)
     trees(tmp_path / "data", "roads")
     file = written(tmp_path / "epoch=0-step=2.ckpt", checkpoint())
     argv = ["--data-root", str(tmp_path / "data"), "--out", str(tmp_path), "--only", "mean", "--compat", str(file)]

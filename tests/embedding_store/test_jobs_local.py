@@ -16,9 +16,10 @@ from shape_files import BROKEN, write_files
 
 from openshape_ood import ShapeEncoder
 from openshape_ood import embedding_store as store
-from openshape_ood.embedding_store.jobs import Item, Settings, Share, embed, job
+from openshape_ood.embedding_store.jobs import Item, Settings, Share, embed, job, shards
 from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError, WeightsError
-from openshape_ood.registry.rows import PACKAGE, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import PACKAGE
 
 pytest.importorskip("pyarrow")
 TINY = Settings("tiny", device="cpu", readers=0, shard_rows=16)
@@ -150,7 +151,7 @@ def test_other_weights_on_a_worker_are_refused() -> None:
     header = TINY.header()
     made = replace(header.provenance, identity=replace(header.identity, sha256="ef" * 32))
     with pytest.raises(MixedEncodersError, match="on every machine"):
-        job.load(TINY, replace(header, provenance=made))
+        shards.load(TINY, replace(header, provenance=made))
 
 
 @pytest.mark.parametrize("name", ["mine", "mine+tiny"])
@@ -166,7 +167,7 @@ def test_weights_whose_sha256_nobody_has_said(
     with pytest.warns(UserWarning, match="the registry names no sha256"):
         header = settings.header()
     assert name != "mine" or header.identity.sha256 == tiny.identity.sha256
-    assert job.load(settings, header)[0].identity == header.identity
+    assert shards.load(settings, header)[0].identity == header.identity
 
 
 def test_a_shape_that_no_engine_accounts_for_is_told(
@@ -238,9 +239,9 @@ def test_a_run_that_came_to_nothing_binds_no_folder(items: list[Item], tmp_path:
 
 def test_shards_are_as_large_as_their_time_allows(items: list[Item], tiny: ShapeEncoder) -> None:
     whole = replace(TINY, shard_rows=1000)
-    shards = list(job.embed_shards(tiny, items * 8, whole, own_axes=False, seconds=1e9))
-    assert [len(shard) for shard in shards] == [64, 256, 8]
-    hasty = list(job.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
+    made = list(shards.embed_shards(tiny, items * 8, whole, own_axes=False, seconds=1e9))
+    assert [len(shard) for shard in made] == [64, 256, 8]
+    hasty = list(shards.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
     assert [len(shard) for shard in hasty] == [41]  # the first is written whatever it took
 
 

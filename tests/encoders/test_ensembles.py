@@ -13,6 +13,7 @@ from further_tiny import write_rows
 from openshape_ood import Embeddings, KnownClasses, ShapeEmbedder, ShapeEncoder, TextEncoder, localize, score_novelty
 from openshape_ood.embedding_store.jobs import Settings
 from openshape_ood.encoders.ensemble import TextEnsemble
+from openshape_ood.encoders.protocols import ENCODER, check_encoders
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError, WeightsError
 from openshape_ood.registry import find_checkpoint, is_registered
 from openshape_ood.registry.ensembles import ensemble
@@ -58,6 +59,15 @@ def test_the_order_of_the_names_does_not_matter(both: ShapeEncoder) -> None:
     assert other.identity == both.identity and both.identity.checkpoint == "tiny+tiny-b"
     assert find_checkpoint("tiny-b+tiny").source.sha256 == both.identity.sha256
     np.testing.assert_array_equal(other.encode(QUERIES, up="y"), both.encode(QUERIES, up="y"))
+
+
+def test_an_ensemble_is_an_encoder_and_subclasses_none(both: ShapeEncoder, words: TextEnsemble) -> None:
+    check_encoders(both, words, (*ENCODER, "spec", "encode_patches"))
+    assert type(both).__bases__ == type(words).__bases__ == (object,)
+    mean, spread = both.encode_with_spread(QUERIES, up="y", num_samples=2)
+    assert mean.shape == (3, both.dim) and spread.shape == (3,)
+    np.testing.assert_array_equal(mean, both.encode(QUERIES, up="y", num_samples=2))
+    assert both.encode_prepared([]).shape == (0, both.dim)
 
 
 def test_a_cosine_is_the_mean_of_those_of_the_members(

@@ -11,12 +11,12 @@ import torch
 from published import PUBLISHED, made_up, network_shapes
 
 from openshape_ood.encoders import staged
-from openshape_ood.encoders.grouping.plain import find_grouping
+from openshape_ood.encoders.grouping.samplers import find_grouping
 from openshape_ood.encoders.pointbert import network as pointbert
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.encoders.staged import fold
 from openshape_ood.registry.architectures import PointBERTSizes
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 
 # head_width * heads differs from width, so that no size can stand in for another
 SMALL: dict[str, Any] = {

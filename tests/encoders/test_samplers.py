@@ -8,7 +8,8 @@ import torch
 from openshape_ood import ShapeEncoder
 from openshape_ood.encoders.grouping import kernels
 from openshape_ood.encoders.grouping import plain as grouping
-from openshape_ood.encoders.grouping.plain import PLAIN, Grouping, find_grouping
+from openshape_ood.encoders.grouping.plain import PLAIN, Grouping
+from openshape_ood.encoders.grouping.samplers import SWITCH, find_grouping
 from openshape_ood.errors import InputError, UnknownNameError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -18,7 +19,7 @@ KERNELS = Grouping(kernels.farthest_point_sampling, kernels.ball_query)
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine whose GPU runs Triton."""
-    monkeypatch.delenv(grouping.SWITCH, raising=False)
+    monkeypatch.delenv(SWITCH, raising=False)
     monkeypatch.setattr(kernels, "available", lambda device: torch.device(device).type == "cuda")
 
 

@@ -36,7 +36,7 @@ from openshape_ood.errors import (
     WeightsError,
 )
 from openshape_ood.registry.files import sha256
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.storage import ArrayStore, own_folder
 
 DIM = 16

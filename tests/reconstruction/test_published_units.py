@@ -20,7 +20,7 @@ TILES = np.random.default_rng(0).uniform(-1, 1, (3, 3, 32, 32)).astype(np.float3
 def untried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files written here need no child process that tries them first; slow tests, and those of parity, have one."""
     if request.node.get_closest_marker("slow") is None:
-        monkeypatch.setattr("openshape_ood.registry.trial.check", lambda path, name: None)
+        monkeypatch.setattr("openshape_ood.registry.torch_files.check", lambda path, name: None)
 
 
 @pytest.mark.parametrize("name", [b"numpy._core.multiarray", b"numpy.core.multiarray"])

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from openshape_ood.errors import FileError, InputError, RegistryError, UnknownNameError, WeightsError
 from openshape_ood.registry import ARCHITECTURES, Architecture
 from openshape_ood.registry.architectures import PointBERTSizes
+from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.registry.rows import (
     KINDS,
     NO_TEXT,
@@ -26,7 +27,6 @@ from openshape_ood.registry.rows import (
     Row,
     Source,
     Text,
-    find_checkpoint,
     list_checkpoints,
     load_registry,
 )

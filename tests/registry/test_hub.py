@@ -24,7 +24,8 @@ from openshape_ood import errors
 from openshape_ood.errors import HashError, WeightsError
 from openshape_ood.registry import hub
 from openshape_ood.registry.files import cached, fetch, sha256
-from openshape_ood.registry.rows import PACKAGE, Source, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import PACKAGE, Source
 
 REPOS = ["sound", "other", "blip", "mute", "stalls", "short", "restarts", "portal", "a..b"]
 REPOS += [repo.removeprefix("lab/") for repo in REFUSALS]
@@ -33,7 +34,7 @@ REPOS += [repo.removeprefix("lab/") for repo in REFUSALS]
 CLIENT = """
 import json, os, sys, time, threading
 from openshape_ood.registry import files
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 
 registry, *names = sys.argv[1:]
 if os.environ.get("HURRIED"):  # between two attempts nobody waits

@@ -15,7 +15,8 @@ from hub_server import CONTENT, SHA256, HubServer, table
 from openshape_ood.errors import FileError, HashError, OfflineError, ServerError, TransferError, WeightsError
 from openshape_ood.registry import files
 from openshape_ood.registry.files import cached, fetch, known_sha256, sha256
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Row
 from openshape_ood.storage import own_folder
 
 OTHER = "a" * 64

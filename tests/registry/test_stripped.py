@@ -24,7 +24,8 @@ from openshape_ood import ShapeEncoder
 from openshape_ood.errors import OfflineError, WeightsError
 from openshape_ood.registry import files, stripped
 from openshape_ood.registry import weights as loading
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Row
 from openshape_ood.registry.stripped import Weights
 
 CLOUDS = np.random.RandomState(0).uniform(-0.5, 0.5, (3, 16, 6)).astype(np.float32)
@@ -294,7 +295,7 @@ def test_two_processes_at_once(row: Row, registry: Path, cache: Path) -> None:
     program = (
         "import sys; from openshape_ood import ShapeEncoder\n"
         "from openshape_ood.registry import files, stripped\n"
-        "from openshape_ood.registry.rows import find_checkpoint\n"
+        "from openshape_ood.registry.names import find_checkpoint\n"
         "from openshape_ood.registry.weights import read_weights\n"
         "row = find_checkpoint('mine', sys.argv[1]); path = files.fetch(row)\n"
         "weights = stripped.Weights(read_weights(path, row.keys, 'mine'), 0.5, path)\n"

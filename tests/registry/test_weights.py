@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import CheckpointError, WeightsError
-from openshape_ood.registry import trial
+from openshape_ood.registry import torch_files
 from openshape_ood.registry.files import fetch
-from openshape_ood.registry.rows import Keys, find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import Keys
 from openshape_ood.registry.weights import load_strictly, read_content, read_weights, temperature_of
 
 PLAIN = Keys("", "pc_encoder.", "")
@@ -386,7 +387,7 @@ BOMBS = {  # and what is told; the last two make much of one list, and of one wo
 
 @pytest.mark.parametrize("kind", BOMBS)
 def test_bombs_end_a_child_and_no_more(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "SECONDS", 1)
+    monkeypatch.setattr(torch_files, "SECONDS", 1)
     pickled, words = BOMBS[kind]
     with pytest.raises(WeightsError, match=f"did not come to an end: .*{words}"):
         read_weights(archive(pickled, tmp_path), PLAIN, "x")
@@ -401,7 +402,7 @@ def test_a_protocol_that_torch_does_not_know_is_not_read(tmp_path: Path) -> None
 
 def test_state_dicts_need_no_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
-    monkeypatch.setattr(trial, "_check", lambda path, *_: tried.append(path))
+    monkeypatch.setattr(torch_files, "_check", lambda path, *_: tried.append(path))
     for name in ("vitb32", "vitg14"):
         read_weights(write_checkpoint(name, tmp_path / f"{name}.pt", hollow), Keys("", "", ""), name)
     read_weights(saved(small().state_dict(), tmp_path), PLAIN, "x")

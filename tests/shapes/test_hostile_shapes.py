@@ -17,7 +17,7 @@ from hostile_shapes import MAKERS
 
 from openshape_ood.shapes.reading import load_shape
 
-FAST = 8  # processor seconds, of the ten allowed; the slowest took 2.7 to 3.8 s on two kinds of processors with other work
+FAST = 8  # processor seconds, of the ten allowed; the slowest took 2.7 to 3.8 s beside other work
 
 
 # what takes longest to read, though less than a second or two; none of it is more than a variant of another

@@ -23,8 +23,8 @@ import numpy as np
 
 from openshape_ood.checks import check_positive
 from openshape_ood.embedding_store.folder import write_shard
-from openshape_ood.embedding_store.jobs.job import embed_shards, load
 from openshape_ood.embedding_store.jobs.settings import Item, Settings, Step, check_least
+from openshape_ood.embedding_store.jobs.shards import embed_shards, load
 from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
 from openshape_ood.errors import MissingPackageError, OpenShapeError
 

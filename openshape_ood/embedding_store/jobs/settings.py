@@ -17,7 +17,7 @@ from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, WeightsError
 from openshape_ood.registry.ensembles import check_no_file
 from openshape_ood.registry.files import known_sha256, sha256
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.shapes.points import check_up, sample_seeds
 from openshape_ood.storage import check_regular
 

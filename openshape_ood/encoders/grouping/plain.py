@@ -1,4 +1,4 @@
-"""Farthest-point sampling and ball query, numpy on the CPU, plain torch on any device; and samplers by name.
+"""Farthest-point sampling and ball query, numpy on the CPU, plain torch on any device.
 
 Both do the same arithmetic, element by element and always in float32, so they give the same indices: a matrix product
 would round differently with the batch size (and lose digits under TF32 or autocast), and points near the rim of a ball
@@ -13,18 +13,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from openshape_ood.checks import check_choice
-from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.errors import MissingPackageError
 
-Sampler = Literal["auto", "torch", "triton", "dgl"]
-SAMPLERS = get_args(Sampler)
-SWITCH = "OPENSHAPE_OOD_NO_TRITON"
 TABLE_ELEMENTS = 1 << 25  # bounds the (p, n) distance tables held at once: 2^25 float32 are 128 MiB
 ROWS = 8  # centers whose distances are held at once on the CPU: 8 rows of 10,000 points are 320 kB
 
@@ -207,27 +203,3 @@ class Grouping(NamedTuple):
 
 
 PLAIN = Grouping(farthest_point_sampling, ball_query)
-
-
-def find_grouping(name: str, device: torch.device) -> Grouping:
-    """The functions of the sampler `name` for `device`; all give the same indices.
-
-    "auto": Triton kernels on a GPU that they run on, unless the environment variable OPENSHAPE_OOD_NO_TRITON is
-    set to anything but 0; else "torch". "dgl" samples only, the ball query is torch's.
-
-    Raises `UnknownNameError` for another name, `InputError` for "triton" where the kernels do not run.
-    """
-    check_choice(name, "sampler", SAMPLERS)
-    if name == "dgl":
-        return Grouping(farthest_point_sampling_dgl, ball_query)
-    wanted = name == "triton" or (name == "auto" and device.type == "cuda" and os.environ.get(SWITCH, "0") in ("", "0"))
-    if not wanted:
-        return PLAIN
-    from openshape_ood.encoders.grouping import kernels
-
-    if kernels.available(device):
-        return Grouping(kernels.farthest_point_sampling, kernels.ball_query)
-    if name == "triton":
-        what = f"the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not {str(device)!r}"
-        raise InputError(f"{what}; the sampler 'auto' uses it where it can")
-    return PLAIN

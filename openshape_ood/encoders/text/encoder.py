@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,16 @@ from openshape_ood.checks import check_choice, given_path
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.encoders.text import open_clip, static
 from openshape_ood.errors import ClassNamesError, InputError, WeightsError
+from openshape_ood.registry.ensembles import check_no_file
 from openshape_ood.registry.files import cached, fetch, sha256
-from openshape_ood.registry.rows import ENCODERS, Row, find_checkpoint
-from openshape_ood.registry.soundness import template_lists
+from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.rows import ENCODERS, Row, template_lists
 from openshape_ood.storage import ArrayStore, own_folder
 
 if TYPE_CHECKING:
     import torch
+
+    from openshape_ood.encoders.ensemble import TextEnsemble
 
 Vectors = NDArray[np.float32]
 Aliases = Mapping[str, str | Sequence[str]]
@@ -121,11 +124,8 @@ class TextEncoder:
     @classmethod
     def of(cls, row: Row, **settings: Any) -> TextEncoder:
         """That of a row, or of the members of an ensemble; settings as in `from_pretrained`."""
-        if not row.members:
-            return cls(row, **settings)
-        from openshape_ood.encoders.ensemble import TextEnsemble
-
-        return TextEnsemble(row, **settings)
+        # an ensemble has all that is public of a TextEncoder
+        return cast(TextEncoder, _together(row, **settings)) if row.members else cls(row, **settings)
 
     def encode(self, names: Sequence[str]) -> Vectors:
         """Unit vectors of class names, in their order. Underscores become spaces.
@@ -228,6 +228,29 @@ class TextEncoder:
 
     def __repr__(self) -> str:
         return f"TextEncoder({self.identity.checkpoint!r}, space={self.identity.space!r}, d={self.dim})"
+
+
+def _together(
+    row: Row,
+    *,
+    checkpoint: Any = None,
+    templates: str | Sequence[str] | None = None,
+    average: str | None = None,
+    **settings: Any,
+) -> TextEnsemble:
+    """The text encoders of the members of an ensemble; those that share one load it once."""
+    from openshape_ood.encoders.ensemble import TextEnsemble  # and with it all that reads shapes
+
+    check_no_file(row, checkpoint)
+    how = {"templates": None if templates == row.text.templates else templates} | settings
+    how["average"] = None if average == row.text.average else average
+    shared: dict[Any, TextEncoder] = {}
+    # a static one lies beside its registry
+    keys = [(one.text, one.sizes.embedding_dim, one.text.kind == "static" and one.folder) for one in row.members]
+    for key, one in zip(keys, row.members, strict=True):
+        shared[key] = shared.get(key) or TextEncoder(one, **how)
+    identity = Identity(row.name, row.text.space)
+    return TextEnsemble([shared[key] for key in keys], identity, row.text.average if average is None else average)
 
 
 def check_text(row: Row) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -68,7 +68,7 @@ def _own(one: Candidate, parsed: Parsed, touches: np.ndarray, inside: int) -> li
 @cache
 def _network() -> list[np.ndarray]:
     """Mean and scale (18,) of the traits, then weights and biases of two layers."""
-    table = json.loads(files("openshape_ood.scenes.proposals").joinpath("traits.json").read_text(encoding="utf-8"))
+    table = json.loads(Path(__file__).with_name("traits.json").read_text(encoding="utf-8"))
     return [np.array(table[name]) for name in ("mean", "scale", "first", "first_bias", "second", "second_bias")]
 
 

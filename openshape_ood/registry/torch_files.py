@@ -1,4 +1,4 @@
-"""Files of torch that nobody vouches for: what a state dict is made of is read, anything else is tried out first.
+"""Files that torch wrote: state dicts are read at once, any other untrusted file in a sandbox first.
 
 `weights_only=True` runs nothing that a file brings along, but a few bytes can still end the process that reads them
 (tuples in tuples, hashed by recursion), or keep it busy for hours (one list, made into a set again and again). So a
@@ -7,13 +7,17 @@ file is read once by a process that may die of it, unless it is plain, or its sh
 
 from __future__ import annotations
 
+import pickle
 import pickletools
+import warnings
 import zipfile
 from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from openshape_ood.errors import WeightsError, WorkerError
 from openshape_ood.workers import in_order
@@ -29,6 +33,49 @@ PLAIN |= {f"torch {kind}Storage" for kind in STORED} | {"_codecs encode"}
 # where torch finds more than those; all else it refuses
 OFFERED = ("torch", "builtins", "__builtin__", "collections", "_codecs")
 OLD_PICKLES = 5  # of a file of before torch 1.6: magic number, version, machine, tensors, keys of their storages
+
+# the last of numpy's before numpy 2
+_LEFT = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar", "argparse.Namespace")
+
+
+class _Left:
+    """In the place of numpy's numbers and of a command line's arguments, which stand among the training state of some
+    published files: a type of numpy given a state of a file's own can end the process."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.arguments = arguments
+
+    def __setstate__(self, state: object) -> None: ...
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number that `read_torch` gave, numpy's int64 too; None for anything else."""
+    if isinstance(value, _Left) and len(value.arguments) == 2:
+        kind, content = value.arguments
+        if isinstance(kind, _Left) and kind.arguments[:1] == ("i8",) and isinstance(content, bytes):
+            return int.from_bytes(content, "little", signed=True)
+    return value if type(value) is int else None
+
+
+def read_torch(path: Path, name: str, trusted: bool) -> Any:
+    """Content of a file, without numpy's numbers and arguments; an untrusted file is read in a sandbox first."""
+    if not trusted:
+        check(path, name)
+    try:
+        with torch.serialization.safe_globals([(_Left, known) for known in _LEFT]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of what is refused a moment later
+            # mapped, so that optimizer state beside the weights is never read
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{name}: {path} is no checkpoint of tensors, or holds objects that would run code when read; "
+            "it was not run. Get the file from its publisher, or convert it to safetensors"
+        ) from error
+    except OSError as error:
+        raise WeightsError(f"{name}: cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # damaged bytes make torch's reader fail in any way
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {reason}") from error
 
 
 def check(path: Path, name: str) -> None:
@@ -99,7 +146,6 @@ def _check(path: str, name: str, stamp: tuple[int, ...]) -> None:
 
 def reader(name: str) -> Callable[[str], tuple[Any, list[Any]]]:
     """The task of the process."""
-    from openshape_ood.registry.weights import read_torch
 
     def read(path: str) -> tuple[Any, list[Any]]:
         read_torch(Path(path), name, trusted=True)

@@ -1,0 +1,51 @@
+"""One training of a baseline, or one evaluation of its file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from benchmarks import options
+from benchmarks.baselines import evaluation, training
+from benchmarks.baselines.clouds import read
+from benchmarks.threedos.evaluation import labels_of
+from benchmarks.threedos.splits import load_split
+from openshape_ood.encoders.devices import find_device
+
+SUPPORT_POINTS, BATCH_SIZE = 1024, 8  # of an evaluation, unless given
+GOES_ON = "; the same command goes on from the last epoch"  # of a training that was stopped
+
+
+def file_of(args: argparse.Namespace, benchmark: str, network: str, head: str, data_seed: int, seed: int) -> Path:
+    """Where a training is written."""
+    copied, sown = "-copies" if args.copies else "", "" if args.data_root else f"-data{data_seed}"
+    return Path(args.out, f"{benchmark}-{network}-{head}{copied}{sown}-seed{seed}.pth")
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train a network by the options of `train`, and print where its file is; those that are None are 3DOS's."""
+    split = load_split(args.set)
+    given = {one.name: getattr(args, one.name, None) for one in fields(training.Recipe)}
+    recipe = training.Recipe(**{name: value for name, value in given.items() if value is not None})
+    data, shapes = evaluation.load(split, args)
+    made = {"source": data.source, "counts": shapes.counts(), "data_seed": None if args.data_root else args.data_seed}
+    made |= {"set": args.set, "known": [c.title for c in data.known]}
+    path = file_of(args, args.set, args.network, args.head, args.data_seed, args.seed)
+
+    def report(line: dict[str, Any]) -> None:
+        if args.progress:
+            print(", ".join(f"{key} {value}" for key, value in line.items()), file=sys.stderr, flush=True)
+
+    clouds = [read(shape) for shape in shapes.shapes]
+    device = find_device(args.device)
+    training.train(clouds, labels_of(shapes, data), recipe, path, device=device, settings=made, report=report)
+    print(path)
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Judge a file by the options of `eval`, and print the table."""
+    options.check(args, support_points=1, test_points=1)
+    print(evaluation.run(args))

@@ -1,0 +1,159 @@
+"""Shapes in, rows out: the shards that every engine makes beside its encoder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import compress, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from openshape_ood.embedding_store.jobs.settings import Item, Settings, Step
+from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
+from openshape_ood.errors import CloudError, MixedEncodersError, ShapeFileError, WeightsError
+from openshape_ood.shapes.batch import Read, read_shapes
+
+if TYPE_CHECKING:
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
+
+FIRST_ROWS = 64  # of the first shard, where shards may take so long only
+POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
+
+
+class _Ready(NamedTuple):
+    """A file that was read: its cloud, or for several samplings, which sample a surface anew, its path."""
+
+    item: Item
+    shape: Any
+    up: str
+
+
+@dataclass
+class _Shard:
+    """A shard that is being made."""
+
+    done: list[_Ready] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+
+    def add(self, batch: Iterable[_Ready], rows: np.ndarray) -> None:
+        self.done += [one._replace(shape=None) for one in batch]
+        self.rows.append(rows)
+
+    def fail(self, item: Item, reason: str, up: str | None) -> None:
+        self.failed.append(Failed(item.id, text(item.path), text(reason), up or "", item.stamp))
+
+
+def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
+    """The encoder, and the header with its temperature. Raises `MixedEncodersError` where its weights are others."""
+    encoder = settings.load()
+    if encoder.identity.sha256 != header.identity.sha256:
+        here = f"the weights here have the sha256 {encoder.identity.sha256[:8]}"
+        raise MixedEncodersError(f"{here}, expected on every machine those of the embeddings, by {header.identity}")
+    return encoder, replace(header, temperature=encoder.temperature)
+
+
+def embed_shards(
+    encoder: ShapeEncoder,
+    items: Iterable[Item],
+    settings: Settings,
+    own_axes: bool,
+    step: Step = lambda count, process: None,
+    seconds: float | None = None,
+) -> Generator[Rows]:
+    """Reads and embeds the items, `shard_rows` at a time, as they come: no more of them are held than are read ahead.
+
+    own_axes: whether items may say their own `up`. The same items in the same order make the same shards, unless
+    `seconds` says how long one may take, so that a run that is killed loses little: then the first is small. `step` is
+    told of every file that was read. Raises `WeightsError` where no embedding of a batch can be used.
+    """
+    # readers prepare clouds, but for several samplings, which sample a surface anew, and for axes of their own
+    prepared = settings.num_samples == 1 and not own_axes
+    rows = settings.shard_rows if seconds is None else min(FIRST_ROWS, settings.shard_rows)
+    waiting: deque[Item] = deque()
+
+    def paths() -> Iterator[str]:
+        for item in items:
+            waiting.append(item)
+            yield item.path
+
+    spec = encoder.spec
+    how: dict[str, Any] = {"points": spec.count, "seed": settings.seed, "up": settings.up, "workers": settings.readers}
+    with contextlib.closing(read_shapes(paths(), frame=spec if prepared else None, **how)) as reads:
+        read_items = ((waiting.popleft(), read) for read in reads)
+        while True:
+            began, shard = time.monotonic(), _Shard()
+            batches = _batches(islice(read_items, rows), settings, shard, step)
+            (_embed_prepared if prepared else _embed)(encoder, batches, settings, shard)
+            n = len(shard.done) + len(shard.failed)
+            if not n:
+                return
+            done = [(one.item.id, text(one.item.path), one.up, one.item.stamp) for one in shard.done]
+            ids, places, ups, stamps = zip(*done, strict=True) if done else ((), (), (), ())
+            vectors = np.concatenate([np.empty((0, encoder.dim), np.float32), *shard.rows])
+            yield Rows(ids, places, ups, vectors, shard.failed, stamps)
+            if seconds is not None:
+                fitting = int(n * seconds / max(time.monotonic() - began, 1e-3))
+                rows = max(1, min(fitting, 4 * rows, settings.shard_rows))
+
+
+def _batches(
+    reads: Iterable[tuple[Item, Read]], settings: Settings, shard: _Shard, step: Step
+) -> Iterator[list[_Ready]]:
+    batch, points = list[_Ready](), 0
+    for item, read in reads:
+        step(1, os.getpid())
+        up = item.up or read.up
+        if read.cloud is None:
+            shard.fail(item, read.error or "no reason given", up)
+            continue
+        batch.append(_Ready(item, read.cloud if settings.num_samples == 1 else item.path, up or settings.up))
+        points += len(read.cloud)
+        if len(batch) == settings.batch_size or points > POINTS_AT_ONCE:
+            yield batch
+            batch, points = [], 0
+    if batch:
+        yield batch
+
+
+def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
+    """Batches of prepared clouds; on a GPU one is sampled while the transformer works on the one before."""
+    waiting: deque[list[_Ready]] = deque()
+
+    def clouds() -> Iterator[list[np.ndarray]]:
+        for batch in batches:
+            waiting.append(batch)
+            yield [one.shape for one in batch]
+
+    for rows in encoder.encode_batches(clouds()):
+        batch, lengths = waiting.popleft(), np.linalg.norm(rows, axis=1)
+        sound = np.isfinite(lengths) & (lengths > 0)
+        if not sound.any():
+            name = encoder.identity.checkpoint
+            raise WeightsError(f"{name} gave only embeddings that are zero or not finite; its weights are damaged")
+        for one in compress(batch, ~sound):
+            to.fail(one.item, "its embedding is zero or not finite", one.up)
+        to.add([*compress(batch, sound)], rows[sound] / lengths[sound, None])
+
+
+def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
+    """Batches of clouds or files; shape by shape where one holds a shape that cannot be embedded."""
+    how: dict[str, Any] = {name: getattr(settings, name) for name in ("batch_size", "seed", "num_samples")}
+
+    for batch in batches:
+        again = deque([batch])
+        while again:
+            some = again.popleft()
+            try:
+                to.add(some, encoder.encode([one.shape for one in some], up=[one.up for one in some], **how))
+            except (CloudError, ShapeFileError, WeightsError) as error:
+                # rare: a cloud whose few different points sampling leaves out, or a file that has changed
+                if len(some) == 1:
+                    to.fail(some[0].item, str(error), some[0].up)
+                else:
+                    again += [[one] for one in some]

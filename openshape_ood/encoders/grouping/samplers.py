@@ -1,0 +1,40 @@
+"""Samplers by name: plain torch, Triton kernels, or DGL."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal, get_args
+
+import torch
+
+from openshape_ood.checks import check_choice
+from openshape_ood.encoders.grouping import plain
+from openshape_ood.errors import InputError
+
+Sampler = Literal["auto", "torch", "triton", "dgl"]
+SAMPLERS = get_args(Sampler)
+SWITCH = "OPENSHAPE_OOD_NO_TRITON"
+
+
+def find_grouping(name: str, device: torch.device) -> plain.Grouping:
+    """The functions of the sampler `name` for `device`; all give the same indices.
+
+    "auto": Triton kernels on a GPU that they run on, unless the environment variable OPENSHAPE_OOD_NO_TRITON is
+    set to anything but 0; else "torch". "dgl" samples only, the ball query is torch's.
+
+    Raises `UnknownNameError` for another name, `InputError` for "triton" where the kernels do not run.
+    """
+    check_choice(name, "sampler", SAMPLERS)
+    if name == "dgl":
+        return plain.Grouping(plain.farthest_point_sampling_dgl, plain.ball_query)
+    wanted = name == "triton" or (name == "auto" and device.type == "cuda" and os.environ.get(SWITCH, "0") in ("", "0"))
+    if not wanted:
+        return plain.PLAIN
+    from openshape_ood.encoders.grouping import kernels  # Triton takes its time
+
+    if kernels.available(device):
+        return plain.Grouping(kernels.farthest_point_sampling, kernels.ball_query)
+    if name == "triton":
+        what = f"the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not {str(device)!r}"
+        raise InputError(f"{what}; the sampler 'auto' uses it where it can")
+    return plain.PLAIN

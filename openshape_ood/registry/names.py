@@ -1,0 +1,52 @@
+"""From names to rows: a checkpoint of the registry, or several joined by + as an ensemble."""
+
+from __future__ import annotations
+
+import os
+
+from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.registry.ensembles import SIGN, ensemble
+from openshape_ood.registry.rows import Row, load_registry
+from openshape_ood.registry.tables import meant
+
+
+def find_checkpoint(
+    name: str, registry: str | os.PathLike[str] | None = None, *, kinds: tuple[str, ...] = ("shape",)
+) -> Row:
+    """The row called `name`, of one of `kinds`, or an ensemble of several joined by +; `registry` as in
+    `list_checkpoints`.
+
+    Raises
+    ------
+    UnknownNameError, RegistryError, InputError
+        No row has that name; a registry that cannot be read; an ensemble of rows that cannot be combined.
+
+    Examples
+    --------
+    >>> row = find_checkpoint("vitg14")
+    >>> row.spec.up, row.sizes.embedding_dim
+    ('z', 1280)
+    >>> find_checkpoint("vitg14+tiny").name
+    'tiny+vitg14'
+    """
+    every = load_registry(registry)
+    rows = {row.name: row for row in every.values() if row.kind in kinds}
+    parts = [name] if not isinstance(name, str) or name in rows else [part.strip() for part in name.split(SIGN)]
+    for part in parts:
+        if not isinstance(part, str) or part not in rows:
+            what = f"{part!r} in {name!r}" if len(parts) > 1 else repr(part)
+            if isinstance(part, str) and part in every:
+                raise UnknownNameError(
+                    f"checkpoint {what} is of kind {every[part].kind!r}; expected {' or '.join(map(repr, kinds))}: "
+                    f"{', '.join(rows) or 'there are none'}"
+                )
+            raise UnknownNameError(f"unknown checkpoint {what}; known: {', '.join(rows)}{meant(str(part), rows, 0.4)}")
+    return ensemble([rows[part] for part in parts]) if len(parts) > 1 else rows[parts[0]]
+
+
+def is_registered(name: str, registry: str | os.PathLike[str] | None = None) -> bool:
+    """Whether `find_checkpoint` finds it."""
+    try:
+        return bool(find_checkpoint(name, registry))
+    except InputError:
+        return False

@@ -1,0 +1,113 @@
+"""A file that a row of the registry names: its place, how to get it by hand, and the errors of a failed download."""
+
+from __future__ import annotations
+
+import errno
+import os
+import urllib.error
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from openshape_ood.errors import CheckpointError, OfflineError, ServerError, TransferError
+from openshape_ood.registry.rows import Source
+from openshape_ood.storage import CACHE_VARIABLE
+
+WHAT = {
+    "encoder": "checkpoint",
+    "text": "text encoder of",
+    "points": "point encoder",
+    "completion": "completion network",
+    "relevancy": "open_clip model",
+}
+# what loads another file in its place, as the argument of what takes it
+LOADERS = {
+    "encoder": "encoder=ShapeEncoder",
+    "text": "text=TextEncoder",
+    "points": "encoder=PointEncoder",
+    "completion": "model=Completer",
+}
+USERS = {"points": "segment_scene", "completion": "complete_view"}  # score_novelty takes all else
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file of the row `name`.
+
+    path: where it is, or will be; None for the Hub's client to say. brought: where it is if it was not downloaded but
+    brought by hand. record: where the sha256 of its first use is kept, if the registry names none.
+    """
+
+    name: str
+    part: Literal["encoder", "text", "comparator", "points", "completion", "relevancy"]
+    source: Source
+    path: Path | None = None
+    brought: Path | None = None
+    record: Path | None = None
+
+    @property
+    def what(self) -> str:
+        return f"{WHAT.get(self.part, self.part)} {self.name!r}"
+
+    @property
+    def place(self) -> str:
+        source = self.source
+        if source.page:
+            return f"{source.file} of {source.page}"
+        return source.url or (f"{source.repo}/{source.file}" if source.repo else str(self.path))
+
+    def call(self, path: str) -> str:
+        """What loads `path` instead, spelled as the argument that `score_novelty` takes."""
+        if self.part == "comparator":
+            return f"method=Comparator.load({path})"
+        if self.part == "relevancy":
+            model, _, pretrained = self.name.partition("/")
+            return f'RelevancyEncoder.from_pretrained("{model}", "{pretrained}", checkpoint={path})'
+        return f'{LOADERS[self.part]}.from_pretrained("{self.name}", checkpoint={path})'
+
+    @property
+    def by_hand(self) -> str:
+        repo, file, revision, url = self.source.repo, self.source.file, self.source.revision, self.source.url
+        how = f"open {self.source.page}, which leads to {file}" if self.source.page else f"open {url}"
+        if repo:
+            how = f"`hf download {repo} {file} --revision {revision}`, or open "
+            how += f"https://huggingface.co/{repo}/blob/{revision}/{file}"
+        given = Path(file or urlsplit(url).path).name or "weights"
+        if self.part == "relevancy":
+            call = self.call(f'"{given}"')
+            return f"To get it by hand, on any machine with a network: {how}; then {call}, or --checkpoint {given}."
+        named = "" if self.source.sha256 else f" --as {self.name}" + " --text" * (self.part == "text")
+        add = f"python -m openshape_ood checkpoints add {given}{named}"
+        call = self.call(f'"{given}"')
+        last = "" if self.part in USERS else ' The checkpoint "tiny" is inside the package and runs offline.'
+        return (
+            f"To get it by hand, on any machine with a network: {how}; then `{add}` here, with that file's path, or "
+            f"hand {call} to {USERS.get(self.part, 'score_novelty')}.{last}"
+        )
+
+
+def broken(
+    error: BaseException, wanted: Wanted, host: str, answered: bool, received: int, folder: Path
+) -> CheckpointError:
+    """What happened and what to do, as the error of its kind."""
+    place, then = f"{wanted.what}: {wanted.place}", wanted.by_hand
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return ServerError(f"{place}: the server answered with HTTP {error.code}; correct `url`. {then}")
+    if isinstance(error, OSError) and (error.filename or error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        what = f"the disk refuses it ({error.strerror}: {error.filename or folder})."
+        return TransferError(f"{place}: {what} Set {CACHE_VARIABLE} to a folder with room. {then}")
+    reason = str(error) or type(error).__name__
+    if not answered:
+        return OfflineError(f"{place}: cannot reach {host} ({reason}). Check the network, try again. {then}")
+    return TransferError(f"{place}: the download broke off after {received:,} bytes ({reason}). Try again. {then}")
+
+
+def refuse_offline(wanted: Wanted) -> None:
+    """Raises `OfflineError` where the Hub's own variable forbids downloads."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        raise OfflineError(
+            f"{wanted.what}: {wanted.place} is not in the cache, and HF_HUB_OFFLINE forbids to download it. "
+            f"Unset HF_HUB_OFFLINE. {wanted.by_hand}"
+        )
