@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openshape_ood.encoders.text.encoder import TextEncoder as TextEncoder
     from openshape_ood.errors import OpenShapeError as OpenShapeError
     from openshape_ood.known import KnownClasses as KnownClasses
+    from openshape_ood.novelty import NoveltyPipeline as NoveltyPipeline
     from openshape_ood.novelty import NoveltyResult as NoveltyResult
     from openshape_ood.novelty import score_embeddings as score_embeddings
     from openshape_ood.novelty import score_novelty as score_novelty
@@ -50,6 +51,7 @@ _HOMES = {
     "Method": "scoring",
     "NoveltyDetector": "sklearn_api",
     "NoveltyMap": "novelty_map",
+    "NoveltyPipeline": "novelty",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
     "PointEncoder": "scenes.point_encoder",

@@ -17,6 +17,7 @@ PUBLIC = [
     "Method",
     "NoveltyDetector",
     "NoveltyMap",
+    "NoveltyPipeline",
     "NoveltyResult",
     "OpenShapeError",
     "PointEncoder",

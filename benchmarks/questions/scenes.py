@@ -41,13 +41,14 @@ from benchmarks.scene_data.judging import (
     verdicts,
 )
 from openshape_ood import ShapeEncoder, TextEncoder
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.text.encoder import UntrainedNameWarning
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
+from openshape_ood.novelty import NoveltyPipeline
 from openshape_ood.scenes import Scene
 from openshape_ood.scenes.objects import score_scene
 from openshape_ood.synthetic import categories
-from openshape_ood.synthetic.calibration import generated_threshold
 from openshape_ood.synthetic.rooms import Room, room
 
 KNOWN = ("bed", "bookshelf", "cabinet", "chair", "desk", "door", "sofa", "table")
@@ -106,7 +107,7 @@ def foreign(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
     found: list[dict[str, Any]] = []
     names = Names(*(KnownClasses.from_names(list(AMONG), text),) * 2)
     # what the command line decides by where no other is given
-    threshold = None if args.size_weight else generated_threshold(names.known, encoder, method=args.method)
+    threshold = None if args.size_weight else _default(names.known, encoder, args.method)
     for i in tqdm(range(args.foreign), desc="foreign", unit="room", disable=not args.progress):
         kind = FOREIGN[i % len(FOREIGN)]
         seed = args.seed + LATER + i
@@ -117,6 +118,10 @@ def foreign(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
             row["verdicts"] = {way: verdicts(case, threshold.value) for way, case in cases.items()}
         found.append(row)
     return found
+
+
+def _default(known: KnownClasses, encoder: ShapeEncoder, method: str | None) -> Threshold | None:
+    return NoveltyPipeline.prepare(known, encoder=encoder, method=method).threshold
 
 
 def rank_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:

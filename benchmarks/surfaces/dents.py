@@ -18,9 +18,7 @@ from openshape_ood.reconstruction import SurfaceModel
 from openshape_ood.reconstruction.examination import Examination, examine
 from openshape_ood.reconstruction.kinds import Objects
 from openshape_ood.reconstruction.views import MARGIN
-from openshape_ood.scoring import find_method
 from openshape_ood.synthetic import generate, sample
-from openshape_ood.synthetic.calibration import generated_threshold
 from openshape_ood.synthetic.dents import Dented, dented
 
 KNOWN = ["chair", "table", "sofa"]
@@ -37,8 +35,7 @@ def run(args: argparse.Namespace) -> None:
     options.check(args, good=4, tested=1, points=1000, things=1)
     encoder = ShapeEncoder.from_pretrained("tiny")
     known = KnownClasses.from_names(KNOWN, TextEncoder.from_pretrained("tiny"))
-    threshold = generated_threshold(known, encoder, method=find_method("max_cosine"))
-    how: dict[str, Any] = {"known": known, "encoder": encoder, "threshold": threshold, "up": "y"}
+    how: dict[str, Any] = {"known": known, "encoder": encoder, "up": "y"}
     rows: list[dict[str, Any]] = []
     shown: list[tuple[str, Examination]] = []
     for category, seed in THINGS[: args.things]:

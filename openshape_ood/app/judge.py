@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood import __version__
 from openshape_ood.app.rooms import Room, ranked, shapes
-from openshape_ood.app.session import Calibration, Example, Session, Shape, parse_names
+from openshape_ood.app.session import Example, Session, Shape, parse_names
 from openshape_ood.app.verdicts import (
     BY_OBJECT,
     BY_PATCHES,
@@ -25,15 +24,13 @@ from openshape_ood.app.verdicts import (
     RoomVerdict,
     ShapeVerdict,
 )
-from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.protocols import Embeddings, Provenance
+from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, MemoryBank
-from openshape_ood.novelty import score_novelty
-from openshape_ood.novelty.calibration import check_content_apart
-from openshape_ood.novelty.score import AUTO
+from openshape_ood.novelty import NoveltyPipeline
+from openshape_ood.novelty.generated import Generated, trained_on_generated
 from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap, localize
 from openshape_ood.scenes import score_scene
@@ -41,18 +38,12 @@ from openshape_ood.scenes.crop_axis import assumed, crop_axis
 from openshape_ood.scoring import DEFAULTS, Method, find_method, methods
 from openshape_ood.scoring.methods import kind_of
 from openshape_ood.scoring.text_scores import negative_words
+from openshape_ood.shapes.batches import AUTO
 from openshape_ood.synthetic import sample, scan
-from openshape_ood.synthetic.calibration import (
-    FIRST_SEED,
-    calibration_models,
-    calibration_scans,
-    generated_threshold,
-    resolve,
-    trained_on_generated,
-)
+from openshape_ood.synthetic.calibration import FIRST_SEED, resolve
 
 AUTOMATIC = "automatic"
-COVERAGE = 0.95  # share of known shapes that the verdict keeps
+GENERATED: dict[str, Generated] = {MODEL: "models", SCAN: "scans"}
 COMPARED = 24  # generated shapes a class that the colors compare with
 FIRST_COMPARED = FIRST_SEED + 10_000
 KEPT = 512  # embeddings of examples, calibration sets and thresholds that are remembered
@@ -91,12 +82,12 @@ class Judge:
             raise InputError("there is no shape yet; drop one or pick an example")
         if origin not in ORIGINS:
             raise InputError(f"origin is {origin!r}; expected one of {', '.join(ORIGINS)}")
-        encoder, text, found, known, remarks = self._settled(session, model, method, origin)
+        settled = encoder, text, _, known, remarks = self._settled(session, model, method, origin)
         axis = _find_axis(session, known, encoder, text) if up == AUTO else None
         silent = (axis and axis.axis) or "y"
-        basis = self._basis(session, encoder, known, found, origin, (up, silent))
+        pipeline, basis = self._pipeline(session, settled, origin, (up, silent))
         clouds, ups = [shape.cloud for shape in session.shapes], [shape.up(up, silent) for shape in session.shapes]
-        result = score_novelty(clouds, known, encoder=encoder, method=found, up=ups, threshold=basis.threshold)
+        result = pipeline(clouds, up=ups)
         shown = session.shown
         novelty_map, compared = self._localized(session, session.shape, encoder, ups[shown], origin, known)
         return ShapeVerdict(session, result, compared, basis, shown, origin, up, axis, remarks, map=novelty_map)
@@ -109,12 +100,11 @@ class Judge:
         up: of the calibration shapes; for "file" and "auto" what each file states, else the axis chosen for the room's
         file, else z, with a remark.
         """
-        encoder, _, found, known, remarks = self._settled(session, model, method, SCAN)
+        settled = self._settled(session, model, method, SCAN)
         axis = crop_axis(None if up == AUTO else up, room.up)
-        basis = self._basis(session, encoder, known, found, SCAN, axis)
-        how: dict[str, Any] = {"method": found, "threshold": basis.threshold, "proposals": room.proposals}
-        scene = score_scene(room.scene, known, encoder, **how)
-        objects, said = session.with_shapes(shapes(scene)), (*room.remarks, *remarks, *_assumed(session, axis))
+        pipeline, basis = self._pipeline(session, settled, SCAN, axis)
+        scene = score_scene(room.scene, pipeline, proposals=room.proposals)
+        objects, said = session.with_shapes(shapes(scene)), (*room.remarks, *settled[-1], *_assumed(session, axis))
         return RoomVerdict(objects, ranked(scene), BY_OBJECT, basis, origin=SCAN, remarks=said, scene=scene)
 
     def _settled(
@@ -212,44 +202,20 @@ class Judge:
         key = ("negatives", text.identity, names)
         return self._once(key, lambda: KnownClasses.from_names(names, text, negatives=others).negatives)
 
-    def _basis(
+    def _pipeline(
         self,
         session: Session,
-        encoder: ShapeEncoder,
-        known: KnownClasses,
-        method: Method,
+        settled: tuple[ShapeEncoder, TextEncoder, Method, KnownClasses, tuple[str, ...]],
         origin: str,
         ups: tuple[str, str],
-    ) -> Basis:
-        own, whose = session.calibration, (encoder.identity.sha256, method, session.key, known is self.given)
-        threshold = known.threshold if own is None else own.threshold
-        if threshold is not None:
-            try:
-                threshold.check_fits(Provenance(encoder.identity, method.name, "", 0, 1, __version__))
-            except MixedEncodersError as error:
-                return Basis(missing=f"It does not fit: {error}.")
-            return Basis("threshold", threshold)
-        if own is not None:
-            return self._once(("files", *whose, own.key, ups), lambda: _from_files(own, encoder, known, method, ups))
-        categories = [name for name in dict.fromkeys(map(resolve, session.names)) if name]
-        if not trained_on_generated(encoder) or not categories:
-            return Basis(missing="There is nothing to calibrate on.")
-        uncovered = tuple(name for name in session.names if not resolve(name))
-
-        def made() -> Basis:
-            sets = np.concatenate([self._calibration_set(name, encoder, origin) for name in categories])
-            ready, clean = Embeddings(sets, encoder.identity), origin == MODEL
-            found = generated_threshold(
-                known, encoder, method=method, coverage=COVERAGE, clean=clean, ready=ready, partly=True
-            )
-            return Basis("generated", found, uncovered=uncovered)
-
-        return self._once(("generated", *whose, origin), made)
-
-    def _calibration_set(self, name: str, encoder: ShapeEncoder, origin: str) -> np.ndarray:
-        clouds = calibration_scans if origin == SCAN else calibration_models
-        key = ("calibration", encoder.identity.sha256, name, origin)
-        return self._once(key, lambda: encoder.encode(clouds([name]), up="y"))
+    ) -> tuple[NoveltyPipeline, Basis]:
+        """The pipeline of a session, with its threshold, and the basis of this."""
+        encoder, text, method, known, _ = settled
+        own, encoders = session.calibration, Encoders(encoder=encoder, names=text)
+        pipeline = NoveltyPipeline(known, method, encoders, up="y" if ups[0] == AUTO else ups[0], silent=ups[1])
+        whose = (encoder.identity.sha256, method, session.key, known is self.given, own and own.key, origin, ups)
+        basis: Basis = self._once(("basis", *whose), lambda: _basis(pipeline, session, origin, ups))
+        return replace(pipeline, threshold=basis.threshold), basis
 
     def _localized(
         self, session: Session, shape: Shape, encoder: ShapeEncoder, axis: str, origin: str, known: KnownClasses
@@ -315,18 +281,28 @@ class Judge:
             return made
 
 
-def _from_files(
-    own: Calibration, encoder: ShapeEncoder, known: KnownClasses, method: Method, chosen: tuple[str, str]
-) -> Basis:
-    """By the visitor's known shapes, which must be others than the examples."""
-    clouds, ups = [shape.cloud for shape in own.shapes], [shape.up(*chosen) for shape in own.shapes]
-    result = score_novelty(clouds, known, encoder=encoder, method=method, up=ups)
+def _basis(pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[str, str]) -> Basis:
+    """By the calibration files or the threshold of the visitor, or else by the threshold that precedes the others."""
+    own, calibrated = session.calibration, None
     try:
-        if result.embeddings is not None:  # which score_novelty always gives
-            check_content_apart(result.embeddings.vectors, [shape.name for shape in own.shapes], known)
-        return Basis("files", Threshold.from_novelty(result, COVERAGE, source=f"{len(clouds)} calibration files"))
+        if own is not None and own.shapes:
+            shapes = [shape.cloud for shape in own.shapes]
+            calibrated = pipeline(shapes, up=[shape.up(*ups) for shape in own.shapes])
+            calibrated = replace(calibrated, shapes=tuple(shape.name for shape in own.shapes))
+        source = f"{len(own.shapes)} calibration files" if own is not None else ""
+        given, generated = None if own is None else own.threshold, GENERATED[origin]
+        threshold = pipeline.decided(given, calibrated, generated=generated, source=source).threshold
+    except MixedEncodersError as error:
+        return Basis(missing=f"It does not fit: {error}.")
     except InputError as error:
         return Basis(missing=f"The calibration files: {error}.")
+    if threshold is None:
+        return Basis(missing="There is nothing to calibrate on.")
+    if calibrated is not None:
+        return Basis("files", threshold)
+    if threshold in (given, pipeline.known.threshold):
+        return Basis("threshold", threshold)
+    return Basis("generated", threshold, uncovered=tuple(name for name in session.names if not resolve(name)))
 
 
 def _assumed(session: Session, axis: tuple[str, str]) -> tuple[str, ...]:
@@ -346,7 +322,7 @@ def _find_axis(session: Session, known: KnownClasses, encoder: ShapeEncoder, tex
 
 def _can_fill(session: Session, encoder: ShapeEncoder) -> bool:
     """Whether examples can be generated for all classes that have none, and mean something to the encoder."""
-    return trained_on_generated(encoder) and all(own or resolve(name) for name, own in session.known().items())
+    return trained_on_generated(encoder.identity) and all(own or resolve(name) for name, own in session.known().items())
 
 
 def _compared(name: str, origin: str) -> list[np.ndarray]:

@@ -15,9 +15,9 @@ from openshape_ood.app.session import Session
 from openshape_ood.app.surfaces import GENERATED as GENERATED_SURFACE
 from openshape_ood.app.verdicts import MODEL, ORIGINS
 from openshape_ood.app.views import GENERATED as GENERATED_VIEW
-from openshape_ood.novelty.score import AUTO
 from openshape_ood.registry.rows import list_checkpoints
 from openshape_ood.scenes.files import UNITS
+from openshape_ood.shapes.batches import AUTO
 from openshape_ood.shapes.points import UPS
 
 UP_OF_ROOMS = [("file, else z", "file"), *((axis, axis) for axis in UPS)]

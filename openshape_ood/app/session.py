@@ -17,7 +17,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.novelty.result import Failure
-from openshape_ood.novelty.score import AUTO
+from openshape_ood.shapes.batches import AUTO
 from openshape_ood.shapes.points import check_up, exchange
 
 

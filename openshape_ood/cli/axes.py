@@ -1,4 +1,4 @@
-"""--up auto, and what is said where files do not state which axis points up."""
+"""--up auto, and notes where files do not state which axis points up."""
 
 from __future__ import annotations
 
@@ -6,56 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from openshape_ood.cli.batches import AUTO, Reading, encode_files
-from openshape_ood.cli.console import Bar, print_note
+from openshape_ood.cli.console import print_note
 from openshape_ood.cli.inputs import File
 from openshape_ood.errors import OpenShapeError
+from openshape_ood.shapes.batches import AUTO
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.encoders import Encoders
-    from openshape_ood.cli.judging import Judge
-    from openshape_ood.known import KnownClasses
-    from openshape_ood.novelty.up_axis import UpAxis
+    from openshape_ood.novelty import NoveltyPipeline, UpAxis
 
 DOUBTED, LEAST = 20, 5  # files that are read again under other axes where most are novel; fewer do not tell
 
 
-def settled(
-    reading: Reading, files: Sequence[File], known: KnownClasses, encoders: Encoders
-) -> tuple[Reading, UpAxis | None]:
-    """With --up auto, how files are read that state no axis: with the one found, with y where undecided."""
-    if reading.up != AUTO:
-        return reading, None
-    from openshape_ood.novelty.up_axis import MOST
-
-    found = found_axis(files, known, encoders, reading, MOST)
-    return (reading if found is None or found.axis is None else replace(reading, silent=found.axis)), found
-
-
-def found_axis(
-    files: Sequence[File], known: KnownClasses, encoders: Encoders, reading: Reading, most: int
-) -> UpAxis | None:
-    """What `find_up` finds for up to `most` of the files that state no axis; None where there are none to be read."""
-    from openshape_ood.novelty.up_axis import by_words, find_up, plausible
-    from openshape_ood.shapes.points import resample
-    from openshape_ood.shapes.shape import list_shapes
-
-    quiet = silent_files(files)
-    chosen = [quiet[i] for i in np.unique(np.linspace(0, len(quiet) - 1, min(len(quiet), most)).astype(int))]
-
-    def thinned(clouds: list[Any], _: list[str]) -> list[Any]:
-        # as many points as the encoder takes, so that hundreds of large scans can be held
-        return [c[resample(len(c), reading.points, reading.seed)] if len(c) > reading.points else c for c in clouds]
-
-    batches = list(encode_files(chosen, replace(reading, up="y", num_samples=1), thinned, [], Bar()))
-    clouds = [cloud for batch in batches for cloud in batch.result]
-    if not clouds:
-        return None
-    axes = plausible(list_shapes([file.path for file in chosen]))
-    text = encoders.text if by_words(known) else None
-    return find_up(clouds, known, encoder=encoders.shape, text=text, candidates=axes, **reading.settings)
+def with_axis(pipeline: NoveltyPipeline, *sets: Sequence[File]) -> NoveltyPipeline:
+    """With --up auto the axis of the first set of files that tells one; y if none does."""
+    if pipeline.up != AUTO:
+        return pipeline
+    found = None
+    for files in sets:
+        found = pipeline.find_axis(file.path for file in files) or found
+        if found is not None and found.axis is not None:
+            break
+    return replace(pipeline, up_axis=found, silent=(found and found.axis) or pipeline.silent)
 
 
 def silent_files(files: Sequence[File]) -> list[File]:
@@ -68,17 +39,17 @@ def _stated(path: str) -> str | None:
 
     try:
         return stated_up(path)
-    except OpenShapeError:  # whoever reads it says so
+    except OpenShapeError:  # reading it says why
         return ""
 
 
-def better_axis(judge: Judge, files: Sequence[File], novel: Sequence[bool]) -> UpAxis | None:
-    """What --up auto found; without --up what fits better, asked of a few files where most of all shapes are novel."""
-    if judge.reading.up != "file":
-        return judge.up_axis
+def better_axis(pipeline: NoveltyPipeline, files: Sequence[File], novel: Sequence[bool]) -> UpAxis | None:
+    """The axis that --up auto found; without --up the one that fits better, from a few files where most are novel."""
+    if pipeline.up != "file":
+        return pipeline.up_axis
     if sum(novel) <= len(novel) / 2 or len(novel) < LEAST:
         return None
-    return found_axis(files, judge.classes, judge.encoders, judge.reading, DOUBTED)
+    return pipeline.find_axis([file.path for file in files], DOUBTED)
 
 
 def assumed_axis(rows: Sequence[Mapping[str, Any]], up: str) -> str | None:

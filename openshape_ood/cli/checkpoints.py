@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openshape_ood.cli.console import Failure, finish, print_json, print_line, print_note, print_table, shown
+from openshape_ood.cli.console import (
+    Failure,
+    failed_json,
+    finish,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    shown,
+)
 from openshape_ood.cli.options import Json, checkpoint_names, group
 from openshape_ood.errors import OpenShapeError, WeightsError
 
@@ -128,7 +137,7 @@ def fetch(names: SomeNames, with_text: WithText = True, json: Json = False) -> N
                 if one.get(what):
                     print_line(f"{row.name}, {part}{', stripped' * (what == 'stripped')}: {shown(one[what])}")
     if json:
-        print_json({"fetched": fetched, "failed": [asdict(failure) for failure in failures]})
+        print_json({"fetched": fetched, "failed": failed_json(failures)})
     finish(failures, bool(fetched))
 
 

@@ -13,8 +13,9 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from openshape_ood.errors import Failure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,14 +28,6 @@ STYLES = {
     **dict.fromkeys(("novel", "damaged"), "bold red"),
     **dict.fromkeys(("missing", "not downloaded", "present"), "yellow"),
 }
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A file that could not be used, as the user gave it, and why."""
-
-    file: str
-    reason: str
 
 
 def shown(text: Any) -> str:
@@ -92,7 +85,12 @@ def print_error(message: str) -> None:
 def print_failures(failures: Sequence[Failure]) -> None:
     """One line each, on the standard error."""
     for failure in failures:
-        _print_marked("failed: ", failed_line(failure.file, failure.reason))
+        _print_marked("failed: ", failed_line(failure.source, failure.error))
+
+
+def failed_json(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    """The failures as --json prints them."""
+    return [{"file": failure.source, "reason": failure.error} for failure in failures]
 
 
 def finish(failures: Sequence[Failure], done: bool = True) -> None:

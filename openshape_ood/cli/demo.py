@@ -40,23 +40,17 @@ def demo(
 ) -> None:
     """Score and localize generated shapes with tiny: offline, in seconds. Writes demo.png and demo.ply."""
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.encoders import Encoders
-    from openshape_ood.known import KnownClasses
-    from openshape_ood.novelty import score_novelty
-    from openshape_ood.synthetic.calibration import generated_threshold
+    from openshape_ood.novelty import NoveltyPipeline
 
     folder = folder.expanduser()
     if not folder.is_dir():
         raise FileError(f"--folder is {folder}; expected a folder that there is")
-    encoders = Encoders("tiny")
-    encoder = encoders.shape
-    known = KnownClasses.from_names(KNOWN, encoders.text, temperature=encoder.temperature)
-    threshold = generated_threshold(known, encoder)
+    pipeline = NoveltyPipeline.prepare(KNOWN, model="tiny", up="y")
     shapes = _shapes(seed)
-    result = score_novelty(list(shapes.values()), known, encoder=encoder, up="y", threshold=threshold)
+    result = pipeline(list(shapes.values()))
     record = result.as_json()
     rows = [{**row, "shape": name} for name, row in zip(shapes, record["shapes"], strict=True)]
-    found = _localized(shapes[PLANTED], encoder)
+    found = _localized(shapes[PLANTED], pipeline.encoders.shape)
     written = [found.save(folder / "demo.ply")]
     try:
         written.append(_draw(shapes, rows, found, folder / "demo.png"))
@@ -67,7 +61,7 @@ def demo(
         return
     print_line(f"Known by name: {', '.join(KNOWN)}. Simulated scans of these, and of four other things:")
     print_table(rows, ("shape", "nearest", "novelty", "p_value", "verdict"), fold="shape")
-    print_line(thresholds.words(threshold))
+    print_line(thresholds.words(pipeline.threshold))
     print_line("A score is of the whole shape. Where it is novel, the novelty map says: the guitar, colored in")
     print_line(" and ".join(shown(path) for path in written))
     print_line("next, your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")

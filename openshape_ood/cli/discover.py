@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import (
     Failure,
+    failed_json,
     finish,
     print_failures,
     print_json,
@@ -25,11 +26,10 @@ from openshape_ood.cli.outputs import DRAWN, check_out, check_picture
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.batches import Batch, Reading
-    from openshape_ood.cli.judging import Judge
+    from openshape_ood.cli.judging import Scored
     from openshape_ood.discovery import Discovery
-    from openshape_ood.encoders.protocols import Embeddings
-    from openshape_ood.novelty.result import NoveltyResult
+    from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
+    from openshape_ood.shapes.batches import Reading
 
 COLUMNS = ("group", "size", "stability", "names", "medoid")
 
@@ -75,8 +75,11 @@ def discover(
     """Group the novel ones among shapes or stored embeddings, suggest names, and add groups to what is known."""
     from openshape_ood.cli.axes import better_axis, warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
+    from openshape_ood.cli.judging import as_json as described
+    from openshape_ood.cli.judging import provenance_of, score_all
     from openshape_ood.cli.thresholds import words
     from openshape_ood.discovery import discover as run
+    from openshape_ood.novelty import NoveltyResult
     from openshape_ood.scoring.text_scores import negative_words
 
     check_out("--out", out, (".safetensors",))
@@ -86,16 +89,17 @@ def discover(
         raise InputError("--out is for the known classes with --accept GROUP=NAME; nothing is accepted")
     vocabulary = _vocabulary(names or ())
     found = find_shapes(files)
-    judge = asked.judge(found)
-    if judge.threshold is None:
+    pipeline = asked.pipeline(found)
+    if pipeline.threshold is None:
         raise InputError("nothing is novel without a threshold: --calibrate PATHS of known shapes, or --threshold X")
-    batches = list(judge.all(found, found.failures, "scoring"))
-    if not batches:
+    several = list(score_all(pipeline, found, found.failures, "scoring"))
+    if not several:
         print_failures(found.failures)
         raise InputError("none of the shapes can be used")
-    result, rows = _joined(batches)
-    encoders = judge.encoders
-    if not vocabulary and (asked.wanted.by_name or judge.provenance.identity.checkpoint == "tiny"):
+    result = NoveltyResult.joined([scored.result for scored in several])
+    rows: Any = result.embeddings  # every result of a pipeline has them
+    provenance, encoders = provenance_of(pipeline, found), pipeline.encoders
+    if not vocabulary and (asked.wanted.by_name or provenance.identity.checkpoint == "tiny"):
         vocabulary = negative_words()  # the text encoder is at hand
     how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": asked.seed}
     with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
@@ -104,37 +108,46 @@ def discover(
         groups = run(result, rows, vocabulary or None, text=text, **how)
     for warning in told if names else ():
         print_note(f"note: {shown(warning.message)}", style="yellow")
-    record: dict[str, Any] = {**judge.as_json(), **groups.as_json(), "accepted": None, "out": out, "sheet": None}
+    record: dict[str, Any] = {
+        **described(pipeline, provenance),
+        **groups.as_json(),
+        "accepted": None,
+        "out": out,
+        "sheet": None,
+    }
     if accepted:
-        made = groups.accept(accepted, judge.classes, text=encoders.text if judge.classes.text is not None else None)
-        later = _calibrated(replace(judge, classes=made), asked, found.failures)
-        again = (later if later.threshold else replace(later, threshold=judge.threshold))(rows, list(result.up))
+        made = groups.accept(accepted, pipeline.known, text=encoders.text if pipeline.known.text is not None else None)
+        later = _calibrated(replace(pipeline, known=made), asked, found.failures)
+        again = (later if later.threshold else replace(later, threshold=pipeline.threshold))(rows)
         record["accepted"] = _rescored(groups, accepted, again)
         record["accepted"]["threshold"] = later.threshold and later.threshold.as_json()
         if out is not None:
             (made if later.threshold is None else made.with_threshold(later.threshold)).save(out)
     if sheet is not None and groups.groups:
-        record["sheet"] = _draw(sheet, groups, batches, judge.reading, found.failures)
+        record["sheet"] = _draw(sheet, groups, several, pipeline.reading, found.failures)
     if sheet is not None and not record["sheet"]:
         print_note(f"no {shown(sheet)}: there is no group whose shapes can be drawn", "yellow")
-    record |= {"failed": [asdict(failure) for failure in found.failures], "ignored": found.ignored}
+    record |= {"failed": failed_json(found.failures), "ignored": found.ignored}
     if json:
         print_json(record)
     else:
-        _print(groups, record, min_size, words(judge.threshold))
+        _print(groups, record, min_size, words(pipeline.threshold))
     named_ignored(found.ignored)
-    read = [file for batch in batches if batch.shapes for file in batch.files]
-    warn_of_axes(read, asked.up, better_axis(judge, read, groups.novel.tolist()))
+    read = [file for scored in several if not scored.stored for file in scored.files]
+    warn_of_axes(read, asked.up, better_axis(pipeline, read, groups.novel.tolist()))
     finish(found.failures)
 
 
-def _calibrated(judge: Judge, asked: options.Asked, failures: list[Failure]) -> Judge:
-    """The judge with a threshold for its classes, where that of before came from shapes that there still are."""
+def _calibrated(pipeline: NoveltyPipeline, asked: options.Asked, failures: list[Failure]) -> NoveltyPipeline:
+    """The pipeline with a threshold for its classes, where that of before came from shapes that there still are."""
     from openshape_ood.cli.thresholds import decided
+    from openshape_ood.synthetic.calibration import resolve
 
-    if asked.calibrate or (judge.threshold and judge.threshold.is_generated):
-        return decided(judge, None, asked, failures)
-    return replace(judge, threshold=None)
+    # generated shapes of the other classes say little of one that cannot be generated
+    again = pipeline.threshold and pipeline.threshold.is_generated and all(map(resolve, pipeline.known.names))
+    if asked.calibrate or again:
+        return decided(pipeline, None, asked, failures)
+    return replace(pipeline, threshold=None)
 
 
 def _accepted(given: Sequence[str]) -> dict[int, str]:
@@ -161,23 +174,6 @@ def _vocabulary(given: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def _joined(batches: Sequence[Batch]) -> tuple[NoveltyResult, Embeddings]:
-    """One result of all batches, and its embeddings."""
-    import numpy as np
-
-    from openshape_ood.encoders.protocols import Embeddings
-
-    results = [batch.result for batch in batches]
-    arrays = {
-        name: np.concatenate([getattr(one, name) for one in results]) for name in ("novelty", "nearest", "similarity")
-    }
-    paths = tuple(file.path for batch in batches for file in batch.files)
-    vectors = np.concatenate([one.embeddings.vectors for one in results])
-    embeddings = Embeddings(vectors, results[0].embeddings.identity, paths)
-    ups = tuple(up for batch in batches for up in batch.ups)
-    return replace(results[0], **arrays, shapes=paths, up=ups, embeddings=embeddings), embeddings
-
-
 def _rescored(found: Discovery, accepted: Mapping[int, str], again: NoveltyResult) -> dict[str, Any]:
     """What became of the accepted groups, and of all."""
     novel, rows = again.is_novel, {group.number: group.rows for group in found.groups}
@@ -189,21 +185,22 @@ def _rescored(found: Discovery, accepted: Mapping[int, str], again: NoveltyResul
 
 
 def _draw(
-    path: Path, found: Discovery, batches: Sequence[Batch], reading: Reading, failures: list[Failure]
+    path: Path, found: Discovery, several: Sequence[Scored], reading: Reading, failures: list[Failure]
 ) -> Path | None:
     """The sheet, of the files that can be read; None where none can."""
     from openshape_ood import plots
-    from openshape_ood.cli.batches import encode_files
-    from openshape_ood.cli.inputs import File
     from openshape_ood.plots.sheet import MOST, drawn_rows
+    from openshape_ood.shapes.batches import in_batches
+    from openshape_ood.shapes.shape import Shape
 
-    files = [(file, up) for batch in batches for file, up in zip(batch.files, batch.ups, strict=True)]
+    files = [(file, up) for one in several for file, up in zip(one.files, one.result.up, strict=True)]
     rows = [row for drawn in drawn_rows(found).values() for row in drawn]
-    wanted = [File(files[row][0].path, str(row)) for row in rows]
+    wanted = [Shape(files[row][0].path, str(row)) for row in rows]
     own = replace(reading, points=MOST, num_samples=1, up="file")
     with progress("drawing", len(wanted)) as bar:
-        read = list(encode_files(wanted, own, lambda *_: None, failures, bar))
-    shapes = {int(file.id): cloud for one in read for file, cloud in zip(one.files, one.shapes, strict=True)}
+        read = list(in_batches(wanted, own, lambda _: None, bar.step))
+    failures += [failure for batch in read for failure in batch.failures]
+    shapes = {int(shape.name): cloud for batch in read for shape, cloud in zip(batch.given, batch.shapes, strict=True)}
     if not shapes:
         return None
     ups, names = [files[row][1] for row in shapes], [Path(files[row][0].path).name for row in shapes]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.cli.axes import found_axis
-from openshape_ood.cli.batches import Reading, encode_files
-from openshape_ood.cli.console import Failure, print_failures, print_line, print_table, progress, shown
+from openshape_ood.cli.console import Failure, failed_json, print_failures, print_line, print_table, progress, shown
 from openshape_ood.cli.inputs import Found
+from openshape_ood.shapes.batches import Batch, Reading, in_batches
+from openshape_ood.shapes.shape import Shape
 
 if TYPE_CHECKING:
     from openshape_ood.cli.options import Asked
@@ -26,35 +26,33 @@ def examine_files(found: Found, asked: Asked) -> dict[str, Any]:
     """The report, as --json prints it; without known classes nothing is said of the axis."""
     from openshape_ood.shapes.facts import CloudFacts, likely_unit
     from openshape_ood.shapes.reading import stated_up
-    from openshape_ood.shapes.shape import Shape
 
     known = asked.known or asked.examples or asked.known_file
-    judge = asked.judge(found, decide=False) if known else None
-    reading = Reading(POINTS, "y", asked.seed, readers=asked.readers) if judge is None else judge.reading
+    pipeline = asked.pipeline(found, decide=False) if known else None
+    reading = Reading(POINTS, "y", asked.seed, readers=asked.readers) if pipeline is None else pipeline.reading
     failures, rows = found.failures, list[dict[str, Any]]()
 
-    def facts_of(clouds: list[Any], _: list[str]) -> list[CloudFacts]:
-        return [CloudFacts.of(cloud) for cloud in clouds]
+    def facts_of(batch: Batch) -> list[CloudFacts]:
+        return [CloudFacts.of(cloud) for cloud in batch.shapes]
 
     with progress("examining", len(found.files)) as bar:
-        for batch in encode_files(found.files, replace(reading, up="y"), facts_of, failures, bar):
-            for file, facts in zip(batch.files, batch.result, strict=True):
-                about = {"up": stated_up(file.path), "surface": Shape(file.path, file.path).is_surface}
-                rows.append({"file": file.path, **about, **asdict(facts), "length": facts.length})
+        shapes = [Shape(file.path, file.path) for file in found.files]
+        for batch in in_batches(shapes, replace(reading, up="y", num_samples=1), facts_of, bar.step):
+            failures += batch.failures
+            for shape, facts in zip(batch.given, batch.result or (), strict=True):
+                about = {"up": stated_up(shape.name), "surface": shape.is_surface}
+                rows.append({"file": shape.name, **about, **asdict(facts), "length": facts.length})
     read = {row["file"] for row in rows}
     up_axis = None
-    if judge is not None:
-        from openshape_ood.novelty.up_axis import MOST
-
-        usable = [file for file in found.files if file.path in read]
-        up_axis = found_axis(usable, judge.classes, judge.encoders, reading, MOST)
+    if pipeline is not None:
+        up_axis = pipeline.find_axis([file.path for file in found.files if file.path in read])
     lengths = [row["length"] for row in rows]
     return {
         "files": rows,
         "unit": likely_unit(lengths) if lengths else None,
         "up_axis": up_axis and up_axis.as_json(),
         "said_of_axis": _said(up_axis, rows),
-        "failed": [asdict(failure) for failure in failures],
+        "failed": failed_json(failures),
         "problems": _problems(rows, up_axis, failures),
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from openshape_ood.cli import options
 from openshape_ood.cli.console import (
     Failure,
+    failed_json,
     print_failures,
     print_json,
     print_line,
@@ -95,12 +95,12 @@ def embed(
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
     from openshape_ood.cli.axes import warn_of_axes
-    from openshape_ood.cli.batches import MANY
     from openshape_ood.cli.inputs import File, list_items, named_ignored, nothing_found, told_apart
     from openshape_ood.embedding_store.files import is_folder
     from openshape_ood.embedding_store.jobs import Cluster, Settings, Share
     from openshape_ood.embedding_store.jobs import embed as run
     from openshape_ood.embedding_store.schema import text
+    from openshape_ood.shapes.batches import MANY
 
     cluster, folder = Cluster(address, workers, cpus, gpus), is_folder(out)
     if engine != "ray" and cluster != Cluster():
@@ -136,7 +136,7 @@ def embed(
             "shard": shard,
             "dim": done.header.dim,
         }
-        record |= {"provenance": done.header.provenance.as_json(), "failed": [asdict(one) for one in failures]}
+        record |= {"provenance": done.header.provenance.as_json(), "failed": failed_json(failures)}
         print_json({**record, "counts": {**counts, "failed": len(failures), "ignored": len(listed.ignored)}})
     elif done.rows:
         print_line(f"{done.rows} embeddings of {done.header.dim} numbers in {shown(done.out)}")

@@ -6,12 +6,12 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from openshape_ood.cli.console import Failure, print_note, shown
+from openshape_ood.cli.console import Failure, failed_json, print_note, shown
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.shapes.formats import SUFFIXES
 
@@ -51,7 +51,7 @@ class Found:
     def as_json(self, done: str, count: int) -> dict[str, Any]:
         """What became of the files, of which `count` were `done`."""
         counts = {done: count, "failed": len(self.failures), "ignored": len(self.ignored)}
-        return {"failed": [asdict(one) for one in self.failures], "ignored": self.ignored, "counts": counts}
+        return {"failed": failed_json(self.failures), "ignored": self.ignored, "counts": counts}
 
     def with_stored_files(self) -> Found:
         """The same with the files that stored embeddings are of; reading them says which are not there."""

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.cli.batches import Reading, encode_files
 from openshape_ood.cli.console import Failure, progress, told_warnings
 from openshape_ood.cli.inputs import File, find_files
 from openshape_ood.cli.options import split_names
 from openshape_ood.errors import ClassNamesError, FileError, InputError
+from openshape_ood.shapes.batches import Batch, Reading, in_batches
 from openshape_ood.shapes.formats import SUFFIXES
+from openshape_ood.shapes.shape import Shape
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.encoders import Encoders
+    from openshape_ood.encoders.loading import Encoders
     from openshape_ood.encoders.protocols import Identity
     from openshape_ood.known import KnownClasses, MemoryBank
     from openshape_ood.scoring import Method
@@ -105,7 +106,7 @@ def build(
     Raises `InputError` where a class has no usable example, or a file does not fit the encoder or the others.
     """
     from openshape_ood.known import KnownClasses
-    from openshape_ood.novelty.score import PATCH_STAGE, known_classes
+    from openshape_ood.novelty.preparation import PATCH_STAGE, known_classes
     from openshape_ood.scoring import DEFAULTS, find_method
     from openshape_ood.shapes.points import AxisWarning
 
@@ -123,7 +124,7 @@ def build(
             if files:
                 rows, owners, memory = _encoded(files, encoders.shape, reading, failures, patches)
                 named |= {name: rows[owners == name] for name in files}
-            classes = known_classes(named, chosen, encoders.shape if files else None, text=encoders.text)
+            classes = known_classes(named, chosen, encoders)
         if memory is not None:
             places = np.array([classes.names.index(name) for name in owners])
             classes = replace(classes, patches=replace(memory, labels=places[memory.shapes]))
@@ -140,20 +141,22 @@ def _encoded(
     """
     from openshape_ood.known import MemoryBank
 
-    def encode(shapes: list[Any], ups: list[str]) -> tuple[np.ndarray, Any]:
-        rows = encoder.encode(shapes, up=ups, **reading.settings)
+    def encode(batch: Batch) -> tuple[np.ndarray, Any]:
+        rows = encoder.encode(batch.shapes, up=batch.ups, **reading.settings)
         how = {"seed": reading.seed, "batch_size": reading.batch_size}
-        return rows, stage and encoder.encode_patches(shapes, up=ups, stage=stage, **how)
+        return rows, stage and encoder.encode_patches(batch.shapes, up=batch.ups, stage=stage, **how)
 
-    files = [replace(file, id=name) for name, own in classes.items() for file in own]  # an example's id is its class
-    before = len(failures)
-    with progress("examples", len(files)) as bar:
-        done = list(encode_files(files, reading, encode, failures, bar))
-    owners = np.array([file.id for one in done for file in one.files])
+    places = [(name, file.path) for name, own in classes.items() for file in own]
+    before, shapes = len(failures), [Shape(path, f"{i}") for i, (_, path) in enumerate(places)]
+    with progress("examples", len(shapes)) as bar:
+        batches = list(in_batches(shapes, reading, encode, bar.step))
+    failures += [failure for batch in batches for failure in batch.failures]
+    done = [batch for batch in batches if batch.names]
+    owners = np.array([places[int(shape.name)][0] for batch in done for shape in batch.given])
     for name, own in classes.items():
         if name not in owners:
             paths = {file.path for file in own}
-            reason = next((one.reason for one in failures[before:] if one.file in paths), "no files")
+            reason = next((one.error for one in failures[before:] if one.source in paths), "no files")
             raise InputError(f"none of the {len(own)} examples of class {name!r} can be used; the first: {reason}")
     memory = MemoryBank.from_patches([one.result[1] for one in done], stage) if stage else None
     return np.concatenate([one.result[0] for one in done]), owners, memory

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import finish, print_json, print_line, print_note, print_table, shown
+from openshape_ood.cli.console import failed_json, finish, print_json, print_line, print_note, print_table, shown
 from openshape_ood.cli.options import KNOWN, RESULT, option
 from openshape_ood.cli.outputs import check_out
 from openshape_ood.errors import InputError
@@ -60,9 +59,10 @@ def save(
     if patches and not asked.wanted.with_files:
         raise InputError("--patches keeps those of the shapes of --examples; there are none that are to be read")
     found, decide = Found(), bool(asked.calibrate or asked.threshold or asked.coverage)
-    judge = asked.judge(found, patches="local" if patches else None, decide=decide)
+    pipeline = asked.pipeline(found, patches="local" if patches else None, decide=decide)
     warn_of_axes([file for own in asked.wanted.with_files.values() for file in own], asked.known_up or asked.up)
-    made = judge.classes if judge.threshold is None else judge.classes.with_threshold(judge.threshold)
+    known, threshold = pipeline.known, pipeline.threshold
+    made = known if threshold is None else known.with_threshold(threshold)
     if asked.known and made.text is None:
         print_note("note: by example alone: names are kept beside examples of them with --method rank_fusion", "yellow")
     _told(made.save(out), made, json, found.failures)
@@ -98,7 +98,7 @@ def show(files: Saved, json: options.Json = False) -> None:
 def _told(path: Path, made: KnownClasses, json: bool, failures: list[Failure]) -> None:
     record = _record(path, made)
     if json:
-        print_json({**record, "failed": [asdict(one) for one in failures]})
+        print_json({**record, "failed": failed_json(failures)})
     else:
         _print(record, made)
     finish(failures)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from openshape_ood.novelty.result import NoveltyResult
     from openshape_ood.novelty.up_axis import UpAxis
     from openshape_ood.novelty_map import NoveltyMap
+    from openshape_ood.shapes.batches import Batch
 
 EXAMPLES = """
   openshape-ood localize chair.ply --known chair --generated models --model tiny
@@ -88,10 +89,11 @@ def localize(
     """
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
-    from openshape_ood.cli.batches import encode_files
     from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.cli.maps import Localized, print_maps
     from openshape_ood.novelty_map import localize_many
+    from openshape_ood.shapes.batches import in_batches
+    from openshape_ood.shapes.shape import Shape
 
     check_out("--out", out, (".ply",))
     check_picture("--picture", picture, (*DRAWN, ".html"), drawn_by(picture))
@@ -106,39 +108,43 @@ def localize(
     wanted = asked.wanted
     if wanted.by_name and wanted.with_files and not wanted.generated:
         print_note(f"note: no examples of {shown(', '.join(wanted.by_name))}; what is theirs looks novel", "yellow")
-    judge = asked.judge(found, patches="local")
-    encoders, known, reading = judge.encoders, judge.classes, judge.reading
+    pipeline = asked.pipeline(found, patches="local")
+    known = pipeline.known
     if known.patches is None and known.text is None:
         raise InputError(
             "the known classes keep no patches of their examples to compare with; expected --examples FOLDER, or a "
             "--known-file that `openshape-ood known save --patches` wrote"
         )
 
-    def both(shapes: list[Any], ups: list[str]) -> tuple[NoveltyResult, list[NoveltyMap]]:
-        how: dict[str, Any] = {"seed": reading.seed, "batch_size": reading.batch_size}
-        return judge(shapes, ups), list(localize_many(shapes, known, encoder=encoders.shape, up=ups, **how))
+    def both(batch: Batch) -> tuple[NoveltyResult, list[NoveltyMap]]:
+        how: dict[str, Any] = {"seed": pipeline.seed, "batch_size": pipeline.batch_size, "up": batch.ups}
+        maps = localize_many(batch.shapes, known, encoder=pipeline.encoders.shape, **how)
+        return pipeline.of_batch(batch), list(maps)
 
+    files_of = {file.path: file for file in found.files}
     done = Localized()
     with progress("localizing", len(found.files)) as bar:
-        for batch in encode_files(found.files, judge.reading, both, found.failures, bar):
-            done.add(batch)
-    axis = better_axis(judge, done.files, [row["verdict"] == "novel" for row in done.rows])
-    record = done.record(judge, found, {"out": out, "picture": picture, "report": report})
+        for batch in in_batches([Shape(path, path) for path in files_of], pipeline.reading, both, bar.step):
+            found.failures += batch.failures
+            if batch.given:
+                done.add([files_of[name] for name in batch.names], *batch.result)
+    axis = better_axis(pipeline, done.files, [row["verdict"] == "novel" for row in done.rows])
+    record = done.record(pipeline, found, {"out": out, "picture": picture, "report": report})
     if len(done.rows) == 1:
         _save(next(iter(done.maps.values())), out, picture, color)
     if report is not None and done.rows:
         from openshape_ood.cli.report import write
 
-        write(report, record, done.maps, judge.threshold, _doubt(reading.up, axis))
+        write(report, record, done.maps, pipeline.threshold, _doubt(pipeline.up, axis))
     if json:
         print_json(record)
     elif done.rows:
-        print_maps(done, record, judge)
+        print_maps(done, record, pipeline)
     if done.rows and record["provenance"]["method"] == "text":
         print_note("by names alone this says little: give --examples FOLDER, or --generated where names allow it")
     named_ignored(found.ignored)
-    warn_of_axes(done.files, reading.up, axis)
-    thresholds.warn_of_axis(judge.threshold, assumed_axis(done.rows, reading.up))
+    warn_of_axes(done.files, pipeline.up, axis)
+    thresholds.warn_of_axis(pipeline.threshold, assumed_axis(done.rows, pipeline.up))
     finish(found.failures, bool(done.rows))
 
 

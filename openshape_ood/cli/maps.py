@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from openshape_ood.cli.batches import Batch
 from openshape_ood.cli.console import print_line, print_table, shown
 from openshape_ood.cli.inputs import File, Found
-from openshape_ood.cli.judging import Judge, records
+from openshape_ood.cli.judging import Scored, as_json, records
 from openshape_ood.cli.thresholds import words
+from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap, Region
 
 PEAK = 0.2  # of the points
@@ -29,28 +29,27 @@ class Localized:
     files: list[File] = field(default_factory=list)
     like: NoveltyMap | None = None  # any of the maps: what all have in common
 
-    def add(self, batch: Batch) -> None:
-        result, maps = batch.result
-        for row, found in zip(records(batch, result), maps, strict=True):
+    def add(self, files: list[File], result: NoveltyResult, maps: list[NoveltyMap]) -> None:
+        for row, found in zip(records(Scored(files, result)), maps, strict=True):
             self.like = self.like or found
             self.rows.append({**row, "map": told(found)})
             self.maps[row["file"]] = replace(found, name=row["file"])
         self.rows.sort(key=lambda row: -row["novelty"])
         self.maps = {row["file"]: self.maps[row["file"]] for row in self.rows[:KEPT] if row["file"] in self.maps}
-        self.files += batch.files
+        self.files += files
 
-    def record(self, judge: Judge, found: Found, more: dict[str, Any]) -> dict[str, Any]:
+    def record(self, pipeline: NoveltyPipeline, found: Found, more: dict[str, Any]) -> dict[str, Any]:
         """What --json prints: threshold and baseline are those of the points, `whole` tells of whole shapes."""
-        like, whole = self.like, judge.as_json()
+        like, whole = self.like, as_json(pipeline, pipeline.provenance)
         return {
-            "provenance": like and {**like.provenance.as_json(), "up": judge.reading.up},
+            "provenance": like and {**like.provenance.as_json(), "up": pipeline.up},
             "classes": whole.pop("classes"),
             "threshold": like and like.threshold and like.threshold.as_json(),
             "baseline": like and like.baseline,
             "whole": whole,
             "shapes": self.rows,
             **found.as_json("localized", len(self.rows)),
-            "up_axis": judge.up_axis and judge.up_axis.as_json(),
+            "up_axis": pipeline.up_axis and pipeline.up_axis.as_json(),
             **more,
         }
 
@@ -81,7 +80,7 @@ def _region(region: Region) -> dict[str, Any]:
     return {"points": len(region), "center": region.center, "novelty": region.novelty, "nearest": region.nearest}
 
 
-def print_maps(done: Localized, record: dict[str, Any], judge: Judge) -> None:
+def print_maps(done: Localized, record: dict[str, Any], pipeline: NoveltyPipeline) -> None:
     if len(done.rows) == 1:
         _print_one(done.rows[0], record)
     else:
@@ -90,11 +89,11 @@ def print_maps(done: Localized, record: dict[str, Any], judge: Judge) -> None:
         untold = sum(not row["map"]["tells"] for row in rows)
         if untold:
             print_line(f"{untold} of {len(rows)} maps do not tell where: {UNTOLD}")
-    print_line(words(judge.threshold))
+    print_line(words(pipeline.threshold))
     provenance = record["provenance"]
     written = ", ".join(shown(record[key]) for key in ("out", "picture", "report") if record[key])
     counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())
-    said = f"{provenance['identity']['checkpoint']}, by {provenance['method']}, up {judge.reading.up}: {counts}"
+    said = f"{provenance['identity']['checkpoint']}, by {provenance['method']}, up {pipeline.up}: {counts}"
     print_line(f"{said}{f'; written: {written}' if written else ''}")
 
 

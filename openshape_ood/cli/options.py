@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hi
 import typer
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.batches import Reading
     from openshape_ood.cli.inputs import Found
-    from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import Wanted
+    from openshape_ood.novelty import NoveltyPipeline
+    from openshape_ood.shapes.batches import Reading
 
 KNOWN, ENCODER, DECISION, GROUPS, RESULT = "Known classes", "Encoder", "Decision", "Groups", "Result"
 
@@ -245,34 +245,41 @@ class Asked:
             find_method(self.method, wanted.kind)
         return wanted
 
-    def judge(
+    def pipeline(
         self, found: Found, *, model: str | None = None, patches: str | None = None, decide: bool = True
-    ) -> Judge:
-        """What the known classes say of shapes: with the axis of these, and where there is one with a threshold.
+    ) -> NoveltyPipeline:
+        """Known classes, method, encoder, axis and threshold of these options, for the shapes that were found.
 
         model: where neither an option nor a file says which. patches: the stage of which they are kept, if at all.
-        Examples that cannot be used are added to the failures.
+        Examples that cannot be used are added to the failures. decide: False for no threshold.
         """
         from openshape_ood.cli import thresholds
-        from openshape_ood.cli.encoders import Encoders
-        from openshape_ood.cli.judging import Judge
+        from openshape_ood.cli.axes import with_axis
+        from openshape_ood.cli.inputs import find_files
+        from openshape_ood.cli.judging import check_stores
         from openshape_ood.cli.known import build
+        from openshape_ood.encoders.loading import Encoders
+        from openshape_ood.novelty import NoveltyPipeline
         from openshape_ood.scoring import default_method, find_method
 
         wanted, given = self.wanted, thresholds.given(self.threshold)
         method = None if self.method is None else find_method(self.method, wanted.kind)
+        files = {"checkpoint": self.checkpoint, "text_checkpoint": self.text_checkpoint}
+        others = [*wanted.identities, *found.identities]
         name = self.model or (None if wanted.saved else model)
-        identities = [*wanted.identities, *found.identities]
-        encoders = Encoders(name, self.checkpoint, self.text_checkpoint, self.device, identities)
+        encoders = Encoders(name, **files, device=self.device, others=others)
         reading, own = self.readings(encoders.points)
-        classes = build(wanted, method, encoders, own, found.failures, patches)
-        judge = Judge(classes, method or find_method(default_method(classes)), encoders, reading)
-        judge = judge.asking(found).with_axis(found.files)
-        return thresholds.decided(judge, given, self, found.failures) if decide else judge
+        known = build(wanted, method, encoders, own, found.failures, patches)
+        chosen = method or find_method(default_method(known))
+        how: dict[str, Any] = {"up": reading.up, "silent": reading.silent, "readers": self.readers, "errors": "skip"}
+        pipeline = NoveltyPipeline(known, chosen, encoders, **how, **reading.settings)
+        check_stores(pipeline, found)
+        pipeline = with_axis(pipeline, find_files(self.calibrate or ()).files, found.files)
+        return thresholds.decided(pipeline, given, self, found.failures) if decide else pipeline
 
     def readings(self, points: int) -> tuple[Reading, Reading]:
         """Up axes of the shapes, the calibration shapes and the examples."""
-        from openshape_ood.cli.batches import AUTO, Reading
+        from openshape_ood.shapes.batches import AUTO, Reading
 
         reading = Reading(points, self.up, self.seed, self.num_samples, self.batch_size, self.readers)
         return reading, replace(reading, up=self.known_up or ("file" if self.up == AUTO else self.up))

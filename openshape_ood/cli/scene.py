@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
@@ -16,9 +16,9 @@ from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.errors import InputError, ShapeFileError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.batches import Reading
-    from openshape_ood.cli.judging import Judge
+    from openshape_ood.novelty import NoveltyPipeline
     from openshape_ood.scenes import Scene, SceneResult
+    from openshape_ood.shapes.batches import Reading
 
 EXAMPLES = """
   openshape-ood scene room.ply --known chair table sofa --out found
@@ -90,17 +90,14 @@ def scene(
         raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
     names, found = list(asked.wanted.examples), Found()
     scan = _loaded(file, asked.up, unit) if file is not None else _generated(names, asked.seed)
-    judge = asked.judge(found, model="tiny", decide=not size_weight)
-    how: dict[str, Any] = {"method": judge.method, "threshold": judge.threshold, "proposals": proposals, "most": most}
-    result = score_scene(
-        scan, judge.classes, judge.encoders.shape, size_weight=size_weight, **judge.reading.settings, **how
-    )
+    pipeline = asked.pipeline(found, model="tiny", decide=not size_weight)
+    result = score_scene(scan, pipeline, size_weight=size_weight, proposals=proposals, most=most)
     written = [] if out is None else _written(result, out.expanduser())
     if json:
         print_json({**result.as_json(), "written": written})
     else:
         _print(result, written, bool(size_weight))
-    _warn_of_axes(file, asked, judge)
+    _warn_of_axes(file, asked, pipeline)
     finish(found.failures)
 
 
@@ -115,18 +112,18 @@ def _loaded(file: Path, up: str, unit: str) -> Scene:
             raise type(error)(_by_options(error)) from error
 
 
-def _warn_of_axes(file: Path | None, asked: AskedOfScan, judge: Judge) -> None:
+def _warn_of_axes(file: Path | None, asked: AskedOfScan, pipeline: NoveltyPipeline) -> None:
     """Notes on axes that were assumed: of known shapes; of the scan, if the threshold is of shapes with another one."""
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import silent_files, warn_of_known
     from openshape_ood.cli.inputs import File, find_files
 
     examples = [one for own in asked.wanted.with_files.values() for one in own]
-    if judge.reading.up == "file":
-        warn_of_known([*examples, *find_files(asked.calibrate or ()).files], judge.reading.silent)
+    if pipeline.up == "file":
+        warn_of_known([*examples, *find_files(asked.calibrate or ()).files], pipeline.silent or "z")
     if file is not None and asked.up == "file" and not asked.calibrate and silent_files([File(str(file), "")]):
         remedy = "if they are crops of scans, make it again with --up z; if {up} is up in the scan, give --up {up}"
-        thresholds.warn_of_axis(judge.threshold, "z", remedy)
+        thresholds.warn_of_axis(pipeline.threshold, "z", remedy)
 
 
 def _by_options(said: object) -> str:

@@ -44,41 +44,42 @@ def score(
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
-    from openshape_ood.cli.judging import records
+    from openshape_ood.cli.judging import as_json as described
+    from openshape_ood.cli.judging import provenance_of, records, score_all
 
     check_out("--out", out, (".csv", ".json"))
     check_out("--save-threshold", save_threshold, (".json",))
     found = find_shapes(files)
-    judge = asked.judge(found)
+    pipeline = asked.pipeline(found)
     if save_threshold is not None:
-        if judge.threshold is None:
+        if pipeline.threshold is None:
             raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
-        judge.threshold.save(save_threshold)
+        pipeline.threshold.save(save_threshold)
     rows, read = [], []
-    for batch in judge.all(found, found.failures, "scoring"):
-        read += batch.files if batch.shapes else []
-        rows += records(batch, batch.result)
+    for scored in score_all(pipeline, found, found.failures, "scoring"):
+        read += [] if scored.stored else scored.files
+        rows += records(scored)
     if sort == "novelty":
         rows.sort(key=lambda row: -row["novelty"])
     record = {
-        **judge.as_json(),
-        "up_axis": judge.up_axis and judge.up_axis.as_json(),
+        **described(pipeline, provenance_of(pipeline, found)),
+        "up_axis": pipeline.up_axis and pipeline.up_axis.as_json(),
         "shapes": rows,
         **found.as_json("scored", len(rows)),
     }
     if out is not None and (rows or found.failures):
         lines = [{**row, "status": "scored"} for row in rows]
-        lines += [{"file": one.file, "status": "failed", "error": one.reason} for one in found.failures]
+        lines += [{"file": one.source, "status": "failed", "error": one.error} for one in found.failures]
         save_text(out, as_json(record) if out.suffix.lower() == ".json" else csv_text(COLUMNS, lines))
     if json:
         print_json(record)
     elif rows:
-        _print(rows, judge.threshold, record)
+        _print(rows, pipeline.threshold, record)
         if out is not None:
             print_line(f"table in {shown(out)}")
     named_ignored(found.ignored)
-    warn_of_axes(read, asked.up, better_axis(judge, read, [row["verdict"] == "novel" for row in rows]))
-    thresholds.warn_of_axis(judge.threshold, assumed_axis(rows, asked.up))
+    warn_of_axes(read, asked.up, better_axis(pipeline, read, [row["verdict"] == "novel" for row in rows]))
+    thresholds.warn_of_axis(pipeline.threshold, assumed_axis(rows, asked.up))
     finish(found.failures, bool(rows))
 
 

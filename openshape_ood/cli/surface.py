@@ -140,24 +140,24 @@ def score(
     else:
         model = SurfaceModel.load(folder, device=asked.device)
     sources = list_sources(files) if files else _to_be_scored(model, asked.seed)
-    found, judge = Found(), None
+    found, pipeline = Found(), None
     if by_class:
         if model.data.kind == "images":
             raise InputError(
                 "--known, --examples and --known-file ask of which class shapes are; the model is of images"
             )
-        judge = asked.judge(found, model="tiny")
+        pipeline = asked.pipeline(found, model="tiny")
     failures, done = found.failures, Scored.of(sources, out)
     with progress("scoring", len(sources)) as bar:
         for source in sources:
             try:
-                done.add(source, model, judge)
+                done.add(source, model, pipeline)
             except CheckpointError:
                 raise
             except OpenShapeError as error:
                 failures.append(Failure(source.name, str(error)))
             bar.step()
-    done.finish(_told(model), judge, failures)
+    done.finish(_told(model), pipeline, failures)
     if json:
         print_json(done.record)
     else:

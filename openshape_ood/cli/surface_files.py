@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.cli.console import Failure, as_json, print_line, print_note, print_table
+from openshape_ood.cli.console import Failure, as_json, failed_json, print_line, print_note, print_table
+from openshape_ood.cli.judging import as_json as described
 from openshape_ood.cli.outputs import can_draw, csv_text, save_text
 from openshape_ood.storage import make_folder
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.judging import Judge
+    from openshape_ood.novelty import NoveltyPipeline
     from openshape_ood.reconstruction import SurfaceModel
     from openshape_ood.reconstruction.inputs import Source
 
@@ -37,7 +38,7 @@ class Scored:
     def of(cls, sources: Sequence[Source], out: Path | None) -> Scored:
         return cls(_ids([one.name for one in sources]), None if out is None else out.expanduser())
 
-    def add(self, source: Source, model: SurfaceModel, judge: Judge | None) -> None:
+    def add(self, source: Source, model: SurfaceModel, pipeline: NoveltyPipeline | None) -> None:
         """Score one, and write its maps."""
         own: list[Path] = []
         in_blocks = source.is_large and model.data.kind == "sheets"
@@ -60,8 +61,8 @@ class Scored:
                 own.append(plots.save(result.map.plot(), picture))
         row = {"file": source.name, **result.as_json(), "tells": result.map.tells}
         del row["name"]
-        if judge is not None:
-            row |= _of_class(source, judge)
+        if pipeline is not None:
+            row |= _of_class(source, pipeline)
         self.rows.append({**row, "maps": own})
         self.written += own
 
@@ -70,17 +71,17 @@ class Scored:
         """Whether it was also asked of which class each is."""
         return self.record["classes"] is not None
 
-    def finish(self, model: dict[str, Any], judge: Judge | None, failures: Sequence[Failure]) -> None:
+    def finish(self, model: dict[str, Any], pipeline: NoveltyPipeline | None, failures: Sequence[Failure]) -> None:
         """Sort, and write the tables: a line a file, those that failed last."""
         self.rows.sort(key=lambda row: -row["novelty"])
-        classes = judge and judge.as_json()
+        classes = pipeline and described(pipeline, pipeline.provenance)
         if classes:
             classes["names"] = classes.pop("classes")
         self.record = {"model": model, "classes": classes, "files": self.rows}
-        self.record |= {"failed": [asdict(one) for one in failures], "written": self.written}
+        self.record |= {"failed": failed_json(failures), "written": self.written}
         if self.out is not None and (self.rows or failures):
             columns = [*TABLE, *(CLASS if self.asked else ()), "error"]
-            lines = [*self.rows, *({"file": one.file, "error": one.reason} for one in failures)]
+            lines = [*self.rows, *({"file": one.source, "error": one.error} for one in failures)]
             folder = make_folder(self.out)
             for name, content in (("scores.csv", csv_text(columns, lines)), ("scores.json", as_json(self.record))):
                 self.written.append(save_text(folder / name, content))
@@ -100,18 +101,13 @@ class Scored:
             )
 
 
-def _of_class(source: Source, judge: Judge) -> dict[str, Any]:
-    """The other question's answer."""
+def _of_class(source: Source, pipeline: NoveltyPipeline) -> dict[str, Any]:
+    """The answer to the other question: of which class it is."""
     from openshape_ood.reconstruction.examination import class_of
-    from openshape_ood.shapes.reading import file_up
 
-    up = judge.reading.up
-    if up == "file":
-        up = "y" if source.path is None else file_up(source.path)
-    how: dict[str, Any] = {"method": judge.method, "threshold": judge.threshold, **judge.reading.settings}
-    (told,) = class_of(source, judge.classes, judge.encoders.shape, up=up, **how).as_json()["shapes"]
+    (row,) = class_of(source, replace(pipeline, errors="raise")).as_json()["shapes"]
     names = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}
-    return {name: told[of] for name, of in names.items()}
+    return {name: row[of] for name, of in names.items()}
 
 
 def _ids(names: Sequence[str]) -> dict[str, str]:

@@ -1,11 +1,11 @@
-"""--threshold, --calibrate, --calibrate-by and --coverage -> the threshold, or none."""
+"""--threshold, --calibrate, --calibrate-by and --coverage -> a pipeline with its threshold, or with none."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from openshape_ood.cli.console import Failure, failed_line, print_note, shown
 from openshape_ood.cli.inputs import find_files
@@ -13,13 +13,12 @@ from openshape_ood.errors import InputError
 from openshape_ood.shapes.points import UPS
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.batches import Batch
-    from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import Wanted
     from openshape_ood.cli.options import Asked
     from openshape_ood.decisions.threshold import Threshold
+    from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
+    from openshape_ood.novelty.generated import Generated
 
-COVERAGE = 0.95  # if none is asked for
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
 
@@ -31,7 +30,7 @@ def check(asked: Asked, wanted: Wanted) -> None:
     if asked.coverage is not None:
         calibration_needed(asked.coverage)  # refuses what is no share
     if (threshold := given(asked.threshold)) is not None:
-        _at(threshold, asked.coverage)
+        threshold.at(asked.coverage)
     if asked.calibrate_by != "file" and not asked.calibrate:
         raise InputError(f"--calibrate-by {asked.calibrate_by} is for the shapes of --calibrate; there are none")
     if asked.calibrate:
@@ -68,88 +67,34 @@ def warn_of_axis(threshold: Threshold | None, assumed: str | None, remedy: str =
         )
 
 
-def decided(judge: Judge, threshold: Threshold | None, asked: Asked, failures: list[Failure]) -> Judge:
-    """The judge with a threshold: the one given, of the shapes of --calibrate, of what is known, or of generated ones;
-    or with none."""
-    own, made = judge.classes.threshold, threshold
+def decided(
+    pipeline: NoveltyPipeline, threshold: Threshold | None, asked: Asked, failures: list[Failure]
+) -> NoveltyPipeline:
+    """The pipeline with the threshold that the options ask for, or else the one that precedes the others."""
+    result, own, groups = None, pipeline.known.threshold, None
     if asked.calibrate:
-        made = _from_files(judge, asked, asked.calibrate, failures)
-    elif threshold is not None:
-        made = _at(threshold, asked.coverage)
-    elif own is not None and own.fits(judge.provenance):
-        made = _at(own, asked.coverage)
-    else:
-        if own is not None:
-            print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
-        made = _generated(judge, asked.coverage or COVERAGE, clean=asked.wanted.generated == "models")
-    return replace(judge, threshold=made)
+        result = _calibrated(pipeline, asked.calibrate, failures)
+        groups = None if asked.calibrate_by == "file" else [os.path.dirname(path) for path in result.shapes]
+    elif threshold is None and own is not None and not own.fits(pipeline.provenance):
+        print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
+    source = f"known shapes of {', '.join(map(str, asked.calibrate))}" if asked.calibrate else ""
+    generated: Generated = "models" if asked.wanted.generated == "models" else "scans"
+    return pipeline.decided(threshold, result, asked.coverage, groups, generated, source)
 
 
-def _at(threshold: Threshold, coverage: float | None) -> Threshold:
-    """The one that the same known shapes give for this share of them."""
-    if coverage is None:
-        return threshold
-    if not threshold.n:
-        raise InputError(
-            f"--coverage needs a threshold that was made from known shapes; {threshold} is a bare number. --calibrate "
-            "PATHS makes another"
-        )
-    about = {"provenance": threshold.provenance, "source": threshold.source}
-    return _from_novelty(threshold.scores, coverage, "the shapes that the threshold is from", about)
-
-
-def _from_files(judge: Judge, asked: Asked, paths: Sequence[str], failures: list[Failure]) -> Threshold:
-    """The threshold that keeps a share of shapes like these. Raises `InputError` where they are too few."""
-    import numpy as np
-
-    from openshape_ood.novelty.calibration import check_content_apart
+def _calibrated(pipeline: NoveltyPipeline, paths: Sequence[str], failures: list[Failure]) -> NoveltyResult:
+    """The result for shapes of --calibrate."""
+    from openshape_ood.cli.judging import score_all
+    from openshape_ood.novelty import NoveltyResult
 
     found, before = find_files(paths), len(failures)
     failures += found.failures
-    done = list(judge.all(found, failures, "calibrating"))
+    results = [scored.result for scored in score_all(pipeline, found, failures, "calibrating")]
     failed = failures[before:]
-    if not done:
-        why = (
-            f"; the first: {failed_line(failed[0].file, failed[0].reason)}" if failed else ": there are no shape files"
-        )
+    if not results:
+        why = f"; the first: {failed_line(*failed[0])}" if failed else ": there are no shape files"
         raise InputError(f"none of --calibrate {' '.join(paths)} can be used{why}")
-    files = [file.path for batch in done for file in batch.files]
-    check_content_apart(np.concatenate([one.result.embeddings.vectors for one in done]), files, judge.classes)
-    how: dict[str, Any] = {
-        "groups": None if asked.calibrate_by == "file" else [os.path.dirname(path) for path in files],
-        "source": f"known shapes of {', '.join(map(str, paths))}",
-        "provenance": replace(judge.provenance, up=_read_with(done, judge.provenance.up)),
-    }
-    novelty = np.concatenate([one.result.novelty for one in done])
-    which = "the shapes of --calibrate" + (f", {len(failed)} of which cannot be read" if failed else "")
-    return _from_novelty(novelty, asked.coverage or COVERAGE, which, how)
-
-
-def _read_with(done: Sequence[Batch], asked: str) -> str:
-    """The axis that all shapes were read with; `asked` if there are several."""
-    axes = {up for batch in done for up in batch.ups}
-    return axes.pop() if len(axes) == 1 else asked
-
-
-def _from_novelty(novelty: Any, coverage: float, which: str, how: Mapping[str, Any]) -> Threshold:
-    from openshape_ood.decisions.threshold import Threshold
-
-    try:
-        return Threshold.from_novelty(novelty, coverage, **how)
-    except InputError as error:
-        raise InputError(f"{which}: {error}. Give more, or a smaller --coverage") from None
-
-
-def _generated(judge: Judge, coverage: float, clean: bool) -> Threshold | None:
-    """See `generated_threshold`, of scans unless `clean`; no encoder is loaded where that gives none."""
-    from openshape_ood.synthetic.calibration import generated_threshold
-
-    own = judge.provenance.identity
-    if own.checkpoint != "tiny":
-        return None
-    settings = {"method": judge.method, "coverage": coverage, "clean": clean, **judge.reading.settings}
-    found = generated_threshold(judge.classes, judge.encoders.shape, **settings)
-    return found if found and found.provenance and found.provenance.identity.fits(own) else None
+    return replace(NoveltyResult.joined(results), failures=tuple(failed))
 
 
 def words(threshold: Threshold | None) -> str:

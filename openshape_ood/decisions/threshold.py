@@ -131,6 +131,25 @@ class Threshold:
             raise InputError("this threshold is a bare number; p-values need one made by Threshold.from_novelty(...)")
         return p_values(novelty, self.scores)
 
+    def at(self, coverage: float | None) -> Threshold:
+        """The threshold that the same known shapes give for another share of them; itself for None.
+
+        Raises `InputError` for a bare number, and where they are too few.
+        """
+        if coverage is None:
+            return self
+        if not self.n:
+            raise InputError(
+                f"another coverage needs a threshold that was made from known shapes; {self} is a bare number. "
+                "Calibrate on known shapes to make one"
+            )
+        try:
+            return Threshold.from_novelty(self.scores, coverage, provenance=self.provenance, source=self.source)
+        except InputError as error:
+            raise InputError(
+                f"the shapes that the threshold is from: {error}. Give more, or a smaller coverage"
+            ) from None
+
     def fits(self, provenance: Provenance) -> bool:
         """Whether it is for the novelty of this encoder and method, as far as it says whose it is."""
         own = self.provenance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,9 +12,11 @@ from openshape_ood.checks import check_choice, check_count, check_length, words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.embedding_store.files import Source, read_embeddings, read_header, sources
 from openshape_ood.embedding_store.schema import BATCH_ROWS
+from openshape_ood.encoders.protocols import Embeddings
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
-from openshape_ood.scoring import Method, default_method, find_method, judge
+from openshape_ood.novelty import NoveltyPipeline
+from openshape_ood.scoring import Method
 from openshape_ood.scoring import neighbors as neighbors
 
 Labels = Mapping[str, str] | Literal["folder"]
@@ -137,17 +139,11 @@ def score_store(
     files = sources(source)
     header = read_header(files or source)
     known.check_fits(header.identity)
-    known = known.with_temperature(header.temperature)
-    found = find_method(default_method(known) if method is None else method)
-    if found.rows == "patches":
-        raise InputError(f"method {found.name!r} judges patches, stored are embeddings; expected another method")
-    if threshold is not None:
-        threshold.check_fits(replace(header.provenance, method=found.name))
-    names = words(known.names)
+    pipeline = NoveltyPipeline.prepare(known, method=method, threshold=threshold, identity=header.identity)
     for batch in read_embeddings(files, ("id", "embedding"), batch_rows):
-        judged = judge(batch["embedding"], known, found)
-        novel = None if threshold is None else threshold.is_novel(judged.novelty)
-        yield Scored(batch["id"], judged.novelty, names[judged.nearest], novel)
+        result = pipeline(Embeddings(batch["embedding"], header.identity, temperature=header.temperature))
+        novel = None if result.threshold is None else result.is_novel
+        yield Scored(batch["id"], result.novelty, result.nearest, novel)
 
 
 def _class(id: str, labels: Labels) -> str | None:

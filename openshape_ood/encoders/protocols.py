@@ -95,6 +95,8 @@ class Embeddings:
         The encoder that made them.
     names : sequence of str, optional
         Of the b shapes, for messages and tables.
+    temperature : float, optional
+        What the encoder divided cosines with text by in training; None if that is unknown.
 
     Raises `InputError` for what is no table of finite numbers, and for names that are not b.
 
@@ -105,6 +107,7 @@ class Embeddings:
     vectors: np.ndarray
     identity: Identity
     names: Sequence[str] = field(default=())
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.identity, Identity):

@@ -262,11 +262,16 @@ class KnownClasses:
             self.check_fits(threshold.provenance.identity)
         return replace(self, threshold=threshold)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .safetensors file, whole or not at all. Raises `FileError` where that cannot be."""
+    def save(self, path: str | os.PathLike[str], note: Mapping[str, Any] | None = None) -> Path:
+        """Write a .safetensors file, whole or not at all. Raises `FileError` where that cannot be.
+
+        note: further values for JSON, which `load` ignores and `read_note` returns.
+        """
         arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
         header: dict[str, Any] = {"names": self.names, "identity": asdict(self.identity)}
         header |= {"temperature": self.temperature, "threshold": self.threshold and self.threshold.state()}
+        if note is not None:
+            header["note"] = dict(note)
         if self.patches is not None:
             arrays |= {f"patches.{name}": getattr(self.patches, name) for name in MEMORY}
             header["patches"] = {"stage": self.patches.stage, "radius": self.patches.radius}
@@ -325,6 +330,12 @@ class KnownClasses:
             kept = ~_same(arrays["negatives"], arrays["text"])
             arrays["negatives"] = arrays["negatives"][kept] if kept.any() else None
         return cls(names, several[0].identity, patches=memory, temperature=next(iter(temperatures), None), **arrays)
+
+
+def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The note that `KnownClasses.save` wrote, empty if there is none. Raises `FileError` for any other file."""
+    with loaded_arrays(path, KIND) as (header, _):
+        return dict(header.get("note") or {})
 
 
 def _same(words: np.ndarray, anchors: np.ndarray) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""What makes a threshold within `score_novelty`: shapes of known objects that are none of the examples."""
+"""The threshold of a pipeline: one order of precedence for all entry points."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from openshape_ood.novelty.result import NoveltyResult
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.shape import list_shapes
 
+COVERAGE = 0.95  # unless another is given
 SAME = 1e-10  # 1 - cosine of what is one content, on two machines; two scans of an object are a million times as far
 
 WHY = (
@@ -27,41 +28,84 @@ WHY = (
 )
 
 
+def chosen_threshold(
+    given: Threshold | None,
+    calibrated: Threshold | None,
+    saved: Threshold | None,
+    generated: Callable[[float], Threshold | None] | None,
+    coverage: float | None = None,
+) -> Threshold | None:
+    """The threshold that precedes the others, at a coverage; None if there is none.
+
+    Precedence: the one that is given; that of calibration shapes; the one saved with the known classes; that which
+    `generated` makes at a coverage, from generated shapes.
+    """
+    if coverage is not None:
+        calibration_needed(coverage)  # refuses what is no share
+    if given is not None:
+        return given.at(coverage)
+    if calibrated is not None:
+        return calibrated
+    if saved is not None:
+        return saved.at(coverage)
+    return None if generated is None else generated(COVERAGE if coverage is None else coverage)
+
+
+def from_calibration(
+    result: NoveltyResult,
+    known: KnownClasses,
+    coverage: float | None = None,
+    groups: Sequence[Any] | None = None,
+    source: str = "",
+) -> Threshold:
+    """The threshold that keeps a share of known shapes, of their result.
+
+    Raises `InputError` where they are examples, or too few. Its provenance has the axis that all were read with, if it
+    is one.
+    """
+    if result.embeddings is not None:
+        check_content_apart(result.embeddings.vectors, result.shapes, known)
+    if not source:
+        source = "calibration shapes" if groups is None else f"one of each object of {len(result)} calibration shapes"
+    axes = set(result.up)
+    provenance = replace(result.provenance, up=axes.pop() if len(axes) == 1 else result.provenance.up)
+    how: dict[str, Any] = {"groups": groups, "source": source, "provenance": provenance}
+    try:
+        return Threshold.from_novelty(result.novelty, COVERAGE if coverage is None else coverage, **how)
+    except InputError as error:
+        lost = f", {len(result.failures)} of which cannot be used" if result.failures else ""
+        remedy = "Give more, or a smaller coverage (coverage=, --coverage)"
+        raise InputError(f"the calibration shapes{lost}: {error}. {remedy}") from None
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """Shapes of known objects, or their embeddings, and what makes a threshold of them."""
+    """Shapes of known objects, or their embeddings, checked before anything is read."""
 
     shapes: Any
     names: tuple[str, ...]
-    coverage: float
     groups: Sequence[Any] | None
-    up: str
 
     @classmethod
-    def of(cls, shapes: Any, coverage: float, groups: Sequence[Any] | None, up: Any, known: Any) -> Calibration:
-        """Raises `InputError` for what contradicts itself, before anything is read."""
-        calibration_needed(coverage)  # refuses what is no share
+    def of(cls, shapes: Any, coverage: float | None, groups: Sequence[Any] | None, known: Any) -> Calibration:
+        """Raises `InputError` for what contradicts itself."""
+        calibration_needed(COVERAGE if coverage is None else coverage)  # refuses what is no share
         if isinstance(shapes, Embeddings):
             names = shapes.row_names()
         else:
-            if not isinstance(up, str):
-                raise InputError("up is given a shape each; calibrate in a call of its own, and give its threshold")
             listed = list_shapes(shapes)
             names, shapes = tuple(shape.path or shape.name for shape in listed), [shape.value for shape in listed]
             check_files_apart(shapes, known)
         if groups is not None:
             one_of_each(groups, len(names))  # refuses what are no groups
-        return cls(shapes, names, coverage, groups, up if isinstance(up, str) else "file")
+        return cls(shapes, names, groups)
 
-    def threshold(self, result: NoveltyResult, known: KnownClasses) -> Threshold:
-        """From what `score_novelty` found for these shapes."""
-        if result.embeddings is not None:  # which score_novelty always gives
-            check_content_apart(result.embeddings.vectors, result.shapes, known)
-        groups, lost = self.groups, {failure.source for failure in result.failures}
-        if groups is not None and lost:
-            groups = [group for group, name in zip(groups, self.names, strict=True) if name not in lost]
-        source = "calibration shapes" if groups is None else f"one of each object of {len(result)} calibration shapes"
-        return Threshold.from_novelty(result, self.coverage, groups=groups, source=source)
+    def groups_of(self, result: NoveltyResult) -> Sequence[Any] | None:
+        """The groups of the shapes that could be used."""
+        lost = {failure.source for failure in result.failures}
+        if self.groups is None or not lost:
+            return self.groups
+        return [group for group, name in zip(self.groups, self.names, strict=True) if name not in lost]
 
 
 def check_files_apart(calibration: Iterable[Any], known: Any) -> None:

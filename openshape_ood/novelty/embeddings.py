@@ -24,7 +24,7 @@ def score_embeddings(
     *,
     threshold: Threshold | None = None,
     calibration: Any = None,
-    coverage: float = 0.95,
+    coverage: float | None = None,
     groups: Sequence[Any] | None = None,
 ) -> NoveltyResult:
     """How novel each embedding is against the known classes, whatever model made it: `score_novelty` without shapes.

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
-from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.errors import Failure, InputError, MissingPackageError
 from openshape_ood.novelty.up_axis import UpAxis
 
 LISTED = 30  # shapes of the table in a notebook
 COLUMNS = ("shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up")
-
-
-class Failure(NamedTuple):
-    """A shape that could not be read, and why."""
-
-    source: str
-    error: str
-
-    def __str__(self) -> str:
-        return self.error if self.source in self.error else f"{self.source}: {self.error}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +58,22 @@ class NoveltyResult:
     embeddings: Embeddings | None = None
     failures: tuple[Failure, ...] = ()
     up_axis: UpAxis | None = None
+
+    @classmethod
+    def joined(cls, several: Sequence[NoveltyResult]) -> NoveltyResult:
+        """One result of all, in their order; they must come from one pipeline."""
+        full = [one for one in several if len(one)] or several
+        own: dict[str, Any] = {
+            name: np.concatenate([getattr(one, name) for one in full]) for name in ("novelty", "nearest", "similarity")
+        }
+        own |= {name: tuple(text for one in full for text in getattr(one, name)) for name in ("shapes", "up")}
+        rows = [one.embeddings for one in full if one.embeddings is not None]
+        embeddings = rows[0] if len(rows) == len(full) else None
+        if embeddings is not None:
+            vectors = np.concatenate([one.vectors for one in rows])
+            embeddings = replace(embeddings, vectors=vectors, names=own["shapes"])
+        failures = tuple(failure for one in several for failure in one.failures)
+        return replace(full[0], **own, embeddings=embeddings, failures=failures)
 
     @property
     def is_novel(self) -> np.ndarray:

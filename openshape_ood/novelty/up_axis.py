@@ -7,7 +7,6 @@ kept as known. Novel shapes alone fail the second: "undecided". `python -m bench
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +21,7 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import METHODS, judge
 from openshape_ood.scoring.methods import fitted, kind_of
 from openshape_ood.scoring.text_scores import negative_words
-from openshape_ood.shapes.points import UPS, AxisWarning, check_up
+from openshape_ood.shapes.points import UPS, check_up
 from openshape_ood.shapes.shape import Shape, list_shapes
 
 SCANS = ("y", "z", "-y")  # worlds, and the frame of most cameras, whose y points down
@@ -133,39 +132,8 @@ def find_up(
     known.check_fits(encoder.identity)
     judged = judging(known, encoder, text)
     settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
-    sample = [listed[i] for i in _sample(len(listed))]
+    sample = [listed[i] for i in spread(len(listed), MOST)]
     return _compared(_encoded(sample, plausible(sample, candidates), encoder, settings), judged)
-
-
-def with_axis(
-    shapes: Sequence[Shape],
-    known: KnownClasses,
-    encoder: Encoder,
-    settings: Mapping[str, Any],
-    text: NamesEncoder | None = None,
-) -> tuple[UpAxis | None, list[str], np.ndarray]:
-    """What `find_up` finds for shapes that state no axis, if any; the axis of every shape; their embeddings (b, d)."""
-    stated = [shape.stated_up() for shape in shapes]
-    silent = [i for i, up in enumerate(stated) if up is None]
-    sample = [silent[i] for i in _sample(len(silent))]
-    found, done, axis = None, np.empty((0, encoder.dim), dtype=np.float32), FALLBACK
-    if sample:
-        judged = judging(known, encoder, text)
-        asked = [shapes[i] for i in sample]
-        encoded = _encoded(asked, plausible(asked, None), encoder, settings)
-        found = _compared(encoded, judged)
-        if found.axis is None:
-            message = f"{found}. They are read with {FALLBACK} up; give up= where you know it, up={FALLBACK!r} if so"
-            warnings.warn(message, AxisWarning, stacklevel=3)
-        axis = found.axis or FALLBACK
-        done = encoded[axis]
-    ups = [axis if up is None else up for up in stated]
-    rest = sorted({*range(len(shapes))} - {*sample})
-    rows = np.empty((len(shapes), encoder.dim), dtype=done.dtype)
-    rows[sample] = done
-    if rest:
-        rows[rest] = encoder.encode([shapes[i].value for i in rest], up=[ups[i] for i in rest], **settings)
-    return found, ups, rows
 
 
 def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> UpAxis:
@@ -244,8 +212,9 @@ def plausible(shapes: Sequence[Shape], given: Sequence[str] | None = None) -> tu
     return axes
 
 
-def _sample(count: int) -> list[int]:
-    return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(int)).tolist() if count else []
+def spread(count: int, most: int) -> list[int]:
+    """Up to `most` places spread evenly over `count`."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)).tolist() if count else []
 
 
 def _encoded(

@@ -12,7 +12,7 @@ import numpy as np
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_whole, originals, words
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance, check_encoders
 from openshape_ood.errors import ClassNamesError, CloudError, InputError
 from openshape_ood.known import KnownClasses, MemoryBank, check_examples, check_names, check_patches
@@ -35,7 +35,7 @@ def localize(
     *,
     encoder: PatchEncoder | None = None,
     text: NamesEncoder | None = None,
-    model: str = "vitb32",
+    model: str | None = None,
     by: str | None = None,
     up: str = "file",
     known_up: str | None = None,
@@ -110,7 +110,7 @@ def localize_many(
     *,
     encoder: PatchEncoder | None = None,
     text: NamesEncoder | None = None,
-    model: str = "vitb32",
+    model: str | None = None,
     by: str | None = None,
     up: str | Sequence[str] = "file",
     known_up: str | None = None,
@@ -169,7 +169,7 @@ class _Compared:
         known: Any,
         encoder: Any,
         text: NamesEncoder | None,
-        model: str,
+        model: str | None,
         by: str | None,
         up: str,
         known_up: str | None,
@@ -181,11 +181,13 @@ class _Compared:
             given = "known_up is for example shapes; these were read when they were encoded"
             raise InputError(f"{given}. Leave known_up out")
         check_encoders(encoder, text, ("identity",))
-        encoder = encoder or load_encoder(model, device, *([known.identity] if isinstance(known, KnownClasses) else []))
+        others = [known.identity] if isinstance(known, KnownClasses) else []
+        encoders = Encoders(model, encoder, text, device=device, others=others)
+        encoder = encoders.shape
         check_patches(encoder)
         if not isinstance(known, KnownClasses):
             read = {"up": up if known_up is None else known_up, **how}
-            known = _gathered(known, by, encoder, text, device, read)
+            known = _gathered(known, by, encoders, read)
         known.check_fits(encoder.identity)
         if by == "text" or known.patches is None:
             return cls(encoder, by, known.text, np.arange(len(known.names)), words(known.names))
@@ -233,18 +235,16 @@ class _Compared:
         )
 
 
-def _gathered(
-    known: Any, by: str, encoder: Any, text: NamesEncoder | None, device: Any, settings: Mapping[str, Any]
-) -> KnownClasses:
+def _gathered(known: Any, by: str, encoders: Encoders, settings: Mapping[str, Any]) -> KnownClasses:
     """What the patches of a shape are compared with by `by`, and nothing else."""
     if by == "text":
-        return KnownClasses.from_names(check_names(list(known)), text or text_of(encoder, device))
+        return KnownClasses.from_names(check_names(list(known)), encoders.text)
     examples = {name: value for name, value in known.items() if value is not None}
     if not examples:
         raise InputError(f"by={by!r} compares with example shapes; the known classes have only names")
     names = check_examples(examples)
-    memory = MemoryBank.from_examples(examples, encoder, stage=by, **settings)
-    return KnownClasses(names, encoder.identity, patches=memory)
+    memory = MemoryBank.from_examples(examples, encoders.shape, stage=by, **settings)
+    return KnownClasses(names, encoders.shape.identity, patches=memory)
 
 
 def _check_by(by: str | None, known: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from openshape_ood.encoders.protocols import Encoder
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
-from openshape_ood.novelty import NoveltyResult, score_novelty
+from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
 from openshape_ood.novelty_map import UNTOLD
 from openshape_ood.reconstruction.inputs import Source, list_sources
 from openshape_ood.reconstruction.kinds import Images
@@ -100,10 +100,10 @@ def examine(
     if isinstance(surface.data, Images):
         raise InputError("the model is of images, and classes are asked of shapes; expected one of sheets or objects")
     sources = list_sources(shapes)
-    return [Examination(class_of(one, known, encoder, **how), surface.score(one)) for one in sources]
+    pipeline = NoveltyPipeline.prepare(known, encoder=encoder, **how)
+    return [Examination(class_of(one, pipeline), surface.score(one)) for one in sources]
 
 
-def class_of(source: Source, known: Any, encoder: Encoder | None = None, **how: Any) -> NoveltyResult:
-    """What `score_novelty` says of one cloud."""
-    given = source.value if source.path is not None else source.cloud()["points"]
-    return score_novelty([given], known, encoder=encoder, **how)
+def class_of(source: Source, pipeline: NoveltyPipeline) -> NoveltyResult:
+    """The result of a pipeline for one cloud."""
+    return pipeline([source.value if source.path is not None else source.cloud()["points"]])

@@ -10,14 +10,14 @@ import numpy as np
 
 from openshape_ood.checks import check_positive, check_whole
 from openshape_ood.decisions.threshold import Threshold, check_threshold
-from openshape_ood.encoders.loading import load_encoder
+from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, check_encoders
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
-from openshape_ood.novelty import NoveltyResult, score_novelty
+from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scenes.boxes import Box, size_likelihood
-from openshape_ood.scenes.crop_axis import with_axes
+from openshape_ood.scenes.crop_axis import SCANS, with_axes
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.proposals.choice import contained
 from openshape_ood.scenes.proposals.find import check_map, proposed
@@ -32,7 +32,7 @@ SIZED = "+size"  # behind the name of a method, for a threshold is of one or the
 
 def score_scene(
     scene: Scene,
-    known: Sequence[str] | Mapping[str, Any] | KnownClasses,
+    known: Sequence[str] | Mapping[str, Any] | KnownClasses | NoveltyPipeline,
     encoder: str | Encoder = "tiny",
     *,
     text: NamesEncoder | None = None,
@@ -61,8 +61,8 @@ def score_scene(
     ----------
     scene : Scene
         n points in meters, z up, as `load_scene` gives it.
-    known : sequence of k str, mapping or KnownClasses
-        As in `score_novelty`.
+    known : sequence of k str, mapping, KnownClasses or NoveltyPipeline
+        As in `score_novelty`; or a prepared pipeline, which brings encoder, method, threshold and sampling.
     encoder : str or Encoder
         A checkpoint of the registry, or an encoder that there is already.
     text, method, device, seed, num_samples, batch_size, progress
@@ -71,7 +71,7 @@ def score_scene(
         Gravity axis of example shapes. Default: what each file states, else z, with a warning: examples are taken for
         crops of scans. Shapes of `synthetic.sample` are y up.
     threshold : Threshold, optional
-        Beyond it an object is "novel" and has the name "new"; else that of the known classes, if they have one.
+        Beyond it an object is "novel" and has the name "new"; unless given, as in `score_novelty`.
     proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
         How objects are found, see `find_objects`; or found ones; or the regions of a map of the points, as
         `segment_scene` gives it; or masks (n,) or rows (m,) of your own. Row i of `.result` is proposal i;
@@ -122,33 +122,37 @@ def score_scene(
     if points is not None:
         check_map(points, scene)
     found = _proposals(frame, scene, proposals, most)
-    model: Any = encoder
-    if isinstance(encoder, str):
-        held = [known.identity] if isinstance(known, KnownClasses) else []
-        model = load_encoder(encoder, device, *held)
+    how: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
+    how |= {"method": method, "threshold": None if weight else threshold, "generated": None if weight else "scans"}
+    pipeline = _pipeline(known, encoder, text, known_up, device, how)
     crops = _crops(frame, scene, found, color)
-    axes: Any = known_up
-    if isinstance(known, Mapping):
-        known, axes = with_axes(known, known_up, model)
-    result = score_novelty(
-        crops or Embeddings(np.empty((0, model.dim)), model.identity),
-        known,
-        encoder=model,
-        text=text,
-        method=method,
-        threshold=None if weight else threshold,
-        up="z",
-        known_up=axes,
-        device=device,
-        seed=seed,
-        num_samples=num_samples,
-        batch_size=batch_size,
-        progress=progress,
-    )
+    rows: Any = crops or Embeddings(np.empty((0, pipeline.known.dim)), pipeline.provenance.identity)
+    result = pipeline(rows)
     boxes = [Box.around(crop[:, :3]) for crop in crops]
     if weight:
         result = _with_sizes(result, boxes, weight, sizes, threshold)
     return _result(scene, frame, found, result, boxes, points)
+
+
+def _pipeline(
+    known: Any,
+    encoder: str | Encoder,
+    text: NamesEncoder | None,
+    known_up: str | None,
+    device: Any,
+    how: dict[str, Any],
+) -> NoveltyPipeline:
+    """The pipeline for crops, which are z up."""
+    if isinstance(known, NoveltyPipeline):
+        return replace(known, up=SCANS, errors="raise")
+    model: Any = encoder
+    if isinstance(encoder, str):
+        others = [known.identity] if isinstance(known, KnownClasses) else []
+        model = Encoders(encoder, device=device, others=others).shape
+    axes: Any = known_up
+    if isinstance(known, Mapping):
+        known, axes = with_axes(known, known_up, model)
+    return NoveltyPipeline.prepare(known, encoder=model, text=text, up=SCANS, known_up=axes, device=device, **how)
 
 
 def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Proposals:

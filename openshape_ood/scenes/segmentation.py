@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood import __version__
 from openshape_ood.checks import check_whole, words
 from openshape_ood.decisions.threshold import Threshold, check_threshold
-from openshape_ood.encoders.protocols import Identity, NamesEncoder, Provenance, check_encoders
+from openshape_ood.encoders.loading import Encoders
+from openshape_ood.encoders.protocols import Identity, NamesEncoder, check_encoders
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
-from openshape_ood.novelty.score import how_known, known_classes
+from openshape_ood.novelty import NoveltyPipeline
+from openshape_ood.novelty.preparation import known_classes, settled_method
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.registry import find_checkpoint
 from openshape_ood.scenes.scene import Scene, check_scene
-from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method, judge
+from openshape_ood.scoring import Method, judge
 from openshape_ood.scoring.methods import check_known
 
 if TYPE_CHECKING:
@@ -83,9 +84,8 @@ def segment_scene(
             "known is a mapping; expected a list of names, or KnownClasses.from_embeddings(vectors, labels, "
             "encoder.identity) with vectors of example points"
         )
-    kind, ready = how_known(known), known if isinstance(known, KnownClasses) else None
-    chosen = method or (default_method(ready) if ready else DEFAULTS[kind])
-    found = find_method(chosen, None if ready and ready.text is not None else kind)
+    ready = known if isinstance(known, KnownClasses) else None
+    found = settled_method(known, method)
     if found.rows == "patches":
         raise InputError(f"method {found.name!r} judges patches of a shape; expected one that judges embeddings")
     check_encoders(encoder, text, MEMBERS)
@@ -94,15 +94,12 @@ def segment_scene(
         ready.check_fits(encoder.identity)
     if text is not None:  # before it is loaded
         text.identity.check_fits(encoder.identity)
-    provenance = Provenance(encoder.identity, found.name, "z", version=__version__)
-    if threshold is not None:
-        threshold.check_fits(provenance)
-    names = text if text is not None or ready else encoder.text()
-    gathered = known_classes(known, found, encoder, text=names)
+    encoders = Encoders(encoder=encoder, names=text if text is not None or ready else encoder.text())
+    gathered = known_classes(known, found, encoders)
     gathered.check_fits(encoder.identity)
     check_known(found, gathered)
-    if threshold is None and gathered.threshold is not None and gathered.threshold.fits(provenance):
-        threshold = gathered.threshold
+    pipeline = NoveltyPipeline(gathered, found, encoders, up="z").decided(threshold)
+    provenance, threshold = pipeline.provenance, pipeline.threshold
     voxels = encoder.encode_voxels(scene)
     novelty, nearest, similarity = _judged(voxels, gathered, found, smooth)
     points = scene.points if scene.color is None else np.hstack([scene.points, scene.color])

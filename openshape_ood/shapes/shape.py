@@ -17,7 +17,7 @@ from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.shapes.colors import color_doubt
 from openshape_ood.shapes.formats import BY_SUFFIX
 from openshape_ood.shapes.meshes import sample_mesh
-from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up, warn_if_coarse
+from openshape_ood.shapes.points import UPS, AxisWarning, check_cloud, check_up, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
 from openshape_ood.shapes.tables import as_columns, fields_of, named_cloud
 
@@ -33,11 +33,13 @@ SURFACES = tuple(suffix for suffix, one in BY_SUFFIX.items() if one.cloud is Non
 class Shape:
     """One shape, read when it is needed: a path, a trimesh object or an array (n, 3|6), and its name in messages.
 
-    An array may be structured instead (n,), with fields x, y, z and colors as in a file.
+    An array may be structured instead (n,), with fields x, y, z and colors as in a file. up: its gravity axis where
+    the caller gives one for this shape alone, "" or "file" where not.
     """
 
     value: Any
     name: str
+    up: str = ""
 
     @property
     def path(self) -> str | None:
@@ -111,13 +113,18 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = 
     found = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
     if None in found and not drawn:
         warnings.warn(UNSTATED, AxisWarning, stacklevel=1)
-    one_axis = isinstance(up, str) and up != "file"
-    others = [(shape.path, own) for shape in shapes if one_axis and (own := _stated(shape)) not in (None, up)]
+    if isinstance(up, str):
+        warn_of_stated(up, shapes)
+    return [one or "y" for one in found]
+
+
+def warn_of_stated(up: str, shapes: Sequence[Shape]) -> None:
+    """Warn where one axis is given for all and files state another."""
+    others = [(shape.path, own) for shape in shapes if up in UPS and (own := _stated(shape)) not in (None, up)]
     if others:
         more = f", as {len(others) - 1} more state another axis" if len(others) > 1 else ""
         told = f"{others[0][0]} states that {others[0][1]} is up, but was given up={up!r}{more}; "
-        warnings.warn(told + "up='file' takes what files state", AxisWarning, stacklevel=3)
-    return [one or "y" for one in found]
+        warnings.warn(told + "up='file' takes what files state", AxisWarning, stacklevel=4)
 
 
 def _has_fields(value: Any) -> bool:

@@ -1,25 +1,14 @@
-"""Calibration where every known class can be generated: shapes of the known classes themselves, for any encoder.
-
-The promise of `decisions.calibration` then holds for shapes drawn like these: generated scans, or generated whole
-models. For objects of the real world, calibrate on scans of known objects of your own.
-"""
+"""Generated shapes to calibrate on, and the generated category that a class name means."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 
-from openshape_ood.decisions.threshold import GENERATED, Threshold
-from openshape_ood.encoders.protocols import Embeddings, Encoder
 from openshape_ood.errors import UnknownNameError
-from openshape_ood.known import KnownClasses
-from openshape_ood.novelty import score_novelty
-from openshape_ood.registry import find_checkpoint
-from openshape_ood.scoring import Method, find_method
 from openshape_ood.synthetic import categories, sample, scan, synonyms
 
 SCANS = 50  # a class: enough for a coverage of 95 % from the first class on
@@ -62,59 +51,6 @@ def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.nda
     (2048, 3)
     """
     return [sample(name, POINTS, FIRST_SEED + i) for name in _resolved(names) for i in range(models)]
-
-
-def generated_threshold(
-    known: KnownClasses,
-    encoder: Encoder,
-    *,
-    method: str | Method | None = None,
-    coverage: float = 0.95,
-    clean: bool = False,
-    ready: Embeddings | None = None,
-    partly: bool = False,
-    **settings: Any,
-) -> Threshold | None:
-    """The threshold that keeps a share of generated shapes of the known classes: for shapes like these.
-
-    None where nothing can be generated that would say something: for every encoder but `tiny`, which was trained on
-    generated shapes, and for classes of which one means no category.
-
-    Parameters
-    ----------
-    known, encoder, method, **settings
-        As in `score_novelty`, settings such as `seed`, `num_samples` and `batch_size`.
-    coverage : float
-        Share of the generated shapes to keep.
-    clean : bool
-        Of `calibration_models` rather than `calibration_scans`.
-    ready : Embeddings, optional
-        Of these shapes, where there are some already.
-    partly : bool
-        Also where only some of the classes can be generated: it then holds for shapes of these.
-
-    Examples
-    --------
-    >>> from openshape_ood import ShapeEncoder, TextEncoder
-    >>> known = KnownClasses.from_names(["chair", "couch"], TextEncoder.from_pretrained("tiny"))
-    >>> generated_threshold(known, ShapeEncoder.from_pretrained("tiny")).n
-    100
-    """
-    names = [name for name in known.names if resolve(name)]
-    if not trained_on_generated(encoder) or not names or (len(names) < len(known.names) and not partly):
-        return None
-    shapes: Any = ready
-    if ready is None or (method is not None and find_method(method).rows == "patches"):
-        shapes = (calibration_models if clean else calibration_scans)(names)
-    result = score_novelty(shapes, known, encoder=encoder, method=method, up="y", **settings)
-    source = f"{GENERATED}{'whole models' if clean else 'scans'} of {', '.join(names)}"
-    return Threshold.from_novelty(result, coverage, source=source)
-
-
-def trained_on_generated(encoder: Encoder) -> bool:
-    """Whether generated shapes mean something to an encoder: it is the packaged `tiny`."""
-    own = encoder.identity
-    return own.checkpoint == "tiny" and own.sha256 == find_checkpoint("tiny").source.sha256
 
 
 def _resolved(names: Sequence[str]) -> list[str]:

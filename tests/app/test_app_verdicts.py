@@ -68,7 +68,9 @@ def test_the_figures_are_the_librarys_own(
     assert verdict.novelty == pytest.approx(novelty[0], abs=1e-5)
     assert verdict.p_value == pytest.approx(p_values(novelty[:1], novelty[1:])[0])
     assert verdict.threshold is not None
-    assert verdict.threshold.value == pytest.approx(conformal_threshold(novelty[1:], 0.95), abs=1e-5)
+    assert verdict.threshold.value == pytest.approx(
+        conformal_threshold(novelty[1:], 0.95), abs=1e-4
+    )  # float16 in the package
 
 
 def test_a_class_of_ones_own_keeps_the_verdict(judge: Judge, guitar: Session) -> None:

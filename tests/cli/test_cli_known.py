@@ -78,7 +78,7 @@ def test_every_command_takes_it_and_its_threshold(saved: Path, folder: Path, tin
 
 def test_a_threshold_of_another_method_is_left_out_and_said(saved: Path, folder: Path) -> None:
     result = run("score", folder / "chair.npy", "--known-file", saved, "--method", "knn")
-    assert "is of another method" in result.stderr and "no verdict without a threshold" in result.stdout
+    assert "is of another method" in result.stderr and "held-out generated scans of chair" in result.stdout
     over = run_json("score", folder / "chair.npy", "--known-file", saved, "--threshold", "0.01")
     assert over["shapes"][0]["verdict"] == "novel"
 

@@ -129,7 +129,7 @@ def test_scores_that_cannot_be(folder: Path, tmp_path: Path) -> None:
     known = store.known_from(folder)
     with pytest.raises(InputError, match="judges patches"):
         next(store.score_store(folder, known, "vote_entropy"))
-    with pytest.raises(InputError, match="negative"):
+    with pytest.raises(InputError, match="'neglabel' needs names"):
         next(store.score_store(folder, known, "neglabel"))
     stranger = replace(known, identity=Identity("vitb32", "other", "cd" * 32))
     with pytest.raises(MixedEncodersError):

@@ -296,7 +296,7 @@ def test_a_bank_of_another_encoder_is_refused(tiny: ShapeEncoder, bank: KnownCla
 
 def test_a_bank_says_whose_it_is_before_anything_is_fetched(bank: KnownClasses) -> None:
     with pytest.raises(MixedEncodersError, match=r"by tiny .* by vitb32"):
-        localize(EXAMPLES["chair"][0], bank)
+        localize(EXAMPLES["chair"][0], bank, model="vitb32")
 
 
 def test_what_patches_cannot_be_made_of(tiny: ShapeEncoder, bank: KnownClasses) -> None:

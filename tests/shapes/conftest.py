@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
-from shape_files import SIDES
+from format_files import SIDES
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
-from shape_files import (
+from format_files import (
     BLUE,
     RED,
     SIDES,

@@ -10,7 +10,7 @@ from typing import Any
 import hostile_shapes
 import numpy as np
 import pytest
-from shape_files import free, refused_if
+from format_files import free, refused_if
 
 from openshape_ood.checks import SLACK, UNFOLD, WHOLE, require_memory
 from openshape_ood.errors import InputError

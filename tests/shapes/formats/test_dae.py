@@ -10,7 +10,7 @@ from typing import Any
 import hostile_shapes
 import numpy as np
 import pytest
-from shape_files import INSTANCE, SIDES, collada, free, refused, refused_if, write
+from format_files import INSTANCE, SIDES, collada, free, refused, refused_if, write
 
 from openshape_ood.shapes.guards import NODE, PART
 from openshape_ood.shapes.reading import file_up, load_shape, stated_up

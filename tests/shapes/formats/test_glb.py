@@ -7,7 +7,7 @@ from pathlib import Path
 
 import hostile_shapes
 import pytest
-from shape_files import glb, gltf_triangle, refused, refused_if, write
+from format_files import glb, gltf_triangle, refused, refused_if, write
 
 from openshape_ood.shapes.formats.glb import split_glb
 from openshape_ood.shapes.reading import load_shape

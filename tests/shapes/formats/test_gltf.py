@@ -9,7 +9,7 @@ from typing import Any
 import hostile_shapes
 import pytest
 import trimesh
-from shape_files import SQUARE, assert_halves, glb, gltf_triangle, halves, refused, refused_if, write
+from format_files import SQUARE, assert_halves, glb, gltf_triangle, halves, refused, refused_if, write
 
 from openshape_ood.shapes.reading import load_shape
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shape_files import refused, refused_if, write, write_las
+from format_files import refused, refused_if, write, write_las
 
 from openshape_ood.errors import MissingPackageError
 from openshape_ood.shapes.formats.las import check_las

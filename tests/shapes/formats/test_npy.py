@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import numpy as np
-from shape_files import refused, write
+from format_files import refused, write
 
 from openshape_ood.shapes.reading import load_shape
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shape_files import refused, write
+from format_files import refused, write
 
 from openshape_ood.shapes.reading import load_shape
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import hostile_shapes
 import numpy as np
 import pytest
-from shape_files import BLUE, SQUARE_OBJ, assert_halves, halves, refused, refused_if, write
+from format_files import BLUE, SQUARE_OBJ, assert_halves, halves, refused, refused_if, write
 
 from openshape_ood.shapes.formats import obj
 from openshape_ood.shapes.reading import load_shape

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shape_files import RED, refused, refused_if, write
+from format_files import RED, refused, refused_if, write
 
 from openshape_ood.shapes.formats.off import check_off
 from openshape_ood.shapes.reading import load_shape

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shape_files import pcd, pcd_header, refused, write
+from format_files import pcd, pcd_header, refused, write
 
 from openshape_ood.shapes.reading import load_shape
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shape_files import BLUE, GREEN, RED, SIDES, assert_halves, halves, on_box, ply_header, refused, write
+from format_files import BLUE, GREEN, RED, SIDES, assert_halves, halves, on_box, ply_header, refused, write
 
 from openshape_ood.shapes.reading import load_shape
 

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from shape_files import refused, refused_if, write
+from format_files import refused, refused_if, write
 
 from openshape_ood.shapes.reading import load_shape
 

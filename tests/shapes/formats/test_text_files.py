@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shape_files import refused, write
+from format_files import refused, write
 
 from openshape_ood.shapes.reading import load_shape
 

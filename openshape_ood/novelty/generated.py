@@ -1,0 +1,116 @@
+"""Calibration where every known class can be generated: shapes of the known classes themselves, for one encoder.
+
+The promise of `decisions.calibration` then holds for shapes drawn like these: generated scans, or generated whole
+models. For objects of the real world, calibrate on known shapes of your own. The embeddings of these shapes are in the
+package (`python -m benchmarks.training.calibration_set` makes the file).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from openshape_ood.decisions.threshold import GENERATED, Threshold
+from openshape_ood.encoders.loading import Encoders
+from openshape_ood.encoders.protocols import Embeddings, Identity, Provenance
+from openshape_ood.known import KnownClasses
+from openshape_ood.novelty.result import NoveltyResult
+from openshape_ood.registry import find_checkpoint
+from openshape_ood.scoring import Method
+from openshape_ood.storage import loaded_arrays, save_arrays
+
+Generated = Literal["scans", "models"]
+MODEL = "tiny"  # the encoder that was trained on generated shapes
+FILE, KIND = "calibration.safetensors", "calibration set"
+
+
+class Pipeline(Protocol):
+    """The parts of a `NoveltyPipeline` that `generated_threshold` uses."""
+
+    @property
+    def known(self) -> KnownClasses: ...
+    @property
+    def method(self) -> Method: ...
+    @property
+    def encoders(self) -> Encoders: ...
+    @property
+    def num_samples(self) -> int: ...
+    @property
+    def provenance(self) -> Provenance: ...
+    def __call__(self, shapes: Any, *, up: str | None = None) -> NoveltyResult: ...
+
+
+def generated_threshold(pipeline: Pipeline, coverage: float = 0.95, generated: Generated = "scans") -> Threshold | None:
+    """The threshold that keeps a share of generated shapes of the known classes: for shapes like these.
+
+    None where generated shapes say nothing: for every encoder but `tiny`, which was trained on them, and for known
+    classes of which none is a generated category. If some are, it is for shapes of these, as its `source` says.
+
+    Examples
+    --------
+    >>> from openshape_ood.novelty import NoveltyPipeline
+    >>> pipeline = NoveltyPipeline.prepare(["chair", "couch"], model="tiny", generated=None)
+    >>> generated_threshold(pipeline).n
+    100
+    """
+    from openshape_ood.synthetic.calibration import resolve
+
+    names, provenance = pipeline.known.names, pipeline.provenance
+    covered = {name: category for name in names if (category := resolve(name))}
+    if not trained_on_generated(provenance.identity) or not covered:
+        return None
+    categories = list(dict.fromkeys(covered.values()))
+    if pipeline.method.rows == "patches" or pipeline.num_samples != 1:
+        result = pipeline(shapes_of(categories, generated), up="y")
+    else:
+        rows = np.concatenate([embedded(category, generated, pipeline.encoders) for category in categories])
+        result = pipeline(Embeddings(rows, provenance.identity))
+    what = "whole models" if generated == "models" else "scans"
+    others = [name for name in names if name not in covered]
+    source = f"{GENERATED}{what} of {', '.join(covered)}{', none of ' if others else ''}{', '.join(others)}"
+    return Threshold.from_novelty(result.novelty, coverage, provenance=replace(provenance, up="y"), source=source)
+
+
+def trained_on_generated(identity: Identity) -> bool:
+    """True if generated shapes mean something to an encoder: it is the packaged `tiny`."""
+    return identity.checkpoint == MODEL and identity.sha256 == find_checkpoint(MODEL).source.sha256
+
+
+def shapes_of(categories: Sequence[str], generated: Generated) -> list[np.ndarray]:
+    from openshape_ood.synthetic.calibration import calibration_models, calibration_scans
+
+    return (calibration_models if generated == "models" else calibration_scans)(categories)
+
+
+def embedded(category: str, generated: Generated, encoders: Any) -> np.ndarray:
+    """Embeddings (50, d) of the generated shapes of a category: of the package, else made by the encoder and kept."""
+    found = _packaged().get(f"{generated} {category}")
+    if found is None:
+        found = _packaged()[f"{generated} {category}"] = encoders.shape.encode(shapes_of([category], generated), up="y")
+    return np.asarray(found, dtype=np.float32)
+
+
+@cache
+def _packaged() -> dict[str, np.ndarray]:
+    """The embeddings that are in the package, if they are of the packaged weights."""
+    row = find_checkpoint(MODEL)
+    path = Path(row.folder) / MODEL / FILE
+    if not path.is_file():
+        return {}
+    with loaded_arrays(path, KIND) as (header, arrays):
+        return dict(arrays) if header["sha256"] == row.source.sha256 else {}
+
+
+def write_packaged(path: Path, encoder: Any, categories: Sequence[str]) -> Path:
+    """Embed the generated shapes of all categories, float16, for the package."""
+    arrays = {
+        f"{generated} {category}": encoder.encode(shapes_of([category], generated), up="y").astype(np.float16)
+        for generated in ("scans", "models")
+        for category in categories
+    }
+    return save_arrays(path, arrays, {"sha256": encoder.identity.sha256}, KIND)

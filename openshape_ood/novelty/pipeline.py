@@ -1,0 +1,481 @@
+"""NoveltyPipeline: known classes, method, encoder and threshold, prepared once and applied to any number of shapes.
+
+Every entry point applies one: `score_novelty`, the commands, the page, scans and stored embeddings.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count, groupby
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from openshape_ood import __version__
+from openshape_ood.checks import check_choice, check_seed, check_whole
+from openshape_ood.decisions.threshold import Threshold, check_threshold
+from openshape_ood.encoders.loading import Encoders
+from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
+from openshape_ood.errors import Failure, FileError, InputError, OpenShapeError
+from openshape_ood.known import KnownClasses, check_patches
+from openshape_ood.known.classes import read_note
+from openshape_ood.novelty import up_axis
+from openshape_ood.novelty.calibration import Calibration, chosen_threshold, from_calibration
+from openshape_ood.novelty.generated import Generated, generated_threshold
+from openshape_ood.novelty.preparation import PATCH_STAGE, example_axis, known_classes, settled_method
+from openshape_ood.novelty.result import NoveltyResult
+from openshape_ood.novelty.up_axis import FALLBACK, UpAxis, by_words, find_up, plausible, spread
+from openshape_ood.scoring import Judgement, Method, find_method, judge
+from openshape_ood.scoring.methods import check_known
+from openshape_ood.shapes.batches import AUTO, Batch, Reading, in_batches
+from openshape_ood.shapes.points import UPS, AxisWarning, check_up, resample
+from openshape_ood.shapes.reading import stated_up
+from openshape_ood.shapes.shape import UNSTATED, Shape, list_shapes, resolve_ups, warn_of_stated
+
+Errors = Literal["raise", "skip"]
+Ups = str | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Shapes to be judged, or their embeddings if these are ready; `ups` (b,) unless they are still to be found."""
+
+    names: tuple[str, ...]
+    shapes: tuple[Shape, ...] = ()
+    ups: tuple[str, ...] = ()
+    ready: Embeddings | None = None
+
+    @classmethod
+    def of(cls, shapes: Any, up: Ups = "file", errors: Errors = "raise", silent: str | None = None) -> Queries:
+        """silent: the axis of shapes that state none, as in `NoveltyPipeline`.
+
+        Raises `CloudError` for what are no shapes, `InputError` for axes that do not fit them."""
+        if isinstance(shapes, Embeddings):
+            return cls(shapes.row_names(), ready=shapes)
+        listed = list_shapes(shapes)
+        if not isinstance(up, str) and len(up) != len(listed):
+            resolve_ups(up, listed)  # which says so
+        names, ups = tuple(shape.path or shape.name for shape in listed), tuple[str, ...]()
+        if up == "file" and silent is not None:
+            ups = tuple(shape.stated_up() or silent for shape in listed)
+        elif errors == "raise" and up != AUTO:
+            ups = tuple(resolve_ups(up, listed))
+        return cls(names, tuple(listed), ups)
+
+
+@dataclass(frozen=True, eq=False)
+class NoveltyPipeline:
+    """Known classes, a method, an encoder and a threshold: prepared once, then applied to any number of shapes.
+
+    `prepare` makes one of whatever `score_novelty` takes. A call with shapes, or with `Embeddings`, gives their
+    `NoveltyResult`; `stream` does so for any number of shapes in bounded memory.
+
+    Attributes
+    ----------
+    known : KnownClasses
+    method : Method
+    encoders : Encoders
+        The shape encoder and its text encoder, loaded when they are first used.
+    threshold : Threshold, optional
+        Answers `result.is_novel`.
+    up : str
+        Gravity axis of the shapes, as in `score_novelty`.
+    silent : str, optional
+        The axis of shapes that state none, with up "file" or "auto"; None: y, with a warning.
+    up_axis : UpAxis, optional
+        The axis that was found with up "auto".
+    seed, num_samples, batch_size, progress
+        As in `ShapeEncoder.encode`.
+    errors : {"raise", "skip"}
+        What happens to shapes that cannot be used.
+    readers : int, optional
+        Processes that read files ahead of the encoder; None for as many as suit their number.
+    failures : tuple of Failure
+        Calibration shapes that could not be used.
+
+    Examples
+    --------
+    >>> from openshape_ood.synthetic import sample
+    >>> pipeline = NoveltyPipeline.prepare(["chair", "sofa", "table"], model="tiny")
+    >>> pipeline([sample("chair", 2048, seed=1), sample("guitar", 2048, seed=1)]).is_novel.tolist()
+    [False, True]
+    >>> [len(found) for found in pipeline.stream(sample("chair", 500, seed) for seed in range(70))]
+    [32, 32, 6]
+    """
+
+    known: KnownClasses
+    method: Method
+    encoders: Encoders
+    threshold: Threshold | None = None
+    up: str = "file"
+    silent: str | None = None
+    up_axis: UpAxis | None = None
+    seed: int = 0
+    num_samples: int = 1
+    batch_size: int = 32
+    errors: Errors = "raise"
+    readers: int | None = None
+    progress: bool = False
+    failures: tuple[Failure, ...] = ()
+
+    @classmethod
+    def prepare(
+        cls,
+        known: Sequence[str] | Mapping[str, Any] | KnownClasses,
+        *,
+        encoder: Encoder | None = None,
+        text: NamesEncoder | None = None,
+        model: str | None = None,
+        method: str | Method | None = None,
+        threshold: Threshold | None = None,
+        calibration: Any = None,
+        coverage: float | None = None,
+        groups: Sequence[Any] | None = None,
+        generated: Generated | None = "scans",
+        errors: Errors = "raise",
+        up: str = "file",
+        known_up: str | Mapping[str, Sequence[str]] | None = None,
+        identity: Identity | None = None,
+        device: Any = None,
+        seed: int = 0,
+        num_samples: int = 1,
+        batch_size: int = 32,
+        progress: bool = False,
+    ) -> NoveltyPipeline:
+        """A pipeline for these known classes.
+
+        Parameters
+        ----------
+        known, encoder, text, model, method, threshold, calibration, coverage, groups, errors, known_up, device, seed,
+        num_samples, batch_size, progress
+            As in `score_novelty`.
+        generated : {"scans", "models"}, optional
+            Generated shapes that the threshold comes from where nothing that precedes them is there: simulated scans,
+            or whole models; None for no such threshold.
+        up : str
+            As in `score_novelty`, one axis for all shapes.
+        identity : Identity, optional
+            Of embeddings that the pipeline is made for; no shape encoder is loaded for these unless it is needed.
+
+        Raises
+        ------
+        InputError, MixedEncodersError, ClassNamesError, CheckpointError
+            For values that cannot be used; parts of different encoders; weights that cannot be had.
+        """
+        check_choice(errors, "errors", ("raise", "skip"))
+        check_seed(seed)
+        check_whole(num_samples, "num_samples")
+        if up not in ("file", AUTO):
+            check_up(up)
+        found = settled_method(known, method)
+        if found.rows == "patches" and (identity is not None or num_samples != 1):
+            check_one_sampling(found, identity is not None, num_samples)
+        ready = isinstance(known, KnownClasses)
+        if known_up is not None and isinstance(known, KnownClasses):
+            raise InputError(
+                "known_up is for example shapes; these were read when they were encoded. Leave known_up out"
+            )
+        examples_up = example_axis(up, known_up) if isinstance(known, Mapping) else "file"
+        check_encoders(encoder, text)
+        if threshold is not None:
+            check_threshold(threshold)
+            if calibration is not None:
+                raise InputError("threshold and calibration were both given; expected one of them")
+        if groups is not None and calibration is None:
+            raise InputError("groups are given and no calibration; expected the object of each calibration shape")
+        calibrating = None if calibration is None else Calibration.of(calibration, coverage, groups, known)
+        held = [one for one in (getattr(known, "identity", None) if ready else None, identity) if one is not None]
+        encoders = Encoders(model, encoder, text, device=device, others=held)
+        how: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
+        classes = known_classes(known, found, encoders, up=examples_up, **how)
+        if not ready:
+            classes = classes.with_temperature(encoders.shape.temperature)
+        check_known(found, classes)
+        pipeline = cls(classes, found, encoders, up=up, errors=errors, **how)
+        result = grouped = None
+        if calibrating is not None:
+            result = pipeline(calibrating.shapes)
+            found_up = result.up_axis
+            if found_up is not None and found_up.axis is not None:  # what is known and of one source tells it best
+                pipeline = replace(pipeline, up_axis=found_up, silent=found_up.axis)
+            pipeline = replace(pipeline, failures=result.failures)
+            grouped = calibrating.groups_of(result)
+        return pipeline.decided(threshold, result, coverage, grouped, generated)
+
+    def decided(
+        self,
+        threshold: Threshold | None = None,
+        calibration: NoveltyResult | None = None,
+        coverage: float | None = None,
+        groups: Sequence[Any] | None = None,
+        generated: Generated | None = "scans",
+        source: str = "",
+    ) -> NoveltyPipeline:
+        """The same with the threshold that precedes the others, see `calibration.chosen_threshold`.
+
+        Parameters
+        ----------
+        threshold, coverage, groups, generated
+            As in `prepare`.
+        calibration : NoveltyResult, optional
+            Of this pipeline, for n known shapes.
+        source : str
+            Describes these shapes.
+        """
+        provenance = self.provenance
+        if threshold is not None:
+            threshold.check_fits(provenance)
+        made = None if calibration is None else from_calibration(calibration, self.known, coverage, groups, source)
+        saved = self.known.threshold
+        if saved is not None and not saved.fits(provenance):
+            saved = None
+        of_generated = None if generated is None else partial(generated_threshold, self, generated=generated)
+        return replace(self, threshold=chosen_threshold(threshold, made, saved, of_generated, coverage))
+
+    @property
+    def provenance(self) -> Provenance:
+        """Of the results for shapes."""
+        known = self.known
+        identity = known.identity if known.identity.sha256 or known.text is None else self.encoders.identity
+        return Provenance(identity, self.method.name, self.up, int(self.seed), int(self.num_samples), __version__)
+
+    @property
+    def reading(self) -> Reading:
+        """How shapes are read."""
+        how: dict[str, Any] = {"points": self.encoders.points, "up": self.up, "silent": self.silent or FALLBACK}
+        return Reading(**how, **self._sampling, readers=self.readers)
+
+    def __call__(self, shapes: Any, *, up: Ups | None = None) -> NoveltyResult:
+        """How novel shapes are, or ready `Embeddings`; up: as in `score_novelty`, that of the pipeline for None."""
+        up = self.up if up is None else up
+        return self.answer(Queries.of(shapes, up, self.errors, self.silent), up)
+
+    def answer(self, queries: Queries, up: Ups) -> NoveltyResult:
+        """How novel queries are that were checked already."""
+        if queries.ready is not None:
+            return self._judged(queries.ready, (), None)
+        pipeline = self if up != AUTO or self.up_axis is not None else self.with_axis(queries.shapes)
+        values = [one.value for one in queries.shapes]
+        if queries.ups and self.errors == "raise":
+            asked = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+            return pipeline._encoded(values, queries.ups, queries.names, asked, self.progress)
+        if self.errors == "skip":
+            return pipeline._without_failures(queries, up)
+        ups = tuple(shape.stated_up() or pipeline.silent or FALLBACK for shape in queries.shapes)
+        return pipeline._encoded(values, ups, queries.names, AUTO, self.progress)
+
+    def _without_failures(self, queries: Queries, up: Ups) -> NoveltyResult:
+        from tqdm import tqdm
+
+        shapes = queries.shapes
+        if isinstance(up, str):
+            warn_of_stated(up, shapes)
+        else:
+            shapes = tuple(replace(one, up=own) for one, own in zip(shapes, up, strict=True))
+        pipeline = replace(self, up=up if isinstance(up, str) else "file")
+        with tqdm(total=len(shapes), desc="embedding", unit="shape", disable=not self.progress) as bar:
+            several = list(pipeline.stream(shapes, step=bar.update))
+        result = NoveltyResult.joined(several)
+        asked = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+        failures = (*self.failures, *result.failures)
+        return replace(result, failures=failures, provenance=replace(result.provenance, up=asked))
+
+    def stream(self, shapes: Iterable[Any], *, step: Callable[[], Any] = lambda: None) -> Iterator[NoveltyResult]:
+        """Results of any number of shapes, batch by batch, in their order and in bounded memory.
+
+        Each file is read once, by child processes within limits of time and memory; with `num_samples` above 1 the
+        encoder reads it again, since every sampling of a surface is another. Shapes that cannot be used are in the
+        `failures` of their batch. The axis for up="auto" is found by `with_axis` beforehand.
+
+        Parameters
+        ----------
+        shapes : iterable
+            Clouds (n, 3|6), paths and trimesh objects; and `Embeddings`, each a batch of its own.
+        step : callable
+            Called after each shape that was read.
+
+        Yields
+        ------
+        NoveltyResult
+            Of up to `batch_size` shapes; the last may have failures only.
+        """
+        told = self.silent is not None or self.up in UPS  # which axis shapes have that state none
+        for are_ready, own in groupby(shapes, lambda one: isinstance(one, Embeddings)):
+            if are_ready:
+                yield from (self._judged(rows, (), None) for rows in own)
+                continue
+            for batch in in_batches(map(_as_shape, count(), own), self.reading, self.of_batch, step):
+                result = batch.result if batch.given else self._encoded((), (), (), self.up)
+                if not told and not all(map(_states_axis, batch.names)):
+                    warnings.warn(UNSTATED, AxisWarning, stacklevel=2)
+                    told = True
+                yield replace(result, failures=tuple(batch.failures))
+
+    def of_batch(self, batch: Batch) -> NoveltyResult:
+        """The result of shapes that `in_batches` has read with `reading`."""
+        return self._encoded(batch.shapes, batch.ups, batch.names, self.up)
+
+    def _encoded(
+        self, values: Sequence[Any], ups: Sequence[str], names: tuple[str, ...], asked: str, progress: bool = False
+    ) -> NoveltyResult:
+        encoder = self.encoders.shape
+        rows = np.empty((0, self.known.dim))
+        if len(values):
+            rows = encoder.encode(values, up=list(ups), progress=progress, **self._sampling)
+        embeddings = Embeddings(rows, encoder.identity, names, encoder.temperature)
+        patches = self._patches(values, ups) if self.method.rows == "patches" else None
+        provenance = Provenance(
+            encoder.identity, self.method.name, asked, int(self.seed), int(self.num_samples), __version__
+        )
+        return self._judged(embeddings, tuple(ups), provenance, patches)
+
+    @property
+    def _sampling(self) -> dict[str, Any]:
+        return {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
+
+    def _patches(self, values: Sequence[Any], ups: Sequence[str]) -> np.ndarray:
+        encoder = self.encoders.shape
+        check_patches(encoder)
+        if not len(values):
+            return np.empty((0, 0, 0))
+        stage = self.known.patches.stage if self.known.patches is not None else PATCH_STAGE
+        how = {"batch_size": self.batch_size, "seed": self.seed, "up": list(ups), "stage": stage}
+        features: np.ndarray = encoder.encode_patches(values, **how).features
+        return features
+
+    def _judged(
+        self,
+        embeddings: Embeddings,
+        ups: tuple[str, ...],
+        provenance: Provenance | None,
+        patches: np.ndarray | None = None,
+    ) -> NoveltyResult:
+        """The result for rows; provenance None for embeddings that were ready, which do not say how they were made."""
+        temperature = embeddings.temperature
+        if temperature is None and self.encoders.is_loaded:
+            temperature = self.encoders.shape.temperature
+        known = self.known.with_temperature(temperature)
+        known.identity.check_fits(embeddings.identity)
+        if provenance is None:
+            check_one_sampling(self.method, True)
+            provenance = Provenance(embeddings.identity, self.method.name, "", version=__version__)
+        if self.threshold is not None:
+            self.threshold.check_fits(provenance)
+        judgement = _judgement(embeddings, patches, known, self.method)
+        names = np.array(known.names)
+        return NoveltyResult(
+            novelty=judgement.novelty,
+            nearest=names[judgement.nearest],
+            similarity=judgement.similarity,
+            classes=names,
+            shapes=embeddings.row_names() if len(embeddings) else (),
+            up=ups,
+            provenance=provenance,
+            threshold=self.threshold,
+            embeddings=embeddings,
+            failures=self.failures,
+            up_axis=self.up_axis,
+        )
+
+    def with_axis(self, shapes: Iterable[Any]) -> NoveltyPipeline:
+        """The same with the axis that up="auto" finds for shapes that state none; with y, and a warning, if undecided.
+
+        shapes: paths, clouds, trimesh objects, or `Shape`s.
+        """
+        found = self.find_axis(shapes)
+        if found is None:
+            return replace(self, silent=self.silent or FALLBACK)
+        if found.axis is None:
+            message = f"{found}. They are read with {FALLBACK} up; give up= where you know it, up={FALLBACK!r} if so"
+            warnings.warn(message, AxisWarning, stacklevel=3)
+        return replace(self, up_axis=found, silent=found.axis or FALLBACK)
+
+    def find_axis(self, shapes: Iterable[Any], most: int | None = None) -> UpAxis | None:
+        """The result of `find_up` for up to `most` (200) of the shapes that state no axis; None if none can be read."""
+        listed = [_as_shape(i, one) for i, one in enumerate(shapes)]
+        silent = [one for one in listed if one.path is None or not _states_axis(one.path)]
+        chosen = [silent[i] for i in spread(len(silent), most or up_axis.MOST)]
+        reading = replace(self.reading, up=FALLBACK, num_samples=1)
+
+        def thinned(batch: Batch) -> list[Any]:
+            # as many points as the encoder takes, so that hundreds of large scans can be held
+            return [
+                c[resample(len(c), reading.points, reading.seed)] if len(c) > reading.points else c
+                for c in batch.shapes
+            ]
+
+        clouds = [cloud for batch in in_batches(chosen, reading, thinned) for cloud in batch.result or ()]
+        if not clouds:
+            return None
+        text = self.encoders.text if by_words(self.known) else None
+        axes = plausible(chosen)
+        return find_up(clouds, self.known, encoder=self.encoders.shape, text=text, candidates=axes, **self._sampling)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write known classes, method, threshold and axis to a .safetensors file, whole or not at all.
+
+        `KnownClasses.load` and --known-file read it too. The encoder is not in it; its name and hash are. Raises
+        `InputError` for a method that no name stands for, `FileError` where it cannot be written.
+        """
+        if find_method(self.method.name) != self.method:
+            raise InputError(f"method {self.method.name!r} has settings or code of its own, which no file holds")
+        known = self.known if self.threshold is None else self.known.with_threshold(self.threshold)
+        settings = {name: getattr(self, name) for name in SAVED}
+        return known.save(path, note={"method": self.method.name, **settings})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], **settings: Any) -> NoveltyPipeline:
+        """Read what `save` wrote; of a file of known classes alone, prepare them.
+
+        Parameters
+        ----------
+        path : str or path
+        **settings
+            As `prepare` takes them; these precede what the file says.
+        """
+        known = KnownClasses.load(path)
+        note = read_note(path)
+        try:
+            own = {name: note[name] for name in ("method", *SAVED) if name in note}
+            axis = own.pop("silent", None)
+            made = cls.prepare(known, **{**own, **settings})
+            return replace(made, silent=axis and check_up(axis))
+        except (TypeError, ValueError) as error:
+            raise FileError(f"{path} is no pipeline, or a damaged one: {error}") from error
+
+
+SAVED = ("up", "silent", "seed", "num_samples")
+
+
+def check_one_sampling(method: Method, stored: bool, num_samples: int = 1) -> None:
+    """Raises `InputError` for a method that judges patches where there are none."""
+    if method.rows == "patches" and (stored or num_samples != 1):
+        given = "these are embeddings" if stored else f"num_samples is {num_samples}"
+        raise InputError(f"method {method.name!r} judges patches of one sampling, {given}. Give shapes, num_samples=1")
+
+
+def _judgement(embeddings: Embeddings, patches: np.ndarray | None, known: KnownClasses, method: Method) -> Judgement:
+    if patches is None:
+        return judge(embeddings.vectors, known, method)
+    similarity = judge(embeddings.vectors, known, "max_cosine").similarity
+    if not len(embeddings):
+        return Judgement(np.empty(0), np.empty(0, dtype=np.int64), similarity)
+    return replace(judge(patches, known, method), similarity=similarity)
+
+
+def _as_shape(i: int, given: Any) -> Shape:
+    if isinstance(given, Shape):
+        return given
+    return Shape(given, os.fspath(given) if isinstance(given, str | os.PathLike) else f"shape {i}")
+
+
+def _states_axis(path: str) -> bool:
+    try:
+        return stated_up(path) is not None
+    except OpenShapeError:  # reading the file says why
+        return True

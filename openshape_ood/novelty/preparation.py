@@ -1,0 +1,90 @@
+"""Known classes in every form that an entry point takes, and the method that judges by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.encoders.loading import Encoders
+from openshape_ood.errors import ClassNamesError, InputError
+from openshape_ood.known import KnownClasses, check_examples, check_names
+from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method
+from openshape_ood.scoring.methods import Kind, kind_of
+from openshape_ood.scoring.text_scores import negative_words
+from openshape_ood.shapes.batches import AUTO
+from openshape_ood.shapes.points import check_up
+
+PATCH_STAGE = "tokens"  # of methods that judge patches, unless the known classes hold those of another
+
+
+def settled_method(known: Any, method: str | Method | None) -> Method:
+    """The method that is given, or the default one of classes known so. Raises `InputError` where it cannot be used."""
+    kind = how_known(known)
+    ready = isinstance(known, KnownClasses)
+    if method is None:
+        method = default_method(known) if ready else DEFAULTS[kind]
+    # known classes with names and examples of every class can be asked anything that they hold
+    anything = ready and kind == "examples" and known.text is not None
+    return find_method(method, None if anything else kind)
+
+
+def how_known(known: Any) -> Kind:
+    """By name, by example, or some this way and some that; checks the names on the way, before any model loads."""
+    if isinstance(known, KnownClasses):
+        return kind_of(known)
+    if isinstance(known, Mapping):
+        with_examples = {name: value for name, value in known.items() if value is not None}
+        if with_examples:
+            check_examples(with_examples)
+        check_names(list(known))
+        if not with_examples:
+            return "names"
+        return "examples" if len(with_examples) == len(known) else "both"
+    if isinstance(known, Sequence) and any(isinstance(item, Mapping) for item in known):
+        raise InputError(
+            "known mixes names and examples in a list; give one mapping, with None for a class of which there is only "
+            'the name: {"chair": shapes, "sofa": None}'
+        )
+    if not isinstance(known, Sequence | np.ndarray):  # a set has no order for the classes to follow
+        raise ClassNamesError(
+            f"known is {type(known).__name__}; expected a list of names, known=list(...), or a mapping from names to "
+            "examples"
+        )
+    check_names(known)
+    return "names"
+
+
+def example_axis(up: str | Sequence[str], known_up: str | Mapping[str, Sequence[str]] | None) -> Any:
+    if isinstance(known_up, Mapping):
+        return known_up
+    if known_up is not None:
+        return known_up if known_up == "file" else check_up(known_up, "known_up")
+    if isinstance(up, str) and up == AUTO:
+        return "file"
+    if not isinstance(up, str):
+        raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
+    return up
+
+
+def known_classes(
+    known: Any,
+    method: Method,
+    encoders: Encoders,
+    *,
+    up: str | Mapping[str, Sequence[str]] = "file",
+    **settings: Any,
+) -> KnownClasses:
+    """Known classes in any form that `score_novelty` takes, with what a method needs; `up` is that of examples."""
+    if isinstance(known, KnownClasses):
+        return known
+    examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}
+    if len(examples) == len(known) and method.needs != "text and examples":
+        patches = PATCH_STAGE if method.needs == "patches" else None
+        return KnownClasses.from_examples(examples, encoders.shape, up=up, patches=patches, **settings)
+    names = check_names(list(known))
+    if examples:
+        return KnownClasses.from_both(names, examples, encoders.shape, encoders.text, up=up, **settings)
+    others = [word for word in negative_words() if word not in names] if method.needs == "negatives" else []
+    return KnownClasses.from_names(names, encoders.text, negatives=others)

@@ -1,0 +1,163 @@
+"""Many shapes -> a function of batches of them: each is read once and by itself, and one that fails stops nothing.
+
+Files are read by child processes, ahead of the encoder: a file that takes too much time or memory costs itself alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby, islice
+from typing import Any
+
+from openshape_ood.errors import CloudError, Failure, ShapeFileError
+from openshape_ood.shapes.batch import Read, read_shapes
+from openshape_ood.shapes.points import check_up
+from openshape_ood.shapes.reading import stated_up
+from openshape_ood.shapes.shape import Shape
+
+POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
+AUTO = "auto"  # as "file"; the axis of shapes that state none is found from all of them together
+MANY = 64  # files; fewer are read by one process unless it is said by how many
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How shapes are read for an encoder: what `Encoder.encode` takes beside the shapes.
+
+    silent: the axis of shapes that state none, with up "auto" or "file"; readers: processes that read, 0 for none
+    beside this one, and no limits; None for as many as suit the files.
+    """
+
+    points: int
+    up: str = "file"
+    seed: int = 0
+    num_samples: int = 1
+    batch_size: int = 32
+    readers: int | None = None
+    silent: str = "y"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What encoding takes beside the shapes and their axes."""
+        return {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
+
+
+@dataclass
+class Batch:
+    """Shapes that were read: as they were given, as the encoder receives them, and their gravity axes.
+
+    result: what the function of `in_batches` made of them. failures: shapes that failed since the batch before.
+    """
+
+    given: list[Shape] = field(default_factory=list)
+    shapes: list[Any] = field(default_factory=list)
+    ups: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    result: Any = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Paths of files, names of other shapes."""
+        return tuple(shape.path or shape.name for shape in self.given)
+
+    def parted(self) -> list[Batch]:
+        """Each shape by itself."""
+        return [Batch([shape], [x], [up]) for shape, x, up in zip(self.given, self.shapes, self.ups, strict=True)]
+
+
+def in_batches(
+    shapes: Iterable[Shape],
+    reading: Reading,
+    function: Callable[[Batch], Any],
+    step: Callable[[], None] = lambda: None,
+) -> Iterator[Batch]:
+    """`function(batch)` of all shapes that can be used, batch by batch, in their order.
+
+    Of a file the batch holds the cloud, or for several samplings the path, since these sample a surface anew. The
+    last batch may hold nothing but failures; of its result nothing is said. `step` is called once a shape. No more
+    shapes are taken than are read ahead, so that there may be any number of them.
+    """
+    failures: list[Failure] = []
+    with closing(_batches(shapes, reading, failures, step)) as batches:
+        for batch in batches:
+            for one in _done(batch, function, failures):
+                yield replace(one, failures=list(failures))
+                failures.clear()
+    if failures:
+        yield Batch(failures=failures)
+
+
+def _done(batch: Batch, function: Callable[[Batch], Any], failures: list[Failure]) -> Iterator[Batch]:
+    try:
+        yield replace(batch, result=function(batch))
+    except (CloudError, ShapeFileError):  # rare: a file that has changed, or a cloud whose few different points
+        for one in batch.parted():  # sampling leaves out
+            try:
+                yield replace(one, result=function(one))
+            except (CloudError, ShapeFileError) as error:
+                failures.append(Failure(one.names[0], str(error)))
+
+
+def _batches(
+    shapes: Iterable[Shape], reading: Reading, failures: list[Failure], step: Callable[[], None]
+) -> Generator[Batch, None, None]:
+    batch, points = Batch(), 0
+    with closing(_read(shapes, reading)) as reads:
+        for shape, read in reads:
+            if read.cloud is None:
+                failures.append(Failure(read.path, read.error or "it cannot be read"))
+            else:
+                batch.given.append(shape)
+                batch.shapes.append(read.cloud if reading.num_samples == 1 else shape.value)
+                batch.ups.append(_up(shape, read, reading))
+                points += len(read.cloud)
+            step()
+            if len(batch.given) == reading.batch_size or points > POINTS_AT_ONCE:
+                yield batch
+                batch, points = Batch(), 0
+    if batch.given:
+        yield batch
+
+
+def _read(shapes: Iterable[Shape], reading: Reading) -> Generator[tuple[Shape, Read], None, None]:
+    """Files by child processes, the others by this one."""
+    for are_files, own in groupby(shapes, lambda shape: shape.path is not None):
+        yield from (_read_files if are_files else _read_others)(own, reading)
+
+
+def _read_files(shapes: Iterator[Shape], reading: Reading) -> Generator[tuple[Shape, Read], None, None]:
+    waiting: deque[Shape] = deque()
+    first = list(islice(shapes, MANY + 1))
+    workers = 1 if reading.readers is None and len(first) <= MANY else reading.readers
+
+    def paths() -> Iterator[str]:
+        for shape in chain(first, shapes):
+            waiting.append(shape)
+            yield str(shape.path)
+
+    up = "file" if reading.up == AUTO else reading.up
+    reads = read_shapes(paths(), points=reading.points, seed=reading.seed, up=up, workers=workers)
+    with closing(reads):  # with them end the workers
+        for read in reads:
+            yield waiting.popleft(), read
+
+
+def _read_others(shapes: Iterator[Shape], reading: Reading) -> Generator[tuple[Shape, Read], None, None]:
+    up = reading.silent if reading.up in (AUTO, "file") else reading.up
+    for i, shape in enumerate(shapes):
+        try:
+            read = Read(i, shape.name, shape.cloud(reading.points, reading.seed), up)
+        except (CloudError, ShapeFileError) as error:
+            read = Read(i, shape.name, None, "", str(error))
+        yield shape, read
+
+
+def _up(shape: Shape, read: Read, reading: Reading) -> str:
+    if shape.up not in ("", "file"):
+        return check_up(shape.up)
+    if shape.path is None or reading.up not in (AUTO, "file") or reading.silent == "y":
+        return read.up
+    return stated_up(read.path) or reading.silent

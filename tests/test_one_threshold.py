@@ -1,0 +1,143 @@
+"""One question has one threshold: library, stored embeddings, command line and page, under all combinations."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from openshape_ood import Embeddings, KnownClasses, NoveltyPipeline, ShapeEncoder, Threshold, cli, score_novelty
+from openshape_ood.app.judge import Judge
+from openshape_ood.app.session import Calibration, Session, Shape
+from openshape_ood.embedding_store import score_store
+from openshape_ood.errors import InputError
+from openshape_ood.synthetic import sample
+
+GENERATED, OTHERS = ("chair", "table"), ("gizmo", "thing")  # names that mean a generated category, and others
+GIVEN, SAVED = 0.111, 0.222
+
+
+class Case(NamedTuple):
+    """Which thresholds there are, from the one that precedes all others on."""
+
+    given: bool
+    calibration: bool
+    saved: bool
+    generated: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return GENERATED if self.generated else OTHERS
+
+
+CASES = [Case(*flags) for flags in product((True, False), repeat=4) if not (flags[0] and flags[1])]
+
+
+@pytest.fixture(scope="module")
+def query() -> np.ndarray:
+    return sample("guitar", 512, seed=1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Twenty known shapes."""
+    folder = tmp_path_factory.mktemp("held_out")
+    paths = [folder / f"{i}.npy" for i in range(20)]
+    for i, path in enumerate(paths):
+        np.save(path, sample(GENERATED[i % 2], 512, seed=50 + i).astype(np.float32))
+    return paths
+
+
+def known_of(case: Case, tiny: ShapeEncoder) -> KnownClasses:
+    shapes = {name: [sample(GENERATED[i], 512, seed) for seed in range(3)] for i, name in enumerate(case.names)}
+    known = KnownClasses.from_examples(shapes, tiny)
+    own = NoveltyPipeline.prepare(known, encoder=tiny, generated=None).provenance
+    return known.with_threshold(Threshold(SAVED, provenance=own)) if case.saved else known
+
+
+def told(words: list[Any], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    with pytest.raises(SystemExit) as end:
+        cli.main([*map(str, words), "--json"])
+    assert end.value.code in (0, None)
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def value(threshold: Any) -> float | None:
+    return None if threshold is None else threshold.value
+
+
+@pytest.fixture(scope="module")
+def expected(tiny: ShapeEncoder, held_out: list[Path]) -> dict[str, float]:
+    """The four thresholds, each made by itself."""
+    known = known_of(Case(False, False, False, True), tiny)
+    calibrated = Threshold.from_novelty(score_novelty(held_out, known, encoder=tiny, up="y"))
+    made = NoveltyPipeline.prepare(known, encoder=tiny).threshold
+    assert made is not None and made.is_generated
+    return {"given": GIVEN, "calibration": calibrated.value, "saved": SAVED, "generated": made.value}
+
+
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: "+".join(n for n, on in case._asdict().items() if on) or "none"
+)
+def test_all_entry_points_take_the_threshold_that_precedes(
+    case: Case,
+    query: np.ndarray,
+    held_out: list[Path],
+    expected: dict[str, float],
+    tiny: ShapeEncoder,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = known_of(case, tiny)
+    file = known.save(tmp_path / "known.safetensors")
+    np.save(tmp_path / "query.npy", query)
+    first = next((name for name, on in case._asdict().items() if on), None)
+    wanted = pytest.approx(expected[first], abs=1e-5) if first else None
+    given = Threshold(GIVEN) if case.given else None
+    clouds = [np.load(path) for path in held_out]
+
+    how: dict[str, Any] = {"encoder": tiny, "threshold": given, "up": "y"}
+    how["calibration"] = clouds if case.calibration else None
+    result = score_novelty(query, known, **how)
+    assert value(result.threshold) == wanted
+    assert value(NoveltyPipeline.prepare(known, **how)(query).threshold) == wanted
+    assert value(score_novelty(result.embeddings, known, **{**how, "encoder": None}).threshold) == wanted
+
+    words: list[Any] = ["score", tmp_path / "query.npy", "--known-file", file, "--up", "y"]
+    words += ["--threshold", GIVEN] if case.given else []
+    words += ["--calibrate", *held_out] if case.calibration else []
+    found = told(words, capsys)
+    assert (found["threshold"] and found["threshold"]["value"]) == wanted
+
+    own = Calibration(tuple(Shape(str(i), cloud, stated="y") for i, cloud in enumerate(clouds)))
+    own = Calibration(threshold=given) if case.given else own
+    session = Session(names=case.names, shapes=(Shape("query", query, stated="y"),))
+    session = Session(**{**vars(session), "calibration": own if case.given or case.calibration else None})
+    assert value(Judge(known).judge(session, "tiny", origin="scan").threshold) == wanted
+
+    if not case.calibration:  # `score_store` takes none
+        told(["embed", tmp_path / "query.npy", "--model", "tiny", "--out", tmp_path / "e.npz", "--up", "y"], capsys)
+        (scored,) = score_store(tmp_path / "e.npz", known, threshold=given)
+        novel = None if first is None else [bool(result.novelty[0] > expected[first])]
+        assert (None if scored.is_novel is None else scored.is_novel.tolist()) == novel
+
+
+def test_two_of_the_callers_own_contradict(query: np.ndarray, held_out: list[Path], tiny: ShapeEncoder) -> None:
+    known = known_of(Case(True, True, True, True), tiny)
+    with pytest.raises(InputError, match="threshold and calibration were both given"):
+        score_novelty(query, known, encoder=tiny, threshold=Threshold(GIVEN), calibration=held_out)
+
+
+def test_only_what_was_trained_on_generated_shapes_is_calibrated_on_them(tiny: ShapeEncoder) -> None:
+    stranger = KnownClasses.from_embeddings(np.eye(3), ["chair", "sofa", "table"], tiny.identity)
+    other = Embeddings(np.eye(3), type(tiny.identity)("other", "other", "5e"))
+    known = KnownClasses.from_embeddings(np.eye(3), ["chair", "sofa", "table"], other.identity)
+    assert score_novelty(other, known).threshold is None
+    assert stranger.identity.sha256  # of `tiny`, whose rows have another width: an error, not a threshold
+    with pytest.raises(InputError):
+        score_novelty(Embeddings(np.eye(3), tiny.identity), stranger)
