@@ -62,3 +62,9 @@ def test_lowest_versions_have_what_is_used_and_no_known_hole(package: str, least
     """trimesh 4.6 brought `load_scene`; the others' advisories are of versions below."""
     [found] = re.findall(rf"^    {package}>=([\d.]+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
     assert [*map(int, found.split("."))] >= [*map(int, least.split("."))]
+
+
+def test_contributing_names_every_part_of_the_package() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    parts = [path.name for path in (ROOT / "openshape_ood").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert [name for name in parts if f"`{name}/`" not in table] == []
