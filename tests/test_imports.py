@@ -122,7 +122,7 @@ DOTTED = re.compile(r"(openshape_ood(?:\.\w+)+)(?::\w+)?")
 
 
 def names(tree: ast.AST) -> Iterator[str]:
-    """What is imported: by statements, by functions that import, and by strings that name modules of the package."""
+    """Names that are imported: by statements, by functions that import, by strings that name modules of the package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -136,7 +136,7 @@ def names(tree: ast.AST) -> Iterator[str]:
 
 
 def argument(node: ast.AST) -> ast.expr | None:
-    """What a call of `import_module` or `__import__` imports."""
+    """The module that a call of `import_module` or `__import__` imports."""
     if not isinstance(node, ast.Call):
         return None
     called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -195,7 +195,7 @@ def test_heavy_packages_stay_at_home(part: str) -> None:
 
 
 def arrows() -> set[tuple[str, str]]:
-    """Which module of the package imports which, at its top or later; a package is its `__init__`.
+    """Pairs of modules of the package of which one imports the other, at its top or later; a package is its `__init__`.
 
     An import of a module also runs the packages that hold it; these are left out, as nothing of them is used.
     """

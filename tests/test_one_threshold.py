@@ -22,7 +22,7 @@ GIVEN, SAVED = 0.111, 0.222
 
 
 class Case(NamedTuple):
-    """Which thresholds there are, from the one that precedes all others on."""
+    """The thresholds that exist, in their order of precedence."""
 
     given: bool
     calibration: bool

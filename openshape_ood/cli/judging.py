@@ -43,7 +43,7 @@ def score_all(pipeline: NoveltyPipeline, found: Found, failures: list[Failure], 
 
 
 def provenance_of(pipeline: NoveltyPipeline, found: Found) -> Provenance:
-    """Of the results; if there are no files, that of the first stored embeddings."""
+    """Provenance of the results; of the first stored embeddings if there are no files."""
     if found.files or not found.stores:
         return pipeline.provenance
     return replace(read_header(found.stores[0]).provenance, method=pipeline.method.name)

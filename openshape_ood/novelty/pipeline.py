@@ -251,7 +251,7 @@ class NoveltyPipeline:
         return Reading(**how, **self._sampling, readers=self.readers)
 
     def __call__(self, shapes: Any, *, up: Ups | None = None) -> NoveltyResult:
-        """How novel shapes are, or ready `Embeddings`; up: as in `score_novelty`, that of the pipeline for None."""
+        """The result for shapes or ready `Embeddings`; up: as in `score_novelty`, None for the axis of the pipeline."""
         up = self.up if up is None else up
         return self.answer(Queries.of(shapes, up, self.errors, self.silent), up)
 

@@ -49,19 +49,19 @@ def score_novelty(
         For names; otherwise the text encoder that the shape encoder was aligned with.
     model : str, optional
         A checkpoint of the registry, or several as an ensemble, "vitb32+uni3d-b", by the mean of their cosines. None
-        takes that of the known classes or embeddings, else "vitb32".
+        takes the checkpoint of the known classes or embeddings, else "vitb32".
     method : str or Method, optional
         A key of `openshape_ood.scoring.METHODS`, or a `Method` of one's own; None takes the one of `scoring.DEFAULTS`
         for names, for examples or for both.
     threshold : Threshold, optional
-        Answers `result.is_novel`; it must come from the same encoder and method. None takes that of `calibration`,
-        else that of the known classes, if they have one for this method, else for `tiny`, which was trained on
-        generated shapes, that of generated scans of the known classes, else none.
+        Answers `result.is_novel`; it must come from the same encoder and method. None takes the threshold of
+        `calibration`, else the one saved with the known classes for this method, else, for `tiny`, which was trained on
+        generated shapes, one from generated scans of the known classes, else none.
     calibration : shapes or Embeddings, optional
         n shapes of known objects, none among the examples, from where the shapes to be judged come: makes the threshold
         that keeps a share of `coverage` of such, 19 at least for 0.95.
     coverage : float, optional
-        Share of known shapes that the threshold keeps: that of the threshold given or saved, else 0.95.
+        Share of known shapes that the threshold keeps. None: the coverage of the threshold given or saved, else 0.95.
     groups : sequence of n, optional
         Which object each calibration shape is of, where some are of the same, as `Threshold.from_novelty` takes them.
     errors : {"raise", "skip"}

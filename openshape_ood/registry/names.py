@@ -45,7 +45,7 @@ def find_checkpoint(
 
 
 def is_registered(name: str, registry: str | os.PathLike[str] | None = None) -> bool:
-    """Whether `find_checkpoint` finds it."""
+    """True if `find_checkpoint` finds it."""
     try:
         return bool(find_checkpoint(name, registry))
     except InputError:

@@ -41,7 +41,7 @@ class Reading:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What encoding takes beside the shapes and their axes."""
+        """Arguments of `encode` beside the shapes and their axes."""
         return {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
 
 
