@@ -22,8 +22,6 @@ OpenShapeError
 ```
 """
 
-from typing import NamedTuple
-
 
 class OpenShapeError(Exception):
     """Every error that this library raises on purpose."""
@@ -95,13 +93,3 @@ class WorkerError(OpenShapeError):
 
 class MissingPackageError(OpenShapeError, ImportError):
     """An optional package that is not installed; the message says how to get it."""
-
-
-class Failure(NamedTuple):
-    """A shape that cannot be used, and why."""
-
-    source: str
-    error: str
-
-    def __str__(self) -> str:
-        return self.error if self.source in self.error else f"{self.source}: {self.error}"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.errors import Failure
+from openshape_ood.shapes.failure import Failure
 
 if TYPE_CHECKING:
     from rich.console import Console

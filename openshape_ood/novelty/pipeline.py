@@ -21,7 +21,7 @@ from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
-from openshape_ood.errors import Failure, FileError, InputError, OpenShapeError
+from openshape_ood.errors import FileError, InputError, OpenShapeError
 from openshape_ood.known import KnownClasses, check_patches
 from openshape_ood.known.classes import read_note
 from openshape_ood.novelty import up_axis
@@ -33,6 +33,7 @@ from openshape_ood.novelty.up_axis import FALLBACK, UpAxis, by_words, find_up, p
 from openshape_ood.scoring import Judgement, Method, find_method, judge
 from openshape_ood.scoring.methods import check_known
 from openshape_ood.shapes.batches import AUTO, Batch, Reading, in_batches
+from openshape_ood.shapes.failure import Failure
 from openshape_ood.shapes.points import UPS, AxisWarning, check_up, resample
 from openshape_ood.shapes.reading import stated_up
 from openshape_ood.shapes.shape import UNSTATED, Shape, list_shapes, resolve_ups, warn_of_stated

@@ -11,8 +11,9 @@ import numpy as np
 
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
-from openshape_ood.errors import Failure, InputError, MissingPackageError
+from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.novelty.up_axis import UpAxis
+from openshape_ood.shapes.failure import Failure
 
 LISTED = 30  # shapes of the table in a notebook
 COLUMNS = ("shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up")

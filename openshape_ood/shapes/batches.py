@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, groupby, islice
 from typing import Any
 
-from openshape_ood.errors import CloudError, Failure, ShapeFileError
+from openshape_ood.errors import CloudError, ShapeFileError
 from openshape_ood.shapes.batch import Read, read_shapes
+from openshape_ood.shapes.failure import Failure
 from openshape_ood.shapes.points import check_up
 from openshape_ood.shapes.reading import stated_up
 from openshape_ood.shapes.shape import Shape
