@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from openshape_ood.reconstruction.unet import UNet, UNetSizes
+from openshape_ood.surfaces.unet import UNet, UNetSizes
 
 
 def checkpoint(n: int = 2, best: tuple[int, int] = (1, 0), **sizes: Any) -> dict[str, Any]:

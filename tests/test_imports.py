@@ -32,7 +32,7 @@ ORDER = """
     novelty_map
     novelty
     comparison discovery
-    scenes reconstruction
+    scenes surfaces
     views
     sklearn_api embedding_store
     plots
@@ -68,11 +68,11 @@ HOMES = {
         "plots",
         "comparison",
         "scenes.proposals",
-        "reconstruction",
+        "surfaces",
     },
     "spconv": {"scenes.sparse"},
     "tokenizers": {"encoders.text"},
-    "timm": {"reconstruction.memory"},
+    "timm": {"surfaces.memory"},
     "torch_redstone": {"encoders.pointbert"},
     "triton": {"encoders.grouping"},
     "trimesh": {"shapes", "views.completion"},

@@ -111,8 +111,8 @@ def _map(path: str) -> None:
 
 
 def _picture(path: str) -> None:
-    from openshape_ood.reconstruction.images import image_tile
     from openshape_ood.shapes.pictures import load_picture
+    from openshape_ood.surfaces.images import image_tile
 
     load_picture(path)
     image_tile(path, 32, values=(0, 255))
@@ -155,8 +155,8 @@ def _affinities(path: str) -> None:
 
 
 def _surface(path: str) -> None:
-    from openshape_ood.reconstruction import SurfaceModel
-    from openshape_ood.reconstruction.surface import SETTINGS
+    from openshape_ood.surfaces import SurfaceModel
+    from openshape_ood.surfaces.model import SETTINGS
 
     SurfaceModel.load(_linked(path, SETTINGS).parent)
 

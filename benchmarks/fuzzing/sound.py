@@ -323,8 +323,8 @@ def _write_affinities(folder: Path) -> None:
 
 
 def _write_surfaces(folder: Path) -> None:
-    from openshape_ood.reconstruction import SurfaceModel
-    from openshape_ood.reconstruction.surface import SETTINGS
+    from openshape_ood.surfaces import SurfaceModel
+    from openshape_ood.surfaces.model import SETTINGS
 
     drawn = np.random.default_rng(8).random((24, 16, 16, 3)).astype(np.float32)
     for name in ("mean", "pca"):

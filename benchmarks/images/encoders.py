@@ -18,11 +18,11 @@ from tqdm import tqdm
 from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.released import MEAN, SIDE, SPREAD, ImageFeatures, prepared_image, read_released
 from openshape_ood.errors import FileError, InputError, UnknownNameError, WeightsError
-from openshape_ood.reconstruction.memory import timm_network
 from openshape_ood.registry.rows import Keys
 from openshape_ood.registry.weights import load_strictly, read_weights
 from openshape_ood.shapes.pictures import opened, read_bounded
 from openshape_ood.storage import ArrayStore, loaded_arrays, save_arrays
+from openshape_ood.surfaces.memory import timm_network
 
 PUBLISHED = {"resnet18": "resnet18.tv_in1k", "resnet50": "resnet50.tv_in1k"}
 CLIP = "open_clip:"  # before MODEL or MODEL/PRETRAINED

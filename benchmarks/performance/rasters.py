@@ -47,7 +47,7 @@ def write_road(path: Path, count: int) -> None:
 
 def measured(folder: str, count: int, cell: float, block: int) -> dict[str, Any]:
     """Seconds, MiB and what was found of one cloud, in this process."""
-    from openshape_ood.reconstruction import Raster, Rasterizer, raster_blocks, score_file
+    from openshape_ood.surfaces import Raster, Rasterizer, raster_blocks, score_file
 
     source, out = Path(folder) / "road.ply", Path(folder) / "scored.ply"
     few = Path(folder) / "few.ply"

@@ -23,8 +23,8 @@ from benchmarks import options
 from benchmarks.performance.harness import Clock, CpuClock, Pass, Turns, machine, take_turns, versions
 from benchmarks.performance.speed.products import Bound, Product, flop, products_of
 from benchmarks.report.output import write_json
-from openshape_ood.reconstruction import CompetitiveReconstructor, UNetReconstructor
-from openshape_ood.reconstruction.competition import Recipe, train
+from openshape_ood.surfaces import CompetitiveReconstructor, UNetReconstructor
+from openshape_ood.surfaces.competition import Recipe, train
 from openshape_ood.synthetic.roads import road_tiles
 
 CPU = torch.device("cpu")

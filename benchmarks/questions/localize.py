@@ -25,8 +25,8 @@ from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty_map import NoveltyMap, localize
+from openshape_ood.novelty_map.connectivity import around
 from openshape_ood.novelty_map.patches import weights
-from openshape_ood.novelty_map.places import around
 from openshape_ood.scoring import judge
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.points import in_frame

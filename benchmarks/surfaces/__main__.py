@@ -47,8 +47,8 @@ from benchmarks.surfaces.generated import (
 )
 from openshape_ood import __version__
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
-from openshape_ood.reconstruction import Reconstructor, TokenPCA
-from openshape_ood.reconstruction.tokens import Tokens
+from openshape_ood.surfaces import Reconstructor, TokenPCA
+from openshape_ood.surfaces.tokens import Tokens
 
 COLUMNS = {
     "image_auroc": "image AUROC",

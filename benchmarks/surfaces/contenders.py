@@ -17,10 +17,10 @@ from sklearn.base import clone
 
 from benchmarks import options
 from openshape_ood.errors import MissingPackageError, UnknownNameError
-from openshape_ood.reconstruction import MeanReconstructor, PCAReconstructor, Reconstructor
-from openshape_ood.reconstruction.base import Report
-from openshape_ood.reconstruction.memory import PatchMemory
-from openshape_ood.reconstruction.networks import PUBLISHED, CompetitiveReconstructor, UNetReconstructor
+from openshape_ood.surfaces import MeanReconstructor, PCAReconstructor, Reconstructor
+from openshape_ood.surfaces.memory import PatchMemory
+from openshape_ood.surfaces.networks import PUBLISHED, CompetitiveReconstructor, UNetReconstructor
+from openshape_ood.surfaces.reconstructor import Report
 
 BASELINES = ("mean image", "PCA, 32 components")
 PIXELS_KEPT = 0.99  # of the normal ones, by the threshold

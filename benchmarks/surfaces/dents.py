@@ -14,10 +14,10 @@ from benchmarks import options
 from benchmarks.report.output import write_json
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, __version__, plots
 from openshape_ood.decisions.metrics import auroc
-from openshape_ood.reconstruction import SurfaceModel
-from openshape_ood.reconstruction.examination import Examination, examine
-from openshape_ood.reconstruction.kinds import Objects
-from openshape_ood.reconstruction.views import MARGIN
+from openshape_ood.surfaces import SurfaceModel
+from openshape_ood.surfaces.data import Objects
+from openshape_ood.surfaces.examination import Examination, examine
+from openshape_ood.surfaces.views import MARGIN
 from openshape_ood.synthetic import generate, sample
 from openshape_ood.synthetic.dents import Dented, dented
 

@@ -11,9 +11,9 @@ from benchmarks.surfaces.measure import Places, image_figures, place_figures
 from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.encoders.protocols import Patches
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
-from openshape_ood.reconstruction import Raster, Rasterizer, Reconstructor
-from openshape_ood.reconstruction.tokens import Tokens
 from openshape_ood.shapes.points import in_frame
+from openshape_ood.surfaces import Raster, Rasterizer, Reconstructor
+from openshape_ood.surfaces.tokens import Tokens
 from openshape_ood.synthetic.roads import CELL, DAMAGES, RELIEF, RoadScan, road_scan
 
 CHANNELS = ("height", "intensity", "normal")

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from openshape_ood.errors import FileError, InputError
-from openshape_ood.reconstruction.images import image_tile
-from openshape_ood.reconstruction.inputs import IMAGES
 from openshape_ood.shapes.guards import IMAGE_FORMATS
 from openshape_ood.shapes.pictures import load_pixels
+from openshape_ood.surfaces.images import image_tile
+from openshape_ood.surfaces.inputs import IMAGES
 
 TRAINED = 0.7  # share of the sorted good roads and panoramas; the rest is tested
 GOOD, BAD = "good_ones", "bad_ones"

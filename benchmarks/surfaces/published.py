@@ -35,8 +35,8 @@ from benchmarks.surfaces.measure import Places, below_half, image_figures, place
 from openshape_ood import __version__
 from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.errors import InputError
-from openshape_ood.reconstruction import read_published
 from openshape_ood.storage import csv_cell, save_whole
+from openshape_ood.surfaces import read_published
 
 COLUMNS = {
     "image_auroc": "image AUROC",

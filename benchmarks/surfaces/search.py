@@ -17,7 +17,7 @@ from benchmarks.surfaces.generated import Roads, damaged_roads, joined, judge, p
 from benchmarks.surfaces.measure import MOST_FALSE
 from openshape_ood.decisions.metrics import region_overlap
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.reconstruction import CompetitiveReconstructor
+from openshape_ood.surfaces import CompetitiveReconstructor
 
 APART = 50_000  # data seeds of the search: no command tests on these
 SHARES = (0.0, 0.25, 0.5, 1.0, 2.0)

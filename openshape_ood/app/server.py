@@ -59,10 +59,10 @@ def run(
 def _is_here(model: str) -> bool:
     """Whether both encoders of a checkpoint load without the network."""
     from openshape_ood.encoders.text.encoder import cached_file
-    from openshape_ood.registry import files, stripped
+    from openshape_ood.registry import files, weight_cache
 
     row = find_checkpoint(model)
-    return bool((stripped.find(row) or files.cached(row)) and cached_file(row))
+    return bool((weight_cache.find(row) or files.cached(row)) and cached_file(row))
 
 
 def launch(

@@ -17,7 +17,7 @@ from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:  # the process that reads has no memory for torch
     from openshape_ood.novelty_map import NoveltyMap
-    from openshape_ood.reconstruction import SurfaceModel, SurfaceResult
+    from openshape_ood.surfaces import SurfaceModel, SurfaceResult
 
 GENERATED = "a generated road"
 ROADS, ROAD, DAMAGE = 20, 101, ("pothole", "crack")  # good ones; the seed of the damaged one
@@ -106,7 +106,7 @@ def generated() -> tuple[Good, Surface]:
 
 def learn(good: Sequence[Surface]) -> Good:
     """What good clouds look like. Raises `OpenShapeError` for what cannot be learned from, naming the file."""
-    from openshape_ood.reconstruction import SurfaceModel
+    from openshape_ood.surfaces import SurfaceModel
 
     count = sum(len(one.cloud["points"]) for one in good)
     if count > MAX_GOOD_POINTS:
@@ -123,7 +123,7 @@ def compare(surface: Surface, good: Good) -> Compared:
 
 
 def _source(one: Surface) -> Any:
-    from openshape_ood.reconstruction.inputs import Source
+    from openshape_ood.surfaces.inputs import Source
 
     return Source(dict(one.cloud), one.name, "cloud")
 

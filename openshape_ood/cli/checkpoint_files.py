@@ -56,13 +56,13 @@ def part_names(row: Row, with_text: bool = True) -> list[str]:
 def own_parts(row: Row) -> list[Part]:
     """The weights' file as the registry names it, and the stripped one, which is written here and has no registered
     sha256: those that are here, or else the first. The first is what would be loaded without a network."""
-    from openshape_ood.registry import stripped
+    from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import cached, known_sha256
 
     registered = Part(row.name, own_part(row), None, row.source.kind, row.source.sha256 or None)
     try:
         registered = replace(registered, path=cached(row), sha256=known_sha256(row) or None)
-        other = Part(row.name, own_part(row), stripped.find(row), "stripped", None)
+        other = Part(row.name, own_part(row), weight_cache.find(row), "stripped", None)
     except FileError:  # no home folder, where files would be kept
         return [registered]
     return [part for part in (registered, other) if part.path] or [registered]
@@ -89,14 +89,14 @@ def all_parts(row: Row) -> list[Part]:
 
 def verified(row: Row, part: Part) -> dict[str, Any]:
     """A part's record with its status: "sound", "damaged", "missing", or "present" where no hash is registered."""
-    from openshape_ood.registry import stripped
+    from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import sha256
 
     found = None
     if part.path is None:
         status = "missing"
     elif part.source == "stripped":
-        status = "sound" if stripped.is_sound(row) else "damaged"
+        status = "sound" if weight_cache.is_sound(row) else "damaged"
     elif part.sha256:
         found = sha256(part.path)
         status = "sound" if found == part.sha256 else "damaged"
@@ -179,12 +179,12 @@ def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int 
     """The files of some checkpoints in the order in which they are fetched: row, part, the place to download from, ""
     for a file that is here, and bytes, None where nobody says; asks the Hub for sizes not registered."""
     from openshape_ood.encoders.text.open_clip import hub_address
-    from openshape_ood.registry import files, stripped
+    from openshape_ood.registry import files, weight_cache
 
     planned: list[tuple[Row, str, str, int | None]] = []
     for row in rows:
         place, size = files.download_size(row)
-        kept = stripped.find(row) if place else None
+        kept = weight_cache.find(row) if place else None
         planned.append((row, own_part(row), *(("", kept.stat().st_size) if kept else (place, size))))
         if with_text and row.text.kind == "open_clip":
             with suppress(OpenShapeError):  # one without weights on the Hub: told when it is fetched
@@ -194,9 +194,9 @@ def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int 
 
 def fetch_own(row: Row, progress: bool) -> dict[str, Path | None]:
     """path: of the registered file, or of the stripped one if that is all that is here, and enough."""
-    from openshape_ood.registry import files, stripped
+    from openshape_ood.registry import files, weight_cache
 
-    kept = stripped.stripped_path(row) if stripped.is_sound(row) else None
+    kept = weight_cache.stripped_path(row) if weight_cache.is_sound(row) else None
     if kept and files.cached(row) is None:
         return {"path": kept, "stripped": kept}
     path = files.fetch(row, progress)
@@ -204,9 +204,9 @@ def fetch_own(row: Row, progress: bool) -> dict[str, Path | None]:
 
 
 def _strip(row: Row, path: Path) -> Path | None:
-    from openshape_ood.registry import stripped
+    from openshape_ood.registry import weight_cache
 
-    if stripped.stripped_path(row) is None:  # before torch is loaded
+    if weight_cache.stripped_path(row) is None:  # before torch is loaded
         return None
     from openshape_ood.registry.weights import read_file
 
@@ -214,4 +214,4 @@ def _strip(row: Row, path: Path) -> Path | None:
         weights = read_file(path, row, trusted=bool(row.source.sha256))
     except WeightsError:  # the registered file all the same: whoever loads it is told
         return None
-    return stripped.keep(row, weights)
+    return weight_cache.keep(row, weights)

@@ -24,8 +24,8 @@ UNLIKE = 30  # times as long as another, when units differ
 
 def examine_files(found: Found, asked: Asked) -> dict[str, Any]:
     """The report, as --json prints it; without known classes nothing is said of the axis."""
-    from openshape_ood.shapes.facts import CloudFacts, likely_unit
     from openshape_ood.shapes.reading import stated_up
+    from openshape_ood.shapes.statistics import CloudFacts, likely_unit
 
     known = asked.known or asked.examples or asked.known_file
     pipeline = asked.pipeline(found, decide=False) if known else None

@@ -15,8 +15,8 @@ from openshape_ood.cli.options import option
 from openshape_ood.errors import CheckpointError, InputError, OpenShapeError
 
 if TYPE_CHECKING:
-    from openshape_ood.reconstruction import SurfaceModel
-    from openshape_ood.reconstruction.inputs import Source
+    from openshape_ood.surfaces import SurfaceModel
+    from openshape_ood.surfaces.inputs import Source
 
 SURFACE = "Surface"
 GOOD = 20  # generated roads that are learned: as many as a threshold of 95 % needs
@@ -78,8 +78,8 @@ def fit(
     json: options.Json = False,
 ) -> None:
     """Learn what good surfaces look like, with thresholds from good ones that were held out."""
-    from openshape_ood.reconstruction import SurfaceModel
-    from openshape_ood.reconstruction.inputs import list_sources
+    from openshape_ood.surfaces import SurfaceModel
+    from openshape_ood.surfaces.inputs import list_sources
 
     if out is None:
         raise InputError("expected a folder for the model: --out FOLDER")
@@ -123,8 +123,8 @@ def score(
     """
     from openshape_ood.cli.inputs import Found
     from openshape_ood.cli.surface_files import Scored
-    from openshape_ood.reconstruction import SurfaceModel
-    from openshape_ood.reconstruction.inputs import list_sources
+    from openshape_ood.surfaces import SurfaceModel
+    from openshape_ood.surfaces.inputs import list_sources
 
     by_class = bool(asked.known or asked.examples or asked.known_file)
     if not by_class:
@@ -169,7 +169,7 @@ def score(
 
 
 def _told(model: SurfaceModel) -> dict[str, Any]:
-    from openshape_ood.reconstruction.kinds import settings
+    from openshape_ood.surfaces.data import settings
 
     return {
         "data": settings(model.data),
@@ -181,7 +181,7 @@ def _told(model: SurfaceModel) -> dict[str, Any]:
 
 
 def _print_model(model: SurfaceModel) -> None:
-    from openshape_ood.reconstruction.kinds import Sheets
+    from openshape_ood.surfaces.data import Sheets
 
     tiles = " × ".join(map(str, model.reconstructor.shape_))
     cells = f", cells of {model.data.rasterizer.cell:.3g} m" if isinstance(model.data, Sheets) else ""
@@ -207,7 +207,7 @@ def _roads(seed: int, damages: Sequence[str]) -> list[Source]:
     """Generated roads, turned so that they run along x."""
     import numpy as np
 
-    from openshape_ood.reconstruction.inputs import Source
+    from openshape_ood.surfaces.inputs import Source
     from openshape_ood.synthetic.roads import road_scan
 
     made = []

@@ -17,8 +17,8 @@ from openshape_ood.storage import make_folder
 
 if TYPE_CHECKING:
     from openshape_ood.novelty import NoveltyPipeline
-    from openshape_ood.reconstruction import SurfaceModel
-    from openshape_ood.reconstruction.inputs import Source
+    from openshape_ood.surfaces import SurfaceModel
+    from openshape_ood.surfaces.inputs import Source
 
 TABLE = ("file", "novelty", "p_value", "verdict", "beyond", "unseen")
 CLASS = ("class", "class_novelty", "class_p_value", "class_verdict")
@@ -103,7 +103,7 @@ class Scored:
 
 def _of_class(source: Source, pipeline: NoveltyPipeline) -> dict[str, Any]:
     """The answer to the other question: of which class it is."""
-    from openshape_ood.reconstruction.examination import class_of
+    from openshape_ood.surfaces.examination import class_of
 
     (row,) = class_of(source, replace(pipeline, errors="raise")).as_json()["shapes"]
     names = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}

@@ -18,7 +18,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
-from openshape_ood.novelty_map.places import around, connected
+from openshape_ood.novelty_map.connectivity import around, connected
 from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import save_whole
 

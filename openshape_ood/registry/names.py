@@ -7,7 +7,7 @@ import os
 from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.registry.ensembles import SIGN, ensemble
 from openshape_ood.registry.rows import Row, load_registry
-from openshape_ood.registry.tables import meant
+from openshape_ood.registry.schema import meant
 
 
 def find_checkpoint(

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from openshape_ood.errors import RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
-from openshape_ood.registry.tables import check_fields, check_one_of, check_table, meant, read_value, types_of
+from openshape_ood.registry.schema import check_fields, check_one_of, check_table, meant, read_value, types_of
 from openshape_ood.shapes import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import WeightsError
-from openshape_ood.registry import stripped
+from openshape_ood.registry import weight_cache
 from openshape_ood.registry.architectures import ARCHITECTURES
 from openshape_ood.registry.files import fetch, known_sha256, open_safetensors, sha256
 from openshape_ood.registry.rows import Keys, Row, load_registry
@@ -35,7 +35,7 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
     if row.unconfirmed:
         told = f"checkpoint {row.name!r} is not confirmed in all: {row.unconfirmed}. Check it before you rely on it"
         warnings.warn(told, stacklevel=3)
-    weights = stripped.read(row) if checkpoint is None else None
+    weights = weight_cache.read(row) if checkpoint is None else None
     if weights is None:
         path = fetch(row) if checkpoint is None else given_path(checkpoint, "checkpoint")
         if not path.is_file():
@@ -50,28 +50,28 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
             raise
         raise WeightsError(f"{error}; the sizes are those of {' or '.join(others)}") from None
     if checkpoint is None:
-        stripped.keep(row, weights)
+        weight_cache.keep(row, weights)
     digest = known_sha256(row) if checkpoint is None else ""
     return network, digest or sha256(weights.path), weights.temperature
 
 
-def read_file(path: Path, row: Row, trusted: bool) -> stripped.Weights:
+def read_file(path: Path, row: Row, trusted: bool) -> weight_cache.Weights:
     """What a file of `row` holds; raises as `read_weights`."""
     content = read_content(path, row.name, trusted)
     tensors = tensors_of(content, row.keys, f"{row.name}: {path}")
     if path.suffix == ".safetensors":  # nothing stands beside the weights
-        return stripped.Weights(tensors, None, path)
+        return weight_cache.Weights(tensors, None, path)
     model = _model(content) if hasattr(row.sizes, "of_file") else ""
-    return stripped.Weights(tensors, temperature_of(content, row.keys), path, model=model)
+    return weight_cache.Weights(tensors, temperature_of(content, row.keys), path, model=model)
 
 
-def _sizes(row: Row, weights: stripped.Weights) -> Any:
+def _sizes(row: Row, weights: weight_cache.Weights) -> Any:
     """Those of the row, as this file has them."""
     of_file = getattr(row.sizes, "of_file", None)
     return of_file(weights.tensors.keys(), weights.model) if of_file else row.sizes
 
 
-def _fitting(row: Row, weights: stripped.Weights) -> list[str]:
+def _fitting(row: Row, weights: weight_cache.Weights) -> list[str]:
     """Names of the packaged rows of the same architecture that have just these tensors."""
     shapes: dict[Any, dict[str, tuple[int, ...]]] = {}
     found = []

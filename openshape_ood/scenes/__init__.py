@@ -11,8 +11,8 @@ from openshape_ood.scenes.saving import load_names as load_names
 from openshape_ood.scenes.saving import save_labels as save_labels
 from openshape_ood.scenes.saving import save_scene as save_scene
 from openshape_ood.scenes.scene import Scene as Scene
-from openshape_ood.scenes.soundness import ScanWarning as ScanWarning
-from openshape_ood.scenes.soundness import warn_if_sparse as warn_if_sparse
+from openshape_ood.scenes.validation import ScanWarning as ScanWarning
+from openshape_ood.scenes.validation import warn_if_sparse as warn_if_sparse
 from openshape_ood.scenes.voxels import Voxels as Voxels
 from openshape_ood.scenes.voxels import majority_label as majority_label
 from openshape_ood.scenes.voxels import mean_color as mean_color

@@ -15,8 +15,8 @@ import numpy as np
 from openshape_ood.checks import check_choice, check_positive, check_seed, given_path
 from openshape_ood.errors import CloudError, ShapeFileError
 from openshape_ood.scenes.scene import Scene, whole_numbers
-from openshape_ood.scenes.soundness import ScanWarning, check_size, warn_of_axis, without_stray_points
-from openshape_ood.shapes import reading, tables
+from openshape_ood.scenes.validation import ScanWarning, check_size, warn_of_axis, without_stray_points
+from openshape_ood.shapes import fields, reading
 from openshape_ood.shapes.colors import color_doubt, named_color
 from openshape_ood.shapes.formats import format_of
 from openshape_ood.shapes.guards import SideFiles
@@ -166,7 +166,7 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
         surface = kind.surface(data, SideFiles(path.parent))
         if not isinstance(surface, np.ndarray) and (sampled or _is_coarse(surface, meters)):
             most = min(MAX_DRAWN, most_points(surface, len(data)))
-            columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name, most))
+            columns = fields.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name, most))
     points = _points(columns)
     points *= meters
     of_labels = name.endswith(LABELS_BESIDE)

@@ -21,9 +21,9 @@ from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.registry.rows import Row
 from openshape_ood.registry.weights import load_network
 from openshape_ood.scenes.scene import Scene, check_scene
-from openshape_ood.scenes.soundness import ScanWarning, warn_if_sparse
 from openshape_ood.scenes.sparse.grid import Grid, KernelMap
 from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, load_spconv
+from openshape_ood.scenes.validation import ScanWarning, warn_if_sparse
 from openshape_ood.scenes.voxels import voxelize
 
 BLOCK = 1 << 14  # voxels that are embedded at once

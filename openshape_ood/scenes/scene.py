@@ -10,8 +10,8 @@ import numpy as np
 
 from openshape_ood.checks import holds_words, to_numpy
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.shapes.facts import spacing
-from openshape_ood.shapes.tables import check_told_apart
+from openshape_ood.shapes.fields import check_told_apart
+from openshape_ood.shapes.statistics import spacing
 
 
 @dataclass(frozen=True, eq=False)

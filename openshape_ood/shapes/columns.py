@@ -12,7 +12,7 @@ import numpy as np
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import CloudError, ShapeFileError
-from openshape_ood.shapes import reading, tables
+from openshape_ood.shapes import fields, reading
 from openshape_ood.shapes.colors import color_doubt, named_color
 from openshape_ood.shapes.formats import BY_SUFFIX, format_of
 
@@ -49,7 +49,7 @@ def columns_by_width(table: Any, name: str) -> dict[str, np.ndarray]:
 
 
 def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    tables.require_xyz(columns)
+    fields.require_xyz(columns)
     points = np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"])
     found = {"points": points, "color": named_color(columns, len(points))}
     found |= {"intensity": columns.get("intensity"), "strips": columns.get(STRIP)}

@@ -18,7 +18,7 @@ import numpy as np
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, OpenShapeError, ShapeFileError
-from openshape_ood.shapes import tables
+from openshape_ood.shapes import fields
 from openshape_ood.shapes.colors import color_doubt
 from openshape_ood.shapes.formats import BY_SUFFIX, format_of
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
@@ -67,11 +67,11 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     data = file_bytes(path)
     with parsing(path):
         table = format_of(path).read(data, SideFiles(path.parent))
-        shape = tables.named_cloud(table) if isinstance(table, Mapping) else table
+        shape = fields.named_cloud(table) if isinstance(table, Mapping) else table
         if not isinstance(shape, np.ndarray):
             _check_points(points, most_points(shape, len(data)))
         cloud = shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
-        bare = tables.as_columns(table) if isinstance(table, Mapping) and cloud.shape[1] == 3 else {}
+        bare = fields.as_columns(table) if isinstance(table, Mapping) and cloud.shape[1] == 3 else {}
         doubt = color_doubt(bare, path.name)
     if doubt:
         warnings.warn(doubt, stacklevel=2)

@@ -15,11 +15,11 @@ import numpy as np
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.shapes.colors import color_doubt
+from openshape_ood.shapes.fields import as_columns, fields_of, named_cloud
 from openshape_ood.shapes.formats import BY_SUFFIX
 from openshape_ood.shapes.meshes import sample_mesh
 from openshape_ood.shapes.points import UPS, AxisWarning, check_cloud, check_up, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
-from openshape_ood.shapes.tables import as_columns, fields_of, named_cloud
 
 # the same words every time, so that Python shows them once
 UNSTATED = (

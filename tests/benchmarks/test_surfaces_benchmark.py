@@ -16,7 +16,7 @@ from benchmarks.surfaces.contenders import training_log
 from openshape_ood import ShapeEncoder
 from openshape_ood.decisions.metrics import auroc
 from openshape_ood.errors import InputError
-from openshape_ood.reconstruction import (
+from openshape_ood.surfaces import (
     CompetitiveReconstructor,
     MeanReconstructor,
     PCAReconstructor,

@@ -10,8 +10,8 @@ import pytest
 from cli_runs import run, run_json
 from PIL import Image
 
-from openshape_ood.reconstruction import SurfaceModel, inputs
 from openshape_ood.shapes.formats.ply import ply_bytes
+from openshape_ood.surfaces import SurfaceModel, inputs
 from openshape_ood.synthetic import sample
 
 

@@ -30,7 +30,7 @@ from openshape_ood.registry.rows import (
     list_checkpoints,
     load_registry,
 )
-from openshape_ood.registry.tables import meant
+from openshape_ood.registry.schema import meant
 from openshape_ood.registry.weights import load_network
 from openshape_ood.shapes import CloudSpec
 

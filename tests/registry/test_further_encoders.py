@@ -215,14 +215,14 @@ def test_tamm_is_the_weighted_sum_of_its_unit_branches(tmp_path: Path) -> None:
 
 
 def test_the_stripped_file_of_half_precision_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from openshape_ood.registry import stripped
+    from openshape_ood.registry import weight_cache
 
     torch.save(uni3d_checkpoint(SMALL["uni3d-b"]), tmp_path / "model.pt")
     row = find_checkpoint("mine", registry(tmp_path, "uni3d-b"))
     tensors = read_weights(tmp_path / "model.pt", row.keys, "mine")
-    monkeypatch.setattr(stripped, "stripped_path", lambda _: tmp_path / "kept.safetensors")
-    stripped.keep(row, stripped.Weights(tensors, 0.01, tmp_path / "model.pt"))
-    kept = stripped.read(row)
+    monkeypatch.setattr(weight_cache, "stripped_path", lambda _: tmp_path / "kept.safetensors")
+    weight_cache.keep(row, weight_cache.Weights(tensors, 0.01, tmp_path / "model.pt"))
+    kept = weight_cache.read(row)
     assert kept is not None and kept.mapped and {v.dtype for v in kept.tensors.values()} == {torch.half, torch.int64}
     assert kept.tensors.keys() == tensors.keys() and all(torch.equal(kept.tensors[k], tensors[k]) for k in tensors)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from openshape_ood import TextEncoder
 from openshape_ood.errors import HashError, InputError, RegistryError, UnknownNameError, WeightsError
-from openshape_ood.registry import ARCHITECTURES, Row, files, find_checkpoint, load_registry, stripped
+from openshape_ood.registry import ARCHITECTURES, Row, files, find_checkpoint, load_registry, weight_cache
 from openshape_ood.registry.weights import load_network
 
 SMALL = """
@@ -203,7 +203,7 @@ def test_a_file_that_people_fetch_is_kept_and_pinned(row: Row, tmp_path: Path) -
     with pytest.warns(UserWarning, match="the registry names no sha256"):
         network, sha256, _ = load_network(row)
     assert sha256 == files.sha256(file) == files.known_sha256(row) and files.cached(row) == kept
-    assert not hasattr(network, "final") and stripped.stripped_path(row) is None
+    assert not hasattr(network, "final") and weight_cache.stripped_path(row) is None
     write(lightning_file("small", "finetune"), file)
     with pytest.raises(HashError, match="not the registered one"):
         files.add(row, file)

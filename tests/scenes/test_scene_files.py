@@ -15,7 +15,7 @@ from openshape_ood import Scene, load_scene
 from openshape_ood.errors import InputError, NoSuchShapeError, ShapeFileError, UnknownNameError
 from openshape_ood.scenes import ScanWarning, load_labels, save_scene
 from openshape_ood.scenes import files as scene_files
-from openshape_ood.scenes.soundness import warn_of_axis
+from openshape_ood.scenes.validation import warn_of_axis
 from openshape_ood.shapes import meshes
 from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.shapes.reading import file_bytes

@@ -66,8 +66,8 @@ def readers(kind: str) -> Sequence[Callable[[str], Any]]:
         from openshape_ood.scenes import load_scene
 
         return (lambda path: load_scene(path).points,)
-    from openshape_ood.reconstruction.images import image_tile
     from openshape_ood.shapes.pictures import load_picture
+    from openshape_ood.surfaces.images import image_tile
     from openshape_ood.views.affinities import Affinities
     from openshape_ood.views.files import load_view
 

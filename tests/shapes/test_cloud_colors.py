@@ -11,7 +11,7 @@ import pytest
 
 from openshape_ood import load_scene, load_shape
 from openshape_ood.errors import CloudError
-from openshape_ood.scenes.soundness import ScanWarning
+from openshape_ood.scenes.validation import ScanWarning
 from openshape_ood.shapes.colors import named_color
 from openshape_ood.shapes.columns import cloud_pieces, load_columns
 from openshape_ood.shapes.shape import list_shapes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from openshape_ood.shapes.facts import SPACED, CloudFacts, likely_unit
+from openshape_ood.shapes.statistics import SPACED, CloudFacts, likely_unit
 from openshape_ood.synthetic import sample
 
 CHAIR = sample("chair", 2000, 1)

@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 from benchmarks.threedos.data.unpack import unpack
 from openshape_ood.errors import FileError, HashError, OpenShapeError, RegistryError
 from openshape_ood.registry.files import sha256
-from openshape_ood.registry.tables import read_table
+from openshape_ood.registry.schema import read_table
 
 TABLE = Path(__file__).with_name("archives.toml")
 CHUNK = 1 << 20  # bytes

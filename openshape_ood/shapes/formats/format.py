@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from openshape_ood.shapes.fields import Table, as_columns
 from openshape_ood.shapes.guards import SideFiles
-from openshape_ood.shapes.tables import Table, as_columns
 
 if TYPE_CHECKING:
     from trimesh.parent import Geometry

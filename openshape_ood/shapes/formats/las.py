@@ -12,9 +12,9 @@ import numpy as np
 
 from openshape_ood.checks import require_memory
 from openshape_ood.errors import CloudError, ShapeFileError
+from openshape_ood.shapes.fields import PIECE
 from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.guards import POINT, require_bytes
-from openshape_ood.shapes.tables import PIECE
 
 
 def read_las(data: bytes, others: Collection[str] = ()) -> dict[str, np.ndarray]:

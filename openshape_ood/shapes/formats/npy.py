@@ -9,10 +9,10 @@ from typing import IO
 import numpy as np
 
 from openshape_ood.errors import CloudError
+from openshape_ood.shapes.fields import Table, fields_of
 from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.guards import require_bytes
 from openshape_ood.shapes.points import check_cloud
-from openshape_ood.shapes.tables import Table, fields_of
 
 
 def read_npy(data: bytes) -> Table:

@@ -13,10 +13,10 @@ import numpy as np
 
 from openshape_ood.checks import given_path, require_memory
 from openshape_ood.errors import CloudError, FileError
+from openshape_ood.shapes.fields import Table, as_columns
 from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.formats.npy import as_table, npy_array
 from openshape_ood.shapes.guards import POINT
-from openshape_ood.shapes.tables import Table, as_columns
 from openshape_ood.storage import DAMAGE, read_regular
 
 COORDINATES = ("points", "xyz", "coords", "point", "coordinates", "pos", "positions", "vertices", "cloud", "pc")

@@ -9,9 +9,9 @@ import numpy as np
 
 from openshape_ood.checks import require_memory
 from openshape_ood.errors import CloudError
+from openshape_ood.shapes.fields import check_told_apart, require_xyz, row_pieces
 from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.guards import POINT, require_bytes
-from openshape_ood.shapes.tables import check_told_apart, require_xyz, row_pieces
 
 
 def read_pcd(data: bytes) -> dict[str, np.ndarray]:

@@ -14,9 +14,9 @@ import numpy as np
 
 from openshape_ood.errors import CloudError
 from openshape_ood.shapes.colors import named_color
+from openshape_ood.shapes.fields import check_told_apart, named_cloud, row_pieces
 from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.guards import IMAGE_FORMATS, SideFiles, require_bytes
-from openshape_ood.shapes.tables import check_told_apart, named_cloud, row_pieces
 
 if TYPE_CHECKING:
     from trimesh import Trimesh

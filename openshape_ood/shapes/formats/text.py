@@ -9,9 +9,9 @@ import re
 import numpy as np
 
 from openshape_ood.errors import CloudError
+from openshape_ood.shapes.fields import Table
 from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.points import check_cloud
-from openshape_ood.shapes.tables import Table
 
 MAX_TOP = 100  # lines of comments and names that may stand before the numbers
 

@@ -1,0 +1,34 @@
+"""Where a surface is not as usual, learned from normal examples alone.
+
+Rasters: `rasterizer`, `views` of objects, `streaming` of large files, `images`. Reconstructors: `base` has the
+interface; `baselines` the mean image and PCA; `networks` U-Nets, alone and competing (`unet`, `competition`); `memory`
+patches by a network for images; `tokens` the same on patches of shapes; `published` reads the files of Competitive
+Reconstruction Networks. `surface` has all of it together, `examination` asks for the class too.
+"""
+
+from openshape_ood.surfaces.baselines import MeanReconstructor as MeanReconstructor
+from openshape_ood.surfaces.baselines import PCAReconstructor as PCAReconstructor
+from openshape_ood.surfaces.examination import Examination as Examination
+from openshape_ood.surfaces.examination import examine as examine
+from openshape_ood.surfaces.images import image_tile as image_tile
+from openshape_ood.surfaces.memory import PatchMemory as PatchMemory
+from openshape_ood.surfaces.methods import RECONSTRUCTORS as RECONSTRUCTORS
+from openshape_ood.surfaces.methods import find_reconstructor as find_reconstructor
+from openshape_ood.surfaces.methods import load_reconstructor as load_reconstructor
+from openshape_ood.surfaces.model import SurfaceModel as SurfaceModel
+from openshape_ood.surfaces.model import SurfaceResult as SurfaceResult
+from openshape_ood.surfaces.networks import PUBLISHED as PUBLISHED
+from openshape_ood.surfaces.networks import CompetitiveReconstructor as CompetitiveReconstructor
+from openshape_ood.surfaces.networks import UNetReconstructor as UNetReconstructor
+from openshape_ood.surfaces.published import read_published as read_published
+from openshape_ood.surfaces.raster import Raster as Raster
+from openshape_ood.surfaces.raster import mosaic as mosaic
+from openshape_ood.surfaces.raster import save_mosaic as save_mosaic
+from openshape_ood.surfaces.rasterizer import Rasterizer as Rasterizer
+from openshape_ood.surfaces.reconstructor import Reconstructor as Reconstructor
+from openshape_ood.surfaces.streaming import Block as Block
+from openshape_ood.surfaces.streaming import raster_blocks as raster_blocks
+from openshape_ood.surfaces.streaming import score_file as score_file
+from openshape_ood.surfaces.tokens import TokenPCA as TokenPCA
+from openshape_ood.surfaces.tokens import TokenReconstructor as TokenReconstructor
+from openshape_ood.surfaces.views import ViewRasterizer as ViewRasterizer

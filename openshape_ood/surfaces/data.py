@@ -1,0 +1,348 @@
+"""What a surface's data are, and how they become tiles and maps: images, clouds of sheets, clouds of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_count, check_positive
+from openshape_ood.errors import CloudError, InputError
+from openshape_ood.novelty_map import Elements
+from openshape_ood.shapes.columns import cloud_pieces
+from openshape_ood.shapes.reading import file_up
+from openshape_ood.surfaces.images import colors_of, image_tile, resized_maps, value_range
+from openshape_ood.surfaces.inputs import Source
+from openshape_ood.surfaces.planes import sample_step, sheet_frame
+from openshape_ood.surfaces.raster import Raster
+from openshape_ood.surfaces.rasterizer import GRANULE, MOST_CELLS, Rasterizer, cloud_points
+from openshape_ood.surfaces.reconstructor import local_means
+from openshape_ood.surfaces.streaming import raster_blocks, sampled
+from openshape_ood.surfaces.views import MARGIN, RANGES, ViewRasterizer
+
+IMAGE, TILE = 128, 32  # pixels and cells along a tile, unless given
+RATIO = 0.02  # by which the sides of images may differ in proportion
+FLAT, ABOUT = 0.95, 0.05  # a sheet: this share of the points lies so near its plane, in lengths of the cloud
+NEAREST = 13  # neighbor as far away as a square is long in which there are 4 points: 13 = 4 pi
+COARSE = 0.5  # meters: no cell that is found is larger
+HEIGHT, REACH = 2.5, 12.5  # cells, of a rasterizer that is found: 0.1 and 0.5 m of cells of 4 cm
+VIEW = (32, 128)  # cells of a view that is found
+SEEN = 1.5  # as long cells of views, which see one side of what is thin
+TIMES = 3.0  # as large or small as the good objects: then the unit is another
+BOX = (0.02, 0.98)  # quantiles
+ROOM = 1.05  # of the largest good object
+LOOKED_AT = 10_000  # points of a good object that thresholds are made of, about
+
+
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """What is learned of one image or cloud: tiles (t, c, h, w), mask (t, h, w), and where tiles of a sheet lie (t, 2).
+
+    spread: of an object, from maps (t, h, w) to the novelty of some of its points.
+    """
+
+    tiles: np.ndarray
+    mask: np.ndarray
+    grid: np.ndarray
+    spread: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """One image or cloud as tiles and as elements (n,), and the way from maps (t, h, w) to the novelty of these.
+
+    up: which axis points up in pictures.
+    """
+
+    only: Tiles
+    elements: Elements
+    spread: Callable[[np.ndarray], np.ndarray]
+    up: str = "y"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of one proportion and depth.
+
+    Parameters
+    ----------
+    size : int
+        Pixels along a tile.
+    values : (float, float) or None
+        What becomes -1 and 1, where the type of the pixels does not say it.
+    depth : str
+        Type of the pixels.
+    ratio : float
+        Rows over columns.
+    """
+
+    size: int
+    values: tuple[float, float] | None
+    depth: str
+    ratio: float
+    kind = "images"
+
+    def __post_init__(self) -> None:
+        check_count(self.size, "size", MOST_CELLS, "pixels along a tile")
+        check_positive(self.ratio, "ratio")
+        if self.values is not None:
+            value_range(self.values)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a tile (c, h, w)."""
+        return 3, self.size, self.size
+
+    @classmethod
+    def of(cls, given: Sequence[Source], size: int | None, values: Any) -> Images:
+        if len(given) < 2:
+            raise InputError(
+                f"{given[0].name} is one image; expected two or more good ones, better twenty. Cut a large one into "
+                "tiles"
+            )
+        pixels = given[0].pixels()
+        limits = None if values is None else value_range(values)
+        return cls(IMAGE if size is None else size, limits, str(pixels.dtype), pixels.shape[0] / pixels.shape[1])
+
+    def cut(self, source: Source) -> Cut:
+        """Raises `InputError` for an image of another depth or proportion than the good ones, and where all is NaN."""
+        pixels = source.pixels()
+        if str(pixels.dtype) != self.depth and self.values is None:
+            raise InputError(
+                f"{source.name} is of {pixels.dtype}, the good images are of {self.depth}, whose ranges differ; "
+                "convert it, or fit with values=(low, high), which both share"
+            )
+        h, w = pixels.shape[:2]
+        if abs(h / w / self.ratio - 1) > RATIO:
+            raise InputError(
+                f"{source.name} is {w} x {h} pixels; the good images are {self.ratio:.3g} times as high as wide. Cut "
+                "it as these were: images are compared pixel by pixel"
+            )
+        with source.named():
+            tile, mask = image_tile(pixels, self.size, values=self.values)
+            rows = colors_of(pixels.reshape(h, w, -1), self.values)
+        if not mask.any():
+            raise InputError(f"{source.name} has no pixel that is a number; expected an image")
+        return Cut(
+            Tiles(tile[None], mask[None], np.zeros((1, 2))), Elements("pixels", rows, (h, w)),
+            lambda maps: resized_maps(maps, (h, w))[0].astype(np.float64).reshape(-1),
+        )  # fmt: skip
+
+    def tiles(self, source: Source) -> Tiles:
+        return self.cut(source).only
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """Clouds of roads, walls, plates, each seen as tiles about local planes."""
+
+    rasterizer: Rasterizer
+    kind = "sheets"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(self.rasterizer.ranges), self.rasterizer.tile, self.rasterizer.tile
+
+    def cut(self, source: Source) -> Cut:
+        cloud = source.cloud()
+        with source.named():
+            raster = self.rasterizer.rasterize(**cloud)
+        return Cut(Tiles(raster.tiles, raster.mask, raster.grid), _points(cloud), raster.to_points, "z")
+
+    def tiles(self, source: Source) -> Tiles:
+        """The tiles alone, of a large file block by block."""
+        if not source.is_large:
+            return self.cut(source).only
+        held: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+        for block in raster_blocks(source.value, self.rasterizer):
+            for at, tile, mask in zip(block.raster.grid.tolist(), block.raster.tiles, block.raster.mask, strict=True):
+                held.setdefault(tuple(at), (tile.copy(), mask.copy()))
+        tiles, masks = zip(*held.values(), strict=True)
+        return Tiles(np.stack(tiles), np.stack(masks), np.array(list(held)))
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Clouds of things seen from all around, in one pose and unit: views of depth and normal within one ball.
+
+    A point has the mean over the views that see it, each of the mean of 3 x 3 cells, as an edge in one view is none in
+    another.
+    """
+
+    rasterizer: ViewRasterizer
+    radius: float
+    kind = "objects"
+
+    def __post_init__(self) -> None:
+        check_positive(self.radius, "radius")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(RANGES), self.rasterizer.size, self.rasterizer.size
+
+    def cut(self, source: Source) -> Cut:
+        raster, cloud = self._raster(source)
+        up = "y" if source.path is None else file_up(source.path)
+        tiles = Tiles(raster.tiles, raster.mask, raster.grid)
+        return Cut(tiles, _points(cloud), partial(_spread, raster), up)
+
+    def tiles(self, source: Source) -> Tiles:
+        raster = self._raster(source)[0]
+        step = -(-raster.points // LOOKED_AT)
+        kept = raster.rows % step == 0
+        index = {"rows": raster.rows[kept] // step, "tile": raster.tile[kept], "spot": raster.spot[kept]}
+        some = replace(raster, points=-(-raster.points // step), **index)
+        return Tiles(raster.tiles, raster.mask, raster.grid, partial(_spread, some))
+
+    def _raster(self, source: Source) -> tuple[Raster, dict[str, np.ndarray]]:
+        cloud = source.cloud()
+        points = cloud_points(cloud["points"])
+        own = radius_of(points)
+        if not self.radius / TIMES <= own <= self.radius * TIMES:
+            raise CloudError(
+                f"{source.name} reaches {own:.3g} from its middle, the good objects {self.radius / ROOM:.3g}; expected "
+                "the same kind of thing in the same unit, as meters and not centimeters"
+            )
+        made = self.rasterizer.rasterize(points, radius=self.radius, center=middle_of(points))
+        return replace(made, merge="mean"), cloud
+
+
+Kind = Images | Sheets | Objects
+
+
+def kind_of_clouds(
+    given: Sequence[Source],
+    rasterizer: Rasterizer | ViewRasterizer | None,
+    shape: str | None,
+    size: int | None,
+    cell: float | None,
+    channels: Sequence[str] | None = None,
+    granule: int = GRANULE,
+) -> Sheets | Objects:
+    """Whether clouds are of sheets or objects, and a rasterizer for them, unless one is given.
+
+    A cloud is a sheet where 95 % of its points lie within a twentieth of its length from one plane. A cell holds 4
+    points: it is as long as the median distance to the 13th neighbor. Heights up to 2.5 cells and points up to 12.5
+    cells off the plane are seen. Channels are height, slope and, where all clouds have it, intensity. A view is as many
+    cells of 1.5 times that length as the largest object is across, 32 to 128 in steps of `granule`, or 16.
+    """
+    if rasterizer is not None:
+        refuse("of a rasterizer that is found, and one is given", shape=shape, size=size, cell=cell, channels=channels)
+    if isinstance(rasterizer, Rasterizer):
+        return Sheets(rasterizer)
+    looked = [_sample(one) for one in given]
+    if isinstance(rasterizer, ViewRasterizer):
+        return Objects(rasterizer, ROOM * max(radius_of(sample) for sample, *_ in looked))
+    spacing = float(np.median([_spacing(sample) / np.sqrt(step) for sample, step, _ in looked]))
+    if not spacing > 0:
+        raise CloudError(f"most points of {given[0].name} are repeated; drop repeats first: np.unique(points, axis=0)")
+    flat = all(_is_sheet(sample) for sample, *_ in looked)
+    if shape == "objects" or (shape is None and not flat):
+        refuse(
+            "of sheets, and these are objects", "" if shape else " or give shape='sheets'", cell=cell, channels=channels
+        )
+        radius = ROOM * max(radius_of(sample) for sample, *_ in looked)
+        step = max(granule, GRANULE)
+        cells = int(np.clip(2 * radius / MARGIN / (SEEN * spacing), *VIEW)) // step * step
+        return Objects(ViewRasterizer(size=cells if size is None else size), radius)
+    if cell is None and spacing > COARSE:
+        raise CloudError(
+            f"the points of {given[0].name} lie some {spacing / 2:.2g} apart, so that a cell would be {spacing:.2g} m. "
+            "If the unit is the centimeter or millimeter, give meters; if it is the meter, say cell="
+        )
+    cell = check_positive(cell, "cell") if cell is not None else float(f"{spacing:.1g}")
+    if channels is None:
+        measured = all("intensity" in names for *_, names in looked)
+        channels = ("height", "intensity", "normal") if measured else ("height", "normal")
+    return Sheets(
+        Rasterizer(
+            cell=cell,
+            tile=TILE if size is None else size,
+            channels=tuple(channels),
+            height=HEIGHT * cell,
+            reach=REACH * cell,
+        )
+    )
+
+
+def refuse(why: str, instead: str = "", **settings: Any) -> None:
+    """Raises `InputError` for settings that are given and have no say."""
+    if given := [name for name, one in settings.items() if one is not None]:
+        they_are, them = ("they are", "them") if given[1:] else ("it is", "it")
+        raise InputError(f"{' and '.join(given)} would have no say: {they_are} {why}; leave {them} out{instead}")
+
+
+def radius_of(points: np.ndarray) -> float:
+    """How far points (n, 3) reach from their middle."""
+    return float(np.linalg.norm(points - middle_of(points), axis=1).max())
+
+
+def middle_of(points: np.ndarray) -> np.ndarray:
+    """Of the box (3,) of points (n, 3) without a fiftieth on each side: what sticks out does not move it."""
+    return np.quantile(points, BOX, axis=0).mean(axis=0)
+
+
+def settings(kind: Kind) -> dict[str, Any]:
+    """As texts and numbers; `from_settings` reads them."""
+    return {"kind": kind.kind, **asdict(kind)}
+
+
+def from_settings(told: Mapping[str, Any]) -> Kind:
+    """What `settings` gave; any other content raises one of `storage.DAMAGE`."""
+    own = _tuples(told)
+    name = own.pop("kind")
+    if name == "images":
+        return Images(**own)
+    inner = _tuples(own.pop("rasterizer"))
+    if name == "sheets":
+        return Sheets(Rasterizer(**inner), **own)
+    if name != "objects":
+        raise ValueError(f"data are {name!r}")
+    return Objects(ViewRasterizer(**inner), **own)
+
+
+def _spread(raster: Raster, maps: np.ndarray) -> np.ndarray:
+    """Means of 3 x 3 cells, at the points."""
+    return raster.to_points(np.where(np.isfinite(maps), local_means(maps), np.nan))
+
+
+def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists, which tuples have become in JSON, as tuples again."""
+    return {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
+
+
+def _points(cloud: dict[str, np.ndarray]) -> Elements:
+    return Elements("points", np.asarray(cloud["points"], dtype=np.float64))
+
+
+def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
+    """At most 100,000 points of a cloud, every how many-th these are, and the names of what it has."""
+    if not source.is_large:
+        cloud = source.cloud()
+        with source.named():
+            points = cloud_points(cloud["points"])
+        step = sample_step(len(points))
+        return points[::step], step, set(cloud)
+    sample, step, _, names = sampled(cloud_pieces(source.value, ("intensity",)), "xyz")
+    points = sample.T
+    return points[np.isfinite(points).all(axis=1)], step, names
+
+
+def _spacing(points: np.ndarray) -> float:
+    """Median distance to the 13th neighbor."""
+    from scipy.spatial import KDTree
+
+    asked = points[:: -(-len(points) // 2000)]
+    distance = KDTree(points).query(asked, k=[min(NEAREST + 1, len(points))])[0]
+    return float(np.median(distance))
+
+
+def _is_sheet(points: np.ndarray) -> bool:
+    try:
+        away = np.abs(sheet_frame(points).inside(points)[:, 2])
+    except CloudError:
+        return False
+    return bool((away <= ABOUT * np.linalg.norm(np.ptp(points, axis=0))).mean() >= FLAT)

@@ -1,0 +1,166 @@
+"""How a surface model is fitted: tiles of all that is good, rounds of holding out, thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.errors import InputError
+from openshape_ood.surfaces.data import Kind, Objects, Sheets
+from openshape_ood.surfaces.inputs import Source
+from openshape_ood.surfaces.reconstructor import Reconstructor, checked_tiles, drawn_places, held_out
+
+LARGEST = 2 << 30  # bytes of tiles that are learned from at once
+STRIPS = 10  # along a sheet that is the only one
+PARTS = 4  # of an object that is the only one
+WORST = 0.01  # of an object's points, whose mean novelty is that of the object
+LEAST = 1e-3  # novelty that is usual, of objects that are all the same
+
+
+@dataclass(frozen=True, eq=False)
+class Good:
+    """Tiles of all that is good, and of which image or cloud each is.
+
+    spread: of objects, from the maps of each (v, h, w) of its v views to the novelty of some of its points. place (t,):
+    where along a sheet that is the only one, in tiles.
+    """
+
+    tiles: np.ndarray
+    mask: np.ndarray
+    owner: np.ndarray
+    spread: list[Callable[[np.ndarray], np.ndarray]]
+    place: np.ndarray | None
+
+
+# of a `SurfaceModel` all but its data
+Learned = tuple[Reconstructor, np.ndarray, Threshold, Threshold, float]
+
+
+def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -> Good:
+    """The tiles of all. Raises `InputError`, naming the file, also where they are more than fit into memory."""
+    from tqdm import tqdm
+
+    parts, size = [], 0
+    if isinstance(data, Objects) and len(sources) == 1:
+        sources = _parts(sources[0], seed)
+    for source in tqdm(sources, "reading", disable=not progress):
+        parts.append(data.tiles(source))
+        size += parts[-1].tiles.nbytes + parts[-1].mask.nbytes
+        if size > LARGEST:
+            raise InputError(
+                f"the tiles of {source.name} and those before it are more than {LARGEST >> 30} GiB; fit on fewer or "
+                "smaller files, or with larger cells"
+            )
+    tiles, mask = checked_tiles(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("tiles", "mask")))
+    owner = np.repeat(np.arange(len(parts)), [len(one.tiles) for one in parts])
+    spread = [one.spread for one in parts if one.spread is not None]
+    if spread:
+        return Good(tiles, mask, owner, spread, None)
+    place, kept = None, mask.any(axis=(1, 2))
+    if isinstance(data, Sheets) and len(parts) == 1:
+        along = parts[0].grid[:, int(np.ptp(parts[0].grid, axis=0).argmax())]
+        place = ((along - along.min()) / data.rasterizer.tile)[kept]
+    return Good(tiles[kept], mask[kept], owner[kept], [], place)
+
+
+def fitted(unfitted: Reconstructor, good: Good, rounds: int, seed: int, progress: bool, what: str) -> Learned:
+    """Learn from all, and make thresholds of maps of those that were held out, round by round; with one round what is
+    learned from is the rest."""
+    from tqdm import tqdm
+
+    maps, splits = np.full(good.mask.shape, np.nan, np.float32), _splits(good, rounds, seed)
+    for test, train in tqdm(splits, "learning", disable=not progress):
+        learned = clone(unfitted).learned(good.tiles[train], good.mask[train], seed)
+        maps[test] = learned.novelty(good.tiles[test], good.mask[test])
+    if len(splits) > 1:
+        learned = clone(unfitted).learned(good.tiles, good.mask, seed)
+    if good.spread:
+        scale, worst, places = _of_objects(maps, good)
+    else:
+        tested, scale = np.isfinite(maps).any(axis=(1, 2)), np.ones((1, 1, 1), np.float32)
+        worst = np.full(good.owner.max() + 1, -np.inf)
+        np.maximum.at(worst, good.owner[tested], learned.pooled(maps[tested]))
+        worst, places = worst[np.isfinite(worst)], maps[np.isfinite(maps)].astype(np.float64)
+    whole = _threshold(learned, worst, learned.coverage, what)
+    limit = _threshold(learned, drawn_places(places, seed), learned.pixel_coverage, f"places of {what}")
+    return learned, scale, whole, limit, float(np.median(places))
+
+
+def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is usual, and in units of it the novelty of wholes and of places that are points."""
+    views = maps.reshape(len(good.spread), -1, *maps.shape[1:])
+    tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))
+    scale, views = _scaled(views[tested])
+    points = [good.spread[i](own) for i, own in zip(tested, views, strict=True)]
+    places = np.concatenate([own[np.isfinite(own)] for own in points])
+    return scale, np.array([worst_points(own) for own in points]), places
+
+
+def worst_points(novelty: np.ndarray) -> float:
+    """Mean novelty of the most novel hundredth of the points (n,) that were seen."""
+    seen = np.sort(novelty[np.isfinite(novelty)])
+    return float(seen[-max(1, round(WORST * len(seen))) :].mean())
+
+
+def _threshold(learned: Reconstructor, novelty: np.ndarray, coverage: float, what: str) -> Threshold:
+    return Threshold.from_novelty(novelty, coverage, source=what, provenance=learned.provenance(), few=True)
+
+
+def _scaled(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is usual at each place of each view (v, h, w), and the views of each object (m, v, h, w) in units of it,
+    without its own say.
+
+    Edges are never rebuilt as well as faces; a dent in a face would drown in them. Usual is the largest mean of the
+    maps among 3 x 3 places, and the median of all maps. Beside a place that no good object shows, which is an edge,
+    it is the largest novelty of all.
+    """
+    floor, most, seen = max(LEAST, float(np.nanmedian(views))), float(np.nanmax(views)), np.isfinite(views)
+    known = np.where(seen, views, 0)
+    total, count = known.sum(axis=0), seen.sum(axis=0)
+    others = [_usual(total - own, count - there, floor, most) for own, there in zip(known, seen, strict=True)]
+    return _usual(total, count, floor, most), views / np.stack(others)
+
+
+def _usual(total: np.ndarray, count: np.ndarray, floor: float, most: float) -> np.ndarray:
+    from scipy.ndimage import maximum_filter
+
+    means = np.where(count > 0, total / np.maximum(count, 1), most)
+    return (maximum_filter(means, (1, 3, 3)) + floor).astype(np.float32)
+
+
+def _parts(source: Source, seed: int) -> list[Source]:
+    """An object's points, at random in four clouds, as if it had been scanned so often."""
+    points = source.cloud()["points"]
+    order = np.random.default_rng([seed, 4]).permutation(len(points))
+    return [
+        Source({"points": points[np.sort(rows)]}, f"part {i + 1} of {source.name}", "cloud")
+        for i, rows in enumerate(np.array_split(order, PARTS))
+    ]
+
+
+def _splits(good: Good, rounds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Which tiles (t,) are held out, and which are learned from: no others of a held-out item, none that overlaps a
+    held-out strip."""
+    items, place = good.owner, good.place
+    drawn = np.random.default_rng([seed, 3]).permutation(np.unique(items))
+    if place is not None:
+        items = np.minimum(place / (place.max() + 1e-9) * STRIPS, STRIPS - 1).astype(int)
+        drawn = np.arange(STRIPS)
+    if rounds == 1:
+        tests = [held_out(items, seed)]
+    else:
+        tests = [np.isin(items, part) for part in np.array_split(drawn, min(rounds, len(drawn)))]
+    tests = [test for test in tests if test.any()]
+    if place is None:
+        return [(test, ~test) for test in tests]
+    found = [(test, np.abs(place[:, None] - place[test]).min(axis=1) >= 1) for test in tests]
+    if not all(train.any() for _, train in found):
+        raise InputError(
+            f"the good cloud is {place.max() + 1:.2g} tiles long, too short to hold out a part of it; give several "
+            "clouds, or smaller tiles by size="
+        )
+    return found

@@ -1,0 +1,92 @@
+"""Reconstructors by name, and from files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_choice, check_settings
+from openshape_ood.encoders.devices import find_device
+from openshape_ood.errors import InputError
+from openshape_ood.storage import loaded_arrays
+from openshape_ood.surfaces.baselines import MeanReconstructor, PCAReconstructor
+from openshape_ood.surfaces.memory import PatchMemory
+from openshape_ood.surfaces.networks import CompetitiveReconstructor, UNetReconstructor
+from openshape_ood.surfaces.reconstructor import FILE, Reconstructor
+from openshape_ood.surfaces.tokens import TokenPCA, TokenReconstructor
+
+CLASSES: tuple[type[Reconstructor], ...] = (
+    MeanReconstructor,
+    PCAReconstructor,
+    UNetReconstructor,
+    CompetitiveReconstructor,
+    PatchMemory,
+    TokenPCA,
+    TokenReconstructor,
+)
+RECONSTRUCTORS = {one.method: one for one in CLASSES}
+
+
+def find_reconstructor(name: str, **params: Any) -> Reconstructor:
+    """One of `RECONSTRUCTORS` with these parameters, not fitted yet.
+
+    Raises
+    ------
+    UnknownNameError
+        For another name, or another parameter.
+
+    Examples
+    --------
+    >>> find_reconstructor("pca", components=8)
+    PCAReconstructor(components=8)
+    """
+    check_choice(name, "reconstructor", tuple(RECONSTRUCTORS))
+    kind = RECONSTRUCTORS[name]
+    check_settings(params, kind().get_params(), f"reconstructor {name!r}")
+    return kind(**params)
+
+
+def load_reconstructor(
+    path: str | os.PathLike[str], *, device: str | None = None, backbone: Any = None
+) -> Reconstructor:
+    """Read what `Reconstructor.save` wrote; it gives the same maps.
+
+    Parameters
+    ----------
+    path : path
+    device : str, optional
+        Where networks are put; the best there is unless given, wherever they were trained.
+    backbone : torch.nn.Module, optional
+        That of a `PatchMemory` which was fitted with a module.
+
+    Raises
+    ------
+    FileError
+        For any other file.
+    InputError
+        For a device that is not there, and a backbone where the method has none.
+    """
+    find_device(device)
+    with loaded_arrays(path, FILE) as (header, arrays):
+        made = made_again(header, arrays, device, backbone)
+    check_backbone(path, made, backbone)
+    return made
+
+
+def made_again(
+    header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], device: str | None, backbone: Any
+) -> Reconstructor:
+    """From what `Reconstructor.contents` gave; any other content raises one of `storage.DAMAGE`."""
+    own = {name: tuple(one) if isinstance(one, list) else one for name, one in header["params"].items()}
+    made = find_reconstructor(header["method"], **own)
+    given = {name: one for name, one in (("device", device), ("backbone", backbone)) if one is not None}
+    return made.set_params(**{k: v for k, v in given.items() if k in made.get_params()}).restored(header, arrays)
+
+
+def check_backbone(path: Any, made: Reconstructor, backbone: Any) -> None:
+    """Raises `InputError` for a backbone where the method of a file has none."""
+    if backbone is not None and "backbone" not in made.get_params():
+        raise InputError(f"{path} is of {made.method!r}, which has no backbone; leave it out")

@@ -1,0 +1,122 @@
+"""The published files of Competitive Reconstruction Networks: checkpoints of PyTorch Lightning, read strictly.
+
+Weights, the numbers of the best units and the flags of the training are taken, the rest is left; nothing is run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from openshape_ood.checks import given_path
+from openshape_ood.errors import WeightsError
+from openshape_ood.registry.rows import Keys
+from openshape_ood.registry.torch_files import read_torch, whole_number
+from openshape_ood.registry.weights import rekeyed
+from openshape_ood.surfaces.competition import loaded_units
+from openshape_ood.surfaces.networks import PUBLISHED, CompetitiveReconstructor
+from openshape_ood.surfaces.unet import LEAST_DEPTH, MOST_DEPTH, UNet, UNetSizes
+
+NAME, UNITS = "crn", "competitive_units."
+MOST_UNITS, MOST_SIDE = 1000, 1 << 14
+
+
+def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveReconstructor:
+    """The reconstructor of a published checkpoint.
+
+    It scores in evaluation mode, so neither order nor company of tiles matters; the published code scores in training
+    mode, and gives other numbers each time. `residual` is "chain", as its inference has it, "answer" as its validation.
+    Its maps are on the raw scale, twice those of the published images. It has no thresholds: `calibrate` makes them.
+
+    Parameters
+    ----------
+    path : path
+        `epoch=E-step=S.ckpt`, as Lightning writes it.
+    changes
+        Parameters of `CompetitiveReconstructor`, as residual, pooling or device. Files trained on MVTec AD need
+        normalization="imagenet", which is taken from the flags where they name the data set.
+
+    Raises
+    ------
+    WeightsError
+        For files that are not these, lack a tensor, have one too many or misshapen, or contradict themselves.
+    """
+    file = given_path(path, "path")
+    content = read_torch(file, NAME, trusted=False)
+    if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
+        raise WeightsError(f"{file} has no state_dict; expected a checkpoint of Competitive Reconstruction Networks")
+    state = rekeyed(content["state_dict"], Keys(prefix=UNITS), str(file))
+    if len(state) < len(content["state_dict"]):
+        odd = next(str(key) for key in content["state_dict"] if not str(key).startswith(UNITS))
+        raise WeightsError(f"{file} holds {odd[:80]!r}; expected the tensors of {UNITS}* and nothing else")
+    flags = content.get("hyper_parameters")
+    flags = flags if isinstance(flags, Mapping) else {}
+    n, sizes = units_of(state, file), sizes_of(state, file)
+    shape = _shape(flags, sizes, n, file)
+    try:
+        units = loaded_units(lambda: UNet(sizes), n, state)
+    except ValueError as error:
+        raise WeightsError(f"{file} does not hold {n} U-Nets as published: {error}") from None
+    if wrong := [key for key, one in state.items() if not torch.isfinite(one).all()]:
+        raise WeightsError(f"{file}: {UNITS}{wrong[0]} holds NaN or infinity; its training failed, or it is damaged")
+    best = [whole_number(content.get(key)) for key in ("best_gen", "best_disc")]
+    if any(one is None or not 0 <= one < n for one in best):
+        raise WeightsError(f"{file}: the best units are {best}; expected best_gen and best_disc from 0 to {n - 1}")
+    own: dict[str, Any] = {name: getattr(sizes, name) for name in ("width", "depth", "norm", "variant")}
+    if flags.get("dataset") == "MVTec":
+        own["normalization"] = "imagenet"
+    made = CompetitiveReconstructor(**PUBLISHED | own | {"units": n} | changes)
+    made._check_params()
+    made._begin(shape, 0)
+    made.adopt(units, list(range(n)), [int(one) for one in best if one is not None])
+    return made
+
+
+def units_of(state: Mapping[str, Tensor], file: Path) -> int:
+    """How many units a state has, 0.*, 1.* and so on."""
+    found = {key.partition(".")[0] for key in state}
+    n = len(found)
+    if not 0 < n <= MOST_UNITS or found != {str(k) for k in range(n)}:
+        raise WeightsError(f"{file}: its units are {sorted(found)[:4]}; expected 0, 1, and so on without a gap")
+    return n
+
+
+def sizes_of(state: Mapping[str, Tensor], file: Path) -> UNetSizes:
+    """Width, depth, norm and variant of the first unit, by the names and shapes of its tensors."""
+    outer, level, depth = "0.model.model.", "0.model.model.", 1
+    first = state.get(f"{outer}0.weight")
+    if first is None or first.ndim != 4:
+        raise WeightsError(f"{file} lacks {UNITS}{outer}0.weight; expected a U-Net as published")
+    instance = f"{outer}0.bias" in state
+    while depth <= MOST_DEPTH:
+        below = next((f"{level}{k}.model." for k in (1, 2, 3) if f"{level}{k}.model.1.weight" in state), None)
+        if below is None:
+            break
+        level, depth = below, depth + 1
+    if not LEAST_DEPTH <= depth <= MOST_DEPTH:
+        raise WeightsError(f"{file}: a unit has {depth} levels; expected {LEAST_DEPTH} to {MOST_DEPTH}")
+    batch = any(key.startswith(outer) and key.endswith("running_mean") for key in state)
+    norm = "batch" if batch else "instance" if instance else "none"
+    variant = "improved" if f"{outer}4.weight" in state else "plain"
+    return UNetSizes(first.shape[1], first.shape[0], depth, norm, variant)
+
+
+def _shape(flags: Mapping[str, Any], sizes: UNetSizes, n: int, file: Path) -> tuple[int, int, int]:
+    """(c, h, w) of the tiles; raises `WeightsError` where the flags contradict the tensors."""
+    told = {"norm": sizes.norm, "improved": sizes.variant == "improved", "num_competitive_units": n}
+    for name, own in told.items():
+        if name in flags and flags[name] != own:
+            raise WeightsError(f"{file}: its flags say {name}={flags[name]!r:.40}, its tensors {own!r}")
+    side = 2**sizes.depth
+    given = flags.get("input_shape", (1, sizes.channels, side, side))
+    whole = isinstance(given, tuple | list) and len(given) == 4 and all(type(one) is int for one in given)
+    if not whole or given[1] != sizes.channels or not all(0 < s <= MOST_SIDE and s % side == 0 for s in given[2:]):
+        raise WeightsError(
+            f"{file}: its tiles are {given!r:.60}; expected (1, {sizes.channels}, h, w) in multiples of {side}"
+        )
+    return given[1], given[2], given[3]

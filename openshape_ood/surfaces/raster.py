@@ -1,0 +1,223 @@
+"""A surface as tiles of pixels, the way from their scores back to its points, and mosaics with a place on the map."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import array, check_choice, given_path, to_numpy
+from openshape_ood.errors import InputError
+from openshape_ood.storage import save_whole
+from openshape_ood.surfaces.planes import Frame
+
+AT_ONCE = 1 << 20  # points of tiles
+LARGEST = 8 * 2**30  # bytes of tiles at once
+LEVEL = 0.7  # |z| of the normal of what can be drawn on a map
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """A surface as t tiles of c channels and h × w cells, and where in them each of its n points lies.
+
+    Attributes
+    ----------
+    tiles : ndarray (t, c, h, w) float32
+        Each channel in [-1, 1]; 0 where the mask is False.
+    mask : ndarray (t, h, w) bool
+        Where a cell holds points, or is filled from one close by.
+    channels : tuple of str
+        The c names.
+    ranges : dict of str to (float, float)
+        By channel, the values that -1 and 1 stand for; what lies beyond is clipped.
+    grid : ndarray (t, 2) int64
+        Of a sheet's tiles: the cells from the frame's origin to each tile's first cell, along v and u; empty of views.
+    points : int
+        n.
+    rows, tile, spot : ndarray (m,), (m,), (m, 2)
+        The index, an entry for each tile that a point lies in: the point, the tile, and row and column in cells.
+    frame : Frame or None
+        Of a sheet.
+    cell : float
+        Meters along a cell.
+    merge : {"mean", "max"}
+        What a point has of several tiles that hold it.
+    left_out : dict of str to int
+        How many tiles there are not, by reason.
+    """
+
+    tiles: np.ndarray
+    mask: np.ndarray
+    channels: tuple[str, ...]
+    ranges: Mapping[str, tuple[float, float]]
+    grid: np.ndarray
+    points: int
+    rows: np.ndarray
+    tile: np.ndarray
+    spot: np.ndarray
+    frame: Frame | None
+    cell: float
+    merge: str = "mean"
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def __repr__(self) -> str:
+        seen = f"{self.points:,} points, {self.seen.mean():.1%} seen"
+        return f"Raster({len(self)} tiles of {' × '.join(map(str, self.tiles.shape[1:]))}, {seen})"
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """Whether each point (n,) lies in any tile."""
+        found = np.zeros(self.points, dtype=bool)
+        found[self.rows] = True
+        return found
+
+    def values(self, channel: str) -> np.ndarray:
+        """A channel in its own unit (t, h, w): meters of heights; NaN where the mask is False."""
+        check_choice(channel, "channel", self.channels)
+        low, high = self.ranges[channel]
+        found = low + (self.tiles[:, self.channels.index(channel)] + 1) / 2 * (high - low)
+        return np.where(self.mask, found, np.nan)
+
+    def to_points(self, scores: Any) -> np.ndarray:
+        """Scores of the pixels as those of the points.
+
+        Parameters
+        ----------
+        scores : array (t, h, w)
+            NaN is no score.
+
+        Returns
+        -------
+        ndarray (n,) float64
+            Between the middles of cells, without those that the mask leaves out; of all tiles that hold the point the
+            mean, of views the maximum. NaN where there is none.
+
+        Raises
+        ------
+        InputError
+            For another shape than that of the mask.
+        """
+        given = np.asarray(to_numpy(scores))
+        if given.shape != self.mask.shape or given.dtype.kind not in "fiub":
+            raise InputError(
+                f"scores have shape {given.shape} and type {given.dtype}; expected a number a pixel, {self.mask.shape}"
+            )
+        valid = self.mask & np.isfinite(given)
+        known, weight = np.where(valid, given, 0).astype(np.float64), valid.astype(np.float64)
+        mean = self.merge == "mean"
+        total = np.full(self.points, 0.0 if mean else -np.inf)
+        count = np.zeros(self.points)
+        for start in range(0, len(self.rows), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            about = _between(weight, self.tile[part], self.spot[part])
+            told = about > 0
+            rows = self.rows[part][told]
+            sampled = _between(known, self.tile[part], self.spot[part])[told] / about[told]
+            (np.add if mean else np.maximum).at(total, rows, sampled)
+            np.add.at(count, rows, 1)
+        return np.where(count > 0, total / np.maximum(count, 1) if mean else total, np.nan)
+
+    def to_tiles(self, values: Any) -> np.ndarray:
+        """Numbers of the points (n,), such as true labels, as means over pixels (t, h, w); NaN where none lies."""
+        given = array(values, "values", "n", any_type=True)
+        if len(given) != self.points:
+            raise InputError(f"there are {len(given)} values for {self.points} points; expected one for each")
+        _, h, w = self.mask.shape
+        cells = (self.tile.astype(np.int64) * h + self.spot[:, 0].astype(np.int64)) * w + self.spot[:, 1].astype(int)
+        count = np.bincount(cells, minlength=self.mask.size)
+        total = np.bincount(cells, given[self.rows], self.mask.size)
+        with np.errstate(invalid="ignore"):
+            return (total / np.where(count, count, np.nan)).reshape(self.mask.shape)
+
+
+def _between(pixels: np.ndarray, tile: np.ndarray, spot: np.ndarray) -> np.ndarray:
+    """Pixels (t, h, w) at places (k, 2) of tiles (k,), linear between the middles of cells."""
+    from scipy.ndimage import map_coordinates
+
+    return map_coordinates(pixels, np.vstack([tile, spot.T - 0.5]), order=1, mode="nearest")
+
+
+def mosaic(raster: Raster, pixels: Any = None) -> np.ndarray:
+    """One picture (k, H, W) float32 of the tiles of a sheet, or of `pixels` (t, k, h, w) or (t, h, w) for them.
+
+    Overlapping tiles are averaged; NaN where there is none. A tile that is inclined to the sheet is drawn at its
+    middle, not stretched: at 5 degrees its corners are off by a third of a cell in 128.
+
+    Raises
+    ------
+    InputError
+        For views, which are no sheet, another shape, and pictures that do not fit into memory.
+    """
+    given = raster.tiles if pixels is None else np.asarray(to_numpy(pixels))
+    given = given[:, None] if given.ndim == 3 else given
+    t, h, w = raster.mask.shape
+    if raster.frame is None or given.ndim != 4 or (given.shape[0], *given.shape[2:]) != (t, h, w):
+        of = "views" if raster.frame is None else "tiles"
+        raise InputError(f"pixels are {given.shape} of {of}; expected ({t}, k, {h}, {w}) of the tiles of a sheet")
+    first = raster.grid - raster.grid.min(axis=0)
+    size = (given.shape[1], *(first.max(axis=0) + [h, w]))
+    if np.prod(size, dtype=float) * 12 > LARGEST:
+        raise InputError(f"a picture of {size} does not fit into memory; take the blocks of raster_blocks one by one")
+    total, count = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    for (row, column), tile, mask in zip(first, given, raster.mask, strict=True):
+        known = mask & np.isfinite(tile)
+        part = np.s_[:, row : row + h, column : column + w]
+        total[part] += np.where(known, tile, 0)
+        count[part] += known
+    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
+
+
+def save_mosaic(raster: Raster, path: str | os.PathLike[str], pixels: Any = None, *, crs: str = "") -> Path:
+    """Write a `mosaic` as .npz with what a GeoTIFF needs: `rasterio.open(..., transform=Affine(*found["transform"]))`.
+
+    Parameters
+    ----------
+    raster, pixels
+        As for `mosaic`.
+    path : str or Path
+        Ends in .npz.
+    crs : str
+        The coordinate reference system of the cloud, such as "EPSG:25832"; only of sheets that lie level.
+
+    Returns
+    -------
+    Path
+        Arrays: array (k, H, W); transform (6,), a b c d e f with x = a column + b row + c and y = d column + e row + f,
+        in the cloud's x and y of a level sheet, else in its own u and v; crs; channels; origin and axes of the sheet.
+
+    Raises
+    ------
+    InputError
+        For another suffix, and a crs of a sheet that stands.
+    FileError
+        Where it cannot be written.
+    """
+    path = given_path(path, "path")
+    if path.suffix != ".npz":
+        raise InputError(f"a mosaic is saved as an .npz file; given was {path}")
+    picture = mosaic(raster, pixels)
+    frame: Any = raster.frame  # views, which have none, are refused by now
+    level = abs(frame.axes[2, 2]) > LEVEL
+    if crs and not level:
+        raise InputError(
+            f"the sheet stands (z of its normal {frame.axes[2, 2]:.2f}), and is on no map; expected crs=''"
+        )
+    axes, origin = (frame.axes[:2, :2], frame.origin[:2]) if level else (np.eye(2), np.zeros(2))
+    v, u = raster.grid.min(axis=0) * raster.cell
+    corner = origin + u * axes[0] + v * axes[1]
+    (a, d), (b, e) = axes * raster.cell
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, array=picture, transform=np.array([a, b, corner[0], d, e, corner[1]]), crs=np.array(crs),
+        channels=np.array(raster.channels if pixels is None else ["novelty"]), origin=frame.origin, axes=frame.axes,
+    )  # fmt: skip
+    return save_whole(path, buffer.getvalue(), "the mosaic")

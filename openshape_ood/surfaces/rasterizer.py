@@ -1,0 +1,325 @@
+"""From a cloud of a surface to tiles of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import array, check_choice, check_count, check_positive, check_rows, check_share, check_whole
+from openshape_ood.errors import CloudError, InputError
+from openshape_ood.shapes.points import unit_colors
+from openshape_ood.surfaces import tiles
+from openshape_ood.surfaces.planes import Frame, sample_step, sheet_frame
+from openshape_ood.surfaces.raster import LARGEST, Raster
+
+CHANNELS = ("height", "intensity", "normal", "density", "color")
+RGB = ("red", "green", "blue")
+GRANULE = 16  # tiles are of a multiple of so many cells
+COVERAGE = 0.05  # the share of its cells that a tile needs to have points in
+SPARSE = 0.02  # points a cell, below which a raster is nearly all holes
+MOST_CELLS = 4096  # along a tile
+MOST_OVERLAP = 0.9
+FARTHEST = 2**30  # squares from the middle of a sheet
+
+
+@dataclass(frozen=True)
+class Rasterizer:
+    """Cuts surfaces into tiles: roads, facades, sheets of material, as clouds in meters.
+
+    Most of the cloud has to lie about one plane, the sheet, within 60 degrees of which every tile has a plane of its
+    own. Objects that are seen from all around are for `ViewRasterizer`.
+
+    Parameters
+    ----------
+    cell : float
+        Meters along a cell: 0.01 to 0.02 shows cracks, 0.03 to 0.05 potholes.
+    tile : int
+        Cells along a tile, a multiple of 16. The median height of a square half as long counts as camber and is taken
+        off: a place that is to be seen has to be smaller than half of that.
+    overlap : float
+        The share of a tile that the next one holds again, up to 0.9.
+    channels : sequence of {"height", "intensity", "normal", "density", "color"}
+        Height off the tile's plane and its camber; logarithm of intensity, by quantiles of its strip; slope, 1 minus
+        the cosine between the normal of a cell and that of the plane; logarithm to base 2 of points a cell, beside the
+        tile's median; color, which is three channels. What is asked for has to be there.
+    height : float
+        Meters above and below that become 1 and -1.
+    reach : float
+        Meters off the plane beyond which points are of other things (cars, walls, trees) and are not seen.
+    fill : int
+        Cells without points are filled from the nearest that has any, so many cells away at most.
+    normal, along : sequence of 3 float, optional
+        Of the sheet, where known: its normal, such as (0, 0, 1) of a road, and a direction in it that becomes u, such
+        as that of the trajectory.
+
+    Raises
+    ------
+    InputError
+        For settings that cannot be.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> plane = np.column_stack([rng.uniform(0, 1, (20_000, 2)), np.zeros(20_000)])
+    >>> raster = Rasterizer(cell=0.02, tile=32, channels=("height",)).rasterize(plane)
+    >>> raster.tiles.shape[1:], bool(np.abs(raster.tiles).max() < 1e-6), bool(raster.seen.mean() > 0.99)
+    ((1, 32, 32), True, True)
+    """
+
+    cell: float = 0.02
+    tile: int = 128
+    overlap: float = 0.5
+    channels: Sequence[str] = ("height", "intensity", "normal")
+    height: float = 0.1
+    reach: float = 0.5
+    fill: int = 3
+    normal: Sequence[float] | None = None
+    along: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("cell", "height", "reach"):
+            check_positive(getattr(self, name), name)
+        check_whole(self.fill, "fill", 0)
+        if check_count(self.tile, "tile", MOST_CELLS, "cells along a tile") % GRANULE:
+            raise InputError(f"tile is {self.tile}; expected a multiple of {GRANULE}")
+        if check_share(self.overlap, "overlap") > MOST_OVERLAP:
+            raise InputError(f"overlap is {self.overlap!r}; expected a share from 0 to {MOST_OVERLAP}")
+        if isinstance(self.channels, str) or not self.channels or len(set(self.channels)) < len(self.channels):
+            raise InputError(f"channels are {self.channels!r}; expected some of {', '.join(CHANNELS)}, each once")
+        for channel in self.channels:
+            check_choice(channel, "channel", CHANNELS)
+        for name in ("normal", "along"):
+            given = getattr(self, name)
+            if given is not None and (len(array(given, name, "d")) != 3 or not np.any(given)):
+                raise InputError(f"{name} is {given!r}; expected the three numbers of a direction")
+
+    @property
+    def step(self) -> int:
+        """Cells from one tile to the next."""
+        return max(1, round(self.tile * (1 - self.overlap)))
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """By channel, the values that become -1 and 1: meters of heights, the rest without unit."""
+        own = {
+            "height": (-self.height, self.height),
+            "intensity": (-1.0, 1.0),
+            "normal": (0.0, 0.1),
+            "density": (-3.0, 3.0),
+        }
+        colors = dict.fromkeys(RGB, (0.0, 1.0))
+        return {name: (own | colors)[name] for channel in self.channels for name in _names(channel)}
+
+    def rasterize(self, points: Any, intensity: Any = None, color: Any = None, strips: Any = None) -> Raster:
+        """The tiles of a cloud, at once; `score_file` of `streaming` is for those that do not fit into memory.
+
+        Parameters
+        ----------
+        points : array (n, 3)
+            Meters.
+        intensity : array (n,), optional
+            From 0 up, of any scale.
+        color : array (n, 3), optional
+            rgb in [0, 1] or 0 to 255.
+        strips : array (n,) of int, optional
+            Which of several passes a point was measured in; intensities are brought to one scale for each apart.
+
+        Returns
+        -------
+        Raster
+            Tiles by rows of the sheet. One that has no plane, or too few cells with points, is left out.
+
+        Raises
+        ------
+        CloudError
+            For NaN, for points on one line, for those so far apart that nearly all cells are holes (as of centimeters
+            taken for meters), and where no tile is left.
+        InputError
+            For channels whose values were not given, and arrays of other lengths.
+        """
+        given = cloud_points(points)
+        values = self._given(given, intensity, color)
+        passes = None if strips is None else array(strips, "strips", "n", any_type=True).astype(np.int64)
+        if passes is not None:
+            check_rows(passes, "strips", given, "points")
+        every = slice(None, None, sample_step(len(given)))
+        frame = self.frame(given[every])
+        if "intensity" in values:
+            sampled = values["intensity"][every], None if passes is None else passes[every]
+            values["intensity"] = tiles.scaled_intensity(values["intensity"], passes, tiles.intensity_scales(*sampled))
+        inside = frame.inside(given)
+        check_spacing(len(given), len(np.unique(keys_of(self.squares(inside)))), self)
+        raster = self.cut(frame, inside, values)
+        if not len(raster):
+            raise self.no_tile(raster.left_out)
+        return raster
+
+    def frame(self, sample: np.ndarray) -> Frame:
+        """The frame of the sheet, by a sample (n, 3) of its cloud."""
+        normal, along = (None if one is None else np.asarray(one, float) for one in (self.normal, self.along))
+        return sheet_frame(sample, normal, along)
+
+    def _given(self, points: np.ndarray, intensity: Any, color: Any) -> dict[str, np.ndarray]:
+        """By channel the values that points have, of those that are asked for."""
+        found = {}
+        for name, values, axes in (("intensity", intensity, "n"), ("color", color, "nc")):
+            if name not in self.channels:
+                continue
+            if values is None:
+                raise self.missing(name)
+            found[name] = array(values, name, axes, any_type=True)
+            check_rows(found[name], name, points, "points")
+        if "color" in found:
+            if found["color"].shape[1] < 3:
+                raise InputError(f"color has the shape {found['color'].shape}; expected (n, 3), red, green and blue")
+            found["color"] = unit_colors(found["color"][:, :3], "color")
+        return found
+
+    def cut(
+        self, frame: Frame, inside: np.ndarray, values: Mapping[str, np.ndarray], core: np.ndarray | None = None
+    ) -> Raster:
+        """The tiles of points in the sheet's frame (n, 3), of scaled values by channel.
+
+        core: squares (s, 2) that the tiles have to touch; all of them if left out.
+        """
+        key = keys_of(self.squares(inside))
+        order = np.argsort(key, kind="stable")
+        held, first = np.unique(key[order], return_index=True)
+        members = dict(zip(held.tolist(), np.split(order, first[1:]), strict=True))
+        # the squares of a tile, from its first one on
+        part = np.argwhere(np.ones((-(-self.tile // self.step),) * 2, dtype=bool))
+        touched = (squares_at(held) if core is None else core)[:, None] - part
+        corners = squares_at(np.unique(keys_of(touched.reshape(-1, 2))))
+        if len(corners) * len(self.ranges) * self.tile**2 * 4 > LARGEST:
+            raise CloudError(
+                f"{len(corners):,} tiles are more than fit into memory at once; rasterize the file piece by piece "
+                "(surfaces.score_file), take larger cells, or give meters if the points are in other units"
+            )
+        found, left_out = [], {"few cells": 0, "no plane": 0}
+        for corner in corners:
+            rows = [members[one] for one in keys_of(corner + part).tolist() if one in members]
+            if not rows:
+                continue
+            made = self._tile(inside, values, np.concatenate(rows), corner * self.step)
+            if isinstance(made, str):
+                left_out[made] += 1
+            else:
+                found.append((corner * self.step, *made))
+        return self._raster(found, frame, len(inside), left_out)
+
+    def squares(self, inside: np.ndarray) -> np.ndarray:
+        """The squares (n, 2) that points (n, 3) in the sheet's frame lie in, along v and u; of a step between tiles."""
+        found = np.floor(inside[:, 1::-1] / (self.cell * self.step))
+        if not (np.abs(found) < FARTHEST).all():
+            raise CloudError(
+                f"the points reach {np.abs(inside).max():.3g} from their median; give meters, without stray points"
+            )
+        return found.astype(np.int64)
+
+    def _tile(
+        self, inside: np.ndarray, values: Mapping[str, np.ndarray], rows: np.ndarray, corner: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
+        """Channels (c, h, w), mask, points and their spots of the tile with this first cell; or why there is none."""
+        size = self.tile
+        v, u = (corner + size / 2) * self.cell
+        placed = tiles.place(inside[rows] - [u, v, 0], size, self.cell, self.reach, self.height)
+        if placed is None:
+            return "no plane"
+        inner, spot, distance = placed
+        rows = rows[inner]
+        cells = spot[:, 0].astype(np.int64) * size + spot[:, 1].astype(np.int64)
+        count = np.bincount(cells, minlength=size**2)
+        measured = (count > 0).reshape(size, size)
+        if measured.mean() < COVERAGE:
+            return "few cells"
+        nearest, away = tiles.nearest_cell(measured)
+        mask = away <= self.fill
+        height = tiles.cell_mean(distance, cells, count).reshape(size, size)
+        height = (height - tiles.broad_median(height, measured)).reshape(-1)[nearest]
+        made = {"height": height}
+        if "normal" in self.channels:
+            down, right = tiles.slopes(height, self.cell)
+            made["normal"] = 1 - 1 / np.sqrt(1 + down**2 + right**2)
+        if "density" in self.channels:
+            made["density"] = np.log2(np.maximum(count, 1) / np.median(count[count > 0]))[nearest]
+        for name, column in values.items():
+            table = column[rows].reshape(len(rows), -1).T
+            for channel, one in zip(_names(name), table, strict=True):
+                made[channel] = tiles.cell_mean(one, cells, count)[nearest]
+        scaled = [(made[name] - low) / (high - low) * 2 - 1 for name, (low, high) in self.ranges.items()]
+        stacked = np.stack(scaled).clip(-1, 1)
+        return np.where(mask, stacked, 0).astype(np.float32), mask, rows, spot
+
+    def _raster(self, found: list[Any], frame: Frame, points: int, left_out: dict[str, int]) -> Raster:
+        grid, stacked, mask, rows, spot = zip(*found, strict=True) if found else [()] * 5
+        size, channels = self.tile, tuple(self.ranges)
+        owner = np.repeat(np.arange(len(rows), dtype=np.int32), [len(own) for own in rows])
+        return Raster(
+            tiles=np.array(stacked, np.float32).reshape(-1, len(channels), size, size),
+            mask=np.array(mask, bool).reshape(-1, size, size),
+            channels=channels,
+            ranges=self.ranges,
+            grid=np.array(grid, np.int64).reshape(-1, 2),
+            points=points,
+            rows=np.concatenate([np.empty(0, np.int64), *rows]),
+            tile=owner,
+            spot=np.concatenate([np.empty((0, 2), np.float32), *spot]),
+            frame=frame,
+            cell=self.cell,
+            left_out=left_out,
+        )
+
+    def missing(self, channel: str) -> InputError:
+        """What is raised where a cloud has no values for a channel."""
+        others = tuple(one for one in self.channels if one != channel) or ("height",)
+        return InputError(f"the cloud has no {channel}, which is among the channels; give it, or channels={others}")
+
+    def no_tile(self, left_out: Mapping[str, int]) -> CloudError:
+        """What is raised where no tile is left."""
+        said = ", ".join(f"{count} of {reason}" for reason, count in left_out.items() if count) or "none"
+        return CloudError(
+            f"no tile of {self.tile} × {self.tile} cells of {self.cell:g} m is left (left out: {said}). A tile needs "
+            f"points in {COVERAGE:.0%} of its cells, about one plane; take smaller cells or tiles for a small "
+            "surface, larger cells for sparse points, and meters"
+        )
+
+
+def keys_of(squares: np.ndarray) -> np.ndarray:
+    """A number (n,) for each of the squares (n, 2)."""
+    return (squares[:, 0] << 32) + squares[:, 1] + FARTHEST
+
+
+def squares_at(keys: np.ndarray) -> np.ndarray:
+    """The squares (n, 2) of such numbers (n,)."""
+    return np.stack([keys >> 32, (keys & (2**32 - 1)) - FARTHEST], axis=1)
+
+
+def check_spacing(points: int, squares: int, rasterizer: Rasterizer) -> None:
+    """Raises `CloudError` for so few points in so many squares that nearly all cells are holes."""
+    a_cell = points / (squares * rasterizer.step**2)
+    if a_cell < SPARSE:
+        raise CloudError(
+            f"{points:,} points lie in {squares:,} squares of {rasterizer.step * rasterizer.cell:g} m: {a_cell:.2g} a "
+            f"cell of {rasterizer.cell:g} m, so nearly all cells are holes. If the unit is the centimeter, give meters "
+            "(points * 0.01); if it is the meter, take larger cells"
+        )
+
+
+def _names(channel: str) -> tuple[str, ...]:
+    return RGB if channel == "color" else (channel,)
+
+
+def cloud_points(points: Any) -> np.ndarray:
+    """(n, 3) float64; raises `CloudError`."""
+    try:
+        given = array(points, "points", "nd", any_type=True)
+    except InputError as error:
+        raise CloudError(
+            f"{error}. Drop points that were never measured: points[np.isfinite(points).all(axis=1)]"
+        ) from error
+    if given.shape[1] != 3:
+        raise CloudError(f"points have shape {given.shape}; expected (n, 3), meters, with color and intensity apart")
+    return given.astype(np.float64)

@@ -1,0 +1,122 @@
+"""One tile: its own plane, the cells its points fall into, and what the cells say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from openshape_ood.errors import InputError
+from openshape_ood.surfaces.planes import robust_plane
+
+BLOCKS = 16  # of a tile along each side, whose means its plane is fitted to
+FEWEST = 8  # blocks with points that a plane needs
+STEEP = 0.5  # cosine between a tile's plane and the sheet: beyond 60 degrees it is another surface
+SHARE = 0.5  # of the points that lie on the plane, to within the range of heights: else there is none
+COARSE = 4  # cells along the side of those that the median of heights is taken from
+QUANTILES = (0.05, 0.95)  # of the logarithms of intensities, which become -0.5 and 0.5
+KNOTS = 4  # of the median, in a window's length
+
+
+def place(
+    points: np.ndarray, size: int, cell: float, reach: float, height: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Which of the points (m, 3), in the sheet's frame about the tile's middle, lie in the tile (k,), row and column of
+    each in cells (k, 2) float32, and meters off the plane of the tile (k,); None without such a plane.
+
+    height: meters from the plane within which most of them have to lie; reach: beyond it they are of other things.
+    """
+    length = size * cell
+    plane = robust_plane(_block_means(points, length))
+    if plane is None:
+        return None
+    normal, offset = plane if plane[0][2] > 0 else (-plane[0], -plane[1])
+    if normal[2] < STEEP:
+        return None
+    u = np.array([normal[2], 0.0, -normal[0]]) / np.hypot(normal[0], normal[2])
+    local = (points - [0, 0, offset / normal[2]]) @ np.stack([np.cross(normal, u), u, normal]).T
+    distance = local[:, 2]
+    if (np.abs(distance) <= height).mean() < SHARE:
+        return None
+    spot = (local[:, :2] / cell + size / 2).astype(np.float32)
+    rows = np.flatnonzero((np.abs(distance) <= reach) & ((spot >= 0) & (spot < size)).all(axis=1))
+    return rows, spot[rows], distance[rows]
+
+
+def _block_means(points: np.ndarray, length: float) -> np.ndarray:
+    """The mean point (b, 3) of each block that has any; none where these are too few for a plane."""
+    block = np.clip(((points[:, :2] / length + 0.5) * BLOCKS).astype(np.int64), 0, BLOCKS - 1)
+    key = block[:, 0] * BLOCKS + block[:, 1]
+    count = np.bincount(key, minlength=BLOCKS**2)
+    held = count > 0
+    if held.sum() < FEWEST:
+        return points[:0]
+    return np.stack([np.bincount(key, column, BLOCKS**2)[held] / count[held] for column in points.T], axis=1)
+
+
+def cell_mean(values: np.ndarray, cells: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """The mean (size²,) of values (k,) of points over the cells (k,) they lie in; 0 where there are none."""
+    return np.bincount(cells, values, len(count)) / np.maximum(count, 1)
+
+
+def nearest_cell(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each of the cells (h, w) the flat index of the nearest that has points, and how many cells away that is."""
+    from scipy.ndimage import distance_transform_edt
+
+    away, (row, column) = distance_transform_edt(~measured, return_indices=True)
+    return row * measured.shape[1] + column, away
+
+
+def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """The median of heights (h, h) over windows half as long as the tile, between whose middles it is linear.
+
+    From means of 4 × 4 cells; cells without points have no say.
+    """
+    size = len(height)
+    parts = size // COARSE
+
+    def coarse(values: np.ndarray) -> np.ndarray:
+        return values.reshape(parts, COARSE, parts, COARSE).sum(axis=(1, 3))
+
+    count = coarse(measured.astype(np.float64))
+    with np.errstate(invalid="ignore"):
+        mean = coarse(np.where(measured, height, 0)) / np.where(count, count, np.nan)
+    side = max(2, parts // 4) * 2
+    step = max(1, side // KNOTS)
+    padded = np.pad(mean, side // 2, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))[::step, ::step]
+    median = np.ma.median(np.ma.masked_invalid(windows.reshape(*windows.shape[:2], -1)), axis=2)
+    knots = np.ma.filled(median, 0.0)
+    places = np.arange(len(knots)) * step * COARSE
+    weights = np.stack([np.interp(np.arange(size) + 0.5, places, row) for row in np.eye(len(knots))], axis=1)
+    return weights @ knots @ weights.T
+
+
+def slopes(height: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
+    """How heights (h, w) without gaps rise along rows and columns, by Sobel's 3 × 3 cells."""
+    from scipy.ndimage import sobel
+
+    return sobel(height, axis=0, mode="nearest") / (8 * cell), sobel(height, axis=1, mode="nearest") / (8 * cell)
+
+
+def intensity_scales(sample: np.ndarray, strips: np.ndarray | None) -> dict[int, tuple[float, float]]:
+    """By strip the quantiles of the logarithms of a sample of intensities (n,); those of all of them under -1."""
+    logs = _logs(sample)
+    held = np.array([-1]) if strips is None else np.append(np.unique(strips), -1)
+    own = (logs if strip < 0 or strips is None else logs[strips == strip] for strip in held)
+    return {int(strip): tuple(np.quantile(part, QUANTILES).tolist()) for strip, part in zip(held, own, strict=True)}
+
+
+def scaled_intensity(
+    values: np.ndarray, strips: np.ndarray | None, scales: Mapping[int, tuple[float, float]]
+) -> np.ndarray:
+    """Intensities (n,) in [-1, 1], by the scale of the strip (n,) of each."""
+    held, index = (np.array([-1]), 0) if strips is None else np.unique(strips, return_inverse=True)
+    low, high = np.array([scales.get(strip, scales[-1]) for strip in held.tolist()]).T[:, index]
+    return ((_logs(values) - (low + high) / 2) / np.maximum(high - low, 1e-9)).clip(-1, 1)
+
+
+def _logs(intensity: np.ndarray) -> np.ndarray:
+    if not (intensity >= 0).all():
+        raise InputError(f"intensities run from {intensity.min():g}; expected none below 0, nor NaN")
+    return np.log1p(intensity.astype(np.float64))

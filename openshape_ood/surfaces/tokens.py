@@ -1,0 +1,269 @@
+"""The same on the patch tokens of a point encoder: each token is rebuilt from itself and its place.
+
+Letters: b shapes of p tokens of w numbers, n points. Tokens are what `encode_patches` gives, of one encoder and stage.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from openshape_ood.checks import array, check_whole
+from openshape_ood.encoders.devices import exact, find_device
+from openshape_ood.encoders.protocols import Patches
+from openshape_ood.errors import InputError
+from openshape_ood.novelty_map import Elements, NoveltyMap
+from openshape_ood.scoring.neighbors import nearest
+from openshape_ood.surfaces.competition import (
+    Recipe,
+    Weights,
+    check_recipe,
+    loaded_units,
+    new_units,
+    reported,
+    train,
+)
+from openshape_ood.surfaces.reconstructor import Reconstructor, Report, pooled
+
+TOP = 0.05  # share of the tokens whose mean is the novelty of a shape
+NEAR = 3  # centers that a point is told by
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Tokens(Reconstructor):
+    """A reconstructor that takes, instead of tiles, `Patches`: features (b, p, w) and centers (b, p, 3). Its novelty is
+    (b, p).
+
+    Parameters
+    ----------
+    pooling : {"top", "max", "mean"}
+        Score of a shape: the mean of its most novel twentieth, at least one token; its most novel; or of all.
+    coverage, pixel_coverage : float
+        Share of normal shapes, and of their tokens, that the thresholds keep.
+    """
+
+    poolings = ("top", "max", "mean")
+
+    pooling: str = "top"
+
+    def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
+        """Of each token (b, p) float32 of `Patches`."""
+        return super().novelty(tiles, mask)[:, :, 0]
+
+    def localize(self, tile: Any, mask: Any = None, *, name: str = "the shape", points: Any = None) -> NoveltyMap:
+        """Where one shape is not normal, as a map of points.
+
+        Parameters
+        ----------
+        tile : Patches
+            Of one shape.
+        points : array (n, 3|6), optional
+            In the frame of the centers; each is told by the three nearest of these, by inverse distance. The centers
+            themselves unless given.
+        """
+        found = self.novelty(tile, mask)
+        if len(found) != 1:
+            raise InputError(f"given are the patches of {len(found)} shapes; expected those of one")
+        centers = np.asarray(tile.centers[0], dtype=np.float64)
+        cloud = centers if points is None else array(points, "points", "nd")
+        novelty = interpolated(cloud[:, :3], centers, found[0].astype(np.float64))
+        return self._map(Elements("points", cloud), novelty, name)
+
+    def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens and centers beside each other, as tiles (b, w + 3, p, 1)."""
+        if not isinstance(tiles, Patches):
+            raise InputError(f"tokens are of type {type(tiles).__name__}; expected Patches, as `encode_patches` gives")
+        if mask is not None:
+            raise InputError("tokens have no mask; leave those out that are not there")
+        features, centers = array(tiles.features, "features", "bpw"), array(tiles.centers, "centers", "bpd")
+        if centers.shape != (*features.shape[:2], 3):
+            raise InputError(f"centers are {centers.shape} for features {features.shape}; expected (b, p, 3)")
+        both = np.concatenate([features, centers], axis=2).astype(np.float32)
+        return np.moveaxis(both, 2, 1)[..., None], np.ones((len(both), both.shape[1], 1), dtype=bool)
+
+    def pooled(self, maps: np.ndarray) -> np.ndarray:
+        rows = maps.reshape(len(maps), -1)
+        if self.pooling == "mean":
+            return pooled(rows[..., None], "mean")
+        count = 1 if self.pooling == "max" else max(1, round(TOP * rows.shape[1]))
+        return np.sort(rows, axis=1)[:, -count:].mean(axis=1)
+
+    def _split(self, tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens (b p, w) and their places (b p, 3)."""
+        rows = np.moveaxis(tiles[..., 0], 1, 2).reshape(-1, tiles.shape[1])
+        return rows[:, :-3], np.ascontiguousarray(rows[:, -3:])
+
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+        rows, places = self._split(tiles)
+        self.mean_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.spread_ = np.maximum(rows.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
+        self._learn_rows((rows - self.mean_) / self.spread_, places, seed, progress)
+
+    def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        rows, places = self._split(tiles)
+        rest = self._rest((rows - self.mean_) / self.spread_, places)
+        return np.abs(rest).mean(axis=1).reshape(len(tiles), -1, 1)
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return {}, {"mean": self.mean_, "spread": self.spread_}
+
+    def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        self.mean_, self.spread_ = (arrays[name].astype(np.float32) for name in ("mean", "spread"))
+        if not self.mean_.shape == self.spread_.shape == (self.shape_[0] - 3,):
+            raise ValueError(f"its mean is {self.mean_.shape}")
+
+    @abstractmethod
+    def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
+        """Learn of standardized tokens (m, w) at places (m, 3)."""
+
+    @abstractmethod
+    def _rest(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """What is left of standardized tokens (m, w), or of each by each unit, its mean (m, w)."""
+
+
+@dataclass(eq=False, repr=False)
+class TokenPCA(Tokens):
+    """What the first principal components of all normal tokens leave of one: the baseline of `TokenReconstructor`.
+
+    Parameters
+    ----------
+    components : int
+        0 for the distance to the mean token.
+    pooling, coverage, pixel_coverage
+        As in `Tokens`.
+    """
+
+    method = "token-pca"
+
+    components: int = 12
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        check_whole(self.components, "components", least=0)
+
+    def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
+        from sklearn.decomposition import PCA
+
+        count = min(self.components, *rows.shape)
+        axes = PCA(count, random_state=seed).fit(rows).components_ if count else np.empty((0, rows.shape[1]))
+        self.axes_ = np.ascontiguousarray(axes, dtype=np.float32)
+
+    def _rest(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        return np.asarray(rows - rows @ self.axes_.T @ self.axes_)
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        own, arrays = super()._state()
+        return own, arrays | {"axes": self.axes_}
+
+    def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        super()._restore(state, arrays)
+        self.axes_ = arrays["axes"].astype(np.float32).reshape(-1, len(self.mean_))
+
+
+@dataclass(eq=False, repr=False)
+class TokenReconstructor(Tokens):
+    """Auto-encoders of single tokens, told where each lies; alone, or competing.
+
+    Their outputs have no bound, so competition needs a margin, and is off by default: it costs and does not pay.
+
+    Parameters
+    ----------
+    units, hidden, bottleneck : int
+        How many, and their sizes.
+    weights, margin, steps, batch, rate
+        As in `CompetitiveReconstructor`; a batch is of tokens.
+    pooling, coverage, pixel_coverage
+        As in `Tokens`.
+    device : str, optional
+        The best there is unless given.
+
+    Raises
+    ------
+    InputError
+        From `fit`, where the training diverges.
+    """
+
+    method = "tokens"
+
+    units: int = 4
+    _: KW_ONLY
+    hidden: int = 128
+    bottleneck: int = 12
+    weights: Weights = (1.0, 0.0, 0.0)
+    margin: float | None = 0.2
+    steps: int = 600
+    batch: int = 512
+    rate: float = 2e-3
+    device: str | None = None
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        for name in ("units", "hidden", "bottleneck"):
+            check_whole(getattr(self, name), name)
+        check_recipe(self._recipe())
+
+    def _recipe(self) -> Recipe:
+        own = {name: getattr(self, name) for name in ("weights", "margin", "steps", "batch", "rate")}
+        return Recipe(corruption=None, **own)
+
+    def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
+        device = find_device(self.device)
+        units = new_units(lambda: self._unit(rows.shape[1]), self.units, seed).to(device)
+        x, context = torch.from_numpy(rows), (torch.from_numpy(places),)
+        with exact(device), reported(progress, self.steps) as report:
+            self.history_, ranking = train(units, x, self._recipe(), seed, context=context, report=report)
+        # those that nobody met know nothing
+        self.units_ = nn.ModuleList(units[k] for k in ranking.trained)
+
+    def _unit(self, width: int) -> TokenUnit:
+        return TokenUnit(width, self.hidden, self.bottleneck)
+
+    def _rest(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        device = find_device(self.device)
+        x, where = (torch.from_numpy(one).to(device) for one in (rows, places))
+        with torch.inference_mode(), exact(device):
+            return torch.stack([(x - unit(x, where)).abs() for unit in self.units_]).mean(dim=0).cpu().numpy()
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        own, arrays = super()._state()
+        tensors = {f"units.{name}": one.cpu().numpy() for name, one in self.units_.state_dict().items()}
+        return own | {"units": len(self.units_)}, arrays | tensors
+
+    def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        super()._restore(state, arrays)
+        own = {k.removeprefix("units."): torch.from_numpy(v) for k, v in arrays.items() if k.startswith("units.")}
+        units = loaded_units(lambda: self._unit(len(self.mean_)), int(state["units"]), own)
+        self.units_ = units.to(find_device(self.device)).eval().requires_grad_(False)
+
+
+class TokenUnit(nn.Module):
+    """Tokens (m, w) at places (m, 3) -> tokens, through a bottleneck; linear at its end."""
+
+    def __init__(self, width: int, hidden: int, bottleneck: int) -> None:
+        super().__init__()
+        self.down = nn.Sequential(nn.Linear(width + 3, hidden), nn.GELU(), nn.Linear(hidden, bottleneck))
+        self.up = nn.Sequential(nn.Linear(bottleneck + 3, hidden), nn.GELU(), nn.Linear(hidden, width))
+
+    def forward(self, tokens: Tensor, places: Tensor) -> Tensor:
+        inner = self.down(torch.cat([tokens, places], 1))
+        return self.up(torch.cat([inner, places], 1))
+
+
+def interpolated(points: np.ndarray, centers: np.ndarray, novelty: np.ndarray) -> np.ndarray:
+    """Novelty (n,) at points (n, 3) of that (p,) at centers (p, 3): of the three nearest, by inverse distance.
+
+    Examples
+    --------
+    >>> centers = np.array([[0.0, 0, 0], [1, 0, 0], [9, 0, 0]])
+    >>> interpolated(np.array([[0.0, 0, 0], [0.5, 0, 0]]), centers, np.array([1.0, 3.0, 3.0])).round(2).tolist()
+    [1.0, 2.03]
+    """
+    distance, index = nearest(points, centers, min(NEAR, len(centers)), metric="euclidean")
+    weights = 1 / (distance + 1e-9 * max(1.0, float(distance.max())))
+    return (novelty[index] * weights).sum(axis=1) / weights.sum(axis=1)
