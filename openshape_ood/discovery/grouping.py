@@ -9,12 +9,14 @@ import numpy as np
 
 from openshape_ood.checks import check_choice
 from openshape_ood.errors import InputError
+from openshape_ood.scoring.neighbors import nearest
 
 Grouping = Callable[[np.ndarray, int], np.ndarray]
 
-MOST = 5_000  # rows: a table of all distances is 200 MB
+MOST = 5_000  # rows that are grouped at once: a table of all distances is 200 MB
 MOST_GROUPS = 40  # tried by "agglomerative"
 NEIGHBORS = 3  # of HDBSCAN's density
+WITHIN = 0.95  # of the members of a group, up to whose distance from their nearest other rows join
 DRAWS, SHARE = 20, 0.8  # of the rows, for the stability
 
 
@@ -87,6 +89,29 @@ def silhouette(sums: np.ndarray, labels: np.ndarray) -> float:
 
 
 GROUPINGS: dict[str, Grouping] = {"hdbscan": hdbscan, "agglomerative": agglomerative}
+
+
+def sample_of(n: int, seed: int) -> np.ndarray:
+    """Indices, in order, of the rows that are grouped: all n, or a sample of `MOST`."""
+    return np.arange(n) if n <= MOST else np.sort(np.random.RandomState(seed).permutation(n)[:MOST])
+
+
+def spread_labels(rows: np.ndarray, sampled: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Groups (n,) of all unit rows (n, d) from those (s,) of sampled ones: each of its nearest, -1 if that is too far.
+
+    Too far is farther than 95 % of the members in the sample are from their nearest: the sample is as dense around all.
+    """
+    if len(sampled) == len(rows):
+        return labels
+    known = rows[sampled]
+    apart = nearest(known, known, 2, metric="euclidean")[0][:, 1]  # the first is the row itself
+    reach = np.zeros(labels.max(initial=-1) + 2)  # the last is that of no group
+    for group in range(len(reach) - 1):
+        reach[group] = np.quantile(apart[labels == group], WITHIN)
+    away, place = (one[:, 0] for one in nearest(rows, known, 1, metric="euclidean"))
+    found = np.where(away <= reach[labels[place]], labels[place], -1)
+    found[sampled] = labels
+    return found
 
 
 def stability(rows: np.ndarray, labels: np.ndarray, grouped: Grouping, min_size: int, seed: int) -> np.ndarray:

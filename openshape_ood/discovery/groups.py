@@ -15,7 +15,7 @@ import numpy as np
 from openshape_ood.checks import check_rows, check_seed, check_whole, originals, unit
 from openshape_ood.decisions.calibration import calibration_needed
 from openshape_ood.decisions.threshold import Threshold, check_threshold
-from openshape_ood.discovery.grouping import MOST, Grouping, find_grouping, stability
+from openshape_ood.discovery.grouping import Grouping, find_grouping, sample_of, spread_labels, stability
 from openshape_ood.discovery.result import Discovery, Group, Suggestion, text_for
 from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
@@ -43,6 +43,10 @@ def discover(
     medians of cosines; 95 % of the known classes fit where there are 19 or more, else k / (k + 1) of k. A class counts
     with `min_size` rows kept; with fewer than four nothing tells. Class names must be words of the text encoder.
 
+    Of more than 5,000 different novel rows a sample of so many is grouped, drawn by the seed. Every other row joins the
+    group of the nearest sampled row if it is no farther from it than 95 % of that group's sampled members are from
+    their nearest. A group that has fewer than `min_size` rows in the sample is not found.
+
     Parameters
     ----------
     judgement : NoveltyResult or Judgement
@@ -63,7 +67,7 @@ def discover(
     min_size : int
         Different rows that a group has at least, from 2 up.
     seed : int
-        Of the samplings for the stability.
+        Of the samplings, for the stability too.
 
     Returns
     -------
@@ -73,8 +77,8 @@ def discover(
     Raises
     ------
     InputError
-        For a judgement without threshold or of other rows, for more than 5,000 different novel rows, and for values
-        that cannot be used; `ClassNamesError` for an empty vocabulary or a blank name.
+        For a judgement without threshold or of other rows, and for values that cannot be used; `ClassNamesError` for an
+        empty vocabulary or a blank name.
     MixedEncodersError
         For embeddings, threshold or names of another encoder.
 
@@ -102,16 +106,12 @@ def discover(
     vocabulary, known = word_vectors(names, getattr(judgement, "classes", nearest), text, embeddings.identity)
     z = unit(embeddings.vectors, "embedding", embeddings.names)
     rows, owner = np.unique(z[novel], axis=0, return_inverse=True)
-    if len(rows) > MOST:
-        raise InputError(
-            f"{len(rows):,} different rows are novel; at most {MOST:,} are grouped at once. Give fewer rows, or a "
-            "larger threshold"
-        )
-    kept, same = np.unique(originals(rows), return_inverse=True)
-    rows, owner = rows[kept], same[owner.ravel()]
-    labels = grouped(rows, min_size)
-    stable = stability(rows, labels, grouped, min_size, seed)
-    order = np.argsort(owner, axis=None, kind="stable")
+    sampled = sample_of(len(rows), seed)
+    kept, same = np.unique(originals(rows[sampled]), return_inverse=True)
+    found = grouped(rows[sampled][kept], min_size)
+    stable = stability(rows[sampled][kept], found, grouped, min_size, seed)
+    labels, owner = spread_labels(rows, sampled, found[same]), owner.ravel()
+    order = np.argsort(owner, kind="stable")
     places, owned = np.flatnonzero(novel)[order], labels[owner[order]]
     members = [places[owned == g] for g in range(len(stable))]
     fits = name_threshold(z, ~novel, nearest, known, min_size)
@@ -124,7 +124,7 @@ def discover(
         suggested = tuple(Suggestion(name, -cosine, folded(name) in known) for cosine, name in cosines)
         fit = None if fits is None else 1 - suggested[0].cosine <= fits.value
         groups.append(Group(number, members[g][outwards], float(stable[g]), suggested, fit))
-    return Discovery(tuple(groups), novel, embeddings, fits)
+    return Discovery(tuple(groups), novel, embeddings, fits, grouped=len(sampled))
 
 
 def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) -> np.ndarray:

@@ -74,12 +74,15 @@ class Discovery:
         Of all rows.
     name_threshold : Threshold, optional
         1 - cosine up to which a name fits a group; None where nothing tells.
+    grouped : int
+        Different novel rows that were grouped: all, or a sample of 5,000, which the others joined.
     """
 
     groups: tuple[Group, ...]
     novel: np.ndarray
     embeddings: Embeddings
     name_threshold: Threshold | None = None
+    grouped: int = 0
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -181,7 +184,7 @@ class Discovery:
         alone = shapes[self.labels == 0].tolist()
         counts = {"shapes": len(shapes), "novel": int(self.novel.sum()), "groups": len(groups), "alone": len(alone)}
         told = self.name_threshold and self.name_threshold.as_json()
-        return {"groups": groups, "alone": alone, "name_threshold": told, "counts": counts}
+        return {"groups": groups, "alone": alone, "name_threshold": told, "counts": counts, "grouped": self.grouped}
 
     def __repr__(self) -> str:
         return f"Discovery({', '.join(f'{count} {what}' for what, count in self.as_json()['counts'].items())})"

@@ -23,7 +23,7 @@ from openshape_ood.scenes.proposals.choice import contained
 from openshape_ood.scenes.proposals.find import check_map, proposed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.result import NOVEL, SceneObject, SceneResult
-from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.scene import Scene, as_scene
 from openshape_ood.scoring import Method
 
 CROP = 10_000  # points of an object that are given to the encoder, at most
@@ -59,8 +59,8 @@ def score_scene(
 
     Parameters
     ----------
-    scene : Scene
-        n points in meters, z up, as `load_scene` gives it.
+    scene : Scene, or points as it takes them
+        n points in meters, z up, as `load_scene` gives them.
     known : sequence of k str, mapping, KnownClasses or NoveltyPipeline
         As in `score_novelty`; or a prepared pipeline, which brings encoder, method, threshold and sampling.
     encoder : str or Encoder
@@ -118,6 +118,7 @@ def score_scene(
         check_threshold(threshold)
     if not isinstance(encoder, str):
         check_encoders(encoder, text)
+    scene = as_scene(scene)
     frame = Frame.of(scene)
     if points is not None:
         check_map(points, scene)

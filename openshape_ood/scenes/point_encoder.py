@@ -20,7 +20,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.registry.rows import Row
 from openshape_ood.registry.weights import load_network
-from openshape_ood.scenes.scene import Scene, check_scene
+from openshape_ood.scenes.scene import Scene, as_scene
 from openshape_ood.scenes.sparse.grid import Grid, KernelMap
 from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, load_spconv
 from openshape_ood.scenes.validation import ScanWarning, warn_if_sparse
@@ -202,7 +202,7 @@ class PointEncoder:
         Warns with `ScanWarning` where points are too far apart for the voxels, or a color that is missing is
         taken to be gray.
         """
-        check_scene(scene)
+        scene = as_scene(scene)
         warn_if_sparse(scene, self.spec.voxel, stacklevel=3)
         voxels = voxelize(scene.points, self.spec.voxel)
         coords = torch.from_numpy(np.pad(voxels.coords, ((0, 0), (1, 0)))).to(self.device)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from openshape_ood.checks import holds_words, to_numpy
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.shapes.fields import check_told_apart
+from openshape_ood.shapes.fields import check_told_apart, given_cloud, holds_points
 from openshape_ood.shapes.statistics import spacing
 
 
@@ -20,9 +20,10 @@ class Scene:
 
     Parameters
     ----------
-    points : (n, 3) float64
+    points : (n, 3) float64, structured array, or object
         Meters. Double precision: scans in map coordinates lie millions of meters from the origin. The same point may
-        come several times.
+        come several times. A structured array (n,) has fields x, y, z and maybe colors; an object has `points` (n, 3)
+        and maybe `colors`, as clouds of Open3D have. Their colors are taken unless `color` is given.
     color : (n, 3) float32 in [0, 1], optional
     labels, instances : (n,) int64, optional
         What an annotated scan says of each point: its class, and which object it belongs to; 0 is none, and what is
@@ -43,8 +44,14 @@ class Scene:
     labels: np.ndarray | None = None
     instances: np.ndarray | None = None
     name: str = field(default="scene", kw_only=True)
+    up: ClassVar[str] = "z"
 
     def __post_init__(self) -> None:
+        if holds_points(self.points) or getattr(getattr(self.points, "dtype", None), "names", None):
+            cloud = given_cloud(self.points, self.name)
+            object.__setattr__(self, "points", cloud[:, :3])
+            if self.color is None and cloud.shape[1] == 6:
+                object.__setattr__(self, "color", cloud[:, 3:])
         points = _numbers(self.points, f"{self.name}: points").astype(np.float64, copy=False)
         if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
             raise CloudError(f"{self.name}: points have shape {points.shape}; expected (n, 3) with n of at least 1")
@@ -111,11 +118,17 @@ class Scene:
         return spacing(self.points)
 
 
-def check_scene(scene: Any) -> None:
-    """Raises `InputError` for what is no `Scene`."""
-    if not isinstance(scene, Scene):
+def as_scene(scene: Any) -> Scene:
+    """A `Scene` as it is; points that `Scene` takes as one. Raises `InputError` or `CloudError` for anything else."""
+    if isinstance(scene, Scene):
+        return scene
+    if not (hasattr(scene, "ndim") or holds_points(scene)):
         what = f"the scan is a {type(scene).__name__}"
         raise InputError(f"{what}; expected a Scene: load_scene(path), or Scene(points) in meters, z up")
+    if getattr(scene, "ndim", 0) == 2 and scene.shape[1] == 6:
+        cloud = given_cloud(scene, "the scan")
+        return Scene(cloud[:, :3], cloud[:, 3:])
+    return Scene(scene)
 
 
 def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:

@@ -17,7 +17,7 @@ from openshape_ood.novelty import NoveltyPipeline
 from openshape_ood.novelty.preparation import known_classes, settled_method
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.registry import find_checkpoint
-from openshape_ood.scenes.scene import Scene, check_scene
+from openshape_ood.scenes.scene import Scene, as_scene
 from openshape_ood.scoring import Method, judge
 from openshape_ood.scoring.methods import check_known
 
@@ -76,7 +76,7 @@ def segment_scene(
         For the file of the encoder or of its text encoder.
     """
     check_whole(smooth, "smooth", 0)
-    check_scene(scene)
+    scene = as_scene(scene)
     if threshold is not None:
         check_threshold(threshold)
     if isinstance(known, Mapping):

@@ -147,9 +147,9 @@ def _read_files(shapes: Iterator[Shape], reading: Reading) -> Generator[tuple[Sh
 
 
 def _read_others(shapes: Iterator[Shape], reading: Reading) -> Generator[tuple[Shape, Read], None, None]:
-    up = reading.silent if reading.up in (AUTO, "file") else reading.up
     for i, shape in enumerate(shapes):
         try:
+            up = (shape.stated_up() or reading.silent) if reading.up in (AUTO, "file") else reading.up
             read = Read(i, shape.name, shape.cloud(reading.points, reading.seed), up)
         except (CloudError, ShapeFileError) as error:
             read = Read(i, shape.name, None, "", str(error))

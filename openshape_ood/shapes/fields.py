@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.colors import named_color, stored_color
+from openshape_ood.shapes.colors import color_doubt, named_color, stored_color
 from openshape_ood.shapes.guards import require_bytes
-from openshape_ood.shapes.points import check_cloud
+from openshape_ood.shapes.points import check_cloud, unit_colors
 
 Table = Mapping[str, np.ndarray] | np.ndarray
 
@@ -20,6 +22,47 @@ PIECE = 1_000_000  # points of a large file at once
 RGB = ("red", "green", "blue")
 # of the beginning of a file: the type of a row, how many rows there are, and where they begin
 Layout = Callable[[bytes], tuple[np.dtype, int, int]]
+
+
+def holds_points(value: Any) -> bool:
+    """Return True for an object with an attribute `points`, as clouds of Open3D and `Scene` have; for no array."""
+    return hasattr(value, "points") and not hasattr(value, "ndim")
+
+
+def given_cloud(value: Any, name: str) -> np.ndarray:
+    """A cloud (n, 3|6) in float64 from an array, a structured array or an object with points.
+
+    Parameters
+    ----------
+    value : array (n, 3|6), structured array, or object
+        A structured array (n,) has fields x, y, z and colors as in a file, also packed as in PointCloud2. An object
+        has `points` (n, 3) and may have `colors` or `color` (n, 3), empty or None where it has none.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    CloudError
+        For anything else.
+    """
+    if holds_points(value):
+        points, colors = _points_of(value.points, f"{name}: points"), _colors_of(value)
+        if colors is None:
+            return points
+        if colors.shape != (len(points), 3):
+            raise CloudError(
+                f"{name}: colors have the shape {colors.shape}; expected ({len(points)}, 3), a row a point"
+            )
+        return np.hstack([points, unit_colors(colors, f"{name}: colors")])
+    given = to_numpy(value)
+    if not (isinstance(given, np.ndarray) and given.dtype.names):
+        return check_cloud(given, name)
+    columns = fields_of(given)
+    cloud = named_cloud(columns, name)
+    doubt = color_doubt(as_columns(columns), name) if cloud.shape[1] == 3 else None
+    if doubt:
+        warnings.warn(doubt, stacklevel=4)
+    return cloud
 
 
 def as_columns(table: Table) -> dict[str, np.ndarray]:
@@ -59,6 +102,23 @@ def check_told_apart(numbers: np.ndarray, what: str) -> None:
 def plain_columns(cloud: np.ndarray) -> dict[str, np.ndarray]:
     """A cloud (n, 3|6) as the columns that it has without names."""
     return dict(zip(("x", "y", "z", "red", "green", "blue"), cloud.T, strict=False))
+
+
+def _points_of(points: Any, name: str) -> np.ndarray:
+    """Points (n, 3) of an object, also of a type that only numpy can read, as Open3D's vectors."""
+    cloud = check_cloud(np.asarray(to_numpy(points)), name)
+    if cloud.shape[1] != 3:
+        raise CloudError(f"{name} have the shape {cloud.shape}; expected (n, 3)")
+    return cloud
+
+
+def _colors_of(value: Any) -> np.ndarray | None:
+    """Colors of an object: None where it has no such attribute, and where that is None or empty."""
+    given = next((one for name in ("colors", "color") if (one := getattr(value, name, None)) is not None), None)
+    if given is None:
+        return None
+    colors = np.asarray(to_numpy(given))
+    return colors if len(colors) else None
 
 
 def fields_of(array: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from openshape_ood.shapes.points import warn_if_coarse
 CONVERTED = {".e57": "convert it to LAZ first, e.g. pdal translate scan.e57 scan.laz"}
 
 
-def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0) -> np.ndarray:
+def load_shape(path: Any, points: int = 10_000, seed: int = 0) -> np.ndarray:
     """The shape in a file. Meshes are sampled evenly over their surface, clouds come whole.
 
     Colors are columns red, green and blue, an array such as "rgb" or "vertex_colors" (n, 3|4), or packed as in PCD
@@ -37,8 +38,10 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 
     Parameters
     ----------
-    path
-        Of a file with one of the suffixes `SUFFIXES`.
+    path : str, Path, array or object
+        Of a file with one of the suffixes `SUFFIXES`. A cloud that is already in memory is checked and returned: an
+        array (n, 3|6), a structured one with fields x, y, z, or an object with `points` and maybe `colors`, as those
+        of Open3D.
     points, seed
         How many are sampled of a mesh, and the seed of that.
 
@@ -50,8 +53,9 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 
     Raises
     ------
-    ShapeFileError, MissingPackageError, InputError
-        A file that cannot be read or is hostile, by name; an extra that is missing; `points` or `seed` that cannot be.
+    ShapeFileError, MissingPackageError, InputError, CloudError
+        A file that cannot be read or is hostile, by name; an extra that is missing; `points` or `seed` that cannot be;
+        a cloud in memory that is none.
 
     Examples
     --------
@@ -62,8 +66,10 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     ...     load_shape(path).tolist()
     [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """
-    path = given_path(path, "path", ShapeFileError)
     check_draw(points, seed)
+    if hasattr(path, "ndim") or fields.holds_points(path):
+        return fields.given_cloud(path, "the cloud")
+    path = given_path(path, "path", ShapeFileError)
     data = file_bytes(path)
     with parsing(path):
         table = format_of(path).read(data, SideFiles(path.parent))

@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
-from openshape_ood.shapes.colors import color_doubt
-from openshape_ood.shapes.fields import as_columns, fields_of, named_cloud
+from openshape_ood.shapes.fields import given_cloud, holds_points
 from openshape_ood.shapes.formats import BY_SUFFIX
 from openshape_ood.shapes.meshes import sample_mesh
-from openshape_ood.shapes.points import UPS, AxisWarning, check_cloud, check_up, warn_if_coarse
+from openshape_ood.shapes.points import UPS, AxisWarning, check_up, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
 
 # the same words every time, so that Python shows them once
@@ -31,10 +29,9 @@ SURFACES = tuple(suffix for suffix, one in BY_SUFFIX.items() if one.cloud is Non
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape, read when it is needed: a path, a trimesh object or an array (n, 3|6), and its name in messages.
+    """One shape, read when it is needed, and its name in messages: a path, a trimesh object or a cloud (`given_cloud`).
 
-    An array may be structured instead (n,), with fields x, y, z and colors as in a file. up: its gravity axis where
-    the caller gives one for this shape alone, "" or "file" where not.
+    up: its gravity axis where the caller gives one for this shape alone, "" or "file" where not.
     """
 
     value: Any
@@ -53,8 +50,8 @@ class Shape:
         return not hasattr(self.value, "ndim") and _is_trimesh(self.value) and hasattr(self.value, "area")
 
     def stated_up(self) -> str | None:
-        """The axis that its file states to be up, if there is a file and it states one."""
-        return None if self.path is None else stated_up(self.path)
+        """The axis that its file, or a `Scene`, states to be up; None where nothing does."""
+        return getattr(self.value, "up", None) if self.path is None else stated_up(self.path)
 
     def cloud(self, points: int, seed: int) -> np.ndarray:
         """Its points (n, 3|6) float64 in its own frame and units, checked; `points` of them where it is a surface."""
@@ -63,8 +60,7 @@ class Shape:
         if not hasattr(self.value, "ndim") and _is_trimesh(self.value):
             warn_if_coarse(self.value, self.name)
             return sample_mesh(self.value, points, seed, self.name)
-        given = to_numpy(self.value)
-        cloud = _of_fields(given, self.name) if _has_fields(given) else check_cloud(given, self.name)
+        cloud = given_cloud(self.value, self.name)
         warn_if_coarse(cloud, self.name)
         return cloud
 
@@ -72,8 +68,9 @@ class Shape:
 def list_shapes(shapes: Any) -> list[Shape]:
     """One shape or many, in any of the accepted forms, as a list; no file is opened.
 
-    A cloud (n, 3|6), or structured (n,) with x, y, z and color, a stack (b, n, 3|6), a path, a trimesh object,
-    or an iterable of these. Raises `CloudError` for anything else, and for an empty list.
+    A cloud (n, 3|6), or structured (n,) with x, y, z and color, a stack (b, n, 3|6), a path, a trimesh object, an
+    object with `points` and maybe `colors` (n, 3), as those of Open3D, a `Scene`, or an iterable of these. Raises
+    `CloudError` for anything else, and for an empty list.
     """
     if isinstance(shapes, str | os.PathLike):
         return [Shape(shapes, os.fspath(shapes))]
@@ -82,9 +79,9 @@ def list_shapes(shapes: Any) -> list[Shape]:
         return [Shape(shapes, "the shape")]
     # a set has no order for the embeddings to follow
     if isinstance(shapes, Mapping | bytes | set | frozenset) or not isinstance(shapes, Iterable):
-        if _is_trimesh(shapes):
+        if _is_trimesh(shapes) or holds_points(shapes):
             return [Shape(shapes, "the shape")]
-        expected = "a cloud (n, 3|6), a stack (b, n, 3|6), a path, a trimesh object, or a list of these"
+        expected = "a cloud (n, 3|6), a stack (b, n, 3|6), a path, an object with points, or a list of these"
         raise CloudError(f"shapes is {type(shapes).__name__}; expected {expected}")
     of_objects = axes == 1 and isinstance(shapes, np.ndarray) and shapes.dtype.kind in "OU"
     if axes is not None and not of_objects and not (axes == 3 and len(given)):
@@ -120,7 +117,9 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = 
 
 def warn_of_stated(up: str, shapes: Sequence[Shape]) -> None:
     """Warn where one axis is given for all and files state another."""
-    others = [(shape.path, own) for shape in shapes if up in UPS and (own := _stated(shape)) not in (None, up)]
+    others = [
+        (shape.path or shape.name, own) for shape in shapes if up in UPS and (own := _stated(shape)) not in (None, up)
+    ]
     if others:
         more = f", as {len(others) - 1} more state another axis" if len(others) > 1 else ""
         told = f"{others[0][0]} states that {others[0][1]} is up, but was given up={up!r}{more}; "
@@ -129,16 +128,6 @@ def warn_of_stated(up: str, shapes: Sequence[Shape]) -> None:
 
 def _has_fields(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.names is not None
-
-
-def _of_fields(given: np.ndarray, name: str) -> np.ndarray:
-    """The cloud (n, 3|6) of a structured array; warns of fields that look like colors and cannot be used."""
-    columns = fields_of(given)
-    cloud = named_cloud(columns, name)
-    doubt = color_doubt(as_columns(columns), name) if cloud.shape[1] == 3 else None
-    if doubt:
-        warnings.warn(doubt, stacklevel=3)
-    return cloud
 
 
 def _stated(shape: Shape) -> str | None:

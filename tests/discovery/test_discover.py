@@ -221,7 +221,7 @@ def test_what_cannot_be_is_said(settings: dict[str, Any], error: type[Exception]
         discover(result, result.embeddings, **{"text": TEXT, **settings})
 
 
-def test_rows_of_another_encoder_or_without_a_threshold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_another_encoder_or_without_a_threshold_are_refused() -> None:
     result, other = scored(ALL), Identity("other", "words", "0" * 64)
     with pytest.raises(MixedEncodersError, match="other"):
         discover(result, Embeddings(ALL, other))
@@ -244,9 +244,6 @@ def test_rows_of_another_encoder_or_without_a_threshold_are_refused(monkeypatch:
             one.accept(names, KNOWN)
     with pytest.raises(MixedEncodersError):
         one.accept({1: "car"}, KnownClasses.from_embeddings(ALL[:2], ["a", "b"], other))
-    monkeypatch.setattr("openshape_ood.discovery.groups.MOST", 20)
-    with pytest.raises(InputError, match="30 different rows are novel; at most 20"):
-        found(ALL)
 
 
 def test_the_silhouette_is_that_of_scikit_learn() -> None:

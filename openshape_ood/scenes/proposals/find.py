@@ -16,7 +16,7 @@ from openshape_ood.scenes.proposals.consensus import OBJECT, Sets, agreed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.layout import Plane
 from openshape_ood.scenes.proposals.runs import HOW, Run, mean_plane
-from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.scene import Scene, as_scene
 
 SCORES = ("shape", "size")
 MOST = 100
@@ -88,7 +88,7 @@ def find_objects(
 
     Parameters
     ----------
-    scene : Scene
+    scene : Scene, or points as it takes them
         Meters, z up; n points. Without its color, `replace(scene, color=None)`, other superpoints may be joined.
     by : {"tree", "contact", "density"}
         "tree" joins superpoints two by two and has every step as a candidate; "contact" takes connected pieces and
@@ -128,6 +128,7 @@ def find_objects(
     >>> [len(rows) for rows in found]
     [4000, 4000]
     """
+    scene = as_scene(scene)
     return proposed(Frame.of(scene), scene, by, regions, score, most, overlapping, runs)
 
 

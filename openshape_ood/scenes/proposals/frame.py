@@ -9,7 +9,7 @@ import numpy as np
 
 from openshape_ood.errors import InputError
 from openshape_ood.scenes.proposals.grid import Grid
-from openshape_ood.scenes.scene import Scene, check_scene
+from openshape_ood.scenes.scene import Scene
 
 STEP = 1e-6  # meters: whole numbers of it do not change with the origin, as the last digits of a float do
 SMALLEST = 0.03  # meters, a voxel
@@ -36,7 +36,6 @@ class Frame:
 
     @classmethod
     def of(cls, scene: Scene) -> Frame:
-        check_scene(scene)
         low, high = scene.points.min(axis=0), scene.points.max(axis=0)
         _check_extent(scene.name, float((high - low).max()))
         middle = (low + high) / 2
