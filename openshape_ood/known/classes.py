@@ -255,6 +255,63 @@ class KnownClasses:
         labels = None if self.labels is None else index[self.labels]
         return replace(self, names=names, text=text, labels=labels, patches=memory, threshold=None)
 
+    def with_examples(
+        self, examples: Mapping[str, Any], encoder: Encoder, *, up: Axes = "file", **settings: Any
+    ) -> KnownClasses:
+        """The same classes with more examples; a class that was known by its name alone is then known by these too.
+
+        Parameters
+        ----------
+        examples : mapping
+            Name of a known class -> shapes, or ready embeddings (m, d), as in `from_examples`.
+        encoder : Encoder
+            The one that these classes come from.
+        up, **settings
+            As in `from_examples`.
+
+        Returns
+        -------
+        KnownClasses
+            Without a threshold, which was for the examples before. With patches if these classes have patches.
+
+        Raises
+        ------
+        ClassNamesError
+            For a class that is not known: `join` adds classes.
+        MixedEncodersError
+            For another encoder.
+
+        Examples
+        --------
+        >>> from openshape_ood import ShapeEncoder
+        >>> from openshape_ood.synthetic import sample
+        >>> encoder = ShapeEncoder.from_pretrained("tiny")
+        >>> shapes = {name: sample(name, 500, seed=0) for name in ("chair", "lamp")}
+        >>> known = KnownClasses.from_examples(shapes, encoder)
+        >>> known.with_examples({"lamp": [sample("lamp", 500, 1), sample("lamp", 500, 2)]}, encoder).labels.tolist()
+        [0, 1, 1, 1]
+        """
+        stage = None if self.patches is None else self.patches.stage
+        strangers = [name for name in check_examples(examples) if name not in self.names]
+        if strangers:
+            raise ClassNamesError(
+                f"there are examples of {', '.join(map(repr, strangers))}, but the known classes are "
+                f"{', '.join(map(repr, self.names))}; expected examples of these. KnownClasses.join adds classes"
+            )
+        self.check_fits(encoder.identity)
+        made = KnownClasses.from_examples(examples, encoder, up=up, patches=stage, **settings)
+        made = made.relabeled(self.names, [self.names.index(name) for name in made.names], None)
+        rows, labels = made.labeled_examples()
+        if self.examples is not None and self.labels is not None:
+            rows, labels = np.concatenate([self.examples, rows]), np.concatenate([self.labels, labels])
+        memory = joined_memory([one.patches for one in (self, made) if one.patches is not None])
+        known = replace(
+            self, identity=encoder.identity, examples=rows, labels=labels, patches=memory, threshold=None,
+            temperature=made.temperature if self.temperature is None else self.temperature,
+        )  # fmt: skip
+        unit(known.anchors, "the mean example of", self.names)  # refuses examples that cancel each other
+        return known
+
     def with_threshold(self, threshold: Threshold) -> KnownClasses:
         """The same with a threshold, for `save` too. Raises `MixedEncodersError` for that of another encoder."""
         check_threshold(threshold)

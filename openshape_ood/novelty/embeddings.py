@@ -31,8 +31,9 @@ def score_embeddings(
 
     Parameters
     ----------
-    vectors : array (b, d) or Embeddings
-        Of any length but zero; `Embeddings` say whose they are, and bring names.
+    vectors : array (b, d), data frame or Embeddings
+        Of any length but zero; `Embeddings` say whose they are, and bring names. The index of a data frame, a column a
+        number, becomes the names.
     known : KnownClasses or mapping
         Name -> embeddings (m, d) of the same model, of examples of the class.
     method : str or Method, optional
@@ -64,13 +65,21 @@ def score_embeddings(
     else:
         identity = vectors.identity if isinstance(vectors, Embeddings) else ANONYMOUS
         known = _of_arrays(known, identity)
-    rows = vectors if isinstance(vectors, Embeddings) else Embeddings(vectors, identity)
+    rows = vectors if isinstance(vectors, Embeddings) else Embeddings(vectors, identity, _index_of(vectors))
     if calibration is not None and not isinstance(calibration, Embeddings):
         calibration = Embeddings(calibration, identity)
     check_widths(rows.vectors, "embeddings", known.anchors, "the known classes")
     return score_novelty(
         rows, known, method=method, threshold=threshold, calibration=calibration, coverage=coverage, groups=groups
     )
+
+
+def _index_of(vectors: Any) -> tuple[str, ...]:
+    """The index of a data frame as names; nothing where it only counts the rows, and for an array."""
+    index = getattr(vectors, "index", None)
+    if not hasattr(vectors, "columns") or index is None or list(index) == list(range(len(vectors))):
+        return ()
+    return tuple(map(str, index))
 
 
 def _of_arrays(known: Mapping[str, Any], identity: Identity) -> KnownClasses:

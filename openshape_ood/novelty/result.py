@@ -16,6 +16,7 @@ from openshape_ood.novelty.up_axis import UpAxis
 from openshape_ood.shapes.failure import Failure
 
 LISTED = 30  # shapes of the table in a notebook
+WHOLE, HEAD, TAIL = 60, 20, 10  # rows that are printed: all up to the first number, else so many of both ends
 COLUMNS = ("shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up")
 
 
@@ -137,32 +138,41 @@ class NoveltyResult:
         failures = f"<details><summary>{len(self.failures)} not read</summary><ul>{failed}</ul></details>"
         return f"<p>{html.escape(self._summary())}</p>{table}{more}{failures if self.failures else ''}"
 
-    def _summary(self) -> str:
+    def _counts(self) -> str:
         counts = f"{len(self)} shape{'s' * (len(self) != 1)}"
         if self.threshold is not None:
             novel = int(self.is_novel.sum())
             counts += f": {novel} novel, {len(self) - novel} known"
         if self.failures:
             counts += f", {len(self.failures)} not read"
+        return counts
+
+    def _summary(self) -> str:
         own = self.provenance
         known = f"{len(self.classes)} known class{'es' * (len(self.classes) != 1)}"
         threshold = "" if self.threshold is None else f"; {self.threshold.describe()}"
-        return f"{counts}; {known}, {own.method} by {own.identity.checkpoint}{threshold}"
+        return f"{self._counts()}; {known}, {own.method} by {own.identity.checkpoint}{threshold}"
 
     def __str__(self) -> str:
+        """A row a shape; of more than 60 shapes both ends, and how many are novel."""
+        n = len(self)
+        kept = range(n) if n <= WHOLE else [*range(HEAD), *range(n - TAIL, n)]
         columns = [
-            ["shape", *self.shapes],
-            ["nearest", *map(str, self.nearest)],
-            ["novelty", *(f"{value:.3f}" for value in self.novelty)],
+            ["shape", *(self.shapes[i] for i in kept)],
+            ["nearest", *(str(self.nearest[i]) for i in kept)],
+            ["novelty", *(f"{self.novelty[i]:.3f}" for i in kept)],
         ]
         if self.threshold is not None:
-            columns.append(["", *("novel" if novel else "known" for novel in self.is_novel)])
+            novel = self.is_novel
+            columns.append(["", *("novel" if novel[i] else "known" for i in kept)])
         widths = [max(map(len, column)) for column in columns]
         columns[2] = [f"{cell:>{widths[2]}}" for cell in columns[2]]
         rows = [
             "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in zip(*columns, strict=True)
         ]
+        if n > WHOLE:
+            rows = [*rows[: HEAD + 1], f"… {n - HEAD - TAIL} more", *rows[HEAD + 1 :], self._counts()]
         return "\n".join(rows if self.threshold is None else [*rows, self.threshold.describe()])
 
 

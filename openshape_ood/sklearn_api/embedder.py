@@ -39,8 +39,9 @@ _loading = Lock()
 class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Embeddings (b, d) of shapes, by the checkpoint `model`.
 
-    Shapes are a list of clouds (n, 3|6) of any sizes, of paths or trimesh objects, an array of paths, or a stack of
-    clouds (b, n, 3|6). One shape is a list of one: the rows of a cloud would be taken for samples.
+    Shapes are a list of clouds (n, 3|6) of any sizes, of paths or trimesh objects, an array, series or data frame of
+    one column of paths, or a stack of clouds (b, n, 3|6). One shape is a list of one, as the rows of a cloud would be
+    taken for samples.
 
     Several paths are read by child processes, within limits of time and memory; a file that cannot be used raises an
     error that names it. `n_jobs` of scikit-learn starts processes anew (loky); one that is forked after `transform`, as
@@ -148,6 +149,8 @@ def _file(path: str | os.PathLike[str] | None) -> tuple[Path, float] | None:
 
 def _listed(shapes: Any) -> Any:
     """Shapes as a list, or a stack of clouds; raises `CloudError` for one shape, which has to be in a list."""
+    if getattr(shapes, "ndim", 1) == 2 and shapes.shape[1] == 1:  # a column, as `ColumnTransformer` passes it on
+        shapes = np.asarray(shapes, dtype=object)[:, 0]
     one = isinstance(shapes, str | os.PathLike | Mapping) or not hasattr(shapes, "__len__") or not len(shapes)
     if one or getattr(shapes, "ndim", 1) not in (1, 3):
         what = f"an array {tuple(shapes.shape)}" if hasattr(shapes, "shape") else f"{type(shapes).__name__}"
