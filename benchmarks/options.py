@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.__main__ import COMMANDS
 from benchmarks.report.tables import Table
 from openshape_ood.checks import check_seed
 from openshape_ood.errors import InputError, OpenShapeError
@@ -95,13 +96,14 @@ def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.A
     Parameters
     ----------
     command, about : str
-        Its module below `benchmarks`, and what it does.
+        Its name, as `python -m benchmarks NAME` takes it or a module of its own, and what it does.
     *names : str
         Options of `OPTIONS` that it takes; --out and --quiet it always takes.
     **defaults
         Further ones, with a default of the command's own.
     """
-    found = Parser(prog=f"python -m benchmarks.{command}", description=about, allow_abbrev=False)
+    dot = " " if command in COMMANDS else "."
+    found = Parser(prog=f"python -m benchmarks{dot}{command}", description=about, allow_abbrev=False)
     return add(found, *names, **defaults)
 
 

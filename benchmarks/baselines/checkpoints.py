@@ -28,7 +28,7 @@ def read(path: Path, classes: int, network: str | None = None, head: str | None 
     network, head or number of classes, for what is no checkpoint, would run code, or holds what is not finite.
     """
     if not path.is_file():
-        raise WeightsError(f"no checkpoint file at {path}; `python -m benchmarks.baselines train` makes one")
+        raise WeightsError(f"no checkpoint file at {path}; `python -m benchmarks baselines train` makes one")
     state = {key.removeprefix("module."): one for key, one in read_weights(path, KEYS, path.name).items()}
     state.pop(ALIAS, None)
     found = Sizes(_network(state, path), _head(state, path, classes), classes)

@@ -1,8 +1,8 @@
-"""The command `python -m benchmarks.baselines`: the trained baselines of 3DOS, trained, scored and tabled.
+"""The command `python -m benchmarks baselines`: the trained baselines of 3DOS, trained, scored and tabled.
 
-python -m benchmarks.baselines train --set sr1 --network dgcnn            # writes a file in the published layout
-python -m benchmarks.baselines eval --set sr1 --ckpt FILE.pth             # of one's own, or of somebody else
-python -m benchmarks.baselines table --data-seeds 0 1 2                   # all of it, beside a frozen encoder
+python -m benchmarks baselines train --set sr1 --network dgcnn            # writes a file in the published layout
+python -m benchmarks baselines eval --set sr1 --ckpt FILE.pth             # of one's own, or of somebody else
+python -m benchmarks baselines table --data-seeds 0 1 2                   # all of it, beside a frozen encoder
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TRAIN_OPTIONS = {
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.baselines", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks baselines", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, dest="mode", metavar="train|eval|table")
     sets = [name for track in ("synthetic to real", "synthetic") for name in split_names(track)]

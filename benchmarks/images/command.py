@@ -1,4 +1,4 @@
-"""`python -m benchmarks.resend`: the evaluation of ReSeND on its own image lists, with baselines beside it.
+"""`python -m benchmarks resend`: the evaluation of ReSeND on its own image lists, with baselines beside it.
 
 Known classes are shown by the images of a support list; of each image of a target list it is asked whether it is of one
 of them. Without --data-root: drawn images, and a small encoder and relation network that are trained first, once.

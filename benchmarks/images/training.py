@@ -1,4 +1,4 @@
-"""`python -m benchmarks.resend_train`: an image encoder and a relation network trained together, as ReSeND was.
+"""`python -m benchmarks resend_train`: an image encoder and a relation network trained together, as ReSeND was.
 
 On a list of images of base classes; without one, on generated outlines. Pairs, loss, what is seen of collapse and how a
 stopped training goes on are those of `openshape_ood.comparison.training`; the images of each step are cropped, mirrored
@@ -309,7 +309,7 @@ def run(args: argparse.Namespace) -> None:
             images, encoder, name, recipe, args.out, workers=args.workers, device=args.device, report=report
         )
         if rank == 0:
-            print(f"{comparator}\n{args.out}: python -m benchmarks.resend --checkpoint {args.out} takes it")
+            print(f"{comparator}\n{args.out}: python -m benchmarks resend --checkpoint {args.out} takes it")
     finally:
         if world > 1:
             torch.distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.engines`: generated meshes through both engines of `openshape-ood embed`, compared row by row.
+"""`python -m benchmarks engines`: generated meshes through both engines of `openshape-ood embed`, compared row by row.
 
 With --kill one of Ray's two workers gets SIGKILL when a third of the shapes is done. Each engine runs in a process of
 its own; its memory is that of all processes under it, shared pages counted once (Linux).

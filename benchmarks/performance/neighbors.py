@@ -1,4 +1,4 @@
-"""`python -m benchmarks.neighbors`: time and memory of the neighbor search, and the recall of an approximate one.
+"""`python -m benchmarks neighbors`: time and memory of the neighbor search, and the recall of an approximate one.
 
 The vectors are made up: a mixture of clusters of unequal size on the unit sphere, whose variance falls along the axes
 as that of embeddings does; the recall is of these alone. Every search runs in a process of its own, for its peak

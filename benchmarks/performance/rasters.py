@@ -1,6 +1,6 @@
 """Time and memory of large clouds: from a file of points to tiles, and scores of pixels back to a colored file.
 
-    python -m benchmarks.rasters --points 1 10 50
+    python -m benchmarks rasters --points 1 10 50
 
 The clouds are made up, piece by piece: a straight road, 6 m wide, of 6,000 points a square meter, with slope, camber,
 roughness and a pit every ten meters, in no order across, as binary PLY with intensity. What is scored is the height

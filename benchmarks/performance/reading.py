@@ -1,4 +1,4 @@
-"""`python -m benchmarks.reading`: does the encoder wait for files? Reading and encoding alone, in turn, and at once.
+"""`python -m benchmarks reading`: does the encoder wait for files? Reading and encoding alone, in turn, and at once.
 
 Generated meshes, as OBJ files in the system's cache, are read, sampled and prepared for `tiny`, or for a network of a
 checkpoint's sizes with random weights. Prints ratios, and writes seconds too, to reading.json.

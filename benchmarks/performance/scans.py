@@ -1,6 +1,6 @@
 """What a scan costs: reading it, its voxels with mean color and majority label, and the way back to its points.
 
-    python -m benchmarks.scans --points 100000 1000000 5000000 --score
+    python -m benchmarks scans --points 100000 1000000 5000000 --score
 
 The scans are made up: points on the floor, three walls and 40 boxes of a room, more of them where there are more
 points, with color, labels and instances. Each is written to a file of each format and read by a process of its own, so

@@ -1,12 +1,12 @@
 """Time of sparse convolution beside the matrix products that it cannot do without, and beside the plain way.
 
-    python -m benchmarks.sparse --voxels 100000 --width 32 --model lground-34c --network-voxels 40000
+    python -m benchmarks sparse --voxels 100000 --width 32 --model lground-34c --network-voxels 40000
 
 The scan is made up: a room of floor, walls and boxes, on which a voxel has about as many neighbors as in real ones.
 The bound is the products alone, on as many rows a cell of the kernel as meet there, gathered beforehand. The plain way
 searches all 27 neighbors and leaves the backward to autograd. CPU seconds, the least of so many turns.
 
-    python -m benchmarks.sparse --device cuda --spconv --model lground-34d
+    python -m benchmarks sparse --device cuda --spconv --model lground-34d
 
 times the whole network on a GPU by torch and by spconv, in turns, and says how far apart their embeddings are.
 """

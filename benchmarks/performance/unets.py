@@ -1,6 +1,6 @@
 """Time of the U-Nets that rebuild tiles of surfaces, beside the matrix products that they cannot do without.
 
-    python -m benchmarks.unets --sides 32 128
+    python -m benchmarks unets --sides 32 128
 
 A step of the denoising U-Net, a step of competing ones (CRN), of which two meet, and the novelty map of a tile by
 either. The tiles are generated roads. The bound is the products alone, of convolutions as many rows as they have

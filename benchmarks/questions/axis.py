@@ -1,4 +1,4 @@
-"""`python -m benchmarks.axis`: is the axis that points up found, and what does `up="auto"` save?
+"""`python -m benchmarks axis`: is the axis that points up found, and what does `up="auto"` save?
 
 Generated objects with z up, as one-sided scans and as whole meshes; or with --data-root the real meshes that
 `benchmarks/training/real.toml` names, scanned likewise. For each seed some classes are known and the others novel. Sets

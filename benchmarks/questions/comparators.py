@@ -1,4 +1,4 @@
-"""`python -m benchmarks.comparators`: does a learned comparator pay, and where?
+"""`python -m benchmarks comparators`: does a learned comparator pay, and where?
 
 All families are fitted to the same embeddings of base classes (`benchmarks.training.base_shapes`), none of which is a
 class of 3DOS, and judged beside the distance to prototypes on SR1, SR2 and SN of generated shapes; on categories that

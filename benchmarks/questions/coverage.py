@@ -1,6 +1,6 @@
 """Do thresholds keep their promise? Nominal against reached coverage, over many calibration sets.
 
-    python -m benchmarks.coverage --name sr1 --draws 1000
+    python -m benchmarks coverage --name sr1 --draws 1000
 
 On made-up scores, and on generated shapes: calibrated on clean shapes and tested on clean ones, where the promise
 must hold; on clean shapes and tested on simulated scans, where it breaks; on a few scans and tested on others, where

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.discovery`: are novel classes found again as groups, and are they named?
+"""`python -m benchmarks discovery`: are novel classes found again as groups, and are they named?
 
 Simulated scans of five known and seven novel generated classes, and of five known ones and those that `tiny` never
 saw in training; known by clean example shapes, the threshold from other scans of the known classes. What lies beyond

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.localize`: does a novelty map point at the foreign part of a shape?
+"""`python -m benchmarks localize`: does a novelty map point at the foreign part of a shape?
 
 Generated shapes with a planted part, which is known point by point: a chair with a guitar for a back, a table with a
 plant on it. Two measures of `localize`, by each kind of feature: the AUROC of the novelty of foreign points

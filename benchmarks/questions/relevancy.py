@@ -1,4 +1,4 @@
-"""`python -m benchmarks.relevancy`: does looking at several scales find small things, and what does it cost?
+"""`python -m benchmarks relevancy`: does looking at several scales find small things, and what does it cost?
 
 A vision transformer of two blocks is trained in half a minute to tell colored discs in images of 32 pixels a side, then
 asked for three discs of the same size in pictures of 128: the pointing game, the share of names whose most relevant

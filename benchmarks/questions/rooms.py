@@ -1,4 +1,4 @@
-"""`python -m benchmarks.rooms`: does a point encoder trained on generated rooms label points, and know what is new?
+"""`python -m benchmarks rooms`: does a point encoder trained on generated rooms label points, and know what is new?
 
 New generated rooms with things of categories that it was never shown, and with `--real DIR` the small house. Beside it
 the same network untrained, a linear classifier of what its voxels are given, and the object way: `score_scene` with

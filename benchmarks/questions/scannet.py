@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scannet200` and `scannet20`: points of real scans labelled by names, and hidden names found.
+"""`python -m benchmarks scannet200` and `scannet20`: points of real scans labelled by names, and hidden names found.
 
 Scans are read one at a time. Every point gets the class of its voxel. Mean IoU of voxels and of vertices, with classes
 that are in neither truth nor prediction left out, and as 0. Then some classes are hidden from the names: is their

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scenes`: are the objects of a scan found, named and told from novel ones?
+"""`python -m benchmarks scenes`: are the objects of a scan found, named and told from novel ones?
 
 Generated rooms, and with `--real DIR` the small house in three areas. For each way to propose objects, beside the true
 instances: recall and precision of proposals (points without an instance left out), names right on the objects that

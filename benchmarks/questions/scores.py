@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scores`: every method of `openshape_ood.scoring.METHODS` on SR1 and SR2, side by side.
+"""`python -m benchmarks scores`: every method of `openshape_ood.scoring.METHODS` on SR1 and SR2, side by side.
 
 Prints AUROC and FPR95 of known against novel 1 and 2 together, with bootstrap intervals, the closed-set accuracy,
 what a thousand shapes cost once they are embedded, and which method the figures speak for where the classes are known

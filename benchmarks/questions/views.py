@@ -1,4 +1,4 @@
-"""`python -m benchmarks.views`: is what one view hides completed, and is a thing found by its relation to another?
+"""`python -m benchmarks views`: is what one view hides completed, and is a thing found by its relation to another?
 
 Generated rooms in one view each, a third of all kinds of things never trained on. What a name lights up in the image is
 a stand-in for relevancy, no better than CLIP's. Names: IoU of the completed cells in view with those of the whole

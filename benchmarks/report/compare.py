@@ -1,4 +1,4 @@
-"""Many runs in one table: `python -m benchmarks.compare results/*.json [--markdown] [--out FILE.png]`.
+"""Many runs in one table: `python -m benchmarks compare results/*.json [--markdown] [--out FILE.png]`.
 
 Reports are read and checked first: a file from elsewhere may hold anything.
 """
@@ -34,7 +34,7 @@ CAPTION = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command: 0 when done, 1 with one line on stderr when a file is no report."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description="One table of many runs.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description="One table of many runs.")
     parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="JSON files that runs left")
     words = "runs that differ in the seeds of data or training alone become one row, their mean"
     parser.add_argument("--means", action="store_true", help=words)

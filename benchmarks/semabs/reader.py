@@ -108,7 +108,7 @@ def view_files(folder: Path) -> list[Path]:
     """The files that `convert` wrote, sorted; raises `InputError` where there are none."""
     if paths := sorted(folder.glob("*.npz")):
         return paths
-    raise InputError(f"{folder} has no .npz files; make them with `python -m benchmarks.semabs convert`")
+    raise InputError(f"{folder} has no .npz files; make them with `python -m benchmarks semabs convert`")
 
 
 def load_datum(path: Path) -> Datum:

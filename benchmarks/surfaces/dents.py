@@ -1,4 +1,4 @@
-"""`python -m benchmarks.surfaces.dents`: of which class, and where is the surface wrong? A dent in a known thing, other
+"""`python -m benchmarks dents`: of which class, and where is the surface wrong? A dent in a known thing, other
 things whole; the two questions apart."""
 
 from __future__ import annotations
@@ -96,14 +96,10 @@ def _words(value: Any) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
-    parser = options.parser("surfaces.dents", "of which class is it, and where is its surface wrong?")
+    parser = options.parser("dents", "of which class is it, and where is its surface wrong?")
     options.add_numbers(
         parser, points=(60_000, "of a scan"), good=(20, "scans of each thing to learn from"),
         tested=(8, "whole and dented ones of each"), things=(len(THINGS), "of the six"),
     )  # fmt: skip
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

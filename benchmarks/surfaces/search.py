@@ -1,4 +1,4 @@
-"""`python -m benchmarks.surfaces.search`: settings of the competing U-Nets by Optuna, needs the extra `[search]`.
+"""`python -m benchmarks search`: settings of the competing U-Nets by Optuna, needs the extra `[search]`.
 
 What is sought is the AUPRO on generated roads of their own, other ones than those that `benchmarks.surfaces` tests on:
 a setting that was chosen on the test roads would be measured by what it was fitted to.
@@ -92,7 +92,7 @@ def _words(setting: tuple[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
-    parser = options.parser("surfaces.search", "settings of the competing U-Nets by Optuna", "device", "seed")
+    parser = options.parser("search", "settings of the competing U-Nets by Optuna", "device", "seed")
     options.add_numbers(
         parser, trials=(30, "settings tried, the defaults first"), roads=(30, "sound roads to learn from"),
         tested=(20, "sound and damaged roads each, to choose by"), severity=(0.5, "of the damage"),
@@ -100,7 +100,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """The comparators for `tiny`: every family, fitted to the same embeddings of base classes.
 
-`python -m benchmarks.comparators --save DIR` fits and judges them; those of the package were made so.
+`python -m benchmarks comparators --save DIR` fits and judges them; those of the package were made so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stages of Rozenberszki et al., arXiv 2204.07761, for an encoder of points: `python -m benchmarks.train_scenes`.
+"""The stages of Rozenberszki et al., arXiv 2204.07761, for an encoder of points: `python -m benchmarks train_scenes`.
 
     pretrain    features towards the text of their classes, no classifier: softmax over anchors, or the paper's hinge
     train       all weights under a classifier of 1 x 1: cross-entropy, or focal loss with weights by frequency

@@ -7,7 +7,7 @@ order, from one source, and scored by a score that was fixed before. Then a new 
 
 What breaks it: clean models for scans, the examples that a score compares with (`leave_one_out` mends that), several
 scans of one object taken for independent (`one_of_each` mends that), other shares of the classes. The remedy: calibrate
-on a small set of known shapes from where the tested ones come. `python -m benchmarks.coverage` measures each of these.
+on a small set of known shapes from where the tested ones come. `python -m benchmarks coverage` measures each of these.
 
 Scores grow with novelty: a shape is kept as known where its score is at most the threshold.
 """

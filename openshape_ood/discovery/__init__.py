@@ -1,6 +1,6 @@
 """What is new, in groups with names that may suit them, to be added to what is known.
 
-How well this works on generated shapes is measured by `python -m benchmarks.discovery`.
+How well this works on generated shapes is measured by `python -m benchmarks discovery`.
 """
 
 from openshape_ood.discovery.groups import discover

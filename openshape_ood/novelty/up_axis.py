@@ -2,7 +2,7 @@
 
 One shape hardly tells: a table on its side is a fine shelf. Over a set, two things are asked of the best axis: that
 the novelty of the shapes is lower under it, shape by shape, than under the next best; and that clearly more of them are
-kept as known. Novel shapes alone fail the second: "undecided". `python -m benchmarks.axis` measures it.
+kept as known. Novel shapes alone fail the second: "undecided". `python -m benchmarks axis` measures it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where is it novel? NoveltyMap, the result of everything that says it, and the maps of a shape's patches.
 
-Which of the encoder's features say most is measured by `python -m benchmarks.localize`.
+Which of the encoder's features say most is measured by `python -m benchmarks localize`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.axis`, small."""
+"""`python -m benchmarks axis`, small."""
 
 from __future__ import annotations
 

@@ -330,7 +330,7 @@ def test_shapes_of_the_release_with_their_copies(release: Path, tmp_path: Path, 
 def test_a_killed_training_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     def command(out: str) -> subprocess.Popen[str]:
         small = "--set sr2 --per-class 2 --epochs 8 --batch 4 --points 32"
-        words = [sys.executable, "-m", "benchmarks.baselines", "train", *small.split(), "--out", str(tmp_path / out)]
+        words = [sys.executable, "-m", "benchmarks", "baselines", "train", *small.split(), "--out", str(tmp_path / out)]
         return subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
 
     whole, cut = command("whole"), command("cut")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.data check`, and the published counts."""
+"""`python -m benchmarks data check`, and the published counts."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_what_is_missing_is_said_with_what_to_do(scans_only: Path, capsys: pytes
     lines = capsys.readouterr().out.splitlines()
     found = verdicts(lines)
     assert found["sr1"] == (
-        "cannot run: modelnet40_normal_resampled/ missing; to fetch what is missing: python -m benchmarks.data download"
+        "cannot run: modelnet40_normal_resampled/ missing; to fetch what is missing: python -m benchmarks data download"
     )
     assert found["sn3"].startswith("cannot run: sncore_fps_4096/ missing")
     assert found["sr23"].endswith("2 counts are not as published")  # all novel ones, and shelves
@@ -269,7 +269,7 @@ def test_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_command(scans_only: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.data", "check", "--data-root", str(scans_only), "--quiet"]
+    command = [sys.executable, "-m", "benchmarks", "data", "check", "--data-root", str(scans_only), "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert (done.returncode, done.stderr) == (1, "")
     assert set(verdicts(done.stdout.splitlines())) == set(split_names())

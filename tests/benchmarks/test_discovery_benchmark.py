@@ -1,4 +1,4 @@
-"""`python -m benchmarks.discovery`: its figures on made-up rows, and a small run."""
+"""`python -m benchmarks discovery`: its figures on made-up rows, and a small run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.data download`, against a local server."""
+"""`python -m benchmarks data download`, against a local server."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_command_leaves_the_folder_and_nothing_else(
     assert visible(root) == [TOP]
     said = capsys.readouterr()
     assert said.out == (
-        f"{TOP}: unpacked 2 files to {root / TOP}\nNext: python -m benchmarks.data check --data-root {root}\n"
+        f"{TOP}: unpacked 2 files to {root / TOP}\nNext: python -m benchmarks data check --data-root {root}\n"
     )
     assert said.err == ""
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.localize`, small."""
+"""`python -m benchmarks localize`, small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.rasters` on few points: its road is scored, its pits found, its figures written."""
+"""`python -m benchmarks rasters` on few points: its road is scored, its pits found, its figures written."""
 
 from __future__ import annotations
 

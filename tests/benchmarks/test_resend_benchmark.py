@@ -1,4 +1,4 @@
-"""`python -m benchmarks.resend` and `resend_train`: lists as published, figures computed apart, training."""
+"""`python -m benchmarks resend` and `resend_train`: lists as published, figures computed apart, training."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_training_needs_no_seed(tmp_path: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.slow
 def test_two_processes(tree: Path, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    argv += ["benchmarks.resend_train", "--list", str(tree / "lists" / "ImageNet" / "train.txt"), "--data-root"]
+    argv += ["benchmarks", "resend_train", "--list", str(tree / "lists" / "ImageNet" / "train.txt"), "--data-root"]
     argv += [str(tree / "data"), "--encoder", "test_resnet", "--untrained", "--steps", "3", "--pairs", "8"]
     argv += ["--negatives", "1", "--side", "32", "--out", str(tmp_path), "--device", "cpu", "--lars"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=300)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scannet200`, `scannet20` and `train_scenes`, on generated rooms in ScanNet's layouts."""
+"""`python -m benchmarks scannet200`, `scannet20` and `train_scenes`, on generated rooms in ScanNet's layouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scenes`: its house, its ranks, its table, and a small run."""
+"""`python -m benchmarks scenes`: its house, its ranks, its table, and a small run."""
 
 from __future__ import annotations
 

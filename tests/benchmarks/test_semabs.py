@@ -16,8 +16,7 @@ import torch
 from made_up_clip import clip
 from published_completion import ROWS, SMALL, completion_shapes, evaluation, result_rows, write_completion
 
-from benchmarks.semabs import __main__ as command
-from benchmarks.semabs import training
+from benchmarks.semabs import command, training
 from benchmarks.semabs.evaluation import all_scores, left_out, scores
 from benchmarks.semabs.reader import load_datum, read_published, save_datum
 from benchmarks.semabs.summary import best_cutoff, column_rows, curve, interval, table

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.speed`, small; no time is asserted, only that it was taken."""
+"""`python -m benchmarks speed`, small; no time is asserted, only that it was taken."""
 
 from __future__ import annotations
 

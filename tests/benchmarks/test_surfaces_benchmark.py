@@ -1,4 +1,4 @@
-"""`python -m benchmarks.surfaces` and the commands on published layouts: their figures, small runs, and the search."""
+"""`python -m benchmarks surfaces` and the commands on published layouts: their figures, small runs, and the search."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from made_up_crn import checkpoint, written
 from PIL import Image
 
-from benchmarks.surfaces import __main__ as command
-from benchmarks.surfaces import contenders, dents, generated, layouts, published, search
+from benchmarks.surfaces import command, contenders, dents, generated, layouts, published, search
 from benchmarks.surfaces.contenders import training_log
 from openshape_ood import ShapeEncoder
 from openshape_ood.decisions.metrics import auroc

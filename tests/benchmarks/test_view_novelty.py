@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.view_novelty import made_room
+from benchmarks.questions.view_novelty import made_room
 
 
 def test_what_is_withheld_is_most_novel_and_the_same_for_the_same_seed() -> None:

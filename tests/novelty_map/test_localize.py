@@ -41,7 +41,7 @@ def test_the_foreign_part_is_the_most_novel(tiny: ShapeEncoder, bank: KnownClass
         plant(host, "plant", 1500, seed, keep) for host, keep in (("chair", 0.55), ("table", 1)) for seed in (1, 2)
     ]
     areas = [roc_auc_score(s.foreign, localize(s.cloud, bank, encoder=tiny).novelty) for s in shapes]
-    # 97 on average over 180 shapes, by `python -m benchmarks.localize`
+    # 97 on average over 180 shapes, by `python -m benchmarks localize`
     assert np.mean(areas) > 0.9
 
 

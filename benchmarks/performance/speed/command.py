@@ -1,4 +1,4 @@
-"""`python -m benchmarks.speed`: an encoder against its matrix products alone, the plain way, and the reference.
+"""`python -m benchmarks speed`: an encoder against its matrix products alone, the plain way, and the reference.
 
 In one run and in turns, with made-up weights and generated shapes: our network, of any registered architecture; its
 matrix products alone (`products.py`); of a PointBERT or a Uni3D the same mathematics the plain way (`baselines.py`,

@@ -15,7 +15,7 @@ from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_nam
 from openshape_ood.errors import ShapeFileError
 
 MOST_NAMED = 3  # files or folders that are missing
-DOWNLOAD = "python -m benchmarks.data download"
+DOWNLOAD = "python -m benchmarks data download"
 
 Counts = Mapping[str, Mapping[str, int]]
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.data check`: what a data folder holds; `download`: fetches the release."""
+"""`python -m benchmarks data check`: what a data folder holds; `download`: fetches the release."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.data", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks data", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="check | download", dest="command")
     words = "every benchmark's objects, found and published, and what is missing"
     check = commands.add_parser("check", help=words, description=words)
@@ -76,5 +76,5 @@ def _download(args: argparse.Namespace) -> int:
     except Timeout as error:
         raise FileError(f"another download into {root} is under way; wait for its end") from error
     if not failed:
-        print(f"Next: python -m benchmarks.data check --data-root {root}")
+        print(f"Next: python -m benchmarks data check --data-root {root}")
     return int(failed)

@@ -23,14 +23,14 @@ SIDE_FILES = (
 
 
 def write_sound(folder: Path) -> dict[str, list[Path]]:
-    """Sound files by door, and beside them the side files."""
+    """Sound files by kind, and beside them the side files."""
     found: dict[str, list[Path]] = {}
-    for door, write in WRITERS.items():
-        (folder / door).mkdir()
-        write(folder / door)
-        if door in ("view", "depth", "shards"):
-            write_companions(folder / door)
-        found[door] = sorted(p for p in (folder / door).iterdir() if p.is_file() and p.name not in SIDE_FILES)
+    for kind, write in WRITERS.items():
+        (folder / kind).mkdir()
+        write(folder / kind)
+        if kind in ("view", "depth", "shards"):
+            write_companions(folder / kind)
+        found[kind] = sorted(p for p in (folder / kind).iterdir() if p.is_file() and p.name not in SIDE_FILES)
     return found
 
 
@@ -366,7 +366,7 @@ def _write_h5(folder: Path) -> None:
             file.create_dataset("label", data=np.arange(4)[:, None], **how)
 
 
-# how files are read (see `doors`) -> what writes sound ones
+# how files are read (see `readers`) -> what writes sound ones
 WRITERS: dict[str, Callable[[Path], None]] = {
     "shape": _write_shapes,
     "store": _write_stores,

@@ -1,10 +1,10 @@
-"""`python -m benchmarks.semabs`: the data converted, networks evaluated on it, and the tables of their results.
+"""`python -m benchmarks semabs`: the data converted, networks evaluated on it, and the tables of their results.
 
-    python -m benchmarks.semabs convert DATASET VIEWS                     # once
-    python -m benchmarks.semabs train VIEWS --model semabs-clipspatial-vool --steps 20000 --out clipspatial.pth
-    python -m benchmarks.semabs evaluate VIEWS --model semabs-ovssc --checkpoint ovssc.pth --split unseen_instances \\
+    python -m benchmarks semabs convert DATASET VIEWS                     # once
+    python -m benchmarks semabs train VIEWS --model semabs-clipspatial-vool --steps 20000 --out clipspatial.pth
+    python -m benchmarks semabs evaluate VIEWS --model semabs-ovssc --checkpoint ovssc.pth --split unseen_instances \\
         --out ours.csv                     # a file a network; views of this split that are in it are passed over
-    python -m benchmarks.semabs summarize ours=ours.csv --cutoff-from training-rooms.csv
+    python -m benchmarks semabs summarize ours=ours.csv --cutoff-from training-rooms.csv
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import csv
 import io
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +138,7 @@ def summary(
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
-        prog="python -m benchmarks.semabs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks semabs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("convert", help="the published HDF5 files as npz files without references")
@@ -197,7 +196,3 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     return options.finish(lambda: args.run(args))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

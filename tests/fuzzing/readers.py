@@ -199,7 +199,7 @@ def _linked(path: str, name: str) -> Path:
     return target
 
 
-DOORS: dict[str, Callable[[str], None]] = {
+READERS: dict[str, Callable[[str], None]] = {
     "shape": _shape,
     "store": _store,
     "known": _known,
@@ -223,24 +223,24 @@ DOORS: dict[str, Callable[[str], None]] = {
 }
 
 
-def reader(folder: str, doors: dict[str, str]) -> Work:
-    """The task: from door and path to what reading took. folder: where a file may refer to; doors: sound files, by
-    door, that are read first, so that what loads with them is no file's fault."""
+def reader(folder: str, readers: dict[str, str]) -> Work:
+    """The task: from kind and path to what reading took. folder: where a file may refer to; readers: sound files, by
+    kind, that are read first, so that what loads with them is no file's fault."""
     opened: list[str] = []
-    for door, path in doors.items():
-        DOORS[door](path)
+    for kind, path in readers.items():
+        READERS[kind](path)
     sys.addaudithook(lambda event, given: opened.append(_outside(event, given, folder)))
 
     def read(argument: list[str]) -> tuple[dict[str, Any], list[np.ndarray]]:
-        door, path = argument
+        kind, path = argument
         opened.clear()
         before, began, error = memory(forget=True), time.process_time(), None
         try:
-            DOORS[door](path)
+            READERS[kind](path)
         except BaseException as raised:  # also what is no Exception: whatever comes is told
             # memory that could not be had is told as that, whatever a reader makes of it; but for checkpoints, which
             # are tried out by a child that may run out of it
-            wanting = isinstance(raised.__cause__, MemoryError) and door != "checkpoint"
+            wanting = isinstance(raised.__cause__, MemoryError) and kind != "checkpoint"
             error = raised.__cause__ if wanting else raised
         took = time.process_time() - began
         found = {

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.surfaces`: where is a generated road damaged, when only sound ones are known?
+"""`python -m benchmarks surfaces`: where is a generated road damaged, when only sound ones are known?
 
 Clouds of roads with markings, camber and slope are brought to rasters; each reconstructor learns from the sound ones,
 maps other roads, sound ones and ones with a pothole, a crack, a bump or debris, and its maps are brought back to the
@@ -185,7 +185,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--full", action="store_true", help="five data seeds, more and longer")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

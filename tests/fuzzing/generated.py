@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzzing.mutated import packed_glb
+from tests.fuzzing.mutated import packed_glb
 
 small = st.integers(-1, 4)
 whole = st.one_of(

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from made_up_parser import write_parser
 
-from benchmarks.fuzzing import run
-from benchmarks.fuzzing.doors import DOORS
-from benchmarks.fuzzing.generated import FORMATS, generate
-from benchmarks.fuzzing.mutated import MOST_BYTES, mutate
-from benchmarks.fuzzing.run import Files, judged, main
-from benchmarks.fuzzing.sound import write_sound
 from openshape_ood.errors import WorkerError
 from openshape_ood.shapes.formats import SUFFIXES
 from openshape_ood.workers import Done
+from tests.fuzzing import run
+from tests.fuzzing.generated import FORMATS, generate
+from tests.fuzzing.mutated import MOST_BYTES, mutate
+from tests.fuzzing.readers import READERS
+from tests.fuzzing.run import Files, judged, main
+from tests.fuzzing.sound import write_sound
 
 pytest.importorskip("pyarrow")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is not bounded")
@@ -31,11 +31,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
 
 
 def test_there_is_a_sound_file_of_every_kind(sound: dict[str, list[Path]]) -> None:
-    assert sound.keys() == DOORS.keys()
+    assert sound.keys() == READERS.keys()
     assert {path.suffix for path in sound["shape"]} == set(SUFFIXES) >= set(FORMATS)
-    for door, paths in sound.items():
+    for kind, paths in sound.items():
         for path in paths:
-            DOORS[door](str(path))
+            READERS[kind](str(path))
 
 
 @LINUX
@@ -90,7 +90,7 @@ def test_the_same_seed_makes_the_same_files(
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
         (tmp_path / name).mkdir()
         found = list(islice(Files(tmp_path / name, sound, seed), 60))
-        made.append([(door, Path(path).suffix, Path(path).read_bytes()) for door, path in found])
+        made.append([(kind, Path(path).suffix, Path(path).read_bytes()) for kind, path in found])
     assert made[0] == made[1] != made[2]
     assert len({content for _, _, content in made[0]}) > 50
 

@@ -143,7 +143,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--severity", type=float, nargs="+", default=[0.5, 1.0], help="of the stand-in's faults")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

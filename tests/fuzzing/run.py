@@ -1,4 +1,4 @@
-"""`python -m benchmarks.fuzz`: no file may crash, hang or swell what reads it, or be refused with another's error.
+"""`python -m tests.fuzzing`: no file may crash, hang or swell what reads it, or be refused with another's error.
 
 Every file is read by a child process under limits. A finding is a crash, more than 10 s of processor time, more than
 500 MB, an error that is no `OpenShapeError`, or a file opened outside the folder; it is kept, for `--replay`.
@@ -21,17 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import options
-from benchmarks.fuzzing.doors import DOORS, reader
-from benchmarks.fuzzing.generated import FORMATS, generate
-from benchmarks.fuzzing.mutated import mutate
-from benchmarks.fuzzing.sound import write_companions, write_side_files, write_sound
 from openshape_ood.errors import InputError, WorkerError
 from openshape_ood.workers import Done, Limits, in_order
+from tests.fuzzing.generated import FORMATS, generate
+from tests.fuzzing.mutated import mutate
+from tests.fuzzing.readers import READERS, reader
+from tests.fuzzing.sound import write_companions, write_side_files, write_sound
 
 SECONDS, MEGABYTES = 10, 500
 # what a child may take; less than this is told apart by what it measures
 LIMITS = Limits(SECONDS, 10 * SECONDS, 2**31)
-# of the files, where those of the other doors are 1; checkpoints are few, as a child of their own tries each
+# of the files, where those of the other readers are 1; checkpoints are few, as a child of their own tries each
 SHARES = {"shape": 21, "checkpoint": 0.3, "scan": 4, "picture": 4, "view": 3, "comparator": 0.5}
 GENERATED, BLOCK = 0.25, 50  # share of shapes that are made up, so many at once
 KEPT = 3  # files of each finding
@@ -63,25 +63,25 @@ class Files:
 
     def __init__(self, folder: Path, sound: dict[str, list[Path]], seed: int) -> None:
         self.folder, self.seed = folder, seed
-        self.sound = {door: [(path.suffix, path.read_bytes()) for path in paths] for door, paths in sound.items()}
+        self.sound = {kind: [(path.suffix, path.read_bytes()) for path in paths] for kind, paths in sound.items()}
         self._made_up: dict[str, Iterator[bytes]] = {}
         self._blocks = Counter[str]()
 
     def __iter__(self) -> Iterator[list[str]]:
         """Door and path of one after the other, without end."""
-        doors, shares = list(self.sound), [SHARES.get(door, 1) for door in self.sound]
+        readers, shares = list(self.sound), [SHARES.get(kind, 1) for kind in self.sound]
         for index in count():
             rng = random.Random(f"{self.seed}-{index}")
-            (door,) = rng.choices(doors, shares)
-            if door == "shape" and rng.random() < GENERATED:
+            (kind,) = rng.choices(readers, shares)
+            if kind == "shape" and rng.random() < GENERATED:
                 suffix = rng.choice(list(FORMATS))
                 content = self._made(suffix)
             else:
-                suffix, content = rng.choice(self.sound[door])
-                content = mutate(content, [data for _, data in self.sound[door]], rng)
-            path = self.folder / f"{door}-{self.seed}-{index}{suffix}"
+                suffix, content = rng.choice(self.sound[kind])
+                content = mutate(content, [data for _, data in self.sound[kind]], rng)
+            path = self.folder / f"{kind}-{self.seed}-{index}{suffix}"
             path.write_bytes(content)
-            yield [door, str(path)]
+            yield [kind, str(path)]
 
     def _made(self, suffix: str) -> bytes:
         while True:
@@ -110,9 +110,9 @@ def judged(done: Done) -> str:
 
 
 def read_files(arguments: Any, folder: Path, sound: dict[str, list[Path]], workers: int) -> Iterator[Done]:
-    """What became of every file, within limits, by doors that have read a sound file each."""
-    first = {door: str(paths[0]) for door, paths in sound.items()}
-    settings = {"folder": str(folder), "doors": first}
+    """What became of every file, within limits, by readers that have read a sound file each."""
+    first = {kind: str(paths[0]) for kind, paths in sound.items()}
+    settings = {"folder": str(folder), "readers": first}
     task = f"{reader.__module__}:{reader.__name__}"
     with closing(in_order(task, settings, arguments, workers=workers, ahead=AHEAD, limits=lambda _: LIMITS)) as done:
         yield from done
@@ -120,14 +120,14 @@ def read_files(arguments: Any, folder: Path, sound: dict[str, list[Path]], worke
 
 def run(args: argparse.Namespace) -> int:
     options.check(args, files=1, workers=1)
-    missing = [path for path in args.replay if not path.is_file() or path.name.split("-")[0] not in DOORS]
+    missing = [path for path in args.replay if not path.is_file() or path.name.split("-")[0] not in READERS]
     if missing:
         raise InputError(f"--replay: {missing[0]} is no finding; expected a file whose name begins as it was kept")
     with tempfile.TemporaryDirectory(prefix="fuzz-") as top:
         (folder := Path(top).resolve() / "in").mkdir()
         (folder / "sound").mkdir()
-        wanted = {path.name.split("-")[0] for path in args.replay} or set(args.doors)
-        sound = {door: paths for door, paths in write_sound(folder / "sound").items() if door in wanted}
+        wanted = {path.name.split("-")[0] for path in args.replay} or set(args.readers)
+        sound = {kind: paths for kind, paths in write_sound(folder / "sound").items() if kind in wanted}
         write_side_files(folder)
         write_companions(folder)
         shutil.copy(folder / "side.png", folder.parent / "secret.png")
@@ -189,10 +189,14 @@ def table(tallies: dict[str, Tally]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read, print the table, keep what was found: 0 when nothing was, 1 when something was or an option is wrong."""
-    parser = options.parser("fuzz", "files that are wrong, into every reader", "seed", workers=1)
+    about = "files that are wrong, into every reader"
+    parser = options.Parser(prog="python -m tests.fuzzing", description=about, allow_abbrev=False)
+    options.add(parser, "seed", workers=1)
     parser.add_argument("--minutes", type=float, default=10, help="how long (default: 10)")
     parser.add_argument("--files", type=int, help="how many at most")
-    parser.add_argument("--doors", nargs="+", choices=DOORS, default=list(DOORS), help="what reads them (default: all)")
+    parser.add_argument(
+        "--readers", nargs="+", choices=READERS, default=list(READERS), help="what reads them (default: all)"
+    )
     parser.add_argument("--replay", type=Path, nargs="+", default=[], metavar="FILE", help="read these findings again")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
