@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
+from benchmarks.intervals import over_seeds
 from benchmarks.questions import harness
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
@@ -123,8 +124,8 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for task, method in dict.fromkeys((row["task"], row["method"]) for row in rows):
         own, base = ([r for r in rows if (r["task"], r["method"]) == (task, m)] for m in (method, BASELINE))
-        told = {m: harness.interval([row[m] for row in own]) for m in FIGURES}
-        gain = {m: harness.interval([a[m] - b[m] for a, b in zip(own, base, strict=True)], -1.0) for m in FIGURES}
+        told = {m: over_seeds([row[m] for row in own]) for m in FIGURES}
+        gain = {m: over_seeds([a[m] - b[m] for a, b in zip(own, base, strict=True)], -1.0) for m in FIGURES}
         found.append({"task": task, "method": method, **told, "gain": gain})
     return found
 

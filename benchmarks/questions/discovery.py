@@ -23,6 +23,7 @@ from sklearn.metrics import adjusted_rand_score
 from tqdm import tqdm
 
 from benchmarks import options
+from benchmarks.intervals import over_seeds
 from benchmarks.questions import harness
 from benchmarks.training.vocabulary import UNSEEN
 from openshape_ood import Embeddings, NoveltyResult, ShapeEncoder, TextEncoder, plots, score_embeddings
@@ -142,7 +143,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for kind, grouping in dict.fromkeys((row["kind"], row["grouping"]) for row in rows):
         own = [row["figures"] for row in rows if (row["kind"], row["grouping"]) == (kind, grouping)]
-        means = {n: harness.interval([one[n] for one in own], *BOUNDS.get(n, ())) for n in FIGURES}
+        means = {n: over_seeds([one[n] for one in own], *BOUNDS.get(n, ())) for n in FIGURES}
         found.append({"kind": kind, "grouping": grouping} | means)
     return found
 

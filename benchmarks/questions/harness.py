@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from benchmarks import options
 from benchmarks.report.facts import weights_notes
@@ -72,14 +71,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(one) for one in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def interval(values: Sequence[float], least: float = 0.0, most: float = 1.0) -> dict[str, float]:
-    """Mean over seeds, and its 95 % interval by Student's t, within what a figure can be."""
-    own = np.asarray(values)
-    half = student.ppf(0.975, len(own) - 1) * own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0.0
-    mean = float(own.mean())
-    return {"mean": mean, "low": float(max(mean - half, least)), "high": float(min(mean + half, most))}
 
 
 def words(figure: Mapping[str, float], scale: float, digits: int) -> str:

@@ -20,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from benchmarks import options
+from benchmarks.intervals import bootstrap
 from benchmarks.questions import harness
 from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs, example_shapes
 from openshape_ood import ShapeEncoder, TextEncoder
@@ -99,14 +100,6 @@ def _position(found: NoveltyMap, known: Any, encoder: ShapeEncoder) -> np.ndarra
     return weights(points, centers, known.patches.radius) @ distance
 
 
-def interval(values: Sequence[float], draws: int) -> dict[str, float]:
-    """Mean of the shapes' values, and its 95 % interval by resampling shapes."""
-    own = np.asarray(values, dtype=np.float64)
-    drawn = np.random.RandomState(0).randint(len(own), size=(draws, len(own)))
-    low, high = np.percentile(own[drawn].mean(axis=1), (2.5, 97.5))
-    return {"mean": float(own.mean()), "low": float(low), "high": float(high)}
-
-
 def summary(rows: Sequence[Measured], draws: int) -> dict[str, Any]:
     """All figures over all shapes, over each kind of planting, and over each pair."""
     kinds = {"all": list(rows)} | {kind: [row for row in rows if of(row.keep)] for kind, of in KINDS.items()}
@@ -115,9 +108,9 @@ def summary(rows: Sequence[Measured], draws: int) -> dict[str, Any]:
     return {
         name: {
             "shapes": len(chosen),
-            "auroc": {by: interval([row.auroc[by] for row in chosen], draws) for by in BY},
-            **{field: interval([getattr(row, field) for row in chosen], draws) for field in fields},
-            "drop_beyond_random": interval([row.drop_region - row.drop_random for row in chosen], draws),
+            "auroc": {by: bootstrap([row.auroc[by] for row in chosen], draws) for by in BY},
+            **{field: bootstrap([getattr(row, field) for row in chosen], draws) for field in fields},
+            "drop_beyond_random": bootstrap([row.drop_region - row.drop_random for row in chosen], draws),
         }
         for name, chosen in (kinds | pairs).items()
         if chosen

@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks import options
-from benchmarks.questions.localize import interval
+from benchmarks.intervals import bootstrap
 from benchmarks.report.output import write_json
 from benchmarks.training.completion_affinities import NOTHING, one_map, scaled
 from benchmarks.training.completion_samples import LAYOUT, numbered
@@ -110,10 +110,10 @@ def measure(rooms: int, severity: float = 1.0, seed: int = 0, objects: bool = Fa
     return {
         "rooms": rooms,
         "AUROC": float(roc_auc_score(truth, novelty)),
-        "AUROC, mean over rooms": interval(each, DRAWS),
+        "AUROC, mean over rooms": bootstrap(each, DRAWS),
         "threshold": threshold,
-        "one region": interval([room.regions(threshold) == 1 for room in told], DRAWS),
-        "no region": interval([room.regions(threshold) == 0 for room in calm[rooms:]], DRAWS),
+        "one region": bootstrap([room.regions(threshold) == 1 for room in told], DRAWS),
+        "no region": bootstrap([room.regions(threshold) == 0 for room in calm[rooms:]], DRAWS),
     }
 
 

@@ -19,6 +19,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks import options
+from benchmarks.intervals import bootstrap
 from benchmarks.questions import harness
 from benchmarks.report.pictures.views import draw_views
 from benchmarks.scene_data.completed import Row, Seen, foreign, named, related
@@ -46,11 +47,7 @@ def interval(
     if not own:
         return None
     values = best(own, key) - (best(own, less) if less else 0)
-    rooms, place = np.unique([row.room for row in own], return_inverse=True)
-    sums, counts = np.bincount(place, values), np.bincount(place)
-    drawn = np.random.RandomState(seed).randint(len(rooms), size=(draws, len(rooms)))
-    low, high = np.percentile(sums[drawn].sum(1) / counts[drawn].sum(1), (2.5, 97.5))
-    return {"mean": float(values.mean()), "low": float(low), "high": float(high), "n": len(own)}
+    return {**bootstrap(values, draws, [row.room for row in own], seed), "n": len(own)}
 
 
 def best(rows: Sequence[Row], key: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.intervals import PERCENTILES
 from openshape_ood.errors import InputError
 from openshape_ood.views.completion.network import RELATIONS
 
@@ -126,7 +127,7 @@ def interval(
         drawn = enumerate(rng.integers(len(groups), size=len(groups)))
         rows_drawn = [{**row, "scene_id": f"FloorPlan{i}"} for i, g in drawn for row in groups[g]]
         found.append(figure(rows_drawn, column, metric))
-    low, high = np.nanpercentile(found, [2.5, 97.5])
+    low, high = np.nanpercentile(found, PERCENTILES)
     return float(low), float(high)
 
 

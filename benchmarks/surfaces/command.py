@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.questions.harness import interval
+from benchmarks.intervals import over_seeds
 from benchmarks.report.output import write_json
 from benchmarks.surfaces import measure, protocol
 from benchmarks.surfaces.contenders import (
@@ -97,7 +97,7 @@ def summary(runs: Sequence[Run]) -> dict[str, measure.Figure]:
         return {name: runs[0].figures[name] for name in names}
     found = {}
     for name in names:
-        own = interval([run.figures[name][0] for run in runs])
+        own = over_seeds([run.figures[name][0] for run in runs])
         found[name] = (own["mean"], own["low"], own["high"])
     return found
 

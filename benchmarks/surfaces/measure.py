@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import options
-from benchmarks.threedos.intervals import PERCENTILES, metric_intervals
+from benchmarks.intervals import PERCENTILES
+from benchmarks.threedos.intervals import metric_intervals
 from openshape_ood.decisions.metrics import auroc, overlap_at, region_overlap
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from benchmarks.intervals import PERCENTILES
 from openshape_ood.decisions.metrics import ood_metrics
 
 Pairs = Sequence[tuple[np.ndarray, np.ndarray]]  # a sampling seed each: novelty of known (m,), of novel objects (n,)
 Interval = tuple[float, float]
 Difference = tuple[float, float, float]
 
-PERCENTILES = (2.5, 97.5)
 HELD = 2**16  # draws times objects worked on at once: 5 MiB of temporaries; more is no faster
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fakes import FakeText
 
+from benchmarks.intervals import over_seeds
 from benchmarks.questions import discovery
-from benchmarks.questions.harness import interval
 from openshape_ood import Embeddings, KnownClasses, Threshold, score_embeddings
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.synthetic import categories
@@ -41,9 +41,9 @@ def test_figures_of_classes_that_lie_apart() -> None:
 
 
 def test_an_interval_over_seeds() -> None:
-    found = interval([6, 7, 8], -np.inf, np.inf)
+    found = over_seeds([6, 7, 8], -np.inf, np.inf)
     assert found["mean"] == 7 and found["high"] == pytest.approx(7 + 4.302653 / 3**0.5)
-    assert interval([0.9, 1.0])["high"] == 1 and interval([0.5], -1)["low"] == 0.5
+    assert over_seeds([0.9, 1.0])["high"] == 1 and over_seeds([0.5], -1)["low"] == 0.5
 
 
 @pytest.mark.slow
