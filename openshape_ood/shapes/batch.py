@@ -62,7 +62,8 @@ def _in_order(
     """What `reader` makes of each file, within `reading_limits`."""
     settings, limit = {"points": points, "frame": asdict(spec) if spec else None}, reading_limits()
     task = f"{__name__}:{reader.__name__}"
-    return processes.in_order(task, settings, files, workers=workers, ahead=ahead, limits=lambda file: limit(file[0]))
+    how: dict[str, Any] = {"workers": workers, "ahead": ahead, "limits": lambda file: limit(file[0]), "keep": True}
+    return processes.in_order(task, settings, files, **how)
 
 
 def reading_limits() -> Callable[[str], processes.Limits]:
@@ -107,7 +108,8 @@ def read_shapes(
     """Read the shapes in files, in the order of `paths`; a file that cannot be read costs itself alone.
 
     So does one whose process is killed, or that takes more than `reading_limits`. With workers=0 there is neither that
-    protection nor any limit. Closing the iterator, or leaving it by an error, ends the processes.
+    protection nor any limit. Closing the iterator, or leaving it by an error, ends the processes; where all is read
+    they wait some seconds for a next call.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ every task: from an argument that is JSON to an answer that is JSON, and arrays.
 from __future__ import annotations
 
 import atexit
-import contextlib
+import json
 import os
 import sys
 import threading
@@ -32,6 +32,7 @@ __all__ = ["Done", "Limits", "Seal", "Work", "Worker", "default_workers", "in_or
 
 MOST_WORKERS = 16
 HELD_BYTES = 256 * 2**20  # of arrays that wait for their turn; the next in turn may always be taken
+KEPT_SECONDS = 10.0  # that idle processes wait for a next call
 STARTS = 3  # of a process that ends before it begins with its task
 
 
@@ -50,6 +51,7 @@ def in_order(
     workers: int,
     ahead: int,
     limits: Callable[[Any], Limits] = lambda argument: Limits(),
+    keep: bool = False,
 ) -> Generator[Done]:
     """Do a task for every argument, and hand out what became of it in the order of the arguments.
 
@@ -60,6 +62,9 @@ def in_order(
     Arguments may be endless: no more than `ahead` are taken beyond the one handed out. Arrays that wait for their turn
     take `HELD_BYTES` together, and those of one task more, at most. Raises `OpenShapeError` while iterating, where no
     process can be started.
+
+    keep: processes that have nothing left to do wait `KEPT_SECONDS` for a next call of the same task and settings, in
+    which none has to be started.
     """
     if workers == 0:
         work = find(task)(**settings)
@@ -67,13 +72,28 @@ def in_order(
             yield attempt(partial(work, argument), index, argument)
         return
     waiting: deque[_Job] = deque()
-    with contextlib.closing(_Pool(task, settings, min(workers, ahead + 1), limits)) as pool:
+    most = min(workers, ahead + 1)
+    key = _surroundings(task, settings, most) if keep else None
+    pool = _idle.take(key, limits) or _Pool(task, settings, most, limits)
+    try:
         for index, argument in enumerate(arguments):
             waiting.append(pool.submit(index, argument))
             if len(waiting) > ahead:
                 yield pool.take(waiting.popleft())
         while waiting:
             yield pool.take(waiting.popleft())
+    finally:
+        if key is not None and pool.is_idle:
+            _idle.keep(key, pool)
+        else:
+            pool.close()
+
+
+def _surroundings(task: str, settings: Mapping[str, Any], workers: int) -> tuple[Any, ...]:
+    """What a process that was started before must have in common with one that would be started now."""
+    about = os.fstat(2)  # where its warnings go
+    named = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(("OPENSHAPE_OOD", "PYTHON"))))
+    return task, json.dumps(settings), workers, os.getpid(), os.getcwd(), *sys.path, named, about.st_dev, about.st_ino
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +116,7 @@ class _Pool:
         self._workers: set[Worker] = set()
         self._held: dict[int, int] = {}  # bytes of the arrays that wait for their turn, by index
         self._turn = 0
+        self._unfinished = 0  # tasks
         # else an iterator that is left open would be closed when threads can no longer end
         atexit.register(self.close)
 
@@ -104,6 +125,7 @@ class _Pool:
             self._threads.append(threading.Thread(target=self._serve, name="openshape-ood worker", daemon=True))
             self._threads[-1].start()
         job = _Job(index, argument)
+        self._unfinished += 1
         self._jobs.put(job)
         return job
 
@@ -113,7 +135,20 @@ class _Pool:
             self._held.pop(job.index, None)
             self._turn = job.index + 1
             self._changed.notify_all()
+        self._unfinished -= 1
         return done
+
+    @property
+    def is_idle(self) -> bool:
+        """True if nothing is left to do and every process waits for its next task."""
+        with self._changed:
+            alive = len(self._workers) == len(self._threads) and not any(one.ended for one in self._workers)
+            return alive and not self._unfinished and not self._closed
+
+    def used_again(self, limits: Callable[[Any], Limits]) -> _Pool:
+        """The same for the tasks of another call, which count from 0."""
+        self._limits, self._turn = limits, 0
+        return self
 
     def close(self) -> None:
         """End all processes, whatever they do."""
@@ -179,3 +214,52 @@ class _Pool:
             worker.close()
             with self._changed:
                 self._workers.discard(worker)
+
+
+class _Idle:
+    """Processes of one pool that wait for a next call; of two, those that waited longer end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: tuple[tuple[Any, ...], _Pool, threading.Timer] | None = None
+
+    def take(self, key: tuple[Any, ...] | None, limits: Callable[[Any], Limits]) -> _Pool | None:
+        """The pool that fits, for the caller alone; None if there is none, or one of its processes has ended."""
+        with self._lock:
+            if key is None or self._held is None or self._held[0] != key:
+                return None
+            (_, pool, timer), self._held = self._held, None
+        timer.cancel()
+        if pool.is_idle:
+            return pool.used_again(limits)
+        pool.close()
+        return None
+
+    def keep(self, key: tuple[Any, ...], pool: _Pool) -> None:
+        timer = threading.Timer(KEPT_SECONDS, self._end, (pool,))
+        timer.daemon = True
+        with self._lock:
+            before, self._held = self._held, (key, pool, timer)
+        timer.start()
+        if before is not None:
+            before[2].cancel()
+            if before[0][3] == os.getpid():  # those of a process that this one was forked from are not its own
+                before[1].close()
+
+    def _end(self, pool: _Pool) -> None:
+        with self._lock:
+            if self._held is None or self._held[1] is not pool:  # taken meanwhile
+                return
+            self._held = None
+        pool.close()
+
+    def close(self) -> None:
+        """End what waits."""
+        with self._lock:
+            held, self._held = self._held, None
+        if held is not None:
+            held[2].cancel()
+            held[1].close()
+
+
+_idle = _Idle()

@@ -242,8 +242,8 @@ def test_scans_that_hold_no_room():
         find_objects(Scene(np.zeros((1, 3))))
     with pytest.raises(InputError, match=r"scene\.crop\(low, high\); if these are millimeters, divide them by 1000"):
         find_objects(Scene(thing * 1e4))
-    with pytest.raises(InputError, match=r"the scan is a ndarray; expected a Scene: load_scene\(path\)"):
-        find_objects(thing)
+    with pytest.raises(InputError, match=r"the scan is a str; expected a Scene: load_scene\(path\)"):
+        find_objects("room.ply")
     with pytest.raises(InputError, match="color runs from 0 to 255; expected 0 to 1"):
         Scene(thing, thing / thing.max(axis=0) * 255)
     with pytest.raises(InputError, match="expected a mask"):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -146,3 +149,68 @@ def test_the_word_of_a_process_is_not_trusted(tmp_path: Path, forged: str) -> No
 def test_an_error_that_is_none_of_ours_is_named(tmp_path: Path) -> None:
     error = sealed(tmp_path, message({"error": "SystemExit", "text": "x"}), "forge").error
     assert type(error) is OpenShapeError and str(error) == "x (SystemExit)"
+
+
+# processes that wait for a next call
+
+
+def answers(words: list[Any], **how: Any) -> list[Any]:
+    found = in_order(f"{TASKS}:number", {}, words, workers=1, ahead=2, keep=True, **how)
+    return [done.answer for done in found]
+
+
+@pytest.fixture
+def waiting() -> Iterator[None]:
+    workers._idle.close()
+    yield
+    workers._idle.close()
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_next_call_finds_the_process_of_the_last_one() -> None:
+    first, again = answers(["a", "b"]), answers(["c"])
+    assert len({*first, *again}) == 1
+    (alone,) = in_order(f"{TASKS}:number", {}, ["a"], workers=1, ahead=2)  # keep is False
+    assert alone.answer not in first
+
+
+@pytest.mark.usefixtures("waiting")
+def test_what_surrounds_it_must_be_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [answers(["a"])]
+    (other,) = in_order(f"{TASKS}:echo", {"prefix": "n"}, [2], workers=1, ahead=2, keep=True)
+    assert other.answer == "n2"
+    found.append(answers(["a"]))  # in the meantime it had ended
+    monkeypatch.chdir(tmp_path)
+    found.append(answers(["a"]))
+    monkeypatch.setenv("OPENSHAPE_OOD_READ_SECONDS", "9")
+    found.append(answers(["a"]))
+    assert len({*map(str, found)}) == len(found)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_one_that_was_left_in_the_middle_or_has_ended_is_not_used_again() -> None:
+    with closing(in_order(f"{TASKS}:number", {}, iter("abcdef"), workers=1, ahead=2, keep=True)) as found:
+        left = next(found).answer
+    first = answers(["a"])
+    assert first != [left]
+    os.kill(first[0], signal.SIGKILL)
+    assert answers(["a"])[0] not in (left, *first)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_it_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "KEPT_SECONDS", 0.05)
+    (number,) = answers(["a"])
+    for _ in range(200):
+        if not Path(f"/proc/{number}").exists():
+            break
+        time.sleep(0.05)
+    assert not Path(f"/proc/{number}").exists() and workers._idle._held is None
+
+
+@pytest.mark.usefixtures("waiting")
+def test_limits_are_those_of_the_call() -> None:
+    task = f"{TASKS}:misbehave"
+    (fine,) = in_order(task, {}, ["fine"], workers=1, ahead=1, keep=True, limits=lambda word: Limits(wall=60))
+    late, after = in_order(task, {}, ["hang", "a"], workers=1, ahead=1, keep=True, limits=lambda word: Limits(wall=0.5))
+    assert fine.answer == "fine" and "more than 0.5 s" in str(late.error) and after.answer == "a"
