@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer.testing
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from openshape_ood.cli.commands import app
 from openshape_ood.synthetic import sample
+
+# the runner makes all commands anew for each run, which takes longer than many of them
+typer.testing._get_command = cache(get_command)
 
 
 def run(*words: str | Path) -> Result:

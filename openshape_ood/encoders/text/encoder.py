@@ -186,7 +186,7 @@ class TextEncoder:
         model: open_clip.ClipModel | static.StaticModel
         path = self._checkpoint or fetch_file(self._row)
         if self._row.text.kind == "static":
-            model = static.StaticModel(self._row, path)
+            model = static.loaded(self._row, path, path.stat().st_mtime_ns)
         else:
             model = open_clip.ClipModel.load(self._row, path, self._device)
         _check_width(self._row, model.dim)

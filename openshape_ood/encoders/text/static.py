@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,12 @@ class StaticModel:
     @cached_property
     def _trained(self) -> Vectors:
         return self.embed(self.trained_names)
+
+
+@lru_cache(maxsize=2)
+def loaded(row: Row, path: Path, changed: int) -> StaticModel:
+    """The model in a file, which is read once a process and again where it has `changed`, its time of change."""
+    return StaticModel(row, path)
 
 
 def find_file(row: Row) -> Path:
