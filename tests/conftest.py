@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import archive_server
@@ -35,17 +35,6 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The key that stripped files are signed with is not that of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def built_once() -> Iterator[None]:
-    """The command line is built once for all that run it in this process: it takes longer than many of the runs."""
-    import typer.main
-    import typer.testing
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
         yield
 
 

@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 import trimesh
+from cli_runs import run
 from printed import alike
-from typer.testing import CliRunner
 
 import openshape_ood
 import openshape_ood.embedding_store.jobs
 from benchmarks.__main__ import COMMANDS as BENCHMARKS
 from benchmarks.options import OPTIONS
 from openshape_ood import KnownClasses, ShapeEncoder, Threshold, embedding_store, plots, score_novelty, scoring
-from openshape_ood.cli.commands import app
 from openshape_ood.registry import ARCHITECTURES
 from openshape_ood.scoring import METHODS
 from openshape_ood.synthetic import sample, scan
@@ -141,7 +140,7 @@ NOT_HERE = {
 @pytest.mark.parametrize("command", [c for c in COMMANDS if not NOT_HERE & set(c.split())])
 def test_a_command_of_the_pages_succeeds(command: str, shapes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shapes)
-    done = CliRunner().invoke(app, shlex.split(command))
+    done = run(*shlex.split(command))
     assert done.exit_code == 0, done.output
 
 
@@ -155,7 +154,7 @@ def test_a_command_prints_the_lines_that_a_page_shows(
 ) -> None:
     monkeypatch.chdir(shapes)
     monkeypatch.setenv("COLUMNS", "200")
-    printed = iter(CliRunner().invoke(app, shlex.split(command)).output.splitlines())
+    printed = iter(run(*shlex.split(command)).output.splitlines())
     missing = [line for line in shown.splitlines() if not any(alike(said.strip(), line.strip()) for said in printed)]
     assert shown.strip() and not missing  # in this order, others may stand between them
 

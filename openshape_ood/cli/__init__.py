@@ -21,11 +21,11 @@ def main(words: Sequence[str] | None = None) -> None:
         `openshape_ood.scoring.METHODS` or to the registry before is offered here too.
     """
     try:
-        from openshape_ood.cli.commands import app
+        from openshape_ood.cli.commands import run
 
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):  # a name that the terminal's encoding lacks is no reason to stop
                 stream.reconfigure(errors="backslashreplace")
-        app(args=None if words is None else [str(word) for word in words])
+        sys.exit(run(sys.argv[1:] if words is None else [str(word) for word in words]))
     except KeyboardInterrupt:  # also before a command has begun
         sys.exit(130)

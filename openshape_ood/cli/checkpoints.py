@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from openshape_ood.cli.console import (
     Failure,
     failed_json,
@@ -19,35 +17,32 @@ from openshape_ood.cli.console import (
     print_table,
     shown,
 )
-from openshape_ood.cli.options import Json, checkpoint_names, group
+from openshape_ood.cli.options import Json, argument, checkpoint_names, command, group, option
 from openshape_ood.errors import OpenShapeError, WeightsError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.checkpoint_files import Part
     from openshape_ood.registry import Row
 
-app = group("""Which encoders there are (list), and the files of all that has weights: show, fetch, add, verify.
-
-\b
-Examples:
+EXAMPLES = """
   openshape-ood checkpoints list
   openshape-ood checkpoints fetch vitb32
   openshape-ood checkpoints add /media/stick/model.pt
   openshape-ood checkpoints verify
-""")
+"""
+
+app = group(
+    """Which encoders there are (list), and the files of all that has weights: show, fetch, add, verify.""", EXAMPLES
+)
 
 Name = Annotated[
     str,
-    typer.Argument(
-        metavar="NAME", help="Its name in the registry, as vitb32, or an ensemble.", autocompletion=checkpoint_names
-    ),
+    argument("Its name in the registry, as vitb32, or an ensemble.", "NAME", checkpoint_names),
 ]
-SomeNames = Annotated[list[str], typer.Argument(metavar="NAME...", help="Which.", autocompletion=checkpoint_names)]
+SomeNames = Annotated[list[str], argument("Which.", "NAME...", checkpoint_names)]
 AnyNames = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="NAME|FILE...", help="Which ones, or files at hand; all if left out.", autocompletion=checkpoint_names
-    ),
+    argument("Which ones, or files at hand; all if left out.", "NAME|FILE...", checkpoint_names),
 ]
 ACCURACY = {"LVIS": "lvis", "MN40": "modelnet40", "SONN": "scanobjectnn"}
 COLUMNS = {
@@ -55,11 +50,16 @@ COLUMNS = {
     "points": ("name", "dim", "params", "memory", "voxel", "input", "licence", "encoder", "for whom"),
 }
 NEEDED = {"text": "kind", "spec": "count"}  # of a table, without which the rest says nothing
-WithText = Annotated[bool, typer.Option("--text/--no-text", help="The text encoder too, which names of classes need.")]
+WithText = Annotated[
+    bool, option(None, "The text encoder too, which names of classes need.", None, "--text", negative="--no-text")
+]
 
 
-@app.command("list")
-def list_all(json: Json = False) -> None:
+@command(app, "list")
+def list_all(
+    *,
+    json: Json = False,
+) -> None:
     """List the checkpoints, what helps to choose one, and whether they are here; tiny always is and works offline.
 
     memory: of the weights in float32. cost: time of a cloud on a CPU beside vitb32's. LVIS (Objaverse-LVIS), MN40
@@ -78,8 +78,13 @@ def list_all(json: Json = False) -> None:
         print_note("to download one: openshape-ood checkpoints fetch NAME. tiny is inside the package")
 
 
-@app.command("show")
-def show(name: Name, json: Json = False) -> None:
+@command(app, "show")
+def show(
+    name: Name,
+    /,
+    *,
+    json: Json = False,
+) -> None:
     """Show all that the registry says of one checkpoint, and where its files are; of an ensemble for every member."""
     from openshape_ood.cli.checkpoint_files import all_parts
 
@@ -110,8 +115,14 @@ def _entries(fields: dict[str, Any], parts: list[Part]) -> list[dict[str, str]]:
     return entries
 
 
-@app.command("fetch")
-def fetch(names: SomeNames, with_text: WithText = True, json: Json = False) -> None:
+@command(app, "fetch")
+def fetch(
+    names: SomeNames,
+    /,
+    *,
+    with_text: WithText = True,
+    json: Json = False,
+) -> None:
     """Download checkpoints and their text encoders, so that they work offline from then on; of ensembles all members.
 
     The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are honored. Beside each
@@ -141,16 +152,16 @@ def fetch(names: SomeNames, with_text: WithText = True, json: Json = False) -> N
     finish(failures, bool(fetched))
 
 
-@app.command("add")
+@command(app, "add")
 def add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights, as downloaded on another machine.")],
+    file: Annotated[Path, argument("Weights, as downloaded on another machine.", "FILE")],
+    /,
+    *,
     name: Annotated[
         str | None,
-        typer.Option(
-            "--as", metavar="NAME", help="Whose it is, where no sha256 is registered.", autocompletion=checkpoint_names
-        ),
+        option(None, "Whose it is, where no sha256 is registered.", "NAME", "--as", completer=checkpoint_names),
     ] = None,
-    text: Annotated[bool, typer.Option("--text", help="It is the text encoder of NAME.")] = False,
+    text: Annotated[bool, option(None, "It is the text encoder of NAME.", None, "--text")] = False,
     json: Json = False,
 ) -> None:
     """Keep a file that was brought by hand, as from a USB stick: it then serves everywhere, offline.
@@ -166,8 +177,13 @@ def add(
         print_line(f"{one['checkpoint']}, {one['part']}: {shown(one['path'])}")
 
 
-@app.command("verify")
-def verify(names: AnyNames = None, json: Json = False) -> None:
+@command(app, "verify")
+def verify(
+    names: AnyNames = None,
+    /,
+    *,
+    json: Json = False,
+) -> None:
     """Compute the sha256 of the files that are here, and compare it with the registered one.
 
     A stripped file is compared with the digest it was written with; a FILE at hand with all of the registry. Exit code
@@ -188,7 +204,7 @@ def verify(names: AnyNames = None, json: Json = False) -> None:
         if any(one["status"] == "damaged" for one in found):
             print_note("delete a damaged file and fetch it again: openshape-ood checkpoints fetch NAME")
     if bad:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _at_hand(file: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Which commands there are, and what holds for all: several words after an option, errors as one line and a code."""
+"""Which commands there are, and what holds for all: errors as one line and a code, JSON, and words before a command."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
 
-import typer
-from typer.core import TyperGroup
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from openshape_ood import __version__
-from openshape_ood.cli import checkpoints, comparator, known_files, surface
+from openshape_ood.cli import checkpoints, comparator, known_files, options, surface
 from openshape_ood.cli.console import print_error, print_json, print_note, told_warnings
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.discover import discover
 from openshape_ood.cli.doctor import doctor
 from openshape_ood.cli.embed import embed
 from openshape_ood.cli.localize import localize
-from openshape_ood.cli.options import Json
 from openshape_ood.cli.relevancy import relevancy
 from openshape_ood.cli.scene import scene
 from openshape_ood.cli.score import score
@@ -28,131 +25,98 @@ from openshape_ood.cli.show import show
 from openshape_ood.cli.view import view
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
-SEVERAL = (
-    "--known",
-    "--known-file",
-    "--calibrate",
-    "--names",
-    "--accept",
-    "--embeddings",
-    "--prompts",
-    "--background",
-    "--channels",
-)
 NOTHING_DONE = 2
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
+# words that may stand before a command, beside --help
+BEFORE = {
+    "--version": "print the version and leave",
+    "--json": "as behind the command: JSON on the standard output",
+    "--debug": "show the traceback of an error",
+    "--install-completion": "teach your shell the commands and options",
+}
 
-
-def repeat_options(words: Sequence[str]) -> list[str]:
-    """Several words after an option of `SEVERAL`, up to the next option, as that option again and again.
-
-    The parser below knows options of one word only.
-
-    >>> repeat_options(["score", "a.ply", "--known", "chair", "night stand", "--model", "tiny"])
-    ['score', 'a.ply', '--known', 'chair', '--known', 'night stand', '--model', 'tiny']
-    >>> repeat_options(["score", "--known", "chair", "--", "a.ply"])
-    ['score', '--known', 'chair', '--', 'a.ply']
-    """
-    repeated: list[str] = []
-    option = ""  # the one whose words are being read
-    for i, word in enumerate(words):
-        if word == "--":
-            return [*repeated, *words[i:]]
-        if word.startswith("-") and word != "-":
-            option = _several(word)
-        elif option and repeated[-1] != option:
-            repeated.append(option)
-        repeated.append(word)
-    return repeated
-
-
-def _several(word: str) -> str:
-    """The option of `SEVERAL` that a word names, as --known or --known=chair; "" for any other."""
-    option = word.partition("=")[0]
-    return option if option in SEVERAL else ""
-
-
-class Group(TyperGroup):
-    """The commands together."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        ctx.meta["json"] = "--json" in args
-        command: Any = self
-        for word in args:
-            command = getattr(command, "commands", {}).get(word, command)
-        ctx.meta["options"] = [flag for parameter in command.params for flag in parameter.opts]
-        ctx.meta["several"] = next(filter(None, map(_several, args)), None)
-        return super().parse_args(ctx, repeat_options(args))
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            with told_warnings():
-                return super().invoke(ctx)
-        except typer.BadParameter as error:
-            argument = error.param is not None and error.param.param_type_name == "argument"
-            if argument and "Missing" in type(error).__name__ and ctx.meta["several"]:
-                error.message = f"Every word after {ctx.meta['several']} belongs to it: files come before, or after --"
-            raise
-        except BrokenPipeError:  # as with `| head`: whoever read has had enough
-            with contextlib.suppress(OSError, ValueError, AttributeError):  # what is left in the buffer goes nowhere
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(PIPE_CLOSED) from None
-        except OpenShapeError as error:
-            if ctx.params.get("debug"):
-                raise
-            print_error(str(error))
-            has = ctx.meta["options"]
-            if isinstance(error, CheckpointError) and "--model" in has and "--pretrained" not in has:  # which is CLIP's
-                ways = [f"{flag} FILE" for flag in ("--checkpoint", "--text-checkpoint") if flag in has]
-                print_note(f"on the command line: {' or '.join([*ways, '--model tiny, offline'])}")
-            if ctx.meta["json"]:
-                print_json({"error": {"type": type(error).__name__, "message": str(error)}})
-            raise typer.Exit(NOTHING_DONE) from None
-
-
-app = typer.Typer(
-    cls=Group,
+app = App(
     name="openshape-ood",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="openshape-ood COMMAND --help has examples. Everything works offline with --model tiny. Exit codes: 0 all "
+    help="Is this 3D object one of the classes we know, or something new?",
+    help_epilogue="Before a command: "
+    + "; ".join(f"{word}, {about}" for word, about in BEFORE.items())
+    + ".\n\nopenshape-ood COMMAND --help has examples. Everything works offline with --model tiny. Exit codes: 0 all "
     "well, 1 some of the input failed or something is wrong, 2 wrong usage or nothing could be done, 130 interrupted.",
+    help_format="rich",
+    version_flags=(),
+    default_parameter=Parameter(negative=()),
+    print_error=False,
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
 )
-
-
-@app.callback(invoke_without_command=True)
-def begin(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
-    json: Json = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Is this 3D object one of the classes we know, or something new?"""
-    if version:
-        if json:
-            print_json({"openshape_ood": __version__})
-        else:
-            print(f"openshape-ood {__version__}")
-        raise typer.Exit
-    if json:
-        context.default_map = _asking_for_json(context.command)
-    if context.invoked_subcommand is None:
-        raise typer.BadParameter("--json belongs to a command, as in: openshape-ood score FILES --known chair --json")
-
-
-def _asking_for_json(group: Any) -> dict[str, Any]:
-    """Defaults of all commands of a group: --json before a command is as good as behind it."""
-    return {
-        name: _asking_for_json(command) if hasattr(command, "commands") else {"json": True}
-        for name, command in group.commands.items()
-    }
-
-
 for command in (score, embed, localize, scene, relevancy, view, show, discover, doctor, demo, serve):
-    app.command()(command)
-app.add_typer(surface.app, name="surface")
-app.add_typer(known_files.app, name="known")
-app.add_typer(comparator.app, name="comparator")
-app.add_typer(checkpoints.app, name="checkpoints")
+    options.add(app, command)
+for name, group in {
+    "surface": surface.app,
+    "known": known_files.app,
+    "comparator": comparator.app,
+    "checkpoints": checkpoints.app,
+}.items():
+    app.command(group, name=name)
+
+
+def run(words: Sequence[str]) -> int:
+    """The exit code of the program for the words behind its name."""
+    first = next((i for i, word in enumerate(words) if word not in BEFORE), len(words))
+    before, rest = {*words[:first]}, list(words[first:])
+    json = "--json" in before
+    if "--version" in before:
+        print_json({"openshape_ood": __version__}) if json else print(f"openshape-ood {__version__}")
+        return 0
+    if "--install-completion" in before:
+        print(f"written: {app.install_completion()}")
+        return 0
+    if json and not rest:
+        return _misused("--json belongs to a command, as in: openshape-ood score FILES --known chair --json")
+    if json and "--json" in _flags(rest):
+        place = rest.index("--") if "--" in rest else len(rest)
+        rest.insert(place, "--json")
+    try:
+        with told_warnings():
+            app(rest)
+    except CycloptsError as error:
+        return _misused(_explained(error, rest))
+    except BrokenPipeError:  # as with `| head`: whoever read has had enough
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # what is left in the buffer goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OpenShapeError as error:
+        if "--debug" in before:
+            raise
+        print_error(str(error))
+        flags = _flags(rest)
+        if isinstance(error, CheckpointError) and "--model" in flags and "--pretrained" not in flags:  # which is CLIP's
+            ways = [f"{flag} FILE" for flag in ("--checkpoint", "--text-checkpoint") if flag in flags]
+            print_note(f"on the command line: {' or '.join([*ways, '--model tiny, offline'])}")
+        if "--json" in rest:
+            print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+        return NOTHING_DONE
+    return 0
+
+
+def _flags(words: Sequence[str], several: bool = False) -> set[str]:
+    """The options of the command that is named, or those of them that take several words."""
+    command = app.parse_commands(words)[1][-1]
+    listed = command.assemble_argument_collection() if command.default_command else ()
+    return {name for one in listed if one.parameter.consume_multiple or not several for name in one.names}
+
+
+def _explained(error: CycloptsError, words: Sequence[str]) -> str:
+    """What is wrong with the words, and why files may be missing where some were given."""
+    if isinstance(error, MissingArgumentError) and error.argument and not error.argument.names[0].startswith("-"):
+        taken = _flags(words, several=True) & {word.partition("=")[0] for word in words}
+        if taken:
+            return f"{error}\nEvery word after {min(taken)} belongs to it: files come before, or after --"
+    return str(error)
+
+
+def _misused(message: str) -> int:
+    print_error(message)
+    print_note("openshape-ood --help lists the commands, openshape-ood COMMAND --help its options")
+    return NOTHING_DONE

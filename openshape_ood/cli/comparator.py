@@ -9,11 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, shown
-from openshape_ood.cli.options import ENCODER, KNOWN, RESULT, option
+from openshape_ood.cli.options import ENCODER, KNOWN, RESULT, argument, option
 from openshape_ood.cli.outputs import check_out
 from openshape_ood.errors import FileError, InputError
 
@@ -26,19 +24,22 @@ TRAINING = "Training (--family relation)"
 FILE, ROW = "comparator.safetensors", "registry.toml"
 LINES = 10  # that a training tells of itself
 
-app = options.group("""Learned comparators: trained once on pairs of base classes, they say of other classes whether two
-shapes are of one.
-
-\b
-Examples:
+EXAMPLES = """
   openshape-ood embed lvis/ --out lvis.safetensors --model vitb32
   openshape-ood comparator fit --embeddings lvis.safetensors --labels folder --exclude names.txt --out mine/
   OPENSHAPE_OOD_CHECKPOINTS=mine/registry.toml openshape-ood score scans/ --examples examples/ --method comparator
-""")
+"""
+
+app = options.group(
+    """Learned comparators: trained once on pairs of base classes, they say of other classes whether two
+shapes are of one.""",
+    EXAMPLES,
+)
 
 
-@app.command("fit")
+@options.command(app, "fit")
 def fit(
+    *,
     embeddings: Annotated[
         list[Path],
         option(KNOWN, "What embed wrote of the base shapes; several: of scans of them, or by other seeds.", "STORE..."),
@@ -107,9 +108,11 @@ def fit(
     print_line(f"OPENSHAPE_OOD_CHECKPOINTS={shown(out / ROW)} lets --method comparator find it")
 
 
-@app.command("show")
+@options.command(app, "show")
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What comparator fit or Comparator.save wrote.")],
+    file: Annotated[Path, argument("What comparator fit or Comparator.save wrote.", "FILE")],
+    /,
+    *,
     json: options.Json = False,
 ) -> None:
     """Show what a comparator is for, and what it was trained on."""
@@ -122,11 +125,11 @@ def show(
         _print(record)
 
 
-@app.command("convert")
+@options.command(app, "convert")
 def convert(
-    released: Annotated[
-        Path, typer.Argument(metavar="PATH", help="The unpacked folder of the published files, or the one file.")
-    ],
+    released: Annotated[Path, argument("The unpacked folder of the published files, or the one file.", "PATH")],
+    /,
+    *,
     out: Annotated[Path, option(RESULT, "A .safetensors file.", "FILE", "--out", "-o")],
     network: Annotated[Literal["resnet18", "resnet50"], option(ENCODER, "Whose features it compares.")] = "resnet18",
 ) -> None:

@@ -95,11 +95,10 @@ def failed_json(failures: Sequence[Failure]) -> list[dict[str, str]]:
 
 def finish(failures: Sequence[Failure], done: bool = True) -> None:
     """Name what failed; the exit code is 1 where something did, 2 where nothing was done."""
-    import typer
 
     print_failures(failures)
     if failures or not done:
-        raise typer.Exit(1 if done else 2)
+        raise SystemExit(1 if done else 2)
 
 
 def failed_line(file: str, reason: str) -> str:

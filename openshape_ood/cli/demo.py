@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown
+from openshape_ood.cli.options import option
 from openshape_ood.errors import FileError, MissingPackageError
 
 if TYPE_CHECKING:
@@ -30,11 +29,10 @@ HELP = """
 """
 
 
-@options.command(HELP)
+@options.examples(HELP)
 def demo(
-    folder: Annotated[
-        Path, typer.Option("--folder", metavar="FOLDER", help="Where demo.png and demo.ply are written.")
-    ] = Path("."),
+    *,
+    folder: Annotated[Path, option(None, "Where demo.png and demo.ply are written.", "FOLDER", "--folder")] = Path("."),
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:

@@ -21,6 +21,7 @@ from openshape_ood.cli.console import (
     progress,
     shown,
 )
+from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import GROUPS, RESULT, option
 from openshape_ood.cli.outputs import DRAWN, check_out, check_picture
 from openshape_ood.errors import InputError
@@ -42,10 +43,12 @@ The same shapes and options give the same numbers to the same groups. tiny works
 """
 
 
-@options.command(EXAMPLES)
+@options.examples(EXAMPLES)
 def discover(
     files: options.Files,
-    asked: options.Asked,
+    /,
+    *,
+    chosen: KnownOptions = KnownOptions(),
     names: Annotated[
         list[str] | None,
         option(
@@ -89,7 +92,7 @@ def discover(
         raise InputError("--out is for the known classes with --accept GROUP=NAME; nothing is accepted")
     vocabulary = _vocabulary(names or ())
     found = find_shapes(files)
-    pipeline = asked.pipeline(found)
+    pipeline = chosen.pipeline(found)
     if pipeline.threshold is None:
         raise InputError("nothing is novel without a threshold: --calibrate PATHS of known shapes, or --threshold X")
     several = list(score_all(pipeline, found, found.failures, "scoring"))
@@ -99,9 +102,9 @@ def discover(
     result = NoveltyResult.joined([scored.result for scored in several])
     rows: Any = result.embeddings  # every result of a pipeline has them
     provenance, encoders = provenance_of(pipeline, found), pipeline.encoders
-    if not vocabulary and (asked.wanted.by_name or provenance.identity.checkpoint == "tiny"):
+    if not vocabulary and (chosen.wanted.by_name or provenance.identity.checkpoint == "tiny"):
         vocabulary = negative_words()  # the text encoder is at hand
-    how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": asked.seed}
+    how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": chosen.seed}
     with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
         warnings.simplefilter("always")
         text = encoders.text if vocabulary else None
@@ -117,7 +120,7 @@ def discover(
     }
     if accepted:
         made = groups.accept(accepted, pipeline.known, text=encoders.text if pipeline.known.text is not None else None)
-        later = _calibrated(replace(pipeline, known=made), asked, found.failures)
+        later = _calibrated(replace(pipeline, known=made), chosen, found.failures)
         again = (later if later.threshold else replace(later, threshold=pipeline.threshold))(rows)
         record["accepted"] = _rescored(groups, accepted, again)
         record["accepted"]["threshold"] = later.threshold and later.threshold.as_json()
@@ -134,19 +137,18 @@ def discover(
         _print(groups, record, min_size, words(pipeline.threshold))
     named_ignored(found.ignored)
     read = [file for scored in several if not scored.stored for file in scored.files]
-    warn_of_axes(read, asked.up, better_axis(pipeline, read, groups.novel.tolist()))
+    warn_of_axes(read, chosen.up, better_axis(pipeline, read, groups.novel.tolist()))
     finish(found.failures)
 
 
-def _calibrated(pipeline: NoveltyPipeline, asked: options.Asked, failures: list[Failure]) -> NoveltyPipeline:
+def _calibrated(pipeline: NoveltyPipeline, chosen: KnownOptions, failures: list[Failure]) -> NoveltyPipeline:
     """The pipeline with a threshold for its classes, where that of before came from shapes that there still are."""
-    from openshape_ood.cli.thresholds import decided
     from openshape_ood.synthetic.calibration import resolve
 
     # generated shapes of the other classes say little of one that cannot be generated
     again = pipeline.threshold and pipeline.threshold.is_generated and all(map(resolve, pipeline.known.names))
-    if asked.calibrate or again:
-        return decided(pipeline, None, asked, failures)
+    if chosen.calibrate or again:
+        return chosen.decided(pipeline, None, failures, chosen.wanted.generated)
     return replace(pipeline, threshold=None)
 
 

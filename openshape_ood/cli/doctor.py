@@ -7,14 +7,17 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Parameter
 
 from openshape_ood import __version__
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, shown
+from openshape_ood.cli.known_options import KnownOptions
+from openshape_ood.cli.options import NOT_HERE, argument, option
 from openshape_ood.errors import FileError, OpenShapeError
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 NEEDED = (
     *("torch", "open_clip_torch", "huggingface_hub", "numpy", "scipy", "scikit-learn", "safetensors", "tokenizers"),
-    *("trimesh", "pycollada", "pillow", "typer", "rich"),
+    *("trimesh", "pycollada", "pillow", "cyclopts", "rich"),
 )
 # distribution -> the extra that brings it, what for
 EXTRAS = {
@@ -59,17 +62,31 @@ EXAMPLES = """
 """
 
 
-@options.command(
-    EXAMPLES,
-    without=("method", "threshold", "calibrate", "calibrate_by", "coverage", "up", "num_samples", "batch_size"),
-)
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DoctorOptions(KnownOptions):
+    """The options of `KnownOptions` that say what is known, by which encoder; nothing is decided."""
+
+    method: Annotated[str | None, NOT_HERE] = None
+    threshold: Annotated[str | None, NOT_HERE] = None
+    calibrate: Annotated[list[str] | None, NOT_HERE] = None
+    calibrate_by: Annotated[Literal["file", "folder"], NOT_HERE] = "file"
+    coverage: Annotated[float | None, NOT_HERE] = None
+    up: Annotated[str, NOT_HERE] = "file"
+    num_samples: Annotated[int, NOT_HERE] = 1
+    batch_size: Annotated[int, NOT_HERE] = 32
+
+
+@options.examples(EXAMPLES)
 def doctor(
-    asked: options.Asked,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILES", help="Shapes to examine instead: files, folders or patterns in quotes."),
+        argument("Shapes to examine instead: files, folders or patterns in quotes.", "FILES"),
     ] = None,
-    network: Annotated[bool, typer.Option("--network", help="Ask the Hugging Face Hub whether it answers.")] = False,
+    /,
+    *,
+    chosen: DoctorOptions = DoctorOptions(),
+    network: Annotated[bool, option(None, "Ask the Hugging Face Hub whether it answers.", None, "--network")] = False,
     json: options.Json = False,
 ) -> None:
     """Say what is installed, what works offline (tiny always should), what is missing and how to get it.
@@ -84,7 +101,7 @@ def doctor(
 
     if files:
         found = find_shapes(files).with_stored_files()
-        report = examine_files(found, asked)
+        report = examine_files(found, chosen)
     else:
         report = examine(network)
     if json:
@@ -94,7 +111,7 @@ def doctor(
     else:
         _print(report)
     if report["problems"]:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def examine(network: bool) -> dict[str, Any]:

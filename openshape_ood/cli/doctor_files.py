@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from openshape_ood.cli.console import Failure, failed_json, print_failures, print_line, print_table, progress, shown
 from openshape_ood.cli.inputs import Found
+from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.shapes.batches import Batch, Reading, in_batches
 from openshape_ood.shapes.shape import Shape
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.options import Asked
     from openshape_ood.novelty.up_axis import UpAxis
 
 POINTS = 10_000  # of surfaces, where no encoder says how many
@@ -22,14 +22,14 @@ NAMED = 3  # files of one problem
 UNLIKE = 30  # times as long as another, when units differ
 
 
-def examine_files(found: Found, asked: Asked) -> dict[str, Any]:
+def examine_files(found: Found, chosen: KnownOptions) -> dict[str, Any]:
     """The report, as --json prints it; without known classes nothing is said of the axis."""
     from openshape_ood.shapes.reading import stated_up
     from openshape_ood.shapes.statistics import CloudFacts, likely_unit
 
-    known = asked.known or asked.examples or asked.known_file
-    pipeline = asked.pipeline(found, decide=False) if known else None
-    reading = Reading(POINTS, "y", asked.seed, readers=asked.readers) if pipeline is None else pipeline.reading
+    known = chosen.known or chosen.examples or chosen.known_file
+    pipeline = chosen.pipeline(found, decide=False) if known else None
+    reading = Reading(POINTS, "y", chosen.seed, readers=chosen.readers) if pipeline is None else pipeline.reading
     failures, rows = found.failures, list[dict[str, Any]]()
 
     def facts_of(batch: Batch) -> list[CloudFacts]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from openshape_ood.cli import options
 from openshape_ood.cli.console import (
     Failure,
@@ -18,7 +16,7 @@ from openshape_ood.cli.console import (
     progress,
     shown,
 )
-from openshape_ood.cli.options import RESULT, option
+from openshape_ood.cli.options import RESULT, argument, option
 from openshape_ood.errors import InputError
 
 EXAMPLES = """
@@ -33,16 +31,18 @@ SHARDS = "Many shapes (--out DIR)"
 SHOWN = 20  # failures that are printed of a run into a folder; all are in its table of errors
 
 
-@options.command(EXAMPLES)
+@options.examples(EXAMPLES)
 def embed(
     files: Annotated[
         list[str],
-        typer.Argument(
-            metavar="FILES",
-            help="Shape files, folders (searched through and through), patterns in quotes, as 'scans/*.ply', or "
+        argument(
+            "Shape files, folders (searched through and through), patterns in quotes, as 'scans/*.ply', or "
             "lists: .parquet, .csv or .txt with a column path, and id and up if you like.",
+            "FILES",
         ),
     ],
+    /,
+    *,
     out: Annotated[
         Path,
         option(
@@ -158,6 +158,6 @@ def embed(
         bad = {one.id for one in done.failed}
         warn_of_axes([File(item.path, item.id) for item in listed.items if text(item.id) not in bad], up)
     if done.given and not (done.embedded or done.reused):
-        raise typer.Exit(2)
+        raise SystemExit(2)
     if failures or done.skipped:
-        raise typer.Exit(1)
+        raise SystemExit(1)

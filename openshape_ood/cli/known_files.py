@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from openshape_ood.cli import options
 from openshape_ood.cli.console import failed_json, finish, print_json, print_line, print_note, print_table, shown
-from openshape_ood.cli.options import KNOWN, RESULT, option
+from openshape_ood.cli.known_options import OneAxisOptions
+from openshape_ood.cli.options import KNOWN, RESULT, argument, option
 from openshape_ood.cli.outputs import check_out
 from openshape_ood.errors import InputError
 
@@ -19,29 +18,28 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".safetensors",)
 
-app = options.group("""Files of what is known: save, join, show. score, localize and doctor take them as --known-file.
-
-\b
-Examples:
+EXAMPLES = """
   openshape-ood known save --examples examples/ --calibrate held_out/ --patches --model tiny --out known.safetensors
   openshape-ood known save --known chair sofa table --model tiny --out names.safetensors
   openshape-ood known join chairs.safetensors lamps.safetensors --out both.safetensors
   openshape-ood known show known.safetensors
 
 tiny works offline.
-""")
+"""
+
+app = options.group(
+    """Files of what is known: save, join, show. score, localize and doctor take them as --known-file.""", EXAMPLES
+)
 
 Out = Annotated[Path, option(RESULT, "Where to: a .safetensors file.", "FILE", "--out", "-o")]
-Saved = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="What known save or KnownClasses.save wrote (.safetensors).")
-]
+Saved = Annotated[list[Path], argument("What known save or KnownClasses.save wrote (.safetensors).", "FILE...")]
 
 
-@app.command("save")
-@options.command()
+@options.command(app, "save")
 def save(
+    *,
     out: Out,
-    asked: options.AskedPlainly,
+    chosen: OneAxisOptions = OneAxisOptions(),
     patches: Annotated[
         bool, option(KNOWN, "Keep the patches of the examples too: the memory bank of `localize`.", None, "--patches")
     ] = False,
@@ -56,20 +54,26 @@ def save(
     from openshape_ood.cli.inputs import Found
 
     check_out("--out", out, SUFFIXES)
-    if patches and not asked.wanted.with_files:
+    if patches and not chosen.wanted.with_files:
         raise InputError("--patches keeps those of the shapes of --examples; there are none that are to be read")
-    found, decide = Found(), bool(asked.calibrate or asked.threshold or asked.coverage)
-    pipeline = asked.pipeline(found, patches="local" if patches else None, decide=decide)
-    warn_of_axes([file for own in asked.wanted.with_files.values() for file in own], asked.known_up or asked.up)
+    found, decide = Found(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
+    pipeline = chosen.pipeline(found, patches="local" if patches else None, decide=decide)
+    warn_of_axes([file for own in chosen.wanted.with_files.values() for file in own], chosen.known_up or chosen.up)
     known, threshold = pipeline.known, pipeline.threshold
     made = known if threshold is None else known.with_threshold(threshold)
-    if asked.known and made.text is None:
+    if chosen.known and made.text is None:
         print_note("note: by example alone: names are kept beside examples of them with --method rank_fusion", "yellow")
     _told(made.save(out), made, json, found.failures)
 
 
-@app.command("join")
-def join(files: Saved, out: Out, json: options.Json = False) -> None:
+@options.command(app, "join")
+def join(
+    files: Saved,
+    /,
+    *,
+    out: Out,
+    json: options.Json = False,
+) -> None:
     """Join files of known classes of one encoder: all by example, or all by name, or all by both.
 
     A threshold belongs to one set of classes: the joined file has none. `known save --known-file FILE --calibrate
@@ -82,8 +86,13 @@ def join(files: Saved, out: Out, json: options.Json = False) -> None:
     _told(made.save(out), made, json, [])
 
 
-@app.command("show")
-def show(files: Saved, json: options.Json = False) -> None:
+@options.command(app, "show")
+def show(
+    files: Saved,
+    /,
+    *,
+    json: options.Json = False,
+) -> None:
     """Show what files of known classes hold."""
     from openshape_ood.known import KnownClasses
 

@@ -7,11 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Parameter
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import finish, print_json, print_note, progress, shown
-from openshape_ood.cli.options import KNOWN, RESULT, option
+from openshape_ood.cli.known_options import KnownOptions
+from openshape_ood.cli.options import KNOWN, NOT_HERE, RESULT, argument, option
 from openshape_ood.cli.outputs import DRAWN, check_out, check_picture, drawn_by
 from openshape_ood.errors import InputError
 
@@ -30,9 +31,10 @@ EXAMPLES = """
 """
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
-class AskedWhere(options.Asked):
-    """The options of `Asked`, and generated examples."""
+class LocalizeOptions(KnownOptions):
+    """The options of `KnownOptions`, and generated examples."""
 
     generated: Annotated[
         Literal["models", "scans"] | None,
@@ -43,21 +45,24 @@ class AskedWhere(options.Asked):
         ),
     ] = None
 
+    num_samples: Annotated[int, NOT_HERE] = 1
+
     @cached_property
     def wanted(self) -> Wanted:
         return replace(super().wanted, generated=self.generated)
 
 
-@options.command(EXAMPLES, without=("num_samples",))
+@options.examples(EXAMPLES)
 def localize(
     files: Annotated[
         list[str],
-        typer.Argument(
-            metavar="FILES",
-            help="Shape files, folders (searched through and through) or patterns in quotes, as 'scans/*.ply'.",
+        argument(
+            "Shape files, folders (searched through and through) or patterns in quotes, as 'scans/*.ply'.", "FILES"
         ),
     ],
-    asked: AskedWhere,
+    /,
+    *,
+    chosen: LocalizeOptions = LocalizeOptions(),
     report: Annotated[
         Path | None,
         option(
@@ -99,16 +104,16 @@ def localize(
     check_picture("--picture", picture, (*DRAWN, ".html"), drawn_by(picture))
     check_picture("--report", report, (".html",))
     found = find_shapes(files)
-    asked = replace(asked, up=_as_stored(found, asked.up))
+    chosen = replace(chosen, up=_as_stored(found, chosen.up))
     found = found.with_stored_files()
     if (out or picture) and len(found.files) > 1:
         raise InputError(
             f"--out and --picture are of one shape, given were {len(found.files)}; of many give --report FILE.html"
         )
-    wanted = asked.wanted
+    wanted = chosen.wanted
     if wanted.by_name and wanted.with_files and not wanted.generated:
         print_note(f"note: no examples of {shown(', '.join(wanted.by_name))}; what is theirs looks novel", "yellow")
-    pipeline = asked.pipeline(found, patches="local")
+    pipeline = chosen.pipeline(found, patches="local")
     known = pipeline.known
     if known.patches is None and known.text is None:
         raise InputError(

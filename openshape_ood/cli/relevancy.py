@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_table, shown, steps
-from openshape_ood.cli.options import ENCODER, RESULT, option, split_names
+from openshape_ood.cli.options import ENCODER, RESULT, argument, option, split_names
 from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.errors import UnknownNameError
 
@@ -35,11 +33,11 @@ Pretrained = Annotated[str, option(ENCODER, "Its weights, as open_clip names the
 ClipCheckpoint = Annotated[Path | None, option(ENCODER, "Its weights from a file of yours.", "FILE")]
 
 
-@options.command(EXAMPLES)
+@options.examples(EXAMPLES)
 def relevancy(
-    image: Annotated[
-        Path, typer.Argument(metavar="IMAGE", help="A color image: PNG, JPEG, WEBP, BMP, TIFF, GIF, TGA.")
-    ],
+    image: Annotated[Path, argument("A color image: PNG, JPEG, WEBP, BMP, TIFF, GIF, TGA.", "IMAGE")],
+    /,
+    *,
     names: Annotated[
         list[str] | None, option(RESULT, "What to look for, several words: --names lamp 'brown chair'.", "NAME...")
     ] = None,
@@ -65,7 +63,7 @@ def relevancy(
             RESULT,
             "ours: four scales, five jittered copies, mirrored too; chefer_et_al: one scale; quick: four scales alone.",
             "NAME",
-            autocompletion=preset_names,
+            completer=preset_names,
         ),
     ] = "quick",
     legacy: Annotated[

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-import typer
+from cyclopts import Parameter
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import finish, print_json, print_line, print_note, print_table, shown, told_warnings
-from openshape_ood.cli.options import KNOWN, option
+from openshape_ood.cli.known_options import KnownOptions
+from openshape_ood.cli.options import KNOWN, NOT_HERE, argument, option
 from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.errors import InputError, ShapeFileError
 
@@ -31,9 +32,10 @@ FOREIGN = ("bicycle", "guitar", "toilet")  # the first that is not known stands 
 COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "stability", "points", "size", "center", "nearest")
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
-class AskedOfScan(options.Asked):
-    """The options of `Asked`; --up is of the scan, --known-up of all known shapes."""
+class ScanOptions(KnownOptions):
+    """The options of `KnownOptions`; --up is of the scan, --known-up of all known shapes."""
 
     known_up: Annotated[
         str | None,
@@ -42,12 +44,13 @@ class AskedOfScan(options.Asked):
             "Which axis points up in the shapes of --examples and --calibrate. Default: what each file states, else "
             "--up, else z.",
             "AXIS",
-            autocompletion=options.up_names,
+            completer=options.up_names,
         ),
     ] = None
     up: Annotated[str, option(SCAN, "Which axis points up in the scan; 'file' takes what it says, else z.", "AXIS")] = (
         "file"
     )
+    readers: Annotated[int | None, NOT_HERE] = None
     auto: ClassVar[bool] = False
     of_scans: ClassVar[bool] = True
 
@@ -59,15 +62,15 @@ class AskedOfScan(options.Asked):
         return reading, reading
 
 
-@options.command(EXAMPLES, without=("readers",))
+@options.examples(EXAMPLES)
 def scene(
-    asked: AskedOfScan,
     file: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[FILE]", help="A scan: .ply .pcd .las .laz .npz, or a mesh. If left out, a generated room."
-        ),
+        argument("A scan: .ply .pcd .las .laz .npz, or a mesh. If left out, a generated room.", "[FILE]"),
     ] = None,
+    /,
+    *,
+    chosen: ScanOptions = ScanOptions(),
     proposals: Annotated[
         Literal["tree", "contact", "density"],
         option(SCAN, "How objects are found: by the merge tree, by contact, or by density."),
@@ -82,22 +85,22 @@ def scene(
     from openshape_ood.cli.inputs import Found
     from openshape_ood.scenes import score_scene
 
-    if size_weight and (asked.calibrate or asked.threshold or asked.coverage is not None):
+    if size_weight and (chosen.calibrate or chosen.threshold or chosen.coverage is not None):
         raise InputError(
             "a threshold is of shapes without sizes; leave out --size-weight, or --threshold, --calibrate, --coverage"
         )
-    if file is None and (unit, asked.up) != ("file", "file"):
+    if file is None and (unit, chosen.up) != ("file", "file"):
         raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
-    names, found = list(asked.wanted.examples), Found()
-    scan = _loaded(file, asked.up, unit) if file is not None else _generated(names, asked.seed)
-    pipeline = asked.pipeline(found, model="tiny", decide=not size_weight)
+    names, found = list(chosen.wanted.examples), Found()
+    scan = _loaded(file, chosen.up, unit) if file is not None else _generated(names, chosen.seed)
+    pipeline = chosen.pipeline(found, model="tiny", decide=not size_weight)
     result = score_scene(scan, pipeline, size_weight=size_weight, proposals=proposals, most=most)
     written = [] if out is None else _written(result, out.expanduser())
     if json:
         print_json({**result.as_json(), "written": written})
     else:
         _print(result, written, bool(size_weight))
-    _warn_of_axes(file, asked, pipeline)
+    _warn_of_axes(file, chosen, pipeline)
     finish(found.failures)
 
 
@@ -112,16 +115,16 @@ def _loaded(file: Path, up: str, unit: str) -> Scene:
             raise type(error)(_by_options(error)) from error
 
 
-def _warn_of_axes(file: Path | None, asked: AskedOfScan, pipeline: NoveltyPipeline) -> None:
+def _warn_of_axes(file: Path | None, chosen: ScanOptions, pipeline: NoveltyPipeline) -> None:
     """Notes on axes that were assumed: of known shapes; of the scan, if the threshold is of shapes with another one."""
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import silent_files, warn_of_known
     from openshape_ood.cli.inputs import File, find_files
 
-    examples = [one for own in asked.wanted.with_files.values() for one in own]
+    examples = [one for own in chosen.wanted.with_files.values() for one in own]
     if pipeline.up == "file":
-        warn_of_known([*examples, *find_files(asked.calibrate or ()).files], pipeline.silent or "z")
-    if file is not None and asked.up == "file" and not asked.calibrate and silent_files([File(str(file), "")]):
+        warn_of_known([*examples, *find_files(chosen.calibrate or ()).files], pipeline.silent or "z")
+    if file is not None and chosen.up == "file" and not chosen.calibrate and silent_files([File(str(file), "")]):
         remedy = "if they are crops of scans, make it again with --up z; if {up} is up in the scan, give --up {up}"
         thresholds.warn_of_axis(pipeline.threshold, "z", remedy)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import as_json, finish, print_json, print_line, print_table, shown
+from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import DECISION, RESULT, option
 from openshape_ood.cli.outputs import check_out, csv_text, save_text
 from openshape_ood.errors import InputError
@@ -26,10 +27,12 @@ Files come before --known, or after --, for every word after --known is a class.
 """
 
 
-@options.command(EXAMPLES)
+@options.examples(EXAMPLES)
 def score(
     files: options.Files,
-    asked: options.Asked,
+    /,
+    *,
+    chosen: KnownOptions = KnownOptions(),
     save_threshold: Annotated[
         Path | None, option(DECISION, "Keep the threshold for the next run: .json.", "FILE")
     ] = None,
@@ -50,7 +53,7 @@ def score(
     check_out("--out", out, (".csv", ".json"))
     check_out("--save-threshold", save_threshold, (".json",))
     found = find_shapes(files)
-    pipeline = asked.pipeline(found)
+    pipeline = chosen.pipeline(found)
     if save_threshold is not None:
         if pipeline.threshold is None:
             raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
@@ -78,8 +81,8 @@ def score(
         if out is not None:
             print_line(f"table in {shown(out)}")
     named_ignored(found.ignored)
-    warn_of_axes(read, asked.up, better_axis(pipeline, read, [row["verdict"] == "novel" for row in rows]))
-    thresholds.warn_of_axis(pipeline.threshold, assumed_axis(rows, asked.up))
+    warn_of_axes(read, chosen.up, better_axis(pipeline, read, [row["verdict"] == "novel" for row in rows]))
+    thresholds.warn_of_axis(pipeline.threshold, assumed_axis(rows, chosen.up))
     finish(found.failures, bool(rows))
 
 

@@ -6,10 +6,9 @@ import contextlib
 import sys
 from typing import Annotated
 
-import typer
-
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json
+from openshape_ood.cli.options import option
 
 EXAMPLES = """
   openshape-ood serve --open
@@ -18,24 +17,23 @@ EXAMPLES = """
 """
 
 
-@options.command(EXAMPLES)
+@options.examples(EXAMPLES)
 def serve(
-    host: Annotated[str, typer.Option("--host", help="Address to listen on; this machine alone, unless told.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = 7860,
+    *,
+    host: Annotated[
+        str, option(None, "Address to listen on; this machine alone, unless told.", None, "--host")
+    ] = "127.0.0.1",
+    port: Annotated[int, option(None, "0 takes any free one.", None, "--port", min=0, max=65535)] = 7860,
     known: options.Names = None,
     known_file: options.KnownFiles = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            "--model", "-m", metavar="NAME", help="Encoder at first.", autocompletion=options.checkpoint_names
-        ),
+        option(None, "Encoder at first.", "NAME", "--model", "-m", completer=options.checkpoint_names),
     ] = None,
     max_file_mb: Annotated[
-        int | None, typer.Option("--max-file-mb", min=1, help="The largest upload; 100 if left out.")
+        int | None, option(None, "The largest upload; 100 if left out.", None, "--max-file-mb", min=1)
     ] = None,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    open_browser: Annotated[bool, option(None, "Open the page in a browser.", None, "--open")] = False,
     json: options.Json = False,
 ) -> None:
     """Serve the web page: drop a shape, see whether it is novel and where. Ctrl-C ends it.

@@ -8,10 +8,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from openshape_ood.cli import options
-from openshape_ood.cli.options import RESULT, option
+from openshape_ood.cli.options import RESULT, argument, option
 from openshape_ood.cli.outputs import DRAWN, check_picture, drawn_by, print_written
 from openshape_ood.errors import InputError
 
@@ -25,9 +23,11 @@ EXAMPLES = """
 NONE = "none"
 
 
-@options.command(EXAMPLES)
+@options.examples(EXAMPLES)
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .ply file: a saved map, scan or scene.")],
+    file: Annotated[Path, argument("A .ply file: a saved map, scan or scene.", "FILE")],
+    /,
+    *,
     color: Annotated[
         Literal["own", "novelty", "class", "height"],
         option(RESULT, "Its own colors, novelty, names of classes or labels, or height."),

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from openshape_ood.cli import options
 from openshape_ood.cli.console import Failure, finish, print_json, print_line, print_note, progress, shown
-from openshape_ood.cli.options import option
+from openshape_ood.cli.known_options import OneAxisOptions
+from openshape_ood.cli.options import argument, option
 from openshape_ood.errors import CheckpointError, InputError, OpenShapeError
 
 if TYPE_CHECKING:
@@ -21,29 +20,32 @@ if TYPE_CHECKING:
 SURFACE = "Surface"
 GOOD = 20  # generated roads that are learned: as many as a threshold of 95 % needs
 
-app = options.group("""Where is a surface damaged, when only good ones are known? Images, or clouds of roads and things.
-
-\b
-Examples:
+EXAMPLES = """
   openshape-ood surface fit good/ --out model
   openshape-ood surface score model scans/ --out found
   openshape-ood surface score --out found
   openshape-ood surface score model scans/ --known chair table --out found
 
 The last but one needs no file: it learns and scores generated roads.
-""")
+"""
+
+app = options.group(
+    """Where is a surface damaged, when only good ones are known? Images, or clouds of roads and things.""", EXAMPLES
+)
 
 
-@app.command("fit")
+@options.command(app, "fit")
 def fit(
     good: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[GOOD]...",
-            help="Good images, or good clouds, as files or folders (searched through and through). If left out, "
+        argument(
+            "Good images, or good clouds, as files or folders (searched through and through). If left out, "
             "generated roads.",
+            "[GOOD]...",
         ),
     ] = None,
+    /,
+    *,
     out: options.Folder = None,
     reconstructor: Annotated[
         Literal["mean", "pca", "unet", "crn", "memory"],
@@ -97,22 +99,19 @@ def fit(
     print_line(f"written: {shown(out)}; next: openshape-ood surface score {shown(out)} FILES --out found")
 
 
-@app.command("score")
-@options.command()
+@options.command(app, "score")
 def score(
-    asked: options.AskedPlainly,
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[DIR]", help="The folder that surface fit wrote. If left out, generated roads are learned."
-        ),
+        argument("The folder that surface fit wrote. If left out, generated roads are learned.", "[DIR]"),
     ] = None,
     files: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[FILES]...", help="Images or clouds, as files or folders. If left out, generated roads."
-        ),
+        argument("Images or clouds, as files or folders. If left out, generated roads.", "[FILES]..."),
     ] = None,
+    /,
+    *,
+    chosen: OneAxisOptions = OneAxisOptions(),
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
@@ -126,27 +125,27 @@ def score(
     from openshape_ood.surfaces import SurfaceModel
     from openshape_ood.surfaces.inputs import list_sources
 
-    by_class = bool(asked.known or asked.examples or asked.known_file)
+    by_class = bool(chosen.known or chosen.examples or chosen.known_file)
     if not by_class:
         for name in ("method", "threshold", "calibrate", "calibrate_by", "coverage", "known_up"):
-            if getattr(asked, name) != getattr(type(asked), name):
+            if getattr(chosen, name) != getattr(type(chosen), name):
                 raise InputError(
                     f"--{name.replace('_', '-')} is of the question of which class; expected --known, --examples or "
                     "--known-file beside it. The thresholds of surfaces are those of the model"
                 )
     if folder is None:
         print_note(f"no DIR: learning {GOOD} generated roads, which are sound")
-        model = SurfaceModel.fit(_roads(asked.seed, [""] * GOOD), seed=asked.seed, progress=sys.stderr.isatty())
+        model = SurfaceModel.fit(_roads(chosen.seed, [""] * GOOD), seed=chosen.seed, progress=sys.stderr.isatty())
     else:
-        model = SurfaceModel.load(folder, device=asked.device)
-    sources = list_sources(files) if files else _to_be_scored(model, asked.seed)
+        model = SurfaceModel.load(folder, device=chosen.device)
+    sources = list_sources(files) if files else _to_be_scored(model, chosen.seed)
     found, pipeline = Found(), None
     if by_class:
         if model.data.kind == "images":
             raise InputError(
                 "--known, --examples and --known-file ask of which class shapes are; the model is of images"
             )
-        pipeline = asked.pipeline(found, model="tiny")
+        pipeline = chosen.pipeline(found, model="tiny")
     failures, done = found.failures, Scored.of(sources, out)
     with progress("scoring", len(sources)) as bar:
         for source in sources:

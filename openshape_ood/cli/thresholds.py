@@ -1,20 +1,20 @@
 """--threshold, --calibrate, --calibrate-by and --coverage -> a pipeline with its threshold, or with none."""
 
-from __future__ import annotations
+# no `annotations` of the future: cyclopts reads those of a group in the modules of the groups derived from it
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
 
 from openshape_ood.cli.console import Failure, failed_line, print_note, shown
-from openshape_ood.cli.inputs import find_files
+from openshape_ood.cli.options import DECISION, option
 from openshape_ood.errors import InputError
-from openshape_ood.shapes.points import UPS
 
 if TYPE_CHECKING:
     from openshape_ood.cli.known import Wanted
-    from openshape_ood.cli.options import Asked
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
     from openshape_ood.novelty.generated import Generated
@@ -22,42 +22,99 @@ if TYPE_CHECKING:
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
 
-def check(asked: Asked, wanted: Wanted) -> None:
-    """Raises `InputError` for options that contradict each other, and for files of --calibrate that are examples."""
-    from openshape_ood.decisions.calibration import calibration_needed
-    from openshape_ood.novelty.calibration import check_files_apart
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Decision:
+    """The options that say when a shape is novel."""
 
-    if asked.coverage is not None:
-        calibration_needed(asked.coverage)  # refuses what is no share
-    if (threshold := given(asked.threshold)) is not None:
-        threshold.at(asked.coverage)
-    if asked.calibrate_by != "file" and not asked.calibrate:
-        raise InputError(f"--calibrate-by {asked.calibrate_by} is for the shapes of --calibrate; there are none")
-    if asked.calibrate:
-        examples = {name: [file.path for file in files] for name, files in wanted.with_files.items()}
-        check_files_apart([file.path for file in find_files(asked.calibrate).files], examples)
-        if asked.threshold is not None:
-            raise InputError("--threshold and --calibrate were both given; expected one of them")
+    threshold: Annotated[
+        str | None,
+        option(DECISION, "Novel is what lies above: a number, or a file that --save-threshold wrote.", "X|FILE"),
+    ] = None
+    calibrate: Annotated[
+        list[str] | None,
+        option(
+            DECISION,
+            "Known shapes, none of the examples, to find the threshold from: files, folders, patterns.",
+            "PATHS...",
+        ),
+    ] = None
+    calibrate_by: Annotated[
+        Literal["file", "folder"],
+        option(
+            DECISION,
+            "Whether each file of --calibrate shows another object, or each folder: of scans of one object one counts.",
+        ),
+    ] = "file"
+    coverage: Annotated[
+        float | None,
+        option(
+            DECISION,
+            "Share of known shapes that the threshold keeps; that of the threshold given, else 0.95, if left out.",
+            "SHARE",
+        ),
+    ] = None
+
+    def check(self, wanted: "Wanted") -> None:
+        """Raises `InputError` for options that contradict each other, and files of --calibrate that are examples."""
+        from openshape_ood.cli.inputs import find_files
+        from openshape_ood.decisions.calibration import calibration_needed
+        from openshape_ood.novelty.calibration import check_files_apart
+
+        if self.coverage is not None:
+            calibration_needed(self.coverage)  # refuses what is no share
+        if (threshold := self.given) is not None:
+            threshold.at(self.coverage)
+        if self.calibrate_by != "file" and not self.calibrate:
+            raise InputError(f"--calibrate-by {self.calibrate_by} is for the shapes of --calibrate; there are none")
+        if self.calibrate:
+            examples = {name: [file.path for file in files] for name, files in wanted.with_files.items()}
+            check_files_apart([file.path for file in find_files(self.calibrate).files], examples)
+            if self.threshold is not None:
+                raise InputError("--threshold and --calibrate were both given; expected one of them")
+
+    @property
+    def given(self) -> "Threshold | None":
+        """The threshold that --threshold names, a number or a file."""
+        from openshape_ood.decisions.threshold import Threshold
+
+        if self.threshold is None:
+            return None
+        try:
+            number = float(self.threshold)
+        except ValueError:
+            return Threshold.load(self.threshold)
+        return Threshold(number, source="given with --threshold")
+
+    def decided(
+        self,
+        pipeline: "NoveltyPipeline",
+        threshold: "Threshold | None",
+        failures: list[Failure],
+        generated: str | None = None,
+    ) -> "NoveltyPipeline":
+        """The pipeline with the threshold that the options ask for, or else the one that precedes the others.
+
+        generated: "models" if the known classes are generated models, whose threshold is then of such.
+        """
+        result, own, groups = None, pipeline.known.threshold, None
+        if self.calibrate:
+            result = _calibrated(pipeline, self.calibrate, failures)
+            groups = None if self.calibrate_by == "file" else [os.path.dirname(path) for path in result.shapes]
+        elif threshold is None and own is not None and not own.fits(pipeline.provenance):
+            print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
+        source = f"known shapes of {', '.join(map(str, self.calibrate))}" if self.calibrate else ""
+        kind: Generated = "models" if generated == "models" else "scans"
+        return pipeline.decided(threshold, result, self.coverage, groups, kind, source)
 
 
-def given(value: str | None) -> Threshold | None:
-    """The threshold that --threshold names, a number or a file."""
-    from openshape_ood.decisions.threshold import Threshold
-
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        return Threshold.load(value)
-    return Threshold(number, source="given with --threshold")
-
-
-def warn_of_axis(threshold: Threshold | None, assumed: str | None, remedy: str = "try --up {up}") -> None:
+def warn_of_axis(threshold: "Threshold | None", assumed: str | None, remedy: str = "try --up {up}") -> None:
     """Warn if shapes were read with the axis `assumed` and the threshold was calibrated with another one.
 
     assumed: None if the axis of all shapes is stated. remedy: what to do, with "{up}" for the axis of the threshold.
     """
+    from openshape_ood.shapes.points import UPS
+
     made = threshold and threshold.provenance
     if assumed and made and made.up in UPS and made.up != assumed and not (threshold and threshold.is_generated):
         print_note(
@@ -67,23 +124,9 @@ def warn_of_axis(threshold: Threshold | None, assumed: str | None, remedy: str =
         )
 
 
-def decided(
-    pipeline: NoveltyPipeline, threshold: Threshold | None, asked: Asked, failures: list[Failure]
-) -> NoveltyPipeline:
-    """The pipeline with the threshold that the options ask for, or else the one that precedes the others."""
-    result, own, groups = None, pipeline.known.threshold, None
-    if asked.calibrate:
-        result = _calibrated(pipeline, asked.calibrate, failures)
-        groups = None if asked.calibrate_by == "file" else [os.path.dirname(path) for path in result.shapes]
-    elif threshold is None and own is not None and not own.fits(pipeline.provenance):
-        print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
-    source = f"known shapes of {', '.join(map(str, asked.calibrate))}" if asked.calibrate else ""
-    generated: Generated = "models" if asked.wanted.generated == "models" else "scans"
-    return pipeline.decided(threshold, result, asked.coverage, groups, generated, source)
-
-
-def _calibrated(pipeline: NoveltyPipeline, paths: Sequence[str], failures: list[Failure]) -> NoveltyResult:
+def _calibrated(pipeline: "NoveltyPipeline", paths: Sequence[str], failures: list[Failure]) -> "NoveltyResult":
     """The result for shapes of --calibrate."""
+    from openshape_ood.cli.inputs import find_files
     from openshape_ood.cli.judging import score_all
     from openshape_ood.novelty import NoveltyResult
 
@@ -97,6 +140,6 @@ def _calibrated(pipeline: NoveltyPipeline, paths: Sequence[str], failures: list[
     return replace(NoveltyResult.joined(results), failures=tuple(failed))
 
 
-def words(threshold: Threshold | None) -> str:
+def words(threshold: "Threshold | None") -> str:
     """The sentence on the threshold below every table."""
     return NONE if threshold is None else shown(threshold.describe("--calibrate PATHS"))

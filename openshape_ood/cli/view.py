@@ -6,11 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps, told_warnings
-from openshape_ood.cli.options import ENCODER, RESULT, option, split_names
+from openshape_ood.cli.options import ENCODER, RESULT, argument, option, split_names
 from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.cli.relevancy import ClipCheckpoint, ClipModel, Pretrained, preset_names
 from openshape_ood.errors import CheckpointError, FileError, InputError
@@ -32,16 +30,18 @@ VIEW, COMPLETION = "View", "Completion"
 PRESET, CLIP = "quick", ("ViT-B-32", "openai")
 
 
-@options.command(EXAMPLES)
+@options.examples(EXAMPLES)
 def view(
     file: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[FILE]",
-            help="A color image with --depth and --camera, or depth.png and camera.json beside it; its folder; .npz "
+        argument(
+            "A color image with --depth and --camera, or depth.png and camera.json beside it; its folder; .npz "
             "with rgb, depth, intrinsics, pose; a published scene (.pkl). If left out, a generated room and its masks.",
+            "[FILE]",
         ),
     ] = None,
+    /,
+    *,
     depth: Annotated[Path | None, option(VIEW, "A PNG of 16 bits, of the image's size.", "FILE")] = None,
     camera: Annotated[Path | None, option(VIEW, "JSON with intrinsics, pose and perhaps depth_scale.", "FILE")] = None,
     depth_scale: Annotated[float | None, option(VIEW, "Units of the depth a meter, as 1000.", "X")] = None,
@@ -69,7 +69,7 @@ def view(
         option(RESULT, "Write figures, PLY and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
     ] = None,
     side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
-    preset: Annotated[str, option(ENCODER, "Of relevancy, see there.", "NAME", autocompletion=preset_names)] = PRESET,
+    preset: Annotated[str, option(ENCODER, "Of relevancy, see there.", "NAME", completer=preset_names)] = PRESET,
     model: ClipModel = CLIP[0],
     pretrained: Pretrained = CLIP[1],
     checkpoint: ClipCheckpoint = None,

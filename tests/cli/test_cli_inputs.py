@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from openshape_ood.cli.commands import repeat_options
+from openshape_ood.cli.commands import app
 from openshape_ood.cli.console import shown
 from openshape_ood.cli.inputs import find_files, named_ignored
 from openshape_ood.cli.known import gather
@@ -79,19 +79,23 @@ def test_ids_tell_files_apart(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words, expected",
+    "words, option, expected",
     [
-        (["--known", "a", "b"], ["--known", "a", "--known", "b"]),
-        (["--known=a", "b", "--json"], ["--known=a", "--known", "b", "--json"]),
-        (["--known", "a", "--known", "b"], ["--known", "a", "--known", "b"]),
-        (["--calibrate", "x", "y", "--up", "-y"], ["--calibrate", "x", "--calibrate", "y", "--up", "-y"]),
-        (["--known-file", "a", "b"], ["--known-file", "a", "--known-file", "b"]),
-        (["--known", "a", "--", "b", "c"], ["--known", "a", "--", "b", "c"]),
-        (["--examples", "a", "b"], ["--examples", "a", "b"]),
+        (["--known", "a", "b"], "known", ["a", "b"]),
+        (["--known=a", "b", "--json"], "known", ["a", "b"]),
+        (["--known", "a", "--known", "b"], "known", ["a", "b"]),
+        (["--calibrate", "x", "y", "--up", "-y"], "calibrate", ["x", "y"]),
+        (["--calibrate", "x", "y", "--up", "-y"], "up", "-y"),
+        (["--threshold", "-0.5"], "threshold", "-0.5"),
+        (["--known-file", "a", "b"], "known_file", [Path("a"), Path("b")]),
+        (["--known", "a", "--", "b", "c"], "known", ["a"]),
+        (["--examples", "a", "--examples", "b"], "examples", [Path("a"), Path("b")]),
+        (["--seed", "1", "--seed", "2"], "seed", 2),
     ],
 )
-def test_several_words_after_an_option(words: list[str], expected: list[str]) -> None:
-    assert repeat_options(words) == expected
+def test_several_words_after_an_option(words: list[str], option: str, expected: object) -> None:
+    bound = app.parse_args(["score", "f.ply", *words])[1].arguments
+    assert getattr(bound["chosen"], option) == expected and bound["files"][0] == "f.ply"
 
 
 def test_classes_of_names_and_folders_are_one(folder: Path) -> None:

@@ -145,7 +145,7 @@ def test_files_are_joined_without_their_thresholds(saved: Path, tmp_path: Path) 
         (["save", "--known", "chair", "--patches", "--known-up", "z", "--out", "x.safetensors"], "--known-up is for"),
         (["save", "--known", "chair", "--patches", "--out", "x.safetensors"], "--patches keeps those of the shapes"),
         (["show", "gone.safetensors"], "gone.safetensors"),
-        (["save", "--known", "chair"], "Missing option '--out'"),
+        (["save", "--known", "chair"], "parameter --out requires an argument"),
     ],
 )
 def test_wrong_usage_of_known(words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,5 +121,5 @@ def test_a_picture_without_its_extra_is_told_before_the_work(chair: Path, monkey
 
 
 def test_debug_shows_where_an_error_comes_from(tmp_path: Path) -> None:
-    result = run("--debug", "localize", tmp_path, "--known", "chair", "--model", "tiny")
-    assert isinstance(result.exception, InputError)
+    with pytest.raises(InputError):
+        run("--debug", "localize", tmp_path, "--known", "chair", "--model", "tiny")

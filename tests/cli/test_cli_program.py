@@ -14,7 +14,6 @@ from rich.console import Console
 
 import openshape_ood
 from openshape_ood.cli import console
-from openshape_ood.cli.commands import app
 
 PROGRAM = [sys.executable, "-m", "openshape_ood"]
 ENV = {**os.environ, "PYTHONPATH": str(Path(openshape_ood.__file__).parent.parent)}
@@ -52,7 +51,7 @@ def test_every_command_has_examples_and_says_that_tiny_works_offline(command: st
 def test_help_without_a_command() -> None:
     shown = run("--help").stdout
     assert all(command in shown for command in COMMANDS)
-    assert "--install-completion" in shown and len(app.registered_commands) == 11
+    assert "--install-completion" in shown
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:

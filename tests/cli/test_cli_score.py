@@ -309,7 +309,7 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
         (["score", "a.ply", *KNOWN], "no such file"),
         (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "is a .safetensors file"),
-        (["nonsense"], "No such command"),
+        (["nonsense"], 'Unknown command "nonsense"'),
     ],
 )
 def test_wrong_usage_and_nothing_done_are_2(

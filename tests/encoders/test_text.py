@@ -498,8 +498,8 @@ import sys
 import numpy as np
 np.save("shape.npy", np.random.RandomState(0).rand(50, 3))
 sys.argv[1:] = ["score", "shape.npy", "--model", "mine", "--up", "y", "--device", "cpu", "--known", *{NAMES!r}]
-from openshape_ood.cli.commands import app
-assert not app(standalone_mode=False)
+from openshape_ood.cli.commands import run
+assert run(sys.argv[1:]) == 0
 """
 
 

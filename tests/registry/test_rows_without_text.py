@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from cli_runs import run
 
 from openshape_ood import (
     KnownClasses,
@@ -21,7 +21,6 @@ from openshape_ood import (
     localize,
     score_novelty,
 )
-from openshape_ood.cli.commands import app
 from openshape_ood.errors import InputError, MixedEncodersError, RegistryError
 from openshape_ood.registry import find_checkpoint, load_registry
 from openshape_ood.registry.rows import PACKAGE, REGISTRY_VARIABLE
@@ -35,10 +34,6 @@ text = {text}
 """
 SHAPES = {name: [sample(name, 512, seed) for seed in range(3)] for name in ("chair", "sofa")}
 REFUSED = r"'mine' has no text encoder \(text = false\).*known by examples"
-
-
-def run(*words: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words])
 
 
 @pytest.fixture
