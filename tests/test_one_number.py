@@ -81,9 +81,11 @@ def by_store(folder: Path, known: KnownClasses, method: str, out: Path) -> float
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    """That of a page, which its visitors share."""
-    return Judge()
+def judge() -> Iterator[Judge]:
+    """That of a page, which its visitors share; patches are compared with few generated shapes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("openshape_ood.app.judge.COMPARED", 2)
+        yield Judge()
 
 
 def by_page(judge: Judge, clouds: dict[str, list[np.ndarray]], query: np.ndarray, method: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from openshape_ood.synthetic import sample
 
 GENERATED, OTHERS = ("chair", "table"), ("gizmo", "thing")  # names that mean a generated category, and others
 GIVEN, SAVED = 0.111, 0.222
+Files = dict[tuple[bool, bool], Path]
 
 
 class Case(NamedTuple):
@@ -52,11 +54,26 @@ def held_out(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def known_of(case: Case, tiny: ShapeEncoder) -> KnownClasses:
-    shapes = {name: [sample(GENERATED[i], 512, seed) for seed in range(3)] for i, name in enumerate(case.names)}
-    known = KnownClasses.from_examples(shapes, tiny)
-    own = NoveltyPipeline.prepare(known, encoder=tiny, generated=None).provenance
-    return known.with_threshold(Threshold(SAVED, provenance=own)) if case.saved else known
+@pytest.fixture(scope="module")
+def files(tiny: ShapeEncoder, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Known classes, by whether a threshold is saved with them and whether their names mean a generated category."""
+    folder, made = tmp_path_factory.mktemp("known"), {}
+    for saved, generated in product((True, False), repeat=2):
+        names = Case(False, False, saved, generated).names
+        shapes = {name: [sample(GENERATED[i], 512, seed) for seed in range(3)] for i, name in enumerate(names)}
+        known = KnownClasses.from_examples(shapes, tiny)
+        own = NoveltyPipeline.prepare(known, encoder=tiny, generated=None).provenance
+        known = known.with_threshold(Threshold(SAVED, provenance=own)) if saved else known
+        made[saved, generated] = known.save(folder / f"{saved}{generated}.safetensors")
+    return made
+
+
+@pytest.fixture(scope="module")
+def judges(files: Files) -> Iterator[dict[tuple[bool, bool], Judge]]:
+    """That of a page of each file, for all its visitors; patches are compared with few generated shapes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("openshape_ood.app.judge.COMPARED", 2)
+        yield {which: Judge(KnownClasses.load(file)) for which, file in files.items()}
 
 
 def told(words: list[Any], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -72,13 +89,24 @@ def value(threshold: Any) -> float | None:
 
 
 @pytest.fixture(scope="module")
-def expected(tiny: ShapeEncoder, held_out: list[Path]) -> dict[str, float]:
+def expected(tiny: ShapeEncoder, held_out: list[Path], files: Files) -> dict[str, float]:
     """The four thresholds, each made by itself."""
-    known = known_of(Case(False, False, False, True), tiny)
+    known = KnownClasses.load(files[False, True])
     calibrated = Threshold.from_novelty(score_novelty(held_out, known, encoder=tiny, up="y"))
     made = NoveltyPipeline.prepare(known, encoder=tiny).threshold
     assert made is not None and made.is_generated
     return {"given": GIVEN, "calibration": calibrated.value, "saved": SAVED, "generated": made.value}
+
+
+@pytest.fixture(scope="module")
+def store(query: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedding of the query."""
+    path = tmp_path_factory.mktemp("store") / "e.npz"
+    np.save(path.with_name("query.npy"), query)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["embed", str(path.with_name("query.npy")), "--model", "tiny", "--out", str(path), "--up", "y"])
+    assert end.value.code in (0, None)
+    return path
 
 
 @pytest.mark.parametrize(
@@ -90,12 +118,13 @@ def test_all_entry_points_take_the_threshold_that_precedes(
     held_out: list[Path],
     expected: dict[str, float],
     tiny: ShapeEncoder,
-    tmp_path: Path,
+    files: Files,
+    judges: dict[tuple[bool, bool], Judge],
+    store: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    known = known_of(case, tiny)
-    file = known.save(tmp_path / "known.safetensors")
-    np.save(tmp_path / "query.npy", query)
+    file = files[case.saved, case.generated]
+    known = KnownClasses.load(file)
     first = next((name for name, on in case._asdict().items() if on), None)
     wanted = pytest.approx(expected[first], abs=1e-5) if first else None
     given = Threshold(GIVEN) if case.given else None
@@ -108,7 +137,7 @@ def test_all_entry_points_take_the_threshold_that_precedes(
     assert value(NoveltyPipeline.prepare(known, **how)(query).threshold) == wanted
     assert value(score_novelty(result.embeddings, known, **{**how, "encoder": None}).threshold) == wanted
 
-    words: list[Any] = ["score", tmp_path / "query.npy", "--known-file", file, "--up", "y"]
+    words: list[Any] = ["score", store.with_name("query.npy"), "--known-file", file, "--up", "y"]
     words += ["--threshold", GIVEN] if case.given else []
     words += ["--calibrate", *held_out] if case.calibration else []
     found = told(words, capsys)
@@ -118,17 +147,18 @@ def test_all_entry_points_take_the_threshold_that_precedes(
     own = Calibration(threshold=given) if case.given else own
     session = Session(names=case.names, shapes=(Shape("query", query, stated="y"),))
     session = Session(**{**vars(session), "calibration": own if case.given or case.calibration else None})
-    assert value(Judge(known).judge(session, "tiny", origin="scan").threshold) == wanted
+    assert value(judges[case.saved, case.generated].judge(session, "tiny", origin="scan").threshold) == wanted
 
     if not case.calibration:  # `score_store` takes none
-        told(["embed", tmp_path / "query.npy", "--model", "tiny", "--out", tmp_path / "e.npz", "--up", "y"], capsys)
-        (scored,) = score_store(tmp_path / "e.npz", known, threshold=given)
+        (scored,) = score_store(store, known, threshold=given)
         novel = None if first is None else [bool(result.novelty[0] > expected[first])]
         assert (None if scored.is_novel is None else scored.is_novel.tolist()) == novel
 
 
-def test_two_of_the_callers_own_contradict(query: np.ndarray, held_out: list[Path], tiny: ShapeEncoder) -> None:
-    known = known_of(Case(True, True, True, True), tiny)
+def test_two_of_the_callers_own_contradict(
+    query: np.ndarray, held_out: list[Path], files: Files, tiny: ShapeEncoder
+) -> None:
+    known = KnownClasses.load(files[True, True])
     with pytest.raises(InputError, match="threshold and calibration were both given"):
         score_novelty(query, known, encoder=tiny, threshold=Threshold(GIVEN), calibration=held_out)
 

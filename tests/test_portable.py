@@ -24,6 +24,8 @@ def test_a_failure_is_named_and_the_other_settings_run(
 ) -> None:
     (tmp_path / "test_made_up.py").write_text(TEST)
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "inherited")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # but for the one whose options `portable` gives
+    monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin")
     settings = ["--setting", "OMP_NUM_THREADS=1", "--setting", "OMP_NUM_THREADS=2 MKL_CBWR=COMPATIBLE"]
     assert portable.main([*settings, "-n0", "-pno:cacheprovider", str(tmp_path)]) == 1
     rows = capfd.readouterr().out.partition("passed  failed  seconds  setting\n")[2].splitlines()

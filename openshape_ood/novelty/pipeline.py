@@ -105,8 +105,8 @@ class NoveltyPipeline:
     >>> pipeline = NoveltyPipeline.prepare(["chair", "sofa", "table"], model="tiny")
     >>> pipeline([sample("chair", 2048, seed=1), sample("guitar", 2048, seed=1)]).is_novel.tolist()
     [False, True]
-    >>> [len(found) for found in pipeline.stream(sample("chair", 500, seed) for seed in range(70))]
-    [32, 32, 6]
+    >>> [len(found) for found in pipeline.stream(sample("chair", 500, seed) for seed in range(40))]
+    [32, 8]
     """
 
     known: KnownClasses

@@ -178,11 +178,11 @@ class SurfaceModel:
         Examples
         --------
         >>> from openshape_ood.synthetic.roads import road_scan
-        >>> roads = [road_scan(seed, ["pothole"] * (seed == 8)) for seed in range(9)]
+        >>> roads = [road_scan(seed, ["pothole"] * (seed == 5), side=1.6) for seed in range(6)]
         >>> clouds = [{"points": road.points, "intensity": road.intensity} for road in roads]
-        >>> model = SurfaceModel.fit(clouds[:8])
-        >>> result = model.score(clouds[8])
-        >>> result.is_novel, len(result.map) == len(roads[8].points)
+        >>> model = SurfaceModel.fit(clouds[:5])
+        >>> result = model.score(clouds[5])
+        >>> result.is_novel, len(result.map) == len(roads[5].points)
         (True, True)
         """
         sources = list_sources(good)

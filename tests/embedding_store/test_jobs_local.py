@@ -22,7 +22,7 @@ from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.registry.rows import PACKAGE
 
 pytest.importorskip("pyarrow")
-TINY = Settings("tiny", device="cpu", readers=0, shard_rows=16)
+TINY = Settings("tiny", device="cpu", readers=0, shard_rows=6)
 
 
 def table(folder: Path) -> dict[str, np.ndarray]:
@@ -37,20 +37,20 @@ def table(folder: Path) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def items(tmp_path: Path) -> list[Item]:
-    return write_files(tmp_path / "in", 40)
+    return write_files(tmp_path / "in", 16)
 
 
 def test_rows_are_those_of_the_encoder(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
     seen: list[int] = []
     done = embed(items, tmp_path / "out", TINY, step=lambda count, process: seen.append(count))
-    assert (done.given, done.embedded, done.reused, done.rows, done.errors) == (41, 40, 0, 40, 1)
+    assert (done.given, done.embedded, done.reused, done.rows, done.errors) == (17, 16, 0, 16, 1)
     assert [(one.id, Path(one.path).name) for one in done.failed] == [(BROKEN, "broken.ply")]
-    assert sum(seen) == 41
+    assert sum(seen) == 17
     found = table(tmp_path / "out")
     good = [item for item in items if item.id != BROKEN]
     expected = tiny.encode([item.path for item in good])
     np.testing.assert_allclose([found[item.id] for item in good], expected, atol=1e-5)
-    assert len(list((tmp_path / "out" / "embeddings").iterdir())) == 3  # 41 files, 16 a shard
+    assert len(list((tmp_path / "out" / "embeddings").iterdir())) == 3  # 17 files, 6 a shard
 
 
 def test_reader_processes_change_nothing(items: list[Item], tmp_path: Path) -> None:
@@ -74,18 +74,18 @@ def test_a_run_that_was_cut_off_goes_on(items: list[Item], tmp_path: Path, monke
     with pytest.raises(KeyboardInterrupt):
         embed(items, tmp_path / "out", TINY)
     done = embed(items, tmp_path / "out", TINY)
-    # of the three shards of 16, 16 and 9 the first was written
-    assert (done.reused, done.skipped, done.embedded, done.rows, done.errors) == (16, 0, 24, 40, 1)
-    assert len(table(tmp_path / "out")) == 40
+    # of the three shards of 6, 6 and 5 the first was written
+    assert (done.reused, done.skipped, done.embedded, done.rows, done.errors) == (6, 0, 10, 16, 1)
+    assert len(table(tmp_path / "out")) == 16
 
 
 def test_only_what_is_new_is_embedded(items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embed(items[:10], tmp_path / "out", TINY)
     done = embed(items, tmp_path / "out", TINY)
-    assert (done.reused, done.embedded + len(done.failed)) == (10, 31)
+    assert (done.reused, done.embedded + len(done.failed)) == (10, 7)
     monkeypatch.setattr(Settings, "load", lambda self: 1 / 0)  # nothing is left to be done
     again = embed(items, tmp_path / "out", TINY)
-    assert (again.reused, again.skipped, again.embedded, again.failed) == (40, 1, 0, [])
+    assert (again.reused, again.skipped, again.embedded, again.failed) == (16, 1, 0, [])
 
 
 def test_failed_shapes_are_tried_again_when_asked(items: list[Item], tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_shape_that_no_engine_accounts_for_is_told(
     items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "_run", lambda *given: None)
-    with pytest.raises(Exception, match="41 shapes are neither"):
+    with pytest.raises(Exception, match="17 shapes are neither"):
         embed(items, tmp_path / "out", TINY)
 
 
@@ -204,8 +204,8 @@ def test_an_embedding_without_a_direction_costs_its_shape_only(
             yield rows
 
     monkeypatch.setattr(ShapeEncoder, "encode_batches", overflown)
-    done = embed(items, tmp_path / "out", replace(TINY, shard_rows=64, batch_size=20))
-    assert (done.rows, done.errors) == (38, 3)  # two batches, and the broken file
+    done = embed(items, tmp_path / "out", replace(TINY, shard_rows=64, batch_size=8))
+    assert (done.rows, done.errors) == (14, 3)  # two batches, and the broken file
     assert sum("not finite" in one.error for one in done.failed) == 2
 
 
@@ -219,7 +219,7 @@ def test_a_run_goes_on_from_another_working_folder(
     first = embed(listed("in"), "out", TINY)
     monkeypatch.chdir(tmp_path / "in")
     again = embed(listed("."), "../out", TINY)
-    assert (first.embedded, again.embedded, again.reused) == (40, 0, 40)
+    assert (first.embedded, again.embedded, again.reused) == (16, 0, 16)
 
 
 def test_a_failure_is_of_its_file_and_the_same_file_twice_is_one(items: list[Item], tmp_path: Path) -> None:
@@ -234,15 +234,21 @@ def test_a_failure_is_of_its_file_and_the_same_file_twice_is_one(items: list[Ite
 def test_a_run_that_came_to_nothing_binds_no_folder(items: list[Item], tmp_path: Path) -> None:
     with pytest.raises(InputError):
         embed(items, tmp_path / "out", replace(TINY, up="z", device="nowhere"))
-    assert embed(items, tmp_path / "out", TINY).rows == 40
+    assert embed(items, tmp_path / "out", TINY).rows == 16
 
 
 def test_shards_are_as_large_as_their_time_allows(items: list[Item], tiny: ShapeEncoder) -> None:
-    whole = replace(TINY, shard_rows=1000)
-    made = list(shards.embed_shards(tiny, items * 8, whole, own_axes=False, seconds=1e9))
+    class Instant:
+        spec, dim = tiny.spec, 1
+
+        def encode_batches(self, batches: Iterable[list[np.ndarray]]) -> Iterator[np.ndarray]:
+            return (np.ones((len(batch), 1), np.float32) for batch in batches)
+
+    whole, clouds = replace(TINY, shard_rows=1000), [item for item in items if item.id.endswith(".npy")]
+    made = list(shards.embed_shards(Instant(), clouds * 41, whole, own_axes=False, seconds=1e9))
     assert [len(shard) for shard in made] == [64, 256, 8]
-    hasty = list(shards.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
-    assert [len(shard) for shard in hasty] == [41]  # the first is written whatever it took
+    hasty = list(shards.embed_shards(Instant(), items, whole, own_axes=False, seconds=0))
+    assert [len(shard) for shard in hasty] == [17]  # the first is written whatever it took
 
 
 def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +256,7 @@ def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.Mo
         def __iter__(self) -> Iterator[Item]:
             return (Item(f"shape-{i}", f"/somewhere/in/a/folder/shape-{i}.ply") for i in range(count))
 
-    count, peak = 30_000, list[int]()
+    count, peak = 10_000, list[int]()
 
     def consume(items: Iterable[Item], *_: Any) -> None:
         assert sum(1 for _ in items) == count
@@ -259,7 +265,7 @@ def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(job, "_run", consume)
     tracemalloc.start()
     try:
-        with pytest.raises(OpenShapeError, match="30000 shapes are neither"):
+        with pytest.raises(OpenShapeError, match="10000 shapes are neither"):
             embed(Lazy(), tmp_path / "out", TINY)
     finally:
         tracemalloc.stop()
@@ -267,20 +273,20 @@ def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_file_that_was_replaced_is_embedded_again(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
-    out, some = tmp_path / "out", [item for item in items if item.path.endswith(".npy")][:12]
+    out, some = tmp_path / "out", [item for item in items if item.path.endswith(".npy")][:8]
     embed(some, out, TINY)
     before = table(out)
     np.save(some[3].path, np.load(some[5].path))  # another shape
     Path(some[7].path).write_bytes(b"no cloud any more")
-    os.utime(some[8].path)  # copied anew: as good as another
+    os.utime(some[6].path)  # copied anew: as good as another
     done = embed(some, out, TINY)
-    assert (done.given, done.reused, done.embedded, done.changed) == (12, 9, 2, 3)
-    assert [one.id for one in done.failed] == [some[7].id] and (done.rows, done.errors) == (11, 1)
+    assert (done.given, done.reused, done.embedded, done.changed) == (8, 5, 2, 3)
+    assert [one.id for one in done.failed] == [some[7].id] and (done.rows, done.errors) == (7, 1)
     after = table(out)
     np.testing.assert_allclose(after[some[3].id], before[some[5].id], atol=1e-5)
     assert some[7].id not in after  # not the embedding of what it was
     again = embed(some, out, TINY)
-    assert (again.reused, again.embedded, again.changed, again.skipped) == (11, 0, 0, 1)
+    assert (again.reused, again.embedded, again.changed, again.skipped) == (7, 0, 0, 1)
     np.save(some[7].path, np.load(some[5].path))
     assert embed(some, out, TINY).embedded == 1  # it failed as another file
 

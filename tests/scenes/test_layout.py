@@ -24,7 +24,7 @@ def planes(*parts: np.ndarray) -> dict[str, list[float]]:
     points = np.concatenate(parts)
     points = points + np.random.RandomState(0).randn(*points.shape) * 0.002
     found: dict[str, list[float]] = {}
-    for plane in find_objects(Scene(points), "contact").layout:
+    for plane in find_objects(Scene(points), "contact", runs=3).layout:
         axis = 0 if plane.kind == "wall" else 2
         assert abs(plane.normal[axis]) > 0.99 and (plane.kind == "wall" or plane.normal[2] > 0)
         np.testing.assert_allclose(points[plane.rows] @ plane.normal, plane.offset, atol=0.15)

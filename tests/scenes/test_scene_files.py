@@ -363,24 +363,24 @@ class TestMeshes:
 
 
 class TestWhatIsWrong:
-    def test_nan(self, tmp_path: Path) -> None:
-        rows = table(SCANNET)
-        rows["y"][3:5] = np.nan
-        with pytest.raises(ShapeFileError, match=r"room.ply.*2 of 40 points are not finite; leave them out"):
-            load_scene(ply(tmp_path / "room.ply", rows))
+    @pytest.mark.parametrize(
+        ("field", "rows", "value", "said"),
+        [
+            ("y", slice(3, 5), np.nan, r"room.ply.*2 of 40 points are not finite; leave them out"),
+            ("label", slice(None), np.linspace(0, 1, 40), "'label' holds other than whole numbers"),
+            ("label", slice(None), np.nan, "'label' holds other than whole numbers"),
+        ],
+    )
+    def test_values_that_are_none(self, tmp_path: Path, field: str, rows: slice, value: Any, said: str) -> None:
+        content = table([*SCANNET, ("label", "<f4")], label=LABEL)
+        content[field][rows] = value
+        with pytest.raises(ShapeFileError, match=said):
+            load_scene(ply(tmp_path / "room.ply", content))
 
     def test_labels_in_a_file_of_another_length_than_its_points(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "room.npz", points=POINTS, labels=LABEL[:39])
         with pytest.raises(ShapeFileError, match=r"labels has shape \(39,\); expected \(40,\), a row a point"):
             load_scene(tmp_path / "room.npz")
-
-    def test_labels_that_are_no_whole_numbers(self, tmp_path: Path) -> None:
-        rows = table([*SCANNET, ("label", "<f4")], label=np.linspace(0, 1, 40))
-        with pytest.raises(ShapeFileError, match="'label' holds other than whole numbers"):
-            load_scene(ply(tmp_path / "room.ply", rows))
-        rows["label"] = np.nan
-        with pytest.raises(ShapeFileError, match="'label' holds other than whole numbers"):
-            load_scene(ply(tmp_path / "room.ply", rows))
 
     @pytest.mark.parametrize("count", [1, 2])
     def test_a_point_or_two_are_a_scan(self, tmp_path: Path, count: int) -> None:

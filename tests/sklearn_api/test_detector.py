@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def fitted(method: str = "prototype_distance", **settings: Any) -> NoveltyDetect
     return NoveltyDetector(method, **settings).fit(*blobs())
 
 
+FEW_LEFT = "too few examples to leave any out of a covariance: of 3"
 QUERIES = np.concatenate([blobs(4, seed=1)[0], -blobs(4, seed=2)[0]])
 
 
@@ -52,7 +54,7 @@ def test_it_is_an_estimator_of_scikit_learn(detector: NoveltyDetector) -> None:
     check_estimator(detector)
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"prototype_distance", "knn"}))
 def test_other_methods_pass_all_checks_that_have_a_meaning_for_them(method: str) -> None:
     # "nearest_distance" is 0 for its own examples, so that none is novel; one class has no relative distance
     pointless = {"check_outliers_train", "check_outliers_fit_predict"} if "nearest" in method or "rel" in method else ()
@@ -314,6 +316,9 @@ def test_neither_order_nor_length_matters_to_a_cosine(seed: int, scale: float, m
         ({"method": "knn_euclidean", "k": 1.5}, None, None, InputError, "k is 1.5"),
         ({"method": "relative_mahalanobis"}, np.eye(3), None, InputError, "Use mahalanobis"),
         ({"method": "mahalanobis"}, np.eye(3), ["a", "b", "c"], InputError, "prototypes and nearest neighbors work"),
+        ({"method": "mahalanobis"}, np.eye(3), ["a", "a", "b"], InputError, FEW_LEFT),
+        ({"method": "relative_mahalanobis"}, np.eye(3), ["a", "a", "b"], InputError, FEW_LEFT),
+        ({"method": "mcm"}, blobs()[0], None, InputError, "constant for one known class"),
         ({}, np.eye(3), ["a", "b", "novel"], ClassNamesError, "stands for novel"),
         ({}, np.eye(3), [0, 1, -1], ClassNamesError, "stands for novel"),
         ({}, np.eye(3), np.array(["a", 2, None], dtype=object), InputError, "neither all names nor all numbers"),
@@ -404,47 +409,30 @@ def test_labels_that_are_numbers_and_columns_are_saved(tmp_path: Path) -> None:
     assert again.feature_names_in_.tolist() == ["a", "b", "c", "d"] and again.n_features_in_ == 4
 
 
-def broken(change: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    part = header["parts"][0]
-    match change:
-        case "format":
-            header["format"] = "openshape_ood bank 1"
-        case "nan":
-            arrays["0.examples"][0, 0] = np.nan
-        case "labels":
-            arrays["0.labels"][0] = 7
-        case "width":
-            header["width"] = 9
-        case "missing":
-            del arrays["0.labels"]
-        case "classes":
-            part["classes"] = ["bed", "bed", "lamp"]
-        case "more_classes":
-            part["classes"] = ["a", "b", "c", "d"]
-        case "k":
-            part["settings"]["k"] = 1000
-        case "metric":
-            part["settings"]["metric"] = "manhattan"
-        case "kind":
-            part["scorer"] = "builtins"
-        case "method":
-            header["parameters"]["method"] = "exec"
-        case "parameter":
-            header["parameters"]["other"] = 1
-        case "threshold":
-            part["threshold"] = float("nan")
-        case "no_parts":
-            header["parts"] = []
+Header, Arrays = dict[str, Any], dict[str, np.ndarray]
+DAMAGES: dict[str, Callable[[Header, Arrays], object]] = {
+    "format": lambda header, arrays: header.update(format="openshape_ood bank 1"),
+    "nan": lambda header, arrays: np.put(arrays["0.examples"], 0, np.nan),
+    "labels": lambda header, arrays: np.put(arrays["0.labels"], 0, 7),
+    "width": lambda header, arrays: header.update(width=9),
+    "missing": lambda header, arrays: arrays.pop("0.labels"),
+    "classes": lambda header, arrays: header["parts"][0].update(classes=["bed", "bed", "lamp"]),
+    "more_classes": lambda header, arrays: header["parts"][0].update(classes=["a", "b", "c", "d"]),
+    "k": lambda header, arrays: header["parts"][0]["settings"].update(k=1000),
+    "metric": lambda header, arrays: header["parts"][0]["settings"].update(metric="manhattan"),
+    "kind": lambda header, arrays: header["parts"][0].update(scorer="builtins"),
+    "method": lambda header, arrays: header["parameters"].update(method="exec"),
+    "parameter": lambda header, arrays: header["parameters"].update(other=1),
+    "threshold": lambda header, arrays: header["parts"][0].update(threshold=float("nan")),
+    "no_parts": lambda header, arrays: header.update(parts=[]),
+}
 
 
-CHANGES = "format nan labels width missing classes more_classes k metric kind method parameter threshold no_parts"
-
-
-@pytest.mark.parametrize("change", CHANGES.split())
-def test_a_damaged_file_is_refused(change: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_refused(damage: str, tmp_path: Path) -> None:
     path = fitted("knn").save(tmp_path / "detector.safetensors")
     header, arrays = json.loads(header_of(path)), load_file(path)
-    broken(change, header, arrays)
+    DAMAGES[damage](header, arrays)
     known = header.pop("format", "openshape_ood detector 1")
     save_file(arrays, path, {"format": known, "header": json.dumps(header)})
     with pytest.raises(FileError, match=r"detector\.safetensors is no detector, or a damaged one"):
@@ -488,24 +476,12 @@ def test_an_identity_is_forgotten_by_another_fit_and_asked_for_when_loaded(tmp_p
         NoveltyDetector.load(path, Identity("vitb32", "words", "cd" * 32))
 
 
-@pytest.mark.parametrize("method", ["mahalanobis", "relative_mahalanobis"])
-def test_too_few_examples_to_leave_one_out_of_a_covariance(method: str) -> None:
-    rows = np.random.default_rng(0).normal(size=(3, 4))
-    with pytest.raises(InputError, match="too few examples to leave any out of a covariance: of 3"):
-        NoveltyDetector(method).fit(rows, ["a", "a", "b"])
-
-
 def test_a_method_with_settings_of_its_own_keeps_them() -> None:
     rows, y = blobs()
     own = NoveltyDetector(ALL_METHODS["knn"].configured(k=2)).fit(rows, y)
     np.testing.assert_array_equal(
         own.novelty_score(rows + 1), NoveltyDetector("knn", k=2).fit(rows, y).novelty_score(rows + 1)
     )
-
-
-def test_a_softmax_over_one_class_says_what_works() -> None:
-    with pytest.raises(InputError, match="constant for one known class"):
-        NoveltyDetector("mcm").fit(blobs()[0])
 
 
 @pytest.mark.parametrize("method", ["mcm", "entropy", "margin"])

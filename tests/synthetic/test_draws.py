@@ -25,7 +25,7 @@ def drawn(name: str) -> dict[str, Any]:
     """
     whole, sums = hashlib.sha256(), np.zeros(3)
     for variant in (None, *variants(name)):
-        for seed in SEEDS:
+        for seed in SEEDS if variant is None else SEEDS[1:3]:
             mesh = generate(name, seed, variant)
             whole.update(f"{variant} {seed} {mesh.vertices.shape} {mesh.faces.shape}".encode())
             whole.update(np.ascontiguousarray(mesh.faces, dtype="<i8").tobytes())

@@ -1,6 +1,6 @@
 """Furnished rooms as a depth camera sees them, with the label and the object of every point: z up, meters.
 
->>> made = room(seed=3, categories=["chair", "table", "sofa"], foreign=["bicycle"])
+>>> made = room(seed=3, categories=["chair", "table", "sofa"], foreign=["bicycle"], views=2, spacing=0.05)
 >>> [item.category for item in made.items if item.foreign]
 ['bicycle']
 >>> made.names[:4], made.scene.labels.shape == made.scene.instances.shape
