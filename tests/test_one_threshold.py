@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from openshape_ood import Embeddings, KnownClasses, NoveltyPipeline, ShapeEncoder, Threshold, cli, score_novelty
-from openshape_ood.app.judge import Judge
+from openshape_ood.app.pipelines import Pipelines
 from openshape_ood.app.session import Calibration, Session, Shape
 from openshape_ood.embedding_store import score_store
 from openshape_ood.errors import InputError
@@ -118,7 +118,7 @@ def test_all_entry_points_take_the_threshold_that_precedes(
     own = Calibration(threshold=given) if case.given else own
     session = Session(names=case.names, shapes=(Shape("query", query, stated="y"),))
     session = Session(**{**vars(session), "calibration": own if case.given or case.calibration else None})
-    assert value(Judge(known).judge(session, "tiny", origin="scan").threshold) == wanted
+    assert value(Pipelines(known).score(session, "tiny", origin="scan").threshold) == wanted
 
     if not case.calibration:  # `score_store` takes none
         told(["embed", tmp_path / "query.npy", "--model", "tiny", "--out", tmp_path / "e.npz", "--up", "y"], capsys)
