@@ -12,7 +12,7 @@ import numpy as np
 from openshape_ood.app.fair_queue import Visitor
 from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_FILES, MAX_POINTS, REQUEST_BYTES
 from openshape_ood.app.session import Calibration, Shape
-from openshape_ood.app.uploads import NOBODY, Answer, kept_rows, read_cloud, read_sealed, taken
+from openshape_ood.app.uploads import NOBODY, kept_rows, read_cloud, read_sealed, read_threshold, taken
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import FileError, InputError, OpenShapeError, ShapeFileError
 from openshape_ood.shapes.failure import Failure
@@ -99,14 +99,8 @@ def _read_threshold(path: str, visitor: Visitor) -> Threshold:
         if file.is_file() and file.stat().st_size > REQUEST_BYTES:
             raise FileError(f"{file.name} is no threshold: one has less than {REQUEST_BYTES / 2**20:.0f} MB")
         how: dict[str, Any] = {"suffixes": [".json"], "what": "threshold", "most": 8 * REQUEST_BYTES}
-        return read_sealed(_threshold, file, visitor, _checked_threshold, **how)
+        return read_sealed(read_threshold, file, visitor, _checked_threshold, **how)
 
 
 def _checked_threshold(answer: Any, scores: np.ndarray, *, name: str) -> Threshold:
     return Threshold.from_state({**answer, "scores": scores})
-
-
-def _threshold(source: str) -> Answer:
-    """Task: the fields of a threshold, and its scores."""
-    threshold = Threshold.load(source)
-    return {name: value for name, value in threshold.state().items() if name != "scores"}, [threshold.scores]

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -28,10 +27,12 @@ from openshape_ood.app.quotas import (
     READ_SECONDS_A_MB,
     READERS,
 )
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import MissingPackageError, ShapeFileError, WorkerError
 from openshape_ood.shapes.formats import SUFFIXES
 from openshape_ood.shapes.points import check_cloud
 from openshape_ood.shapes.reading import load_shape, stated_up
+from openshape_ood.workers.process import find
 
 SURFACE_POINTS = 10_000  # sampled of a mesh
 NOBODY = Visitor(HERE, "")
@@ -99,7 +100,7 @@ def read_sealed(
         _link(path, source)
         for name, other in others.items():
             _link(other, Path(folder) / name)
-        how = {"module": task.__module__, "name": task.__name__, **(settings or {})}
+        how = {"task": f"{task.__module__}:{task.__name__}", **(settings or {})}
         seal = workers.Seal(folder, memory, time, most)
         done = workers.once(f"{__name__}:reader", how, str(source), seal, _reading.add)
     if done.error is not None:
@@ -110,9 +111,9 @@ def read_sealed(
         raise ShapeFileError(f"{path.name}: what came back from reading it is no {what}") from error
 
 
-def reader(module: str, name: str, **settings: Any) -> Callable[[str], Answer]:
+def reader(task: str, **settings: Any) -> Callable[[str], Answer]:
     """The task of the child process."""
-    return partial(getattr(import_module(module), name), **settings)
+    return partial(find(task), **settings)
 
 
 def end_reading() -> None:
@@ -147,6 +148,12 @@ def _refusal(error: Exception, name: str, source: Path, memory: int) -> Exceptio
     kind = MissingPackageError if isinstance(error, MissingPackageError) else ShapeFileError
     text = str(error).replace(str(source), f"“{name}”").replace(source.name, f"“{name}”")
     return kind(text.replace(f"{source.parent}{os.sep}", ""))
+
+
+def read_threshold(source: str) -> Answer:
+    """Task: the fields of a threshold, and its scores."""
+    threshold = Threshold.load(source)
+    return {name: value for name, value in threshold.state().items() if name != "scores"}, [threshold.scores]
 
 
 def read_cloud(source: str) -> Answer:

@@ -20,6 +20,11 @@ class Work:
         self.begun: list[Visitor] = []
         self.refused: list[Visitor] = []
         self._end: dict[Visitor, threading.Event] = {}
+        self.asked = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue._waiting)
 
     def ask(self, visitor: Visitor) -> None:
         end = self._end.setdefault(visitor, threading.Event())
@@ -32,8 +37,9 @@ class Work:
             except InputError:
                 self.refused.append(visitor)
 
+        self.asked += 1
         threading.Thread(target=work, daemon=True).start()
-        time.sleep(0.02)  # in the order of asking
+        assert wait_for(lambda: len(self.begun) + len(self.refused) + self.waiting == self.asked)  # in this order
 
     def end(self, *visitors: Visitor) -> None:
         for visitor in visitors:

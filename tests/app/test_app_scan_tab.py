@@ -60,7 +60,7 @@ def test_what_is_wrong_with_a_scan_is_said_of_the_file_as_the_visitor_named_it(s
         read_scan(path)
     np.save(path, np.full((5, 3), np.nan))
     with pytest.raises(ShapeFileError, match=r"hall\.npy.*NaN or infinity in 5 of 5 points"):
-        read_scan(path)
+        scan_tab._read(str(path), "file", "file")
 
 
 def test_many_points_are_thinned_and_warnings_reach_the_visitor(
