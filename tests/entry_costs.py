@@ -27,10 +27,10 @@ def threshold(path: str) -> object:
 
 def page(path: str) -> object:
     """As the page reads a threshold: what its own process takes, not its child."""
-    from openshape_ood.app.reading import read_calibration
+    from openshape_ood.app.shape_tab import read_calibration, read_shape
     from openshape_ood.app.uploads import NOBODY
 
-    done = read_calibration([path], NOBODY, 2**20)
+    done = read_calibration([path], read_shape, NOBODY)
     try:
         while True:
             next(done)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from openshape_ood import KnownClasses, Method, NoveltyDetector, ShapeEncoder, TextEncoder, cli, score_novelty
-from openshape_ood.app.judge import Judge, method_names
 from openshape_ood.app.layout import Components
+from openshape_ood.app.pipelines import Pipelines, method_names
 from openshape_ood.app.session import Session, Shape
 from openshape_ood.embedding_store import score_store
 from openshape_ood.scoring import METHODS, Judgement
@@ -81,20 +81,20 @@ def by_store(folder: Path, known: KnownClasses, method: str, out: Path) -> float
 
 
 @pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
-    """That of a page, which its visitors share; patches are compared with few generated shapes."""
+def pipelines() -> Iterator[Pipelines]:
+    """Those of a page, which its visitors share; patches are compared with few generated shapes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("openshape_ood.app.judge.COMPARED", 2)
-        yield Judge()
+        patch.setattr("openshape_ood.app.pipelines.COMPARED", 2)
+        yield Pipelines()
 
 
-def by_page(judge: Judge, clouds: dict[str, list[np.ndarray]], query: np.ndarray, method: str) -> float:
+def by_page(pipelines: Pipelines, clouds: dict[str, list[np.ndarray]], query: np.ndarray, method: str) -> float:
     session = Session().with_names(", ".join(NAMES))
     for name, own in clouds.items():
         for i, cloud in enumerate(own):
             session = session.with_shapes([Shape(f"{name} {i}", cloud)]).with_example(name, "y")
     assert method in method_names()
-    return judge.judge(session.with_shapes([Shape("guitar", query)]), "tiny", method).novelty
+    return pipelines.score(session.with_shapes([Shape("guitar", query)]), "tiny", method).novelty
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_one_number(
     folder: Path,
     tmp_path: Path,
     tiny: ShapeEncoder,
-    judge: Judge,
+    pipelines: Pipelines,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     result = score_novelty(query, clouds, encoder=tiny, method=method)
@@ -124,7 +124,7 @@ def test_one_number(
     capsys.readouterr()
     assert by_command_line(folder, method, capsys) == pytest.approx(expected, rel=1e-5)
     # the page keeps examples about their own middle
-    assert by_page(judge, clouds, query, method) == pytest.approx(expected, rel=1e-5)
+    assert by_page(pipelines, clouds, query, method) == pytest.approx(expected, rel=1e-5)
 
 
 def test_one_number_of_a_softmax_of_an_encoder_with_a_temperature(
@@ -153,9 +153,8 @@ def test_one_number_of_a_softmax_of_an_encoder_with_a_temperature(
             cli.main([*map(str, words), "--json"])
         assert end.value.code in (0, None)
         assert [one["novelty"] for one in json.loads(capsys.readouterr().out)["shapes"]] == [expected] * len(shapes)
-    monkeypatch.setattr("openshape_ood.app.judge.COMPARED", 2)
     session = Session().with_names(", ".join(NAMES)).with_shapes([Shape("guitar", query)])
-    assert Judge().judge(session, "tiny", "mcm").novelty == expected
+    assert Pipelines().score(session, "tiny", "mcm").novelty == expected
 
 
 def test_a_method_object_is_its_name(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from openshape_ood import Embeddings, KnownClasses, NoveltyPipeline, ShapeEncoder, Threshold, cli, score_novelty
-from openshape_ood.app.judge import Judge
+from openshape_ood.app.pipelines import Pipelines
 from openshape_ood.app.session import Calibration, Session, Shape
 from openshape_ood.embedding_store import score_store
 from openshape_ood.errors import InputError
@@ -69,11 +69,11 @@ def files(tiny: ShapeEncoder, tmp_path_factory: pytest.TempPathFactory) -> Files
 
 
 @pytest.fixture(scope="module")
-def judges(files: Files) -> Iterator[dict[tuple[bool, bool], Judge]]:
-    """That of a page of each file, for all its visitors; patches are compared with few generated shapes."""
+def pipelines(files: Files) -> Iterator[dict[tuple[bool, bool], Pipelines]]:
+    """Those of a page of each file, for all its visitors; patches are compared with few generated shapes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("openshape_ood.app.judge.COMPARED", 2)
-        yield {which: Judge(KnownClasses.load(file)) for which, file in files.items()}
+        patch.setattr("openshape_ood.app.pipelines.COMPARED", 2)
+        yield {which: Pipelines(KnownClasses.load(file)) for which, file in files.items()}
 
 
 def told(words: list[Any], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_all_entry_points_take_the_threshold_that_precedes(
     expected: dict[str, float],
     tiny: ShapeEncoder,
     files: Files,
-    judges: dict[tuple[bool, bool], Judge],
+    pipelines: dict[tuple[bool, bool], Pipelines],
     store: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -147,7 +147,7 @@ def test_all_entry_points_take_the_threshold_that_precedes(
     own = Calibration(threshold=given) if case.given else own
     session = Session(names=case.names, shapes=(Shape("query", query, stated="y"),))
     session = Session(**{**vars(session), "calibration": own if case.given or case.calibration else None})
-    assert value(judges[case.saved, case.generated].judge(session, "tiny", origin="scan").threshold) == wanted
+    assert value(pipelines[case.saved, case.generated].score(session, "tiny", origin="scan").threshold) == wanted
 
     if not case.calibration:  # `score_store` takes none
         (scored,) = score_store(store, known, threshold=given)

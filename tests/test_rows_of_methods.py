@@ -13,7 +13,7 @@ from test_one_number import by_command_line
 
 from benchmarks.questions import scores
 from openshape_ood import KnownClasses, Method, NoveltyDetector, ShapeEncoder, score_embeddings, score_novelty
-from openshape_ood.app.judge import Judge
+from openshape_ood.app.pipelines import Pipelines
 from openshape_ood.app.session import Session, Shape
 from openshape_ood.comparison import Comparator, Cosine
 from openshape_ood.embedding_store import Header, Rows, known_from, score_store, write_embeddings
@@ -165,7 +165,7 @@ def test_on_the_command_line_and_the_page(own: Lengths, tmp_path: Path, capsys: 
     asked = len(own.rows)
     assert asked
     session = Session().with_names("chair, sofa").with_shapes([Shape("guitar", sample("guitar", 512, seed=1))])
-    Judge().judge(session, "tiny", "lengths")
+    Pipelines().score(session, "tiny", "lengths")
     assert len(own.rows) > asked
     np.testing.assert_allclose(own.rows + own.examples, 1, rtol=0, atol=1e-6)
 

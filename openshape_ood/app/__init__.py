@@ -1,10 +1,9 @@
 """The web page: `openshape-ood serve`. Drop a shape, see whether it is novel and where. The extra `[app]`.
 
-`quotas` what is allowed, `turns` whose turn it is, `uploads` files parsed in a process that can be killed, `reading`
-what was dropped, `session` one visitor's shapes and known classes, `visits` those of all visitors, `verdicts` the
-answer, `judge` how it is found, `examples` shapes to begin with, `pictures` and `texts` what is drawn and said,
-`downloads` what is saved, `layout` what stands where, `page` what happens on a click, `guard` what is refused, `server`
-where it listens.
+`shape_tab`, `scan_tab`, `view_tab`, `surface_tab` what is read and generated in each tab, `uploads` the child process
+that reads, `session` shapes and known classes of one visitor, `session_store` of all, `pipelines` the scoring,
+`verdicts` its results, `pictures`, `texts`, `downloads` their forms, `layout` components, `page` handlers, `guard`
+checks of requests, `fair_queue` and `quotas` limits, `server` the address.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def serve(
     Parameters
     ----------
     host : str
-        The address to listen on; loopback, so this machine alone, unless told. There is no password: who reaches the
+        The address to listen on. Default: loopback, this machine alone. There is no password: who reaches the
         address can use the page.
     port : int
         0 takes any free one.

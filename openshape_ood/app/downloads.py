@@ -8,28 +8,28 @@ import secrets
 import shutil
 from pathlib import Path
 
-from openshape_ood.app.surfaces import Compared
-from openshape_ood.app.verdicts import RoomVerdict, ShapeVerdict
-from openshape_ood.app.views import Completed
+from openshape_ood.app.surface_tab import SurfaceVerdict
+from openshape_ood.app.verdicts import ScanVerdict, ShapeVerdict
+from openshape_ood.app.view_tab import ViewVerdict
 from openshape_ood.scenes import save_scene
 from openshape_ood.storage import save_whole
 
-Shown = ShapeVerdict | RoomVerdict | Completed | Compared  # what the page shows a picture of
+Shown = ShapeVerdict | ScanVerdict | ViewVerdict | SurfaceVerdict  # what the page shows a picture of
 
 
-def save_results(found: Shown, root: Path, color: str = "novelty") -> tuple[Path, Path]:
+def save_results(shown: Shown, root: Path, color: str = "novelty") -> tuple[Path, Path]:
     """Write the PLY and the JSON into a new folder below `root` whose name cannot be guessed.
 
-    color: of `pictures.COLORS_OF_ROOMS`, for a room.
+    color: of `pictures.COLORS_OF_SCANS`, for a scan.
     """
-    folder, stem = root / secrets.token_hex(16), safe_stem(found.name)
+    folder, stem = root / secrets.token_hex(16), safe_stem(shown.name)
     folder.mkdir(mode=0o700, parents=True)
-    if isinstance(found, RoomVerdict) and color != "novelty":
+    if isinstance(shown, ScanVerdict) and color != "novelty":
         by = "instance" if color == "object" else "label"
-        cloud = save_scene(found.scene.painted()[0], folder / f"{stem}.{color}.ply", color=by)
+        cloud = save_scene(shown.scene.painted()[0], folder / f"{stem}.{color}.ply", color=by)
     else:
-        cloud = found.map.save(folder / f"{stem}.novelty.ply")
-    figures = json.dumps(found.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
+        cloud = shown.map.save(folder / f"{stem}.novelty.ply")
+    figures = json.dumps(shown.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
     return cloud, save_whole(folder / f"{stem}.novelty.json", figures.encode("utf-8"), "the figures")
 
 

@@ -1,4 +1,10 @@
-"""What the server answers at all: a few paths, to pages of its own, within bounds for every address."""
+"""Checks of every request before gradio sees it: address, origin, size, uploads of a visitor, values of the right type.
+
+gradio 6 bounds one file (`max_file_size`), serves and takes no file of the machine but uploaded ones, and removes old
+ones (`delete_cache`); none of that is repeated here. It does not check the Host header and answers requests of other
+sites' pages, only without the header that lets them read the answer. It believes X-Forwarded-Host, describes its API,
+fetches an http address given in place of a file, counts no uploads, and prints a traceback for a value of a wrong type.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +14,12 @@ import re
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from openshape_ood.app.fair_queue import address
 from openshape_ood.app.quotas import (
     DISC_OF_LARGEST,
     REQUEST_BYTES,
@@ -20,11 +27,10 @@ from openshape_ood.app.quotas import (
     UPLOADS_OF_LARGEST,
     WINDOW_SECONDS,
 )
-from openshape_ood.app.turns import address
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UPLOAD, JOIN = "/gradio_api/upload", "/gradio_api/queue/join"
-# all that the page asks for; the rest of gradio's addresses, its description of an API among them, is not there
+# the addresses that the page uses; the rest of gradio's, its description of an API among them, is not there
 ANSWERED = {
     "GET": re.compile(
         r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt|/(assets|static|svelte)/.*|/gradio_api/"
@@ -32,7 +38,7 @@ ANSWERED = {
     ),
     "POST": re.compile(rf"{UPLOAD}|{JOIN}|/gradio_api/(cancel|reset)"),
 }
-# what a browser may load for the page: what comes from here, and nothing else whoever asks for it
+# what a browser may load for the page: what comes from here
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
@@ -43,35 +49,38 @@ HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
 }
-# gradio would take its own address from these, whoever sent them
+# gradio takes its own address from these, whoever sends them
 UNBELIEVED = (b"forwarded", b"x-forwarded-host", b"x-forwarded-server", b"x-forwarded-prefix", b"x-gradio-server")
+FIELDS = ("data", "event_data", "fn_index", "trigger_id", "session_hash")  # of a request to a handler
 
 
 class RefusedRequestError(Exception):
-    """status and what is said."""
+    """Refused request: status code and message."""
 
 
 @dataclass(eq=False)
-class Uploaded:
-    """One request: when, from where, how many bytes, and the files that it became."""
+class Upload:
+    """One request: time, address, bytes and number of files."""
 
     at: float
     address: str
     size: int
-    files: list[str] = field(default_factory=list)
+    files: int = 1
 
 
 class Guard:
-    """ASGI: refuses what the page itself never asks for; files: the folder that uploads lie in; inputs: how many values
-    each handler takes, by its number."""
+    """ASGI middleware that refuses requests which the page itself never sends.
 
-    def __init__(self, app: Any, host: str, files: Path, largest: int, inputs: Mapping[int, int] | None = None) -> None:
+    files: the folder of uploads; largest: bytes of an upload; handlers: those of the gradio Blocks, by number.
+    """
+
+    def __init__(self, app: Any, host: str, files: Path, largest: int, handlers: Mapping[int, Any]) -> None:
         self._app = app
         self._hosts = LOOPBACK if host in LOOPBACK else None
         self._files = files.resolve()
         self._largest = largest
-        self._inputs = inputs
-        self._uploads: deque[Uploaded] = deque()
+        self._handlers = handlers
+        self._uploads: deque[Upload] = deque()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -92,20 +101,20 @@ class Guard:
             if scope["method"] == "POST" and scope["path"] == UPLOAD:
                 await self._upload(scope, receive, with_headers)
             elif scope["method"] == "POST":
-                body = await _checked_body(receive, self._files, self._inputs if scope["path"] == JOIN else None)
-                await self._app(_without(scope, b"content-length"), body, with_headers)
+                request = self._checked(await _body(receive), scope["path"] == JOIN)
+                await self._app(_without(scope, b"content-length"), _once_more(request, receive), with_headers)
             else:
                 await self._app(scope, receive, with_headers)
         except RefusedRequestError as refusal:
-            status, said = refusal.args
+            status, text = refusal.args
             head = [(b"content-type", b"text/plain; charset=utf-8")]
             await with_headers({"type": "http.response.start", "status": status, "headers": head})
-            await send({"type": "http.response.body", "body": said.encode()})
+            await send({"type": "http.response.body", "body": text.encode()})
 
     def _check(self, scope: Any) -> None:
         headers = dict(scope["headers"])
         host, origin = headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin")
-        # a page elsewhere that has its own name point to this machine gets nothing
+        # another site whose name was pointed to this machine gets nothing
         if self._hosts is not None and _name(f"//{host}") not in self._hosts:
             raise RefusedRequestError(400, "this page is asked for by the name of this machine")
         if origin is not None and origin.decode("latin-1").partition("//")[2].lower() != host.lower():
@@ -115,11 +124,11 @@ class Guard:
             raise RefusedRequestError(404, "there is no such address")
 
     async def _upload(self, scope: Any, receive: Any, send: Any) -> None:
-        """Count it before it begins, and the files once they are there."""
+        """Count an upload before it begins, and its files once they are there."""
         length = dict(scope["headers"]).get(b"content-length", b"")
         if not length.isdigit():
             raise RefusedRequestError(411, "an upload says how long it is")
-        own = self._counted(address((scope.get("client") or ("",))[0]), int(length))
+        upload = self._counted(address((scope.get("client") or ("",))[0]), int(length))
         answer = bytearray()
 
         async def kept(event: Any) -> None:
@@ -128,18 +137,17 @@ class Guard:
             await send(event)
 
         await self._app(scope, receive, kept)
-        with contextlib.suppress(ValueError):
-            told = json.loads(answer)
-            own.files = [path for path in told if isinstance(path, str)] if isinstance(told, list) else []
+        with contextlib.suppress(ValueError, TypeError):  # of a refusal
+            upload.files = max(1, len(json.loads(answer)))
 
-    def _counted(self, whose: str, size: int) -> Uploaded:
-        """A new upload among those of the last minutes; raises where that would be too much."""
+    def _counted(self, whose: str, size: int) -> Upload:
+        """A new upload among those of the last minutes. Raises if they are too many or too large together."""
         now = time.monotonic()
         while self._uploads and now - self._uploads[0].at > WINDOW_SECONDS:
-            self._remove(self._uploads.popleft())
+            self._uploads.popleft()
         theirs = [one for one in self._uploads if one.address == whose]
         minutes = f"in {WINDOW_SECONDS / 60:.0f} minutes; try again later"
-        if sum(max(1, len(one.files)) for one in theirs) >= UPLOADS:
+        if sum(one.files for one in theirs) >= UPLOADS:
             raise RefusedRequestError(429, f"there were {UPLOADS} uploads from your address {minutes}")
         if sum(one.size for one in theirs) + size > UPLOADS_OF_LARGEST * self._largest:
             raise RefusedRequestError(
@@ -147,15 +155,58 @@ class Guard:
             )
         if sum(one.size for one in self._uploads) + size > DISC_OF_LARGEST * self._largest:
             raise RefusedRequestError(503, "others have uploaded much just now; try again in some minutes")
-        self._uploads.append(Uploaded(now, whose, size))
+        self._uploads.append(Upload(now, whose, size))
         return self._uploads[-1]
 
-    def _remove(self, old: Uploaded) -> None:
-        """The files of an upload that nobody sent again since; the same file of two visitors has one path."""
-        again = {path for one in self._uploads for path in one.files}
-        for path in set(old.files) - again:
-            if Path(path).is_relative_to(self._files):
-                Path(path).unlink(missing_ok=True)
+    def _checked(self, body: bytes, joins: bool) -> bytes:
+        """The body of a request: JSON that names no file but uploaded ones, and for a handler all of its values."""
+        try:
+            request = json.loads(body or b"null")
+        except (ValueError, RecursionError):
+            raise RefusedRequestError(400, "a request is JSON") from None
+        waiting: list[Any] = [request]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, dict):
+                if "path" in one and not _is_uploaded(one["path"], self._files):
+                    raise RefusedRequestError(403, "a file is one that was uploaded")
+                one.pop("url", None)  # nor what stands at an address
+            waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        return json.dumps(self._of_handler(request) if joins else request).encode()
+
+    def _of_handler(self, request: Any) -> dict[str, Any]:
+        """A request to a handler. gradio would print a traceback for one that lacks a value or has another type."""
+        number = request.get("fn_index") if isinstance(request, dict) else None
+        handler = self._handlers.get(number) if type(number) is int else None
+        if handler is None:
+            raise RefusedRequestError(400, "fn_index is the number of no handler of this page")
+        data, session, event = (request.get(name) for name in ("data", "session_hash", "event_data"))
+        if not isinstance(data, list) or len(data) != len(handler.inputs):
+            raise RefusedRequestError(400, f"data is a list of {len(handler.inputs)} values, one for each input")
+        for component, value in zip(handler.inputs, data, strict=True):
+            if not _suits(value, component):
+                raise RefusedRequestError(400, f"{component.label}: {repr(value)[:60]} is no value of this input")
+        if not isinstance(session, str) or not session:
+            raise RefusedRequestError(400, "session_hash is a word that names the visitor")
+        if handler.collects_event_data and not (isinstance(event, dict) and {"index", "value"} <= event.keys()):
+            raise RefusedRequestError(400, "event_data has index and value of the row that was clicked")
+        return {name: request[name] for name in FIELDS if name in request}
+
+
+def _suits(value: Any, component: Any) -> bool:
+    """True if a value has the type of a gradio component, and is one of its choices."""
+    if value is None:
+        return component.value is None  # a text or a file that is not there yet
+    model = getattr(component, "data_model", None)
+    if model is None:
+        # the choices of a radio change with what is shown, so that its handler checks them
+        choices = component.choices if component.get_block_name() == "dropdown" else ()
+        return isinstance(value, str) and (not choices or value in {known for _, known in choices})
+    try:
+        model.model_validate(value, context={"validate_meta": True})
+    except ValueError:
+        return False
+    return True
 
 
 def _without(scope: Any, *headers: bytes) -> Any:
@@ -170,11 +221,9 @@ def _name(address: str) -> str:
         return ""
 
 
-async def _checked_body(receive: Any, files: Path, inputs: Mapping[int, int] | None) -> Any:
-    """A `receive` that gives a body once more, which is JSON of bounded size, and names no file but uploaded ones; of
-    a request to a handler it holds all that this takes."""
-    body = bytearray()
-    more = True
+async def _body(receive: Any) -> bytes:
+    """A body of at most `REQUEST_BYTES`."""
+    body, more = bytearray(), True
     while more:
         event = await receive()
         if event["type"] != "http.request":
@@ -183,40 +232,17 @@ async def _checked_body(receive: Any, files: Path, inputs: Mapping[int, int] | N
         more = event.get("more_body", False)
         if len(body) > REQUEST_BYTES:
             raise RefusedRequestError(413, f"a request has at most {REQUEST_BYTES:,} bytes")
-    try:
-        told = json.loads(body or b"null")
-    except (ValueError, RecursionError):
-        raise RefusedRequestError(400, "a request is JSON") from None
-    waiting: list[Any] = [told]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if "path" in one and not _is_uploaded(one["path"], files):
-                raise RefusedRequestError(403, "a file is one that was uploaded")
-            one.pop("url", None)  # nor what stands at an address
-        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-    if inputs is not None and not _is_complete(told, inputs):
-        raise RefusedRequestError(400, "a request has a value for each input")
-    given = json.dumps(told).encode()
-    sent = False
+    return bytes(body)
+
+
+def _once_more(body: bytes, receive: Any) -> Any:
+    """A `receive` that gives a body, and then what `receive` gives."""
+    events = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Any:
-        nonlocal sent
-        if sent:
-            return await receive()
-        sent = True
-        return {"type": "http.request", "body": given, "more_body": False}
+        return events.pop() if events else await receive()
 
     return again
-
-
-def _is_complete(told: Any, inputs: Mapping[int, int]) -> bool:
-    if not isinstance(told, dict):
-        return False
-    number, data = told.get("fn_index"), told.get("data")
-    if type(number) is not int or not isinstance(data, list):
-        return False
-    return len(data) == inputs.get(number)
 
 
 def _is_uploaded(path: Any, files: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What stands where on the page."""
+"""Layout of the page: its components, theme and style."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.app import texts
-from openshape_ood.app.examples import EXAMPLES
-from openshape_ood.app.judge import AUTOMATIC, method_names
+from openshape_ood.app import scan_tab, surface_tab, texts, view_tab
 from openshape_ood.app.pictures import COLORS
-from openshape_ood.app.rooms import GENERATED
+from openshape_ood.app.pipelines import AUTOMATIC, method_names
 from openshape_ood.app.session import Session
-from openshape_ood.app.surfaces import GENERATED as GENERATED_SURFACE
+from openshape_ood.app.shape_tab import EXAMPLES
 from openshape_ood.app.verdicts import MODEL, ORIGINS
-from openshape_ood.app.views import GENERATED as GENERATED_VIEW
 from openshape_ood.registry.rows import list_checkpoints
 from openshape_ood.scenes.files import UNITS
 from openshape_ood.shapes.batches import AUTO
 from openshape_ood.shapes.points import UPS
 
-UP_OF_ROOMS = [("file, else z", "file"), *((axis, axis) for axis in UPS)]
-UNITS_OF_ROOMS = [("file, else meters", "file"), *((unit, unit) for unit in UNITS)]
+SCAN_AXES = [("file, else z", "file"), *((axis, axis) for axis in UPS)]
+SCAN_UNITS = [("file, else meters", "file"), *((unit, unit) for unit in UNITS)]
 AXES = [("file, else y", "file"), ("auto: by all files", AUTO), *((axis, axis) for axis in UPS)]
 # a class is offered where one is typed; the place of a row that is clicked is its shape's
 LOADED = "() => document.querySelector('#owner input, #owner textarea').setAttribute('list', 'classes')"
@@ -32,7 +29,7 @@ CLICKED = """element.addEventListener('click', event => {
 
 
 def look(gr: Any) -> dict[str, Any]:
-    """What `launch` needs for the page to look as it should."""
+    """Theme and style, as `launch` takes them."""
     theme = gr.themes.Base(
         primary_hue="blue",
         neutral_hue="slate",
@@ -70,48 +67,46 @@ class Components:
         gr.HTML(texts.TITLE, elem_id="title")
         with gr.Row(equal_height=False, elem_id="columns"):
             with gr.Column(scale=5, min_width=320):
-                self._shapes(gr, max_file_mb)
+                self._inputs(gr, max_file_mb)
                 self._settings(gr, session.names, model)
                 self._known(gr, session)
                 self._decision(gr)
             with gr.Column(scale=7, min_width=320):
-                self._found(gr)
+                self._answer(gr)
 
     @property
-    def files(self) -> list[Any]:
-        """What is dropped here, and taken from the page once it is read."""
-        return [self.dropped, self.room, self.look, self.good, self.surface, self.calibration]
+    def zones(self) -> list[Any]:
+        """Where files are dropped; emptied once they are read."""
+        return [self.dropped, self.scan, self.view, self.good, self.surface, self.calibration]
 
-    def _shapes(self, gr: Any, most: int) -> None:
+    def _inputs(self, gr: Any, most: int) -> None:
         """most: MB of a file."""
         with gr.Tabs(elem_id="kinds", elem_classes="second"):
             with gr.Tab("Shapes"):
                 self.dropped = _drop(gr, f"Meshes or clouds, up to {most} MB", "drop", file_count="multiple")
                 with gr.Column(elem_id="offered"):
-                    gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
+                    _formats(gr, texts.FORMATS)
                     with gr.Row(elem_id="examples"):
-                        self.offered = {name: gr.Button(name, size="sm", min_width=60) for name in EXAMPLES}
+                        self.examples = {name: gr.Button(name, size="sm", min_width=60) for name in EXAMPLES}
             with gr.Tab("A room", elem_id="kind-room"):
-                self.room = _drop(gr, f"A scan of a room, up to {most} MB", "drop-room")
-                gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
+                self.scan = _drop(gr, f"A scan of a room, up to {most} MB", "drop-room")
+                _formats(gr, texts.FORMATS)
                 with gr.Row(elem_id="of-room"):
-                    self.room_up = gr.Dropdown(
-                        UP_OF_ROOMS, value="file", label="Up axis", min_width=100, elem_id="room-up"
-                    )
-                    self.unit = gr.Dropdown(UNITS_OF_ROOMS, value="file", label="Unit", min_width=100, elem_id="unit")
-                self.generated = gr.Button(GENERATED, size="sm", elem_id="room-example")
+                    self.scan_up = _choice(gr, SCAN_AXES, "file", "Up axis", "room-up", 100)
+                    self.unit = _choice(gr, SCAN_UNITS, "file", "Unit", "unit", 100)
+                self.generated_scan = gr.Button(scan_tab.GENERATED, size="sm", elem_id="room-example")
             with gr.Tab("A view", elem_id="kind-view"):
                 label = f"A picture with depth and camera, up to {most} MB each"
-                self.look = _drop(gr, label, "drop-view", file_count="multiple")
-                gr.HTML(f'<span class="formats">{texts.FORMATS_OF_VIEWS}</span>')
-                self.generated_view = gr.Button(GENERATED_VIEW, size="sm", elem_id="view-example")
+                self.view = _drop(gr, label, "drop-view", file_count="multiple")
+                _formats(gr, texts.FORMATS_OF_VIEWS)
+                self.generated_view = gr.Button(view_tab.GENERATED, size="sm", elem_id="view-example")
             with gr.Tab("A surface", elem_id="kind-surface"):
                 label = f"First: clouds of good surfaces, up to {most} MB each"
                 self.good = _drop(gr, label, "drop-good", 96, file_count="multiple")
                 label = f"Then: the cloud that is compared, up to {most} MB"
                 self.surface = _drop(gr, label, "drop-surface", 96)
-                gr.HTML(f'<span class="formats">{texts.FORMATS_OF_SURFACES}</span>')
-                self.generated_surface = gr.Button(GENERATED_SURFACE, size="sm", elem_id="surface-example")
+                _formats(gr, texts.FORMATS_OF_SURFACES)
+                self.generated_surface = gr.Button(surface_tab.GENERATED, size="sm", elem_id="surface-example")
 
     def _settings(self, gr: Any, names: Sequence[str], model: str) -> None:
         label = "Known classes, with commas between them"
@@ -119,10 +114,10 @@ class Components:
         with gr.Row(elem_id="settings"):
             offered = dict.fromkeys([*list_checkpoints(), model])  # an ensemble is not in the list
             models = [(f"{name} (a toy)" if name == "tiny" else name, name) for name in offered]
-            self.model = gr.Dropdown(models, value=model, label="Encoder", min_width=120, elem_id="model")
-            self.method = gr.Dropdown(method_names(), value=AUTOMATIC, label="Method", min_width=120, elem_id="method")
-            self.up = gr.Dropdown(AXES, value="file", label="Up axis (scans: often z)", min_width=120, elem_id="up")
-            self.origin = gr.Dropdown(list(ORIGINS), value=MODEL, label="Shape is a", min_width=120, elem_id="origin")
+            self.model = _choice(gr, models, model, "Encoder", "model")
+            self.method = _choice(gr, method_names(), AUTOMATIC, "Method", "method")
+            self.up = _choice(gr, AXES, "file", "Up axis (scans: often z)", "up")
+            self.origin = _choice(gr, list(ORIGINS), MODEL, "Shape is a", "origin")
         self.score = gr.Button("Score", variant="primary", elem_id="score")
 
     def _known(self, gr: Any, session: Session) -> None:
@@ -139,24 +134,17 @@ class Components:
         with gr.Accordion("Calibrate on shapes of yours", open=False, elem_id="decision"):
             label = "Known shapes, or a threshold (.json)"
             self.calibration = _drop(gr, label, "calibrate", file_count="multiple")
-            gr.HTML(f'<span class="formats">{texts.CALIBRATION}</span>')
+            _formats(gr, texts.CALIBRATION)
             self.own = gr.HTML("")
             self.forget = gr.Button("Remove calibration", elem_id="forget", size="sm")
 
-    def _found(self, gr: Any) -> None:
+    def _answer(self, gr: Any) -> None:
         self.message = gr.HTML("", elem_id="saying", elem_classes="first")
         self.table = gr.HTML("", js_on_load=CLICKED, elem_id="ranking", elem_classes="result")
-        self.said = gr.HTML(texts.FIRST, elem_id="answer", elem_classes="first")
-        self.color = gr.Radio(
-            list(COLORS),
-            value="novelty",
-            label="Colored by",
-            elem_id="color",
-            elem_classes="result",
-            container=False,
-            visible=False,
-        )
-        self.plot = gr.Plot(show_label=False, visible=False, elem_id="plot", elem_classes="result", container=False)
+        self.headline = gr.HTML(texts.FIRST, elem_id="answer", elem_classes="first")
+        result: dict[str, Any] = {"elem_classes": "result", "container": False, "visible": False}
+        self.color = gr.Radio(list(COLORS), value="novelty", label="Colored by", elem_id="color", **result)
+        self.plot = gr.Plot(show_label=False, elem_id="plot", **result)
         self.compared = gr.HTML("", elem_id="comparing", elem_classes="result")
         self.bars = gr.HTML("", elem_id="nearest", elem_classes="result")
         with gr.Row(elem_id="downloads", elem_classes="result"):
@@ -167,3 +155,11 @@ class Components:
 def _drop(gr: Any, label: str, name: str, height: int = 112, **more: Any) -> Any:
     """A place to drop files."""
     return gr.File(label=label, height=height, elem_id=name, elem_classes="drop", type="filepath", **more)
+
+
+def _formats(gr: Any, text: str) -> None:
+    gr.HTML(f'<span class="formats">{text}</span>')
+
+
+def _choice(gr: Any, choices: Sequence[Any], value: str, label: str, name: str, min_width: int = 120) -> Any:
+    return gr.Dropdown(choices, value=value, label=label, min_width=min_width, elem_id=name)

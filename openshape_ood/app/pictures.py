@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.app.downloads import Shown
-from openshape_ood.app.surfaces import Compared
-from openshape_ood.app.verdicts import RoomVerdict, ShapeVerdict
-from openshape_ood.app.views import Completed
+from openshape_ood.app.surface_tab import SurfaceVerdict
+from openshape_ood.app.verdicts import ScanVerdict, ShapeVerdict
+from openshape_ood.app.view_tab import ViewVerdict
 from openshape_ood.novelty_map.colors import hex_to_rgb
 from openshape_ood.plots import turnable
 from openshape_ood.plots.canvas import rendered
@@ -22,8 +22,8 @@ from openshape_ood.views.completion import CompletedView
 INK = "#1F3B57"
 DRAWN = 3000  # points
 COLORS = {"novelty": "novelty", "nearest class": "class"}
-COLORS_OF_ROOMS = {"novelty": "novelty", "name": "name", "object": "object"}
-HEIGHT, HEIGHT_OF_ROOMS = 310, 430  # pixels of a figure to turn
+COLORS_OF_SCANS = {"novelty": "novelty", "name": "name", "object": "object"}
+HEIGHT, HEIGHT_OF_SCANS = 310, 430  # pixels of a figure to turn
 FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
 FILLED_FLAT = 1.25  # the same of a surface, whose diagonal is seen whole
 SHEET_DPI = 60
@@ -70,28 +70,28 @@ def _seen(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (across / span + 0.5).clip(0, 1), (up / span + 0.5).clip(0, 1), depth
 
 
-def sheet(found: CompletedView) -> bytes:
+def sheet(completed: CompletedView) -> bytes:
     """A PNG of a view, its affinities, what is completed and what is new."""
-    return rendered(found.plot(), "png", SHEET_DPI)
+    return rendered(completed.plot(), "png", SHEET_DPI)
 
 
-def colors_of(found: Shown) -> dict[str, str]:
+def colors_of(shown: Shown) -> dict[str, str]:
     """What it can be colored by, where there is a choice."""
-    return COLORS_OF_ROOMS if isinstance(found, RoomVerdict) else COLORS if isinstance(found, ShapeVerdict) else {}
+    return COLORS_OF_SCANS if isinstance(shown, ScanVerdict) else COLORS if isinstance(shown, ShapeVerdict) else {}
 
 
-def turning(found: Shown, color: str) -> Any:
+def turning(shown: Shown, color: str) -> Any:
     """A figure of plotly to turn."""
-    height = HEIGHT if isinstance(found, ShapeVerdict) else HEIGHT_OF_ROOMS
+    height = HEIGHT if isinstance(shown, ShapeVerdict) else HEIGHT_OF_SCANS
     # a shape that was turned stays so when its colors change
-    kept = {"height": height, "uirevision": found.name}
-    if isinstance(found, Completed):
-        return turnable(found.found, title="").update_layout(**kept)
+    kept = {"height": height, "uirevision": shown.name}
+    if isinstance(shown, ViewVerdict):
+        return turnable(shown.completed, title="").update_layout(**kept)
     figure = turnable(
-        found.scene if isinstance(found, RoomVerdict) else found.map, colors_of(found).get(color, "novelty"), title=""
+        shown.scene if isinstance(shown, ScanVerdict) else shown.map, colors_of(shown).get(color, "novelty"), title=""
     )
-    if isinstance(found, RoomVerdict):
-        for x, y, z in [box_lines([one.box]).T for one in found.scene.objects[found.shown :][:1]]:
+    if isinstance(shown, ScanVerdict):
+        for x, y, z in [box_lines([one.box]).T for one in shown.scene.objects[shown.shown :][:1]]:
             line = {"color": "black", "width": 6}
             figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
-    return filled(figure.update_layout(**kept), FILLED_FLAT if isinstance(found, Compared) else FILLED)
+    return filled(figure.update_layout(**kept), FILLED_FLAT if isinstance(shown, SurfaceVerdict) else FILLED)

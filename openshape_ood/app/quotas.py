@@ -1,4 +1,4 @@
-"""What a visitor of the page may ask for: bytes, points, seconds, names, examples, places."""
+"""Limits of a visitor of the page: bytes, points, seconds, names, examples, places."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ READ_SECONDS_A_MB = 0.3
 ROOM_SECONDS = 60.0  # the same for a surface, or a scan of a room, in which that process also finds the objects
 READ_MEMORY = 3 * 2**30  # bytes of address space of that process, its libraries included
 READERS = 3  # uploads read at the same time, one a visitor; others wait
-SCORERS = 2  # shapes judged at the same time, one a visitor
+SCORERS = 2  # sets of shapes scored at the same time, one a visitor
 WAIT_SECONDS = 120.0  # for a place among these
 MAX_CLASSES = 50
 MAX_NAME = 60  # characters of a class name
@@ -23,7 +23,7 @@ VISITS = 100  # visitors whose shapes, examples and calibration are remembered
 VISITS_BYTES = 2 * 2**30  # of clouds, together
 QUEUE = 64  # requests waiting; others are turned away
 REQUEST_BYTES = 2**20  # of a request that is no upload
-WINDOW_SECONDS = 600.0  # in which uploads of one address are counted, and after which the files are removed
+WINDOW_SECONDS = 600.0  # in which uploads of one address are counted
 UPLOADS = 500  # files of one address in that time
 UPLOADS_OF_LARGEST = 10  # and its bytes, in files of the largest size
 DISC_OF_LARGEST = 40  # the same of all addresses

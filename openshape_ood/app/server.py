@@ -1,9 +1,8 @@
-"""Where the page listens: one address, loopback unless told, with nothing shared, counted or loaded from elsewhere."""
+"""The server: one address, loopback by default; nothing is shared, counted or loaded from elsewhere."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import tempfile
@@ -44,8 +43,9 @@ def run(
     model = find_checkpoint(model).name
     clean_names(known.names if isinstance(known, KnownClasses) else known)
     port = _free_port(host, port)
-    with _folder() as root, _stopped_politely() as stopped:
-        blocks = launch(root, host, port, model, known, max_file_mb or MAX_FILE_MB, open_browser)
+    temporary = tempfile.TemporaryDirectory(prefix="openshape-ood-page-", ignore_cleanup_errors=True)
+    with temporary as folder, _stopped_politely() as stopped:
+        blocks = launch(Path(folder), host, port, model, known, max_file_mb or MAX_FILE_MB, open_browser)
         try:
             print(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)", flush=True)
             if host not in LOOPBACK:
@@ -57,7 +57,7 @@ def run(
 
 
 def _is_here(model: str) -> bool:
-    """Whether both encoders of a checkpoint load without the network."""
+    """True if both encoders of a checkpoint load without the network."""
     from openshape_ood.encoders.text.encoder import cached_file
     from openshape_ood.registry import files, weight_cache
 
@@ -88,16 +88,16 @@ def launch(
         raise MissingPackageError(f"the page needs {error.name}: pip install 'openshape-ood[app]'") from error
     from starlette.middleware import Middleware
 
-    from openshape_ood.app.judge import Judge
     from openshape_ood.app.page import build
+    from openshape_ood.app.pipelines import Pipelines
 
     (root / "results").mkdir(parents=True, exist_ok=True)
     given = known if isinstance(known, KnownClasses) else None
     names = known.names if isinstance(known, KnownClasses) else known
-    blocks, look = build(Judge(given), root / "results", model, names, max_file_mb)
+    blocks, look = build(Pipelines(given), root / "results", model, names, max_file_mb)
     blocks.queue(max_size=QUEUE)
-    inputs = {number: len(own.inputs) for number, own in blocks.fns.items()}
-    guard: dict[str, Any] = {"host": host, "files": root / "files", "largest": max_file_mb * 2**20, "inputs": inputs}
+    largest = max_file_mb * 2**20
+    guard: dict[str, Any] = {"host": host, "files": root / "files", "largest": largest, "handlers": blocks.fns}
     blocks.launch(
         server_name=f"[{host}]" if ":" in host else host,  # as gradio takes an address of IPv6
         server_port=port,
@@ -106,7 +106,7 @@ def launch(
         quiet=True,
         prevent_thread_lock=True,
         show_error=False,
-        max_file_size=max_file_mb * 2**20,
+        max_file_size=largest,
         state_session_capacity=2 * VISITS,
         enable_monitoring=False,
         ssr_mode=False,
@@ -137,18 +137,8 @@ def _free_port(host: str, port: int) -> int:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder for this run alone, removed with it."""
-    root = Path(tempfile.mkdtemp(prefix="openshape-ood-page-"))
-    try:
-        yield root
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
-
-
-@contextmanager
 def _stopped_politely() -> Iterator[threading.Event]:
-    """An event that Ctrl+C and the wish of the system to end the program set, so that the folder is removed."""
+    """An event that SIGINT and SIGTERM set, so that the folder is removed. gradio's own `close` knows SIGINT only."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped

@@ -16,8 +16,8 @@ from openshape_ood.app.uploads import kept_rows
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.novelty.result import Failure
 from openshape_ood.shapes.batches import AUTO
+from openshape_ood.shapes.failure import Failure
 from openshape_ood.shapes.points import check_up, exchange
 
 
@@ -74,11 +74,6 @@ class Session:
     def shape(self) -> Shape | None:
         """The shape that is shown, None before the first."""
         return self.shapes[self.shown] if self.shapes else None
-
-    @property
-    def has_own(self) -> bool:
-        """Whether it holds what the visitor would have to give again."""
-        return bool(self.examples or self.calibration)
 
     @property
     def nbytes(self) -> int:

@@ -1,4 +1,4 @@
-"""What the page says, as HTML. Whatever a visitor or a file named is escaped here, and nowhere else."""
+"""Texts of the page, as HTML. Names given by a visitor or a file are escaped here, and nowhere else."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from openshape_ood.app.downloads import Shown
 from openshape_ood.app.pictures import data_uri, thumbnail
 from openshape_ood.app.quotas import MAX_FILES
 from openshape_ood.app.session import Calibration, Example, Session
-from openshape_ood.app.surfaces import Compared, Good
-from openshape_ood.app.verdicts import RoomVerdict, Verdict
-from openshape_ood.app.views import Completed
+from openshape_ood.app.surface_tab import GoodSurfaces, SurfaceVerdict
+from openshape_ood.app.verdicts import ScanVerdict, Verdict
+from openshape_ood.app.view_tab import ViewVerdict
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty.result import Failure
 from openshape_ood.novelty_map import UNTOLD
@@ -62,17 +62,17 @@ def working(done: str = "") -> str:
     return WORKING.replace("</h2>", f"</h2><p>{escape(done)}</p>") if done else WORKING
 
 
-def verdict(found: Verdict) -> str:
+def verdict(scored: Verdict) -> str:
     """Headline, p-value and what they rest on."""
-    kind, headline = _headline(found)
-    lines = [*_evidence(found), *_axis(found), *map(escape, found.remarks)]
-    toy = f'<p class="toy">{TOY}</p>' if found.is_toy else ""
-    if isinstance(found, RoomVerdict):
-        scene = found.scene.scene
-        shares = [f"{share:.0%} {what}" for what, share in found.scene.shares().items()]
+    kind, headline = _headline(scored)
+    lines = [*_evidence(scored), *_axis(scored), *map(escape, scored.remarks)]
+    toy = f'<p class="toy">{TOY}</p>' if scored.is_toy else ""
+    if isinstance(scored, ScanVerdict):
+        scene = scored.scene.scene
+        shares = [f"{share:.0%} {what}" for what, share in scored.scene.shares().items()]
         name, notes = scene.name, [f"{len(scene):,} points", *shares]
     else:
-        name, notes = found.shape.name, [found.shape.note, f"{found.result.up[found.shown]} up"]
+        name, notes = scored.shape.name, [scored.shape.note, f"{scored.result.up[scored.shown]} up"]
     return _box(kind, name, ", ".join(filter(None, notes)), headline, lines, toy)
 
 
@@ -84,22 +84,22 @@ def _box(kind: str, name: str, note: str, headline: str, lines: Iterable[str], m
     return f'<div id="verdict" class="box {kind}">{named}<h2>{headline}</h2>{rows}{more}</div>'
 
 
-def view(completed: Completed) -> str:
-    """What a view shows that is new, and what it rests on."""
-    found, (h, w) = completed.found, completed.found.view.shape
-    new = len(found.new)
+def view(shown: ViewVerdict) -> str:
+    """Number of new things in a view, encoder and affinities."""
+    completed, (h, w) = shown.completed, shown.completed.view.shape
+    new = len(completed.new)
     headline = f"{new} new thing{'s' * (new != 1)} in this view" if new else "Nothing new in this view"
     lines = [
-        f"Completed by <code>{escape(found.field.provenance.identity.checkpoint)}</code> from affinities by "
-        f"{escape(found.affinities.provenance.method)}: what is occupied, in view, no floor or wall, and filled by no "
-        "known name, is new.",
-        *map(escape, completed.remarks),
+        f"Completed by <code>{escape(completed.field.provenance.identity.checkpoint)}</code> from affinities by "
+        f"{escape(completed.affinities.provenance.method)}: what is occupied, in view, no floor or wall, and filled by "
+        "no known name, is new.",
+        *map(escape, shown.remarks),
     ]
-    note = f"{w} × {h} pixels, {found.view.seen.mean():.0%} with depth"
-    return _box("novel" if new else "known", found.view.name, note, headline, lines)
+    note = f"{w} × {h} pixels, {completed.view.seen.mean():.0%} with depth"
+    return _box("novel" if new else "known", completed.view.name, note, headline, lines)
 
 
-def learned(good: Good) -> str:
+def learned(good: GoodSurfaces) -> str:
     """Which clouds are taken as good."""
     count = len(good.names)
     more = f" and {count - 5} more" if count > 5 else ""
@@ -107,35 +107,35 @@ def learned(good: Good) -> str:
     return _box("open", ", ".join(good.names[:5]) + more, "", headline, map(escape, good.remarks))
 
 
-def surface(found: Compared) -> str:
-    """Whether a surface is as good as those it is compared with, and what that rests on."""
-    result, threshold, method = found.result, found.result.threshold, found.good.model.reconstructor.method
+def surface(compared: SurfaceVerdict) -> str:
+    """Verdict on a surface compared with good ones, p-value and threshold."""
+    result, threshold, method = compared.result, compared.result.threshold, compared.good.model.reconstructor.method
     beyond = int((threshold.scores >= result.novelty).sum())
-    what = "that of its worst place" if found.is_sheet else "the mean of its most novel hundredth of points"
+    what = "that of its worst place" if compared.is_sheet else "the mean of its most novel hundredth of points"
     of = f"{threshold.n} {'is' if beyond == 1 else 'are'} as novel or more."
     lines = [
         f"p = <b>{result.p_value:.3f}</b>: {beyond} of {of}",
         f"Novelty <b>{result.novelty:.3f}</b>, {what}, by <code>{escape(method)}</code>; good up to "
         f"{threshold.value:.3f}.",
         f"The {escape(threshold.describe())}.",
-        f"{found.beyond:,} points are beyond the threshold of points, {found.unseen:,} points were not seen.",
+        f"{compared.beyond:,} points are beyond the threshold of points, {compared.unseen:,} points were not seen.",
         *([] if result.map.tells else [f"The map does not tell where: {UNTOLD}"]),
-        *map(escape, found.remarks),
+        *map(escape, compared.remarks),
     ]
-    count = len(found.good.names)
+    count = len(compared.good.names)
     note = f"{len(result.map):,} points, beside {count} good cloud{'s' * (count != 1)}"
     if result.is_novel:
         return _box("novel", result.name, note, "Damaged: a place is not as on the good ones", lines)
     return _box("known", result.name, note, "Good: no place is worse than on the good ones", lines)
 
 
-def things(found: CompletedView) -> str:
-    """A row a name and a new thing: how much it fills, and where."""
+def things(completed: CompletedView) -> str:
+    """Table of names and new things: volume and place of each."""
     rows = "".join(
         f'<tr><td>{escape(one["name"])}</td><td><span class="{"novel" if one["status"] == "new" else "known"}">'
         f"{one['status']}</span></td><td>{one['liters']:.0f}</td><td>{_numbers(one['size'], ' × ')}</td>"
         f"<td>{_numbers(one['center'], ', ')}</td></tr>"
-        for one in found.rows()
+        for one in completed.rows()
     )
     head = "<tr><th>name</th><th></th><th>liters</th><th>size, m</th><th>center, m</th></tr>"
     return f'<div id="table" class="rows"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
@@ -145,57 +145,57 @@ def _numbers(numbers: Sequence[float] | None, between: str) -> str:
     return between.join(f"{number:.2f}" for number in numbers or ())
 
 
-def sheet(found: CompletedView) -> str:
+def sheet(completed: CompletedView) -> str:
     """The picture of a view, its affinities, what is completed, and what is new."""
-    source = data_uri(pictures.sheet(found))
+    source = data_uri(pictures.sheet(completed))
     return f'<div id="compared"><img id="sheet" src="{source}" alt="the view, what was found, what is new"></div>'
 
 
-def parts(found: Shown) -> tuple[str, str, str, str]:
-    """What stands in the place of the verdict, of the table, below the picture, and in the place of the bars."""
-    if isinstance(found, Completed):
-        return view(found), things(found.found), sheet(found.found), ""
-    if isinstance(found, Compared):
-        return surface(found), "", COMPARED, ""
-    return verdict(found), table(found), compared(found), bars(found)
+def parts(shown: Shown) -> tuple[str, str, str, str]:
+    """HTML in the place of the verdict, of the table, below the picture, and in the place of the bars."""
+    if isinstance(shown, ViewVerdict):
+        return view(shown), things(shown.completed), sheet(shown.completed), ""
+    if isinstance(shown, SurfaceVerdict):
+        return surface(shown), "", COMPARED, ""
+    return verdict(shown), table(shown), compared(shown), bars(shown)
 
 
-def _headline(found: Verdict) -> tuple[str, str]:
-    if isinstance(found, RoomVerdict):
-        return _headline_of_room(found)
-    nearest = escape(found.nearest)
-    if found.answer is None:
+def _headline(scored: Verdict) -> tuple[str, str]:
+    if isinstance(scored, ScanVerdict):
+        return _headline_of_scan(scored)
+    nearest = escape(scored.nearest)
+    if scored.answer is None:
         return "open", f"Nearest: {nearest}. No verdict"
-    if found.answer == "novel":
+    if scored.answer == "novel":
         return "novel", f"Novel: none of the known classes (nearest: {nearest})"
     return "known", f"Known: {nearest}"
 
 
-def _headline_of_room(found: RoomVerdict) -> tuple[str, str]:
-    answers = found.answers
+def _headline_of_scan(scored: ScanVerdict) -> tuple[str, str]:
+    answers = scored.answers
     if not answers:
         return "open", "No object was found: nothing is left beside floor, walls and ceiling, or it is too small"
     objects = f"{len(answers)} object{'s' * (len(answers) > 1)}"
-    if found.threshold is None:
+    if scored.threshold is None:
         return "open", f"{objects}, the most novel first. No verdict"
     novel = answers.count("novel")
     return "novel" if novel else "known", f"{objects}, {novel} of them novel"
 
 
-def _evidence(found: Verdict) -> list[str]:
-    provenance, threshold, basis = found.result.provenance, found.threshold, found.basis
+def _evidence(scored: Verdict) -> list[str]:
+    provenance, threshold, basis = scored.result.provenance, scored.threshold, scored.basis
     encoder = escape(provenance.identity.checkpoint)
     by = f"<code>{escape(provenance.method)}</code> with the encoder <code>{encoder}</code>"
-    one = not isinstance(found, RoomVerdict)
-    novelty = f"Novelty <b>{found.novelty:.3f}</b> by {by}" if one else f"Novelty by {by}"
+    one = not isinstance(scored, ScanVerdict)
+    novelty = f"Novelty <b>{scored.novelty:.3f}</b> by {by}" if one else f"Novelty by {by}"
     if threshold is None:
         return [f"{novelty}; no p-value. {escape(basis.missing)}", MISSING]
-    lines = [f"{novelty}; known up to {threshold.value:.3f}.", _promise(found, threshold)]
-    if one and found.p_value is not None:
-        beyond = int((threshold.scores >= found.novelty).sum())
-        shapes = f"known {found.origin}s" if basis.kind == "generated" else "calibration shapes"
+    lines = [f"{novelty}; known up to {threshold.value:.3f}.", _promise(scored, threshold)]
+    if one and scored.p_value is not None:
+        beyond = int((threshold.scores >= scored.novelty).sum())
+        shapes = f"known {scored.origin}s" if basis.kind == "generated" else "calibration shapes"
         are = "is" if beyond == 1 else "are"
-        lines.insert(0, f"p = <b>{found.p_value:.3f}</b>: {beyond} of {threshold.n} {shapes} {are} as novel or more.")
+        lines.insert(0, f"p = <b>{scored.p_value:.3f}</b>: {beyond} of {threshold.n} {shapes} {are} as novel or more.")
     if basis.uncovered:
         names = escape(", ".join(basis.uncovered))
         lines.append(
@@ -212,33 +212,33 @@ MISSING = (
 )
 
 
-def _promise(found: Verdict, threshold: Threshold) -> str:
+def _promise(scored: Verdict, threshold: Threshold) -> str:
     """Fraction and kind of shapes that the threshold keeps, and how to calibrate on the user's own."""
-    cut = threshold.is_generated and isinstance(found, RoomVerdict)
+    cut = threshold.is_generated and isinstance(scored, ScanVerdict)
     more = " Objects cut out of a room are only in part like generated ones." if cut else ""
-    said = threshold.describe(OWN)
-    lead = "The threshold is the one you gave: " if found.basis.kind == "threshold" else ""
-    return escape(f"{lead}{said if lead else f'T{said[1:]}'}.{more}")
+    text = threshold.describe(OWN)
+    lead = "The threshold is the one you gave: " if scored.basis.kind == "threshold" else ""
+    return escape(f"{lead}{text if lead else f'T{text[1:]}'}.{more}")
 
 
-def _axis(found: Verdict) -> list[str]:
-    if found.axis is not None:
-        return [escape(f"Up axis {found.axis}.")]
-    if found.up != "file" or isinstance(found, RoomVerdict) or found.shape.stated:
+def _axis(scored: Verdict) -> list[str]:
+    if scored.axis is not None:
+        return [escape(f"Up axis {scored.axis}.")]
+    if scored.up != "file" or isinstance(scored, ScanVerdict) or scored.shape.stated:
         return []
-    many = "try the other, or auto" if len(found.session.shapes) > 1 else "try the other"
+    many = "try the other, or auto" if len(scored.session.shapes) > 1 else "try the other"
     return [f"Which axis is up is not said in the file; y is taken. Scans are often z up: {many}."]
 
 
-def table(found: Verdict | None) -> str:
+def table(scored: Verdict | None) -> str:
     """Several shapes, the most novel first, and the files that were not read; nothing for one shape."""
-    room = isinstance(found, RoomVerdict) and bool(found.session.shapes)
-    if found is None or (len(found.session.shapes) < 2 and not found.session.failures and not room):
+    room = isinstance(scored, ScanVerdict) and bool(scored.session.shapes)
+    if scored is None or (len(scored.session.shapes) < 2 and not scored.session.failures and not room):
         return ""
-    rows = "".join(_ranked(found, rank, place) for rank, place in enumerate(found.order(), 1))
-    answers = found.answers
-    counts = [f"{answers.count('novel')} novel", f"{answers.count('known')} known"] if found.threshold else ["ranked"]
-    failed = found.session.failures
+    rows = "".join(_ranked(scored, rank, place) for rank, place in enumerate(scored.order(), 1))
+    answers = scored.answers
+    counts = [f"{answers.count('novel')} novel", f"{answers.count('known')} known"] if scored.threshold else ["ranked"]
+    failed = scored.session.failures
     counts += [f"{len(failed)} not read"] if failed else []
     files = len(answers) + len(failed)
     what = "object" if room else "file"
@@ -256,41 +256,41 @@ def _not_read(failures: Sequence[Failure]) -> str:
     return f'<ul class="failures">{rows}</ul>' if rows else ""
 
 
-def _ranked(found: Verdict, rank: int, place: int) -> str:
-    name, answer = escape(found.session.shapes[place].name), found.answers[place] or "none"
-    p = "" if found.p_values is None else f"{found.p_values[place]:.3f}"
-    current = ' aria-current="true"' if place == found.shown else ""
+def _ranked(scored: Verdict, rank: int, place: int) -> str:
+    name, answer = escape(scored.session.shapes[place].name), scored.answers[place] or "none"
+    p = "" if scored.p_values is None else f"{scored.p_values[place]:.3f}"
+    current = ' aria-current="true"' if place == scored.shown else ""
     cells = [
         f'<button type="button" data-place="{place}"{current} title="{name}">{name}</button>',
         f'<span class="{answer}">{answer}</span>',
-        *(p, f"{found.result.novelty[place]:.3f}", escape(str(found.result.nearest[place]))),
+        *(p, f"{scored.result.novelty[place]:.3f}", escape(str(scored.result.nearest[place]))),
     ]
-    if isinstance(found, RoomVerdict):
-        cells.append(" × ".join(f"{side:.2f}" for side in found.scene.objects[place].box.size))
+    if isinstance(scored, ScanVerdict):
+        cells.append(" × ".join(f"{side:.2f}" for side in scored.scene.objects[place].box.size))
     return f"<tr><td>{rank}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def bars(found: Verdict) -> str:
+def bars(scored: Verdict) -> str:
     """The nearest classes, the longest bar the most similar."""
-    if not found.session.shapes:
+    if not scored.session.shapes:
         return ""
     rows = []
-    for i, (name, similarity) in enumerate(found.ranked()[:BARS]):
+    for i, (name, similarity) in enumerate(scored.ranked()[:BARS]):
         width = 100 * min(max(similarity, 0.0), 1.0)
         rows.append(
             f'<div class="bar{" first" if i == 0 else ""}"><span class="label">{escape(name)}</span>'
             f'<span class="track"><span style="width:{width:.1f}%"></span></span>'
             f'<span class="value">{similarity:.2f}</span></div>'
         )
-    more = len(found.ranked()) - BARS
-    of = f" of {escape(found.shape.name)}" if isinstance(found, RoomVerdict) else ""
+    more = len(scored.ranked()) - BARS
+    of = f" of {escape(scored.shape.name)}" if isinstance(scored, ScanVerdict) else ""
     rest = f"<small>and {more} more in the JSON</small>" if more > 0 else ""
     return f'<div id="bars"><h3>Nearest classes{of} <small>cosine similarity</small></h3>{"".join(rows)}{rest}</div>'
 
 
-def compared(found: Verdict) -> str:
+def compared(scored: Verdict) -> str:
     """What the colors of the picture mean."""
-    return f'<div id="compared"><p>{escape(found.compared)}</p></div>'
+    return f'<div id="compared"><p>{escape(scored.compared)}</p></div>'
 
 
 def calibration(own: Calibration, failures: Sequence[Failure] = ()) -> str:

@@ -1,4 +1,7 @@
-"""Uploads, read by a process of their own that can be killed, and whose word is checked too."""
+"""Uploads: read by a child process that can be killed, and whose answer is checked too.
+
+gradio bounds the bytes of an upload, not what its parser does with them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -15,6 +18,7 @@ from weakref import WeakSet
 import numpy as np
 
 from openshape_ood import workers
+from openshape_ood.app.fair_queue import HERE, FairQueue, Visitor
 from openshape_ood.app.quotas import (
     MAX_FILE_MB,
     MAX_POINTS,
@@ -23,78 +27,45 @@ from openshape_ood.app.quotas import (
     READ_SECONDS_A_MB,
     READERS,
 )
-from openshape_ood.app.turns import HERE, Turns, Visitor
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import MissingPackageError, ShapeFileError, WorkerError
 from openshape_ood.shapes.formats import SUFFIXES
-from openshape_ood.shapes.points import check_cloud, check_up
+from openshape_ood.shapes.points import check_cloud
 from openshape_ood.shapes.reading import load_shape, stated_up
+from openshape_ood.workers.process import find
 
 SURFACE_POINTS = 10_000  # sampled of a mesh
-
 NOBODY = Visitor(HERE, "")
+Answer = tuple[Mapping[str, Any], list[np.ndarray]]  # of a task: JSON and arrays
 Read = TypeVar("Read")
 
-_turns = Turns(READERS)
+_queue = FairQueue(READERS)
 _reading: WeakSet[workers.Worker] = WeakSet()
 
 
-@dataclass(frozen=True, eq=False)
-class Upload:
-    """What was read: cloud (n, 3|6) float64 in the file's frame and units, n at most `MAX_POINTS`.
-
-    name: the file's, as the visitor gave it; points: how many it had before thinning; stated: the gravity axis its file
-    states, "" where it states none.
-    """
-
-    name: str
-    cloud: np.ndarray
-    points: int
-    stated: str
-
-
 def kept_rows(count: int, most: int) -> np.ndarray:
-    """Rows of a cloud that is thinned at random, in order; all where there are no more than `most`."""
+    """Rows of a cloud that is thinned at random, in order; all if there are no more than `most`."""
     return np.sort(np.random.RandomState(0).permutation(count)[:most])
 
 
 @contextmanager
 def taken(paths: Sequence[str | os.PathLike[str]]) -> Generator[list[Path]]:
-    """Uploaded files in a folder of their own for as long as they are read: the same file of another visitor may have
-    the same path. What is no longer there is left out of the folder.
+    """Uploaded files in a folder of their own while they are read: two visitors with the same file have one path.
+
+    A file that is gone is left out of the folder.
     """
     with tempfile.TemporaryDirectory(prefix="taken-") as folder:
-        found = []
+        links = []
         for i, path in enumerate(map(Path, paths)):
-            found.append(Path(folder) / str(i) / path.name)
-            found[-1].parent.mkdir()
+            links.append(Path(folder) / str(i) / path.name)
+            links[-1].parent.mkdir()
             if path.is_file():
-                _link(path, found[-1])
-        yield found
-
-
-def read_upload(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> Upload:
-    """Read an uploaded shape; bounds, as `read_sealed` takes them, are those of quotas unless given.
-
-    Raises
-    ------
-    ShapeFileError
-        With a message for the visitor that has the file's name and no path.
-    MissingPackageError
-        For a format whose package is an extra.
-    InputError
-        Where others have files read for longer than one waits.
-    """
-    most = MAX_POINTS * 6 * 8  # in 64 bits: xyz, rgb
-    return read_sealed(f"{__name__}:reader", path, visitor, _checked, most=most, **bounds)
-
-
-def _checked(told: Any, cloud: np.ndarray, *, name: str) -> Upload:
-    stated = told["stated"]
-    return Upload(name, check_cloud(cloud, name), int(told["points"]), check_up(stated) if stated else "")
+                _link(path, links[-1])
+        yield links
 
 
 def read_sealed(
-    task: str,
+    task: Callable[..., Answer],
     path: Path,
     visitor: Visitor,
     checked: Callable[..., Read],
@@ -109,26 +80,29 @@ def read_sealed(
     memory: int = READ_MEMORY,
     max_bytes: int = MAX_FILE_MB * 2**20,
 ) -> Read:
-    """Have an uploaded file read by a process of its own, which sees it alone in a folder, under a name of ours.
+    """Have `task(source, **settings)` read an uploaded file in a sealed process, which sees no other file.
 
-    A parser that was taken over may have answered anything: `checked(answer, *arrays, name=...)` makes of it what it
-    should be, or raises ValueError, TypeError, KeyError or AttributeError for what cannot be a `what`.
+    A parser that was taken over may have answered anything: `checked(answer, *arrays, name=...)` makes the result of
+    the answer, or raises ValueError, TypeError, KeyError or AttributeError for what cannot be a `what`.
 
-    most: bytes of arrays that it may answer with; beside: other files that it sees in its folder, by name; seconds:
-    after which it is killed, from the sizes of the files and `least` unless given; memory: bytes of address space,
-    where the platform can bound that; max_bytes: of a file.
+    most: bytes of arrays in the answer; beside: other files in the folder, by name; seconds: until it is killed,
+    default: from the sizes of the files and `least`; memory: bytes of address space, where the platform bounds it;
+    max_bytes: of a file. Raises `ShapeFileError` with the file's name and no path, `MissingPackageError` for a format
+    whose package is an extra, `InputError` if the visitor waits too long.
     """
     others, size = beside or {}, 0
     for one in (path, *others.values()):
         _check_before(one, max_bytes, suffixes)
         size += one.stat().st_size
     time = seconds or least + READ_SECONDS_A_MB * size / 2**20
-    with _turns.turn(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
+    with _queue.place(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
         source = Path(folder) / f"shape{path.suffix.lower()}"
         _link(path, source)
         for name, other in others.items():
             _link(other, Path(folder) / name)
-        done = workers.once(task, settings or {}, str(source), workers.Seal(folder, memory, time, most), _reading.add)
+        how = {"task": f"{task.__module__}:{task.__name__}", **(settings or {})}
+        seal = workers.Seal(folder, memory, time, most)
+        done = workers.once(f"{__name__}:reader", how, str(source), seal, _reading.add)
     if done.error is not None:
         raise _refusal(done.error, path.name, source, memory)
     try:
@@ -137,8 +111,13 @@ def read_sealed(
         raise ShapeFileError(f"{path.name}: what came back from reading it is no {what}") from error
 
 
+def reader(task: str, **settings: Any) -> Callable[..., Any]:
+    """The task of the child process."""
+    return partial(find(task), **settings)
+
+
 def end_reading() -> None:
-    """Kill the processes that read; what they were to read counts as not read."""
+    """Kill the child processes; their files count as not read."""
     for worker in tuple(_reading):
         worker.kill()
 
@@ -161,22 +140,23 @@ def _link(path: Path, source: Path) -> None:
 
 
 def _refusal(error: Exception, name: str, source: Path, memory: int) -> Exception:
-    """What the visitor is told."""
+    """The error for the visitor."""
     if isinstance(error, MemoryError):
         return ShapeFileError(f"“{name}” needs more memory than the {memory / 2**30:.3g} GiB that reading may take")
     if isinstance(error, WorkerError):
         return ShapeFileError(f"“{name}”: {error}; it may be damaged, or unfold to far more than its size")
     kind = MissingPackageError if isinstance(error, MissingPackageError) else ShapeFileError
-    said = str(error).replace(str(source), f"“{name}”").replace(source.name, f"“{name}”")
-    return kind(said.replace(f"{source.parent}{os.sep}", ""))
+    text = str(error).replace(str(source), f"“{name}”").replace(source.name, f"“{name}”")
+    return kind(text.replace(f"{source.parent}{os.sep}", ""))
 
 
-def reader() -> Callable[[str], tuple[dict[str, Any], list[np.ndarray]]]:
-    """The task of the process that reads."""
-    return _read
+def read_threshold(source: str) -> Answer:
+    """Task: the fields of a threshold, and its scores."""
+    threshold = Threshold.load(source)
+    return {name: value for name, value in threshold.state().items() if name != "scores"}, [threshold.scores]
 
 
-def _read(source: str) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """How many points a file has and which axis it states; its cloud, thinned to `MAX_POINTS`."""
+def read_cloud(source: str) -> Answer:
+    """Task: number of points of a file, the axis it states, and its cloud, thinned to `MAX_POINTS`."""
     cloud = check_cloud(load_shape(source, points=SURFACE_POINTS), Path(source).name)
     return {"points": len(cloud), "stated": stated_up(source)}, [cloud[kept_rows(len(cloud), MAX_POINTS)]]

@@ -103,7 +103,7 @@ class Verdict:
     def answer(self) -> Literal["known", "novel"] | None:
         return self.answers[self.shown]
 
-    def _told(self) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         examples = {name: len(own) for name, own in self.session.known().items()}
         return {"examples": examples, "calibrated_on": self.basis.kind or None}
 
@@ -136,7 +136,7 @@ class ShapeVerdict(Verdict):
         several = {"shapes": [rows[i] for i in self.order()]} if len(rows) > 1 else {}
         return {
             **record,
-            **self._told(),
+            **self._settings(),
             **several,
             "failures": {failure.source: failure.error for failure in self.session.failures},
             **rows[self.shown],
@@ -153,7 +153,7 @@ class ShapeVerdict(Verdict):
 
 
 @dataclass(frozen=True, eq=False)
-class RoomVerdict(Verdict):
+class ScanVerdict(Verdict):
     """scene: what was found in the room; the shapes of the session are its objects, the most novel first."""
 
     scene: SceneResult = field(kw_only=True)
@@ -169,4 +169,4 @@ class RoomVerdict(Verdict):
     def as_json(self) -> dict[str, Any]:
         """labels: what those of the PLY mean."""
         labels = {str(label): name for label, name in self.scene.painted()[1].items()}
-        return {**self.scene.as_json(), **self._told(), "remarks": self.remarks, "labels": labels}
+        return {**self.scene.as_json(), **self._settings(), "remarks": self.remarks, "labels": labels}

@@ -36,8 +36,8 @@ def pickle_as_npy(path: Path, trap: Path) -> Path:
 
 
 def glb_of_gigapixels(path: Path) -> Path:
-    """A triangle whose texture of 40,000 x 40,000 pixels is 200 kB of zeros, deflated."""
-    texture = _png(40_000, 40_000)
+    """A triangle whose texture of 20,000 x 20,000 pixels is 50 kB of zeros, deflated."""
+    texture = _png(20_000, 20_000)
     places = struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)
     corners = struct.pack("<6f", 0, 0, 1, 0, 0, 1)
     binary = places + corners + texture
@@ -77,12 +77,12 @@ def zip_bomb(path: Path, megabytes: int = 2000) -> Path:
 
 
 def npz_bomb(path: Path) -> Path:
-    """300 MB of zeros as one array, deflated."""
-    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (13107200, 3), }"
+    """150 MB of zeros as one array, deflated."""
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (6553600, 3), }"
     header += b" " * (-(len(header) + 11) % 64) + b"\n"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("points.npy", "w") as member:
         member.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
-        for _ in range(300):
+        for _ in range(150):
             member.write(bytes(2**20))
     return path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +12,7 @@ import pytest
 from openshape_ood.app import guard
 from openshape_ood.app.guard import JOIN, UPLOAD, Guard
 
-pytest.importorskip("starlette", reason="the page needs the extra [app]")
-from starlette.testclient import TestClient
+testclient = pytest.importorskip("starlette.testclient", reason="the page needs the extra [app]")
 
 LARGEST = 1000  # bytes
 
@@ -45,61 +45,131 @@ def files(tmp_path: Path) -> Path:
     return tmp_path / "files"
 
 
-def asking(behind: Behind, files: Path, host: str = "127.0.0.1", base: str = "http://127.0.0.1:7860") -> TestClient:
-    return TestClient(Guard(behind, host, files, LARGEST), base_url=base)
+class FileModel:
+    """As `gradio.data_classes.FileData`, or several; the real ones are in test_app_browser.py."""
+
+    def __init__(self, several: bool) -> None:
+        self.several = several
+
+    def model_validate(self, value: Any, context: Any) -> None:
+        assert context == {"validate_meta": True}
+        listed = value if self.several else [value]
+        if not isinstance(listed, list) or not all(isinstance(one, dict) and "meta" in one for one in listed):
+            raise ValueError("no file")
+
+
+def component(label: str, value: Any = None, kind: str = "textbox", **more: Any) -> SimpleNamespace:
+    return SimpleNamespace(label=label, value=value, get_block_name=lambda: kind, **more)
+
+
+HANDLERS = {
+    0: SimpleNamespace(
+        inputs=[
+            component("Clouds", data_model=FileModel(several=True)),
+            component("Scan", data_model=FileModel(several=False)),
+            component("Names", "a"),
+            component("Class"),
+            component("Up axis", "x", "dropdown", choices=[("as x", "x"), ("as y", "y")]),
+            component("Color", "name", "radio", choices=[("name", "name")]),
+        ],
+        collects_event_data=False,
+    ),
+    1: SimpleNamespace(inputs=[], collects_event_data=True),
+}
+
+
+def asking(behind: Behind, files: Path, host: str = "127.0.0.1") -> Any:
+    return testclient.TestClient(Guard(behind, host, files, LARGEST, HANDLERS), base_url="http://127.0.0.1:7860")
 
 
 @pytest.fixture
-def page(behind: Behind, files: Path) -> TestClient:
+def page(behind: Behind, files: Path) -> Any:
     return asking(behind, files)
+
+
+def upload(path: Path) -> dict[str, Any]:
+    return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+
+
+def request(files: Path, **changed: Any) -> dict[str, Any]:
+    """A request of the page to the first handler; changed: values by label, or fields."""
+    values = {"Clouds": [upload(files / "a.npy")], "Scan": None, "Names": "chair", "Class": None}
+    values |= {"Up axis": "y", "Color": "object"}
+    values |= {label: value for label, value in changed.items() if label in values}
+    fields = {"data": list(values.values()), "fn_index": 0, "session_hash": "me", "event_data": None}
+    return fields | {name: value for name, value in changed.items() if name not in values}
 
 
 @pytest.mark.parametrize(
     "path", ["http://127.0.0.1:1/x.npy", "https://example.org/x.npy", "//example.org/x.npy", "x.npy"]
 )
 @pytest.mark.parametrize("deep", [False, True])
-def test_an_address_in_place_of_a_file_is_refused(page: TestClient, path: str, deep: bool) -> None:
+def test_an_address_in_place_of_a_file_is_refused(page: Any, files: Path, path: str, deep: bool) -> None:
     given: Any = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    answer = page.post(JOIN, json={"data": [[{"a": [given]}] if deep else given]})
+    answer = page.post(JOIN, json=request(files, Clouds=[{"a": [given]}] if deep else [given]))
     assert (answer.status_code, answer.text) == (403, "a file is one that was uploaded")
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "{files}/../other/x.npy", "{files}", 7, None])
-def test_a_file_is_an_uploaded_one(page: TestClient, files: Path, path: Any) -> None:
+@pytest.mark.parametrize("path", ["/etc/passwd", "{files}/../other/x.npy", "x.npy", 7, None])
+def test_a_file_is_an_uploaded_one(page: Any, files: Path, path: Any) -> None:
     path = path.format(files=files) if isinstance(path, str) else path
-    assert page.post(JOIN, json={"data": [{"path": path}]}).status_code == (200 if path == str(files) else 403)
+    assert page.post(JOIN, json=request(files, Scan=upload(path))).status_code == 403
 
 
-def test_an_uploaded_file_passes_without_any_address(page: TestClient, files: Path) -> None:
-    given = {"path": str(files / "a" / "x.npy"), "url": "http://127.0.0.1:1/x.npy", "orig_name": "x.npy"}
-    answer = page.post(JOIN, json={"data": [given, "chair"], "fn_index": 3})
-    kept = {"path": given["path"], "orig_name": "x.npy"}
-    assert json.loads(answer.json()["body"]) == {"data": [kept, "chair"], "fn_index": 3}
+def test_an_uploaded_file_passes_without_any_address(page: Any, files: Path) -> None:
+    given = {**upload(files / "a" / "x.npy"), "url": "http://127.0.0.1:1/x.npy", "orig_name": "x.npy"}
+    answer = page.post(JOIN, json=request(files, Scan=given, batched=True, simple_format=True))
+    passed = json.loads(answer.json()["body"])
+    given.pop("url")
+    assert passed == request(files, Scan=given)  # nor the fields that the page never sends
 
 
 @pytest.mark.parametrize(
-    "told",
+    "changed, text",
     [
-        {"data": [], "fn_index": 3},
-        {"data": [1, 2, 3], "fn_index": 3},
-        {"data": {"0": 1, "1": 2}, "fn_index": 3},
-        {"data": [1, 2], "fn_index": 4},
-        {"data": [1, 2], "fn_index": True},
-        {"data": [1, 2]},
-        {"fn_index": 3},
-        [1, 2],
-        None,
+        ({"data": []}, "data is a list of 6 values"),
+        ({"data": [1] * 7}, "data is a list of 6 values"),
+        ({"data": {str(i): 1 for i in range(6)}}, "data is a list of 6 values"),
+        ({"data": None}, "data is a list of 6 values"),
+        ({"fn_index": 4}, "fn_index is the number of no handler"),
+        ({"fn_index": False}, "fn_index is the number of no handler"),
+        ({"fn_index": None}, "fn_index is the number of no handler"),
+        ({"session_hash": None}, "session_hash is a word"),
+        ({"session_hash": ""}, "session_hash is a word"),
+        ({"Clouds": "a.npy"}, "Clouds: 'a.npy' is no value of this input"),
+        ({"Clouds": [7]}, r"Clouds: [7] is no value"),
+        ({"Clouds": [None]}, r"Clouds: [None] is no value"),
+        ({"Scan": []}, r"Scan: [] is no value"),
+        ({"Scan": {"name": "x"}}, "Scan: {'name': 'x'} is no value"),
+        ({"Names": None}, "Names: None is no value"),
+        ({"Names": 7}, "Names: 7 is no value"),
+        ({"Names": ["chair"]}, "Names: ['chair'] is no value"),
+        ({"Class": {}}, "Class: {} is no value"),
+        ({"Up axis": "w"}, "Up axis: 'w' is no value"),
+        ({"Up axis": ["y"]}, "Up axis: ['y'] is no value"),
+        ({"Up axis": None}, "Up axis: None is no value"),
+        ({"Color": 1.5}, "Color: 1.5 is no value"),
+        ({"fn_index": 1, "data": []}, "event_data has index and value"),
+        ({"fn_index": 1, "data": [], "event_data": {"index": 1}}, "event_data has index and value"),
     ],
 )
-def test_a_request_has_a_value_for_each_input(behind: Behind, files: Path, told: Any) -> None:
-    page = TestClient(Guard(behind, "127.0.0.1", files, LARGEST, {1: 2, 3: 2}), base_url="http://127.0.0.1:7860")
-    answer = page.post(JOIN, json=told)
-    assert (answer.status_code, answer.text) == (400, "a request has a value for each input")
-    assert page.post(JOIN, json={"data": [1, 2], "fn_index": 3}).status_code == 200
+def test_a_request_has_a_value_of_the_right_type_for_each_input(
+    page: Any, files: Path, changed: dict[str, Any], text: str
+) -> None:
+    answer = page.post(JOIN, json=request(files, **changed))
+    assert answer.status_code == 400 and answer.text.startswith(text)
+
+
+def test_requests_of_the_page_pass(page: Any, files: Path) -> None:
+    assert page.post(JOIN, json=request(files)).status_code == 200
+    clicked = request(files, fn_index=1, data=[], event_data={"index": 2, "value": None})
+    assert page.post(JOIN, json=clicked).status_code == 200
     assert page.post("/gradio_api/cancel", json={"event_id": "a"}).status_code == 200
+    for content in ([1, 2], None, 7):
+        assert page.post(JOIN, json=content).status_code == 400
 
 
-def test_what_is_no_request_of_the_page(page: TestClient) -> None:
+def test_what_is_no_request_of_the_page(page: Any) -> None:
     assert page.post(JOIN, content=b"{").status_code == 400
     assert page.post(JOIN, content=b"[" * 100_000).status_code == 400
     assert page.post(JOIN, json={"data": "x" * 2**20}).status_code == 413
@@ -120,7 +190,7 @@ def test_what_is_no_request_of_the_page(page: TestClient) -> None:
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "http://127.0.0.1:9999", "http://localhost:7860", "null", "http://["]
 )
-def test_pages_from_elsewhere_are_refused(page: TestClient, origin: str) -> None:
+def test_pages_from_elsewhere_are_refused(page: Any, origin: str) -> None:
     for answer in (
         page.post(UPLOAD, content=b"x", headers={"Origin": origin}),
         page.get("/", headers={"Origin": origin}),
@@ -140,13 +210,13 @@ def test_on_loopback_the_page_has_the_names_of_loopback(behind: Behind, files: P
     assert asking(behind, files, "0.0.0.0").get("/", headers={"Host": "shapes.example.org"}).status_code == 200
 
 
-def test_where_it_was_asked_is_not_believed(page: TestClient) -> None:
+def test_where_it_was_asked_is_not_believed(page: Any) -> None:
     said = dict.fromkeys(("X-Forwarded-Host", "Forwarded", "X-Gradio-Server", "X-Forwarded-Prefix"), "evil.example")
     answer = page.get("/config", headers=said)
     assert "evil.example" not in answer.text and "content-security-policy" in answer.headers
 
 
-def test_uploads_of_an_address_are_counted(page: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploads_of_an_address_are_counted(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(guard.UPLOADS_OF_LARGEST):
         assert page.post(UPLOAD, content=bytes(LARGEST)).status_code == 200
     refusal = page.post(UPLOAD, content=b"x")
@@ -155,7 +225,7 @@ def test_uploads_of_an_address_are_counted(page: TestClient, monkeypatch: pytest
     assert page.post(UPLOAD, content=b"x").status_code == 200  # the time is over
 
 
-def test_many_small_files_are_too_many(page: TestClient, behind: Behind, files: Path) -> None:
+def test_many_small_files_are_too_many(page: Any, behind: Behind, files: Path) -> None:
     behind.stored = [str(files / str(i)) for i in range(300)]
     assert [page.post(UPLOAD, content=b"x").status_code for _ in range(3)] == [200, 200, 429]
 
@@ -172,23 +242,5 @@ def test_one_address_does_not_have_the_others_refused(
     assert page.post(UPLOAD, content=b"x").status_code == 503  # the disc is not endless
 
 
-def test_an_upload_says_how_long_it_is(page: TestClient) -> None:
+def test_an_upload_says_how_long_it_is(page: Any) -> None:
     assert page.post(UPLOAD, content=iter([b"x"])).status_code == 411
-
-
-def test_files_are_removed_when_nobody_can_need_them(
-    page: TestClient, behind: Behind, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("old", "again"):
-        (files / name).write_bytes(b"x")
-    (tmp_path / "other").write_bytes(b"x")
-    behind.stored = [str(files / "old"), str(files / "again"), str(tmp_path / "other")]
-    page.post(UPLOAD, content=b"x")
-    now = guard.time.monotonic()
-    behind.stored = [str(files / "again")]
-    monkeypatch.setattr(guard.time, "monotonic", lambda: now + guard.WINDOW_SECONDS / 2)
-    page.post(UPLOAD, content=b"x")
-    monkeypatch.setattr(guard.time, "monotonic", lambda: now + guard.WINDOW_SECONDS + 1)
-    page.post(UPLOAD, content=b"x")
-    assert not (files / "old").exists()
-    assert (files / "again").exists() and (tmp_path / "other").exists()

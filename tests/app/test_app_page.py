@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from openshape_ood.app import rooms, surfaces, views
-from openshape_ood.app.judge import Judge
+from openshape_ood.app import scan_tab, surface_tab, view_tab
+from openshape_ood.app.fair_queue import HERE, Visitor
 from openshape_ood.app.page import _Page
-from openshape_ood.app.rooms import Room
-from openshape_ood.app.session import Session
-from openshape_ood.app.surfaces import Surface
-from openshape_ood.app.turns import HERE, Visitor
-from openshape_ood.app.views import Look
-from openshape_ood.app.visits import Visit
+from openshape_ood.app.pipelines import Pipelines
+from openshape_ood.app.scan_tab import ScanInput
+from openshape_ood.app.session import Session, Shape
+from openshape_ood.app.session_store import Visit
+from openshape_ood.app.surface_tab import SurfaceInput
+from openshape_ood.app.view_tab import ViewInput
 from openshape_ood.synthetic.roads import road_scan
 
 # not imported to find out: that takes every process which only collects the tests seconds
-EXTRA = all(map(find_spec, ("gradio", "plotly")))
+EXTRA = find_spec("plotly") is not None
 pytestmark = pytest.mark.skipif(not EXTRA, reason="the page needs the extra [app]")
 ME = Visitor(HERE, "me")
 SETTINGS = ("chair, table", "tiny", "automatic", "file", "whole model", "novelty")
@@ -30,7 +32,7 @@ SETTINGS = ("chair, table", "tiny", "automatic", "file", "whole model", "novelty
 class Components:
     """Each is called as its attribute."""
 
-    files = ("dropped", "room", "look", "good", "surface", "calibration")
+    zones = ("dropped", "scan", "view", "good", "surface", "calibration")
 
     def __getattr__(self, name: str) -> str:
         return name
@@ -39,7 +41,8 @@ class Components:
 @pytest.fixture
 def page(tmp_path: Path) -> _Page:
     begin: Any = Components()
-    return _Page(begin, Judge(), tmp_path, Session().with_names("chair, table"), 1)
+    gradio = SimpleNamespace(update=dict)
+    return _Page(gradio, begin, Pipelines(), tmp_path, Session().with_names("chair, table"), 1)
 
 
 def generated(page: _Page, visit: Visit, make: Any) -> dict[Any, Any]:
@@ -49,28 +52,49 @@ def generated(page: _Page, visit: Visit, make: Any) -> dict[Any, Any]:
     return update
 
 
-def test_a_surface_then_good_ones_of_ones_own(page: _Page, tmp_path: Path) -> None:
+def test_a_surface_then_good_ones_of_ones_own(page: _Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surface_tab, "ROADS", 2)  # 20 in the browser
     visit = Visit(page.begin)
-    update = generated(page, visit, surfaces.generated)
-    assert "Damaged" in update["said"] == visit.said and not update["color"]["visible"]
-    assert isinstance(visit.held, Surface) and visit.verdict is None and visit.good is not None
-    paths = [str(tmp_path / f"good {i}.npy") for i in range(3)]
-    for i, path in enumerate(paths):
-        np.save(path, road_scan(i, density=1200).points)
-    *_, update = page.on_good(visit, ME, paths, *SETTINGS)
+    update = generated(page, visit, surface_tab.generated.__wrapped__)
+    assert "Damaged" in update["headline"] == visit.headline and not update["color"]["visible"]
+    assert isinstance(visit.input, SurfaceInput) and visit.verdict is None and visit.good is not None
+    files = [{"path": str(tmp_path / f"good {i}.npy")} for i in range(3)]
+    for i, file in enumerate(files):
+        np.save(file["path"], road_scan(i, density=1200).points)
+    *_, update = page.on_good(visit, ME, files, *SETTINGS)
     assert visit.good.names == ("good 0.npy", "good 1.npy", "good 2.npy") and update["good"] is None
-    assert "beside 3 good clouds" in update["said"]  # what was compared is compared with these
+    assert "beside 3 good clouds" in update["headline"]  # what was compared is compared with these
 
 
 @pytest.mark.slow
 def test_a_room_and_a_view(page: _Page) -> None:
     visit = Visit(page.begin)
-    update = generated(page, visit, rooms.generated)
-    assert isinstance(visit.held, Room) and "object 1" in update["table"] and update["color"]["visible"]
+    update = generated(page, visit, scan_tab.generated)
+    assert isinstance(visit.input, ScanInput) and "object 1" in update["table"] and update["color"]["visible"]
     *_, update = page.on_color(visit, ME, "object")
     assert Path(update["cloud"]["value"]).name == "a_generated_room.object.ply"
     *_, update = page.on_show(visit, ME, 1, "name")
     assert "of object 2" in update["bars"]
-    update = generated(page, visit, views.generated)
-    assert isinstance(visit.held, Look) and visit.verdict is None and not visit.session.shapes
-    assert "in this view" in update["said"] and "chair" in update["table"] and "sheet" in update["compared"]
+    update = generated(page, visit, view_tab.generated)
+    assert isinstance(visit.input, ViewInput) and visit.verdict is None and not visit.session.shapes
+    assert "in this view" in update["headline"] and "chair" in update["table"] and "sheet" in update["compared"]
+
+
+def test_visitors_have_their_own_classes_and_errors_become_a_message(page: _Page) -> None:
+    def request(session: str) -> Any:
+        return SimpleNamespace(client=None, session_hash=session)
+
+    def answer(session: str, act: Any, *values: Any, opens: bool = False) -> dict[Any, Any]:
+        *_, update = page._answered(act, request(session), values, opens)
+        return update
+
+    def put(visit: Visit, *_: Any) -> Iterator[dict[Any, Any]]:
+        visit.put_shapes([Shape("lamp", np.random.RandomState(0).standard_normal((50, 3)))])
+        yield {}
+
+    assert "message" not in answer("a", put, opens=True)
+    assert "lamp is now an example of lyre" in answer("a", page.on_add, "lyre", "chair, table", "y")["message"]
+    refused = answer("b", page.on_add, "lyre", "chair, table", "y")
+    assert "forgotten your shapes" in refused["message"] and refused["headline"] and refused["dropped"] is None
+    assert "lyre" not in answer("b", page.on_clear)["known"] and "lyre" in answer("a", page.on_clear)["known"]
+    assert "there is no shape yet" in answer("b", page.on_add, "lyre", "chair, table", "y")["message"]

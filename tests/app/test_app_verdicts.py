@@ -14,9 +14,9 @@ import pytest
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, load_shape, score_novelty
 from openshape_ood.app import texts
 from openshape_ood.app.downloads import remove_results, save_results
-from openshape_ood.app.examples import EXAMPLES, FIRST
-from openshape_ood.app.judge import COMPARED, Judge, method_names
+from openshape_ood.app.pipelines import COMPARED, Pipelines, method_names
 from openshape_ood.app.session import Calibration, Session, Shape
+from openshape_ood.app.shape_tab import EXAMPLES, FIRST
 from openshape_ood.app.verdicts import ORIGINS, Verdict
 from openshape_ood.decisions.calibration import conformal_threshold, p_values
 from openshape_ood.decisions.threshold import Threshold
@@ -29,8 +29,8 @@ NAMES = "chair, table"
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    return Judge()
+def pipelines() -> Pipelines:
+    return Pipelines()
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,12 @@ def guitar(chair: Session) -> Session:
 
 
 @pytest.fixture(scope="module")
-def found(judge: Judge, guitar: Session) -> Verdict:
-    return judge.judge(guitar, "tiny")
+def found(pipelines: Pipelines, guitar: Session) -> Verdict:
+    return pipelines.score(guitar, "tiny")
 
 
-def test_a_known_and_a_novel_shape(judge: Judge, chair: Session, found: Verdict) -> None:
-    known = judge.judge(chair, "tiny")
+def test_a_known_and_a_novel_shape(pipelines: Pipelines, chair: Session, found: Verdict) -> None:
+    known = pipelines.score(chair, "tiny")
     assert (known.nearest, known.answer) == ("chair", "known")
     assert found.answer == "novel"
     assert known.p_value is not None and found.p_value is not None
@@ -59,9 +59,9 @@ def test_a_known_and_a_novel_shape(judge: Judge, chair: Session, found: Verdict)
 
 @pytest.mark.parametrize("origin, made", [("whole model", calibration_models), ("scan", calibration_scans)])
 def test_the_figures_are_the_librarys_own(
-    judge: Judge, guitar: Session, tiny: object, origin: str, made: object
+    pipelines: Pipelines, guitar: Session, tiny: object, origin: str, made: object
 ) -> None:
-    verdict = judge.judge(guitar, "tiny", origin=origin)
+    verdict = pipelines.score(guitar, "tiny", origin=origin)
     names = ["chair", "table"]
     shapes = [guitar.shape.cloud, *made(names)]
     novelty = score_novelty(shapes, names, encoder=tiny).novelty
@@ -73,10 +73,10 @@ def test_the_figures_are_the_librarys_own(
     )  # float16 in the package
 
 
-def test_a_class_of_ones_own_keeps_the_verdict(judge: Judge, guitar: Session) -> None:
+def test_a_class_of_ones_own_keeps_the_verdict(pipelines: Pipelines, guitar: Session) -> None:
     """With one example of one class the others are known by generated examples, and the threshold is made anew."""
     own = guitar.with_example("lyre", "y")
-    verdict = judge.judge(own, "tiny")
+    verdict = pipelines.score(own, "tiny")
     assert verdict.result.provenance.method == "prototype_distance"
     assert (verdict.nearest, verdict.answer, verdict.basis.uncovered) == ("lyre", "known", ("lyre",))
     assert verdict.threshold is not None and verdict.threshold.n == 100
@@ -84,28 +84,28 @@ def test_a_class_of_ones_own_keeps_the_verdict(judge: Judge, guitar: Session) ->
     assert "None of these is of the class lyre" in said and f"chair, table: compared with {COMPARED} generated" in said
     assert "of each class but lyre and of the 1 example that you added" in verdict.compared
     chair = own.with_shapes([Shape("a chair", sample("chair", 2048, seed=9))])
-    assert (judge.judge(chair, "tiny").nearest, judge.judge(chair, "tiny").answer) == ("chair", "known")
+    assert (pipelines.score(chair, "tiny").nearest, pipelines.score(chair, "tiny").answer) == ("chair", "known")
     piano = own.with_shapes([Shape("a piano", sample("piano", 2048, seed=9))])
-    assert judge.judge(piano, "tiny").answer == "novel"
+    assert pipelines.score(piano, "tiny").answer == "novel"
 
 
-def test_examples_that_do_not_count_yet_are_said(judge: Judge, chair: Session) -> None:
-    verdict = judge.judge(chair.with_names("chair, robot arm").with_example("chair", "y"), "tiny")
+def test_examples_that_do_not_count_yet_are_said(pipelines: Pipelines, chair: Session) -> None:
+    verdict = pipelines.score(chair.with_names("chair, robot arm").with_example("chair", "y"), "tiny")
     assert verdict.result.provenance.method == "energy"  # of names, for one class has nothing else
     assert verdict.remarks[0].startswith("Examples count once every class has one")
 
 
-def test_examples_change_what_is_known_and_the_method(judge: Judge, guitar: Session, tiny: object) -> None:
+def test_examples_change_what_is_known_and_the_method(pipelines: Pipelines, guitar: Session, tiny: object) -> None:
     names = ("chair", "table", "guitar")
     mixed = guitar.with_example("guitar", "y").with_shapes([Shape("other", sample("guitar", 2048, seed=9))])
-    verdict = judge.judge(mixed, "tiny")
+    verdict = pipelines.score(mixed, "tiny")
     assert (verdict.nearest, verdict.answer) == ("guitar", "known")
     assert "the 1 example that you added" in verdict.compared
     full = mixed
     for name in ("chair", "table"):
         full = full.with_shapes([Shape(name, sample(name, 2048, seed=5))]).with_example(name, "y")
     full = full.with_shapes([mixed.shape])
-    verdict = judge.judge(full, "tiny")
+    verdict = pipelines.score(full, "tiny")
     assert verdict.result.provenance.method == "prototype_distance"
     examples = {name: [example.cloud for example in own] for name, own in full.known().items()}
     known = KnownClasses.from_both(names, examples, tiny, TextEncoder.from_pretrained("tiny"))
@@ -113,31 +113,31 @@ def test_examples_change_what_is_known_and_the_method(judge: Judge, guitar: Sess
     assert verdict.novelty == pytest.approx(same.novelty[0], abs=1e-5)
 
 
-def test_sessions_do_not_see_each_other(judge: Judge, guitar: Session) -> None:
-    before = judge.judge(guitar, "tiny")
-    judge.judge(guitar.with_example("chair", "y"), "tiny")
-    after = judge.judge(guitar, "tiny")
+def test_sessions_do_not_see_each_other(pipelines: Pipelines, guitar: Session) -> None:
+    before = pipelines.score(guitar, "tiny")
+    pipelines.score(guitar.with_example("chair", "y"), "tiny")
+    after = pipelines.score(guitar, "tiny")
     assert after.novelty == before.novelty
     assert np.array_equal(after.map.novelty, before.map.novelty)
 
 
 @pytest.mark.parametrize("method", ["neglabel", "mcm", "energy", "margin"])
-def test_other_methods_by_name(judge: Judge, guitar: Session, method: str) -> None:
-    verdict = judge.judge(guitar, "tiny", method)
+def test_other_methods_by_name(pipelines: Pipelines, guitar: Session, method: str) -> None:
+    verdict = pipelines.score(guitar, "tiny", method)
     assert verdict.result.provenance.method == method and verdict.p_value is not None
 
 
-def test_a_method_that_needs_examples_says_so(judge: Judge, guitar: Session) -> None:
+def test_a_method_that_needs_examples_says_so(pipelines: Pipelines, guitar: Session) -> None:
     for method in ("knn", "vote_entropy"):
         assert method in method_names()
         with pytest.raises(InputError, match=f"'{method}' needs example"):
-            judge.judge(guitar, "tiny", method)
+            pipelines.score(guitar, "tiny", method)
 
 
-def test_classes_that_cannot_be_generated_have_no_verdict(judge: Judge, chair: Session) -> None:
+def test_classes_that_cannot_be_generated_have_no_verdict(pipelines: Pipelines, chair: Session) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # what is warned of is said on the page
-        verdict = judge.judge(chair.with_names("flux drive, robot arm"), "tiny")
+        verdict = pipelines.score(chair.with_names("flux drive, robot arm"), "tiny")
     assert verdict.p_value is None and verdict.answer is None and verdict.threshold is None
     assert "robot arm" in "".join(verdict.remarks)
     assert verdict.map.provenance.method == "text" and "class names" in verdict.compared
@@ -145,8 +145,8 @@ def test_classes_that_cannot_be_generated_have_no_verdict(judge: Judge, chair: S
     assert "No verdict" in said and "no p-value" in said and "19 or more known shapes" in said
 
 
-def test_where_some_classes_can_be_generated_these_calibrate(judge: Judge, chair: Session) -> None:
-    verdict = judge.judge(chair.with_names("chair, robot arm"), "tiny")
+def test_where_some_classes_can_be_generated_these_calibrate(pipelines: Pipelines, chair: Session) -> None:
+    verdict = pipelines.score(chair.with_names("chair, robot arm"), "tiny")
     assert verdict.answer == "known" and verdict.threshold is not None and verdict.threshold.n == 50
     assert "None of these is of the class robot arm" in texts.verdict(verdict)
 
@@ -157,10 +157,10 @@ def known_shapes() -> tuple[Shape, ...]:
 
 
 def test_calibration_files_of_the_visitors_decide(
-    judge: Judge, guitar: Session, known_shapes: tuple[Shape, ...], tiny: object
+    pipelines: Pipelines, guitar: Session, known_shapes: tuple[Shape, ...], tiny: object
 ) -> None:
     own = Calibration(known_shapes)
-    verdict = judge.judge(replace(guitar.with_names("chair, table"), calibration=own), "tiny")
+    verdict = pipelines.score(replace(guitar.with_names("chair, table"), calibration=own), "tiny")
     novelty = score_novelty([shape.cloud for shape in known_shapes], ["chair", "table"], encoder=tiny).novelty
     assert verdict.threshold is not None and verdict.basis.kind == "files"
     assert verdict.threshold.value == pytest.approx(conformal_threshold(novelty, 0.95), abs=1e-5)
@@ -169,33 +169,37 @@ def test_calibration_files_of_the_visitors_decide(
     assert texts.calibration(own, [Failure("<b>.ply", "no header")]).count("&lt;b&gt;") == 1
 
 
-def test_calibration_that_proves_nothing(judge: Judge, guitar: Session, known_shapes: tuple[Shape, ...]) -> None:
-    few = judge.judge(replace(guitar, calibration=Calibration(known_shapes[:18])), "tiny")
+def test_calibration_that_proves_nothing(
+    pipelines: Pipelines, guitar: Session, known_shapes: tuple[Shape, ...]
+) -> None:
+    few = pipelines.score(replace(guitar, calibration=Calibration(known_shapes[:18])), "tiny")
     assert few.answer is None and "18 calibration scores cannot promise" in texts.verdict(few)
     shared = guitar.with_shapes(known_shapes[:1]).with_example("chair", "y")
-    verdict = judge.judge(replace(shared, calibration=Calibration(known_shapes)), "tiny")
+    verdict = pipelines.score(replace(shared, calibration=Calibration(known_shapes)), "tiny")
     assert (
         verdict.answer is None
         and "1 of the 20 calibration shapes are the same as examples (0)" in verdict.basis.missing
     )
 
 
-def test_a_threshold_made_elsewhere_decides_where_it_fits(judge: Judge, found: Verdict, guitar: Session) -> None:
+def test_a_threshold_made_elsewhere_decides_where_it_fits(
+    pipelines: Pipelines, found: Verdict, guitar: Session
+) -> None:
     assert found.threshold is not None
     for given, answer in ((replace(found.threshold, value=1.5), "known"), (Threshold(0.1), "novel")):
-        verdict = judge.judge(replace(guitar, calibration=Calibration(threshold=given)), "tiny")
+        verdict = pipelines.score(replace(guitar, calibration=Calibration(threshold=given)), "tiny")
         assert (verdict.answer, verdict.threshold) == (answer, given)
         assert (verdict.p_value is None) == (given.n == 0) and "the one you gave" in texts.verdict(verdict)
-    other = judge.judge(replace(guitar, calibration=Calibration(threshold=found.threshold)), "tiny", "energy")
+    other = pipelines.score(replace(guitar, calibration=Calibration(threshold=found.threshold)), "tiny", "energy")
     assert other.answer is None and "is for 'max_cosine'" in texts.verdict(other).replace("&#x27;", "'")
 
 
-def test_many_files_are_ranked_by_novelty(judge: Judge, tmp_path: Path) -> None:
+def test_many_files_are_ranked_by_novelty(pipelines: Pipelines, tmp_path: Path) -> None:
     kinds = ("chair", "guitar", "table", "piano")
     shapes = [Shape(f"<{kind}>.npy", sample(kind, 2048, seed=3)) for kind in kinds]
     session = Session().with_names(NAMES).with_shapes(shapes, [Failure("bad.ply", "no <PLY> header")])
-    verdict = judge.judge(session, "tiny")
-    alone = judge.judge(session.with_shapes(shapes[1:2]), "tiny")
+    verdict = pipelines.score(session, "tiny")
+    alone = pipelines.score(session.with_shapes(shapes[1:2]), "tiny")
     assert verdict.result.novelty[1] == pytest.approx(alone.novelty, abs=1e-5)
     assert verdict.answers[1] == alone.answer == "novel"
     table = texts.table(verdict)
@@ -204,7 +208,7 @@ def test_many_files_are_ranked_by_novelty(judge: Judge, tmp_path: Path) -> None:
     )
     places = [int(place) for place in re.findall(r'data-place="(\d)"', table)]
     assert places == verdict.order() == np.argsort(-verdict.result.novelty).tolist()
-    shown = judge.show(verdict, 3)
+    shown = pipelines.show(verdict, 3)
     assert (shown.shape.name, shown.map.name) == ("<piano>.npy", "<piano>.npy")
     assert shown.novelty == verdict.result.novelty[3] and 'data-place="3" aria-current' in texts.table(shown)
     said = json.loads(save_results(shown, tmp_path)[1].read_text(encoding="utf-8"))
@@ -213,44 +217,44 @@ def test_many_files_are_ranked_by_novelty(judge: Judge, tmp_path: Path) -> None:
     assert texts.table(alone) == texts.table(None) == ""
 
 
-def test_auto_finds_the_axis_of_all_files_together(judge: Judge) -> None:
+def test_auto_finds_the_axis_of_all_files_together(pipelines: Pipelines) -> None:
     kinds = [("chair", "table", "bed")[i % 3] for i in range(12)]
     lying = [Shape(kind, sample(kind, 512, seed=i)[:, [0, 2, 1]]) for i, kind in enumerate(kinds)]
     upright = Shape("mesh.glb", sample("chair", 512, seed=50), stated="y")
     session = Session().with_names("chair, table, bed").with_shapes([*lying, upright])
-    verdict = judge.judge(session, "tiny", up="auto")
+    verdict = pipelines.score(session, "tiny", up="auto")
     assert verdict.axis is not None and verdict.axis.axis == "z"
     assert verdict.result.up == ("z",) * 12 + ("y",)  # what a file states goes before
     assert verdict.map.up == "z" and "Up axis z is up: of 12 shapes" in texts.verdict(verdict)
-    alone = judge.judge(session.with_shapes(lying[:1]), "tiny", up="auto")
+    alone = pipelines.score(session.with_shapes(lying[:1]), "tiny", up="auto")
     assert alone.result.up == ("y",) and "undecided: 1 shape does not tell" in texts.verdict(alone)
 
 
-def test_the_axis_that_a_file_states_goes_before_the_assumed_one(judge: Judge, chair: Session) -> None:
+def test_the_axis_that_a_file_states_goes_before_the_assumed_one(pipelines: Pipelines, chair: Session) -> None:
     lying = chair.shape.cloud[:, [0, 2, 1]]
     assumed, stated = Shape("scan.ply", lying), Shape("mesh.dae", lying, stated="z")
     for shape, up, axis in ((assumed, "file", "y"), (assumed, "z", "z"), (stated, "file", "z"), (stated, "y", "y")):
-        verdict = judge.judge(chair.with_shapes([shape]), "tiny", up=up)
+        verdict = pipelines.score(chair.with_shapes([shape]), "tiny", up=up)
         assert verdict.result.up == (axis,)
         assert ("Scans are often z up" in texts.verdict(verdict)) == (shape is assumed and up == "file")
 
 
 @pytest.mark.parametrize("names", ["Chair, Table", "armchair, tables", "chair, couch, sofa"])
 def test_spelling_and_synonyms_do_not_matter_for_what_can_be_generated(
-    judge: Judge, chair: Session, names: str
+    pipelines: Pipelines, chair: Session, names: str
 ) -> None:
-    assert judge.judge(chair.with_names(names), "tiny").p_value is not None
+    assert pipelines.score(chair.with_names(names), "tiny").p_value is not None
 
 
-def test_what_cannot_be_judged(judge: Judge, chair: Session) -> None:
+def test_what_cannot_be_judged(pipelines: Pipelines, chair: Session) -> None:
     with pytest.raises(InputError, match="no shape yet"):
-        judge.judge(Session().with_names(NAMES), "tiny")
+        pipelines.score(Session().with_names(NAMES), "tiny")
     with pytest.raises(InputError, match="unknown method 'best'"):
-        judge.judge(chair, "tiny", "best")
+        pipelines.score(chair, "tiny", "best")
     with pytest.raises(InputError, match="origin is 'drawing'"):
-        judge.judge(chair, "tiny", origin="drawing")
+        pipelines.score(chair, "tiny", origin="drawing")
     with pytest.raises(UnknownNameError, match="unknown checkpoint"):
-        judge.judge(chair, "huge")
+        pipelines.score(chair, "huge")
 
 
 def test_the_page_speaks_of_what_was_found(found: Verdict) -> None:
@@ -263,11 +267,11 @@ def test_the_page_speaks_of_what_was_found(found: Verdict) -> None:
     assert "encoder <code>tiny</code>" in said and "is a toy" in said
 
 
-def test_names_are_escaped_everywhere(judge: Judge, chair: Session) -> None:
+def test_names_are_escaped_everywhere(pipelines: Pipelines, chair: Session) -> None:
     evil = '<img src=x onerror="alert(1)">'
     named = chair.with_shapes([Shape(evil, chair.shape.cloud, evil)]).with_names("chair, <b>x</b>")
     named = named.with_example("<b>x</b>", "y")
-    verdict = judge.judge(named, "tiny")
+    verdict = pipelines.score(named, "tiny")
     pieces = [
         texts.verdict(verdict),
         texts.bars(verdict),
@@ -300,11 +304,11 @@ def test_the_shapes_on_offer(name: str) -> None:
     assert offered.make().shape == (4096, 3) and offered.origin in ORIGINS
 
 
-def test_the_first_shape_on_offer_is_novel(judge: Judge) -> None:
+def test_the_first_shape_on_offer_is_novel(pipelines: Pipelines) -> None:
     session = (
         Session().with_names("chair, sofa, table, bed, cabinet").with_shapes([Shape(FIRST, EXAMPLES[FIRST].make())])
     )
-    assert judge.judge(session, "tiny").answer == "novel"
+    assert pipelines.score(session, "tiny").answer == "novel"
 
 
 def test_known_classes_of_a_file_count_until_they_are_changed(tiny: ShapeEncoder, guitar: Session) -> None:
@@ -313,12 +317,12 @@ def test_known_classes_of_a_file_count_until_they_are_changed(tiny: ShapeEncoder
     known = KnownClasses.from_examples(shapes, tiny, patches="local")
     result = score_novelty(held_out, known, encoder=tiny, method="knn", up="y")
     known = known.with_threshold(Threshold.from_novelty(result, source="held out"))
-    judge = Judge(known)
-    found = judge.judge(guitar, "tiny")
+    pipelines = Pipelines(known)
+    found = pipelines.score(guitar, "tiny")
     assert found.answer == "novel" and found.threshold == known.threshold
     assert found.result.provenance.method == "knn" and "Known as in the file" in found.remarks[0]
     expected = score_novelty(guitar.shapes[0].cloud, known, encoder=tiny, up="y").novelty[0]
     assert found.novelty == pytest.approx(expected, abs=1e-5)
     assert found.map.threshold is not None and "in the file" in found.compared
-    changed = judge.judge(guitar.with_names("chair, table, sofa"), "tiny")
+    changed = pipelines.score(guitar.with_names("chair, table, sofa"), "tiny")
     assert changed.result.provenance.method != "knn" and not changed.remarks

@@ -11,8 +11,8 @@ import pytest
 from cli_runs import run
 
 from openshape_ood import KnownClasses, Threshold, load_scene, score_novelty, score_scene
-from openshape_ood.app.judge import Judge
-from openshape_ood.app.rooms import Room
+from openshape_ood.app.pipelines import Pipelines
+from openshape_ood.app.scan_tab import ScanInput
 from openshape_ood.app.session import Calibration, Session, Shape
 from openshape_ood.scenes import Scene, find_objects, save_scene
 from openshape_ood.shapes.formats.ply import ply_bytes
@@ -113,8 +113,8 @@ def test_crops_of_scans_are_z_up_unless_stated(scan, crops, tiny):
             novelty = [one["novelty"] for one in told["objects"]]
             assert novelty == pytest.approx([one.novelty for one in result], abs=1e-4)
     by_name = json.loads(run(*words, *NAMES, *calibrate).stdout)
-    on_page = Judge().judge_room(
-        Room(load_scene(scan), find_objects(load_scene(scan), "contact")),
+    on_page = Pipelines().score_scan(
+        ScanInput(load_scene(scan), find_objects(load_scene(scan), "contact")),
         replace(
             Session().with_names("chair, sofa"),
             calibration=Calibration(tuple(Shape("crop", cloud) for cloud in loaded(crops / "held_out"))),

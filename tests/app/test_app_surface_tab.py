@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openshape_ood.app import surfaces, texts, uploads
+from openshape_ood.app import surface_tab, texts, uploads
 from openshape_ood.app.downloads import save_results
+from openshape_ood.app.fair_queue import HERE, Visitor
 from openshape_ood.app.pictures import turning
-from openshape_ood.app.reading import read_good
 from openshape_ood.app.session import Session
-from openshape_ood.app.surfaces import Compared, Good, Surface, compare, learn, read_surface
-from openshape_ood.app.turns import HERE, Visitor
-from openshape_ood.app.uploads import NOBODY
-from openshape_ood.app.visits import Visit, Visits
+from openshape_ood.app.session_store import SessionStore, Visit
+from openshape_ood.app.shape_tab import read_each
+from openshape_ood.app.surface_tab import GoodSurfaces, SurfaceInput, SurfaceVerdict, compare, learn, read_surface
 from openshape_ood.errors import InputError, ShapeFileError
 from openshape_ood.shapes.formats.ply import ply_bytes, ply_columns
 from openshape_ood.synthetic import generate, sample
@@ -40,13 +39,13 @@ def write(path: Path, given: Mapping[str, np.ndarray]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def good() -> Good:
-    return learn([Surface(f"<b>road</b> {i}.ply", cloud(i)) for i in range(6)])
+def good() -> GoodSurfaces:
+    return learn([SurfaceInput(f"<b>road</b> {i}.ply", cloud(i)) for i in range(6)])
 
 
 @pytest.fixture(scope="module")
-def found(good: Good) -> Compared:
-    return compare(Surface("my road.ply", cloud(9, "pothole"), ("Thinned.",)), good)
+def found(good: GoodSurfaces) -> SurfaceVerdict:
+    return compare(SurfaceInput("my road.ply", cloud(9, "pothole"), ("Thinned.",)), good)
 
 
 def test_a_cloud_is_read_elsewhere_with_what_was_measured(tmp_path: Path) -> None:
@@ -55,16 +54,16 @@ def test_a_cloud_is_read_elsewhere_with_what_was_measured(tmp_path: Path) -> Non
     assert read.name == "my road.ply" and read.remarks == () and set(read.cloud) == {"points", "intensity"}
     assert all(np.array_equal(read.cloud[name], column) for name, column in given.items())
     (tmp_path / "bad.ply").write_bytes(b"ply\n")
-    reading = read_good([str(tmp_path / "my road.ply"), str(tmp_path / "bad.ply")], NOBODY, 2**20)
+    reading = read_each([str(tmp_path / "my road.ply"), str(tmp_path / "bad.ply")], read_surface, strict=True)
     assert next(reading) == "Read 0 of 2 files."
     with pytest.raises(ShapeFileError, match=r"bad\.ply"):
         list(reading)
 
 
 def test_many_points_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surfaces, "MAX_ROOM_POINTS", 1000)
-    told, columns = surfaces.reader()(str(write(tmp_path / "shape.ply", cloud(0))))
-    read = surfaces._checked(told, *columns, name="hall.ply")
+    monkeypatch.setattr(surface_tab, "MAX_ROOM_POINTS", 1000)
+    answer, columns = surface_tab._read(str(write(tmp_path / "shape.ply", cloud(0))))
+    read = surface_tab._checked(answer, *columns, name="hall.ply")
     assert [len(column) for column in read.cloud.values()] == [1000, 1000]
     assert read.remarks == ("hall.ply was thinned from 7,864 to 1,000 points.",)
 
@@ -91,13 +90,13 @@ def test_an_answer_that_is_no_cloud_is_refused(
         read_surface(tmp_path / "a.npy")
 
 
-def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: Good, found: Compared) -> None:
+def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: GoodSurfaces, found: SurfaceVerdict) -> None:
     said = texts.surface(found)
     assert 'class="box novel"' in said and "Damaged: " in said and "<p>Thinned.</p>" in said
     assert "0 of 6 are as novel or more" in said and "p = <b>0.143</b>" in said
     assert f"{found.beyond:,} points are beyond" in said and f"{found.unseen:,} points were not seen" in said
     assert f"good up to {found.result.threshold.value:.3f}" in said and "beside 6 good clouds" in said
-    known = texts.surface(compare(Surface("other.ply", cloud(3)), good))
+    known = texts.surface(compare(SurfaceInput("other.ply", cloud(3)), good))
     assert 'class="box known"' in known and "Good: " in known
     assert "6 clouds are taken as good" in texts.learned(good) and "&lt;b&gt;road&lt;/b&gt; 0.ply" in texts.learned(
         good
@@ -105,20 +104,20 @@ def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: Good, found: Comp
     assert 0 < found.beyond < 2000
 
 
-def test_what_is_remembered_of_a_visitor_is_counted(good: Good) -> None:
+def test_what_is_remembered_of_a_visitor_is_counted(good: GoodSurfaces) -> None:
     visit = Visit(Session())
     visit.good = good
     before = visit.nbytes
-    visit.put(Surface("a.ply", cloud(0)))
+    visit.put(SurfaceInput("a.ply", cloud(0)))
     assert before > 10_000 and visit.nbytes - before == 7864 * (3 * 8 + 4)
     visit.put(None)
-    assert visit.nbytes == before and visit.held is None
+    assert visit.nbytes == before and visit.input is None
 
 
 def test_an_object_is_seen_from_all_sides() -> None:
     chair = generate("chair", 2)
-    good = learn([Surface(f"{seed}.npy", {"points": sample(chair, 2000, seed)}) for seed in range(6)])
-    found = compare(Surface("guitar.npy", {"points": sample("guitar", 2000, 1)}), good)
+    good = learn([SurfaceInput(f"{seed}.npy", {"points": sample(chair, 2000, seed)}) for seed in range(6)])
+    found = compare(SurfaceInput("guitar.npy", {"points": sample("guitar", 2000, 1)}), good)
     said = texts.surface(found)
     assert (
         "Damaged" in said
@@ -128,7 +127,7 @@ def test_an_object_is_seen_from_all_sides() -> None:
     assert np.ptp(trace.z) > 0.5  # upright
 
 
-def test_what_can_be_downloaded_and_turned(found: Compared, tmp_path: Path) -> None:
+def test_what_can_be_downloaded_and_turned(found: SurfaceVerdict, tmp_path: Path) -> None:
     path, figures = save_results(found, tmp_path)
     assert path.name == "my_road.novelty.ply"
     columns = ply_columns(path.read_bytes())
@@ -140,16 +139,16 @@ def test_what_can_be_downloaded_and_turned(found: Compared, tmp_path: Path) -> N
     assert max(np.abs(trace[axis]).max() for axis in "xyz") < 4
 
 
-def test_what_cannot_be_compared(good: Good, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_compared(good: GoodSurfaces, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"x\.ply"):
-        compare(Surface("x.ply", {"points": cloud(0)["points"]}), good)  # without intensity
-    monkeypatch.setattr(surfaces, "MAX_GOOD_POINTS", 10_000)
+        compare(SurfaceInput("x.ply", {"points": cloud(0)["points"]}), good)  # without intensity
+    monkeypatch.setattr(surface_tab, "MAX_GOOD_POINTS", 10_000)
     with pytest.raises(InputError, match="15,728 points together; this page takes 10,000"):
-        learn([Surface("a.ply", cloud(0)), Surface("b.ply", cloud(1))])
+        learn([SurfaceInput("a.ply", cloud(0)), SurfaceInput("b.ply", cloud(1))])
 
 
-def test_good_clouds_are_forgotten_after_visits_that_hold_nothing(good: Good) -> None:
-    visits = Visits(most=2)
+def test_good_clouds_are_forgotten_after_visits_that_hold_nothing(good: GoodSurfaces) -> None:
+    visits = SessionStore(most=2)
     visits.of(Visitor(HERE, "mine"), Session())[0].good = good
     for other in "ab":
         visits.of(Visitor(HERE, other), Session())

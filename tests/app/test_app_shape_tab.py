@@ -9,38 +9,37 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openshape_ood.app import reading
+from openshape_ood.app.fair_queue import HERE, Visitor
 from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_FILES
-from openshape_ood.app.reading import read_calibration, read_shapes
-from openshape_ood.app.turns import HERE, Visitor
-from openshape_ood.app.uploads import Upload
+from openshape_ood.app.session import Shape
+from openshape_ood.app.shape_tab import _checked, read_calibration, read_each
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import FileError, InputError, ShapeFileError
 
 MINE = Visitor(HERE, "mine")
 
 
-def told(reads: Generator[str, None, Any]) -> tuple[list[str], Any]:
-    """What was said meanwhile, and what was read."""
-    said = []
+def exhausted(reading: Generator[str, None, Any]) -> tuple[list[str], Any]:
+    """The progress in words, and the result."""
+    progress = []
     try:
         while True:
-            said.append(next(reads))
+            progress.append(next(reading))
     except StopIteration as stop:
-        return said, stop.value
+        return progress, stop.value
+
+
+def read(path: Path) -> Shape:
+    """As `read_shape`, which is tested with uploads."""
+    assert path.is_file()
+    if path.suffix == ".ply":
+        raise ShapeFileError(f"{path.name}: no header")
+    return Shape(path.name, np.ones((EXAMPLE_POINTS + 7, 3)) * 1e6)
 
 
 @pytest.fixture
-def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Two shapes, of which one states its axis, and a file that is none; who reads them is tested with uploads."""
-
-    def read(path: Path, visitor: Visitor, *, max_bytes: int) -> Upload:
-        assert (visitor, max_bytes) == (MINE, 1000) and path.is_file()
-        if path.suffix == ".ply":
-            raise ShapeFileError(f"{path.name}: no header")
-        return Upload(path.name, np.ones((EXAMPLE_POINTS + 7, 3)) * 1e6, 90_000, "z" if path.suffix == ".dae" else "")
-
-    monkeypatch.setattr(reading, "read_upload", read)
+def paths(tmp_path: Path) -> list[str]:
+    """Two shapes and a file that is none."""
     made = [tmp_path / name for name in ("a.npy", "b.ply", "c.dae")]
     for path in made:
         path.touch()
@@ -48,31 +47,37 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_what_is_not_read_costs_itself_alone(paths: list[str]) -> None:
-    said, (shapes, failures) = told(read_shapes(paths, MINE, 1000))
-    assert said == ["Read 0 of 3 files.", "Read 1 of 3 files.", "Read 2 of 3 files."]
-    assert [(shape.name, shape.stated) for shape in shapes] == [("a.npy", ""), ("c.dae", "z")]
-    assert shapes[1].note == "thinned from 90,000 to 10,007 points, its file says that z is up"
+    progress, (shapes, failures) = exhausted(read_each(paths, read))
+    assert progress == ["Read 0 of 3 files.", "Read 1 of 3 files.", "Read 2 of 3 files."]
+    assert [shape.name for shape in shapes] == ["a.npy", "c.dae"]
     assert failures == [("b.ply", "b.ply: no header")]
-    assert told(read_shapes(paths[:1], MINE, 1000))[0] == []
+    assert exhausted(read_each(paths[:1], read))[0] == []
+    with pytest.raises(ShapeFileError, match=r"^there is no file$"):
+        exhausted(read_each([], read))
 
 
 def test_too_many_files(paths: list[str]) -> None:
     with pytest.raises(InputError, match=f"{MAX_FILES + 1} files were dropped; this page takes at most {MAX_FILES}"):
-        told(read_shapes(paths[:1] * (MAX_FILES + 1), MINE, 1000))
+        exhausted(read_each(paths[:1] * (MAX_FILES + 1), read))
 
 
 def test_calibration_shapes_keep_no_more_points_than_are_used(paths: list[str]) -> None:
-    _, (calibration, failures) = told(read_calibration(paths, MINE, 1000))
+    _, (calibration, failures) = exhausted(read_calibration(paths, read, MINE))
     assert [shape.cloud.shape for shape in calibration.shapes] == [(EXAMPLE_POINTS, 3)] * 2
     assert calibration.threshold is None and len(failures) == 1
     with pytest.raises(ShapeFileError, match="no header"):
-        told(read_calibration(paths[1:2], MINE, 1000))
+        exhausted(read_calibration(paths[1:2], read, MINE))
+
+
+def test_a_note_of_thinning_and_axis() -> None:
+    shape = _checked({"points": 90_000, "stated": "z"}, np.eye(3), name="c.dae")
+    assert shape.note == "thinned from 90,000 to 3 points, its file says that z is up" and shape.stated == "z"
 
 
 def test_a_threshold_is_read(tmp_path: Path) -> None:
     path = Threshold.from_novelty(range(19), source="scans of mine").save(tmp_path / "threshold.json")
-    said, (calibration, failures) = told(read_calibration([str(path)], MINE, 1000))
-    assert said == failures == [] and calibration.shapes == ()
+    progress, (calibration, failures) = exhausted(read_calibration([str(path)], read, MINE))
+    assert progress == failures == [] and calibration.shapes == ()
     assert (calibration.threshold.value, calibration.threshold.n) == (18.0, 19)
 
 
@@ -86,5 +91,5 @@ def test_what_is_no_threshold_is_named_as_the_visitor_named_it(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(FileError, match=said) as refusal:
-        told(read_calibration([str(path)], MINE, 1000))
+        exhausted(read_calibration([str(path)], read, MINE))
     assert "mine.json" in str(refusal.value) and "taken-" not in str(refusal.value)

@@ -1,4 +1,4 @@
-"""A session's shapes against its known classes: a verdict, and where they are novel. Knows nothing of the page."""
+"""A session's shapes against its known classes: verdicts by `NoveltyPipeline`, and where a shape is novel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.app.rooms import Room, ranked, shapes
+from openshape_ood.app.scan_tab import ScanInput, object_result, object_shapes
 from openshape_ood.app.session import Example, Session, Shape, parse_names
 from openshape_ood.app.verdicts import (
     BY_OBJECT,
@@ -21,10 +21,11 @@ from openshape_ood.app.verdicts import (
     ORIGINS,
     SCAN,
     Basis,
-    RoomVerdict,
+    ScanVerdict,
     ShapeVerdict,
 )
 from openshape_ood.encoders.loading import Encoders
+from openshape_ood.encoders.protocols import NamesEncoder
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
 from openshape_ood.errors import InputError, MixedEncodersError
@@ -35,7 +36,7 @@ from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap, localize
 from openshape_ood.scenes import score_scene
 from openshape_ood.scenes.crop_axis import assumed, crop_axis
-from openshape_ood.scoring import DEFAULTS, Method, find_method, methods
+from openshape_ood.scoring import DEFAULTS, find_method, methods
 from openshape_ood.scoring.methods import kind_of
 from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.shapes.batches import AUTO
@@ -51,94 +52,91 @@ MEMORIES = 8  # memory banks that are remembered, some 10 MB each
 
 
 def method_names() -> list[str]:
-    """What the page offers: all methods that there are just now."""
+    """The choices of the page: all methods that exist now."""
     return [AUTOMATIC, *methods.method_names()]
 
 
-class Judge:
-    """Encoders, and what is computed once and serves every session; holds nothing of a session's own."""
+class Pipelines:
+    """Encoders, and all that is computed once and serves every session; it holds no session."""
 
     def __init__(self, given: KnownClasses | None = None) -> None:
-        """given: known classes of a file, which count as long as a visitor changes nothing of them."""
+        """given: known classes of a file, used while a visitor changes neither names nor encoder and adds nothing."""
         self.given = given
-        self._loading = threading.Lock()  # a download may take minutes, and holds up nobody who does without
+        self._loading = threading.Lock()  # a download may take minutes; who needs none does not wait
         self._lock = threading.Lock()  # of the three below
         self._encoders: dict[str, tuple[ShapeEncoder, TextEncoder]] = {}
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
         self._warning = threading.Lock()
 
-    def judge(
+    def score(
         self, session: Session, model: str, method: str = AUTOMATIC, up: str = "file", origin: str = MODEL
     ) -> ShapeVerdict:
         """The verdict on the session's shapes.
 
         model: name of a checkpoint; method: of `method_names`; up: gravity axis of the shapes, as `Shape.up` takes it;
-        origin: of `ORIGINS`, where the shapes come from, so that they are judged among their like. Raises
-        `OpenShapeError` with a message for the visitor: no shape, a checkpoint that cannot be had, a method that the
-        known classes have not enough for.
+        origin: of `ORIGINS`; the threshold is from generated shapes of this origin. Raises `OpenShapeError` with a
+        message for the visitor: no shape, a checkpoint that cannot be had, a method that the known classes lack
+        examples for.
         """
         if session.shape is None:
             raise InputError("there is no shape yet; drop one or pick an example")
         if origin not in ORIGINS:
             raise InputError(f"origin is {origin!r}; expected one of {', '.join(ORIGINS)}")
-        settled = encoder, text, _, known, remarks = self._settled(session, model, method, origin)
-        axis = _find_axis(session, known, encoder, text) if up == AUTO else None
+        pipeline, remarks = self._prepared(session, model, method, origin)
+        axis = _find_axis(session, pipeline) if up == AUTO else None
         silent = (axis and axis.axis) or "y"
-        pipeline, basis = self._pipeline(session, settled, origin, (up, silent))
+        pipeline, basis = self._decided(pipeline, session, origin, (up, silent))
         clouds, ups = [shape.cloud for shape in session.shapes], [shape.up(up, silent) for shape in session.shapes]
-        result = pipeline(clouds, up=ups)
-        shown = session.shown
-        novelty_map, compared = self._localized(session, session.shape, encoder, ups[shown], origin, known)
+        result, shown = pipeline(clouds, up=ups), session.shown
+        novelty_map, compared = self._localized(session, session.shape, ups[shown], origin, pipeline)
         return ShapeVerdict(session, result, compared, basis, shown, origin, up, axis, remarks, map=novelty_map)
 
-    def judge_room(
-        self, room: Room, session: Session, model: str, method: str = AUTOMATIC, up: str = "file"
-    ) -> RoomVerdict:
-        """The verdict on the objects of a room, among scans of single shapes.
+    def score_scan(self, given: ScanInput, session: Session, model: str, method: str = AUTOMATIC) -> ScanVerdict:
+        """The verdict on the objects of a scan, with a threshold from scans of single shapes.
 
-        up: of the calibration shapes; for "file" and "auto" what each file states, else the axis chosen for the room's
-        file, else z, with a remark.
+        Calibration shapes that state no axis have the one that was chosen for the scan, else z, with a remark.
         """
-        settled = self._settled(session, model, method, SCAN)
-        axis = crop_axis(None if up == AUTO else up, room.up)
-        pipeline, basis = self._pipeline(session, settled, SCAN, axis)
-        scene = score_scene(room.scene, pipeline, proposals=room.proposals)
-        objects, said = session.with_shapes(shapes(scene)), (*room.remarks, *settled[-1], *_assumed(session, axis))
-        return RoomVerdict(objects, ranked(scene), BY_OBJECT, basis, origin=SCAN, remarks=said, scene=scene)
+        pipeline, remarks = self._prepared(session, model, method, SCAN)
+        axis = crop_axis(None, given.up)
+        pipeline, basis = self._decided(pipeline, session, SCAN, axis)
+        scene = score_scene(given.scene, pipeline, proposals=given.proposals)
+        objects = session.with_shapes(object_shapes(scene))
+        remarks = (*given.remarks, *remarks, *_assumed(session, axis[1]))
+        return ScanVerdict(objects, object_result(scene), BY_OBJECT, basis, origin=SCAN, remarks=remarks, scene=scene)
 
-    def _settled(
+    def show(self, verdict: ShapeVerdict | ScanVerdict, shown: int) -> ShapeVerdict | ScanVerdict:
+        """The same verdict with another of its shapes shown."""
+        session = replace(verdict.session, shown=shown)
+        if isinstance(verdict, ScanVerdict):
+            return replace(verdict, session=session, shown=shown)
+        provenance = verdict.result.provenance
+        pipeline, _ = self._prepared(session, provenance.identity.checkpoint, provenance.method, verdict.origin)
+        shape, axis = session.shapes[shown], verdict.result.up[shown]
+        novelty_map, compared = self._localized(session, shape, axis, verdict.origin, pipeline)
+        return replace(verdict, session=session, shown=shown, map=novelty_map, compared=compared)
+
+    def _prepared(
         self, session: Session, model: str, method: str, origin: str
-    ) -> tuple[ShapeEncoder, TextEncoder, Method, KnownClasses, tuple[str, ...]]:
-        """Encoders, method and known classes, and what is to be said of these."""
-        encoder, text = self._encoder(model)
+    ) -> tuple[NoveltyPipeline, tuple[str, ...]]:
+        """The pipeline without a threshold, and remarks on the known classes."""
+        encoder, text = self._loaded(model)
         given = self._unchanged(session, encoder)
         filled = given is None and session.kind == "both" and _can_fill(session, encoder)
         kind = "examples" if filled else session.kind if given is None else kind_of(given)
         own = given.threshold.provenance if given is not None and given.threshold is not None else None
-        found = find_method((own.method if own else DEFAULTS[kind]) if method == AUTOMATIC else method, kind)
+        chosen = find_method((own.method if own else DEFAULTS[kind]) if method == AUTOMATIC else method, kind)
         if given is None:
             known, remarks = self._known(session, encoder, text, origin if filled else None)
         else:
             known, remarks = given, (f"Known as in the file: {given!r}.",)
-        if found.needs == "negatives" and known.negatives is None:
+        if chosen.needs == "negatives" and known.negatives is None:
             known = replace(known, negatives=self._negatives(session.names, text))
-        if found.needs == "patches" and given is None:
+        if chosen.needs == "patches" and given is None:
             known = replace(known, patches=self._memory(session, encoder, "tokens", origin if filled else None))
-        return encoder, text, found, known, remarks
+        return NoveltyPipeline(known, chosen, Encoders(encoder=encoder, names=text)), remarks
 
-    def show(self, verdict: ShapeVerdict | RoomVerdict, shown: int) -> ShapeVerdict | RoomVerdict:
-        """The same with another of its shapes shown."""
-        session = replace(verdict.session, shown=shown)
-        if isinstance(verdict, RoomVerdict):
-            return replace(verdict, session=session, shown=shown)
-        encoder, text = self._encoder(verdict.result.provenance.identity.checkpoint)
-        known = self._unchanged(session, encoder) or self._known(session, encoder, text, None)[0]
-        shape, axis = session.shapes[shown], verdict.result.up[shown]
-        novelty_map, compared = self._localized(session, shape, encoder, axis, verdict.origin, known)
-        return replace(verdict, session=session, shown=shown, map=novelty_map, compared=compared)
-
-    def _encoder(self, model: str) -> tuple[ShapeEncoder, TextEncoder]:
+    def _loaded(self, model: str) -> tuple[ShapeEncoder, TextEncoder]:
         if model not in self._encoders:
             with self._loading:
                 if model not in self._encoders:
@@ -153,7 +151,7 @@ class Judge:
         return given if given.identity.fits(encoder.identity) else None
 
     def _known(
-        self, session: Session, encoder: ShapeEncoder, text: TextEncoder, fill: str | None
+        self, session: Session, encoder: ShapeEncoder, text: NamesEncoder, fill: str | None
     ) -> tuple[KnownClasses, tuple[str, ...]]:
         """The known classes, and what is to be said of them.
 
@@ -197,52 +195,44 @@ class Judge:
         key = ("example", encoder.identity.sha256, example.key)
         return self._once(key, lambda: encoder.encode(example.cloud, up="y")[0])
 
-    def _negatives(self, names: tuple[str, ...], text: TextEncoder) -> np.ndarray:
+    def _negatives(self, names: tuple[str, ...], text: NamesEncoder) -> np.ndarray:
         others = [word for word in negative_words() if word not in names]
         key = ("negatives", text.identity, names)
         return self._once(key, lambda: KnownClasses.from_names(names, text, negatives=others).negatives)
 
-    def _pipeline(
-        self,
-        session: Session,
-        settled: tuple[ShapeEncoder, TextEncoder, Method, KnownClasses, tuple[str, ...]],
-        origin: str,
-        ups: tuple[str, str],
+    def _decided(
+        self, pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[str, str]
     ) -> tuple[NoveltyPipeline, Basis]:
-        """The pipeline of a session, with its threshold, and the basis of this."""
-        encoder, text, method, known, _ = settled
-        own, encoders = session.calibration, Encoders(encoder=encoder, names=text)
-        pipeline = NoveltyPipeline(known, method, encoders, up="y" if ups[0] == AUTO else ups[0], silent=ups[1])
-        whose = (encoder.identity.sha256, method, session.key, known is self.given, own and own.key, origin, ups)
-        basis: Basis = self._once(("basis", *whose), lambda: _basis(pipeline, session, origin, ups))
+        """The pipeline with its threshold, and the basis of this."""
+        encoder, known, own = pipeline.encoders.shape, pipeline.known, session.calibration
+        pipeline = replace(pipeline, up="y" if ups[0] == AUTO else ups[0], silent=ups[1])
+        whose = (encoder.identity.sha256, pipeline.method, session.key, known is self.given, own and own.key)
+        basis: Basis = self._once(("basis", *whose, origin, ups), lambda: _basis(pipeline, session, origin, ups))
         return replace(pipeline, threshold=basis.threshold), basis
 
     def _localized(
-        self, session: Session, shape: Shape, encoder: ShapeEncoder, axis: str, origin: str, known: KnownClasses
+        self, session: Session, shape: Shape, axis: str, origin: str, pipeline: NoveltyPipeline
     ) -> tuple[NoveltyMap, str]:
-        """Where a shape is novel, and in words what its colors compare with."""
-        if known is self.given and known.patches is not None:
-            found = localize(shape.cloud, known, encoder=encoder, up=axis)
-            return replace(found, name=shape.name), BY_PATCHES.format("the examples in the file")
+        """The novelty map of a shape, and a sentence on what its colors compare with."""
+        known, encoder = pipeline.known, pipeline.encoders.shape
         added = sum(map(len, session.known().values()))
         generated = _can_fill(session, encoder) and any(map(resolve, session.names))
-        if not generated and (session.kind != "examples" or added < 2):
-            named = (
-                known
-                if known.text is not None
-                else self._known(session, encoder, self._encoder(encoder.row.name)[1], None)[0]
-            )
-            found, words = localize(shape.cloud, named, encoder=encoder, by="text", up=axis), BY_TEXT
-        else:
+        how: dict[str, Any] = {"encoder": encoder, "up": axis}
+        if known is self.given and known.patches is not None:
+            words = BY_PATCHES.format("the examples in the file")
+        elif generated or (session.kind == "examples" and added >= 2):
             memory = self._memory(session, encoder, "local", origin if generated else None)
             alone = [name for name in session.names if not resolve(name)]
             but = f" but {', '.join(alone)}" if alone else ""
             sets = [f"{COMPARED} generated {origin}s of each class{but}"] if generated else []
             sets += [f"the {added} example{'s' if added > 1 else ''} that you added"] if added else []
             words = BY_PATCHES.format(" and of ".join(sets))
-            compared = KnownClasses(session.names, encoder.identity, patches=memory)
-            found = localize(shape.cloud, compared, encoder=encoder, up=axis)
-        return replace(found, name=shape.name), words
+            known = KnownClasses(session.names, encoder.identity, patches=memory)
+        else:
+            words, how["by"] = BY_TEXT, "text"
+            if known.text is None:
+                known = self._known(session, encoder, pipeline.encoders.text, None)[0]
+        return replace(localize(shape.cloud, known, **how), name=shape.name), words
 
     def _memory(self, session: Session, encoder: ShapeEncoder, stage: str, origin: str | None = None) -> MemoryBank:
         """The patches of the examples, and with an origin those of generated shapes of every class."""
@@ -305,19 +295,18 @@ def _basis(pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[
     return Basis("generated", threshold, uncovered=tuple(name for name in session.names if not resolve(name)))
 
 
-def _assumed(session: Session, axis: tuple[str, str]) -> tuple[str, ...]:
-    """The remark on calibration shapes beside a room whose axis nobody states."""
-    up, silent = axis
-    own = session.calibration.shapes if session.calibration is not None and up == "file" else ()
-    count = sum(not shape.stated for shape in own)
-    return (f"{assumed(count, silent, 'choose it as Up axis')}.",) if count else ()
+def _assumed(session: Session, silent: str) -> tuple[str, ...]:
+    """The remark on calibration shapes with a scan that state no axis."""
+    count = sum(not shape.stated for shape in session.calibration.shapes) if session.calibration else 0
+    return (f"{assumed(count, silent, 'drop files that state it, or turned ones')}.",) if count else ()
 
 
-def _find_axis(session: Session, known: KnownClasses, encoder: ShapeEncoder, text: TextEncoder) -> UpAxis | None:
-    """Of all shapes together that state none, those of calibration too; None where all state theirs."""
+def _find_axis(session: Session, pipeline: NoveltyPipeline) -> UpAxis | None:
+    """Axis of all shapes that state none, calibration shapes too; None if all state theirs."""
     shapes = (*session.shapes, *(session.calibration.shapes if session.calibration else ()))
     silent = [shape.cloud for shape in shapes if not shape.stated]
-    return find_up(silent, known, encoder=encoder, text=text) if silent else None
+    encoders = pipeline.encoders
+    return find_up(silent, pipeline.known, encoder=encoders.shape, text=encoders.text) if silent else None
 
 
 def _can_fill(session: Session, encoder: ShapeEncoder) -> bool:

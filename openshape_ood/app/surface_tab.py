@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from openshape_ood.app.fair_queue import Visitor
 from openshape_ood.app.quotas import MAX_GOOD_POINTS, MAX_ROOM_POINTS, ROOM_SECONDS
-from openshape_ood.app.turns import Visitor
-from openshape_ood.app.uploads import NOBODY, kept_rows, read_sealed
+from openshape_ood.app.uploads import NOBODY, Answer, kept_rows, read_sealed
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:  # the process that reads has no memory for torch
@@ -26,7 +26,7 @@ MEASURED = ("intensity", "strips")
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
+class SurfaceInput:
     """A cloud on the page: points (n, 3), and intensity and strips (n,) where it has them; remarks: of reading it."""
 
     name: str
@@ -39,8 +39,8 @@ class Surface:
 
 
 @dataclass(frozen=True, eq=False)
-class Good:
-    """What was learned of clouds that are given as good, their names, and what reading them said."""
+class GoodSurfaces:
+    """Model of the clouds that are given as good, their names, and remarks of reading them."""
 
     model: SurfaceModel
     names: tuple[str, ...]
@@ -54,11 +54,11 @@ class Good:
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
-    """A cloud beside the good ones."""
+class SurfaceVerdict:
+    """A cloud compared with the good ones."""
 
     result: SurfaceResult
-    good: Good
+    good: GoodSurfaces
     remarks: tuple[str, ...] = ()
 
     @property
@@ -85,13 +85,13 @@ class Compared:
         return int(self.result.map.is_novel.sum())
 
     def as_json(self) -> dict[str, Any]:
-        told = self.result.as_json() | {"points": len(self.result.map), "unseen_points": self.unseen}
+        record = self.result.as_json() | {"points": len(self.result.map), "unseen_points": self.unseen}
         thresholds = {"whole": self.result.threshold.state(), "points": self.good.model.pixel_threshold.state()}
-        return {**told, "good": list(self.good.names), "thresholds": thresholds, "remarks": list(self.remarks)}
+        return {**record, "good": list(self.good.names), "thresholds": thresholds, "remarks": list(self.remarks)}
 
 
 @lru_cache(maxsize=1)
-def generated() -> tuple[Good, Surface]:
+def generated() -> tuple[GoodSurfaces, SurfaceInput]:
     """Good pieces of road, and one that is damaged."""
     from openshape_ood.synthetic.roads import road_scan
 
@@ -99,13 +99,13 @@ def generated() -> tuple[Good, Surface]:
         scan = road_scan(seed, damage)
         return {"points": scan.points, "intensity": scan.intensity}
 
-    good = [Surface(f"good road {i + 1}", cloud(i)) for i in range(ROADS)]
-    said = f"Generated: {ROADS} good pieces of road, and one with a {' and a '.join(DAMAGE)}."
-    return learn(good), Surface(GENERATED, cloud(ROAD, *DAMAGE), (said,))
+    good = [SurfaceInput(f"good road {i + 1}", cloud(i)) for i in range(ROADS)]
+    remark = f"Generated: {ROADS} good pieces of road, and one with a {' and a '.join(DAMAGE)}."
+    return learn(good), SurfaceInput(GENERATED, cloud(ROAD, *DAMAGE), (remark,))
 
 
-def learn(good: Sequence[Surface]) -> Good:
-    """What good clouds look like. Raises `OpenShapeError` for what cannot be learned from, naming the file."""
+def learn(good: Sequence[SurfaceInput]) -> GoodSurfaces:
+    """Learn from good clouds. Raises `OpenShapeError` for what cannot be learned from, naming the file."""
     from openshape_ood.surfaces import SurfaceModel
 
     count = sum(len(one.cloud["points"]) for one in good)
@@ -114,46 +114,41 @@ def learn(good: Sequence[Surface]) -> Good:
             f"the good clouds have {count:,} points together; this page takes {MAX_GOOD_POINTS:,}. Drop fewer of them"
         )
     model = SurfaceModel.fit([_source(one) for one in good], "pca")
-    return Good(model, tuple(one.name for one in good), tuple(said for one in good for said in one.remarks))
+    return GoodSurfaces(model, tuple(one.name for one in good), tuple(remark for one in good for remark in one.remarks))
 
 
-def compare(surface: Surface, good: Good) -> Compared:
+def compare(surface: SurfaceInput, good: GoodSurfaces) -> SurfaceVerdict:
     """Raises `OpenShapeError` for a cloud of another kind than the good ones."""
-    return Compared(good.model.score(_source(surface)), good, (*surface.remarks, *good.remarks))
+    return SurfaceVerdict(good.model.score(_source(surface)), good, (*surface.remarks, *good.remarks))
 
 
-def _source(one: Surface) -> Any:
+def _source(one: SurfaceInput) -> Any:
     from openshape_ood.surfaces.inputs import Source
 
     return Source(dict(one.cloud), one.name, "cloud")
 
 
-def read_surface(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> Surface:
-    """Read an uploaded cloud, as `read_upload` reads shapes."""
+def read_surface(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> SurfaceInput:
+    """Read an uploaded cloud; bounds: of `read_sealed`."""
     how: dict[str, Any] = {"least": ROOM_SECONDS, **bounds}
-    return read_sealed(f"{__name__}:reader", path, visitor, _checked, most=ANSWERED, **how)
+    return read_sealed(_read, path, visitor, _checked, most=ANSWERED, **how)
 
 
-def _checked(told: Any, *columns: np.ndarray, name: str) -> Surface:
+def _checked(answer: Any, *columns: np.ndarray, name: str) -> SurfaceInput:
     """From the answer of `_read`."""
-    cloud = dict(zip(("points", *map(str, told["measured"])), columns, strict=True))
-    n, count = len(cloud["points"]), int(told["points"])
+    cloud = dict(zip(("points", *map(str, answer["measured"])), columns, strict=True))
+    n, count = len(cloud["points"]), int(answer["points"])
     shapes = {"points": (n, 3), **dict.fromkeys(MEASURED, (n,))}
     if not 0 < n <= MAX_ROOM_POINTS or any(array.shape != shapes[key] for key, array in cloud.items()):
         raise ValueError("columns of other lengths")
     if not np.isfinite(cloud["points"]).all():
         raise ValueError("points that are not finite")
     remarks = (f"{name} was thinned from {count:,} to {n:,} points.",) if count > n else ()
-    return Surface(name, cloud, remarks)
+    return SurfaceInput(name, cloud, remarks)
 
 
-def reader() -> Callable[[str], tuple[Mapping[str, Any], list[np.ndarray]]]:
-    """The task of the process that reads."""
-    return _read
-
-
-def _read(source: str) -> tuple[Mapping[str, Any], list[np.ndarray]]:
-    """Points, thinned to `MAX_ROOM_POINTS`, and what was measured of each."""
+def _read(source: str) -> Answer:
+    """Task: points, thinned to `MAX_ROOM_POINTS`, and what was measured of each."""
     from openshape_ood.shapes.columns import load_columns
 
     cloud = load_columns(Path(source))

@@ -1,4 +1,8 @@
-"""Places for costly work, shared fairly among visitors."""
+"""Places for costly work, shared fairly among visitors.
+
+gradio's queue (`concurrency_limit`) is first come, first served, and knows no visitors: two uploads of one visitor that
+take long would hold both places, and one who asks often would fill it. Its `max_size` bounds all requests together.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ class Visitor(NamedTuple):
 
     @property
     def is_here(self) -> bool:
-        """Whether it is this machine, whose address says nothing of who asks."""
+        """True for this machine, whose address does not tell visitors apart."""
         return self.address in ("", HERE)
 
 
@@ -32,7 +36,7 @@ HERE = "this machine"
 
 
 def address(host: str | None) -> str:
-    """What counts as one address: all of this machine, and a network of IPv6 that one customer has.
+    """The address that requests are counted by: one for this machine, one for the IPv6 network of a customer.
 
     >>> address("::1"), address("10.0.0.7"), address("2001:db8::17")
     ('this machine', '10.0.0.7', '2001:db8::/64')
@@ -47,10 +51,8 @@ def address(host: str | None) -> str:
     return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))
 
 
-class Turns:
-    """Places for work. A visitor has one at a time, an address never all of them, and the next place that is free goes
-    to whoever has the fewest, of these to the one who waits longest.
-    """
+class FairQueue:
+    """One place a visitor, never all to one address. Next is the address with the fewest, then who waits longest."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -59,8 +61,8 @@ class Turns:
         self._waiting: list[tuple[Visitor, object]] = []
 
     @contextmanager
-    def turn(self, visitor: Visitor, seconds: float = WAIT_SECONDS) -> Generator[None]:
-        """Wait for a place. Raises `InputError` for a visitor who waits too often already, and where it takes long."""
+    def place(self, visitor: Visitor, seconds: float = WAIT_SECONDS) -> Generator[None]:
+        """Wait for a place. Raises `InputError` if the visitor waits too often already, or waits too long."""
         ticket = (visitor, object())
         with self._changed:
             self._check(visitor)

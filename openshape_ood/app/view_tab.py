@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from openshape_ood.app.fair_queue import Visitor
 from openshape_ood.app.quotas import MAX_CLASSES, MAX_VIEW_PIXELS, READ_SECONDS
-from openshape_ood.app.turns import Visitor
-from openshape_ood.app.uploads import NOBODY, read_sealed
+from openshape_ood.app.uploads import NOBODY, Answer, read_sealed
 from openshape_ood.errors import CheckpointError, CloudError, ShapeFileError
 from openshape_ood.views import View, load_view
 from openshape_ood.views.affinities import Affinities
@@ -32,7 +32,7 @@ KINDS = (".json", *SUFFIXES)
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class ViewInput:
     """A view on the page; affinities: to the names that the visitor's file has; masks: of the generated room."""
 
     view: View
@@ -46,50 +46,52 @@ class Look:
         return sum(array.nbytes for array in (self.view.rgb, self.view.depth, *own))
 
 
-def generated() -> Look:
+def generated() -> ViewInput:
     """Furniture, and one thing that is foreign to it."""
     from openshape_ood.synthetic.views import room_view
 
     made = room_view(SEED, categories=FURNITURE, foreign=[FOREIGN], objects=6, size=(144, 192))
-    said = f"Generated: furniture and one {FOREIGN}. In place of CLIP's relevancy the true masks of the names are used."
-    return Look(replace(made.view, name=GENERATED), None, made.mask, (said,))
+    remark = (
+        f"Generated: furniture and one {FOREIGN}. In place of CLIP's relevancy the true masks of the names are used."
+    )
+    return ViewInput(replace(made.view, name=GENERATED), None, made.mask, (remark,))
 
 
 @dataclass(frozen=True, eq=False)
-class Completed:
+class ViewVerdict:
     """A view with what its names fill, and what none of them explains."""
 
-    found: CompletedView
+    completed: CompletedView
     remarks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        return self.found.view.name
+        return self.completed.view.name
 
     @property
     def map(self) -> NoveltyMap:
-        return self.found.novelty
+        return self.completed.novelty
 
     def as_json(self) -> dict[str, Any]:
-        return self.found.as_json()
+        return self.completed.as_json()
 
 
-def complete_look(look: Look, names: Sequence[str]) -> Completed:
-    """The view completed, all names being known.
+def complete(given: ViewInput, names: Sequence[str]) -> ViewVerdict:
+    """What the names fill in a view, and what none of them explains.
 
     Raises `OpenShapeError` with a message for the visitor: names that the affinities lack, weights that are not here.
     """
     from openshape_ood.synthetic.calibration import resolve
     from openshape_ood.views.completion import complete_view
 
-    if look.masks is not None:
-        masks = np.stack([look.masks(resolve(name) or name) for name in names])
+    if given.masks is not None:
+        masks = np.stack([given.masks(resolve(name) or name) for name in names])
         affinities = Affinities.from_masks(masks, names)
-    elif look.affinities is not None:
-        affinities = look.affinities.of(names)
+    elif given.affinities is not None:
+        affinities = given.affinities.of(names)
     else:
-        affinities = _encoder().encode_image(look.view.rgb, names, preset="quick")
-    return Completed(complete_view(look.view, affinities, names, model=_completer(), side=SIDE), look.remarks)
+        affinities = _encoder().encode_image(given.view.rgb, names, preset="quick")
+    return ViewVerdict(complete_view(given.view, affinities, names, model=_completer(), side=SIDE), given.remarks)
 
 
 @lru_cache(maxsize=1)
@@ -112,16 +114,16 @@ def _encoder() -> Any:
         ) from error
 
 
-def read_look(paths: Sequence[Path], visitor: Visitor = NOBODY, **bounds: Any) -> Look:
-    """Read uploaded files of one view together, as `read_upload` reads shapes."""
+def read_view(paths: Sequence[Path], visitor: Visitor = NOBODY, **bounds: Any) -> ViewInput:
+    """Read the uploaded files of one view; bounds: of `read_sealed`."""
     first, beside = _sorted(paths)
     names = {f"{what}{path.suffix.lower()}": path for what, path in beside.items()}
     how: dict[str, Any] = {"settings": {"beside": list(names)}, "what": "view", "suffixes": KINDS, "beside": names}
     how |= {"least": READ_SECONDS * (1 + len(names)), **bounds}
-    look = read_sealed(f"{__name__}:reader", first, visitor, _checked, most=ANSWERED, **how)
-    if look.affinities is not None:
-        look.affinities.check_fits(look.view)
-    return look
+    view = read_sealed(_read, first, visitor, _checked, most=ANSWERED, **how)
+    if view.affinities is not None:
+        view.affinities.check_fits(view.view)
+    return view
 
 
 def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
@@ -145,36 +147,34 @@ def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
     return found["view"][0], {what: own[0] for what, own in found.items() if own and what != "view"}
 
 
-def _checked(told: Any, rgb: np.ndarray, depth: np.ndarray, camera: np.ndarray, *values: np.ndarray, name: str) -> Look:
+def _checked(
+    answer: Any, rgb: np.ndarray, depth: np.ndarray, camera: np.ndarray, *values: np.ndarray, name: str
+) -> ViewInput:
     """From the answer of `_read`."""
-    pose, intrinsics = camera[:4], camera[4:7, :3]
-    view = View(rgb, depth, intrinsics, pose, name=name)
-    affinities = Affinities(values[0], tuple(map(str, told["names"]))) if values else None
-    remarks = tuple(f"{said}." for said in told["said"])
-    return Look(view, affinities, None, tuple(str(one).replace(str(told["name"]), name) for one in remarks))
+    view = View(rgb, depth, intrinsics=camera[4:7, :3], pose=camera[:4], name=name)
+    affinities = Affinities(values[0], tuple(map(str, answer["names"]))) if values else None
+    remarks = tuple(f"{str(one).replace(str(answer['name']), name)}." for one in answer["warnings"])
+    return ViewInput(view, affinities, None, remarks)
 
 
-def reader(beside: Sequence[str]) -> Callable[[str], tuple[Mapping[str, Any], list[np.ndarray]]]:
-    """The task of the process that reads."""
-    return lambda source: _read(Path(source), {Path(name).stem: name for name in beside})
-
-
-def _read(source: Path, beside: Mapping[str, str]) -> tuple[Mapping[str, Any], list[np.ndarray]]:
-    """Picture, depth, camera, affinities if there are; what else there is to say."""
-    own = {what: source.parent / name for what, name in beside.items()}
-    with warnings.catch_warnings(record=True) as said:
+def _read(source: str, beside: Sequence[str]) -> Answer:
+    """Task: picture, depth, camera, affinities if there are; warnings."""
+    folder = Path(source).parent
+    own = {Path(name).stem: folder / name for name in beside}
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        view = load_view(source, depth=own.get("depth"), camera=own.get("camera"))
+        view = load_view(Path(source), depth=own.get("depth"), camera=own.get("camera"))
     h, w = view.shape
     if h * w > MAX_VIEW_PIXELS:
         raise CloudError(f"it has {w} x {h} pixels; this page takes {MAX_VIEW_PIXELS:,} at most")
-    arrays, names = [view.rgb, view.depth, np.concatenate([view.pose, np.eye(4)])], []
-    arrays[2][4:7, :3] = view.intrinsics
-    if "affinities" in beside:
-        found = Affinities.load(own["affinities"])
-        if len(found) > MAX_CLASSES:
-            raise CloudError(f"the affinities are to {len(found)} names; this page takes {MAX_CLASSES} at most")
-        names = list(found.names)
-        arrays.append(found.values)
-    told = [str(one.message) for one in said if issubclass(one.category, UserWarning)]
-    return {"name": view.name, "said": told, "names": names}, arrays
+    camera = np.concatenate([view.pose, np.eye(4)])
+    camera[4:7, :3] = view.intrinsics
+    arrays, names = [view.rgb, view.depth, camera], []
+    if "affinities" in own:
+        affinities = Affinities.load(own["affinities"])
+        if len(affinities) > MAX_CLASSES:
+            raise CloudError(f"the affinities are to {len(affinities)} names; this page takes {MAX_CLASSES} at most")
+        names = list(affinities.names)
+        arrays.append(affinities.values)
+    texts = [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
+    return {"name": view.name, "warnings": texts, "names": names}, arrays

@@ -8,32 +8,38 @@ from collections.abc import Callable
 
 import pytest
 
-from openshape_ood.app.turns import HERE, WAITING, WAITING_AT_ADDRESS, Turns, Visitor, address
+from openshape_ood.app.fair_queue import HERE, WAITING, WAITING_AT_ADDRESS, FairQueue, Visitor, address
 from openshape_ood.errors import InputError
 
 
 class Work:
     """Visitors at work, each in a thread until it is let go."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, turns: FairQueue) -> None:
+        self._queue = turns
         self.begun: list[Visitor] = []
         self.refused: list[Visitor] = []
         self._end: dict[Visitor, threading.Event] = {}
+        self.asked = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue._waiting)
 
     def ask(self, visitor: Visitor) -> None:
         end = self._end.setdefault(visitor, threading.Event())
 
         def work() -> None:
             try:
-                with self._turns.turn(visitor, seconds=10):
+                with self._queue.place(visitor, seconds=10):
                     self.begun.append(visitor)
                     end.wait(10)
             except InputError:
                 self.refused.append(visitor)
 
+        self.asked += 1
         threading.Thread(target=work, daemon=True).start()
-        time.sleep(0.02)  # in the order of asking
+        assert wait_for(lambda: len(self.begun) + len(self.refused) + self.waiting == self.asked)  # in this order
 
     def end(self, *visitors: Visitor) -> None:
         for visitor in visitors:
@@ -51,7 +57,7 @@ def wait_for(happened: Callable[[], bool]) -> bool:
 
 
 def test_two_hostile_visitors_leave_a_place() -> None:
-    work = Work(Turns(3))
+    work = Work(FairQueue(3))
     a, b, c = (Visitor(HERE, name) for name in "abc")
     for visitor in (a, b, a, b, c):
         work.ask(visitor)
@@ -60,7 +66,7 @@ def test_two_hostile_visitors_leave_a_place() -> None:
 
 
 def test_an_address_never_has_all_places() -> None:
-    work = Work(Turns(2))
+    work = Work(FairQueue(2))
     greedy = [Visitor("10.0.0.7", str(i)) for i in range(4)]
     for visitor in greedy:
         work.ask(visitor)
@@ -71,7 +77,7 @@ def test_an_address_never_has_all_places() -> None:
 
 
 def test_the_next_place_is_for_who_has_the_fewest() -> None:
-    work = Work(Turns(3))
+    work = Work(FairQueue(3))
     greedy = [Visitor("10.0.0.7", str(i)) for i in range(3)]
     first, other = Visitor("10.0.0.8", "a"), Visitor("10.0.0.9", "a")
     for visitor in (*greedy[:2], first, greedy[2], other):
@@ -82,7 +88,7 @@ def test_the_next_place_is_for_who_has_the_fewest() -> None:
 
 
 def test_who_asks_too_often_is_told_at_once() -> None:
-    work = Work(Turns(1))
+    work = Work(FairQueue(1))
     eager = Visitor(HERE, "eager")
     for _ in range(36):
         work.ask(eager)
@@ -95,13 +101,13 @@ def test_who_asks_too_often_is_told_at_once() -> None:
 
 
 def test_a_place_is_given_back_after_an_error_and_waiting_ends() -> None:
-    turns, visitor = Turns(1), Visitor(HERE, "a")
+    turns, visitor = FairQueue(1), Visitor(HERE, "a")
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), turns.turn(visitor):
+        with pytest.raises(ZeroDivisionError), turns.place(visitor):
             raise ZeroDivisionError
-    with turns.turn(visitor), pytest.raises(InputError, match="try again in a minute"):
-        turns.turn(Visitor(HERE, "b"), seconds=0.01).__enter__()
-    with turns.turn(visitor, seconds=0.01):
+    with turns.place(visitor), pytest.raises(InputError, match="try again in a minute"):
+        turns.place(Visitor(HERE, "b"), seconds=0.01).__enter__()
+    with turns.place(visitor, seconds=0.01):
         pass
 
 

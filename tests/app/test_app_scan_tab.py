@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from openshape_ood import Scene, load_scene
-from openshape_ood.app import rooms, texts, uploads
+from openshape_ood.app import scan_tab, texts, uploads
 from openshape_ood.app.downloads import save_results
-from openshape_ood.app.judge import Judge
-from openshape_ood.app.rooms import Room, read_room
+from openshape_ood.app.pipelines import Pipelines
+from openshape_ood.app.scan_tab import ScanInput, read_scan
 from openshape_ood.app.session import Session
-from openshape_ood.app.verdicts import RoomVerdict
+from openshape_ood.app.verdicts import ScanVerdict
 from openshape_ood.errors import ShapeFileError
 from openshape_ood.scenes import find_objects, save_scene
 from openshape_ood.synthetic import sample
@@ -33,18 +33,18 @@ def scene() -> Scene:
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    return Judge()
+def pipelines() -> Pipelines:
+    return Pipelines()
 
 
 @pytest.fixture(scope="module")
-def found(judge: Judge, scene: Scene) -> RoomVerdict:
+def found(pipelines: Pipelines, scene: Scene) -> ScanVerdict:
     session = Session().with_names("chair, table")
-    return judge.judge_room(Room(scene, find_objects(scene), ("Thinned.",)), session, "tiny")
+    return pipelines.score_scan(ScanInput(scene, find_objects(scene), ("Thinned.",)), session, "tiny")
 
 
 def test_a_scan_is_read_and_searched_elsewhere(scene: Scene, tmp_path: Path) -> None:
-    room = read_room(save_scene(scene, tmp_path / scene.name))
+    room = read_scan(save_scene(scene, tmp_path / scene.name))
     assert room.scene.name == scene.name and np.array_equal(room.scene.points, scene.points)
     assert room.scene.color is not None and room.nbytes >= scene.points.nbytes
     here = find_objects(scene)
@@ -57,20 +57,20 @@ def test_what_is_wrong_with_a_scan_is_said_of_the_file_as_the_visitor_named_it(s
     path = tmp_path / "hall.npy"
     np.save(path, scene.points * 1000)
     with pytest.raises(ShapeFileError, match=r"“hall\.npy” as NPY: it would be .* give unit='mm'"):
-        read_room(path)
+        read_scan(path)
     np.save(path, np.full((5, 3), np.nan))
     with pytest.raises(ShapeFileError, match=r"hall\.npy.*NaN or infinity in 5 of 5 points"):
-        read_room(path)
+        scan_tab._read(str(path), "file", "file")
 
 
 def test_many_points_are_thinned_and_warnings_reach_the_visitor(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rooms, "MAX_ROOM_POINTS", 4000)
+    monkeypatch.setattr(scan_tab, "MAX_ROOM_POINTS", 4000)
     path = tmp_path / "shape.npy"
     np.save(path, scene.points * 100)  # centimeters: too large for a place indoors, not for any place
-    told, (points, members) = rooms.reader("file", "file")(str(path))
-    room = rooms._checked(told, points, members, name="hall.npy")
+    answer, (points, members) = scan_tab._read(str(path), "file", "file")
+    room = scan_tab._checked(answer, points, members, name="hall.npy")
     assert len(room.scene) == 4000 and room.remarks[0] == "Thinned from 13,000 to 4,000 points."
     assert "hall.npy is 39" in room.remarks[1] and "shape.npy" not in room.remarks[1]
 
@@ -89,16 +89,16 @@ def test_many_points_are_thinned_and_warnings_reach_the_visitor(
 def test_an_answer_that_is_no_scan_is_refused(
     changed: dict[str, Any], members: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = {"name": "a", "points": 3, "said": [], "planes": [], "sizes": [1], "score": [1], "by": "tree"}
+    told = {"name": "a", "points": 3, "warnings": [], "planes": [], "sizes": [1], "score": [1], "by": "tree"}
     arrays = (np.eye(3), np.array(members))
     answer = {**told, "candidates": 1, "stability": [1], **changed}
     monkeypatch.setattr(uploads.workers, "once", lambda *asked: Done(0, "", answer, arrays))
     (tmp_path / "a.npy").touch()
     with pytest.raises(ShapeFileError, match="what came back from reading it is no scan"):
-        read_room(tmp_path / "a.npy")
+        read_scan(tmp_path / "a.npy")
 
 
-def test_objects_are_listed_with_size_and_verdict(judge: Judge, found: RoomVerdict) -> None:
+def test_objects_are_listed_with_size_and_verdict(pipelines: Pipelines, found: ScanVerdict) -> None:
     assert [one.verdict for one in found.scene] == found.answers == ["novel", "known"]
     said, listed = texts.verdict(found), texts.table(found)
     assert "2 objects, 1 of them novel" in said and "13,000 points" in said and "<p>Thinned.</p>" in said
@@ -106,16 +106,16 @@ def test_objects_are_listed_with_size_and_verdict(judge: Judge, found: RoomVerdi
     size = " × ".join(f"{side:.2f}" for side in found.scene.objects[0].box.size)
     assert f"<td>{size}</td>" in listed and "size, m" in listed
     assert "Nearest classes of object 1" in texts.bars(found)
-    assert judge.show(found, 1).shape.name == "object 2"
+    assert pipelines.show(found, 1).shape.name == "object 2"
 
 
-def test_nothing_but_a_floor(judge: Judge, scene: Scene) -> None:
+def test_nothing_but_a_floor(pipelines: Pipelines, scene: Scene) -> None:
     floor = scene.take(np.arange(8000))
-    empty = judge.judge_room(Room(floor, find_objects(floor)), Session().with_names("chair"), "tiny")
+    empty = pipelines.score_scan(ScanInput(floor, find_objects(floor)), Session().with_names("chair"), "tiny")
     assert "No object was found" in texts.verdict(empty) and texts.table(empty) == texts.bars(empty) == ""
 
 
-def test_an_object_becomes_an_example(found: RoomVerdict) -> None:
+def test_an_object_becomes_an_example(found: ScanVerdict) -> None:
     session = found.session.with_example("lyre", "z")
     (example,) = session.of("lyre")
     assert example.name == "object 1" and len(example.cloud) == len(found.scene.objects[0].rows)
@@ -123,7 +123,7 @@ def test_an_object_becomes_an_example(found: RoomVerdict) -> None:
 
 
 @pytest.mark.parametrize("color", ["novelty", "name", "object"])
-def test_what_can_be_downloaded(found: RoomVerdict, tmp_path: Path, color: str) -> None:
+def test_what_can_be_downloaded(found: ScanVerdict, tmp_path: Path, color: str) -> None:
     cloud, figures = save_results(found, tmp_path, color)
     assert cloud.name == f"my_room.{color}.ply" and len(load_scene(cloud)) == len(found.scene.scene)
     told = json.loads(figures.read_text(encoding="utf-8"))

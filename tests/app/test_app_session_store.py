@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from openshape_ood.app.fair_queue import HERE, Visitor
 from openshape_ood.app.session import Session, Shape
-from openshape_ood.app.turns import HERE, Visitor
-from openshape_ood.app.visits import Visits
+from openshape_ood.app.session_store import SessionStore
 
 BEGIN = Session().with_names("chair, sofa")
 LAMP = Shape("lamp", np.random.RandomState(0).standard_normal((1000, 3)))
@@ -22,7 +22,7 @@ def own() -> Session:
 
 
 def test_sixty_requests_of_one_visitor_have_nobody_forgotten(own: Session) -> None:
-    visits, mine = Visits(most=10), Visitor("10.0.0.1", "mine")
+    visits, mine = SessionStore(most=10), Visitor("10.0.0.1", "mine")
     visits.of(mine, BEGIN)[0].session = own
     for i in range(60):
         visits.of(Visitor("10.0.0.7", str(i)), BEGIN)[0].session = own
@@ -32,7 +32,7 @@ def test_sixty_requests_of_one_visitor_have_nobody_forgotten(own: Session) -> No
 
 
 def test_on_one_machine_those_with_nothing_of_their_own_go_first(own: Session) -> None:
-    visits, mine = Visits(most=10), Visitor(HERE, "mine")
+    visits, mine = SessionStore(most=10), Visitor(HERE, "mine")
     visits.of(mine, BEGIN)[0].session = own
     for i in range(60):
         visits.of(Visitor(HERE, str(i)), BEGIN)[0].session = BEGIN.with_shapes([LAMP])
@@ -40,7 +40,7 @@ def test_on_one_machine_those_with_nothing_of_their_own_go_first(own: Session) -
 
 
 def test_the_longest_unseen_goes_first_with_its_files(tmp_path: Path) -> None:
-    visits = Visits(most=2)
+    visits = SessionStore(most=2)
     (tmp_path / "results").mkdir()
     visits.of(Visitor(HERE, "a"), BEGIN)[0].folder = str(tmp_path / "results")
     visits.of(Visitor(HERE, "b"), BEGIN)
@@ -50,7 +50,7 @@ def test_the_longest_unseen_goes_first_with_its_files(tmp_path: Path) -> None:
 
 
 def test_bytes_are_bounded_too(own: Session) -> None:
-    visits, mine = Visits(most_bytes=10 * LAMP.cloud.nbytes), Visitor("10.0.0.1", "mine")
+    visits, mine = SessionStore(most_bytes=10 * LAMP.cloud.nbytes), Visitor("10.0.0.1", "mine")
     visits.of(mine, BEGIN)[0].session = own
     many = replace(own, shapes=(LAMP,) * 4)
     for i in range(6):

@@ -1,0 +1,96 @@
+"""State of all visitors, in bounded memory.
+
+`gr.State` is kept by a session that the browser names, as many of these as it likes, and gradio forgets the longest
+unused of all (`state_session_capacity`), without its `delete_callback`. So sixty requests of one visitor would have the
+known classes of all others forgotten. Here an address makes room for itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from openshape_ood.app.downloads import remove_results
+from openshape_ood.app.fair_queue import Visitor
+from openshape_ood.app.quotas import VISITS, VISITS_BYTES
+from openshape_ood.app.scan_tab import ScanInput
+from openshape_ood.app.session import Session, Shape
+from openshape_ood.app.surface_tab import GoodSurfaces, SurfaceInput
+from openshape_ood.app.texts import FIRST
+from openshape_ood.app.verdicts import ScanVerdict, ShapeVerdict
+from openshape_ood.app.view_tab import ViewInput
+from openshape_ood.shapes.failure import Failure
+
+FORGOTTEN = (
+    "The page had forgotten your shapes and examples: it was started anew, or has had more visitors than it remembers. "
+    "Drop them again."
+)
+Input = ScanInput | ViewInput | SurfaceInput
+
+
+@dataclass(eq=False)
+class Visit:
+    """State of one visitor.
+
+    session: shapes and known classes; input: the scan, view or surface that is on the page in place of shapes, and the
+    file of a scan; good: surfaces to compare with; verdict: of shapes or of a scan; headline: the text in the place of
+    the verdict; folder: of files to download.
+    """
+
+    session: Session
+    input: Input | None = None
+    file: str = ""
+    good: GoodSurfaces | None = None
+    verdict: ShapeVerdict | ScanVerdict | None = None
+    headline: str = FIRST
+    folder: str = ""
+
+    def put(self, given: Input | None, file: str = "") -> None:
+        """Show a scan, view or surface in place of shapes."""
+        self.session, self.input, self.file = self.session.with_shapes([]), given, file
+
+    def put_shapes(self, shapes: Sequence[Shape], failures: Sequence[Failure] = ()) -> None:
+        self.session, self.input, self.file = self.session.with_shapes(shapes, failures), None, ""
+
+    @property
+    def is_personal(self) -> bool:
+        """True if it holds anything that the visitor would have to give again."""
+        return bool(self.session.examples or self.session.calibration or self.good)
+
+    @property
+    def nbytes(self) -> int:
+        return self.session.nbytes + sum(one.nbytes for one in (self.input, self.good) if one is not None)
+
+
+class SessionStore:
+    """Visits, the longest unseen first; at most `most` of them, of `most_bytes` together."""
+
+    def __init__(self, most: int = VISITS, most_bytes: int = VISITS_BYTES) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Visitor, Visit] = OrderedDict()
+
+    def of(self, visitor: Visitor, begin: Session) -> tuple[Visit, bool]:
+        """The visit of a visitor, and True if it was remembered; a new one begins with session `begin`."""
+        with self._lock:
+            known = visitor in self._kept
+            visit = self._kept.setdefault(visitor, Visit(begin))
+            self._kept.move_to_end(visitor)
+            self._make_room(visitor)
+            return visit, known
+
+    def _make_room(self, newest: Visitor) -> None:
+        """Forget visits of the address that has the most; visits that hold nothing personal first."""
+        sizes = {visitor: visit.nbytes for visitor, visit in self._kept.items()}
+        while len(sizes) > 1 and (len(sizes) > self._most or sum(sizes.values()) > self._most_bytes):
+            many = len(sizes) > self._most
+            shares = Counter[str]()
+            for visitor, size in sizes.items():
+                shares[visitor.address] += 1 if many else size
+            greedy = shares.most_common(1)[0][0]
+            theirs = [visitor for visitor in sizes if visitor.address == greedy and visitor != newest] or list(sizes)
+            first = min(theirs, key=lambda visitor: self._kept[visitor].is_personal)  # the first of equals
+            remove_results(self._kept.pop(first).folder)
+            del sizes[first]

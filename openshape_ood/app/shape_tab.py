@@ -1,0 +1,106 @@
+"""Shapes on the page: files that were dropped, calibration shapes or a threshold, generated examples to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from openshape_ood.app.fair_queue import Visitor
+from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_FILES, MAX_POINTS, REQUEST_BYTES
+from openshape_ood.app.session import Calibration, Shape
+from openshape_ood.app.uploads import NOBODY, kept_rows, read_cloud, read_sealed, read_threshold, taken
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.errors import FileError, InputError, OpenShapeError, ShapeFileError
+from openshape_ood.shapes.failure import Failure
+from openshape_ood.shapes.points import check_cloud, check_up
+from openshape_ood.synthetic import sample, scan
+from openshape_ood.synthetic.planted import plant
+
+POINTS = 4096  # of an example
+One = TypeVar("One")
+
+
+class Example(NamedTuple):
+    """A generated shape, y up, meters; origin: of `verdicts.ORIGINS`."""
+
+    make: Callable[[], np.ndarray]
+    origin: str
+
+
+FIRST = "chair with a guitar for a back"
+EXAMPLES = {
+    FIRST: Example(lambda: plant("chair", "guitar", POINTS, 109, 0.45, "parsons", "acoustic").cloud, "whole model"),
+    "chair": Example(lambda: sample("chair", POINTS, seed=3), "whole model"),
+    "guitar": Example(lambda: sample("guitar", POINTS, seed=3), "whole model"),
+    "airplane": Example(lambda: sample("airplane", POINTS, seed=3), "whole model"),
+    "scan of a table": Example(lambda: scan("table", POINTS, seed=4), "scan"),
+    "scan of a piano": Example(lambda: scan("piano", POINTS, seed=5), "scan"),
+}
+
+
+def read_shape(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> Shape:
+    """Read an uploaded shape; bounds, as `read_sealed` takes them, are those of quotas unless given."""
+    most = MAX_POINTS * 6 * 8  # in 64 bits: xyz, rgb
+    return read_sealed(read_cloud, path, visitor, _checked, most=most, **bounds)
+
+
+def _checked(answer: Any, cloud: np.ndarray, *, name: str) -> Shape:
+    """From the answer of `read_cloud`."""
+    cloud, points = check_cloud(cloud, name), int(answer["points"])
+    stated = check_up(answer["stated"]) if answer["stated"] else ""
+    kept = len(cloud)
+    notes = [f"thinned from {points:,} to {kept:,} points" if kept < points else f"{kept:,} points"]
+    notes += [f"its file says that {stated} is up"] if stated else []
+    return Shape(name, cloud, ", ".join(notes), stated)
+
+
+def read_each(
+    paths: Sequence[str], read: Callable[[Path], One], strict: bool = False
+) -> Generator[str, None, tuple[list[One], list[Failure]]]:
+    """Read dropped files; between two of them yield the progress in words.
+
+    strict: the first error is raised. Otherwise one file at least must be readable.
+    """
+    if len(paths) > MAX_FILES:
+        raise InputError(f"{len(paths)} files were dropped; this page takes at most {MAX_FILES} at once")
+    results, failures = [], []
+    with taken(paths) as files:
+        for i, path in enumerate(files):
+            if len(files) > 1:
+                yield f"Read {i} of {len(files)} files."
+            try:
+                results.append(read(path))
+            except OpenShapeError as error:
+                if strict:
+                    raise
+                failures.append(Failure(path.name, str(error)))
+    if not results:
+        raise ShapeFileError("; ".join(failure.error for failure in failures[:3]) or "there is no file")
+    return results, failures
+
+
+def read_calibration(
+    paths: Sequence[str], read: Callable[..., Shape], visitor: Visitor
+) -> Generator[str, None, tuple[Calibration, list[Failure]]]:
+    """A threshold if one .json file was dropped, else known shapes, each by `read`."""
+    if len(paths) == 1 and Path(paths[0]).suffix.lower() == ".json":
+        return Calibration(threshold=_read_threshold(paths[0], visitor)), []
+    shapes, failures = yield from read_each(paths, read)
+    thinned = (replace(shape, cloud=shape.cloud[kept_rows(len(shape.cloud), EXAMPLE_POINTS)]) for shape in shapes)
+    return Calibration(tuple(thinned)), failures
+
+
+def _read_threshold(path: str, visitor: Visitor) -> Threshold:
+    with taken([path]) as (file,):
+        if file.is_file() and file.stat().st_size > REQUEST_BYTES:
+            raise FileError(f"{file.name} is no threshold: one has less than {REQUEST_BYTES / 2**20:.0f} MB")
+        how: dict[str, Any] = {"suffixes": [".json"], "what": "threshold", "most": 8 * REQUEST_BYTES}
+        return read_sealed(read_threshold, file, visitor, _checked_threshold, **how)
+
+
+def _checked_threshold(answer: Any, scores: np.ndarray, *, name: str) -> Threshold:
+    return Threshold.from_state({**answer, "scores": scores})
