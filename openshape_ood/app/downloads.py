@@ -33,10 +33,9 @@ def save_results(shown: Shown, root: Path, color: str = "novelty") -> tuple[Path
     return cloud, save_whole(folder / f"{stem}.novelty.json", figures.encode("utf-8"), "the figures")
 
 
-def remove_results(folder: str) -> None:
-    """Forget what `save_results` wrote."""
-    if folder:
-        shutil.rmtree(folder, ignore_errors=True)
+def remove_results(folder: Path) -> None:
+    """Remove a folder that `save_results` wrote."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def safe_stem(name: str) -> str:

@@ -324,8 +324,10 @@ class _Page:
     def _saved(self, visit: Visit, shown: Shown, color: str) -> Update:
         gr = self.gr
         cloud, figures = save_results(shown, self.results, color)
-        remove_results(visit.folder)  # of the shape before
-        visit.folder = str(cloud.parent)
+        visit.folders.append(cloud.parent)
+        for old in visit.folders[:-2]:  # the browser may still download the result before
+            remove_results(old)
+        visit.folders = visit.folders[-2:]
         return {
             self.on.cloud: gr.update(value=str(cloud), visible=True),
             self.on.figures: gr.update(value=str(figures), visible=True),

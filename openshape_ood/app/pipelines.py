@@ -231,7 +231,7 @@ class Pipelines:
         else:
             words, how["by"] = BY_TEXT, "text"
             if known.text is None:
-                known = self._known(session, encoder, pipeline.encoders.text, None)[0]
+                known = self._known(session, encoder, self._loaded(encoder.row.name)[1], None)[0]
         return replace(localize(shape.cloud, known, **how), name=shape.name), words
 
     def _memory(self, session: Session, encoder: ShapeEncoder, stage: str, origin: str | None = None) -> MemoryBank:

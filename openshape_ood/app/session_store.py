@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from openshape_ood.app.downloads import remove_results
 from openshape_ood.app.fair_queue import Visitor
@@ -36,7 +37,7 @@ class Visit:
 
     session: shapes and known classes; input: the scan, view or surface that is on the page in place of shapes, and the
     file of a scan; good: surfaces to compare with; verdict: of shapes or of a scan; headline: the text in the place of
-    the verdict; folder: of files to download.
+    the verdict; folders: of files to download.
     """
 
     session: Session
@@ -45,7 +46,7 @@ class Visit:
     good: GoodSurfaces | None = None
     verdict: ShapeVerdict | ScanVerdict | None = None
     headline: str = FIRST
-    folder: str = ""
+    folders: list[Path] = field(default_factory=list)
 
     def put(self, given: Input | None, file: str = "") -> None:
         """Show a scan, view or surface in place of shapes."""
@@ -92,5 +93,6 @@ class SessionStore:
             greedy = shares.most_common(1)[0][0]
             theirs = [visitor for visitor in sizes if visitor.address == greedy and visitor != newest] or list(sizes)
             first = min(theirs, key=lambda visitor: self._kept[visitor].is_personal)  # the first of equals
-            remove_results(self._kept.pop(first).folder)
+            for folder in self._kept.pop(first).folders:
+                remove_results(folder)
             del sizes[first]

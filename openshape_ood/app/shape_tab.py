@@ -24,8 +24,8 @@ POINTS = 4096  # of an example
 One = TypeVar("One")
 
 
-class Example(NamedTuple):
-    """A generated shape, y up, meters; origin: of `verdicts.ORIGINS`."""
+class GeneratedShape(NamedTuple):
+    """y up, meters; origin: of `verdicts.ORIGINS`."""
 
     make: Callable[[], np.ndarray]
     origin: str
@@ -33,12 +33,14 @@ class Example(NamedTuple):
 
 FIRST = "chair with a guitar for a back"
 EXAMPLES = {
-    FIRST: Example(lambda: plant("chair", "guitar", POINTS, 109, 0.45, "parsons", "acoustic").cloud, "whole model"),
-    "chair": Example(lambda: sample("chair", POINTS, seed=3), "whole model"),
-    "guitar": Example(lambda: sample("guitar", POINTS, seed=3), "whole model"),
-    "airplane": Example(lambda: sample("airplane", POINTS, seed=3), "whole model"),
-    "scan of a table": Example(lambda: scan("table", POINTS, seed=4), "scan"),
-    "scan of a piano": Example(lambda: scan("piano", POINTS, seed=5), "scan"),
+    FIRST: GeneratedShape(
+        lambda: plant("chair", "guitar", POINTS, 109, 0.45, "parsons", "acoustic").cloud, "whole model"
+    ),
+    "chair": GeneratedShape(lambda: sample("chair", POINTS, seed=3), "whole model"),
+    "guitar": GeneratedShape(lambda: sample("guitar", POINTS, seed=3), "whole model"),
+    "airplane": GeneratedShape(lambda: sample("airplane", POINTS, seed=3), "whole model"),
+    "scan of a table": GeneratedShape(lambda: scan("table", POINTS, seed=4), "scan"),
+    "scan of a piano": GeneratedShape(lambda: scan("piano", POINTS, seed=5), "scan"),
 }
 
 

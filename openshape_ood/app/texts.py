@@ -131,18 +131,28 @@ def surface(compared: SurfaceVerdict) -> str:
 
 def things(completed: CompletedView) -> str:
     """Table of names and new things: volume and place of each."""
-    rows = "".join(
-        f'<tr><td>{escape(one["name"])}</td><td><span class="{"novel" if one["status"] == "new" else "known"}">'
-        f"{one['status']}</span></td><td>{one['liters']:.0f}</td><td>{_numbers(one['size'], ' × ')}</td>"
-        f"<td>{_numbers(one['center'], ', ')}</td></tr>"
+    rows = [
+        [
+            escape(one["name"]),
+            f'<span class="{"novel" if one["status"] == "new" else "known"}">{one["status"]}</span>',
+            f"{one['liters']:.0f}",
+            _numbers(one["size"], " × "),
+            _numbers(one["center"], ", "),
+        ]
         for one in completed.rows()
-    )
-    head = "<tr><th>name</th><th></th><th>liters</th><th>size, m</th><th>center, m</th></tr>"
-    return f'<div id="table" class="rows"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+    ]
+    return f'<div id="table">{_rows(("name", "", "liters", "size, m", "center, m"), rows)}</div>'
 
 
-def _numbers(numbers: Sequence[float] | None, between: str) -> str:
-    return between.join(f"{number:.2f}" for number in numbers or ())
+def _rows(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """An HTML table of HTML cells."""
+    cells = "".join(f"<th>{name}</th>" for name in head)
+    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="rows"><table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+def _numbers(numbers: Iterable[float] | None, between: str) -> str:
+    return between.join(f"{number:.2f}" for number in (() if numbers is None else numbers))
 
 
 def sheet(completed: CompletedView) -> str:
@@ -232,22 +242,16 @@ def _axis(scored: Verdict) -> list[str]:
 
 def table(scored: Verdict | None) -> str:
     """Several shapes, the most novel first, and the files that were not read; nothing for one shape."""
-    room = isinstance(scored, ScanVerdict) and bool(scored.session.shapes)
-    if scored is None or (len(scored.session.shapes) < 2 and not scored.session.failures and not room):
+    is_scan = isinstance(scored, ScanVerdict) and bool(scored.session.shapes)
+    if scored is None or (len(scored.session.shapes) < 2 and not scored.session.failures and not is_scan):
         return ""
-    rows = "".join(_ranked(scored, rank, place) for rank, place in enumerate(scored.order(), 1))
-    answers = scored.answers
+    answers, failed, what = scored.answers, scored.session.failures, "object" if is_scan else "file"
     counts = [f"{answers.count('novel')} novel", f"{answers.count('known')} known"] if scored.threshold else ["ranked"]
-    failed = scored.session.failures
     counts += [f"{len(failed)} not read"] if failed else []
-    files = len(answers) + len(failed)
-    what = "object" if room else "file"
-    size = "<th>size, m</th>" if room else ""
-    head = f"<tr><th></th><th>{what}</th><th>verdict</th><th>p</th><th>novelty</th><th>nearest</th>{size}</tr>"
-    return (
-        f'<div id="table"><h3>{files} {what}s: {", ".join(counts)} <small>most novel first</small></h3>'
-        f'<div class="rows"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>{_not_read(failed)}</div>'
-    )
+    head = ["", what, "verdict", "p", "novelty", "nearest", *(["size, m"] if is_scan else [])]
+    rows = [[str(rank), *_ranked(scored, place)] for rank, place in enumerate(scored.order(), 1)]
+    title = f"{len(answers) + len(failed)} {what}s: {', '.join(counts)} <small>most novel first</small>"
+    return f'<div id="table"><h3>{title}</h3>{_rows(head, rows)}{_not_read(failed)}</div>'
 
 
 def _not_read(failures: Sequence[Failure]) -> str:
@@ -256,18 +260,20 @@ def _not_read(failures: Sequence[Failure]) -> str:
     return f'<ul class="failures">{rows}</ul>' if rows else ""
 
 
-def _ranked(scored: Verdict, rank: int, place: int) -> str:
+def _ranked(scored: Verdict, place: int) -> list[str]:
+    """Cells of a shape."""
     name, answer = escape(scored.session.shapes[place].name), scored.answers[place] or "none"
-    p = "" if scored.p_values is None else f"{scored.p_values[place]:.3f}"
     current = ' aria-current="true"' if place == scored.shown else ""
     cells = [
         f'<button type="button" data-place="{place}"{current} title="{name}">{name}</button>',
         f'<span class="{answer}">{answer}</span>',
-        *(p, f"{scored.result.novelty[place]:.3f}", escape(str(scored.result.nearest[place]))),
+        "" if scored.p_values is None else f"{scored.p_values[place]:.3f}",
+        f"{scored.result.novelty[place]:.3f}",
+        escape(str(scored.result.nearest[place])),
     ]
     if isinstance(scored, ScanVerdict):
-        cells.append(" × ".join(f"{side:.2f}" for side in scored.scene.objects[place].box.size))
-    return f"<tr><td>{rank}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        cells.append(_numbers(scored.scene.objects[place].box.size, " × "))
+    return cells
 
 
 def bars(scored: Verdict) -> str:
@@ -301,18 +307,19 @@ def calibration(own: Calibration, failures: Sequence[Failure] = ()) -> str:
 
 
 def known(session: Session) -> str:
-    """The table of known classes: how each is known, how many examples, small pictures of them."""
-    rows = "".join(_row(name, examples) for name, examples in session.known().items())
-    head = "<tr><th>class</th><th>known by</th><th>examples</th><th></th></tr>"
+    """The table of known classes: names or examples, how many, small pictures of them."""
+    rows = [
+        [
+            escape(name),
+            "name and examples" if examples else "name",
+            str(len(examples)),
+            "".join(map(_picture, examples[-THUMBNAILS:])),
+        ]
+        for name, examples in session.known().items()
+    ]
     names = "".join(f'<option value="{escape(name)}">' for name in session.names)
     listed = f'<datalist id="classes">{names}</datalist>'  # offered where a class is typed
-    return f'<div id="known" class="rows"><table><thead>{head}</thead><tbody>{rows}</tbody></table>{listed}</div>'
-
-
-def _row(name: str, examples: tuple[Example, ...]) -> str:
-    how = "name and examples" if examples else "name"
-    small = "".join(_picture(example) for example in examples[-THUMBNAILS:])
-    return f"<tr><td>{escape(name)}</td><td>{how}</td><td>{len(examples)}</td><td>{small}</td></tr>"
+    return f'<div id="known">{_rows(("class", "known by", "examples", ""), rows)}{listed}</div>'
 
 
 @lru_cache(maxsize=256)

@@ -113,7 +113,8 @@ def read_sealed(
 
 def reader(task: str, **settings: Any) -> Callable[..., Any]:
     """The task of the child process."""
-    return partial(find(task), **settings)
+    read: Callable[..., Any] = find(task)
+    return partial(read, **settings)
 
 
 def end_reading() -> None:

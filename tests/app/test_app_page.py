@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +29,7 @@ from openshape_ood.synthetic.roads import road_scan
 EXTRA = find_spec("plotly") is not None
 pytestmark = pytest.mark.skipif(not EXTRA, reason="the page needs the extra [app]")
 ME = Visitor(HERE, "me")
+ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ("chair, table", "tiny", "automatic", "file", "whole model", "novelty")
 
 
@@ -98,3 +102,28 @@ def test_visitors_have_their_own_classes_and_errors_become_a_message(page: _Page
     assert "forgotten your shapes" in refused["message"] and refused["headline"] and refused["dropped"] is None
     assert "lyre" not in answer("b", page.on_clear)["known"] and "lyre" in answer("a", page.on_clear)["known"]
     assert "there is no shape yet" in answer("b", page.on_add, "lyre", "chair, table", "y")["message"]
+
+
+@pytest.mark.slow  # it imports gradio in a process of its own
+def test_old_uploads_are_removed_and_results_stay(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from gradio.route_utils import delete_files_created_by_app
+from openshape_ood.app.page import build
+from openshape_ood.app.pipelines import Pipelines
+
+root = Path(sys.argv[1])
+blocks, _ = build(Pipelines(), root / "results", "tiny", ["chair"])
+assert blocks.delete_cache == (60, 600)
+upload, result = root / "upload.ply", root / "results" / "a.ply"
+for path in (upload, result):
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+blocks.upload_file_set.add(str(upload))
+delete_files_created_by_app(blocks, age=600)
+assert upload.exists()
+delete_files_created_by_app(blocks, age=-1)
+assert not upload.exists() and result.exists()
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -42,7 +42,7 @@ def test_on_one_machine_those_with_nothing_of_their_own_go_first(own: Session) -
 def test_the_longest_unseen_goes_first_with_its_files(tmp_path: Path) -> None:
     visits = SessionStore(most=2)
     (tmp_path / "results").mkdir()
-    visits.of(Visitor(HERE, "a"), BEGIN)[0].folder = str(tmp_path / "results")
+    visits.of(Visitor(HERE, "a"), BEGIN)[0].folders.append(tmp_path / "results")
     visits.of(Visitor(HERE, "b"), BEGIN)
     visits.of(Visitor(HERE, "c"), BEGIN)
     assert not (tmp_path / "results").exists()

@@ -293,9 +293,8 @@ def test_what_is_downloaded(found: Verdict, guitar: Session, tmp_path: Path) -> 
     assert said["classes"] == ["chair", "table"] and said["examples"] == {"chair": 0, "table": 0}
     assert said["threshold"]["n"] == 100 and said["provenance"] == found.result.provenance.as_json()
     assert len(said["novelty_map"]["patch_novelty"]) == len(found.map.patches.novelty)
-    remove_results(str(cloud.parent))
+    remove_results(cloud.parent)
     assert not list(tmp_path.iterdir())
-    remove_results("")  # before there is anything
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
