@@ -225,7 +225,7 @@ def _trapezoid_aupr(positive: np.ndarray, scores: np.ndarray) -> float:
     from sklearn.metrics import auc, precision_recall_curve
 
     precision, recall, _ = precision_recall_curve(positive, scores)
-    return float(auc(recall, precision))
+    return min(1.0, float(auc(recall, precision)))  # a sum of shares may be rounded to more
 
 
 def _detection_error(tpr: np.ndarray, fpr: np.ndarray, share_known: float) -> float:
