@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.cli.console import print_line, print_note, shown
+from openshape_ood.cli.console import as_json, print_line, print_note, shown
 from openshape_ood.errors import InputError, MissingPackageError
 
 DRAWN = (".png", ".svg", ".pdf")
@@ -59,9 +59,11 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def save_text(path: Path, content: str) -> Path:
+def save_table(path: Path, record: Any, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Write some columns of rows to a .csv file, or the whole record to a .json file."""
     from openshape_ood.storage import save_whole
 
+    content = as_json(record) if path.suffix.lower() == ".json" else csv_text(columns, rows)
     return save_whole(path, content.encode("utf-8", errors="surrogateescape"), "the table")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from cyclopts import Parameter
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import finish, print_json, print_line, print_note, print_table, shown, told_warnings
+from openshape_ood.cli.console import finish, print_line, print_note, print_table, shown, warnings_as_notes, write
 from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import KNOWN, NOT_HERE, argument, option
 from openshape_ood.cli.outputs import can_draw, print_written
@@ -96,10 +96,7 @@ def scene(
     pipeline = chosen.pipeline(found, model="tiny", decide=not size_weight)
     result = score_scene(scan, pipeline, size_weight=size_weight, proposals=proposals, most=most)
     written = [] if out is None else _written(result, out.expanduser())
-    if json:
-        print_json({**result.as_json(), "written": written})
-    else:
-        _print(result, written, bool(size_weight))
+    write({**result.as_json(), "written": written}, json, lambda: _print(result, written, bool(size_weight)))
     _warn_of_axes(file, chosen, pipeline)
     finish(found.failures)
 
@@ -108,7 +105,7 @@ def _loaded(file: Path, up: str, unit: str) -> Scene:
     """The scan, with a line for each thing that looks wrong with it."""
     from openshape_ood.scenes import load_scene
 
-    with told_warnings(_by_options):
+    with warnings_as_notes(_by_options):
         try:
             return load_scene(file, up=up, unit=unit)
         except ShapeFileError as error:
