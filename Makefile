@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed  ## the main job on the embedded default: a table and a picture
 	$(BIN)/python -m benchmarks.sr1 --model tiny
 
-test: $(VENV)/.installed  ## the default tests: offline, about four minutes on two cores
+test: $(VENV)/.installed  ## the default tests: offline, some nine minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: $(VENV)/.installed  ## the slow tests too

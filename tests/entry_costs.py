@@ -95,7 +95,7 @@ def show(path: str) -> object:
 
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         for name in ("a.html", "a.png"):
-            command(file=Path(path), color="class", out=Path(folder, name), up="file")
+            command(Path(path), color="class", out=Path(folder, name), up="file")
     return "drawn"
 
 

@@ -192,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--target", help="one target of it (default: all)")
     add("--data-root", dest="root", type=Path, help="what paths in the lists start from; without it, drawn images")
     add("--lists", type=Path, help="the folder with <data set>/<list>.txt")
-    add("--checkpoint", type=Path, help="the published files, or what benchmarks.resend_train wrote")
+    add("--checkpoint", type=Path, help="the published files, or what benchmarks resend_train wrote")
     add("--network", choices=NETWORKS, default="resnet18", help="of published files (default: %(default)s)")
     add("--encoder", help="instead of a checkpoint: any network of timm, as resnet50, or open_clip:MODEL/PRETRAINED")
     add("--weights", type=Path, help="a file with the encoder's weights instead of its published ones")

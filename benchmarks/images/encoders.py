@@ -94,7 +94,7 @@ def save_system(folder: Path, comparator: Comparator, network: nn.Module, name: 
 
 
 def read_system(path: Path, network: str = "resnet18") -> tuple[Comparator, ImageFeatures]:
-    """Comparator and encoder of a folder that `benchmarks.resend_train` wrote, or of published files."""
+    """Comparator and encoder of a folder that `benchmarks resend_train` wrote, or of published files."""
     if not (path / COMPARATOR).is_file():
         return read_released(path, network)
     with loaded_arrays(path / ENCODER, WHAT) as (header, arrays):

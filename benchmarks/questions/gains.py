@@ -1,4 +1,4 @@
-"""What an ensemble gains over its members, by every method, on the same shapes; part of `benchmarks.scores`.
+"""What an ensemble gains over its members, by every method, on the same shapes; part of `benchmarks scores`.
 
 Three ways to fuse: `together`, as the library does it, by the mean of the members' cosines; and, to compare, each
 member judged alone and its novelty fused with the others' by `scoring.fusion`, by `ranks` or by `p values` among the

@@ -1,6 +1,6 @@
 """`python -m benchmarks search`: settings of the competing U-Nets by Optuna, needs the extra `[search]`.
 
-What is sought is the AUPRO on generated roads of their own, other ones than those that `benchmarks.surfaces` tests on:
+What is sought is the AUPRO on generated roads of their own, other ones than those that `benchmarks surfaces` tests on:
 a setting that was chosen on the test roads would be measured by what it was fitted to.
 """
 

@@ -96,7 +96,7 @@ class Components:
                     self.unit = _choice(gr, SCAN_UNITS, "file", "Unit", "unit", 100)
                 self.generated_scan = gr.Button(scan_tab.GENERATED, size="sm", elem_id="room-example")
             with gr.Tab("A view", elem_id="kind-view"):
-                label = f"A picture with depth and camera, up to {most} MB each"
+                label = f"Picture, depth, camera, up to {most} MB each"
                 self.view = _drop(gr, label, "drop-view", file_count="multiple")
                 _formats(gr, texts.FORMATS_OF_VIEWS)
                 self.generated_view = gr.Button(view_tab.GENERATED, size="sm", elem_id="view-example")

@@ -141,7 +141,7 @@ def things(completed: CompletedView) -> str:
         ]
         for one in completed.rows()
     ]
-    return f'<div id="table">{_rows(("name", "", "liters", "size, m", "center, m"), rows)}</div>'
+    return f'<div id="table" class="things">{_rows(("name", "", "liters", "size, m", "center, m"), rows)}</div>'
 
 
 def _rows(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

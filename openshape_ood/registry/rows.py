@@ -131,7 +131,7 @@ class About:
     """What helps to choose an encoder; nothing of it is needed to run it.
 
     parameters: of its network; cost: time of a cloud on a CPU beside that of vitb32, from one run of
-    `benchmarks.speed`; lvis, modelnet40, scanobjectnn: published zero-shot accuracy, top-1 in percent, 0 where none is;
+    `benchmarks speed`; lvis, modelnet40, scanobjectnn: published zero-shot accuracy, top-1 in percent, 0 where none is;
     published: where these stand; whom: for whom it is, in a sentence.
     """
 

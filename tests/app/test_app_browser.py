@@ -243,6 +243,8 @@ def test_a_room_is_taken_colored_listed_and_downloaded(visitor: Visitor, tmp_pat
     page.locator("#room-example").click()
     assert "novel" in visitor.sees("#table", "object 1")
     visitor.sees_a_picture()
+    assert page.locator("#room-up").is_visible()  # the one axis setting
+    assert not page.locator("#up").is_visible() and not page.locator("#origin").is_visible()
     page.set_viewport_size({"width": 1280, "height": 1140})
     visitor.screenshot(1140).save(pictures / "app-room.png")
     visitor.looks_right(tmp_path, "#table", "#verdict", "#drop-room", "#plot", "#names")
@@ -285,6 +287,8 @@ def test_a_view_is_completed_and_what_is_new_in_it_is_said(visitor: Visitor, tmp
     page.set_viewport_size({"width": 1280, "height": 1000})
     visitor.screenshot(1000).save(pictures / "app-view.png")
     assert unreadable(visitor) == []
+    page.set_viewport_size({"width": 390, "height": 900})
+    assert page.locator("#table td", has_text="sofa").is_visible()  # narrow as it is
     figures = json.loads(visitor.download("#json", tmp_path).read_text(encoding="utf-8"))
     assert [one["status"] for one in figures["found"]].count("new") >= 1
     assert len(load_shape(visitor.download("#ply", tmp_path))) > 100

@@ -57,7 +57,7 @@ def generated(page: _Page, visit: Visit, make: Any) -> dict[Any, Any]:
 
 
 def test_a_surface_then_good_ones_of_ones_own(page: _Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surface_tab, "ROADS", 2)  # 20 in the browser
+    monkeypatch.setattr(surface_tab, "ROADS", 4)  # 20 in the browser
     visit = Visit(page.begin)
     update = generated(page, visit, surface_tab.generated.__wrapped__)
     assert "Damaged" in update["headline"] == visit.headline and not update["color"]["visible"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.cli_runs import run, run_json
+from cli_runs import run, run_json
 from made_up_parser import write_las, write_parser
 
 from openshape_ood import ShapeEncoder
