@@ -81,7 +81,12 @@ def show(name: Name, /, *, json: Json = False) -> None:
         records.append({**fields, "files": [asdict(part) for part in parts]})
         tables.append(_entries(fields, parts))
     record = records[0] if len(records) == 1 else {"name": name, "members": records}
-    write(record, json, lambda: [print_table(table, ("field", "value"), fold="value") for table in tables])
+
+    def shown_tables() -> None:
+        for table in tables:
+            print_table(table, ("field", "value"), fold="value")
+
+    write(record, json, shown_tables)
 
 
 def _entries(fields: dict[str, Any], parts: list[Part]) -> list[dict[str, str]]:
@@ -145,7 +150,7 @@ def add(
     """
     added = add_file(_at_hand(file), name, text)
     lines = [f"{one['checkpoint']}, {one['part']}: {shown(one['path'])}" for one in added]
-    write({"added": added}, json, lambda: [print_line(line) for line in lines])
+    write({"added": added}, json, lambda: print_line("\n".join(lines)))
 
 
 @command(app, "verify")

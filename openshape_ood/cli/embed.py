@@ -130,7 +130,7 @@ def embed(
     names = ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
     counts = {name: getattr(done, name) for name in names}
     header = done.header
-    record = {
+    record: dict[str, Any] = {
         **{"out": done.out if done.rows else None, "engine": engine, "shard": shard, "dim": header.dim},
         **{"provenance": header.provenance.as_json(), "failed": failed_json(failures)},
         "counts": {**counts, "failed": len(failures), "ignored": len(listed.ignored)},

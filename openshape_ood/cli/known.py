@@ -87,7 +87,12 @@ def show(files: Saved, /, *, json: options.Json = False) -> None:
 
     loaded = [(path, KnownClasses.load(path)) for path in files]
     record = {"files": [_record(path, known) for path, known in loaded]}
-    write(record, json, lambda: [_print(*one) for one in loaded])
+
+    def show_all() -> None:
+        for one in loaded:
+            _print(*one)
+
+    write(record, json, show_all)
 
 
 def _write_saved(known: KnownClasses, out: Path, json: bool, failures: Sequence[Failure] = ()) -> None:

@@ -28,7 +28,7 @@ LISTED = 3  # regions of a shape
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def write(
+def write_report(
     path: Path, record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None, warning: str
 ) -> Path:
     """Write the report; `maps` are of the shapes that get a picture. Raises `FileError` where it cannot be written."""

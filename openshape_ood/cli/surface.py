@@ -250,8 +250,8 @@ def _scores(
     classes = pipeline and as_json(pipeline, pipeline.provenance)
     if classes:
         classes["names"] = classes.pop("classes")
-    record = {"model": _record(model), "classes": classes, "files": rows, "failed": failed_json(failures)}
-    record["written"] = maps.written
+    record: dict[str, Any] = {"model": _record(model), "classes": classes, "files": rows}
+    record |= {"failed": failed_json(failures), "written": maps.written}
     if maps.folder is None or not (rows or failures):
         return record
     columns = [*TABLE, *(CLASS if classes else ()), "error"]
