@@ -17,7 +17,7 @@ SMALLEST = 100  # of the points a region has more than one in so many
 LISTED = 5  # regions
 KEPT = 200  # maps: 100 MB, and a report that a browser opens
 TABLE = ("nearest class", "share of points")
-RANKED = ("file", "nearest", "novelty", "p_value", "verdict", "beyond", "most novel about")
+RANKED = ("file", "nearest", "novelty", "p_value", "verdict", "beyond", "most novel")
 
 
 @dataclass
@@ -77,14 +77,17 @@ def summary(found: NoveltyMap) -> dict[str, Any]:
 
 
 def _region(region: Region) -> dict[str, Any]:
-    return {"points": len(region), "center": region.center, "novelty": region.novelty, "nearest": region.nearest}
+    return {
+        **{"points": len(region), "center": region.center, "where": region.where, "heights": region.heights},
+        **{"novelty": region.novelty, "nearest": region.nearest},
+    }
 
 
 def print_maps(done: Localized, record: dict[str, Any], pipeline: NoveltyPipeline) -> None:
     if len(done.rows) == 1:
         _print_one(done.rows[0], record)
     else:
-        rows = [{**row, "beyond": _beyond(row["map"]), "most novel about": _where(row["map"])} for row in done.rows]
+        rows = [{**row, "beyond": _beyond(row["map"]), "most novel": _where(row["map"])} for row in done.rows]
         print_table(rows, [name for name in RANKED if rows[0][name] is not None], fold="file")
         untold = sum(not row["map"]["tells"] for row in rows)
         if untold:
@@ -113,7 +116,7 @@ def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
     print_line(f"{_beyond(found)} of the points are beyond {points['value']:.3f}, which {shown(points['promise'])}")
     for region in found["regions"][:LISTED] if found["tells"] else ():
         print_line(
-            f"  {region['points']} points about {place(region['center'])}, novelty {region['novelty']:.3f}, "
+            f"  {region['points']} points, {region_place(region)}, novelty {region['novelty']:.3f}, "
             f"nearest to {shown(region['nearest'])}"
         )
     if not found["tells"]:
@@ -129,7 +132,13 @@ def _where(found: dict[str, Any]) -> str:
     """The place that stands out."""
     if not found["tells"]:
         return "does not tell"
-    return place(found["regions"][0]["center"]) if found["regions"] else "-"
+    return region_place(found["regions"][0]) if found["regions"] else "-"
+
+
+def region_place(region: dict[str, Any]) -> str:
+    """A place for people: in words, as shares of the height, and in the units of the file."""
+    low, high = (f"{100 * share:.0f}" for share in region["heights"])
+    return f"{region['where']}, {low} to {high} % of the height, about {place(region['center'])}"
 
 
 def place(center: Any) -> str:
