@@ -28,6 +28,12 @@ def check_out(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
         raise InputError(f"{option} is {path}; nothing may be written in {path.parent}")
 
 
+def check_empty(option: str, folder: Path | None) -> None:
+    """Raises `InputError` for a folder with something in it."""
+    if folder is not None and (path := folder.expanduser()).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{option} is {folder}, which is there already; expected a new folder, or an empty one")
+
+
 def check_picture(option: str, path: Path | None, suffixes: Sequence[str], package: str = "matplotlib") -> None:
     """The same of a picture, and `MissingPackageError` where what draws it is not installed."""
     check_out(option, path, suffixes)
