@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SURFACE = "Surface"
 TABLE = ("file", "novelty", "p_value", "verdict", "beyond", "unseen")
 CLASS = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}
+PROMISING = 19  # shapes that a threshold of 95 % needs
 GOOD = 20  # generated roads that are learned: as many as a threshold of 95 % needs
 
 EXAMPLES = """
@@ -111,6 +112,10 @@ def fit(
     how |= {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}
     model = SurfaceModel.fit(sources, reconstructor, folds=folds, seed=seed, progress=sys.stderr.isatty(), **how)
     record = {**_record(model), "good": [one.name for one in sources], "written": model.save(out.expanduser())}
+
+    if (n := model.threshold.n) < PROMISING:
+        keeps = f"keeps {model.threshold.coverage or 0:.0%} of good ones"
+        print_note(f"warning: the threshold is from {n} and {keeps}. Give {PROMISING} or more to keep 95 %", "yellow")
 
     def show() -> None:
         _print_model(model)

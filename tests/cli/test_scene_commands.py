@@ -71,7 +71,9 @@ def test_exported_objects_are_calibration_shapes_and_examples(scan, tmp_path):
         assert scored["shapes"][0]["novelty"] == pytest.approx(one["novelty"], abs=0.05)  # another frame, other draws
     found = run("score", crops / "chair", "--examples", crops, "--model", "tiny", "--threshold", "0.5", "--json")
     assert json.loads(found.stdout)["shapes"][0]["nearest"] == "chair" and found.exit_code == 0
-    calibrated = run("scene", scan, *NAMES, "--proposals", "contact", "--calibrate", crops, "--coverage", "0.6", "--json")
+    calibrated = run(
+        "scene", scan, *NAMES, "--proposals", "contact", "--calibrate", crops, "--coverage", "0.6", "--json"
+    )
     assert calibrated.exit_code == 0, calibrated.output
     assert json.loads(calibrated.stdout)["threshold"]["n"] == 2
 
