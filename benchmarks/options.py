@@ -14,6 +14,7 @@ from benchmarks.__main__ import COMMANDS
 from benchmarks.report.tables import Table
 from openshape_ood.checks import check_seed
 from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.registry.extensions import use_module
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "model": {"default": "tiny", "help": "a checkpoint of the registry, or several joined by +"},
@@ -35,16 +36,45 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no_pictures": {"dest": "pictures", "action": "store_false", "help": "figures only"},
     "real": {"type": Path, "help": "a folder with small_house_layout.json and its meshes, beside generated rooms"},
     "threads": {"type": int, "default": 1, "help": "of the network, on the CPU"},
+    "shots": {
+        "type": int,
+        "nargs": "+",
+        "help": "examples of each known class, drawn by the data seed; a run for each",
+    },
     "repeats": {"type": int, "default": 1, "help": "turns; medians are of so many"},
     "out": {"type": Path, "default": Path("results"), "help": "folder of the results"},
 }
+OPTIONS["import"] = {
+    "action": "import",
+    "metavar": "MODULE",
+    "help": "a Python module or file of yours, which registers an encoder, a score or a method; may come several times",
+}
 # options that change no figure, or that other words of a file's name hold
-UNNAMED = {"out", "progress", "pictures", "picture", "cache", "no_cache"}
+UNNAMED = {"import", "out", "progress", "pictures", "picture", "cache", "no_cache"}
 MODEL = {"model", "checkpoint", "text_checkpoint", "registry"}
 MACHINE = {"device", "batch_size", "workers", "threads"}
 LONGEST = 60  # characters of an option in a file's name
 # what every command refuses less of
-LEAST = {"per_class": 1, "num_samples": 1, "draws": 1, "batch_size": 1, "workers": 0, "threads": 1, "repeats": 1}
+LEAST = {
+    "per_class": 1,
+    "num_samples": 1,
+    "draws": 1,
+    "batch_size": 1,
+    "workers": 0,
+    "threads": 1,
+    "repeats": 1,
+    "shots": 1,
+}
+
+
+class Import(argparse.Action):
+    """Imports a module of the user's as soon as it is named, before names of models and methods are looked up."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        try:
+            use_module(values)
+        except InputError as error:
+            parser.error(str(error))
 
 
 class Options(argparse.Namespace):
@@ -56,6 +86,10 @@ class Options(argparse.Namespace):
 
 class Parser(argparse.ArgumentParser):
     """A parser whose options know their defaults, for `suffix`."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.register("action", "import", Import)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         found, rest = super().parse_known_args(args, Options() if namespace is None else namespace)
@@ -103,6 +137,8 @@ def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.A
         Further ones, with a default of the command's own.
     """
     dot = " " if command in COMMANDS else "."
+    if "model" in (*names, *defaults):
+        names = (*names, "import")
     found = Parser(prog=f"python -m benchmarks{dot}{command}", description=about, allow_abbrev=False)
     return add(found, *names, **defaults)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold as Threshold
     from openshape_ood.discovery import discover as discover
     from openshape_ood.encoders.protocols import Embeddings as Embeddings
+    from openshape_ood.encoders.protocols import Encoder as Encoder
+    from openshape_ood.encoders.protocols import Identity as Identity
     from openshape_ood.encoders.shape_encoder import ShapeEncoder as ShapeEncoder
     from openshape_ood.encoders.text.encoder import TextEncoder as TextEncoder
     from openshape_ood.errors import OpenShapeError as OpenShapeError
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from openshape_ood.scenes.segmentation import segment_scene as segment_scene
     from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
+    from openshape_ood.shapes.shape import list_shapes as list_shapes
     from openshape_ood.sklearn_api import NoveltyDetector as NoveltyDetector
     from openshape_ood.sklearn_api import ShapeEmbedder as ShapeEmbedder
     from openshape_ood.views import View as View
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 # where each public name lives
 _HOMES = {
     "Embeddings": "encoders.protocols",
+    "Encoder": "encoders.protocols",
+    "Identity": "encoders.protocols",
     "KnownClasses": "known",
     "Method": "scoring",
     "NoveltyDetector": "sklearn_api",
@@ -64,6 +69,7 @@ _HOMES = {
     "discover": "discovery",
     "find_objects": "scenes",
     "list_checkpoints": "registry",
+    "list_shapes": "shapes.shape",
     "load_scene": "scenes",
     "load_shape": "shapes.reading",
     "load_view": "views",

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 ERRORS = [e for e in vars(errors).values() if inspect.isclass(e) and e.__module__ == errors.__name__]
 PUBLIC = [
     "Embeddings",
+    "Encoder",
+    "Identity",
     "KnownClasses",
     "Method",
     "NoveltyDetector",
@@ -30,6 +32,7 @@ PUBLIC = [
     "discover",
     "find_objects",
     "list_checkpoints",
+    "list_shapes",
     "load_scene",
     "load_shape",
     "load_view",

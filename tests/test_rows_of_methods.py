@@ -173,7 +173,7 @@ def test_on_the_command_line_and_the_page(own: Lengths, tmp_path: Path, capsys: 
 def test_in_the_benchmark_of_methods(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lengths = Lengths()
     others = {name: METHODS[name] for name in ("max_cosine", "rank_fusion")}  # every group needs one
-    monkeypatch.setattr(scores, "MEASURED", others | {"lengths": lengths.method(needs="examples")})
+    monkeypatch.setattr(scores, "METHODS", others | {"lengths": lengths.method(needs="examples")})
     words = ["--per-class", "3", "--seeds", "1", "--draws", "100", "--quiet", "--no-cache", "--workers", "0"]
     assert scores.main([*words, "--name", "sr2", "--device", "cpu", "--out", str(tmp_path)]) == 0
     np.testing.assert_allclose(lengths.rows + lengths.examples, 1, rtol=0, atol=1e-6)

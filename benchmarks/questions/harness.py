@@ -13,6 +13,7 @@ from benchmarks import options
 from benchmarks.report.facts import weights_notes
 from benchmarks.report.output import write_json
 from benchmarks.threedos.record import other_weights
+from openshape_ood.storage import save_whole
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
     from openshape_ood import ShapeEncoder, TextEncoder
@@ -46,15 +47,17 @@ def finish(
     said: Sequence[Any],
     draw: Callable[[Path], Sequence[Path]] | None = None,
     named: Sequence[str] = (),
+    texts: Mapping[str, str] | None = None,
     **usual: Any,
 ) -> None:
     """Writes NAME.json, draws beside it unless told not to, and prints what is to be said, then the files.
 
     Options that are not as usual are added to the name, as `options.suffix` has them; `named`: options that the name
-    holds already.
+    holds already; `texts`: further files beside NAME.json, by suffix.
     """
     path = write_json(args.out / f"{name}{settings_of(args, *named, **usual)}.json", finite(report))
-    files = [path, *(draw(path.with_suffix(".png")) if draw and args.pictures else ())]
+    others = [save_whole(path.with_suffix(end), text.encode(), "a table") for end, text in (texts or {}).items()]
+    files = [path, *others, *(draw(path.with_suffix(".png")) if draw and args.pictures else ())]
     print(*weights_notes(report), *said, sep="\n\n")
     print("", *files, sep="\n")
 

@@ -4,11 +4,16 @@ Prints AUROC and FPR95 of known against novel 1 and 2 together, with bootstrap i
 what a thousand shapes cost once they are embedded, and which method the figures speak for where the classes are known
 by name, by example, or by both; of an ensemble also what it gains over its members. Writes the same as JSON. Methods
 by Euclidean distance are left out: between unit embeddings it orders neighbors as the cosine does.
+
+`--data-seeds 0 1 2 3 4` repeats it on other data and compares each method with the default of its group, in pairs;
+`--shots 1 5 20` knows each class by so many examples. Both write a table as Markdown, CSV and LaTeX too. A method of
+your own joins with `--import my_module`, which puts it into `METHODS`.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +25,9 @@ from benchmarks import options
 from benchmarks.questions import harness
 from benchmarks.questions.gains import Gain, gains, member_novelty
 from benchmarks.questions.gains import table as gains_table
+from benchmarks.questions.methods_compared import compared_rows, csv_text
+from benchmarks.questions.methods_compared import table as comparison_table
+from benchmarks.threedos.command import with_shots
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.evaluation import labels_of
 from benchmarks.threedos.intervals import metric_intervals
@@ -28,7 +36,9 @@ from benchmarks.threedos.protocol import cache_folder, load
 from benchmarks.threedos.recipes import SEEDS, openshape
 from benchmarks.threedos.results import Figure
 from benchmarks.threedos.splits import load_split, split_names
+from openshape_ood.checks import check_seed
 from openshape_ood.decisions.metrics import ood_metrics
+from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.registry import load_registry
 from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, find_method, judge
@@ -44,7 +54,6 @@ GROUPS: dict[Kind, tuple[str, ...]] = {
     "examples": ("examples", "patches"),
     "both": ("text and examples",),
 }
-MEASURED = {name: method for name, method in METHODS.items() if not name.endswith("_euclidean")}
 TESTED = ("known", "novel1", "novel2")
 AT_ONCE = 32  # shapes whose patches are held
 
@@ -65,6 +74,11 @@ class Row:
         words = {"benchmark": self.benchmark, "known_by": self.known_by, "method": self.method}
         figures = {"accuracy": round(self.accuracy, 9), "auroc": self.auroc.as_json(), "fpr95": self.fpr95.as_json()}
         return words | figures | {"seconds_per_1000": round(self.seconds, 4)}
+
+
+def compared() -> dict[str, Method]:
+    """All registered methods, those of an imported module too, but for those by Euclidean distance."""
+    return {name: method for name, method in METHODS.items() if not name.endswith("_euclidean")}
 
 
 def known_classes(
@@ -104,7 +118,7 @@ def measure(
     name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder
 ) -> tuple[list[Row], list[Gain]]:
     """Every method on one benchmark, and what an ensemble gains by each that judges embeddings."""
-    data = load(load_split(name), args, cache_folder(args))
+    data = load(load_split(name), args, cache_folder(args)).with_shots(args.shots, args.data_seed)
     embedder = Embedder(encoder, cache_folder(args), args.batch_size, args.workers, args.progress)
     recipe = openshape(encoder.row).recipe("known", encoder.row)
     members = getattr(encoder, "members", ())
@@ -120,14 +134,15 @@ def measure(
     labels, count = labels_of(data.test_known, data), sum(map(len, tests.values()))
     rows, gained = list[Row](), list[Gain]()
     for method in _measured(encoder):
-        group = next(group for group, needs in GROUPS.items() if method.needs in needs)
+        if args.shots and not _takes(method, known[0]):
+            continue
+        group = _group(method)
         pairs, right, spent = [], [], []
         for z, classes, seed in zip(embedded, known, args.seeds, strict=True):
             queries: dict[str, Iterable[np.ndarray]] = {part: [z[part]] for part in tests}
             if method.rows == "patches":
                 queries = {part: patches(objects, encoder, seed) for part, objects in tests.items()}
-            by = "patches" if method.rows == "patches" else group
-            novelty, nearest, seconds = _judged(method, queries, classes[by])
+            novelty, nearest, seconds = _judged(method, queries, _of(method, classes))
             pairs.append((novelty["known"], np.concatenate([novelty[part] for part in tests if part != "known"])))
             right.append(np.mean((nearest if group == "examples" else owners[nearest]) == labels))
             spent.append(seconds)
@@ -143,6 +158,24 @@ def measure(
     return rows, gained
 
 
+def _group(method: Method) -> Kind:
+    return next(group for group, needs in GROUPS.items() if method.needs in needs)
+
+
+def _of(method: Method, classes: Mapping[str, KnownClasses]) -> KnownClasses:
+    return classes["patches" if method.rows == "patches" else _group(method)]
+
+
+def _takes(method: Method, classes: Mapping[str, KnownClasses]) -> bool:
+    """Whether so few examples are enough for a method; where not, a line on stderr says why it has no row."""
+    try:
+        fitted(method, _of(method, classes))
+    except InputError as error:
+        print(f"without {method.name}: {error}", file=sys.stderr)
+        return False
+    return True
+
+
 def _of_members(data: BenchmarkData, support: np.ndarray, encoder: Any, text: Any) -> list[dict[str, KnownClasses]]:
     """The known classes of each member of an ensemble alone, whose embeddings stand side by side."""
     each = np.split(support, np.cumsum([member.dim for member in encoder.members])[:-1], axis=1)
@@ -151,9 +184,9 @@ def _of_members(data: BenchmarkData, support: np.ndarray, encoder: Any, text: An
 
 
 def _measured(encoder: ShapeEncoder) -> list[Method]:
-    """Those of `MEASURED`, and the comparator where the registry has one for the encoder."""
+    """All of `compared`, and the comparator where the registry has one for the encoder."""
     learned = any(row.encoder == encoder.identity.checkpoint for row in load_registry().values())
-    return [*MEASURED.values(), *([find_method("comparator")] if learned else [])]
+    return [*compared().values(), *([find_method("comparator")] if learned else [])]
 
 
 def _judged(
@@ -220,7 +253,10 @@ def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args)
+    _check_data_seeds(args)
     encoder, text = harness.loaded(args)
+    if args.data_seeds or args.shots:
+        return compare(args, encoder, text)
     found = [measure(name, args, encoder, text) for name in args.name]
     rows, gained = ([one for part in parts for one in part] for parts in zip(*found, strict=True))
     report = harness.facts(encoder, text) | {
@@ -235,12 +271,49 @@ def run(args: argparse.Namespace) -> None:
     harness.finish(args, name, report, said, named=("data_root",))
 
 
+def compare(args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) -> None:
+    """The methods over data seeds and numbers of examples: a table as text, Markdown, CSV and LaTeX, and JSON."""
+    rows = []
+    for shots in args.shots or [None]:
+        drawn = {}
+        for seed in args.data_seeds or [args.data_seed]:
+            one = with_shots(args, shots, data_seed=seed)
+            drawn[seed] = [row for name in args.name for row in measure(name, one, encoder, text)[0]]
+        rows += [row for row in compared_rows(drawn, shots) if row["shots"] != 0 or not rows]
+    settings = ("num_samples", "seeds", "draws", "per_class", "data_seed", "data_seeds", "shots")
+    report = harness.facts(encoder, text) | {
+        "generated": args.data_root is None,
+        "settings": {key: getattr(args, key) for key in settings},
+        "rows": rows,
+    }
+    name = f"scores-{harness.named(report)}-{'generated' if args.data_root is None else '3dos'}"
+    shown = comparison_table(rows)
+    texts = {".md": shown.markdown() + "\n", ".csv": csv_text(rows), ".tex": shown.latex()}
+    harness.finish(args, name, report, [shown.text(width=240)], named=("data_root",), texts=texts)
+
+
+def _check_data_seeds(args: argparse.Namespace) -> None:
+    seeds = args.data_seeds or []
+    for seed in seeds:
+        check_seed(seed)
+    if seeds and len(set(seeds)) < max(2, len(seeds)):
+        raise InputError(f"--data-seeds are {' '.join(map(str, seeds))}; expected two or more, each once")
+    if seeds and args.data_root and not args.shots:
+        raise InputError("--data-seeds draw generated shapes; with --data-root they draw examples, which needs --shots")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     names = ("model", "checkpoint", "text_checkpoint", "registry", "data_root", "per_class", "data_seed")
-    more = ("num_samples", "draws", "device", "batch_size", "workers", "cache", "no_cache")
+    more = ("num_samples", "draws", "shots", "device", "batch_size", "workers", "cache", "no_cache")
     parser = options.parser("scores", "every method on SR1 and SR2", *names, *more, seeds=list(SEEDS))
     splits = split_names("synthetic to real")
     parser.add_argument("--name", nargs="+", choices=splits, default=list(splits), help="benchmarks (default: both)")
+    parser.add_argument(
+        "--data-seeds",
+        type=int,
+        nargs="+",
+        help="compare the methods over these draws of data, with paired 95 %% intervals, as Markdown, CSV and LaTeX",
+    )
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

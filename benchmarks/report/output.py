@@ -22,7 +22,7 @@ PICTURES = ("overview.png", "histograms.png", "roc.png", "confusion.png", "embed
 def stem(finished: Finished) -> str:
     """Names a run's files: what was run, and every setting that is not the usual one."""
     report, identity = finished.report, finished.report["provenance"]["identity"]
-    usual = {"num_samples": 1, "seeds": list(SEEDS), "data_seed": 0, "per_class": 60, "draws": 1000}
+    usual = {"num_samples": 1, "seeds": list(SEEDS), "data_seed": 0, "per_class": 60, "draws": 1000, "shots": None}
     data = "generated" if finished.data.generated else "3dos"
     words = [finished.split.name, finished.model, finished.protocol, data]
     for name, value in usual.items():

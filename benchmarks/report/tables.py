@@ -54,6 +54,27 @@ class Table:
         rows = [[markdown_words(cell) for cell in row] for row in (self.head, *self.rows)]
         return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rules, *rows[1:]))
 
+    def latex(self) -> str:
+        """A tabular with the rules of booktabs."""
+        columns = "".join("l" if self._is_words(i) else "r" for i in range(len(self.head)))
+        head, *rows = (" & ".join(map(latex_words, row)) + r" \\" for row in (self.head, *self.rows))
+        lines = [
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+        return "\n".join([*lines, ""])
+
+
+def latex_words(words: str) -> str:
+    """Words that LaTeX shows as they are."""
+    marks = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+    return "".join(marks.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in " ".join(words.split()))
+
 
 def markdown_words(words: str) -> str:
     """Words that Markdown shows as they are: no new column, no markup."""

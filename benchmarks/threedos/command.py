@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import warnings
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import options
+from benchmarks.report import output
 from benchmarks.report.output import write_all
 from benchmarks.threedos.protocol import run
 from benchmarks.threedos.recipes import PROTOCOLS, SEEDS
@@ -20,7 +22,7 @@ from openshape_ood.errors import InputError, MissingPackageError
 
 OPTIONS = (
     *("model", "checkpoint", "text_checkpoint", "registry", "data_root", "per_class", "data_seed", "num_samples"),
-    *("draws", "device", "batch_size", "workers", "cache", "no_cache"),
+    *("draws", "shots", "device", "batch_size", "workers", "cache", "no_cache"),
 )
 
 
@@ -42,8 +44,24 @@ def _run(args: argparse.Namespace, names: Sequence[str]) -> None:
     _check(args)
     args.out.mkdir(parents=True, exist_ok=True)  # before the work, whose results would else have no place
     for name in args.set or names:
-        finished = run(load_split(name), args)
-        print(summary(finished, write_all(args.out, finished, args.pictures)))
+        runs = []
+        for shots in args.shots or [None]:
+            finished = run(load_split(name), with_shots(args, shots))
+            print(summary(finished, write_all(args.out, finished, args.pictures)))
+            runs.append(finished)
+        if len(runs) > 1:
+            from benchmarks.threedos import shots as by_shots
+
+            stem = output.stem(runs[0]).replace(f"-shots-{args.shots[0]}", f"-shots-{'-'.join(map(str, args.shots))}")
+            shown, files = by_shots.write(args.out, runs, stem, args.pictures)
+            print("", shown, "", *files, sep="\n")
+
+
+def with_shots(args: argparse.Namespace, shots: int | None, **changed: Any) -> argparse.Namespace:
+    """The settings of one of the runs that `--shots` asks for."""
+    one = copy.copy(args)
+    vars(one).update(changed, shots=shots)
+    return one
 
 
 def _say(message: Warning | str, category: object, filename: str, lineno: int, *_: object, **__: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from benchmarks.threedos.splits import ObjectClass
+from openshape_ood.errors import InputError
 
 
 class Shape(Protocol):
@@ -91,6 +92,22 @@ class BenchmarkData:
         """Name -> shapes."""
         known = {"support": self.support, "validation": self.validation, "known": self.test_known}
         return known | {"novel1": self.novel1, "novel2": self.novel2}
+
+    def with_shots(self, shots: int | None, seed: int) -> BenchmarkData:
+        """With so many support shapes of each known class, drawn by `seed`; None keeps all.
+
+        Raises `InputError` for a class that has fewer.
+        """
+        if shots is None:
+            return self
+        random, titles = np.random.RandomState([seed, 41]), self.support.titles
+        kept: list[int] = []
+        for one in self.known:
+            own = np.flatnonzero(titles == one.title)
+            if len(own) < shots:
+                raise InputError(f"--shots {shots}: {one.title} has {len(own)} examples; expected as many at least")
+            kept += sorted(random.permutation(own)[:shots].tolist())
+        return replace(self, support=Objects(tuple(self.support.shapes[i] for i in kept)))
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:

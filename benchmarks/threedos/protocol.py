@@ -109,6 +109,7 @@ def run(split: Split, args: argparse.Namespace) -> Finished:
     cache = cache_folder(args)
     data = load(split, args, cache)
     differs = _differences(split, data, args)
+    data = data.with_shots(args.shots, args.data_seed)
     embedder = Embedder(encoder, cache, args.batch_size, args.workers, args.progress)
     this = Run(split, data, embedder, _text(args), args.seeds, args.draws, args.data_root)
     embedded, references = this.prepared(settings)

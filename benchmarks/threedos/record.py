@@ -55,7 +55,7 @@ def record(
         encoder.identity, up="y", seed=args.seeds[0], num_samples=settings.num_samples, version=__version__
     )
     switches = asdict(settings) | {"encoder_up": encoder.spec.up, "seeds": list(args.seeds)}
-    switches |= {key: getattr(args, key) for key in ("draws", "batch_size", "data_seed", "per_class")}
+    switches |= {key: getattr(args, key) for key in ("draws", "batch_size", "data_seed", "per_class", "shots")}
     switches |= {} if data.generated else {"data_seed": None, "per_class": None}
     return {
         "benchmark": split.name,

@@ -24,13 +24,16 @@ from openshape_ood.cli.serve import serve
 from openshape_ood.cli.show import show
 from openshape_ood.cli.view import view
 from openshape_ood.errors import CheckpointError, OpenShapeError
+from openshape_ood.registry.extensions import use_module
 
 NOTHING_DONE = 2
+IMPORT = "--import"
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
 # words that may stand before a command, beside --help
 BEFORE = {
     "--version": "print the version and leave",
     "--json": "as behind the command: JSON on the standard output",
+    "--import MODULE": "import a Python module of yours first, which registers an encoder, a score or a method",
     "--debug": "show the traceback of an error",
     "--install-completion": "teach your shell the commands and options",
 }
@@ -63,6 +66,7 @@ for name, group in {
 
 def run(words: Sequence[str]) -> int:
     """The exit code of the program for the words behind its name."""
+    words, modules = _without_imports(words)
     first = next((i for i, word in enumerate(words) if word not in BEFORE), len(words))
     before, rest = {*words[:first]}, list(words[first:])
     json = "--json" in before
@@ -79,6 +83,8 @@ def run(words: Sequence[str]) -> int:
         rest.insert(place, "--json")
     try:
         with warnings_as_notes():
+            for name in modules:
+                use_module(name)
             app(rest)
     except CycloptsError as error:
         return _misused(_explained(error, rest))
@@ -98,6 +104,19 @@ def run(words: Sequence[str]) -> int:
             print_json({"error": {"type": type(error).__name__, "message": str(error)}})
         return NOTHING_DONE
     return 0
+
+
+def _without_imports(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words without each --import and what it names, wherever they stand before --; and these names."""
+    rest, modules = list(words), []
+    end = rest.index("--") if "--" in rest else len(rest)
+    for i in reversed(range(end)):
+        if rest[i] == IMPORT and i + 1 < end:
+            modules.insert(0, rest[i + 1])
+            del rest[i : i + 2]
+        elif rest[i].startswith(f"{IMPORT}="):
+            modules.insert(0, rest.pop(i).partition("=")[2])
+    return rest, modules
 
 
 def _flags(words: Sequence[str], several: bool = False) -> set[str]:

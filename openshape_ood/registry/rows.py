@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from openshape_ood.errors import RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
+from openshape_ood.registry.extensions import use_named
 from openshape_ood.registry.schema import check_fields, check_one_of, check_table, meant, read_value, types_of
 from openshape_ood.shapes import CloudSpec
 
@@ -217,6 +218,7 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, R
     from openshape_ood.checks import given_path  # numpy, which the packaged rows do without
     from openshape_ood.storage import read_regular
 
+    use_named()
     path = given_path(own, "registry", RegistryError)
     return {**_packaged_rows(), **_read_rows(path, _read_tables(path, read_regular), _packaged_tables())}
 

@@ -13,6 +13,7 @@ import numpy as np
 from openshape_ood.checks import array, check_choice, check_directions, check_settings, unit_or_zero
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
+from openshape_ood.registry.extensions import use_named
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
 from openshape_ood.scoring.scorers import (
     CosineScorer,
@@ -200,6 +201,7 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
     >>> find_method("knn", "examples").needs
     'examples'
     """
+    use_named()
     found: Any = {**METHODS, COMPARATOR: _REGISTERED}.get(method) if isinstance(method, str) else method
     if not isinstance(getattr(found, "name", None), str) or not all(
         hasattr(found, n) for n in ("needs", "rows", "fit")

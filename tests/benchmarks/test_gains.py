@@ -8,7 +8,7 @@ import pytest
 from further_tiny import write_rows
 
 from benchmarks.questions.gains import gains, table
-from benchmarks.questions.scores import MEASURED, main
+from benchmarks.questions.scores import compared, main
 from openshape_ood.scoring import METHODS
 
 DRAW = np.random.RandomState(0)
@@ -58,7 +58,7 @@ def test_scores_of_an_ensemble_say_its_gain(
     report = json.loads(path.read_text(encoding="utf-8"))
     assert report["model"] == "tiny+tiny-b"
     together = {one["method"]: one for one in report["gains"] if one["fused"] == "together"}
-    assert list(together) == [name for name in MEASURED if METHODS[name].rows == "embedding"]
+    assert list(together) == [name for name in compared() if METHODS[name].rows == "embedding"]
     auroc = {row["method"]: row["auroc"]["mean"] for row in report["rows"]}
     for name, one in together.items():
         assert one["auroc"] == pytest.approx(auroc[name])

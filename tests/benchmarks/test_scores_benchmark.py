@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.questions.scores import GROUPS, MEASURED, Row, main, ranked, recommendation
+from benchmarks.questions.scores import GROUPS, Row, compared, main, ranked, recommendation
 from benchmarks.threedos.results import Figure
 from openshape_ood.scoring import DEFAULTS, METHODS, find_method
 
@@ -30,8 +30,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]
 
 def test_every_score_is_measured_once(done: tuple[dict[str, Any], str]) -> None:
     rows = done[0]["rows"]
-    assert [row["method"] for row in rows] == [*MEASURED, "comparator"]  # the package has one for tiny
-    assert {name for name in METHODS if name not in MEASURED} == {name for name in METHODS if "euclidean" in name}
+    assert [row["method"] for row in rows] == [*compared(), "comparator"]  # the package has one for tiny
+    assert {name for name in METHODS if name not in compared()} == {name for name in METHODS if "euclidean" in name}
     for row in rows:
         assert find_method(row["method"]).needs in GROUPS[row["known_by"]]
         assert row["auroc"]["low"] <= row["auroc"]["mean"] <= row["auroc"]["high"] <= 1
@@ -46,7 +46,7 @@ def test_names_do_better_than_chance(done: tuple[dict[str, Any], str]) -> None:
 
 def test_the_table_names_all_and_recommends(done: tuple[dict[str, Any], str]) -> None:
     _, printed = done
-    assert all(f"{method} " in printed for method in MEASURED)
+    assert all(f"{method} " in printed for method in compared())
     assert [line.split(":")[0] for line in printed.splitlines() if "the largest mean" in line] == list(GROUPS)
 
 

@@ -29,11 +29,10 @@ UNMEASURED = "the CUDA path was written without a GPU at hand; check its first f
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = options.parser("speed", "how fast an encoder is, in ratios", "registry", threads=2, device="cpu")
+    parser = options.parser("speed", "how fast an encoder is, in ratios", "registry", "import", threads=2, device="cpu")
     parser.add_argument(
         "--model", nargs="+", help="rows of the registry, whose sizes are taken (default: vitg14 vitb32)"
     )
-    parser.add_argument("--import", dest="modules", nargs="+", default=[], help="modules that add architectures")
     parser.add_argument("--batch", type=int, nargs="+", help="clouds at once (default: 1 8 32)")
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["float32"], help="of the layers")
     parser.add_argument("--points", type=int, help="points a cloud (default: what the model was trained with)")
@@ -78,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     if (busy := here["cores_busy_before"]) > BUSY:
         print(f"note: other programs kept {busy:.1f} cores busy before: expect wide quartiles", file=sys.stderr)
     args.out.mkdir(parents=True, exist_ok=True)
-    names = ("threads", "points", "repeats", "seconds", "reference", "memory", "modules", "plain", "cpu_seconds")
+    names = ("threads", "points", "repeats", "seconds", "reference", "memory", "plain", "cpu_seconds")
     registry = args.registry and str(args.registry)
     settings = Settings(str(device), registry=registry, **{name: getattr(args, name) for name in names})
     started, cells = time.perf_counter(), []
@@ -89,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
                 said = f"{model}, {precision}, batch {cell.batch}: {cell.turns.count} turns"
                 print(f"{said}, done after {time.perf_counter() - started:.0f} s", file=sys.stderr)
     words = f"{'-quick' if args.quick else ''}{'-reference' if args.reference else ''}"
-    named = ("device", "quick", "reference", "modules", "memory")
+    named = ("device", "quick", "reference", "memory")
     words += options.suffix(args, *named, **(QUICK if args.quick else USUAL))
     stem = args.out / f"speed-{device.type}{words}"
     found = {

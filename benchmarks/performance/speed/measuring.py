@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ GROUPING = ("sample", "group")  # whose products are no layers
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for a cell; points None: what the model was trained with; modules: which add architectures."""
+    """What holds for a cell; points None: what the model was trained with."""
 
     device: str
     threads: int
@@ -40,19 +39,11 @@ class Settings:
     reference: str  # a checkout, "" for none
     memory: bool
     registry: str | None = None
-    modules: Sequence[str] = ()
     plain: bool = True
     cpu_seconds: bool = False
 
     def row(self, model: str) -> Row:
-        """The row of a model, once the modules that add its architecture are imported. Raises `InputError`."""
-        for module in self.modules:
-            try:
-                import_module(module)
-            except ImportError as error:
-                raise InputError(
-                    f"--import {module}: {error}; expected a module beside this one, or installed"
-                ) from error
+        """The row of a model. Raises `InputError` for an ensemble."""
         row = find_checkpoint(model, self.registry)
         if row.members:
             alone = " ".join(member.name for member in row.members)

@@ -1,0 +1,121 @@
+"""Methods over several data seeds or numbers of examples; part of `benchmarks scores`.
+
+Data seeds draw other generated shapes, or with `--shots` other examples; each is a repetition of the whole measurement.
+The difference of a method to the default of its group is taken within each of them, so that what all methods find hard
+about one draw of data cancels out. Intervals are 95 % by Student's t over the data seeds, of each method alone: among
+many methods some will seem better by chance.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.intervals import over_seeds
+from benchmarks.report.tables import Table
+from openshape_ood.scoring import DEFAULTS
+from openshape_ood.storage import csv_cell
+
+if TYPE_CHECKING:
+    from benchmarks.questions.scores import Row
+
+Drawn = Mapping[int, Sequence["Row"]]  # data seed -> rows of all benchmarks
+
+
+def compared_rows(drawn: Drawn, shots: int | None) -> list[dict[str, Any]]:
+    """A row a benchmark and method, from those of each data seed.
+
+    Returns
+    -------
+    list of dict
+        `shots`: examples of each class, 0 where `shots` is given and classes are known by names, None for all.
+        `auroc`, `fpr95`: mean, low, high as fractions, and the value of each data seed. `difference`: mean, low, high
+        of the AUROC beyond that of `versus`, the default of the group; None for that default itself, and for a
+        single data seed, whose interval is a bootstrap over shapes.
+    """
+    by_seed = [{(row.benchmark, row.method): row for row in rows} for rows in drawn.values()]
+    found = []
+    for (benchmark, method), first in by_seed[0].items():
+        rows, versus = [rows[benchmark, method] for rows in by_seed], DEFAULTS[first.known_by]
+        own = 0 if shots and first.known_by == "names" else shots
+        words = {"shots": own, "benchmark": benchmark, "known_by": first.known_by, "method": method}
+        figures: dict[str, Any] = {name: _figure([getattr(row, name) for row in rows]) for name in ("auroc", "fpr95")}
+        figures["accuracy"] = round(sum(row.accuracy for row in rows) / len(rows), 9)
+        difference = None
+        if len(rows) > 1 and method != versus and (benchmark, versus) in by_seed[0]:
+            paired = zip(rows, by_seed, strict=True)
+            difference = _rounded(
+                over_seeds([row.auroc.mean - of[benchmark, versus].auroc.mean for row, of in paired], -1)
+            )
+        found.append(words | figures | {"versus": versus, "difference": difference})
+    return found
+
+
+def _figure(each: Sequence[Any]) -> dict[str, Any]:
+    values = [one.mean for one in each]
+    single = {"mean": values[0], "low": each[0].low, "high": each[0].high}
+    return _rounded(over_seeds(values) if len(values) > 1 else single) | {"data_seeds": [round(v, 9) for v in values]}
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 9) for name, value in figures.items()}
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Best AUROC first within a number of shots, a benchmark and a group; * marks intervals without zero."""
+    order = sorted(rows, key=lambda row: -row["auroc"]["mean"])
+    keys = ("shots", "benchmark", "known_by")
+    places = {place: i for i, place in enumerate(dict.fromkeys(tuple(row[key] for key in keys) for row in rows))}
+    order.sort(key=lambda row: places[tuple(row[key] for key in keys)])
+    cells = [
+        (
+            "all" if row["shots"] is None else str(row["shots"]),
+            *(row["benchmark"].upper(), row["known_by"], row["method"]),
+            *(_percent(row[name]) for name in ("auroc", "fpr95")),
+            f"{100 * row['accuracy']:.1f}",
+            _points(row["difference"]),
+            "" if row["difference"] is None else row["versus"],
+        )
+        for row in order
+    ]
+    head = ("shots", "data", "known by", "method", "AUROC", "FPR95", "accuracy", "AUROC beyond", "default")
+    return Table(head, tuple(cells), words=4)
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A column a number, as fractions: auroc_mean, auroc_low, ..."""
+    buffer = StringIO()
+    lines = [_flat(row) for row in rows]
+    writer = csv.DictWriter(buffer, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    for line in lines:
+        writer.writerow({key: csv_cell(value) if isinstance(value, str) else value for key, value in line.items()})
+    return buffer.getvalue()
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    words = {key: row[key] for key in ("shots", "benchmark", "known_by", "method", "accuracy", "versus")}
+    figures = {key: row[key] or {} for key in ("auroc", "fpr95", "difference")}
+    return words | {f"{key}_{end}": of.get(end) for key, of in figures.items() for end in ("mean", "low", "high")}
+
+
+def _percent(figure: Mapping[str, float]) -> str:
+    """
+    >>> _percent({"mean": 0.912, "low": 0.9, "high": 0.93})
+    '91.2 [90.0-93.0]'
+    """
+    mean, low, high = (100 * figure[name] for name in ("mean", "low", "high"))
+    return f"{mean:.1f} [{low:.1f}-{high:.1f}]"
+
+
+def _points(difference: Mapping[str, float] | None) -> str:
+    """
+    >>> _points({"mean": 0.012, "low": 0.001, "high": 0.02}), _points(None)
+    ('+1.2 [+0.1 to +2.0] *', '')
+    """
+    if difference is None:
+        return ""
+    mean, low, high = (100 * difference[name] for name in ("mean", "low", "high"))
+    return f"{mean:+.1f} [{low:+.1f} to {high:+.1f}]{' *' if low > 0 or high < 0 else ''}"

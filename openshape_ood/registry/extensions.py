@@ -1,0 +1,65 @@
+"""Python modules of a user, which register encoders, scores and methods before a command looks for them.
+
+A module that is named here is imported at once, and named in an environment variable, from which processes that this
+one starts import it too: when they first read a registry or look for a method.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from openshape_ood.errors import InputError
+
+VARIABLE = "OPENSHAPE_OOD_IMPORT"  # names, separated as PATH is
+_imported: set[str] = set()
+
+
+def use_module(name: str) -> None:
+    """Import a module, here and in processes that this one starts.
+
+    Parameters
+    ----------
+    name : str
+        A module on Python's path or in the working folder, such as "my_module", or a file, such as "tools/mine.py".
+
+    Raises
+    ------
+    InputError
+        For a module that is not found, or that raises when it is imported.
+    """
+    file = Path(name).expanduser()
+    name = str(file.resolve()) if file.suffix == ".py" else name
+    _import(name)
+    named = _named()
+    os.environ[VARIABLE] = os.pathsep.join([*named, *([] if name in named else [name])])
+
+
+def use_named() -> None:
+    """Import the modules that the environment variable names, each once."""
+    for name in _named():
+        _import(name)
+
+
+def _named() -> list[str]:
+    return [name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
+
+
+def _import(name: str) -> None:
+    if name in _imported:
+        return
+    _imported.add(name)  # first: what it imports may look for a method itself
+    file = Path(name)
+    folder, module = (str(file.parent), file.stem) if file.suffix == ".py" else (os.getcwd(), name)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # of the working folder `python -m` does this, and an installed command does not
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        _imported.discard(name)
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            where = f"a module on Python's path or in {Path.cwd()}, or a file that ends in .py"
+            raise InputError(f"no module {name!r} to import; expected {where}") from error
+        raise InputError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
