@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import archive_server
 import pytest
 from archive_server import TOP, ArchiveServer
+from forks import Forks
 
 if TYPE_CHECKING:
     from benchmarks.threedos.data.download import Archive
@@ -63,6 +64,14 @@ def tiny() -> ShapeEncoder:
     from openshape_ood import ShapeEncoder
 
     return ShapeEncoder.from_pretrained("tiny", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Processes that have loaded torch."""
+    running = Forks(tmp_path_factory.mktemp("forks"))
+    yield running
+    running.close()
 
 
 @pytest.fixture
