@@ -79,9 +79,7 @@ def serve() -> None:
         print(json.dumps(answer), flush=True)
 
 
-def become(
-    program: str, arguments: list[str], env: dict[str, str], cwd: str, streams: str, unread: bool
-) -> None:
+def become(program: str, arguments: list[str], env: dict[str, str], cwd: str, streams: str, unread: bool) -> None:
     """Run a program in this process."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, suffix in ((1, ".out"), (2, ".err")):

@@ -111,7 +111,9 @@ def test_the_sheet_and_the_page_are_written(plain):
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param({"novel2": (), "validation": False, "per_class": 1, "methods": METHODS[:1]}, id="no novel 2, no validation"),
+        pytest.param(
+            {"novel2": (), "validation": False, "per_class": 1, "methods": METHODS[:1]}, id="no novel 2, no validation"
+        ),
         pytest.param(
             {
                 "known": ("$a$ {b} 東京" + "c" * 80,),

@@ -287,7 +287,7 @@ def test_two_processes_at_once(row: Row, registry: Path, cache: Path, forks: For
         "from openshape_ood.registry.weights import read_weights\n"
         "row = find_checkpoint('mine', sys.argv[1]); path = files.fetch(row)\n"
         "weights = weight_cache.Weights(read_weights(path, row.keys, 'mine'), 0.5, path)\n"
-        "for _ in range(30): assert weight_cache.keep(row, weights) and weight_cache.read(row).mapped\n"
+        "for _ in range(15): assert weight_cache.keep(row, weights) and weight_cache.read(row).mapped\n"
     )
     both = [forks.start(program, registry) for _ in range(2)]
     for ended in map(forks.wait, both):
