@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "localize": ("questions.localize", (), "is a planted part found?"),
     "mvtec": ("surfaces.published", ("mvtec",), "reconstructors on MVTec AD"),
     "neighbors": ("performance.neighbors", (), "large sets of examples"),
+    "objects": ("questions.objects", (), "are real objects known, and are novel ones found?"),
     "pairs": ("performance.pairs", (), "speed of comparators"),
     "panorama": ("surfaces.published", ("panorama",), "reconstructors on panoramas"),
     "rasters": ("performance.rasters", (), "clouds of surfaces as tiles: speed and memory"),

@@ -73,7 +73,7 @@ class Printed(dict[int, str]):
         self.setdefault(sys._getframe(1).f_lineno, self.all[-1])
 
 
-@pytest.mark.parametrize("page", [page for page in (*PAGES, ROOT / "README.md") if python_blocks(page)], ids=name_of)
+@pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=name_of)
 def test_the_python_of_a_page_runs_and_prints_what_it_shows(page: Path) -> None:
     names: dict[str, object] = {}
     tables: tuple[dict[str, Any], ...] = (ARCHITECTURES, METHODS)
@@ -99,6 +99,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shapes")
     write_cloud(folder / "scans" / "one.ply", scan("chair", 600, seed=1))
     write_cloud(folder / "scans" / "two.ply", scan("guitar", 600, seed=1))
+    write_cloud(folder / "room.ply", scan("sofa", 600, seed=2))
     write_cloud(folder / "more" / "three.ply", scan("sofa", 600, seed=1))
     for name in ("chair", "sofa"):
         for seed in range(3):

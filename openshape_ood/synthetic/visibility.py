@@ -1,9 +1,12 @@
-"""What a camera sees of a dense cloud."""
+"""Visible points of a cloud: of a dense one with normals, and of any one without."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from openshape_ood.errors import CloudError
+
+FLIP = 30.0  # radius of the reflecting sphere, in distances of the farthest point: larger keeps more points
 PIXELS = 48  # of the z-buffer along the longer side of the image; coarser closes gaps between samples
 
 
@@ -53,3 +56,28 @@ def facing(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.nda
     """Cosine (n,) between ray and normal, whichever side the normal is on."""
     rays = cloud - camera
     return np.abs(np.einsum("ij,ij->i", rays, normals)) / (np.sqrt(np.einsum("ij,ij->i", rays, rays)) + 1e-12)
+
+
+def unhidden(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """Indices (m,) of the points of a cloud (n, 3) that are visible from a camera (3,) outside it; no normals needed.
+
+    Points are reflected at a sphere around the camera; those on the convex hull of the reflection and the camera are
+    visible (Katz, Tal, Basri, "Direct visibility of point sets", SIGGRAPH 2007). In a sparse cloud some points shine
+    through. Raises `CloudError` for fewer than four points, or points in one plane with the camera.
+
+    >>> ball = np.random.RandomState(0).normal(size=(500, 3))
+    >>> ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    >>> bool(ball[unhidden(ball, np.array([0.0, 0.0, 3.0])), 2].min() > 0)
+    True
+    """
+    from scipy.spatial import ConvexHull, QhullError
+
+    rays = np.asarray(cloud, dtype=np.float64) - camera
+    distance = np.linalg.norm(rays, axis=1, keepdims=True)
+    reflected = rays * (2 * FLIP * distance.max(initial=1e-12) / np.maximum(distance, 1e-12) - 1)
+    try:
+        hull = ConvexHull(np.vstack([reflected, np.zeros(3)])).vertices
+    except (QhullError, ValueError) as error:
+        shape = f"{len(cloud)} points"
+        raise CloudError(f"{shape} have no visible side: expected four or more that are not in one plane") from error
+    return np.sort(hull[hull < len(cloud)])
