@@ -1,8 +1,8 @@
 """Named real objects in a folder: a pack of two files, or a subfolder for each class.
 
-A pack has `objects.npz` with `xyz` (n, p, 3) and `rgb` (n, p, 3; 0 to 255), y up, and `objects.csv` with a line for each
-row of the arrays: `name`, `coarse` (the class) and `source` (the collection that it is from). In a folder of subfolders
-the class is the subfolder's name and the source is the folder.
+A pack has `objects.npz` with `xyz` (n, p, 3) and `rgb` (n, p, 3; 0 to 255), y up, and `objects.csv` with a line
+for each row of the arrays: `name`, `coarse` (the class) and `source` (the collection that it is from). In a folder
+of subfolders the class is the subfolder's name and the source is the folder.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from benchmarks.images.generated import generated
 from benchmarks.images.lists import ImageList, read_list
 from openshape_ood import __version__
 from openshape_ood.checks import check_share
-from openshape_ood.cli.comparator import told
+from openshape_ood.cli.comparator import reporter
 from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.families import RelationSimilarity
 from openshape_ood.comparison.network import Relation, RelationSizes
@@ -272,7 +272,7 @@ def small_system(base: ImageList, folder: Path, progress: bool = True) -> Path:
     """A folder with a small encoder and a comparator trained on generated outlines, if it is not there yet."""
     recipe, network = small(), new_network(SMALL)
     if not (folder / COMPARATOR).is_file():
-        train_system(base, network, SMALL, recipe, folder, report=told(recipe.steps) if progress else None)
+        train_system(base, network, SMALL, recipe, folder, report=reporter(recipe.steps) if progress else None)
     return folder
 
 
@@ -304,7 +304,7 @@ def run(args: argparse.Namespace) -> None:
         if show:
             skipped = f", {missing:,} not there" if missing else ""
             print(f"{len(images):,} images of {len(images.names)} classes{skipped}; {world} processes", file=sys.stderr)
-        report = told(recipe.steps) if show else None
+        report = reporter(recipe.steps) if show else None
         comparator = train_system(
             images, encoder, name, recipe, args.out, workers=args.workers, device=args.device, report=report
         )

@@ -1,27 +1,19 @@
-"""openshape-ood checkpoints: which encoders there are, and the files of all that has weights."""
+"""openshape-ood checkpoints: which encoders there are, and the files of all that has weights, here or to be had."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from openshape_ood.cli.console import (
-    Failure,
-    failed_json,
-    finish,
-    print_json,
-    print_line,
-    print_note,
-    print_table,
-    shown,
-)
+from openshape_ood.cli.console import Failure, failed_json, finish, print_line, print_note, print_table, shown, write
 from openshape_ood.cli.options import Json, argument, checkpoint_names, command, group, option
-from openshape_ood.errors import OpenShapeError, WeightsError
+from openshape_ood.errors import FileError, HashError, OpenShapeError, WeightsError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.checkpoint_files import Part
     from openshape_ood.registry import Row
 
 EXAMPLES = """
@@ -30,73 +22,71 @@ EXAMPLES = """
   openshape-ood checkpoints add /media/stick/model.pt
   openshape-ood checkpoints verify
 """
-
-app = group(
-    """Which encoders there are (list), and the files of all that has weights: show, fetch, add, verify.""", EXAMPLES
-)
-
-Name = Annotated[
-    str,
-    argument("Its name in the registry, as vitb32, or an ensemble.", "NAME", checkpoint_names),
-]
-SomeNames = Annotated[list[str], argument("Which.", "NAME...", checkpoint_names)]
-AnyNames = Annotated[
-    list[str] | None,
-    argument("Which ones, or files at hand; all if left out.", "NAME|FILE...", checkpoint_names),
-]
 ACCURACY = {"LVIS": "lvis", "MN40": "modelnet40", "SONN": "scanobjectnn"}
 COLUMNS = {
     "shape": ("name", "dim", "params", "memory", "cost", *ACCURACY, "licence", "encoder", "for whom"),
     "points": ("name", "dim", "params", "memory", "voxel", "input", "licence", "encoder", "for whom"),
 }
 NEEDED = {"text": "kind", "spec": "count"}  # of a table, without which the rest says nothing
+# kind of source: where its file is, and what there is instead
+PLACES = {
+    "package": ("in the package", "missing"),
+    "hub": ("in the cache", "not downloaded"),
+    "https": ("in the cache", "not downloaded"),
+    "hand": ("in the cache", "to be fetched by hand"),
+    "file": ("a local file", "missing"),
+    "stripped": ("in the cache, stripped", "missing"),
+}
+
+app = group(
+    "Which encoders there are (list), and the files of all that has weights: show, fetch, add, verify.", EXAMPLES
+)
+
+Name = Annotated[str, argument("Its name in the registry, as vitb32, or an ensemble.", "NAME", checkpoint_names)]
+SomeNames = Annotated[list[str], argument("Which.", "NAME...", checkpoint_names)]
+AnyNames = Annotated[
+    list[str] | None, argument("Which ones, or files at hand; all if left out.", "NAME|FILE...", checkpoint_names)
+]
 WithText = Annotated[
     bool, option(None, "The text encoder too, which names of classes need.", None, "--text", negative="--no-text")
 ]
 
 
 @command(app, "list")
-def list_all(
-    *,
-    json: Json = False,
-) -> None:
+def list_all(*, json: Json = False) -> None:
     """List the checkpoints, what helps to choose one, and whether they are here; tiny always is and works offline.
 
     memory: of the weights in float32. cost: time of a cloud on a CPU beside vitb32's. LVIS (Objaverse-LVIS), MN40
     (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy, percent, not measured here; --json says where it
     stands. Point encoders, for scans, come last: voxel: the side of theirs, in meters; input: what a voxel is given.
     """
-    from openshape_ood.cli.checkpoint_files import own_parts
+    records = [_record(row, own_parts(row)[0]) for row in _rows(None) if row.kind in COLUMNS]
 
-    found = [_record(row, own_parts(row)[0]) for row in _rows(None) if row.kind in COLUMNS]
-    if json:
-        print_json({"checkpoints": found})
-        return
-    for kind, columns in COLUMNS.items():
-        print_table([_shown_record(one) for one in found if one["kind"] == kind], columns, fold="for whom")
-    if not all(one["here"] for one in found):
-        print_note("to download one: openshape-ood checkpoints fetch NAME. tiny is inside the package")
+    def show() -> None:
+        for kind, columns in COLUMNS.items():
+            print_table([_for_table(one) for one in records if one["kind"] == kind], columns, fold="for whom")
+        if not all(one["here"] for one in records):
+            print_note("to download one: openshape-ood checkpoints fetch NAME. tiny is inside the package")
+
+    write({"checkpoints": records}, json, show)
 
 
 @command(app, "show")
-def show(
-    name: Name,
-    /,
-    *,
-    json: Json = False,
-) -> None:
+def show(name: Name, /, *, json: Json = False) -> None:
     """Show all that the registry says of one checkpoint, and where its files are; of an ensemble for every member."""
-    from openshape_ood.cli.checkpoint_files import all_parts
-
-    found = []
+    records, tables = [], []
     for row in _rows([name]):
         parts = all_parts(row)
         fields = {key: value for key, value in asdict(row).items() if key not in ("folder", "members")}
-        found.append({**fields, "files": [asdict(part) for part in parts]})
-        if not json:
-            print_table(_entries(fields, parts), ("field", "value"), fold="value")
-    if json:
-        print_json(found[0] if len(found) == 1 else {"name": name, "members": found})
+        records.append({**fields, "files": [asdict(part) for part in parts]})
+        tables.append(_entries(fields, parts))
+    record = records[0] if len(records) == 1 else {"name": name, "members": records}
+
+    def shown_tables() -> None:
+        for table in tables:
+            print_table(table, ("field", "value"), fold="value")
+
+    write(record, json, shown_tables)
 
 
 def _entries(fields: dict[str, Any], parts: list[Part]) -> list[dict[str, str]]:
@@ -110,27 +100,19 @@ def _entries(fields: dict[str, Any], parts: list[Part]) -> list[dict[str, str]]:
     if fields["kind"] == "shape" and not fields["text"]["kind"]:
         entries.append({"field": "text", "value": "none: classes are known by examples only"})
     for part in parts:
-        what = f"{part.part}{', stripped' * (part.source == 'stripped')}"
-        entries.append({"field": f"{what} file", "value": str(part.path or part.place)})
+        name = f"{part.part}{', stripped' * (part.source == 'stripped')} file"
+        entries.append({"field": name, "value": str(part.path or part.place)})
     return entries
 
 
 @command(app, "fetch")
-def fetch(
-    names: SomeNames,
-    /,
-    *,
-    with_text: WithText = True,
-    json: Json = False,
-) -> None:
+def fetch(names: SomeNames, /, *, with_text: WithText = True, json: Json = False) -> None:
     """Download checkpoints and their text encoders, so that they work offline from then on; of ensembles all members.
 
     The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are honored. Beside each
     encoder a stripped file is kept, without the optimizer's state, from which it starts at once; the download itself
     is then no longer needed. What is missing is said first, with sizes.
     """
-    from openshape_ood.cli.checkpoint_files import part_names
-
     rows = _rows(names)  # all names, before the first download
     sizes = _announced(rows, with_text)
     fetched: list[dict[str, Any]] = []
@@ -138,17 +120,15 @@ def fetch(
     for row in rows:
         for part in part_names(row, with_text):
             try:
-                fetched.append({"checkpoint": row.name, "part": part, **_fetched(row, part)})
+                files = _fetched(row, part)
             except OpenShapeError as error:
                 failures.append(Failure(f"{row.name} ({part})", str(error)))
                 continue
-            one = fetched[-1]
-            one["bytes"] = sizes.get((row.name, part))
-            for what in ("path", "stripped") if not json else ():
-                if one.get(what):
-                    print_line(f"{row.name}, {part}{', stripped' * (what == 'stripped')}: {shown(one[what])}")
-    if json:
-        print_json({"fetched": fetched, "failed": failed_json(failures)})
+            fetched.append({"checkpoint": row.name, "part": part, **files, "bytes": sizes.get((row.name, part))})
+            for kind in ("path", "stripped") if not json else ():
+                if files.get(kind):
+                    print_line(f"{row.name}, {part}{', stripped' * (kind == 'stripped')}: {shown(files[kind])}")
+    write({"fetched": fetched, "failed": failed_json(failures)}, json)
     finish(failures, bool(fetched))
 
 
@@ -168,42 +148,32 @@ def add(
 
     Its sha256 says what it is; a file that is not the registered one is refused. It is copied into the cache.
     """
-    from openshape_ood.cli.checkpoint_files import add_file
-
     added = add_file(_at_hand(file), name, text)
-    if json:
-        print_json({"added": added})
-    for one in added if not json else ():
-        print_line(f"{one['checkpoint']}, {one['part']}: {shown(one['path'])}")
+    lines = [f"{one['checkpoint']}, {one['part']}: {shown(one['path'])}" for one in added]
+    write({"added": added}, json, lambda: print_line("\n".join(lines)))
 
 
 @command(app, "verify")
-def verify(
-    names: AnyNames = None,
-    /,
-    *,
-    json: Json = False,
-) -> None:
+def verify(names: AnyNames = None, /, *, json: Json = False) -> None:
     """Compute the sha256 of the files that are here, and compare it with the registered one.
 
     A stripped file is compared with the digest it was written with; a FILE at hand with all of the registry. Exit code
     1 where a file is damaged or unknown, or one of a checkpoint that was named is missing.
     """
-    from openshape_ood.cli.checkpoint_files import all_parts, verified, verified_file
-
     known = [row.name for row in _rows(None)]
     files = [name for name in names or () if name not in known and (Path(name).suffix or Path(name).exists())]
-    found = [verified_file(_at_hand(Path(name))) for name in files]
+    checked = [verified_file(_at_hand(Path(name))) for name in files]
     rows = _rows([name for name in names if name not in files] if names else None)
-    found += [verified(row, part) for row in rows for part in all_parts(row)]
-    bad = [one for one in found if one["status"] in ("damaged", "unknown") or (one["status"] == "missing" and names)]
-    if json:
-        print_json({"files": found, "ok": not bad})
-    else:
-        print_table(found, ("checkpoint", "part", "source", "status", "path"), fold="path")
-        if any(one["status"] == "damaged" for one in found):
+    checked += [verified(row, part) for row in rows for part in all_parts(row)]
+    ok = not {one["status"] for one in checked} & {"damaged", "unknown", *(["missing"] if names else [])}
+
+    def show() -> None:
+        print_table(checked, ("checkpoint", "part", "source", "status", "path"), fold="path")
+        if any(one["status"] == "damaged" for one in checked):
             print_note("delete a damaged file and fetch it again: openshape-ood checkpoints fetch NAME")
-    if bad:
+
+    write({"files": checked, "ok": ok}, json, show)
+    if not ok:
         raise SystemExit(1)
 
 
@@ -228,7 +198,6 @@ def _rows(names: list[str] | None) -> list[Row]:
 
 
 def _fetched(row: Row, part: str) -> dict[str, Any]:
-    from openshape_ood.cli.checkpoint_files import fetch_own
     from openshape_ood.encoders.text.encoder import fetch_file
 
     progress = sys.stderr.isatty()
@@ -237,8 +206,6 @@ def _fetched(row: Row, part: str) -> dict[str, Any]:
 
 def _announced(rows: list[Row], with_text: bool) -> dict[tuple[str, str], int | None]:
     """Bytes of each part, and on stderr what is going to be downloaded, and what room there is for it."""
-    from openshape_ood.cli.checkpoint_files import plan, size_text
-
     planned = plan(rows, with_text)
     missing = {
         place: (row.name, part, size) for row, part, place, size in planned if place
@@ -252,7 +219,7 @@ def _announced(rows: list[Row], with_text: bool) -> dict[tuple[str, str], int | 
     return {(row.name, part): size for row, part, _, size in planned}
 
 
-def _shown_record(record: dict[str, Any]) -> dict[str, Any]:
+def _for_table(record: dict[str, Any]) -> dict[str, Any]:
     """A row of the table to choose by; empty where nothing is known."""
     parameters, cost = record["parameters"], record["cost"]
     accuracy = record["zero_shot"]
@@ -292,3 +259,196 @@ def _record(row: Row, part: Part) -> dict[str, Any]:
         "path": part.path,
         "sha256": row.source.sha256,
     }
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a checkpoint: of its `own_part` or its text encoder. path: None where it is not here; source: the kind
+    of the row's, or "stripped"; sha256: as registered, None where none is."""
+
+    checkpoint: str
+    part: str
+    path: Path | None
+    source: str
+    sha256: str | None
+
+    @property
+    def place(self) -> str:
+        """For a table: where it is."""
+        return PLACES[self.source][self.path is None]
+
+
+def own_part(row: Row) -> str:
+    """What the weights of a row are of."""
+    from openshape_ood.registry.rows import ENCODERS
+
+    return "encoder" if row.kind in ENCODERS else row.kind
+
+
+def part_names(row: Row, with_text: bool = True) -> list[str]:
+    """Its own, and "text" if it has a text encoder."""
+    return [own_part(row), "text"] if with_text and row.text.kind else [own_part(row)]
+
+
+def own_parts(row: Row) -> list[Part]:
+    """The weights' file as the registry names it, and the stripped one, which is written here and has no registered
+    sha256: those that are here, or else the first. The first is what would be loaded without a network."""
+    from openshape_ood.registry import weight_cache
+    from openshape_ood.registry.files import cached, known_sha256
+
+    registered = Part(row.name, own_part(row), None, row.source.kind, row.source.sha256 or None)
+    try:
+        registered = replace(registered, path=cached(row), sha256=known_sha256(row) or None)
+        other = Part(row.name, own_part(row), weight_cache.find(row), "stripped", None)
+    except FileError:  # no home folder, where files would be kept
+        return [registered]
+    return [part for part in (registered, other) if part.path] or [registered]
+
+
+def text_part(row: Row) -> Part:
+    """Of an open_clip encoder, only what the Hub's client keeps is found. Takes seconds, as open_clip is imported."""
+    from openshape_ood.encoders.text.encoder import cached_file
+    from openshape_ood.registry.rows import PACKAGE
+
+    try:
+        path = cached_file(row)
+    except OpenShapeError:  # one without weights on the Hub
+        path = None
+    source = "package" if path and path.is_relative_to(PACKAGE) else "file"
+    source = "hub" if row.text.kind == "open_clip" else source
+    return Part(row.name, "text", path, source, row.text.sha256 or None)
+
+
+def all_parts(row: Row) -> list[Part]:
+    """All files of a checkpoint, its own first."""
+    return [*own_parts(row), text_part(row)] if row.text.kind else own_parts(row)
+
+
+def verified(row: Row, part: Part) -> dict[str, Any]:
+    """A part's record with its status: "sound", "damaged", "missing", or "present" where no hash is registered."""
+    from openshape_ood.registry import weight_cache
+    from openshape_ood.registry.files import sha256
+
+    found = None
+    if part.path is None:
+        status = "missing"
+    elif part.source == "stripped":
+        status = "sound" if weight_cache.is_sound(row) else "damaged"
+    elif part.sha256:
+        found = sha256(part.path)
+        status = "sound" if found == part.sha256 else "damaged"
+    else:
+        status = "present"
+    return {**asdict(part), "status": status, "found_sha256": found}
+
+
+def owners(digest: str) -> list[tuple[Row, str]]:
+    """Row and part of every registered file with that sha256."""
+    from openshape_ood.registry import load_registry
+
+    rows = load_registry().values()
+    found = [(row, own_part(row)) for row in rows if row.source.sha256 == digest]
+    return found + [(row, "text") for row in rows if row.text.sha256 == digest]
+
+
+def verified_file(path: Path) -> dict[str, Any]:
+    """A file at hand, as `verified` has those of a checkpoint: "sound" as what, or "unknown"."""
+    from openshape_ood.registry.files import sha256
+
+    digest = sha256(path)
+    found = owners(digest)
+    part = Part(", ".join(row.name for row, _ in found), found[0][1] if found else "", path, "given", None)
+    return {**asdict(part), "status": "sound" if found else "unknown", "found_sha256": digest}
+
+
+def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
+    """Keep a file brought by hand as whatever the registry has with its sha256, or else as what it is named."""
+    from openshape_ood.encoders.text.encoder import check_text
+    from openshape_ood.encoders.text.open_clip import hub_address
+    from openshape_ood.registry import files, find_checkpoint
+    from openshape_ood.registry.rows import ENCODERS, KINDS
+
+    digest = files.sha256(path)
+    found = [(row, part) for row, part in owners(digest) if name in (None, row.name)]
+    if not found and name is None:
+        raise HashError(
+            f"{path} has the sha256 {digest}, which no file of the registry has: damaged on its way, or another one. "
+            "Where the registry names no sha256, as for text encoders, say what it is: --as NAME --text. To use other "
+            "weights than the registered ones: --checkpoint FILE"
+        )
+    if not found:
+        row = find_checkpoint(str(name), kinds=ENCODERS if text else tuple(KINDS))
+        if row.members:
+            members = ", ".join(member.name for member in row.members)
+            raise WeightsError(f"{row.name!r} is an ensemble; expected --as the one whose file it is: {members}")
+        found = [(row, "text" if text else own_part(row))]
+    added = []
+    for row, part in found:
+        if part == "text":
+            check_text(row)
+        if part == "text" and row.text.kind != "open_clip":
+            raise WeightsError(f"text encoder of {row.name!r} is the file {row.text.model}; nothing needs to be added")
+        if part != "text" and row.architecture and not files.known_sha256(row):
+            from openshape_ood.registry.weights import load_network
+
+            load_network(row, path)  # what does not fit must not be recorded as the right file
+        kept = files.add(row, path, hub_address(row) if part == "text" else None)
+        more = {"path": kept} if part == "text" else fetch_own(row, False)
+        added.append({"checkpoint": row.name, "part": part, "found_sha256": digest, **more})
+    return added
+
+
+def size_text(count: int | None) -> str:
+    """Bytes for people, in powers of ten, as the Hub shows them.
+
+    >>> size_text(388_091_433), size_text(None)
+    ('388 MB', 'unknown size')
+    """
+    if count is None:
+        return "unknown size"
+    for unit, digits in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if count >= 10**digits:
+            return f"{count / 10**digits:.3g} {unit}"
+    return f"{count} bytes"
+
+
+def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int | None]]:
+    """The files of some checkpoints in the order in which they are fetched: row, part, the place to download from, ""
+    for a file that is here, and bytes, None where nobody says; asks the Hub for sizes not registered."""
+    from openshape_ood.encoders.text.open_clip import hub_address
+    from openshape_ood.registry import files, weight_cache
+
+    planned: list[tuple[Row, str, str, int | None]] = []
+    for row in rows:
+        place, size = files.download_size(row)
+        kept = weight_cache.find(row) if place else None
+        planned.append((row, own_part(row), *(("", kept.stat().st_size) if kept else (place, size))))
+        if with_text and row.text.kind == "open_clip":
+            with suppress(OpenShapeError):  # one without weights on the Hub: told when it is fetched
+                planned.append((row, "text", *files.download_size(row, hub_address(row))))
+    return planned
+
+
+def fetch_own(row: Row, progress: bool) -> dict[str, Path | None]:
+    """path: of the registered file, or of the stripped one if that is all that is here, and enough."""
+    from openshape_ood.registry import files, weight_cache
+
+    kept = weight_cache.stripped_path(row) if weight_cache.is_sound(row) else None
+    if kept and files.cached(row) is None:
+        return {"path": kept, "stripped": kept}
+    path = files.fetch(row, progress)
+    return {"path": path, "stripped": kept or _strip(row, path)}
+
+
+def _strip(row: Row, path: Path) -> Path | None:
+    from openshape_ood.registry import weight_cache
+
+    if weight_cache.stripped_path(row) is None:  # before torch is loaded
+        return None
+    from openshape_ood.registry.weights import read_file
+
+    try:
+        weights = read_file(path, row, trusted=bool(row.source.sha256))
+    except WeightsError:  # the registered file all the same: whoever loads it is told
+        return None
+    return weight_cache.keep(row, weights)

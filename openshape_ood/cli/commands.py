@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from openshape_ood import __version__
-from openshape_ood.cli import checkpoints, comparator, known_files, options, surface
-from openshape_ood.cli.console import print_error, print_json, print_note, told_warnings
+from openshape_ood.cli import checkpoints, comparator, known, options, surface
+from openshape_ood.cli.console import print_error, print_json, print_note, warnings_as_notes
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.discover import discover
 from openshape_ood.cli.doctor import doctor
@@ -54,7 +54,7 @@ for command in (score, embed, localize, scene, relevancy, view, show, discover, 
     options.add(app, command)
 for name, group in {
     "surface": surface.app,
-    "known": known_files.app,
+    "known": known.app,
     "comparator": comparator.app,
     "checkpoints": checkpoints.app,
 }.items():
@@ -78,7 +78,7 @@ def run(words: Sequence[str]) -> int:
         place = rest.index("--") if "--" in rest else len(rest)
         rest.insert(place, "--json")
     try:
-        with told_warnings():
+        with warnings_as_notes():
             app(rest)
     except CycloptsError as error:
         return _misused(_explained(error, rest))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_json, print_line, print_note, shown
+from openshape_ood.cli.console import print_line, print_note, shown, write
 from openshape_ood.cli.options import ENCODER, KNOWN, RESULT, argument, option
 from openshape_ood.cli.outputs import check_out
 from openshape_ood.errors import FileError, InputError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TRAINING = "Training (--family relation)"
 FILE, ROW = "comparator.safetensors", "registry.toml"
-LINES = 10  # that a training tells of itself
+LINES = 10  # notes of a training
 
 EXAMPLES = """
   openshape-ood embed lvis/ --out lvis.safetensors --model vitb32
@@ -31,8 +31,8 @@ EXAMPLES = """
 """
 
 app = options.group(
-    """Learned comparators: trained once on pairs of base classes, they say of other classes whether two
-shapes are of one.""",
+    "Learned comparators: trained once on pairs of base classes, they say of other classes whether two shapes are of "
+    "one.",
     EXAMPLES,
 )
 
@@ -76,8 +76,8 @@ def fit(
 ) -> None:
     """Train a comparator on stored embeddings of labeled shapes: minutes on a CPU.
 
-    It writes DIR/comparator.safetensors, and DIR/registry.toml, with which `--method comparator` finds it. A training
-    that gives all pairs the same answer is told of, and nothing is written.
+    It writes DIR/comparator.safetensors, and DIR/registry.toml, with which `--method comparator` finds it. Of a
+    training that gives all pairs the same answer nothing is written, with a note.
     """
     from openshape_ood.comparison.training import CollapseWarning, Recipe, fit_comparator
     from openshape_ood.storage import make_folder
@@ -88,24 +88,25 @@ def fit(
     out = make_folder(out)
     how: dict[str, Any] = {}
     if family == "relation":
-        how = {"recipe": Recipe(steps=steps, loss=loss, seed=seed), "folder": out, "report": told(steps)}
+        how = {"recipe": Recipe(steps=steps, loss=loss, seed=seed), "folder": out, "report": reporter(steps)}
     for name, other in left_out.items():
         print_note(f"left out: {shown(name)}, which is {shown(other)}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CollapseWarning)  # told step by step
+        warnings.simplefilter("ignore", CollapseWarning)  # printed step by step
         made = fit_comparator(base, family, evaluation=_lines(exclude), **how)
     if made.card.get("collapsed"):
         raise InputError(
             "the training has collapsed: the network answers all pairs alike. Nothing is written to "
             f"{out} but the training itself; what may help stands above"
         )
-    path = _write(made, out)
-    if json:
-        print_json({**_record(path, made), "left_out": left_out})
-        return
-    _print(_record(path, made))
-    print_line(f"{len(left_out)} classes left out")
-    print_line(f"OPENSHAPE_OOD_CHECKPOINTS={shown(out / ROW)} lets --method comparator find it")
+    record = {**_record(_save(made, out), made), "left_out": left_out}
+
+    def show() -> None:
+        _print(record)
+        print_line(f"{len(left_out)} classes left out")
+        print_line(f"OPENSHAPE_OOD_CHECKPOINTS={shown(out / ROW)} lets --method comparator find it")
+
+    write(record, json, show)
 
 
 @options.command(app, "show")
@@ -119,10 +120,7 @@ def show(
     from openshape_ood.comparison import Comparator
 
     record = _record(file, Comparator.load(file))
-    if json:
-        print_json(record)
-    else:
-        _print(record)
+    write(record, json, lambda: _print(record))
 
 
 @options.command(app, "convert")
@@ -186,25 +184,25 @@ def _labels(path: Path) -> Mapping[str, str]:
     return found
 
 
-def told(steps: int) -> Report:
-    """Tells how a training goes, in some lines, and of its collapse."""
+def reporter(steps: int) -> Report:
+    """Notes on the progress of a training, in some lines, and on its collapse."""
     from openshape_ood.comparison.training import collapse, is_collapsed
 
-    every, told = max(1, steps // LINES), list[int]()
+    every, warned = max(1, steps // LINES), list[int]()
 
     def report(now: Progress) -> None:
         if now.step % every == 0 or now.step == steps:
             print_note(
                 f"step {now.step} of {steps}: loss {now.loss:.4f}, balanced accuracy {now.balanced_accuracy:.3f}"
             )
-        if is_collapsed(now) and not told:
-            told.append(now.step)
+        if is_collapsed(now) and not warned:
+            warned.append(now.step)
             print_note(f"warning: {collapse(now)}", "yellow")
 
     return report
 
 
-def _write(made: Comparator, out: Path) -> Path:
+def _save(made: Comparator, out: Path) -> Path:
     """The comparator, and the registry with its row."""
     from openshape_ood.registry.files import sha256
     from openshape_ood.storage import save_whole

@@ -60,7 +60,7 @@ def print_note(text: str, style: str = "dim") -> None:
 
 
 @contextmanager
-def told_warnings(said: Callable[[object], str] = str) -> Iterator[None]:
+def warnings_as_notes(said: Callable[[object], str] = str) -> Iterator[None]:
     """Warnings as notes, each once, put into words by `said`."""
     before = set()
 
@@ -128,6 +128,11 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], fold:
         cells = (f"{row[name]:.3f}" if isinstance(row[name], float) else row[name] for name in columns)
         table.add_row(*(Text("" if cell is None else shown(cell), STYLES.get(str(cell), "")) for cell in cells))
     console().print(table)
+
+
+def write(record: Any, json: bool, show: Callable[[], object] = lambda: None) -> None:
+    """The result of a command: the record as JSON, or what `show` prints of it for people."""
+    print_json(record) if json else show()
 
 
 def print_json(content: Any) -> None:

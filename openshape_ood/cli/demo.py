@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown
+from openshape_ood.cli.console import print_line, print_note, print_table, shown, write
 from openshape_ood.cli.options import option
 from openshape_ood.errors import FileError, MissingPackageError
 
@@ -54,15 +54,16 @@ def demo(
         written.append(_draw(shapes, rows, found, folder / "demo.png"))
     except MissingPackageError as error:
         print_note(f"no demo.png: {error}", "yellow")
-    if json:
-        print_json({**record, "shapes": rows, "written": written})
-        return
-    print_line(f"Known by name: {', '.join(KNOWN)}. Simulated scans of these, and of four other things:")
-    print_table(rows, ("shape", "nearest", "novelty", "p_value", "verdict"), fold="shape")
-    print_line(thresholds.words(pipeline.threshold))
-    print_line("A score is of the whole shape. Where it is novel, the novelty map says: the guitar, colored in")
-    print_line(" and ".join(shown(path) for path in written))
-    print_line("next, your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")
+
+    def show() -> None:
+        print_line(f"Known by name: {', '.join(KNOWN)}. Simulated scans of these, and of four other things:")
+        print_table(rows, ("shape", "nearest", "novelty", "p_value", "verdict"), fold="shape")
+        print_line(thresholds.words(pipeline.threshold))
+        print_line("A score is of the whole shape. Where it is novel, the novelty map says: the guitar, colored in")
+        print_line(" and ".join(shown(path) for path in written))
+        print_line("next, your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")
+
+    write({**record, "shapes": rows, "written": written}, json, show)
 
 
 def _shapes(seed: int) -> dict[str, np.ndarray]:

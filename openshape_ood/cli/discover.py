@@ -14,12 +14,12 @@ from openshape_ood.cli.console import (
     failed_json,
     finish,
     print_failures,
-    print_json,
     print_line,
     print_note,
     print_table,
     progress,
     shown,
+    write,
 )
 from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import GROUPS, RESULT, option
@@ -27,7 +27,8 @@ from openshape_ood.cli.outputs import DRAWN, check_out, check_picture
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.judging import Scored
+    from openshape_ood.cli.results import Scored
+    from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.discovery import Discovery
     from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
     from openshape_ood.shapes.batches import Reading
@@ -78,10 +79,8 @@ def discover(
     """Group the novel ones among shapes or stored embeddings, suggest names, and add groups to what is known."""
     from openshape_ood.cli.axes import better_axis, warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
-    from openshape_ood.cli.judging import as_json as described
-    from openshape_ood.cli.judging import provenance_of, score_all
-    from openshape_ood.cli.thresholds import words
-    from openshape_ood.discovery import discover as run
+    from openshape_ood.cli.results import as_json, provenance_of, score_all
+    from openshape_ood.discovery import discover as group
     from openshape_ood.novelty import NoveltyResult
     from openshape_ood.scoring.text_scores import negative_words
 
@@ -105,36 +104,28 @@ def discover(
     if not vocabulary and (chosen.wanted.by_name or provenance.identity.checkpoint == "tiny"):
         vocabulary = negative_words()  # the text encoder is at hand
     how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": chosen.seed}
-    with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
+    with warnings.catch_warnings(record=True) as hardly_known:  # names to the text encoder
         warnings.simplefilter("always")
-        text = encoders.text if vocabulary else None
-        groups = run(result, rows, vocabulary or None, text=text, **how)
-    for warning in told if names else ():
+        groups = group(result, rows, vocabulary or None, text=encoders.text if vocabulary else None, **how)
+    for warning in hardly_known if names else ():
         print_note(f"note: {shown(warning.message)}", style="yellow")
-    record: dict[str, Any] = {
-        **described(pipeline, provenance),
-        **groups.as_json(),
-        "accepted": None,
-        "out": out,
-        "sheet": None,
-    }
+    record: dict[str, Any] = {**as_json(pipeline, provenance), **groups.as_json()}
+    record |= {"accepted": None, "out": out, "sheet": None}
     if accepted:
-        made = groups.accept(accepted, pipeline.known, text=encoders.text if pipeline.known.text is not None else None)
-        later = _calibrated(replace(pipeline, known=made), chosen, found.failures)
+        text = encoders.text if pipeline.known.text is not None else None
+        known = groups.accept(accepted, pipeline.known, text=text)
+        later = _calibrated(replace(pipeline, known=known), chosen, found.failures)
         again = (later if later.threshold else replace(later, threshold=pipeline.threshold))(rows)
-        record["accepted"] = _rescored(groups, accepted, again)
-        record["accepted"]["threshold"] = later.threshold and later.threshold.as_json()
+        threshold = later.threshold and later.threshold.as_json()
+        record["accepted"] = {**_rescored(groups, accepted, again), "threshold": threshold}
         if out is not None:
-            (made if later.threshold is None else made.with_threshold(later.threshold)).save(out)
+            (known if later.threshold is None else known.with_threshold(later.threshold)).save(out)
     if sheet is not None and groups.groups:
         record["sheet"] = _draw(sheet, groups, several, pipeline.reading, found.failures)
     if sheet is not None and not record["sheet"]:
         print_note(f"no {shown(sheet)}: there is no group whose shapes can be drawn", "yellow")
     record |= {"failed": failed_json(found.failures), "ignored": found.ignored}
-    if json:
-        print_json(record)
-    else:
-        _print(groups, record, min_size, words(pipeline.threshold))
+    write(record, json, lambda: _print(groups, record, min_size, pipeline.threshold))
     named_ignored(found.ignored)
     read = [file for scored in several if not scored.stored for file in scored.files]
     warn_of_axes(read, chosen.up, better_axis(pipeline, read, groups.novel.tolist()))
@@ -209,14 +200,16 @@ def _draw(
     return plots.save(plots.group_sheet(shapes, found, titles=names, up=ups), path)
 
 
-def _print(found: Discovery, record: Mapping[str, Any], min_size: int, threshold: str) -> None:
+def _print(found: Discovery, record: Mapping[str, Any], min_size: int, threshold: Threshold | None) -> None:
+    from openshape_ood.cli.thresholds import words
+
     counts = record["counts"]
     groups = "1 group" if counts["groups"] == 1 else f"{counts['groups']} groups"
     print_line(
         f"{counts['shapes']} shapes: {counts['novel']} novel, in {groups} of {min_size} or more; "
         f"{counts['alone']} of them in none"
     )
-    print_line(threshold)
+    print_line(words(threshold))
     if not found.groups:
         return
     rows = [{**one, "names": group.words()} for one, group in zip(record["groups"], found.groups, strict=True)]

@@ -1,4 +1,4 @@
-"""openshape-ood doctor: what is installed, what works offline, what is missing and how to get it."""
+"""openshape-ood doctor: what is installed and works offline, or with FILES their axis, unit, spacing and colors."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import contextlib
 import os
 import platform
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,13 +16,17 @@ from cyclopts import Parameter
 
 from openshape_ood import __version__
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_json, print_line, shown
+from openshape_ood.cli.console import failed_json, print_failures, print_line, print_table, progress, shown, write
 from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import NOT_HERE, argument, option
 from openshape_ood.errors import FileError, OpenShapeError
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.console import Failure
+    from openshape_ood.cli.inputs import Found
+    from openshape_ood.novelty.up_axis import UpAxis
     from openshape_ood.registry import Row
+    from openshape_ood.shapes.batches import Batch
 
 NEEDED = (
     *("torch", "open_clip_torch", "huggingface_hub", "numpy", "scipy", "scikit-learn", "safetensors", "tokenizers"),
@@ -53,6 +58,10 @@ SETTINGS = (
     "CUDA_VISIBLE_DEVICES",
 )
 NETWORK_SECONDS = 10
+POINTS = 10_000  # of surfaces, where no encoder says how many
+COLUMNS = ("file", "points", "size", "spacing", "colors", "up", "looks wrong")
+NAMED = 3  # files of one problem
+UNLIKE = 30  # times as long as another, when units differ
 
 EXAMPLES = """
   openshape-ood doctor
@@ -80,8 +89,7 @@ class DoctorOptions(KnownOptions):
 @options.examples(EXAMPLES)
 def doctor(
     files: Annotated[
-        list[str] | None,
-        argument("Shapes to examine instead: files, folders or patterns in quotes.", "FILES"),
+        list[str] | None, argument("Shapes to examine instead: files, folders or patterns in quotes.", "FILES")
     ] = None,
     /,
     *,
@@ -96,32 +104,24 @@ def doctor(
 
     Without --network nothing is asked of the network, except for weights that FILES with known classes need.
     """
-    from openshape_ood.cli.doctor_files import examine_files, print_files
     from openshape_ood.cli.inputs import find_shapes
 
     if files:
         found = find_shapes(files).with_stored_files()
         report = examine_files(found, chosen)
+        write(report, json, lambda: _print_files(report, found.failures))
     else:
         report = examine(network)
-    if json:
-        print_json(report)
-    elif files:
-        print_files(report, found.failures)
-    else:
-        _print(report)
+        write(report, json, lambda: _print(report))
     if report["problems"]:
         raise SystemExit(1)
 
 
 def examine(network: bool) -> dict[str, Any]:
-    """The whole report, as --json prints it."""
+    """The report on this installation, as --json prints it."""
+    versions = {"openshape-ood": __version__, "python": platform.python_version(), "platform": platform.platform()}
     report: dict[str, Any] = {
-        "versions": {
-            "openshape-ood": __version__,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-        },
+        "versions": versions,
         "needed": {name: _version(name) for name in NEEDED},
         "extras": [
             {"package": name, "extra": extra, "for": purpose, "version": _version(name)}
@@ -202,7 +202,7 @@ def _checkpoints() -> list[dict[str, Any]]:
 
 
 def _checkpoint(row: Row) -> dict[str, Any]:
-    from openshape_ood.cli.checkpoint_files import own_parts, text_part
+    from openshape_ood.cli.checkpoints import own_parts, text_part
 
     try:
         encoder, text = own_parts(row)[0], text_part(row) if row.text.kind else None
@@ -305,3 +305,110 @@ def _print_part(title: str, lines: Sequence[str] | Mapping[str, str]) -> None:
     print_line(title, "bold")
     for line in lines:
         print_line(f"  {line}", lines[line] if isinstance(lines, Mapping) else "")
+
+
+def examine_files(found: Found, chosen: DoctorOptions) -> dict[str, Any]:
+    """The report on shape files, as --json prints it; without known classes nothing is said of the axis."""
+    from openshape_ood.shapes.batches import Reading, in_batches
+    from openshape_ood.shapes.reading import stated_up
+    from openshape_ood.shapes.shape import Shape
+    from openshape_ood.shapes.statistics import CloudFacts, likely_unit
+
+    known = chosen.known or chosen.examples or chosen.known_file
+    pipeline = chosen.pipeline(found, decide=False) if known else None
+    reading = Reading(POINTS, "y", chosen.seed, readers=chosen.readers) if pipeline is None else pipeline.reading
+    failures, rows = found.failures, list[dict[str, Any]]()
+
+    def facts_of(batch: Batch) -> list[CloudFacts]:
+        return [CloudFacts.of(cloud) for cloud in batch.shapes]
+
+    with progress("examining", len(found.files)) as bar:
+        shapes = [Shape(file.path, file.path) for file in found.files]
+        for batch in in_batches(shapes, replace(reading, up="y", num_samples=1), facts_of, bar.step):
+            failures += batch.failures
+            for shape, facts in zip(batch.given, batch.result or (), strict=True):
+                about = {"up": stated_up(shape.name), "surface": shape.is_surface}
+                rows.append({"file": shape.name, **about, **asdict(facts), "length": facts.length})
+    read = {row["file"] for row in rows}
+    up_axis = None
+    if pipeline is not None:
+        up_axis = pipeline.find_axis([file.path for file in found.files if file.path in read])
+    lengths = [row["length"] for row in rows]
+    return {
+        "files": rows,
+        "unit": likely_unit(lengths) if lengths else None,
+        "up_axis": up_axis and up_axis.as_json(),
+        "said_of_axis": _axis_sentence(up_axis, rows),
+        "failed": failed_json(failures),
+        "problems": _problems_of_files(rows, up_axis, failures),
+    }
+
+
+def _axis_sentence(up_axis: UpAxis | None, rows: Sequence[dict[str, Any]]) -> str:
+    if not rows:
+        return "no file can be read"
+    if up_axis is not None:
+        return str(up_axis)
+    silent = sum(row["up"] is None for row in rows)
+    if silent:
+        return f"{silent} of {len(rows)} files do not say which axis is up; --known or --examples would tell"
+    return "every file says which axis is up"
+
+
+def _problems_of_files(
+    rows: Sequence[dict[str, Any]], up_axis: UpAxis | None, failures: Sequence[Failure]
+) -> list[str]:
+    """Each with what to do."""
+    problems = []
+    if up_axis is not None and up_axis.axis not in ("y", None):
+        problems.append(f"files that say nothing are read with y up, but {up_axis}: give --up {up_axis.axis}")
+    named = defaultdict(list)
+    for row in rows:
+        for remark in row["remarks"]:
+            named[remark].append(row["file"])
+    for remark, files in named.items():
+        more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+        problems.append(f"{remark}: {', '.join(files[:NAMED])}{more}")
+    lengths = sorted((row["length"], row["file"]) for row in rows)
+    if lengths and lengths[-1][0] > UNLIKE * lengths[0][0] > 0:
+        (least, small), (most, large) = lengths[0], lengths[-1]
+        times = f"{most / least:,.0f} times as long as"
+        problems.append(f"units seem to differ: {large} is {times} {small}; size is not compared, but is it right?")
+    colored = sum(row["colors"] is not None for row in rows)
+    if 0 < colored < len(rows):
+        problems.append(f"{colored} of {len(rows)} files have color, the others are read as gray")
+    if failures:
+        problems.append("1 file cannot be read" if len(failures) == 1 else f"{len(failures)} files cannot be read")
+    return problems
+
+
+def _print_files(report: dict[str, Any], failures: Sequence[Failure]) -> None:
+    rows = [_cells(row) for row in report["files"]]
+    if rows:
+        print_table(rows, COLUMNS, fold="file")
+        print_line(
+            f"unit: {report['unit']}, if these are things of a room; each shape is scaled, so results do not change"
+        )
+    print_line(f"axis: {report['said_of_axis']}")
+    if report["up_axis"]:
+        kept, novelty = report["up_axis"]["kept"], report["up_axis"]["novelty"]
+        shares = [{"up": a, "kept": f"{100 * kept[a]:.0f} %", "mean novelty": novelty[a]} for a in kept]
+        print_table(shares, ("up", "kept", "mean novelty"))
+    print_failures(failures)
+    for problem in report["problems"]:
+        print_line(f"looks wrong: {shown(problem)}", "bold red")
+    if not report["problems"]:
+        print_line("nothing looks wrong", "green")
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    size, colors = " x ".join(f"{side:.3g}" for side in row["size"]), row["colors"]
+    return {
+        "file": row["file"],
+        "points": "surface" if row["surface"] else row["points"],
+        "size": size,
+        "spacing": None if row["surface"] else f"{row['spacing']:.2g}",
+        "colors": "none" if colors is None else f"{colors[0]:.2f} to {colors[1]:.2f}",
+        "up": row["up"] or "not said",
+        "looks wrong": "; ".join(row["remarks"]),
+    }

@@ -10,11 +10,11 @@ from openshape_ood.cli.console import (
     Failure,
     failed_json,
     print_failures,
-    print_json,
     print_line,
     print_note,
     progress,
     shown,
+    write,
 )
 from openshape_ood.cli.options import RESULT, argument, option
 from openshape_ood.errors import InputError
@@ -95,7 +95,7 @@ def embed(
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
     from openshape_ood.cli.axes import warn_of_axes
-    from openshape_ood.cli.inputs import File, list_items, named_ignored, nothing_found, told_apart
+    from openshape_ood.cli.inputs import File, each_once, list_items, named_ignored, nothing_found
     from openshape_ood.embedding_store.files import is_folder
     from openshape_ood.embedding_store.jobs import Cluster, Settings, Share
     from openshape_ood.embedding_store.jobs import embed as run
@@ -114,7 +114,7 @@ def embed(
         print_failures(listed.failures)
         raise InputError("there are no shapes to embed")
     if not folder:
-        listed.items = told_apart(listed.items)
+        listed.items = each_once(listed.items)
         readers = 1 if readers is None and count <= MANY else readers
     weights = None if checkpoint is None else str(checkpoint)
     settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
@@ -127,24 +127,25 @@ def embed(
         how: dict[str, Any] = {"engine": engine, "cluster": cluster, "shard": share, "retry_failed": retry_failed}
         done = run(listed.items, out, settings, step=step, **how)
     failures = [*listed.failures, *(Failure(one.path, one.error) for one in done.failed)]
-    if json:
-        names = ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
-        counts = {name: getattr(done, name) for name in names}
-        record: dict[str, Any] = {
-            "out": done.out if done.rows else None,
-            "engine": engine,
-            "shard": shard,
-            "dim": done.header.dim,
-        }
-        record |= {"provenance": done.header.provenance.as_json(), "failed": failed_json(failures)}
-        print_json({**record, "counts": {**counts, "failed": len(failures), "ignored": len(listed.ignored)}})
-    elif done.rows:
-        print_line(f"{done.rows} embeddings of {done.header.dim} numbers in {shown(done.out)}")
-        note = " (what each file says, else y)" if up == "file" else ""
-        print_line(
-            f"{done.header.identity.checkpoint}, up {up}{note}: {done.embedded} embedded now, {done.reused} there "
-            f"already, {len(failures)} failed, {len(listed.ignored)} ignored"
-        )
+    names = ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
+    counts = {name: getattr(done, name) for name in names}
+    header = done.header
+    record: dict[str, Any] = {
+        **{"out": done.out if done.rows else None, "engine": engine, "shard": shard, "dim": header.dim},
+        **{"provenance": header.provenance.as_json(), "failed": failed_json(failures)},
+        "counts": {**counts, "failed": len(failures), "ignored": len(listed.ignored)},
+    }
+
+    def show() -> None:
+        if done.rows:
+            note = " (what each file says, else y)" if up == "file" else ""
+            print_line(f"{done.rows} embeddings of {header.dim} numbers in {shown(done.out)}")
+            print_line(
+                f"{header.identity.checkpoint}, up {up}{note}: {done.embedded} embedded now, {done.reused} there "
+                f"already, {len(failures)} failed, {len(listed.ignored)} ignored"
+            )
+
+    write(record, json, show)
     if done.changed:
         print_note(f"{done.changed} had been embedded before their files changed, and were embedded again", "yellow")
     if done.skipped:

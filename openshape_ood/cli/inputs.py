@@ -63,7 +63,7 @@ class Found:
             for rows in read_embeddings(store, ("id", "path"))
             for path, id in zip(rows["path"], rows["id"], strict=True)
         ]
-        return replace(self, files=told_apart([*self.files, *files]))
+        return replace(self, files=each_once([*self.files, *files]))
 
 
 def find_files(given: Iterable[str | Path]) -> Found:
@@ -83,7 +83,7 @@ def find_files(given: Iterable[str | Path]) -> Found:
             found.ignored.append(path)
         else:  # also what is not there, or no shape: reading it says so
             found.files.append(File(path, os.path.basename(path)))
-    found.files = told_apart(found.files)
+    found.files = each_once(found.files)
     return found
 
 
@@ -161,7 +161,7 @@ def _suffix(path: str) -> str:
 Named = TypeVar("Named", "File", "Item")
 
 
-def told_apart(files: Iterable[Named]) -> list[Named]:
+def each_once(files: Iterable[Named]) -> list[Named]:
     """Every file once; where two folders hold the same id, the whole path is the id."""
     first: dict[str, Named] = {}
     for file in files:

@@ -14,8 +14,8 @@ from openshape_ood.cli.options import DECISION, ENCODER, KNOWN, option
 from openshape_ood.cli.thresholds import Decision
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.classes import Wanted
     from openshape_ood.cli.inputs import Found
-    from openshape_ood.cli.known import Wanted
     from openshape_ood.novelty import NoveltyPipeline
     from openshape_ood.shapes.batches import Reading
 
@@ -81,7 +81,7 @@ class KnownOptions(Decision):
     @cached_property
     def wanted(self) -> "Wanted":
         """The known classes that were asked for; what can be wrong with them is told before any shape is read."""
-        from openshape_ood.cli.known import gather
+        from openshape_ood.cli.classes import gather
         from openshape_ood.errors import InputError
         from openshape_ood.scoring import find_method
         from openshape_ood.shapes.points import check_up
@@ -107,9 +107,9 @@ class KnownOptions(Decision):
         Examples that cannot be used are added to the failures. decide: False for no threshold.
         """
         from openshape_ood.cli.axes import with_axis
+        from openshape_ood.cli.classes import build
         from openshape_ood.cli.inputs import find_files
-        from openshape_ood.cli.judging import check_stores
-        from openshape_ood.cli.known import build
+        from openshape_ood.cli.results import check_stores
         from openshape_ood.encoders.loading import Encoders
         from openshape_ood.novelty import NoveltyPipeline
         from openshape_ood.scoring import default_method, find_method

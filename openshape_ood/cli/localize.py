@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import finish, print_json, print_note, progress, shown
+from openshape_ood.cli.console import finish, print_note, progress, shown, write
 from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import KNOWN, NOT_HERE, RESULT, argument, option
 from openshape_ood.cli.outputs import DRAWN, check_out, check_picture, drawn_by
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.classes import Wanted
     from openshape_ood.cli.inputs import Found
-    from openshape_ood.cli.known import Wanted
     from openshape_ood.novelty.result import NoveltyResult
     from openshape_ood.novelty.up_axis import UpAxis
     from openshape_ood.novelty_map import NoveltyMap
@@ -138,13 +138,10 @@ def localize(
     if len(done.rows) == 1:
         _save(next(iter(done.maps.values())), out, picture, color)
     if report is not None and done.rows:
-        from openshape_ood.cli.report import write
+        from openshape_ood.cli.report import write_report
 
-        write(report, record, done.maps, pipeline.threshold, _doubt(pipeline.up, axis))
-    if json:
-        print_json(record)
-    elif done.rows:
-        print_maps(done, record, pipeline)
+        write_report(report, record, done.maps, pipeline.threshold, _doubt(pipeline.up, axis))
+    write(record, json, lambda: print_maps(done, record, pipeline) if done.rows else None)
     if done.rows and record["provenance"]["method"] == "text":
         print_note("by names alone this says little: give --examples FOLDER, or --generated where names allow it")
     named_ignored(found.ignored)

@@ -7,7 +7,7 @@ from typing import Any
 
 from openshape_ood.cli.console import print_line, print_table, shown
 from openshape_ood.cli.inputs import File, Found
-from openshape_ood.cli.judging import Scored, as_json, records
+from openshape_ood.cli.results import Scored, as_json, records
 from openshape_ood.cli.thresholds import words
 from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap, Region
@@ -17,7 +17,7 @@ SMALLEST = 100  # of the points a region has more than one in so many
 LISTED = 5  # regions
 KEPT = 200  # maps: 100 MB, and a report that a browser opens
 TABLE = ("nearest class", "share of points")
-RANKED = ("file", "nearest", "novelty", "p_value", "verdict", "beyond", "most novel about")
+RANKED = ("file", "nearest", "novelty", "p_value", "verdict", "beyond", "most novel")
 
 
 @dataclass
@@ -32,14 +32,14 @@ class Localized:
     def add(self, files: list[File], result: NoveltyResult, maps: list[NoveltyMap]) -> None:
         for row, found in zip(records(Scored(files, result)), maps, strict=True):
             self.like = self.like or found
-            self.rows.append({**row, "map": told(found)})
+            self.rows.append({**row, "map": summary(found)})
             self.maps[row["file"]] = replace(found, name=row["file"])
         self.rows.sort(key=lambda row: -row["novelty"])
         self.maps = {row["file"]: self.maps[row["file"]] for row in self.rows[:KEPT] if row["file"] in self.maps}
         self.files += files
 
     def record(self, pipeline: NoveltyPipeline, found: Found, more: dict[str, Any]) -> dict[str, Any]:
-        """What --json prints: threshold and baseline are those of the points, `whole` tells of whole shapes."""
+        """What --json prints: threshold and baseline are those of the points, `whole` is of whole shapes."""
         like, whole = self.like, as_json(pipeline, pipeline.provenance)
         return {
             "provenance": like and {**like.provenance.as_json(), "up": pipeline.up},
@@ -54,8 +54,8 @@ class Localized:
         }
 
 
-def told(found: NoveltyMap) -> dict[str, Any]:
-    """What a map says, without its points."""
+def summary(found: NoveltyMap) -> dict[str, Any]:
+    """The JSON of a map, without its points."""
     peak = found.peak(PEAK)
     novel = found.points[peak][:, :3]
     regions = [] if found.threshold is None else found.regions(len(found) // SMALLEST + 1)
@@ -77,14 +77,17 @@ def told(found: NoveltyMap) -> dict[str, Any]:
 
 
 def _region(region: Region) -> dict[str, Any]:
-    return {"points": len(region), "center": region.center, "novelty": region.novelty, "nearest": region.nearest}
+    return {
+        **{"points": len(region), "center": region.center, "where": region.where, "heights": region.heights},
+        **{"novelty": region.novelty, "nearest": region.nearest},
+    }
 
 
 def print_maps(done: Localized, record: dict[str, Any], pipeline: NoveltyPipeline) -> None:
     if len(done.rows) == 1:
         _print_one(done.rows[0], record)
     else:
-        rows = [{**row, "beyond": _beyond(row["map"]), "most novel about": _where(row["map"])} for row in done.rows]
+        rows = [{**row, "beyond": _beyond(row["map"]), "most novel": _where(row["map"])} for row in done.rows]
         print_table(rows, [name for name in RANKED if rows[0][name] is not None], fold="file")
         untold = sum(not row["map"]["tells"] for row in rows)
         if untold:
@@ -93,43 +96,49 @@ def print_maps(done: Localized, record: dict[str, Any], pipeline: NoveltyPipelin
     provenance = record["provenance"]
     written = ", ".join(shown(record[key]) for key in ("out", "picture", "report") if record[key])
     counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())
-    said = f"{provenance['identity']['checkpoint']}, by {provenance['method']}, up {pipeline.up}: {counts}"
-    print_line(f"{said}{f'; written: {written}' if written else ''}")
+    made = f"{provenance['identity']['checkpoint']}, by {provenance['method']}, up {pipeline.up}"
+    print_line(f"{made}: {counts}{f'; written: {written}' if written else ''}")
 
 
 def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
-    told = row["map"]
-    shares = sorted(told["class_shares"].items(), key=lambda item: -item[1])
+    found = row["map"]
+    shares = sorted(found["class_shares"].items(), key=lambda item: -item[1])
     print_table([{"nearest class": k, "share of points": f"{v:.0%}"} for k, v in shares], TABLE)
     verdict = f", {row['verdict']}" if row["verdict"] else ""
     print_line(f"{shown(row['file'])}: novelty {row['novelty']:.3f} as a whole, nearest to {row['nearest']}{verdict}")
     print_line(
-        f"{told['points']} points, most novel about {place(told['most_novel']['center'])}, novelty "
-        f"{told['most_novel']['novelty']:.3f} there and {told['novelty']['mean']:.3f} on average"
+        f"{found['points']} points, most novel about {place(found['most_novel']['center'])}, novelty "
+        f"{found['most_novel']['novelty']:.3f} there and {found['novelty']['mean']:.3f} on average"
     )
     if record["threshold"] is None:
         return
     points = record["threshold"]
-    print_line(f"{_beyond(told)} of the points are beyond {points['value']:.3f}, which {shown(points['promise'])}")
-    for region in told["regions"][:LISTED] if told["tells"] else ():
+    print_line(f"{_beyond(found)} of the points are beyond {points['value']:.3f}, which {shown(points['promise'])}")
+    for region in found["regions"][:LISTED] if found["tells"] else ():
         print_line(
-            f"  {region['points']} points about {place(region['center'])}, novelty {region['novelty']:.3f}, "
+            f"  {region['points']} points, {region_place(region)}, novelty {region['novelty']:.3f}, "
             f"nearest to {shown(region['nearest'])}"
         )
-    if not told["tells"]:
+    if not found["tells"]:
         print_line(f"the map does not tell where: {UNTOLD}", "yellow")
 
 
-def _beyond(told: dict[str, Any]) -> str | None:
-    share = told["share_beyond_threshold"]
+def _beyond(found: dict[str, Any]) -> str | None:
+    share = found["share_beyond_threshold"]
     return None if share is None else f"{share:.0%}"
 
 
-def _where(told: dict[str, Any]) -> str:
+def _where(found: dict[str, Any]) -> str:
     """The place that stands out."""
-    if not told["tells"]:
+    if not found["tells"]:
         return "does not tell"
-    return place(told["regions"][0]["center"]) if told["regions"] else "-"
+    return region_place(found["regions"][0]) if found["regions"] else "-"
+
+
+def region_place(region: dict[str, Any]) -> str:
+    """A place for people: in words, as shares of the height, and in the units of the file."""
+    low, high = (f"{100 * share:.0f}" for share in region["heights"])
+    return f"{region['where']}, {low} to {high} % of the height, about {place(region['center'])}"
 
 
 def place(center: Any) -> str:

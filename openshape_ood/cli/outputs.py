@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.cli.console import print_line, print_note, shown
+from openshape_ood.cli.console import as_json, print_line, print_note, shown
 from openshape_ood.errors import InputError, MissingPackageError
 
 DRAWN = (".png", ".svg", ".pdf")
@@ -26,6 +26,12 @@ def check_out(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
         raise InputError(f"{option} is {path}; there is no folder {path.parent}")
     if not os.access(path.expanduser().parent, os.W_OK):
         raise InputError(f"{option} is {path}; nothing may be written in {path.parent}")
+
+
+def check_empty(option: str, folder: Path | None) -> None:
+    """Raises `InputError` for a folder with something in it."""
+    if folder is not None and (path := folder.expanduser()).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{option} is {folder}, which is there already; expected a new folder, or an empty one")
 
 
 def check_picture(option: str, path: Path | None, suffixes: Sequence[str], package: str = "matplotlib") -> None:
@@ -59,9 +65,11 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def save_text(path: Path, content: str) -> Path:
+def save_table(path: Path, record: Any, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Write some columns of rows to a .csv file, or the whole record to a .json file."""
     from openshape_ood.storage import save_whole
 
+    content = as_json(record) if path.suffix.lower() == ".json" else csv_text(columns, rows)
     return save_whole(path, content.encode("utf-8", errors="surrogateescape"), "the table")
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from cyclopts import Parameter
+
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_json, print_line, print_table, shown, steps
+from openshape_ood.cli.console import print_line, print_table, shown, steps, write
 from openshape_ood.cli.options import ENCODER, RESULT, argument, option, split_names
 from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from openshape_ood.views.affinities import Affinities
+    from openshape_ood.views.relevancy import RelevancyEncoder
 
 EXAMPLES = """
   openshape-ood relevancy room.jpg --names chair lamp --preset quick --out found
@@ -28,9 +32,34 @@ def preset_names() -> list[str]:
     return list(PRESETS)
 
 
-ClipModel = Annotated[str, option(ENCODER, "A ViT of open_clip, as ViT-B-16.", "NAME", "--model", "-m")]
-Pretrained = Annotated[str, option(ENCODER, "Its weights, as open_clip names them.", "TAG")]
-ClipCheckpoint = Annotated[Path | None, option(ENCODER, "Its weights from a file of yours.", "FILE")]
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ClipOptions:
+    """The options of CLIP, which looks at images."""
+
+    preset: Annotated[
+        str,
+        option(
+            ENCODER,
+            "ours: four scales, five jittered copies, mirrored too; chefer_et_al: one scale; quick: four scales alone.",
+            "NAME",
+            completer=preset_names,
+        ),
+    ] = "quick"
+    model: Annotated[str, option(ENCODER, "A ViT of open_clip, as ViT-B-16.", "NAME", "--model", "-m")] = "ViT-B-32"
+    pretrained: Annotated[str, option(ENCODER, "Its weights, as open_clip names them.", "TAG")] = "openai"
+    checkpoint: Annotated[Path | None, option(ENCODER, "Its weights from a file of yours.", "FILE")] = None
+
+    @property
+    def changed(self) -> list[str]:
+        """The options that do not have their defaults."""
+        return [f"--{one.name}" for one in fields(self) if getattr(self, one.name) != one.default]
+
+    def encoder(self, device: str | None, **settings: Any) -> RelevancyEncoder:
+        from openshape_ood.views.relevancy import RelevancyEncoder
+
+        settings |= {"checkpoint": self.checkpoint, "device": device}
+        return RelevancyEncoder.from_pretrained(self.model, self.pretrained, **settings)
 
 
 @options.examples(EXAMPLES)
@@ -57,15 +86,6 @@ def relevancy(
         list[str] | None,
         option(RESULT, "Those of --names that are known: also draw what these leave unexplained.", "NAME..."),
     ] = None,
-    preset: Annotated[
-        str,
-        option(
-            RESULT,
-            "ours: four scales, five jittered copies, mirrored too; chefer_et_al: one scale; quick: four scales alone.",
-            "NAME",
-            completer=preset_names,
-        ),
-    ] = "quick",
     legacy: Annotated[
         bool, option(RESULT, "As the published code had it, in all its details.", None, "--legacy")
     ] = False,
@@ -79,17 +99,10 @@ def relevancy(
             "-o",
         ),
     ] = None,
-    model: ClipModel = "ViT-B-32",
-    pretrained: Pretrained = "openai",
-    checkpoint: ClipCheckpoint = None,
+    clip: ClipOptions = ClipOptions(),
     first_block: Annotated[
         int | None,
-        option(
-            ENCODER,
-            "Roll attention out from this block, counted from 0, to the last; of the last alone if left out.",
-            "N",
-            min=0,
-        ),
+        option(ENCODER, "Roll attention out from this block on, counted from 0. Default: the last alone.", "N", min=0),
     ] = None,
     seed: options.Seed = 0,
     device: options.Device = None,
@@ -98,29 +111,29 @@ def relevancy(
     """Find where in an image each name lies, by CLIP's gradient times attention over tiles of several sizes."""
     from openshape_ood.encoders.text.encoder import clean_names
     from openshape_ood.shapes.pictures import load_picture
-    from openshape_ood.views.relevancy import RelevancyEncoder
     from openshape_ood.views.relevancy.tiling import find_preset
 
-    # what can be wrong is told before anything is downloaded
-    asked, picture = clean_names(split_names(names)), load_picture(image)
-    seen = clean_names(split_names(known)) if known else None
-    if lacking := [name for name in seen or () if name.casefold() not in {one.casefold() for one in asked}]:
-        raise UnknownNameError(f"--known has {lacking[0]!r}, which is not among --names: {', '.join(asked)}")
-    chosen = find_preset(preset, legacy)
-    how: dict[str, Any] = {"device": device} | ({"templates": prompts} if prompts else {})
-    encoder = RelevancyEncoder.from_pretrained(model, pretrained, checkpoint=checkpoint, first_block=first_block, **how)
+    # all arguments are checked before anything is downloaded
+    searched, picture = clean_names(split_names(names)), load_picture(image)
+    known = clean_names(split_names(known)) if known else None
+    if lacking := [name for name in known or () if name.casefold() not in {one.casefold() for one in searched}]:
+        raise UnknownNameError(f"--known has {lacking[0]!r}, which is not among --names: {', '.join(searched)}")
+    preset = find_preset(clip.preset, legacy)
+    encoder = clip.encoder(device, first_block=first_block, **({"templates": prompts} if prompts else {}))
     behind = split_names(background) if background else None
     with steps("tiles") as step:
-        found = encoder.encode_image(picture, asked, preset=chosen, background=behind, seed=seed, progress=step)
-    written = [] if out is None else _written(found, seen, out)
-    if json:
-        shape = {"height": picture.shape[0], "width": picture.shape[1]}
-        print_json({"provenance": found.provenance.as_json(), **shape, "names": found.rows(), "written": written})
-        return
-    print_table(found.rows(), COLUMNS)
-    size = f"{picture.shape[1]} x {picture.shape[0]} pixels"
-    print_line(f"{shown(image)}: {size}, preset {preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}")
-    print_written(written)
+        found = encoder.encode_image(picture, searched, preset=preset, background=behind, seed=seed, progress=step)
+    written = [] if out is None else _written(found, known, out)
+    height, width = picture.shape[:2]
+    record = {"provenance": found.provenance.as_json(), "height": height, "width": width, "names": found.rows()}
+
+    def show() -> None:
+        print_table(found.rows(), COLUMNS)
+        made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}"
+        print_line(f"{shown(image)}: {width} x {height} pixels, {made}")
+        print_written(written)
+
+    write({**record, "written": written}, json, show)
 
 
 def _written(found: Affinities, known: list[str] | None, folder: Path) -> list[Path]:

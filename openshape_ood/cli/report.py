@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openshape_ood.cli.console import failed_line, shown
-from openshape_ood.cli.maps import place
+from openshape_ood.cli.maps import place, region_place
 from openshape_ood.cli.thresholds import words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap
@@ -28,7 +28,7 @@ LISTED = 3  # regions of a shape
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def write(
+def write_report(
     path: Path, record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None, warning: str
 ) -> Path:
     """Write the report; `maps` are of the shapes that get a picture. Raises `FileError` where it cannot be written."""
@@ -87,7 +87,7 @@ def _legend(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _card(rank: int, row: Mapping[str, Any], found: NoveltyMap) -> str:
-    name, told = _text(row["file"]), row["map"]
+    name, path, told = _text(row["id"]), _text(row["file"]), row["map"]
     picture = b64encode(_picture(found)).decode("ascii")
     lines = [_verdict(row), f"<p>nearest to {_text(row['nearest'])} ({row['similarity']:.2f})</p>"]
     if not told["tells"]:
@@ -103,7 +103,7 @@ def _card(rank: int, row: Mapping[str, Any], found: NoveltyMap) -> str:
         lines.append("<p>no part of it stands out</p>")
     return (
         f'<li class="shape"><img alt="Novelty map of {name}" src="data:image/png;base64,{picture}">'
-        f'<h3><span class="rank">{rank}</span> {name}</h3>{"".join(lines)}</li>\n'
+        f'<h3 title="{path}"><span class="rank">{rank}</span> {name}</h3>{"".join(lines)}</li>\n'
     )
 
 
@@ -116,7 +116,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
 
 def _region(region: Mapping[str, Any], points: int) -> str:
     return (
-        f"{region['points'] / points:.0%} of it about {place(region['center'])}, novelty {region['novelty']:.3f}, "
+        f"{region['points'] / points:.0%} of it: {region_place(region)}; novelty {region['novelty']:.3f}, "
         f"nearest to {_text(region['nearest'])}"
     )
 
@@ -125,8 +125,8 @@ def _rest(rows: list[Any], before: int) -> Iterator[str]:
     if not rows:
         return
     lines = (
-        f"<tr><td>{i}</td><td>{_text(row['file'])}</td><td>{_text(row['nearest'])}</td><td>{row['novelty']:.3f}</td>"
-        f"<td>{row['verdict'] or ''}</td></tr>"
+        f'<tr><td>{i}</td><td title="{_text(row["file"])}">{_text(row["id"])}</td><td>{_text(row["nearest"])}</td>'
+        f"<td>{row['novelty']:.3f}</td><td>{row['verdict'] or ''}</td></tr>"
         for i, row in enumerate(rows, before + 1)
     )
     head = "<tr><th></th><th>shape</th><th>nearest</th><th>novelty</th><th>verdict</th></tr>"

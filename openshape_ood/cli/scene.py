@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from cyclopts import Parameter
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import finish, print_json, print_line, print_note, print_table, shown, told_warnings
+from openshape_ood.cli.console import finish, print_line, print_note, print_table, shown, warnings_as_notes, write
 from openshape_ood.cli.known_options import KnownOptions
-from openshape_ood.cli.options import KNOWN, NOT_HERE, argument, option
-from openshape_ood.cli.outputs import can_draw, print_written
+from openshape_ood.cli.options import KNOWN, NOT_HERE, RESULT, argument, option
+from openshape_ood.cli.outputs import can_draw, check_empty, print_written
 from openshape_ood.errors import InputError, ShapeFileError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
   openshape-ood scene room.ply --known chair table sofa --out found
   openshape-ood scene --known chair table sofa bed
+  openshape-ood scene room.ply --known chair table --export crops
   openshape-ood scene room.glb --known-file known.safetensors --unit cm --json
 """
 SCAN = "Scan"
@@ -78,6 +79,15 @@ def scene(
     most: Annotated[int, option(SCAN, "Objects at most.", min=1)] = 100,
     size_weight: Annotated[float, option(SCAN, "What an object's size in meters says beside its shape.", min=0)] = 0.0,
     unit: Annotated[Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Of the file's coordinates.")] = "file",
+    export: Annotated[
+        Path | None,
+        option(
+            RESULT,
+            "A new folder for the points of each object, in a subfolder with its name: shapes for --calibrate, and "
+            "for --examples once the names are checked.",
+            "FOLDER",
+        ),
+    ] = None,
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
@@ -91,15 +101,21 @@ def scene(
         )
     if file is None and (unit, chosen.up) != ("file", "file"):
         raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
+    check_empty("--export", export)
     names, found = list(chosen.wanted.examples), Found()
     scan = _loaded(file, chosen.up, unit) if file is not None else _generated(names, chosen.seed)
     pipeline = chosen.pipeline(found, model="tiny", decide=not size_weight)
     result = score_scene(scan, pipeline, size_weight=size_weight, proposals=proposals, most=most)
     written = [] if out is None else _written(result, out.expanduser())
-    if json:
-        print_json({**result.as_json(), "written": written})
-    else:
+    crops = [] if export is None else result.export(export)
+    record = {**result.as_json(), "written": written, "exported": crops}
+
+    def show() -> None:
         _print(result, written, bool(size_weight))
+        if export is not None:
+            print_line(f"{len(crops)} objects in {shown(export)}")
+
+    write(record, json, show)
     _warn_of_axes(file, chosen, pipeline)
     finish(found.failures)
 
@@ -108,7 +124,7 @@ def _loaded(file: Path, up: str, unit: str) -> Scene:
     """The scan, with a line for each thing that looks wrong with it."""
     from openshape_ood.scenes import load_scene
 
-    with told_warnings(_by_options):
+    with warnings_as_notes(_by_options):
         try:
             return load_scene(file, up=up, unit=unit)
         except ShapeFileError as error:
@@ -179,5 +195,7 @@ def _print(result: SceneResult, written: list[Path], sized: bool) -> None:
     shares = ", ".join(f"{share:.0%} {what}" for what, share in result.shares().items())
     layout = ", ".join(plane.kind for plane in result.proposals.layout) or "none"
     print_line(f"{shown(result.scene.name)}: {len(result.scene)} points, {shares}; layout found: {layout}")
+    if len(result) < (found := result.proposals.found):
+        print_line(f"{len(result)} of {found} proposals: --most {found} takes all", "yellow")
     print_line("no verdict: no threshold is made with --size-weight" if sized else words(result.result.threshold))
     print_written(written)

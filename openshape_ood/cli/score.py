@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import as_json, finish, print_json, print_line, print_table, shown
+from openshape_ood.cli.console import finish, print_line, print_table, shown, write
 from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import DECISION, RESULT, option
-from openshape_ood.cli.outputs import check_out, csv_text, save_text
+from openshape_ood.cli.outputs import check_out, save_table
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,8 +46,7 @@ def score(
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
-    from openshape_ood.cli.judging import as_json as described
-    from openshape_ood.cli.judging import provenance_of, records, score_all
+    from openshape_ood.cli.results import as_json, provenance_of, records, score_all
 
     check_out("--out", out, (".csv", ".json"))
     check_out("--save-threshold", save_threshold, (".json",))
@@ -65,7 +63,7 @@ def score(
     if sort == "novelty":
         rows.sort(key=lambda row: -row["novelty"])
     record = {
-        **described(pipeline, provenance_of(pipeline, found)),
+        **as_json(pipeline, provenance_of(pipeline, found)),
         "up_axis": pipeline.up_axis and pipeline.up_axis.as_json(),
         "shapes": rows,
         **found.as_json("scored", len(rows)),
@@ -73,25 +71,22 @@ def score(
     if out is not None and (rows or found.failures):
         lines = [{**row, "status": "scored"} for row in rows]
         lines += [{"file": one.source, "status": "failed", "error": one.error} for one in found.failures]
-        save_text(out, as_json(record) if out.suffix.lower() == ".json" else csv_text(COLUMNS, lines))
-    if json:
-        print_json(record)
-    elif rows:
-        _print(rows, pipeline.threshold, record)
-        if out is not None:
-            print_line(f"table in {shown(out)}")
+        save_table(out, record, COLUMNS, lines)
+    write(record, json, lambda: _print(record, pipeline.threshold, out))
     named_ignored(found.ignored)
     warn_of_axes(read, chosen.up, better_axis(pipeline, read, [row["verdict"] == "novel" for row in rows]))
     thresholds.warn_of_axis(pipeline.threshold, assumed_axis(rows, chosen.up))
     finish(found.failures, bool(rows))
 
 
-def _print(rows: Sequence[dict[str, Any]], threshold: Threshold | None, record: dict[str, Any]) -> None:
+def _print(record: dict[str, Any], threshold: Threshold | None, out: Path | None) -> None:
     from openshape_ood.cli.thresholds import words
 
-    columns = ["file", "nearest", "similarity", "novelty", "p_value", "verdict"]
+    rows, provenance = record["shapes"], record["provenance"]
+    if not rows:
+        return
+    columns = ("file", "nearest", "similarity", "novelty", "p_value", "verdict")
     print_table(rows, [name for name in columns if rows[0][name] is not None], fold="file")
-    provenance = record["provenance"]
     note = " (what each file says, else y)" if provenance["up"] == "file" else ""
     counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())
     if threshold is not None:
@@ -99,3 +94,5 @@ def _print(rows: Sequence[dict[str, Any]], threshold: Threshold | None, record: 
         print_line(f"{novel} novel, {len(rows) - novel} known")
     print_line(words(threshold))
     print_line(f"{provenance['identity']['checkpoint']}, {provenance['method']}, up {provenance['up']}{note}: {counts}")
+    if out is not None:
+        print_line(f"table in {shown(out)}")

@@ -42,7 +42,7 @@ def serve(
     It begins with vitb32 where that is on this machine, else with tiny, which works offline.
     """
     from openshape_ood import app
-    from openshape_ood.cli.known import gather
+    from openshape_ood.cli.classes import gather
     from openshape_ood.errors import InputError
     from openshape_ood.known import KnownClasses
 

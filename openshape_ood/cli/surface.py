@@ -1,23 +1,43 @@
-"""openshape-ood surface: learn what good surfaces look like, and say where others are wrong."""
+"""openshape-ood surface: learn what good surfaces look like, say where others are wrong, and write maps of it."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import Failure, finish, print_json, print_line, print_note, progress, shown
+from openshape_ood.cli.console import (
+    Failure,
+    failed_json,
+    finish,
+    print_line,
+    print_note,
+    print_table,
+    progress,
+    shown,
+    write,
+)
 from openshape_ood.cli.known_options import OneAxisOptions
 from openshape_ood.cli.options import argument, option
+from openshape_ood.cli.outputs import can_draw, save_table
+from openshape_ood.cli.thresholds import Decision
 from openshape_ood.errors import CheckpointError, InputError, OpenShapeError
 
 if TYPE_CHECKING:
+    from openshape_ood.novelty import NoveltyPipeline
     from openshape_ood.surfaces import SurfaceModel
     from openshape_ood.surfaces.inputs import Source
 
 SURFACE = "Surface"
+TABLE = ("file", "novelty", "p_value", "verdict", "beyond", "unseen")
+CLASS = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}
+PROMISING = 19  # shapes that a threshold of 95 % needs
 GOOD = 20  # generated roads that are learned: as many as a threshold of 95 % needs
 
 EXAMPLES = """
@@ -91,19 +111,23 @@ def fit(
     how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
     how |= {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}
     model = SurfaceModel.fit(sources, reconstructor, folds=folds, seed=seed, progress=sys.stderr.isatty(), **how)
-    record = {**_told(model), "good": [one.name for one in sources], "written": model.save(out.expanduser())}
-    if json:
-        print_json(record)
-        return
-    _print_model(model)
-    print_line(f"written: {shown(out)}; next: openshape-ood surface score {shown(out)} FILES --out found")
+    record = {**_record(model), "good": [one.name for one in sources], "written": model.save(out.expanduser())}
+
+    if (n := model.threshold.n) < PROMISING:
+        keeps = f"keeps {model.threshold.coverage or 0:.0%} of good ones"
+        print_note(f"warning: the threshold is from {n} and {keeps}. Give {PROMISING} or more to keep 95 %", "yellow")
+
+    def show() -> None:
+        _print_model(model)
+        print_line(f"written: {shown(out)}; next: openshape-ood surface score {shown(out)} FILES --out found")
+
+    write(record, json, show)
 
 
 @options.command(app, "score")
 def score(
     folder: Annotated[
-        Path | None,
-        argument("The folder that surface fit wrote. If left out, generated roads are learned.", "[DIR]"),
+        Path | None, argument("The folder that surface fit wrote. If left out, generated roads are learned.", "[DIR]")
     ] = None,
     files: Annotated[
         list[str] | None,
@@ -121,24 +145,18 @@ def score(
     from it: of which class is each cloud? Its encoder is tiny if left out.
     """
     from openshape_ood.cli.inputs import Found
-    from openshape_ood.cli.surface_files import Scored
     from openshape_ood.surfaces import SurfaceModel
     from openshape_ood.surfaces.inputs import list_sources
 
     by_class = bool(chosen.known or chosen.examples or chosen.known_file)
     if not by_class:
-        for name in ("method", "threshold", "calibrate", "calibrate_by", "coverage", "known_up"):
-            if getattr(chosen, name) != getattr(type(chosen), name):
-                raise InputError(
-                    f"--{name.replace('_', '-')} is of the question of which class; expected --known, --examples or "
-                    "--known-file beside it. The thresholds of surfaces are those of the model"
-                )
+        _check_no_decision(chosen)
     if folder is None:
         print_note(f"no DIR: learning {GOOD} generated roads, which are sound")
         model = SurfaceModel.fit(_roads(chosen.seed, [""] * GOOD), seed=chosen.seed, progress=sys.stderr.isatty())
     else:
         model = SurfaceModel.load(folder, device=chosen.device)
-    sources = list_sources(files) if files else _to_be_scored(model, chosen.seed)
+    sources = list_sources(files) if files else _roads_to_score(model, chosen.seed)
     found, pipeline = Found(), None
     if by_class:
         if model.data.kind == "images":
@@ -146,28 +164,126 @@ def score(
                 "--known, --examples and --known-file ask of which class shapes are; the model is of images"
             )
         pipeline = chosen.pipeline(found, model="tiny")
-    failures, done = found.failures, Scored.of(sources, out)
+    failures, maps = found.failures, Maps.of(sources, out)
+    rows: list[dict[str, Any]] = []
     with progress("scoring", len(sources)) as bar:
         for source in sources:
             try:
-                done.add(source, model, pipeline)
+                rows.append(_scored(source, model, pipeline, maps))
             except CheckpointError:
                 raise
             except OpenShapeError as error:
                 failures.append(Failure(source.name, str(error)))
             bar.step()
-    done.finish(_told(model), pipeline, failures)
-    if json:
-        print_json(done.record)
-    else:
-        done.print()
-        _print_model(model)
-        if done.written:
-            print_line(f"written: {len(done.written)} files in {shown(out)}")
-    finish(failures, bool(done.rows))
+    rows.sort(key=lambda row: -row["novelty"])
+    record = _scores(model, pipeline, rows, failures, maps)
+    write(record, json, lambda: _print(record, model, out))
+    finish(failures, bool(rows))
 
 
-def _told(model: SurfaceModel) -> dict[str, Any]:
+def _check_no_decision(chosen: OneAxisOptions) -> None:
+    """Raises `InputError` for options of a decision by class, of which there are none."""
+    named = (*(one.name for one in fields(Decision)), "method", "known_up")
+    given = next((name for name in named if getattr(chosen, name) != getattr(type(chosen), name)), None)
+    if given:
+        raise InputError(
+            f"--{given.replace('_', '-')} is of the question of which class; expected --known, --examples or "
+            "--known-file beside it. The thresholds of surfaces are those of the model"
+        )
+
+
+@dataclass
+class Maps:
+    """The maps that are written; ids: where in `folder` those of each source are, without suffix."""
+
+    ids: dict[str, str]
+    folder: Path | None
+    written: list[Path] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], folder: Path | None) -> Maps:
+        return cls(_ids([one.name for one in sources]), None if folder is None else folder.expanduser())
+
+    def stem(self, source: Source) -> str | None:
+        """The path of the maps of a source, in a folder that is made, without suffix."""
+        from openshape_ood.storage import make_folder
+
+        if self.folder is None:
+            return None
+        id = Path(self.ids[source.name])
+        return str(make_folder((self.folder / "maps" / id).parent) / id.name)
+
+
+def _scored(source: Source, model: SurfaceModel, pipeline: NoveltyPipeline | None, maps: Maps) -> dict[str, Any]:
+    """The row of one source; its maps are written."""
+    stem, of_images = maps.stem(source), model.data.kind == "images"
+    with TemporaryDirectory(prefix="openshape_ood-") as temporary:
+        cloud, picture = (Path(f"{stem or Path(temporary) / 'scored'}{suffix}") for suffix in (".ply", ".png"))
+        if source.is_large and model.data.kind == "sheets":
+            result = model.score_file(source.value, cloud)
+        else:
+            result = model.score(source)
+            if stem is not None:
+                result.map.save(picture if of_images else cloud)
+    written = [] if stem is None else [picture if of_images else cloud]
+    if written and not of_images and can_draw():
+        from openshape_ood import plots
+
+        written.append(plots.save(result.map.plot(), picture))
+    row = {"file": source.name, **result.as_json(), "tells": result.map.tells}
+    del row["name"]
+    if pipeline is not None:
+        from openshape_ood.surfaces.examination import class_of
+
+        (by_class,) = class_of(source, replace(pipeline, errors="raise")).as_json()["shapes"]
+        row |= {name: by_class[of] for name, of in CLASS.items()}
+    maps.written += written
+    return {**row, "maps": written}
+
+
+def _scores(
+    model: SurfaceModel,
+    pipeline: NoveltyPipeline | None,
+    rows: list[dict[str, Any]],
+    failures: Sequence[Failure],
+    maps: Maps,
+) -> dict[str, Any]:
+    """The record of all; with a folder also in scores.csv, a line a file, those that failed last, and scores.json."""
+    from openshape_ood.cli.results import as_json
+    from openshape_ood.storage import make_folder
+
+    classes = pipeline and as_json(pipeline, pipeline.provenance)
+    if classes:
+        classes["names"] = classes.pop("classes")
+    record: dict[str, Any] = {"model": _record(model), "classes": classes, "files": rows}
+    record |= {"failed": failed_json(failures), "written": maps.written}
+    if maps.folder is None or not (rows or failures):
+        return record
+    columns = [*TABLE, *(CLASS if classes else ()), "error"]
+    lines = [*rows, *({"file": one.source, "error": one.error} for one in failures)]
+    folder = make_folder(maps.folder)
+    tables = [save_table(folder / name, record, columns, lines) for name in ("scores.csv", "scores.json")]
+    return {**record, "written": [*maps.written, *tables]}
+
+
+def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> None:
+    rows = record["files"]
+    if rows:
+        print_table(rows, [*TABLE, *(name for name in CLASS if any(row.get(name) is not None for row in rows))], "file")
+        damaged = sum(row["verdict"] == "damaged" for row in rows)
+        print_line(f"{damaged} damaged, {len(rows) - damaged} good")
+        if record["classes"] is not None:
+            print_line("two questions, answered apart: verdict is of the surface, class_verdict of the class")
+        if not all(row["tells"] for row in rows):
+            print_note(
+                "note: of some nearly every place is beyond the threshold: other things, or in another pose", "yellow"
+            )
+    _print_model(model)
+    if record["written"]:
+        print_line(f"written: {len(record['written'])} files in {shown(out)}")
+
+
+def _record(model: SurfaceModel) -> dict[str, Any]:
     from openshape_ood.surfaces.data import settings
 
     return {
@@ -194,7 +310,7 @@ def _print_model(model: SurfaceModel) -> None:
         )
 
 
-def _to_be_scored(model: SurfaceModel, seed: int) -> list[Source]:
+def _roads_to_score(model: SurfaceModel, seed: int) -> list[Source]:
     from openshape_ood.synthetic.roads import DAMAGES
 
     if model.data.kind != "sheets":
@@ -218,3 +334,21 @@ def _roads(seed: int, damages: Sequence[str]) -> list[Source]:
         name = f"road {i + 1}, {damage or 'sound'}"
         made.append(Source({"points": points, "intensity": road.intensity}, name, "cloud"))
     return made
+
+
+def _ids(names: Sequence[str]) -> dict[str, str]:
+    """Paths without suffix below the folder that all have in common; with it where two would be one.
+
+    >>> _ids(["a/crack/000.png", "a/good/000.png"]) == {"a/crack/000.png": "crack/000", "a/good/000.png": "good/000"}
+    True
+    >>> list(_ids(["a.png", "a.bmp", "a.png.bmp"]).values())
+    ['a.png', 'a.bmp', 'a.png.bmp']
+    """
+    folders = [os.path.dirname(os.path.abspath(name)) for name in names]
+    root = os.path.commonpath(folders)
+    inside = [os.path.relpath(os.path.abspath(name), root) for name in names]
+    found, before = [os.path.splitext(one)[0] for one in inside], list[str]()
+    while found != before:  # one that gets its suffix may be what another is without
+        before, count = found, Counter(found)
+        found = [one if count[short] > 1 else short for one, short in zip(inside, before, strict=True)]
+    return dict(zip(names, found, strict=True))

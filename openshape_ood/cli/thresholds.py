@@ -14,7 +14,7 @@ from openshape_ood.cli.options import DECISION, option
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.known import Wanted
+    from openshape_ood.cli.classes import Wanted
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
     from openshape_ood.novelty.generated import Generated
@@ -127,7 +127,7 @@ def warn_of_axis(threshold: "Threshold | None", assumed: str | None, remedy: str
 def _calibrated(pipeline: "NoveltyPipeline", paths: Sequence[str], failures: list[Failure]) -> "NoveltyResult":
     """The result for shapes of --calibrate."""
     from openshape_ood.cli.inputs import find_files
-    from openshape_ood.cli.judging import score_all
+    from openshape_ood.cli.results import score_all
     from openshape_ood.novelty import NoveltyResult
 
     found, before = find_files(paths), len(failures)

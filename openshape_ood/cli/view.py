@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps, told_warnings
-from openshape_ood.cli.options import ENCODER, RESULT, argument, option, split_names
+from openshape_ood.cli.console import print_line, print_note, print_table, shown, steps, warnings_as_notes, write
+from openshape_ood.cli.options import RESULT, argument, option, split_names
 from openshape_ood.cli.outputs import can_draw, print_written
-from openshape_ood.cli.relevancy import ClipCheckpoint, ClipModel, Pretrained, preset_names
+from openshape_ood.cli.relevancy import ClipOptions
 from openshape_ood.errors import CheckpointError, FileError, InputError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ RELEASED = "semabs-vool"  # whose file one brings
 COLUMNS = ("name", "status", "affinity", "liters", "size", "center")
 NAMES = ("chair", "table", "sofa", "bed", "lamp")  # of a generated room
 VIEW, COMPLETION = "View", "Completion"
-PRESET, CLIP = "quick", ("ViT-B-32", "openai")
 
 
 @options.examples(EXAMPLES)
@@ -69,10 +68,7 @@ def view(
         option(RESULT, "Write figures, PLY and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
     ] = None,
     side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
-    preset: Annotated[str, option(ENCODER, "Of relevancy, see there.", "NAME", completer=preset_names)] = PRESET,
-    model: ClipModel = CLIP[0],
-    pretrained: Pretrained = CLIP[1],
-    checkpoint: ClipCheckpoint = None,
+    clip: ClipOptions = ClipOptions(),
     completion: Annotated[
         str | None, option(COMPLETION, "The network that completes; ours if left out.", "NAME")
     ] = None,
@@ -92,23 +88,17 @@ def view(
     from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL
 
     questions = [_question(words) for words in locate or ()]
-    asked = list(dict.fromkeys([*split_names(names), *(one for t, _, r in questions for one in (t, r))]))
-    told = split_names(known) if known else None
+    wanted = list(dict.fromkeys([*split_names(names), *(one for t, _, r in questions for one in (t, r))]))
+    given = affinities is not None or masks is not None
     if affinities is not None and masks is not None:
         raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
-    if file is None and any(one is not None for one in (depth, camera, depth_scale, affinities, masks)):
+    if file is None and (given or any(one is not None for one in (depth, camera, depth_scale))):
         raise InputError("--depth, --camera, --depth-scale, --affinities and --masks belong to an image; give its FILE")
-    asked_of_clip = {
-        "--preset": preset != PRESET,
-        "--model": model != CLIP[0],
-        "--pretrained": pretrained != CLIP[1],
-        "--checkpoint": checkpoint is not None,
-    }
-    if any(asked_of_clip.values()) and (file is None or affinities is not None or masks is not None):
-        what = f"{', '.join(name for name, given in asked_of_clip.items() if given)} is of CLIP, which"
-        if file is None:
-            raise InputError(f"{what} looks at an image; give its FILE")
-        raise InputError(f"{what} has no say where masks or affinities are given; leave it out")
+    if clip.changed and (file is None or given):
+        why = "looks at an image; give its FILE"
+        if file is not None:
+            why = "has no say where masks or affinities are given; leave it out"
+        raise InputError(f"{', '.join(clip.changed)} is of CLIP, which {why}")
     if (relations or relations_checkpoint) and not questions:
         raise InputError("--relations and --relations-checkpoint are of --locate; ask for something by it")
     relater: str | Completer = RELATIONAL
@@ -116,32 +106,28 @@ def view(
     if relations or relations_checkpoint:
         relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
     if file is None:
-        seen, found = _generated(asked or list(NAMES), seed)
+        scene, likeness = _generated(wanted or list(NAMES), seed)
     else:
-        with told_warnings(_by_options):
-            seen = _loaded(file, depth, camera, depth_scale)
-        if affinities is None and masks is None:
-            clip = (model, pretrained, checkpoint, device)
-            found = _relevancy(seen, asked, clip, preset, seed)
-        else:
-            found = _given(seen, asked, affinities, masks)
+        with warnings_as_notes(_by_options):
+            scene = _loaded(file, depth, camera, depth_scale)
+        likeness = _given(scene, wanted, affinities, masks) if given else _relevancy(scene, wanted, clip, device, seed)
+    how: dict[str, Any] = {"questions": questions, "model": completer, "relations": relater, "side": side, "seed": seed}
     with steps("names") as step:
-        how: dict[str, Any] = {"questions": questions, "model": completer, "relations": relater, "side": side}
-        result = complete_view(seen, found, told, seed=seed, progress=step, **how)
+        result = complete_view(scene, likeness, split_names(known) if known else None, progress=step, **how)
         rows = result.rows()
     written = [] if out is None else _written(result, out.expanduser())
-    if json:
-        print_json({**result.as_json(), "written": written})
-        return
-    print_table(
-        [{**row, "size": _joined(row["size"], " × "), "center": _joined(row["center"], ", ")} for row in rows], COLUMNS
-    )
-    h, w = seen.shape
-    print_line(
-        f"{shown(seen.name)}: {w} x {h} pixels, {seen.seen.mean():.0%} with depth; affinities by "
-        f"{shown(found.provenance.method)}, completed by {shown(completer.identity.checkpoint)}"
-    )
-    print_written(written)
+
+    def show() -> None:
+        cells = [{**row, "size": _joined(row["size"], " × "), "center": _joined(row["center"], ", ")} for row in rows]
+        print_table(cells, COLUMNS)
+        h, w = scene.shape
+        print_line(
+            f"{shown(scene.name)}: {w} x {h} pixels, {scene.seen.mean():.0%} with depth; affinities by "
+            f"{shown(likeness.provenance.method)}, completed by {shown(completer.identity.checkpoint)}"
+        )
+        print_written(written)
+
+    write({**result.as_json(), "written": written}, json, show)
 
 
 def _question(words: str) -> tuple[str, str, str]:
@@ -168,8 +154,8 @@ def _loaded(file: Path, depth: Path | None, camera: Path | None, depth_scale: fl
         raise type(error)(_by_options(error)) from error
 
 
-def _by_options(said: object) -> str:
-    return str(said).replace("depth_scale=", "--depth-scale ").replace("View(...)", "the camera file")
+def _by_options(message: object) -> str:
+    return str(message).replace("depth_scale=", "--depth-scale ").replace("View(...)", "the camera file")
 
 
 def _generated(names: list[str], seed: int) -> tuple[View, Affinities]:
@@ -187,26 +173,24 @@ def _generated(names: list[str], seed: int) -> tuple[View, Affinities]:
     return made.view, Affinities.from_masks(np.stack([made.mask(resolve(name) or name) for name in names]), names)
 
 
-def _relevancy(seen: View, names: list[str], clip: tuple[Any, ...], preset: str, seed: int) -> Affinities:
+def _relevancy(scene: View, names: list[str], clip: ClipOptions, device: str | None, seed: int) -> Affinities:
     from openshape_ood.encoders.text.encoder import clean_names
-    from openshape_ood.views.relevancy import RelevancyEncoder
 
-    clean_names(names)  # told before anything is downloaded
-    model, pretrained, checkpoint, device = clip
+    clean_names(names)  # refused before anything is downloaded
     try:
-        encoder = RelevancyEncoder.from_pretrained(model, pretrained, checkpoint=checkpoint, device=device)
+        encoder = clip.encoder(device)
     except CheckpointError as error:
         raise CheckpointError(f"{error}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
     with steps("tiles") as step:
-        return encoder.encode_image(seen.rgb, names, preset=preset, seed=seed, progress=step)
+        return encoder.encode_image(scene.rgb, names, preset=clip.preset, seed=seed, progress=step)
 
 
-def _given(seen: View, names: list[str], affinities: Path | None, masks: Path | None) -> Affinities:
+def _given(scene: View, names: list[str], affinities: Path | None, masks: Path | None) -> Affinities:
     """Affinities from a file, to the names asked for, or to all that it has."""
     from openshape_ood.views.affinities import Affinities
 
     found = Affinities.load_masks(masks) if masks is not None else Affinities.load(affinities or "")
-    found.check_fits(seen)
+    found.check_fits(scene)
     return found.of(names) if names else found
 
 

@@ -19,6 +19,7 @@ from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
 from openshape_ood.novelty_map.connectivity import around, connected
+from openshape_ood.novelty_map.places import in_words, oriented
 from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import save_whole
 
@@ -79,12 +80,18 @@ class Region:
         Their mean place, in the frame and units of the elements; (2,), row and column, of pixels.
     nearest : str or None
         The class that most of them are nearest to; None where the map has none.
+    where : str
+        The place of its middle in words, such as "top left": left, right, front and back are those of the pictures.
+    heights : tuple of float
+        Its lowest and highest place, as shares of the height of the whole.
     """
 
     indices: np.ndarray
     novelty: float
     center: np.ndarray
     nearest: str | None
+    where: str
+    heights: tuple[float, float]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -217,10 +224,13 @@ class NoveltyMap:
             Where the map has no threshold, and for a size that is no whole number.
         """
         least, places, found = check_whole(min_size, "min_size"), self.elements.places, []
+        shares = oriented(places, self.up)
         for piece in connected(places, self.is_novel, cells=self.elements.kind != "points"):
             counts = Counter([] if self.nearest is None else self.nearest[piece].tolist())
             nearest = str(min(counts, key=lambda name: (-counts[name], name))) if counts else None
-            found.append(Region(piece, float(self.novelty[piece].mean()), places[piece].mean(axis=0), nearest))
+            height = shares[piece, 1]
+            more = in_words(shares[piece]), (float(height.min()), float(height.max()))
+            found.append(Region(piece, float(self.novelty[piece].mean()), places[piece].mean(axis=0), nearest, *more))
         return [region for region in found if len(region) >= least]
 
     def peak(self, share: float = 0.2) -> np.ndarray:

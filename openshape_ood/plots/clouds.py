@@ -13,7 +13,8 @@ from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import ramp
 from openshape_ood.plots import canvas
 from openshape_ood.plots.images import draw_pixels
-from openshape_ood.plots.points import PointColors, choose_colors, one_cloud, thinned, upright, view
+from openshape_ood.plots.points import PointColors, choose_colors, one_cloud, thinned, view
+from openshape_ood.shapes.points import upright
 
 SIZE = (5.6, 5.6)  # inches
 MOST = 10_000  # points drawn

@@ -12,9 +12,10 @@ from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.plots.clouds import heading, map_colors
-from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned, upright
+from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned
 from openshape_ood.plots.scenes import KNOWN_EDGE, NOVEL_EDGE, box_lines, scene_colors
 from openshape_ood.plots.views import is_completed, traces, turned, visible
+from openshape_ood.shapes.points import upright
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

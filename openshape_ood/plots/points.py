@@ -13,7 +13,7 @@ from openshape_ood.checks import check_choice
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.novelty_map.colors import CLASSES, class_colors, hex_to_rgb, ramp
 from openshape_ood.plots.canvas import finite, finite_number, names
-from openshape_ood.shapes.points import check_up
+from openshape_ood.shapes.points import upright
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 POINTS = 10_000  # sampled from a surface
@@ -28,19 +28,6 @@ def one_cloud(shape: Any, up: str) -> tuple[np.ndarray, str]:
     if len(listed) != 1:
         raise CloudError(f"{len(listed)} shapes were given; expected one. contact_sheet draws many")
     return listed[0].cloud(POINTS, seed=0), resolve_ups(up, listed, drawn=True)[0]
-
-
-def upright(xyz: np.ndarray, up: str) -> np.ndarray:
-    """Points (n, 3) with gravity axis `up`, turned until they are y up.
-
-    A rotation, while the encoders exchange two columns, which would show left as right: of z-up points what lay towards
-    -y, their front, faces us.
-    """
-    check_up(up)
-    x, y, z = np.asarray(xyz, dtype=np.float64)[:, :3].T
-    if up.startswith("-"):  # half a turn about an axis that lies level
-        x, y, z = {"x": (-x, -y, z), "y": (x, -y, -z), "z": (-x, y, -z)}[up[-1]]
-    return np.stack({"x": (-y, x, z), "y": (x, y, z), "z": (x, z, -y)}[up[-1]], axis=1)
 
 
 def view(xyz: np.ndarray, turn: float = TURN, tilt: float = TILT) -> tuple[np.ndarray, ...]:

@@ -11,7 +11,8 @@ from openshape_ood.checks import check_choice, words
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
 from openshape_ood.plots import canvas
-from openshape_ood.plots.points import PointColors, thinned, upright, view
+from openshape_ood.plots.points import PointColors, thinned, view
+from openshape_ood.shapes.points import upright
 
 if TYPE_CHECKING:
     from openshape_ood.scenes import SceneResult

@@ -15,7 +15,8 @@ from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots import canvas
 from openshape_ood.plots.canvas import finite, finite_number, names
 from openshape_ood.plots.clouds import draw
-from openshape_ood.plots.points import thinned, upright, viridis
+from openshape_ood.plots.points import thinned, viridis
+from openshape_ood.shapes.points import upright
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 COLUMNS = 6

@@ -14,7 +14,8 @@ from openshape_ood.checks import check_whole, given_path
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.novelty_map.colors import ramp
 from openshape_ood.plots import canvas
-from openshape_ood.plots.points import thinned, upright, view
+from openshape_ood.plots.points import thinned, view
+from openshape_ood.shapes.points import upright
 from openshape_ood.storage import save_whole
 from openshape_ood.views.geometry import in_bounds, moved
 

@@ -163,7 +163,8 @@ def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Prop
         if most is not None:
             check_whole(most, "most")
         stability = None if given.stability is None else given.stability[:most]
-        return replace(given, rows=given.rows[:most], score=given.score[:most], stability=stability)
+        kept = given.rows[:most], given.score[:most]
+        return replace(given, rows=kept[0], score=kept[1], stability=stability, found=given.found)
     by, regions = (given, None) if isinstance(given, str) else ("tree", given)
     return proposed(frame, scene, by, regions, "shape", most, False)
 

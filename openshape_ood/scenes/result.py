@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +15,14 @@ import numpy as np
 
 from openshape_ood.checks import words
 from openshape_ood.encoders.protocols import Provenance
+from openshape_ood.errors import FileError
 from openshape_ood.novelty.result import NoveltyResult, data_frame, html_table
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.saving import save_scene
 from openshape_ood.scenes.scene import Scene
+from openshape_ood.shapes.formats.pcd import pcd_bytes
 from openshape_ood.storage import make_folder, save_whole
 
 LAYOUT, LEFT = "layout", "left over"
@@ -156,7 +159,11 @@ class SceneResult:
             {"kind": plane.kind, "normal": plane.normal.tolist(), "offset": plane.offset, "points": len(plane.rows)}
             for plane in self.proposals.layout
         ]
-        told["proposals"] = {"by": self.proposals.by, "candidates": self.proposals.candidates}
+        told["proposals"] = {
+            "by": self.proposals.by,
+            "candidates": self.proposals.candidates,
+            "found": self.proposals.found,
+        }
         told["shares"] = self.shares()
         return told
 
@@ -200,6 +207,39 @@ class SceneResult:
             self.map.save(folder / "novelty.ply"),
             save_scene(scene, folder / "objects.ply", names=names, color="instance"),
         ]
+
+    def export(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write each object to a file of its own, in a subfolder with its name.
+
+        The subfolders are examples of classes for `--examples`, once a person has checked them; the files are
+        calibration shapes for `--calibrate`. They are PCD files, which state z up, in meters and in the frame of the
+        scan, with its colors.
+
+        Parameters
+        ----------
+        folder : path
+            A folder that is not there yet, or empty: crops of two scans do not mix.
+
+        Returns
+        -------
+        list of Path
+            The files, the most novel object first.
+
+        Raises
+        ------
+        FileError
+            For a folder with something in it, and where nothing can be written.
+        """
+        folder = make_folder(folder)
+        if any(folder.iterdir()):
+            raise FileError(f"{folder} is not empty; expected a new folder for the objects, or an empty one")
+        color = self.scene.color
+        files = []
+        for one in self.objects:
+            content = pcd_bytes(self.scene.points[one.rows, :3], None if color is None else color[one.rows])
+            place = make_folder(folder / re.sub(r"[^\w -]", "_", one.name))
+            files.append(save_whole(place / f"object-{one.number:03d}.pcd", content, "an object"))
+        return files
 
     def __repr__(self) -> str:
         return f"SceneResult({self._summary()})"

@@ -238,6 +238,19 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
     return xyz[:, columns]
 
 
+def upright(xyz: np.ndarray, up: str) -> np.ndarray:
+    """Points (n, 3) with gravity axis `up`, turned until they are y up.
+
+    A rotation, while the encoders exchange two columns, which would show left as right: of z-up points what lay towards
+    -y, their front, faces us.
+    """
+    check_up(up)
+    x, y, z = np.asarray(xyz, dtype=np.float64)[:, :3].T
+    if up.startswith("-"):  # half a turn about an axis that lies level
+        x, y, z = {"x": (-x, -y, z), "y": (x, -y, -z), "z": (-x, y, -z)}[up[-1]]
+    return np.stack({"x": (-y, x, z), "y": (x, y, z), "z": (x, z, -y)}[up[-1]], axis=1)
+
+
 def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
     """Mean at the origin, largest norm 1, to the nearest 1/CELLS; raises `CloudError` for an extent beyond float64.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from openshape_ood.errors import InputError, NoSuchShapeError
 from openshape_ood.shapes import reading
 from openshape_ood.shapes.columns import IN_PIECES, columns_by_width, load_columns
 from openshape_ood.shapes.formats import SUFFIXES as CLOUDS
+from openshape_ood.shapes.formats.text import FORMAT as TEXT_FORMAT
 from openshape_ood.shapes.pictures import load_pixels
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
+TEXTS = TEXT_FORMAT.suffixes
+NAMED = 3  # of the files that are ignored
 LARGE = {".laz": 1 << 25}  # bytes of a file from which on it is read in pieces, by suffix
 LARGE_ELSE = 1 << 28
 JUDGED = 40  # bytes of a pixel of an image and of its novelty map
@@ -111,16 +115,32 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
 
 def _files(path: Path) -> Iterable[Source]:
     if path.is_dir():
-        for one in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in one.relative_to(path).parts)
-            if not hidden and one.suffix.lower() in (*IMAGES, *CLOUDS) and one.is_file():
-                yield Source(one, str(one), _kind(one))
+        yield from (Source(one, str(one), _kind(one)) for one in _searched(path))
         return
     if not path.exists():
         raise NoSuchShapeError(f"{path}: no such file or folder")
     if path.suffix.lower() not in (*IMAGES, *CLOUDS):
         raise InputError(f"{path} is neither an image nor a cloud; expected {' '.join((*IMAGES, *CLOUDS))}")
     yield Source(path, str(path), _kind(path))
+
+
+def _searched(folder: Path) -> list[Path]:
+    """The images and clouds below a folder; text files beside images are notes, and a warning names them."""
+    found = [
+        one
+        for one in sorted(folder.rglob("*"))
+        if one.suffix.lower() in (*IMAGES, *CLOUDS)
+        and not any(part.startswith(".") for part in one.relative_to(folder).parts)
+        and one.is_file()
+    ]
+    notes = [one for one in found if one.suffix.lower() in TEXTS]
+    if not notes or not any(_kind(one) == "image" for one in found):
+        return found
+    named = ", ".join(str(one) for one in notes[:NAMED]) + (", ..." if len(notes) > NAMED else "")
+    warnings.warn(
+        f"ignored beside images: {named}. To score a cloud, give its file or a folder of clouds", stacklevel=2
+    )
+    return [one for one in found if one not in notes]
 
 
 def _kind(path: Path) -> str:

@@ -75,7 +75,7 @@ def test_fetch_and_verify(env: dict[str, str]) -> None:
 
 
 def test_sizes_that_nobody_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from openshape_ood.cli.checkpoint_files import plan
+    from openshape_ood.cli.checkpoints import plan
     from openshape_ood.registry import find_checkpoint
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -86,7 +86,7 @@ def test_sizes_that_nobody_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_is_here_is_not_announced(downloaded: Path) -> None:
-    from openshape_ood.cli.checkpoint_files import plan
+    from openshape_ood.cli.checkpoints import plan
     from openshape_ood.registry import find_checkpoint
 
     ((_, part, place, size),) = plan([find_checkpoint("mine")], with_text=True)  # its text encoder is no download

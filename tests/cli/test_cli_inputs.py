@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from openshape_ood.cli.classes import gather
 from openshape_ood.cli.commands import app
 from openshape_ood.cli.console import shown
 from openshape_ood.cli.inputs import find_files, named_ignored
-from openshape_ood.cli.known import gather
 from openshape_ood.errors import ClassNamesError, FileError
 
 

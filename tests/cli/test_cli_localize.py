@@ -64,7 +64,12 @@ def test_regions_are_listed(chair: Path, tmp_path: Path) -> None:
     # the guitar stands on the seat, above the middle of the chair
     assert regions[0]["center"][1] > 0 and regions[0]["nearest"] == "chair"
     said = run(*words[:-2]).stdout
-    assert "points about (" in said and "96.1 % of 50 held-out generated whole models" in said
+    assert regions[0]["where"].startswith("top") and 0.3 < regions[0]["heights"][0] < regions[0]["heights"][1] <= 1
+    assert (
+        "points, top" in said
+        and "% of the height, about (" in said
+        and "96.1 % of 50 held-out generated whole models" in said
+    )
 
 
 def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path: Path) -> None:

@@ -86,13 +86,13 @@ def test_the_report_holds_all_and_no_name_is_taken_for_markup(folder: Path, know
     assert len(pictures) == 3 and all(source.startswith("data:image/png;base64,") for source in pictures)
     assert not re.search(r"https?://|url\(|@import", report.read_text(encoding="utf-8"))
     assert any("default-src 'none'" in (own.get("content") or "") for tag, own in page.tags if tag == "meta")
-    names = [row["file"] for row in found["shapes"]]
+    names = [row["id"] for row in found["shapes"]]  # below the folder that was given
     places = [page.text.index(name) for name in names]
     assert places == sorted(places) and "known: chair <b>" in page.text.lower()
     verdicts = [own["class"] for tag, own in page.tags if tag == "span" and "verdict" in (own["class"] or "")]
     assert verdicts == [f"verdict {row['verdict']}" for row in found["shapes"]]
     assert "could not be used" in page.text and "bad.ply" in page.text
-    assert "% of it about (" in page.text
+    assert "% of the height, about (" in page.text
     assert "which keeps 95 % of known shapes like the" in page.text  # the threshold of points
 
 
@@ -117,8 +117,8 @@ def test_beyond_so_many_the_less_novel_have_no_picture(
     report = tmp_path / "new.html"
     found = run_json("localize", folder, "--known-file", known, "--report", report, "--batch-size", "1", code=1)
     page = Tags(report.read_text(encoding="utf-8"))
-    assert [own["alt"] for tag, own in page.tags if tag == "img"] == [f"Novelty map of {found['shapes'][0]['file']}"]
-    assert "without a picture" in page.text and all(row["file"] in page.text for row in found["shapes"])
+    assert [own["alt"] for tag, own in page.tags if tag == "img"] == [f"Novelty map of {found['shapes'][0]['id']}"]
+    assert "without a picture" in page.text and all(row["id"] in page.text for row in found["shapes"])
 
 
 def test_a_map_that_does_not_tell_says_so(folder: Path, known: Path, tiny: ShapeEncoder) -> None:
@@ -130,7 +130,7 @@ def test_a_map_that_does_not_tell_says_so(folder: Path, known: Path, tiny: Shape
     assert chair.tells and "does not tell" not in str(chair)
     np.save(folder / "pole.npy", pole)
     one = run("localize", folder / "pole.npy", "--known-file", known)
-    assert "the map does not tell where" in one.stdout and "points about" not in one.stdout.split("beyond")[1]
+    assert "the map does not tell where" in one.stdout and "points, " not in one.stdout.split("beyond")[1]
     many = run("localize", folder, "--known-file", known)
     assert "1 of 4 maps do not tell where" in many.stdout or "2 of 4 maps do not tell where" in many.stdout
 

@@ -65,6 +65,17 @@ def test_a_folder_of_images_is_scored(of_images, tmp_path):
     assert (tmp_path / "found" / "maps" / "good" / "000.png").exists()
 
 
+def test_notes_beside_images_and_a_threshold_from_two(tmp_path):
+    for seed in range(2):
+        write_image(tmp_path / "good" / f"{seed}.png", seed)
+    (tmp_path / "good" / "notes.txt").write_text("taken on Monday\n")
+    done = run("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "16")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stderr.split())
+    assert "ignored beside images" in said and "notes.txt" in said
+    assert "the threshold is from 2 and keeps 67% of good ones. Give 19 or more" in said
+
+
 def test_images_whose_names_differ_by_their_suffixes_have_maps_of_their_own(of_images, tmp_path):
     names = ["a.bmp", "a.png", "a.png.bmp"]
     for seed, name in enumerate(names):

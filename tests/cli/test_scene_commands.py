@@ -54,6 +54,37 @@ def test_scene_writes_what_show_draws(scan, tmp_path):
     assert "no column 'novelty'" in done.stderr.replace("\n", " ")
 
 
+def test_exported_objects_are_calibration_shapes_and_examples(scan, tmp_path):
+    crops = tmp_path / "crops"
+    words = ["scene", scan, *NAMES, "--proposals", "contact", "--threshold", "0.8"]
+    told = json.loads(run(*words, "--export", crops, "--json").stdout)
+    assert [path.rsplit("/", 2)[1:] for path in told["exported"]] == [
+        ["new", "object-001.pcd"],
+        ["chair", "object-002.pcd"],
+    ]
+    again = run(*words, "--export", crops)
+    assert again.exit_code == 2 and "expected a new folder" in again.stderr
+    # the crop is the object: read with the axis that it states, it has the novelty of the scan's object
+    for one, path in zip(told["objects"], told["exported"], strict=True):
+        scored = json.loads(run("score", path, *NAMES, "--model", "tiny", "--threshold", "0.8", "--json").stdout)
+        assert scored["shapes"][0]["up"] == "z" and scored["shapes"][0]["verdict"] == one["verdict"]
+        assert scored["shapes"][0]["novelty"] == pytest.approx(one["novelty"], abs=0.05)  # another frame, other draws
+    found = run("score", crops / "chair", "--examples", crops, "--model", "tiny", "--threshold", "0.5", "--json")
+    assert json.loads(found.stdout)["shapes"][0]["nearest"] == "chair" and found.exit_code == 0
+    calibrated = run(
+        "scene", scan, *NAMES, "--proposals", "contact", "--calibrate", crops, "--coverage", "0.6", "--json"
+    )
+    assert calibrated.exit_code == 0, calibrated.output
+    assert json.loads(calibrated.stdout)["threshold"]["n"] == 2
+
+
+def test_proposals_that_are_left_out_are_counted(scan):
+    words = ["scene", scan, *NAMES, "--proposals", "contact", "--threshold", "0.8"]
+    assert "1 of 2 proposals: --most 2 takes all" in run(*words, "--most", "1").stdout
+    assert "proposals:" not in run(*words).stdout
+    assert json.loads(run(*words, "--most", "1", "--json").stdout)["proposals"]["found"] == 2
+
+
 def test_a_scan_in_millimeters_or_on_its_side_is_said(scan, tmp_path):
     rng = np.random.default_rng(0)
     floor, wall = rng.random((900, 3)) * [4, 0, 3], rng.random((500, 3)) * [4, 2, 0]  # y up

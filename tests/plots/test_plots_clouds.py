@@ -7,8 +7,8 @@ from openshape_ood import plots
 from openshape_ood.errors import CloudError, InputError, NoSuchShapeError, UnknownNameError
 from openshape_ood.novelty_map import Elements, localize
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
-from openshape_ood.plots.points import upright, view
-from openshape_ood.shapes.points import UPS
+from openshape_ood.plots.points import view
+from openshape_ood.shapes.points import UPS, upright
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.planted import plant
 

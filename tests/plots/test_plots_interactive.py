@@ -5,8 +5,7 @@ from made_up_map import made_up
 from openshape_ood import plots
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.plots.interactive import LONGEST
-from openshape_ood.plots.points import upright
-from openshape_ood.shapes.points import UPS
+from openshape_ood.shapes.points import UPS, upright
 from openshape_ood.synthetic import sample
 
 CHAIR = sample("chair", 300, seed=1)

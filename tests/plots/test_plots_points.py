@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from openshape_ood.errors import UnknownNameError
-from openshape_ood.plots.points import thinned, upright, view
-from openshape_ood.shapes.points import UPS
+from openshape_ood.plots.points import thinned, view
+from openshape_ood.shapes.points import UPS, upright
 
 CORNER = np.random.RandomState(0).rand(20, 3)
 

@@ -113,7 +113,8 @@ def by_palette(path: Path) -> Path:
 def _draw(ax: Any, scene: Scene, rgb: np.ndarray, is_floor: np.ndarray) -> None:
     """A scan seen from above and the front, without ceiling and the walls before it."""
     from openshape_ood.plots.clouds import draw
-    from openshape_ood.plots.points import thinned, upright, view
+    from openshape_ood.plots.points import thinned, view
+    from openshape_ood.shapes.points import upright
 
     xyz = upright(scene.points, "z")
     near = view(xyz * [1, 0, 1])[2]

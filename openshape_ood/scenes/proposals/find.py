@@ -45,6 +45,8 @@ class Proposals:
     stability : (p,) float64 or None
         From 0 to 1: mean over the runs of the largest intersection over union with a proposal of the run. 1 if every
         run finds the same points. None for regions given and for overlapping candidates, which are of no runs.
+    found : int
+        Proposals before `most` cut the list.
     """
 
     rows: tuple[np.ndarray, ...]
@@ -54,6 +56,10 @@ class Proposals:
     candidates: int
     n: int
     stability: np.ndarray | None = None
+    found: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "found", max(self.found, len(self.rows)))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -165,13 +171,13 @@ def proposed(
 
     groups = agreed(voting(), len(scene), nested=by == "tree" and not shaped)
     objects = sorted((one for one in groups if one.kind == OBJECT), key=lambda one: (-one.worth, -one.stability))
-    objects = objects[: most or MOST]
+    found, objects = len(objects), objects[: most or MOST]
     worth, stability = (np.array([getattr(one, name) for one in objects]) for name in ("worth", "stability"))
     layout = _layout(
         [mean_plane([planes[own] for own in one.made_of], one.rows) for one in groups if one.kind != OBJECT]
     )
     rows = tuple(one.rows for one in objects)
-    return Proposals(rows, worth, layout, name, candidates[0], len(scene), stability)
+    return Proposals(rows, worth, layout, name, candidates[0], len(scene), stability, found)
 
 
 def _candidates(run: Run, name: str, most: int | None, n: int) -> Proposals:
@@ -183,7 +189,7 @@ def _candidates(run: Run, name: str, most: int | None, n: int) -> Proposals:
     owner = run.parsed.owner[grid.inverse]
     planes = [replace(plane, rows=np.flatnonzero(owner == i)) for i, plane in enumerate(run.planes)]
     layout = _layout([plane for plane in planes if len(plane.rows)])  # no superpoint may lie on it with its half
-    return Proposals(members, run.worth[kept[: most or MOST]], layout, name, len(run.rows), n)
+    return Proposals(members, run.worth[kept[: most or MOST]], layout, name, len(run.rows), n, found=len(kept))
 
 
 def _layout(planes: list[Plane]) -> tuple[Plane, ...]:
@@ -200,9 +206,9 @@ def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) 
         raise InputError(f"regions is {regions!r:.40}; expected a map of the points, or a list of masks or rows")
     else:
         sets = [_rows(given, i, scene) for i, given in enumerate(regions)]
-    sets = sets[:most]
+    found, sets = len(sets), sets[:most]
     sizes = np.array([len(rows) for rows in sets], dtype=np.float64)
-    return Proposals(tuple(sets), sizes, (), "regions given", len(sets), len(scene))
+    return Proposals(tuple(sets), sizes, (), "regions given", len(sets), len(scene), found=found)
 
 
 def check_map(points: Any, scene: Scene) -> None:

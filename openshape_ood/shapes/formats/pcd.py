@@ -41,6 +41,20 @@ def pcd_layout(head: bytes) -> tuple[np.dtype, int, int]:
     return _dtype(header), int(header["POINTS"][0]), len(head) - len(body)
 
 
+def pcd_bytes(xyz: np.ndarray, rgb: np.ndarray | None = None) -> bytes:
+    """A binary PCD of points (n, 3), float32, and colors (n, 3) in [0, 1], packed as the Point Cloud Library does."""
+    columns = {"x": xyz[:, 0], "y": xyz[:, 1], "z": xyz[:, 2]}
+    if rgb is not None:
+        red, green, blue = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint32).T
+        columns["rgb"] = (red << 16 | green << 8 | blue).view(np.float32)
+    rows = np.stack([np.asarray(column, dtype="<f4") for column in columns.values()], axis=1)
+    fields = {"VERSION": "0.7", "FIELDS": " ".join(columns)}
+    fields |= {key: " ".join([value] * len(columns)) for key, value in (("SIZE", "4"), ("TYPE", "F"), ("COUNT", "1"))}
+    fields |= {"WIDTH": str(len(rows)), "HEIGHT": "1", "VIEWPOINT": "0 0 0 1 0 0 0", "POINTS": str(len(rows))}
+    lines = [f"{key} {value}" for key, value in (fields | {"DATA": "binary"}).items()]
+    return "\n".join([*lines, ""]).encode("ascii") + rows.tobytes()
+
+
 def _header(data: bytes) -> tuple[dict[str, list[str]], bytes]:
     header: dict[str, list[str]] = {}
     offset = 0
