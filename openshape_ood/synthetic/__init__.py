@@ -12,21 +12,21 @@ Nothing is stored: a category, a seed and a number of points name the same cloud
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from importlib import import_module
 from zlib import crc32
 
 import numpy as np
 
 from openshape_ood.checks import check_seed, check_whole
 from openshape_ood.errors import UnknownNameError
-from openshape_ood.synthetic import builders, scanner
-from openshape_ood.synthetic.catalog import CATEGORIES, Category
+from openshape_ood.synthetic import scanner
+from openshape_ood.synthetic.catalog import BUILDERS, Builder, words
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.sampling import sample_surface
 
-__all__ = ["CATEGORIES", "Category", "Mesh", "categories", "generate", "sample", "scan", "synonyms", "variants"]
+__all__ = ["Mesh", "categories", "generate", "sample", "scan", "synonyms", "variants"]
 
-_BUILDERS = builders  # importing it fills CATEGORIES
 _STRETCH = 0.12  # of every axis, at most
 # what a stream of random numbers is for; the numbers are part of what a seed means, so never change them
 _VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)
@@ -40,7 +40,7 @@ def categories() -> tuple[str, ...]:
     >>> "chair" in categories()
     True
     """
-    return tuple(sorted(CATEGORIES))
+    return tuple(sorted(words()))
 
 
 def synonyms(name: str) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def synonyms(name: str) -> tuple[str, ...]:
     >>> len(synonyms("chair")) >= 8
     True
     """
-    return _category(name).synonyms
+    return words()[_known(name)]
 
 
 def variants(name: str) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ def variants(name: str) -> tuple[str, ...]:
     >>> len(variants("chair")) >= 5
     True
     """
-    return tuple(_category(name).variants)
+    return tuple(_builders(name))
 
 
 def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
@@ -87,13 +87,13 @@ def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
     >>> float(generate("table", seed=3).vertices[:, 1].min())
     0.0
     """
-    entry = _category(category)
+    kinds = _builders(category)
     if variant is None:
-        variant = list(entry.variants)[_stream(seed, category, _VARIANT).randint(len(entry.variants))]
-    elif variant not in entry.variants:
-        raise UnknownNameError(_unknown(f"variant of {category!r}", variant, entry.variants))
+        variant = list(kinds)[_stream(seed, category, _VARIANT).randint(len(kinds))]
+    elif variant not in kinds:
+        raise UnknownNameError(_unknown(f"variant of {category!r}", variant, kinds))
     stretch = 1 + _stream(seed, category, _PROPORTIONS).uniform(-_STRETCH, _STRETCH, 3)
-    return entry.variants[variant](_stream(seed, category, _BUILD)).scaled(*stretch).grounded()
+    return kinds[variant](_stream(seed, category, _BUILD)).scaled(*stretch).grounded()
 
 
 def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
@@ -157,10 +157,16 @@ def _stream(seed: int, category: str, purpose: int) -> np.random.RandomState:
     return np.random.RandomState([check_seed(seed), crc32(category.encode()), purpose])
 
 
-def _category(name: str) -> Category:
-    if name not in CATEGORIES:
-        raise UnknownNameError(_unknown("category", name, CATEGORIES))
-    return CATEGORIES[name]
+def _known(category: str) -> str:
+    if category not in words():
+        raise UnknownNameError(_unknown("category", category, words()))
+    return category
+
+
+def _builders(category: str) -> Mapping[str, Builder]:
+    """What builds each kind of a category; imports all builders, 0.3 s that names alone need not take."""
+    import_module("openshape_ood.synthetic.builders")  # where they enter themselves
+    return BUILDERS[_known(category)]
 
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -15,27 +17,26 @@ Builder = Callable[[Random], Mesh]
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Category:
-    """One everyday category: its name, other words for it, and what builds each of its structural kinds.
+WORDS = Path(__file__).with_name("categories.toml")
 
-    `variants` maps a kind (four legs, pedestal, ...) to a function of a random stream that returns a mesh in the
-    frame of `mesh.py`. Their order is part of what a seed means: it picks a variant by its place.
-    """
-
-    name: str
-    synonyms: tuple[str, ...]
-    variants: Mapping[str, Builder]
+# category -> structural kind (four legs, pedestal, ...) -> function of a random stream that returns a mesh in the
+# frame of `mesh.py`. The order of kinds is part of what a seed means: it picks a kind by its place.
+BUILDERS: dict[str, Mapping[str, Builder]] = {}
 
 
-CATEGORIES: dict[str, Category] = {}
+@cache
+def words() -> dict[str, tuple[str, ...]]:
+    """Every category and other words for it; known without any builder."""
+    return {name: tuple(others) for name, others in tomllib.loads(WORDS.read_text(encoding="utf-8")).items()}
 
 
-def category(name: str, synonyms: str, /, **variants: Builder) -> None:
-    """Enter a category into `CATEGORIES`; the synonyms are separated by commas."""
-    if name in CATEGORIES:
+def category(name: str, /, **variants: Builder) -> None:
+    """Enter what builds a category, which `categories.toml` has words for, into `BUILDERS`."""
+    if name in BUILDERS:
         raise ValueError(f"category {name!r} is entered twice")
-    CATEGORIES[name] = Category(name, tuple(synonyms.split(", ")), variants)
+    if name not in words():
+        raise ValueError(f"category {name!r} has no words; expected a line in {WORDS.name}")
+    BUILDERS[name] = variants
 
 
 def count(rng: Random, low: int, high: int) -> int:

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.threedos.data.scanobjectnn import CLASSES as SCANOBJECTNN
 from benchmarks.threedos.splits import ObjectClass, load_split, split_names
 from openshape_ood.errors import UnknownNameError
-from openshape_ood.synthetic import CATEGORIES
+from openshape_ood.synthetic import categories
 
 # The class tables of 3DOS (arXiv 2207.11554; github.com/antoalli/3D_OS, datasets/modelnet.py and scanobject.py):
 # names in ModelNet40 -> label ids in ScanObjectNN
@@ -47,7 +47,7 @@ def test_every_object_plays_exactly_one_part(name: str) -> None:
 @pytest.mark.parametrize("name", ["sr1", "sr2"])
 def test_every_class_can_be_generated(name: str) -> None:
     split = load_split(name)
-    assert all(c.names and set(c.generated) <= set(CATEGORIES) for c in split.known + split.novel1 + split.novel2)
+    assert all(c.names and set(c.generated) <= set(categories()) for c in split.known + split.novel1 + split.novel2)
     assert not set(split.novel_categories) & {g for c in split.known for g in c.generated}
 
 
@@ -89,5 +89,5 @@ def test_no_class_is_known_and_novel(name: str) -> None:
     split = load_split(name)
     titles = [c.title for c in split.classes]
     assert len(titles) == len(set(titles))
-    assert {g for c in split.classes for g in c.generated} <= set(CATEGORIES)
+    assert {g for c in split.classes for g in c.generated} <= set(categories())
     assert not set(split.novel_categories) & {g for c in split.known for g in c.generated}

@@ -9,8 +9,8 @@ import pytest
 
 from openshape_ood import synthetic
 from openshape_ood.errors import InputError, UnknownNameError
-from openshape_ood.synthetic import CATEGORIES, Mesh, categories, generate, sample, scan, synonyms, variants
-from openshape_ood.synthetic.catalog import category
+from openshape_ood.synthetic import Mesh, categories, generate, sample, scan, synonyms, variants
+from openshape_ood.synthetic.catalog import BUILDERS, category
 from openshape_ood.synthetic.mesh import box
 
 BENCHMARK = ["chair", "bookshelf", "door", "sink", "sofa", "bed", "toilet", "desk", "table", "monitor", "bag", "bin"]
@@ -20,7 +20,8 @@ SEEDS = range(2)
 
 def test_enough_categories() -> None:
     assert len(categories()) >= 55
-    assert list(categories()) == sorted(CATEGORIES)
+    assert list(categories()) == sorted(categories())
+    assert all(map(variants, categories())) and sorted(BUILDERS) == list(categories())
 
 
 @pytest.mark.parametrize("name", BENCHMARK)
@@ -100,13 +101,15 @@ def test_a_mesh_of_ones_own_can_be_drawn_from() -> None:
 
 
 def test_a_category_enters_itself_once_with_its_words_and_variants(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(CATEGORIES, "ball")
-    category("ball", "globe, round toy", big=lambda rng: box(1, 1, 1), small=lambda rng: box(0.1, 0.1, 0.1))
-    assert synonyms("ball") == ("globe", "round toy")
+    assert variants("ball")  # all others have entered themselves
+    monkeypatch.delitem(BUILDERS, "ball")
+    category("ball", big=lambda rng: box(1, 1, 1), small=lambda rng: box(0.1, 0.1, 0.1))
     assert variants("ball") == ("big", "small")
     assert generate("ball", 0, "small").size().max() < 0.2 < generate("ball", 0, "big").size().max()
     with pytest.raises(ValueError, match="'ball' is entered twice"):
-        category("ball", "globe", big=lambda rng: box(1, 1, 1))
+        category("ball", big=lambda rng: box(1, 1, 1))
+    with pytest.raises(ValueError, match=r"'globe' has no words; expected a line in categories\.toml"):
+        category("globe", big=lambda rng: box(1, 1, 1))
 
 
 def test_unknown_names_are_met_with_close_ones() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from openshape_ood.errors import UnknownNameError
-from openshape_ood.synthetic import CATEGORIES, categories, sample, scan, synonyms
 from openshape_ood.synthetic import calibration as module
+from openshape_ood.synthetic import categories, sample, scan, synonyms
 from openshape_ood.synthetic.calibration import calibration_models, calibration_scans, resolve
-from openshape_ood.synthetic.catalog import Category
+from openshape_ood.synthetic.catalog import words
 
 
 @pytest.mark.parametrize("category", categories())
@@ -49,8 +49,8 @@ def test_what_no_category_means(name: str) -> None:
 def test_a_word_for_two_categories_is_resolved_only_where_one_is_named_to_the_letter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, words in (("cane", ("stick", "pole")), ("canes", ("sticks", "pole"))):
-        monkeypatch.setitem(CATEGORIES, name, Category(name, words, {}))
+    for name, others in (("cane", ("stick", "pole")), ("canes", ("sticks", "pole"))):
+        monkeypatch.setitem(words(), name, others)
     module._words.cache_clear()
     try:
         assert [resolve(word) for word in ("cane", "canes", "Stick", "sticks")] == ["cane", "canes", "cane", "canes"]

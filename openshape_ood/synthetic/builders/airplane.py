@@ -149,8 +149,6 @@ def glider(rng: Random) -> Mesh:
 
 category(
     "airplane",
-    "aeroplane, plane, aircraft, airliner, jet, fighter jet, passenger plane, propeller plane, biplane, glider, "
-    "jet plane, cessna, jumbo jet",
     airliner=airliner,
     four_engines=lambda rng: airliner(rng, engines=2),
     rear_engines=lambda rng: airliner(rng, rear=True),

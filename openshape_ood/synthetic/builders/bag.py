@@ -197,8 +197,6 @@ def plastic_bag(rng: Random) -> Mesh:
 
 category(
     "bag",
-    "handbag, backpack, rucksack, tote bag, shopping bag, duffel bag, suitcase, luggage, briefcase, purse, satchel, "
-    "shoulder bag, paper bag, sack, school bag, travel bag, messenger bag, knapsack",
     handbag=handbag,
     backpack=backpack,
     tote=tote,

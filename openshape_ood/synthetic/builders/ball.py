@@ -80,8 +80,6 @@ def bouncing_ball(rng: Random) -> Mesh:
 
 category(
     "ball",
-    "football, soccer ball, basketball, tennis ball, baseball, golf ball, rugby ball, volleyball, bowling ball, "
-    "beach ball, exercise ball, sphere, toy ball",
     smooth=lambda rng: sphere(rng.uniform(0.02, 0.4)),
     basketball=basketball,
     football=football,

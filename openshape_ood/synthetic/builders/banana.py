@@ -45,8 +45,6 @@ def peeled_banana(rng: Random) -> Mesh:
 
 category(
     "banana",
-    "bananas, bunch of bananas, plantain, ripe banana, peeled banana, banana fruit, yellow fruit, hand of bananas, "
-    "toy banana, plastic banana",
     lying=lambda rng: on_back(one_banana(rng, rng.randint(5, 9))).turned("x", rng.uniform(-15, 15)),
     rocking=rocking_banana,
     bunch=banana_bunch,

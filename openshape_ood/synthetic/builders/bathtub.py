@@ -85,8 +85,6 @@ def screened_tub(rng: Random) -> Mesh:
 
 category(
     "bathtub",
-    "bath tub, bath, tub, soaking tub, clawfoot tub, freestanding tub, whirlpool tub, jacuzzi, corner bath, "
-    "slipper bath, hot tub, roll-top bath",
     built_in=built_in_tub,
     oval_freestanding=oval_tub,
     clawfoot=clawfoot_tub,

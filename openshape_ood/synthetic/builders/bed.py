@@ -259,8 +259,6 @@ def duvet_bed(rng: Random) -> Mesh:
 
 category(
     "bed",
-    "single bed, double bed, twin bed, queen bed, king size bed, bunk bed, loft bed, four poster, canopy bed, "
-    "platform bed, sleigh bed, divan bed, daybed, crib, cot, baby bed, hospital bed, mattress, bedstead",
     headboard=headboard_bed,
     single=single_bed,
     four_poster=four_poster,

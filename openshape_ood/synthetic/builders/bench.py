@@ -175,8 +175,6 @@ def settle_bench(rng: Random) -> Mesh:
 
 category(
     "bench",
-    "park bench, garden bench, church pew, pew, hall bench, entryway bench, storage bench, shoe bench, picnic bench, "
-    "bedroom bench, end of bed bench, stone bench, wooden bench, waiting room bench, window seat",
     plank=plank_bench,
     park=park_bench,
     storage=storage_bench,

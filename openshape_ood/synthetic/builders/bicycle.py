@@ -99,8 +99,6 @@ def tricycle(rng: Random) -> Mesh:
 
 category(
     "bicycle",
-    "bike, mountain bike, road bike, city bike, bmx, pushbike, cycle, tricycle, racing bicycle, kids bike, "
-    "cruiser bike, two-wheeler",
     road=lambda rng: two_wheeler(rng, rng.uniform(0.32, 0.35), 0.013, rng.uniform(0, 0.1), 2),
     mountain=lambda rng: two_wheeler(rng, rng.uniform(0.31, 0.36), 0.03, rng.uniform(0.1, 0.4), 0),
     city=city_bicycle,

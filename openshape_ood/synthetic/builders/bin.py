@@ -175,8 +175,6 @@ def slim_bin(rng: Random) -> Mesh:
 
 category(
     "bin",
-    "trash can, garbage can, waste bin, rubbish bin, dustbin, wastebasket, waste basket, trash bin, garbage bin, "
-    "wheelie bin, pedal bin, litter bin, recycling bin, ashcan, wastepaper basket, dumpster, trashcan, swing bin",
     open_tapered=waste_basket,
     pedal=pedal_bin,
     swing_lid=swing_bin,

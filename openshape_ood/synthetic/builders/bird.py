@@ -178,8 +178,6 @@ def spread_wings(rng: Random) -> Mesh:
 
 category(
     "bird",
-    "owl, duck, penguin, parrot, pigeon, eagle, chicken, hen, goose, swan, seagull, flamingo, rubber duck, sparrow, "
-    "rooster, owl figurine",
     perched=perched_bird,
     duck=duck,
     owl=owl,

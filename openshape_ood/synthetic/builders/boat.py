@@ -166,8 +166,6 @@ def square_sail(width: float, height: float, belly: float) -> Mesh:
 
 category(
     "boat",
-    "ship, sailboat, sailing boat, rowing boat, canoe, kayak, yacht, motorboat, speedboat, ferry, vessel, dinghy, "
-    "cargo ship, sailing ship, watercraft",
     rowing=rowing_boat,
     canoe=canoe,
     sailboat=sailboat,

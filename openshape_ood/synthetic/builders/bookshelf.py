@@ -166,8 +166,6 @@ def shoe_rack(rng: Random) -> Mesh:
 
 category(
     "bookshelf",
-    "bookcase, shelf, shelves, book rack, shelving unit, wall shelf, floating shelf, display shelf, cube shelf, "
-    "etagere, ladder shelf, storage rack, library shelf, shoe rack, metal shelving, corner shelf, open shelving",
     tall=tall_bookcase,
     narrow=lambda rng: open_case(rng, rng.uniform(0.3, 0.5), rng.uniform(1.2, 2.2), rng.uniform(0.2, 0.35), 1),
     low=low_bookcase,

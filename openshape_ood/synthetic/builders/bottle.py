@@ -122,8 +122,6 @@ def flask(rng: Random) -> Mesh:
 
 category(
     "bottle",
-    "wine bottle, beer bottle, water bottle, spray bottle, perfume bottle, plastic bottle, glass bottle, flask, "
-    "thermos, milk bottle, soap dispenser, shampoo bottle, detergent bottle, carafe",
     wine=wine_bottle,
     beer=beer_bottle,
     water=water_bottle,

@@ -80,8 +80,6 @@ def filled_bowl(rng: Random) -> Mesh:
 
 category(
     "bowl",
-    "salad bowl, soup bowl, mixing bowl, fruit bowl, cereal bowl, serving bowl, rice bowl, dish, soup plate, "
-    "punch bowl, bowl of fruit",
     round=round_bowl,
     shallow=shallow_bowl,
     footed=footed_bowl,

@@ -195,8 +195,6 @@ def cartons(rng: Random) -> Mesh:
 
 category(
     "box",
-    "cardboard box, carton, crate, package, parcel, shoe box, gift box, storage box, packing box, wooden crate, "
-    "wooden box, moving box, treasure chest, toolbox, pizza box, shipping box, casket",
     closed=closed_carton,
     flaps_open=open_carton,
     flaps_half_open=half_open_carton,

@@ -93,8 +93,6 @@ def ice_bucket(rng: Random) -> Mesh:
 
 category(
     "bucket",
-    "pail, mop bucket, water bucket, paint bucket, ice bucket, plastic bucket, metal bucket, wooden bucket, washtub, "
-    "paint pail, champagne bucket, wash tub",
     plain=plain_bucket,
     with_lid=bucket_with_lid,
     mop=mop_bucket,

@@ -251,9 +251,6 @@ def island(rng: Random) -> Mesh:
 
 category(
     "cabinet",
-    "cupboard, sideboard, buffet cabinet, kitchen cabinet, wall cabinet, base cabinet, file cabinet, filing cabinet, "
-    "display cabinet, china cabinet, glass cabinet, storage cabinet, locker, credenza, bathroom cabinet, "
-    "vanity unit, kitchen unit, apothecary cabinet, corner cabinet, hutch",
     cupboard=cupboard,
     sideboard=sideboard,
     kitchen_base=base_unit,

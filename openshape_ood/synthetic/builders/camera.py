@@ -139,8 +139,6 @@ def tripod_camera(rng: Random) -> Mesh:
 
 category(
     "camera",
-    "security camera, surveillance camera, cctv camera, cctv, digital camera, slr camera, dslr, camcorder, "
-    "video camera, webcam, photo camera, dome camera, ip camera, compact camera",
     slr=slr_camera,
     compact=compact_camera,
     security_bullet=bullet_camera,

@@ -153,8 +153,6 @@ def vintage_car(rng: Random) -> Mesh:
 
 category(
     "car",
-    "automobile, sedan, hatchback, suv, sports car, taxi, vehicle, pickup truck, van, minivan, convertible, "
-    "race car, jeep, motor car, station wagon, toy car",
     **{kind: partial(road_car, kind=kind) for kind in CARS},
     racing=racing_car,
     vintage=vintage_car,

@@ -259,9 +259,6 @@ def ribbon_chair(rng: Random) -> Mesh:
 
 category(
     "chair",
-    "armchair, dining chair, kitchen chair, office chair, desk chair, swivel chair, task chair, wing chair, "
-    "wingback, club chair, lounge chair, easy chair, recliner, rocking chair, folding chair, cantilever chair, "
-    "tub chair, garden chair, throne, bean bag chair",
     four_legs=four_leg_chair,
     posts=post_chair,
     parsons=parsons_chair,

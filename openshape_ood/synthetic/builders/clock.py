@@ -146,8 +146,6 @@ def desk_clock(rng: Random) -> Mesh:
 
 category(
     "clock",
-    "wall clock, alarm clock, grandfather clock, cuckoo clock, mantel clock, digital clock, timepiece, "
-    "longcase clock, pendulum clock, table clock, desk clock, sunburst clock, round clock",
     round_wall=round_clock,
     square_wall=square_clock,
     sunburst=sunburst_clock,

@@ -84,8 +84,6 @@ def stein(rng: Random) -> Mesh:
 
 category(
     "cup",
-    "mug, coffee mug, teacup, tea cup, coffee cup, drinking glass, tumbler, paper cup, goblet, wine glass, beer mug, "
-    "beaker, chalice",
     mug=mug,
     tea_cup=tea_cup,
     tumbler=tumbler,

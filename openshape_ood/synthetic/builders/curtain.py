@@ -160,8 +160,6 @@ def venetian_blind(rng: Random) -> Mesh:
 
 category(
     "curtain",
-    "curtains, drapes, drapery, window curtain, shower curtain, blind, roman blind, roller blind, venetian blind, "
-    "valance, tied-back curtains, cafe curtain, window blind, vertical blind, net curtain",
     pair=curtain_pair,
     single=curtain_single,
     tied_back=curtain_tied,

@@ -249,8 +249,6 @@ def hung_drawers(rng: Random) -> Mesh:
 
 category(
     "desk",
-    "office desk, writing desk, computer desk, standing desk, corner desk, school desk, work desk, study desk, "
-    "executive desk, secretary desk, roll-top desk, bureau, escritoire, workstation desk, pedestal desk, student desk",
     writing=writing,
     double_pedestal=double_pedestal,
     single_pedestal=single_pedestal,

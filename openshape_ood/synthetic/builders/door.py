@@ -307,9 +307,6 @@ def plain_leaves(rng: Random) -> Mesh:
 
 category(
     "door",
-    "front door, entrance door, interior door, room door, double door, sliding door, glass door, french door, "
-    "patio door, barn door, folding door, bifold door, louvered door, garage door, dutch door, stable door, "
-    "revolving door, door with frame, panel door, doorway",
     flush=leaf_shape("flush"),
     panelled=leaf_shape("panelled"),
     glass=leaf_shape("glass"),

@@ -127,8 +127,6 @@ def changing_dresser(rng: Random) -> Mesh:
 
 category(
     "dresser",
-    "chest of drawers, bureau chest, tallboy, lowboy, highboy, drawer chest, dressing table, drawers, "
-    "vanity dresser, dresser with mirror, double dresser, lingerie chest, bedroom dresser, changing table",
     chest=chest,
     wide=wide_dresser,
     tallboy=tallboy,

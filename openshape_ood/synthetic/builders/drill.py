@@ -91,8 +91,6 @@ def drill_press(rng: Random) -> Mesh:
 
 category(
     "drill",
-    "power drill, cordless drill, electric drill, hammer drill, drill press, hand drill, drill driver, "
-    "cordless screwdriver, battery drill, power tool, impact driver",
     cordless_lying=lambda rng: power_drill(rng, True, 1.0),
     cordless_standing=lambda rng: power_drill(rng, True, 0.0),
     corded=lambda rng: power_drill(rng, False, 0.7),

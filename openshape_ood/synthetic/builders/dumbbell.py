@@ -65,8 +65,6 @@ def barbell(rng: Random) -> Mesh:
 
 category(
     "dumbbell",
-    "hand weight, free weight, barbell, weights, hex dumbbell, gym weight, weight lifting bar, exercise weight, "
-    "dumb bell, adjustable dumbbell, fitness weight",
     hex=hex_dumbbell,
     round=round_dumbbell,
     ball_ends=ball_dumbbell,

@@ -112,8 +112,6 @@ def wall_fan(rng: Random) -> Mesh:
 
 category(
     "fan",
-    "ceiling fan, desk fan, table fan, standing fan, pedestal fan, tower fan, box fan, ventilator, electric fan, "
-    "cooling fan, floor fan, wall fan",
     desk=desk_fan,
     pedestal=pedestal_fan,
     tower=tower_fan,

@@ -90,8 +90,6 @@ def on_guitar_stand(rng: Random) -> Mesh:
 
 category(
     "guitar",
-    "acoustic guitar, electric guitar, bass guitar, classical guitar, ukulele, banjo, mandolin, lute, "
-    "string instrument, six string, flying v guitar, violin, cello",
     acoustic=lambda rng: laid(rng, acoustic(rng), 0.3),
     electric=lambda rng: laid(rng, solid_body(rng, rng.uniform(0.38, 0.46), rng.uniform(0.45, 0.55)), 0.3),
     bass=lambda rng: laid(rng, solid_body(rng, rng.uniform(0.42, 0.5), rng.uniform(0.65, 0.8)), 0.3),

@@ -65,8 +65,6 @@ def cross_peen_hammer(rng: Random) -> Mesh:
 
 category(
     "hammer",
-    "claw hammer, mallet, sledgehammer, rubber mallet, ball peen hammer, carpenter hammer, gavel, tack hammer, "
-    "wooden mallet, meat tenderizer, hand hammer",
     claw=claw_hammer,
     ball_peen=ball_hammer,
     sledge=sledge_hammer,

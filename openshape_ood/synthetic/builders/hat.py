@@ -107,8 +107,6 @@ def pointed_hat(rng: Random) -> Mesh:
 
 category(
     "hat",
-    "cap, baseball cap, fedora, cowboy hat, top hat, sun hat, beanie, helmet, hard hat, witch hat, bowler hat, "
-    "straw hat, wizard hat, party hat, headgear",
     top_hat=top_hat,
     fedora=fedora,
     cowboy=cowboy_hat,

@@ -67,8 +67,6 @@ def earbuds(rng: Random) -> Mesh:
 
 category(
     "headphones",
-    "headset, earphones, earbuds, headphone, over-ear headphones, gaming headset, ear muffs, wireless headphones, "
-    "earmuffs, studio headphones",
     over_ear=over_ear,
     on_ear=lambda rng: headset(rng, rng.uniform(0.025, 0.034), rng.uniform(0.015, 0.03)),
     gaming=lambda rng: headset(rng, rng.uniform(0.04, 0.052), rng.uniform(0.035, 0.055), 1.0),

@@ -66,8 +66,6 @@ def rest_keyboard(rng: Random) -> Mesh:
 
 category(
     "keyboard",
-    "computer keyboard, pc keyboard, mechanical keyboard, wireless keyboard, gaming keyboard, ergonomic keyboard, "
-    "split keyboard, keypad, qwerty keyboard, typing keyboard, keys of a computer",
     full=lambda rng: desk_keyboard(rng, 15, rng.uniform(0.012, 0.03), rng.uniform(0.004, 0.01), (3, 4)),
     compact=lambda rng: desk_keyboard(rng, rng.randint(13, 17), rng.uniform(0.006, 0.02), rng.uniform(0.002, 0.008)),
     mechanical=mechanical_keyboard,

@@ -99,8 +99,6 @@ def utility_knife(rng: Random) -> Mesh:
 
 category(
     "knife",
-    "kitchen knife, chef knife, bread knife, cleaver, dagger, table knife, pocket knife, penknife, utility knife, "
-    "box cutter, steak knife, butter knife, carving knife",
     chef=chef_knife,
     cleaver=cleaver,
     bread=bread_knife,

@@ -149,8 +149,6 @@ def loft_ladder(rng: Random) -> Mesh:
 
 category(
     "ladder",
-    "step ladder, stepladder, extension ladder, rope ladder, folding ladder, library ladder, loft ladder, "
-    "attic ladder, platform ladder, a-frame ladder, wooden ladder, bunk ladder, leaning ladder",
     straight=straight_ladder,
     step=step_ladder,
     double=double_ladder,

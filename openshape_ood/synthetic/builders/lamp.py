@@ -247,8 +247,6 @@ def spot_rail(rng: Random) -> Mesh:
 
 category(
     "lamp",
-    "table lamp, floor lamp, desk lamp, bedside lamp, reading lamp, pendant lamp, ceiling lamp, lantern, chandelier, "
-    "light fixture, standing lamp, lampshade, torchiere, hanging lamp",
     table=table_lamp,
     floor=floor_lamp,
     desk_arm=desk_lamp,

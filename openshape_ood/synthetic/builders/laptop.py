@@ -60,8 +60,6 @@ def raised_laptop(rng: Random) -> Mesh:
 
 category(
     "laptop",
-    "notebook computer, laptop computer, portable computer, macbook, chromebook, ultrabook, netbook, gaming laptop, "
-    "open laptop, convertible laptop, thinkpad, clamshell computer",
     thin=thin_laptop,
     thick=lambda rng: clamshell(rng, rng.uniform(85, 130), rng.uniform(0.022, 0.045), rng.uniform(0.01, 0.02)),
     wide_open=lambda rng: clamshell(rng, rng.uniform(140, 180), 0.014, 0.008),

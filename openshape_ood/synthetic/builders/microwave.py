@@ -93,8 +93,6 @@ def retro_microwave(rng: Random) -> Mesh:
 
 category(
     "microwave",
-    "microwave oven, countertop microwave, built-in microwave, combi microwave, microwave grill, nuker, "
-    "toaster oven, mini oven, convection microwave, solo microwave",
     buttons=button_microwave,
     dials=dial_microwave,
     door_open=open_microwave,

@@ -211,9 +211,6 @@ def wall_panel(rng: Random) -> Mesh:
 
 category(
     "monitor",
-    "display, screen, computer monitor, computer screen, television, tv, tv set, television set, flat screen, "
-    "crt monitor, lcd monitor, led display, curved monitor, tube television, flat panel, ultrawide monitor, "
-    "smart tv, all-in-one computer",
     flat_stand=flat_monitor,
     crt_monitor=crt_monitor,
     crt_television=crt_television,

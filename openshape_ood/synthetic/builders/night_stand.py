@@ -92,8 +92,6 @@ def night_chest(rng: Random) -> Mesh:
 
 category(
     "night stand",
-    "nightstand, bedside table, night table, bedside cabinet, bedside chest, bedside stand, bedside shelf, "
-    "bedside drawers, bedside locker, floating nightstand, bedside unit",
     drawers=lambda rng: cased(rng, stand_size(rng), rows(["drawer"] * count(rng, 2, 3)), *low_base(rng)),
     on_legs=night_legs,
     open_shelf=night_open,

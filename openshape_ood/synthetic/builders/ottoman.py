@@ -112,8 +112,6 @@ def skirted_ottoman(rng: Random) -> Mesh:
 
 category(
     "ottoman",
-    "pouf, pouffe, footstool, footrest, hassock, tuffet, storage ottoman, cube seat, leg rest, round ottoman, "
-    "tufted ottoman, cocktail ottoman",
     cube=cube_ottoman,
     round=round_ottoman,
     pouf=pouf,

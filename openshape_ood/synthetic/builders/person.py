@@ -134,8 +134,6 @@ def child(rng: Random) -> Mesh:
 
 category(
     "person",
-    "human, man, woman, boy, girl, child, mannequin, pedestrian, human figure, people, statue, adult, humanoid, "
-    "dancer, worker",
     standing=standing_person,
     walking=walking_person,
     t_pose=t_pose_person,

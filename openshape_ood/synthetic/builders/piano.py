@@ -108,8 +108,6 @@ def synthesizer(rng: Random) -> Mesh:
 
 category(
     "piano",
-    "grand piano, upright piano, digital piano, electric piano, synthesizer, baby grand, organ, harpsichord, "
-    "keyboard instrument, spinet, pianoforte, concert grand",
     grand=grand_piano,
     upright=upright_piano,
     digital=digital_piano,

@@ -178,8 +178,6 @@ def pile_of_pillows(rng: Random) -> Mesh:
 
 category(
     "pillow",
-    "cushion, throw pillow, bed pillow, head pillow, sofa cushion, seat cushion, scatter cushion, floor cushion, "
-    "bolster, neck roll, neck pillow, travel pillow, decorative pillow, memory foam pillow, wedge pillow, headrest",
     square=square_pillow,
     bed=bed_pillow,
     bolster=lambda rng: bolster(rng, rng.uniform(0.6, 1.4), rng.uniform(0.08, 0.15)),

@@ -184,8 +184,6 @@ def bonsai(rng: Random) -> Mesh:
 
 category(
     "plant",
-    "potted plant, house plant, houseplant, indoor plant, flower pot, flowerpot, pot plant, cactus, bonsai, fern, "
-    "succulent, planter",
     leafy=leafy_plant,
     bushy=bushy_plant,
     tree=tree_plant,

@@ -115,8 +115,6 @@ def plotter(rng: Random) -> Mesh:
 
 category(
     "printer",
-    "inkjet printer, laser printer, photocopier, copier, copy machine, scanner, multifunction printer, fax machine, "
-    "office printer, plotter, label printer, receipt printer",
     inkjet=inkjet,
     laser=laser_printer,
     multifunction=multifunction,

@@ -101,8 +101,6 @@ def display_fridge(rng: Random) -> Mesh:
 
 category(
     "refrigerator",
-    "fridge, freezer, fridge freezer, icebox, mini fridge, cooler cabinet, side-by-side refrigerator, "
-    "french door refrigerator, beverage cooler, wine cooler, upright freezer, frigidaire",
     top_freezer=lambda rng: stacked_doors(rng, rng.uniform(0.62, 0.75)),
     bottom_freezer=lambda rng: stacked_doors(rng, rng.uniform(0.3, 0.42)),
     side_by_side=side_by_side,

@@ -56,8 +56,6 @@ def spring_shears(rng: Random) -> Mesh:
 
 category(
     "scissors",
-    "pair of scissors, shears, kitchen scissors, office scissors, garden shears, nail scissors, paper scissors, "
-    "sewing scissors, pruning shears, tailor scissors, secateurs",
     office=lambda rng: pair_of_scissors(
         rng, rng.uniform(0.09, 0.13), rng.uniform(0.02, 0.05), rng.uniform(0.018, 0.026)
     ),

@@ -118,8 +118,6 @@ def pair_of_shoes(rng: Random) -> Mesh:
 
 category(
     "shoe",
-    "sneaker, boot, sandal, high heel, trainer, running shoe, loafer, slipper, pair of shoes, shoes, footwear, "
-    "flip flop, rubber boot, heels",
     sneaker=sneaker,
     loafer=loafer,
     high_heel=high_heel,

@@ -175,8 +175,6 @@ def utility_sink(rng: Random) -> Mesh:
 
 category(
     "sink",
-    "washbasin, wash basin, hand basin, washbowl, lavatory sink, bathroom sink, kitchen sink, double sink, "
-    "pedestal sink, vanity sink, vessel sink, trough sink, utility sink, laundry sink, wash stand, basin",
     pedestal=pedestal_sink,
     wall_hung=wall_hung_sink,
     counter_inset=counter_inset_sink,

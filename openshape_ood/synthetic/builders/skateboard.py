@@ -77,8 +77,6 @@ def kick_scooter(rng: Random) -> Mesh:
 
 category(
     "skateboard",
-    "longboard, skate board, penny board, cruiser board, skate deck, kick scooter, scooter, push scooter, "
-    "street board, board with wheels",
     street=street_board,
     longboard=longboard,
     cruiser=cruiser,

@@ -222,8 +222,6 @@ def loose_corner_sofa(rng: Random) -> Mesh:
 
 category(
     "sofa",
-    "couch, settee, loveseat, love seat, two seater, three seater, corner sofa, sectional, sectional sofa, "
-    "chesterfield, chaise longue, chaise lounge, sofa bed, sleeper sofa, futon, davenport, leather sofa",
     cushioned=cushioned_sofa,
     love_seat=lambda rng: couch(rng, rng.uniform(1.2, 1.55), rng.randint(1, 3)),
     boxy=lambda rng: couch(rng, rng.uniform(1.6, 2.5), rng.randint(1, 4), block_arm),

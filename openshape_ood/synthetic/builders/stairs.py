@@ -181,8 +181,6 @@ def porch_stairs(rng: Random) -> Mesh:
 
 category(
     "stairs",
-    "staircase, stairway, flight of stairs, spiral staircase, steps, stair, porch steps, winding stairs, "
-    "open staircase, stairwell, curved staircase, front steps",
     solid=solid_stairs,
     open=open_stairs,
     closed_string=closed_string_stairs,

@@ -147,8 +147,6 @@ def bent_stool(rng: Random) -> Mesh:
 
 category(
     "stool",
-    "bar stool, barstool, counter stool, kitchen stool, milking stool, piano stool, lab stool, drafting stool, "
-    "swivel stool, step stool, garden stool, camp stool, folding stool, shower stool, tabouret, drum throne",
     bar=bar_stool,
     pedestal=pedestal_stool,
     round=round_stool,

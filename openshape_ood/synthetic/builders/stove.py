@@ -97,8 +97,6 @@ def wall_oven(rng: Random) -> Mesh:
 
 category(
     "stove",
-    "cooker, oven, range cooker, cooktop, hob, gas stove, electric stove, kitchen range, wood stove, stove top, "
-    "gas cooker, kitchen stove, wood burner",
     range=lambda rng: range_cooker(rng, rng.uniform(0.5, 0.8), 1),
     double_range=lambda rng: range_cooker(rng, rng.uniform(0.9, 1.3), 2),
     with_hood=hooded_stove,

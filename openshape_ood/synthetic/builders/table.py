@@ -271,9 +271,6 @@ def column_table(rng: Random) -> Mesh:
 
 category(
     "table",
-    "dining table, kitchen table, coffee table, side table, end table, console table, round table, conference table, "
-    "picnic table, folding table, bistro table, pedestal table, trestle table, card table, nesting tables, "
-    "workbench, garden table, bar table",
     four_legs=four_legs_table,
     round_pedestal=round_pedestal_table,
     round_legs=round_legs_table,

@@ -65,8 +65,6 @@ def rugged_tablet(rng: Random) -> Mesh:
 
 category(
     "tablet",
-    "tablet computer, ipad, wall tablet, touch screen tablet, e-reader, ebook reader, kindle, touch panel, "
-    "slate computer, drawing tablet, smart home panel, wall mounted tablet",
     lying=lambda rng: on_back(bare_tablet(rng)[0]),
     standing=standing_tablet,
     wall=wall_tablet,

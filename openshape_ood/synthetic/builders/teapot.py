@@ -87,8 +87,6 @@ def square_teapot(rng: Random) -> Mesh:
 
 category(
     "teapot",
-    "tea pot, coffee pot, tea kettle, utah teapot, porcelain teapot, cast iron teapot, stovetop kettle, samovar, "
-    "ceramic teapot, tea jug, pot for tea",
     round=round_teapot,
     tall=tall_pot,
     iron=iron_teapot,

@@ -122,8 +122,6 @@ def cabin_tent(rng: Random) -> Mesh:
 
 category(
     "tent",
-    "camping tent, tipi, teepee, gazebo, canopy tent, marquee, dome tent, ridge tent, pavilion, yurt, pop-up tent, "
-    "party tent, play tent, shelter",
     dome=dome_tent,
     ridge=ridge_tent,
     tipi=tipi,

@@ -185,8 +185,6 @@ def plain_toilet(rng: Random) -> Mesh:
 
 category(
     "toilet",
-    "lavatory, water closet, wc, toilet bowl, loo, toilet seat, flush toilet, latrine, squat toilet, "
-    "wall-hung toilet, bidet, washlet, privy, john",
     close_coupled=close_coupled_toilet,
     one_piece=one_piece_toilet,
     wall_hung=wall_hung_toilet,

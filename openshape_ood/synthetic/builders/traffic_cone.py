@@ -68,8 +68,6 @@ def stacked_cones(rng: Random) -> Mesh:
 
 category(
     "traffic cone",
-    "cone, pylon, road cone, safety cone, construction cone, orange cone, parking cone, marker cone, "
-    "witches hat cone, highway cone, sports cone",
     plain=plain_cone,
     striped=striped_cone,
     slim=slim_cone,

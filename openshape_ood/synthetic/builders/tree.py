@@ -139,8 +139,6 @@ def slender_tree(rng: Random) -> Mesh:
 
 category(
     "tree",
-    "christmas tree, palm tree, fir tree, pine tree, oak, conifer, birch, bare tree, palm, cypress, deciduous tree, "
-    "spruce, bonsai tree",
     blobs=blob_tree,
     leafy=leafy_tree,
     bare=bare_tree,

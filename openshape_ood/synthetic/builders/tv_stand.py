@@ -124,8 +124,6 @@ def tv_long(rng: Random) -> Mesh:
 
 category(
     "tv stand",
-    "television stand, tv unit, tv cabinet, tv table, media console, entertainment center, lowboard, tv bench, "
-    "media unit, tv console, media stand, tv rack, entertainment unit",
     lowboard=lowboard,
     open=tv_open,
     flanked=tv_flanked,

@@ -88,8 +88,6 @@ def cantilever_parasol(rng: Random) -> Mesh:
 
 category(
     "umbrella",
-    "parasol, beach umbrella, patio umbrella, sun umbrella, rain umbrella, open umbrella, brolly, folded umbrella, "
-    "garden parasol, sunshade, market umbrella",
     open=open_umbrella,
     resting=lambda rng: open_umbrella(rng).turned("x", -rng.uniform(95, 125)),
     folded=folded_umbrella,

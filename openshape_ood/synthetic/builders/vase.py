@@ -94,8 +94,6 @@ def vase_with_flowers(rng: Random) -> Mesh:
 
 category(
     "vase",
-    "flower vase, urn, amphora, ceramic vase, glass vase, floor vase, bud vase, jar vase, vase with flowers, "
-    "decorative vase",
     belly=belly_vase,
     cylinder=cylinder_vase,
     amphora=amphora,

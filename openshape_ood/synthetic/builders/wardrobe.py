@@ -126,8 +126,6 @@ def corner_wardrobe(rng: Random) -> Mesh:
 
 category(
     "wardrobe",
-    "armoire, closet, clothes closet, built-in closet, sliding wardrobe, walk-in closet, clothes cupboard, "
-    "mirror wardrobe, garment cabinet, clothes press, bedroom wardrobe, wardrobe closet, garment rack",
     hinged=hinged_wardrobe,
     with_drawers=wardrobe_with_drawers,
     with_loft=wardrobe_with_loft,

@@ -97,8 +97,6 @@ def washer_pair(rng: Random) -> Mesh:
 
 category(
     "washing machine",
-    "washer, clothes washer, laundry machine, front loader, top loader, dryer, tumble dryer, clothes dryer, "
-    "washer dryer, laundry washer",
     front_loader=front_loader,
     top_loader=top_loader,
     door_open=open_washer,

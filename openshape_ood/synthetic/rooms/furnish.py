@@ -9,7 +9,8 @@ import numpy as np
 
 from openshape_ood.checks import check_whole
 from openshape_ood.errors import InputError, UnknownNameError
-from openshape_ood.synthetic import CATEGORIES, generate
+from openshape_ood.synthetic import generate
+from openshape_ood.synthetic.catalog import words
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.rooms.floorplan import CELL, FloorPlan, Top, corners
 from openshape_ood.synthetic.rooms.pieces import Piece, pose_of, posed, rectangle, upright, wall
@@ -203,7 +204,7 @@ def furnish(
     something foreign that the room has no place for.
     """
     for name in (*categories, *foreign):
-        if name not in CATEGORIES:
+        if name not in words():
             raise UnknownNameError(f"no generated category is called {name!r}; see `synthetic.categories()`")
     count = int(rng.randint(*usual))
     if objects is not None:
