@@ -10,7 +10,7 @@ demo: $(VENV)/.installed  ## the main job on the embedded default: a table and a
 	$(BIN)/python -m benchmarks.sr1 --model tiny
 
 test: $(VENV)/.installed  ## the default tests: offline, some nine minutes on two cores
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile  # without bytecode, hundreds of processes compile anew
 
 slow: $(VENV)/.installed  ## the slow tests too
 	$(BIN)/python -m pytest -m "not network"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import archive_server
 import pytest
 from archive_server import TOP, ArchiveServer
+from forks import Forks
 
 if TYPE_CHECKING:
     from benchmarks.threedos.data.download import Archive
@@ -45,13 +46,39 @@ def draws() -> dict[str, Any]:
     return {name: lru_cache(1000)(getattr(calibration, name)) for name in ("sample", "scan")}
 
 
+@pytest.fixture(scope="session")
+def mesh_and_stream() -> Callable[..., tuple[Any, Any]]:
+    """What clouds are sampled with; the mesh of a category and a seed is generated once and cannot be changed."""
+    from openshape_ood import synthetic
+
+    plain = synthetic._mesh_and_stream
+
+    @lru_cache(500)
+    def mesh(category: str, seed: int) -> Any:
+        made = synthetic.generate(category, seed)
+        for values in vars(made).values():
+            values.flags.writeable = False
+        return made
+
+    def remembered(category: Any, seed: Any, purpose: int) -> tuple[Any, Any]:
+        if type(category) is str and type(seed) is int:
+            return mesh(category, seed), synthetic._stream(seed, category, purpose)
+        return plain(category, seed, purpose)
+
+    return remembered
+
+
 @pytest.fixture(scope="module", autouse=True)
-def drawn_once(request: pytest.FixtureRequest, draws: dict[str, Any]) -> Iterator[None]:
-    """Shapes to calibrate thresholds on are drawn once for all tests, but for those of the drawing itself."""
+def drawn_once(
+    request: pytest.FixtureRequest, draws: dict[str, Any], mesh_and_stream: Callable[..., tuple[Any, Any]]
+) -> Iterator[None]:
+    """Shapes to calibrate thresholds on and all meshes are made once, but for the tests of the making itself."""
+    from openshape_ood import synthetic
     from openshape_ood.synthetic import calibration
 
     with pytest.MonkeyPatch.context() as patch:
         if request.path.parent.name != "synthetic":
+            patch.setattr(synthetic, "_mesh_and_stream", mesh_and_stream)
             for name, draw in draws.items():
                 patch.setattr(calibration, name, lambda *given, draw=draw, **more: draw(*given, **more).copy())
         yield
@@ -63,6 +90,14 @@ def tiny() -> ShapeEncoder:
     from openshape_ood import ShapeEncoder
 
     return ShapeEncoder.from_pretrained("tiny", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Processes that have loaded torch."""
+    running = Forks(tmp_path_factory.mktemp("forks"))
+    yield running
+    running.close()
 
 
 @pytest.fixture

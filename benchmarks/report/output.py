@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from openshape_ood.registry.rows import PACKAGE
 from openshape_ood.storage import csv_cell, replacing
 
 REGISTRY = PACKAGE / "checkpoints.toml"
+LICENCE = "Apache-2.0"  # of what the benchmarks make from generated shapes
 PICTURES = ("overview.png", "histograms.png", "roc.png", "confusion.png", "embeddings.png", "failures.png")
 
 
@@ -60,10 +62,28 @@ def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
-    """Write what a JSON file can hold, whole or not at all; returns `path`."""
+    """Write a result, whole or not at all, with the versions that made it; returns `path`.
+
+    `content["versions"]` may name further packages. Python, torch and numpy are always there.
+    """
+    versions = package_versions() | dict(content.get("versions", {}))
     with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps({**content, "versions": versions}, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def check_out(path: Path) -> None:
+    """Refuse a place inside the package: no benchmark replaces a file that the library reads."""
+    if path.resolve().is_relative_to(PACKAGE.resolve().parent):
+        raise SystemExit(f"error: --out {path} is inside the package; expected another place. Copy the file afterwards")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python, torch and numpy."""
+    import numpy as np
+    import torch  # reader processes import this module, and must not wait for torch
+
+    return {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": str(np.__version__)}
 
 
 def write_objects(path: Path, finished: Finished) -> Path:

@@ -1,21 +1,27 @@
 """Embed the generated shapes to calibrate `tiny` on, for the package: to be run after `tiny` was trained.
 
-python -m benchmarks.training.calibration_set
+python -m benchmarks.training.calibration_set --out FILE
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
+from benchmarks.report.output import check_out
 from openshape_ood import ShapeEncoder
 from openshape_ood.novelty.generated import FILE, MODEL, write_packaged
 from openshape_ood.synthetic import categories
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training.calibration_set", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results") / FILE, help="not in the package")
+    args = parser.parse_args()
+    check_out(args.out)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     encoder = ShapeEncoder.from_pretrained(MODEL)
-    path = Path(encoder.row.folder) / MODEL / FILE
-    print(write_packaged(path, encoder, categories()), f"{path.stat().st_size:,} bytes")
+    print(write_packaged(args.out, encoder, categories()), f"{args.out.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
-"""How large things of a category are: `python -m benchmarks.training.sizes` writes `openshape_ood/scenes/sizes.json`.
+"""How large things of a category are: `python -m benchmarks.training.sizes --out FILE`.
+
+The package has such a file as `openshape_ood/scenes/sizes.json`. The command refuses to write there.
 
 Of 40 generated shapes a category, in meters; its other names have the same sizes.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report.output import LICENCE, check_out
 from openshape_ood.scenes.boxes import THINNEST, Box
+from openshape_ood.storage import replacing
 from openshape_ood.synthetic import categories, generate, synonyms
 
 SHAPES = 40
@@ -26,6 +31,10 @@ def sizes(category: str) -> list[list[float]]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/sizes.json"), help="not in the package")
+    args = parser.parse_args()
+    check_out(args.out)
     of = {category: sizes(category) for category in categories()}
     # a word for two categories would be the size of neither
     words = [word for category in of for word in synonyms(category)]
@@ -33,10 +42,10 @@ def main() -> None:
     source = f"{SHAPES} generated shapes a category; python -m benchmarks.training.sizes"
     table = {**{word: own for word, own in others.items() if word not in of}, **of}
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(table[name])}" for name in sorted(table))
-    text = f'{{"source": {json.dumps(source)}, "sizes": {{\n{lines}\n}}}}\n'
-    path = files("openshape_ood.scenes").joinpath("sizes.json")
-    with open(str(path), "w", encoding="utf-8") as file:
-        file.write(text)
+    head = f'"source": {json.dumps(source)}, "licence": {json.dumps(LICENCE)}'
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(args.out) as partial:
+        partial.write_text(f'{{{head}, "sizes": {{\n{lines}\n}}}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Trains what orders proposals: `python -m benchmarks.training.train_traits` writes `scenes/proposals/traits.json`.
+"""Trains what orders proposals: `python -m benchmarks.training.train_traits --out FILE`.
+
+The package has such a file as `scenes/proposals/traits.json`. The command refuses to write there.
 
 From the traits of a candidate in generated rooms, its overlap with the thing that it overlaps most. Every other room is
 crowded: chairs stand close at tables, small things on them. The last quarter of the rooms is held out; what is printed
@@ -9,16 +11,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from sklearn.neural_network import MLPRegressor
 
+from benchmarks.report.output import LICENCE, check_out
 from openshape_ood.scenes.proposals.candidates import of_tree, parse
 from openshape_ood.scenes.proposals.choice import divided, suppressed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.grid import Grid
 from openshape_ood.scenes.proposals.traits import TRAITS, traits
+from openshape_ood.storage import replacing
 from openshape_ood.synthetic.rooms import Room, room
 
 SEEN = 50  # points of an object that counts
@@ -58,7 +62,9 @@ def told(kept: list[int], overlap: np.ndarray) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rooms", type=int, default=60)
+    parser.add_argument("--out", type=Path, default=Path("results/traits.json"), help="not in the package")
     args = parser.parse_args()
+    check_out(args.out)
     data = [gathered(room(i, objects=CROWD if i % 2 else None)) for i in range(args.rooms)]
     cut = args.rooms * 3 // 4
     x, y = (np.concatenate([part(one) for one in data[:cut]]) for part in (lambda d: d[0], lambda d: d[1].max(axis=1)))
@@ -70,10 +76,11 @@ def main() -> None:
     table |= {"second": second, "second_bias": second_bias}
     source = f"{cut} generated rooms, every other one crowded, seeds 0 to {cut - 1}; "
     source += "python -m benchmarks.training.train_traits"
-    content = {"source": source, "traits": list(TRAITS)}
+    content = {"source": source, "licence": LICENCE, "traits": list(TRAITS)}
     content |= {name: np.round(array, 4).tolist() for name, array in table.items()}
-    with open(str(files("openshape_ood.scenes.proposals").joinpath("traits.json")), "w", encoding="utf-8") as file:
-        file.write(json.dumps(content) + "\n")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(args.out) as partial:
+        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
     for title, rooms in {"rooms": data[cut + cut % 2 :: 2], "crowded rooms": data[cut + 1 - cut % 2 :: 2]}.items():
         results: dict[str, list[list[float]]] = {"size": [], "shape": []}
         for given, overlap, rows, count in rooms:

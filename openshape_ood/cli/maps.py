@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -135,7 +136,7 @@ def _where(found: dict[str, Any]) -> str:
     return region_place(found["regions"][0]) if found["regions"] else "-"
 
 
-def region_place(region: dict[str, Any]) -> str:
+def region_place(region: Mapping[str, Any]) -> str:
     """A place for people: in words, as shares of the height, and in the units of the file."""
     low, high = (f"{100 * share:.0f}" for share in region["heights"])
     return f"{region['where']}, {low} to {high} % of the height, about {place(region['center'])}"

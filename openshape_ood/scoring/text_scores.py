@@ -260,6 +260,8 @@ def _share_of_negatives(known: np.ndarray, words: np.ndarray, scale: float) -> n
 def negative_words() -> tuple[str, ...]:
     """The everyday categories that NegLabel weighs the known classes against, and two synonyms of each, sorted.
 
+    The list is this project's own: the names and first two other names of `openshape_ood.synthetic`, kept as a file.
+
     Examples
     --------
     >>> "guitar" in negative_words()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 import pytest
-from test_evaluation import DRAWS, made_up, results
+from test_evaluation import made_up, results
 
 from benchmarks.threedos.ablation import Judged, ablate, switches
 from benchmarks.threedos.recipes import Settings, openshape, semnov
@@ -44,7 +44,7 @@ def test_each_switch_is_paired_with_the_base() -> None:
     def judge(settings: Settings) -> Mapping[str, Judged]:
         return {known_by: r.scored for known_by, r in (after if settings.color == 0 else before).items()}
 
-    rows = ablate(scored, switches(base, semnov(ROW)), data, judge, DRAWS)
+    rows = ablate(scored, switches(base, semnov(ROW)), data, judge, 20)
     assert {(row["switch"], row["known_by"]) for row in rows} == {
         *((switch, known_by) for switch in ("points", "color", "axis", "num_samples") for known_by in before),
         *((switch, known_by) for switch in ("normalization", "support") for known_by in before if known_by != "names"),

@@ -31,7 +31,9 @@ from sklearn.metrics import roc_auc_score
 
 import openshape_ood
 from benchmarks.questions import scores
+from benchmarks.report import failures
 from benchmarks.report.compare import Run
+from benchmarks.report.failures import worst
 from benchmarks.report.pictures.run import heading
 from benchmarks.threedos.command import main
 from benchmarks.threedos.results import SHOWN
@@ -78,8 +80,11 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(out: Path, cache: Path) -> tuple[dict[str, Any], str]:
+    """With pictures, of two failures a method: these take the most time."""
     drawn = [setting for setting in GENERATED if setting != "--no-pictures"]
-    return run("sr2", out, *drawn, "--cache", str(cache))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(failures, "worst", lambda finished, method, count: worst(finished, method, 2))
+        return run("sr2", out, *drawn, "--cache", str(cache))
 
 
 @pytest.fixture(scope="module")
@@ -163,15 +168,24 @@ def test_the_table_of_shapes_gives_the_figures(done: tuple[dict[str, Any], str],
     assert roc_auc_score(novel, novelty) == pytest.approx(figure, abs=2e-3)  # of rounded novelty
 
 
-def test_a_second_run_computes_nothing(done: tuple[dict[str, Any], str], cache: Path, tmp_path: Path) -> None:
+def test_a_second_run_computes_nothing_and_leaves_no_picture_of_another(
+    done: tuple[dict[str, Any], str], cache: Path, tmp_path: Path
+) -> None:
+    stale = tmp_path / STEM / "failures.html"
+    stale.parent.mkdir()
+    stale.write_text("of another run")
     again, _ = run("sr2", tmp_path, *GENERATED, "--cache", str(cache))
     assert without_run(again) == without_run(done[0])
     assert (again["run"]["embedded"], again["run"]["reused"]) == (0, done[0]["run"]["embedded"])
+    assert not stale.exists() and "failures.html" not in (tmp_path / f"{STEM}.md").read_text(encoding="utf-8")
 
 
 def test_the_cache_changes_nothing(done: tuple[dict[str, Any], str], tmp_path: Path) -> None:
-    again, _ = run("sr2", tmp_path / "out", *GENERATED, "--no-cache")
-    assert without_run(again) == without_run(done[0])
+    again, _ = run("sr2", tmp_path / "out", *GENERATED, "--no-cache", "--seeds", "1")
+    for one, other in zip(again["results"], done[0]["results"], strict=True):
+        for part in ("novel1", "novel2", "both"):
+            assert all(figure["seeds"] == other[part][metric]["seeds"][:1] for metric, figure in one[part].items())
+    assert again["data"] == done[0]["data"]
 
 
 def test_what_one_benchmark_embedded_another_one_reuses(
@@ -183,35 +197,27 @@ def test_what_one_benchmark_embedded_another_one_reuses(
     assert report["run"]["embedded"] == 3 * (10 + 5)
 
 
-def test_a_run_without_pictures_leaves_none_of_another(cache: Path, tmp_path: Path) -> None:
-    run("sr2", tmp_path, *GENERATED, "--cache", str(cache))
-    stale = tmp_path / STEM / "failures.html"
-    stale.write_text("of another run")
-    run("sr2", tmp_path, *GENERATED, "--cache", str(cache))
-    assert not stale.exists()
-    assert "failures.html" not in (tmp_path / f"{STEM}.md").read_text(encoding="utf-8")
-
-
 def test_another_network_with_the_same_weights_shares_no_embedding(cache: Path, tmp_path: Path) -> None:
     """The radius of the patches is not in the weights file."""
     registry = tmp_path / "checkpoints.toml"
     text = (Path(openshape_ood.__file__).parent / "registry" / "checkpoints.toml").read_text(encoding="utf-8")
     registry.write_text(text.replace("radius = 0.3\n", "radius = 0.9\n", 1), encoding="utf-8")
-    report, _ = run("sr2", tmp_path / "out", *GENERATED, "--cache", str(cache), "--registry", str(registry))
+    settings = [*GENERATED, "--cache", str(cache), "--registry", str(registry), "--seeds", "1"]
+    report, _ = run("sr2", tmp_path / "out", *settings)
     assert report["architecture"]["radius"] == 0.9
     assert report["run"]["reused"] == 0
     (path,) = (tmp_path / "out").glob("*.json")
-    assert path.stem == f"{STEM}-{report['provenance']['identity']['sha256'][:8]}"
+    assert path.stem.endswith(f"-{report['provenance']['identity']['sha256'][:8]}")
 
 
 def test_names_can_be_left_out(cache: Path, tmp_path: Path) -> None:
-    report, _ = run("sr2", tmp_path, *GENERATED, "--cache", str(cache), "--no-names")
+    report, _ = run("sr2", tmp_path, *GENERATED, "--cache", str(cache), "--no-names", "--seeds", "1")
     assert [r["known_by"] for r in report["results"]] == KNOWN_BY[1:]
     assert report["text"] is None
 
 
-def test_the_switches_are_turned_one_by_one(cache: Path, tmp_path: Path) -> None:
-    report, printed = run("sr2", tmp_path, *GENERATED, "--cache", str(cache), "--seeds", "1", "--ablate")
+def test_the_switches_are_turned_one_by_one(tmp_path: Path) -> None:
+    report, printed = run("sr2", tmp_path, *SETTINGS, "--per-class", "1", "--no-cache", "--seeds", "1", "--ablate")
     found = [(row["switch"], row["known_by"]) for row in report["ablation"]]
     # tiny is y up and without templates; names have neither support nor raw features
     assert found == [
@@ -452,10 +458,10 @@ def kept(cache: Path) -> int:
 
 def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     """SIGKILL once some shards are there; the second run gives the same JSON and computes only the rest."""
-    settings = ["--per-class", "4", "--batch-size", "4", "--device", "cpu", "--draws", "100"]
+    settings = ["--per-class", "2", "--batch-size", "4", "--device", "cpu", "--draws", "100"]
     settings += ["--quiet", "--no-pictures", "--seeds", "1"]
     killed = [*settings, "--cache", str(tmp_path / "killed")]
-    kill(start("sr2", *killed, "--out", str(tmp_path / "out")), lambda: len(shards(tmp_path / "killed")) >= 5)
+    kill(start("sr2", *killed, "--out", str(tmp_path / "out")), lambda: len(shards(tmp_path / "killed")) >= 3)
     there = kept(tmp_path / "killed")
 
     second, _ = run("sr2", tmp_path / "out", *killed, "--workers", "0")
@@ -588,7 +594,7 @@ def test_a_run_with_other_weights_says_so_everywhere(tmp_path: Path) -> None:
     tensors = load((PACKAGE / "tiny" / "encoder.safetensors").read_bytes())
     save_file({name: np.asarray(tensor * 1.01, np.float32) for name, tensor in tensors.items()}, encoder)
     shutil.copytree(PACKAGE / "tiny", words.parent)
-    settings = [*SETTINGS, "--per-class", "2", "--seeds", "1", "--no-cache", "--checkpoint", str(encoder)]
+    settings = [*SETTINGS, "--per-class", "1", "--seeds", "1", "--no-cache", "--checkpoint", str(encoder)]
     report, printed = run("sr1", tmp_path / "out", *settings, "--text-checkpoint", str(words))
     here, there = sha256(encoder), sha256(PACKAGE / "tiny" / "encoder.safetensors")
     assert report["other_weights"] == [

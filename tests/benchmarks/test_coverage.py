@@ -13,7 +13,7 @@ from scipy.stats import betabinom
 from benchmarks.questions import coverage
 from benchmarks.questions.coverage import Pools, between, made_up, main, reach, reach_on, supports, within
 
-SMALL = ["--per-class", "12", "--tests", "40", "--draws", "60", "--workers", "0", "--quiet"]
+SMALL = ["--per-class", "8", "--tests", "20", "--draws", "60", "--workers", "0", "--quiet"]
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +35,15 @@ def test_a_small_run_leaves_figures_and_a_picture(run: tuple[Path, dict[str, Any
     with Image.open(next(out.glob("sr1-tiny-coverage-*.png"))) as picture:
         picture.verify()
         assert picture.format == "PNG"
-    # 5 known classes of SR1: 12 shapes each, half as many for the prototypes; 9 novel ones
-    assert report["pools"] == {"bank": 30, "clean": 60, "scans": 60, "novel": 108}
+    # 5 known classes of SR1: 8 shapes each, half as many for the prototypes; 9 novel ones
+    assert report["pools"] == {"bank": 20, "clean": 40, "scans": 40, "novel": 72}
 
 
 def test_a_small_run_keeps_the_promise_where_it_can_be_kept(run: tuple[Path, dict[str, Any]]) -> None:
     for score, case in (("made up", "made up"), ("names", coverage.CLEAN), ("prototypes", coverage.AGAIN)):
         for row in rows_of(run[1], score=score, case=case):
             assert abs(row["mean"] - row["promise"]) < 4 * row["error"] + 1e-9
-    assert {row["n"] for row in rows_of(run[1], case=coverage.CLEAN)} == {20}  # 50 and 40 tests are more than 60
+    assert {row["n"] for row in rows_of(run[1], case=coverage.CLEAN)} == {20}  # 50 and 20 tests are more than 40
     assert {row["coverage"] for row in rows_of(run[1], n=20)} == {0.5, 0.8, 0.9, 0.95}  # 20 cannot promise 0.99
     broken = rows_of(run[1], case=coverage.BROKEN, coverage=0.8)
     assert len(broken) == 2 and all(row["mean"] < row["promise"] - 0.05 for row in broken)

@@ -22,7 +22,7 @@ from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics
 
 FIGURES = ("auroc", "fpr95", "aupr_in", "aupr_out")
 
-in_no_hurry = settings(deadline=None, max_examples=200)  # the first call imports scikit-learn
+in_no_hurry = settings(deadline=None, max_examples=60)  # the first call imports scikit-learn
 # objects as (novelty, how often in one draw, how often in another); few novelties, so that most are ties
 drawn_objects = st.lists(
     st.tuples(st.integers(-4, 4), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=15
@@ -126,15 +126,15 @@ def test_a_rate_of_95_percent_made_by_weights() -> None:
 @pytest.mark.parametrize("ties", [False, True])
 def test_intervals_are_those_of_a_plain_bootstrap(ties: bool) -> None:
     pairs = made_up(ties=ties)
-    found = metric_intervals(pairs, draws=60, seed=7)
-    expected = {name: np.percentile(v, [2.5, 97.5]) for name, v in slow_bootstrap(pairs, 60, 7).items()}
+    found = metric_intervals(pairs, draws=20, seed=7)
+    expected = {name: np.percentile(v, [2.5, 97.5]) for name, v in slow_bootstrap(pairs, 20, 7).items()}
     np.testing.assert_allclose([found[n] for n in FIGURES], [expected[n] for n in FIGURES], rtol=0, atol=1e-12)
 
 
 def test_differences_are_those_of_a_plain_bootstrap() -> None:
     base, other = made_up(3), made_up(2, first=1)
-    found = paired_differences(base, other, draws=40, seed=3)
-    one, two = slow_bootstrap(base, 40, 3), slow_bootstrap(other, 40, 3)
+    found = paired_differences(base, other, draws=15, seed=3)
+    one, two = slow_bootstrap(base, 15, 3), slow_bootstrap(other, 15, 3)
     for name in FIGURES:
         now = np.mean([ood_metrics(*p)[name] for p in other]) - np.mean([ood_metrics(*p)[name] for p in base])
         expected = (now, *np.percentile(two[name] - one[name], [2.5, 97.5]))
@@ -164,9 +164,9 @@ def test_the_same_twice_does_not_differ() -> None:
 
 def test_accuracies_are_those_of_a_plain_bootstrap() -> None:
     base, other = named(3, 0), named(2, 1)
-    one, two = slow_accuracies([base, other], 50, 4)
-    spans = accuracy_intervals(base, TITLES, draws=50, seed=4)
-    differences = accuracy_differences(base, other, TITLES, draws=50, seed=4)
+    one, two = slow_accuracies([base, other], 25, 4)
+    spans = accuracy_intervals(base, TITLES, draws=25, seed=4)
+    differences = accuracy_differences(base, other, TITLES, draws=25, seed=4)
     now = {
         "accuracy": other.mean() - base.mean(),
         "balanced_accuracy": np.mean([balanced_accuracy(TITLES, np.where(r, TITLES, "")) for r in other])

@@ -14,10 +14,16 @@ ODD = "a $very$ \\long name of 東京 \n" + "x" * 60
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
+def plain():
+    """A run by two methods: a third takes the drawing half as long again."""
+    return made_up_finished(methods=METHODS[:2])
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory, plain):
     """The pictures of a plain run, and the ids of the shapes that were read for them."""
     READ.clear()
-    paths = draw_all(tmp_path_factory.mktemp("pictures") / "new" / "folder", made_up_finished())
+    paths = draw_all(tmp_path_factory.mktemp("pictures") / "new" / "folder", plain)
     return paths, list(READ)
 
 
@@ -34,8 +40,8 @@ def test_every_picture_is_a_png_and_nothing_else_is_left(drawn):
         assert picture.size == (15 * 110, int(12.5 * 110))
 
 
-def test_the_same_run_is_drawn_the_same(drawn, tmp_path):
-    again = draw_all(tmp_path, made_up_finished())
+def test_the_same_run_is_drawn_the_same(drawn, plain, tmp_path):
+    again = draw_all(tmp_path, plain)
     assert all(again[title].read_bytes() == path.read_bytes() for title, path in drawn[0].items())
 
 
@@ -47,10 +53,17 @@ def test_only_the_shapes_drawn_are_read(drawn):
     "case",
     [
         pytest.param(
-            {"known": ("chair",), "novel1": ("bed",), "novel2": (), "validation": False, "per_class": 1},
+            {
+                "known": ("chair",),
+                "novel1": ("bed",),
+                "novel2": (),
+                "validation": False,
+                "per_class": 1,
+                "methods": METHODS[:2],
+            },
             id="two classes of a shape each, no novel 2, no validation",
         ),
-        pytest.param({"per_class": 2, "equal": True}, id="all novelty equal"),
+        pytest.param({"per_class": 2, "equal": True, "methods": METHODS[:1]}, id="all novelty equal"),
         pytest.param(
             {
                 "known": (ODD, "chair"),

@@ -21,7 +21,7 @@ from openshape_ood.synthetic import generate, variants
 def trained(tmp_path, monkeypatch, capsys):
     def run(name: str, *options: str):
         out = tmp_path / name
-        what = ["train_tiny", "--out", str(out), "--samples", "4", "--batch-size", "2", "--workers", "0", *options]
+        what = ["train_tiny", "--out", str(out), "--samples", "2", "--batch-size", "2", "--workers", "0", *options]
         monkeypatch.setattr(sys, "argv", what)
         train_tiny.main()
         return out
@@ -70,7 +70,9 @@ def test_variants_are_counted_over_all_categories():
     assert data.first_variant.tolist() == [0, chairs, chairs + len(list(variants("table")))]
 
 
-def test_real_shapes_are_measured_as_files_and_as_scans(tmp_path):
+def test_real_shapes_are_measured_as_files_and_as_scans(tmp_path, monkeypatch):
+    monkeypatch.setattr(real, "SCANS", 2)
+    monkeypatch.setattr(real, "DRAWS", 5)
     for stem, category in (("Bed_01", "bed"), ("Sofa_01", "sofa"), ("Vase_01", "vase"), ("not_in_the_table", "car")):
         mesh = generate(category, 1)
         trimesh.Trimesh(mesh.vertices, mesh.faces).export(tmp_path / f"{stem}.obj")
@@ -84,7 +86,8 @@ def test_real_shapes_are_measured_as_files_and_as_scans(tmp_path):
         real.figures(tmp_path / "nowhere", encoder, text)
 
 
-def test_half_known_is_one_where_every_shape_lies_at_its_name():
+def test_half_known_is_one_where_every_shape_lies_at_its_name(monkeypatch):
+    monkeypatch.setattr(real, "DRAWS", 10)
     text, names = TextEncoder.from_pretrained("tiny"), ["chair", "car", "bottle", "airplane"]
     vectors, labels = text.encode(names), np.array(names)
     assert real.half_known(vectors, labels, text) == 1.0

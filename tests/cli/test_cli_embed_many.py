@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_runs import run, run_json, write_shape
+from forks import COMMAND, Forks
 
 from openshape_ood import embedding_store as store
 from openshape_ood.cli.inputs import list_items
@@ -132,16 +132,16 @@ def test_without_ray(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert result.exit_code == 2 and "pip install 'openshape-ood[ray]'" in result.stderr
 
 
-def test_shares_of_a_list_by_processes_that_run_at_once(tmp_path: Path) -> None:
+def test_shares_of_a_list_by_processes_that_run_at_once(tmp_path: Path, forks: Forks) -> None:
     """Every shape once, as in one run; a share that is done is not done again; the same share twice is harmless."""
     paths = [write_shape(tmp_path / "in" / f"{i}.npy", "chair", i) for i in range(8)]
     (tmp_path / "list.txt").write_text("\n".join(["path", *(f"in/{path.name}" for path in paths), "in/none.npy"]))
     out = tmp_path / "out"
-    words = [sys.executable, "-m", "openshape_ood", "embed", str(tmp_path / "list.txt"), "--out", str(out)]
-    words += ["--model", "tiny", "--readers", "0", "--json", "--shard"]
-    processes = [subprocess.Popen([*words, f"{i}/2"], stdout=subprocess.PIPE) for i in (0, 0)]
-    own = run("embed", tmp_path / "list.txt", "--out", out, *words[7:-1], "--shard", "1/2")  # here, meanwhile
-    said = [json.loads(process.communicate()[0])["counts"] for process in processes][1:]
+    words = ["embed", tmp_path / "list.txt", "--out", out, "--model", "tiny", "--readers", "0", "--json", "--shard"]
+    started = [forks.start(COMMAND, *words, f"{i}/2") for i in (0, 0)]
+    own = run(*words, "1/2")  # here, meanwhile
+    processes = [forks.wait(one) for one in started]
+    said = [json.loads(process.stdout)["counts"] for process in processes][1:]
     said.append(json.loads(own.stdout)["counts"])
     codes = [processes[1].returncode, own.exit_code]
     assert sum(counts["given"] for counts in said) == 9 and all(counts["given"] for counts in said)

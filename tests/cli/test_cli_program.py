@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import run, run_json, write_shape
+from forks import COMMAND, Forks
 from rich.console import Console
 
 import openshape_ood
@@ -54,17 +55,12 @@ def test_help_without_a_command() -> None:
     assert "--install-completion" in shown
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path, forks: Forks) -> None:
     files = [write_shape(tmp_path / f"{i}.npy", "chair", seed=i) for i in range(3)]
-    words = ["score", *map(str, files), "--known", "chair", "--model", "tiny", "--threshold", "1"]
-    reader, writer = os.pipe()
-    os.close(reader)
+    words = ["score", *files, "--known", "chair", "--model", "tiny", "--threshold", "1"]
     for extra in ([], ["--json"]):
-        done = subprocess.run(
-            [*PROGRAM, *words, *extra], env=ENV, stdout=writer, stderr=subprocess.PIPE, timeout=PATIENCE
-        )
-        assert (done.returncode, done.stderr) == (141, b"")
-    os.close(writer)
+        done = forks.run(COMMAND, *words, *extra, unread=True)
+        assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_an_interrupt_ends_it_with_130_and_nothing_half_written(

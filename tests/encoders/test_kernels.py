@@ -70,7 +70,7 @@ def shells(b: int, n: int, seed: int = 0) -> Tensor:
 
 
 # around the powers of two, to which blocks are rounded up
-SIZES = (*range(1, 10), 15, 16, 17, 31, 32, 33, 50, 63, 64, 65, 70)
+SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)
 CLOUDS = {"random": random_clouds, "grid": grids, "repeated": repeated, "shell": shells}
 
 
@@ -87,9 +87,9 @@ pytestmark = needs_triton
 
 
 @pytest.mark.parametrize("kind", CLOUDS)
-@pytest.mark.parametrize("n, count", [(1, 3), (100, 1), (129, 30), (600, 12)])
+@pytest.mark.parametrize("n, count", [(1, 3), (100, 1), (129, 12), (600, 6)])
 def test_sampling(kind: str, n: int, count: int, on: Callable[..., Tensor]) -> None:
-    xyz = CLOUDS[kind](3, n)
+    xyz = CLOUDS[kind](2, n)
     picked = on(kernels.farthest_point_sampling, xyz, count)
     assert picked.dtype == torch.long
     assert torch.equal(picked, grouping.farthest_point_sampling(xyz, count))
@@ -133,7 +133,7 @@ def test_sampling_of_large_clouds(n: int, on: Callable[..., Tensor]) -> None:
     "n, p, radius, count", [(1, 1, 0.1, 4), (300, 20, 0.25, 16), (600, 3, 0.5, 64), (70, 9, 4, 99)]
 )
 def test_query(kind: str, n: int, p: int, radius: float, count: int, on: Callable[..., Tensor]) -> None:
-    xyz = CLOUDS[kind](3, n)
+    xyz = CLOUDS[kind](2, n)
     centers = xyz[:, :p]
     members = on(kernels.ball_query, xyz, centers, radius, count)
     assert members.dtype == torch.long
@@ -151,7 +151,7 @@ def test_query_every_small_size(kind: str, on: Callable[..., Tensor]) -> None:
 
 def test_query_with_points_on_the_very_rim(on: Callable[..., Tensor]) -> None:
     """One bit more or less in a distance would put such a point on the other side."""
-    for seed in range(15):
+    for seed in range(8):
         xyz = random_clouds(1, 64, seed)
         centers = xyz[:, :8]
         inside, outside = (grouping.ball_query(xyz, centers, radius, 64) for radius in on_the_rim(xyz, centers, seed))
@@ -201,8 +201,8 @@ def test_no_clouds_no_centers_no_indices(on: Callable[..., Tensor]) -> None:
 
 def test_an_encoder_samples_and_groups_10000_points_as_torch(on: Callable[..., Tensor]) -> None:
     xyz = random_clouds(1, 10_000)
-    picked = on(kernels.farthest_point_sampling, xyz, 32)
-    assert torch.equal(picked, grouping.farthest_point_sampling(xyz, 32))
+    picked = on(kernels.farthest_point_sampling, xyz, 12)
+    assert torch.equal(picked, grouping.farthest_point_sampling(xyz, 12))
     centers = grouping.gather(xyz, picked)
     expected = grouping.ball_query(xyz, centers, 0.2, 64)
     assert torch.equal(on(kernels.ball_query, xyz, centers, 0.2, 64), expected)

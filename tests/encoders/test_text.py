@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forks import Forks
 from safetensors.numpy import save_file
 
 from openshape_ood.encoders.protocols import Identity
@@ -508,12 +509,13 @@ assert run(sys.argv[1:]) == 0
     [pytest.param(SCORED, id="score_novelty"), pytest.param(SCORED_BY_COMMAND, id="command", marks=pytest.mark.slow)],
 )
 def test_scoring_known_names_needs_no_text_model(
-    scorable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+    scorable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, forks: Forks
 ) -> None:
     assert cached_file(find_checkpoint("mine")) is None
     monkeypatch.chdir(tmp_path)
-    found = run(program + "\nimport sys\nprint({'open_clip', 'huggingface_hub'} & set(sys.modules))")
-    assert found.endswith("set()")
+    done = forks.run(program + "\nimport sys\nprint({'open_clip', 'huggingface_hub'} & set(sys.modules))")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("set()")
 
 
 def test_a_name_that_is_not_in_the_cache_needs_the_model(scorable: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from forks import Forks
 from hub_cache import TEMPERATURE, delete_download, download, training_checkpoint, weights
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -91,7 +90,7 @@ def test_the_second_start_needs_no_source(row: Row, cache: Path, sources: list[s
         assert encoder.temperature == expected.temperature == pytest.approx(TEMPERATURE)
 
 
-def test_a_start_from_it_knows_no_client_of_the_hub(row: Row, registry: Path, cache: Path) -> None:
+def test_a_start_from_it_knows_no_client_of_the_hub(row: Row, registry: Path, cache: Path, forks: Forks) -> None:
     load(row)
     delete_download(cache)
     program = (
@@ -99,21 +98,9 @@ def test_a_start_from_it_knows_no_client_of_the_hub(row: Row, registry: Path, ca
         "ShapeEncoder.from_pretrained('mine', registry=sys.argv[1], device='cpu');"
         "print({'huggingface_hub', 'open_clip'} & set(sys.modules))"
     )
-    assert run(program, str(registry)) == "set()"
-
-
-def run(program: str, *arguments: str) -> str:
-    done = subprocess.run(command(program, *arguments), env=environment(), capture_output=True, text=True, timeout=60)
+    done = forks.run(program, registry)
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def command(program: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-c", program, *arguments]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert done.stdout.strip() == "set()"
 
 
 def test_it_holds_the_encoder_and_where_it_is_from(row: Row, cache: Path) -> None:
@@ -292,7 +279,7 @@ def test_what_is_not_finished_leaves_nothing(
     assert list((cache / "encoders").iterdir()) == []
 
 
-def test_two_processes_at_once(row: Row, registry: Path, cache: Path) -> None:
+def test_two_processes_at_once(row: Row, registry: Path, cache: Path, forks: Forks) -> None:
     program = (
         "import sys; from openshape_ood import ShapeEncoder\n"
         "from openshape_ood.registry import files, weight_cache\n"
@@ -300,10 +287,11 @@ def test_two_processes_at_once(row: Row, registry: Path, cache: Path) -> None:
         "from openshape_ood.registry.weights import read_weights\n"
         "row = find_checkpoint('mine', sys.argv[1]); path = files.fetch(row)\n"
         "weights = weight_cache.Weights(read_weights(path, row.keys, 'mine'), 0.5, path)\n"
-        "for _ in range(30): assert weight_cache.keep(row, weights) and weight_cache.read(row).mapped\n"
+        "for _ in range(15): assert weight_cache.keep(row, weights) and weight_cache.read(row).mapped\n"
     )
-    both = [subprocess.Popen(command(program, str(registry)), env=environment()) for _ in range(2)]
-    assert [process.wait(300) for process in both] == [0, 0]
+    both = [forks.start(program, registry) for _ in range(2)]
+    for ended in map(forks.wait, both):
+        assert ended.returncode == 0, ended.stderr
     assert list((cache / "encoders").iterdir()) == [kept(row)] and weight_cache.is_sound(row)
 
 

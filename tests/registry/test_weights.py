@@ -387,8 +387,9 @@ BOMBS = {  # and what is told; the last two make much of one list, and of one wo
 
 @pytest.mark.parametrize("kind", BOMBS)
 def test_bombs_end_a_child_and_no_more(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_files, "SECONDS", 1)
     pickled, words = BOMBS[kind]
+    if kind == "time":  # the others end by themselves, on a busy machine after more than a second
+        monkeypatch.setattr(torch_files, "SECONDS", 1)
     with pytest.raises(WeightsError, match=f"did not come to an end: .*{words}"):
         read_weights(archive(pickled, tmp_path), PLAIN, "x")
 

@@ -1,0 +1,658 @@
+"""Figures in the tables of the pages are those of the committed results, to the printed digits.
+
+Every table with figures is in `TABLES`, or in `ELSEWHERE` with the place that its figures are from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from scipy.stats import binomtest
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "benchmarks" / "README.md",
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if "notebooks" not in page.parts),
+    *sorted((ROOT / "openshape_ood").rglob("*.md")),
+]
+Rows = list[list[str]]
+MARKUP = re.compile(r"\*\*|[`\\]")
+LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+FIGURE = re.compile(r"[-+<≤]?(\d[\d,]*)?\.?\d.*")
+
+
+# the pages
+
+
+def cells(line: str) -> list[str]:
+    plain = LINK.sub(r"\1", line.strip().strip("|"))
+    return [MARKUP.sub("", cell).strip() for cell in plain.split("|")]
+
+
+def tables_of(text: str) -> Iterator[Rows]:
+    """Each table as rows of cells without markup, the head first."""
+    lines: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            lines.append(line)
+        elif lines:
+            head, _, *rows = lines
+            yield [cells(head), *map(cells, rows)]
+            lines = []
+
+
+def page_name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@cache
+def tables_on(page: str) -> dict[str, Rows]:
+    """Title -> rows; tables of one title are numbered from the second on."""
+    found: dict[str, Rows] = {}
+    for head, *rows in tables_of((ROOT / page).read_text(encoding="utf-8")):
+        title = " | ".join(head)
+        again = sum(other.partition(" #")[0] == title for other in found)
+        found[f"{title} #{again + 1}" if again else title] = rows
+    return found
+
+
+def holds_figures(rows: Rows) -> bool:
+    """At least three cells that begin with a number."""
+    return sum(bool(FIGURE.fullmatch(cell)) for row in rows for cell in row) >= 3
+
+
+# the results
+
+
+@cache
+def result(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def only(rows: Iterable[Mapping[str, Any]], **wanted: Any) -> Any:
+    """The row with these values."""
+    (row,) = (row for row in rows if all(row[key] == value for key, value in wanted.items()))
+    return row
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Fixed digits; thousands with a comma."""
+    text = f"{value:,.{digits}f}"
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text
+
+
+def percent(value: float, digits: int = 0) -> str:
+    return number(100 * value + (1e-9 if digits else 0.0), digits)  # 74.85 is a little less than that as a float
+
+
+def share(value: float, digits: int = 2) -> str:
+    """A fraction without its zero: .76, 1.00."""
+    return number(value, digits).replace("0.", ".", 1)
+
+
+def span(figure: Mapping[str, float] | Sequence[float], write: Callable[[float], str], between: str = ", ") -> str:
+    """ "0.85 [0.76, 0.94]"."""
+    mean, low, high = (figure[key] for key in ("mean", "low", "high")) if isinstance(figure, Mapping) else figure
+    return f"{write(mean)} [{write(low)}{between}{write(high)}]"
+
+
+# what a row of each table says, by its labels
+
+
+def real_objects(model: str, known_by: str) -> list[str]:
+    view = {"whole": "whole", "from one side": "one-sided"}[model]
+    way = {"names": "names", "3 examples of each class": "3 examples", "3 examples, simple histogram": "3 examples, D2"}
+    row = only(result("objects-tiny-real_pack")["figures"], view=view, way=way[known_by])
+    return [span(row[key], lambda value: percent(value, 1)) for key in ("accuracy", "auroc", "fpr95")]
+
+
+def switches(switch: str, before: str, after: str) -> list[str]:
+    found = [row for row in result("sr1-tiny-openshape-generated")["ablation"] if row["switch"] == switch]
+    by = {row["known_by"]: row["auroc"] for row in found if [str(row["from"]), str(row["to"])] == [before, after]}
+
+    def cell(known_by: str) -> str:
+        if known_by not in by:
+            return "-"
+        low, high = by[known_by]["low"], by[known_by]["high"]
+        values = [f"{100 * value:+.1f}" for value in (by[known_by]["difference"], low, high)]
+        return f"{values[0]} [{values[1]} to {values[2]}]" + " *" * (low > 0 or high < 0)
+
+    return [cell(known_by) for known_by in ("names", "prototypes", "nearest example")]
+
+
+def methods(known_by: str, method: str) -> list[str]:
+    rows = [
+        only(result("scores-tiny-generated")["rows"], benchmark=name, known_by=known_by, method=method)
+        for name in ("sr1", "sr2")
+    ]
+    found = []
+    for row in rows:
+        found += [span(row["auroc"], lambda value: percent(value, 1), "-"), percent(row["fpr95"]["mean"], 1)]
+    return [*found, number(sum(row["seconds_per_1000"] for row in rows) / len(rows), 3)]
+
+
+def seeds(benchmark: str, known_by: str) -> list[str]:
+    """Mean, least and most over the data seeds."""
+    names = ["", *(f"-data-seed-{seed}" for seed in range(1, 5))]
+    runs = [result(f"{benchmark.lower()}-tiny-openshape-generated{name}") for name in names]
+    rows = [only(run["results"], known_by=known_by) for run in runs]
+
+    def cell(values: list[float]) -> str:
+        return f"{percent(sum(values) / len(values), 1)} ({percent(min(values), 1)}-{percent(max(values), 1)})"
+
+    both = [cell([row["both"][key]["mean"] for row in rows]) for key in ("auroc", "fpr95")]
+    return [cell([row["accuracy"]["mean"] for row in rows]), *both]
+
+
+def seeds_of_card(benchmark: str, known_by: str) -> list[str]:
+    return [cell.replace("-", ", ") for cell in seeds(benchmark, known_by)]
+
+
+def coverage(case: str) -> list[str]:
+    rows = result("sr1-tiny-coverage")["coverage"]
+    name, n = {
+        "clean shapes, clean shapes": ("clean, tested on clean", 100),
+        "clean shapes, scans: the promise is broken": ("clean, tested on scans", 100),
+        "scans, other scans: recalibrated on 100 known scans": ("scans, tested on scans", 100),
+        "20 known scans, other scans": ("scans, tested on scans", 20),
+        "leave-one-out on 100 clean examples, clean shapes": ("leave-one-out on the support, tested on clean", 100),
+    }[case]
+    found = {row["score"]: row for row in rows if (row["case"], row["n"], row["coverage"]) == (name, n, 0.95)}
+    promise = {percent(row["promise"], 1) for row in found.values()}
+    kept = [percent(found[by]["mean"], 1) if by in found else "-" for by in ("names", "prototypes")]
+    return [*promise, *kept]
+
+
+def discovered(kind: str, grouping: str) -> list[str]:
+    names = {"HDBSCAN": "hdbscan", "k-means, told the number": "k-means, true number"}
+    row = only(
+        result("discovery-tiny-generated")["figures"],
+        kind=kind.partition(", ")[2],
+        grouping=names.get(grouping, grouping),
+    )
+
+    def cell(key: str, write: Callable[[float], str]) -> str:
+        mean, low, high = (write(row[key][part]) for part in ("mean", "low", "high"))
+        return mean if low == high else f"{mean} [{low} to {high}]"
+
+    groups = cell("groups", lambda value: number(value, 1)).removesuffix(".0")
+    return [cell("ari", number), groups, *(cell(key, percent) for key in ("grouped", "purity", "right", "named"))]
+
+
+def compared(method: str) -> list[str]:
+    rows = result("comparators-tiny-generated")["figures"]
+    tasks = ("SR1", "SR2", "SN", "never trained", "base")
+    found = [only(rows, task=task, method=method) for task in tasks]
+    if method == "prototype_distance":
+        return [percent(row["auroc"]["mean"], 1) for row in found]
+    return [span(row["gain"]["auroc"], signed) for row in found]
+
+
+def signed(value: float) -> str:
+    """Points with their sign; 0.0 has none."""
+    text = f"{100 * value:+.1f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def planted(where: str) -> list[str]:
+    figures = result("explain-tiny")["figures"][where]["auroc"]
+    ways = ("local", "tokens", "text", "position")
+    return [span(figures[way], lambda value: percent(value, 1)) for way in ways]
+
+
+def cut_out(where: str) -> list[str]:
+    figures = result("explain-tiny")["figures"][where]
+    digits = 3 if where == "all" else 2
+    return [
+        span(figures[key], lambda value: number(value, digits)) for key in ("drop_region", "drop_random", "drop_part")
+    ]
+
+
+def stability(scans: str) -> list[str]:
+    place, _, runs = scans.partition(", ")
+    figures = result("scenes-stability")["figures"][place][runs]
+    changes = ("noise of 0.1 mm", "noise of 1 mm", "rounded to 1 mm", "turned by 10°", "turned by 45°")
+    return [
+        number(figures["proposals"], 0),
+        *(share(figures[key]) for key in ("recall25", "recall50", "precision25")),
+        *(percent(figures["returned"][change]["0.75"]) for change in changes),
+        number(figures["seconds"], 1),
+    ]
+
+
+WAYS = {
+    'by="contact", connected pieces': "connected pieces",
+    'by="density", DBSCAN': "DBSCAN",
+    "the default": "merge tree",
+    'score="size"': "merge tree, largest",
+    "true instances": "true instances",
+}
+
+
+def found_objects(scans: str) -> list[str]:
+    place, _, way = scans.partition(", ")
+    figures = result("scenes-tiny")["figures"][place][WAYS[way]]
+    keys = ("recall50", "free50", "precision25", "name", "known", "auroc")
+    return [number(figures["proposals"], 0), *(share(figures[key]).removesuffix(".00") for key in keys)]
+
+
+def foreign_objects(way: str) -> list[str]:
+    ranks = result("scenes-tiny")["ranks"][WAYS[way]]
+    count = result("scenes-tiny")["settings"]["foreign"]
+    ends = binomtest(round(ranks["all_1"] * count), count).proportion_ci(method="wilson")
+    most = f"{percent(ranks['all_1'])} [{percent(ends.low)}, {percent(ends.high)}]"
+    return [percent(ranks["found"]), most, *(percent(ranks[key]) for key in ("all_3", "kept", "new"))]
+
+
+def points_of_rooms(way: str) -> list[str]:
+    name = {
+        "tiny-points": "trained",
+        "untrained": "untrained",
+        "linear classifier of height and color": "linear classifier",
+        "score_scene with tiny": "object way",
+    }[way]
+    places = [figures[name] for figures in result("rooms")["figures"].values()]
+    keys = ("miou", "furniture", "auroc_points", "auroc_objects")
+    return ["; ".join(share(place[key]) for place in places) for key in keys]
+
+
+def short_form(names: str) -> list[str]:
+    way = only(result("relevancy")["cost"]["ways"], names=int(names))
+    ratio = " times as fast" if names == "1" else ""
+    times = [number(way["fast path"]), number(way["general rule"])]
+    return [*times, number(way["last block"], 1) + ratio, number(way["whole"], 1)]
+
+
+def presets(name: str) -> list[str]:
+    preset = result("relevancy")["cost"]["presets"][name]
+    return [number(preset["seconds"], 0), number(preset["mib"], 0)]
+
+
+def sparse(way: str) -> list[str]:
+    seconds = result("sparse")["convolution"]["seconds"]
+    name = {"this library": "ours", "the matrix products alone": "bound"}.get(way, "plain")
+    return [number(value) if value else "-" for value in seconds[name].values()]
+
+
+def pointing(blocks: str) -> list[str]:
+    key = "pointing by the last block" if blocks.startswith("the last") else "pointing"
+    run = "relevancy-again" if blocks.endswith("another machine") else "relevancy"
+    return [share(value) for value in result(run)[key].values()]
+
+
+def engines(name: str) -> list[str]:
+    row = only(result("engines")["results"], engine=name)
+    counts = [f"{row[key]:,}" for key in ("rows_in", "rows_out", "errors", "duplicates")]
+    killed = "one of two workers" if row["killed_worker"] else ""
+    return [*counts, killed, number(row["shapes_per_second_after_start"], 0), number(row["peak_mib"], 0)]
+
+
+def scans(points: str) -> list[str]:
+    rows = {row["format"]: row for row in result("scans")["results"] if f"{row['points']:,}" == points}
+    ply = rows["ply"]
+    read = [(number(row["seconds"]["read"]), number(row["peak_mib"]["read"], 0)) for row in (ply, rows["laz"])]
+    steps = sum(ply["seconds"][key] for key in ("voxelize", "mean color", "majority label", "spread"))
+    return [*read[0], *read[1], number(steps), number(ply["peak_mib"]["all"], 0)]
+
+
+def views(what: str) -> list[str]:
+    name = {
+        "cells of visible points over a threshold": "visible points",
+        "the same, dilated": "the same, dilated",
+        "cells of visible points under the true mask": "true mask",
+        "the true mask, dilated": "true mask, dilated",
+        "network": "network",
+        "network, clean masks": "network, clean masks",
+        "network, another name's affinities": "network, another name's",
+        "network, not trained": "network, untrained",
+    }[what]
+    names = [result(f"views-completion-rooms{more}")["names"] for more in ("", "-fewer")]
+    figures = [of[kind][name] for of in names for kind in ("known", "never trained")]
+    return [span(figure, lambda value: share(value, 3)) for figure in figures]
+
+
+def relations(relation: str) -> list[str]:
+    name = relation.removeprefix("of these ")
+    of = result("views-completion-rooms")["relations"][name]
+    ways = [share(of[key]["mean"], 3) for key in ("relation", "another relation", "relation ignored")]
+
+    gain = span(of["relation - relation ignored"], lambda value: share(value, 3))
+    return [str(of["relation"]["n"]), *ways, gain if gain.startswith("-") else f"+{gain}"]
+
+
+def withheld(figure: str) -> list[str]:
+    rows = result("view-novelty")["rows"]
+    found = [
+        only(rows, severity=severity, by=by)
+        for severity, by in ((0.5, "points"), (0.5, "objects"), (1.0, "points"), (1.0, "objects"))
+    ]
+    if figure == "AUROC of all points":
+        return [share(row["AUROC"], 3) for row in found]
+    key = {
+        "AUROC, mean over rooms": "AUROC, mean over rooms",
+        "rooms with exactly one region": "one region",
+        "rooms with nothing withheld and no region": "no region",
+    }[figure]
+    return [span(row[key], share) for row in found]
+
+
+def steps(task: str, pixels: str) -> list[str]:
+    row = only(result("unets")["results"], task=task, side=int(pixels.removesuffix("²")))
+    seconds, products = row["seconds"]["median"], row["products_seconds"]["median"]
+    figures = [short(value) for value in (row["gflop"], 1000 * seconds, 1000 * products)]
+    return [*figures, f"{percent(1 / row['over_products']['median'])} %"]
+
+
+def short(value: float) -> str:
+    """Two digits below 10, one after the point below 100, else none."""
+    return f"{value:#.2g}" if value < 10 else number(value, 1 if value < 99.5 else 0)
+
+
+def trained(of: str, model: str) -> Callable[[str], list[str]]:
+    """AUROC / FPR95 with their spread over data seeds, of each benchmark."""
+
+    def cells_of(known_by: str) -> list[str]:
+        rows = [row for row in result(of)["rows"] if (row["model"], row["known_by"]) == (model, known_by)]
+        found = {row["benchmark"]: both_figures(row) for row in rows if row["benchmark"] != "mean"}
+        return [found[name] for name in ("sr1", "sr2", "sn1", "sn2", "sn3") if name in found]
+
+    return cells_of
+
+
+def both_figures(row: Mapping[str, Any]) -> str:
+    return " / ".join(f"{percent(row[key]['mean'], 1)} ±{percent(row[key]['spread'], 1)}" for key in ("auroc", "fpr95"))
+
+
+def heads(score: str) -> list[str]:
+    """Cross-entropy is from the larger table; its accuracy is of the largest logit."""
+    name = score.partition(" (")[0]
+    networks = {"": "baselines-generated", ", cosine": "baselines-heads-generated"}
+    networks[", subcenter_arcface"] = "baselines-heads-generated"
+    rows = [
+        only(
+            [row for row in result(of)["rows"] if row["data"] == "generated"],
+            benchmark="sr1",
+            model=f"DGCNN (trained{head})",
+            known_by="MLS" if score.startswith("scans") else name,
+        )
+        for head, of in networks.items()
+    ]
+    return [percent(row["accuracy"], 1) if score.startswith("scans") else both_figures(row) for row in rows]
+
+
+SPEED_OF_ONE_CORE = "speed-cpu-threads-1-batch-1-8-repeats-3-cpu-seconds"
+
+
+def speed_cells(name: str, model: str, batch: str) -> list[Any]:
+    """The cell of a network and a batch, or none of a run without it."""
+    cells = result(name)["cells"]
+    return [cell for cell in cells if (cell["model"], str(cell["batch"])) == (model.partition(" (")[0], batch)]
+
+
+def speed(model: str, batch: str) -> list[str]:
+    ours, one_core, other = (
+        speed_cells(name, model, batch) for name in ("speed-cpu", SPEED_OF_ONE_CORE, "speed-cpu-reference")
+    )
+
+    def ratio(cells: Sequence[Any], of: str, part: str = "all", digits: int = 1) -> str:
+        return next((number(cell["ratios"][of][part]["median"], digits) for cell in cells), "-")
+
+    apart = next((cell["agreement"]["reference"] for cell in other), None)
+    return [
+        ratio(ours, "ours / bound", "transform", 2),
+        ratio(ours, "plain / ours"),
+        ratio(one_core, "plain / ours"),
+        ratio(other, "reference / ours"),
+        f"{apart:.0e}".replace("e-0", "e-") if apart else "-",
+    ]
+
+
+def cost(model: str) -> list[str]:
+    """CPU seconds of the network, and CPU minutes of SR1's shapes; `vitl14` is the network of `vitb32`."""
+    (cell,) = speed_cells(SPEED_OF_ONE_CORE, model.replace("vitl14", "vitb32"), "8")
+    seconds = sum(stage["median"] for stage in cell["seconds"]["ours"].values()) / 8
+    return [number(seconds), number(seconds * 5608 / 60, 0)]
+
+
+def roads(name: str) -> list[str]:
+    figures = result("surfaces-generated")["figures"][name.replace("the tokens of tiny", "tokens, tiny")]
+    keys = ("image_auroc", "pixel_auroc", "pixel_aupro", "point_aupro", "point_iou")
+
+    def cell(figure: Sequence[float]) -> str:
+        return f"{number(figure[0], 3)} [{number(figure[1])}, {number(figure[2])}]"
+
+    return [cell(figures[key]) if figures.get(key) else "-" for key in keys]
+
+
+def no_skill(images: str) -> list[str]:
+    noise = result("surfaces-generated")["noise"][images]
+    return [number(0.5, 3), number(noise["mean"], 3), number(noise["high"], 3)]
+
+
+def dents(thing: str) -> list[str]:
+    row = only(result("surfaces-dents")["things"], thing=thing)
+    new = sum(int(row[f"{which}, of a new class"].partition(" ")[0]) for which in ("whole", "dented"))
+    return [
+        f"{number(row['centimeters a cell'], 1)} cm",
+        *(number(row[key]) for key in ("place AUROC", "whole AUROC")),
+        *(row[f"{which}, damaged"] for which in ("whole", "dented")),
+        str(new),
+    ]
+
+
+def rasters(points: str) -> list[str]:
+    """Memory is what the process took beyond Python and its libraries."""
+    row = only(result("rasters-points-1.0-10.0")["results"], points=int(points.replace(",", "")))
+    return [
+        f"{row['tiles']:,}",
+        *(number(row[key], 0) for key in ("seconds", "cpu_seconds")),
+        number(row["points"] / row["cpu_seconds"], 0),
+        number(row["peak_mib"] - row["before_mib"], 0),
+        number(row["file_mib"], 0),
+        f"{percent(row['seen'], 2)} %",
+        number(row["iou"], 3),
+    ]
+
+
+def card_benchmarks(benchmark: str, known_by: str) -> list[str]:
+    """This `tiny`, then the network before training; figures of former weights, in brackets, are not compared."""
+    networks = result("tiny")[benchmark.lower()]
+    trained, before = (only(networks[name], known_by=known_by) for name in ("trained", "untrained"))
+    figures = [trained["accuracy"], trained["both"]["auroc"], trained["both"]["fpr95"]]
+    return [percent(figure["mean"], 1) for figure in (*figures, before["accuracy"], before["both"]["auroc"])]
+
+
+def card_never_trained(kind: str) -> list[str]:
+    row = result("tiny")["never_trained"][kind]
+    draws = f"{percent(row['by_five_examples'], 1)} ± {percent(row['over_draws'], 1)}"
+    return [percent(row["by_name"], 1), draws]
+
+
+def card_files(file: str) -> list[str]:
+    row = only(result("tiny")["zero_shot"]["each"], file=file)
+    return [row["is"], row["found"]]
+
+
+def card_real(shapes: str) -> list[str]:
+    of = result("tiny")["zero_shot"]
+    if shapes.startswith("17 files"):
+        return [percent(of["benchmark"]["accuracy"], 1), ""]
+    which = "scans_" if "scans" in shapes else ""
+    return [percent(of[f"{which}accuracy"], 1), percent(of[f"{which}auroc"], 1)]
+
+
+AXIS_SETS = [
+    *(("known", size) for size in (1, 5, 20, 100)),
+    *(("half novel", size) for size in (20, 100)),
+    *(("novel", size) for size in (20, 100)),
+    ("one novel class", 100),
+]
+
+
+def axis_rows(kind: str, known_by: str, sets: Sequence[tuple[str, int]]) -> list[Any]:
+    """The rows of some sets; those of real shapes are of another run."""
+    rows = result("axis-tiny-real" if kind.startswith("real") else "axis-tiny-generated")["rows"]
+    of = "meshes" if kind.endswith("meshes") else "scans"
+    return [only(rows, kind=of, known_by=known_by, set=part, size=size) for part, size in sets]
+
+
+def axes_found(kind: str, known_by: str) -> list[str]:
+    found = axis_rows(kind, known_by, AXIS_SETS)
+    pairs = [(row["found"]["find_up"], row["wrong"]["find_up"]) for row in found]
+    least = found[-2]
+    pairs.append((least["found"]["least mean novelty"], least["wrong"]["least mean novelty"]))
+    return [f"{percent(right)} / {percent(wrong)}" for right, wrong in pairs]
+
+
+def axes_saved(kind: str, known_by: str) -> list[str]:
+    (row,) = axis_rows(kind, known_by, [("half novel", 100)])
+    return [percent(row[what][up]) for what in ("kept", "caught") for up in ("file", "z", "auto")]
+
+
+class Table(NamedTuple):
+    """A table: the page, the start of its head, the number of labels in a row, the figures for the labels."""
+
+    page: str
+    title: str
+    labels: int
+    figures: Callable[..., list[str]]
+    columns: slice = slice(None)  # of the cells behind the labels; others are no results
+
+
+CARD = "openshape_ood/registry/tiny/MODEL_CARD.md"
+PUBLISHED = "known by | SR1 | SR2 | SN1 | SN2 | SN3 | published SR1 | published SR2"
+TABLES = [
+    Table("README.md", "tiny | known by | accuracy", 2, real_objects),
+    Table("benchmarks/README.md", "switch | from | to", 3, switches),
+    Table("docs/concepts/scores.md", "known by | method | SR1 AUROC", 2, methods),
+    Table("docs/concepts/protocol.md", "generated, tiny | known by", 2, seeds),
+    Table(CARD, "shapes | known by", 2, seeds_of_card),
+    Table("docs/concepts/thresholds.md", "calibrated on, tested on", 1, coverage),
+    Table("docs/concepts/axes.md", " | known by | 1 known", 2, axes_found),
+    Table("docs/concepts/axes.md", " | known by | kept", 2, axes_saved),
+    Table("docs/discovery.md", "novel classes | grouping", 2, discovered),
+    Table("docs/comparators.md", " | SR1 | SR2 | SN", 1, compared),
+    Table("docs/concepts/localizing.md", "point AUROC, %", 1, planted),
+    Table("docs/concepts/localizing.md", "novelty lost", 1, cut_out),
+    Table("docs/scenes.md", " | proposals | recall at IoU 0.25", 1, stability),
+    Table("docs/scenes.md", " | proposals | recall at IoU 0.5 ", 1, found_objects),
+    Table("docs/scenes.md", " | foreign object found", 1, foreign_objects),
+    Table("docs/points.md", "new rooms; with color; small house", 1, points_of_rooms),
+    Table("docs/points.md", " | search | forward", 1, sparse),
+    Table("docs/relevancy.md", "names | short form", 1, short_form),
+    Table("docs/relevancy.md", "preset | sizes of tiles", 1, presets, slice(-2, None)),
+    Table("docs/relevancy.md", " | tiles of D", 1, pointing),
+    Table("docs/scale.md", "engine | rows in", 1, engines),
+    Table("docs/scans.md", "points | PLY: read, s", 1, scans),
+    Table("docs/completion.md", "of 258, 128", 1, views),
+    Table("docs/completion.md", "IoU of a target", 1, relations),
+    Table("docs/views.md", " | 0.5, points", 1, withheld),
+    Table("docs/surface-benchmarks.md", " | pixels | GFLOP", 2, steps),
+    Table("docs/surface-benchmarks.md", "five data seeds", 1, roads),
+    Table("docs/surface-benchmarks.md", "scores of no skill", 1, no_skill),
+    Table("docs/surface-benchmarks.md", "thing | cell of a view", 1, dents),
+    Table("docs/speed.md", " | batch | transformer", 2, speed),
+    Table(CARD, "benchmark | known by", 2, card_benchmarks),
+    Table(CARD, "never trained, 6 categories", 1, card_never_trained),
+    Table(CARD, "real shapes, by name", 1, card_real),
+    Table(CARD, "file | is | found", 1, card_files),
+    Table("docs/surfaces.md", "points | tiles", 1, rasters),
+    Table("docs/command-line.md", "encoder | file", 1, cost, slice(-2, None)),
+    Table(
+        "docs/baselines-table.md", "known by | SR1 | SR2 | SN1 | SN2 | SN3", 1, trained("baselines-generated", "tiny")
+    ),
+    Table("docs/baselines-table.md", PUBLISHED, 1, trained("baselines-generated", "DGCNN (trained)"), slice(5)),
+    Table(
+        "docs/baselines-table.md",
+        f"{PUBLISHED} #2",
+        1,
+        trained("baselines-generated", "PointNet++ (trained)"),
+        slice(5),
+    ),
+    Table(
+        "docs/baselines-table.md",
+        "known by | SR2 | published SR2",
+        1,
+        trained("baselines-copies-generated", "DGCNN (trained + copies)"),
+        slice(1),
+    ),
+    Table("docs/baselines-table.md", "DGCNN (trained), SR1", 1, heads),
+]
+
+
+# tables with numbers that no benchmark measured, and what else holds them
+REGISTRY = "sizes and published figures of the registry (tests/registry)"
+PARITY = "errors that the tests of parity named above the table print, and hold below a bound"
+ELSEWHERE = {
+    ("README.md", "name | network"): REGISTRY,
+    ("benchmarks/README.md", " | --protocol openshape (default)"): "settings",
+    ("docs/baselines.md", "--network | what"): "parameters, counted by tests/benchmarks/test_baselines.py",
+    ("docs/baselines.md", "network | float32"): PARITY,
+    ("docs/command-line.md", "exit code"): "codes",
+    ("docs/concepts/choosing.md", "name | embedding"): REGISTRY,
+    ("docs/concepts/thresholds.md", " | Python | command line"): "an order",
+    ("docs/parity.md", " | 10,000 points"): PARITY,
+    ("docs/parity.md", " | float32"): PARITY,
+    ("docs/parity.md", " | largest"): PARITY,
+    ("docs/points.md", "row | voxel"): REGISTRY,
+    ("docs/scale.md", " | 2 cores"): "computed on the page",
+    ("openshape_ood/registry/completion/MODEL_CARD.md", " | "): "sizes",
+    (CARD, " | former | first step"): "of former weights; the card says from which commit",
+    (CARD, "hard scans; mean"): "of former weights; the card says from which commit",
+}
+
+
+def table_of(spec: Table) -> Rows:
+    tables = tables_on(spec.page)
+    titles = [title for title in tables if title == spec.title] or [t for t in tables if t.startswith(spec.title)]
+    assert len(titles) == 1, f"{spec.page}: {len(titles)} tables begin with {spec.title!r}"
+    return tables[titles[0]]
+
+
+def with_labels(rows: Rows, labels: int) -> Iterator[tuple[list[str], list[str]]]:
+    """Labels and figures of each row; an empty label is the one above."""
+    above = [""] * labels
+    for row in rows:
+        above = [own or last for own, last in zip(row[:labels], above, strict=True)]
+        yield above, row[labels:]
+
+
+@pytest.mark.parametrize("spec", TABLES, ids=lambda spec: f"{spec.page}: {spec.title.strip()}")
+def test_the_figures_of_a_table_are_those_of_its_results(spec: Table) -> None:
+    rows = list(with_labels(table_of(spec), spec.labels))
+    assert rows
+    for labels, figures in rows:
+        assert figures[spec.columns] == spec.figures(*labels), labels
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_table_with_figures_is_compared_or_says_where_they_are_from(page: Path) -> None:
+    name = page_name(page)
+    compared = {id(table_of(spec)) for spec in TABLES if spec.page == name}
+    elsewhere = tuple(title for place, title in ELSEWHERE if place == name)
+    loose = [
+        title
+        for title, rows in tables_on(name).items()
+        if holds_figures(rows) and id(rows) not in compared and not title.startswith(elsewhere)
+    ]
+    assert loose == []
+
+
+def test_every_table_from_elsewhere_is_there() -> None:
+    for page, title in ELSEWHERE:
+        assert any(holds_figures(rows) for name, rows in tables_on(page).items() if name.startswith(title)), title
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_result_says_its_version_of_torch(path: Path) -> None:
+    """ "not recorded" is of runs before every result had it."""
+    version = json.loads(path.read_text(encoding="utf-8"))["versions"]["torch"]
+    assert re.match(r"\d+\.\d+", version) or version == "not recorded"
