@@ -131,6 +131,7 @@ NOT_HERE = {
     "--address",
     "$SLURM_ARRAY_TASK_ID/100",
     "lvis/",
+    "my_module",
     "comparator",
     "relevancy",
     "view",

@@ -63,7 +63,7 @@ class Row:
     """One method on one benchmark: figures over the seeds, and seconds for a thousand embedded shapes."""
 
     benchmark: str
-    known_by: str
+    known_by: Kind
     method: str
     accuracy: float
     auroc: Figure
@@ -273,7 +273,7 @@ def run(args: argparse.Namespace) -> None:
 
 def compare(args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) -> None:
     """The methods over data seeds and numbers of examples: a table as text, Markdown, CSV and LaTeX, and JSON."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for shots in args.shots or [None]:
         drawn = {}
         for seed in args.data_seeds or [args.data_seed]:

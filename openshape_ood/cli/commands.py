@@ -108,7 +108,7 @@ def run(words: Sequence[str]) -> int:
 
 def _without_imports(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words without each --import and what it names, wherever they stand before --; and these names."""
-    rest, modules = list(words), []
+    rest, modules = list(words), list[str]()
     end = rest.index("--") if "--" in rest else len(rest)
     for i in reversed(range(end)):
         if rest[i] == IMPORT and i + 1 < end:
