@@ -87,7 +87,15 @@ ALLOWED = {(module, "plots") for module in PLOTTED} | {
 # calibration of the one encoder that was trained on generated shapes
 ALLOWED |= {("novelty.generated", "synthetic")}
 # modules that import what a variable names: names of a package, the task of a process, packages that are there or not
-BY_VARIABLE = {TABLES, "__init__", "shapes.__init__", "synthetic.builders.__init__", "workers.process", "app.server"}
+BY_VARIABLE = {
+    TABLES,
+    "__init__",
+    "shapes.__init__",
+    "synthetic.builders.__init__",
+    "workers.process",
+    "app.server",
+    "registry.extensions",
+}
 # closes a cycle, and may: `python -m openshape_ood.workers` is a process of its own
 CLOSING = {("workers.process", "workers")}
 HEAVY = {*HOMES, "numpy", "torch", "PIL", "safetensors", "tqdm", "collada"}

@@ -107,7 +107,7 @@ def test_the_report_says_what_was_run(done: tuple[dict[str, Any], str], tiny: Sh
     assert report["settings"] == {
         **{"support_points": 1024, "test_points": 1024, "color": 0.4, "exchange": False, "unit": True},
         **{"templates": "", "num_samples": 1, "support": "clean", "encoder_up": "y", "seeds": [1, 41, 13718]},
-        **{"draws": 100, "batch_size": 32, "data_seed": 0, "per_class": PER_CLASS},
+        **{"draws": 100, "batch_size": 32, "data_seed": 0, "per_class": PER_CLASS, "shots": None},
     }
     assert report["provenance"]["version"] == openshape_ood.__version__
     assert report["data"]["generated"] and report["data"]["absent"] == report["data"]["differs"] == []
