@@ -114,6 +114,13 @@ def real_objects(model: str, known_by: str) -> list[str]:
     return [span(row[key], lambda value: percent(value, 1)) for key in ("accuracy", "auroc", "fpr95")]
 
 
+def left_out(benchmark: str, known_by: str) -> list[str]:
+    """Of `tiny`, then of the network whose training lacked the benchmark's novel classes."""
+    measured = result("tiny-left-out")[benchmark.lower()]
+    rows = [only(measured[network], known_by=known_by) for network in ("trained", "novel classes left out")]
+    return [percent(row["both"][figure]["mean"], 1) for figure in ("auroc", "fpr95") for row in rows]
+
+
 def switches(switch: str, before: str, after: str) -> list[str]:
     found = [row for row in result("sr1-tiny-openshape-generated")["ablation"] if row["switch"] == switch]
     by = {row["known_by"]: row["auroc"] for row in found if [str(row["from"]), str(row["to"])] == [before, after]}
@@ -534,6 +541,7 @@ TABLES = [
     Table("benchmarks/README.md", "switch | from | to", 3, switches),
     Table("docs/concepts/scores.md", "known by | method | SR1 AUROC", 2, methods),
     Table("docs/concepts/protocol.md", "generated, tiny | known by", 2, seeds),
+    Table("docs/concepts/protocol.md", "generated | known by | AUROC, tiny", 2, left_out),
     Table(CARD, "shapes | known by", 2, seeds_of_card),
     Table("docs/concepts/thresholds.md", "calibrated on, tested on", 1, coverage),
     Table("docs/concepts/axes.md", " | known by | 1 known", 2, axes_found),
