@@ -68,9 +68,13 @@ def fit(
     *,
     out: options.Folder = None,
     reconstructor: Annotated[
-        Literal["mean", "pca", "unet", "crn", "memory"],
-        option(SURFACE, "What learns. unet and crn train in steps; memory needs timm."),
-    ] = "pca",
+        Literal["height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"] | None,
+        option(
+            SURFACE,
+            "What learns. If left out patches of images, height of sheets, nearest of objects. unet and crn train in "
+            "steps; memory needs timm.",
+        ),
+    ] = None,
     shape: Annotated[
         Literal["sheets", "objects"] | None,
         option(SURFACE, "What clouds are of: roads and walls, or things seen from all around. Else found."),

@@ -54,12 +54,12 @@ def away(points: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def of_images() -> SurfaceModel:
-    return SurfaceModel.fit([image(seed) for seed in range(20)], size=16)
+    return SurfaceModel.fit([image(seed) for seed in range(20)], "pca", size=16)
 
 
 @pytest.fixture(scope="module")
 def of_sheets() -> SurfaceModel:
-    return SurfaceModel.fit([sheet(seed) for seed in range(3)], size=16)
+    return SurfaceModel.fit([sheet(seed) for seed in range(3)], "pca", size=16)
 
 
 def test_images_are_judged_at_their_own_size(of_images):
@@ -135,7 +135,7 @@ def test_weights_of_another_model_are_refused(of_images, tmp_path):
 
 def test_a_model_saved_over_another_is_one_of_the_two_wherever_it_breaks_off(of_images, tmp_path, monkeypatch):
     folder, step = of_images.save(tmp_path / "model"), 0
-    other = SurfaceModel.fit([image(seed) for seed in range(30, 40)], size=16)
+    other = SurfaceModel.fit([image(seed) for seed in range(30, 40)], "pca", size=16)
     real, calls = os.replace, list[int]()
 
     def replace(*paths: Any) -> None:
@@ -159,7 +159,7 @@ def test_a_model_saved_over_another_is_one_of_the_two_wherever_it_breaks_off(of_
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the process that saves is a fork")
 def test_killed_at_any_moment_it_is_one_of_the_two(of_images, tmp_path):
     folder = of_images.save(tmp_path / "model")
-    other, rng = SurfaceModel.fit([image(seed) for seed in range(30, 40)], size=16), np.random.default_rng(0)
+    other, rng = SurfaceModel.fit([image(seed) for seed in range(30, 40)], "pca", size=16), np.random.default_rng(0)
     for _ in range(100):
         child = os.fork()
         if not child:
@@ -216,6 +216,7 @@ def test_settings_that_have_no_say_are_refused():
         ([sheet(1), sheet(2)], {"values": (0, 1)}, "values would have no say: it is of images"),
         ([sheet(1), sheet(2)], {"rasterizer": Rasterizer(), "size": 16}, "size would .* rasterizer that is found"),
         ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, "; leave it out or give shape='sheets'$"),
+        ([sample(table, 500, seed) for seed in (1, 2)], {"size": 32}, "or give reconstructor='pca'"),
         ([sample(table, 500, 1)], {"cell": 1, "channels": [], "shape": "objects"}, "of sheets.*; leave them out$"),
     ):
         with pytest.raises(InputError, match=told):
@@ -251,7 +252,7 @@ def test_a_large_file_is_scored_in_blocks_with_the_same_numbers(of_sheets, tmp_p
 def test_objects_are_seen_from_all_around(tmp_path):
     mesh = generate("table", 3)
     good = [sample(mesh, 6000, seed) for seed in range(5)]
-    model = SurfaceModel.fit(good, size=32)
+    model = SurfaceModel.fit(good, "pca", size=32)
     assert isinstance(model.data, Objects) and model.threshold.n == 5
     spoilt = dented(mesh, 6000, 3, radius=0.15, depth=0.05)
     found = model.score(spoilt.cloud)
@@ -260,7 +261,7 @@ def test_objects_are_seen_from_all_around(tmp_path):
     np.testing.assert_array_equal(again.score(spoilt.cloud).map.novelty, found.map.novelty)
     with pytest.raises(CloudError, match="meters and not centimeters"):
         model.score(100 * good[0])
-    alone = SurfaceModel.fit(good[0], size=32)  # cut into four
+    alone = SurfaceModel.fit(good[0], "pca", size=32)  # cut into four
     assert alone.threshold.n == 4 and not alone.score(good[0]).is_novel
 
 
@@ -278,7 +279,7 @@ def test_two_questions_are_answered_apart(of_images):
     with pytest.raises(InputError, match="the model is of images"):
         examine([image(1)], of_images, ["chair"])
     mesh = generate("chair", 3)
-    model = SurfaceModel.fit([sample(mesh, 4000, seed) for seed in range(4)], size=32)
+    model = SurfaceModel.fit([sample(mesh, 4000, seed) for seed in range(4)])
     shapes = [sample(mesh, 4000, 3), sample("guitar", 4000, 1)]
     chair, guitar = examine(shapes, model, ["chair", "table"], model="tiny")
     assert chair.classes.nearest[0] == "chair" and not chair.surface.is_novel
