@@ -9,6 +9,7 @@ shapes; `published` reads the files of Competitive Reconstruction Networks. `mod
 
 from openshape_ood.surfaces.baselines import MeanReconstructor as MeanReconstructor
 from openshape_ood.surfaces.baselines import PCAReconstructor as PCAReconstructor
+from openshape_ood.surfaces.defects import Defect as Defect
 from openshape_ood.surfaces.examination import Examination as Examination
 from openshape_ood.surfaces.examination import examine as examine
 from openshape_ood.surfaces.images import image_tile as image_tile

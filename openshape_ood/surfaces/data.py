@@ -269,8 +269,8 @@ def kind_of_clouds(
     looked = [_sample(one) for one in given]
     if isinstance(rasterizer, ViewRasterizer):
         return Objects(rasterizer, ROOM * max(radius_of(sample) for sample, *_ in looked))
-    spacing = float(np.median([_spacing(sample) / np.sqrt(step) for sample, step, _ in looked]))
-    if not spacing > 0:
+    apart = float(np.median([spacing(sample) / np.sqrt(step) for sample, step, _ in looked]))
+    if not apart > 0:
         raise CloudError(f"most points of {given[0].name} are repeated; drop repeats first: np.unique(points, axis=0)")
     flat = all(_is_sheet(sample) for sample, *_ in looked)
     if shape == "objects" or (shape is None and not flat):
@@ -282,14 +282,14 @@ def kind_of_clouds(
             refuse("of views, and 'nearest' compares points", " or give reconstructor='pca'", size=size)
             return Points(radius)
         step = max(granule, GRANULE)
-        cells = int(np.clip(2 * radius / MARGIN / (SEEN * spacing), *VIEW)) // step * step
+        cells = int(np.clip(2 * radius / MARGIN / (SEEN * apart), *VIEW)) // step * step
         return Objects(ViewRasterizer(size=cells if size is None else size), radius)
-    if cell is None and spacing > COARSE:
+    if cell is None and apart > COARSE:
         raise CloudError(
-            f"the points of {given[0].name} lie some {spacing / 2:.2g} apart, so that a cell would be {spacing:.2g} m. "
+            f"the points of {given[0].name} lie some {apart / 2:.2g} apart, so that a cell would be {apart:.2g} m. "
             "If the unit is the centimeter or millimeter, give meters; if it is the meter, say cell="
         )
-    cell = check_positive(cell, "cell") if cell is not None else float(f"{spacing:.1g}")
+    cell = check_positive(cell, "cell") if cell is not None else float(f"{apart:.1g}")
     if channels is None:
         measured = all("intensity" in names for *_, names in looked)
         channels = ("height", "intensity", "normal") if measured else ("height", "normal")
@@ -369,8 +369,8 @@ def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
     return points[np.isfinite(points).all(axis=1)], step, names
 
 
-def _spacing(points: np.ndarray) -> float:
-    """Median distance to the 13th neighbor."""
+def spacing(points: np.ndarray) -> float:
+    """Side of a square that holds 4 of the points (n, 3) of a surface: the median distance to the 13th neighbor."""
     from scipy.spatial import KDTree
 
     asked = points[:: -(-len(points) // 2000)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from openshape_ood.surfaces.data import (
     refuse,
     settings,
 )
+from openshape_ood.surfaces.defects import Defect, defects_of
 from openshape_ood.surfaces.fit import fitted, gathered, worst_points
 from openshape_ood.surfaces.inputs import Source, list_sources
 from openshape_ood.surfaces.methods import (
@@ -51,6 +53,7 @@ SETTINGS, LEARNED = (
 NAMES = tuple(name for name in RECONSTRUCTORS if "token" not in name)
 DEFAULTS = {"images": "patches", "sheets": "height", "objects": "nearest"}
 FOLDS = 5
+PIECE, POINTS = 4, 10  # pixels of a tile, and points, that a defect has at least
 PIXELS = 0.99  # of the good ones, up to the threshold of maps
 
 
@@ -67,12 +70,21 @@ class SurfaceResult:
         Up to which good ones go.
     map : NoveltyMap
         Of its pixels or points, NaN where nothing was seen; of a file that was scored in pieces, of some of its points.
+    least : int
+        Pixels or points that a defect has at least.
     """
 
     name: str
     novelty: float
     threshold: Threshold
     map: NoveltyMap
+    least: int = POINTS
+
+    @cached_property
+    def defects(self) -> list[Defect]:
+        """The connected pieces beyond the threshold of the map, the largest first: of what is damaged, and not another
+        thing altogether."""
+        return defects_of(self.map, self.least) if self.is_novel and self.map.tells else []
 
     @property
     def is_novel(self) -> bool:
@@ -85,11 +97,15 @@ class SurfaceResult:
         return float(self.threshold.p_values([self.novelty])[0])
 
     def as_json(self) -> dict[str, Any]:
-        """Texts and numbers, without the map's: of it the share beyond its threshold, and the share not seen."""
+        """Texts and numbers: of the map the share beyond its threshold, the share not seen, and the defects."""
         told: dict[str, Any] = {"name": self.name, "novelty": self.novelty, "p_value": self.p_value}
         told |= {"verdict": "damaged" if self.is_novel else "good"}
         seen = self.map.seen
-        return {**told, "beyond": float(self.map.is_novel.sum() / max(1, seen.sum())), "unseen": float(1 - seen.mean())}
+        return {
+            **told,
+            "beyond": float(self.map.is_novel.sum() / max(1, seen.sum())),
+            "unseen": float(1 - seen.mean()),
+        } | {"defects": [one.as_json() for one in self.defects]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,7 +330,9 @@ class SurfaceModel:
     def _result(self, source: Source, whole: float, elements: Elements, novelty: np.ndarray, up: str) -> SurfaceResult:
         own = self.baseline, self.pixel_threshold, self.reconstructor.provenance()
         found = NoveltyMap(elements, novelty, None, CLASSES, *own, name=source.name, up=up)
-        return SurfaceResult(source.name, whole, self.threshold, found)
+        h, w = elements.shape or (0, 0)
+        least = max(1, round(PIECE * h * w / self.data.size**2)) if isinstance(self.data, Images) else POINTS
+        return SurfaceResult(source.name, whole, self.threshold, found, least)
 
 
 def _reconstructor(

@@ -298,3 +298,22 @@ def test_settings_are_strict():
     for wrong in ({"kind": "images"}, {**settings(kept), "more": 1}, {**settings(kept), "kind": "roads"}, huge):
         with pytest.raises((TypeError, ValueError, KeyError, InputError)):
             from_settings(wrong)
+
+
+def test_defects_have_box_and_area(of_images, of_sheets):
+    spot = image(51)
+    spot[8:14, 10:16] += 30
+    found = of_images.score(spot)
+    (first,) = found.defects
+    left, top, right, bottom = first.box
+    assert (left <= 10 < 16 <= right) and (top <= 8 < 14 <= bottom)
+    assert 36 <= first.area <= (right - left) * (bottom - top) and first.novelty > found.map.threshold.value
+    assert (
+        found.as_json()["defects"][0]["box"] == first.box
+        and str(first) == f"x {left}-{right}, y {top}-{bottom}, {first.area} px"
+    )
+    assert of_images.score(image(50)).defects == []
+    pit = of_sheets.score(sheet(9, pit=True)).defects[0]  # 40 cm wide, in the middle of 2 m times 1.6 m
+    low, high = np.array(pit.box[:3]), np.array(pit.box[3:])
+    assert (low[:2] < [1, 0.8]).all() and (high[:2] > [1, 0.8]).all() and "area" in str(pit)
+    assert 0.8 < pit.area / (np.pi * 0.2**2) < 2  # with the cells around it
