@@ -5,6 +5,7 @@
     python -m benchmarks semabs evaluate VIEWS --model semabs-ovssc --checkpoint ovssc.pth --split unseen_instances \\
         --out ours.csv                     # a file a network; views of this split that are in it are passed over
     python -m benchmarks semabs summarize ours=ours.csv --cutoff-from training-rooms.csv
+    python -m benchmarks semabs summarize theirs=ovssc_eval_stats.pkl --published   # published results, as published
 """
 
 from __future__ import annotations
@@ -13,34 +14,63 @@ import argparse
 import csv
 import io
 import json
-from collections.abc import Sequence
+import textwrap
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchmarks import options
 from benchmarks.report.tables import Table
+from benchmarks.semabs.frames import read_frame
 from benchmarks.semabs.reader import EXTRACTORS, IMAGES, convert, load_datum, view_files
 from benchmarks.semabs.summary import COLUMNS, METRIC, SPLITS, best_cutoff, column_rows, curve, interval, table
 from openshape_ood.errors import FileError, InputError
+from openshape_ood.storage import DAMAGE
 
 if TYPE_CHECKING:
     from benchmarks.semabs.texts import Texts
 
 TEXTS = ("scene_id", "split", "label", "target_obj_name", "spatial_relation_name", "reference_obj_name")
+PUBLISHED = Path(__file__).with_name("published.toml")
 TRAINING = "train"  # the split of held-out training rooms
 
 
 def read_rows(path: Path, metric: str = METRIC) -> list[dict[str, Any]]:
-    """Rows of a results file with a figure; raises `FileError`."""
+    """Rows of a results file with a figure: .csv, or a published .pkl; raises `FileError`."""
     try:
+        if path.suffix.lower() == ".pkl":
+            return frame_rows(read_frame(path), metric)
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             found, columns = list(reader), reader.fieldnames or ()
-        if lacking := [name for name in ("scene_id", "split", "cutoff", metric) if name not in columns]:
-            raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(columns) or 'none'}")
+        _check_columns(columns, metric)
         return [{key: one if key in TEXTS else float(one) for key, one in row.items()} for row in found]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, *DAMAGE) as error:
         raise FileError(f"cannot read {path} as a table of results: {error}") from error
+
+
+def _check_columns(columns: Collection[str], metric: str) -> None:
+    if lacking := [name for name in ("scene_id", "split", "cutoff", metric) if name not in columns]:
+        raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(columns) or 'none'}")
+
+
+def frame_rows(columns: Mapping[str, np.ndarray], metric: str = METRIC) -> list[dict[str, Any]]:
+    """Rows of a frame with texts, cut-off and one figure.
+
+    Raises `ValueError` or `TypeError` for a frame without them.
+    """
+    _check_columns(columns, metric)
+    used = [name for name in (*TEXTS, "cutoff", metric) if name in columns]
+    rows = []
+    for values in zip(*(columns[name].tolist() for name in used), strict=True):
+        row = dict(zip(used, values, strict=True))
+        if not all(isinstance(row[name], str) for name in used if name in TEXTS):
+            raise ValueError(f"a row has {row!r}; expected texts for {', '.join(set(used) & set(TEXTS))}")
+        rows.append({key: one if key in TEXTS else float(one) for key, one in row.items()})
+    return rows
 
 
 def converted(args: argparse.Namespace) -> None:
@@ -103,11 +133,22 @@ def train(args: argparse.Namespace) -> None:
 
 
 def summarize(args: argparse.Namespace) -> None:
+    tasks = []
     for given in args.results:
         name, _, path = given.rpartition("=")
         rows = read_rows(Path(path), args.metric)
         for line in summary(name or Path(path).stem, rows, args.published, args.cutoff_from, args.metric):
             print(line)
+        tasks.append("ovssc" if rows and "label" in rows[0] else "vool")
+    if args.metric == METRIC:  # the published figures are of no other
+        print(*(line for task in dict.fromkeys(tasks) for line in published_table(task)), sep="\n")
+
+
+def published_table(task: str) -> list[str]:
+    """The published figures of a task, ovssc or vool, in Markdown, and beneath them their source."""
+    found = tomllib.loads(PUBLISHED.read_text(encoding="utf-8"))
+    rows = [tuple(f"{one:.1f}" if isinstance(one, float) else one for one in row) for row in found[task]["rows"]]
+    return [Table(tuple(found[task]["head"]), tuple(rows)).markdown(), "", *textwrap.wrap(found["source"], 120), ""]
 
 
 def summary(
@@ -184,7 +225,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=int, default=0)
     one.set_defaults(run=evaluate)
     one = commands.add_parser("summarize", help="the tables: a column a split")
-    one.add_argument("results", nargs="+", metavar="[NAME=]FILE")
+    one.add_argument("results", nargs="+", metavar="[NAME=]FILE", help="a .csv of evaluate, or a published .pkl")
     how = one.add_mutually_exclusive_group()
     how.add_argument("--cutoff-from", type=Path, help="results on held-out training rooms")
     how.add_argument("--published", action="store_true", help="as published: cut-off and novel classes over all rows")
