@@ -10,7 +10,7 @@ from openshape_ood.cli import options
 from openshape_ood.cli.console import print_line, print_note, print_table, shown, steps, warnings_as_notes, write
 from openshape_ood.cli.options import RESULT, argument, option, split_names
 from openshape_ood.cli.outputs import can_draw, print_written
-from openshape_ood.cli.relevancy import ClipOptions
+from openshape_ood.cli.relevancy import NAMES, ClipOptions
 from openshape_ood.errors import CheckpointError, FileError, InputError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ EXAMPLES = """
 """
 RELEASED = "semabs-vool"  # whose file one brings
 COLUMNS = ("name", "status", "affinity", "liters", "size", "center")
-NAMES = ("chair", "table", "sofa", "bed", "lamp")  # of a generated room
 VIEW, COMPLETION = "View", "Completion"
 
 

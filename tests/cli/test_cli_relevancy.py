@@ -56,6 +56,16 @@ def test_a_sheet_a_table_and_arrays(image: Path, model: list[str], tmp_path: Pat
     assert "30 x 20 pixels, preset chefer_et_al, by made-up" in done.stdout
 
 
+def test_without_an_image_a_generated_room_is_searched(image: Path, model: list[str], tmp_path: Path) -> None:
+    done = run("relevancy", "--out", tmp_path / "found", "--preset", "chefer_et_al", *model)
+    assert done.exit_code == 0, done.output
+    assert "no IMAGE: a generated room with sofa, bed, chair" in " ".join(done.stderr.split())
+    assert "generated room: 448 x 336 pixels" in done.stdout
+    assert Affinities.load(tmp_path / "found" / "relevancies.npz").names == ("chair", "table", "sofa", "bed", "lamp")
+    told = run_json("relevancy", "--names", "window", "--preset", "chefer_et_al", *model)
+    assert [one["name"] for one in told["names"]] == ["window"]
+
+
 def test_a_published_scene_is_viewed_with_its_own_names_and_questions(
     image: Path, model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
