@@ -66,7 +66,7 @@ def view(
     ] = None,
     out: Annotated[
         Path | None,
-        option(RESULT, "Write figures, PLY and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
+        option(RESULT, "Write figures, PLY, OBJ and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
     ] = None,
     side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
     clip: ClipOptions = ClipOptions(),
