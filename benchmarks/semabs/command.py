@@ -26,7 +26,20 @@ from benchmarks import options
 from benchmarks.report.tables import Table
 from benchmarks.semabs.frames import read_frame
 from benchmarks.semabs.reader import EXTRACTORS, IMAGES, convert, load_datum, view_files
-from benchmarks.semabs.summary import COLUMNS, METRIC, SPLITS, best_cutoff, column_rows, curve, interval, table
+from benchmarks.semabs.summary import (
+    COLUMNS,
+    METRIC,
+    NYU,
+    NYU_CLASSES,
+    NYU_METRIC,
+    SPLITS,
+    best_cutoff,
+    column_rows,
+    curve,
+    interval,
+    nyu_figures,
+    table,
+)
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.storage import DAMAGE
 
@@ -133,28 +146,35 @@ def train(args: argparse.Namespace) -> None:
 
 
 def summarize(args: argparse.Namespace) -> None:
-    tasks = []
+    tasks, usual = [], NYU_METRIC if args.nyu else METRIC
+    metric = args.metric or usual
     for given in args.results:
         name, _, path = given.rpartition("=")
-        rows = read_rows(Path(path), args.metric)
-        for line in summary(name or Path(path).stem, rows, args.published, args.cutoff_from, args.metric):
+        rows = read_rows(Path(path), metric)
+        for line in summary(name or Path(path).stem, rows, args.published, args.cutoff_from, metric, args.nyu):
             print(line)
-        tasks.append("ovssc" if rows and "label" in rows[0] else "vool")
-    if args.metric == METRIC:  # the published figures are of no other
+        tasks.append("nyu" if args.nyu else "ovssc" if rows and "label" in rows[0] else "vool")
+    if metric == usual:  # the published figures are of no other
         print(*(line for task in dict.fromkeys(tasks) for line in published_table(task)), sep="\n")
 
 
 def published_table(task: str) -> list[str]:
-    """The published figures of a task, ovssc or vool, in Markdown, and beneath them their source."""
+    """The published figures of a task, ovssc, vool or nyu, in Markdown, and beneath them their source."""
     found = tomllib.loads(PUBLISHED.read_text(encoding="utf-8"))
     rows = [tuple(f"{one:.1f}" if isinstance(one, float) else one for one in row) for row in found[task]["rows"]]
-    return [Table(tuple(found[task]["head"]), tuple(rows)).markdown(), "", *textwrap.wrap(found["source"], 120), ""]
+    source = found[task].get("source", found["source"])
+    return [Table(tuple(found[task]["head"]), tuple(rows)).markdown(), "", *textwrap.wrap(source, 120), ""]
 
 
 def summary(
-    name: str, rows: list[dict[str, Any]], published: bool, cutoff_from: Path | None, metric: str = METRIC
+    name: str,
+    rows: list[dict[str, Any]],
+    published: bool,
+    cutoff_from: Path | None,
+    metric: str = METRIC,
+    nyu: bool = False,
 ) -> list[str]:
-    """A table of Markdown, and beneath it the cut-off and the curve that it was chosen on."""
+    """A table of Markdown, and beneath it the cut-off and the curve that it was chosen on; nyu: a column a class."""
     chosen_on = [row for row in rows if published or row["split"] == TRAINING]
     if cutoff_from:
         chosen_on = read_rows(cutoff_from, metric)
@@ -165,7 +185,11 @@ def summary(
         )
     cutoff = best_cutoff(chosen_on, metric)
     at, lines = [row for row in rows if abs(row["cutoff"] - cutoff) < 1e-6], []
-    for label, figures in table(rows, cutoff, published, metric).items():
+    columns = (*NYU_CLASSES, "mean") if nyu else COLUMNS
+    if nyu:
+        test = [row for row in rows if row["split"] != TRAINING]
+        lines.append(("all", *(f"{one:.1f}" for one in nyu_figures(test, cutoff, metric))))
+    for label, figures in ({} if nyu else table(rows, cutoff, published, metric)).items():
         cells = [f"{one:.1f}" for one in figures]
         if label == "all" and not published:
             spans = [interval(column_rows(at, column, published), column, metric) for column in COLUMNS]
@@ -173,7 +197,7 @@ def summary(
         lines.append((label, *cells))
     how = "on these very rows, as published" if published else "on held-out training rooms"
     told = ", ".join(f"{at:g}: {100 * mean:.1f}" for at, mean in curve(chosen_on, metric).items())
-    drawn = Table((name, *COLUMNS), tuple(lines)).markdown()
+    drawn = Table((name, *columns), tuple(lines)).markdown()
     return [drawn, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each: {told}", ""]
 
 
@@ -214,7 +238,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("views", type=Path)
     one.add_argument("--model", default="semabs-ovssc", help="a row of kind completion (default: %(default)s)")
     one.add_argument("--checkpoint", type=Path, help="its file, if it is not kept")
-    one.add_argument("--split", choices=(*SPLITS, TRAINING), required=True)
+    one.add_argument("--split", choices=(*SPLITS, NYU, TRAINING), required=True)
     one.add_argument("--out", type=Path, required=True, help="a .csv file of this network; goes on with it")
     one.add_argument("--points", type=int, default=80_000, help="of a view (default: %(default)s)")
     one.add_argument(
@@ -229,7 +253,8 @@ def parser() -> argparse.ArgumentParser:
     how = one.add_mutually_exclusive_group()
     how.add_argument("--cutoff-from", type=Path, help="results on held-out training rooms")
     how.add_argument("--published", action="store_true", help="as published: cut-off and novel classes over all rows")
-    one.add_argument("--metric", default=METRIC, help="(default: %(default)s)")
+    one.add_argument("--nyu", action="store_true", help="a column a class of NYU: of results with the split nyu")
+    one.add_argument("--metric", help=f"(default: {METRIC}, with --nyu {NYU_METRIC})")
     one.set_defaults(run=summarize)
     return made
 
