@@ -5,7 +5,7 @@ and to floor and walls, blur, shift and smooth noise; the mean of names that are
 name is never asked for.
 
 >>> rooms = [made_room(seed, withheld=True) for seed in range(2)]
->>> [room.truth.any() for room in rooms]
+>>> [bool(room.truth.any()) for room in rooms]
 [True, True]
 """
 
