@@ -20,6 +20,7 @@ from openshape_ood.cli.localize import localize
 from openshape_ood.cli.relevancy import relevancy
 from openshape_ood.cli.scene import scene
 from openshape_ood.cli.score import score
+from openshape_ood.cli.segment import segment
 from openshape_ood.cli.serve import serve
 from openshape_ood.cli.show import show
 from openshape_ood.cli.view import view
@@ -53,7 +54,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (score, embed, localize, scene, relevancy, view, show, discover, doctor, demo, serve):
+for command in (score, embed, localize, scene, segment, relevancy, view, show, discover, doctor, demo, serve):
     options.add(app, command)
 for name, group in {
     "surface": surface.app,

@@ -103,7 +103,7 @@ def scene(
         raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
     check_empty("--export", export)
     names, found = list(chosen.wanted.examples), Found()
-    scan = _loaded(file, chosen.up, unit) if file is not None else _generated(names, chosen.seed)
+    scan = loaded_scan(file, chosen.up, unit) if file is not None else generated_room(names, chosen.seed)
     pipeline = chosen.pipeline(found, model="tiny", decide=not size_weight)
     result = score_scene(scan, pipeline, size_weight=size_weight, proposals=proposals, most=most)
     written = [] if out is None else _written(result, out.expanduser())
@@ -120,7 +120,7 @@ def scene(
     finish(found.failures)
 
 
-def _loaded(file: Path, up: str, unit: str) -> Scene:
+def loaded_scan(file: Path, up: str, unit: str) -> Scene:
     """The scan, with a line for each thing that looks wrong with it."""
     from openshape_ood.scenes import load_scene
 
@@ -150,7 +150,7 @@ def _by_options(said: object) -> str:
     return SETTING.sub(r"--\1 \2", str(said))
 
 
-def _generated(names: list[str], seed: int) -> Scene:
+def generated_room(names: list[str], seed: int) -> Scene:
     """A room of what is known and one thing that is not."""
 
     from openshape_ood.synthetic.rooms import room

@@ -1,0 +1,130 @@
+"""openshape-ood segment: a name, or "new", for every point of a scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from openshape_ood.cli import options
+from openshape_ood.cli.console import print_line, print_table, shown, write
+from openshape_ood.cli.options import DECISION, ENCODER, RESULT, argument, option
+from openshape_ood.cli.outputs import can_draw, print_written
+from openshape_ood.cli.scene import SCAN, generated_room, loaded_scan
+from openshape_ood.cli.thresholds import Decision
+from openshape_ood.errors import InputError
+
+if TYPE_CHECKING:
+    from openshape_ood.novelty_map import NoveltyMap
+
+EXAMPLES = """
+  openshape-ood segment room.ply --known floor wall chair table --out found
+  openshape-ood segment --known floor wall chair table bed
+  openshape-ood segment room.ply --known chair table --model openscene-scannet-openseg --threshold 0.8
+"""
+SETTING = "Points"
+COLUMNS = ("class", "points", "share", "similarity", "novelty", "novel")
+
+
+@options.examples(EXAMPLES)
+def segment(
+    file: Annotated[
+        Path | None,
+        argument("A scan: .ply .pcd .las .laz .npz, or a mesh. If left out, a generated room.", "[FILE]"),
+    ] = None,
+    /,
+    *,
+    known: options.Names = None,
+    model: Annotated[
+        str, option(ENCODER, "A point encoder: a name of 'checkpoints list'.", "NAME", "--model", "-m")
+    ] = "tiny-points",
+    checkpoint: options.CheckpointFile = None,
+    device: options.Device = None,
+    method: Annotated[
+        str | None,
+        option(DECISION, "How novelty is scored; max_cosine if left out.", "NAME", completer=options.method_names),
+    ] = None,
+    threshold: Annotated[
+        str | None, option(DECISION, "Novel is what lies above: a number, or a file of a threshold.", "X|FILE")
+    ] = None,
+    smooth: Annotated[int, option(SETTING, "Rounds of smoothing over voxels that touch.", min=0)] = 0,
+    ids: Annotated[
+        list[int] | None,
+        option(RESULT, "Numbers of the classes in labels.txt, in their order; 1, 2, … if left out.", "NUMBER..."),
+    ] = None,
+    unit: Annotated[Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Of the file's coordinates.")] = "file",
+    up: Annotated[str, option(SCAN, "Which axis points up in the scan; 'file' takes what it says, else z.", "AXIS")] = (
+        "file"
+    ),
+    seed: options.Seed = 0,
+    out: options.Folder = None,
+    json: options.Json = False,
+) -> None:
+    """Give every point of a scan the nearest of the known names, and its novelty.
+
+    --out gets classes.ply and novelty.ply (colors; class and novelty of each point) and labels.txt, a line a point with
+    the number of its class, 0 where it is novel: the format of ScanNet's benchmark.
+    """
+    from openshape_ood import PointEncoder, segment_scene
+
+    names = options.split_names(known)
+    if not names:
+        raise InputError("there are no class names; expected some, as in --known floor wall chair table")
+    if ids is not None and (len(ids) != len(names) or min(ids) < 0):
+        raise InputError(f"--ids has {len(ids)} numbers for {len(names)} classes; expected one from 0 for each")
+    if file is None and (unit, up) != ("file", "file"):
+        raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
+    scan = generated_room(names, seed) if file is None else loaded_scan(file, up, unit)
+    encoder = PointEncoder.from_pretrained(model, checkpoint=checkpoint, device=device)
+    given = Decision(threshold=threshold).given
+    found = segment_scene(scan, names, encoder=encoder, method=method, threshold=given, smooth=smooth)
+    rows = table(found)
+    numbers = dict(zip(names, ids or range(1, len(names) + 1), strict=True))
+    written = [] if out is None else save(found, numbers, out.expanduser())
+    record = {"scan": scan.name, "points": len(found), "provenance": found.provenance.as_json(), "classes": rows}
+    record |= {"threshold": found.threshold and found.threshold.as_json(), "ids": numbers, "written": written}
+
+    def show() -> None:
+        print_table(rows, [name for name in COLUMNS if any(row[name] is not None for row in rows)])
+        print_line(f"{shown(scan.name)}: {len(found)} points, by {shown(model)}")
+        told = "no verdict without a threshold: --threshold X" if found.threshold is None else str(found.threshold)
+        print_line(shown(told))
+        print_written(written)
+
+    write(record, json, show)
+
+
+def table(found: NoveltyMap) -> list[dict[str, Any]]:
+    """A row a class, the largest first: its points, their share, mean similarity and novelty, and the share of novel
+    ones, None without a threshold."""
+    rows = []
+    for name in found.classes.tolist():
+        own = found.nearest == name
+        if not (count := int(own.sum())):
+            rows.append(dict.fromkeys(COLUMNS) | {"class": name, "points": 0, "share": 0.0})
+            continue
+        similarity = None if found.similarity is None else float(found.similarity[own].mean())
+        novel = None if found.threshold is None else float(found.is_novel[own].mean())
+        figures = (name, count, count / len(found), similarity, float(found.novelty[own].mean()), novel)
+        rows.append(dict(zip(COLUMNS, figures, strict=True)))
+    return sorted(rows, key=lambda row: -row["points"])
+
+
+def save(found: NoveltyMap, numbers: dict[str, int], folder: Path) -> list[Path]:
+    """Both clouds, the labels, and pictures of both where they can be drawn."""
+    import numpy as np
+
+    from openshape_ood.storage import make_folder, save_whole
+
+    make_folder(folder)
+    labels = np.array([numbers[name] for name in np.asarray(found.nearest).tolist()])
+    if found.threshold is not None:
+        labels = np.where(found.is_novel, 0, labels)
+    content = "".join(f"{label}\n" for label in labels.tolist()).encode()
+    written = [save_whole(folder / "labels.txt", content, "the labels")]
+    for color, name in (("class", "classes"), ("novelty", "novelty")):
+        written.append(found.save(folder / f"{name}.ply", color))
+        if can_draw():
+            from openshape_ood import plots
+
+            written.append(plots.save(found.plot(color=color), folder / f"{name}.png"))
+    return written
