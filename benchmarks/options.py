@@ -7,13 +7,14 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from benchmarks.__main__ import COMMANDS
 from benchmarks.report.tables import Table
 from openshape_ood.checks import check_seed
-from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
 from openshape_ood.registry.extensions import use_module
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -184,6 +185,15 @@ def check(args: argparse.Namespace, **least: float) -> None:
         if any(value is not None and value < bound for value in values):
             shown = " ".join(map(str, values))
             raise InputError(f"{flag(name)} is {shown}; expected {bound} or more")
+
+
+def check_pictures(args: argparse.Namespace) -> None:
+    """Raises `MissingPackageError` if pictures are wanted and cannot be drawn; before the work, not after it."""
+    missing = [name for name in ("matplotlib", "plotly") if not find_spec(name)]
+    if args.pictures and missing:
+        raise MissingPackageError(
+            f"pictures need {', '.join(missing)}: pip install -e '.[benchmarks]'; or leave them out: --no-pictures"
+        )
 
 
 def finish(work: Callable[[], int | None], kept: str = "") -> int:
