@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,13 @@ def made(layout: str, kind: torch.dtype, side: int = 16, sizes: dict[str, int] =
     return network_of(small_row(layout, side, sizes), completion_file(layout, sizes, seed())["net"]).to(kind)
 
 
-def differences(measure: Callable[[torch.dtype], Found], kind: str) -> Iterator[tuple[str, float, float]]:
-    """Key, largest difference, and what is allowed: of whole numbers none. NaN belongs in the same places."""
+def differences(
+    measure: Callable[[torch.dtype], Found], kind: str, bounds: Mapping[str, float] = MappingProxyType({})
+) -> Iterator[tuple[str, float, float]]:
+    """Key, largest difference, and the bound: that of `bounds`, else of the file, 0 for whole numbers.
+
+    NaN belongs in the same places.
+    """
     allowed = json.loads(str(pack()["tolerances"]))
     with torch.no_grad():
         for key, found in measure(KINDS[kind]):
@@ -48,12 +54,14 @@ def differences(measure: Callable[[torch.dtype], Found], kind: str) -> Iterator[
             if key in pack():
                 golden, own = pack()[key].astype(np.float64), found.double().numpy()
                 assert own.shape == golden.shape and (np.isnan(own) == np.isnan(golden)).all(), key
-                most = allowed[key]["tolerance"] if key in allowed else 0.0
+                most = bounds.get(key, allowed[key]["tolerance"] if key in allowed else 0.0)
                 yield key, float(np.nanmax(np.abs(own - golden), initial=0.0)), most
 
 
-def check(measure: Callable[[torch.dtype], Found], kind: str) -> None:
-    found = list(differences(measure, kind))
+def check(
+    measure: Callable[[torch.dtype], Found], kind: str, bounds: Mapping[str, float] = MappingProxyType({})
+) -> None:
+    found = list(differences(measure, kind, bounds))
     assert found
     for key, error, most in found:
         assert error <= most, f"{key}: {error:.1e}, allowed {most:.1e}"

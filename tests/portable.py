@@ -24,6 +24,7 @@ NUMPY = ",".join(np.show_config(mode="dicts")["SIMD Extensions"].get("found", ()
 SETTINGS = (
     "ATEN_CPU_CAPABILITY=default",
     "ATEN_CPU_CAPABILITY=avx2",
+    "ONEDNN_MAX_CPU_ISA=AVX2",
     "ONEDNN_MAX_CPU_ISA=SSE41",
     "MKL_CBWR=COMPATIBLE",
     "OMP_NUM_THREADS=1",

@@ -429,8 +429,8 @@ def cost(model: str) -> list[str]:
     return [number(seconds), number(seconds * 5608 / 60, 0)]
 
 
-def roads(name: str) -> list[str]:
-    figures = result("surfaces-generated")["figures"][name.replace("the tokens of tiny", "tokens, tiny")]
+def roads(name: str, surface: str = "") -> list[str]:
+    figures = result(f"surfaces-generated{surface}")["figures"][name.replace("the tokens of tiny", "tokens, tiny")]
     keys = ("image_auroc", "pixel_auroc", "pixel_aupro", "point_aupro", "point_iou")
 
     def cell(figure: Sequence[float]) -> str:
@@ -444,15 +444,21 @@ def no_skill(images: str) -> list[str]:
     return [number(0.5, 3), number(noise["mean"], 3), number(noise["high"], 3)]
 
 
-def dents(thing: str) -> list[str]:
-    row = only(result("surfaces-dents")["things"], thing=thing)
-    new = sum(int(row[f"{which}, of a new class"].partition(" ")[0]) for which in ("whole", "dented"))
-    return [
-        f"{number(row['centimeters a cell'], 1)} cm",
-        *(number(row[key]) for key in ("place AUROC", "whole AUROC")),
-        *(row[f"{which}, damaged"] for which in ("whole", "dented")),
-        str(new),
-    ]
+def uneven_roads(name: str) -> list[str]:
+    return roads(name, "-surface-uneven")
+
+
+def textures(name: str) -> list[str]:
+    found = [result(f"textures-{texture}")["figures"][name] for texture in ("brushed", "cloth", "stone", "wood")]
+    return [number(figures[key][0], 3) for key in ("image_auroc", "pixel_aupro") for figures in found]
+
+
+def dents(thing: str, by: str) -> list[str]:
+    rows = result("surfaces-dents-turned-0.0-3.0")["things"]
+    still, turned = (only(rows, thing=thing, by=by, turned=degrees) for degrees in (0.0, 3.0))
+    both = ("place AUROC", "whole AUROC")
+    found = [*(number(still[key]) for key in both), still["whole, damaged"], still["dented, damaged"]]
+    return [*found, *(number(turned[key]) for key in both), turned["dented, damaged"]]
 
 
 def rasters(points: str) -> list[str]:
@@ -564,9 +570,11 @@ TABLES = [
     Table("docs/completion.md", "IoU of a target", 1, relations),
     Table("docs/views.md", " | 0.5, points", 1, withheld),
     Table("docs/surface-benchmarks.md", " | pixels | GFLOP", 2, steps),
-    Table("docs/surface-benchmarks.md", "five data seeds", 1, roads),
+    Table("docs/surface-benchmarks.md", "flat roads, five data seeds", 1, roads),
+    Table("docs/surface-benchmarks.md", "uneven roads, five data seeds", 1, uneven_roads),
+    Table("docs/surface-benchmarks.md", "generated textures", 1, textures),
     Table("docs/surface-benchmarks.md", "scores of no skill", 1, no_skill),
-    Table("docs/surface-benchmarks.md", "thing | cell of a view", 1, dents),
+    Table("docs/surface-benchmarks.md", "thing | by", 2, dents),
     Table("docs/speed.md", " | batch | transformer", 2, speed),
     Table(CARD, "benchmark | known by", 2, card_benchmarks),
     Table(CARD, "never trained, 6 categories", 1, card_never_trained),

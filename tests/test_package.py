@@ -39,6 +39,14 @@ def test_the_wheel_carries_tiny_and_no_benchmarks(tmp_path: Path) -> None:
     assert not [name for name in names if name.startswith(("benchmarks", "tests"))]
 
 
+def test_both_registries_are_files_with_the_same_bytes() -> None:
+    """The package reads its own. A link would be a text file of one line on Windows and in a downloaded archive."""
+    top, own = ROOT / "checkpoints.toml", ROOT / "openshape_ood" / "registry" / "checkpoints.toml"
+    assert not top.is_symlink() and not own.is_symlink()
+    same = top.read_bytes() == own.read_bytes()
+    assert same, "cp openshape_ood/registry/checkpoints.toml checkpoints.toml"
+
+
 def test_what_is_embedded_is_small() -> None:
     folder = ROOT / "openshape_ood" / "registry"
     sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.glob("*/*.*")}

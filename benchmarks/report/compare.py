@@ -23,6 +23,7 @@ from benchmarks.threedos.splits import split_names
 from openshape_ood.errors import InputError
 
 MOST_DRAWN = 400  # lines of the picture
+OTHER = "†"  # behind the data of a run that are not the published
 MEAN = "mean"  # of SR1 and SR2, as the papers print it
 PAPER_PAIR = ("sr1", "sr2")
 HEAD = ("benchmark", "model", "protocol", "data", "known by", "accuracy", "AUROC", "FPR95")
@@ -71,6 +72,12 @@ class Run:
         self.name = plain(self.path.name, longest=4 * LONGEST)  # of the file, as it can be printed
 
     @property
+    def data_label(self) -> str:
+        """The data as the table calls them, marked where they are not the published."""
+        data = self.report["data"]
+        return f"{self.kind[2]} {OTHER}" if data["differs"] or data["absent"] else self.kind[2]
+
+    @property
     def kind(self) -> tuple[str, str, str]:
         """What a run is called by in the table: model, protocol, data."""
         return (self.model, str(self.report["protocol"]), "generated" if self.generated else "3DOS")
@@ -99,7 +106,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Row:
-    """A method of a run ("3DOS" or "generated" data) or a "published" one; known against both novel sets."""
+    """A method of a run ("3DOS" or "generated" data, with `OTHER` behind) or a "published" one; known against both
+    novel sets."""
 
     benchmark: str
     model: str
@@ -143,7 +151,7 @@ def _rows(run: Run, protocol: str) -> Iterable[Row]:
     for result in run.report["results"]:
         both, label = result["both"], method_label(result, run.report["results"])
         auroc, fpr95 = (Estimate(both[m]["mean"], (both[m]["low"], both[m]["high"])) for m in ("auroc", "fpr95"))
-        names = (plain(run.benchmark), plain(run.model), plain(protocol), run.kind[2], plain(label))
+        names = (plain(run.benchmark), plain(run.model), plain(protocol), run.data_label, plain(label))
         yield Row(*names, result["accuracy"]["mean"], auroc, fpr95)
 
 
@@ -280,7 +288,9 @@ def warnings(runs: Sequence[Run], means: bool = False) -> list[str]:
         absent = [f"left out {', '.join(map(plain, data['absent']))}"] if data["absent"] else []
         if wrong := [*map(plain, count_differences(data["differs"])), *absent]:
             of_words["; ".join(wrong)].append(run.name)
-    return found + [f"{', '.join(of)}: its data are not the published: {words}" for words, of in of_words.items()]
+    return found + [
+        f"{OTHER} {', '.join(of)}: its data are not the published: {words}" for words, of in of_words.items()
+    ]
 
 
 # --- the picture ---
@@ -314,6 +324,10 @@ def draw(rows: Sequence[Row], path: Path) -> Path:
         ax.spines[["top", "right", "left"]].set_visible(False)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     legend = dict(zip(labels, handles, strict=True))  # one of each
+    if any(row.data.endswith(OTHER) for row in rows):
+        figure.suptitle(
+            f"{OTHER} run on other data than the published: not comparable with published figures", fontsize=9
+        )
     figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     return plots.save(figure, path)

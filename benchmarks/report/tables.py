@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 from benchmarks.report.facts import WIDTH, setting_words, wrapped
-from benchmarks.threedos.published import METRICS, PARTS, Published, differences_in_settings, published_rows
+from benchmarks.threedos.published import METRICS, PARTS, REFERENCE, Published, differences_in_settings, published_rows
 
 HEADS = {"auroc": "AUROC", "fpr95": "FPR95", "aupr_in": "AUPR-in", "aupr_out": "AUPR-out"}
 CLOSED = {"accuracy": "accuracy", "balanced_accuracy": "balanced"}
@@ -234,12 +234,18 @@ def taken_for(report: Mapping[str, Any]) -> Table:
 
 
 def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
-    """The 3DOS code's line of each method, as fractions; of a benchmark with a single novel set four numbers."""
+    """The 3DOS code's line of each method, as fractions: AUROC, FPR95, AUPR-in, AUPR-out of each novel set.
+
+    The protocol of the published run has the line of that run: AUROC and FPR95 only, six numbers. A benchmark with a
+    single novel set has a third of the numbers.
+    """
+    metrics = METRICS[:2] if report["protocol"] == REFERENCE else METRICS
+    count = {2: "two", 4: "four"}[len(metrics)]
     lines = []
     for result in report["results"]:
         parts = PARTS if "novel2" in result else ("both",)
-        only = "" if "novel2" in result else " (one novel set: four numbers)"
-        numbers = [repr(float(result[part][metric]["mean"])) for part in parts for metric in METRICS]
+        only = "" if "novel2" in result else f" (one novel set: {count} numbers)"
+        numbers = [repr(float(result[part][metric]["mean"])) for part in parts for metric in metrics]
         lines += [f"{method_label(result, report['results'])}{only}", f"to spreadsheet: {','.join(numbers)}"]
     return lines
 

@@ -5,6 +5,7 @@
     python -m benchmarks semabs evaluate VIEWS --model semabs-ovssc --checkpoint ovssc.pth --split unseen_instances \\
         --out ours.csv                     # a file a network; views of this split that are in it are passed over
     python -m benchmarks semabs summarize ours=ours.csv --cutoff-from training-rooms.csv
+    python -m benchmarks semabs summarize theirs=ovssc_eval_stats.pkl --published   # published results, as published
 """
 
 from __future__ import annotations
@@ -13,34 +14,76 @@ import argparse
 import csv
 import io
 import json
-from collections.abc import Sequence
+import textwrap
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchmarks import options
 from benchmarks.report.tables import Table
+from benchmarks.semabs.frames import read_frame
 from benchmarks.semabs.reader import EXTRACTORS, IMAGES, convert, load_datum, view_files
-from benchmarks.semabs.summary import COLUMNS, METRIC, SPLITS, best_cutoff, column_rows, curve, interval, table
+from benchmarks.semabs.summary import (
+    COLUMNS,
+    METRIC,
+    NYU,
+    NYU_CLASSES,
+    NYU_METRIC,
+    SPLITS,
+    best_cutoff,
+    column_rows,
+    curve,
+    interval,
+    nyu_figures,
+    table,
+)
 from openshape_ood.errors import FileError, InputError
+from openshape_ood.storage import DAMAGE
 
 if TYPE_CHECKING:
     from benchmarks.semabs.texts import Texts
 
 TEXTS = ("scene_id", "split", "label", "target_obj_name", "spatial_relation_name", "reference_obj_name")
+PUBLISHED = Path(__file__).with_name("published.toml")
 TRAINING = "train"  # the split of held-out training rooms
 
 
 def read_rows(path: Path, metric: str = METRIC) -> list[dict[str, Any]]:
-    """Rows of a results file with a figure; raises `FileError`."""
+    """Rows of a results file with a figure: .csv, or a published .pkl; raises `FileError`."""
     try:
+        if path.suffix.lower() == ".pkl":
+            return frame_rows(read_frame(path), metric)
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             found, columns = list(reader), reader.fieldnames or ()
-        if lacking := [name for name in ("scene_id", "split", "cutoff", metric) if name not in columns]:
-            raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(columns) or 'none'}")
+        _check_columns(columns, metric)
         return [{key: one if key in TEXTS else float(one) for key, one in row.items()} for row in found]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, *DAMAGE) as error:
         raise FileError(f"cannot read {path} as a table of results: {error}") from error
+
+
+def _check_columns(columns: Collection[str], metric: str) -> None:
+    if lacking := [name for name in ("scene_id", "split", "cutoff", metric) if name not in columns]:
+        raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(columns) or 'none'}")
+
+
+def frame_rows(columns: Mapping[str, np.ndarray], metric: str = METRIC) -> list[dict[str, Any]]:
+    """Rows of a frame with texts, cut-off and one figure.
+
+    Raises `ValueError` or `TypeError` for a frame without them.
+    """
+    _check_columns(columns, metric)
+    used = [name for name in (*TEXTS, "cutoff", metric) if name in columns]
+    rows = []
+    for values in zip(*(columns[name].tolist() for name in used), strict=True):
+        row = dict(zip(used, values, strict=True))
+        if not all(isinstance(row[name], str) for name in used if name in TEXTS):
+            raise ValueError(f"a row has {row!r}; expected texts for {', '.join(set(used) & set(TEXTS))}")
+        rows.append({key: one if key in TEXTS else float(one) for key, one in row.items()})
+    return rows
 
 
 def converted(args: argparse.Namespace) -> None:
@@ -103,17 +146,35 @@ def train(args: argparse.Namespace) -> None:
 
 
 def summarize(args: argparse.Namespace) -> None:
+    tasks, usual = [], NYU_METRIC if args.nyu else METRIC
+    metric = args.metric or usual
     for given in args.results:
         name, _, path = given.rpartition("=")
-        rows = read_rows(Path(path), args.metric)
-        for line in summary(name or Path(path).stem, rows, args.published, args.cutoff_from, args.metric):
+        rows = read_rows(Path(path), metric)
+        for line in summary(name or Path(path).stem, rows, args.published, args.cutoff_from, metric, args.nyu):
             print(line)
+        tasks.append("nyu" if args.nyu else "ovssc" if rows and "label" in rows[0] else "vool")
+    if metric == usual:  # the published figures are of no other
+        print(*(line for task in dict.fromkeys(tasks) for line in published_table(task)), sep="\n")
+
+
+def published_table(task: str) -> list[str]:
+    """The published figures of a task, ovssc, vool or nyu, in Markdown, and beneath them their source."""
+    found = tomllib.loads(PUBLISHED.read_text(encoding="utf-8"))
+    rows = [tuple(f"{one:.1f}" if isinstance(one, float) else one for one in row) for row in found[task]["rows"]]
+    source = found[task].get("source", found["source"])
+    return [Table(tuple(found[task]["head"]), tuple(rows)).markdown(), "", *textwrap.wrap(source, 120), ""]
 
 
 def summary(
-    name: str, rows: list[dict[str, Any]], published: bool, cutoff_from: Path | None, metric: str = METRIC
+    name: str,
+    rows: list[dict[str, Any]],
+    published: bool,
+    cutoff_from: Path | None,
+    metric: str = METRIC,
+    nyu: bool = False,
 ) -> list[str]:
-    """A table of Markdown, and beneath it the cut-off and the curve that it was chosen on."""
+    """A table of Markdown, and beneath it the cut-off and the curve that it was chosen on; nyu: a column a class."""
     chosen_on = [row for row in rows if published or row["split"] == TRAINING]
     if cutoff_from:
         chosen_on = read_rows(cutoff_from, metric)
@@ -124,7 +185,11 @@ def summary(
         )
     cutoff = best_cutoff(chosen_on, metric)
     at, lines = [row for row in rows if abs(row["cutoff"] - cutoff) < 1e-6], []
-    for label, figures in table(rows, cutoff, published, metric).items():
+    columns = (*NYU_CLASSES, "mean") if nyu else COLUMNS
+    if nyu:
+        test = [row for row in rows if row["split"] != TRAINING]
+        lines.append(("all", *(f"{one:.1f}" for one in nyu_figures(test, cutoff, metric))))
+    for label, figures in ({} if nyu else table(rows, cutoff, published, metric)).items():
         cells = [f"{one:.1f}" for one in figures]
         if label == "all" and not published:
             spans = [interval(column_rows(at, column, published), column, metric) for column in COLUMNS]
@@ -132,7 +197,7 @@ def summary(
         lines.append((label, *cells))
     how = "on these very rows, as published" if published else "on held-out training rooms"
     told = ", ".join(f"{at:g}: {100 * mean:.1f}" for at, mean in curve(chosen_on, metric).items())
-    drawn = Table((name, *COLUMNS), tuple(lines)).markdown()
+    drawn = Table((name, *columns), tuple(lines)).markdown()
     return [drawn, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each: {told}", ""]
 
 
@@ -173,7 +238,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("views", type=Path)
     one.add_argument("--model", default="semabs-ovssc", help="a row of kind completion (default: %(default)s)")
     one.add_argument("--checkpoint", type=Path, help="its file, if it is not kept")
-    one.add_argument("--split", choices=(*SPLITS, TRAINING), required=True)
+    one.add_argument("--split", choices=(*SPLITS, NYU, TRAINING), required=True)
     one.add_argument("--out", type=Path, required=True, help="a .csv file of this network; goes on with it")
     one.add_argument("--points", type=int, default=80_000, help="of a view (default: %(default)s)")
     one.add_argument(
@@ -184,11 +249,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=int, default=0)
     one.set_defaults(run=evaluate)
     one = commands.add_parser("summarize", help="the tables: a column a split")
-    one.add_argument("results", nargs="+", metavar="[NAME=]FILE")
+    one.add_argument("results", nargs="+", metavar="[NAME=]FILE", help="a .csv of evaluate, or a published .pkl")
     how = one.add_mutually_exclusive_group()
     how.add_argument("--cutoff-from", type=Path, help="results on held-out training rooms")
     how.add_argument("--published", action="store_true", help="as published: cut-off and novel classes over all rows")
-    one.add_argument("--metric", default=METRIC, help="(default: %(default)s)")
+    one.add_argument("--nyu", action="store_true", help="a column a class of NYU: of results with the split nyu")
+    one.add_argument("--metric", help=f"(default: {METRIC}, with --nyu {NYU_METRIC})")
     one.set_defaults(run=summarize)
     return made
 

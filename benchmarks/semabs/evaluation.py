@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.semabs.reader import Datum
-from benchmarks.semabs.summary import SYNONYMS
+from benchmarks.semabs.summary import NYU, SYNONYMS
 from benchmarks.semabs.texts import Texts
 from openshape_ood.encoders.devices import exact
 from openshape_ood.errors import InputError
@@ -22,7 +22,7 @@ from openshape_ood.views.geometry import BOUNDS, in_bounds, in_picture, moved, u
 GAIN = 50.0  # of relevancies less their mean
 PIECE = 1 << 18
 CUTOFFS = tuple(round(-2.5 + 0.1 * i, 1) for i in range(25))  # -2.5 to -0.1
-SIDES = (32, 64)
+SIDES, NYU_SIDES = (32, 64), (60,)  # of voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def result_rows(
                 piece = torch.tensor(datum.queries[start : start + PIECE], device=device)[None]
                 found.append(network.decode(parts, piece, query)[0].cpu().numpy())
         logits = np.concatenate(found)
-        figures = all_scores(logits, labels, hidden, datum.queries)
+        figures = all_scores(logits, labels, hidden, datum.queries, sides=NYU_SIDES if split == NYU else SIDES)
         for i, cutoff in enumerate(CUTOFFS):
             row = {"scene_id": datum.scene_id, "split": split, "cutoff": cutoff, **about}
             yield row | {name: float(values[i]) for name, values in figures.items()}
@@ -186,11 +186,16 @@ def voxels(logits: np.ndarray, labels: np.ndarray, ignored: np.ndarray, points: 
 
 
 def all_scores(
-    logits: np.ndarray, labels: np.ndarray, ignored: np.ndarray, points: np.ndarray, cutoffs: Sequence[float] = CUTOFFS
+    logits: np.ndarray,
+    labels: np.ndarray,
+    ignored: np.ndarray,
+    points: np.ndarray,
+    cutoffs: Sequence[float] = CUTOFFS,
+    sides: Sequence[int] = SIDES,
 ) -> dict[str, np.ndarray]:
     """Every figure of result rows by its column, at each cut-off (t,), as those of `voxels` are given."""
     of = {"point": (logits, labels, ignored)}
-    of |= {f"voxel{side}x{side}x{side}": voxels(logits, labels, ignored, points, side) for side in SIDES}
+    of |= {f"voxel{side}x{side}x{side}": voxels(logits, labels, ignored, points, side) for side in sides}
     found: dict[str, np.ndarray] = {}
     for what, (values, true, left) in of.items():
         own = scores(values > np.array(cutoffs, dtype=values.dtype)[:, None], true, left)

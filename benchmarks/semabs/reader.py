@@ -66,7 +66,7 @@ def _datum(file: Any, scene_id: str, image: str, extractor: str) -> Datum:
         raise ValueError(
             f"{len(maps)} relevancies for {len(labels)} labels, the last {labels[-1]!r}; expected {MEAN!r}"
         )
-    told = data["descriptions"]
+    told = data.get("descriptions", {name: np.empty(0) for name in TARGETS})  # NYU's views are of classes alone
     columns = {name: _texts(told[name]) for name in TARGETS if name != "target_obj_id"}
     return Datum(
         scene_id,

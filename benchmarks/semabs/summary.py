@@ -20,6 +20,8 @@ Row = Mapping[str, Any]
 COLUMNS = ("room", "visual", "vocab", "class")
 METRIC = "voxel32x32x32_iou"
 SPLITS = ("unseen_instances", "unseen_instances_dr", "unseen_instances_synonyms")
+NYU, NYU_METRIC = "nyu", "voxel60x60x60_iou"  # the split of all its test views
+NYU_CLASSES = ("ceiling", "floor", "wall", "window", "chair", "bed", "sofa", "table", "tvs", "furn", "objs")
 HELD_OUT = ("pot", "mug", "safe", "teddy bear", "basket ball", "wine bottle")
 # spelling as published; desktop and laptop have the same, so that it says nothing of the class
 SYNONYMS = {
@@ -141,6 +143,16 @@ def table(rows: Sequence[Row], cutoff: float, published: bool = False, metric: s
         own = [row for row in at if row["spatial_relation_name"] == relation]
         lines[relation] = [figure(column_rows(own, column, published), column, metric) for column in COLUMNS]
     return lines | {"mean": np.mean(list(lines.values()), axis=0).tolist()}
+
+
+def nyu_figures(rows: Iterable[Row], cutoff: float, metric: str = NYU_METRIC) -> list[float]:
+    """100 times the mean of a figure over the views of each of `NYU_CLASSES`, then their mean; NaN without rows."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        if np.isclose(float(row["cutoff"]), cutoff):
+            values.setdefault(row.get("label", ""), []).append(float(row[metric]))
+    found = [100 * _mean(values.get(name, [])) for name in NYU_CLASSES]
+    return [*found, _mean(found)]
 
 
 def _mean(values: Sequence[float]) -> float:

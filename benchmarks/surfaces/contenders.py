@@ -17,12 +17,13 @@ from sklearn.base import clone
 
 from benchmarks import options
 from openshape_ood.errors import MissingPackageError, UnknownNameError
-from openshape_ood.surfaces import MeanReconstructor, PCAReconstructor, Reconstructor
+from openshape_ood.surfaces import HeightReconstructor, MeanReconstructor, PatchPCA, PCAReconstructor, Reconstructor
 from openshape_ood.surfaces.memory import PatchMemory
 from openshape_ood.surfaces.networks import PUBLISHED, CompetitiveReconstructor, UNetReconstructor
 from openshape_ood.surfaces.reconstructor import Report
 
-BASELINES = ("mean image", "PCA, 32 components")
+HEIGHT = "height alone"
+BASELINES = (HEIGHT, "mean image", "PCA, 32 components", "PCA of patches")
 PIXELS_KEPT = 0.99  # of the normal ones, by the threshold
 TOGETHER = 64  # tiles scored at once between epochs
 
@@ -35,8 +36,10 @@ def contenders(steps: int, width: int, units: int, pretrained: bool, device: str
     budget: dict[str, Any] = {"steps": steps, "width": width, "device": device, **kept}
     seen_by = "ImageNet's" if pretrained else "untrained"
     return {
-        BASELINES[0]: MeanReconstructor(**kept),
-        BASELINES[1]: PCAReconstructor(32, **kept),
+        HEIGHT: HeightReconstructor(**kept),
+        BASELINES[1]: MeanReconstructor(**kept),
+        BASELINES[2]: PCAReconstructor(32, **kept),
+        BASELINES[3]: PatchPCA(**kept),
         f"patch memory, {seen_by} resnet18": PatchMemory(pretrained=pretrained, keep=0.05, device=device, **kept),
         "denoising U-Net": UNetReconstructor(**budget),
         "CRN": CompetitiveReconstructor(units, **budget),

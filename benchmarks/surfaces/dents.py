@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,20 @@ from benchmarks.report.output import write_json
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, __version__, plots
 from openshape_ood.decisions.metrics import auroc
 from openshape_ood.surfaces import SurfaceModel
-from openshape_ood.surfaces.data import Objects
 from openshape_ood.surfaces.examination import Examination, examine
-from openshape_ood.surfaces.views import MARGIN
 from openshape_ood.synthetic import generate, sample
 from openshape_ood.synthetic.dents import Dented, dented
+from openshape_ood.synthetic.mesh import Mesh
 
 KNOWN = ["chair", "table", "sofa"]
 THINGS = (("chair", 2), ("chair", 1), ("chair", 3), ("chair", 4), ("table", 3), ("sofa", 1))
 NOVEL = "guitar"
 WHOLE, DENTED = 100, 200  # seeds of the points that are tested
+METHODS = {"nearest": "nearest good point", "pca": "PCA of views"}
 COLUMNS = (
-    "thing", "centimeters a cell", "place AUROC", "whole AUROC", "whole, damaged", "dented, damaged",
-    "whole, of a new class", "dented, of a new class",
+    "thing", "by", "turned", "place AUROC", "whole AUROC", "whole, damaged", "dented, damaged", "of a new class",
 )  # fmt: skip
+TURNS = 9  # a stream of random numbers
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,17 +39,20 @@ def run(args: argparse.Namespace) -> None:
     how: dict[str, Any] = {"known": known, "encoder": encoder, "up": "y"}
     rows: list[dict[str, Any]] = []
     shown: list[tuple[str, Examination]] = []
-    for category, seed in THINGS[: args.things]:
-        mesh = generate(category, seed)
-        model = SurfaceModel.fit([sample(mesh, args.points, i) for i in range(args.good)])
-        shapes = [dented(mesh, args.points, DENTED + i) for i in range(args.tested)]
-        whole = examine([sample(mesh, args.points, WHOLE + i) for i in range(args.tested)], model, **how)
-        spoilt = examine([one.cloud for one in shapes], model, **how)
-        rows.append(figures(f"{category} {seed}", model, whole, spoilt, shapes))
-        if not shown:
-            other = examine(sample(NOVEL, args.points, 1), model, **how)
-            shown = [("whole", whole[0]), *(("with a dent", one) for one in spoilt[:2]), (f"{NOVEL}, whole", other[0])]
-    told = {name: getattr(args, name) for name in ("points", "good", "tested")}
+    for degrees in args.turned:
+        for category, seed in THINGS[: args.things]:
+            mesh = generate(category, seed)
+            scans = {first: _scans(mesh, first, args, degrees) for first in (0, WHOLE, DENTED)}
+            for method in METHODS:
+                model = SurfaceModel.fit([one.cloud for one in scans[0]], method)
+                whole, spoilt = (examine([one.cloud for one in scans[of]], model, **how) for of in (WHOLE, DENTED))
+                named = {"thing": f"{category} {seed}", "by": METHODS[method], "turned": degrees}
+                rows.append(named | figures(whole, spoilt, scans[DENTED]))
+                if not shown:
+                    other = examine(sample(NOVEL, args.points, 1), model, **how)
+                    shown = [("whole", whole[0]), *(("with a dent", one) for one in spoilt[:2])]
+                    shown.append((f"{NOVEL}, whole", other[0]))
+    told = {name: getattr(args, name) for name in ("points", "good", "tested", "turned")}
     answers = [{"thing": name, **one.as_json()} for name, one in shown]
     report = {"version": __version__, "settings": told, "things": rows, "examples": answers}
     files = [write_json(args.out / f"surfaces-dents{options.suffix(args)}.json", report)]
@@ -56,21 +60,32 @@ def run(args: argparse.Namespace) -> None:
     print(options.grid(COLUMNS, [[_words(row[name]) for name in COLUMNS] for row in rows]), "", *files, sep="\n")
 
 
-def figures(
-    name: str, model: SurfaceModel, whole: list[Examination], spoilt: list[Examination], shapes: list[Dented]
-) -> dict[str, Any]:
+def _scans(mesh: Mesh, first: int, args: argparse.Namespace, degrees: float) -> list[Dented]:
+    """Scans of a thing, good or dented, each turned about the upright axis by up to so many degrees."""
+    found = []
+    for seed in range(first, first + (args.tested if first else args.good)):
+        if first == DENTED:
+            one = dented(mesh, args.points, seed)
+        else:
+            one = Dented(sample(mesh, args.points, seed), np.zeros(args.points, dtype=bool))
+        turn = np.radians(degrees) * np.random.RandomState([seed, TURNS]).uniform(-1, 1)
+        x, y, z = one.cloud.T
+        turned = np.stack([np.cos(turn) * x + np.sin(turn) * z, y, np.cos(turn) * z - np.sin(turn) * x], axis=1)
+        found.append(replace(one, cloud=turned))
+    return found
+
+
+def figures(whole: list[Examination], spoilt: list[Examination], shapes: list[Dented]) -> dict[str, Any]:
     """Of one thing: how well places and wholes are told apart, and how many of each are said to be wrong or new."""
     apart = []
     for one, shape in zip(spoilt, shapes, strict=True):
         novelty, seen = one.surface.map.novelty, one.surface.map.seen
         apart.append(auroc(novelty[seen & ~shape.truth], novelty[seen & shape.truth]))
     scores = [np.array([one.surface.novelty for one in group]) for group in (whole, spoilt)]
-    assert isinstance(model.data, Objects)
-    cell = 200 * model.data.radius / (MARGIN * model.data.rasterizer.size)
-    found: list[Any] = [cell, float(np.mean(apart)), float(auroc(*scores))]
+    found: list[Any] = [float(np.mean(apart)), float(auroc(*scores))]
     found += [f"{sum(one.surface.is_novel for one in group)} of {len(group)}" for group in (whole, spoilt)]
-    found += [f"{sum(bool(one.classes.is_novel[0]) for one in group)} of {len(group)}" for group in (whole, spoilt)]
-    return dict(zip(COLUMNS, [name, *found], strict=True))
+    new = sum(bool(one.classes.is_novel[0]) for one in (*whole, *spoilt))
+    return dict(zip(COLUMNS[3:], [*found, f"{new} of {len(whole) + len(spoilt)}"], strict=True))
 
 
 def draw(path: Path, category: str, shown: Sequence[tuple[str, Examination]]) -> Path:
@@ -101,5 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser, points=(60_000, "of a scan"), good=(20, "scans of each thing to learn from"),
         tested=(8, "whole and dented ones of each"), things=(len(THINGS), "of the six"),
     )  # fmt: skip
+    parser.add_argument(
+        "--turned", type=float, nargs="+", default=[0.0], metavar="DEGREES", help="that each scan is turned by at most"
+    )
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

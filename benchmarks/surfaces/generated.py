@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -53,16 +54,17 @@ class Judged:
     points: list[np.ndarray]
 
 
-def sound_roads(count: int, seed: int, *, tested: bool = False) -> Roads:
+def sound_roads(count: int, seed: int, *, tested: bool = False, uneven: bool = False) -> Roads:
     """Roads without damage; other ones to be tested than to be trained on."""
     first = STREAM * seed + (STREAM // 4 if tested else 0)
-    return rasters([road_scan(first + i) for i in range(count)])
+    return rasters([road_scan(first + i, uneven=uneven) for i in range(count)])
 
 
-def damaged_roads(count: int, seed: int, severity: float) -> Roads:
+def damaged_roads(count: int, seed: int, severity: float, *, uneven: bool = False) -> Roads:
     """Roads with one damage each, every kind as often."""
     first = STREAM * seed + STREAM // 2
-    return rasters([road_scan(first + i, DAMAGES[i % len(DAMAGES)], severity=severity) for i in range(count)])
+    how: dict[str, Any] = {"severity": severity, "uneven": uneven}
+    return rasters([road_scan(first + i, DAMAGES[i % len(DAMAGES)], **how) for i in range(count)])
 
 
 def joined(*parts: Roads) -> Roads:

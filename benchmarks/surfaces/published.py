@@ -21,6 +21,7 @@ from benchmarks import options
 from benchmarks.report.output import write_json
 from benchmarks.surfaces import protocol
 from benchmarks.surfaces.contenders import (
+    HEIGHT,
     PIXELS_KEPT,
     Fitted,
     Log,
@@ -32,6 +33,7 @@ from benchmarks.surfaces.contenders import (
 )
 from benchmarks.surfaces.layouts import LAYOUTS, Layout, Loaded, categories, load
 from benchmarks.surfaces.measure import Places, below_half, image_figures, place_figures, table
+from benchmarks.surfaces.textures import write_textures
 from openshape_ood import __version__
 from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.errors import InputError
@@ -54,7 +56,10 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
     train, test = load(layout.train, args.size), load(layout.test, args.size)
     bad = np.array([image.bad for image in layout.test])
     normal = {"normal": train.tiles, "mask": train.mask}
-    chosen = some_of(contenders(args.steps, args.width, args.units, args.pretrained, args.device), args.only)
+    every = contenders(args.steps, args.width, args.units, args.pretrained, args.device)
+    if train.tiles.shape[1] != 2:  # no height
+        del every[HEIGHT]
+    chosen = some_of(every, args.only)
     found: dict[str, dict[str, Any]] = {}
     said, compat = [], []
     for name in tqdm([OF_FILE] * bool(args.compat) + list(chosen), desc=layout.name, disable=not args.progress):
@@ -136,10 +141,13 @@ def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
     options.check(args, steps=1, width=1, units=1, size=32)
     if kind != "mvtec":
         return [LAYOUTS[kind](args.data_root)]
-    names = categories(args.data_root) if args.category == "all" else [args.category]
+    root = write_textures(args.out / "textures", args.seed) if args.data_root is None else args.data_root
+    names = categories(root) if args.category == "all" else [args.category]
     if not names:
-        raise InputError(f"{args.data_root} has no category, a folder with train/good; expected those of MVTec AD")
-    return [LAYOUTS[kind](args.data_root, name) for name in names]
+        raise InputError(f"{root} has no category, a folder with train/good; expected those of MVTec AD")
+    found = [LAYOUTS[kind](root, name) for name in names]
+    generated = args.data_root is None
+    return [replace(one, name=one.name.replace("mvtec", "textures")) if generated else one for one in found]
 
 
 def run(kind: str, args: argparse.Namespace) -> None:
@@ -159,7 +167,8 @@ def main(kind: str, argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = {"mvtec": "MVTec AD", "roads": "road images, height and intensity", "panorama": "street panoramas"}[kind]
     parser = options.parser(kind, f"reconstructors on {about}", "device", "seed", draws=500)
-    parser.add_argument("--data-root", type=Path, required=True, help="the unpacked data set")
+    drawn = "; without it, generated textures" if kind == "mvtec" else ""
+    parser.add_argument("--data-root", type=Path, required=not drawn, help=f"the unpacked data set{drawn}")
     if kind == "mvtec":
         parser.add_argument("--category", default="all", help="one of its folders, or all (default: %(default)s)")
     options.add_numbers(parser, size=(128, "pixels of a side"))

@@ -48,9 +48,9 @@ class GoodSurfaces:
 
     @property
     def nbytes(self) -> int:
-        """Of the mean and the components."""
-        learned: Any = self.model.reconstructor
-        return learned.mean_.nbytes + learned.axes_.nbytes
+        """Of what was learned."""
+        arrays, _ = self.model.reconstructor.contents()
+        return sum(one.nbytes for one in arrays.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ def learn(good: Sequence[SurfaceInput]) -> GoodSurfaces:
         raise InputError(
             f"the good clouds have {count:,} points together; this page takes {MAX_GOOD_POINTS:,}. Drop fewer of them"
         )
-    model = SurfaceModel.fit([_source(one) for one in good], "pca")
+    model = SurfaceModel.fit([_source(one) for one in good])
     return GoodSurfaces(model, tuple(one.name for one in good), tuple(remark for one in good for remark in one.remarks))
 
 

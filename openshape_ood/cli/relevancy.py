@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_line, print_table, shown, steps, write
+from openshape_ood.cli.console import print_line, print_note, print_table, shown, steps, write
 from openshape_ood.cli.options import ENCODER, RESULT, argument, option, split_names
 from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.errors import UnknownNameError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from openshape_ood.views.affinities import Affinities
     from openshape_ood.views.relevancy import RelevancyEncoder
 
 EXAMPLES = """
+  openshape-ood relevancy --out found
   openshape-ood relevancy room.jpg --names chair lamp --preset quick --out found
   openshape-ood relevancy room.jpg --names "pink make up bag" --prompts "a photo of a {}." --json
   openshape-ood relevancy room.jpg --names chair lamp --known chair --out found
 """
+NAMES = ("chair", "table", "sofa", "bed", "lamp")  # of a generated room
+SIZE = (336, 448)  # pixels of its picture
 COLUMNS = ("name", "peak", "row", "column", "mean", "share_above_half")
 
 
@@ -64,7 +69,10 @@ class ClipOptions:
 
 @options.examples(EXAMPLES)
 def relevancy(
-    image: Annotated[Path, argument("A color image: PNG, JPEG, WEBP, BMP, TIFF, GIF, TGA.", "IMAGE")],
+    image: Annotated[
+        Path | None,
+        argument("A color image: PNG, JPEG, WEBP, BMP, TIFF, GIF, TGA. Default: a generated room.", "[IMAGE]"),
+    ] = None,
     /,
     *,
     names: Annotated[
@@ -114,7 +122,8 @@ def relevancy(
     from openshape_ood.views.relevancy.tiling import find_preset
 
     # all arguments are checked before anything is downloaded
-    searched, picture = clean_names(split_names(names)), load_picture(image)
+    searched = clean_names(split_names(names) or ([] if image else NAMES))
+    picture = load_picture(image) if image else _generated(seed)
     known = clean_names(split_names(known)) if known else None
     if lacking := [name for name in known or () if name.casefold() not in {one.casefold() for one in searched}]:
         raise UnknownNameError(f"--known has {lacking[0]!r}, which is not among --names: {', '.join(searched)}")
@@ -130,10 +139,19 @@ def relevancy(
     def show() -> None:
         print_table(found.rows(), COLUMNS)
         made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}"
-        print_line(f"{shown(image)}: {width} x {height} pixels, {made}")
+        print_line(f"{shown(image or 'generated room')}: {width} x {height} pixels, {made}")
         print_written(written)
 
     write({**record, "written": written}, json, show)
+
+
+def _generated(seed: int) -> np.ndarray:
+    """A color image (h, w, 3) of a generated room with six things, each of one of `NAMES`."""
+    from openshape_ood.synthetic.views import room_view
+
+    made = room_view(seed, categories=NAMES, objects=6, size=SIZE)
+    print_note(f"no IMAGE: a generated room with {', '.join(dict.fromkeys(made.names[1:]))}")
+    return made.view.rgb
 
 
 def _written(found: Affinities, known: list[str] | None, folder: Path) -> list[Path]:

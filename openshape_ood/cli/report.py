@@ -6,7 +6,7 @@ It holds its pictures and asks nothing of the network. Names come from files: al
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -32,16 +32,21 @@ def write_report(
     path: Path, record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None, warning: str
 ) -> Path:
     """Write the report; `maps` are of the shapes that get a picture. Raises `FileError` where it cannot be written."""
-    style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
-    head = (
-        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{TITLE}</title>'
-    )
     drawn = [row for row in record["shapes"] if row["file"] in maps]
     rest = [row for row in record["shapes"] if row["file"] not in maps]
     cards = (_card(i, row, maps[row["file"]]) for i, row in enumerate(drawn, 1))
     parts = [*_summary(record, threshold, warning), *_legend(record), f"<ol>{''.join(cards)}</ol>"]
-    parts += [*_rest(rest, len(drawn)), *_failures(record)]
+    parts += [*_rest(rest, len(drawn)), *failures(record)]
+    return save_page(path, TITLE, parts)
+
+
+def save_page(path: Path, title: str, parts: Iterable[str]) -> Path:
+    """Write an HTML page of these parts, whole or not at all. Raises `FileError` where it cannot be written."""
+    style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+    head = (
+        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>'
+    )
     begin = f'<!doctype html>\n<html lang="en"><head>{head}<style>{style}</style></head><body><main>'
     content = "\n".join([begin, *parts, "</main></body></html>\n"])
     return save_whole(path, content.encode("utf-8", "replace"), "the report")
@@ -53,17 +58,17 @@ def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: st
     yield f"<h1>{TITLE}</h1>"
     verdicts = f"<b>{novel} novel</b>, {len(rows) - novel} known" if threshold else "no verdict without a threshold"
     yield f'<p class="said">{len(rows)} shapes: {verdicts}</p>'
-    yield f"<p>Known: {_text(', '.join(record['classes']))}</p>"
+    yield f"<p>Known: {text(', '.join(record['classes']))}</p>"
     ups = " and ".join(sorted({row["up"] for row in rows}))
     own = provenance["identity"]["checkpoint"]
     toy = ", a toy trained on generated shapes" if own == "tiny" else ""
     yield (
-        f'<p class="soft">{_text(words(threshold))}<br>Encoder {_text(own)}{toy}; novelty by {provenance["method"]}, '
-        f"places by {record['provenance']['method']}; read with {_text(ups)} up; openshape_ood "
+        f'<p class="soft">{text(words(threshold))}<br>Encoder {text(own)}{toy}; novelty by {provenance["method"]}, '
+        f"places by {record['provenance']['method']}; read with {text(ups)} up; openshape_ood "
         f"{provenance['version']}</p>"
     )
     if warning:
-        yield f'<p class="warn">{_text(warning)}</p>'
+        yield f'<p class="warn">{text(warning)}</p>'
     untold = sum(not row["map"]["tells"] for row in rows)
     if untold:
         yield f'<p class="warn"><b>{untold} of {len(rows)} maps do not tell where</b>: {UNTOLD}</p>'
@@ -77,7 +82,7 @@ def _legend(record: Mapping[str, Any]) -> Iterator[str]:
         low, limit = record["baseline"], record["threshold"]["value"]
         said = (
             f"Gray: as near to the examples as half of their own points are ({low:.3f}). Orange: the threshold of "
-            f"points, {limit:.3f}, which {_text(record['threshold']['promise'])}. Dark red: twice as far "
+            f"points, {limit:.3f}, which {text(record['threshold']['promise'])}. Dark red: twice as far "
             f"({2 * limit - low:.3f}) or farther."
         )
     yield (
@@ -87,9 +92,9 @@ def _legend(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _card(rank: int, row: Mapping[str, Any], found: NoveltyMap) -> str:
-    name, path, told = _text(row["id"]), _text(row["file"]), row["map"]
-    picture = b64encode(_picture(found)).decode("ascii")
-    lines = [_verdict(row), f"<p>nearest to {_text(row['nearest'])} ({row['similarity']:.2f})</p>"]
+    name, path, told = text(row["id"]), text(row["file"]), row["map"]
+    picture = picture_of(found)
+    lines = [_verdict(row), f"<p>nearest to {text(row['nearest'])} ({row['similarity']:.2f})</p>"]
     if not told["tells"]:
         beyond = f"{told['share_beyond_threshold']:.0%}"
         lines.append(f"<p>{beyond} of its points are beyond the threshold: the map does not tell where</p>")
@@ -102,7 +107,7 @@ def _card(rank: int, row: Mapping[str, Any], found: NoveltyMap) -> str:
     else:
         lines.append("<p>no part of it stands out</p>")
     return (
-        f'<li class="shape"><img alt="Novelty map of {name}" src="data:image/png;base64,{picture}">'
+        f'<li class="shape"><img alt="Novelty map of {name}" src="{picture}">'
         f'<h3 title="{path}"><span class="rank">{rank}</span> {name}</h3>{"".join(lines)}</li>\n'
     )
 
@@ -117,7 +122,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
 def _region(region: Mapping[str, Any], points: int) -> str:
     return (
         f"{region['points'] / points:.0%} of it: {region_place(region)}; novelty {region['novelty']:.3f}, "
-        f"nearest to {_text(region['nearest'])}"
+        f"nearest to {text(region['nearest'])}"
     )
 
 
@@ -125,7 +130,7 @@ def _rest(rows: list[Any], before: int) -> Iterator[str]:
     if not rows:
         return
     lines = (
-        f'<tr><td>{i}</td><td title="{_text(row["file"])}">{_text(row["id"])}</td><td>{_text(row["nearest"])}</td>'
+        f'<tr><td>{i}</td><td title="{text(row["file"])}">{text(row["id"])}</td><td>{text(row["nearest"])}</td>'
         f"<td>{row['novelty']:.3f}</td><td>{row['verdict'] or ''}</td></tr>"
         for i, row in enumerate(rows, before + 1)
     )
@@ -133,13 +138,15 @@ def _rest(rows: list[Any], before: int) -> Iterator[str]:
     yield f'<h2>The less novel, without a picture</h2><div class="wide"><table>{head}{"".join(lines)}</table></div>'
 
 
-def _failures(record: Mapping[str, Any]) -> Iterator[str]:
+def failures(record: Mapping[str, Any]) -> Iterator[str]:
+    """What could not be used, of a record with `failed`."""
     if record["failed"]:
         lines = "".join(f"<li>{escape(failed_line(one['file'], one['reason']))}</li>" for one in record["failed"])
         yield f"<h2>{len(record['failed'])} could not be used</h2><ul>{lines}</ul>"
 
 
-def _picture(found: NoveltyMap) -> bytes:
+def picture_of(found: NoveltyMap) -> str:
+    """A small picture of a map, as the address of an image that holds it."""
     from PIL import Image
 
     from openshape_ood.plots import canvas, novelty_map
@@ -149,8 +156,9 @@ def _picture(found: NoveltyMap) -> bytes:
     ax.set_title("")
     drawn, small = Image.open(BytesIO(canvas.rendered(figure, "png", DPI))), BytesIO()
     drawn.convert("RGB").quantize(COLORS).save(small, "PNG")
-    return small.getvalue()
+    return f"data:image/png;base64,{b64encode(small.getvalue()).decode()}"
 
 
-def _text(text: Any) -> str:
-    return escape(shown(text))
+def text(given: Any) -> str:
+    """For a page: escaped."""
+    return escape(shown(given))

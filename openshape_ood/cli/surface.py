@@ -25,19 +25,21 @@ from openshape_ood.cli.console import (
 )
 from openshape_ood.cli.known_options import OneAxisOptions
 from openshape_ood.cli.options import argument, option
-from openshape_ood.cli.outputs import can_draw, save_table
+from openshape_ood.cli.outputs import can_draw, check_picture, save_table
 from openshape_ood.cli.thresholds import Decision
 from openshape_ood.errors import CheckpointError, InputError, OpenShapeError
 
 if TYPE_CHECKING:
+    from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.novelty import NoveltyPipeline
-    from openshape_ood.surfaces import SurfaceModel
+    from openshape_ood.surfaces import Defect, SurfaceModel
     from openshape_ood.surfaces.inputs import Source
 
 SURFACE = "Surface"
-TABLE = ("file", "novelty", "p_value", "verdict", "beyond", "unseen")
+TABLE = ("file", "novelty", "p_value", "verdict", "defects", "beyond", "unseen")
 CLASS = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}
 PROMISING = 19  # shapes that a threshold of 95 % needs
+SURE = 0.9  # of the draws of good ones
 GOOD = 20  # generated roads that are learned: as many as a threshold of 95 % needs
 
 EXAMPLES = """
@@ -68,9 +70,13 @@ def fit(
     *,
     out: options.Folder = None,
     reconstructor: Annotated[
-        Literal["mean", "pca", "unet", "crn", "memory"],
-        option(SURFACE, "What learns. unet and crn train in steps; memory needs timm."),
-    ] = "pca",
+        Literal["height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"] | None,
+        option(
+            SURFACE,
+            "What learns. If left out patches of images, height of sheets, nearest of objects. unet and crn train in "
+            "steps; memory needs timm.",
+        ),
+    ] = None,
     shape: Annotated[
         Literal["sheets", "objects"] | None,
         option(SURFACE, "What clouds are of: roads and walls, or things seen from all around. Else found."),
@@ -94,6 +100,9 @@ def fit(
         int | None,
         option(SURFACE, "Rounds of holding out for the thresholds; 5, or 1 of unet and crn, if left out.", min=1),
     ] = None,
+    coverage: Annotated[
+        float | None, option(SURFACE, "Share of good ones that the threshold keeps; 0.95 if left out.", "SHARE")
+    ] = None,
     steps: Annotated[int | None, option(SURFACE, "Of a training of unet and crn.", min=1)] = None,
     seed: options.Seed = 0,
     device: options.Device = None,
@@ -111,6 +120,7 @@ def fit(
     how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
     how |= {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}
     model = SurfaceModel.fit(sources, reconstructor, folds=folds, seed=seed, progress=sys.stderr.isatty(), **how)
+    model = replace(model, threshold=model.threshold.at(coverage))
     record = {**_record(model), "good": [one.name for one in sources], "written": model.save(out.expanduser())}
 
     if (n := model.threshold.n) < PROMISING:
@@ -137,6 +147,9 @@ def score(
     *,
     chosen: OneAxisOptions = OneAxisOptions(),
     out: options.Folder = None,
+    report: Annotated[
+        Path | None, option(SURFACE, "One page with a picture of each, the worst first, and its defects.", "FILE.html")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Say which images or clouds are damaged, and where: tables, a map over each image, colored clouds and pictures.
@@ -148,6 +161,7 @@ def score(
     from openshape_ood.surfaces import SurfaceModel
     from openshape_ood.surfaces.inputs import list_sources
 
+    check_picture("--report", report, (".html",))
     by_class = bool(chosen.known or chosen.examples or chosen.known_file)
     if not by_class:
         _check_no_decision(chosen)
@@ -156,6 +170,7 @@ def score(
         model = SurfaceModel.fit(_roads(chosen.seed, [""] * GOOD), seed=chosen.seed, progress=sys.stderr.isatty())
     else:
         model = SurfaceModel.load(folder, device=chosen.device)
+    model = replace(model, threshold=model.threshold.at(chosen.coverage))
     sources = list_sources(files) if files else _roads_to_score(model, chosen.seed)
     found, pipeline = Found(), None
     if by_class:
@@ -164,7 +179,7 @@ def score(
                 "--known, --examples and --known-file ask of which class shapes are; the model is of images"
             )
         pipeline = chosen.pipeline(found, model="tiny")
-    failures, maps = found.failures, Maps.of(sources, out)
+    failures, maps = found.failures, Maps.of(sources, out, {} if report else None)
     rows: list[dict[str, Any]] = []
     with progress("scoring", len(sources)) as bar:
         for source in sources:
@@ -177,13 +192,17 @@ def score(
             bar.step()
     rows.sort(key=lambda row: -row["novelty"])
     record = _scores(model, pipeline, rows, failures, maps)
+    if maps.pictures and report:
+        from openshape_ood.cli.surface_report import write_report
+
+        record["written"].append(write_report(report.expanduser(), record, maps.pictures, spread(model.threshold)))
     write(record, json, lambda: _print(record, model, out))
     finish(failures, bool(rows))
 
 
 def _check_no_decision(chosen: OneAxisOptions) -> None:
     """Raises `InputError` for options of a decision by class, of which there are none."""
-    named = (*(one.name for one in fields(Decision)), "method", "known_up")
+    named = (*(one.name for one in fields(Decision) if one.name != "coverage"), "method", "known_up")
     given = next((name for name in named if getattr(chosen, name) != getattr(type(chosen), name)), None)
     if given:
         raise InputError(
@@ -194,15 +213,17 @@ def _check_no_decision(chosen: OneAxisOptions) -> None:
 
 @dataclass
 class Maps:
-    """The maps that are written; ids: where in `folder` those of each source are, without suffix."""
+    """The maps that are written; ids: where in `folder` those of each source are, without suffix; pictures: for a
+    report, by source."""
 
     ids: dict[str, str]
     folder: Path | None
+    pictures: dict[str, str] | None = None
     written: list[Path] = field(default_factory=list)
 
     @classmethod
-    def of(cls, sources: Sequence[Source], folder: Path | None) -> Maps:
-        return cls(_ids([one.name for one in sources]), None if folder is None else folder.expanduser())
+    def of(cls, sources: Sequence[Source], folder: Path | None, pictures: dict[str, str] | None) -> Maps:
+        return cls(_ids([one.name for one in sources]), None if folder is None else folder.expanduser(), pictures)
 
     def stem(self, source: Source) -> str | None:
         """The path of the maps of a source, in a folder that is made, without suffix."""
@@ -225,6 +246,10 @@ def _scored(source: Source, model: SurfaceModel, pipeline: NoveltyPipeline | Non
             result = model.score(source)
             if stem is not None:
                 result.map.save(picture if of_images else cloud)
+    if maps.pictures is not None:
+        from openshape_ood.cli.report import picture_of
+
+        maps.pictures[source.name] = picture_of(result.map)
     written = [] if stem is None else [picture if of_images else cloud]
     if written and not of_images and can_draw():
         from openshape_ood import plots
@@ -260,7 +285,8 @@ def _scores(
     if maps.folder is None or not (rows or failures):
         return record
     columns = [*TABLE, *(CLASS if classes else ()), "error"]
-    lines = [*rows, *({"file": one.source, "error": one.error} for one in failures)]
+    told = [{**row, "defects": "; ".join(map(str, _defects(row)))} for row in rows]
+    lines = [*told, *({"file": one.source, "error": one.error} for one in failures)]
     folder = make_folder(maps.folder)
     tables = [save_table(folder / name, record, columns, lines) for name in ("scores.csv", "scores.json")]
     return {**record, "written": [*maps.written, *tables]}
@@ -269,7 +295,11 @@ def _scores(
 def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> None:
     rows = record["files"]
     if rows:
-        print_table(rows, [*TABLE, *(name for name in CLASS if any(row.get(name) is not None for row in rows))], "file")
+        print_table(
+            [{**row, "defects": len(row["defects"])} for row in rows],
+            [*TABLE, *(name for name in CLASS if any(row.get(name) is not None for row in rows))],
+            "file",
+        )
         damaged = sum(row["verdict"] == "damaged" for row in rows)
         print_line(f"{damaged} damaged, {len(rows) - damaged} good")
         if record["classes"] is not None:
@@ -281,6 +311,26 @@ def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> Non
     _print_model(model)
     if record["written"]:
         print_line(f"written: {len(record['written'])} files in {shown(out)}")
+
+
+def _defects(row: dict[str, Any]) -> list[Defect]:
+    from openshape_ood.surfaces import Defect
+
+    return [Defect(**one) for one in row["defects"]]
+
+
+def spread(threshold: Threshold) -> str:
+    """How much of the good a threshold from so few keeps, by chance: nothing where it is a bare number."""
+    if not threshold.n or threshold.coverage is None:
+        return ""
+    from scipy.stats import beta
+
+    rank = round(threshold.coverage * (threshold.n + 1))
+    low, high = beta(rank, threshold.n + 1 - rank).interval(SURE)
+    return (
+        f"from {threshold.n} good ones it varies: in {SURE:.0%} of such draws it keeps between {low:.1%} and "
+        f"{high:.1%} of good ones"
+    )
 
 
 def _record(model: SurfaceModel) -> dict[str, Any]:
@@ -302,6 +352,8 @@ def _print_model(model: SurfaceModel) -> None:
     cells = f", cells of {model.data.rasterizer.cell:.3g} m" if isinstance(model.data, Sheets) else ""
     print_line(f"{model.reconstructor.method} on {model.data.kind}: tiles of {tiles}{cells}")
     print_line(shown(model.threshold))
+    if told := spread(model.threshold):
+        print_line(told)
     if model.threshold.coverage is not None and model.threshold.coverage < model.reconstructor.coverage:
         print_note(
             f"note: a threshold that keeps {model.reconstructor.coverage:.0%} of good ones needs 19 of them or more; "

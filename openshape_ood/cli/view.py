@@ -10,7 +10,7 @@ from openshape_ood.cli import options
 from openshape_ood.cli.console import print_line, print_note, print_table, shown, steps, warnings_as_notes, write
 from openshape_ood.cli.options import RESULT, argument, option, split_names
 from openshape_ood.cli.outputs import can_draw, print_written
-from openshape_ood.cli.relevancy import ClipOptions
+from openshape_ood.cli.relevancy import NAMES, ClipOptions
 from openshape_ood.errors import CheckpointError, FileError, InputError
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 EXAMPLES = """
   openshape-ood view --out found
   openshape-ood view rgb.png --depth depth.png --camera camera.json --names chair lamp --known chair --out found
+  openshape-ood view scene.pkl --out found
   openshape-ood view room.npz --masks masks.npz --locate "lamp; behind; chair" --relations-checkpoint vool.pth
 """
 RELEASED = "semabs-vool"  # whose file one brings
 COLUMNS = ("name", "status", "affinity", "liters", "size", "center")
-NAMES = ("chair", "table", "sofa", "bed", "lamp")  # of a generated room
 VIEW, COMPLETION = "View", "Completion"
 
 
@@ -35,7 +35,8 @@ def view(
         Path | None,
         argument(
             "A color image with --depth and --camera, or depth.png and camera.json beside it; its folder; .npz "
-            "with rgb, depth, intrinsics, pose; a published scene (.pkl). If left out, a generated room and its masks.",
+            "with rgb, depth, intrinsics, pose; a published scene (.pkl) with names and questions of its own. If left "
+            "out, a generated room and its masks.",
             "[FILE]",
         ),
     ] = None,
@@ -65,7 +66,7 @@ def view(
     ] = None,
     out: Annotated[
         Path | None,
-        option(RESULT, "Write figures, PLY and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
+        option(RESULT, "Write figures, PLY, OBJ and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
     ] = None,
     side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
     clip: ClipOptions = ClipOptions(),
@@ -87,8 +88,7 @@ def view(
     from openshape_ood.views.completion import Completer, complete_view
     from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL
 
-    questions = [_question(words) for words in locate or ()]
-    wanted = list(dict.fromkeys([*split_names(names), *(one for t, _, r in questions for one in (t, r))]))
+    listed, questions = split_names(names), [_question(words) for words in locate or ()]
     given = affinities is not None or masks is not None
     if affinities is not None and masks is not None:
         raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
@@ -99,18 +99,25 @@ def view(
         if file is not None:
             why = "has no say where masks or affinities are given; leave it out"
         raise InputError(f"{', '.join(clip.changed)} is of CLIP, which {why}")
+    scene, has = None, None
+    if file is not None:
+        with warnings_as_notes(_by_options):
+            scene = _loaded(file, depth, camera, depth_scale)
+        has = _given(scene, affinities, masks) if given else None
+        listed, questions = _with_those_of_the_file(scene, listed, questions, has)
     if (relations or relations_checkpoint) and not questions:
         raise InputError("--relations and --relations-checkpoint are of --locate; ask for something by it")
+    wanted = list(dict.fromkeys([*listed, *(one for t, _, r in questions for one in (t, r))]))
     relater: str | Completer = RELATIONAL
     completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
     if relations or relations_checkpoint:
         relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
-    if file is None:
+    if scene is None:
         scene, likeness = _generated(wanted or list(NAMES), seed)
+    elif has is None:
+        likeness = _relevancy(scene, wanted, clip, device, seed)
     else:
-        with warnings_as_notes(_by_options):
-            scene = _loaded(file, depth, camera, depth_scale)
-        likeness = _given(scene, wanted, affinities, masks) if given else _relevancy(scene, wanted, clip, device, seed)
+        likeness = has.of(wanted) if wanted else has
     how: dict[str, Any] = {"questions": questions, "model": completer, "relations": relater, "side": side, "seed": seed}
     with steps("names") as step:
         result = complete_view(scene, likeness, split_names(known) if known else None, progress=step, **how)
@@ -185,13 +192,40 @@ def _relevancy(scene: View, names: list[str], clip: ClipOptions, device: str | N
         return encoder.encode_image(scene.rgb, names, preset=clip.preset, seed=seed, progress=step)
 
 
-def _given(scene: View, names: list[str], affinities: Path | None, masks: Path | None) -> Affinities:
-    """Affinities from a file, to the names asked for, or to all that it has."""
+def _given(scene: View, affinities: Path | None, masks: Path | None) -> Affinities:
+    """Affinities from a file, to all names that it has."""
     from openshape_ood.views.affinities import Affinities
 
     found = Affinities.load_masks(masks) if masks is not None else Affinities.load(affinities or "")
     found.check_fits(scene)
-    return found.of(names) if names else found
+    return found
+
+
+def _with_those_of_the_file(
+    scene: View, names: list[str], questions: list[tuple[str, str, str]], has: Affinities | None
+) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """Names and questions that the user gave; those of a published scene file where the user gave none.
+
+    Where affinities come from a file: its names, and of the questions those about them.
+    """
+    from openshape_ood.views.completion import RELATIONS
+
+    if has is None and not names and scene.names:
+        names = list(scene.names)
+        print_note(f"names of the file: {shown(', '.join(names))}")
+    if questions or not scene.questions:
+        return names, questions
+    questions = [
+        (target, relation, reference)
+        for target, relation, reference in scene.questions
+        if relation in RELATIONS and (has is None or {target, reference} <= set(has.names))
+    ]
+    if questions:
+        print_note(f"questions of the file: {shown(', '.join(map(' '.join, questions)))}")
+    if left := len(scene.questions) - len(questions):
+        known = f"their relation is one of {', '.join(RELATIONS)}, and there are affinities to both names"
+        print_note(f"{left} of the file's questions left out; a question is asked if {known}")
+    return names or ([] if has is None else list(has.names)), questions
 
 
 def _joined(numbers: list[float] | None, between: str) -> str | None:

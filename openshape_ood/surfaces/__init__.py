@@ -1,13 +1,15 @@
 """Where a surface is not as usual, learned from normal examples alone.
 
-Rasters: `rasterizer`, `views` of objects, `streaming` of large files, `images`. Reconstructors: `base` has the
-interface; `baselines` the mean image and PCA; `networks` U-Nets, alone and competing (`unet`, `competition`); `memory`
-patches by a network for images; `tokens` the same on patches of shapes; `published` reads the files of Competitive
-Reconstruction Networks. `surface` has all of it together, `examination` asks for the class too.
+Rasters: `rasterizer`, `views` of objects, `streaming` of large files, `images`. Reconstructors: `reconstructor` has the
+interface; `simple` rules of one line; `baselines` the mean image and PCA; `patches` PCA of patches; `networks` U-Nets,
+alone and competing (`unet`, `competition`); `memory` patches by a network for images; `tokens` the same on patches of
+shapes; `published` reads the files of Competitive Reconstruction Networks. `model` has all of it together,
+`examination` asks for the class too.
 """
 
 from openshape_ood.surfaces.baselines import MeanReconstructor as MeanReconstructor
 from openshape_ood.surfaces.baselines import PCAReconstructor as PCAReconstructor
+from openshape_ood.surfaces.defects import Defect as Defect
 from openshape_ood.surfaces.examination import Examination as Examination
 from openshape_ood.surfaces.examination import examine as examine
 from openshape_ood.surfaces.images import image_tile as image_tile
@@ -20,12 +22,15 @@ from openshape_ood.surfaces.model import SurfaceResult as SurfaceResult
 from openshape_ood.surfaces.networks import PUBLISHED as PUBLISHED
 from openshape_ood.surfaces.networks import CompetitiveReconstructor as CompetitiveReconstructor
 from openshape_ood.surfaces.networks import UNetReconstructor as UNetReconstructor
+from openshape_ood.surfaces.patches import PatchPCA as PatchPCA
 from openshape_ood.surfaces.published import read_published as read_published
 from openshape_ood.surfaces.raster import Raster as Raster
 from openshape_ood.surfaces.raster import mosaic as mosaic
 from openshape_ood.surfaces.raster import save_mosaic as save_mosaic
 from openshape_ood.surfaces.rasterizer import Rasterizer as Rasterizer
 from openshape_ood.surfaces.reconstructor import Reconstructor as Reconstructor
+from openshape_ood.surfaces.simple import HeightReconstructor as HeightReconstructor
+from openshape_ood.surfaces.simple import NearestReconstructor as NearestReconstructor
 from openshape_ood.surfaces.streaming import Block as Block
 from openshape_ood.surfaces.streaming import raster_blocks as raster_blocks
 from openshape_ood.surfaces.streaming import score_file as score_file

@@ -41,7 +41,7 @@ LOOKED_AT = 10_000  # points of a good object that thresholds are made of, about
 class Tiles:
     """What is learned of one image or cloud: tiles (t, c, h, w), mask (t, h, w), and where tiles of a sheet lie (t, 2).
 
-    spread: of an object, from maps (t, h, w) to the novelty of some of its points.
+    spread: of an object's views, from maps (t, h, w) to the novelty of some of its points.
     """
 
     tiles: np.ndarray
@@ -199,18 +199,49 @@ class Objects:
 
     def _raster(self, source: Source) -> tuple[Raster, dict[str, np.ndarray]]:
         cloud = source.cloud()
-        points = cloud_points(cloud["points"])
-        own = radius_of(points)
-        if not self.radius / TIMES <= own <= self.radius * TIMES:
-            raise CloudError(
-                f"{source.name} reaches {own:.3g} from its middle, the good objects {self.radius / ROOM:.3g}; expected "
-                "the same kind of thing in the same unit, as meters and not centimeters"
-            )
+        points = _alike(source, cloud["points"], self.radius)
         made = self.rasterizer.rasterize(points, radius=self.radius, center=middle_of(points))
         return replace(made, merge="mean"), cloud
 
 
-Kind = Images | Sheets | Objects
+@dataclass(frozen=True)
+class Points:
+    """Clouds of things in one pose and unit, point by point: each point is a tile of its three coordinates about the
+    middle of the cloud, in units of `TIMES` the radius, so that all clouds lie in [-1, 1]."""
+
+    radius: float
+    kind = "objects"
+    shape = (3, 1, 1)
+
+    def __post_init__(self) -> None:
+        check_positive(self.radius, "radius")
+
+    def cut(self, source: Source) -> Cut:
+        cloud = source.cloud()
+        points = _alike(source, cloud["points"], self.radius)
+        placed = (points - middle_of(points)) / (TIMES * self.radius)
+        tiles = placed.clip(-1, 1).astype(np.float32)[..., None, None]
+        up = "y" if source.path is None else file_up(source.path)
+        made = Tiles(tiles, np.ones((len(tiles), 1, 1), dtype=bool), np.zeros((len(tiles), 2)))
+        return Cut(made, _points(cloud), lambda maps: maps.reshape(-1).astype(np.float64), up)
+
+    def tiles(self, source: Source) -> Tiles:
+        return self.cut(source).only
+
+
+Kind = Images | Sheets | Objects | Points
+
+
+def _alike(source: Source, points: Any, radius: float) -> np.ndarray:
+    """Points (n, 3) of a cloud; raises `CloudError` where it is of quite another size than the good objects."""
+    found = cloud_points(points)
+    own = radius_of(found)
+    if not radius / TIMES <= own <= radius * TIMES:
+        raise CloudError(
+            f"{source.name} reaches {own:.3g} from its middle, the good objects {radius / ROOM:.3g}; expected "
+            "the same kind of thing in the same unit, as meters and not centimeters"
+        )
+    return found
 
 
 def kind_of_clouds(
@@ -221,13 +252,15 @@ def kind_of_clouds(
     cell: float | None,
     channels: Sequence[str] | None = None,
     granule: int = GRANULE,
-) -> Sheets | Objects:
+    of_points: bool = False,
+) -> Sheets | Objects | Points:
     """Whether clouds are of sheets or objects, and a rasterizer for them, unless one is given.
 
     A cloud is a sheet where 95 % of its points lie within a twentieth of its length from one plane. A cell holds 4
     points: it is as long as the median distance to the 13th neighbor. Heights up to 2.5 cells and points up to 12.5
     cells off the plane are seen. Channels are height, slope and, where all clouds have it, intensity. A view is as many
-    cells of 1.5 times that length as the largest object is across, 32 to 128 in steps of `granule`, or 16.
+    cells of 1.5 times that length as the largest object is across, 32 to 128 in steps of `granule`, or 16. `of_points`:
+    objects are compared point by point, without views.
     """
     if rasterizer is not None:
         refuse("of a rasterizer that is found, and one is given", shape=shape, size=size, cell=cell, channels=channels)
@@ -236,8 +269,8 @@ def kind_of_clouds(
     looked = [_sample(one) for one in given]
     if isinstance(rasterizer, ViewRasterizer):
         return Objects(rasterizer, ROOM * max(radius_of(sample) for sample, *_ in looked))
-    spacing = float(np.median([_spacing(sample) / np.sqrt(step) for sample, step, _ in looked]))
-    if not spacing > 0:
+    apart = float(np.median([spacing(sample) / np.sqrt(step) for sample, step, _ in looked]))
+    if not apart > 0:
         raise CloudError(f"most points of {given[0].name} are repeated; drop repeats first: np.unique(points, axis=0)")
     flat = all(_is_sheet(sample) for sample, *_ in looked)
     if shape == "objects" or (shape is None and not flat):
@@ -245,15 +278,18 @@ def kind_of_clouds(
             "of sheets, and these are objects", "" if shape else " or give shape='sheets'", cell=cell, channels=channels
         )
         radius = ROOM * max(radius_of(sample) for sample, *_ in looked)
+        if of_points:
+            refuse("of views, and 'nearest' compares points", " or give reconstructor='pca'", size=size)
+            return Points(radius)
         step = max(granule, GRANULE)
-        cells = int(np.clip(2 * radius / MARGIN / (SEEN * spacing), *VIEW)) // step * step
+        cells = int(np.clip(2 * radius / MARGIN / (SEEN * apart), *VIEW)) // step * step
         return Objects(ViewRasterizer(size=cells if size is None else size), radius)
-    if cell is None and spacing > COARSE:
+    if cell is None and apart > COARSE:
         raise CloudError(
-            f"the points of {given[0].name} lie some {spacing / 2:.2g} apart, so that a cell would be {spacing:.2g} m. "
+            f"the points of {given[0].name} lie some {apart / 2:.2g} apart, so that a cell would be {apart:.2g} m. "
             "If the unit is the centimeter or millimeter, give meters; if it is the meter, say cell="
         )
-    cell = check_positive(cell, "cell") if cell is not None else float(f"{spacing:.1g}")
+    cell = check_positive(cell, "cell") if cell is not None else float(f"{apart:.1g}")
     if channels is None:
         measured = all("intensity" in names for *_, names in looked)
         channels = ("height", "intensity", "normal") if measured else ("height", "normal")
@@ -296,6 +332,8 @@ def from_settings(told: Mapping[str, Any]) -> Kind:
     name = own.pop("kind")
     if name == "images":
         return Images(**own)
+    if name == "objects" and "rasterizer" not in own:
+        return Points(**own)
     inner = _tuples(own.pop("rasterizer"))
     if name == "sheets":
         return Sheets(Rasterizer(**inner), **own)
@@ -331,8 +369,8 @@ def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
     return points[np.isfinite(points).all(axis=1)], step, names
 
 
-def _spacing(points: np.ndarray) -> float:
-    """Median distance to the 13th neighbor."""
+def spacing(points: np.ndarray) -> float:
+    """Side of a square that holds 4 of the points (n, 3) of a surface: the median distance to the 13th neighbor."""
     from scipy.spatial import KDTree
 
     asked = points[:: -(-len(points) // 2000)]

@@ -90,7 +90,7 @@ def examine(
     >>> from openshape_ood.synthetic import generate, sample
     >>> from openshape_ood.synthetic.dents import dented
     >>> chair = generate("chair", 2)
-    >>> model = SurfaceModel.fit([sample(chair, 6000, seed) for seed in range(6)], size=32)
+    >>> model = SurfaceModel.fit([sample(chair, 6000, seed) for seed in range(6)])
     >>> shapes = [dented(chair, 6000, 7, depth=0.1, radius=0.15).cloud, sample("guitar", 6000, 1)]
     >>> for found in examine(shapes, model, ["chair", "table"], model="tiny"):
     ...     print(found.classes.nearest[0], found.classes.novelty.round(1), found.surface.is_novel)

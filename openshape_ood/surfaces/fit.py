@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
-from openshape_ood.surfaces.data import Kind, Objects, Sheets
+from openshape_ood.surfaces.data import TIMES, Kind, Sheets
 from openshape_ood.surfaces.inputs import Source
 from openshape_ood.surfaces.reconstructor import Reconstructor, checked_tiles, drawn_places, held_out
 
@@ -18,6 +18,7 @@ LARGEST = 2 << 30  # bytes of tiles that are learned from at once
 STRIPS = 10  # along a sheet that is the only one
 PARTS = 4  # of an object that is the only one
 WORST = 0.01  # of an object's points, whose mean novelty is that of the object
+POINTS = 0.01 / TIMES  # a hundredth of the radius of the good objects, in the unit of `data.Points`
 LEAST = 1e-3  # novelty that is usual, of objects that are all the same
 
 
@@ -25,8 +26,8 @@ LEAST = 1e-3  # novelty that is usual, of objects that are all the same
 class Good:
     """Tiles of all that is good, and of which image or cloud each is.
 
-    spread: of objects, from the maps of each (v, h, w) of its v views to the novelty of some of its points. place (t,):
-    where along a sheet that is the only one, in tiles.
+    spread: of views of objects, from the maps of each (v, h, w) of its v views to the novelty of some of its points.
+    place (t,): where along a sheet that is the only one, in tiles.
     """
 
     tiles: np.ndarray
@@ -45,7 +46,7 @@ def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -
     from tqdm import tqdm
 
     parts, size = [], 0
-    if isinstance(data, Objects) and len(sources) == 1:
+    if data.kind == "objects" and len(sources) == 1:
         sources = _parts(sources[0], seed)
     for source in tqdm(sources, "reading", disable=not progress):
         parts.append(data.tiles(source))
@@ -81,13 +82,27 @@ def fitted(unfitted: Reconstructor, good: Good, rounds: int, seed: int, progress
     if good.spread:
         scale, worst, places = _of_objects(maps, good)
     else:
-        tested, scale = np.isfinite(maps).any(axis=(1, 2)), np.ones((1, 1, 1), np.float32)
-        worst = np.full(good.owner.max() + 1, -np.inf)
-        np.maximum.at(worst, good.owner[tested], learned.pooled(maps[tested]))
-        worst, places = worst[np.isfinite(worst)], maps[np.isfinite(maps)].astype(np.float64)
+        scale = np.full((1, 1, 1), POINTS if learned.of_points else 1, np.float32)
+        maps /= scale
+        tested = np.isfinite(maps).any(axis=(1, 2))
+        worst = _of_points(maps, good) if learned.of_points else _of_tiles(learned, maps[tested], good.owner[tested])
+        places = maps[np.isfinite(maps)].astype(np.float64)
     whole = _threshold(learned, worst, learned.coverage, what)
     limit = _threshold(learned, drawn_places(places, seed), learned.pixel_coverage, f"places of {what}")
     return learned, scale, whole, limit, float(np.median(places))
+
+
+def _of_tiles(learned: Reconstructor, maps: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """The novelty of each image or cloud: that of its worst tile."""
+    worst = np.full(owner.max() + 1, -np.inf)
+    np.maximum.at(worst, owner, learned.pooled(maps))
+    return worst[np.isfinite(worst)]
+
+
+def _of_points(maps: np.ndarray, good: Good) -> np.ndarray:
+    """The novelty of each object that was tested, of maps of its points."""
+    each = [maps[good.owner == i, 0, 0] for i in np.unique(good.owner)]
+    return np.array([worst_points(own) for own in each if np.isfinite(own).any()])
 
 
 def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

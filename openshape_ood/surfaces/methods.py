@@ -15,12 +15,17 @@ from openshape_ood.storage import loaded_arrays
 from openshape_ood.surfaces.baselines import MeanReconstructor, PCAReconstructor
 from openshape_ood.surfaces.memory import PatchMemory
 from openshape_ood.surfaces.networks import CompetitiveReconstructor, UNetReconstructor
+from openshape_ood.surfaces.patches import PatchPCA
 from openshape_ood.surfaces.reconstructor import FILE, Reconstructor
+from openshape_ood.surfaces.simple import HeightReconstructor, NearestReconstructor
 from openshape_ood.surfaces.tokens import TokenPCA, TokenReconstructor
 
 CLASSES: tuple[type[Reconstructor], ...] = (
+    HeightReconstructor,
+    NearestReconstructor,
     MeanReconstructor,
     PCAReconstructor,
+    PatchPCA,
     UNetReconstructor,
     CompetitiveReconstructor,
     PatchMemory,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ from openshape_ood.surfaces.data import (
     Images,
     Kind,
     Objects,
+    Points,
     Sheets,
     from_settings,
     kind_of_clouds,
     refuse,
     settings,
 )
+from openshape_ood.surfaces.defects import Defect, defects_of
 from openshape_ood.surfaces.fit import fitted, gathered, worst_points
 from openshape_ood.surfaces.inputs import Source, list_sources
 from openshape_ood.surfaces.methods import (
@@ -36,8 +39,9 @@ from openshape_ood.surfaces.methods import (
     made_again,
 )
 from openshape_ood.surfaces.raster import Raster
-from openshape_ood.surfaces.rasterizer import Rasterizer
+from openshape_ood.surfaces.rasterizer import GRANULE, Rasterizer
 from openshape_ood.surfaces.reconstructor import CLASSES, Reconstructor
+from openshape_ood.surfaces.simple import HeightReconstructor
 from openshape_ood.surfaces.streaming import score_file, scored_points
 from openshape_ood.surfaces.views import ViewRasterizer
 
@@ -47,7 +51,9 @@ SETTINGS, LEARNED = (
     "reconstructor.",
 )  # the file in the folder of a model; begins names of weights
 NAMES = tuple(name for name in RECONSTRUCTORS if "token" not in name)
+DEFAULTS = {"images": "patches", "sheets": "height", "objects": "nearest"}
 FOLDS = 5
+PIECE, POINTS = 4, 10  # pixels of a tile, and points, that a defect has at least
 PIXELS = 0.99  # of the good ones, up to the threshold of maps
 
 
@@ -64,12 +70,21 @@ class SurfaceResult:
         Up to which good ones go.
     map : NoveltyMap
         Of its pixels or points, NaN where nothing was seen; of a file that was scored in pieces, of some of its points.
+    least : int
+        Pixels or points that a defect has at least.
     """
 
     name: str
     novelty: float
     threshold: Threshold
     map: NoveltyMap
+    least: int = POINTS
+
+    @cached_property
+    def defects(self) -> list[Defect]:
+        """The connected pieces beyond the threshold of the map, the largest first: of what is damaged, and not another
+        thing altogether."""
+        return defects_of(self.map, self.least) if self.is_novel and self.map.tells else []
 
     @property
     def is_novel(self) -> bool:
@@ -82,11 +97,15 @@ class SurfaceResult:
         return float(self.threshold.p_values([self.novelty])[0])
 
     def as_json(self) -> dict[str, Any]:
-        """Texts and numbers, without the map's: of it the share beyond its threshold, and the share not seen."""
+        """Texts and numbers: of the map the share beyond its threshold, the share not seen, and the defects."""
         told: dict[str, Any] = {"name": self.name, "novelty": self.novelty, "p_value": self.p_value}
         told |= {"verdict": "damaged" if self.is_novel else "good"}
         seen = self.map.seen
-        return {**told, "beyond": float(self.map.is_novel.sum() / max(1, seen.sum())), "unseen": float(1 - seen.mean())}
+        return {
+            **told,
+            "beyond": float(self.map.is_novel.sum() / max(1, seen.sum())),
+            "unseen": float(1 - seen.mean()),
+        } | {"defects": [one.as_json() for one in self.defects]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +119,8 @@ class SurfaceModel:
     reconstructor : Reconstructor
         Fitted, without thresholds of its own.
     scale : ndarray (v, h, w)
-        What maps are divided by: of objects the usual novelty at each place of each view, as edges are never rebuilt as
-        well as faces; else 1.
+        What maps are divided by: of views of objects the usual novelty at each place, as edges are never rebuilt as
+        well as faces; of `nearest` a hundredth of the radius; else 1.
     threshold : Threshold
         For whole images or clouds. Where the good ones are too few for the coverage (0.95
         needs 19), the largest; `threshold.coverage` says what that keeps.
@@ -122,7 +141,7 @@ class SurfaceModel:
     def fit(
         cls,
         good: Any,
-        reconstructor: str | Reconstructor = "pca",
+        reconstructor: str | Reconstructor | None = None,
         *,
         rasterizer: Rasterizer | ViewRasterizer | None = None,
         shape: str | None = None,
@@ -142,14 +161,15 @@ class SurfaceModel:
         good : files, folders, arrays, or a list of these
             Images, or clouds: arrays (n, 3), or mappings of `points` (n, 3) in meters with `intensity` (n,), `color`
             (n, 3) and `strips` (n,) where there are such. All are of one kind.
-        reconstructor : {"mean", "pca", "unet", "crn", "memory"} or Reconstructor
-            By name with its defaults, or one that is not fitted.
+        reconstructor : str or Reconstructor, optional
+            By name with its defaults ("height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"), or one
+            that is not fitted. If left out "patches" for images, "height" for sheets, "nearest" for objects.
         rasterizer : Rasterizer or ViewRasterizer, optional
             For sheets or objects; if left out it is made by the rule of `data.kind_of_clouds`.
         shape : {"sheets", "objects"}, optional
             What the clouds are of; told by their form if left out.
         size : int, optional
-            Pixels or cells along a tile or view.
+            Pixels or cells along a tile or view; "nearest" has none.
         cell : float, optional
             Meters of a cell of sheets.
         channels : sequence of str, optional
@@ -170,8 +190,8 @@ class SurfaceModel:
         Raises
         ------
         InputError
-            For images and clouds together, nothing, one image, what cannot be rasterized, naming the file, and what has
-            no say, as a cell of images.
+            For images and clouds together, nothing, one image, what cannot be rasterized, naming the file, what has no
+            say, as a cell of images, and a reconstructor that is for another kind of data.
         FileError
             For files that cannot be read.
 
@@ -186,17 +206,20 @@ class SurfaceModel:
         (True, True)
         """
         sources = list_sources(good)
-        own = _unfitted(reconstructor, params)
+        own = None if reconstructor is None else _unfitted(reconstructor, params)
         if shape is not None:
             check_choice(shape, "shape", ("sheets", "objects"))
         data: Kind
         if sources[0].kind == "cloud":
             refuse("of images, and given are clouds", values=values)
-            data = kind_of_clouds(sources, rasterizer, shape, size, cell, channels, own.granule)
+            views = GRANULE if own is None else own.granule
+            of_points = rasterizer is None if own is None else own.of_points
+            data = kind_of_clouds(sources, rasterizer, shape, size, cell, channels, views, of_points)
         else:
             of_clouds: dict[str, Any] = {"rasterizer": rasterizer, "shape": shape, "cell": cell, "channels": channels}
             refuse("of clouds, and given are images", **of_clouds)
             data = Images.of(sources, size, values)
+        own = _for_data(own, data, params)
         rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
         good_tiles = gathered(data, sources, check_seed(seed), progress)
         told = f"{len(sources)} good {data.kind}" if len(sources) > 1 else f"parts of one of {data.kind}"
@@ -225,7 +248,7 @@ class SurfaceModel:
         cut = self.data.cut(source)
         maps = self._maps(cut.only.tiles, cut.only.mask)
         novelty = cut.spread(maps)
-        whole = worst_points(novelty) if isinstance(self.data, Objects) else self._worst(maps)
+        whole = worst_points(novelty) if self.data.kind == "objects" else self._worst(maps)
         return self._result(source, whole, cut.elements, novelty, cut.up)
 
     def score_file(self, path: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> SurfaceResult:
@@ -307,7 +330,9 @@ class SurfaceModel:
     def _result(self, source: Source, whole: float, elements: Elements, novelty: np.ndarray, up: str) -> SurfaceResult:
         own = self.baseline, self.pixel_threshold, self.reconstructor.provenance()
         found = NoveltyMap(elements, novelty, None, CLASSES, *own, name=source.name, up=up)
-        return SurfaceResult(source.name, whole, self.threshold, found)
+        h, w = elements.shape or (0, 0)
+        least = max(1, round(PIECE * h * w / self.data.size**2)) if isinstance(self.data, Images) else POINTS
+        return SurfaceResult(source.name, whole, self.threshold, found, least)
 
 
 def _reconstructor(
@@ -319,6 +344,25 @@ def _reconstructor(
     if header["identity"] != found.identity.sha256:
         raise ValueError("its weights are not those that were saved")
     return found
+
+
+def _for_data(given: Reconstructor | None, data: Kind, params: Mapping[str, Any]) -> Reconstructor:
+    """The reconstructor for this kind of data, the default unless one is given. Raises `InputError` for a misfit."""
+    if given is None:
+        name = DEFAULTS[data.kind]
+        if isinstance(data, Objects) or (isinstance(data, Sheets) and data.rasterizer.channels[0] != "height"):
+            name = "pca"
+        return _unfitted(name, params)
+    if data.kind not in given.kinds or given.of_points != isinstance(data, Points):
+        raise InputError(
+            f"reconstructor {given.method!r} is for {' and '.join(given.kinds)}, and these are {data.kind}; leave it "
+            f"out, which takes {DEFAULTS[data.kind]!r}, or give another"
+        )
+    if isinstance(given, HeightReconstructor) and isinstance(data, Sheets) and data.rasterizer.channels[0] != "height":
+        raise InputError(
+            f"the channels are {', '.join(data.rasterizer.channels)}; 'height' looks at the first, which must be height"
+        )
+    return given
 
 
 def _unfitted(given: str | Reconstructor, params: Mapping[str, Any]) -> Reconstructor:

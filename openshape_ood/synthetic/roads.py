@@ -53,6 +53,7 @@ def road_scan(
     severity: float = 1.0,
     side: float = 2.56,
     density: float = 2500.0,
+    uneven: bool = False,
 ) -> RoadScan:
     """A square piece of road as a mobile scanner sees it: at a random heading, on a slope, with camber and markings.
 
@@ -68,6 +69,8 @@ def road_scan(
         Meters.
     density : float, default 2500
         Points a square meter, evenly spread.
+    uneven : bool
+        With ruts and joints of slabs, which are sound and as deep as cracks are.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def road_scan(
         raise InputError(f"{density:g} points a square meter on {side:g} m give no point; expected more of either")
     rng = np.random.RandomState([check_seed(seed), SCAN])
     flat = rng.uniform(0, side, (count, 2))
-    height, intensity, truth = _surface(flat, side, kinds, rng, check_positive(severity, "severity"))
+    height, intensity, truth = _surface(flat, side, kinds, rng, check_positive(severity, "severity"), uneven)
     turn, steep = rng.uniform(0, 2 * np.pi), rng.uniform(-0.05, 0.05)
     across = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     rise = steep * flat[:, 0] + RELIEF * height
@@ -147,7 +150,12 @@ def _checked(damage: str | Sequence[str]) -> list[str]:
 
 
 def _surface(
-    at: np.ndarray, side: float, kinds: Sequence[str], rng: np.random.RandomState, severity: float = 1.0
+    at: np.ndarray,
+    side: float,
+    kinds: Sequence[str],
+    rng: np.random.RandomState,
+    severity: float = 1.0,
+    uneven: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Height in units of `RELIEF`, intensity in [-1, 1] and truth of places (n, 2) in a square of `side` meters."""
     slope, camber = rng.uniform(-0.2, 0.2, 2), rng.uniform(0.0, 0.12)
@@ -163,6 +171,8 @@ def _surface(
         where, rise, shade = _DAMAGE[kind](at, side, rng)
         height, intensity = height + severity * rise, intensity + severity * shade
         truth[where] = 1 + DAMAGES.index(kind)
+    if uneven:
+        height = height + _unevenness(at, side, rng)
     height = height + rng.normal(0, ROUGH, len(at))
     intensity = intensity + rng.normal(0, 0.05, len(at))
     return height, intensity.clip(-1, 1), truth
@@ -176,6 +186,16 @@ def _waves(at: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         wave *= rng.uniform(1.5, 4.0) / np.linalg.norm(wave)
         found += 0.06 * np.sin(at @ wave + rng.uniform(0, 2 * np.pi))
     return found
+
+
+def _unevenness(at: np.ndarray, side: float, rng: np.random.RandomState) -> np.ndarray:
+    """Rise (n,) in units: two ruts along the road, joints of slabs across it."""
+    along, across = at.T
+    middle = rng.uniform(0.35, 0.65) * side
+    ruts = sum(np.exp(-0.5 * ((across - middle - offset) / 0.12) ** 2) for offset in (-0.45, 0.45))
+    length = rng.uniform(0.5, 0.8)
+    joint = np.abs((along - rng.uniform(0, length)) % length) < 0.03
+    return np.asarray(-rng.uniform(0.1, 0.25) * ruts - 0.2 * joint)
 
 
 def _marking(at: np.ndarray, side: float, rng: np.random.RandomState) -> np.ndarray:

@@ -28,6 +28,7 @@ MILLIMETERS = 1000.0  # a meter
 PIXEL = 80  # bytes of a pixel of a view and of its point, all copies counted
 PUBLISHED_PIXEL = 160  # of one whose floor is looked for
 MAX_SIDE = 8192  # pixels, of what a file asks to be resized to
+MAX_TEXT, MAX_TEXTS = 1000, 500  # characters of a name in a file; names, or questions, in a file
 OFF = 0.2  # by which a principal point is off the middle, as a share of it
 RAISED = 0.02  # meters
 OVER = 0.5  # of the axis of the picture that points down: so much upwards
@@ -59,6 +60,7 @@ def load_view(
     Returns
     -------
     View
+        That of a published scene file has the `names` and `questions` that the file lists.
 
     Raises
     ------
@@ -93,7 +95,8 @@ def load_view(
             _check_memory(sum(one.nbytes for one in found.values()), found["depth"].shape, PIXEL, len(data))
         else:
             data = read_bounded(given)
-            found = published_arrays(read_pickle(data), len(data))
+            content = read_pickle(data)
+            found = published_arrays(content, len(data)) | published_texts(content)
         view = _view(found, scale, given.parent.name if given.name == "rgb.png" else given.name)
     except FileError:
         raise
@@ -182,6 +185,32 @@ def published_arrays(found: Mapping[str, Any], held: int | None = None) -> dict[
     return {"rgb": rgb, "depth": depth, "intrinsics": intrinsics, "pose": pose}
 
 
+def published_texts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The `names` and `questions` of a view from the content of a published scene file; empty where it lists none."""
+    names = _texts(found.get("ovssc_obj_classes", ()), "ovssc_obj_classes")
+    asked = _listed(found.get("descriptions", ()), "descriptions")
+    questions = [_texts(one, "descriptions", 3) for one in asked]
+    return {"names": tuple(dict.fromkeys(names)), "questions": tuple(dict.fromkeys(questions))}
+
+
+def _texts(given: Any, what: str, count: int | None = None) -> tuple[str, ...]:
+    """Raises `CloudError` for anything but texts, or another count of them."""
+    texts = _listed(given, what)
+    if not all(isinstance(one, str) and one.strip() and len(one) <= MAX_TEXT for one in texts):
+        raise CloudError(f"its {what!r} holds something else than texts of 1 to {MAX_TEXT} characters")
+    if count is not None and len(texts) != count:
+        raise CloudError(f"its {what!r} has an entry of {len(texts)} texts; expected target, relation, reference")
+    return tuple(one.strip() for one in texts)
+
+
+def _listed(given: Any, what: str) -> Sequence[Any]:
+    if not isinstance(given, list | tuple):
+        raise CloudError(f"its {what!r} is a {type(given).__name__}; expected a list")
+    if len(given) > MAX_TEXTS:
+        raise CloudError(f"its {what!r} has {len(given):,} entries; expected at most {MAX_TEXTS}")
+    return given
+
+
 def on_floor(view: View) -> View:
     """The view with its floor, the lowest large level surface that it sees, at z = 0; as it is where it sees none."""
     points = view.points.reshape(*view.shape, 3)
@@ -227,7 +256,8 @@ def _view(found: Mapping[str, Any], scale: float | None, name: str) -> View:
         )
     if scale is not None:
         depth = depth.astype(np.float64) / scale
-    return View(np.asarray(found["rgb"]), depth, found["intrinsics"], found["pose"], name=name)
+    texts = {key: found[key] for key in ("names", "questions") if isinstance(found.get(key), tuple)}
+    return View(np.asarray(found["rgb"]), depth, found["intrinsics"], found["pose"], name=name, **texts)
 
 
 def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import io
 import math
 import pickletools
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -30,6 +31,15 @@ TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 MARK = object()
 
 
+@dataclass(eq=False)
+class Record:
+    """A call that the file asks for and that was not made: a name, its arguments, and the state set afterwards."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    state: Any = None
+
+
 @dataclass(frozen=True)
 class _Name:
     """A function or type that the file names; it is never looked up."""
@@ -40,8 +50,9 @@ class _Name:
 class _Type:
     """A NumPy type in the making."""
 
-    def __init__(self, code: Any) -> None:
-        if not isinstance(code, str) or not re.fullmatch(r"[fiu][1248]|b1", code):
+    def __init__(self, code: Any, objects: bool) -> None:
+        kinds = r"[fiu][1248]|b1|O8" if objects else r"[fiu][1248]|b1"
+        if not isinstance(code, str) or not re.fullmatch(kinds, code):
             raise CloudError("it holds an array that is not of plain numbers")
         self.code, self.order = code, "="
 
@@ -54,7 +65,7 @@ class _Type:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(self.order + self.code)
+        return np.dtype(object if self.code == "O8" else self.order + self.code)
 
 
 class _Array:
@@ -70,8 +81,17 @@ class _Array:
         self.values = _array(content, kind, shape, "F" if fortran is True else "C")
 
 
-def read_pickle(data: bytes) -> Any:
+def read_pickle(data: bytes, records: Collection[str] = (), max_steps: int = MAX_STEPS) -> Any:
     """What a pickle of dicts, lists, tuples, texts, numbers and plain arrays holds; arrays cannot be written to.
+
+    Parameters
+    ----------
+    data : bytes
+    records : collection of str
+        "module name" of further functions and types that the file may name. They are never looked up: calling one gives
+        a `Record`. With some, arrays may hold texts, and the outermost value may be a `Record` in place of a dict.
+    max_steps : int
+        Instructions of the file, at most.
 
     Raises
     ------
@@ -81,8 +101,8 @@ def read_pickle(data: bytes) -> Any:
     stack: list[Any] = []
     memo: dict[int, Any] = {}
     for step, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(data))):
-        if step >= MAX_STEPS:
-            raise CloudError(f"it has more than {MAX_STEPS:,} instructions; a scene file has a few hundred")
+        if step >= max_steps:
+            raise CloudError(f"it has more than {max_steps:,} instructions; a scene file has a few hundred")
         name, place = opcode.name, cast(int, argument)  # where a value of the memo is
         if name == "STOP":
             return _finished(stack.pop())
@@ -97,11 +117,11 @@ def read_pickle(data: bytes) -> Any:
         elif name in ("BINGET", "LONG_BINGET"):
             stack.append(memo[place])
         elif name not in ("PROTO", "FRAME"):
-            _follow(name, argument, stack)
+            _follow(name, argument, stack, records)
     raise CloudError("it ends in the middle")
 
 
-def _follow(name: str, argument: Any, stack: list[Any]) -> None:
+def _follow(name: str, argument: Any, stack: list[Any], records: Collection[str]) -> None:
     """Instructions that put things together."""
     if name == "MARK":
         stack.append(MARK)
@@ -118,31 +138,36 @@ def _follow(name: str, argument: Any, stack: list[Any]) -> None:
             _of(dict, stack[-1])[_of(str, key)] = value
     elif name in ("GLOBAL", "STACK_GLOBAL"):
         parts = [_of(str, stack.pop()) for _ in range(2)][::-1] if name == "STACK_GLOBAL" else [argument]
-        stack.append(_named(" ".join(parts)))
-    elif name == "REDUCE":
+        stack.append(_named(" ".join(parts), records))
+    elif name == "REDUCE" or (name == "NEWOBJ" and records):
         arguments = _of(tuple, stack.pop())
-        stack.append(_made(_of(_Name, stack.pop()).name, arguments))
+        stack.append(_made(_of(_Name, stack.pop()).name, arguments, records))
     elif name == "BUILD":
         state = stack.pop()
-        if not isinstance(stack[-1], _Type | _Array):
+        if isinstance(stack[-1], Record):
+            stack[-1].state = state
+        elif isinstance(stack[-1], _Type | _Array):
+            stack[-1].build(state)
+        else:
             raise CloudError("it changes something that is no array")
-        stack[-1].build(state)
     else:
         raise CloudError(f"it holds the instruction {name}, which no scene file needs; nothing of it was run")
 
 
-def _named(name: str) -> _Name:
+def _named(name: str, records: Collection[str]) -> _Name:
     older = name.replace("numpy._core.", "numpy.core.", 1)
-    if older not in ALLOWED:
+    if older not in ALLOWED and older not in records:
         told = name[:80].replace(" ", ".")
         raise CloudError(f"it asks for {told!r}; only NumPy arrays are read from such a file, nothing of it was run")
     return _Name(older)
 
 
-def _made(name: str, arguments: tuple[Any, ...]) -> Any:
+def _made(name: str, arguments: tuple[Any, ...], records: Collection[str]) -> Any:
     """What a call of an allowed name stands for."""
+    if name in records:
+        return Record(name, arguments)
     if name == TYPE:
-        return _Type(arguments[0] if arguments else None)
+        return _Type(arguments[0] if arguments else None, bool(records))
     if name == REBUILDER and arguments and arguments[0] == _Name(ARRAY):
         return _Array()
     if name == BUFFER and len(arguments) == 4:
@@ -155,18 +180,27 @@ def _made(name: str, arguments: tuple[Any, ...]) -> Any:
 
 def _array(content: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
     dtype = _of(_Type, kind).dtype
-    if not isinstance(content, bytes) or not isinstance(shape, tuple) or len(shape) > 4:
+    if not isinstance(content, list if dtype.hasobject else bytes) or not isinstance(shape, tuple) or len(shape) > 4:
         raise CloudError("it holds an array that is not of plain numbers")
     fine = all(isinstance(side, int) and 0 <= side <= len(content) for side in shape)
-    if not fine or math.prod(shape) * dtype.itemsize != len(content):
+    if not fine or math.prod(shape) * (1 if dtype.hasobject else dtype.itemsize) != len(content):
         raise CloudError("it holds an array of another size than it says")
+    if isinstance(content, list):
+        values = np.empty(len(content), dtype)
+        for i, value in enumerate(content):  # one by one: of a list, numpy would take the entries
+            values[i] = value
+        return values.reshape(shape, order=order)
     return np.frombuffer(content, dtype).reshape(shape, order=order)
 
 
 def _finished(value: Any) -> Any:
-    """Arrays in the place of those in the making, in the outermost dict."""
-    found = _of(dict, value)
-    return {key: one.values if isinstance(one, _Array) else one for key, one in found.items()}
+    """Arrays in the place of those in the making, in the outermost dict; a record as it is."""
+    return value if isinstance(value, Record) else {key: plain(one) for key, one in _of(dict, value).items()}
+
+
+def plain(value: Any) -> Any:
+    """The array where it was one in the making, None where the file did not finish it; anything else as it is."""
+    return value.values if isinstance(value, _Array) else value
 
 
 def _since_mark(stack: list[Any]) -> list[Any]:

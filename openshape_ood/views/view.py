@@ -36,6 +36,8 @@ class View:
         Camera to world: a rotation and a place in meters, world z up; the camera's x to the right, y down, z forward.
     name : str
         For messages and pictures.
+    names, questions : tuple of str, tuple of (target, relation, reference)
+        Names of things, and questions for `locate`, that came with the file. Default: none.
 
     Raises
     ------
@@ -56,6 +58,8 @@ class View:
     intrinsics: np.ndarray
     pose: np.ndarray
     name: str = field(default="view", kw_only=True)
+    names: tuple[str, ...] = field(default=(), kw_only=True)
+    questions: tuple[tuple[str, str, str], ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         for what, checked in (

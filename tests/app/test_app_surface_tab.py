@@ -109,7 +109,7 @@ def test_what_is_remembered_of_a_visitor_is_counted(good: GoodSurfaces) -> None:
     visit.good = good
     before = visit.nbytes
     visit.put(SurfaceInput("a.ply", cloud(0)))
-    assert before > 10_000 and visit.nbytes - before == 7864 * (3 * 8 + 4)
+    assert before > 0 and visit.nbytes - before == 7864 * (3 * 8 + 4)
     visit.put(None)
     assert visit.nbytes == before and visit.input is None
 

@@ -96,8 +96,13 @@ def test_runs_on_other_data_are_warned_of(tmp_path: Path, reports: dict[str, Any
     assert warnings([a, b]) == ["SR1 was run on different data (sha256 of novel1): a.json against b.json"]
     found = warnings([a, c])
     assert found[0] == "SR1 was run on different data (numbers of shapes of known): a.json against c.json"
-    assert found[1].startswith("c.json: its data are not the published: known: 1,254 found, 1,255 published; known, c")
+    assert found[1].startswith(
+        "† c.json: its data are not the published: known: 1,254 found, 1,255 published; known, c"
+    )
     assert found[1].endswith("known, class 2: 1 found, 2 published; and 2 more; left out sofa")
+    assert {row.data for row in rows_of([a])} == {"3DOS", "published"}
+    marked = [row for row in rows_of([c]) if not row.published]
+    assert {row.data for row in marked} == {"3DOS †"} and draw(marked, tmp_path / "c.png").is_file()
 
 
 def test_the_command_prints_a_table_that_fits(tmp_path: Path, reports: dict[str, Any], capsys: Any):

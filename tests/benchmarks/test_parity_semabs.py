@@ -136,17 +136,24 @@ def of_summary(kind: torch.dtype) -> Found:
 
 PARTS: dict[str, Callable[[torch.dtype], Found]] = {"losses": of_losses, "lamb": of_lamb, "steps": of_steps}
 PARTS |= {"metrics": of_metrics, "summary": of_summary}
+# After a first step, 5 of the inputs of the network's ReLUs are within 4e-6 of zero, the nearest at -6.1e-7. Single
+# precision decides on which side they are: the kernels of AVX-512 agree with double precision, those of AVX2
+# (ONEDNN_MAX_CPU_ISA=AVX2, and CPUs without AVX-512) put the nearest one on the other side. Turning its gate in double
+# precision moves the second step's trust ratios by 5.42e-4, which is all of the difference seen there; turning each of
+# the gates within 2e-6 moves them by at most 4.7e-3. The clamp of the ratio is not involved. Double precision is held
+# to 3.8e-11.
+BOUNDS = {"step/trust_ratios": 5e-3}
 CASES = [(what, kind) for what in PARTS for kind in KINDS if kind == "single" or what in ("losses", "lamb", "steps")]
 
 
 @pytest.mark.parametrize(("what", "kind"), CASES)
 def test_parity_semabs(what: str, kind: str) -> None:
-    check(PARTS[what], kind)
+    check(PARTS[what], kind, BOUNDS)
 
 
 def main() -> None:
     for what, kind in CASES:
-        for key, error, most in differences(PARTS[what], kind):
+        for key, error, most in differences(PARTS[what], kind, BOUNDS):
             print(f"{key:45} {error:.1e}  allowed {most:.1e}  {'' if error <= most else 'FAILS'}", flush=True)
 
 

@@ -19,7 +19,7 @@ from published_completion import ROWS, SMALL, completion_shapes, evaluation, res
 from benchmarks.semabs import command, training
 from benchmarks.semabs.evaluation import all_scores, left_out, scores
 from benchmarks.semabs.reader import load_datum, read_published, save_datum
-from benchmarks.semabs.summary import best_cutoff, column_rows, curve, interval, table
+from benchmarks.semabs.summary import best_cutoff, column_rows, curve, interval, nyu_figures, table
 from benchmarks.semabs.texts import texts_of
 from benchmarks.semabs.training import Lamb, balanced_weights, occupancy_loss
 from openshape_ood.errors import FileError, InputError, UnknownNameError
@@ -35,6 +35,7 @@ CLASSES = ["empty[0]", "sofa[1]", "lamp[2]", "lamp[3]"]
 def write_view(path: Path, seed: int = 0) -> Path:
     """A file in the published layout: growable arrays of items, and region references into them."""
     rng = np.random.default_rng(seed)
+    path.parent.mkdir(exist_ok=True)
     with h5py.File(path, "w") as file:
         data = file.create_group("data")
 
@@ -131,6 +132,28 @@ def test_a_network_is_evaluated_and_summarized(layout, head, more, tmp_path, mon
     assert "| mine | room | visual | vocab | class |" in told and "chosen on held-out training rooms" in told
     assert command.main(["summarize", str(out), "--published"]) == 0
     assert "on these very rows, as published" in capsys.readouterr().out
+
+
+def test_views_of_nyu_are_evaluated_and_summarized_by_class(tmp_path, monkeypatch, capsys) -> None:
+    path = write_view(tmp_path / "nyu" / "0001.hdf5")
+    with h5py.File(path, "a") as file:
+        del file["data"]["descriptions"]
+    command.main(["convert", str(path.parent), str(tmp_path / "views")])
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(small_registry(tmp_path, "ovssc", "ovssc")))
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "results.csv"
+    arguments = ["evaluate", str(tmp_path / "views"), "--model", "small", "--split", "nyu", "--out", str(out)]
+    assert command.main(arguments) == 0
+    rows = command.read_rows(out, "voxel60x60x60_iou")
+    assert {row["label"] for row in rows} == {"sofa", "lamp"} and "voxel32x32x32_iou" not in rows[0]
+    capsys.readouterr()
+    assert command.main(["summarize", f"mine={out}", "--nyu", "--published"]) == 0
+    told = capsys.readouterr().out
+    assert "| mine | ceiling | floor | wall | window | chair | bed | sofa | table | tvs | furn | objs | mean |" in told
+    assert "| zero-shot from THOR | 13.7 |" in told and "not published" in told and "40.1" not in told
+    at = [row for row in rows if row["cutoff"] == best_cutoff(rows, "voxel60x60x60_iou") and row["label"] == "sofa"]
+    figures = nyu_figures(rows, at[0]["cutoff"])
+    assert figures[6] == figures[-1] == 100 * at[0]["voxel60x60x60_iou"] and np.isnan(figures[:6]).all()
 
 
 def test_tables_by_two_protocols() -> None:

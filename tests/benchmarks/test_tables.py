@@ -193,6 +193,16 @@ def test_spreadsheet_has_twelve_fractions_in_the_order_of_the_original():
     assert found == pytest.approx(expected, abs=1e-8) and len(found) == 12
 
 
+@pytest.mark.parametrize(("benchmark", "parts"), [("sr1", ("novel1", "novel2", "both")), ("sr12", ("both",))])
+def test_spreadsheet_of_the_published_run_has_auroc_and_fpr95_only(benchmark: str, parts: tuple[str, ...]):
+    report = made_up_report(benchmark, "semnov")
+    lines = spreadsheet_lines(report)
+    assert all(("two numbers" in name) == (benchmark == "sr12") for name in lines[::2])
+    for result, line in zip(report["results"], lines[1::2], strict=True):
+        expected = [result[part][metric]["mean"] for part in parts for metric in ("auroc", "fpr95")]
+        assert [float(n) for n in line.removeprefix("to spreadsheet: ").split(",")] == expected
+
+
 def test_prototype_accuracy_both_ways():
     text = " ".join(run_table(made_up_report("sr1", "semnov")).split())
     assert "prototypes: accuracy as the 3DOS code prints it: 21.3" in text and "as it should be: 85.0" in text

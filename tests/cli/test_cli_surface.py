@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from openshape_ood.surfaces import SurfaceModel, inputs
 from openshape_ood.synthetic import sample
 
 
-def write_image(path, seed, hole=False):
+def write_image(path, seed, hole=False, spot=0):
     waves = 120 + 60 * np.sin(np.linspace(0, 6, 32))[None, :, None] + np.zeros((24, 32, 3))
     waves += np.random.default_rng(seed).normal(0, 4, waves.shape)
     waves[8:14, 10:16] = 20 if hole else waves[8:14, 10:16]
+    waves[8:14, 10:16] += spot
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(waves.clip(0, 255).astype(np.uint8)).save(path)
 
@@ -104,7 +106,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "00.png; expected a folder" in said("fit", of_images / "good", "--out", of_images / "good" / "00.png")
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
     assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
-    for words in (("--threshold", "0.3"), ("--coverage", "0.8"), ("--calibrate-by", "folder")):
+    for words in (("--threshold", "0.3"), ("--calibrate-by", "folder")):
         assert f"{words[0]} is of the question of which class" in said("score", model, *words)
     assert "expected FILES" in said("score", model)
     assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
@@ -146,7 +148,7 @@ def test_the_class_is_told_beside_the_surface(tmp_path):
     (tmp_path / "test").mkdir()
     np.save(tmp_path / "test" / "chair.npy", sample(mesh, 4000, 9))
     np.save(tmp_path / "test" / "guitar.npy", sample("guitar", 4000, 1))
-    run_json("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "32")
+    run_json("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--reconstructor", "pca", "--size", "32")
     words = ["--known", "chair", "table", "--threshold", "0.8"]
     told = run_json("surface", "score", tmp_path / "model", tmp_path / "test", *words, "--out", tmp_path / "found")
     assert len(told["written"]) == 6 and (tmp_path / "found" / "maps" / "guitar.ply").exists()
@@ -162,3 +164,31 @@ def test_without_files_roads_are_generated(tmp_path):
     verdicts = {row["file"].split(", ")[1]: row["verdict"] for row in told["files"]}
     assert verdicts["crack"] == verdicts["debris"] == "damaged" and verdicts["sound"] == "good"
     assert len(list((tmp_path / "maps").glob("*.ply"))) == 6
+
+
+def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
+    write_image(tmp_path / "test" / "<b>hole.png", 50, spot=30)
+    write_image(tmp_path / "test" / "good.png", 51)
+    (tmp_path / "test" / "broken.png").write_bytes(b"no image")
+    run_json(
+        "surface", "fit", of_images / "good", "--out", tmp_path / "model", "--size", "16", "--reconstructor", "pca"
+    )
+    words = ["--out", tmp_path / "found", "--report", tmp_path / "page.html", "--coverage", "0.9"]
+    done = run("surface", "score", tmp_path / "model", tmp_path / "test", *words)
+    assert done.exit_code == 1 and "keeps 90.5 % of" in done.stdout
+    assert "in 90% of such draws it keeps between 78.4% and 98.2% of good ones" in " ".join(done.stdout.split())
+    page = (tmp_path / "page.html").read_text()
+    assert page.index("&lt;b&gt;hole.png") < page.index("good.png") and "<b>hole" not in page
+    assert page.count("data:image/png;base64,") == 2 and "1 could not be used" in page
+    rows = list(csv.DictReader((tmp_path / "found" / "scores.csv").read_text().splitlines()))
+    assert re.match(r"x \d+-\d+, y \d+-\d+, \d+ px", rows[0]["defects"]) and rows[1]["defects"] == ""
+    assert rows[0]["defects"].split(";")[0] in page
+    told = json.loads((tmp_path / "found" / "scores.json").read_text())
+    assert told["files"][0]["defects"][0].keys() == {"box", "area", "novelty", "where"}
+
+
+def test_a_coverage_that_the_good_ones_cannot_promise_is_refused(of_images, tmp_path):
+    done = run("surface", "score", of_images / "model", of_images / "good", "--coverage", "0.99")
+    assert done.exit_code == 2 and "cannot promise a coverage of 0.99" in done.stderr
+    told = run_json("surface", "fit", of_images / "good", "--out", tmp_path / "m", "--size", "16", "--coverage", "0.8")
+    assert told["threshold"]["coverage"] == pytest.approx(17 / 21)

@@ -169,7 +169,7 @@ def test_other_masks_sizes_and_settings_are_refused() -> None:
         MeanReconstructor(coverage=1).fit(NORMAL)
     with pytest.raises(UnknownNameError, match="unknown pooling 'median'; known: max, mean"):
         MeanReconstructor(pooling="median").fit(NORMAL)
-    with pytest.raises(UnknownNameError, match="known: mean, pca"):
+    with pytest.raises(UnknownNameError, match="known: height, nearest, mean"):
         find_reconstructor("median")
     with pytest.raises(UnknownNameError, match=r"unknown setting 'component' of reconstructor 'pca'.*'components'"):
         find_reconstructor("pca", component=3)

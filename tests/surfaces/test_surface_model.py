@@ -54,12 +54,12 @@ def away(points: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def of_images() -> SurfaceModel:
-    return SurfaceModel.fit([image(seed) for seed in range(20)], size=16)
+    return SurfaceModel.fit([image(seed) for seed in range(20)], "pca", size=16)
 
 
 @pytest.fixture(scope="module")
 def of_sheets() -> SurfaceModel:
-    return SurfaceModel.fit([sheet(seed) for seed in range(3)], size=16)
+    return SurfaceModel.fit([sheet(seed) for seed in range(3)], "pca", size=16)
 
 
 def test_images_are_judged_at_their_own_size(of_images):
@@ -135,7 +135,7 @@ def test_weights_of_another_model_are_refused(of_images, tmp_path):
 
 def test_a_model_saved_over_another_is_one_of_the_two_wherever_it_breaks_off(of_images, tmp_path, monkeypatch):
     folder, step = of_images.save(tmp_path / "model"), 0
-    other = SurfaceModel.fit([image(seed) for seed in range(30, 40)], size=16)
+    other = SurfaceModel.fit([image(seed) for seed in range(30, 40)], "pca", size=16)
     real, calls = os.replace, list[int]()
 
     def replace(*paths: Any) -> None:
@@ -159,7 +159,7 @@ def test_a_model_saved_over_another_is_one_of_the_two_wherever_it_breaks_off(of_
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the process that saves is a fork")
 def test_killed_at_any_moment_it_is_one_of_the_two(of_images, tmp_path):
     folder = of_images.save(tmp_path / "model")
-    other, rng = SurfaceModel.fit([image(seed) for seed in range(30, 40)], size=16), np.random.default_rng(0)
+    other, rng = SurfaceModel.fit([image(seed) for seed in range(30, 40)], "pca", size=16), np.random.default_rng(0)
     for _ in range(100):
         child = os.fork()
         if not child:
@@ -216,6 +216,7 @@ def test_settings_that_have_no_say_are_refused():
         ([sheet(1), sheet(2)], {"values": (0, 1)}, "values would have no say: it is of images"),
         ([sheet(1), sheet(2)], {"rasterizer": Rasterizer(), "size": 16}, "size would .* rasterizer that is found"),
         ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, "; leave it out or give shape='sheets'$"),
+        ([sample(table, 500, seed) for seed in (1, 2)], {"size": 32}, "or give reconstructor='pca'"),
         ([sample(table, 500, 1)], {"cell": 1, "channels": [], "shape": "objects"}, "of sheets.*; leave them out$"),
     ):
         with pytest.raises(InputError, match=told):
@@ -251,7 +252,7 @@ def test_a_large_file_is_scored_in_blocks_with_the_same_numbers(of_sheets, tmp_p
 def test_objects_are_seen_from_all_around(tmp_path):
     mesh = generate("table", 3)
     good = [sample(mesh, 6000, seed) for seed in range(5)]
-    model = SurfaceModel.fit(good, size=32)
+    model = SurfaceModel.fit(good, "pca", size=32)
     assert isinstance(model.data, Objects) and model.threshold.n == 5
     spoilt = dented(mesh, 6000, 3, radius=0.15, depth=0.05)
     found = model.score(spoilt.cloud)
@@ -260,7 +261,7 @@ def test_objects_are_seen_from_all_around(tmp_path):
     np.testing.assert_array_equal(again.score(spoilt.cloud).map.novelty, found.map.novelty)
     with pytest.raises(CloudError, match="meters and not centimeters"):
         model.score(100 * good[0])
-    alone = SurfaceModel.fit(good[0], size=32)  # cut into four
+    alone = SurfaceModel.fit(good[0], "pca", size=32)  # cut into four
     assert alone.threshold.n == 4 and not alone.score(good[0]).is_novel
 
 
@@ -278,7 +279,7 @@ def test_two_questions_are_answered_apart(of_images):
     with pytest.raises(InputError, match="the model is of images"):
         examine([image(1)], of_images, ["chair"])
     mesh = generate("chair", 3)
-    model = SurfaceModel.fit([sample(mesh, 4000, seed) for seed in range(4)], size=32)
+    model = SurfaceModel.fit([sample(mesh, 4000, seed) for seed in range(4)])
     shapes = [sample(mesh, 4000, 3), sample("guitar", 4000, 1)]
     chair, guitar = examine(shapes, model, ["chair", "table"], model="tiny")
     assert chair.classes.nearest[0] == "chair" and not chair.surface.is_novel
@@ -297,3 +298,22 @@ def test_settings_are_strict():
     for wrong in ({"kind": "images"}, {**settings(kept), "more": 1}, {**settings(kept), "kind": "roads"}, huge):
         with pytest.raises((TypeError, ValueError, KeyError, InputError)):
             from_settings(wrong)
+
+
+def test_defects_have_box_and_area(of_images, of_sheets):
+    spot = image(51)
+    spot[8:14, 10:16] += 30
+    found = of_images.score(spot)
+    (first,) = found.defects
+    left, top, right, bottom = first.box
+    assert (left <= 10 < 16 <= right) and (top <= 8 < 14 <= bottom)
+    assert 36 <= first.area <= (right - left) * (bottom - top) and first.novelty > found.map.threshold.value
+    assert (
+        found.as_json()["defects"][0]["box"] == first.box
+        and str(first) == f"x {left}-{right}, y {top}-{bottom}, {first.area} px"
+    )
+    assert of_images.score(image(50)).defects == []
+    pit = of_sheets.score(sheet(9, pit=True)).defects[0]  # 40 cm wide, in the middle of 2 m times 1.6 m
+    low, high = np.array(pit.box[:3]), np.array(pit.box[3:])
+    assert (low[:2] < [1, 0.8]).all() and (high[:2] > [1, 0.8]).all() and "area" in str(pit)
+    assert 0.8 < pit.area / (np.pi * 0.2**2) < 2  # with the cells around it

@@ -113,6 +113,10 @@ def test_files_are_in_meters_and_named_safely(found: CompletedView, tmp_path: Pa
     assert "03-lamp-b-.ply" not in written  # it fills nothing
     novelty = load_scene(written["novelty.ply"])
     assert len(novelty) == len(found.novelty)
+    alone, mesh = trimesh.load(written[f"{number:02}-{name}.obj"], process=False), found.meshes()[name]
+    assert np.allclose(alone.vertices, mesh.vertices, atol=1e-6) and np.array_equal(alone.faces, mesh.faces)  # z up
+    assert np.array_equal(alone.visual.vertex_colors[0], mesh.visual.vertex_colors[0])
+    assert "03-lamp-b-.obj" not in written
     room = trimesh.load(written["completed.glb"])
     turned = room.to_geometry().vertices  # y up
     own = np.concatenate([mesh.vertices for mesh in found.meshes().values()])

@@ -10,6 +10,7 @@ import warnings
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,11 +152,41 @@ def test_a_published_scene_file_opens_with_its_camera_and_floor_mended(tmp_path:
     said = " ".join(str(one.message) for one in told)
     assert "principal point" in said and "floor lies at z = 0.3" in said
     assert found.shape == (64, 48) and found.intrinsics[:2, 2].tolist() == [24, 32]
+    assert found.names == ("lamp", "table") and found.questions == (("hair dryer", "behind", "table legs"),)
     assert wall_to_floor(found) > 88
     assert abs(np.nanmedian(found.points.reshape(64, 48, 3)[-8:, :, 2])) < 0.01
     as_stored = published()
     wrong = View(as_stored["rgb"], as_stored["depth"], as_stored["cam_intr"], as_stored["cam_extr"])
     assert wall_to_floor(wrong) < 87
+
+
+@pytest.mark.parametrize(
+    "more, told",
+    [
+        ({"ovssc_obj_classes": "lamp"}, "is a str; expected a list"),
+        ({"ovssc_obj_classes": ["lamp", 3]}, "something else than texts of 1 to 1000"),
+        ({"ovssc_obj_classes": ["l" * 1001]}, "something else than texts of 1 to 1000"),
+        ({"ovssc_obj_classes": [" "]}, "something else than texts of 1 to 1000"),
+        ({"ovssc_obj_classes": ["lamp"] * 501}, "has 501 entries; expected at most 500"),
+        ({"descriptions": [["lamp", "on"]]}, "an entry of 2 texts; expected target, relation, reference"),
+        ({"descriptions": ["lamp"]}, "is a str; expected a list"),
+        ({"descriptions": {"lamp": 1}}, "is a dict; expected a list"),
+    ],
+)
+def test_names_and_questions_of_a_published_scene_file_are_checked(tmp_path: Path, more: Any, told: str) -> None:
+    path = tmp_path / "scene.pkl"
+    path.write_bytes(pickle.dumps(published(**more), protocol=4))
+    with pytest.raises(FileError, match=told):
+        load_view(path)
+
+
+def test_a_published_scene_file_may_list_no_names(tmp_path: Path) -> None:
+    made = published()
+    del made["ovssc_obj_classes"], made["descriptions"]
+    (tmp_path / "scene.pkl").write_bytes(pickle.dumps(made, protocol=4))
+    with pytest.warns(ViewWarning):
+        found = load_view(tmp_path / "scene.pkl")
+    assert found.names == () and found.questions == ()
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

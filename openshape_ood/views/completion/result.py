@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -147,8 +147,8 @@ class CompletedView:
         -------
         list of Path
             `view.json`; `affinities.npz`; `novelty.ply`, what no known name explains; a PLY of cells for each
-            description that fills something, in meters, z up; `completed.glb`, their surfaces, y up as glTF has it,
-            where scikit-image is installed.
+            description that fills something, in meters, z up. Where scikit-image is installed, also their surfaces: an
+            OBJ for each, in meters, z up, and all in `completed.glb`, y up as glTF has it.
         """
         folder = make_folder(folder)
         text = json.dumps(self.as_json(), indent=2, allow_nan=False)
@@ -156,13 +156,17 @@ class CompletedView:
         written.append(self.affinities.save(folder / "affinities.npz"))
         if len(self.novelty):
             written.append(self.novelty.save(folder / "novelty.ply"))
+        meshes = {} if find_spec("skimage") is None else self.meshes()
         for i, (name, own) in enumerate(self.colors().items(), 1):
             places = self.centers[self.cells[name]]
             if len(places):
-                file = f"{i:02}-{re.sub(r'[^A-Za-z0-9]+', '-', name)[:40]}.ply"
-                written.append(save_scene(Scene(places, np.tile(own, (len(places), 1))), folder / file))
-        if find_spec("skimage") is not None and any(own.any() for own in self.cells.values()):
-            written.append(save_whole(folder / "completed.glb", self._glb(), "the meshes"))
+                file = folder / f"{i:02}-{re.sub(r'[^A-Za-z0-9]+', '-', name)[:40]}.ply"
+                written.append(save_scene(Scene(places, np.tile(own, (len(places), 1))), file))
+            if name in meshes:
+                text = meshes[name].export(file_type="obj", header=None)
+                written.append(save_whole(file.with_suffix(".obj"), text.encode(), "the mesh"))
+        if meshes:
+            written.append(save_whole(folder / "completed.glb", _glb(meshes), "the meshes"))
         return written
 
     def plot(self, **options: Any) -> Any:
@@ -170,14 +174,6 @@ class CompletedView:
         from openshape_ood import plots
 
         return plots.completed(self, **options)
-
-    def _glb(self) -> bytes:
-        import trimesh
-
-        room = trimesh.Scene()
-        for name, mesh in self.meshes().items():
-            room.add_geometry(mesh.apply_transform(UPRIGHT), node_name=name, geom_name=name)
-        return bytes(room.export(file_type="glb"))
 
     @cached_property
     def _fields(self) -> dict[str, Field]:
@@ -262,3 +258,13 @@ def complete_view(
     located = tuple(locate(view, *question, model=relations, **how) for question in questions)
     found = complete(view, affinities.names, model=model, **how)
     return CompletedView(view, affinities, found, names, located, side, progress)
+
+
+def _glb(meshes: Mapping[str, Any]) -> bytes:
+    """Meshes by name, in meters, z up, as one file of glTF, y up."""
+    import trimesh
+
+    room = trimesh.Scene()
+    for name, mesh in meshes.items():
+        room.add_geometry(mesh.copy().apply_transform(UPRIGHT), node_name=name, geom_name=name)
+    return bytes(room.export(file_type="glb"))

@@ -1,0 +1,55 @@
+"""Where surfaces are damaged: what `surface score` found as one HTML file, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from openshape_ood.cli.report import failures, save_page, text
+
+TITLE = "Which surfaces are damaged, and where"
+LISTED = 5  # defects of a surface
+
+
+def write_report(path: Path, record: Mapping[str, Any], pictures: Mapping[str, str], spread: str) -> Path:
+    """Write the report of a record with `files`; `pictures` by file. Raises `FileError` where it cannot be written."""
+    cards = (_card(i, row, pictures[row["file"]]) for i, row in enumerate(record["files"], 1))
+    return save_page(path, TITLE, [*_summary(record, spread), f"<ol>{''.join(cards)}</ol>", *failures(record)])
+
+
+def _summary(record: Mapping[str, Any], spread: str) -> Iterator[str]:
+    rows, model = record["files"], record["model"]
+    damaged = sum(row["verdict"] == "damaged" for row in rows)
+    yield f"<h1>{TITLE}</h1>"
+    yield f'<p class="said">{len(rows)} surfaces: <b>{damaged} damaged</b>, {len(rows) - damaged} good</p>'
+    threshold = model["threshold"]
+    yield (
+        f'<p class="soft">By {text(model["reconstructor"])}; threshold {threshold["value"]:.3f}, which '
+        f"{text(threshold['promise'])}. {text(spread)}<br>In the pictures gray is what half of the good places stay "
+        f"below; dark red is as far beyond the threshold of places, {model['place_threshold']['value']:.3f}.</p>"
+    )
+
+
+def _card(rank: int, row: Mapping[str, Any], picture: str) -> str:
+    name, verdict = text(row["file"]), row["verdict"]
+    badge = f'<span class="verdict {"novel" if verdict == "damaged" else "known"}">{verdict}</span>'
+    lines = [f"<p>{badge} novelty {row['novelty']:.3f}, p = {row['p_value']:.3f}</p>"]
+    if not row["tells"]:
+        lines.append(
+            f"<p>{row['beyond']:.0%} of its places are beyond the threshold: another thing, or another pose</p>"
+        )
+    elif row["defects"]:
+        more = len(row["defects"]) - LISTED
+        places = "".join(f"<li>{_defect(one)}</li>" for one in row["defects"][:LISTED])
+        lines.append(f"<ul>{places}{f'<li>and {more} smaller</li>' if more > 0 else ''}</ul>")
+    return (
+        f'<li class="shape"><img alt="Novelty map of {name}" src="{picture}">'
+        f'<h3><span class="rank">{rank}</span> {name}</h3>{"".join(lines)}</li>\n'
+    )
+
+
+def _defect(told: Mapping[str, Any]) -> str:
+    from openshape_ood.surfaces import Defect
+
+    return f"{text(told['where'])}: {text(Defect(**told))}"

@@ -1,0 +1,79 @@
+"""Defects: the connected pieces of a surface's map that lie beyond its threshold, each with box and area."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map.places import in_words
+from openshape_ood.surfaces.data import spacing
+
+TOUCHING = np.ones((3, 3))  # pixels hang together at corners too
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One place where a surface is wrong.
+
+    Attributes
+    ----------
+    box : tuple of float
+        Of pixels (left, top, right, bottom), the last two beyond it; of points the lowest and the highest x, y and z.
+    area : float
+        In pixels, or in squares of the cloud's unit, by the density of its points.
+    novelty : float
+        The mean.
+    where : str
+        The place of its middle in words, such as "top left".
+    """
+
+    box: tuple[float, ...]
+    area: float
+    novelty: float
+    where: str
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Box and area in one line."""
+        if len(self.box) == 4:
+            left, top, right, bottom = self.box
+            return f"x {left}-{right}, y {top}-{bottom}, {self.area} px"
+        spans = (f"{axis} {a:.4g} to {b:.4g}" for axis, a, b in zip("xyz", self.box[:3], self.box[3:], strict=True))
+        return f"{', '.join(spans)}, area {self.area:.3g}"
+
+
+def defects_of(found: NoveltyMap, least: int) -> list[Defect]:
+    """The pieces beyond the threshold of at least so many pixels or points, the largest first."""
+    if found.elements.kind == "pixels":
+        return _of_pixels(found, least)
+    regions = found.regions(least)
+    if not regions:
+        return []
+    area, places = spacing(found.points) ** 2 / 4, found.elements.places  # a square as long holds 4 points
+    made = []
+    for one in regions:
+        low, high = places[one.indices].min(axis=0), places[one.indices].max(axis=0)
+        made.append(Defect((*low.tolist(), *high.tolist()), area * len(one), one.novelty, one.where))
+    return made
+
+
+def _of_pixels(found: NoveltyMap, least: int) -> list[Defect]:
+    from scipy.ndimage import find_objects, label
+
+    shape = found.elements.shape
+    labels, _ = label(found.is_novel.reshape(shape), TOUCHING)
+    novelty, made = found.novelty.reshape(shape), []
+    for number, box in enumerate(find_objects(labels), 1):
+        piece = labels[box] == number
+        if (area := int(piece.sum())) < least:
+            continue
+        (top, bottom), (left, right) = ((side.start, side.stop) for side in box)
+        row, column = np.argwhere(piece).mean(axis=0) + [top, left]
+        middle = np.array([[(column + 0.5) / shape[1], 1 - (row + 0.5) / shape[0]]])
+        made.append(Defect((left, top, right, bottom), area, float(novelty[box][piece].mean()), in_words(middle)))
+    return sorted(made, key=lambda one: -one.area)
