@@ -43,6 +43,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "examples of each known class, drawn by the data seed; a run for each",
     },
     "repeats": {"type": int, "default": 1, "help": "turns; medians are of so many"},
+    # no beginning of an option of torchrun's, which refuses such
+    "log_file": {"type": Path, "help": "a file of JSON lines, one a step of training"},
+    "tensorboard": {"type": Path, "help": "a folder for TensorBoard, likewise"},
     "out": {"type": Path, "default": Path("results"), "help": "folder of the results"},
 }
 OPTIONS["import"] = {
@@ -51,7 +54,7 @@ OPTIONS["import"] = {
     "help": "a Python module or file of yours, which registers an encoder, a score or a method; may come several times",
 }
 # options that change no figure, or that other words of a file's name hold
-UNNAMED = {"import", "out", "progress", "pictures", "picture", "cache", "no_cache"}
+UNNAMED = {"import", "out", "progress", "pictures", "picture", "cache", "no_cache", "log_file", "tensorboard"}
 MODEL = {"model", "checkpoint", "text_checkpoint", "registry"}
 MACHINE = {"device", "batch_size", "workers", "threads"}
 LONGEST = 60  # characters of an option in a file's name
