@@ -7,13 +7,14 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from benchmarks.__main__ import COMMANDS
 from benchmarks.report.tables import Table
 from openshape_ood.checks import check_seed
-from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
 from openshape_ood.registry.extensions import use_module
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -42,6 +43,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "examples of each known class, drawn by the data seed; a run for each",
     },
     "repeats": {"type": int, "default": 1, "help": "turns; medians are of so many"},
+    # no beginning of an option of torchrun's, which refuses such
+    "log_file": {"type": Path, "help": "a file of JSON lines, one a step of training"},
+    "tensorboard": {"type": Path, "help": "a folder for TensorBoard, likewise"},
     "out": {"type": Path, "default": Path("results"), "help": "folder of the results"},
 }
 OPTIONS["import"] = {
@@ -50,7 +54,7 @@ OPTIONS["import"] = {
     "help": "a Python module or file of yours, which registers an encoder, a score or a method; may come several times",
 }
 # options that change no figure, or that other words of a file's name hold
-UNNAMED = {"import", "out", "progress", "pictures", "picture", "cache", "no_cache"}
+UNNAMED = {"import", "out", "progress", "pictures", "picture", "cache", "no_cache", "log_file", "tensorboard"}
 MODEL = {"model", "checkpoint", "text_checkpoint", "registry"}
 MACHINE = {"device", "batch_size", "workers", "threads"}
 LONGEST = 60  # characters of an option in a file's name
@@ -184,6 +188,15 @@ def check(args: argparse.Namespace, **least: float) -> None:
         if any(value is not None and value < bound for value in values):
             shown = " ".join(map(str, values))
             raise InputError(f"{flag(name)} is {shown}; expected {bound} or more")
+
+
+def check_pictures(args: argparse.Namespace) -> None:
+    """Raises `MissingPackageError` if pictures are wanted and cannot be drawn; before the work, not after it."""
+    missing = [name for name in ("matplotlib", "plotly") if not find_spec(name)]
+    if args.pictures and missing:
+        raise MissingPackageError(
+            f"pictures need {', '.join(missing)}: pip install -e '.[benchmarks]'; or leave them out: --no-pictures"
+        )
 
 
 def finish(work: Callable[[], int | None], kept: str = "") -> int:

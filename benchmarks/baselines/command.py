@@ -55,6 +55,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             words = "norms' statistics anew, from the support: a training of few steps leaves them wrong"
             one.add_argument("--settle", action="store_true", help=words)
             one.add_argument("--draws", **options.OPTIONS["draws"])
+            one.add_argument("--no-pictures", **options.OPTIONS["no_pictures"])
     about = "train and score all, beside a frozen encoder"
     one = options.add(commands.add_parser("table", help=about, allow_abbrev=False), *SHARED, "model")
     many: dict[str, Any] = {"nargs": "+", "help": "(default: %(default)s)"}

@@ -8,7 +8,7 @@ import json
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from benchmarks.baselines.networks import TITLES, Classifier, PointNet2Torch
 from benchmarks.baselines.scores import SCORES, Fitted, Head, distances
 from benchmarks.baselines.training import LOG
 from benchmarks.performance.harness import peak_mb
-from benchmarks.report.tables import figures_table
+from benchmarks.report.output import write_shapes
+from benchmarks.report.tables import confusion_table, figures_table
 from benchmarks.threedos.copies import with_copies
 from benchmarks.threedos.data.check import differences
 from benchmarks.threedos.evaluation import labels_of, method_result
@@ -32,7 +33,7 @@ from benchmarks.threedos.protocol import load as load_data
 from benchmarks.threedos.published import score_words
 from benchmarks.threedos.recipes import SEMNOV_POINTS, Settings
 from benchmarks.threedos.record import result_json
-from benchmarks.threedos.results import Scored
+from benchmarks.threedos.results import Finished, Scored
 from benchmarks.threedos.splits import Split, load_split
 from benchmarks.threedos.store import content_key
 from openshape_ood.encoders.devices import find_device
@@ -140,8 +141,15 @@ def run(args: argparse.Namespace) -> str:
     report["run"] = {"seconds": round(time.perf_counter() - started, 1), "peak_mb": peak_mb()}
     path = args.out / f"{args.ckpt.stem}-on-{split.name}{'-copies' if args.copies else ''}.json"
     save_whole(path, json.dumps(report, indent=1).encode(), "report")
+    unit = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12) for name, rows in found.items()}
+    looked_up = replace(data, support=support)  # the copies among the support, of which some are the nearest
+    name = report["provenance"]["identity"]["checkpoint"]
+    finished = Finished(split, looked_up, name, PROTOCOL, [args.seed], results, unit, report)
+    drawn = write_shapes(path.with_suffix(""), finished, args.pictures)
     words = [f"accuracy on validation shapes {report['validation_accuracy']:.1%}"] if "validation" in judged else []
-    return "\n".join([figures_table(report).text(), *words, f"{report['run']['seconds']} s", str(path)])
+    files = [path, *([drawn["Overview"], path.with_suffix("") / "failures.html"] if drawn else [])]
+    tables = [figures_table(report).text(), *words, "", confusion_table(report), ""]
+    return "\n".join([*tables, f"{report['run']['seconds']} s", *map(str, files)])
 
 
 SUPPORT: Any = {False: "clean", True: "with corrupted copies"}

@@ -47,5 +47,6 @@ def train(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Judge a file by the options of `eval`, and print the table."""
+    options.check_pictures(args)
     options.check(args, support_points=1, test_points=1)
     print(evaluation.run(args))

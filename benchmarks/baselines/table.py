@@ -153,6 +153,7 @@ def _trained(job: Job, args: argparse.Namespace) -> None:
     points = (SUPPORT_POINTS, None) if args.data_root else (POINTS, POINTS)
     evaluation = both | {"ckpt": _checkpoint(job, args), "network": None, "head": None}
     evaluation |= {"support_points": points[0], "test_points": points[1], "settle": not args.data_root}
+    evaluation |= {"pictures": False}
     evaluation |= {"batch_size": BATCH_SIZE, "draws": options.OPTIONS["draws"]["default"]}
     _run(lambda: options.finish(lambda: train(argparse.Namespace(**training)), GOES_ON), job)
     _run(lambda: options.finish(lambda: evaluate(argparse.Namespace(**evaluation))), job)

@@ -29,7 +29,16 @@ from benchmarks.images.evaluation import (
     ways,
 )
 from benchmarks.images.generated import generated
-from benchmarks.images.lists import DATASETS, ImageList, counts, read_list, read_setting, settings
+from benchmarks.images.lists import (
+    DATASETS,
+    ImageList,
+    Setting,
+    counts,
+    folder_settings,
+    listed,
+    read_setting,
+    settings,
+)
 from benchmarks.report.output import write_json
 from benchmarks.report.tables import percent
 from benchmarks.threedos.protocol import cache_folder
@@ -45,19 +54,37 @@ EVALUATORS = ("prototypes", "significant", "neighbors")
 DRAWN = "!!! GENERATED IMAGES (no --data-root): figures are of drawn outlines, none of ReSeND's data sets"
 
 
-def places(args: argparse.Namespace) -> tuple[Path, Path, Path | None]:
-    """The folders of images and lists, and the list of base classes."""
+Read = tuple[Setting, ImageList, ImageList, list[str]]  # support, target, and what has to be said of them
+
+
+def places(args: argparse.Namespace) -> tuple[Path, Path | None, Path | None]:
+    """The folders of images and of lists, if these are not to be made, and the list or folder of base classes."""
     if args.root is None:
-        if args.lists or args.dataset != "PACS_DG":
-            raise InputError(f"{args.dataset} with --lists {args.lists} needs --data-root, the folder of the images")
+        if args.lists or args.dataset not in (None, "PACS_DG") or args.unknown:
+            words = f"{args.dataset or 'PACS_DG'} with --lists {args.lists}"
+            raise InputError(f"{words} needs --data-root, the folder of the images")
         place = generated(cache_folder(args) or args.out)
         return place / "data", place / "lists", args.base or place / "lists/ImageNet/train.txt"
-    if args.lists is None:
-        raise InputError("--data-root needs --lists, the folder with a folder of lists for each data set")
     for option, folder in (("--data-root", args.root), ("--lists", args.lists)):
-        if not folder.is_dir():
+        if folder is not None and not folder.is_dir():
             raise InputError(f"{option}: there is no folder {folder}; expected one as benchmarks/README.md says")
+    if args.lists is None and args.dataset is not None:
+        raise InputError(
+            f"--dataset {args.dataset} needs --lists; without, --data-root is the data set, DOMAIN/CLASS/IMAGE"
+        )
+    if args.lists is not None and args.unknown:
+        raise InputError("--unknown and --lists together; lists say themselves which classes are known")
     return args.root, args.lists, args.base
+
+
+def read_settings(args: argparse.Namespace, root: Path, lists: Path | None) -> list[Read]:
+    """All that are asked for, by lists or by folders, before anything is embedded."""
+    if lists is None:
+        made = folder_settings(root, args.unknown, args.source, args.target)
+        said = f"lists made from the folders of {root}; unknown by wish: {', '.join(args.unknown) or 'none'}"
+        return [(*one, [said] if i == 0 else []) for i, one in enumerate(made)]
+    wanted = settings(args.dataset or "PACS_DG", args.source, args.target)
+    return [(one, *read_setting(one, lists, root, args.skip_missing)) for one in wanted]
 
 
 def system(args: argparse.Namespace, base: ImageList | None) -> tuple[Comparator | None, ImageFeatures, list[str]]:
@@ -106,12 +133,10 @@ def means(rows: Sequence[Measured]) -> list[Measured]:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, nnk=1, few_shot=1, draws=0)
-    wanted = settings(args.dataset, args.source, args.target)
     root, lists, base_list = places(args)
     args.out.mkdir(parents=True, exist_ok=True)
-    # all lists, before anything is embedded
-    read = [(one, *read_setting(one, lists, root, args.skip_missing)) for one in wanted]
-    base, lacking = (None, 0) if base_list is None else read_list(base_list, root, args.skip_missing)
+    read = read_settings(args, root, lists)
+    base, lacking = (None, 0) if base_list is None else listed(base_list, root, args.skip_missing)
     relation, images, notes = system(args, base)
     notes += [DRAWN] if args.root is None else []
     notes += [f"!!! {lacking:,} images of {base_list} are not there"] if lacking else []
@@ -126,7 +151,7 @@ def run(args: argparse.Namespace) -> None:
     shown: tuple[Any, ...] | None = None
     for setting, support, target, said in read:
         found = counts(support, target)
-        differ = [] if args.root is None else found.differences(setting.published)
+        differ = found.differences(setting.published) if args.root and setting.published else []
         said += overlap_notes(fitted.names if fitted else (), [*support.names.values(), *target.names.values()])
         lines.append(f"{setting.title}: {found}")
         lines += [f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(differ)}"] if differ else []
@@ -137,7 +162,11 @@ def run(args: argparse.Namespace) -> None:
         methods = ways(compared, args.evaluators, args.nnk, len(known.names) > 1)
         own, judged = measure(setting, target, tested, known, np.unique(support.labels), args.draws, methods)
         rows += own
-        record = {"setting": setting.title, "counts": asdict(found), "published": asdict(setting.published)}
+        record = {
+            "setting": setting.title,
+            "counts": asdict(found),
+            "published": setting.published and asdict(setting.published),
+        }
         records.append(record | {"differs": differ, "notes": said})
         shown = shown or (setting, judged, target, tested, support, everything)
     path = write_json(args.out / f"{stem(args)}.json", report(args, images, notes, records, rows))
@@ -156,9 +185,9 @@ def report(
     records: Sequence[Mapping[str, Any]],
     rows: Sequence[Measured],
 ) -> dict[str, Any]:
-    own = ("few_shot", "replacement", "seed", "nnk", "evaluators", "families", "draws", "skip_missing")
+    own = ("few_shot", "replacement", "seed", "nnk", "evaluators", "families", "draws", "skip_missing", "unknown")
     return {
-        "dataset": args.dataset,
+        "dataset": dataset_of(args),
         "generated": args.root is None,
         "notes": list(notes),
         "identity": asdict(images.identity),
@@ -170,10 +199,16 @@ def report(
     }
 
 
+def dataset_of(args: argparse.Namespace) -> str:
+    """Its name; of folders, the name of the one that holds the domains."""
+    return str(args.root.resolve().name if args.root and not args.lists else args.dataset or "PACS_DG")
+
+
 def stem(args: argparse.Namespace) -> str:
     """Names the files: what was run, and every setting that is not the usual one."""
-    words = ["resend", args.dataset if args.root else "generated", args.source, args.target]
+    words = ["resend", dataset_of(args) if args.root else "generated", args.source, args.target]
     words += [args.checkpoint.name if args.checkpoint else args.encoder or "small"]
+    words += ["unknown", *args.unknown] if args.unknown else []
     if args.few_shot is not None:
         words.append(f"{args.few_shot}-shot{'' if args.replacement else '-once'}-{args.seed}")
     if (args.evaluators, args.nnk) != (["prototypes"], 1):
@@ -187,16 +222,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = ("seed", "device", "batch_size", "workers", "cache", "no_cache", "no_pictures")
     parser = options.parser("resend", about, *names, draws=200)
     add = parser.add_argument
-    add("--dataset", choices=DATASETS, default="PACS_DG", help="(default: %(default)s)")
+    add("--dataset", choices=DATASETS, help="of the lists (default: PACS_DG)")
     add("--source", help="one source of the data set (default: all)")
     add("--target", help="one target of it (default: all)")
     add("--data-root", dest="root", type=Path, help="what paths in the lists start from; without it, drawn images")
-    add("--lists", type=Path, help="the folder with <data set>/<list>.txt")
+    words = "the folder with <data set>/<list>.txt; without it, --data-root holds DOMAIN/CLASS/IMAGE"
+    add("--lists", type=Path, help=words)
+    words = "of folders without lists: classes that the support does not show"
+    add("--unknown", nargs="+", default=[], metavar="CLASS", help=words)
     add("--checkpoint", type=Path, help="the published files, or what benchmarks resend_train wrote")
     add("--network", choices=NETWORKS, default="resnet18", help="of published files (default: %(default)s)")
     add("--encoder", help="instead of a checkpoint: any network of timm, as resnet50, or open_clip:MODEL/PRETRAINED")
     add("--weights", type=Path, help="a file with the encoder's weights instead of its published ones")
-    add("--base", type=Path, help="a list of images of base classes, for --families")
+    add("--base", type=Path, help="a list or a folder of images of base classes, for --families")
     add("--families", nargs="+", choices=FAMILIES, default=["whitened"], help="fitted to --base (default: whitened)")
     shown = "what stands for a class (default: its mean)"
     add("--evaluators", nargs="+", choices=EVALUATORS, default=["prototypes"], help=shown)

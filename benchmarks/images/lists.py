@@ -1,25 +1,29 @@
 """The data sets of ReSeND's evaluation: their settings, what was published of them, and their lists of images.
 
 A line of a list is a path below the root of the data and, after the last space, a label, any whole number. A class is
-known where the support shows it; it has the name of the folder of its first image.
+known where the support shows it; it has the name of the folder of its first image. Without lists, folders of domains,
+of classes and of images are taken for them.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from openshape_ood.errors import FileError, InputError, UnknownNameError
+from openshape_ood.surfaces.inputs import IMAGES
 
 MOST_LINES = 20_000_000  # of a list
 # data sets whose lists leave out the first folders
 BELOW = {"DomainNet": "DomainNet", "ImageNet": "ImageNet/Data/CLS-LOC/train"}
 SHOWN = 3  # missing images that are named
+MOST_NAMED = 30  # folders
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,14 @@ class Counts:
 
 @dataclass(frozen=True)
 class Setting:
-    """One support and one target of a data set, with the names of their lists."""
+    """One support and one target of a data set, with the names of their lists; published: None of one's own folders."""
 
     dataset: str
     source: str
     target: str
     support: str
     tested: str
-    published: Counts
+    published: Counts | None
 
     @property
     def title(self) -> str:
@@ -209,17 +213,117 @@ def read_setting(
     """
     files = [find_list(lists, setting.dataset, name) for name in (setting.support, setting.tested)]
     (support, lacking), (target, absent) = (read_list(path, root, skip_missing) for path in files)
-    known = np.isin(target.labels, support.labels)
-    if known.all() or not known.any():
+    if alone := _one_sided(support, target):
         raise InputError(
-            f"all {len(target):,} images of {files[1]} are of {'known' if known.all() else 'unknown'} classes, by the "
-            f"labels of {files[0]}; expected some of both"
+            f"all {len(target):,} images of {files[1]} are of {alone} classes, by the labels of {files[0]}; "
+            "expected some of both"
         )
     lacks = zip((lacking, absent), files, strict=True)
     notes = [f"{count:,} images of {path.name} are not there" for count, path in lacks if count]
     if both := len(set(support.paths) & set(target.paths)):
         notes.append(f"{both:,} images are in the support and in the target")
     return support, target, notes
+
+
+def _one_sided(support: ImageList, target: ImageList) -> str:
+    """ "known" or "unknown" where all images of the target are, else nothing."""
+    known = np.isin(target.labels, support.labels)
+    return "known" if known.all() else "" if known.any() else "unknown"
+
+
+# --- folders ---
+
+
+def folder_list(folder: Path) -> ImageList:
+    """The images of a folder and of those below it; the class of an image is the name of the folder that holds it.
+
+    Raises `InputError` where there is none.
+    """
+    return _numbered(_images(folder))
+
+
+def listed(path: Path, root: Path, skip_missing: bool = False) -> tuple[ImageList, int]:
+    """The images of a list, as `read_list` gives them, or of a folder."""
+    return (folder_list(path), 0) if path.is_dir() else read_list(path, root, skip_missing)
+
+
+def folder_settings(
+    root: Path, unknown: Sequence[str] = (), source: str | None = None, target: str | None = None
+) -> list[tuple[Setting, ImageList, ImageList]]:
+    """Support and target of the domains of a folder, DOMAIN/CLASS/IMAGE: each the target, the others the support.
+
+    Parameters
+    ----------
+    unknown : sequence of str
+        Classes that no support shows, beside those that the domains of the support have not.
+    source, target : str, optional
+        One domain as the support, one as the target.
+
+    Raises
+    ------
+    InputError
+        For fewer than two domains, a name that none has, images outside of classes, and a target without known or
+        without unknown classes.
+    """
+    domains = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
+    if len(domains) < 2:
+        names = ", ".join(domains) or "none"
+        raise InputError(f"{root} has the folders {names}; expected two domains or more, as in {root}/photo/dog/1.jpg")
+    images = {name: _images(path) for name, path in domains.items()}
+    for name, own in images.items():
+        if loose := [path for path in own if path.parent == domains[name]]:
+            raise InputError(f"{loose[0]} lies in no folder of a class; expected {root}/DOMAIN/CLASS/IMAGE")
+    every = sorted({path.parent.name for own in images.values() for path in own})
+    for one, given, there in (("--source", [source], domains), ("--target", [target], domains)):
+        check_listed([name for name in given if name is not None], one, there)
+    check_listed(unknown, "--unknown", every)
+    found = []
+    for name in [target] if target else [name for name in domains if name != source]:
+        shown = [source] if source else [other for other in domains if other != name]
+        support = [path for other in shown for path in images[other] if path.parent.name not in unknown]
+        if not support:
+            raise InputError(
+                f"{' and '.join(shown)} have no image of a known class; expected one that is not --unknown"
+            )
+        words = source or f"no_{name}"
+        setting = Setting(root.resolve().name, words, name, words, name, None)
+        pair = _numbered(support, every), _numbered(images[name], every)
+        if alone := _one_sided(*pair):
+            raise InputError(
+                f"all {len(pair[1]):,} images of {domains[name]} are of {alone} classes; expected some of both. "
+                f"--unknown CLASS keeps a class out of the support: {', '.join(every[:MOST_NAMED])}"
+            )
+        found.append((setting, *pair))
+    return found
+
+
+def check_listed(given: Sequence[str], option: str, there: Collection[str]) -> None:
+    """Raises `InputError` for a name that is not there."""
+    for name in given:
+        if name not in there:
+            raise InputError(f"{option} {name}: no such folder; expected one of {', '.join([*there][:MOST_NAMED])}")
+
+
+def _images(folder: Path) -> list[Path]:
+    """In the order of their paths; links to folders are not followed, hidden files are left out."""
+    found = list[Path]()
+    for place, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        own = (Path(place, name) for name in sorted(names) if not name.startswith("."))
+        found += [path for path in own if path.suffix.lower() in IMAGES]
+        if len(found) > MOST_LINES:
+            raise InputError(f"{folder} has more than {MOST_LINES:,} images; expected fewer")
+    if not found:
+        raise InputError(f"{folder} has no image; expected {' '.join(IMAGES)} in a folder for each class")
+    return found
+
+
+def _numbered(paths: Sequence[Path], classes: Sequence[str] | None = None) -> ImageList:
+    """Images with the numbers of their classes among all, sorted by name unless given."""
+    own = [path.parent.name for path in paths]
+    numbers = {name: i for i, name in enumerate(classes or sorted(set(own)))}
+    labels = np.array([numbers[name] for name in own])
+    return ImageList(tuple(paths), labels, {numbers[name]: name for name in sorted(set(own))})
 
 
 def counts(support: ImageList, target: ImageList) -> Counts:

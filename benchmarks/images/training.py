@@ -1,9 +1,10 @@
 """`python -m benchmarks resend_train`: an image encoder and a relation network trained together, as ReSeND was.
 
-On a list of images of base classes; without one, on generated outlines. Pairs, loss, what is seen of collapse and how a
-stopped training goes on are those of `openshape_ood.comparison.training`; the images of each step are cropped, mirrored
-and recolored by draws that depend on seed, process and step alone. By `torchrun --nproc-per-node N` in N processes,
-each with its share of the pairs; normalization is each process's own on the CPU, and common to all on GPUs.
+On a list of images of base classes, or on folders of them; without, on generated outlines. Pairs, loss, what is seen
+of collapse and how a stopped training goes on are those of `openshape_ood.comparison.training`; the images of each step
+are cropped, mirrored and recolored by draws that depend on seed, process and step alone. By
+`torchrun --nproc-per-node N -m benchmarks resend_train` in N processes, each with its share of the pairs, by nccl where
+each has a GPU, else by gloo; normalization is each process's own on the CPU, and common to all on GPUs.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -34,7 +35,9 @@ from benchmarks.images.encoders import (
     tolerant,
 )
 from benchmarks.images.generated import generated
-from benchmarks.images.lists import ImageList, read_list
+from benchmarks.images.lists import ImageList, listed, read_list
+from benchmarks.training.log import Take, training_log
+from benchmarks.training.processes import joined, own_device, processes
 from openshape_ood import __version__
 from openshape_ood.checks import check_share
 from openshape_ood.cli.comparator import reporter
@@ -53,7 +56,6 @@ from openshape_ood.comparison.training import (
     is_collapsed,
     train,
 )
-from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import InputError
 from openshape_ood.storage import own_folder
 
@@ -232,9 +234,8 @@ def train_system(
     digest = hashlib.sha256(json.dumps([*what, list(map(str, images.paths))]).encode())
     for one in encoder.parameters():
         digest.update(one.detach().cpu().numpy().tobytes())
-    where = find_device(device)
+    where = own_device(device)
     if world > 1 and where.type == "cuda":
-        where = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         encoder = nn.SyncBatchNorm.convert_sync_batchnorm(encoder)
     network: nn.Module = System(encoder, relation).to(where)
     if recipe.supervised and not (folder / STATE).is_file():
@@ -263,11 +264,6 @@ def train_system(
     return comparator
 
 
-def processes() -> tuple[int, int]:
-    """Which of how many this process is, as torchrun says."""
-    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-
-
 def small_system(base: ImageList, folder: Path, progress: bool = True) -> Path:
     """A folder with a small encoder and a comparator trained on generated outlines, if it is not there yet."""
     recipe, network = small(), new_network(SMALL)
@@ -277,7 +273,8 @@ def small_system(base: ImageList, folder: Path, progress: bool = True) -> Path:
 
 
 def recipe_of(args: argparse.Namespace) -> ImageRecipe:
-    start = published() if args.published else small() if args.list is None else ImageRecipe(center=False)
+    ours = small() if args.list is None and args.images is None else ImageRecipe(center=False)
+    start = published() if args.published else ours
     given = {f.name: value for f in fields(ImageRecipe) if (value := getattr(args, f.name, None)) is not None}
     return replace(start, **given)
 
@@ -285,18 +282,8 @@ def recipe_of(args: argparse.Namespace) -> ImageRecipe:
 def run(args: argparse.Namespace) -> None:
     options.check(args)
     recipe = recipe_of(args)
-    rank, world = processes()
-    if world > 1:
-        torch.distributed.init_process_group("gloo")
-    try:
-        if args.list is None:
-            place = generated(args.cache or own_folder("benchmarks"))
-            path, root, name = place / "lists/ImageNet/train.txt", place / "data", args.encoder or SMALL
-        else:
-            path, root, name = args.list, args.images, args.encoder or "resnet18"
-            if root is None or not root.is_dir():
-                raise InputError(f"--data-root is {root}; expected the folder that the paths of {path} start from")
-        images, missing = read_list(path, root, args.skip_missing)
+    with joined(args.device) as (rank, world):
+        images, missing, name = base_images(args)
         untrained = args.untrained or (name == SMALL and args.weights is None)  # nothing is published for it
         encoder: Any = new_network(name) if untrained else find_encoder(name, args.weights).network
         encoder.requires_grad_(True)
@@ -304,24 +291,54 @@ def run(args: argparse.Namespace) -> None:
         if show:
             skipped = f", {missing:,} not there" if missing else ""
             print(f"{len(images):,} images of {len(images.names)} classes{skipped}; {world} processes", file=sys.stderr)
-        report = reporter(recipe.steps) if show else None
-        comparator = train_system(
-            images, encoder, name, recipe, args.out, workers=args.workers, device=args.device, report=report
-        )
+        told = reporter(recipe.steps) if show else None
+        path, board = (args.log_file, args.tensorboard) if rank == 0 else (None, None)
+        with training_log(path, board, resumed=(args.out / STATE).is_file()) as log:
+            report = logged(log(encoder=name, processes=world), told)
+            comparator = train_system(
+                images, encoder, name, recipe, args.out, workers=args.workers, device=args.device, report=report
+            )
         if rank == 0:
             print(f"{comparator}\n{args.out}: python -m benchmarks resend --checkpoint {args.out} takes it")
-    finally:
-        if world > 1:
-            torch.distributed.destroy_process_group()
+
+
+def base_images(args: argparse.Namespace) -> tuple[ImageList, int, str]:
+    """The images of the base classes, how many of a list are not there, and the encoder to train on them."""
+    if args.list is None and args.images is None:
+        place = generated(args.cache or own_folder("benchmarks"))
+        return *read_list(place / "lists/ImageNet/train.txt", place / "data"), args.encoder or SMALL
+    name, root = args.encoder or "resnet18", args.images
+    if root is None or not root.is_dir():
+        raise InputError(f"--data-root is {root}; expected the folder that the paths of {args.list} start from")
+    return *listed(args.list or root, root, args.skip_missing), name
+
+
+def logged(take: Take, then: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
+    """Gives the records of a training, with the seconds since it began here, to a log, and then to another."""
+    started = time.perf_counter()
+
+    def report(now: Progress) -> None:
+        take(asdict(now) | {"seconds": round(time.perf_counter() - started, 3)})
+        if then:
+            then(now)
+
+    return report
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong or the training collapsed."""
     about = "an image encoder and a relation network trained together on a list of base classes"
-    parser = options.parser("resend_train", about, "device", "cache", workers=0)
+    parser = options.parser("resend_train", about, "device", "cache", "log_file", "tensorboard", workers=0)
     parser.set_defaults(out=Path("results/resend"))
-    parser.add_argument("--list", type=Path, help="lines of a path and a label; without it, generated outlines")
-    parser.add_argument("--data-root", dest="images", type=Path, help="the folder that the paths start from")
+    parser.add_argument(
+        "--list", type=Path, help="lines of a path and a label; without it, the classes are folders of --data-root"
+    )
+    parser.add_argument(
+        "--data-root",
+        dest="images",
+        type=Path,
+        help="the folder that the paths start from; without it, generated outlines",
+    )
     parser.add_argument("--skip-missing", action="store_true", help="leave out images that are not there")
     parser.add_argument("--encoder", help=f"a network of timm (default: resnet18; {SMALL} for generated outlines)")
     parser.add_argument("--weights", type=Path, help="a file with the encoder's first weights")

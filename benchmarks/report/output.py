@@ -44,21 +44,28 @@ def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path
     """<stem>.json and .md in `out`, the rest in a folder beside them; each whole or not at all. The ones to look at."""
     from benchmarks.report.markdown import write_report
 
-    folder, drawn = out / stem(finished), dict[str, Path]()
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (*PICTURES, "failures.html", "objects.csv"):  # of an earlier run of that name
-        (folder / name).unlink(missing_ok=True)
+    folder = out / stem(finished)
     figures = write_json(out / f"{folder.name}.json", finished.report)
-    write_objects(folder / "objects.csv", finished)
-    if pictures:
-        from benchmarks.report.failures import draw_failures, write_failure_page
-        from benchmarks.report.pictures.run import draw_all
-
-        drawn = draw_all(folder, finished) | {"Failures": draw_failures(folder, finished)}
-        write_failure_page(folder, finished)
+    drawn = write_shapes(folder, finished, pictures)
     links = {title: path.relative_to(out).as_posix() for title, path in drawn.items()}
     report = write_report(dict(finished.report), out / f"{folder.name}.md", links)
     return [figures, report, *([drawn["Overview"], folder / "failures.html"] if drawn else [])]
+
+
+def write_shapes(folder: Path, finished: Finished, pictures: bool = True) -> dict[str, Path]:
+    """Write `objects.csv`, the pictures and `failures.html` into a folder; the pictures by their titles."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*PICTURES, "failures.html", "objects.csv"):  # of an earlier run of that name
+        (folder / name).unlink(missing_ok=True)
+    write_objects(folder / "objects.csv", finished)
+    if not pictures:
+        return {}
+    from benchmarks.report.failures import draw_failures, write_failure_page
+    from benchmarks.report.pictures.run import draw_all
+
+    drawn = draw_all(folder, finished) | {"Failures": draw_failures(folder, finished)}
+    write_failure_page(folder, finished)
+    return drawn
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -36,8 +37,8 @@ class Table:
         from rich.text import Text
 
         # nothing but a line below the head, and a gap between columns
-        rule = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-        drawn = RichTable(box=rule, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        box = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+        drawn = RichTable(box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for i, name in enumerate(self.head):
             words = self._is_words(i)
             drawn.add_column(Text(name), justify="left" if words else "right", no_wrap=not words, overflow="fold")
@@ -46,7 +47,8 @@ class Table:
         file = StringIO()
         Console(file=file, width=width, color_system=None, legacy_windows=False).print(drawn)
         lines = [line.rstrip() for line in file.getvalue().splitlines()]
-        lines[1] = "-" * max(map(len, lines[:1] + lines[2:]))
+        rule = next(i for i, line in enumerate(lines) if line and not line.strip("- "))  # the head may take several
+        lines[rule] = "-" * max(map(len, lines[:rule] + lines[rule + 1 :]))
         return "\n".join(lines)
 
     def markdown(self) -> str:
@@ -212,16 +214,22 @@ def confusion_table(report: Mapping[str, Any]) -> str:
 
 
 def taken_for(report: Mapping[str, Any]) -> Table:
-    """Novel class against method: the known classes it is taken for most often, with percentages."""
-    results = report["results"]
+    """Novel class against method: the known classes it is taken for most often, with percentages.
+
+    Methods that take every class for the same ones share a column, as the scores of a classifier's logits do.
+    """
+    results, alike = report["results"], dict[str, list[Mapping[str, Any]]]()
+    for result in results:
+        alike.setdefault(json.dumps(result["confusion"]), []).append(result)
     novel = dict.fromkeys(title for result in results for title in result["confusion"])
 
     def taken(shares: Mapping[str, float]) -> str:
         ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:MOST_TAKEN]
         return ", ".join(f"{title} {100 * share:.0f}" for title, share in ranked if share > 0)
 
-    rows = [(title, *(taken(result["confusion"].get(title, {})) for result in results)) for title in novel]
-    head = ("novel class", *(f"by {method_label(result, results)}" for result in results))
+    rows = [(title, *(taken(same[0]["confusion"].get(title, {})) for same in alike.values())) for title in novel]
+    labels = [", ".join(method_label(result, results) for result in same) for same in alike.values()]
+    head = ("novel class", *(f"by {label}" for label in labels))
     return Table(head, tuple(rows), words=len(head))
 
 

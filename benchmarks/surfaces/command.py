@@ -26,12 +26,10 @@ from benchmarks.surfaces.contenders import (
     BASELINES,
     PIXELS_KEPT,
     Fitted,
-    Log,
     add_training,
     contenders,
     fitted,
     some_of,
-    training_log,
 )
 from benchmarks.surfaces.generated import (
     Judged,
@@ -45,6 +43,7 @@ from benchmarks.surfaces.generated import (
     sound_roads,
     worst,
 )
+from benchmarks.training.log import Log, training_log
 from openshape_ood import __version__
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.surfaces import Reconstructor, TokenPCA
@@ -136,7 +135,7 @@ def run(args: argparse.Namespace) -> None:
     chosen = some_of(every | {TOKENS: TokenPCA(pixel_coverage=PIXELS_KEPT)}, args.only)
     runs: dict[str, list[Run]] = {name: [] for name in chosen}
     first: Roads | None = None
-    with training_log(args.log, args.tensorboard) as log:
+    with training_log(args.log_file, args.tensorboard) as log:
         for seed in args.seeds:
             uneven = args.surface == "uneven"
             train = sound_roads(args.roads, seed, uneven=uneven)
@@ -165,7 +164,7 @@ def run(args: argparse.Namespace) -> None:
         ],
     }
     # five data seeds are those of the package
-    name = options.suffix(args, *options.MACHINE, "full", "log", "tensorboard", "compat_report", seeds=FULL["seeds"])
+    name = options.suffix(args, *options.MACHINE, "full", "compat_report", seeds=FULL["seeds"])
     files = [write_json(args.out / f"surfaces-generated{name}.json", report)]
     if args.pictures:
         from benchmarks.surfaces.pictures import draw_roads

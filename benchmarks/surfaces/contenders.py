@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +13,8 @@ import torch
 from sklearn.base import clone
 
 from benchmarks import options
-from openshape_ood.errors import MissingPackageError, UnknownNameError
+from benchmarks.training.log import Log
+from openshape_ood.errors import UnknownNameError
 from openshape_ood.surfaces import HeightReconstructor, MeanReconstructor, PatchPCA, PCAReconstructor, Reconstructor
 from openshape_ood.surfaces.memory import PatchMemory
 from openshape_ood.surfaces.networks import PUBLISHED, CompetitiveReconstructor, UNetReconstructor
@@ -26,8 +24,6 @@ HEIGHT = "height alone"
 BASELINES = (HEIGHT, "mean image", "PCA, 32 components", "PCA of patches")
 PIXELS_KEPT = 0.99  # of the normal ones, by the threshold
 TOGETHER = 64  # tiles scored at once between epochs
-
-Log = Callable[..., Report]
 
 
 def contenders(steps: int, width: int, units: int, pretrained: bool, device: str | None) -> dict[str, Reconstructor]:
@@ -57,8 +53,8 @@ def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> Non
     parser.add_argument("--only", nargs="+", metavar="NAME", help="reconstructors whose words in the table begin so")
     parser.add_argument("--pretrained", action="store_true", help="fetch ImageNet's weights for the patch memory")
     parser.add_argument("--compat-report", action="store_true", help="what the published protocol would have said")
-    parser.add_argument("--log", type=Path, help="a file of JSON lines, one a step of training")
-    parser.add_argument("--tensorboard", type=Path, help="a folder for TensorBoard, likewise")
+    for name in ("log_file", "tensorboard"):
+        parser.add_argument(options.flag(name), **options.OPTIONS[name])
 
 
 def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> dict[str, Reconstructor]:
@@ -67,44 +63,6 @@ def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> 
         if not any(words.startswith(name) for words in given):
             raise UnknownNameError(f"no reconstructor is called {name!r}; there are {', '.join(given)}")
     return {words: one for words, one in given.items() if not names or words.startswith(tuple(names))}
-
-
-@contextmanager
-def training_log(path: Path | None = None, tensorboard: Path | None = None) -> Iterator[Log]:
-    """What gives, by the facts of a training (method="crn", seed=0), that which takes its records.
-
-    They go to a file of JSON lines, which is written anew, and to a folder for TensorBoard. Raises
-    `MissingPackageError` where TensorBoard is not installed.
-    """
-    with ExitStack() as opened:
-        lines: Any = None
-        board: Any = None
-        if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lines = opened.enter_context(path.open("w", encoding="utf-8", buffering=1))
-        if tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError as error:
-                raise MissingPackageError(
-                    "--tensorboard needs the package tensorboard: pip install tensorboard"
-                ) from error
-            board = opened.enter_context(SummaryWriter(str(tensorboard)))
-
-        def of(**facts: Any) -> Report:
-            name = "-".join(map(str, facts.values()))
-
-            def report(record: Mapping[str, Any]) -> None:
-                if lines:
-                    lines.write(json.dumps({**facts, **record}) + "\n")
-                if board:
-                    for key, value in record.items():
-                        if isinstance(value, float):
-                            board.add_scalar(f"{name}/{key}", value, record["step"])
-
-            return report
-
-        yield of
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,16 +24,15 @@ from benchmarks.surfaces.contenders import (
     HEIGHT,
     PIXELS_KEPT,
     Fitted,
-    Log,
     add_training,
     contenders,
     fitted,
     some_of,
-    training_log,
 )
 from benchmarks.surfaces.layouts import LAYOUTS, Layout, Loaded, categories, load
 from benchmarks.surfaces.measure import Places, below_half, image_figures, place_figures, table
 from benchmarks.surfaces.textures import write_textures
+from benchmarks.training.log import Log, training_log
 from openshape_ood import __version__
 from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.errors import InputError
@@ -154,7 +153,7 @@ def run(kind: str, args: argparse.Namespace) -> None:
     layouts = asked_layouts(kind, args)
     settings = {n: getattr(args, n) for n in ("size", "steps", "width", "units", "seed", "pretrained")}
     settings |= {"compat": args.compat and args.compat.name}
-    with training_log(args.log, args.tensorboard) as log:
+    with training_log(args.log_file, args.tensorboard) as log:
         for layout in layouts:
             report, lines = evaluate(layout, args, log)
             full = {"version": __version__, "settings": settings | {"pixels kept": PIXELS_KEPT}, **report}

@@ -7,7 +7,6 @@ import copy
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from benchmarks.threedos.protocol import run
 from benchmarks.threedos.recipes import PROTOCOLS, SEEDS
 from benchmarks.threedos.results import Finished
 from benchmarks.threedos.splits import load_split
-from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.errors import InputError
 
 OPTIONS = (
     *("model", "checkpoint", "text_checkpoint", "registry", "data_root", "per_class", "data_seed", "num_samples"),
@@ -109,11 +108,7 @@ def settings(command: str, names: Sequence[str], **given: Any) -> argparse.Names
 
 
 def _check(args: argparse.Namespace) -> None:
-    missing = [name for name in ("matplotlib", "plotly") if not find_spec(name)]
-    if args.pictures and missing:  # before the work, not after it
-        raise MissingPackageError(
-            f"pictures need {', '.join(missing)}: pip install -e '.[benchmarks]'; or leave them out: --no-pictures"
-        )
+    options.check_pictures(args)
     options.check(args, draws=100)
     if args.cache and args.no_cache:
         raise InputError("--cache and --no-cache together; expected one of them")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import pickle
 import signal
@@ -320,6 +321,8 @@ def test_shapes_of_the_release_with_their_copies(release: Path, tmp_path: Path, 
     assert report["provenance"]["identity"]["checkpoint"] == "DGCNN (trained + copies)"
     assert (report["data"]["generated"], report["settings"]["support"]) == (False, "with corrupted copies")
     assert [result["known_by"] for result in report["results"]][:2] == ["MSP", "MLS"]
+    pictured = {one.name for one in (tmp_path / "sr1-dgcnn-CE-copies-seed1-on-sr1-copies").iterdir()}
+    assert pictured >= {"objects.csv", "confusion.png", "failures.png", "failures.html"}
     capsys.readouterr()
     (release / "modelnet40_normal_resampled" / "modelnet40_train.txt").unlink()
     assert main(["train", *data]) == 1
@@ -424,3 +427,20 @@ def test_the_commands(small: None, tmp_path: Path, capsys: Any) -> None:
     assert path.endswith("sr2-dgcnn-CE-copies-data0-seed1.pth")
     state = torch.load(path, weights_only=True)
     assert state["epoch"] == 1 and all(key.startswith("module.") for key in state["model"])
+
+
+def test_an_evaluation_lists_every_shape(tmp_path: Path, capsys: Any) -> None:
+    path = write(tmp_path / "first.pth", fresh(Sizes("pn2", "CE", 4), 0), 1)
+    given = ["--set", "sr2", "--per-class", "1", "--copies", "--no-pictures", "--quiet", "--draws", "20"]
+    points = ["--support-points", "64", "--test-points", "64"]
+    assert main(["eval", *given, *points, "--ckpt", str(path), "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "novel shapes are taken for (percent of each class):" in printed
+    assert "by MSP, MLS, Entropy," in " ".join(printed.split())
+    (folder,) = (one for one in tmp_path.iterdir() if one.is_dir())
+    assert [one.name for one in folder.iterdir()] == ["objects.csv"]
+    with (folder / "objects.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    report = json.loads(folder.with_suffix(".json").read_text())
+    tested = sum(sum(of.values()) for name, of in report["data"]["counts"].items() if name != "support")
+    assert len(rows) == tested * 11 and {row["seed"] for row in rows} == {"1"}

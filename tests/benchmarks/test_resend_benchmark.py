@@ -17,8 +17,17 @@ from safetensors.numpy import load_file
 from benchmarks.images import command, evaluation, training
 from benchmarks.images.encoders import new_network, of_network, photograph, read_system, save_system
 from benchmarks.images.evaluation import few_shot
-from benchmarks.images.generated import LABELS_FROM, generated
-from benchmarks.images.lists import DATASETS, Counts, find_list, read_list, read_setting, settings
+from benchmarks.images.generated import CORNERS, KNOWN, LABELS_FROM, generated
+from benchmarks.images.lists import (
+    DATASETS,
+    Counts,
+    find_list,
+    folder_list,
+    folder_settings,
+    read_list,
+    read_setting,
+    settings,
+)
 from benchmarks.images.training import ImageRecipe, Steps, published, train_system
 from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.families import RelationSimilarity
@@ -113,6 +122,80 @@ def test_a_target_without_unknown_images(tmp_path: Path) -> None:
         photograph(tmp_path / "x.png")
 
 
+def domains(folder: Path, **classes: str) -> Path:
+    """A folder of domains, each with two images of each of its classes."""
+    for domain, names in classes.items():
+        for name in names.split():
+            (folder / domain / name).mkdir(parents=True)
+            for i in range(2):
+                Image.new("RGB", (4, 4)).save(folder / domain / name / f"{i}.jpg")
+    return folder
+
+
+def test_lists_made_from_folders(tmp_path: Path) -> None:
+    root = domains(tmp_path / "pets", photo="cat dog person", sketch="cat dog person", toy="ant cat")
+    (root / "photo" / "cat" / "note.txt").write_text("no image")
+    (root / "photo" / "cat" / ".hidden.jpg").write_text("no image")
+    made = {one.target: (one, *pair) for one, *pair in folder_settings(root, ["person", "ant"])}
+    assert {name: one.title for name, (one, *_) in made.items()} == {
+        "photo": "pets no_photo → photo", "sketch": "pets no_sketch → sketch", "toy": "pets no_toy → toy",
+    }  # fmt: skip
+    _, support, target = made["photo"]
+    assert list(support.names.values()) == ["cat", "dog"] and len(support) == 6
+    assert list(target.names.values()) == ["cat", "dog", "person"] and len(target) == 6
+    assert target.names[int(target.labels[-1])] == "person" == target.paths[-1].parent.name
+    # a class that the source has not needs no wish
+    ((one, support, target),) = folder_settings(root, source="photo", target="toy")
+    assert one.title == "pets photo → toy" and set(support.names) & set(target.names) == {1}
+    assert folder_list(root / "toy").names == {0: "ant", 1: "cat"}
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({}, r"all 4 images of .*photo are of known classes; .*--unknown CLASS .*: cat, dog"),
+        ({"unknown": ["cow"]}, "--unknown cow: no such folder; expected one of cat, dog"),
+        ({"target": "toy"}, "--target toy: no such folder; expected one of photo, sketch"),
+        ({"unknown": ["cat", "dog"]}, "sketch have no image of a known class"),
+    ],
+)
+def test_folders_that_are_no_lists(given: Any, said: str, tmp_path: Path) -> None:
+    root = domains(tmp_path / "pets", photo="cat dog", sketch="cat dog")
+    with pytest.raises(InputError, match=said):
+        folder_settings(root, **given)
+
+
+def test_images_outside_of_classes_and_a_single_domain(tmp_path: Path) -> None:
+    root = domains(tmp_path / "pets", photo="cat dog")
+    with pytest.raises(InputError, match="pets has the folders photo; expected two domains"):
+        folder_settings(root, ["cat"])
+    domains(root, sketch="cat")
+    Image.new("RGB", (4, 4)).save(root / "photo" / "loose.png")
+    with pytest.raises(InputError, match=r"loose\.png lies in no folder of a class"):
+        folder_settings(root, ["cat"])
+
+
+def test_folders_give_what_lists_of_the_same_images_give(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "find_encoder", pooled)
+    both = ["--encoder", "mine", "--out", str(tmp_path), "--no-cache", "--quiet", "--draws", "0", "--device", "cpu"]
+    both += ["--no-pictures"]
+    lists = ["--data-root", str(tree / "data"), "--lists", str(tree / "lists"), "--target", "Photo"]
+    assert command.main([*both, *lists]) == 0
+    unknown = [*CORNERS][KNOWN:]
+    base = ["--base", str(tree / "data/ImageNet/Data/CLS-LOC/train")]
+    folders = ["--data-root", str(tree / "data/PACS/kfold"), "--target", "photo", "--unknown", *unknown]
+    assert command.main([*both, *folders, *base]) == 0
+    listed = json.loads((tmp_path / "resend-PACS_DG-Photo-mine.json").read_text())
+    made = json.loads((tmp_path / f"resend-kfold-photo-mine-unknown-{'-'.join(unknown)}.json").read_text())
+    assert (made["dataset"], made["lists"][0]["published"], made["lists"][0]["differs"]) == ("kfold", None, [])
+    assert made["lists"][0]["counts"] == listed["lists"][0]["counts"]
+    found = {row["method"]: row["auroc"] for row in made["rows"]}
+    assert found["cosine, prototypes"] == pytest.approx(listed["rows"][0]["auroc"], abs=1e-12)
+    assert "whitened, of base, prototypes" in found
+
+
 def test_few_shot() -> None:
     labels = np.array([5, 5, 5, 9, 9])
     drawn = few_shot(labels, 40, True, 0)
@@ -175,7 +258,10 @@ def test_figures_are_those_of_an_independent_computation(
     "argv, said",
     [
         (["--dataset", "DTD"], "needs --data-root"),
-        (["--data-root", "."], "--data-root needs --lists"),
+        (["--data-root", "tests", "--dataset", "DTD"], "--dataset DTD needs --lists"),
+        (["--data-root", "tests", "--lists", "tests", "--unknown", "cat"], "--unknown and --lists together"),
+        (["--unknown", "cat"], "needs --data-root"),
+        (["--data-root", "tests/benchmarks"], "expected two domains or more"),
         (["--nnk", "0"], "--nnk is 0"),
         (["--encoder", "x", "--checkpoint", "."], "not both"),
         (["--target", "Moon"], "PACS_DG has no setting"),
@@ -254,6 +340,9 @@ def test_two_processes(tree: Path, tmp_path: Path) -> None:
     argv += ["benchmarks", "resend_train", "--list", str(tree / "lists" / "ImageNet" / "train.txt"), "--data-root"]
     argv += [str(tree / "data"), "--encoder", "test_resnet", "--untrained", "--steps", "3", "--pairs", "8"]
     argv += ["--negatives", "1", "--side", "32", "--out", str(tmp_path), "--device", "cpu", "--lars"]
+    argv += ["--log-file", str(tmp_path / "log.jsonl")]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "2 processes" in done.stderr and read_system(tmp_path)[0].card["processes"] == 2
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3] and {line["processes"] for line in lines} == {2}

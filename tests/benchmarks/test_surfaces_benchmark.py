@@ -11,7 +11,7 @@ from made_up_crn import checkpoint, written
 from PIL import Image
 
 from benchmarks.surfaces import command, contenders, dents, generated, layouts, published, search, textures
-from benchmarks.surfaces.contenders import training_log
+from benchmarks.training.log import training_log
 from openshape_ood import ShapeEncoder
 from openshape_ood.decisions.metrics import auroc
 from openshape_ood.errors import InputError

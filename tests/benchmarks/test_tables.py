@@ -15,6 +15,7 @@ from benchmarks.report.tables import (
     markdown_words,
     run_table,
     spreadsheet_lines,
+    taken_for,
 )
 
 
@@ -225,6 +226,19 @@ def test_confusion_names_the_most_frequent_first():
     assert line_with(confusion_table(report), "bed").split(maxsplit=1)[1] == "sofa 70, chair 20, sink 10"
     report["results"][0]["confusion"] = {}
     assert confusion_table(report) == ""
+
+
+def test_a_head_of_several_lines_is_whole():
+    lines = Table(("one two three four", "x"), (("a", "1"),)).text(width=10).splitlines()
+    rule = next(i for i, line in enumerate(lines) if set(line) == {"-"})
+    head = " ".join(" ".join(lines[:rule]).replace("x", "").split())
+    assert rule > 1 and head == "one two three four"
+
+
+def test_methods_that_confuse_alike_share_a_column():
+    report = made_up_report()
+    report["results"] = [dict(one, confusion={"bed": {"chair": 1.0}}) for one in report["results"][:2]]
+    assert taken_for(report).head == ("novel class", "by names, prototypes")
 
 
 def test_ablation_marks_intervals_without_zero():

@@ -1,0 +1,48 @@
+"""The processes of one training, as torchrun starts them: which this is, its device, and how they talk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from openshape_ood.encoders.devices import find_device
+
+
+def processes() -> tuple[int, int]:
+    """Which of how many this process is."""
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def own_device(device: str | torch.device | None) -> torch.device:
+    """The device of this process: the one asked for, of several GPUs the one of its number on this machine."""
+    found = find_device(device)
+    if found.type != "cuda" or processes()[1] == 1:
+        return found
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+
+
+def backend(device: torch.device, gpus: int) -> str:
+    """nccl where every process of this machine has a GPU of its own, else gloo: nccl refuses two on one GPU."""
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes()[1]))
+    fast = device.type == "cuda" and here <= gpus and torch.distributed.is_nccl_available()
+    return "nccl" if fast else "gloo"
+
+
+@contextmanager
+def joined(device: str | torch.device | None) -> Iterator[tuple[int, int]]:
+    """Which of how many this process is, with the group of several made, and ended in the end."""
+    rank, world = processes()
+    if world == 1:
+        yield rank, world
+        return
+    own = own_device(device)
+    if own.type == "cuda":
+        torch.cuda.set_device(own)
+    torch.distributed.init_process_group(backend(own, torch.cuda.device_count()))
+    try:
+        yield rank, world
+    finally:
+        torch.distributed.destroy_process_group()
