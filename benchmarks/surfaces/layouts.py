@@ -1,26 +1,22 @@
 """The folders of the published data sets as lists of images: MVTec AD, road images, street panoramas.
 
-Images are in order of their names, and files that belong together are found by their names, never by their order.
+Images are in order of their names, and masks are found by their names. Roads are paired by `surfaces.pairs`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from openshape_ood.errors import FileError, InputError
-from openshape_ood.shapes.guards import IMAGE_FORMATS
 from openshape_ood.shapes.pictures import load_pixels
 from openshape_ood.surfaces.images import image_tile
-from openshape_ood.surfaces.inputs import IMAGES
+from openshape_ood.surfaces.pairs import BAD, GOOD, images_in, pairs_in
 
 TRAINED = 0.7  # share of the sorted good roads and panoramas; the rest is tested
-GOOD, BAD = "good_ones", "bad_ones"
-HEIGHT, INTENSITY = "height_files", "intensity_files"
 
 
 @dataclass(frozen=True)
@@ -43,11 +39,15 @@ class Image:
 
 @dataclass(frozen=True)
 class Layout:
-    """A data set: what is trained on, all of it good, and what is tested."""
+    """A data set: what is trained on, all of it good, and what is tested.
+
+    pairing: of roads by folder "names" or "order", see `surfaces.pairs`.
+    """
 
     name: str
     train: tuple[Image, ...]
     test: tuple[Image, ...]
+    pairing: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         bad = sum(image.bad for image in self.test)
@@ -68,10 +68,10 @@ def mvtec(root: Path, category: str) -> Layout:
     if not home.is_dir() or not category or Path(category).name != category:
         there = ", ".join(categories(root)) or "no folder with train/good"
         raise InputError(f"{root} has no category {category!r}; it has {there}")
-    train = [Image(_name(path, root), (path,), "good") for path in _images(home / "train" / "good")]
+    train = [Image(_name(path, root), (path,), "good") for path in images_in(home / "train" / "good")]
     test = []
     for folder in filter(Path.is_dir, _listed(home / "test")):
-        found, masks = _images(folder), home / "ground_truth" / folder.name
+        found, masks = images_in(folder), home / "ground_truth" / folder.name
         truths = [_mask(masks, path) if folder.name != "good" else None for path in found]
         missing = [path.name for path, truth in zip(found, truths, strict=True) if truth is None]
         if masks.is_dir() and missing and folder.name != "good":
@@ -86,20 +86,25 @@ def categories(root: Path) -> list[str]:
 
 
 def roads(root: Path) -> Layout:
-    """`good_ones` and `bad_ones`, each with `height_files` and `intensity_files`: pairs of gray images by their stems.
+    """`good_ones` and `bad_ones`, each with `height_files` and `intensity_files`: pairs of gray images.
 
     The first 70 % of the good ones are trained on; the others and all bad ones are tested. Raises `FileError` for an
     image without its partner.
     """
-    good, bad = (_pairs(root, part, kind) for part, kind in ((GOOD, "good"), (BAD, "bad")))
+    pairs = {part: pairs_in(root / part) for part in (GOOD, BAD)}
+    good, bad = (
+        [Image(f"{part}/{one.name}", (one.height, one.intensity), kind) for one in pairs[part]]
+        for part, kind in ((GOOD, "good"), (BAD, "bad"))
+    )
     split = int(TRAINED * len(good))
-    return Layout("roads", tuple(good[:split]), (*good[split:], *bad))
+    pairing = {part: own[0].by for part, own in pairs.items()}
+    return Layout("roads", tuple(good[:split]), (*good[split:], *bad), pairing)
 
 
 def panorama(root: Path) -> Layout:
     """`good_ones/*`, `bad_ones/*`; the first 70 % of the good ones are trained on, at most twice as many bad tested."""
-    good = [Image(_name(path, root), (path,), "good") for path in _images(root / GOOD)]
-    bad = [Image(_name(path, root), (path,), "bad") for path in _images(root / BAD)]
+    good = [Image(_name(path, root), (path,), "good") for path in images_in(root / GOOD)]
+    bad = [Image(_name(path, root), (path,), "bad") for path in images_in(root / BAD)]
     split = int(TRAINED * len(good))
     return Layout("panorama", tuple(good[:split]), (*good[split:], *bad[: 2 * split]))
 
@@ -151,28 +156,6 @@ def _truth(image: Image, shape: tuple[int, ...], size: int) -> np.ndarray:
 
 
 LAYOUTS: dict[str, Callable[..., Layout]] = {"mvtec": mvtec, "roads": roads, "panorama": panorama}
-
-
-def _pairs(root: Path, part: str, kind: str) -> list[Image]:
-    sides = [{path.stem: path for path in _images(root / part / side)} for side in (HEIGHT, INTENSITY)]
-    alone = sorted(sides[0].keys() ^ sides[1].keys())
-    if alone:
-        side, other = (HEIGHT, INTENSITY) if alone[0] in sides[0] else (INTENSITY, HEIGHT)
-        raise FileError(
-            f"{root / part}: {len(alone)} images are on one side only, as {alone[0]} of {side}, which has no partner "
-            f"in {other}; expected pairs of files with the same stem"
-        )
-    return [Image(f"{part}/{stem}", (sides[0][stem], sides[1][stem]), kind) for stem in sorted(sides[0])]
-
-
-def _images(folder: Path) -> list[Path]:
-    found = [path for path in _listed(folder) if path.suffix.lower() in IMAGES and path.is_file()]
-    for stem, count in Counter(path.stem for path in found).items():
-        if count > 1:
-            raise FileError(f"{folder} has several files called {stem}; expected one image of a name")
-    if not found:
-        raise FileError(f"{folder} has no images; expected {', '.join(IMAGE_FORMATS)}")
-    return found
 
 
 def _listed(folder: Path) -> Sequence[Path]:

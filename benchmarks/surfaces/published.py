@@ -39,6 +39,7 @@ from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.errors import InputError
 from openshape_ood.storage import csv_cell, save_whole
 from openshape_ood.surfaces import read_published
+from openshape_ood.surfaces.pairs import PAIRED_BY
 
 COLUMNS = {
     "image_auroc": "image AUROC",
@@ -61,7 +62,7 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
         del every[HEIGHT]
     chosen = some_of(every, args.only)
     found: dict[str, dict[str, Any]] = {}
-    said, compat = [], []
+    said, compat = pairing(layout), list[str]()
     for name in tqdm([OF_FILE] * bool(args.compat) + list(chosen), desc=layout.name, disable=not args.progress):
         shown = test
         if name == OF_FILE:
@@ -82,7 +83,16 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
             write_maps(args.out / layout.name / slug(name), layout, own, shown)
     counts = {"trained": len(layout.train), "good": int((~bad).sum()), "bad": int(bad.sum())}
     lines = [layout.name, table(COLUMNS, found), *said, *compat]
-    return {"data": layout.name, "images": counts, "figures": found}, lines
+    paired = {"pairing": dict(layout.pairing)} if layout.pairing else {}
+    return {"data": layout.name, "images": counts, **paired, "figures": found}, lines
+
+
+def pairing(layout: Layout) -> list[str]:
+    """A line about each way in which roads were paired."""
+    folders: dict[str, list[str]] = {}
+    for folder, by in layout.pairing.items():
+        folders.setdefault(by, []).append(folder)
+    return [f"height and intensity of {' and '.join(own)} are paired by {PAIRED_BY[by]}" for by, own in folders.items()]
 
 
 def of_file(path: Path, train: Loaded, test: Loaded, device: str | None) -> tuple[Fitted, Loaded]:

@@ -19,8 +19,8 @@ from openshape_ood.shapes.columns import IN_PIECES, columns_by_width, load_colum
 from openshape_ood.shapes.formats import SUFFIXES as CLOUDS
 from openshape_ood.shapes.formats.text import FORMAT as TEXT_FORMAT
 from openshape_ood.shapes.pictures import load_pixels
+from openshape_ood.surfaces.pairs import IMAGES
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
 TEXTS = TEXT_FORMAT.suffixes
 NAMED = 3  # of the files that are ignored
 LARGE = {".laz": 1 << 25}  # bytes of a file from which on it is read in pieces, by suffix

@@ -22,6 +22,7 @@ from openshape_ood.surfaces import (
     TokenPCA,
     read_published,
 )
+from openshape_ood.surfaces.pairs import BAD, GOOD, HEIGHT, INTENSITY
 from openshape_ood.synthetic.roads import DAMAGES, road_scan, road_tiles
 
 SMALL = ["--quiet", "--draws", "20", "--steps", "2", "--width", "2", "--units", "2", "--device", "cpu"]
@@ -100,9 +101,9 @@ def trees(root: Path, kind: str) -> None:
         names = [(f"tile/train/good/{i:03d}", False) for i in range(22)]
         names += [(f"tile/test/{folder}/{i:03d}", folder != "good") for folder in ("good", "cut") for i in range(3)]
     else:
-        sides = (layouts.HEIGHT, layouts.INTENSITY) if kind == "roads" else ("",)
-        names = [(f"{layouts.GOOD}/{side}/{i:03d}", False) for side in sides for i in range(30)]
-        names += [(f"{layouts.BAD}/{side}/{i:03d}", True) for side in sides for i in range(3)]
+        sides = (HEIGHT, INTENSITY) if kind == "roads" else ("",)
+        names = [(f"{GOOD}/{side}/{i:03d}", False) for side in sides for i in range(30)]
+        names += [(f"{BAD}/{side}/{i:03d}", True) for side in sides for i in range(3)]
     for name, bad in names:
         save(name, bad)
 
@@ -122,7 +123,11 @@ def test_a_command_on_a_published_layout(kind: str, tmp_path: Path, capsys: pyte
     files = {row.split(",")[0] for row in rows[1:]}
     assert len(files) == len(rows) - 1 == report["images"]["good"] + report["images"]["bad"]
     assert all((tmp_path / "out" / name / "mean-image" / f"{file}.png").is_file() for file in files)
-    assert "good ones kept" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "good ones kept" in said
+    if kind == "roads":
+        assert report["pairing"] == {GOOD: "names", BAD: "names"}
+        assert "height and intensity of good_ones and bad_ones are paired by their names" in said
 
 
 def test_a_published_file_is_scored_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
