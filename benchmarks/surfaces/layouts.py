@@ -14,6 +14,7 @@ import numpy as np
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.shapes.pictures import load_pixels
 from openshape_ood.surfaces.images import image_tile
+from openshape_ood.surfaces.inputs import SIDES, Source
 from openshape_ood.surfaces.pairs import BAD, GOOD, images_in, pairs_in
 
 TRAINED = 0.7  # share of the sorted good roads and panoramas; the rest is tested
@@ -35,6 +36,13 @@ class Image:
     @property
     def bad(self) -> bool:
         return self.kind != "good"
+
+    @property
+    def source(self) -> Source:
+        """As a `SurfaceModel` reads it."""
+        if len(self.files) == 1:
+            return Source(self.files[0], self.name, "image")
+        return Source(dict(zip(SIDES, self.files, strict=True)), self.name, "pair")
 
 
 @dataclass(frozen=True)
@@ -122,26 +130,20 @@ class Loaded:
 
 
 def load(images: Sequence[Image], size: int) -> Loaded:
-    """Images of any size and depth as squares; of a road height and intensity, each once. Raises `FileError`."""
+    """Images of any size and depth as squares; of a road height and intensity, each once.
+
+    Raises `FileError`, and `InputError` for roads in color, or of two sizes.
+    """
     tiles, masks, truths = [], [], []
     known = all(image.truth for image in images if image.bad)
     for image in images:
-        pixels = [load_pixels(path) for path in image.files]
-        if len({one.shape[:2] for one in pixels}) > 1:
-            raise FileError(f"{image.name}: height is {pixels[0].shape[:2]}, intensity {pixels[1].shape[:2]}")
-        paired = len(pixels) > 1
-        parts = [image_tile(_gray(one, image) if paired else one, size, 1 if paired else 3) for one in pixels]
+        planes = image.source.planes()
+        each = 3 if len(planes) == 1 else 1
+        parts = [image_tile(one, size, each) for one in planes]
         tiles.append(np.concatenate([tile for tile, _ in parts]))
         masks.append(np.logical_and.reduce([mask for _, mask in parts]))
-        truths.append(_truth(image, pixels[0].shape[:2], size))
+        truths.append(_truth(image, planes[0].shape[:2], size))
     return Loaded(np.stack(tiles), np.stack(masks), np.stack(truths) if known else None)
-
-
-def _gray(pixels: np.ndarray, image: Image) -> np.ndarray:
-    """One channel (h, w); raises `FileError` for color."""
-    if pixels.ndim == 3 and np.ptp(pixels, axis=2).any():
-        raise FileError(f"{image.name} is in color; expected gray images of height and intensity")
-    return pixels if pixels.ndim == 2 else pixels[..., 0]
 
 
 def _truth(image: Image, shape: tuple[int, ...], size: int) -> np.ndarray:

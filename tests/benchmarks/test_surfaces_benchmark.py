@@ -19,6 +19,7 @@ from openshape_ood.surfaces import (
     CompetitiveReconstructor,
     MeanReconstructor,
     PCAReconstructor,
+    SurfaceModel,
     TokenPCA,
     read_published,
 )
@@ -112,7 +113,8 @@ def trees(root: Path, kind: str) -> None:
 def test_a_command_on_a_published_layout(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trees(tmp_path / "data", kind)
     argv = ["--data-root", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--size", "32", *SMALL]
-    assert published.main(kind, [*argv, "--only", "mean", "PCA", "--maps"]) == 0
+    saved = ["--save", str(tmp_path / "models")]
+    assert published.main(kind, [*argv, "--only", "mean", "PCA", "--maps", *saved]) == 0
     name = "mvtec-tile" if kind == "mvtec" else kind
     report = json.loads((tmp_path / "out" / f"{name}.json").read_text())
     assert report["images"]["trained"] >= 21 and list(report["figures"]) == list(contenders.BASELINES[1:])
@@ -123,6 +125,10 @@ def test_a_command_on_a_published_layout(kind: str, tmp_path: Path, capsys: pyte
     files = {row.split(",")[0] for row in rows[1:]}
     assert len(files) == len(rows) - 1 == report["images"]["good"] + report["images"]["bad"]
     assert all((tmp_path / "out" / name / "mean-image" / f"{file}.png").is_file() for file in files)
+    model = SurfaceModel.load(tmp_path / "models" / name / "mean-image")
+    own = layouts.mvtec(tmp_path / "data", "tile") if kind == "mvtec" else layouts.LAYOUTS[kind](tmp_path / "data")
+    scored = [f"{model.score(image.source).novelty:.6g}" for image in own.test]
+    assert scored == [row.split(",")[1] for row in rows[1:]]
     said = capsys.readouterr().out
     assert "good ones kept" in said
     if kind == "roads":
