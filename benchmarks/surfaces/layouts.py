@@ -1,26 +1,23 @@
 """The folders of the published data sets as lists of images: MVTec AD, road images, street panoramas.
 
-Images are in order of their names, and files that belong together are found by their names, never by their order.
+Images are in order of their names, and masks are found by their names. Roads are paired by `surfaces.pairs`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from openshape_ood.errors import FileError, InputError
-from openshape_ood.shapes.guards import IMAGE_FORMATS
 from openshape_ood.shapes.pictures import load_pixels
 from openshape_ood.surfaces.images import image_tile
-from openshape_ood.surfaces.inputs import IMAGES
+from openshape_ood.surfaces.inputs import SIDES, Source
+from openshape_ood.surfaces.pairs import BAD, GOOD, images_in, pairs_in
 
 TRAINED = 0.7  # share of the sorted good roads and panoramas; the rest is tested
-GOOD, BAD = "good_ones", "bad_ones"
-HEIGHT, INTENSITY = "height_files", "intensity_files"
 
 
 @dataclass(frozen=True)
@@ -40,14 +37,25 @@ class Image:
     def bad(self) -> bool:
         return self.kind != "good"
 
+    @property
+    def source(self) -> Source:
+        """As a `SurfaceModel` reads it."""
+        if len(self.files) == 1:
+            return Source(self.files[0], self.name, "image")
+        return Source(dict(zip(SIDES, self.files, strict=True)), self.name, "pair")
+
 
 @dataclass(frozen=True)
 class Layout:
-    """A data set: what is trained on, all of it good, and what is tested."""
+    """A data set: what is trained on, all of it good, and what is tested.
+
+    pairing: of roads by folder "names" or "order", see `surfaces.pairs`.
+    """
 
     name: str
     train: tuple[Image, ...]
     test: tuple[Image, ...]
+    pairing: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         bad = sum(image.bad for image in self.test)
@@ -68,10 +76,10 @@ def mvtec(root: Path, category: str) -> Layout:
     if not home.is_dir() or not category or Path(category).name != category:
         there = ", ".join(categories(root)) or "no folder with train/good"
         raise InputError(f"{root} has no category {category!r}; it has {there}")
-    train = [Image(_name(path, root), (path,), "good") for path in _images(home / "train" / "good")]
+    train = [Image(_name(path, root), (path,), "good") for path in images_in(home / "train" / "good")]
     test = []
     for folder in filter(Path.is_dir, _listed(home / "test")):
-        found, masks = _images(folder), home / "ground_truth" / folder.name
+        found, masks = images_in(folder), home / "ground_truth" / folder.name
         truths = [_mask(masks, path) if folder.name != "good" else None for path in found]
         missing = [path.name for path, truth in zip(found, truths, strict=True) if truth is None]
         if masks.is_dir() and missing and folder.name != "good":
@@ -86,20 +94,25 @@ def categories(root: Path) -> list[str]:
 
 
 def roads(root: Path) -> Layout:
-    """`good_ones` and `bad_ones`, each with `height_files` and `intensity_files`: pairs of gray images by their stems.
+    """`good_ones` and `bad_ones`, each with `height_files` and `intensity_files`: pairs of gray images.
 
     The first 70 % of the good ones are trained on; the others and all bad ones are tested. Raises `FileError` for an
     image without its partner.
     """
-    good, bad = (_pairs(root, part, kind) for part, kind in ((GOOD, "good"), (BAD, "bad")))
+    pairs = {part: pairs_in(root / part) for part in (GOOD, BAD)}
+    good, bad = (
+        [Image(f"{part}/{one.name}", (one.height, one.intensity), kind) for one in pairs[part]]
+        for part, kind in ((GOOD, "good"), (BAD, "bad"))
+    )
     split = int(TRAINED * len(good))
-    return Layout("roads", tuple(good[:split]), (*good[split:], *bad))
+    pairing = {part: own[0].by for part, own in pairs.items()}
+    return Layout("roads", tuple(good[:split]), (*good[split:], *bad), pairing)
 
 
 def panorama(root: Path) -> Layout:
     """`good_ones/*`, `bad_ones/*`; the first 70 % of the good ones are trained on, at most twice as many bad tested."""
-    good = [Image(_name(path, root), (path,), "good") for path in _images(root / GOOD)]
-    bad = [Image(_name(path, root), (path,), "bad") for path in _images(root / BAD)]
+    good = [Image(_name(path, root), (path,), "good") for path in images_in(root / GOOD)]
+    bad = [Image(_name(path, root), (path,), "bad") for path in images_in(root / BAD)]
     split = int(TRAINED * len(good))
     return Layout("panorama", tuple(good[:split]), (*good[split:], *bad[: 2 * split]))
 
@@ -117,26 +130,20 @@ class Loaded:
 
 
 def load(images: Sequence[Image], size: int) -> Loaded:
-    """Images of any size and depth as squares; of a road height and intensity, each once. Raises `FileError`."""
+    """Images of any size and depth as squares; of a road height and intensity, each once.
+
+    Raises `FileError`, and `InputError` for roads in color, or of two sizes.
+    """
     tiles, masks, truths = [], [], []
     known = all(image.truth for image in images if image.bad)
     for image in images:
-        pixels = [load_pixels(path) for path in image.files]
-        if len({one.shape[:2] for one in pixels}) > 1:
-            raise FileError(f"{image.name}: height is {pixels[0].shape[:2]}, intensity {pixels[1].shape[:2]}")
-        paired = len(pixels) > 1
-        parts = [image_tile(_gray(one, image) if paired else one, size, 1 if paired else 3) for one in pixels]
+        planes = image.source.planes()
+        each = 3 if len(planes) == 1 else 1
+        parts = [image_tile(one, size, each) for one in planes]
         tiles.append(np.concatenate([tile for tile, _ in parts]))
         masks.append(np.logical_and.reduce([mask for _, mask in parts]))
-        truths.append(_truth(image, pixels[0].shape[:2], size))
+        truths.append(_truth(image, planes[0].shape[:2], size))
     return Loaded(np.stack(tiles), np.stack(masks), np.stack(truths) if known else None)
-
-
-def _gray(pixels: np.ndarray, image: Image) -> np.ndarray:
-    """One channel (h, w); raises `FileError` for color."""
-    if pixels.ndim == 3 and np.ptp(pixels, axis=2).any():
-        raise FileError(f"{image.name} is in color; expected gray images of height and intensity")
-    return pixels if pixels.ndim == 2 else pixels[..., 0]
 
 
 def _truth(image: Image, shape: tuple[int, ...], size: int) -> np.ndarray:
@@ -151,28 +158,6 @@ def _truth(image: Image, shape: tuple[int, ...], size: int) -> np.ndarray:
 
 
 LAYOUTS: dict[str, Callable[..., Layout]] = {"mvtec": mvtec, "roads": roads, "panorama": panorama}
-
-
-def _pairs(root: Path, part: str, kind: str) -> list[Image]:
-    sides = [{path.stem: path for path in _images(root / part / side)} for side in (HEIGHT, INTENSITY)]
-    alone = sorted(sides[0].keys() ^ sides[1].keys())
-    if alone:
-        side, other = (HEIGHT, INTENSITY) if alone[0] in sides[0] else (INTENSITY, HEIGHT)
-        raise FileError(
-            f"{root / part}: {len(alone)} images are on one side only, as {alone[0]} of {side}, which has no partner "
-            f"in {other}; expected pairs of files with the same stem"
-        )
-    return [Image(f"{part}/{stem}", (sides[0][stem], sides[1][stem]), kind) for stem in sorted(sides[0])]
-
-
-def _images(folder: Path) -> list[Path]:
-    found = [path for path in _listed(folder) if path.suffix.lower() in IMAGES and path.is_file()]
-    for stem, count in Counter(path.stem for path in found).items():
-        if count > 1:
-            raise FileError(f"{folder} has several files called {stem}; expected one image of a name")
-    if not found:
-        raise FileError(f"{folder} has no images; expected {', '.join(IMAGE_FORMATS)}")
-    return found
 
 
 def _listed(folder: Path) -> Sequence[Path]:

@@ -37,7 +37,9 @@ from openshape_ood import __version__
 from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.errors import InputError
 from openshape_ood.storage import csv_cell, save_whole
-from openshape_ood.surfaces import read_published
+from openshape_ood.surfaces import SurfaceModel, read_published
+from openshape_ood.surfaces.data import Images, Pairs
+from openshape_ood.surfaces.pairs import PAIRED_BY
 
 COLUMNS = {
     "image_auroc": "image AUROC",
@@ -60,7 +62,7 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
         del every[HEIGHT]
     chosen = some_of(every, args.only)
     found: dict[str, dict[str, Any]] = {}
-    said, compat = [], []
+    said, compat = pairing(layout), list[str]()
     for name in tqdm([OF_FILE] * bool(args.compat) + list(chosen), desc=layout.name, disable=not args.progress):
         shown = test
         if name == OF_FILE:
@@ -77,11 +79,22 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
             pairs = [(one[~bad], one[bad]) for one in own.epochs]
             compat += protocol.compat_report(name, pairs, found[name]["image_auroc"][0])
         write_scores(args.out / layout.name / slug(name), layout, own, score)
+        if args.save and name != OF_FILE:
+            save_model(args.save / layout.name / slug(name), layout, own, args.size)
         if args.maps:
             write_maps(args.out / layout.name / slug(name), layout, own, shown)
     counts = {"trained": len(layout.train), "good": int((~bad).sum()), "bad": int(bad.sum())}
     lines = [layout.name, table(COLUMNS, found), *said, *compat]
-    return {"data": layout.name, "images": counts, "figures": found}, lines
+    paired = {"pairing": dict(layout.pairing)} if layout.pairing else {}
+    return {"data": layout.name, "images": counts, **paired, "figures": found}, lines
+
+
+def pairing(layout: Layout) -> list[str]:
+    """A line about each way in which roads were paired."""
+    folders: dict[str, list[str]] = {}
+    for folder, by in layout.pairing.items():
+        folders.setdefault(by, []).append(folder)
+    return [f"height and intensity of {' and '.join(own)} are paired by {PAIRED_BY[by]}" for by, own in folders.items()]
 
 
 def of_file(path: Path, train: Loaded, test: Loaded, device: str | None) -> tuple[Fitted, Loaded]:
@@ -131,6 +144,15 @@ def write_maps(folder: Path, layout: Layout, own: Fitted, test: Loaded) -> None:
         own.reconstructor.localize(tile, mask, name=image.name).save(path)
 
 
+def save_model(folder: Path, layout: Layout, own: Fitted, size: int) -> Path:
+    """What was fitted as a folder that `surface score` takes, with the same thresholds."""
+    sources = [image.source for image in layout.train]
+    data = (Pairs if sources[0].kind == "pair" else Images).of(sources, size, None)
+    one = own.reconstructor
+    thresholds = one.threshold_, one.pixel_threshold_, one.baseline_
+    return SurfaceModel(data, one, np.ones((1, 1, 1), np.float32), *thresholds).save(folder)
+
+
 def slug(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name.replace(",", "").replace("'", "")).lower()
 
@@ -173,6 +195,8 @@ def main(kind: str, argv: Sequence[str] | None = None) -> int:
     options.add_numbers(parser, size=(128, "pixels of a side"))
     add_training(parser, steps=1000, width=16)
     parser.add_argument("--compat", type=Path, metavar="FILE", help="a checkpoint of the published code, scored too")
+    saved = "a folder for each fitted reconstructor, for `openshape-ood surface score`"
+    parser.add_argument("--save", type=Path, metavar="DIR", help=saved)
     parser.add_argument("--maps", action="store_true", help="write the map of every test image")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(kind, args))

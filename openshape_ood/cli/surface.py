@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from openshape_ood.surfaces.inputs import Source
 
 SURFACE = "Surface"
+PICTURES = ("images", "pairs")  # kinds of data whose maps are of pixels
 TABLE = ("file", "novelty", "p_value", "verdict", "defects", "beyond", "unseen")
 CLASS = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}
 PROMISING = 19  # shapes that a threshold of 95 % needs
@@ -52,7 +53,8 @@ The last but one needs no file: it learns and scores generated roads.
 """
 
 app = options.group(
-    """Where is a surface damaged, when only good ones are known? Images, or clouds of roads and things.""", EXAMPLES
+    """Where is a surface damaged, when only good ones are known? Images, pairs of height and intensity, or clouds.""",
+    EXAMPLES,
 )
 
 
@@ -61,8 +63,8 @@ def fit(
     good: Annotated[
         list[str] | None,
         argument(
-            "Good images, or good clouds, as files or folders (searched through and through). If left out, "
-            "generated roads.",
+            "Good images, or good clouds, as files or folders (searched through and through). Images in height_files "
+            "and intensity_files of one folder are pairs. If left out, generated roads.",
             "[GOOD]...",
         ),
     ] = None,
@@ -73,8 +75,8 @@ def fit(
         Literal["height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"] | None,
         option(
             SURFACE,
-            "What learns. If left out patches of images, height of sheets, nearest of objects. unet and crn train in "
-            "steps; memory needs timm.",
+            "What learns. If left out patches of images and pairs, height of sheets, nearest of objects. unet and crn "
+            "train in steps; memory needs timm.",
         ),
     ] = None,
     shape: Annotated[
@@ -110,24 +112,27 @@ def fit(
 ) -> None:
     """Learn what good surfaces look like, with thresholds from good ones that were held out."""
     from openshape_ood.surfaces import SurfaceModel
-    from openshape_ood.surfaces.inputs import list_sources
+    from openshape_ood.surfaces.inputs import good_sources, pairs_by
 
     if out is None:
         raise InputError("expected a folder for the model: --out FOLDER")
     if out.expanduser().is_file():
         raise InputError(f"--out is the file {out}; expected a folder")
-    sources = list_sources(good) if good else _roads(seed, [""] * GOOD)
+    sources = good_sources(good) if good else _roads(seed, [""] * GOOD)
     how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
     how |= {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}
     model = SurfaceModel.fit(sources, reconstructor, folds=folds, seed=seed, progress=sys.stderr.isatty(), **how)
     model = replace(model, threshold=model.threshold.at(coverage))
-    record = {**_record(model), "good": [one.name for one in sources], "written": model.save(out.expanduser())}
+    pairs = pairs_by(sources)
+    record = {**_record(model), **({"pairs": pairs} if pairs else {})}
+    record |= {"good": [one.name for one in sources], "written": model.save(out.expanduser())}
 
     if (n := model.threshold.n) < PROMISING:
         keeps = f"keeps {model.threshold.coverage or 0:.0%} of good ones"
         print_note(f"warning: the threshold is from {n} and {keeps}. Give {PROMISING} or more to keep 95 %", "yellow")
 
     def show() -> None:
+        _print_pairs(pairs)
         _print_model(model)
         print_line(f"written: {shown(out)}; next: openshape-ood surface score {shown(out)} FILES --out found")
 
@@ -159,7 +164,7 @@ def score(
     """
     from openshape_ood.cli.inputs import Found
     from openshape_ood.surfaces import SurfaceModel
-    from openshape_ood.surfaces.inputs import list_sources
+    from openshape_ood.surfaces.inputs import list_sources, pairs_by
 
     check_picture("--report", report, (".html",))
     by_class = bool(chosen.known or chosen.examples or chosen.known_file)
@@ -174,9 +179,9 @@ def score(
     sources = list_sources(files) if files else _roads_to_score(model, chosen.seed)
     found, pipeline = Found(), None
     if by_class:
-        if model.data.kind == "images":
+        if model.data.kind in PICTURES:
             raise InputError(
-                "--known, --examples and --known-file ask of which class shapes are; the model is of images"
+                f"--known, --examples and --known-file ask of which class shapes are; the model is of {model.data.kind}"
             )
         pipeline = chosen.pipeline(found, model="tiny")
     failures, maps = found.failures, Maps.of(sources, out, {} if report else None)
@@ -191,7 +196,8 @@ def score(
                 failures.append(Failure(source.name, str(error)))
             bar.step()
     rows.sort(key=lambda row: -row["novelty"])
-    record = _scores(model, pipeline, rows, failures, maps)
+    pairs = pairs_by(sources)
+    record = _scores(model, pipeline, rows, failures, maps, {"pairs": pairs} if pairs else {})
     if maps.pictures and report:
         from openshape_ood.cli.surface_report import write_report
 
@@ -237,7 +243,7 @@ class Maps:
 
 def _scored(source: Source, model: SurfaceModel, pipeline: NoveltyPipeline | None, maps: Maps) -> dict[str, Any]:
     """The row of one source; its maps are written."""
-    stem, of_images = maps.stem(source), model.data.kind == "images"
+    stem, of_images = maps.stem(source), model.data.kind in PICTURES
     with TemporaryDirectory(prefix="openshape_ood-") as temporary:
         cloud, picture = (Path(f"{stem or Path(temporary) / 'scored'}{suffix}") for suffix in (".ply", ".png"))
         if source.is_large and model.data.kind == "sheets":
@@ -272,6 +278,7 @@ def _scores(
     rows: list[dict[str, Any]],
     failures: Sequence[Failure],
     maps: Maps,
+    found: dict[str, Any],
 ) -> dict[str, Any]:
     """The record of all; with a folder also in scores.csv, a line a file, those that failed last, and scores.json."""
     from openshape_ood.cli.results import as_json
@@ -280,7 +287,7 @@ def _scores(
     classes = pipeline and as_json(pipeline, pipeline.provenance)
     if classes:
         classes["names"] = classes.pop("classes")
-    record: dict[str, Any] = {"model": _record(model), "classes": classes, "files": rows}
+    record: dict[str, Any] = {"model": _record(model), **found, "classes": classes, "files": rows}
     record |= {"failed": failed_json(failures), "written": maps.written}
     if maps.folder is None or not (rows or failures):
         return record
@@ -294,6 +301,7 @@ def _scores(
 
 def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> None:
     rows = record["files"]
+    _print_pairs(record.get("pairs", {}))
     if rows:
         print_table(
             [{**row, "defects": len(row["defects"])} for row in rows],
@@ -343,6 +351,13 @@ def _record(model: SurfaceModel) -> dict[str, Any]:
         "threshold": model.threshold.as_json(),
         "place_threshold": model.pixel_threshold.as_json(),
     }
+
+
+def _print_pairs(pairs: dict[str, int]) -> None:
+    from openshape_ood.surfaces.pairs import PAIRED_BY
+
+    for by, count in pairs.items():
+        print_line(f"{count} pairs of height and intensity, paired by {PAIRED_BY[by]}")
 
 
 def _print_model(model: SurfaceModel) -> None:

@@ -1,11 +1,12 @@
-"""What a surface's data are, and how they become tiles and maps: images, clouds of sheets, clouds of objects."""
+"""What a surface's data are, and how they become tiles and maps: images, pairs of images, clouds of sheets, clouds of
+objects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -84,6 +85,7 @@ class Images:
     depth: str
     ratio: float
     kind = "images"
+    shown: ClassVar[str] = "image"  # kind of its sources
 
     def __post_init__(self) -> None:
         check_count(self.size, "size", MOST_CELLS, "pixels along a tile")
@@ -100,39 +102,64 @@ class Images:
     def of(cls, given: Sequence[Source], size: int | None, values: Any) -> Images:
         if len(given) < 2:
             raise InputError(
-                f"{given[0].name} is one image; expected two or more good ones, better twenty. Cut a large one into "
-                "tiles"
+                f"{given[0].name} is one {cls.shown}; expected two or more good ones, better twenty. Cut a large one "
+                "into tiles"
             )
-        pixels = given[0].pixels()
+        planes = given[0].planes()
+        h, w = planes[0].shape[:2]
         limits = None if values is None else value_range(values)
-        return cls(IMAGE if size is None else size, limits, str(pixels.dtype), pixels.shape[0] / pixels.shape[1])
+        return cls(IMAGE if size is None else size, limits, _depth(planes), h / w)
 
     def cut(self, source: Source) -> Cut:
         """Raises `InputError` for an image of another depth or proportion than the good ones, and where all is NaN."""
-        pixels = source.pixels()
-        if str(pixels.dtype) != self.depth and self.values is None:
+        planes = source.planes()
+        if _depth(planes) != self.depth and self.values is None:
             raise InputError(
-                f"{source.name} is of {pixels.dtype}, the good images are of {self.depth}, whose ranges differ; "
+                f"{source.name} is of {_depth(planes)}, the good {self.kind} are of {self.depth}, whose ranges differ; "
                 "convert it, or fit with values=(low, high), which both share"
             )
-        h, w = pixels.shape[:2]
+        h, w = planes[0].shape[:2]
         if abs(h / w / self.ratio - 1) > RATIO:
             raise InputError(
-                f"{source.name} is {w} x {h} pixels; the good images are {self.ratio:.3g} times as high as wide. Cut "
-                "it as these were: images are compared pixel by pixel"
+                f"{source.name} is {w} x {h} pixels; the good {self.kind} are {self.ratio:.3g} times as high as wide. "
+                "Cut it as these were: images are compared pixel by pixel"
             )
         with source.named():
-            tile, mask = image_tile(pixels, self.size, values=self.values)
-            rows = colors_of(pixels.reshape(h, w, -1), self.values)
+            ranges = [self._values(one, planes) for one in planes]
+            each = self.shape[0] // len(planes)
+            parts = [image_tile(one, self.size, each, own) for one, own in zip(planes, ranges, strict=True)]
+            rows = colors_of(planes[-1].reshape(h, w, -1), ranges[-1])
+        tile, mask = np.concatenate([tile for tile, _ in parts]), np.logical_and.reduce([mask for _, mask in parts])
         if not mask.any():
             raise InputError(f"{source.name} has no pixel that is a number; expected an image")
         return Cut(
-            Tiles(tile[None], mask[None], np.zeros((1, 2))), Elements("pixels", rows, (h, w)),
+            Tiles(np.where(mask, tile, 0)[None], mask[None], np.zeros((1, 2))), Elements("pixels", rows, (h, w)),
             lambda maps: resized_maps(maps, (h, w))[0].astype(np.float64).reshape(-1),
         )  # fmt: skip
 
     def tiles(self, source: Source) -> Tiles:
         return self.cut(source).only
+
+    def _values(self, plane: np.ndarray, planes: Sequence[np.ndarray]) -> tuple[float, float] | None:
+        """The range of one plane: where only one of two is of floats, `values` is the range of the floats."""
+        mixed = len({one.dtype.kind == "f" for one in planes}) > 1
+        return None if mixed and plane.dtype.kind != "f" else self.values
+
+
+@dataclass(frozen=True)
+class Pairs(Images):
+    """Height and intensity images of the same places: tiles of two channels, drawn over the intensity."""
+
+    kind = "pairs"
+    shown: ClassVar[str] = "pair"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return 2, self.size, self.size
+
+
+def _depth(planes: Sequence[np.ndarray]) -> str:
+    return " and ".join(str(one.dtype) for one in planes)
 
 
 @dataclass(frozen=True)
@@ -229,7 +256,7 @@ class Points:
         return self.cut(source).only
 
 
-Kind = Images | Sheets | Objects | Points
+Kind = Images | Pairs | Sheets | Objects | Points
 
 
 def _alike(source: Source, points: Any, radius: float) -> np.ndarray:
@@ -330,8 +357,8 @@ def from_settings(told: Mapping[str, Any]) -> Kind:
     """What `settings` gave; any other content raises one of `storage.DAMAGE`."""
     own = _tuples(told)
     name = own.pop("kind")
-    if name == "images":
-        return Images(**own)
+    if name in ("images", "pairs"):
+        return (Pairs if name == "pairs" else Images)(**own)
     if name == "objects" and "rasterizer" not in own:
         return Points(**own)
     inner = _tuples(own.pop("rasterizer"))

@@ -1,9 +1,10 @@
-"""What is given as good, or to be judged: images or clouds, as files, folders or arrays."""
+"""What is given as good, or to be judged: images, pairs of images or clouds, as files, folders or arrays."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,23 +20,30 @@ from openshape_ood.shapes.columns import IN_PIECES, columns_by_width, load_colum
 from openshape_ood.shapes.formats import SUFFIXES as CLOUDS
 from openshape_ood.shapes.formats.text import FORMAT as TEXT_FORMAT
 from openshape_ood.shapes.pictures import load_pixels
+from openshape_ood.surfaces.pairs import BAD, GOOD, HEIGHT, IMAGES, INTENSITY, homes, pairs_in
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
 TEXTS = TEXT_FORMAT.suffixes
 NAMED = 3  # of the files that are ignored
 LARGE = {".laz": 1 << 25}  # bytes of a file from which on it is read in pieces, by suffix
 LARGE_ELSE = 1 << 28
 JUDGED = 40  # bytes of a pixel of an image and of its novelty map
 FIELDS = ("points", "intensity", "color", "strips")
+SIDES = ("height", "intensity")  # of a pair
+KINDS = {"image": "an image", "pair": "one of a pair", "cloud": "a cloud"}
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """An image or a cloud that is read when it is needed: a path, an array, or a cloud's arrays by name."""
+    """An image, a pair of images or a cloud that is read when it is needed: a path, an array, or a mapping.
+
+    value: of a pair its `SIDES` by name, each a path or an array; of a cloud also its arrays by name. kind: one of
+    `KINDS`. by: how a pair was found, "names", "order" or "given".
+    """
 
     value: Any
     name: str
-    kind: str  # "image" or "cloud"
+    kind: str
+    by: str = ""
 
     @property
     def path(self) -> Path | None:
@@ -56,11 +64,17 @@ class Source:
         except InputError as error:
             raise type(error)(f"{self.name}: {error}") from error
 
-    def pixels(self) -> np.ndarray:
-        """Of an image (h, w) or (h, w, c), of the type that it has. Raises `InputError`, `FileError`."""
-        found = np.asarray(to_numpy(self.value)) if self.path is None else load_pixels(self.path, JUDGED)
-        if found.ndim not in (2, 3) or 0 in found.shape:
-            raise InputError(f"{self.name} has the shape {found.shape}; expected an image (h, w) or (h, w, c)")
+    def planes(self) -> list[np.ndarray]:
+        """Of an image its pixels (h, w) or (h, w, c); of a pair height (h, w) and intensity (h, w). Types are kept.
+
+        Raises `InputError`, `FileError`; also for a pair in color, or of two sizes.
+        """
+        if self.kind != "pair":
+            return [_pixels(self.value, self.name)]
+        found = [_gray(_pixels(self.value[side], f"{self.name}, {side},"), self.name) for side in SIDES]
+        if found[0].shape != found[1].shape:
+            sizes = (f"{side} is {one.shape[1]} x {one.shape[0]}" for side, one in zip(SIDES, found, strict=True))
+            raise InputError(f"{self.name}: {', '.join(sizes)} pixels; expected one size. Cut both alike")
         return found
 
     def cloud(self) -> dict[str, np.ndarray]:
@@ -74,10 +88,12 @@ class Source:
 
 
 def list_sources(given: Any) -> list[Source]:
-    """Every image or cloud among files, folders (searched through and through), arrays, or lists of these.
+    """Every image, pair or cloud among files, folders (searched through and through), arrays, or lists of these.
 
     An array of two axes with 3 or 6 columns is a cloud, as is a mapping with "points"; any other array is an image.
-    Raises `InputError` for nothing, for what is neither, and for images and clouds together.
+    Images in `height_files` and `intensity_files` of one folder are pairs, as is a mapping with "height" and
+    "intensity". Raises `InputError` for nothing, for what is none of these, and for several kinds together; `FileError`
+    for images without a partner.
     """
     found = list(_sources(given, "the one given"))
     if not found:
@@ -86,11 +102,30 @@ def list_sources(given: Any) -> list[Source]:
         )
     kinds = {one.kind: one.name for one in reversed(found)}
     if len(kinds) > 1:
+        (first, name), (second, other) = [(told, kinds[kind]) for kind, told in KINDS.items() if kind in kinds][:2]
         raise InputError(
-            f"{kinds['image']} is an image, {kinds['cloud']} a cloud; expected all of one kind, for each kind has a "
-            "model of its own"
+            f"{name} is {first}, {other} {second}; expected all of one kind, for each kind has a model of its own"
         )
     return found
+
+
+def good_sources(given: Any) -> list[Source]:
+    """As `list_sources`, without the pairs in `bad_ones` of a data set of which `good_ones` are given too."""
+    found = list_sources(given)
+    folders = [one.value["height"].parent.parent if one.by in ("names", "order") else None for one in found]
+    bad = [one is not None and one.name == BAD and one.parent / GOOD in folders for one in folders]
+    if any(bad):
+        warnings.warn(
+            f"ignored {sum(bad)} pairs in {BAD}: a model learns from good ones. To learn from these too, give the "
+            f"folder {BAD} alone",
+            stacklevel=2,
+        )
+    return [one for one, left in zip(found, bad, strict=True) if not left]
+
+
+def pairs_by(sources: Iterable[Source]) -> dict[str, int]:
+    """How many pairs were found by "names", by "order", or "given" as such; empty for images and clouds."""
+    return dict(Counter(one.by for one in sources if one.kind == "pair"))
 
 
 def _sources(given: Any, name: str) -> Iterable[Source]:
@@ -98,6 +133,8 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
         yield given
     elif isinstance(given, str | os.PathLike):
         yield from _files(given_path(given, "a file"))
+    elif isinstance(given, Mapping) and given.keys() == {*SIDES}:
+        yield Source({side: _side(given[side]) for side in SIDES}, name, "pair", "given")
     elif isinstance(given, Mapping):
         if "points" not in given or given.keys() - set(FIELDS):
             raise InputError(f"{name} has {', '.join(map(str, given))}; expected points, and perhaps {FIELDS[1:]}")
@@ -115,7 +152,13 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
 
 def _files(path: Path) -> Iterable[Source]:
     if path.is_dir():
-        yield from (Source(one, str(one), _kind(one)) for one in _searched(path))
+        paired = homes(path)
+        for home in paired:
+            for one in pairs_in(home):
+                sides = dict(zip(SIDES, (one.height, one.intensity), strict=True))
+                yield Source(sides, str(home / one.name), "pair", one.by)
+        inside = {home / side for home in paired for side in (HEIGHT, INTENSITY)}
+        yield from (Source(one, str(one), _kind(one)) for one in _searched(path) if one.parent not in inside)
         return
     if not path.exists():
         raise NoSuchShapeError(f"{path}: no such file or folder")
@@ -141,6 +184,24 @@ def _searched(folder: Path) -> list[Path]:
         f"ignored beside images: {named}. To score a cloud, give its file or a folder of clouds", stacklevel=2
     )
     return [one for one in found if one not in notes]
+
+
+def _side(given: Any) -> Any:
+    return given_path(given, "an image") if isinstance(given, str | os.PathLike) else to_numpy(given)
+
+
+def _pixels(value: Any, name: str) -> np.ndarray:
+    found = load_pixels(value, JUDGED) if isinstance(value, Path) else np.asarray(to_numpy(value))
+    if found.ndim not in (2, 3) or 0 in found.shape:
+        raise InputError(f"{name} has the shape {found.shape}; expected an image (h, w) or (h, w, c)")
+    return found
+
+
+def _gray(pixels: np.ndarray, name: str) -> np.ndarray:
+    """One channel (h, w)."""
+    if pixels.ndim == 3 and (pixels != pixels[..., :1]).any():
+        raise InputError(f"{name} is in color; expected gray images of height and intensity")
+    return pixels if pixels.ndim == 2 else pixels[..., 0]
 
 
 def _kind(path: Path) -> str:

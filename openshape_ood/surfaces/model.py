@@ -22,6 +22,7 @@ from openshape_ood.surfaces.data import (
     Images,
     Kind,
     Objects,
+    Pairs,
     Points,
     Sheets,
     from_settings,
@@ -31,7 +32,7 @@ from openshape_ood.surfaces.data import (
 )
 from openshape_ood.surfaces.defects import Defect, defects_of
 from openshape_ood.surfaces.fit import fitted, gathered, worst_points
-from openshape_ood.surfaces.inputs import Source, list_sources
+from openshape_ood.surfaces.inputs import Source, good_sources, list_sources
 from openshape_ood.surfaces.methods import (
     RECONSTRUCTORS,
     check_backbone,
@@ -51,7 +52,7 @@ SETTINGS, LEARNED = (
     "reconstructor.",
 )  # the file in the folder of a model; begins names of weights
 NAMES = tuple(name for name in RECONSTRUCTORS if "token" not in name)
-DEFAULTS = {"images": "patches", "sheets": "height", "objects": "nearest"}
+DEFAULTS = {"images": "patches", "pairs": "patches", "sheets": "height", "objects": "nearest"}
 FOLDS = 5
 PIECE, POINTS = 4, 10  # pixels of a tile, and points, that a defect has at least
 PIXELS = 0.99  # of the good ones, up to the threshold of maps
@@ -59,7 +60,7 @@ PIXELS = 0.99  # of the good ones, up to the threshold of maps
 
 @dataclass(frozen=True, eq=False)
 class SurfaceResult:
-    """What is said of one image or cloud.
+    """What is said of one image, pair or cloud.
 
     Attributes
     ----------
@@ -110,11 +111,11 @@ class SurfaceResult:
 
 @dataclass(frozen=True, eq=False)
 class SurfaceModel:
-    """Good images or clouds, learned, with all that it takes to judge others in the same way.
+    """Good images, pairs or clouds, learned, with all that it takes to judge others in the same way.
 
     Attributes
     ----------
-    data : Images, Sheets or Objects
+    data : Images, Pairs, Sheets or Objects
         What the good ones are, and how they become tiles; see `surfaces.data`.
     reconstructor : Reconstructor
         Fitted, without thresholds of its own.
@@ -160,10 +161,11 @@ class SurfaceModel:
         ----------
         good : files, folders, arrays, or a list of these
             Images, or clouds: arrays (n, 3), or mappings of `points` (n, 3) in meters with `intensity` (n,), `color`
-            (n, 3) and `strips` (n,) where there are such. All are of one kind.
+            (n, 3) and `strips` (n,) where there are such. A folder with `height_files` and `intensity_files`, and a
+            mapping of `height` and `intensity`, are pairs: images of two channels. All are of one kind.
         reconstructor : str or Reconstructor, optional
             By name with its defaults ("height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"), or one
-            that is not fitted. If left out "patches" for images, "height" for sheets, "nearest" for objects.
+            that is not fitted. If left out "patches" for images and pairs, "height" for sheets, "nearest" for objects.
         rasterizer : Rasterizer or ViewRasterizer, optional
             For sheets or objects; if left out it is made by the rule of `data.kind_of_clouds`.
         shape : {"sheets", "objects"}, optional
@@ -175,7 +177,7 @@ class SurfaceModel:
         channels : sequence of str, optional
             Of sheets, as `Rasterizer` takes them.
         values : (float, float), optional
-            For images whose type does not say their range.
+            For images whose type does not say their range; of a pair with one side of floats, the range of that side.
         folds : int, optional
             Thresholds are of good ones that were not learned from: in so many rounds one part is held out and the rest
             learned. With 1 a tenth is held out once, and never learned from. 5 unless given, or 1 of reconstructors
@@ -193,7 +195,7 @@ class SurfaceModel:
             For images and clouds together, nothing, one image, what cannot be rasterized, naming the file, what has no
             say, as a cell of images, and a reconstructor that is for another kind of data.
         FileError
-            For files that cannot be read.
+            For files that cannot be read, and pairs without a partner.
 
         Examples
         --------
@@ -205,7 +207,7 @@ class SurfaceModel:
         >>> result.is_novel, len(result.map) == len(roads[5].points)
         (True, True)
         """
-        sources = list_sources(good)
+        sources = good_sources(good)
         own = None if reconstructor is None else _unfitted(reconstructor, params)
         if shape is not None:
             check_choice(shape, "shape", ("sheets", "objects"))
@@ -218,7 +220,7 @@ class SurfaceModel:
         else:
             of_clouds: dict[str, Any] = {"rasterizer": rasterizer, "shape": shape, "cell": cell, "channels": channels}
             refuse("of clouds, and given are images", **of_clouds)
-            data = Images.of(sources, size, values)
+            data = (Pairs if sources[0].kind == "pair" else Images).of(sources, size, values)
         own = _for_data(own, data, params)
         rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
         good_tiles = gathered(data, sources, check_seed(seed), progress)
@@ -318,7 +320,7 @@ class SurfaceModel:
         return self.reconstructor.novelty(tiles, mask) / self.scale
 
     def _source(self, one: Any) -> Source:
-        sources, wanted = list_sources(one), "image" if isinstance(self.data, Images) else "cloud"
+        sources, wanted = list_sources(one), self.data.shown if isinstance(self.data, Images) else "cloud"
         if len(sources) != 1 or sources[0].kind != wanted:
             given = f"{len(sources)} files" if len(sources) > 1 else f"{sources[0].name}, which is no {wanted}"
             raise InputError(f"given were {given}; this model is of {self.data.kind} and scores one {wanted} at a time")

@@ -70,7 +70,7 @@ class Reconstructor(BaseEstimator, ABC):
     method: ClassVar[str] = ""
     granule: ClassVar[int] = 1  # sides of tiles are multiples of it
     poolings: ClassVar[tuple[str, ...]] = ("max", "mean")
-    kinds: ClassVar[tuple[str, ...]] = ("images", "sheets", "objects")  # of data that it is for, see `surfaces.data`
+    kinds: ClassVar[tuple[str, ...]] = ("images", "pairs", "sheets", "objects")  # of data, see `surfaces.data`
     of_points: ClassVar[bool] = False  # whether its tiles are points, not rasters
     pooling: str = "max"
     coverage: float = 0.95

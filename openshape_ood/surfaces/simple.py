@@ -34,7 +34,7 @@ class HeightReconstructor(Reconstructor):
     """
 
     method = "height"
-    kinds = ("sheets",)
+    kinds = ("sheets", "pairs")
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
         self.level_ = np.median(tiles[:, 0][seen]).astype(np.float32)

@@ -19,9 +19,11 @@ from openshape_ood.surfaces import (
     CompetitiveReconstructor,
     MeanReconstructor,
     PCAReconstructor,
+    SurfaceModel,
     TokenPCA,
     read_published,
 )
+from openshape_ood.surfaces.pairs import BAD, GOOD, HEIGHT, INTENSITY
 from openshape_ood.synthetic.roads import DAMAGES, road_scan, road_tiles
 
 SMALL = ["--quiet", "--draws", "20", "--steps", "2", "--width", "2", "--units", "2", "--device", "cpu"]
@@ -100,9 +102,9 @@ def trees(root: Path, kind: str) -> None:
         names = [(f"tile/train/good/{i:03d}", False) for i in range(22)]
         names += [(f"tile/test/{folder}/{i:03d}", folder != "good") for folder in ("good", "cut") for i in range(3)]
     else:
-        sides = (layouts.HEIGHT, layouts.INTENSITY) if kind == "roads" else ("",)
-        names = [(f"{layouts.GOOD}/{side}/{i:03d}", False) for side in sides for i in range(30)]
-        names += [(f"{layouts.BAD}/{side}/{i:03d}", True) for side in sides for i in range(3)]
+        sides = (HEIGHT, INTENSITY) if kind == "roads" else ("",)
+        names = [(f"{GOOD}/{side}/{i:03d}", False) for side in sides for i in range(30)]
+        names += [(f"{BAD}/{side}/{i:03d}", True) for side in sides for i in range(3)]
     for name, bad in names:
         save(name, bad)
 
@@ -111,7 +113,8 @@ def trees(root: Path, kind: str) -> None:
 def test_a_command_on_a_published_layout(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trees(tmp_path / "data", kind)
     argv = ["--data-root", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--size", "32", *SMALL]
-    assert published.main(kind, [*argv, "--only", "mean", "PCA", "--maps"]) == 0
+    saved = ["--save", str(tmp_path / "models")]
+    assert published.main(kind, [*argv, "--only", "mean", "PCA", "--maps", *saved]) == 0
     name = "mvtec-tile" if kind == "mvtec" else kind
     report = json.loads((tmp_path / "out" / f"{name}.json").read_text())
     assert report["images"]["trained"] >= 21 and list(report["figures"]) == list(contenders.BASELINES[1:])
@@ -122,7 +125,15 @@ def test_a_command_on_a_published_layout(kind: str, tmp_path: Path, capsys: pyte
     files = {row.split(",")[0] for row in rows[1:]}
     assert len(files) == len(rows) - 1 == report["images"]["good"] + report["images"]["bad"]
     assert all((tmp_path / "out" / name / "mean-image" / f"{file}.png").is_file() for file in files)
-    assert "good ones kept" in capsys.readouterr().out
+    model = SurfaceModel.load(tmp_path / "models" / name / "mean-image")
+    own = layouts.mvtec(tmp_path / "data", "tile") if kind == "mvtec" else layouts.LAYOUTS[kind](tmp_path / "data")
+    scored = [f"{model.score(image.source).novelty:.6g}" for image in own.test]
+    assert scored == [row.split(",")[1] for row in rows[1:]]
+    said = capsys.readouterr().out
+    assert "good ones kept" in said
+    if kind == "roads":
+        assert report["pairing"] == {GOOD: "names", BAD: "names"}
+        assert "height and intensity of good_ones and bad_ones are paired by their names" in said
 
 
 def test_a_published_file_is_scored_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

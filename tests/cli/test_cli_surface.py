@@ -118,6 +118,37 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "is of uint16, the good images are of uint8" in said("score", model, tmp_path / "deep.png")
 
 
+def write_pairs(folder, count, bad=False, words=("height", "intensity")):
+    rng = np.random.default_rng(count)
+    for i in range(count):
+        for side, word in zip(("height_files", "intensity_files"), words, strict=True):
+            gray = rng.integers(90, 110, (24, 32)).astype(np.uint8)
+            gray[8:14, 10:16] = 200 if bad else 100
+            (folder / side).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(gray).save(folder / side / f"{i:03}{word}.png")
+
+
+def test_a_road_data_set_is_learned_as_pairs(tmp_path):
+    write_pairs(tmp_path / "roads" / "good_ones", 20)
+    write_pairs(tmp_path / "roads" / "bad_ones", 2, True, ("", ""))
+    done = run("surface", "fit", tmp_path / "roads", "--out", tmp_path / "model", "--size", "16")
+    assert done.exit_code == 0, done.output
+    assert "20 pairs of height and intensity, paired by sorted order, as no name is on both sides" in done.stdout
+    assert "patches on pairs: tiles of 2 × 16 × 16" in done.stdout
+    assert "ignored 2 pairs in bad_ones" in " ".join(done.stderr.split())
+    found = run("surface", "score", tmp_path / "model", tmp_path / "roads" / "bad_ones", "--out", tmp_path / "found")
+    assert "2 pairs of height and intensity, paired by their names" in found.stdout
+    assert "2 damaged, 0 good" in found.stdout
+    assert pixels(tmp_path / "found" / "maps" / "001.png").shape[:2] == (24, 32)
+    told = run_json("surface", "score", tmp_path / "model", tmp_path / "roads")
+    assert told["pairs"] == {"order": 20, "names": 2} and told["model"]["data"]["kind"] == "pairs"
+    refused = run("surface", "score", tmp_path / "model", tmp_path / "roads", "--known", "chair")
+    assert refused.exit_code == 2 and "the model is of pairs" in " ".join(refused.stderr.split())
+    (tmp_path / "roads" / "bad_ones" / "height_files" / "000.png").unlink()
+    alone = run("surface", "score", tmp_path / "model", tmp_path / "roads")
+    assert alone.exit_code == 2 and "000 of intensity_files, which has no partner" in " ".join(alone.stderr.split())
+
+
 def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monkeypatch):
     for seed in range(3):
         write_sheet(tmp_path / "good" / f"{seed}.ply", seed)

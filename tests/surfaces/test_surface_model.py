@@ -22,7 +22,7 @@ from openshape_ood.surfaces import (
     examine,
     inputs,
 )
-from openshape_ood.surfaces.data import Images, Objects, Sheets, kind_of_clouds
+from openshape_ood.surfaces.data import Images, Objects, Pairs, Sheets, kind_of_clouds
 from openshape_ood.surfaces.inputs import list_sources
 from openshape_ood.synthetic import generate, sample
 from openshape_ood.synthetic.dents import dented
@@ -287,6 +287,50 @@ def test_two_questions_are_answered_apart(of_images):
     told = guitar.as_json()
     assert told.keys() == {"name", "class", "surface"} and "novelty" in told["class"] and "novelty" in told["surface"]
     assert "of which class?" in str(chair) and "where is its surface wrong?" in str(chair)
+
+
+def pair(seed: int, pit: bool = False) -> dict[str, np.ndarray]:
+    """Height, which alone has the pit, and intensity: (h, w) uint16 and uint8."""
+    height = 30_000 + np.random.default_rng(seed).normal(0, 300, SHAPE)
+    height[8:14, 10:16] -= 8000 * pit
+    return {"height": height.astype(np.uint16), "intensity": image(seed)[..., 0]}
+
+
+@pytest.fixture(scope="module")
+def of_pairs() -> SurfaceModel:
+    return SurfaceModel.fit([pair(seed) for seed in range(20)], size=16)
+
+
+def test_pairs_are_images_of_two_channels(of_pairs, tmp_path):
+    assert of_pairs.reconstructor.method == "patches" and of_pairs.reconstructor.shape_ == (2, 16, 16)
+    assert of_pairs.data == Pairs(16, None, "uint16 and uint8", 0.75) and of_pairs.threshold.n == 20
+    good, bad = of_pairs.score(pair(50)), of_pairs.score(pair(51, pit=True))
+    assert (good.is_novel, bad.is_novel) == (False, True) and bad.map.elements.shape == SHAPE
+    assert bad.map.image().shape == (*SHAPE, 3)
+    again = SurfaceModel.load(of_pairs.save(tmp_path / "model"))
+    assert again.data == of_pairs.data and again.score(pair(51, pit=True)).as_json() == bad.as_json()
+    by_height = SurfaceModel.fit([pair(seed) for seed in range(20)], "height", size=16)
+    assert by_height.score(pair(51, pit=True)).is_novel
+    meters = {**pair(1), "height": np.full(SHAPE, 3.0)}
+    measured = SurfaceModel.fit([meters, meters, meters], "mean", size=16, values=(0, 6))  # of the heights alone
+    np.testing.assert_allclose(measured.data.tiles(list_sources(meters)[0]).tiles[0, 0], 0, atol=1e-6)
+
+
+def test_what_is_no_such_pair_is_said(of_pairs, of_images):
+    one = pair(1)
+    for model, given, told in (
+        (of_pairs, image(1), "which is no pair; this model is of pairs and scores one pair at a time"),
+        (of_images, one, "which is no image"),
+        (of_pairs, {**one, "height": one["height"][:, :24]}, "height is 24 x 24, intensity is 32 x 24 pixels"),
+        (of_pairs, {**one, "intensity": image(1) + np.arange(3, dtype=np.uint8)}, "in color; expected gray"),
+        (of_pairs, {"height": one["intensity"], "intensity": one["height"]}, "is of uint8 and uint16, the good pairs"),
+    ):
+        with pytest.raises(InputError, match=told):
+            model.score(given)
+    with pytest.raises(InputError, match=r"is an image, .* one of a pair"):
+        SurfaceModel.fit([one, image(1)])
+    with pytest.raises(InputError, match="is one pair; expected two or more"):
+        SurfaceModel.fit(one)
 
 
 def test_settings_are_strict():

@@ -1,0 +1,109 @@
+"""Road images in pairs: the height and the intensity of each piece of road, in two folders side by side."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from openshape_ood.errors import FileError
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
+HEIGHT, INTENSITY = "height_files", "intensity_files"
+GOOD, BAD = "good_ones", "bad_ones"  # folders of the published data set
+PAIRED_BY = {"names": "their names", "order": "sorted order, as no name is on both sides"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images of one piece of road.
+
+    name: the stem of the height image. by: "names" where both sides have the same stems, else "order".
+    """
+
+    name: str
+    height: Path
+    intensity: Path
+    by: str
+
+
+def pairs_in(folder: Path) -> list[Pair]:
+    """The pairs of `height_files` and `intensity_files` in a folder.
+
+    Images are paired by their stems if both folders have the same stems. If no stem is in both, images are paired by
+    sorted order, as the published loader does.
+
+    Raises
+    ------
+    FileError
+        For a folder without images, for stems of which only some are in both folders, and for pairs by order that would
+        be wrong: the folders hold unequal numbers of images, or the numbers in the names differ.
+    """
+    heights, intensities = (images_in(folder / side) for side in (HEIGHT, INTENSITY))
+    sides = [[path.stem for path in side] for side in (heights, intensities)]
+    alone = sorted({*sides[0]} ^ {*sides[1]})
+    if alone and {*sides[0]} & {*sides[1]}:
+        side, other = (HEIGHT, INTENSITY) if alone[0] in sides[0] else (INTENSITY, HEIGHT)
+        raise FileError(
+            f"{folder}: {len(alone)} images are on one side only, as {alone[0]} of {side}, which has no partner in "
+            f"{other}; expected the same names in both folders. Add the partners, or move these images away"
+        )
+    if alone:
+        _check_order(folder, *sides)
+        by = "order"
+    else:  # a longer suffix may sort the same stems in another order
+        heights, intensities = (sorted(side, key=lambda path: path.stem) for side in (heights, intensities))
+        by = "names"
+    return [Pair(a.stem, a, b, by) for a, b in zip(heights, intensities, strict=True)]
+
+
+def _check_order(folder: Path, heights: Sequence[str], intensities: Sequence[str]) -> None:
+    """Raises `FileError` where sorted order does not pair these stems."""
+    if len(heights) != len(intensities):
+        raise FileError(
+            f"{folder}: {HEIGHT} has {len(heights)} images, {INTENSITY} {len(intensities)}, and no name is in both, as "
+            f"{heights[0]} and {intensities[0]}; expected the same names, or as many images in both folders. Add the "
+            "missing images"
+        )
+    numbers = [[_numbers(stem) for stem in side] for side in (heights, intensities)]
+    if not ({*numbers[0]} & {*numbers[1]}) - {()}:
+        return
+    wrong = next((i for i, (a, b) in enumerate(zip(*numbers, strict=True)) if a != b), None)
+    if wrong is not None:
+        raise FileError(
+            f"{folder}: in sorted order {heights[wrong]} of {HEIGHT} would be the partner of {intensities[wrong]} of "
+            f"{INTENSITY}, and the numbers in these names differ; expected the same numbers in both folders. Add the "
+            "missing images, or give both sides the same names"
+        )
+
+
+def _numbers(stem: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall("[0-9]+", stem)))
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images of a folder in the order of their names, without its subfolders.
+
+    Raises `FileError` where there are none, and for two that differ by their suffix alone.
+    """
+    if not folder.is_dir():
+        raise FileError(f"there is no folder {folder}; expected a folder with images")
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGES and not path.name.startswith(".") and path.is_file()
+    )
+    for stem, count in Counter(path.stem for path in found).items():
+        if count > 1:
+            raise FileError(f"{folder} has several files called {stem}; expected one image of a name")
+    if not found:
+        raise FileError(f"{folder} has no images; expected {' '.join(IMAGES)}")
+    return found
+
+
+def homes(folder: Path) -> list[Path]:
+    """The folders, this one or below it, that hold both `height_files` and `intensity_files`."""
+    sides = (one for one in sorted(folder.rglob(HEIGHT)) if one.is_dir() and (one.parent / INTENSITY).is_dir())
+    return [one.parent for one in sides if not any(part.startswith(".") for part in one.relative_to(folder).parts)]
