@@ -27,6 +27,7 @@ from openshape_ood.cli.known_options import OneAxisOptions
 from openshape_ood.cli.options import argument, option
 from openshape_ood.cli.outputs import can_draw, check_picture, save_table
 from openshape_ood.cli.thresholds import Decision
+from openshape_ood.cli.training_options import TrainingOptions
 from openshape_ood.errors import CheckpointError, InputError, OpenShapeError
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def fit(
     coverage: Annotated[
         float | None, option(SURFACE, "Share of good ones that the threshold keeps; 0.95 if left out.", "SHARE")
     ] = None,
-    steps: Annotated[int | None, option(SURFACE, "Of a training of unet and crn.", min=1)] = None,
+    training: TrainingOptions = TrainingOptions(),
     seed: options.Seed = 0,
     device: options.Device = None,
     json: options.Json = False,
@@ -120,7 +121,7 @@ def fit(
         raise InputError(f"--out is the file {out}; expected a folder")
     sources = good_sources(good) if good else _roads(seed, [""] * GOOD)
     how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
-    how |= {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}
+    how |= training.of(reconstructor) | ({} if device is None else {"device": device})
     model = SurfaceModel.fit(sources, reconstructor, folds=folds, seed=seed, progress=sys.stderr.isatty(), **how)
     model = replace(model, threshold=model.threshold.at(coverage))
     pairs = pairs_by(sources)

@@ -110,9 +110,14 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
         assert f"{words[0]} is of the question of which class" in said("score", model, *words)
     assert "expected FILES" in said("score", model)
     assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
-    assert "unknown setting 'steps' of reconstructor 'mean'" in said(
-        "fit", of_images / "good", "--out", tmp_path / "m", "--reconstructor", "mean", "--steps", "5"
-    )
+    for words, told in (
+        (["mean", "--steps", "5"], "--steps is a setting of the reconstructor unet or crn, and given is mean"),
+        (["unet", "--weights", "1", "0", "0"], "--weights is a setting of the reconstructor crn, and given is unet"),
+        (["crn", "--depth", "4"], "depth is 4; expected"),
+        (["crn", "--rate", "0"], "rate is 0.0; expected"),
+    ):
+        assert told in said("fit", of_images / "good", "--out", tmp_path / "m", "--reconstructor", *words)
+    assert "crn, and none is given" in said("fit", of_images / "good", "--out", tmp_path / "m", "--units", "2")
     deep = pixels(of_images / "good" / "00.png")[..., 0].astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
     assert "is of uint16, the good images are of uint8" in said("score", model, tmp_path / "deep.png")
@@ -147,6 +152,17 @@ def test_a_road_data_set_is_learned_as_pairs(tmp_path):
     (tmp_path / "roads" / "bad_ones" / "height_files" / "000.png").unlink()
     alone = run("surface", "score", tmp_path / "model", tmp_path / "roads")
     assert alone.exit_code == 2 and "000 of intensity_files, which has no partner" in " ".join(alone.stderr.split())
+
+
+def test_the_settings_of_a_training_are_kept(of_images, tmp_path):
+    words = ["--steps", "2", "--batch", "4", "--rate", "0.001", "--optimizer", "adamw", "--rate-schedule", "cosine"]
+    words += ["--width", "2", "--depth", "5", "--units", "3", "--norm", "batch", "--weights", "1", "0.5", "0.25"]
+    words += ["--margin", "0.1", "--size", "32", "--device", "cpu"]
+    run_json("surface", "fit", of_images / "good", "--out", tmp_path / "model", "--reconstructor", "crn", *words)
+    kept = SurfaceModel.load(tmp_path / "model", device="cpu").reconstructor.get_params()
+    own = {"steps": 2, "batch": 4, "rate": 0.001, "optimizer": "adamw", "rate_schedule": "cosine", "width": 2}
+    own |= {"depth": 5, "units": 3, "norm": "batch", "weights": (1.0, 0.5, 0.25), "margin": 0.1}
+    assert {name: kept[name] for name in own} == own
 
 
 def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monkeypatch):

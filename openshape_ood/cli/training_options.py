@@ -1,0 +1,62 @@
+"""TrainingOptions: the options of reconstructors that are trained in steps."""
+
+# no `annotations` of the future: cyclopts reads those of a group in the module of the command
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from openshape_ood.cli.options import option
+from openshape_ood.errors import InputError
+
+TRAINING = "Training"
+TRAINED = ("unet", "crn")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The settings of unet and crn; one that is left out has the reconstructor's default."""
+
+    steps: Annotated[int | None, option(TRAINING, "Steps of unet and crn; 300 if left out.", min=1)] = None
+    batch: Annotated[int | None, option(TRAINING, "Tiles a step; 16 if left out.", min=1)] = None
+    rate: Annotated[float | None, option(TRAINING, "Learning rate; 0.002 if left out.")] = None
+    optimizer: Annotated[
+        Literal["adam", "adamw", "nadam", "radam", "rmsprop", "sgd"] | None, option(TRAINING, "adam if left out.")
+    ] = None
+    rate_schedule: Annotated[
+        Literal["constant", "cosine"] | None, option(TRAINING, "Of the learning rate; constant if left out.")
+    ] = None
+    width: Annotated[int | None, option(TRAINING, "Channels of the first level; 16 if left out.", min=1)] = None
+    depth: Annotated[int | None, option(TRAINING, "Levels, 5 to 12; by the size of the tiles if left out.")] = None
+    units: Annotated[int | None, option(TRAINING, "Of crn: U-Nets that compete; 4 if left out.", min=1)] = None
+    norm: Annotated[
+        Literal["group", "batch", "instance", "none"] | None, option(TRAINING, "Of crn; group if left out.")
+    ] = None
+    weights: Annotated[
+        tuple[float, float, float] | None,
+        option(
+            TRAINING,
+            "Of crn: loss weights of reconstruction, feedback and discrimination; 1 0.25 0.25 if left out.",
+            "R F D",
+        ),
+    ] = None
+    margin: Annotated[
+        float | None, option(TRAINING, "Of crn: error up to which a discriminator gains; 0.2 if left out.")
+    ] = None
+
+    def of(self, reconstructor: str | None) -> dict[str, Any]:
+        """The settings that were given. Raises `InputError` for one that the reconstructor does not have."""
+        from openshape_ood.surfaces import find_reconstructor
+
+        given = {name: one for name, one in asdict(self).items() if one is not None}
+        for name in given:
+            having = [one for one in TRAINED if name in find_reconstructor(one).get_params()]
+            if reconstructor not in having:
+                chosen = "none is given" if reconstructor is None else f"given is {reconstructor}"
+                raise InputError(
+                    f"--{name.replace('_', '-')} is a setting of the reconstructor {' or '.join(having)}, and {chosen}"
+                    f"; give --reconstructor {having[-1]}, or leave the setting out"
+                )
+        return given
