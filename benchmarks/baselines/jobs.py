@@ -13,7 +13,7 @@ from benchmarks.baselines import evaluation, training
 from benchmarks.baselines.clouds import read
 from benchmarks.threedos.evaluation import labels_of
 from benchmarks.threedos.splits import load_split
-from openshape_ood.encoders.devices import find_device
+from benchmarks.training.processes import joined, own_device
 
 SUPPORT_POINTS, BATCH_SIZE = 1024, 8  # of an evaluation, unless given
 GOES_ON = "; the same command goes on from the last epoch"  # of a training that was stopped
@@ -26,7 +26,18 @@ def file_of(args: argparse.Namespace, benchmark: str, network: str, head: str, d
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train a network by the options of `train`, and print where its file is; those that are None are 3DOS's."""
+    """Train a network by the options of `train`, and print where its file is; those that are None are 3DOS's.
+
+    torchrun trains it in several processes.
+    """
+    with joined(args.device) as (rank, _):
+        path = _train(args, rank == 0)
+        if rank == 0:
+            print(path)
+
+
+def _train(args: argparse.Namespace, first: bool) -> Path:
+    """Where the file is, that the first process writes."""
     split = load_split(args.set)
     given = {one.name: getattr(args, one.name, None) for one in fields(training.Recipe)}
     recipe = training.Recipe(**{name: value for name, value in given.items() if value is not None})
@@ -36,13 +47,13 @@ def train(args: argparse.Namespace) -> None:
     path = file_of(args, args.set, args.network, args.head, args.data_seed, args.seed)
 
     def report(line: dict[str, Any]) -> None:
-        if args.progress:
+        if args.progress and first:
             print(", ".join(f"{key} {value}" for key, value in line.items()), file=sys.stderr, flush=True)
 
     clouds = [read(shape) for shape in shapes.shapes]
-    device = find_device(args.device)
+    device = own_device(args.device)
     training.train(clouds, labels_of(shapes, data), recipe, path, device=device, settings=made, report=report)
-    print(path)
+    return path
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -1,7 +1,9 @@
 """The training of a baseline by the recipe of 3DOS: seeded, gone on with after a stop, with a log in JSON.
 
 A step depends on the settings, its epoch and its batch alone, and everything else is kept beside the file after every
-epoch: a training that was killed goes on to the numbers that it would have had.
+epoch: a training that was killed goes on to the numbers that it would have had. Under torchrun each process has its
+share of every batch. Gradients are means over the processes; norms are each process's own, and their statistics are
+averaged after every epoch.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from benchmarks.baselines.clouds import AUGMENTATIONS, batch
 from benchmarks.baselines.losses import GENERATED, Discriminator, Generator, TwoNorms, loss_of, undecided
 from benchmarks.baselines.networks import Classifier, PointNet2Torch, ReciprocalPoints, Sizes
 from benchmarks.performance.harness import peak_mb
+from benchmarks.training.processes import average, processes
 from benchmarks.training.runs import keep, resumed
 from openshape_ood.checks import check_choice, check_positive, check_seed, check_whole
 from openshape_ood.errors import InputError
@@ -168,26 +171,35 @@ def train(
 
     Beside it stand the log (`LOG`) and what a stopped training goes on from. settings: what else the training depends
     on, as the data. Returns the log, a line an epoch. Raises `InputError` for fewer than two classes, a batch larger
-    than the data, another training's state, and a loss that is no number any more.
+    than the data or not divisible among the processes, another training's state, and a loss that is no number any more.
     """
+    rank, world = processes()
     classes, size = _checked(labels, recipe), recipe.batch or BATCH[recipe.network]
     if len(clouds) < size:
         raise InputError(f"{len(clouds)} training shapes, and batches of {size}; give --batch {len(clouds)} or less")
+    if size % world or size < 2 * world:
+        raise InputError(f"batches of {size} for {world} processes; expected two shapes or more for each, all the same")
     trained = Trained(recipe, classes).to(device)
     trained.to_train(recipe)
     state, asked = path.with_name(path.stem + STATE), {"recipe": asdict(recipe), "data": settings}
+    asked |= {"processes": world} if world > 1 else {}
     first, log = resumed(state, trained, trained.optimizers, json.loads(json.dumps(asked)))
     for epoch in range(first, recipe.epochs):
         started = time.perf_counter()
         for group in trained.optimizers[0].param_groups:
             group["lr"] = recipe.rate_at(epoch)
         found = _epoch(trained, clouds, labels, recipe, size, epoch)
+        average(one for one in trained.buffers() if one.is_floating_point())
         line = {"epoch": epoch + 1, "rate": recipe.rate_at(epoch), **found}
         line |= {"seconds": round(time.perf_counter() - started, 2), "peak_mb": peak_mb()}
         log.append(line)
+        if rank:
+            continue
         keep(state, epoch + 1, log, trained, trained.optimizers, asked)
         if report:
             report(line)
+    if rank:
+        return log
     write(path, trained.classified(recipe).eval(), recipe.epochs)
     lines = [asked | {"classes": classes, "shapes": len(clouds)}, *log]
     save_whole(path.with_suffix(LOG), "".join(json.dumps(line) + "\n" for line in lines).encode(), "log")
@@ -205,23 +217,26 @@ def _epoch(
     trained: Trained, clouds: Sequence[np.ndarray], labels: np.ndarray, recipe: Recipe, size: int, epoch: int
 ) -> dict[str, Any]:
     """One pass over the data; of ARPL two, the first beside the generator."""
-    losses, right = [], 0
+    losses, right, (rank, world) = [], 0.0, processes()
     passes = (True, False) if recipe.head == "ARPL" else (False,)
     for turn, generated in enumerate(passes):
         order = np.random.default_rng([recipe.seed, epoch, turn]).permutation(len(clouds))
         steps = len(order) // size  # the last one, if it is smaller, is left out
         for step in range(steps):
-            rows = order[step * size : (step + 1) * size]
+            rows = order[step * size + rank : (step + 1) * size : world]
             device = next(trained.parameters()).device
             made = batch(clouds, rows, recipe.points, recipe.augmentation, recipe.seed, len(passes) * epoch + turn)
             points, targets = torch.from_numpy(made).to(device), torch.from_numpy(labels[rows]).to(device)
-            with seeded(recipe.seed, epoch, turn, step):
+            with seeded(recipe.seed, epoch, turn, step, *([rank] if world > 1 else [])):
                 _start_anywhere(trained.classifier)
                 loss, logits = _step(trained, points, targets, generated)
+            found = torch.tensor([loss, float((logits.argmax(dim=1) == targets).sum())], dtype=torch.float64).to(device)
+            average([found])
+            loss, hits = found.tolist()
             if not np.isfinite(loss):
                 raise InputError(f"the loss of epoch {epoch + 1} is {loss}; a smaller --rate than {recipe.rates[0]:g}")
             losses.append(loss)
-            right += int((logits.argmax(dim=1) == targets).sum())
+            right += hits * world
     return {"loss": round(float(np.mean(losses)), 6), "accuracy": round(right / (len(losses) * size), 4)}
 
 
@@ -242,8 +257,15 @@ def _step(trained: Trained, points: Tensor, labels: Tensor, generated: bool) -> 
         loss = loss + GENERATED * undecided(network(fake)[1])
         trained.use(generated=False)
     loss.backward()
-    optimizer.step()
+    _step_together(optimizer)
     return float(loss.detach()), logits.detach()
+
+
+def _step_together(optimizer: Optimizer) -> None:
+    """A step by the mean gradients of all processes."""
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    average(one.grad for one in parameters if one.grad is not None)
+    optimizer.step()
 
 
 def _adversaries(trained: Trained, points: Tensor) -> Tensor:
@@ -256,12 +278,12 @@ def _adversaries(trained: Trained, points: Tensor) -> Tensor:
     discriminator.zero_grad()
     told = found(trained.discriminator(points), real) + found(trained.discriminator(made.detach()), fake)
     told.backward()
-    discriminator.step()
+    _step_together(discriminator)
     generator.zero_grad()
     trained.use(generated=True)
     hidden = found(trained.discriminator(made), real) + GENERATED * undecided(trained.classifier(made)[1])
     trained.use(generated=False)
     hidden.backward()
-    generator.step()
+    _step_together(generator)
     with torch.no_grad():
         return trained.generator(noise[1])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from openshape_ood.encoders.devices import find_device
 
@@ -29,6 +30,18 @@ def backend(device: torch.device, gpus: int) -> str:
     here = int(os.environ.get("LOCAL_WORLD_SIZE", processes()[1]))
     fast = device.type == "cuda" and here <= gpus and torch.distributed.is_nccl_available()
     return "nccl" if fast else "gloo"
+
+
+def average(tensors: Iterable[Tensor]) -> None:
+    """Replace tensors of one dtype by their means over the processes, in one message; nothing in a single process."""
+    held = list(tensors)
+    if not held or not torch.distributed.is_initialized():
+        return
+    flat = torch.cat([one.detach().reshape(-1) for one in held])
+    torch.distributed.all_reduce(flat)
+    flat /= torch.distributed.get_world_size()
+    for one, mean in zip(held, flat.split([one.numel() for one in held]), strict=True):
+        one.detach().copy_(mean.view_as(one))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import pickle
 import signal
 import subprocess
@@ -21,7 +22,7 @@ import torch
 from pytorch_ood.detector import EnergyBased, MaxLogit, MaxSoftmax
 from release_tree import write_release
 
-from benchmarks.baselines import networks, table
+from benchmarks.baselines import networks, table, training
 from benchmarks.baselines.checkpoints import read, write
 from benchmarks.baselines.clouds import augmented, batch, centered
 from benchmarks.baselines.clouds import tested as drawn_to_test
@@ -351,6 +352,84 @@ def test_a_killed_training_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     assert [json.loads(line)["loss"] for line in logs[0]] == [json.loads(line)["loss"] for line in logs[1]]
     states = [torch.load(path, weights_only=True)["model"] for path in (one, other)]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def epochs_of(rank: int, world: int, folder: Path, head: str, settled: bool) -> None:
+    """Six epochs in one of some processes; each leaves its losses and weights. settled: norms see no batch."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(world)}
+    networks.NETWORKS["dgcnn"] = Small
+    if world > 1:
+        store = torch.distributed.FileStore(str(folder / f"meeting-{head}-{settled}"), world)
+        torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=world)
+    recipe = Recipe("dgcnn", head, batch=4, points=32, rate=0.01)
+    trained = training.Trained(recipe, 2)
+    trained.to_train(recipe)
+    trained.train(not settled)
+    data, labels = clouds(8, 40) * np.where(np.arange(8) % 2, 1, 0.2)[:, None, None], np.arange(8) % 2
+    losses = [training._epoch(trained, list(data), labels, recipe, 4, epoch)["loss"] for epoch in range(6)]
+    training.average(one for one in trained.buffers() if one.is_floating_point())
+    torch.save({"state": trained.state_dict(), "losses": losses}, folder / f"{head}-{settled}-{rank}-of-{world}.pt")
+    if world > 1:
+        torch.distributed.destroy_process_group()
+
+
+def every_case(rank: int, folder: Path) -> None:
+    for head, settled in (("CE", True), ("CE", False), ("ARPL", False)):
+        epochs_of(rank, 2, folder, head, settled)
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.multiprocessing.spawn(every_case, (tmp_path,), nprocs=2)
+    monkeypatch.setenv("RANK", "0")  # which `epochs_of` sets, and which is taken back in the end
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    epochs_of(0, 1, tmp_path, "CE", settled=True)
+    found = {path.stem: torch.load(path, weights_only=True) for path in tmp_path.glob("*.pt")}
+    for case in ("CE-True", "CE-False", "ARPL-False"):
+        one, other = (found[f"{case}-{rank}-of-2"] for rank in (0, 1))
+        assert one["losses"] == other["losses"] and one["state"].keys() == other["state"].keys()
+        assert all(torch.equal(one["state"][key], other["state"][key]) for key in one["state"])
+    assert found["CE-False-0-of-2"]["losses"][-1] < found["CE-False-0-of-2"]["losses"][0]
+    # where norms do not look at the batch, it is one training, but for rounding
+    alone, shared = found["CE-True-0-of-1"], found["CE-True-0-of-2"]
+    np.testing.assert_allclose(shared["losses"], alone["losses"], atol=2e-6)
+    for key, one in alone["state"].items():
+        torch.testing.assert_close(shared["state"][key], one, rtol=1e-4, atol=1e-6)
+
+
+def test_batches_that_processes_cannot_share(tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for batch_size in (3, 2):
+        with pytest.raises(InputError, match=f"batches of {batch_size} for 2 processes"):
+            train(clouds(4, 40), np.array([0, 1, 0, 1]), Recipe(batch=batch_size), tmp_path / "a.pth")
+
+
+@pytest.mark.slow
+def test_torchrun_writes_one_file_and_one_log(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "benchmarks"]
+    words += [
+        "baselines",
+        "train",
+        "--set",
+        "sr2",
+        "--per-class",
+        "2",
+        "--epochs",
+        "2",
+        "--batch",
+        "4",
+        "--points",
+        "32",
+        "--device",
+        "cpu",
+        "--out",
+    ]
+    done = subprocess.run([*words, str(tmp_path)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    path = tmp_path / "sr2-dgcnn-CE-data0-seed1.pth"
+    assert done.stdout.split() == [str(path)] and done.stderr.count("epoch 2,") == 1
+    settings, *lines = [json.loads(line) for line in path.with_suffix(".jsonl").read_text().splitlines()]
+    assert settings["processes"] == 2 and [line["epoch"] for line in lines] == [1, 2]
 
 
 @pytest.mark.parametrize(
