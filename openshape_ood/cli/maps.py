@@ -139,7 +139,7 @@ def _where(found: dict[str, Any]) -> str:
 def region_place(region: Mapping[str, Any]) -> str:
     """A place for people: in words, as shares of the height, and in the units of the file."""
     low, high = (f"{100 * share:.0f}" for share in region["heights"])
-    return f"{region['where']}, {low} to {high} % of the height, about {place(region['center'])}"
+    return f"{region['where']}, {low} to {high} % of the height, about {place(region['center'])} in the file's units"
 
 
 def place(center: Any) -> str:

@@ -319,7 +319,7 @@ def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> Non
             )
     _print_model(model)
     if record["written"]:
-        print_line(f"written: {len(record['written'])} files in {shown(out)}")
+        print_line(f"written: {len(record['written'])} files, in {shown(out)}")
 
 
 def _defects(row: dict[str, Any]) -> list[Defect]:
@@ -370,7 +370,7 @@ def _print_model(model: SurfaceModel) -> None:
     print_line(shown(model.threshold))
     if told := spread(model.threshold):
         print_line(told)
-    if model.threshold.coverage is not None and model.threshold.coverage < model.reconstructor.coverage:
+    if model.threshold.n < PROMISING and model.threshold.coverage is not None:
         print_note(
             f"note: a threshold that keeps {model.reconstructor.coverage:.0%} of good ones needs 19 of them or more; "
             f"there were {model.threshold.n}",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_choice, check_positive, check_seed, given_path
-from openshape_ood.errors import CloudError, ShapeFileError
+from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.scenes.scene import Scene, whole_numbers
 from openshape_ood.scenes.validation import ScanWarning, check_size, warn_of_axis, without_stray_points
 from openshape_ood.shapes import fields, reading
@@ -110,6 +110,9 @@ def load_scene(
     >>> scene.points.tolist(), scene.labels.tolist()
     ([[0.0, 0.0, 0.0], [1.0, 0.0, 2.0]], [5, 0])
     """
+    if hasattr(path, "ndim") or hasattr(path, "points"):
+        told = f"load_scene reads files, and given is a {type(path).__name__}"
+        raise InputError(f"{told}; for points in memory: Scene(points)")
     path = given_path(path, "path", ShapeFileError)
     check_choice(unit, "unit", ("file", *UNITS))
     own_up = reading.stated_up(path) or "z" if up == "file" else check_up(up)

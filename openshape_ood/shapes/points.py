@@ -151,7 +151,8 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
         raise _not_finite(rgb, name)
     low, high = rgb.min(), rgb.max()
     if low < -ROUNDING or high > 255:
-        remedy = "They look like normals; drop them: points[:, :3]"
+        normals = "They look like normals; drop them: points[:, :3]"
+        remedy = "Divide those of 16 bits by 65535" if low >= 0 and rgb.dtype.kind in "iu" else normals
         raise CloudError(f"{name} run from {low:.4g} to {high:.4g}; colors are 0-1 or 0-255. {remedy}")
     scale = 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
     found = rgb.astype(np.float64)
