@@ -176,7 +176,9 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
-    parser = options.parser("sparse", "time of sparse convolution beside its bound", "threads", repeats=3, device="cpu")
+    parser = options.parser(
+        "sparse", "time of sparse convolution beside its bound", "threads", "import", repeats=3, device="cpu"
+    )
     parser.add_argument("--voxels", type=int, default=100_000)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--model", choices=list_checkpoints(kind="points"), default="lground-34c")

@@ -447,3 +447,8 @@ def test_a_surface_gives_no_more_points_than_its_file_is_worth(tmp_path: Path) -
     with pytest.raises(ShapeFileError, match=r"12,500,000 points at a spacing of 0.02, more than 3,4.*larger spacing"):
         load_scene(path, unit="m")
     assert len(load_scene(path, spacing=0.5, unit="m")) == 20_000
+
+
+def test_points_in_memory_are_no_file() -> None:
+    with pytest.raises(InputError, match=r"given is a ndarray; for points in memory: Scene\(points\)"):
+        load_scene(np.zeros((5, 3)))

@@ -179,6 +179,11 @@ def test_what_is_no_color(rgb: list[float]) -> None:
         unit_colors(np.array([rgb], float), "it")
 
 
+def test_colors_of_16_bits_are_told_from_normals() -> None:
+    with pytest.raises(CloudError, match=r"it run from 0 to 6.554e.04.* Divide those of 16 bits by 65535"):
+        unit_colors(np.array([[0, 9, 65535]], np.uint16), "it")
+
+
 # clouds
 
 
