@@ -319,7 +319,8 @@ def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> Non
             )
     _print_model(model)
     if record["written"]:
-        print_line(f"written: {len(record['written'])} files, in {shown(out)}")
+        folder = "" if out is None else f", in {shown(out)}"
+        print_line(f"written: {len(record['written'])} files{folder}")
 
 
 def _defects(row: dict[str, Any]) -> list[Defect]:

@@ -54,6 +54,8 @@ class PatchPCA(Reconstructor):
     def _check_params(self) -> None:
         super()._check_params()
         check_whole(self.components, "components")
+        if not self.sides:
+            raise InputError("sides is empty; expected the sizes of patches in pixels, such as (7, 11, 15)")
         for side in self.sides:
             if check_whole(side, "sides", 3) % 2 == 0:
                 raise InputError(

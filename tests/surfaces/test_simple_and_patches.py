@@ -60,6 +60,8 @@ def test_the_edge_of_what_is_seen_is_not_novel() -> None:
 def test_patches_that_cannot_be_are_refused() -> None:
     with pytest.raises(InputError, match="odd numbers"):
         PatchPCA(sides=(4,)).fit(stripes(4, 0))
+    with pytest.raises(InputError, match="sides is empty"):
+        PatchPCA(sides=()).fit(stripes(4, 0))
     with pytest.raises(InputError, match="take smaller patches"):
         PatchPCA(sides=(25,)).fit(stripes(4, 0))
     with pytest.raises(InputError, match="no patch of 15 pixels is seen"):
