@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from cyclopts import Parameter
 
@@ -150,13 +150,13 @@ def _by_options(said: object) -> str:
     return SETTING.sub(r"--\1 \2", str(said))
 
 
-def generated_room(names: list[str], seed: int) -> Scene:
-    """A room of what is known and one thing that is not."""
+def generated_room(names: list[str], seed: int, **how: Any) -> Scene:
+    """A room of what is known and one thing that is not; **how: as `synthetic.rooms.room` takes it."""
 
     from openshape_ood.synthetic.rooms import room
 
     categories, foreign = foreign_to(names, "--known")
-    made = room(seed, categories=categories, foreign=[foreign])
+    made = room(seed, categories=categories, foreign=[foreign], **how)
     print_note(f"no FILE: a generated room of {', '.join(categories)}, and one {foreign}")
     return replace(made.scene, labels=None, instances=None, name=f"generated room {seed}")
 

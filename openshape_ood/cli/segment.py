@@ -73,7 +73,7 @@ def segment(
         raise InputError(f"--ids has {len(ids)} numbers for {len(names)} classes; expected one from 0 for each")
     if file is None and (unit, up) != ("file", "file"):
         raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
-    scan = generated_room(names, seed) if file is None else loaded_scan(file, up, unit)
+    scan = generated_room(names, seed, color="material") if file is None else loaded_scan(file, up, unit)
     encoder = PointEncoder.from_pretrained(model, checkpoint=checkpoint, device=device)
     given = Decision(threshold=threshold).given
     found = segment_scene(scan, names, encoder=encoder, method=method, threshold=given, smooth=smooth)
