@@ -37,7 +37,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace, first: bool) -> Path:
-    """Where the file is, that the first process writes."""
+    """Path of the file; the first process writes it."""
     split = load_split(args.set)
     given = {one.name: getattr(args, one.name, None) for one in fields(training.Recipe)}
     recipe = training.Recipe(**{name: value for name, value in given.items() if value is not None})

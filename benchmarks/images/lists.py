@@ -50,7 +50,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Setting:
-    """One support and one target of a data set, with the names of their lists; published: None of one's own folders."""
+    """One support and one target of a data set, with the names of their lists. published: None for own folders."""
 
     dataset: str
     source: str

@@ -145,7 +145,7 @@ def write_maps(folder: Path, layout: Layout, own: Fitted, test: Loaded) -> None:
 
 
 def save_model(folder: Path, layout: Layout, own: Fitted, size: int) -> Path:
-    """What was fitted as a folder that `surface score` takes, with the same thresholds."""
+    """Save a fitted reconstructor with its thresholds in a folder that `surface score` reads."""
     sources = [image.source for image in layout.train]
     data = (Pairs if sources[0].kind == "pair" else Images).of(sources, size, None)
     one = own.reconstructor

@@ -16,9 +16,9 @@ Log = Callable[..., Take]
 
 @contextmanager
 def training_log(path: Path | None = None, tensorboard: Path | None = None, resumed: bool = False) -> Iterator[Log]:
-    """What gives, by the facts of a training (method="crn", seed=0), that which takes its records.
+    """A function that opens the log of one training, told by its facts (method="crn", seed=0); the log takes records.
 
-    A record holds its `step`. They go to a file of JSON lines, which is written anew, and to a folder for TensorBoard.
+    Each record holds its `step`. Records go to a file of JSON lines, written anew, and to a folder for TensorBoard.
     resumed: the records of earlier steps stay, those from the first new step on are replaced. Raises
     `MissingPackageError` where TensorBoard is not installed.
     """

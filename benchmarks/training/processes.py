@@ -13,7 +13,7 @@ from openshape_ood.encoders.devices import find_device
 
 
 def processes() -> tuple[int, int]:
-    """Which of how many this process is."""
+    """The number of this process, and how many processes there are."""
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 
@@ -46,7 +46,7 @@ def average(tensors: Iterable[Tensor]) -> None:
 
 @contextmanager
 def joined(device: str | torch.device | None) -> Iterator[tuple[int, int]]:
-    """Which of how many this process is, with the group of several made, and ended in the end."""
+    """Join the group of processes, if there are several, and leave it at the end; gives rank and number."""
     rank, world = processes()
     if world == 1:
         yield rank, world

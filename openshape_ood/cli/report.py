@@ -139,7 +139,7 @@ def _rest(rows: list[Any], before: int) -> Iterator[str]:
 
 
 def failures(record: Mapping[str, Any]) -> Iterator[str]:
-    """What could not be used, of a record with `failed`."""
+    """The files that could not be used: those in `failed` of a record."""
     if record["failed"]:
         lines = "".join(f"<li>{escape(failed_line(one['file'], one['reason']))}</li>" for one in record["failed"])
         yield f"<h2>{len(record['failed'])} could not be used</h2><ul>{lines}</ul>"

@@ -54,7 +54,7 @@ The last but one needs no file: it learns and scores generated roads.
 """
 
 app = options.group(
-    """Where is a surface damaged, when only good ones are known? Images, pairs of height and intensity, or clouds.""",
+    """Learn from good surfaces, then find damaged ones: images, pairs of height and intensity, or clouds.""",
     EXAMPLES,
 )
 
@@ -330,7 +330,10 @@ def _defects(row: dict[str, Any]) -> list[Defect]:
 
 
 def spread(threshold: Threshold) -> str:
-    """How much of the good a threshold from so few keeps, by chance: nothing where it is a bare number."""
+    """A sentence on the share of good ones that such a threshold keeps: the central 90 % of its Beta law.
+
+    Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673. Empty for a bare number.
+    """
     if not threshold.n or threshold.coverage is None:
         return ""
     from scipy.stats import beta

@@ -1,4 +1,4 @@
-"""Where surfaces are damaged: what `surface score` found as one HTML file, the worst first."""
+"""The results of `surface score` as one HTML page, the worst surface first."""
 
 from __future__ import annotations
 

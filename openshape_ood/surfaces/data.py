@@ -1,5 +1,4 @@
-"""What a surface's data are, and how they become tiles and maps: images, pairs of images, clouds of sheets, clouds of
-objects."""
+"""The kinds of surface data (images, pairs of images, sheets, objects), and how each becomes tiles and maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is given as good, or to be judged: images, pairs of images or clouds, as files, folders or arrays."""
+"""The surfaces that users give, good ones or ones to judge: images, pairs of images or clouds."""
 
 from __future__ import annotations
 
