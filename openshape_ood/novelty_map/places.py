@@ -24,15 +24,19 @@ def oriented(places: np.ndarray, up: str) -> np.ndarray:
 
 
 def in_words(shares: np.ndarray) -> str:
-    """Where a piece lies, by its shares of the extent (m, 2|3): its middle is in an outer third, or else the middle.
+    """Place of a piece in words, from the shares of the extent (m, 2|3) that its elements have.
+
+    Each axis gives a word if the middle of the piece's range lies in an outer third of the extent. Without such a word
+    the piece lies in the "middle", or "throughout" if its range covers two thirds of every axis.
 
     >>> in_words(np.array([[0.9, 0.95, 0.5], [1.0, 0.9, 0.4]]))
     'top right'
     """
-    middle = shares.mean(axis=0)
+    low, high = shares.min(axis=0), shares.max(axis=0)
+    middle = (low + high) / 2  # not the mean: the range of heights stands next to the words
     words = [
-        low if middle[axis] < 1 / 3 else high
-        for axis, low, high in SIDES[: len(middle)]
+        first if middle[axis] < 1 / 3 else last
+        for axis, first, last in SIDES[: shares.shape[1]]
         if not 1 / 3 <= middle[axis] <= 2 / 3
     ]
-    return " ".join(words) or "middle"
+    return " ".join(words) or ("throughout" if (high - low >= 2 / 3).all() else "middle")

@@ -81,7 +81,7 @@ class Region:
     nearest : str or None
         The class that most of them are nearest to; None where the map has none.
     where : str
-        The place of its middle in words, such as "top left": left, right, front and back are those of the pictures.
+        Middle of its range in words, such as "top left": left, right, front and back are those of the pictures.
     heights : tuple of float
         Its lowest and highest place, as shares of the height of the whole.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,13 @@ def check_draw(points: int, seed: int) -> None:
     """Raises `InputError` for a number of points or a seed that cannot be."""
     check_whole(points, "points")
     check_seed(seed)
+
+
+def is_trimesh(value: Any) -> bool:
+    """Return True for a Trimesh, Scene or PointCloud of trimesh, without importing trimesh."""
+    # no object of trimesh exists before its first import
+    trimesh = sys.modules.get("trimesh")
+    return trimesh is not None and isinstance(value, trimesh.Trimesh | trimesh.Scene | trimesh.PointCloud)
 
 
 def _parts(shape: Any, name: str) -> list[tuple[Any, np.ndarray]]:

@@ -23,7 +23,7 @@ from openshape_ood.shapes import fields
 from openshape_ood.shapes.colors import color_doubt
 from openshape_ood.shapes.formats import BY_SUFFIX, format_of
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
-from openshape_ood.shapes.meshes import check_draw, most_points, sample_mesh
+from openshape_ood.shapes.meshes import check_draw, is_trimesh, most_points, sample_mesh
 from openshape_ood.shapes.points import warn_if_coarse
 
 CONVERTED = {".e57": "convert it to LAZ first, e.g. pdal translate scan.e57 scan.laz"}
@@ -41,7 +41,7 @@ def load_shape(path: Any, points: int = 10_000, seed: int = 0) -> np.ndarray:
     path : str, Path, array or object
         Of a file with one of the suffixes `SUFFIXES`. A cloud that is already in memory is checked and returned: an
         array (n, 3|6), a structured one with fields x, y, z, or an object with `points` and maybe `colors`, as those
-        of Open3D.
+        of Open3D. A Trimesh, Scene or PointCloud of trimesh is sampled like a file.
     points, seed
         How many are sampled of a mesh, and the seed of that.
 
@@ -69,6 +69,9 @@ def load_shape(path: Any, points: int = 10_000, seed: int = 0) -> np.ndarray:
     check_draw(points, seed)
     if hasattr(path, "ndim") or fields.holds_points(path):
         return fields.given_cloud(path, "the cloud")
+    if is_trimesh(path):
+        warn_if_coarse(path, "the mesh", stacklevel=3)
+        return sample_mesh(path, points, seed, "the mesh")
     path = given_path(path, "path", ShapeFileError)
     data = file_bytes(path)
     with parsing(path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.shapes.fields import given_cloud, holds_points
 from openshape_ood.shapes.formats import BY_SUFFIX
-from openshape_ood.shapes.meshes import sample_mesh
+from openshape_ood.shapes.meshes import is_trimesh, sample_mesh
 from openshape_ood.shapes.points import UPS, AxisWarning, check_up, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
 
@@ -47,7 +46,7 @@ class Shape:
         """Whether it is a mesh, told by its form alone; PLY files, which may hold either, count as clouds."""
         if self.path is not None:
             return self.path.lower().endswith(SURFACES)
-        return not hasattr(self.value, "ndim") and _is_trimesh(self.value) and hasattr(self.value, "area")
+        return not hasattr(self.value, "ndim") and is_trimesh(self.value) and hasattr(self.value, "area")
 
     def stated_up(self) -> str | None:
         """The axis that its file, or a `Scene`, states to be up; None where nothing does."""
@@ -57,7 +56,7 @@ class Shape:
         """Its points (n, 3|6) float64 in its own frame and units, checked; `points` of them where it is a surface."""
         if isinstance(self.value, str | os.PathLike):
             return load_shape(self.value, points, seed)
-        if not hasattr(self.value, "ndim") and _is_trimesh(self.value):
+        if not hasattr(self.value, "ndim") and is_trimesh(self.value):
             warn_if_coarse(self.value, self.name)
             return sample_mesh(self.value, points, seed, self.name)
         cloud = given_cloud(self.value, self.name)
@@ -79,7 +78,7 @@ def list_shapes(shapes: Any) -> list[Shape]:
         return [Shape(shapes, "the shape")]
     # a set has no order for the embeddings to follow
     if isinstance(shapes, Mapping | bytes | set | frozenset) or not isinstance(shapes, Iterable):
-        if _is_trimesh(shapes) or holds_points(shapes):
+        if is_trimesh(shapes) or holds_points(shapes):
             return [Shape(shapes, "the shape")]
         expected = "a cloud (n, 3|6), a stack (b, n, 3|6), a path, an object with points, or a list of these"
         raise CloudError(f"shapes is {type(shapes).__name__}; expected {expected}")
@@ -135,9 +134,3 @@ def _stated(shape: Shape) -> str | None:
         return shape.stated_up()
     except ShapeFileError:  # told when it is read
         return None
-
-
-def _is_trimesh(value: Any) -> bool:
-    # looked up, not imported: an object of trimesh cannot exist before trimesh was imported
-    trimesh = sys.modules.get("trimesh")
-    return trimesh is not None and isinstance(value, trimesh.Trimesh | trimesh.Scene | trimesh.PointCloud)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,17 +110,28 @@ def list_sources(given: Any) -> list[Source]:
 
 
 def good_sources(given: Any) -> list[Source]:
-    """As `list_sources`, without the pairs in `bad_ones` of a data set of which `good_ones` are given too."""
+    """List sources as `list_sources` does, without `bad_ones` if the `good_ones` next to it are given too.
+
+    Folders of this name are those of the published road images (pairs) and panorama images. A warning says how many
+    sources were left out.
+    """
     found = list_sources(given)
-    folders = [one.value["height"].parent.parent if one.by in ("names", "order") else None for one in found]
-    bad = [one is not None and one.name == BAD and one.parent / GOOD in folders for one in folders]
+    folders = [_folders(one) for one in found]
+    good = {folder for one in folders for folder in one if folder.name == GOOD}
+    bad = [any(folder.name == BAD and folder.parent / GOOD in good for folder in one) for one in folders]
     if any(bad):
         warnings.warn(
-            f"ignored {sum(bad)} pairs in {BAD}: a model learns from good ones. To learn from these too, give the "
-            f"folder {BAD} alone",
+            f"ignored {sum(bad)} {found[0].kind}s in {BAD}: a model learns from good ones. To learn from these too, "
+            f"give the folder {BAD} alone",
             stacklevel=2,
         )
     return [one for one, left in zip(found, bad, strict=True) if not left]
+
+
+def _folders(source: Source) -> Sequence[Path]:
+    """Folders above the file of a source, or above the height image of a pair of files; none for arrays."""
+    file = source.value["height"] if source.by in ("names", "order") else source.path
+    return () if file is None else Path(file).parents
 
 
 def pairs_by(sources: Iterable[Source]) -> dict[str, int]:

@@ -154,6 +154,22 @@ def test_a_road_data_set_is_learned_as_pairs(tmp_path):
     assert alone.exit_code == 2 and "000 of intensity_files, which has no partner" in " ".join(alone.stderr.split())
 
 
+def test_plain_images_of_bad_ones_are_not_learned(tmp_path):
+    for kind, count in (("good_ones", 3), ("bad_ones", 2)):
+        for i in range(count):
+            folder = tmp_path / "panoramas" / kind / f"{i:03}"  # also further down
+            folder.mkdir(parents=True)
+            Image.fromarray(np.full((24, 32), 90 + i, np.uint8)).save(folder / f"{kind}{i}.png")
+    words = ["--out", tmp_path / "model", "--size", "16", "--reconstructor", "mean"]
+    done = run("surface", "fit", tmp_path / "panoramas", *words)
+    assert done.exit_code == 0, done.output
+    assert "ignored 2 images in bad_ones" in " ".join(done.stderr.split())
+    assert "of known shapes like the 3 it was made from" in " ".join(done.stdout.split())
+    words[1] = tmp_path / "other"
+    alone = run("surface", "fit", tmp_path / "panoramas" / "bad_ones", *words)
+    assert alone.exit_code == 0 and "ignored" not in alone.stderr, alone.output
+
+
 def test_the_settings_of_a_training_are_kept(of_images, tmp_path):
     words = ["--steps", "2", "--batch", "4", "--rate", "0.001", "--optimizer", "adamw", "--rate-schedule", "cosine"]
     words += ["--width", "2", "--depth", "5", "--units", "3", "--norm", "batch", "--weights", "1", "0.5", "0.25"]

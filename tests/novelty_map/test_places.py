@@ -30,6 +30,18 @@ def test_a_piece_in_the_middle_or_across_a_whole_side() -> None:
     assert in_words(np.array([[0.0, 1.0, 0.5], [1.0, 1.0, 0.5]])) == "top"
 
 
+def test_words_agree_with_the_range_of_heights() -> None:
+    """Most points low, the range from 39 to 100 %: the words are of the range, as the heights next to them are."""
+    rows = np.full((11, 3), 0.5)
+    rows[:, 1] = [0.39] * 10 + [1.0]
+    assert in_words(rows) == "top"
+
+
+def test_a_piece_over_two_thirds_of_every_axis_is_throughout() -> None:
+    assert in_words(np.array([[0.1, 0.1, 0.1], [0.9, 0.9, 0.9]])) == "throughout"
+    assert in_words(np.array([[0.1, 0.1, 0.4], [0.9, 0.9, 0.6]])) == "middle"
+
+
 def test_pixels_have_rows_from_the_top() -> None:
     pixels = np.argwhere(np.ones((10, 20), dtype=bool))
     shares = oriented(pixels, "y")

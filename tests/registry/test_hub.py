@@ -297,3 +297,19 @@ def test_files_of_the_package_and_beside_the_registry(tmp_path: Path) -> None:
         fetch(find_checkpoint("packed-other", tmp_path / "mine.toml"))
     with pytest.raises(HashError, match=r"(?s)'beside-other'.*m\.pt.*Correct `sha256` in the registry"):
         fetch(find_checkpoint("beside-other", tmp_path / "mine.toml"))
+
+
+@pytest.mark.parametrize(("variable", "seconds"), [(None, hub.SILENCE_SECONDS), ("40", None)])
+def test_the_first_answer_is_awaited_for_seconds(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None, seconds: int | None
+) -> None:
+    """A proxy that never answers is given up after seconds; the client's own variable goes before."""
+    import huggingface_hub
+
+    given = []
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda url, timeout: given.append(timeout))
+    monkeypatch.delenv("HF_HUB_ETAG_TIMEOUT", raising=False)
+    if variable:
+        monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", variable)
+    hub._ask(Source(repo="lab/sound", file="model.pt"))
+    assert given == [seconds or huggingface_hub.constants.HF_HUB_ETAG_TIMEOUT]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import trimesh
 
 from openshape_ood import Scene, find_objects, load_shape, score_novelty
 from openshape_ood.errors import CloudError, InputError
@@ -110,3 +111,12 @@ def test_scans_need_not_be_wrapped() -> None:
     assert [len(rows) for rows in bare] == [len(rows) for rows in wrapped] == [3000, 3000]
     with pytest.raises(InputError, match="the scan is a str; expected a Scene"):
         find_objects("scan.ply")  # type: ignore[arg-type]
+
+
+def test_load_shape_takes_what_score_novelty_takes_of_trimesh() -> None:
+    box = trimesh.creation.box()
+    for mesh in (box, trimesh.Scene([box])):
+        points = load_shape(mesh, points=50, seed=3)
+        assert points.shape[0] == 50 and np.abs(points[:, :3]).max(axis=1) == pytest.approx(0.5)
+        assert points == pytest.approx(Shape(mesh, "it").cloud(50, 3))
+    assert load_shape(trimesh.PointCloud(CLOUD)) == pytest.approx(CLOUD)
