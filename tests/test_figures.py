@@ -1,6 +1,7 @@
-"""Figures in the tables of the pages are those of the committed results, to the printed digits.
+"""Figures on the pages are those of the committed results, to the printed digits.
 
-Every table with figures is in `TABLES`, or in `ELSEWHERE` with the place that its figures are from.
+Every table with figures is in `TABLES`, or in `ELSEWHERE` with the place that its figures are from. Measured figures in
+sentences are in `SENTENCES`.
 """
 
 from __future__ import annotations
@@ -665,6 +666,91 @@ def test_every_table_with_figures_is_compared_or_says_where_they_are_from(page: 
 def test_every_table_from_elsewhere_is_there() -> None:
     for page, title in ELSEWHERE:
         assert any(holds_figures(rows) for name, rows in tables_on(page).items() if name.startswith(title)), title
+
+
+# figures in sentences: words of the page with the figures of the result in them
+
+
+class Sentence(NamedTuple):
+    page: str
+    words: Callable[[], str]
+
+
+def sentence_of_dents() -> str:
+    rows = result("surfaces-dents-turned-0.0-3.0")["things"]
+
+    def total(by: str, turned: float, key: str) -> tuple[int, int]:
+        counts = [row[key].split(" of ") for row in rows if row["by"] == by and row["turned"] == turned]
+        found, of = zip(*((int(one), int(all_)) for one, all_ in counts), strict=True)
+        return sum(found), sum(of)
+
+    near, pca = "nearest good point", "PCA of views"
+    (found, dents), (other, _) = total(near, 0.0, "dented, damaged"), total(pca, 0.0, "dented, damaged")
+    (wrong, _), (others_wrong, wholes) = total(near, 0.0, "whole, damaged"), total(pca, 0.0, "whole, damaged")
+    assert wrong == 0
+    turned = [total(by, 3.0, "dented, damaged")[0] for by in (near, pca)]
+    return (
+        f"finds {found} of {dents} dents, PCA of views {other}; no whole thing is called damaged by the one, "
+        f"{others_wrong} of {wholes} by the other. So nearest is the default for objects. Both need scans that stand "
+        "alike: where each scan, good or tested, is turned by up to 3 degrees about the upright axis, they find "
+        f"{turned[0]} and {turned[1]}."
+    )
+
+
+def sentence_of_the_stand_in() -> str:
+    of = [result(f"views-completion-rooms{more}")["stand_in"] for more in ("", "-fewer")]
+    precision, game = ([share(one[key]) for one in of] for key in ("pixel average precision", "pointing game"))
+    return f"has a pixel average precision of {precision[0]} and {precision[1]}, a pointing game of {game[0]} and {game[1]}"
+
+
+def sentence_of_completion() -> str:
+    names = [result(f"views-completion-rooms{more}")["names"] for more in ("", "-fewer")]
+    kinds = ("known", "never trained")
+    above = [share(of[kind]["network - the same, dilated"]["mean"]) for of in names for kind in kinds]
+    over_masks = [share(names[1][kind]["network - true mask, dilated"]["mean"]) for kind in kinds]
+    hidden = [percent(names[0][kind]["hidden cells found"]["mean"]) for kind in kinds]
+    return (
+        f"The network is {above[0]} and {above[1]} above the best that visible points give, in rooms of fewer things "
+        f"{above[2]} and {above[3]}; there it is above dilated true masks, too ({over_masks[0]} and {over_masks[1]}), "
+        "and among 8 to 13 things level with them. What costs most is to know which thing is meant, not to complete it. Of the hidden cells it "
+        f"finds {hidden[0]} % and {hidden[1]} %"
+    )
+
+
+def sentence_of_foreign_voxels() -> str:
+    of = result("views-completion-rooms")["foreign"]
+    return f"by Field.unexplained: {span(of['network'], lambda value: share(value, 3))}; on visible voxels"
+
+
+def sentence_of_the_map() -> str:
+    of = result("explain-tiny")["figures"]["all"]
+    foreign, host = (percent(of[key]["mean"]) for key in ("above_foreign", "above_host"))
+    return f"Beyond the threshold lie {foreign} % of the foreign points, but {host} % of the host's, too"
+
+
+def sentence_of_reading() -> str:
+    tiny, vitb32 = (only(result("reading")["results"], network=name)["ways"] for name in ("tiny", "vitb32"))
+    plain, one, two = "one after the other", "at once, 1 worker", "at once, 2 workers"
+    return (
+        f"vitb32 needs {number(vitb32[one]['seconds'])} s in place of {number(vitb32[plain]['seconds'])} s, "
+        f"tiny {number(tiny[two]['seconds'])} s in place of {number(tiny[plain]['seconds'])} s"
+    )
+
+
+SENTENCES = [
+    Sentence("docs/surface-benchmarks.md", sentence_of_dents),
+    Sentence("docs/completion.md", sentence_of_the_stand_in),
+    Sentence("docs/completion.md", sentence_of_completion),
+    Sentence("docs/completion.md", sentence_of_foreign_voxels),
+    Sentence("docs/concepts/localizing.md", sentence_of_the_map),
+    Sentence("docs/scale.md", sentence_of_reading),
+]
+
+
+@pytest.mark.parametrize("sentence", SENTENCES, ids=lambda sentence: sentence.words.__name__)
+def test_the_figures_of_a_sentence_are_those_of_its_result(sentence: Sentence) -> None:
+    text = (ROOT / sentence.page).read_text(encoding="utf-8")
+    assert sentence.words() in " ".join(MARKUP.sub("", text).split())
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
