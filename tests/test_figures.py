@@ -697,23 +697,29 @@ def sentence_of_dents() -> str:
     )
 
 
+def both(values: Iterable[str]) -> str:
+    return " and ".join(values)
+
+
 def sentence_of_the_stand_in() -> str:
     of = [result(f"views-completion-rooms{more}")["stand_in"] for more in ("", "-fewer")]
-    precision, game = ([share(one[key]) for one in of] for key in ("pixel average precision", "pointing game"))
-    return f"has a pixel average precision of {precision[0]} and {precision[1]}, a pointing game of {game[0]} and {game[1]}"
+    pixels, game = (both(share(one[key]) for one in of) for key in ("pixel average precision", "pointing game"))
+    return f"has a pixel average precision of {pixels}, a pointing game of {game}"
 
 
 def sentence_of_completion() -> str:
-    names = [result(f"views-completion-rooms{more}")["names"] for more in ("", "-fewer")]
-    kinds = ("known", "never trained")
-    above = [share(of[kind]["network - the same, dilated"]["mean"]) for of in names for kind in kinds]
-    over_masks = [share(names[1][kind]["network - true mask, dilated"]["mean"]) for kind in kinds]
-    hidden = [percent(names[0][kind]["hidden cells found"]["mean"]) for kind in kinds]
+    many, few = (result(f"views-completion-rooms{more}")["names"] for more in ("", "-fewer"))
+
+    def figures(of: Any, key: str, write: Callable[[float], str] = share) -> str:
+        return both(write(of[kind][key]["mean"]) for kind in ("known", "never trained"))
+
+    seen, masks = "network - the same, dilated", "network - true mask, dilated"
+    hidden = figures(many, "hidden cells found", lambda value: f"{percent(value)} %")
     return (
-        f"The network is {above[0]} and {above[1]} above the best that visible points give, in rooms of fewer things "
-        f"{above[2]} and {above[3]}; there it is above dilated true masks, too ({over_masks[0]} and {over_masks[1]}), "
-        "and among 8 to 13 things level with them. What costs most is to know which thing is meant, not to complete it. Of the hidden cells it "
-        f"finds {hidden[0]} % and {hidden[1]} %"
+        f"The network is {figures(many, seen)} above the best that visible points give, in rooms of fewer things "
+        f"{figures(few, seen)}; there it is above dilated true masks, too ({figures(few, masks)}), and among 8 to 13 "
+        "things level with them. What costs most is to know which thing is meant, not to complete it. "
+        f"Of the hidden cells it finds {hidden}"
     )
 
 
