@@ -29,6 +29,7 @@ from benchmarks.surfaces.contenders import (
     add_training,
     contenders,
     fitted,
+    settings,
     some_of,
 )
 from benchmarks.surfaces.generated import (
@@ -131,7 +132,7 @@ def run(args: argparse.Namespace) -> None:
     if args.full:
         vars(args).update(FULL)
     args.out.mkdir(parents=True, exist_ok=True)
-    every = contenders(args.steps, args.width, args.units, args.pretrained, args.device)
+    every = contenders(args)
     chosen = some_of(every | {TOKENS: TokenPCA(pixel_coverage=PIXELS_KEPT)}, args.only)
     runs: dict[str, list[Run]] = {name: [] for name in chosen}
     first: Roads | None = None
@@ -154,7 +155,8 @@ def run(args: argparse.Namespace) -> None:
         "settings": {
             n: getattr(args, n) for n in ("seeds", "surface", "roads", "tested", "severity", "steps", "width", "units")
         }
-        | {"pixels kept": PIXELS_KEPT, "pretrained": args.pretrained},
+        | {"pixels kept": PIXELS_KEPT, "pretrained": args.pretrained}
+        | settings(args),
         "figures": shown,
         "notes": said,
         "noise": {name: vars(protocol.noise(*s)) for name, s in protocol.SETTINGS.items()},

@@ -16,22 +16,45 @@ from benchmarks import options
 from benchmarks.training.log import Log
 from openshape_ood.errors import UnknownNameError
 from openshape_ood.surfaces import HeightReconstructor, MeanReconstructor, PatchPCA, PCAReconstructor, Reconstructor
+from openshape_ood.surfaces.competition import OPTIMIZERS, RATES, Recipe, check_recipe
 from openshape_ood.surfaces.memory import PatchMemory
 from openshape_ood.surfaces.networks import PUBLISHED, CompetitiveReconstructor, UNetReconstructor
 from openshape_ood.surfaces.reconstructor import Report
+from openshape_ood.surfaces.unet import NORMS
 
 HEIGHT = "height alone"
 BASELINES = (HEIGHT, "mean image", "PCA, 32 components", "PCA of patches")
 PIXELS_KEPT = 0.99  # of the normal ones, by the threshold
 TOGETHER = 64  # tiles scored at once between epochs
+TUNED = ("denoising U-Net", "CRN")  # rows that take `SETTINGS`; the others keep the recipe in their name
+SETTINGS: dict[str, dict[str, Any]] = {
+    "batch": {"type": int, "help": "tiles a step of the U-Net and CRN"},
+    "rate": {"type": float, "help": "learning rate of both"},
+    "optimizer": {"choices": tuple(OPTIMIZERS), "help": "of both"},
+    "rate_schedule": {"choices": RATES, "help": "of both"},
+    "depth": {"type": int, "help": "levels of both; by the size of the tiles if left out"},
+    "norm": {"choices": NORMS, "help": "of CRN"},
+    "weights": {
+        "type": float,
+        "nargs": 3,
+        "metavar": ("R", "F", "D"),
+        "help": "of CRN: loss weights of reconstruction, feedback and discrimination",
+    },
+    "margin": {"type": float, "help": "of CRN: error up to which a discriminator gains"},
+}
 
 
-def contenders(steps: int, width: int, units: int, pretrained: bool, device: str | None) -> dict[str, Reconstructor]:
-    """By the words of the table; without `pretrained` the patch memory looks through a network that was not trained."""
+def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
+    """Reconstructors by their words in the table, with the options of `add_training`.
+
+    Without `pretrained` the patch memory looks through a network that was not trained. Raises `InputError` for
+    settings that cannot be.
+    """
     kept: dict[str, Any] = {"pixel_coverage": PIXELS_KEPT}
-    budget: dict[str, Any] = {"steps": steps, "width": width, "device": device, **kept}
+    device, units, pretrained = args.device, args.units, args.pretrained
+    budget: dict[str, Any] = {"steps": args.steps, "width": args.width, "device": device, **kept}
     seen_by = "ImageNet's" if pretrained else "untrained"
-    return {
+    found: dict[str, Reconstructor] = {
         HEIGHT: HeightReconstructor(**kept),
         BASELINES[1]: MeanReconstructor(**kept),
         BASELINES[2]: PCAReconstructor(32, **kept),
@@ -42,6 +65,18 @@ def contenders(steps: int, width: int, units: int, pretrained: bool, device: str
         "CRN without competition": CompetitiveReconstructor(units, weights=(1.0, 0.0, 0.0), **budget),
         "CRN, published recipe": CompetitiveReconstructor(**PUBLISHED | budget | {"units": units, "batch": 16}),
     }
+    for name in TUNED:
+        own = found[name]
+        own.set_params(**{key: one for key, one in settings(args).items() if key in own.get_params()})
+        if isinstance(own, Recipe):
+            check_recipe(own)
+    return found
+
+
+def settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The given ones of `SETTINGS`."""
+    given = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+    return given | ({"weights": tuple(given["weights"])} if "weights" in given else {})
 
 
 def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> None:
@@ -50,6 +85,8 @@ def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> Non
         parser, steps=(steps, "of a training"), width=(width, "channels of the U-Nets' first level"),
         units=(4, "U-Nets that compete"),
     )  # fmt: skip
+    for name, how in SETTINGS.items():
+        parser.add_argument(options.flag(name), **how)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="reconstructors whose words in the table begin so")
     parser.add_argument("--pretrained", action="store_true", help="fetch ImageNet's weights for the patch memory")
     parser.add_argument("--compat-report", action="store_true", help="what the published protocol would have said")

@@ -27,6 +27,7 @@ from benchmarks.surfaces.contenders import (
     add_training,
     contenders,
     fitted,
+    settings,
     some_of,
 )
 from benchmarks.surfaces.layouts import LAYOUTS, Layout, Loaded, categories, load
@@ -57,7 +58,7 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
     train, test = load(layout.train, args.size), load(layout.test, args.size)
     bad = np.array([image.bad for image in layout.test])
     normal = {"normal": train.tiles, "mask": train.mask}
-    every = contenders(args.steps, args.width, args.units, args.pretrained, args.device)
+    every = contenders(args)
     if train.tiles.shape[1] != 2:  # no height
         del every[HEIGHT]
     chosen = some_of(every, args.only)
@@ -173,12 +174,12 @@ def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
 
 def run(kind: str, args: argparse.Namespace) -> None:
     layouts = asked_layouts(kind, args)
-    settings = {n: getattr(args, n) for n in ("size", "steps", "width", "units", "seed", "pretrained")}
-    settings |= {"compat": args.compat and args.compat.name}
+    chosen = {n: getattr(args, n) for n in ("size", "steps", "width", "units", "seed", "pretrained")}
+    chosen |= {"compat": args.compat and args.compat.name, **settings(args)}
     with training_log(args.log_file, args.tensorboard) as log:
         for layout in layouts:
             report, lines = evaluate(layout, args, log)
-            full = {"version": __version__, "settings": settings | {"pixels kept": PIXELS_KEPT}, **report}
+            full = {"version": __version__, "settings": chosen | {"pixels kept": PIXELS_KEPT}, **report}
             print(*lines, "", write_json(args.out / f"{layout.name}.json", full), "", sep="\n")
     if args.compat_report:
         print(protocol.noise_table())

@@ -221,3 +221,29 @@ def test_dents_are_asked_of_two_methods_and_of_turned_scans(tmp_path: Path) -> N
     assert [(row["by"], row["turned"]) for row in rows] == [
         (by, turn) for turn in (0, 20) for by in dents.METHODS.values()
     ]
+
+
+KEPT = ("crn", "crn-without-competition")
+TUNING = ["--batch", "3", "--rate", "0.01", "--optimizer", "adamw", "--rate-schedule", "cosine", "--depth", "5"]
+TUNING += ["--norm", "none", "--weights", "1", "0.5", "0.25", "--margin", "0.1"]
+
+
+def test_settings_of_a_training_reach_the_networks_and_the_report(tmp_path: Path) -> None:
+    argv = ["--out", str(tmp_path), "--category", "brushed", "--size", "64", *SMALL, *TUNING]
+    assert published.main("mvtec", [*argv, "--only", "CRN", "--save", str(tmp_path / "models")]) == 0
+    given = {"batch": 3, "rate": 0.01, "optimizer": "adamw", "rate_schedule": "cosine", "depth": 5, "norm": "none"}
+    given |= {"weights": [1.0, 0.5, 0.25], "margin": 0.1}
+    report = json.loads((tmp_path / "textures-brushed.json").read_text())
+    assert {name: report["settings"][name] for name in given} == given
+    tuned, plain = (SurfaceModel.load(tmp_path / "models" / "textures-brushed" / name).reconstructor for name in KEPT)
+    assert (tuned.rate, tuned.optimizer, tuned.norm) == (0.01, "adamw", "none")
+    assert tuned.weights == (1.0, 0.5, 0.25) and tuned.margin == 0.1
+    assert (plain.rate, plain.optimizer, plain.weights) == (2e-3, "adam", (1.0, 0.0, 0.0))
+
+
+def test_settings_that_cannot_be_are_refused_before_anything_is_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["--out", str(tmp_path), "--category", "brushed", "--size", "64", *SMALL, "--rate", "-1"]
+    assert published.main("mvtec", argv) == 1
+    assert "rate" in capsys.readouterr().err and not list(tmp_path.glob("*.json"))
