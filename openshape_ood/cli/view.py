@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_line, print_note, print_table, shown, steps, warnings_as_notes, write
 from openshape_ood.cli.options import RESULT, argument, option, split_names
 from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.cli.relevancy import NAMES, ClipOptions
-from openshape_ood.errors import CheckpointError, FileError, InputError
+from openshape_ood.errors import CheckpointError, FileError, InputError, MissingPackageError
 
 if TYPE_CHECKING:
     from openshape_ood.views import View
@@ -68,6 +68,9 @@ def view(
         Path | None,
         option(RESULT, "Write figures, PLY, OBJ and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
     ] = None,
+    film: Annotated[
+        Literal["gif", "mp4"] | None, option(RESULT, "Format of the film. Default: gif. mp4 needs openshape-ood[film].")
+    ] = None,
     side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
     clip: ClipOptions = ClipOptions(),
     completion: Annotated[
@@ -88,6 +91,8 @@ def view(
     from openshape_ood.views.completion import Completer, complete_view
     from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL
 
+    if film is not None:
+        _check_film(film, out)
     listed, questions = split_names(names), [_question(words) for words in locate or ()]
     given = affinities is not None or masks is not None
     if affinities is not None and masks is not None:
@@ -122,7 +127,7 @@ def view(
     with steps("names") as step:
         result = complete_view(scene, likeness, split_names(known) if known else None, progress=step, **how)
         rows = result.rows()
-    written = [] if out is None else _written(result, out.expanduser())
+    written = [] if out is None else _written(result, out.expanduser(), film or "gif")
 
     def show() -> None:
         cells = [{**row, "size": _joined(row["size"], " × "), "center": _joined(row["center"], ", ")} for row in rows]
@@ -232,7 +237,14 @@ def _joined(numbers: list[float] | None, between: str) -> str | None:
     return None if numbers is None else between.join(f"{number:.2f}" for number in numbers)
 
 
-def _written(result: CompletedView, folder: Path) -> list[Path]:
+def _check_film(film: str, out: Path | None) -> None:
+    if out is None:
+        raise InputError(f"--film {film} has no folder to be written to. Give --out FOLDER, or leave --film out")
+    if film == "mp4" and find_spec("imageio_ffmpeg") is None:
+        raise MissingPackageError("MP4 films need imageio-ffmpeg: pip install 'openshape-ood[film]'")
+
+
+def _written(result: CompletedView, folder: Path, film: str) -> list[Path]:
     written = result.save(folder)
     if not can_draw():
         return written
@@ -244,4 +256,4 @@ def _written(result: CompletedView, folder: Path) -> list[Path]:
         return written
     if find_spec("plotly") is not None:
         written.append(plots.save(plots.turnable(result, title=result.view.name), folder / "view.html"))
-    return [*written, plots.film(result, folder / "view.gif")]
+    return [*written, plots.film(result, folder / f"view.{film}")]

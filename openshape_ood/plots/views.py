@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +31,8 @@ MARGIN = 0.25  # of the box, about it
 NAMED = 12  # names in the legend
 ASIDE, ABOVE = 15.0, 30.0  # degrees from the camera's own direction, and downwards
 SWING = 50.0  # degrees to both sides, of a film
+FILMS = (".gif", ".mp4")
+FRAME_SECONDS = 0.09
 FRAME_DPI = 60
 CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 NOTHING = np.zeros(0, dtype=bool)
@@ -123,13 +128,13 @@ def faces(paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16) -> Path:
-    """Write the completed view, seen from one side to the other and back, as a GIF that goes on for ever.
+    """Write the completed view, seen from one side to the other and back, as a GIF that repeats or an MP4 (H.264).
 
     Parameters
     ----------
     found : CompletedView
     path : str or Path
-        Ends in .gif.
+        Ends in .gif or .mp4. MP4 needs the extra `film`.
     frames : int
         From one side to the other.
 
@@ -140,21 +145,43 @@ def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16
     Raises
     ------
     InputError, FileError, MissingPackageError
-        For another suffix; where it cannot be written; without imageio.
+        For another suffix; where it cannot be written; without imageio, or imageio-ffmpeg for MP4.
     """
     _check(found)
     given = given_path(path, "path")
-    if given.suffix.lower() != ".gif":
-        raise InputError(f"a film is saved as a .gif file; given was {given}")
+    suffix = given.suffix.lower()
+    if suffix not in FILMS:
+        raise InputError(f"a film is saved as a {' or '.join(FILMS)} file; given was {given}")
     try:
         import imageio.v3 as imageio
     except ModuleNotFoundError as error:
         raise MissingPackageError("films need imageio: pip install 'openshape-ood[views]'") from error
+    if suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
+        raise MissingPackageError("MP4 films need imageio-ffmpeg: pip install 'openshape-ood[film]'")
     turns = np.linspace(-SWING, SWING, check_whole(frames, "frames", 2))
     images = [imageio.imread(canvas.rendered(_frame(found, turn), "png", FRAME_DPI)) for turn in turns]
+    shown = np.stack(images + images[-2:0:-1])[..., :3]
+    if suffix == ".mp4":
+        return save_whole(given, _mp4(shown), "the film")
     buffer = io.BytesIO()
-    imageio.imwrite(buffer, np.stack(images + images[-2:0:-1])[..., :3], extension=".gif", duration=90, loop=0)
+    imageio.imwrite(buffer, shown, extension=suffix, duration=FRAME_SECONDS * 1000, loop=0)
     return save_whole(given, buffer.getvalue(), "the film")
+
+
+def _mp4(frames: np.ndarray) -> bytes:
+    """Encode frames (n, h, w, 3) of 8 bits as H.264, which takes even sides only."""
+    from imageio_ffmpeg import write_frames
+
+    even = np.pad(frames, ((0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)), mode="edge")
+    _, height, width, _ = even.shape
+    how: dict[str, Any] = {"fps": 1 / FRAME_SECONDS, "macro_block_size": 2}
+    with tempfile.TemporaryDirectory() as folder:  # the encoder writes files only
+        path = Path(folder) / "film.mp4"
+        with contextlib.closing(write_frames(str(path), (width, height), **how)) as writer:
+            writer.send(None)
+            for frame in even:
+                writer.send(np.ascontiguousarray(frame))
+        return path.read_bytes()
 
 
 def traces(found: CompletedView) -> Iterator[dict[str, Any]]:

@@ -50,6 +50,17 @@ def test_files_by_masks_and_by_affinities(folder: Path, tmp_path: Path, monkeypa
     assert again["found"][0]["liters"] == told["found"][1]["liters"]
 
 
+def test_a_film_in_mp4(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("imageio_ffmpeg")
+    monkeypatch.setattr("openshape_ood.plots.film", partial(plots.film, frames=2))
+    how = [folder / "rgb.png", "--depth", folder / "depth.png", "--camera", folder / "camera.json", *SMALL]
+    how += ["--masks", folder / "masks.npz", "--film", "mp4"]
+    assert str(tmp_path / "view.mp4") in run_json("view", *how, "--out", tmp_path)["written"]
+    assert not (tmp_path / "view.gif").exists()
+    refused = run("view", *how)
+    assert refused.exit_code == 2 and "--film mp4 has no folder to be written to" in " ".join(refused.stderr.split())
+
+
 def test_from_nothing(folder: Path) -> None:
     done = run("view", "--names", "chair", "table", *SMALL)
     assert done.exit_code == 0, done.output

@@ -131,8 +131,8 @@ def test_it_is_drawn_filmed_and_turned(found: CompletedView, tmp_path: Path) -> 
         assert picture.size[0] > 600 and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 100
     with Image.open(plots.film(found, tmp_path / "view.gif", frames=2)) as film:
         assert film.n_frames == 2
-    with pytest.raises(InputError, match=r"saved as a \.gif"):
-        plots.film(found, tmp_path / "view.mp4")
+    with pytest.raises(InputError, match=r"saved as a \.gif or \.mp4"):
+        plots.film(found, tmp_path / "view.avi")
     figure = plots.turnable(found)
     eye, ahead = figure.layout.scene.camera.eye, found.view.pose[:2, 2]
     assert np.array([eye.x, eye.y]) @ ahead < -0.8 * np.hypot(eye.x, eye.y) * np.linalg.norm(ahead)  # from its camera
@@ -176,3 +176,12 @@ def test_a_view_without_anything_in_it(found: CompletedView) -> None:
     with pytest.warns(ViewWarning, match="no visible point"):
         untold = complete_view(wall, unknown, model=model, side=8)
     assert json.loads(json.dumps(untold.as_json(), allow_nan=False))["found"][0]["affinity"] is None
+
+
+def test_an_mp4_film_has_every_frame_to_the_other_side_and_back(found: CompletedView, tmp_path: Path) -> None:
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    about, *frames = ffmpeg.read_frames(str(plots.film(found, tmp_path / "view.mp4", frames=3)))
+    first, middle, last, again = (np.frombuffer(frame, np.uint8).astype(int) for frame in frames)
+    assert about["codec"] == "h264" and not any(side % 2 for side in about["size"])
+    assert np.abs(first - last).mean() > 1 > np.abs(middle - again).mean()
+    assert [path.name for path in tmp_path.iterdir()] == ["view.mp4"]
