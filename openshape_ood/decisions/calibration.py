@@ -71,7 +71,7 @@ def calibration_needed(coverage: float) -> int:
     >>> calibration_needed(0.95), calibration_needed(0.99)
     (19, 99)
     """
-    share = _share(coverage, "coverage")
+    share = share_between(coverage, "coverage")
     return math.ceil(share / (1 - share))
 
 
@@ -232,7 +232,7 @@ def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
     values = array(p, "p-values", "b").astype(np.float64)
     if ((values < 0) | (values > 1)).any():
         raise InputError(f"p-values from {values.min():.4g} to {values.max():.4g}; expected shares, 0 to 1")
-    share = float(_share(rate, "rate"))
+    share = float(share_between(rate, "rate"))
     allowed = share * np.arange(1, len(values) + 1) / max(1, len(values))
     # conformal p-values lie on a lattice and often hit the line exactly: rounding must not push them across
     below = np.flatnonzero(np.sort(values) <= allowed * (1 + 1e-12))
@@ -292,7 +292,7 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
 
 def _rank(n: int, coverage: float) -> int:
     """Which of n sorted scores, counted from 1, is the threshold; raises `InputError` where n is too small."""
-    rank = math.ceil(_share(coverage, "coverage") * (n + 1))
+    rank = math.ceil(share_between(coverage, "coverage") * (n + 1))
     if n < 1 or rank > n:
         raise InputError(
             f"{n} calibration scores cannot promise a coverage of {coverage:g}, {calibration_needed(coverage)} or more "
@@ -301,7 +301,7 @@ def _rank(n: int, coverage: float) -> int:
     return rank
 
 
-def _share(value: float, name: str) -> Fraction:
+def share_between(value: float, name: str) -> Fraction:
     """A share as people write it: 0.95 is 19 / 20, not the float beside it, which would shift a rank."""
     try:
         share = Fraction(repr(float(value)))
