@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from openshape_ood.surfaces import (
     PCAReconstructor,
     SurfaceModel,
     TokenPCA,
+    competition,
     read_published,
 )
 from openshape_ood.surfaces.pairs import BAD, GOOD, HEIGHT, INTENSITY
@@ -239,6 +241,35 @@ def test_settings_of_a_training_reach_the_networks_and_the_report(tmp_path: Path
     assert (tuned.rate, tuned.optimizer, tuned.norm) == (0.01, "adamw", "none")
     assert tuned.weights == (1.0, 0.5, 0.25) and tuned.margin == 0.1
     assert (plain.rate, plain.optimizer, plain.weights) == (2e-3, "adam", (1.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("kind", layouts.LAYOUTS)
+def test_a_training_that_was_stopped_goes_on_to_the_same_report(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trees(tmp_path / "data", kind)
+    argv = ["--data-root", str(tmp_path / "data"), "--size", "32", *SMALL, "--only", "denoising", "CRN", "--steps", "5"]
+    kept = [*argv, "--state", str(tmp_path / "states"), "--log-file", str(tmp_path / "log"), "--out"]
+    assert published.main(kind, [*argv, "--out", str(tmp_path / "whole")]) == 0
+    steps, record = list[int](), competition._record
+
+    def stopped(step: int, *others: Any) -> Any:
+        steps.append(step)
+        if len(steps) == 8:
+            raise InputError("stopped")
+        return record(step, *others)
+
+    monkeypatch.setattr(competition, "_record", stopped)
+    assert published.main(kind, [*kept, str(tmp_path / "cut")]) == 1 and not list((tmp_path / "cut").glob("*.json"))
+    assert published.main(kind, [*kept, str(tmp_path / "cut")]) == 0 and steps.count(0) == 4
+    whole, cut = (json.loads(next((tmp_path / name).glob("*.json")).read_text()) for name in ("whole", "cut"))
+    assert whole["settings"] == cut["settings"] and len(list((tmp_path / "states").iterdir())) == 4
+    for name, figures in whole["figures"].items():
+        assert figures | {"training": 0} == cut["figures"][name] | {"training": 0}
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [line["step"] for line in lines] == 4 * [1, 2, 3, 4, 5]
+    assert published.main(kind, [*kept, str(tmp_path / "cut"), "--compat-report"]) == 1
+    assert "--compat-report scores the networks of all epochs" in capsys.readouterr().err
 
 
 def test_settings_that_cannot_be_are_refused_before_anything_is_learned(
