@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from benchmarks.training.processes import average_gradients
 from openshape_ood.storage import keep_training, resumed_training
 
 WHAT = "point training"
@@ -52,14 +53,22 @@ class Run:
         """Of the run, what is over."""
         return self.step / self.steps if self.steps else self.minutes / self.whole
 
-    def descend(self, loss: Tensor, rate: float, most: float = 1.0) -> None:
-        """A step of the optimizer, with gradients of norm `most` at the most."""
+    def descend(self, loss: Tensor | None, rate: float, most: float = 1.0) -> bool:
+        """A step of the optimizer, with gradients of norm `most` at the most; False where there was nothing to learn.
+
+        Of several processes each gives its loss, or None, and has the mean gradients.
+        """
+        learning = [one for group in self.optimizer.param_groups for one in group["params"]]
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_([one for group in self.optimizer.param_groups for one in group["params"]], most)
+        if loss is not None:
+            loss.backward()
+        if not average_gradients(learning, loss is not None):
+            return False
+        nn.utils.clip_grad_norm_(learning, most)
         self.optimizer.step()
+        return True
 
     def lines(
         self, learn: Callable[[], Mapping[str, float]], every: int, most: float = float("inf")
