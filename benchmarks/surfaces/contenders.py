@@ -43,6 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "help": "of CRN: loss weights of reconstruction, feedback and discrimination",
     },
     "margin": {"type": float, "help": "of CRN: error up to which a discriminator gains"},
+    "corruption": {"choices": ("cutout", "none"), "help": "of both: boxes are cut out of tiles that are to be rebuilt"},
 }
 
 
@@ -78,6 +79,8 @@ def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
 def settings(args: argparse.Namespace) -> dict[str, Any]:
     """The given ones of `SETTINGS`."""
     given = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+    if given.get("corruption") == "none":
+        given["corruption"] = None
     return given | ({"weights": tuple(given["weights"])} if "weights" in given else {})
 
 

@@ -160,7 +160,6 @@ def save_model(folder: Path, layout: Layout, own: Fitted, size: int) -> Path:
 def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
     """The data sets that are asked for; all are looked through before the first is trained on."""
     options.check(args, steps=1, width=1, units=1, size=32)
-    state_folder(args)
     if kind != "mvtec":
         return [LAYOUTS[kind](args.data_root)]
     root = write_textures(args.out / "textures", args.seed) if args.data_root is None else args.data_root
@@ -173,6 +172,7 @@ def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
 
 
 def run(kind: str, args: argparse.Namespace) -> None:
+    state_folder(args)
     layouts = asked_layouts(kind, args)
     chosen = {n: getattr(args, n) for n in ("size", "steps", "width", "units", "seed", "pretrained")}
     chosen |= {"compat": args.compat and args.compat.name, **settings(args)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -178,12 +179,57 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_search_tries_the_defaults_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna")
-    for name in ("sound_roads", "damaged_roads", "joined"):
-        monkeypatch.setattr(search, name, lambda *_, **__: None)
+    monkeypatch.setattr(search, "on_roads", lambda _: lambda _: 0.5)
     monkeypatch.setattr(search, "value", lambda given, *_: 1 - abs(np.log10(given["rate"] / 2e-3)))
     assert search.main(["--trials", "4", "--quiet", "--out", str(tmp_path)]) == 0
     found = json.loads(next(tmp_path.glob("surfaces-search-*.json")).read_text())
     assert len(found["trials"]) == 4 and found["best"]["aupro"] == 1 and found["best"]["settings"]["rate"] == 2e-3
+
+
+@pytest.mark.parametrize("kind", layouts.LAYOUTS)
+def test_a_search_on_a_data_set_opens_no_test_image(kind: str, tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("optuna")
+    trees(tmp_path / "data", kind)
+    own = layouts.mvtec(tmp_path / "data", "tile") if kind == "mvtec" else layouts.LAYOUTS[kind](tmp_path / "data")
+    for image in own.test:
+        for path in (*image.files, *([image.truth] if image.truth else [])):
+            path.write_bytes(b"never opened")
+    words = ["--data", kind, "--data-root", str(tmp_path / "data"), "--quiet", "--out", str(tmp_path / "out")]
+    words += ["--category", "tile"] if kind == "mvtec" else []
+    small = ["--size", "32", "--steps", "2", "--width", "2", "--trials", "2", "--device", "cpu"]
+    assert search.main([*words, *small]) == 0
+    said = capsys.readouterr().out
+    assert "PCA of patches, without any search" in said and "no test image was opened" in said
+    found = json.loads(next((tmp_path / "out").glob("*.json")).read_text())
+    assert found["settings"]["data"] == own.name and found["settings"]["learned from"] < len(own.train)
+    assert 0.5 < found["simple"]["PCA of patches"] <= 1
+    # the words of the last line are options of the other commands
+    (line,) = (line for line in said.splitlines() if line.startswith("the best"))
+    parser = argparse.ArgumentParser()
+    contenders.add_training(parser, 2, 2)
+    given = contenders.settings(parser.parse_args(line.split(": ")[1].split()))
+    assert len(given["weights"]) == 3 and ("corruption" in given) and given["rate"] > 0
+
+
+def test_planted_defects_are_where_they_are_said_to_be() -> None:
+    tile = np.zeros((2, 64, 64), np.float32)
+    for kind in textures.DEFECTS:
+        found, where = search.planted(tile, kind, np.random.RandomState(3))
+        changed = np.abs(found - tile).max(axis=0)
+        assert 4 < where.sum() < 64 * 64 / 4 and np.abs(found).max() <= 1
+        assert changed[where].mean() > 10 * changed[~where].mean()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--data-root", "."], "--data"),
+        (["--data", "roads"], "--data-root DIR"),
+        (["--data", "mvtec"], "--category NAME"),
+    ],
+)
+def test_a_search_says_what_it_lacks(words: list[str], said: str, capsys: Any) -> None:
+    assert search.main(words) == 1 and said in capsys.readouterr().err
 
 
 @pytest.mark.slow
