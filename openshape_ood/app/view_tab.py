@@ -183,7 +183,7 @@ def _read(source: str, beside: Sequence[str]) -> Answer:
         raise CloudError(f"it has {w} x {h} pixels; this page takes {MAX_VIEW_PIXELS:,} at most")
     if len(view.names) + 2 * len(view.questions) > MAX_CLASSES:
         raise CloudError(
-            f"it lists {len(view.names)} names and {len(view.questions)} questions; this page takes {MAX_CLASSES} names, "
+            f"it lists {len(view.names)} names and {len(view.questions)} questions; expected {MAX_CLASSES} names, "
             "two for a question"
         )
     camera = np.concatenate([view.pose, np.eye(4)])
