@@ -154,9 +154,7 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
     return found
 
 
-def _in_memory(
-    points: Any, unit: str, labels: str | os.PathLike[str] | None
-) -> tuple[Scene, list[str | None]]:
+def _in_memory(points: Any, unit: str, labels: str | os.PathLike[str] | None) -> tuple[Scene, list[str | None]]:
     """In meters, with the axes of the points, and warnings."""
     scene = as_scene(points)
     scene = replace(scene, points=scene.points * UNITS.get(unit, 1.0))
