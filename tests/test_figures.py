@@ -531,6 +531,10 @@ def axes_saved(kind: str, known_by: str) -> list[str]:
     return [percent(row[what][up]) for what in ("kept", "caught") for up in ("file", "z", "auto")]
 
 
+def prepared_calls(contender: str) -> list[str]:
+    return [number(value) for value in result("calls")["calls"][contender].values()]
+
+
 class Table(NamedTuple):
     """A table: the page, the start of its head, the number of labels in a row, the figures for the labels."""
 
@@ -577,6 +581,7 @@ TABLES = [
     Table("docs/surface-benchmarks.md", "scores of no skill", 1, no_skill),
     Table("docs/surface-benchmarks.md", "thing | by", 2, dents),
     Table("docs/speed.md", " | batch | transformer", 2, speed),
+    Table("docs/speed.md", "contender | median", 1, prepared_calls),
     Table(CARD, "benchmark | known by", 2, card_benchmarks),
     Table(CARD, "never trained, 6 categories", 1, card_never_trained),
     Table(CARD, "real shapes, by name", 1, card_real),
