@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks import options
 from benchmarks.intervals import bootstrap
 from benchmarks.questions import harness
-from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, example_shapes
+from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty_map import NoveltyMap, localize
