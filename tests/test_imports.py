@@ -34,6 +34,7 @@ ORDER = """
     comparison discovery
     scenes surfaces
     views
+    scene_map
     sklearn_api embedding_store
     plots
     synthetic
