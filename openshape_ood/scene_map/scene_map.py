@@ -354,9 +354,8 @@ class SceneMap:
         position = None if looks.position is None else looks.position.tolist()
         started = origin.tolist() if origin is not None and self.state.origin is None else None
         event = {"kind": "add", "source": source, "time": seconds, "position": position, "origin": started, **event}
-        before = {
-            number: one.verdict for number in draft.changed if (one := self.state.objects.get(number)) is not None
-        }
+        numbers = {*draft.changed, *(told["object"] for told in event["looks"])}
+        before = {number: self.state.objects[number].verdict for number in numbers & self.state.objects.keys()}
         self._record(event)
         return list(_changes(event, before))
 
@@ -439,12 +438,12 @@ class SceneMap:
             reason = "seen in part only: cut off, hidden, or few points"
             return self._by_name(Verdict(UNSURE, name=None, reason=reason, **common), mean)
         if p <= own.alpha * (1 + 1e-12):
-            verdict = Verdict(NEW, name=None, reason=f"{beyond}; combined p {p:.3g} <= {own.alpha:g}", **common)
+            verdict = Verdict(NEW, name=None, reason=f"{beyond}; combined p {p:.3g} <= {own.alpha:.3g}", **common)
         elif not new:
             reason = f"its mean is within the threshold, nearest {nearest}; {beyond}"
             return Verdict(KNOWN, name=nearest, reason=reason, **common)
         else:
-            reason = f"its mean is beyond the threshold, but {beyond}; combined p {p:.3g} > {own.alpha:g}"
+            reason = f"its mean is beyond the threshold, but {beyond}; combined p {p:.3g} > {own.alpha:.3g}"
             verdict = Verdict(UNSURE, name=None, reason=reason, **common)
         return self._by_name(verdict, mean)
 

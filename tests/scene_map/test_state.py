@@ -131,7 +131,7 @@ def killed_runs(folder: Path, kills: int) -> SceneMap:
     told = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONWARNINGS": "ignore"}
     for i in range(kills + 1):
         child = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "made_up_map.py"), str(folder), str(FRAMES)],
+            [sys.executable, str(Path(__file__).parents[1] / "made_up_map.py"), str(folder), str(FRAMES)],
             stdout=subprocess.PIPE,
             env=told,
         )
