@@ -279,7 +279,8 @@ def run(args: argparse.Namespace) -> None:
             print(", ".join(f"{name} {spanned(value)}" for name, value in row.items() if name not in ("marks", "each")))
         print(
             write_json(
-                args.out / f"map-{part}{options.suffix(args)}.json", {"benchmark": "map", "part": part, **record}
+                args.out / f"map-{part}{options.suffix(args, 'parts')}.json",
+                {"benchmark": "map", "part": part, **record},
             )
         )
 
