@@ -78,7 +78,8 @@ def looks_at(given: Any, pose: Any, pipeline: NoveltyPipeline, least: int, runs:
             "files with load_view, load_scene or load_shape. Two maps cannot be merged: add the views of one to the "
             "other"
         )
-    points = Scene(np.asarray(to_numpy(given))[:, :3] if hasattr(given, "ndim") else given).points
+    table = to_numpy(given)
+    points = Scene(table[:, :3] if getattr(table, "ndim", 0) == 2 else table, name="the crop").points
     points = points if matrix is None else moved(points, matrix)
     stability, whole = np.ones(1), np.array([len(points) >= least])
     position = None if matrix is None else matrix[:3, 3]
