@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "discovery": ("questions.discovery", (), "are novel classes found again as groups?"),
     "engines": ("performance.engines", (), "many files on one machine and with Ray"),
     "localize": ("questions.localize", (), "is a planted part found?"),
+    "map": ("questions.scene_maps", (), "a map with unknowns: rooms, guarantee, labels, cost"),
     "mvtec": ("surfaces.published", ("mvtec",), "reconstructors on MVTec AD"),
     "neighbors": ("performance.neighbors", (), "large sets of examples"),
     "objects": ("questions.objects", (), "are real objects known, and are novel ones found?"),

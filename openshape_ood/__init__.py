@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from openshape_ood.novelty_map import NoveltyMap as NoveltyMap
     from openshape_ood.novelty_map import localize as localize
     from openshape_ood.registry import list_checkpoints as list_checkpoints
+    from openshape_ood.scene_map import SceneMap as SceneMap
     from openshape_ood.scenes import Scene as Scene
     from openshape_ood.scenes import load_scene as load_scene
     from openshape_ood.scenes.objects import score_scene as score_scene
@@ -61,6 +62,7 @@ _HOMES = {
     "OpenShapeError": "errors",
     "PointEncoder": "scenes.point_encoder",
     "Scene": "scenes",
+    "SceneMap": "scene_map",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",

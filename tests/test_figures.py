@@ -164,6 +164,13 @@ def seeds_of_card(benchmark: str, known_by: str) -> list[str]:
     return [cell.replace("-", ", ") for cell in seeds(benchmark, known_by)]
 
 
+def map_validity(dependence: str) -> list[str]:
+    """Known objects that each rule calls new."""
+    row = only(result("map-validity")["rows"], dependence=float(dependence))
+    rules = ("median", "mean", "e", "product of e-values", "Fisher", "smallest p")
+    return [span(row[rule], lambda value: percent(value, 1)) for rule in rules]
+
+
 def coverage(case: str) -> list[str]:
     rows = result("sr1-tiny-coverage")["coverage"]
     name, n = {
@@ -558,6 +565,7 @@ TABLES = [
     Table("docs/concepts/axes.md", " | known by | 1 known", 2, axes_found),
     Table("docs/concepts/axes.md", " | known by | kept", 2, axes_saved),
     Table("docs/discovery.md", "novel classes | grouping", 2, discovered),
+    Table("docs/scene-map.md", "shared variance | median", 1, map_validity),
     Table("docs/comparators.md", " | SR1 | SR2 | SN", 1, compared),
     Table("docs/concepts/localizing.md", "point AUROC, %", 1, planted),
     Table("docs/concepts/localizing.md", "novelty lost", 1, cut_out),

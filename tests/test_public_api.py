@@ -24,6 +24,7 @@ PUBLIC = [
     "OpenShapeError",
     "PointEncoder",
     "Scene",
+    "SceneMap",
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
