@@ -13,7 +13,15 @@ from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.plots.clouds import heading, map_colors
 from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned
-from openshape_ood.plots.scenes import KNOWN_EDGE, NOVEL_EDGE, box_lines, map_cells, scene_colors, verdict_of
+from openshape_ood.plots.scenes import (
+    KNOWN_EDGE,
+    NOVEL_EDGE,
+    UNSURE_EDGE,
+    box_lines,
+    map_cells,
+    scene_colors,
+    verdict_of,
+)
 from openshape_ood.plots.views import is_completed, traces, turned, visible
 from openshape_ood.shapes.points import upright
 
@@ -127,9 +135,13 @@ def _span(values: np.ndarray) -> float:
 
 
 def _boxes(result: SceneResult | SceneMap) -> Iterator[dict[str, Any]]:
-    """Traces of the boxes of known and of novel objects."""
-    for novel, color, width in ((False, KNOWN_EDGE, 1), (True, NOVEL_EDGE, 3)):
-        x, y, z = box_lines([one.box for one in result if (verdict_of(one) in ("novel", "new")) == novel]).T
+    """Traces of the boxes of known, unsure and novel objects."""
+    for verdicts, color, width in (
+        (("known", None), KNOWN_EDGE, 1),
+        (("unsure",), UNSURE_EDGE, 2),
+        (("novel", "new"), NOVEL_EDGE, 3),
+    ):
+        x, y, z = box_lines([one.box for one in result if verdict_of(one) in verdicts]).T
         if len(x):
             line = {"color": color, "width": width}
             yield {"x": x, "y": y, "z": z, "mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
