@@ -20,6 +20,7 @@ from openshape_ood.decisions.calibration import (
     one_of_each,
     p_values,
 )
+from openshape_ood.decisions.risk import Marks
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.storage import DAMAGE, read_regular, save_whole
@@ -45,6 +46,8 @@ class Threshold:
         Whose novelty it is for: a threshold belongs to one encoder and one method.
     source : str
         In words, what the scores are of: "50 scans of chairs"; for generated shapes it begins with "generated".
+    marks : Marks, optional
+        Of the threshold of a map: its promise on known, undamaged shapes, see `novelty_map.calibrate_marks`.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class Threshold:
     scores: np.ndarray = field(default_factory=lambda: np.empty(0))
     provenance: Provenance | None = None
     source: str = ""
+    marks: Marks | None = None
 
     def __post_init__(self) -> None:
         if not _finite(self.value):
@@ -173,6 +177,8 @@ class Threshold:
     def promise(self) -> str:
         """Fraction of known rows kept, and of which rows: "keeps 95 % of ...". Empty without a coverage.
 
+        Of maps with risk-controlled marks, the rate: "at most 1 % of the points of ...".
+
         Examples
         --------
         >>> Threshold.from_novelty(range(40), source="known shapes of calibration/").promise
@@ -184,6 +190,9 @@ ones of yours)'
         return self._promise("")
 
     def _promise(self, remedy: str) -> str:
+        if self.marks is not None and self.marks.rate is not None:
+            count = f"{self.marks.shapes} object{'s' * (self.marks.shapes > 1)}"
+            return f"{self.marks.promise} (from {count}{f': {self.source}' if self.source else ''})"
         if self.coverage is None:
             return ""
         share = f"keeps {f'{100 * self.coverage:.1f}'.removesuffix('.0')} %"
@@ -198,19 +207,23 @@ ones of yours)'
 
         remedy: the option by which the entry point takes known shapes to calibrate on.
         """
+        if self.marks is not None and self.marks.rate is not None:
+            return f"threshold {self.value:.3f}: {self._promise(remedy)}"
         if self.coverage is None:
             return f"{self}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
         return f"threshold {self.value:.3f} {self._promise(remedy)}"
 
     def as_json(self) -> dict[str, Any]:
         """Value, coverage, count, source and promise; whose novelty it is for stands in the provenance of a result."""
-        return {name: getattr(self, name) for name in ("value", "coverage", "n", "source", "promise")}
+        about = {name: getattr(self, name) for name in ("value", "coverage", "n", "source", "promise")}
+        return about if self.marks is None else {**about, "marks": self.marks.as_json()}
 
     def state(self) -> dict[str, Any]:
         """All of it as texts and numbers, for files."""
         about = {"format": FORMAT, "value": self.value, "coverage": self.coverage, "source": self.source}
         provenance = None if self.provenance is None else asdict(self.provenance)
-        return {**about, "provenance": provenance, "scores": self.scores.tolist()}
+        marks = {} if self.marks is None else {"marks": self.marks.state()}
+        return {**about, "provenance": provenance, "scores": self.scores.tolist(), **marks}
 
     @classmethod
     def from_state(cls, told: Mapping[str, Any]) -> Threshold:
@@ -223,6 +236,8 @@ ones of yours)'
             own = {name: str(value) for name, value in provenance["identity"].items()}
             provenance = {**provenance, "method": str(provenance["method"]), "identity": Identity(**own)}
             provenance = Provenance(**provenance)
+        if fields.get("marks") is not None:
+            fields["marks"] = Marks.from_state(fields["marks"])
         # each must be there: without scores it would be a bare number
         return cls(**{**fields, "source": str(fields["source"]), "scores": fields["scores"]}, provenance=provenance)
 
@@ -242,7 +257,7 @@ ones of yours)'
             raise FileError(f"{path} is no threshold, or a damaged one: {error}") from error
 
     def __str__(self) -> str:
-        if self.coverage is not None:
+        if self.promise:
             return self.describe()
         return f"threshold {self.value:.3f}{f' ({self.source})' if self.source else ''}"
 
