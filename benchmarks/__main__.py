@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "dents": ("surfaces.dents", (), "of which class is a thing, and where is its surface wrong?"),
     "discovery": ("questions.discovery", (), "are novel classes found again as groups?"),
     "engines": ("performance.engines", (), "many files on one machine and with Ray"),
+    "guarantees": ("questions.guarantees", (), "do alarms, repair and error rates keep what they promise?"),
     "localize": ("questions.localize", (), "is a planted part found?"),
     "mvtec": ("surfaces.published", ("mvtec",), "reconstructors on MVTec AD"),
     "neighbors": ("performance.neighbors", (), "large sets of examples"),
