@@ -280,8 +280,8 @@ class Marks:
         """What `state` gave; any other content raises one of `storage.DAMAGE`."""
         fields = dict(state)
         rate = fields.pop("rate")
-        numbers = {name: float(fields.pop(name)) for name in ("largest", "min_size")}
-        return cls(rate=None if rate is None else float(rate), shapes=int(fields.pop("shapes")), **numbers, **fields)
+        fields |= {name: float(fields[name]) for name in ("largest", "min_size")}
+        return cls(rate=None if rate is None else float(rate), shapes=int(fields.pop("shapes")), **fields)
 
 
 def _bound(largest: float, rate: float) -> Any:

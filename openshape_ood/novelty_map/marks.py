@@ -90,12 +90,9 @@ def calibrate_marks(
     >>> threshold.promise
     'at most 1 in 20 known, undamaged shapes has a false region (1 % or more of it) (from 20 objects)'
     """
-    of, rate = rate_of(false_points, false_regions)
-    if of == "regions" and largest != 1:
-        raise InputError("largest bounds the share of marked elements. With false_regions it has no say. Leave it out")
+    of, rate = rate_of(false_points, false_regions, largest)
     if weights is not None and largest != 1:
         raise InputError("largest counts elements, weights count areas. Both cannot hold at once. Leave one out")
-    shapes_needed(rate, largest)  # refuses what are no rates
     curves, peaks, made = [], [], None
     each: Iterable[Any] = repeat(None) if weights is None else weights
     for found, areas in zip(maps, each, strict=weights is not None):
@@ -106,13 +103,16 @@ def calibrate_marks(
     return marks_threshold(curves, np.array(peaks), of, rate, min_size, groups, largest, made, source)
 
 
-def rate_of(false_points: float | None, false_regions: float | None) -> tuple[Any, float]:
-    """What is promised, "points" or "regions", and at which rate."""
+def rate_of(false_points: float | None, false_regions: float | None, largest: float = 1.0) -> tuple[Any, float]:
+    """What is promised, "points" or "regions", and at which rate. Raises `InputError` for values out of range."""
     if false_points is not None and false_regions is not None:
         raise InputError("false_points and false_regions were both given. A threshold promises one. Leave one out")
-    if false_regions is not None:
-        return "regions", false_regions
-    return "points", FALSE_POINTS if false_points is None else false_points
+    if false_regions is not None and largest != 1:
+        raise InputError("largest bounds the share of marked elements. With false_regions it has no say. Leave it out")
+    found = ("points", FALSE_POINTS if false_points is None else false_points)
+    found = found if false_regions is None else ("regions", false_regions)
+    shapes_needed(found[1], largest)
+    return found
 
 
 def summary(elements: Elements, novelty: np.ndarray, min_size: float, weights: Any = None) -> tuple[LossCurve, float]:
@@ -157,4 +157,3 @@ def _same(made: Provenance | None, found: NoveltyMap) -> Provenance:
             "for one encoder and method. Give maps of one"
         )
     return made or own
-

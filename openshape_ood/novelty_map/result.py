@@ -19,7 +19,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
-from openshape_ood.novelty_map.connectivity import around, pieces
+from openshape_ood.novelty_map.connectivity import around, highest_region, pieces
 from openshape_ood.novelty_map.places import in_words, oriented
 from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import save_whole
@@ -256,6 +256,17 @@ class NoveltyMap:
             mean = float(self.novelty[piece].mean())
             found.append(Region(piece, mean, places[piece].mean(axis=0), nearest, *more, p_value))
         return found
+
+    def p_value_of(self, piece: np.ndarray) -> float | None:
+        """The p-value of a connected piece (m,) of pixels or voxels, as `Region.p_value`."""
+        marks = None if self.threshold is None else self.threshold.marks
+        if marks is None or not len(marks.peaks):
+            return None
+        least = region_size(marks.min_size, int(self.seen.sum()))
+        if len(piece) < least:
+            return None
+        level = highest_region(self.elements.places[piece], self.novelty[piece], least, cells=True)
+        return float(marks.p_values([level])[0])
 
     def peak(self, share: float = 0.2) -> np.ndarray:
         """The surroundings of the most novel element.

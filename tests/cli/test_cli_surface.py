@@ -247,7 +247,7 @@ def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
     assert re.match(r"x \d+-\d+, y \d+-\d+, \d+ px", rows[0]["defects"]) and rows[1]["defects"] == ""
     assert rows[0]["defects"].split(";")[0] in page
     told = json.loads((tmp_path / "found" / "scores.json").read_text())
-    assert told["files"][0]["defects"][0].keys() == {"box", "area", "novelty", "where"}
+    assert told["files"][0]["defects"][0].keys() == {"box", "area", "novelty", "where", "p_value"}
 
 
 def test_a_coverage_that_the_good_ones_cannot_promise_is_refused(of_images, tmp_path):

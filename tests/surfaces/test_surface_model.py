@@ -354,7 +354,7 @@ def test_defects_have_box_and_area(of_images, of_sheets):
     assert 36 <= first.area <= (right - left) * (bottom - top) and first.novelty > found.map.threshold.value
     assert (
         found.as_json()["defects"][0]["box"] == first.box
-        and str(first) == f"x {left}-{right}, y {top}-{bottom}, {first.area} px"
+        and str(first) == f"x {left}-{right}, y {top}-{bottom}, {first.area} px, p {first.p_value:.2g}"
     )
     assert of_images.score(image(50)).defects == []
     pit = of_sheets.score(sheet(9, pit=True)).defects[0]  # 40 cm wide, in the middle of 2 m times 1.6 m
