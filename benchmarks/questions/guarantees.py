@@ -20,7 +20,9 @@ from benchmarks import options
 from benchmarks.questions import harness
 
 # part: its module in this folder and the question that it answers
-PARTS: dict[str, tuple[str, str]] = {}  # "marks": ("guarantees_marks", "...")
+PARTS: dict[str, tuple[str, str]] = {
+    "marks": ("guarantees_marks", "do marks keep to the rate that was requested, and what does it cost?"),
+}
 
 
 def measure(part: str, args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
