@@ -255,3 +255,24 @@ def test_a_coverage_that_the_good_ones_cannot_promise_is_refused(of_images, tmp_
     assert done.exit_code == 2 and "cannot promise a coverage of 0.99" in done.stderr
     told = run_json("surface", "fit", of_images / "good", "--out", tmp_path / "m", "--size", "16", "--coverage", "0.8")
     assert told["threshold"]["coverage"] == pytest.approx(17 / 21)
+
+
+def test_marks_with_a_promise(of_images, tmp_path):
+    words = [
+        "surface",
+        "fit",
+        of_images / "good",
+        "--out",
+        tmp_path / "model",
+        "--size",
+        "16",
+        "--reconstructor",
+        "pca",
+    ]
+    told = run_json(*words, "--false-regions", "0.05")
+    assert told["place_threshold"]["marks"]["rate"] == 0.05
+    done = run("surface", "score", tmp_path / "model", of_images / "good", "--report", tmp_path / "page.html")
+    assert "at most 1 in 20 known, undamaged shapes has a false region" in " ".join(done.stdout.split())
+    assert "has a false region" in (tmp_path / "page.html").read_text()
+    done = run(*words, "--false-points", "0.01")
+    assert done.exit_code == 2 and "99 or more can" in " ".join(done.stderr.split())
