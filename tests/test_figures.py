@@ -492,8 +492,8 @@ def card_never_trained(kind: str) -> list[str]:
 
 def marks_simulated(promise: str, shapes: str) -> list[str]:
     found = [row for row in result("guarantees-marks")["simulation"] if row["promise"] == promise]
-    count = int(shapes.replace(",", "").split()[0])
-    (row,) = (row for row in found if count == (row.get("objects") if "objects" in shapes else row["n"]))
+    key, count = "objects" if "objects" in shapes else "n", int(shapes.replace(",", "").split()[0])
+    row = only([row for row in found if ("objects" in row) == ("objects" in shapes)], **{key: count})
     other = row.get("without_groups", row.get("pooled"))
     measured = ["refused", ""] if "refused" in row else [f"{percent(row['mean'], 2)} %", percent(row["error"], 2)]
     return [f"{100 * row['rate']:g} %", *measured, "" if other is None else f"{percent(other, 2)} %"]

@@ -21,6 +21,8 @@ from benchmarks.questions import harness
 
 # part: its module in this folder and the question that it answers
 PARTS: dict[str, tuple[str, str]] = {
+    "alarms": ("guarantees_alarms", "do alarms come where the known objects drift, and only there?"),
+    "repair": ("guarantees_repair", "is the promise back after a few labels, and do two error rates hold?"),
     "marks": ("guarantees_marks", "do marks keep to the rate that was requested, and what does it cost?"),
 }
 
@@ -28,7 +30,7 @@ PARTS: dict[str, tuple[str, str]] = {
 def measure(part: str, args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """The module of a part and its report, with the settings and the processor time."""
     module, began = import_module(f"benchmarks.questions.{PARTS[part][0]}"), time.process_time()
-    settings = {name: getattr(args, name) for name in ("draws", "seed")}
+    settings = {name: getattr(args, name) for name in ("draws", "per_class", "seed")}
     report = {"part": part, "question": PARTS[part][1], "settings": settings, **module.measure(args)}
     return module, report | {"run": {"cpu_seconds": round(time.process_time() - began, 1)}}
 
@@ -50,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the parts and write guarantees-PART.json. The exit status."""
     about = "Guarantees and their alarms: " + "; ".join(f"{part}: {question}" for part, (_, question) in PARTS.items())
-    parser = options.parser("guarantees", about, "draws", "seed", "real", "threads", "no_pictures")
+    names = ("draws", "seed", "real", "cache", "batch_size", "workers", "no_pictures")
+    parser = options.parser("guarantees", about, *names, per_class=200)
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="default: all")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
