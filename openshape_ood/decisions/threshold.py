@@ -142,6 +142,10 @@ class Threshold:
         """
         if coverage is None:
             return self
+        if self.marks is not None and not self.n:
+            raise InputError(
+                f"a coverage is of whole shapes. Given was a threshold of maps: {self}. Leave the coverage out"
+            )
         if not self.n:
             raise InputError(
                 f"another coverage needs a threshold that was made from known shapes; {self} is a bare number. "

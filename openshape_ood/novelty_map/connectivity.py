@@ -73,7 +73,8 @@ def highest_region(places: np.ndarray, novelty: np.ndarray, least: int, *, cells
 
 @dataclass(frozen=True, eq=False)
 class _Graph:
-    """Which of the distinct places hang together: pairs of these; owner (n,): of each element, its distinct place."""
+    """Which of the distinct places hang together: pairs of these; owner (n,): of each element, its distinct place, -1
+    for those that were not asked for."""
 
     first: np.ndarray
     second: np.ndarray
@@ -86,16 +87,18 @@ class _Graph:
         from scipy.spatial import KDTree
 
         # repeated points are one, else their copies would be all the neighbors they have
+        if cells:  # those that touch are found among the chosen alone
+            distinct, inside = np.unique(places[chosen], axis=0, return_inverse=True)
+            owner = np.full(len(places), -1)
+            owner[chosen] = inside.reshape(-1)
+            first, second = KDTree(distinct).query_pairs(1, p=np.inf, output_type="ndarray").T
+            return cls(first, second, owner, len(distinct))
         distinct, owner = np.unique(places, axis=0, return_inverse=True)
         owner = owner.reshape(-1)
         novel = np.zeros(len(distinct), dtype=bool)
         novel[owner[chosen]] = True
-        if cells:
-            rows = np.flatnonzero(novel)
-            first, second = rows[KDTree(distinct[novel]).query_pairs(1, p=np.inf, output_type="ndarray").T]
-        else:
-            beside = KDTree(distinct).query(distinct[novel], k=range(1, min(NEIGHBORS + 1, len(distinct)) + 1))[1]
-            first, second = np.repeat(np.flatnonzero(novel), beside.shape[1]), beside.reshape(-1)
+        beside = KDTree(distinct).query(distinct[novel], k=range(1, min(NEIGHBORS + 1, len(distinct)) + 1))[1]
+        first, second = np.repeat(np.flatnonzero(novel), beside.shape[1]), beside.reshape(-1)
         kept = novel[first] & novel[second]
         return cls(first[kept], second[kept], owner, len(distinct))
 

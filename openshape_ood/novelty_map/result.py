@@ -170,7 +170,7 @@ class NoveltyMap:
         beyond = "" if self.threshold is None else f", {self._beyond:.0%} beyond {self.threshold.value:.3f}"
         mean = self.novelty[self.seen].mean() if self.seen.any() else np.nan
         lines = [f"{self.name}: {len(self)} {self.elements.kind}, novelty {mean:.3f} on average{beyond}"]
-        lines += [self.threshold.describe()] if self.threshold is not None and self.threshold.coverage else []
+        lines += [self.threshold.describe()] if self.threshold is not None and self.threshold.promise else []
         lines += [] if self.seen.all() else [f"{1 - self.seen.mean():.0%} of it was not seen"]
         shares = sorted(self.shares().items(), key=lambda item: -item[1])
         lines += [f"{share:6.1%}  nearest to {name}" for name, share in shares[:LISTED]]
@@ -265,7 +265,9 @@ class NoveltyMap:
         least = region_size(marks.min_size, int(self.seen.sum()))
         if len(piece) < least:
             return None
-        level = highest_region(self.elements.places[piece], self.novelty[piece], least, cells=True)
+        shape = self.elements.shape
+        places = np.stack(np.unravel_index(piece, shape), axis=1) if shape else self.elements.places[piece]
+        level = highest_region(places, self.novelty[piece], least, cells=True)
         return float(marks.p_values([level])[0])
 
     def peak(self, share: float = 0.2) -> np.ndarray:
@@ -392,7 +394,10 @@ class NoveltyMap:
         words = [f"class {i} {json.dumps(str(name))}" for i, name in enumerate(self.classes)]
         low, high = self.bounds()
         source = f"{self.provenance.method} with {json.dumps(self.provenance.identity.checkpoint)}"
-        return [*words, f"up {self.up}", f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
+        about = [*words, f"up {self.up}", f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
+        if self.threshold is None or self.threshold.marks is None or not self.threshold.promise:
+            return about
+        return [*about, f"marked beyond {self.threshold.value:.6g}: {json.dumps(self.threshold.promise)}"]
 
 
 def region_size(min_size: Any, seen: int) -> int:

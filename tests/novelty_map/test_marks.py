@@ -72,11 +72,13 @@ def test_points_keep_to_their_rate_and_regions_to_theirs():
     assert 0.03 <= false <= 0.13 and regions.marks is not None and regions.marks.of == "regions"
 
 
-def test_regions_have_p_values_from_the_known_shapes():
+def test_regions_have_p_values_from_the_known_shapes(tmp_path):
     threshold = calibrate_marks([made(plain(i)) for i in range(39)], false_regions=0.05)
     found = made(damaged(), threshold)
     (region,) = found.regions()
     assert region.p_value == 1 / 40 and len(region) >= 36
+    assert "at most 1 in 20 known, undamaged shapes has a false region" in str(found)
+    assert b"at most 1 in 20 known" in found.save(tmp_path / "marked.ply").read_bytes().split(b"end_header")[0]
     smaller = found.regions(1)
     assert all(one.p_value is None for one in smaller if len(one) < 3)  # fewer than a hundredth of the places
     # of all regions beyond a low threshold, the smallest p-value is that of the whole map
