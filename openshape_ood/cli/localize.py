@@ -18,7 +18,7 @@ from openshape_ood.cli.outputs import DRAWN, check_out, check_picture, drawn_by
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.classes import Wanted
+    from openshape_ood.cli.classes import RequestedClasses
     from openshape_ood.cli.inputs import Found
     from openshape_ood.novelty.result import NoveltyResult
     from openshape_ood.novelty.up_axis import UpAxis
@@ -50,7 +50,7 @@ class LocalizeOptions(KnownOptions):
     num_samples: Annotated[int, NOT_HERE] = 1
 
     @cached_property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> RequestedClasses:
         return replace(super().wanted, generated=self.generated)
 
 

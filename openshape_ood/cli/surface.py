@@ -113,8 +113,12 @@ def fit(
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Learn what good surfaces look like, with thresholds from good ones that were held out."""
+    """Learn what good surfaces look like, with thresholds from good ones that were held out.
+
+    The training of unet and crn is kept in the folder until it is done: after a stop, the same command goes on from it.
+    """
     from openshape_ood.surfaces import SurfaceModel
+    from openshape_ood.surfaces.fit import state_files
     from openshape_ood.surfaces.inputs import good_sources, pairs_by
 
     if out is None:
@@ -126,11 +130,17 @@ def fit(
     marks.check(True)
     how |= marks.how if marks.requested else {}
     how |= training.of(reconstructor) | ({} if device is None else {"device": device})
-    model = SurfaceModel.fit(sources, reconstructor, folds=folds, seed=seed, progress=sys.stderr.isatty(), **how)
+    how |= {"folds": folds, "seed": seed, "progress": sys.stderr.isatty()}
+    out = out.expanduser()
+    if kept := state_files(out):
+        print_note(f"going on with the training in {shown(kept[-1])}")
+    model = SurfaceModel.fit(sources, reconstructor, states=out, **how)
     model = replace(model, threshold=model.threshold.at(coverage))
     pairs = pairs_by(sources)
     record = {**_record(model), **({"pairs": pairs} if pairs else {})}
-    record |= {"good": [one.name for one in sources], "written": model.save(out.expanduser())}
+    record |= {"good": [one.name for one in sources], "written": model.save(out)}
+    for path in state_files(out):
+        path.unlink(missing_ok=True)
 
     if (n := model.threshold.n) < PROMISING:
         keeps = f"keeps {model.threshold.coverage or 0:.0%} of good ones"

@@ -14,7 +14,7 @@ from openshape_ood.cli.options import DECISION, option
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.classes import Wanted
+    from openshape_ood.cli.classes import RequestedClasses
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
     from openshape_ood.novelty.generated import Generated
@@ -55,7 +55,7 @@ class Decision:
         ),
     ] = None
 
-    def check(self, wanted: "Wanted") -> None:
+    def check(self, wanted: "RequestedClasses") -> None:
         """Raises `InputError` for options that contradict each other, and files of --calibrate that are examples."""
         from openshape_ood.cli.inputs import find_files
         from openshape_ood.decisions.calibration import calibration_needed

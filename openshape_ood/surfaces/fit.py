@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,13 +16,14 @@ from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.marks import marks_threshold, summary
 from openshape_ood.surfaces.data import TIMES, Kind, Sheets
 from openshape_ood.surfaces.inputs import Source
-from openshape_ood.surfaces.reconstructor import Reconstructor, checked_tiles, drawn_places, held_out
+from openshape_ood.surfaces.reconstructor import Reconstructor, Training, checked_tiles, drawn_places, held_out
 
 LARGEST = 2 << 30  # bytes of tiles that are learned from at once
 STRIPS = 10  # along a sheet that is the only one
 PARTS = 4  # of an object that is the only one
 WORST = 0.01  # of an object's points, whose mean novelty is that of the object
 POINTS = 0.01 / TIMES  # a hundredth of the radius of the good objects, in the unit of `data.Points`
+STATE = "training-{}.safetensors"
 LEAST = 1e-3  # novelty that is usual, of objects that are all the same
 
 
@@ -99,19 +101,21 @@ def fitted(
     seed: int,
     progress: bool,
     what: str,
+    folder: Path | None = None,
     marked: Marked | None = None,
 ) -> Learned:
     """Learn from all, and make thresholds of maps of those that were held out, round by round; with one round what is
-    learned from is the rest. `marked` gives the threshold of maps from those of each (t, h, w), and one of all places.
+    learned from is the rest. folder: where trainings in steps are kept, see `state_files`. `marked` gives the threshold
+    of maps from those of each (t, h, w), and one of all places.
     """
     from tqdm import tqdm
 
     maps, splits = np.full(good.mask.shape, np.nan, np.float32), _splits(good, rounds, seed)
-    for test, train in tqdm(splits, "learning", disable=not progress):
-        learned = clone(unfitted).learned(good.tiles[train], good.mask[train], seed)
+    for i, (test, train) in enumerate(tqdm(splits, "learning", disable=not progress), 1):
+        learned = clone(unfitted).learned(good.tiles[train], good.mask[train], seed, _training(folder, f"{i}"))
         maps[test] = learned.novelty(good.tiles[test], good.mask[test])
     if len(splits) > 1:
-        learned = clone(unfitted).learned(good.tiles, good.mask, seed)
+        learned = clone(unfitted).learned(good.tiles, good.mask, seed, _training(folder, "all"))
     if good.spread:
         scale, worst, places, each = _of_objects(maps, good)
     else:
@@ -163,6 +167,15 @@ def _each(maps: np.ndarray, good: Good) -> Maps:
     owner = np.where(every < 0, -1 - every, every)
     own = {i: found[owner == i] for i in np.unique(owner).tolist()}
     return {i: one for i, one in own.items() if np.isfinite(one).any()}
+
+
+def state_files(folder: Path) -> list[Path]:
+    """Files of trainings that are kept in a folder."""
+    return sorted(folder.glob(STATE.format("*")))
+
+
+def _training(folder: Path | None, name: str) -> Training:
+    return Training(state=None if folder is None else folder / STATE.format(name))
 
 
 def _of_tiles(learned: Reconstructor, maps: np.ndarray, owner: np.ndarray) -> np.ndarray:

@@ -158,6 +158,7 @@ class SurfaceModel:
         largest: float = 1.0,
         seed: int = 0,
         progress: bool = False,
+        states: str | os.PathLike[str] | None = None,
         **params: Any,
     ) -> SurfaceModel:
         """Learn what is good.
@@ -197,6 +198,9 @@ class SurfaceModel:
         seed : int
         progress : bool
             A bar on stderr.
+        states : path, optional
+            A folder in which trainings in steps are kept. After a stop the same call goes on from there, to the same
+            model. It is left to the caller to delete `fit.state_files`.
         **params
             Of the reconstructor that is given by name.
 
@@ -204,7 +208,8 @@ class SurfaceModel:
         ------
         InputError
             For images and clouds together, nothing, one image, what cannot be rasterized, naming the file, what has no
-            say, as a cell of images, and a reconstructor that is for another kind of data.
+            say, as a cell of images, a reconstructor that is for another kind of data, and the state of another
+            training.
         FileError
             For files that cannot be read, and pairs without a partner.
 
@@ -238,7 +243,8 @@ class SurfaceModel:
         told = f"{len(sources)} good {data.kind}" if len(sources) > 1 else f"parts of one of {data.kind}"
         size_of = PIECE / data.size**2 if isinstance(data, Images) else POINTS
         marked = partial(marks_of, data, good_tiles, replace(wanted, min_size=float(size_of)))
-        return cls(data, *fitted(own, good_tiles, rounds, seed, progress, told, marked))
+        folder = None if states is None else make_folder(states)
+        return cls(data, *fitted(own, good_tiles, rounds, seed, progress, told, folder, marked))
 
     def score(self, one: Any) -> SurfaceResult:
         """How novel an image or cloud is as a whole, and where.
