@@ -29,6 +29,7 @@ PUBLIC = [
     "TextEncoder",
     "Threshold",
     "View",
+    "calibrate_marks",
     "discover",
     "find_objects",
     "list_checkpoints",

@@ -63,7 +63,7 @@ def alarm_at(stream: DriftStream, values: np.ndarray, step: int = 1000) -> float
 
 
 def false_alarms(pool: np.ndarray, n: int, draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Streams of known objects and of novel ones beyond the cut: these change no rank, so one stream serves all shares."""
+    """Streams with novel objects beyond the cut, which change no rank: one stream serves all shares."""
     times = [
         alarm_at(DriftStream(random.choice(pool, n), seed=seed), random.choice(pool, LENGTH), 500)
         for seed in range(draws)

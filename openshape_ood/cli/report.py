@@ -16,6 +16,7 @@ from openshape_ood.cli.console import failed_line, shown
 from openshape_ood.cli.maps import p_words, place, region_place, which
 from openshape_ood.cli.thresholds import words
 from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.novelty.result import verdict_counts
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.storage import save_whole
@@ -54,9 +55,9 @@ def save_page(path: Path, title: str, parts: Iterable[str]) -> Path:
 
 def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: str) -> Iterator[str]:
     rows, provenance = record["shapes"], record["whole"]["provenance"]
-    novel = sum(row["verdict"] == "novel" for row in rows)
+    counts = verdict_counts([row["verdict"] for row in rows])
     yield f"<h1>{TITLE}</h1>"
-    verdicts = f"<b>{novel} novel</b>, {len(rows) - novel} known" if threshold else "no verdict without a threshold"
+    verdicts = f"<b>{counts}</b>" if threshold else "no verdict without a threshold"
     yield f'<p class="said">{len(rows)} shapes: {verdicts}</p>'
     yield f"<p>Known: {text(', '.join(record['classes']))}</p>"
     ups = " and ".join(sorted({row["up"] for row in rows}))

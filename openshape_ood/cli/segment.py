@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_line, print_table, shown, write
-from openshape_ood.cli.maps import LISTED, p_words, region_json, region_place
 from openshape_ood.cli.marks import MarksOptions
 from openshape_ood.cli.options import DECISION, ENCODER, RESULT, argument, option
 from openshape_ood.cli.outputs import can_draw, check_out, print_written
@@ -75,6 +74,7 @@ def segment(
     the number of its class, 0 where it is novel: the format of ScanNet's benchmark.
     """
     from openshape_ood import PointEncoder, segment_scene
+    from openshape_ood.cli.maps import LISTED, p_words, region_place
 
     names = options.split_names(known)
     if not names:
@@ -125,6 +125,8 @@ def segment(
 
 def novel_regions(found: NoveltyMap) -> list[dict[str, Any]]:
     """The regions of a threshold with a promise, the largest first; none for others."""
+    from openshape_ood.cli.maps import region_json
+
     if found.threshold is None or found.threshold.marks is None:
         return []
     return [region_json(region) for region in found.regions()]

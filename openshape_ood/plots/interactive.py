@@ -13,7 +13,7 @@ from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.plots.clouds import heading, map_colors
 from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned
-from openshape_ood.plots.scenes import KNOWN_EDGE, NOVEL_EDGE, box_lines, scene_colors
+from openshape_ood.plots.scenes import KNOWN_EDGE, NOVEL_EDGE, UNSURE_EDGE, box_lines, scene_colors
 from openshape_ood.plots.views import is_completed, traces, turned, visible
 from openshape_ood.shapes.points import upright
 
@@ -119,9 +119,13 @@ def _span(values: np.ndarray) -> float:
 
 
 def _boxes(result: SceneResult) -> Iterator[dict[str, Any]]:
-    """Traces of the boxes of known and of novel objects."""
-    for novel, color, width in ((False, KNOWN_EDGE, 1), (True, NOVEL_EDGE, 3)):
-        x, y, z = box_lines([one.box for one in result if (one.verdict == "novel") == novel]).T
+    """Traces of the boxes of known, unsure and novel objects."""
+    for verdicts, color, width in (
+        (("known", None), KNOWN_EDGE, 1),
+        (("unsure",), UNSURE_EDGE, 2),
+        (("novel",), NOVEL_EDGE, 3),
+    ):
+        x, y, z = box_lines([one.box for one in result if one.verdict in verdicts]).T
         if len(x):
             line = {"color": color, "width": width}
             yield {"x": x, "y": y, "z": z, "mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}

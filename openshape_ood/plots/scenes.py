@@ -24,7 +24,7 @@ MOST, THROUGH = 60_000, 12_000  # points drawn, of layout so few that one sees t
 FAINT, DIM = 0.86, 0.7  # grays of layout, and of what is left over
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
 NUMBERED = 40  # objects whose number is written
-KNOWN_EDGE, NOVEL_EDGE = canvas.GREY, "#6E0F12"
+KNOWN_EDGE, UNSURE_EDGE, NOVEL_EDGE = canvas.GREY, "#B87400", "#6E0F12"
 
 
 def scene(result: SceneResult, color: str = "name", *, title: str | None = None) -> canvas.Figure:
@@ -122,7 +122,8 @@ def _draw(ax: Any, result: SceneResult, rows: np.ndarray, rgb: np.ndarray, turn:
     ax.scatter(across[order], rise[order], s=1.2, c=rgb[order], linewidths=0, rasterized=True)
     for one in result:
         x, y, _ = view(upright(one.box.corners(), "z"), turn, tilt)
-        style = {"color": NOVEL_EDGE, "lw": 1.2} if one.verdict == "novel" else {"color": KNOWN_EDGE, "lw": 0.5}
+        edge = {"novel": (NOVEL_EDGE, 1.2), "unsure": (UNSURE_EDGE, 0.9)}.get(str(one.verdict), (KNOWN_EDGE, 0.5))
+        style = dict(zip(("color", "lw"), edge, strict=True))
         for a, b in EDGES:
             ax.plot(x[[a, b]], y[[a, b]], **style)
         if one.number <= NUMBERED:

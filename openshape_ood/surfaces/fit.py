@@ -46,7 +46,7 @@ class Good:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestedMarks:
     """The marks that are asked for; rate None for 99 % of all places, without a promise.
 
     min_size: elements of a region, as `Marks` has it.
@@ -131,7 +131,7 @@ def fitted(
     return learned, scale, whole, limit, float(np.median(places))
 
 
-def marks_of(data: Kind, good: Good, wanted: Wanted, each: Maps, limit: Threshold) -> Threshold:
+def marks_of(data: Kind, good: Good, wanted: RequestedMarks, each: Maps, limit: Threshold) -> Threshold:
     """The threshold of maps with its promise, from the maps (t, h, w) of each good one that was held out.
 
     `limit` remains where no promise is asked for, with the regions of the good ones. Raises `InputError` for a promise

@@ -32,7 +32,7 @@ from openshape_ood.surfaces.data import (
     settings,
 )
 from openshape_ood.surfaces.defects import Defect, defects_of
-from openshape_ood.surfaces.fit import Wanted, fitted, gathered, marks_of, worst_points
+from openshape_ood.surfaces.fit import RequestedMarks, fitted, gathered, marks_of, worst_points
 from openshape_ood.surfaces.inputs import Source, good_sources, list_sources
 from openshape_ood.surfaces.methods import (
     RECONSTRUCTORS,
@@ -362,14 +362,14 @@ class SurfaceModel:
         return SurfaceResult(source.name, whole, self.threshold, found, least)
 
 
-def _wanted(false_points: float | None, false_regions: float | None, largest: float) -> Wanted:
+def _wanted(false_points: float | None, false_regions: float | None, largest: float) -> RequestedMarks:
     """The marks that are asked for; raises `InputError` for rates and bounds out of range."""
     if false_points is None and false_regions is None:
         if largest != 1:
             raise InputError("largest is given without false_points. It bounds marks with a promise. Give both")
-        return Wanted()
+        return RequestedMarks()
     of, rate = rate_of(false_points, false_regions, largest)
-    return Wanted(of, rate, largest)
+    return RequestedMarks(of, rate, largest)
 
 
 def _reconstructor(
