@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from openshape_ood.novelty import score_embeddings as score_embeddings
     from openshape_ood.novelty import score_novelty as score_novelty
     from openshape_ood.novelty_map import NoveltyMap as NoveltyMap
+    from openshape_ood.novelty_map import calibrate_marks as calibrate_marks
     from openshape_ood.novelty_map import localize as localize
     from openshape_ood.registry import list_checkpoints as list_checkpoints
     from openshape_ood.scene_map import SceneMap as SceneMap
@@ -68,6 +69,7 @@ _HOMES = {
     "TextEncoder": "encoders.text.encoder",
     "Threshold": "decisions.threshold",
     "View": "views",
+    "calibrate_marks": "novelty_map",
     "discover": "discovery",
     "find_objects": "scenes",
     "list_checkpoints": "registry",

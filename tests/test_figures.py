@@ -497,6 +497,25 @@ def card_never_trained(kind: str) -> list[str]:
     return [percent(row["by_name"], 1), draws]
 
 
+def marks_simulated(promise: str, shapes: str) -> list[str]:
+    found = [row for row in result("guarantees-marks")["simulation"] if row["promise"] == promise]
+    key, count = "objects" if "objects" in shapes else "n", int(shapes.replace(",", "").split()[0])
+    row = only([row for row in found if ("objects" in row) == ("objects" in shapes)], **{key: count})
+    other = row.get("without_groups", row.get("pooled"))
+    measured = ["refused", ""] if "refused" in row else [f"{percent(row['mean'], 2)} %", percent(row["error"], 2)]
+    return [f"{100 * row['rate']:g} %", *measured, "" if other is None else f"{percent(other, 2)} %"]
+
+
+def marks_cost(task: str, threshold: str) -> list[str]:
+    rule = "today"
+    if threshold != "as before":
+        of, n = threshold.split(", ")
+        rule = f"{'regions' if of == 'regions' else 'points'}, n = {n.split()[0]}"
+    row = only(result("guarantees-marks")["cost"], task=task, rule=rule)
+    columns = ("false region", "part marked", "found", "marks on the part")
+    return [f"{percent(row['false points'], 2)} %", *(f"{percent(row[name])} %" for name in columns)]
+
+
 def card_files(file: str) -> list[str]:
     row = only(result("tiny")["zero_shot"]["each"], file=file)
     return [row["is"], row["found"]]
@@ -569,6 +588,8 @@ TABLES = [
     Table("docs/comparators.md", " | SR1 | SR2 | SN", 1, compared),
     Table("docs/concepts/localizing.md", "point AUROC, %", 1, planted),
     Table("docs/concepts/localizing.md", "novelty lost", 1, cut_out),
+    Table("docs/concepts/guarantees-marks.md", "promise | calibration shapes", 2, marks_simulated),
+    Table("docs/concepts/guarantees-marks.md", "of | threshold", 2, marks_cost),
     Table("docs/scenes.md", " | proposals | recall at IoU 0.25", 1, stability),
     Table("docs/scenes.md", " | proposals | recall at IoU 0.5 ", 1, found_objects),
     Table("docs/scenes.md", " | foreign object found", 1, foreign_objects),
@@ -628,6 +649,7 @@ ELSEWHERE = {
     ("docs/baselines.md", "network | float32"): PARITY,
     ("docs/command-line.md", "exit code"): "codes",
     ("docs/concepts/choosing.md", "name | embedding"): REGISTRY,
+    ("docs/concepts/guarantees-marks.md", "request | promise"): "computed by tests/decisions/test_risk.py",
     ("docs/concepts/thresholds.md", " | Python | command line"): "an order",
     ("docs/parity.md", " | 10,000 points"): PARITY,
     ("docs/parity.md", " | float32"): PARITY,

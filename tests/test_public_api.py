@@ -30,6 +30,7 @@ PUBLIC = [
     "TextEncoder",
     "Threshold",
     "View",
+    "calibrate_marks",
     "discover",
     "find_objects",
     "list_checkpoints",

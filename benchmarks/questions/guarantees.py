@@ -23,6 +23,7 @@ from benchmarks.questions import harness
 PARTS: dict[str, tuple[str, str]] = {
     "alarms": ("guarantees_alarms", "do alarms come where the known objects drift, and only there?"),
     "repair": ("guarantees_repair", "is the promise back after a few labels, and do two error rates hold?"),
+    "marks": ("guarantees_marks", "do marks keep to the rate that was requested, and what does it cost?"),
 }
 
 

@@ -18,10 +18,12 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty.result import Failure, verdict_counts
 from openshape_ood.novelty_map import UNTOLD
 from openshape_ood.shapes.formats import SUFFIXES
+from openshape_ood.surfaces import Defect
 from openshape_ood.views.completion import CompletedView
 
 BARS = 6  # classes that get one
 THUMBNAILS = 5  # a class
+DEFECTS = 5
 
 TITLE = """<h1>Is this object one of the known classes, or something new?</h1>"""
 CALIBRATION = f"19 to {MAX_FILES} shapes of the known classes, from where the others come, and none of the examples."
@@ -119,6 +121,8 @@ def surface(compared: SurfaceVerdict) -> str:
         f"{threshold.value:.3f}.",
         f"The {escape(threshold.describe())}.",
         f"{compared.beyond:,} points are beyond the threshold of points, {compared.unseen:,} points were not seen.",
+        f"Of points, the {escape(compared.good.model.pixel_threshold.describe())}.",
+        *_defects(result.defects),
         *([] if result.map.tells else [f"The map does not tell where: {UNTOLD}"]),
         *map(escape, compared.remarks),
     ]
@@ -127,6 +131,12 @@ def surface(compared: SurfaceVerdict) -> str:
     if result.is_novel:
         return _box("novel", result.name, note, "Damaged: a place is not as on the good ones", lines)
     return _box("known", result.name, note, "Good: no place is worse than on the good ones", lines)
+
+
+def _defects(found: Sequence[Defect]) -> list[str]:
+    """The largest defects, with their p-values."""
+    shown = [f"{escape(one.where)}: {escape(str(one))}" for one in found[:DEFECTS]]
+    return [f"Largest defects: {'; '.join(shown)}."] if shown else []
 
 
 def things(completed: CompletedView) -> str:

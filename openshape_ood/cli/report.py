@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openshape_ood.cli.console import failed_line, shown
-from openshape_ood.cli.maps import place, region_place
+from openshape_ood.cli.maps import p_words, place, region_place, which
 from openshape_ood.cli.thresholds import words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty.result import verdict_counts
@@ -83,7 +83,7 @@ def _legend(record: Mapping[str, Any]) -> Iterator[str]:
         low, limit = record["baseline"], record["threshold"]["value"]
         said = (
             f"Gray: as near to the examples as half of their own points are ({low:.3f}). Orange: the threshold of "
-            f"points, {limit:.3f}, which {text(record['threshold']['promise'])}. Dark red: twice as far "
+            f"points, {limit:.3f}{text(which(record['threshold']))}. Dark red: twice as far "
             f"({2 * limit - low:.3f}) or farther."
         )
     yield (
@@ -123,7 +123,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
 def _region(region: Mapping[str, Any], points: int) -> str:
     return (
         f"{region['points'] / points:.0%} of it: {region_place(region)}; novelty {region['novelty']:.3f}, "
-        f"nearest to {text(region['nearest'])}"
+        f"nearest to {text(region['nearest'])}{p_words(region)}"
     )
 
 

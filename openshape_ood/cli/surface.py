@@ -24,6 +24,7 @@ from openshape_ood.cli.console import (
     write,
 )
 from openshape_ood.cli.known_options import OneAxisOptions
+from openshape_ood.cli.marks import MarksOptions
 from openshape_ood.cli.options import argument, option
 from openshape_ood.cli.outputs import can_draw, check_picture, save_table
 from openshape_ood.cli.thresholds import Decision
@@ -106,6 +107,7 @@ def fit(
     coverage: Annotated[
         float | None, option(SURFACE, "Share of good ones that the threshold keeps; 0.95 if left out.", "SHARE")
     ] = None,
+    marks: MarksOptions = MarksOptions(),
     training: TrainingOptions = TrainingOptions(),
     seed: options.Seed = 0,
     device: options.Device = None,
@@ -125,6 +127,8 @@ def fit(
         raise InputError(f"--out is the file {out}; expected a folder")
     sources = good_sources(good) if good else _roads(seed, [""] * GOOD)
     how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
+    marks.check(True)
+    how |= marks.how if marks.requested else {}
     how |= training.of(reconstructor) | ({} if device is None else {"device": device})
     how |= {"folds": folds, "seed": seed, "progress": sys.stderr.isatty()}
     out = out.expanduser()
@@ -384,6 +388,7 @@ def _print_model(model: SurfaceModel) -> None:
     print_line(shown(model.threshold))
     if told := spread(model.threshold):
         print_line(told)
+    print_line(f"of places: {shown(model.pixel_threshold)}")
     if model.threshold.n < PROMISING and model.threshold.coverage is not None:
         print_note(
             f"note: a threshold that keeps {model.reconstructor.coverage:.0%} of good ones needs 19 of them or more; "

@@ -21,6 +21,7 @@ from openshape_ood.decisions.calibration import (
     p_values,
     share_between,
 )
+from openshape_ood.decisions.risk import Marks
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.storage import DAMAGE, read_regular, save_whole
@@ -50,6 +51,8 @@ class Threshold:
         For a third verdict: above it and up to `value` a row is unsure. None: there are two verdicts.
     missed : float, optional
         With `low`: highest share of novel rows that are called known. None where no novel examples bound it.
+    marks : Marks, optional
+        Of the threshold of a map: its promise on known, undamaged shapes, see `novelty_map.calibrate_marks`.
 
     Examples
     --------
@@ -65,6 +68,7 @@ class Threshold:
     source: str = ""
     low: float | None = None
     missed: float | None = None
+    marks: Marks | None = None
 
     def __post_init__(self) -> None:
         if not _finite(self.value):
@@ -226,6 +230,10 @@ class Threshold:
         """
         if coverage is None:
             return self
+        if self.marks is not None and not self.n:
+            raise InputError(
+                f"a coverage is of whole shapes. Given was a threshold of maps: {self}. Leave the coverage out"
+            )
         if not self.n:
             raise InputError(
                 f"another coverage needs a threshold that was made from known shapes; {self} is a bare number. "
@@ -261,6 +269,8 @@ class Threshold:
     def promise(self) -> str:
         """Fraction of known rows kept, and of which rows: "keeps 95 % of ...". Empty without a coverage.
 
+        Of maps with risk-controlled marks, the rate: "at most 1 % of the points of ...".
+
         Examples
         --------
         >>> Threshold.from_novelty(range(40), source="known shapes of calibration/").promise
@@ -272,6 +282,9 @@ ones of yours)'
         return self._promise("")
 
     def _promise(self, remedy: str) -> str:
+        if self.marks is not None and self.marks.rate is not None:
+            count = f"{self.marks.shapes} object{'s' * (self.marks.shapes > 1)}"
+            return f"{self.marks.promise} (from {count}{f': {self.source}' if self.source else ''})"
         if self.low is not None:
             missed = "" if self.missed is None else f", and at most {100 * self.missed:.3g} % of the novel called known"
             alpha = 100 * (1 - (self.coverage or 0))
@@ -291,6 +304,8 @@ ones of yours)'
 
         remedy: the option by which the entry point takes known shapes to calibrate on.
         """
+        if self.marks is not None and self.marks.rate is not None:
+            return f"threshold {self.value:.3f}: {self._promise(remedy)}"
         if self.coverage is None:
             return f"{self}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
         return f"threshold {self.value:.3f} {self._promise(remedy)}"
@@ -298,7 +313,8 @@ ones of yours)'
     def as_json(self) -> dict[str, Any]:
         """Value, coverage, count, source and promise; whose novelty it is for stands in the provenance of a result."""
         told = {name: getattr(self, name) for name in ("value", "coverage", "n", "source", "promise")}
-        return told | self._third()
+        marks = {} if self.marks is None else {"marks": self.marks.as_json()}
+        return told | self._third() | marks
 
     def _third(self) -> dict[str, Any]:
         return {} if self.low is None else {"low": self.low, "missed": self.missed}
@@ -307,7 +323,8 @@ ones of yours)'
         """All of it as texts and numbers, for files."""
         about = {"format": FORMAT, "value": self.value, "coverage": self.coverage, "source": self.source}
         provenance = None if self.provenance is None else asdict(self.provenance)
-        return {**about, "provenance": provenance, "scores": self.scores.tolist(), **self._third()}
+        marks = {} if self.marks is None else {"marks": self.marks.state()}
+        return {**about, "provenance": provenance, "scores": self.scores.tolist(), **self._third(), **marks}
 
     @classmethod
     def from_state(cls, told: Mapping[str, Any]) -> Threshold:
@@ -320,6 +337,8 @@ ones of yours)'
             own = {name: str(value) for name, value in provenance["identity"].items()}
             provenance = {**provenance, "method": str(provenance["method"]), "identity": Identity(**own)}
             provenance = Provenance(**provenance)
+        if fields.get("marks") is not None:
+            fields["marks"] = Marks.from_state(fields["marks"])
         # each must be there: without scores it would be a bare number
         return cls(**{**fields, "source": str(fields["source"]), "scores": fields["scores"]}, provenance=provenance)
 
@@ -339,7 +358,7 @@ ones of yours)'
             raise FileError(f"{path} is no threshold, or a damaged one: {error}") from error
 
     def __str__(self) -> str:
-        if self.coverage is not None:
+        if self.promise:
             return self.describe()
         return f"threshold {self.value:.3f}{f' ({self.source})' if self.source else ''}"
 

@@ -251,7 +251,7 @@ def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
     assert re.match(r"x \d+-\d+, y \d+-\d+, \d+ px", rows[0]["defects"]) and rows[1]["defects"] == ""
     assert rows[0]["defects"].split(";")[0] in page
     told = json.loads((tmp_path / "found" / "scores.json").read_text())
-    assert told["files"][0]["defects"][0].keys() == {"box", "area", "novelty", "where"}
+    assert told["files"][0]["defects"][0].keys() == {"box", "area", "novelty", "where", "p_value"}
 
 
 def test_a_coverage_that_the_good_ones_cannot_promise_is_refused(of_images, tmp_path):
@@ -259,6 +259,27 @@ def test_a_coverage_that_the_good_ones_cannot_promise_is_refused(of_images, tmp_
     assert done.exit_code == 2 and "cannot promise a coverage of 0.99" in done.stderr
     told = run_json("surface", "fit", of_images / "good", "--out", tmp_path / "m", "--size", "16", "--coverage", "0.8")
     assert told["threshold"]["coverage"] == pytest.approx(17 / 21)
+
+
+def test_marks_with_a_promise(of_images, tmp_path):
+    words = [
+        "surface",
+        "fit",
+        of_images / "good",
+        "--out",
+        tmp_path / "model",
+        "--size",
+        "16",
+        "--reconstructor",
+        "pca",
+    ]
+    told = run_json(*words, "--false-regions", "0.05")
+    assert told["place_threshold"]["marks"]["rate"] == 0.05
+    done = run("surface", "score", tmp_path / "model", of_images / "good", "--report", tmp_path / "page.html")
+    assert "at most 1 in 20 known, undamaged shapes has a false region" in " ".join(done.stdout.split())
+    assert "has a false region" in (tmp_path / "page.html").read_text()
+    done = run(*words, "--false-points", "0.01")
+    assert done.exit_code == 2 and "99 or more can" in " ".join(done.stderr.split())
 
 
 CRN = ["--reconstructor", "crn", "--units", "2", "--size", "32", "--seed", "3", "--device", "cpu"]
