@@ -66,7 +66,11 @@ class MapNode:
                 node.create_subscription(kind, topic, self._callback(name, topic), quality)
 
     def _callback(self, name: str, topic: str) -> Any:
-        return lambda message: [self.take(frame) for frame in self.stream.put(name, message, topic)]
+        def take(message: Any) -> None:
+            for frame in self.stream.put(name, message, topic):
+                self.take(frame)
+
+        return take
 
     def take(self, frame: Frame) -> None:
         """Add a frame to the map and publish what it shows; log what cannot be used."""

@@ -34,7 +34,7 @@ class FixedRanks(DriftStream):
     """The failure that the growing pool avoids: ranks against the calibration values alone."""
 
     def _ranks(self, values: np.ndarray) -> np.ndarray:
-        low, high = (np.searchsorted(self._pool, values, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+        low, high = (np.searchsorted(self._pool, values, side=side) for side in ("left", "right"))
         ranks = (low + self._uniform(len(values)) * (1 + high - low)) / (len(self._pool) + 1)
         return np.minimum(ranks, 1 - 1e-12)
 
@@ -215,7 +215,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def tables(report: Mapping[str, Any]) -> list[str]:
     """False alarms, contamination, delays and batches."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             row["source"],
             row["method"],
@@ -226,7 +226,7 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         for row in report["false_alarms"]
     ]
     said = [options.grid(("known scans", "method", "n", "novel, %", "false alarms, %"), rows, words=2)]
-    lines = [(str(row["n"]), percent(row["alarms"])) for row in report["fixed_ranks"]]
+    lines: list[tuple[str, ...]] = [(str(row["n"]), percent(row["alarms"])) for row in report["fixed_ranks"]]
     said.append(options.grid(("ranks in a fixed set, n", "false alarms, %"), lines))
     lines = [
         (

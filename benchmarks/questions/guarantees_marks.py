@@ -222,7 +222,7 @@ def cost(case: Case) -> list[dict[str, Any]]:
     order = np.random.default_rng(0).permutation(len(found))  # classes in turn would be no draw
     curves, peaks = [found[i][0] for i in order], np.array([found[i][1] for i in order])
     tested = np.array([summary(one.elements, one.novelty, case.min_size)[1] for one in case.known])
-    rows = []
+    rows: list[dict[str, Any]] = []
     for rule in RULES:
         if rule == "today":
             made = Threshold(case.today)

@@ -79,7 +79,7 @@ def unsure(of: Mapping[str, np.ndarray], draws: int, random: np.random.Generator
         errors = []
         for _ in range(draws):
             made = Threshold.from_novelty(random.choice(known, n))
-            made = made.with_unsure(RATES[0], *([RATES[1], random.choice(novel, m)] if m else []))
+            made = made.with_unsure(RATES[0], RATES[1], random.choice(novel, m)) if m else made.with_unsure(RATES[0])
             low = made.value if made.low is None else made.low
             errors.append([
                 (known > made.value).mean(), (novel <= low).mean(),
@@ -124,12 +124,21 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def tables(report: Mapping[str, Any]) -> list[str]:
     """Known kept and novel found by number of labels; error rates with a third verdict."""
-    lines = [
+    lines: list[tuple[str, ...]] = [
         (row["shift"], row["method"], row["by"], str(row["labels"]), percent(row["kept"]), percent(row["spread"]),
          percent(row["found"]), percent(row["covered"]) if "covered" in row else "-")
         for row in report["repair"]
     ]  # fmt: skip
-    head = ("shift", "method", "chosen", "known labels", "kept, %", "±", "novel found, %", "interval covers, %")
+    head: tuple[str, ...] = (
+        "shift",
+        "method",
+        "chosen",
+        "known labels",
+        "kept, %",
+        "±",
+        "novel found, %",
+        "interval covers, %",
+    )
     said = [options.grid(head, lines, words=3)]
     lines = [(row["shift"], row["method"], percent(row["enough"]), percent(row["kept"])) for row in report["budget"]]
     said.append(options.grid(("30 labels, 30 % novel", "method", "enough known, %", "kept, %"), lines, words=2))

@@ -52,10 +52,11 @@ def example_pipeline(method: str, seed: int) -> NoveltyPipeline:
         made = walk(10_000 + 100 * seed + i, 9, 0, VIEWS // 2, SIZE)
         for view in made.views:
             looks = looks_at(view, None, by_name, LEAST, 3)
+            vectors = getattr(looks.result.embeddings, "vectors", ())
             for j in np.flatnonzero(looks.whole).tolist():
                 place = shown(looks.crops[j], made.items)
                 if place is not None:
-                    rows.append(looks.result.embeddings.vectors[j])
+                    rows.append(vectors[j])
                     labels.append(made.items[place].category)
     known = KnownClasses.from_embeddings(np.stack(rows), labels, by_name.provenance.identity)
     return NoveltyPipeline.prepare(known, encoder=by_name.encoders.shape, method=method, up="z")

@@ -96,7 +96,7 @@ def cloud_of(message: Any) -> tuple[np.ndarray, np.ndarray | None]:
             raise CloudError(f"a cloud has no field {name!r} of float32 or float64. Expected x, y and z")
         columns.append(_column(rows, offset, order + FLOATS[kind]).astype(np.float64))
     points = np.stack(columns, axis=1)
-    kept = np.isfinite(points).all(axis=1)
+    kept = np.asarray(np.isfinite(points).all(axis=1))
     far = kept & (np.abs(np.where(kept[:, None], points, 0)).max(axis=1) > FAR)
     if far.sum() > STRAY * max(1, kept.sum()):
         raise CloudError(
@@ -107,9 +107,9 @@ def cloud_of(message: Any) -> tuple[np.ndarray, np.ndarray | None]:
     if not kept.any():
         raise CloudError(f"a cloud of {count:,} points has none that is finite. Expected points that were measured")
     color = None
-    name = next((one for one in ("rgb", "rgba") if one in fields), None)
-    if name is not None and fields[name][1] in PACKED and 0 <= fields[name][0] <= step - 4:
-        packed = _column(rows, fields[name][0], f"{order}u4")[kept]
+    packing = next((one for one in ("rgb", "rgba") if one in fields), None)
+    if packing is not None and fields[packing][1] in PACKED and 0 <= fields[packing][0] <= step - 4:
+        packed = _column(rows, fields[packing][0], f"{order}u4")[kept]
         color = np.stack([packed >> shift & 255 for shift in (16, 8, 0)], axis=1).astype(np.float32) / 255
     return points[kept], color
 

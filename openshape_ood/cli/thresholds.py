@@ -131,8 +131,10 @@ class Decision:
             return decided
         if decided.threshold is None:
             raise InputError("--unsure needs a threshold, and there is none. Give --calibrate PATHS of known shapes.")
+        from openshape_ood.novelty.pipeline import check_rates
+
         novel = _calibrated(pipeline, self.calibrate_novel, failures) if self.calibrate_novel else None
-        return replace(decided, threshold=decided.threshold.with_unsure(*self.unsure, novel=novel))
+        return replace(decided, threshold=decided.threshold.with_unsure(*check_rates(self.unsure, novel), novel))
 
 
 def warn_of_axis(threshold: "Threshold | None", assumed: str | None, remedy: str = "try --up {up}") -> None:

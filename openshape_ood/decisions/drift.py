@@ -511,8 +511,8 @@ class _Report:
         ends = self.cut + (1 - self.cut) * np.concatenate([[0], np.cumsum(self.held[::-1]) / there])
         rows = zip(ends[:-1], ends[1:], (self.counts / here)[::-1], (self.held / there)[::-1], strict=True)
         return tuple(
-            Bin(*(round(float(value), 6) for value in row), bool(is_off))
-            for row, is_off in zip(rows, deviates[::-1], strict=True)
+            Bin(round(float(low), 6), round(float(high), 6), round(float(share), 6), round(float(own), 6), bool(is_off))
+            for (low, high, share, own), is_off in zip(rows, deviates[::-1], strict=True)
         )
 
 

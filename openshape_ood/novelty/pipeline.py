@@ -220,7 +220,7 @@ class NoveltyPipeline:
             pipeline = replace(pipeline, failures=result.failures)
             grouped = calibrating.groups_of(result)
         decided = pipeline.decided(threshold, result, coverage, grouped, generated)
-        return decided if rates is None else decided.with_unsure(*rates, novel=novel)
+        return decided if rates is None else decided.with_unsure(*rates, novel)
 
     def with_unsure(self, alpha: float = 0.05, beta: float | None = None, novel: Any = None) -> NoveltyPipeline:
         """The same with a third verdict, "unsure", see `Threshold.with_unsure`.
@@ -555,7 +555,7 @@ class NoveltyPipeline:
 SAVED = ("up", "silent", "seed", "num_samples")
 
 
-def check_rates(unsure: Any, novel: Any) -> tuple[float, ...]:
+def check_rates(unsure: Any, novel: Any) -> tuple[float, float | None]:
     """One or two error rates. Raises `InputError` for other values, and a second one without novel examples."""
     rates = tuple(unsure) if isinstance(unsure, Sequence) else (unsure,)
     if isinstance(unsure, str) or len(rates) not in (1, 2):
@@ -567,7 +567,7 @@ def check_rates(unsure: Any, novel: Any) -> tuple[float, ...]:
             "unsure has two rates, and there are no novel examples. The second rate needs some. "
             "Give novel=, or the first rate alone."
         )
-    return rates
+    return rates[0], rates[1] if len(rates) == 2 else None
 
 
 def check_one_sampling(method: Method, stored: bool, num_samples: int = 1) -> None:

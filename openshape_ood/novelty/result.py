@@ -323,7 +323,11 @@ def drift_of(
         return batch_drift(novelty, threshold.check_drift().scores, **how)
     except InputError as error:
         called = Share(int(threshold.is_novel(novelty).sum()), len(novelty)) if len(novelty) else None
-        about = {"called_novel": called, "expected_novel": expected_novel, "coverage": threshold.coverage}
+        about: dict[str, Any] = {
+            "called_novel": called,
+            "expected_novel": expected_novel,
+            "coverage": threshold.coverage,
+        }
         return Drift(None, None, len(novelty), 0, **about, reason=str(error).rstrip("."))
 
 

@@ -363,10 +363,12 @@ class SceneMap:
         """What a view does to the map, for the log; nothing is changed yet."""
         draft = Draft(self.state, origin)
         listed, touched, seen = list[dict[str, Any]](), set[tuple[int, int]](), set[int]()
-        vectors = unit_or_zero(looks.result.embeddings.vectors).astype(np.float32) if looks.crops else np.empty((0, 0))
+        start = np.zeros(3) if origin is None else origin  # only a view without crops has no origin yet
+        rows = looks.result.embeddings
+        vectors = np.empty((0, 0)) if rows is None else unit_or_zero(rows.vectors).astype(np.float32)
         ranks = ranks_of(looks.result.p_values, self.state.settings.n) if looks.crops else ()
         for i in sorted(range(len(looks.crops)), key=lambda i: (-len(looks.crops[i]), i)):
-            cells = cells_of(looks.crops[i], origin, self.state.settings.cell)
+            cells = cells_of(looks.crops[i], start, self.state.settings.cell)
             candidates = [
                 Candidate(number, overlap, float(vectors[i] @ draft.get(number).mean))
                 for number, overlap in draft.overlaps(cells)
@@ -430,7 +432,7 @@ class SceneMap:
         own, new = self.state.settings, bool(result.novelty[i] > self.state.settings.guess)
         p, nearest = one.evidence.p_value(own.combine), str(result.nearest[i])
         guess, looks = NEW if new else KNOWN, one.evidence.looks
-        common = {"guess": guess, "nearest": nearest, "novelty": float(result.novelty[i]), "p_value": p}
+        common: dict[str, Any] = {"guess": guess, "nearest": nearest, "novelty": float(result.novelty[i]), "p_value": p}
         if one.label is not None:
             return Verdict(KNOWN, name=one.label, reason=f"named {one.label} by a person", **common)
         beyond = f"{one.evidence.beyond(own.alpha)} of {looks} looks are beyond the threshold"

@@ -185,7 +185,7 @@ class MapState:
         state.position = None if header["position"] is None else _vector(header["position"])
         rows = {name: _split(arrays[name], arrays[f"{name}_counts"], len(header["objects"])) for name in ARRAYS}
         for i, told in enumerate(header["objects"]):
-            part = {name: rows[name][i] for name in ARRAYS}
+            part: dict[str, Any] = {name: rows[name][i] for name in ARRAYS}
             evidence = Evidence(settings.n, {int(rank): int(times) for rank, times in part.pop("ranks")})
             made = MapObject(
                 number=int(told["number"]),
