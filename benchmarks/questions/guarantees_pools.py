@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,8 @@ class Model:
     """A draw of a household model: its surface, or a simulated scan of it."""
 
     title: str
-    mesh: Mesh
+    folder: str
+    place: int  # among the meshes of the folder
     seed: int
     severity: float
 
@@ -51,7 +53,15 @@ class Model:
         from openshape_ood.synthetic.scanner import scan
 
         random = np.random.RandomState([self.seed, 33])
-        return scan(self.mesh, generated.POINTS, self.severity, random).astype(np.float32)
+        return scan(meshes(self.folder)[self.place][1], generated.POINTS, self.severity, random).astype(np.float32)
+
+
+@cache
+def meshes(folder: str) -> list[tuple[str, Mesh]]:
+    """Class and mesh of every model below a folder; a reader process loads them once."""
+    from benchmarks.training.real import real_meshes
+
+    return [(name, mesh) for name, several in real_meshes(Path(folder)).items() for mesh in several]
 
 
 def load_pools(args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) -> dict[str, Pools]:
@@ -89,17 +99,14 @@ def generated_sets(per_class: int, seed: int) -> dict[str, Objects]:
 
 def house_sets(folder: Path, seed: int) -> dict[str, Objects]:
     """The same of household models: models, their scans, scans of novel ones, and generated scans of the classes."""
-    from benchmarks.training.real import real_meshes
-
-    meshes = [(name, mesh) for name, several in real_meshes(folder).items() for mesh in several]
-    furniture = [(name, mesh) for name, mesh in meshes if name in FURNITURE]
-    others = [(name, mesh) for name, mesh in meshes if name not in FURNITURE]
+    models = [(name, place) for place, (name, _) in enumerate(meshes(str(folder)))]
+    furniture = [one for one in models if one[0] in FURNITURE]
+    others = [one for one in models if one[0] not in FURNITURE]
     first = 20_000_000 + 10_000 * seed  # beyond the seeds of `generated`
 
-    def draws(models: list[tuple[str, Mesh]], severity: float, begin: int) -> Objects:
-        rows = [(name, mesh, i) for i in range(SCANS) for name, mesh in models]
-        shapes = [Model(name, mesh, begin + k, severity) for k, (name, mesh, _) in enumerate(rows)]
-        return Objects(tuple(shapes))
+    def draws(models: list[tuple[str, int]], severity: float, begin: int) -> Objects:
+        rows = SCANS * models
+        return Objects(tuple(Model(name, str(folder), i, begin + k, severity) for k, (name, i) in enumerate(rows)))
 
     def of_classes(begin: int, scanned: bool) -> Objects:
         rows = [(name, begin + i) for name in FURNITURE for i in range(EXAMPLES)]
