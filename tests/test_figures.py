@@ -497,6 +497,24 @@ def card_never_trained(kind: str) -> list[str]:
     return [percent(row["by_name"], 1), draws]
 
 
+def alarms() -> Any:
+    return result("guarantees-alarms-draws-200")
+
+
+def delayed(drift: str, novel: str) -> list[str]:
+    row = only(alarms()["delays"], drift=drift, novel=int(novel.split()[0]) / 100, n=200)
+    counts = [row["delay"], row["oracle"]]
+    times = row["ratio"]
+    shown = ["never" if one is None or one == float("inf") else number(one, 0) for one in counts]
+    return [*shown, "" if times is None or not 0 < times < float("inf") else number(times, 1)]
+
+
+def contaminated(source: str, cut: str) -> list[str]:
+    of = {"source": source, "method": "prototypes", "cut": float(cut)}
+    few, many = (only(alarms()["contaminated"], novel=novel, **of) for novel in (0.2, 0.6))
+    return [f"{percent(one)} %" for one in (few["novel_below_cut"], few["alarms"], many["alarms"])]
+
+
 def repaired(drift: str, labeled: str) -> list[str]:
     by = "most novel" if "most novel" in labeled else "random" if labeled != "0" else "none"
     wanted = {"shift": drift, "method": "prototypes", "labels": int(labeled.split(",")[0]), "by": by}
@@ -603,6 +621,8 @@ TABLES = [
     Table("docs/comparators.md", " | SR1 | SR2 | SN", 1, compared),
     Table("docs/concepts/localizing.md", "point AUROC, %", 1, planted),
     Table("docs/concepts/localizing.md", "novelty lost", 1, cut_out),
+    Table("docs/concepts/guarantees.md", "drift | novel | objects", 2, delayed),
+    Table("docs/concepts/guarantees.md", "novel objects | cut", 2, contaminated),
     Table("docs/concepts/guarantees.md", "drift | known shapes labeled", 2, repaired),
     Table("docs/concepts/guarantees.md", "shapes | known, novel examples", 2, two_rates),
     Table("docs/concepts/guarantees-marks.md", "promise | calibration shapes", 2, marks_simulated),
