@@ -44,7 +44,8 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
     pack = read_pack(args.pack)
     if args.part != "all":
         pack = pack.of(np.array([fold_of(one) == args.part for one in pack.sources]))
-    served = [bool(text.serves(name)) for name in pack.classes.tolist()]
+    names_of = TextEncoder.from_pretrained(args.names_of or args.model, **where)
+    served = [bool(names_of.serves(name)) for name in pack.classes.tolist()]
     left_out = sorted(set(pack.classes[~np.array(served)].tolist()))
     pack = pack.of(np.array(served))
     rows = {}
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument("--part", choices=(*FOLDS, "all"), default="all", help="which objects (default: all)")
     parser.add_argument("--model", default="small")
     parser.add_argument("--checkpoint", type=Path, help="a network of `train_small --leave-out PART`")
+    parser.add_argument("--names-of", help="only classes that the names of this model serve, to compare with it")
     parser.add_argument("--registry", type=Path)
     parser.add_argument("--real", type=Path, help="measure the shapes that real.toml names instead, in this folder")
     parser.add_argument("--out", type=Path, default=Path("results/small-part.json"))
