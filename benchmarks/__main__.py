@@ -13,6 +13,7 @@ from importlib import import_module
 COMMANDS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "axis": ("questions.axis", (), "is the gravity axis of a set of shapes found?"),
     "baselines": ("baselines.command", (), "the trained baselines of 3DOS, trained, scored and tabled"),
+    "calls": ("performance.calls", (), "a prepared pipeline called many times, beside its encoder alone"),
     "comparators": ("questions.comparators", (), "do learned comparators pay?"),
     "compare": ("report.compare", (), "one table of many runs, published figures among them"),
     "coverage": ("questions.coverage", (), "do thresholds keep their promise?"),
@@ -20,7 +21,9 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "dents": ("surfaces.dents", (), "of which class is a thing, and where is its surface wrong?"),
     "discovery": ("questions.discovery", (), "are novel classes found again as groups?"),
     "engines": ("performance.engines", (), "many files on one machine and with Ray"),
+    "guarantees": ("questions.guarantees", (), "do alarms, repair and error rates keep what they promise?"),
     "localize": ("questions.localize", (), "is a planted part found?"),
+    "map": ("questions.scene_maps", (), "a map with unknowns: rooms, guarantee, labels, cost"),
     "mvtec": ("surfaces.published", ("mvtec",), "reconstructors on MVTec AD"),
     "neighbors": ("performance.neighbors", (), "large sets of examples"),
     "objects": ("questions.objects", (), "are real objects known, and are novel ones found?"),

@@ -54,7 +54,7 @@ OPTIONS["import"] = {
     "help": "a Python module or file of yours, which registers an encoder, a score or a method; may come several times",
 }
 # options that change no figure, or that other words of a file's name hold
-UNNAMED = {"import", "out", "progress", "pictures", "picture", "cache", "no_cache", "log_file", "tensorboard"}
+UNNAMED = {"import", "out", "progress", "pictures", "picture", "cache", "no_cache", "log_file", "tensorboard", "state"}
 MODEL = {"model", "checkpoint", "text_checkpoint", "registry"}
 MACHINE = {"device", "batch_size", "workers", "threads"}
 LONGEST = 60  # characters of an option in a file's name

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from openshape_ood.novelty import score_embeddings as score_embeddings
     from openshape_ood.novelty import score_novelty as score_novelty
     from openshape_ood.novelty_map import NoveltyMap as NoveltyMap
+    from openshape_ood.novelty_map import calibrate_marks as calibrate_marks
     from openshape_ood.novelty_map import localize as localize
     from openshape_ood.registry import list_checkpoints as list_checkpoints
+    from openshape_ood.scene_map import SceneMap as SceneMap
     from openshape_ood.scenes import Scene as Scene
     from openshape_ood.scenes import load_scene as load_scene
     from openshape_ood.scenes.objects import score_scene as score_scene
@@ -61,11 +63,13 @@ _HOMES = {
     "OpenShapeError": "errors",
     "PointEncoder": "scenes.point_encoder",
     "Scene": "scenes",
+    "SceneMap": "scene_map",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",
     "Threshold": "decisions.threshold",
     "View": "views",
+    "calibrate_marks": "novelty_map",
     "discover": "discovery",
     "find_objects": "scenes",
     "list_checkpoints": "registry",

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openshape_ood.checks import given_path
-from openshape_ood.errors import FileError, OpenShapeError
+from openshape_ood.errors import FileError, InputError, OpenShapeError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -291,8 +291,36 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
         raise FileError(f"{path} is no {what}, or a damaged one: {error}") from error
 
 
-def training_arrays(network: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, np.ndarray]:
-    """What a training goes on with as if it had not been stopped, see `restore_training`."""
+def keep_training(
+    path: Path, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any, progress: Any, what: str
+) -> None:
+    """Write what a training needs to go on as if it had not been stopped, whole or not at all; `resumed_training` reads
+    it. settings: all that the training depends on, for JSON; progress: how far it is, likewise."""
+    save_arrays(path, _training_arrays(network, optimizers), {"settings": settings, "progress": progress}, what)
+
+
+def resumed_training(
+    path: Path | None, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any, what: str
+) -> Any:
+    """Progress of a training that was kept, with network and optimizers as they were; None without a file.
+
+    Raises `InputError` for a training with other settings, and `FileError` for any other file.
+    """
+    if path is None or not path.is_file():
+        return None
+    with loaded_arrays(path, what) as (header, arrays):
+        before, progress = header["settings"], header["progress"]
+        if before == json.loads(json.dumps(settings, default=_plain)):
+            _restore_training(arrays, network, optimizers)
+            return progress
+    raise InputError(
+        f"{path} is of a run with other settings or on other data; expected the same as now. Give another folder, or "
+        "delete the file"
+    )
+
+
+def _training_arrays(network: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, np.ndarray]:
+    """Network and optimizers as arrays, see `_restore_training`."""
     import torch
 
     tensors = {f"network.{name}": one for name, one in network.state_dict().items()}
@@ -302,8 +330,8 @@ def training_arrays(network: nn.Module, optimizers: Sequence[Optimizer]) -> dict
     return {name: one.cpu().numpy() for name, one in tensors.items()}
 
 
-def restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, optimizers: Sequence[Optimizer]) -> None:
-    """Network and optimizers as they were in `training_arrays`. Raises `ValueError` for a network that is another."""
+def _restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+    """Network and optimizers as they were in `_training_arrays`. Raises `ValueError` for a network that is another."""
     import torch
 
     tensors = {name: torch.from_numpy(one) for name, one in arrays.items()}
@@ -312,9 +340,13 @@ def restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, optim
     except RuntimeError as error:
         raise ValueError(str(error)) from error
     states: list[dict[int, dict[str, Any]]] = [{} for _ in optimizers]
+    held = [[one for group in optimizer.param_groups for one in group["params"]] for optimizer in optimizers]
     for key in (key for key in tensors if key[0] == "o"):
         _, place, i, name = key.split(".")
-        states[int(place)].setdefault(int(i), {})[name] = tensors[key]
+        of, one = held[int(place)][int(i)], tensors[key]
+        # in the memory layout of its parameter, by which a step rounds
+        own = torch.empty_like(of, device="cpu", dtype=one.dtype).copy_(one) if one.shape == of.shape else one
+        states[int(place)].setdefault(int(i), {})[name] = own
     for optimizer, state in zip(optimizers, states, strict=True):
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 

@@ -34,11 +34,12 @@ ORDER = """
     comparison discovery
     scenes surfaces
     views
+    scene_map bags
     sklearn_api embedding_store
     plots
     synthetic
     app
-    cli
+    cli ros
     __main__
     __init__
 """
@@ -54,11 +55,16 @@ HOMES = {
     "laspy": {"shapes.formats.las"},
     "gradio": {"app"},
     "matplotlib": {"plots"},
+    "mcap": {"bags.reading"},
+    "mcap_ros2": {"bags.reading"},
     "plotly": {"plots.interactive"},
     "pyarrow": {"embedding_store"},
     "open_clip": {"encoders.text", "views.relevancy"},
     "faiss": {"scoring.neighbors"},
     "ray": {"embedding_store.jobs"},
+    "rclpy": {"ros"},
+    "vision_msgs": {"ros"},
+    "visualization_msgs": {"ros"},
     "skimage": {"views.completion"},
     "sklearn": {
         "decisions",

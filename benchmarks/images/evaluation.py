@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks.images.encoders import photograph, tolerant
 from benchmarks.images.lists import ImageList, Setting
-from benchmarks.report.failures import Side, draw_pairs
 from benchmarks.threedos.intervals import metric_intervals
+from openshape_ood import plots
 from openshape_ood.comparison import Comparator, Cosine
 from openshape_ood.comparison.released import ImageFeatures
 from openshape_ood.comparison.training import fit_comparator
@@ -20,10 +20,14 @@ from openshape_ood.comparison.vocabulary import overlaps
 from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics, published_fpr95
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty_map.colors import BLUE, ORANGE
-from openshape_ood.plots.canvas import GREY, number, short
+from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, short
+from openshape_ood.plots.canvas import title as set_title
 from openshape_ood.scoring import Judgement, Method, judge
 
 COUNT, PAIRS = 12, 6  # failures of a kind; pairs to a row
+HEIGHT = 1.75  # inches of a row
+Side = tuple[Path, str, str]  # an image, the words above it and their color
+Block = tuple[str, Sequence[tuple[Side, Side]]]  # a title and its pairs
 CONVENTION = (
     "A known image is positive. FPR95 is the share of unknown images accepted where 95 % of the known are: at the one "
     "threshold nearest to that (published), or interpolated along the curve."
@@ -140,7 +144,7 @@ def draw_failures(
     is_known, labels = np.isin(target.labels, support.labels), np.unique(support.labels)
     keeps = np.quantile(judged.novelty[is_known], 0.95)
 
-    def pair(i: int) -> tuple[Side[Path], Side[Path]]:
+    def pair(i: int) -> tuple[Side, Side]:
         taken = int(labels[judged.nearest[i]])
         near = _nearest(rows[i], known, np.flatnonzero(support.labels == taken))
         verdict, color = ("accepted", ORANGE) if judged.novelty[i] <= keeps else ("rejected", BLUE)
@@ -155,7 +159,26 @@ def draw_failures(
     beside = ", each beside the nearest example of the class it was taken for"
     blocks = [(kind + beside, [pair(i) for i in own[:COUNT].tolist()]) for kind, own in sides.items()]
     heading = f"{title}: novelty up to {number(float(keeps))} keeps 95 % of the known images"
-    return draw_pairs(path, heading, blocks, _show, per_row=PAIRS, height=1.75)
+    return _draw_pairs(path, heading, blocks)
+
+
+def _draw_pairs(path: Path, heading: str, blocks: Sequence[Block]) -> Path:
+    """Write a sheet of pairs, a block under each title."""
+    rows = [max(1, -(-len(pairs) // PAIRS)) for _, pairs in blocks]
+    figure = new_figure((16, 0.8 + HEIGHT * sum(rows) + 0.5 * len(rows)))
+    figure.suptitle(heading, fontsize=11, **PLAIN)
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=[0.25 + n for n in rows])))
+    for part, (text, pairs), n in zip(parts, blocks, rows, strict=True):
+        part.suptitle(text, fontsize=11, fontweight="bold", **PLAIN)
+        # every third is a gap
+        axes = part.subplots(n, 3 * PAIRS, squeeze=False, gridspec_kw={"width_ratios": (1, 1, 0.25) * PAIRS})
+        for ax in axes.flat:
+            ax.set_axis_off()
+        for places, pair in zip(axes.reshape(-1, 3), pairs, strict=False):
+            for ax, (shown, words, color) in zip(places, pair, strict=False):
+                _show(shown, ax)
+                set_title(ax, words, fontsize=8.5, color=color)
+    return plots.save(figure, path, dpi=100)
 
 
 def _show(path: Path, ax: Any) -> None:

@@ -5,7 +5,7 @@ Generated objects with z up, as one-sided scans and as whole meshes; or with --d
 of 1, 5, 20 and 100 shapes are drawn: known ones, novel ones, half and half, and novel ones of a single class. For each
 the share of sets whose axis `find_up` finds, leaves undecided and gets wrong, beside the simple rule (the least mean
 novelty) and that rule where it is significant; then how many known shapes are kept, and novel ones caught, by
-up="file", "z" and "auto". Writes the same as JSON, and draws it.
+up="file", "z" and "auto". Writes the same as JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from benchmarks import options
 from benchmarks.questions import harness
-from benchmarks.report.pictures.axis import draw
 from benchmarks.training.real import real_meshes
 from benchmarks.training.vocabulary import UNSEEN
 from openshape_ood import ShapeEncoder, TextEncoder
@@ -209,20 +208,13 @@ def run(args: argparse.Namespace) -> None:
     settings |= {"known_classes": CLASSES, "novel_classes": NOVEL, "examples": EXAMPLES, "severity": SEVERITY}
     settings["axes"] = {kind: list(axes) for kind, axes in KINDS.items()}
     report = harness.facts(encoder, text) | {"data": data, "settings": settings, "rows": [asdict(row) for row in rows]}
-    harness.finish(
-        args,
-        f"axis-{harness.named(report)}-{data}",
-        report,
-        tables(rows),
-        lambda path: [draw(path, report)],
-        ("data_root",),
-    )
+    harness.finish(args, f"axis-{harness.named(report)}-{data}", report, tables(rows), named=("data_root",))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "is the axis that points up found?"
-    names = ("model", "checkpoint", "text_checkpoint", "device", "seeds", "no_pictures")
+    names = ("model", "checkpoint", "text_checkpoint", "device", "seeds")
     parser = options.parser("axis", about, *names, per_class=15)
     parser.add_argument("--data-root", type=Path, help="a folder of real meshes; without it, generated ones")
     parser.add_argument("--sets", type=int, default=40, help="sets of each sort and size, a seed (default: 40)")

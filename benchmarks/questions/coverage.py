@@ -4,7 +4,7 @@
 
 On made-up scores, and on generated shapes: calibrated on clean shapes and tested on clean ones, where the promise
 must hold; on clean shapes and tested on simulated scans, where it breaks; on a few scans and tested on others, where
-it holds again. Writes <name>-<model>-coverage.json and .png.
+it holds again. Writes <name>-<model>-coverage.json.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import numpy as np
 
 from benchmarks import options
 from benchmarks.questions import harness
-from benchmarks.report.pictures.coverage import draw
 from benchmarks.report.tables import percent
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
@@ -243,13 +242,13 @@ def run(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     report = measure(args)
     name = f"{args.name}-{harness.named(report)}-coverage"
-    harness.finish(args, name, report, tables(report), lambda path: [draw(path, report)], ("name", "data_root"))
+    harness.finish(args, name, report, tables(report), named=("name", "data_root"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "do thresholds keep their promise? nominal against reached coverage, over many calibration sets"
-    names = ("model", "draws", "data_seed", "seed", "batch_size", "workers", "no_pictures")
+    names = ("model", "draws", "data_seed", "seed", "batch_size", "workers")
     parser = options.parser("coverage", about, *names, per_class=300)
     parser.add_argument("--name", choices=("sr1", "sr2"), default="sr1", help="whose classes are known (default: sr1)")
     parser.add_argument("--tests", type=int, default=200, help="shapes tested in a draw (default: 200)")

@@ -4,7 +4,7 @@ Generated shapes with a planted part, which is known point by point: a chair wit
 plant on it. Two measures of `localize`, by each kind of feature: the AUROC of the novelty of foreign points
 against the host's, and what cutting out the most novel region takes off the shape's novelty, beside cutting out a
 region of the same size at random, and the foreign part itself. Prints both with bootstrap intervals over the shapes,
-writes the same as JSON, and draws six of the shapes.
+writes the same as JSON, and draws a chair.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks import options
 from benchmarks.intervals import bootstrap
 from benchmarks.questions import harness
-from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs, example_shapes
+from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty_map import NoveltyMap, localize
@@ -140,11 +140,7 @@ def run(args: argparse.Namespace) -> None:
     said = [*tables(figures), "\n".join(f"{by}: {words}" for by, words in BY.items())]
 
     def drawn(path: Path) -> list[Path]:
-        known = example_shapes(encoder)
-        return [
-            draw_pairs(path, encoder, known),
-            draw_chair(path.with_stem(path.stem.replace(stem, "explain-chair", 1)), encoder, known),
-        ]
+        return [draw_chair(path.with_stem(path.stem.replace(stem, "explain-chair", 1)), encoder)]
 
     stem = f"explain-{harness.named(report)}"
     harness.finish(args, stem, report, said, drawn)

@@ -1,4 +1,4 @@
-"""Where a run fails: the novel shapes most confidently taken as known, as a sheet and as a page.
+"""Failures of a run: the novel shapes most confidently taken as known, as a page.
 
 The page is one HTML file that needs nothing else: pairs of clouds that can be turned.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -22,20 +21,16 @@ from benchmarks.threedos.objects import Shape
 from benchmarks.threedos.results import Finished, MethodResult
 from openshape_ood import plots
 from openshape_ood.errors import MissingPackageError
-from openshape_ood.novelty_map.colors import BLUE, ORANGE
-from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, rendered, short
-from openshape_ood.plots.canvas import title as set_title
+from openshape_ood.plots.canvas import new_figure, number, rendered
 from openshape_ood.plots.points import thinned
 from openshape_ood.storage import save_whole
 
 COUNT = 12  # shapes a method
 POINTS = 1500  # of a cloud
-PAIRS = 4  # to a row of the sheet
 THUMBNAIL = (1.0, 1.0)  # inches
 THUMBNAIL_DPI, THUMBNAIL_COLORS = 96, 24
 STEPS = 10_000  # a cloud reaches from -STEPS to STEPS along its longest side
 NEAREST = "nearest known sample"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,73 +74,15 @@ def worst(finished: Finished, method: MethodResult, count: int = COUNT) -> list[
     return failures
 
 
-# --- the sheet ---
-
-
-Side = tuple[T, str, str]  # what is shown, the words above it and their color
-Block = tuple[str, Sequence[tuple[Side[T], Side[T]]]]  # a title and its pairs
-
-
-def draw_failures(folder: Path, finished: Finished, count: int = COUNT) -> Path:
-    """Write `failures.png` into `folder`: a block a method, the novel shape of each pair on the left."""
-    folder.mkdir(parents=True, exist_ok=True)
-    blocks = list[Block[Shape]]()
-    for result in finished.results:
-        blocks.append((_title(result), [_pair(failure) for failure in worst(finished, result, count)]))
-    what = heading(finished, "Novel shapes most confidently taken as known, beside the nearest known sample")
-    return draw_pairs(folder / "failures.png", what, blocks, _show)
-
-
 def _title(result: MethodResult) -> str:
     found = threshold_of(result)
     bound = f", accepted up to {number(found[0])} (keeps {found[1]})" if found else ""
     return f"by {result.known_by}: novelty ({result.score}){bound}"
 
 
-def _pair(failure: Failure) -> tuple[Side[Shape], Side[Shape]]:
-    verdict, color = ("accepted", ORANGE) if failure.accepted else ("rejected", BLUE)
-    tested = f"{short(failure.title, 22)}\n{number(failure.novelty)}, {verdict}"
-    near = f"taken for {short(failure.taken_for, 16)}\ncosine {failure.cosine:.3f}"
-    return (failure.shape, tested, color), (failure.nearest, near, GREY)
-
-
-def _show(shape: Shape, ax: Any) -> None:
-    plots.cloud(_thinned(shape), up="y", ax=ax)
-
-
-def draw_pairs(
-    path: Path,
-    heading: str,
-    blocks: Sequence[Block[T]],
-    show: Callable[[T, Any], None],
-    *,
-    per_row: int = PAIRS,
-    height: float = 2.35,
-) -> Path:
-    """Write a sheet of pairs, a block under each title; `show` draws one side into axes, `height` inches high."""
-    rows = [max(1, -(-len(pairs) // per_row)) for _, pairs in blocks]
-    figure = new_figure((16, 0.8 + height * sum(rows) + 0.5 * len(rows)))
-    figure.suptitle(heading, fontsize=11, **PLAIN)
-    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=[0.25 + n for n in rows])))
-    for part, (text, pairs), n in zip(parts, blocks, rows, strict=True):
-        part.suptitle(text, fontsize=11, fontweight="bold", **PLAIN)
-        # every third is a gap
-        axes = part.subplots(n, 3 * per_row, squeeze=False, gridspec_kw={"width_ratios": (1, 1, 0.25) * per_row})
-        for ax in axes.flat:
-            ax.set_axis_off()
-        for places, pair in zip(axes.reshape(-1, 3), pairs, strict=False):
-            for ax, (shown, words, color) in zip(places, pair, strict=False):
-                show(shown, ax)
-                set_title(ax, words, fontsize=8.5, color=color)
-    return plots.save(figure, path, dpi=100)
-
-
 def _thinned(shape: Shape) -> np.ndarray:
     cloud = shape.read()
     return cloud[thinned(len(cloud), POINTS), :3]
-
-
-# --- the page ---
 
 
 @dataclass

@@ -60,10 +60,10 @@ def write_shapes(folder: Path, finished: Finished, pictures: bool = True) -> dic
     write_objects(folder / "objects.csv", finished)
     if not pictures:
         return {}
-    from benchmarks.report.failures import draw_failures, write_failure_page
+    from benchmarks.report.failures import write_failure_page
     from benchmarks.report.pictures.run import draw_all
 
-    drawn = draw_all(folder, finished) | {"Failures": draw_failures(folder, finished)}
+    drawn = draw_all(folder, finished)
     write_failure_page(folder, finished)
     return drawn
 

@@ -1,7 +1,9 @@
 """`python -m benchmarks semabs`: the data converted, networks evaluated on it, and the tables of their results.
 
-    python -m benchmarks semabs convert DATASET VIEWS                     # once
+    python -m benchmarks semabs convert DATASET VIEWS                     # once; the files hold relevancies
+    python -m benchmarks semabs convert OWN VIEWS --names chair table     # views of yours: CLIP makes the relevancies
     python -m benchmarks semabs train VIEWS --model semabs-clipspatial-vool --steps 20000 --out clipspatial.pth
+    torchrun --nproc-per-node 8 -m benchmarks semabs train VIEWS --steps 20000 --out ovssc.pth    # evaluate likewise
     python -m benchmarks semabs evaluate VIEWS --model semabs-ovssc --checkpoint ovssc.pth --split unseen_instances \\
         --out ours.csv                     # a file a network; views of this split that are in it are passed over
     python -m benchmarks semabs summarize ours=ours.csv --cutoff-from training-rooms.csv
@@ -17,6 +19,7 @@ import json
 import textwrap
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +28,7 @@ import numpy as np
 from benchmarks import options
 from benchmarks.report.tables import Table
 from benchmarks.semabs.frames import read_frame
-from benchmarks.semabs.reader import EXTRACTORS, IMAGES, convert, load_datum, view_files
+from benchmarks.semabs.reader import EXTRACTORS, IMAGES, load_datum, view_files
 from benchmarks.semabs.summary import (
     COLUMNS,
     METRIC,
@@ -40,11 +43,13 @@ from benchmarks.semabs.summary import (
     nyu_figures,
     table,
 )
+from benchmarks.training.processes import gathered, joined, own_device, processes
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.storage import DAMAGE
 
 if TYPE_CHECKING:
     from benchmarks.semabs.texts import Texts
+    from openshape_ood.views.relevancy import RelevancyEncoder
 
 TEXTS = ("scene_id", "split", "label", "target_obj_name", "spatial_relation_name", "reference_obj_name")
 PUBLISHED = Path(__file__).with_name("published.toml")
@@ -87,28 +92,57 @@ def frame_rows(columns: Mapping[str, np.ndarray], metric: str = METRIC) -> list[
 
 
 def converted(args: argparse.Namespace) -> None:
-    for path in convert(args.dataset, args.views, args.image, args.extractor):
-        print(path)
+    from benchmarks.semabs.convert import Settings, convert
+
+    by = f"{args.clip} {args.checkpoint.name if args.checkpoint else args.pretrained}"
+    settings = Settings(args.image, args.extractor, tuple(listed(args.names)), args.preset, args.seed, by)
+    rank, world = processes()
+
+    @cache
+    def encoder() -> RelevancyEncoder:
+        from openshape_ood.views.relevancy import RelevancyEncoder
+
+        how: dict[str, Any] = {"checkpoint": args.checkpoint, "device": own_device(args.device)}
+        return RelevancyEncoder.from_pretrained(args.clip, args.pretrained, **how)
+
+    for path, made in convert(args.dataset, args.views, settings, encoder, slice(rank, None, world)):
+        print(f"{path}{f', relevancies by {by}' * made}", flush=True)
+
+
+def listed(names: Sequence[str]) -> list[str]:
+    """Names; of a text file that is given in the place of names, its lines."""
+    if len(names) != 1 or not names[0].endswith(".txt"):
+        return list(names)
+    lines = Path(names[0]).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def evaluate(args: argparse.Namespace) -> None:
     from benchmarks.semabs.evaluation import result_rows
     from openshape_ood.views.completion import Completer
 
-    completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint)
+    completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint, device=own_device(args.device))
     texts = named(args.text, completer.network.sizes.head)
     paths = view_files(args.views)
     before = read_rows(args.out) if args.out.is_file() and args.out.stat().st_size else []
     columns, done = list(before[0]) if before else [], {(row["scene_id"], row["split"]) for row in before}
-    for path in paths:
+
+    def rows_of(path: Path) -> tuple[str, list[dict[str, Any]]]:
         datum = load_datum(path)
         if (datum.scene_id, args.split) in done:
-            print(f"{path.name} is in {args.out}", flush=True)
-            continue
-        if rows := list(result_rows(datum, completer, args.split, args.points, args.seed, texts)):
-            add_rows(args.out, rows, columns)
-            columns = list(rows[0])
-        print(path.name, flush=True)
+            return f"{path.name} is in {args.out}", []
+        return path.name, list(result_rows(datum, completer, args.split, args.points, args.seed, texts))
+
+    with joined(args.device) as (rank, world):
+        for start in range(0, len(paths), world):  # a view a process; the first one writes, in the order of the files
+            own = paths[start + rank : start + rank + 1]
+            for line, rows in (one for some in gathered([rows_of(path) for path in own]) for one in some):
+                if rank:
+                    continue
+                if rows:
+                    add_rows(args.out, rows, columns)
+                    columns = list(rows[0])
+                print(line, flush=True)
 
 
 def add_rows(path: Path, rows: list[dict[str, Any]], columns: list[str]) -> None:
@@ -133,7 +167,6 @@ def named(text: Path | None, head: str) -> Texts | None:
 
 def train(args: argparse.Namespace) -> None:
     from benchmarks.semabs.training import Recipe, train
-    from openshape_ood.encoders.devices import find_device
     from openshape_ood.registry import find_checkpoint
 
     row = find_checkpoint(args.model, kinds=("completion",))
@@ -141,8 +174,10 @@ def train(args: argparse.Namespace) -> None:
     options.check(args, steps=1, warm=1, asked=1, points=1, queries=1, every=1)
     recipe = Recipe(args.steps, args.warm, args.lr, args.asked, args.points, args.queries, args.seed, args.balance)
     texts = named(args.text, sizes.head)
-    for record in train(args.views, row, args.out, recipe, texts, find_device(args.device), args.every):
-        print(json.dumps(record), flush=True)
+    with joined(args.device) as (rank, _):
+        for record in train(args.views, row, args.out, recipe, texts, own_device(args.device), args.every):
+            if not rank:
+                print(json.dumps(record), flush=True)
 
 
 def summarize(args: argparse.Namespace) -> None:
@@ -206,13 +241,24 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks semabs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser("convert", help="the published HDF5 files as npz files without references")
-    one.add_argument("dataset", type=Path)
+    one = commands.add_parser("convert", help="published HDF5 files, or views of your own, as npz files for the others")
+    one.add_argument(
+        "dataset", type=Path, help="a folder of .hdf5 files, or of views with scans, see docs/completion.md"
+    )
     one.add_argument("views", type=Path)
     one.add_argument("--image", choices=IMAGES, default=IMAGES[0], help="(default: %(default)s)")
     one.add_argument(
         "--extractor", choices=EXTRACTORS, default=EXTRACTORS[0], help="of relevancies (default: %(default)s)"
     )
+    own = one.add_argument_group("relevancies, where the files have none")
+    words = "of own views: what is asked for, or a .txt file with a name a line; all of the scan's unless given"
+    own.add_argument("--names", nargs="+", default=[], metavar="NAME", help=words)
+    own.add_argument("--preset", default="ours", help="ours, chefer_et_al or quick (default: %(default)s)")
+    own.add_argument("--clip", default="ViT-B-32", metavar="MODEL", help="a ViT of open_clip (default: %(default)s)")
+    own.add_argument("--pretrained", default="openai", metavar="TAG", help="its weights (default: %(default)s)")
+    own.add_argument("--checkpoint", type=Path, help="its weights from a file")
+    own.add_argument("--seed", type=int, default=0)
+    own.add_argument("--device")
     one.set_defaults(run=converted)
     one = commands.add_parser("train", help="a network by the published recipe; goes on from the state beside --out")
     one.add_argument("views", type=Path)
@@ -247,6 +293,7 @@ def parser() -> argparse.ArgumentParser:
         help=".npz of names (k,) and vectors (k, t), for networks that compare with text; else CLIP",
     )
     one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--device")
     one.set_defaults(run=evaluate)
     one = commands.add_parser("summarize", help="the tables: a column a split")
     one.add_argument("results", nargs="+", metavar="[NAME=]FILE", help="a .csv of evaluate, or a published .pkl")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from openshape_ood.storage import replacing
 IMAGES, EXTRACTORS = ("rgb", "domain_randomized_rgb"), ("ours", "chefer_et_al")
 TARGETS = ("target_obj_name", "target_obj_id", "spatial_relation_name", "reference_obj_name")
 MEAN = "mean"  # the last of the labels with a relevancy
+SIDE = 128  # pixels of a stored relevancy
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Datum:
 
 
 def read_published(path: Path, image: str = "rgb", extractor: str = "ours") -> Datum:
-    """A file of the published data set, with the relevancies of one image and extractor.
+    """A file of the published data set, with the relevancies of one image and extractor; none where it has no list.
 
     Raises `FileError` for what is no such file.
     """
@@ -59,9 +59,12 @@ def read_published(path: Path, image: str = "rgb", extractor: str = "ours") -> D
 
 def _datum(file: Any, scene_id: str, image: str, extractor: str) -> Datum:
     data, key = file["data"], f"{image}|{extractor}"
-    labels = _texts(data["saliencies"][f"{key}|saliency_text_labels"])
-    # each by its own reference: their places in the array of the file are those of no list
-    maps = [_region(file, one) for one in data["saliencies"][key]]
+    if "saliencies" in data:
+        labels = _texts(data["saliencies"][f"{key}|saliency_text_labels"])
+        # each by its own reference: their places in the array of the file are those of no list
+        maps = [_region(file, one) for one in data["saliencies"][key]]
+    else:  # to be computed
+        labels, maps = [MEAN], [np.zeros((SIDE, SIDE), dtype=np.float32)]
     if len(maps) != len(labels) or labels[-1] != MEAN:
         raise ValueError(
             f"{len(maps)} relevancies for {len(labels)} labels, the last {labels[-1]!r}; expected {MEAN!r}"
@@ -116,16 +119,3 @@ def load_datum(path: Path) -> Datum:
     with loaded_npz(path, "view that `convert` wrote") as arrays:
         own: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Datum)}
         return Datum(**{**own, "scene_id": str(own["scene_id"])})
-
-
-def convert(source: Path, out: Path, image: str = "rgb", extractor: str = "ours") -> Iterator[Path]:
-    """Every .hdf5 file under `source` as an .npz file in `out`, where it is not yet; raises `InputError` for none."""
-    paths = sorted(source.rglob("*.hdf5"))
-    if not paths:
-        raise InputError(f"there are no .hdf5 files under {source}; expected the published data set")
-    out.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        target = out / f"{path.name.removesuffix('.hdf5')}.npz"
-        if not target.is_file():
-            save_datum(read_published(path, image, extractor), target)
-        yield target

@@ -1,7 +1,8 @@
 """Training of the paper's networks by its recipe, one loop for all: which one it is, the row's head says.
 
 A scene a step, four of its classes or descriptions; LAMB, cosine with warm-up, gradients clipped. A run is a pure
-function of its arguments on one machine, also when it was stopped and resumed.
+function of its arguments on one machine, also when it was stopped and resumed. Under torchrun each process has a scene
+of its own in every step, and gradients are means over the processes, as published.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from benchmarks.semabs.evaluation import asked, left_out, told, visible, volume
-from benchmarks.semabs.reader import load_datum, view_files
+from benchmarks.semabs.reader import Datum, load_datum, view_files
 from benchmarks.semabs.texts import Texts
+from benchmarks.training.processes import average, processes
 from benchmarks.training.runs import Run
 from openshape_ood.errors import InputError
 from openshape_ood.registry.rows import Row
@@ -31,6 +33,7 @@ from openshape_ood.views.geometry import in_bounds, moved
 
 CLIP_NORM, TURN, STRETCH = 2.0, 0.15, 0.1  # of gradients; radians and share of a random affine
 FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-6  # of LAMB: what its means keep, and what is added to a root
+FIGURES = ("loss", "accuracy", "asked")  # of a step
 SHIFT = {"name": 0.05, "text": 0.05}  # of the box, as a deviation; of relations twice as much
 PUBLISHED = (  # ours -> the released files' keys, whose inverse the rows have
     (r"^points\.", "pts_feat_extractor."),
@@ -44,7 +47,7 @@ PUBLISHED = (  # ours -> the released files' keys, whose inverse the rows have
 
 @dataclass(frozen=True)
 class Recipe:
-    """The published numbers, but for `steps`: 200 epochs of 8 processes there."""
+    """The published numbers, but for `steps`: 200 epochs there, each step of a scene in each of 8 processes."""
 
     steps: int
     warm: int = 1024
@@ -69,34 +72,52 @@ def train(
 
     Goes on from the state beside `out` where there is one. The log is <out>.jsonl. Raises `InputError`.
     """
-    paths = view_files(views)
+    paths, (rank, world) = view_files(views), processes()
     torch.manual_seed(recipe.seed)
     sizes: Any = row.sizes
     network = CompletionNetwork(sizes).to(device)
     settings, state = {"model": row.name, **asdict(recipe)}, out.with_name(out.name + ".state.safetensors")
+    settings |= {"processes": world} if world > 1 else {}
     if out.exists() and not state.exists():
         raise InputError(f"{out} is there and {state.name} beside it is not, so nothing goes on; give another --out")
     run = Run(network, Lamb(network.parameters(), lr=recipe.lr), settings, state, steps=recipe.steps)
     for line in run.lines(lambda: _step(run, network, paths, recipe, texts), every):
-        _save(out, network, run.step // len(paths))
-        log = "".join(json.dumps(one) + "\n" for one in run.log)
-        save_whole(out.with_name(out.name + ".jsonl"), log.encode(), "log")
-        run.keep()  # last: what is stopped before it is done again, the same
+        if not rank:
+            _save(out, network, run.step * world // len(paths))
+            log = "".join(json.dumps(one) + "\n" for one in run.log)
+            save_whole(out.with_name(out.name + ".jsonl"), log.encode(), "log")
+            run.keep()  # last: what is stopped before it is done again, the same
         yield line
 
 
 def _step(
     run: Run, network: CompletionNetwork, paths: list[Path], recipe: Recipe, texts: Texts | None
 ) -> dict[str, float]:
-    """One step on a view; a view that shows nothing to ask for is passed over, and has no figures."""
-    order = np.random.default_rng([recipe.seed, run.step // len(paths)]).permutation(len(paths))
-    datum, rng = load_datum(paths[order[run.step % len(paths)]]), np.random.default_rng([recipe.seed, run.step, 1])
+    """One step on a view of each process. A view that shows nothing to ask for is passed over; without any other there
+    are no figures."""
+    rank, world = processes()
+    place = run.step * world + rank
+    order = np.random.default_rng([recipe.seed, place // len(paths)]).permutation(len(paths))
+    rng = np.random.default_rng([recipe.seed, run.step, 1, *([rank] if rank else [])])
+    loss, figures = _loss(network, load_datum(paths[order[place % len(paths)]]), recipe, texts, rng)
+    if not run.descend(loss, recipe.rate(run.step), CLIP_NORM):
+        return {}
+    means = torch.tensor([*figures, 1.0] if figures else [0.0] * 4, dtype=torch.float64)
+    means = means.to(next(network.parameters()).device)
+    average([means])
+    return dict(zip(FIGURES, (means[:-1] / means[-1]).tolist(), strict=True))
+
+
+def _loss(
+    network: CompletionNetwork, datum: Datum, recipe: Recipe, texts: Texts | None, rng: np.random.Generator
+) -> tuple[Tensor | None, tuple[float, ...]]:
+    """The loss on a view, and `FIGURES`; None and no figures where there is nothing to ask for."""
     device, head = next(network.parameters()).device, network.sizes.head
     seen, hidden = visible(datum, recipe.points, rng), left_out(datum, head)
     every = [(*one, seen.numbers(network, one[1])) for one in asked(datum, head, "train")]
     able = [one for one in every if one[3] is not None and (one[2] & ~hidden).any()]
     if not able:
-        return {}
+        return None, ()
     change = drawn_affine(datum.bounds, SHIFT.get(head, 0.1), rng)
     points, queries = moved(seen.points, change), moved(datum.queries.astype(np.float64), change)
     hidden = hidden | ~in_bounds(queries, datum.bounds)
@@ -111,10 +132,9 @@ def _step(
         ignored.append(torch.from_numpy(hidden[chosen]))
     found, labels, out = torch.stack(logits), torch.stack(right).to(device), torch.stack(ignored).to(device)
     if out.all():
-        return {}
+        return None, ()
     loss = occupancy_loss(found, labels, out, recipe.balance)
-    run.descend(loss, recipe.rate(run.step), CLIP_NORM)
-    return {"loss": loss.item(), "accuracy": accuracy(found, labels, out).item(), "asked": len(found)}
+    return loss, (loss.item(), accuracy(found, labels, out).item(), float(len(found)))
 
 
 def drawn_queries(labels: np.ndarray, count: int, rng: Any) -> np.ndarray:

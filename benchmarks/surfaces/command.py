@@ -31,6 +31,7 @@ from benchmarks.surfaces.contenders import (
     fitted,
     settings,
     some_of,
+    state_folder,
 )
 from benchmarks.surfaces.generated import (
     Judged,
@@ -82,7 +83,7 @@ def run_one(
     else:
         normal = {"normal": train.tiles, "mask": train.mask, "groups": train.owner}
         watched = test.tiles if args.compat_report else None
-        own = fitted(given, normal, seed, log, watched, method=name, data_seed=seed)
+        own = fitted(given, normal, seed, log, watched, state_folder(args), method=name, data_seed=seed)
     start = time.perf_counter()
     judged = judge_tokens(own.reconstructor, encoder, test) if encoder else judge(own.reconstructor, test)
     seconds = {"training": own.seconds, "a tile": (time.perf_counter() - start) / len(test.tiles)}
@@ -129,6 +130,7 @@ def compat_lines(runs: Mapping[str, Sequence[Run]], test: Roads) -> list[str]:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, roads=8, tested=8, steps=1, width=1, units=1)
+    state_folder(args)
     if args.full:
         vars(args).update(FULL)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from sklearn.base import clone
 
 from benchmarks import options
 from benchmarks.training.log import Log
-from openshape_ood.errors import UnknownNameError
+from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.storage import make_folder
 from openshape_ood.surfaces import HeightReconstructor, MeanReconstructor, PatchPCA, PCAReconstructor, Reconstructor
 from openshape_ood.surfaces.competition import OPTIMIZERS, RATES, Recipe, check_recipe
 from openshape_ood.surfaces.memory import PatchMemory
@@ -41,6 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "help": "of CRN: loss weights of reconstruction, feedback and discrimination",
     },
     "margin": {"type": float, "help": "of CRN: error up to which a discriminator gains"},
+    "corruption": {"choices": ("cutout", "none"), "help": "of both: boxes are cut out of tiles that are to be rebuilt"},
 }
 
 
@@ -76,6 +79,8 @@ def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
 def settings(args: argparse.Namespace) -> dict[str, Any]:
     """The given ones of `SETTINGS`."""
     given = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+    if given.get("corruption") == "none":
+        given["corruption"] = None
     return given | ({"weights": tuple(given["weights"])} if "weights" in given else {})
 
 
@@ -92,6 +97,22 @@ def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> Non
     parser.add_argument("--compat-report", action="store_true", help="what the published protocol would have said")
     for name in ("log_file", "tensorboard"):
         parser.add_argument(options.flag(name), **options.OPTIONS[name])
+    kept = "folder in which trainings are kept; after a stop the same command goes on from there"
+    parser.add_argument("--state", type=Path, metavar="DIR", help=kept)
+
+
+def state_folder(args: argparse.Namespace) -> Path | None:
+    """The folder of `--state`, made if need be. Raises `InputError` for one beside `--compat-report`."""
+    if args.state is not None and args.compat_report:
+        raise InputError(
+            "--compat-report scores the networks of all epochs, and --state keeps the last one. Leave one of them out"
+        )
+    return None if args.state is None else make_folder(args.state)
+
+
+def slug(name: str) -> str:
+    """Words as part of a file's name."""
+    return "".join(c if c.isalnum() else "-" for c in name.replace(",", "").replace("'", "")).lower()
 
 
 def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> dict[str, Reconstructor]:
@@ -117,12 +138,13 @@ def fitted(
     seed: int,
     log: Log,
     watched: np.ndarray | None = None,
+    states: Path | None = None,
     **facts: Any,
 ) -> Fitted:
     """A copy of `given` that has learned from `normal`, what `fit` takes.
 
-    watched: test tiles (t, c, h, w) that are scored after each epoch of a competition; they change nothing. The log
-    gets the facts with each record.
+    watched: test tiles (t, c, h, w) that are scored after each epoch of a competition; they change nothing. states: a
+    folder in which a training is kept, by its facts. The log gets the facts with each record.
     """
     own, report = clone(given), log(**facts)
     watch = None
@@ -130,7 +152,8 @@ def fitted(
         epoch = min(own.steps, len(normal["normal"]) // own.batch)
         watch = Watched(own, normal["normal"], watched, epoch, report)
     start = time.perf_counter()
-    own.fit(**normal, seed=seed, progress=watch or report)
+    state = states and states / f"{slug('-'.join(map(str, facts.values())))}.safetensors"
+    own.fit(**normal, seed=seed, progress=watch or report, state=state)
     return Fitted(own, time.perf_counter() - start, watch.scores if watch else ())
 
 

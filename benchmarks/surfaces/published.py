@@ -28,7 +28,9 @@ from benchmarks.surfaces.contenders import (
     contenders,
     fitted,
     settings,
+    slug,
     some_of,
+    state_folder,
 )
 from benchmarks.surfaces.layouts import LAYOUTS, Layout, Loaded, categories, load
 from benchmarks.surfaces.measure import Places, below_half, image_figures, place_figures, table
@@ -71,7 +73,8 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
             said.append(f"{name}: its thresholds are of the training images, which it may have learned from")
         else:
             watched = test.tiles if args.compat_report else None
-            own = fitted(chosen[name], normal, args.seed, log, watched, data=layout.name, method=name)
+            facts = {"states": state_folder(args), "data": layout.name, "method": name}
+            own = fitted(chosen[name], normal, args.seed, log, watched, **facts)
         maps = own.reconstructor.novelty(shown.tiles, shown.mask)
         score = own.reconstructor.pooled(maps).astype(np.float64)
         found[name] = figures(own, score, maps, test, bad, args.draws) | {"training": own.seconds}
@@ -154,10 +157,6 @@ def save_model(folder: Path, layout: Layout, own: Fitted, size: int) -> Path:
     return SurfaceModel(data, one, np.ones((1, 1, 1), np.float32), *thresholds).save(folder)
 
 
-def slug(name: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in name.replace(",", "").replace("'", "")).lower()
-
-
 def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
     """The data sets that are asked for; all are looked through before the first is trained on."""
     options.check(args, steps=1, width=1, units=1, size=32)
@@ -173,6 +172,7 @@ def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
 
 
 def run(kind: str, args: argparse.Namespace) -> None:
+    state_folder(args)
     layouts = asked_layouts(kind, args)
     chosen = {n: getattr(args, n) for n in ("size", "steps", "width", "units", "seed", "pretrained")}
     chosen |= {"compat": args.compat and args.compat.name, **settings(args)}

@@ -1,26 +1,44 @@
 """`python -m benchmarks search`: settings of the competing U-Nets by Optuna, needs the extra `[search]`.
 
-What is sought is the AUPRO on generated roads of their own, other ones than those that `benchmarks surfaces` tests on:
-a setting that was chosen on the test roads would be measured by what it was fitted to.
+    python -m benchmarks search                                              # generated roads
+    python -m benchmarks search --data mvtec --data-root MVTEC --category cable
+
+What is sought is the AUPRO on data that no command tests on: a setting that was chosen on the test images would be
+measured by what it was fitted to. Of generated roads these are other ones than those of `benchmarks surfaces`. Of a
+data set they are training images that were held out, each once as it is and once with a defect that is planted: a
+scratch, a stain or a hole. No test image is opened. Real defects look different, so the best setting need not be the
+best on them.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks import options
 from benchmarks.report.output import write_json
-from benchmarks.surfaces.contenders import PIXELS_KEPT
-from benchmarks.surfaces.generated import Roads, damaged_roads, joined, judge, pixel_places, sound_roads
+from benchmarks.surfaces.contenders import BASELINES, PIXELS_KEPT
+from benchmarks.surfaces.generated import damaged_roads, joined, judge, pixel_places, sound_roads
+from benchmarks.surfaces.layouts import LAYOUTS, load
 from benchmarks.surfaces.measure import MOST_FALSE
-from openshape_ood.decisions.metrics import region_overlap
+from benchmarks.surfaces.published import asked_layouts
+from benchmarks.surfaces.textures import DEFECTS, spoilt
+from openshape_ood.decisions.metrics import image_regions, region_overlap
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.surfaces import CompetitiveReconstructor
+from openshape_ood.surfaces import CompetitiveReconstructor, PatchPCA, PCAReconstructor
 
 APART = 50_000  # data seeds of the search: no command tests on these
 SHARES = (0.0, 0.25, 0.5, 1.0, 2.0)
+HELD, LEAST = 0.3, 8  # share of the training images that are held out; images that a data set has at least
+SIMPLE = {
+    BASELINES[2]: PCAReconstructor(32, pixel_coverage=PIXELS_KEPT),
+    BASELINES[3]: PatchPCA(pixel_coverage=PIXELS_KEPT),
+}
+Measure = Callable[[Any], float]
 
 
 def settings(trial: Any) -> dict[str, Any]:
@@ -36,31 +54,76 @@ def settings(trial: Any) -> dict[str, Any]:
     }
 
 
-def value(given: dict[str, Any], train: Roads, valid: Roads, args: argparse.Namespace) -> float:
-    """The AUPRO of a setting on the roads of the search."""
+def value(given: dict[str, Any], measure: Measure, args: argparse.Namespace) -> float:
+    """The AUPRO of a setting."""
     fixed = {"steps": args.steps, "width": args.width, "device": args.device, "pixel_coverage": PIXELS_KEPT}
-    own: Any = CompetitiveReconstructor(**fixed, **given)
-    own.fit(train.tiles, mask=train.mask, groups=train.owner, seed=args.seed)
-    places = pixel_places(judge(own, valid), valid, own.pixel_threshold_.value)
-    return region_overlap(places.novelty, places.regions, MOST_FALSE)
+    return measure(CompetitiveReconstructor(**fixed, **given))
 
 
-def run(args: argparse.Namespace) -> None:
-    options.check(args, trials=1, roads=8, tested=4, steps=1, width=1)
-    try:
-        import optuna
-    except ModuleNotFoundError as error:
-        raise MissingPackageError("a search needs optuna: pip install 'openshape-ood[search]'") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+def on_roads(args: argparse.Namespace) -> Measure:
+    """The AUPRO on the roads of the search of a reconstructor that learns from others of them."""
     data_seed = APART + args.seed
     train = sound_roads(args.roads, data_seed)
     valid = joined(
         sound_roads(args.tested, data_seed, tested=True), damaged_roads(args.tested, data_seed, args.severity)
     )
 
+    def measure(own: Any) -> float:
+        own.fit(train.tiles, mask=train.mask, groups=train.owner, seed=args.seed)
+        places = pixel_places(judge(own, valid), valid, own.pixel_threshold_.value)
+        return region_overlap(places.novelty, places.regions, MOST_FALSE)
+
+    return measure
+
+
+def on_images(args: argparse.Namespace) -> tuple[Measure, dict[str, Any]]:
+    """The same on training images of a data set, of which some are held out, and which these are."""
+    (layout,) = asked_layouts(args.data, args)
+    whole, rng = load(layout.train, args.size), np.random.RandomState(args.seed)
+    if len(layout.train) < LEAST:
+        raise InputError(
+            f"{layout.name} has {len(layout.train)} training images; expected {LEAST} or more to search on"
+        )
+    order = rng.permutation(len(layout.train))
+    held, kept = np.split(order, [round(HELD * len(order))])
+    spoiled = [planted(whole.tiles[k], DEFECTS[i % len(DEFECTS)], rng) for i, k in enumerate(held)]
+    tiles = np.concatenate([whole.tiles[held], np.stack([tile for tile, _ in spoiled])])
+    mask = np.concatenate([whole.mask[held]] * 2)
+    truth = np.concatenate([np.zeros_like(whole.mask[held]), np.stack([where for _, where in spoiled])])
+    regions = image_regions(truth & mask)
+
+    def measure(own: Any) -> float:
+        maps = own.fit(whole.tiles[kept], mask=whole.mask[kept], seed=args.seed).novelty(tiles, mask)
+        return region_overlap(maps[mask].astype(np.float64), regions[mask], MOST_FALSE)
+
+    chosen_on = f"{len(held)} held-out training images with planted defects and without; no test image was opened"
+    return measure, {"data": layout.name, "learned from": len(kept), "chosen on": chosen_on}
+
+
+def planted(tile: np.ndarray, kind: str, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """A tile (c, s, s) with a defect, and where it is (s, s)."""
+    image, where = spoilt(np.moveaxis(tile, 0, -1).astype(np.float64) / 2 + 0.5, kind, rng)
+    return np.moveaxis(2 * image.clip(0, 1) - 1, -1, 0).astype(np.float32), where
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, trials=1, roads=8, tested=4, steps=1, width=1, size=32)
+    if args.data == "roads-generated" and (args.data_root or args.category):
+        raise InputError("--data-root and --category belong to a data set; name its kind with --data")
+    if args.data in ("roads", "panorama") and args.data_root is None:
+        raise InputError(f"--data {args.data} needs its folder: --data-root DIR")
+    if args.data == "mvtec" and not args.category:
+        raise InputError("--data mvtec needs one of its classes, as each has settings of its own: --category NAME")
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("a search needs optuna: pip install 'openshape-ood[search]'") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    measure, about = (on_roads(args), {}) if args.data == "roads-generated" else on_images(args)
+
     def objective(trial: Any) -> float:
         try:
-            return value(settings(trial), train, valid, args)
+            return value(settings(trial), measure, args)
         except InputError as error:  # it diverged
             raise optuna.TrialPruned(str(error)) from error
 
@@ -76,13 +139,26 @@ def run(args: argparse.Namespace) -> None:
     ranked = sorted((one for one in trials if one["aupro"] is not None), key=lambda one: -one["aupro"])
     if not ranked:
         raise InputError(f"all {len(trials)} trials diverged; give more steps or another seed")
-    told = {name: getattr(args, name) for name in ("seed", "roads", "tested", "severity", "steps", "width")}
+    simple = {name: measure(one) for name, one in SIMPLE.items()}
+    of_data = ("roads", "tested", "severity") if not about else ("size",)
+    told = about | {name: getattr(args, name) for name in ("seed", *of_data, "steps", "width")}
     file = write_json(
         args.out / f"surfaces-search{options.suffix(args, *options.MACHINE)}.json",
-        {"settings": told, "best": ranked[0], "trials": trials},
+        {"settings": told, "best": ranked[0], "trials": trials, "simple": simple},
     )
-    rows = [(f"{one['aupro']:.3f}", ", ".join(map(_words, one["settings"].items()))) for one in ranked[:5]]
-    print(options.grid(("AUPRO", "settings"), rows), "", file, sep="\n")
+    rows = [(", ".join(map(_words, one["settings"].items())), f"{one['aupro']:.3f}") for one in ranked[:5]]
+    rows += [(f"{name}, without any search", f"{one:.3f}") for name, one in simple.items()]
+    print(options.grid(("settings", "AUPRO"), rows), *([f"chosen on {about['chosen on']}"] if about else []), sep="\n")
+    print(f"the best, for benchmarks and for surface fit --reconstructor crn: {flags(ranked[0]['settings'])}")
+    print("", file, sep="\n")
+
+
+def flags(best: Mapping[str, Any]) -> str:
+    """The best settings as options."""
+    own = {**best, "corruption": best["corruption"] or "none"}
+    own["weights"] = f"1 {own.pop('feedback'):g} {own.pop('discrimination'):g}"
+    words = {name: f"{one:.3g}" if isinstance(one, float) else str(one) for name, one in own.items()}
+    return " ".join(f"{options.flag(name)} {one}" for name, one in words.items())
 
 
 def _words(setting: tuple[str, Any]) -> str:
@@ -93,10 +169,17 @@ def _words(setting: tuple[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     parser = options.parser("search", "settings of the competing U-Nets by Optuna", "device", "seed")
+    data = ("roads-generated", *LAYOUTS)
+    parser.add_argument("--data", choices=data, default=data[0], help="what is learned (default: %(default)s)")
+    parser.add_argument(
+        "--data-root", type=Path, help="the unpacked data set; of mvtec, if left out, generated textures"
+    )
+    parser.add_argument("--category", help="of mvtec: one of its folders")
     options.add_numbers(
         parser, trials=(30, "settings tried, the defaults first"), roads=(30, "sound roads to learn from"),
         tested=(20, "sound and damaged roads each, to choose by"), severity=(0.5, "of the damage"),
         steps=(200, "of a training"), width=(8, "channels of the U-Nets' first level"),
+        size=(128, "pixels of a side, of images"),
     )  # fmt: skip
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

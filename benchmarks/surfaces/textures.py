@@ -33,8 +33,8 @@ def write_textures(root: Path, seed: int = 0) -> Path:
 
 
 def spoilt(image: Rows, kind: str, rng: np.random.RandomState) -> tuple[Rows, Rows]:
-    """An image (s, s, 3) with one defect, and where it is (s, s)."""
-    y, x = np.mgrid[:SIDE, :SIDE]
+    """An image (s, s, c) with one defect, and where it is (s, s)."""
+    y, x = np.mgrid[: len(image), : len(image)] * (SIDE / len(image))  # lengths are those in an image of `SIDE` pixels
     row, column = rng.uniform(0.2 * SIDE, 0.8 * SIDE, 2)
     turn = rng.uniform(0, np.pi)
     along = (x - column) * np.cos(turn) + (y - row) * np.sin(turn)
@@ -45,7 +45,7 @@ def spoilt(image: Rows, kind: str, rng: np.random.RandomState) -> tuple[Rows, Ro
         return np.where(truth[..., None], image + rng.choice([-0.3, 0.3]), image), truth
     bell = np.exp(-((along / rng.uniform(12, 20)) ** 2 + (across / rng.uniform(8, 14)) ** 2))
     if kind == "stain":
-        tint = rng.uniform(0.05, 0.15, 3) * rng.choice([-1, 1])
+        tint = rng.uniform(0.05, 0.15, image.shape[2]) * rng.choice([-1, 1])
         return image + bell[..., None] * tint, bell > 0.3
     truth = bell > 0.6
     return np.where(truth[..., None], image.mean(axis=(0, 1)) * 0.4, image), truth

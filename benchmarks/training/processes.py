@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +43,35 @@ def average(tensors: Iterable[Tensor]) -> None:
     flat /= torch.distributed.get_world_size()
     for one, mean in zip(held, flat.split([one.numel() for one in held]), strict=True):
         one.detach().copy_(mean.view_as(one))
+
+
+def average_gradients(parameters: Iterable[Tensor], learned: bool = True) -> bool:
+    """Give all processes the mean gradients of those that learned something in this step; False if none did.
+
+    A parameter without a gradient in all of them is left alone. In a single process nothing changes.
+    """
+    if not torch.distributed.is_initialized():
+        return learned
+    held = list(parameters)
+    grads = [one.grad if learned else None for one in held]
+    count = torch.tensor([learned, *(one is not None for one in grads)], dtype=torch.float32, device=held[0].device)
+    torch.distributed.all_reduce(count)
+    for one, grad, of in zip(held, grads, count[1:].tolist(), strict=True):
+        one.grad = (torch.zeros_like(one) if grad is None else grad) if of else None
+    learning = [one.grad for one in held if one.grad is not None]
+    average(learning)
+    for grad in learning:
+        grad.mul_(torch.distributed.get_world_size() / float(count[0]))
+    return bool(count[0])
+
+
+def gathered(value: Any) -> list[Any]:
+    """What each process gives, in their order; of a single process its own."""
+    if not torch.distributed.is_initialized():
+        return [value]
+    found = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(found, value)
+    return found
 
 
 @contextmanager

@@ -11,8 +11,8 @@ import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from openshape_ood.errors import InputError
-from openshape_ood.storage import loaded_arrays, restore_training, save_arrays, training_arrays
+from benchmarks.training.processes import average_gradients
+from openshape_ood.storage import keep_training, resumed_training
 
 WHAT = "point training"
 WARM = 0.03  # the share of a run over which the learning rate rises
@@ -53,14 +53,22 @@ class Run:
         """Of the run, what is over."""
         return self.step / self.steps if self.steps else self.minutes / self.whole
 
-    def descend(self, loss: Tensor, rate: float, most: float = 1.0) -> None:
-        """A step of the optimizer, with gradients of norm `most` at the most."""
+    def descend(self, loss: Tensor | None, rate: float, most: float = 1.0) -> bool:
+        """A step of the optimizer, with gradients of norm `most` at the most; False where there was nothing to learn.
+
+        Of several processes each gives its loss, or None, and has the mean gradients.
+        """
+        learning = [one for group in self.optimizer.param_groups for one in group["params"]]
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_([one for group in self.optimizer.param_groups for one in group["params"]], most)
+        if loss is not None:
+            loss.backward()
+        if not average_gradients(learning, loss is not None):
+            return False
+        nn.utils.clip_grad_norm_(learning, most)
         self.optimizer.step()
+        return True
 
     def lines(
         self, learn: Callable[[], Mapping[str, float]], every: int, most: float = float("inf")
@@ -95,18 +103,12 @@ class Run:
 
 def keep(path: Path, step: int, log: Any, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any) -> None:
     """Everything that a training needs to go on as if it had not been stopped, whole or not at all."""
-    save_arrays(path, training_arrays(network, optimizers), {"step": step, "log": log, "settings": settings}, WHAT)
+    keep_training(path, network, optimizers, settings, {"step": step, "log": log}, WHAT)
 
 
 def resumed(
     path: Path | None, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any
 ) -> tuple[int, list[dict[str, Any]]]:
     """The step to go on with, and the log so far. Raises `InputError` for a run with other settings."""
-    if path is None or not path.is_file():
-        return 0, []
-    with loaded_arrays(path, WHAT) as (header, arrays):
-        step, log, before = header["step"], header["log"], header["settings"]
-    if before != settings:
-        raise InputError(f"{path} is of a run with other settings; give another --out, or delete it")
-    restore_training(arrays, network, optimizers)
-    return step, log
+    before = resumed_training(path, network, optimizers, settings, WHAT)
+    return (before["step"], before["log"]) if before else (0, [])

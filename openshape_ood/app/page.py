@@ -284,7 +284,7 @@ class _Page:
         with self.queue.place(visitor):
             visit.session, given = visit.session.with_names(names), visit.input
             if isinstance(given, ViewInput):
-                shown = complete(given, visit.session.names)
+                shown = complete(given, visit.session.names, chosen=visit.session.names != self.begin.names)
             elif isinstance(given, SurfaceInput) and visit.good is not None:
                 shown = compare(given, visit.good)
             elif isinstance(given, ScanInput):

@@ -15,13 +15,15 @@ from openshape_ood.app.surface_tab import GoodSurfaces, SurfaceVerdict
 from openshape_ood.app.verdicts import ScanVerdict, Verdict
 from openshape_ood.app.view_tab import ViewVerdict
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.novelty.result import Failure
+from openshape_ood.novelty.result import Failure, verdict_counts
 from openshape_ood.novelty_map import UNTOLD
 from openshape_ood.shapes.formats import SUFFIXES
+from openshape_ood.surfaces import Defect
 from openshape_ood.views.completion import CompletedView
 
 BARS = 6  # classes that get one
 THUMBNAILS = 5  # a class
+DEFECTS = 5
 
 TITLE = """<h1>Is this object one of the known classes, or something new?</h1>"""
 CALIBRATION = f"19 to {MAX_FILES} shapes of the known classes, from where the others come, and none of the examples."
@@ -119,6 +121,8 @@ def surface(compared: SurfaceVerdict) -> str:
         f"{threshold.value:.3f}.",
         f"The {escape(threshold.describe())}.",
         f"{compared.beyond:,} points are beyond the threshold of points, {compared.unseen:,} points were not seen.",
+        f"Of points, the {escape(compared.good.model.pixel_threshold.describe())}.",
+        *_defects(result.defects),
         *([] if result.map.tells else [f"The map does not tell where: {UNTOLD}"]),
         *map(escape, compared.remarks),
     ]
@@ -127,6 +131,12 @@ def surface(compared: SurfaceVerdict) -> str:
     if result.is_novel:
         return _box("novel", result.name, note, "Damaged: a place is not as on the good ones", lines)
     return _box("known", result.name, note, "Good: no place is worse than on the good ones", lines)
+
+
+def _defects(found: Sequence[Defect]) -> list[str]:
+    """The largest defects, with their p-values."""
+    shown = [f"{escape(one.where)}: {escape(str(one))}" for one in found[:DEFECTS]]
+    return [f"Largest defects: {'; '.join(shown)}."] if shown else []
 
 
 def things(completed: CompletedView) -> str:
@@ -178,6 +188,8 @@ def _headline(scored: Verdict) -> tuple[str, str]:
         return "open", f"Nearest: {nearest}. No verdict"
     if scored.answer == "novel":
         return "novel", f"Novel: none of the known classes (nearest: {nearest})"
+    if scored.answer == "unsure":
+        return "open", f"Unsure: between known and novel (nearest: {nearest})"
     return "known", f"Known: {nearest}"
 
 
@@ -188,8 +200,9 @@ def _headline_of_scan(scored: ScanVerdict) -> tuple[str, str]:
     objects = f"{len(answers)} object{'s' * (len(answers) > 1)}"
     if scored.threshold is None:
         return "open", f"{objects}, the most novel first. No verdict"
-    novel = answers.count("novel")
-    return "novel" if novel else "known", f"{objects}, {novel} of them novel"
+    novel, unsure = answers.count("novel"), answers.count("unsure")
+    more = f", {unsure} unsure" if unsure else ""
+    return "novel" if novel else "known", f"{objects}, {novel} of them novel{more}"
 
 
 def _evidence(scored: Verdict) -> list[str]:
@@ -200,7 +213,7 @@ def _evidence(scored: Verdict) -> list[str]:
     novelty = f"Novelty <b>{scored.novelty:.3f}</b> by {by}" if one else f"Novelty by {by}"
     if threshold is None:
         return [f"{novelty}; no p-value. {escape(basis.missing)}", MISSING]
-    lines = [f"{novelty}; known up to {threshold.value:.3f}.", _promise(scored, threshold)]
+    lines = [f"{novelty}; known up to {threshold.value:.3f}.", _promise(scored, threshold), *_drift(scored)]
     if one and scored.p_value is not None:
         beyond = int((threshold.scores >= scored.novelty).sum())
         shapes = f"known {scored.origin}s" if basis.kind == "generated" else "calibration shapes"
@@ -213,6 +226,16 @@ def _evidence(scored: Verdict) -> list[str]:
             "known. Calibration files of all classes would tell."
         )
     return lines
+
+
+def _drift(scored: Verdict) -> list[str]:
+    """The alarm of the drift test. Nothing without one."""
+    found = scored.result.drift
+    if not found.alarm:
+        return []
+    drawn = scored.result.to_label(min(30, len(scored.result))).shapes
+    names = ", ".join(drawn[:3]) + ", …" * (len(drawn) > 3)
+    return [f'<b id="drift">{escape(found.describe(names))}</b>']
 
 
 OWN = "“Calibrate on shapes of yours”"  # where the page takes them
@@ -246,7 +269,7 @@ def table(scored: Verdict | None) -> str:
     if scored is None or (len(scored.session.shapes) < 2 and not scored.session.failures and not is_scan):
         return ""
     answers, failed, what = scored.answers, scored.session.failures, "object" if is_scan else "file"
-    counts = [f"{answers.count('novel')} novel", f"{answers.count('known')} known"] if scored.threshold else ["ranked"]
+    counts = [verdict_counts(answers)] if scored.threshold else ["ranked"]
     counts += [f"{len(failed)} not read"] if failed else []
     head = ["", what, "verdict", "p", "novelty", "nearest", *(["size, m"] if is_scan else [])]
     rows = [[str(rank), *_ranked(scored, place)] for rank, place in enumerate(scored.order(), 1)]

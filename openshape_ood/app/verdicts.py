@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -93,14 +94,12 @@ class Verdict:
         return None if self.p_values is None else float(self.p_values[self.shown])
 
     @property
-    def answers(self) -> list[Literal["known", "novel"] | None]:
-        """Of all shapes; None without a threshold."""
-        if self.threshold is None:
-            return [None] * len(self.result)
-        return ["novel" if novel else "known" for novel in self.result.is_novel]
+    def answers(self) -> Sequence[str | None]:
+        """Of all shapes, "known", "novel" or "unsure"; None without a threshold."""
+        return [None] * len(self.result) if self.threshold is None else self.result.verdicts
 
     @property
-    def answer(self) -> Literal["known", "novel"] | None:
+    def answer(self) -> str | None:
         return self.answers[self.shown]
 
     def _settings(self) -> dict[str, Any]:

@@ -76,14 +76,26 @@ class ViewVerdict:
         return self.completed.as_json()
 
 
-def complete(given: ViewInput, names: Sequence[str]) -> ViewVerdict:
+def complete(given: ViewInput, names: Sequence[str], chosen: bool = True) -> ViewVerdict:
     """What the names fill in a view, and what none of them explains.
 
-    Raises `OpenShapeError` with a message for the visitor: names that the affinities lack, weights that are not here.
+    chosen: by the visitor; else names that came with the view go before. Questions that came with it are asked. Raises
+    `OpenShapeError` with a message for the visitor: names that the affinities lack, weights that are not here.
     """
     from openshape_ood.synthetic.calibration import resolve
     from openshape_ood.views.completion import complete_view
+    from openshape_ood.views.completion.result import questions_of
 
+    has = None if given.affinities is None else given.affinities.names
+    questions, remarks = questions_of(given.view, has), list(given.remarks)
+    if given.view.names and not chosen:
+        names = [name for name in given.view.names if has is None or name in has] or list(has or ())
+        remarks.append(f"Names of the file: {', '.join(names)}.")
+    if questions:
+        remarks.append(f"Questions of the file: {', '.join(map(' '.join, questions))}.")
+        names = list(
+            dict.fromkeys([*names, *(one for target, _, reference in questions for one in (target, reference))])
+        )
     if given.masks is not None:
         masks = np.stack([given.masks(resolve(name) or name) for name in names])
         affinities = Affinities.from_masks(masks, names)
@@ -91,7 +103,8 @@ def complete(given: ViewInput, names: Sequence[str]) -> ViewVerdict:
         affinities = given.affinities.of(names)
     else:
         affinities = _encoder().encode_image(given.view.rgb, names, preset="quick")
-    return ViewVerdict(complete_view(given.view, affinities, names, model=_completer(), side=SIDE), given.remarks)
+    how: dict[str, Any] = {"questions": questions, "model": _completer(), "side": SIDE}
+    return ViewVerdict(complete_view(given.view, affinities, names, **how), tuple(remarks))
 
 
 @lru_cache(maxsize=1)
@@ -151,7 +164,8 @@ def _checked(
     answer: Any, rgb: np.ndarray, depth: np.ndarray, camera: np.ndarray, *values: np.ndarray, name: str
 ) -> ViewInput:
     """From the answer of `_read`."""
-    view = View(rgb, depth, intrinsics=camera[4:7, :3], pose=camera[:4], name=name)
+    own = {"names": tuple(answer["listed"]), "questions": tuple(tuple(one) for one in answer["questions"])}
+    view = View(rgb, depth, intrinsics=camera[4:7, :3], pose=camera[:4], name=name, **own)
     affinities = Affinities(values[0], tuple(map(str, answer["names"]))) if values else None
     remarks = tuple(f"{str(one).replace(str(answer['name']), name)}." for one in answer["warnings"])
     return ViewInput(view, affinities, None, remarks)
@@ -167,6 +181,11 @@ def _read(source: str, beside: Sequence[str]) -> Answer:
     h, w = view.shape
     if h * w > MAX_VIEW_PIXELS:
         raise CloudError(f"it has {w} x {h} pixels; this page takes {MAX_VIEW_PIXELS:,} at most")
+    if len(view.names) + 2 * len(view.questions) > MAX_CLASSES:
+        raise CloudError(
+            f"it lists {len(view.names)} names and {len(view.questions)} questions; expected {MAX_CLASSES} names, "
+            "two for a question"
+        )
     camera = np.concatenate([view.pose, np.eye(4)])
     camera[4:7, :3] = view.intrinsics
     arrays, names = [view.rgb, view.depth, camera], []
@@ -177,4 +196,5 @@ def _read(source: str, beside: Sequence[str]) -> Answer:
         names = list(affinities.names)
         arrays.append(affinities.values)
     texts = [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
-    return {"name": view.name, "warnings": texts, "names": names}, arrays
+    listed = {"listed": view.names, "questions": view.questions}
+    return {"name": view.name, "warnings": texts, "names": names, **listed}, arrays

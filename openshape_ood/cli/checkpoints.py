@@ -90,7 +90,7 @@ def show(name: Name, /, *, json: Json = False) -> None:
     write(record, json, shown_tables)
 
 
-def _entries(fields: dict[str, Any], parts: list[Part]) -> list[dict[str, str]]:
+def _entries(fields: dict[str, Any], parts: list[WeightsPart]) -> list[dict[str, str]]:
     entries = [
         {"field": f"{key}.{field}".rstrip("."), "value": str(entry)}
         for key, value in fields.items()
@@ -260,7 +260,7 @@ def _for_table(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, **figures, "for whom": (record["whom"] + notes).strip()}
 
 
-def _record(row: Row, part: Part) -> dict[str, Any]:
+def _record(row: Row, part: WeightsPart) -> dict[str, Any]:
     about = row.about
     return {
         "name": row.name,
@@ -288,9 +288,12 @@ def _record(row: Row, part: Part) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A file of a checkpoint: of its `own_part` or its text encoder. path: None where it is not here; source: the kind
-    of the row's, or "stripped"; sha256: as registered, None where none is."""
+class WeightsPart:
+    """A file of a checkpoint: of its `own_part` or its text encoder.
+
+    path: None if it is not on this machine; source: the kind of the row's source, or "stripped"; sha256: as
+    registered, else None.
+    """
 
     checkpoint: str
     part: str
@@ -316,22 +319,22 @@ def part_names(row: Row, with_text: bool = True) -> list[str]:
     return [own_part(row), "text"] if with_text and row.text.kind else [own_part(row)]
 
 
-def own_parts(row: Row) -> list[Part]:
+def own_parts(row: Row) -> list[WeightsPart]:
     """The weights' file as the registry names it, and the stripped one, which is written here and has no registered
     sha256: those that are here, or else the first. The first is what would be loaded without a network."""
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import cached, known_sha256
 
-    registered = Part(row.name, own_part(row), None, row.source.kind, row.source.sha256 or None)
+    registered = WeightsPart(row.name, own_part(row), None, row.source.kind, row.source.sha256 or None)
     try:
         registered = replace(registered, path=cached(row), sha256=known_sha256(row) or None)
-        other = Part(row.name, own_part(row), weight_cache.find(row), "stripped", None)
+        other = WeightsPart(row.name, own_part(row), weight_cache.find(row), "stripped", None)
     except FileError:  # no home folder, where files would be kept
         return [registered]
     return [part for part in (registered, other) if part.path] or [registered]
 
 
-def text_part(row: Row) -> Part:
+def text_part(row: Row) -> WeightsPart:
     """Of an open_clip encoder, only what the Hub's client keeps is found. Takes seconds, as open_clip is imported."""
     from openshape_ood.encoders.text.encoder import cached_file
     from openshape_ood.registry.rows import PACKAGE
@@ -342,15 +345,15 @@ def text_part(row: Row) -> Part:
         path = None
     source = "package" if path and path.is_relative_to(PACKAGE) else "file"
     source = "hub" if row.text.kind == "open_clip" else source
-    return Part(row.name, "text", path, source, row.text.sha256 or None)
+    return WeightsPart(row.name, "text", path, source, row.text.sha256 or None)
 
 
-def all_parts(row: Row) -> list[Part]:
+def all_parts(row: Row) -> list[WeightsPart]:
     """All files of a checkpoint, its own first."""
     return [*own_parts(row), text_part(row)] if row.text.kind else own_parts(row)
 
 
-def verified(row: Row, part: Part) -> dict[str, Any]:
+def verified(row: Row, part: WeightsPart) -> dict[str, Any]:
     """A part's record with its status: "sound", "damaged", "missing", or "present" where no hash is registered."""
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import sha256
@@ -383,7 +386,7 @@ def verified_file(path: Path) -> dict[str, Any]:
 
     digest = sha256(path)
     found = owners(digest)
-    part = Part(", ".join(row.name for row, _ in found), found[0][1] if found else "", path, "given", None)
+    part = WeightsPart(", ".join(row.name for row, _ in found), found[0][1] if found else "", path, "given", None)
     return {**asdict(part), "status": "sound" if found else "unknown", "found_sha256": digest}
 
 

@@ -34,9 +34,11 @@ HOW = (
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What was asked for: class -> its example files, none for a class of which there is only the name; and what is
-    ready, of files of known classes and of stored embeddings; generated: "models" or "scans" as examples of names."""
+class RequestedClasses:
+    """Requested classes and their example files (empty: name only).
+
+    saved: known classes from files and from stored embeddings; generated: "models" or "scans" as examples of names.
+    """
 
     examples: Mapping[str, list[File]]
     saved: Sequence[KnownClasses] = ()
@@ -71,7 +73,7 @@ def gather(
     names: Sequence[str] | None,
     folders: Sequence[Path] | None = None,
     files: Sequence[Path] | None = None,
-) -> Wanted:
+) -> RequestedClasses:
     """The classes of all these together. Raises `ClassNamesError`, or `FileError` for folders without classes."""
     from openshape_ood.embedding_store import known_from
     from openshape_ood.embedding_store.files import is_stored
@@ -90,11 +92,11 @@ def gather(
             classes.setdefault(keys.setdefault(folded(name), name), []).extend(own)
     if not classes and not saved:
         raise ClassNamesError(HOW)
-    return Wanted(classes, tuple(saved))
+    return RequestedClasses(classes, tuple(saved))
 
 
 def build(
-    wanted: Wanted,
+    wanted: RequestedClasses,
     method: Method | None,
     encoders: Encoders,
     reading: Reading,

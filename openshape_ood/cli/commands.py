@@ -24,6 +24,7 @@ from openshape_ood.cli.segment import segment
 from openshape_ood.cli.serve import serve
 from openshape_ood.cli.show import show
 from openshape_ood.cli.view import view
+from openshape_ood.cli.watch import watch
 from openshape_ood.errors import CheckpointError, OpenShapeError
 from openshape_ood.registry.extensions import use_module
 
@@ -54,7 +55,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (score, embed, localize, scene, segment, relevancy, view, show, discover, doctor, demo, serve):
+for command in (score, embed, localize, scene, segment, relevancy, view, watch, show, discover, doctor, demo, serve):
     options.add(app, command)
 for name, group in {
     "surface": surface.app,

@@ -26,7 +26,7 @@ FOLDED = 16  # columns that a folded column has at least
 STYLES = {
     **dict.fromkeys(("known", "sound", "works", "in the package"), "green"),
     **dict.fromkeys(("novel", "damaged"), "bold red"),
-    **dict.fromkeys(("missing", "not downloaded", "present"), "yellow"),
+    **dict.fromkeys(("missing", "not downloaded", "present", "unsure"), "yellow"),
 }
 
 

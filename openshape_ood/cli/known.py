@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from openshape_ood.cli import options
 from openshape_ood.cli.console import failed_json, finish, print_line, print_note, print_table, shown, write
 from openshape_ood.cli.known_options import OneAxisOptions
+from openshape_ood.cli.marks import MarksOptions, marks_of
 from openshape_ood.cli.options import KNOWN, RESULT, argument, option
 from openshape_ood.cli.outputs import check_out
 from openshape_ood.errors import InputError
@@ -41,6 +42,7 @@ def save(
     *,
     out: Out,
     chosen: OneAxisOptions = OneAxisOptions(),
+    marks: MarksOptions = MarksOptions(),
     patches: Annotated[
         bool, option(KNOWN, "Keep the patches of the examples too: the memory bank of `localize`.", None, "--patches")
     ] = False,
@@ -49,7 +51,8 @@ def save(
     """Make a file of known classes: names, examples and their patches, and the threshold, where one is asked for.
 
     The threshold is for one method; with it the file answers "is it novel?" wherever it is given as --known-file. With
-    --known-file, what that holds is taken over.
+    --false-points or --false-regions it keeps a threshold of maps too, for `localize`. With --known-file, what that
+    holds is taken over.
     """
     from openshape_ood.cli.axes import warn_of_axes
     from openshape_ood.cli.inputs import Found
@@ -58,13 +61,18 @@ def save(
     examples = [file for files in chosen.wanted.with_files.values() for file in files]
     if patches and not examples:
         raise InputError("--patches keeps those of the shapes of --examples; there are none that are to be read")
+    marks.check(chosen.calibrate)
+    if marks.requested and not (patches or chosen.known_file):
+        raise InputError("a promise on marks is of `localize`, which compares patches. There are none. Give --patches")
     found, decide = Found(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
     pipeline = chosen.pipeline(found, patches="local" if patches else None, decide=decide)
     warn_of_axes(examples, chosen.known_up or chosen.up)
     known, threshold = pipeline.known, pipeline.threshold
     if chosen.known and known.text is None:
         print_note("note: by example alone: names are kept beside examples of them with --method rank_fusion", "yellow")
-    _write_saved(known if threshold is None else known.with_threshold(threshold), out, json, found.failures)
+    known = known if threshold is None else known.with_threshold(threshold)
+    of_maps = marks_of(marks, pipeline, chosen.calibrate, chosen.calibrate_by, found.failures)
+    _write_saved(known if of_maps is None else known.with_marks(of_maps), out, json, found.failures)
 
 
 @options.command(app, "join")
@@ -115,6 +123,7 @@ def _record(path: Path, known: KnownClasses) -> dict[str, Any]:
         "text": known.text is not None,
         "patches": memory and memory.stage,
         "threshold": known.threshold and {**known.threshold.as_json(), "method": _method(known)},
+        "marks": known.marks and known.marks.as_json(),
         "classes": [{"name": name, "examples": m, "patches": p} for name, m, p in columns],
     }
 
@@ -138,3 +147,5 @@ def _print(path: Path, known: KnownClasses) -> None:
         print_line("no threshold: openshape-ood known save --known-file FILE --calibrate PATHS --out FILE makes one")
     else:
         print_line(f"{words(known.threshold)}{f' by {_method(known)}' if _method(known) else ''}")
+    if known.marks is not None:
+        print_line(f"of maps: {shown(known.marks.describe())}")

@@ -14,7 +14,7 @@ from openshape_ood.cli.options import DECISION, ENCODER, KNOWN, option
 from openshape_ood.cli.thresholds import Decision
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.classes import Wanted
+    from openshape_ood.cli.classes import RequestedClasses
     from openshape_ood.cli.inputs import Found
     from openshape_ood.novelty import NoveltyPipeline
     from openshape_ood.shapes.batches import Reading
@@ -79,7 +79,7 @@ class KnownOptions(Decision):
     of_scans: ClassVar[bool] = False  # whether --known-up is of --calibrate too, and --up of the scan alone
 
     @cached_property
-    def wanted(self) -> "Wanted":
+    def wanted(self) -> "RequestedClasses":
         """The known classes that were asked for; what can be wrong with them is told before any shape is read."""
         from openshape_ood.cli.classes import gather
         from openshape_ood.errors import InputError

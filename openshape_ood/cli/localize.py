@@ -12,12 +12,13 @@ from cyclopts import Parameter
 from openshape_ood.cli import options
 from openshape_ood.cli.console import finish, print_note, progress, shown, write
 from openshape_ood.cli.known_options import KnownOptions
+from openshape_ood.cli.marks import MarksOptions, marks_of
 from openshape_ood.cli.options import KNOWN, NOT_HERE, RESULT, argument, option
 from openshape_ood.cli.outputs import DRAWN, check_out, check_picture, drawn_by
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.classes import Wanted
+    from openshape_ood.cli.classes import RequestedClasses
     from openshape_ood.cli.inputs import Found
     from openshape_ood.novelty.result import NoveltyResult
     from openshape_ood.novelty.up_axis import UpAxis
@@ -28,6 +29,7 @@ EXAMPLES = """
   openshape-ood localize chair.ply --known chair --generated models --model tiny
   openshape-ood localize one.ply --examples examples/ --picture where.png --out where.ply
   openshape-ood localize scans/ --known-file known.safetensors --report new.html
+  openshape-ood localize scans/ --examples examples/ --calibrate held_out/ --false-regions 0.05
 """
 
 
@@ -48,7 +50,7 @@ class LocalizeOptions(KnownOptions):
     num_samples: Annotated[int, NOT_HERE] = 1
 
     @cached_property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> RequestedClasses:
         return replace(super().wanted, generated=self.generated)
 
 
@@ -63,6 +65,7 @@ def localize(
     /,
     *,
     chosen: LocalizeOptions = LocalizeOptions(),
+    marks: MarksOptions = MarksOptions(),
     report: Annotated[
         Path | None,
         option(
@@ -90,7 +93,8 @@ def localize(
 
     With example shapes their patches are compared with those of the examples, which `openshape-ood known save
     --patches` keeps. With names alone they are compared with the names, which says far less. Whether a shape is novel
-    as a whole is told beside it, as `score` does.
+    as a whole is told beside it, as `score` does. Which points are marked says the threshold of points: of the patches
+    of the examples, or with --false-points or --false-regions of the shapes of --calibrate, with a promise.
     """
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
@@ -103,6 +107,7 @@ def localize(
     check_out("--out", out, (".ply",))
     check_picture("--picture", picture, (*DRAWN, ".html"), drawn_by(picture))
     check_picture("--report", report, (".html",))
+    marks.check(chosen.calibrate)
     found = find_shapes(files)
     chosen = replace(chosen, up=_as_stored(found, chosen.up))
     found = found.with_stored_files()
@@ -120,6 +125,10 @@ def localize(
             "the known classes keep no patches of their examples to compare with; expected --examples FOLDER, or a "
             "--known-file that `openshape-ood known save --patches` wrote"
         )
+
+    marks_threshold = marks_of(marks, pipeline, chosen.calibrate, chosen.calibrate_by, found.failures)
+    if marks_threshold is not None:
+        known = known.with_marks(marks_threshold)
 
     def both(batch: Batch) -> tuple[NoveltyResult, list[NoveltyMap]]:
         how: dict[str, Any] = {"seed": pipeline.seed, "batch_size": pipeline.batch_size, "up": batch.ups}

@@ -66,7 +66,7 @@ def summary(found: NoveltyMap) -> dict[str, Any]:
         "share_beyond_threshold": None if found.threshold is None else float(found.is_novel.mean()),
         "tells": found.tells,
         "novelty": {"mean": found.novelty.mean(), "max": found.novelty.max()},
-        "regions": [_region(region) for region in regions],
+        "regions": [region_json(region) for region in regions],
         "most_novel": {
             "share": PEAK,
             "center": novel.mean(axis=0),
@@ -77,10 +77,11 @@ def summary(found: NoveltyMap) -> dict[str, Any]:
     }
 
 
-def _region(region: Region) -> dict[str, Any]:
+def region_json(region: Region) -> dict[str, Any]:
+    """The JSON of a region, without its indices."""
     return {
         **{"points": len(region), "center": region.center, "where": region.where, "heights": region.heights},
-        **{"novelty": region.novelty, "nearest": region.nearest},
+        **{"novelty": region.novelty, "nearest": region.nearest, "p_value": region.p_value},
     }
 
 
@@ -114,11 +115,11 @@ def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
     if record["threshold"] is None:
         return
     points = record["threshold"]
-    print_line(f"{_beyond(found)} of the points are beyond {points['value']:.3f}, which {shown(points['promise'])}")
+    print_line(f"{_beyond(found)} of the points are beyond {points['value']:.3f}{which(points)}")
     for region in found["regions"][:LISTED] if found["tells"] else ():
         print_line(
             f"  {region['points']} points, {region_place(region)}, novelty {region['novelty']:.3f}, "
-            f"nearest to {shown(region['nearest'])}"
+            f"nearest to {shown(region['nearest'])}{p_words(region)}"
         )
     if not found["tells"]:
         print_line(f"the map does not tell where: {UNTOLD}", "yellow")
@@ -134,6 +135,18 @@ def _where(found: dict[str, Any]) -> str:
     if not found["tells"]:
         return "does not tell"
     return region_place(found["regions"][0]) if found["regions"] else "-"
+
+
+def which(threshold: Mapping[str, Any]) -> str:
+    """The promise of a threshold of points, as the end of a sentence."""
+    if not threshold["promise"]:
+        return ""
+    return f"{': ' if threshold.get('marks') else ', which '}{shown(threshold['promise'])}"
+
+
+def p_words(region: Mapping[str, Any]) -> str:
+    """The p-value of a region, as the end of a line."""
+    return "" if region.get("p_value") is None else f", p {region['p_value']:.2g}"
 
 
 def region_place(region: Mapping[str, Any]) -> str:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, Parameter, validators
-
-if TYPE_CHECKING:
-    pass
 
 KNOWN, ENCODER, DECISION, GROUPS, RESULT = "Known classes", "Encoder", "Decision", "Groups", "Result"
 HYPHENED = ("AXIS", "X", "X|FILE")  # values that may begin with a hyphen, as -y and -0.5

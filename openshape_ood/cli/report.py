@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from openshape_ood.cli.console import failed_line, shown
-from openshape_ood.cli.maps import place, region_place
+from openshape_ood.cli.maps import p_words, place, region_place, which
 from openshape_ood.cli.thresholds import words
 from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.novelty.result import verdict_counts
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.storage import save_whole
@@ -54,9 +55,9 @@ def save_page(path: Path, title: str, parts: Iterable[str]) -> Path:
 
 def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: str) -> Iterator[str]:
     rows, provenance = record["shapes"], record["whole"]["provenance"]
-    novel = sum(row["verdict"] == "novel" for row in rows)
+    counts = verdict_counts([row["verdict"] for row in rows])
     yield f"<h1>{TITLE}</h1>"
-    verdicts = f"<b>{novel} novel</b>, {len(rows) - novel} known" if threshold else "no verdict without a threshold"
+    verdicts = f"<b>{counts}</b>" if threshold else "no verdict without a threshold"
     yield f'<p class="said">{len(rows)} shapes: {verdicts}</p>'
     yield f"<p>Known: {text(', '.join(record['classes']))}</p>"
     ups = " and ".join(sorted({row["up"] for row in rows}))
@@ -82,7 +83,7 @@ def _legend(record: Mapping[str, Any]) -> Iterator[str]:
         low, limit = record["baseline"], record["threshold"]["value"]
         said = (
             f"Gray: as near to the examples as half of their own points are ({low:.3f}). Orange: the threshold of "
-            f"points, {limit:.3f}, which {text(record['threshold']['promise'])}. Dark red: twice as far "
+            f"points, {limit:.3f}{text(which(record['threshold']))}. Dark red: twice as far "
             f"({2 * limit - low:.3f}) or farther."
         )
     yield (
@@ -122,7 +123,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
 def _region(region: Mapping[str, Any], points: int) -> str:
     return (
         f"{region['points'] / points:.0%} of it: {region_place(region)}; novelty {region['novelty']:.3f}, "
-        f"nearest to {text(region['nearest'])}"
+        f"nearest to {text(region['nearest'])}{p_words(region)}"
     )
 
 

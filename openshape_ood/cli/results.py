@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from openshape_ood.cli.console import print_note, progress, shown
 from openshape_ood.cli.inputs import File, Found
 from openshape_ood.embedding_store import Header, read_embeddings, read_header
@@ -62,12 +64,17 @@ def records(scored: Scored) -> list[dict[str, Any]]:
     """The JSON of each shape of a batch."""
     rows = [
         {"file": file.path, "id": file.id, **row}
-        for file, row in zip(scored.files, scored.result.as_json()["shapes"], strict=True)
+        for file, row in zip(scored.files, scored.result.records(), strict=True)
     ]
     for row in rows:
         del row["shape"]  # the same as its file
         row["up"] = row.pop("up")
     return rows
+
+
+def summary(result: NoveltyResult) -> NoveltyResult:
+    """What a drift test needs of a result: no similarities, no embeddings."""
+    return replace(result, similarity=np.empty((len(result), 0)), embeddings=None, stream_drift=None)
 
 
 def check_stores(pipeline: NoveltyPipeline, found: Found) -> None:

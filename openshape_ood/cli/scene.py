@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import finish, print_line, print_note, print_table, shown, warnings_as_notes, write
+from openshape_ood.cli.drift import DriftOptions
 from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import KNOWN, NOT_HERE, RESULT, argument, option
 from openshape_ood.cli.outputs import can_draw, check_empty, print_written
@@ -72,6 +73,7 @@ def scene(
     /,
     *,
     chosen: ScanOptions = ScanOptions(),
+    drift: DriftOptions = DriftOptions(),
     proposals: Annotated[
         Literal["tree", "contact", "density"],
         option(SCAN, "How objects are found: by the merge tree, by contact, or by density."),
@@ -92,9 +94,12 @@ def scene(
     json: options.Json = False,
 ) -> None:
     """Find the objects of a scan and say of each what it is, or that it is new. The encoder is tiny if left out."""
+    from openshape_ood.cli.drift import print_drift, recalibrated
     from openshape_ood.cli.inputs import Found
     from openshape_ood.scenes import score_scene
 
+    drift.check()
+    labels = drift.read()
     if size_weight and (chosen.calibrate or chosen.threshold or chosen.coverage is not None):
         raise InputError(
             "a threshold is of shapes without sizes; leave out --size-weight, or --threshold, --calibrate, --coverage"
@@ -105,13 +110,20 @@ def scene(
     names, found = list(chosen.wanted.examples), Found()
     scan = loaded_scan(file, chosen.up, unit) if file is not None else generated_room(names, chosen.seed)
     pipeline = chosen.pipeline(found, model="tiny", decide=not size_weight)
-    result = score_scene(scan, pipeline, size_weight=size_weight, proposals=proposals, most=most)
+    result = score_scene(
+        scan, recalibrated(pipeline, labels, chosen.coverage), size_weight=size_weight, proposals=proposals, most=most
+    )
+    # of the threshold before any labels: these show what it kept
+    tested = drift.tested(
+        result.result if labels is None else replace(result.result, threshold=pipeline.threshold), labels
+    )
     written = [] if out is None else _written(result, out.expanduser())
     crops = [] if export is None else result.export(export)
-    record = {**result.as_json(), "written": written, "exported": crops}
+    record = {**result.as_json(), "drift": tested.drift.as_json(), "written": written, "exported": crops}
 
     def show() -> None:
         _print(result, written, bool(size_weight))
+        print_drift(tested, drift.label)
         if export is not None:
             print_line(f"{len(crops)} objects in {shown(export)}")
 

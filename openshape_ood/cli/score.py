@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import finish, print_line, print_table, shown, write
+from openshape_ood.cli.drift import DriftOptions
 from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import DECISION, RESULT, option
 from openshape_ood.cli.outputs import check_out, save_table
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.decisions.threshold import Threshold
+    from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
 
 COLUMNS = ("file", "status", "nearest", "similarity", "novelty", "p_value", "verdict", "up", "error")
 
@@ -21,6 +22,8 @@ EXAMPLES = """
   openshape-ood score scans/ --known chair sofa table --model tiny
   openshape-ood score 'scans/*.ply' --known chair,sofa --calibrate mine/ --save-threshold mine.json
   openshape-ood score scan.ply --examples examples/ --threshold mine.json --json
+  openshape-ood score scans/ --known chair sofa --label 30 todo.csv
+  openshape-ood score scans/ --known chair sofa --labels todo.csv --save-threshold mine.json
 
 Files come before --known, or after --, for every word after --known is a class.
 """
@@ -32,6 +35,7 @@ def score(
     /,
     *,
     chosen: KnownOptions = KnownOptions(),
+    drift: DriftOptions = DriftOptions(),
     save_threshold: Annotated[
         Path | None, option(DECISION, "Keep the threshold for the next run: .json.", "FILE")
     ] = None,
@@ -43,28 +47,40 @@ def score(
 
     Files that cannot be read are listed and stop nothing; the exit code is then 1.
     """
+    from dataclasses import replace
+
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
+    from openshape_ood.cli.drift import recalibrated
     from openshape_ood.cli.inputs import find_shapes, named_ignored
-    from openshape_ood.cli.results import as_json, provenance_of, records, score_all
+    from openshape_ood.cli.results import as_json, provenance_of, records, score_all, summary
+    from openshape_ood.novelty import NoveltyResult
 
+    drift.check()
+    labels = drift.read()
     check_out("--out", out, (".csv", ".json"))
     check_out("--save-threshold", save_threshold, (".json",))
     found = find_shapes(files)
-    pipeline = chosen.pipeline(found)
-    if save_threshold is not None:
-        if pipeline.threshold is None:
-            raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
-        pipeline.threshold.save(save_threshold)
-    rows, read = [], []
+    before = chosen.pipeline(found)
+    pipeline = recalibrated(before, labels, chosen.coverage)
+    if save_threshold is not None and pipeline.threshold is None:
+        raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
+    rows, read, results = [], [], []
     for scored in score_all(pipeline, found, found.failures, "scoring"):
         read += [] if scored.stored else scored.files
         rows += records(scored)
+        results.append(summary(scored.result))
+    result = None
+    if results:  # of the threshold before any labels: these show what it kept
+        result = drift.tested(replace(NoveltyResult.joined(results), threshold=before.threshold), labels)
+    if save_threshold is not None and pipeline.threshold is not None:
+        pipeline.threshold.save(save_threshold)
     if sort == "novelty":
         rows.sort(key=lambda row: -row["novelty"])
     record = {
         **as_json(pipeline, provenance_of(pipeline, found)),
         "up_axis": pipeline.up_axis and pipeline.up_axis.as_json(),
+        "drift": result and result.drift.as_json(),
         "shapes": rows,
         **found.as_json("scored", len(rows)),
     }
@@ -72,15 +88,23 @@ def score(
         lines = [{**row, "status": "scored"} for row in rows]
         lines += [{"file": one.source, "status": "failed", "error": one.error} for one in found.failures]
         save_table(out, record, COLUMNS, lines)
-    write(record, json, lambda: _print(record, pipeline.threshold, out))
+    write(record, json, lambda: _print(record, pipeline, result, drift, out))
     named_ignored(found.ignored)
     warn_of_axes(read, chosen.up, better_axis(pipeline, read, [row["verdict"] == "novel" for row in rows]))
     thresholds.warn_of_axis(pipeline.threshold, assumed_axis(rows, chosen.up))
     finish(found.failures, bool(rows))
 
 
-def _print(record: dict[str, Any], threshold: Threshold | None, out: Path | None) -> None:
+def _print(
+    record: dict[str, Any],
+    pipeline: NoveltyPipeline,
+    result: NoveltyResult | None,
+    drift: DriftOptions,
+    out: Path | None,
+) -> None:
+    from openshape_ood.cli.drift import print_drift
     from openshape_ood.cli.thresholds import words
+    from openshape_ood.novelty.result import verdict_counts
 
     rows, provenance = record["shapes"], record["provenance"]
     if not rows:
@@ -89,10 +113,11 @@ def _print(record: dict[str, Any], threshold: Threshold | None, out: Path | None
     print_table(rows, [name for name in columns if rows[0][name] is not None], fold="file")
     note = " (what each file says, else y)" if provenance["up"] == "file" else ""
     counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())
-    if threshold is not None:
-        novel = sum(row["verdict"] == "novel" for row in rows)
-        print_line(f"{novel} novel, {len(rows) - novel} known")
-    print_line(words(threshold))
+    if pipeline.threshold is not None:
+        print_line(verdict_counts([row["verdict"] for row in rows]))
+    print_line(words(pipeline.threshold))
+    if result is not None:
+        print_drift(result, drift.label)
     print_line(f"{provenance['identity']['checkpoint']}, {provenance['method']}, up {provenance['up']}{note}: {counts}")
     if out is not None:
         print_line(f"table in {shown(out)}")

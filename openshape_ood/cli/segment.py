@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_line, print_table, shown, write
+from openshape_ood.cli.marks import MarksOptions
 from openshape_ood.cli.options import DECISION, ENCODER, RESULT, argument, option
-from openshape_ood.cli.outputs import can_draw, print_written
+from openshape_ood.cli.outputs import can_draw, check_out, print_written
 from openshape_ood.cli.scene import SCAN, generated_room, loaded_scan
 from openshape_ood.cli.thresholds import Decision
 from openshape_ood.errors import InputError
@@ -46,6 +47,14 @@ def segment(
     threshold: Annotated[
         str | None, option(DECISION, "Novel is what lies above: a number, or a file of a threshold.", "X|FILE")
     ] = None,
+    calibrate: Annotated[
+        list[Path] | None,
+        option(DECISION, "Scans in which everything is known, for --false-points or --false-regions.", "FILES..."),
+    ] = None,
+    marks: MarksOptions = MarksOptions(),
+    save_threshold: Annotated[
+        Path | None, option(DECISION, "Keep the threshold for the next run: .json.", "FILE")
+    ] = None,
     smooth: Annotated[int, option(SETTING, "Rounds of smoothing over voxels that touch.", min=0)] = 0,
     ids: Annotated[
         list[int] | None,
@@ -65,32 +74,62 @@ def segment(
     the number of its class, 0 where it is novel: the format of ScanNet's benchmark.
     """
     from openshape_ood import PointEncoder, segment_scene
+    from openshape_ood.cli.maps import LISTED, p_words, region_place
 
     names = options.split_names(known)
     if not names:
         raise InputError("there are no class names; expected some, as in --known floor wall chair table")
     if ids is not None and (len(ids) != len(names) or min(ids) < 0):
         raise InputError(f"--ids has {len(ids)} numbers for {len(names)} classes; expected one from 0 for each")
+    marks.check(calibrate, "--calibrate FILES")
+    if calibrate and (threshold is not None or not marks.requested):
+        raise InputError(
+            "--calibrate makes a threshold of points with a promise. Expected are --false-points or --false-regions "
+            "beside it. Give one of them, and no --threshold"
+        )
+    check_out("--save-threshold", save_threshold, (".json",))
+    if save_threshold is not None and not (calibrate or threshold):
+        raise InputError("--save-threshold: there is no threshold to save. Expected --calibrate FILES. Give some")
     if file is None and (unit, up) != ("file", "file"):
         raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
     scan = generated_room(names, seed, color="material") if file is None else loaded_scan(file, up, unit)
     encoder = PointEncoder.from_pretrained(model, checkpoint=checkpoint, device=device)
     given = Decision(threshold=threshold).given
-    found = segment_scene(scan, names, encoder=encoder, method=method, threshold=given, smooth=smooth)
+    how: dict[str, Any] = {"encoder": encoder, "method": method, "smooth": smooth}
+    if calibrate:
+        maps = (segment_scene(loaded_scan(one, up, unit), names, **how) for one in calibrate)
+        given = marks.threshold(maps, f"{len(calibrate)} known scans")
+    found = segment_scene(scan, names, threshold=given, **how)
+    if save_threshold is not None and found.threshold is not None:
+        found.threshold.save(save_threshold)
     rows = table(found)
     numbers = dict(zip(names, ids or range(1, len(names) + 1), strict=True))
     written = [] if out is None else save(found, numbers, out.expanduser())
     record = {"scan": scan.name, "points": len(found), "provenance": found.provenance.as_json(), "classes": rows}
-    record |= {"threshold": found.threshold and found.threshold.as_json(), "ids": numbers, "written": written}
+    regions = novel_regions(found)
+    record |= {"threshold": found.threshold and found.threshold.as_json(), "regions": regions}
+    record |= {"ids": numbers, "written": written}
 
     def show() -> None:
         print_table(rows, [name for name in COLUMNS if any(row[name] is not None for row in rows)])
         print_line(f"{shown(scan.name)}: {len(found)} points, by {shown(model)}")
         told = "no verdict without a threshold: --threshold X" if found.threshold is None else str(found.threshold)
         print_line(shown(told))
+        for region in regions[:LISTED]:
+            near = f"nearest to {shown(region['nearest'])}{p_words(region)}"
+            print_line(f"  {region['points']} points, {region_place(region)}, {near}")
         print_written(written)
 
     write(record, json, show)
+
+
+def novel_regions(found: NoveltyMap) -> list[dict[str, Any]]:
+    """The regions of a threshold with a promise, the largest first; none for others."""
+    from openshape_ood.cli.maps import region_json
+
+    if found.threshold is None or found.threshold.marks is None:
+        return []
+    return [region_json(region) for region in found.regions()]
 
 
 def table(found: NoveltyMap) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from openshape_ood.cli.console import (
     write,
 )
 from openshape_ood.cli.known_options import OneAxisOptions
+from openshape_ood.cli.marks import MarksOptions
 from openshape_ood.cli.options import argument, option
 from openshape_ood.cli.outputs import can_draw, check_picture, save_table
 from openshape_ood.cli.thresholds import Decision
@@ -106,13 +107,18 @@ def fit(
     coverage: Annotated[
         float | None, option(SURFACE, "Share of good ones that the threshold keeps; 0.95 if left out.", "SHARE")
     ] = None,
+    marks: MarksOptions = MarksOptions(),
     training: TrainingOptions = TrainingOptions(),
     seed: options.Seed = 0,
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Learn what good surfaces look like, with thresholds from good ones that were held out."""
+    """Learn what good surfaces look like, with thresholds from good ones that were held out.
+
+    The training of unet and crn is kept in the folder until it is done: after a stop, the same command goes on from it.
+    """
     from openshape_ood.surfaces import SurfaceModel
+    from openshape_ood.surfaces.fit import state_files
     from openshape_ood.surfaces.inputs import good_sources, pairs_by
 
     if out is None:
@@ -121,12 +127,20 @@ def fit(
         raise InputError(f"--out is the file {out}; expected a folder")
     sources = good_sources(good) if good else _roads(seed, [""] * GOOD)
     how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
+    marks.check(True)
+    how |= marks.how if marks.requested else {}
     how |= training.of(reconstructor) | ({} if device is None else {"device": device})
-    model = SurfaceModel.fit(sources, reconstructor, folds=folds, seed=seed, progress=sys.stderr.isatty(), **how)
+    how |= {"folds": folds, "seed": seed, "progress": sys.stderr.isatty()}
+    out = out.expanduser()
+    if kept := state_files(out):
+        print_note(f"going on with the training in {shown(kept[-1])}")
+    model = SurfaceModel.fit(sources, reconstructor, states=out, **how)
     model = replace(model, threshold=model.threshold.at(coverage))
     pairs = pairs_by(sources)
     record = {**_record(model), **({"pairs": pairs} if pairs else {})}
-    record |= {"good": [one.name for one in sources], "written": model.save(out.expanduser())}
+    record |= {"good": [one.name for one in sources], "written": model.save(out)}
+    for path in state_files(out):
+        path.unlink(missing_ok=True)
 
     if (n := model.threshold.n) < PROMISING:
         keeps = f"keeps {model.threshold.coverage or 0:.0%} of good ones"
@@ -374,6 +388,7 @@ def _print_model(model: SurfaceModel) -> None:
     print_line(shown(model.threshold))
     if told := spread(model.threshold):
         print_line(told)
+    print_line(f"of places: {shown(model.pixel_threshold)}")
     if model.threshold.n < PROMISING and model.threshold.coverage is not None:
         print_note(
             f"note: a threshold that keeps {model.reconstructor.coverage:.0%} of good ones needs 19 of them or more; "

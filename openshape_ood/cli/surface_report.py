@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from openshape_ood.cli.maps import which
 from openshape_ood.cli.report import failures, save_page, text
 
 TITLE = "Which surfaces are damaged, and where"
@@ -27,7 +28,8 @@ def _summary(record: Mapping[str, Any], spread: str) -> Iterator[str]:
     yield (
         f'<p class="soft">By {text(model["reconstructor"])}; threshold {threshold["value"]:.3f}, which '
         f"{text(threshold['promise'])}. {text(spread)}<br>In the pictures gray is what half of the good places stay "
-        f"below; dark red is as far beyond the threshold of places, {model['place_threshold']['value']:.3f}.</p>"
+        f"below; dark red is as far beyond the threshold of places, "
+        f"{model['place_threshold']['value']:.3f}{text(which(model['place_threshold']))}.</p>"
     )
 
 

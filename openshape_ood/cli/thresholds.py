@@ -14,7 +14,7 @@ from openshape_ood.cli.options import DECISION, option
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.classes import Wanted
+    from openshape_ood.cli.classes import RequestedClasses
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
     from openshape_ood.novelty.generated import Generated
@@ -55,16 +55,37 @@ class Decision:
         ),
     ] = None
 
-    def check(self, wanted: "Wanted") -> None:
+    unsure: Annotated[
+        list[float] | None,
+        option(
+            DECISION,
+            "A third verdict: highest share of the known called novel, and of the novel called known (needs "
+            "--calibrate-novel).",
+            "RATES...",
+        ),
+    ] = None
+    calibrate_novel: Annotated[
+        list[str] | None,
+        option(DECISION, "Examples of novel shapes, for the second rate of --unsure.", "PATHS..."),
+    ] = None
+
+    def check(self, wanted: "RequestedClasses") -> None:
         """Raises `InputError` for options that contradict each other, and files of --calibrate that are examples."""
         from openshape_ood.cli.inputs import find_files
         from openshape_ood.decisions.calibration import calibration_needed
         from openshape_ood.novelty.calibration import check_files_apart
+        from openshape_ood.novelty.pipeline import check_rates
 
         if self.coverage is not None:
             calibration_needed(self.coverage)  # refuses what is no share
         if (threshold := self.given) is not None:
             threshold.at(self.coverage)
+        if self.calibrate_novel and not self.unsure:
+            raise InputError(
+                "--calibrate-novel is given without --unsure. Expected two rates. Give --unsure 0.05 0.05."
+            )
+        if self.unsure:
+            check_rates(self.unsure, self.calibrate_novel)
         if self.calibrate_by != "file" and not self.calibrate:
             raise InputError(f"--calibrate-by {self.calibrate_by} is for the shapes of --calibrate; there are none")
         if self.calibrate:
@@ -105,7 +126,15 @@ class Decision:
             print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
         source = f"known shapes of {', '.join(map(str, self.calibrate))}" if self.calibrate else ""
         kind: Generated = "models" if generated == "models" else "scans"
-        return pipeline.decided(threshold, result, self.coverage, groups, kind, source)
+        decided = pipeline.decided(threshold, result, self.coverage, groups, kind, source)
+        if not self.unsure:
+            return decided
+        if decided.threshold is None:
+            raise InputError("--unsure needs a threshold, and there is none. Give --calibrate PATHS of known shapes.")
+        from openshape_ood.novelty.pipeline import check_rates
+
+        novel = _calibrated(pipeline, self.calibrate_novel, failures) if self.calibrate_novel else None
+        return replace(decided, threshold=decided.threshold.with_unsure(*check_rates(self.unsure, novel), novel))
 
 
 def warn_of_axis(threshold: "Threshold | None", assumed: str | None, remedy: str = "try --up {up}") -> None:

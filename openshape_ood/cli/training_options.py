@@ -45,6 +45,10 @@ class TrainingOptions:
     margin: Annotated[
         float | None, option(TRAINING, "Of crn: error up to which a discriminator gains; 0.2 if left out.")
     ] = None
+    corruption: Annotated[
+        Literal["cutout", "none"] | None,
+        option(TRAINING, "Cut boxes out of tiles that are to be rebuilt; cutout if left out."),
+    ] = None
 
     def of(self, reconstructor: str | None) -> dict[str, Any]:
         """The settings that were given. Raises `InputError` for one that the reconstructor does not have."""
@@ -59,4 +63,4 @@ class TrainingOptions:
                     f"--{name.replace('_', '-')} is a setting of the reconstructor {' or '.join(having)}, and {chosen}"
                     f"; give --reconstructor {having[-1]}, or leave the setting out"
                 )
-        return given
+        return given | ({"corruption": None} if self.corruption == "none" else {})

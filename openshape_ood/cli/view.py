@@ -214,17 +214,14 @@ def _with_those_of_the_file(
     Where affinities come from a file: its names, and of the questions those about them.
     """
     from openshape_ood.views.completion import RELATIONS
+    from openshape_ood.views.completion.result import questions_of
 
     if has is None and not names and scene.names:
         names = list(scene.names)
         print_note(f"names of the file: {shown(', '.join(names))}")
     if questions or not scene.questions:
         return names, questions
-    questions = [
-        (target, relation, reference)
-        for target, relation, reference in scene.questions
-        if relation in RELATIONS and (has is None or {target, reference} <= set(has.names))
-    ]
+    questions = questions_of(scene, None if has is None else has.names)
     if questions:
         print_note(f"questions of the file: {shown(', '.join(map(' '.join, questions)))}")
     if left := len(scene.questions) - len(questions):

@@ -1,4 +1,4 @@
-"""Comparator: a method of every door that was trained once, on pairs of other classes than those it is asked about."""
+"""Comparator: a method that was trained once, on pairs of other classes than the known ones."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ RESEND = "arXiv 2207.08699"  # Cappio Borlino et al., "Semantic novelty detectio
 class Comparator(Method):
     """Are these two of one class? Learned from pairs of base classes, and asked about classes it never saw.
 
-    A `Method`: `score_novelty(..., method=comparator)`, and so at every door. Novelty is minus the largest similarity
-    to a class. Nothing is trained on the known classes; the base classes, which `card` lists, were labeled.
+    A `Method`: `score_novelty(..., method=comparator)`, and so at every entry point. Novelty is minus the largest
+    similarity to a class. Nothing is trained on the known classes; the base classes, which `card` lists, were labeled.
 
     Settings, by `comparator.configured(...)`:
 

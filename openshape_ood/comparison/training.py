@@ -34,9 +34,9 @@ from openshape_ood.comparison.losses import cross_entropy, pair_accuracy, platea
 from openshape_ood.comparison.network import Relation, RelationSizes
 from openshape_ood.comparison.pairs import PairSampler
 from openshape_ood.comparison.vocabulary import check_apart
-from openshape_ood.errors import FileError, InputError
+from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
-from openshape_ood.storage import loaded_arrays, restore_training, save_arrays, training_arrays
+from openshape_ood.storage import keep_training, resumed_training
 
 STATE, WHAT = "training.safetensors", "comparator in training"
 WINDOW = 50  # steps that a figure is the mean of
@@ -167,9 +167,8 @@ def fit_comparator(
     Raises
     ------
     InputError
-        For base classes that are evaluation classes, or from which no pairs can be drawn.
-    FileError
-        For a folder with the training of something else.
+        For base classes that are evaluation classes, or from which no pairs can be drawn, and for a folder with the
+        training of something else.
 
     Warns
     -----
@@ -236,7 +235,9 @@ def train(
     keeps: whether this process of several writes the training. Returns what was seen at every step.
     """
     optimizer = optimizer or default_optimizer(network, recipe)
-    seen = _resumed(folder, digest, network, optimizer)  # loss and balanced accuracy of every step
+    state = None if folder is None else folder / STATE
+    before = resumed_training(state, network, [optimizer], digest, WHAT) or []
+    seen = [(float(loss), float(accuracy)) for loss, accuracy in before]  # of every step
     told = False
     network.train()
     for step in range(len(seen), recipe.steps):
@@ -257,9 +258,9 @@ def train(
         if is_collapsed(now) and not told:
             told = True
             warnings.warn(collapse(now), CollapseWarning, stacklevel=3)
-        if folder is not None and keeps and (len(seen) % KEPT_EVERY == 0 or len(seen) == recipe.steps):
-            folder.mkdir(parents=True, exist_ok=True)
-            save_arrays(folder / STATE, training_arrays(network, [optimizer]), {"digest": digest, "seen": seen}, WHAT)
+        if state is not None and keeps and (len(seen) % KEPT_EVERY == 0 or len(seen) == recipe.steps):
+            state.parent.mkdir(parents=True, exist_ok=True)
+            keep_training(state, network, [optimizer], digest, seen, WHAT)
     return [_progress(seen, step, recipe) for step in range(1, len(seen) + 1)]
 
 
@@ -295,22 +296,6 @@ def default_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimiz
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=recipe.rate, momentum=0.9)
     return torch.optim.AdamW(groups, lr=recipe.rate)
-
-
-def _resumed(
-    folder: Path | None, digest: str, network: nn.Module, optimizer: torch.optim.Optimizer
-) -> list[tuple[float, float]]:
-    """What was seen before, with network and optimizer as they were then; nothing where there is no file."""
-    if folder is None or not (folder / STATE).is_file():
-        return []
-    with loaded_arrays(folder / STATE, WHAT) as (header, arrays):
-        if header["digest"] != digest:
-            raise FileError(
-                f"{folder} holds the training of a comparator by another recipe or on other embeddings; give another "
-                f"folder, or delete {folder / STATE}"
-            )
-        restore_training(arrays, network, [optimizer])
-        return [(float(loss), float(accuracy)) for loss, accuracy in header["seen"]]
 
 
 def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:

@@ -5,28 +5,87 @@ among the highest novelties; drift of the known objects also changes those below
 novelties below a cut: the k-th highest calibration novelty, k = floor(cut (n + 1)). Given the cut, the calibration
 values and the known tested ones below it are exchangeable, for any share of novel objects above it.
 
-Drift that only pushes known objects above the cut looks like novelty: no test without labels can see it. Novel objects
-below the cut count as drift.
+Drift that only pushes known objects above the cut looks like novelty: no test without labels can see it. The share
+called novel, next to the share that was expected, is a second and weaker sign. Novel objects below the cut count as
+drift.
 """
 
 from __future__ import annotations
 
-import bisect
+import json
 import math
+import os
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, check_seed
-from openshape_ood.decisions.calibration import share_between
-from openshape_ood.errors import InputError
+from openshape_ood.checks import array, check_seed, given_path
+from openshape_ood.decisions.calibration import one_of_each, share_between
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.storage import DAMAGE, read_regular, save_whole
 
+CUT = 0.05
 FEWEST = 19  # values below the cut for an answer other than None, and calibration novelties
+LEAST_POOL = 10  # calibration novelties below the cut
 HISTOGRAMS = ((6, 0.1), (6, 0.4), (10, 0.2))  # bins, and the share of the uniform density mixed in
 SHAPES = 4
 FIRST_RESTART = 64
 PERMUTATIONS = 999
+MOST = 10_000  # tested values below the cut that a batch test draws at random of more
+BINS = 6  # of the report
+DEVIATES = 2.576  # standard errors
+TO_LABEL = 30
+FORMAT = "openshape_ood drift 1"
+CHUNK = 512  # values at a time
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of counted objects with its 95 % interval by Clopper and Pearson.
+
+    Examples
+    --------
+    >>> print(Share(28, 30))
+    93 % [78 %, 99 %]
+    """
+
+    count: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        return self.count / self.of
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Lower and upper end, as fractions."""
+        from scipy.stats import binomtest
+
+        low, high = binomtest(self.count, self.of).proportion_ci(0.95, "exact")
+        return float(low), float(high)
+
+    def as_json(self) -> dict[str, Any]:
+        """Count, number of objects, share, and both ends of the interval."""
+        low, high = self.interval
+        return {"count": self.count, "of": self.of, "share": self.share, "low": low, "high": high}
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.share:.0%} [{low:.0%}, {high:.0%}]".replace("%", " %")
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Share of the objects below the cut with p-values from `low` to `high`, here and in the calibration set."""
+
+    low: float
+    high: float
+    share: float
+    calibration: float
+    deviates: bool
 
 
 @dataclass(frozen=True)
@@ -36,17 +95,81 @@ class Drift:
     Attributes
     ----------
     alarm : bool or None
-        None with fewer than 19 tested objects below the cut, unless the evidence suffices earlier.
-    p_value : float
+        None with fewer than 19 tested objects below the cut, unless the evidence suffices earlier; and where no test
+        is possible, see `reason`.
+    p_value : float or None
         For a stream, 1 / highest capital so far: valid at any time.
     tested, below : int
         Objects tested, and those of them below the cut.
+    e_value : float or None
+        Highest capital of a stream. None for a batch.
+    bins : tuple of Bin
+        Where the objects below the cut lie.
+    called_novel : Share or None
+        The second, weaker sign: objects beyond the threshold.
+    expected_novel : float or None
+        Share of novel objects that the caller expects.
+    kept : Share or None
+        Known objects that the threshold keeps, of labeled ones. None without labels.
+    coverage : float or None
+        Share of the known objects that the threshold promises to keep.
+    reason : str
+        Why there is no answer.
     """
 
     alarm: bool | None
-    p_value: float
+    p_value: float | None
     tested: int
     below: int
+    e_value: float | None = None
+    bins: tuple[Bin, ...] = ()
+    called_novel: Share | None = None
+    expected_novel: float | None = None
+    kept: Share | None = None
+    coverage: float | None = None
+    reason: str = ""
+
+    @property
+    def unexpected(self) -> bool | None:
+        """True if the expected share of novel objects lies outside the interval. None without an expectation."""
+        if self.expected_novel is None or self.called_novel is None:
+            return None
+        low, high = self.called_novel.interval
+        return not low <= self.expected_novel <= high
+
+    def describe(self, remedy: str = "") -> str:
+        """The answer in sentences; remedy: which shapes to label, or how."""
+        label = f"Label {TO_LABEL} of these shapes{f': {remedy}' if remedy else ''}."
+        said = []
+        if self.alarm:
+            share = "promise" if self.coverage is None else f"{100 * self.coverage:.3g} %"
+            said += [
+                "The known objects here differ from the calibration set.",
+                f"The threshold's {share} does not hold.",
+            ]
+            said += [label] if self.kept is None else []
+        elif self.alarm is None:
+            said.append(f"No drift test: {self.reason}.")
+        else:
+            said.append("No sign that the known objects differ from the calibration set.")
+        if self.unexpected and self.called_novel is not None and self.expected_novel is not None:
+            said.append(f"{self.called_novel} are called novel, {100 * self.expected_novel:.3g} % were expected.")
+            said.append("Either that many are new, or the known ones changed.")
+            said += [label] if self.kept is None and not self.alarm else []
+        if self.kept is not None:
+            said.append(f"Of {self.kept.of} labeled known shapes the threshold keeps {self.kept.count}: {self.kept}.")
+        return " ".join(said)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as texts and numbers; `kept` is None without labels."""
+        told: dict[str, Any] = {
+            name: getattr(self, name) for name in ("alarm", "p_value", "e_value", "tested", "below")
+        }
+        told["kept"] = self.kept and self.kept.as_json()
+        told["called_novel"] = self.called_novel and self.called_novel.as_json()
+        told |= {"expected_novel": self.expected_novel, "unexpected": self.unexpected}
+        told["bins"] = [vars(one) for one in self.bins]
+        return told | {"reason": self.reason}
 
 
 class DriftStream:
@@ -56,16 +179,26 @@ class DriftStream:
     tested one. These ranks are exactly uniform and independent while nothing drifts. The capital bets on histograms of
     earlier ranks and on four fixed shapes. Copies that start at geometric times are averaged. An alarm remains.
 
+    The objects of a stream must come in an order that their novelty does not depend on: not sorted by class. The pool
+    takes 8 bytes an object.
+
     Parameters
     ----------
     calibration : array (n,)
         Novelty of known objects, one of each; 19 or more.
     cut : float
-        Share of the calibration novelties at or above the cut, from 1 / (n + 1). Default: 0.05.
+        Share of the calibration novelties at or above the cut, from 1 / (n + 1). Default: 0.05. Choose a higher one if
+        more than one in a hundred novel objects is less novel than that.
     level : float
         Highest probability of a false alarm. Default: 0.01.
     seed : int
         Of the draws between ties and for smoothing. Default: 0.
+    value : float, optional
+        The threshold, to count the objects called novel.
+    expected_novel : float, optional
+        Share of novel objects that is expected.
+    coverage : float, optional
+        Share of the known objects that the threshold keeps, for the message.
 
     Raises
     ------
@@ -86,20 +219,35 @@ class DriftStream:
     (False, True)
     """
 
-    def __init__(self, calibration: Any, cut: float = 0.05, level: float = 0.01, seed: int = 0) -> None:
+    def __init__(
+        self,
+        calibration: Any,
+        cut: float = CUT,
+        level: float = 0.01,
+        seed: int = 0,
+        *,
+        value: float | None = None,
+        expected_novel: float | None = None,
+        coverage: float | None = None,
+    ) -> None:
         self.limit, self._pool = _below_cut(calibration, cut)
         self.level, self.seed = float(share_between(level, "level")), check_seed(seed)
-        self.tested = self.below = 0
+        self.value, self.coverage, self.expected_novel = value, coverage, check_expected(expected_novel)
+        self.tested = self.below = self.novel = 0
         self.highest = 0.0  # log of the highest capital
-        self._counts: list[list[np.ndarray]] = []  # a copy: its histograms
-        self._logs: list[np.ndarray] = []  # a copy: log capital of each bet
+        self._report = _Report.of(self._pool, float(share_between(cut, "cut")))
+        self._counts = np.zeros((0, sum(bins for bins, _ in HISTOGRAMS)))  # a row a copy: its histograms
+        self._logs = np.zeros((0, len(HISTOGRAMS) + SHAPES))  # a row a copy: log capital of each bet
+        self._seen: set[str] = set()
 
-    def update(self, novelty: Any) -> Drift:
+    def update(self, novelty: Any, groups: Sequence[Hashable] | None = None) -> Drift:
         """Test further objects, in their order.
 
         Parameters
         ----------
         novelty : array (b,)
+        groups : sequence (b,), optional
+            The object of each value, names or numbers; the first value of an object counts, in all calls together.
 
         Returns
         -------
@@ -108,12 +256,26 @@ class DriftStream:
         Raises
         ------
         InputError
-            For NaN or infinity; the state is then unchanged.
+            For NaN or infinity, or another number of groups; the state is then unchanged.
         """
-        for value in array(novelty, "novelties", "b").astype(np.float64).tolist():
-            self.tested += 1
-            if value < self.limit:
-                self._bet(self._rank(value))
+        values = array(novelty, "novelties", "b").astype(np.float64)
+        if groups is not None:
+            if len(groups) != len(values):
+                raise InputError(f"{len(groups)} groups for {len(values)} objects. Expected one each. Give both alike.")
+            values = values[self._first_of(groups)]
+        self.tested += len(values)
+        if self.value is not None:
+            self.novel += int((values > self.value).sum())
+        below = values[values < self.limit]
+        self._report.add(below)
+        while len(below):
+            start = _start(len(self._logs))
+            if self.below == start:
+                self._counts = np.vstack([self._counts, np.zeros(self._counts.shape[1])])
+                self._logs = np.vstack([self._logs, np.zeros(self._logs.shape[1])])
+                start = _start(len(self._logs))
+            now, below = np.split(below, [min(CHUNK, start - self.below)])
+            self._bet(self._ranks(now))
         return self.drift
 
     @property
@@ -121,70 +283,144 @@ class DriftStream:
         """Answer for all objects so far."""
         p_value = math.exp(-self.highest)
         alarm = True if p_value <= self.level else False if self.below >= FEWEST else None
-        return Drift(alarm, p_value, self.tested, self.below)
+        reason = _too_few(self.below, self.tested) if alarm is None else ""
+        called = Share(self.novel, self.tested) if self.value is not None and self.tested else None
+        e_value = math.exp(min(self.highest, 700.0))
+        about = (e_value, self._report.bins(), called, self.expected_novel, None, self.coverage, reason)
+        return Drift(alarm, p_value, self.tested, self.below, *about)
 
     def state(self) -> dict[str, Any]:
         """Everything that `from_state` needs, of plain numbers and lists."""
         return {
-            "limit": self.limit,
-            "level": self.level,
-            "seed": self.seed,
-            "tested": self.tested,
-            "below": self.below,
-            "highest": self.highest,
-            "pool": list(self._pool),
-            "counts": [[counts.tolist() for counts in copy] for copy in self._counts],
-            "logs": [logs.tolist() for logs in self._logs],
+            "format": FORMAT,
+            **{name: getattr(self, name) for name in PLAIN},
+            "pool": self._pool.tolist(),
+            "counts": self._counts.tolist(),
+            "logs": self._logs.tolist(),
+            "seen": sorted(self._seen),
+            "report": self._report.state(),
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> DriftStream:
-        """Continue where `state` was taken: the same objects then give the same answers."""
+    def from_state(cls, state: Mapping[str, Any]) -> DriftStream:
+        """Continue where `state` was taken: the same objects then give the same answers.
+
+        Any other content raises one of `storage.DAMAGE`.
+        """
+        if state["format"] != FORMAT:
+            raise KeyError("format")
         stream = cls.__new__(cls)
-        for name in ("limit", "level", "seed", "tested", "below", "highest"):
-            setattr(stream, name, state[name])
-        stream._pool = list(state["pool"])
-        stream._counts = [[np.array(counts, dtype=np.float64) for counts in copy] for copy in state["counts"]]
-        stream._logs = [np.array(logs, dtype=np.float64) for logs in state["logs"]]
+        for name, kind in PLAIN.items():
+            optional = name in ("value", "expected_novel", "coverage") and state[name] is None
+            setattr(stream, name, None if optional else kind(state[name]))
+        stream._pool = array(state["pool"], "pool", "n").astype(np.float64)
+        stream._counts = _table(state["counts"], sum(bins for bins, _ in HISTOGRAMS))
+        stream._logs = _table(state["logs"], len(HISTOGRAMS) + SHAPES)
+        stream._seen = set(map(str, state["seen"]))
+        stream._report = _Report.from_state(state["report"])
+        if (
+            len(stream._logs) != len(stream._counts)
+            or (np.diff(stream._pool) < 0).any()
+            or not 0 <= stream.below <= stream.tested
+            or not _start(len(stream._logs) - 1) <= stream.below <= _start(len(stream._logs))
+        ):
+            raise ValueError("its numbers contradict each other")
         return stream
 
-    def _rank(self, value: float) -> float:
-        """Smoothed rank in the pool, in [0, 1); the value then joins the pool."""
-        low, high = bisect.bisect_left(self._pool, value), bisect.bisect_right(self._pool, value)
-        uniform = np.random.default_rng([self.seed, self.below]).random()
-        rank = (low + uniform * (1 + high - low)) / (len(self._pool) + 1)
-        self._pool.insert(high, value)
-        return min(rank, 1 - 1e-12)
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a .json file, whole or not at all. Raises `FileError` where that cannot be."""
+        return save_whole(path, json.dumps(self.state()).encode(), "the drift test")
 
-    def _bet(self, rank: float) -> None:
-        if self.below == _start(len(self._logs)):
-            self._counts.append([np.zeros(bins) for bins, _ in HISTOGRAMS])
-            self._logs.append(np.zeros(len(HISTOGRAMS) + SHAPES))
-        shapes = _shapes(rank)
-        for counts, logs in zip(self._counts, self._logs, strict=True):
-            logs += np.log([*_histograms(counts, rank), *shapes])
-        self.below += 1
-        self.highest = max(self.highest, self._log_capital())
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> DriftStream:
+        """Read what `save` wrote. Raises `FileError` for any other file."""
+        path = given_path(path, "path")
+        try:
+            return cls.from_state(json.loads(read_regular(path)))
+        except OSError as error:
+            raise FileError(f"cannot read the drift test {path}: {error.strerror or error}") from error
+        except DAMAGE as error:
+            raise FileError(f"{path} is no saved drift test, or a damaged one: {error}") from error
 
-    def _log_capital(self) -> float:
-        """Mean over all copies, by the weights 1 / ((j + 1) (j + 2)); those not started hold 1."""
-        started = len(self._logs)
-        weights = 1 / (np.arange(1, started + 1) * np.arange(2, started + 2))
-        terms = [np.logaddexp.reduce(logs) - math.log(len(logs)) for logs in self._logs] + np.log(weights)
-        return float(np.logaddexp(np.logaddexp.reduce(terms), -math.log(started + 1)))
+    def _first_of(self, groups: Sequence[Hashable]) -> list[int]:
+        """Rows of objects that were not seen before."""
+        first = []
+        for i, group in enumerate(groups):
+            if str(group) not in self._seen:
+                self._seen.add(str(group))
+                first.append(i)
+        return first
+
+    def _ranks(self, values: np.ndarray) -> np.ndarray:
+        """Smoothed ranks (b,) in the pool, in [0, 1); each value joins the pool before the next one is ranked."""
+        low = np.searchsorted(self._pool, values, side="left")
+        ties = np.searchsorted(self._pool, values, side="right") - low
+        earlier = np.tril(np.ones((len(values), len(values)), dtype=bool), -1)
+        low += ((values < values[:, None]) & earlier).sum(axis=1)
+        ties += ((values == values[:, None]) & earlier).sum(axis=1)
+        sizes = len(self._pool) + np.arange(len(values))
+        ranks = (low + self._uniform(len(values)) * (1 + ties)) / (sizes + 1)
+        self._pool = np.sort(np.concatenate([self._pool, values]), kind="stable")
+        return np.minimum(ranks, 1 - 1e-12)
+
+    def _uniform(self, count: int) -> np.ndarray:
+        """The next `count` draws of a stream that depends on the seed and on the number of earlier ones alone."""
+        bits = np.random.Philox(self.seed).advance(self.below // 4)  # four draws a step
+        return np.random.Generator(bits).random(self.below % 4 + count)[self.below % 4 :]
+
+    def _bet(self, ranks: np.ndarray) -> None:
+        """Capital after each rank (b,) of values between the starts of two copies."""
+        gains, counts = [], self._counts.copy()
+        at, steps = np.arange(len(ranks)), (self.below - _starts(len(self._logs)))[:, None]
+        begin = 0
+        for bins, floor in HISTOGRAMS:
+            places = (ranks * bins).astype(np.int64)
+            hits = np.zeros((len(ranks), bins))
+            hits[at, places] = 1
+            earlier = (np.cumsum(hits, axis=0) - hits)[at, places]
+            held = self._counts[:, begin + places] + earlier
+            gains.append(floor + (1 - floor) * bins * (held + 1) / (steps + at + bins))
+            counts[:, begin : begin + bins] += hits.sum(axis=0)
+            begin += bins
+        gains += [np.broadcast_to(shape, gains[0].shape) for shape in _shapes(ranks)]
+        # (copies, 1 + ranks, bets): sums from the first rank on, so that batches of any size give the same numbers
+        logs = np.cumsum(np.concatenate([self._logs[:, None], np.log(np.stack(gains, axis=2))], axis=1), axis=1)
+        self._counts, self._logs = counts, logs[:, -1]
+        self.below += len(ranks)
+        self.highest = max(self.highest, float(_log_capital(logs[:, 1:]).max()))
 
 
-def batch_drift(novelty: Any, calibration: Any, cut: float = 0.05, level: float = 0.01, seed: int = 0) -> Drift:
+PLAIN: dict[str, Any] = {
+    **dict.fromkeys(("limit", "level", "highest", "value", "expected_novel", "coverage"), float),
+    **dict.fromkeys(("seed", "tested", "below", "novel"), int),
+}
+
+
+def batch_drift(
+    novelty: Any,
+    calibration: Any,
+    cut: float = CUT,
+    level: float = 0.01,
+    seed: int = 0,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    value: float | None = None,
+    expected_novel: float | None = None,
+    coverage: float | None = None,
+) -> Drift:
     """Two-sample test of a batch without order: false alarms with probability at most `level`.
 
-    Anderson-Darling statistic of the values below the cut, its p-value from 999 random permutations: exact.
+    Anderson-Darling statistic of the values below the cut, its p-value from 999 random permutations: exact. Of more
+    than 10,000 tested values below the cut, so many drawn at random are tested.
 
     Parameters
     ----------
     novelty : array (b,)
         Of the tested objects.
-    calibration, cut, level, seed
+    calibration, cut, level, seed, value, expected_novel, coverage
         As in `DriftStream`; the level is at least 0.001, the smallest p-value.
+    groups : sequence (b,), optional
+        The object of each value; one value of each object counts, drawn at random.
 
     Returns
     -------
@@ -210,26 +446,94 @@ def batch_drift(novelty: Any, calibration: Any, cut: float = 0.05, level: float 
     if allowed < 1 / (PERMUTATIONS + 1):
         raise InputError(f"level is {level!r}; expected 0.001 or more, the smallest p-value of 999 permutations")
     rng = np.random.default_rng(check_seed(seed))
+    expected = check_expected(expected_novel)
     tested = array(novelty, "novelties", "b").astype(np.float64)
+    if groups is not None and len(tested):
+        tested = tested[one_of_each(groups, len(tested), seed)]
     below = tested[tested < limit]
+    report = _Report.of(held, float(share_between(cut, "cut")))
+    report.add(below)
+    called = None if value is None or not len(tested) else Share(int((tested > value).sum()), len(tested))
+    about: dict[str, Any] = {"bins": report.bins(), "called_novel": called, "expected_novel": expected}
+    about["coverage"] = coverage
     if len(below) < FEWEST:
-        return Drift(None, 1.0, len(tested), len(below))
-    values = np.concatenate([held, below])
-    order = np.argsort(values, kind="stable")
-    ends = np.flatnonzero(np.diff(values[order]) > 0) + 1  # ties count together
-    of_batch = (order >= len(held)).astype(np.float64)
-    seen = _anderson_darling(of_batch, ends)
-    drawn = [_anderson_darling(rng.permutation(of_batch), ends) for _ in range(PERMUTATIONS)]
-    p_value = (1 + int((np.array(drawn) >= seen * (1 - 1e-12)).sum())) / (PERMUTATIONS + 1)
-    return Drift(p_value <= allowed, p_value, len(tested), len(below))
+        reason = _too_few(len(below), len(tested))
+        return Drift(None, None, len(tested), len(below), **about, reason=reason)
+    drawn = below if len(below) <= MOST else rng.choice(below, MOST, replace=False)
+    p_value = _permuted(held, drawn, rng)
+    return Drift(p_value <= allowed, p_value, len(tested), len(below), **about)
 
 
-def _below_cut(calibration: Any, cut: float) -> tuple[float, list[float]]:
+def check_expected(share: Any) -> float | None:
+    """A share of novel objects, 0 to 1, or None. Raises `InputError` for another value."""
+    if share is None:
+        return None
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise InputError(f"expected_novel is {share!r}. Expected a share from 0 to 1. Give 0.2 for one in five.")
+    return float(share)
+
+
+class _Report:
+    """Counts of values below the cut in six bins of equal calibration counts."""
+
+    def __init__(self, cut: float, edges: np.ndarray, held: np.ndarray, counts: np.ndarray) -> None:
+        self.cut, self.edges, self.held, self.counts = cut, edges, held, counts
+
+    @classmethod
+    def of(cls, held: np.ndarray, cut: float) -> _Report:
+        edges = held[np.arange(1, BINS) * len(held) // BINS]
+        report = cls(cut, edges, np.zeros(BINS), np.zeros(BINS))
+        report.add(held)
+        report.held, report.counts = report.counts, np.zeros(BINS)
+        return report
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> _Report:
+        arrays = [array(state[name], name, "n").astype(np.float64) for name in ("edges", "held", "counts")]
+        if [len(one) for one in arrays] != [BINS - 1, BINS, BINS]:
+            raise ValueError("report")
+        return cls(float(state["cut"]), *arrays)
+
+    def state(self) -> dict[str, Any]:
+        return {"cut": self.cut, **{name: getattr(self, name).tolist() for name in ("edges", "held", "counts")}}
+
+    def add(self, values: np.ndarray) -> None:
+        self.counts += np.bincount(np.searchsorted(self.edges, values, side="right"), minlength=BINS)
+
+    def bins(self) -> tuple[Bin, ...]:
+        """By p-value, the most novel first; none without values."""
+        here, there = self.counts.sum(), self.held.sum()
+        if not here:
+            return ()
+        pooled = (self.counts + self.held) / (here + there)
+        error = np.sqrt(pooled * (1 - pooled) * (1 / here + 1 / there))
+        deviates = np.abs(self.counts / here - self.held / there) > DEVIATES * error
+        ends = self.cut + (1 - self.cut) * np.concatenate([[0], np.cumsum(self.held[::-1]) / there])
+        rows = zip(ends[:-1], ends[1:], (self.counts / here)[::-1], (self.held / there)[::-1], strict=True)
+        return tuple(
+            Bin(round(float(low), 6), round(float(high), 6), round(float(share), 6), round(float(own), 6), bool(is_off))
+            for (low, high, share, own), is_off in zip(rows, deviates[::-1], strict=True)
+        )
+
+
+def _table(rows: Any, columns: int) -> np.ndarray:
+    table = np.array(rows, dtype=np.float64).reshape(-1, columns)
+    if not np.isfinite(table).all():
+        raise ValueError("not finite")
+    return table
+
+
+def _too_few(below: int, tested: int) -> str:
+    return f"{below} of {tested} objects are below the cut, {FEWEST} are needed"
+
+
+def _below_cut(calibration: Any, cut: float) -> tuple[float, np.ndarray]:
     """The cut as a novelty, and the sorted calibration novelties below it."""
     held = np.sort(array(calibration, "calibration scores", "n").astype(np.float64))
     if len(held) < FEWEST:
         raise InputError(
-            f"{len(held)} calibration scores cannot show drift. Expected {FEWEST} or more. Calibrate on more known shapes."
+            f"{len(held)} calibration scores cannot show drift. Expected {FEWEST} or more. "
+            "Calibrate on more known shapes."
         )
     rank = math.floor(share_between(cut, "cut") * (len(held) + 1))
     if rank < 1:
@@ -238,10 +542,10 @@ def _below_cut(calibration: Any, cut: float) -> tuple[float, list[float]]:
             "Choose a higher cut or more scores."
         )
     limit = float(held[max(0, len(held) - rank)])
-    pool = held[held < limit].tolist()
-    if len(pool) < 10:
+    pool = held[held < limit]
+    if len(pool) < LEAST_POOL:
         raise InputError(
-            f"{len(pool)} calibration scores are below the cut {cut:g}. Expected 10 or more. "
+            f"{len(pool)} calibration scores are below the cut {cut:g}. Expected {LEAST_POOL} or more. "
             "Choose a lower cut or a score with fewer ties."
         )
     return limit, pool
@@ -249,23 +553,40 @@ def _below_cut(calibration: Any, cut: float) -> tuple[float, list[float]]:
 
 def _start(copy: int) -> int:
     """Values below the cut before a copy starts: 0, 64, 128, 256, ..."""
-    return 0 if copy == 0 else FIRST_RESTART << (copy - 1)
+    return 0 if copy <= 0 else FIRST_RESTART << (copy - 1)
 
 
-def _shapes(rank: float) -> list[float]:
+def _starts(copies: int) -> np.ndarray:
+    return np.array([_start(copy) for copy in range(copies)])
+
+
+def _log_capital(logs: np.ndarray) -> np.ndarray:
+    """Mean capital (b,) over all copies, of logs (copies, b, bets); those not started hold 1.
+
+    The weights are 1 / ((j + 1) (j + 2)), j the number of the copy from 0.
+    """
+    started = len(logs)
+    weights = 1 / (np.arange(1, started + 1) * np.arange(2, started + 2))
+    top = np.maximum(logs.max(axis=(0, 2)), 0.0)
+    capital = np.exp(logs - top[None, :, None]).mean(axis=2)
+    return np.asarray(top + np.log(weights @ capital + np.exp(-top) / (started + 1)))
+
+
+def _shapes(ranks: np.ndarray) -> list[np.ndarray]:
     """Densities of four fixed bets, each half uniform: low, high, U and peak."""
-    square = (2 * rank - 1) ** 2
-    return [0.5 + (1 - rank), 0.5 + rank, 0.5 + 1.5 * square, 0.5 + 0.75 * (1 - square)]
+    square = (2 * ranks - 1) ** 2
+    return [0.5 + (1 - ranks), 0.5 + ranks, 0.5 + 1.5 * square, 0.5 + 0.75 * (1 - square)]
 
 
-def _histograms(counts: list[np.ndarray], rank: float) -> list[float]:
-    """Density of each histogram of earlier ranks at this one, which then joins."""
-    found = []
-    for held, (bins, floor) in zip(counts, HISTOGRAMS, strict=True):
-        place = int(rank * bins)
-        found.append(floor + (1 - floor) * bins * (held[place] + 1) / (held.sum() + bins))
-        held[place] += 1
-    return found
+def _permuted(held: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> float:
+    """p-value of the Anderson-Darling statistic of two samples, by random permutations."""
+    values = np.concatenate([held, below])
+    order = np.argsort(values, kind="stable")
+    ends = np.flatnonzero(np.diff(values[order]) > 0) + 1  # ties count together
+    of_batch = (order >= len(held)).astype(np.float64)
+    seen = _anderson_darling(of_batch, ends)
+    drawn = [_anderson_darling(rng.permutation(of_batch), ends) for _ in range(PERMUTATIONS)]
+    return (1 + int((np.array(drawn) >= seen * (1 - 1e-12)).sum())) / (PERMUTATIONS + 1)
 
 
 def _anderson_darling(of_batch: np.ndarray, ends: np.ndarray) -> float:

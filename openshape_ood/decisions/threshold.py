@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from openshape_ood.decisions.calibration import (
     expected_coverage,
     one_of_each,
     p_values,
+    share_between,
 )
+from openshape_ood.decisions.risk import Marks
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.storage import DAMAGE, read_regular, save_whole
@@ -45,6 +47,12 @@ class Threshold:
         Whose novelty it is for: a threshold belongs to one encoder and one method.
     source : str
         In words, what the scores are of: "50 scans of chairs"; for generated shapes it begins with "generated".
+    low : float, optional
+        For a third verdict: above it and up to `value` a row is unsure. None: there are two verdicts.
+    missed : float, optional
+        With `low`: highest share of novel rows that are called known. None where no novel examples bound it.
+    marks : Marks, optional
+        Of the threshold of a map: its promise on known, undamaged shapes, see `novelty_map.calibrate_marks`.
 
     Examples
     --------
@@ -58,6 +66,9 @@ class Threshold:
     scores: np.ndarray = field(default_factory=lambda: np.empty(0))
     provenance: Provenance | None = None
     source: str = ""
+    low: float | None = None
+    missed: float | None = None
+    marks: Marks | None = None
 
     def __post_init__(self) -> None:
         if not _finite(self.value):
@@ -66,6 +77,10 @@ class Threshold:
             )
         if self.coverage is not None and not (_finite(self.coverage) and 0 < self.coverage < 1):
             raise InputError(f"a threshold has the coverage {self.coverage!r:.40}; expected a share between 0 and 1")
+        if self.low is not None and not (_finite(self.low) and self.low <= self.value):
+            raise InputError(f"low is {self.low!r:.40}. Expected a number up to {self.value:.6g}. Give a lower one.")
+        if self.missed is not None and (self.low is None or not (_finite(self.missed) and 0 < self.missed < 1)):
+            raise InputError(f"missed is {self.missed!r:.40}. Expected a share between 0 and 1. Give it with low.")
         scores = np.sort(array(self.scores, "scores of a threshold", "b").astype(np.float64))
         plain = {"value": float(self.value), "coverage": self.coverage and float(self.coverage), "scores": scores}
         for name, value in plain.items():
@@ -116,6 +131,66 @@ class Threshold:
         value = conformal_threshold(scores, coverage)
         return cls(value, expected_coverage(n, coverage), scores, provenance, source)
 
+    def with_unsure(self, alpha: float = 0.05, beta: float | None = None, novel: Any = None) -> Threshold:
+        """The threshold with a third verdict, from the same known rows: "unsure" between two limits.
+
+        At most a share `alpha` of the known rows is called new. With examples of novel rows, at most a share `beta` of
+        the novel ones is called known; without, only the first rate is promised. k is the (1 - alpha) quantile of the
+        known, v the beta quantile of the novel examples, or else the (1 - alpha / 5) quantile of the known, all with
+        finite-sample corrections: new above max(k, v), known below min(k, v).
+
+        Parameters
+        ----------
+        alpha : float
+            Default: 0.05, which needs 19 known rows.
+        beta : float, optional
+            Given with `novel`. Default: alpha.
+        novel : array (m,) or NoveltyResult, optional
+            Novelty of examples of novel rows, drawn like the novel rows to come; 0.05 needs 19.
+
+        Raises
+        ------
+        InputError
+            For a bare threshold, too few rows, rates that are no shares, and beta without novel examples.
+
+        Examples
+        --------
+        >>> known = Threshold.from_novelty(range(100))
+        >>> known.with_unsure(0.05, 0.05, novel=range(80, 180)).verdicts([10, 90, 120])
+        ['known', 'unsure', 'novel']
+        """
+        if not self.n:
+            raise InputError(
+                "this threshold is a bare number. Two error rates need the scores of known rows. "
+                "Make it by Threshold.from_novelty or by calibration shapes."
+            )
+        alpha_share = share_between(alpha, "alpha")
+        k = conformal_threshold(self.scores, 1 - alpha)
+        if novel is None:
+            if beta is not None:
+                raise InputError(
+                    f"beta is {beta!r}, and there are no novel examples. Expected both or neither. Give novel examples."
+                )
+            rank = math.ceil((1 - alpha_share / 5) * (self.n + 1))
+            v = float(self.scores[min(rank, self.n) - 1])
+        else:
+            if getattr(novel, "provenance", None) is not None and self.provenance is not None:
+                self.check_fits(novel.provenance)
+            beta = alpha if beta is None else beta
+            held = np.sort(array(getattr(novel, "novelty", novel), "novelties of novel examples", "m"))
+            rank = math.floor(share_between(beta, "beta") * (len(held) + 1))
+            if rank < 1:
+                raise InputError(
+                    f"there are {len(held)} novel examples. A rate of {beta:g} needs {calibration_needed(1 - beta)}. "
+                    "Give more, or a higher rate."
+                )
+            v = float(np.nextafter(held[rank - 1], -np.inf))  # a tie with it is not called known
+        low, high = min(k, v), max(k, v)
+        coverage = expected_coverage(self.n, 1 - alpha)
+        return replace(
+            self, value=high, coverage=coverage, low=low, missed=None if novel is None else float(beta or alpha)
+        )
+
     @property
     def n(self) -> int:
         """How many known rows it was made from."""
@@ -124,6 +199,23 @@ class Threshold:
     def is_novel(self, novelty: Any) -> np.ndarray:
         """Which rows (b,) are new: novelty above the threshold. Raises `InputError` for NaN, which is neither."""
         return array(novelty, "novelty", "b") > self.value
+
+    def verdicts(self, novelty: Any) -> list[str]:
+        """ "known" or "novel" for each row (b,), or "unsure" above `low` and up to `value`. Raises as `is_novel`."""
+        new = self.is_novel(novelty)
+        sure = new if self.low is None else array(novelty, "novelty", "b") > self.low
+        return [
+            "novel" if is_new else "unsure" if is_sure else "known" for is_new, is_sure in zip(new, sure, strict=True)
+        ]
+
+    def check_drift(self) -> Threshold:
+        """Itself. Raises `InputError` where it has too few scores for a drift test."""
+        if not self.n:
+            raise InputError(
+                "the threshold is a bare number without p-values. A drift test needs 19 or more known shapes. "
+                "Calibrate on some."
+            )
+        return self
 
     def p_values(self, novelty: Any) -> np.ndarray:
         """Conformal p-values (b,), small for novel. Raises `InputError` where no scores were kept."""
@@ -138,6 +230,10 @@ class Threshold:
         """
         if coverage is None:
             return self
+        if self.marks is not None and not self.n:
+            raise InputError(
+                f"a coverage is of whole shapes. Given was a threshold of maps: {self}. Leave the coverage out"
+            )
         if not self.n:
             raise InputError(
                 f"another coverage needs a threshold that was made from known shapes; {self} is a bare number. "
@@ -173,6 +269,8 @@ class Threshold:
     def promise(self) -> str:
         """Fraction of known rows kept, and of which rows: "keeps 95 % of ...". Empty without a coverage.
 
+        Of maps with risk-controlled marks, the rate: "at most 1 % of the points of ...".
+
         Examples
         --------
         >>> Threshold.from_novelty(range(40), source="known shapes of calibration/").promise
@@ -184,6 +282,14 @@ ones of yours)'
         return self._promise("")
 
     def _promise(self, remedy: str) -> str:
+        if self.marks is not None and self.marks.rate is not None:
+            count = f"{self.marks.shapes} object{'s' * (self.marks.shapes > 1)}"
+            return f"{self.marks.promise} (from {count}{f': {self.source}' if self.source else ''})"
+        if self.low is not None:
+            missed = "" if self.missed is None else f", and at most {100 * self.missed:.3g} % of the novel called known"
+            alpha = 100 * (1 - (self.coverage or 0))
+            rates = f"unsure from {self.low:.3f}; at most {alpha:.3g} % of the known called novel{missed}; "
+            return rates + replace(self, low=None, missed=None)._promise(remedy)
         if self.coverage is None:
             return ""
         share = f"keeps {f'{100 * self.coverage:.1f}'.removesuffix('.0')} %"
@@ -198,19 +304,27 @@ ones of yours)'
 
         remedy: the option by which the entry point takes known shapes to calibrate on.
         """
+        if self.marks is not None and self.marks.rate is not None:
+            return f"threshold {self.value:.3f}: {self._promise(remedy)}"
         if self.coverage is None:
             return f"{self}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
         return f"threshold {self.value:.3f} {self._promise(remedy)}"
 
     def as_json(self) -> dict[str, Any]:
         """Value, coverage, count, source and promise; whose novelty it is for stands in the provenance of a result."""
-        return {name: getattr(self, name) for name in ("value", "coverage", "n", "source", "promise")}
+        told = {name: getattr(self, name) for name in ("value", "coverage", "n", "source", "promise")}
+        marks = {} if self.marks is None else {"marks": self.marks.as_json()}
+        return told | self._third() | marks
+
+    def _third(self) -> dict[str, Any]:
+        return {} if self.low is None else {"low": self.low, "missed": self.missed}
 
     def state(self) -> dict[str, Any]:
         """All of it as texts and numbers, for files."""
         about = {"format": FORMAT, "value": self.value, "coverage": self.coverage, "source": self.source}
         provenance = None if self.provenance is None else asdict(self.provenance)
-        return {**about, "provenance": provenance, "scores": self.scores.tolist()}
+        marks = {} if self.marks is None else {"marks": self.marks.state()}
+        return {**about, "provenance": provenance, "scores": self.scores.tolist(), **self._third(), **marks}
 
     @classmethod
     def from_state(cls, told: Mapping[str, Any]) -> Threshold:
@@ -223,6 +337,8 @@ ones of yours)'
             own = {name: str(value) for name, value in provenance["identity"].items()}
             provenance = {**provenance, "method": str(provenance["method"]), "identity": Identity(**own)}
             provenance = Provenance(**provenance)
+        if fields.get("marks") is not None:
+            fields["marks"] = Marks.from_state(fields["marks"])
         # each must be there: without scores it would be a bare number
         return cls(**{**fields, "source": str(fields["source"]), "scores": fields["scores"]}, provenance=provenance)
 
@@ -242,7 +358,7 @@ ones of yours)'
             raise FileError(f"{path} is no threshold, or a damaged one: {error}") from error
 
     def __str__(self) -> str:
-        if self.coverage is not None:
+        if self.promise:
             return self.describe()
         return f"threshold {self.value:.3f}{f' ({self.source})' if self.source else ''}"
 

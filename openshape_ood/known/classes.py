@@ -15,7 +15,7 @@ import numpy as np
 
 from openshape_ood.checks import check_names, check_settings, grouped, unit, unit_or_zero
 from openshape_ood.decisions.threshold import Threshold, check_threshold
-from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder
+from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known.examples import ENCODING, Axes, check_examples, embedded
 from openshape_ood.known.memory import MEMORY, MemoryBank, joined_memory
@@ -48,6 +48,8 @@ class KnownClasses:
         What cosines with text were divided by when the encoder was trained; None where nobody says so.
     threshold : Threshold, optional
         What tells known from novel where no other is given. Other classes, as by `join`, have none.
+    marks : Threshold, optional
+        The same for maps, of points: what `calibrate_marks` made of maps against these classes.
     """
 
     names: tuple[str, ...]
@@ -59,6 +61,7 @@ class KnownClasses:
     patches: MemoryBank | None = None
     temperature: float | None = None
     threshold: Threshold | None = None
+    marks: Threshold | None = None
 
     @classmethod
     def from_names(
@@ -246,14 +249,18 @@ class KnownClasses:
         names, index = np.unique(labels[kept], return_inverse=True)
         own = tuple(self.names[i] for i in names)
         text = None if self.text is None else self.text[names]
-        return replace(self, names=own, text=text, examples=examples[kept], labels=index, patches=None, threshold=None)
+        return replace(
+            self, names=own, text=text, examples=examples[kept], labels=index, patches=None, threshold=None,
+            marks=None,
+        )  # fmt: skip
 
     def relabeled(self, names: tuple[str, ...], places: Sequence[int], text: np.ndarray | None) -> KnownClasses:
         """The same under other names, `places` (k,) saying where each class stands among them."""
         index = np.asarray(places)
         memory = self.patches and replace(self.patches, labels=index[self.patches.labels])
         labels = None if self.labels is None else index[self.labels]
-        return replace(self, names=names, text=text, labels=labels, patches=memory, threshold=None)
+        cleared: dict[str, Any] = {"threshold": None, "marks": None}
+        return replace(self, names=names, text=text, labels=labels, patches=memory, **cleared)
 
     def with_examples(
         self, examples: Mapping[str, Any], encoder: Encoder, *, up: Axes = "file", **settings: Any
@@ -306,7 +313,7 @@ class KnownClasses:
             rows, labels = np.concatenate([self.examples, rows]), np.concatenate([self.labels, labels])
         memory = joined_memory([one.patches for one in (self, made) if one.patches is not None])
         known = replace(
-            self, identity=encoder.identity, examples=rows, labels=labels, patches=memory, threshold=None,
+            self, identity=encoder.identity, examples=rows, labels=labels, patches=memory, threshold=None, marks=None,
             temperature=made.temperature if self.temperature is None else self.temperature,
         )  # fmt: skip
         unit(known.anchors, "the mean example of", self.names)  # refuses examples that cancel each other
@@ -319,6 +326,24 @@ class KnownClasses:
             self.check_fits(threshold.provenance.identity)
         return replace(self, threshold=threshold)
 
+    def with_marks(self, threshold: Threshold) -> KnownClasses:
+        """The same with a threshold of maps, which `calibrate_marks` made, for `save` too.
+
+        Raises `InputError` for another threshold, `MixedEncodersError` for that of another encoder.
+        """
+        check_threshold(threshold)
+        if threshold.marks is None or threshold.provenance is None:
+            raise InputError(
+                f"given was {threshold}. Marks need a threshold of maps. Make one with calibrate_marks(maps), or give "
+                "this one to with_threshold"
+            )
+        self.check_fits(threshold.provenance.identity)
+        return replace(self, marks=threshold)
+
+    def marks_for(self, provenance: Provenance) -> Threshold | None:
+        """The marks, if they are for maps of this encoder and method."""
+        return self.marks if self.marks is not None and self.marks.fits(provenance) else None
+
     def save(self, path: str | os.PathLike[str], note: Mapping[str, Any] | None = None) -> Path:
         """Write a .safetensors file, whole or not at all. Raises `FileError` where that cannot be.
 
@@ -327,6 +352,8 @@ class KnownClasses:
         arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
         header: dict[str, Any] = {"names": self.names, "identity": asdict(self.identity)}
         header |= {"temperature": self.temperature, "threshold": self.threshold and self.threshold.state()}
+        if self.marks is not None:
+            header["marks"] = self.marks.state()
         if note is not None:
             header["note"] = dict(note)
         if self.patches is not None:
@@ -354,7 +381,10 @@ class KnownClasses:
                 **own,
             )
             _check_sound(known)
-            return known if threshold is None else known.with_threshold(Threshold.from_state(threshold))
+            if threshold is not None:
+                known = known.with_threshold(Threshold.from_state(threshold))
+            marks = header.get("marks")  # not in files of before
+            return known if marks is None else known.with_marks(Threshold.from_state(marks))
 
     @classmethod
     def join(cls, *several: KnownClasses) -> KnownClasses:

@@ -1,9 +1,19 @@
 """How novel shapes are: pipelines, score_novelty, its result, and the axis that a set of shapes has up."""
 
 from openshape_ood.novelty.embeddings import score_embeddings
+from openshape_ood.novelty.labels import LabelSample
 from openshape_ood.novelty.pipeline import NoveltyPipeline
 from openshape_ood.novelty.result import Failure, NoveltyResult
 from openshape_ood.novelty.score import score_novelty
 from openshape_ood.novelty.up_axis import UpAxis, find_up
 
-__all__ = ["Failure", "NoveltyPipeline", "NoveltyResult", "UpAxis", "find_up", "score_embeddings", "score_novelty"]
+__all__ = [
+    "Failure",
+    "LabelSample",
+    "NoveltyPipeline",
+    "NoveltyResult",
+    "UpAxis",
+    "find_up",
+    "score_embeddings",
+    "score_novelty",
+]

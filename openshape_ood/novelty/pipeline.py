@@ -18,15 +18,18 @@ import numpy as np
 
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_seed, check_whole
+from openshape_ood.decisions.calibration import share_between
+from openshape_ood.decisions.drift import CUT, DriftStream, check_expected
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
-from openshape_ood.errors import FileError, InputError, OpenShapeError
+from openshape_ood.errors import FileError, InputError, MixedEncodersError, OpenShapeError
 from openshape_ood.known import KnownClasses, check_patches
 from openshape_ood.known.classes import read_note
 from openshape_ood.novelty import up_axis
-from openshape_ood.novelty.calibration import Calibration, chosen_threshold, from_calibration
+from openshape_ood.novelty.calibration import COVERAGE, Calibration, chosen_threshold, from_calibration
 from openshape_ood.novelty.generated import Generated, generated_threshold
+from openshape_ood.novelty.labels import LabelSample, scored_by
 from openshape_ood.novelty.preparation import PATCH_STAGE, example_axis, known_classes, settled_method
 from openshape_ood.novelty.result import NoveltyResult
 from openshape_ood.novelty.up_axis import FALLBACK, UpAxis, by_words, find_up, plausible, spread
@@ -98,6 +101,8 @@ class NoveltyPipeline:
         Processes that read files ahead of the encoder; None for as many as suit their number.
     failures : tuple of Failure
         Calibration shapes that could not be used.
+    expected_novel : float, optional
+        Share of novel shapes that is expected, for `result.drift`.
 
     Examples
     --------
@@ -123,6 +128,7 @@ class NoveltyPipeline:
     readers: int | None = None
     progress: bool = False
     failures: tuple[Failure, ...] = ()
+    expected_novel: float | None = None
 
     @classmethod
     def prepare(
@@ -138,6 +144,9 @@ class NoveltyPipeline:
         coverage: float | None = None,
         groups: Sequence[Any] | None = None,
         generated: Generated | None = "scans",
+        expected_novel: float | None = None,
+        unsure: Sequence[float] | None = None,
+        novel: Any = None,
         errors: Errors = "raise",
         up: str = "file",
         known_up: str | Mapping[str, Sequence[str]] | None = None,
@@ -158,6 +167,8 @@ class NoveltyPipeline:
         generated : {"scans", "models"}, optional
             Generated shapes that the threshold comes from where nothing that precedes them is there: simulated scans,
             or whole models; None for no such threshold.
+        expected_novel, unsure, novel
+            As in `score_novelty`.
         up : str
             As in `score_novelty`, one axis for all shapes.
         identity : Identity, optional
@@ -197,7 +208,9 @@ class NoveltyPipeline:
         if not ready:
             classes = classes.with_temperature(encoders.shape.temperature)
         check_known(found, classes)
-        pipeline = cls(classes, found, encoders, up=up, errors=errors, **how)
+        rates = None if unsure is None else check_rates(unsure, novel)
+        expected = check_expected(expected_novel)
+        pipeline = cls(classes, found, encoders, up=up, errors=errors, expected_novel=expected, **how)
         result = grouped = None
         if calibrating is not None:
             result = pipeline(calibrating.shapes)
@@ -206,7 +219,77 @@ class NoveltyPipeline:
                 pipeline = replace(pipeline, up_axis=found_up, silent=found_up.axis)
             pipeline = replace(pipeline, failures=result.failures)
             grouped = calibrating.groups_of(result)
-        return pipeline.decided(threshold, result, coverage, grouped, generated)
+        decided = pipeline.decided(threshold, result, coverage, grouped, generated)
+        return decided if rates is None else decided.with_unsure(*rates, novel)
+
+    def with_unsure(self, alpha: float = 0.05, beta: float | None = None, novel: Any = None) -> NoveltyPipeline:
+        """The same with a third verdict, "unsure", see `Threshold.with_unsure`.
+
+        Parameters
+        ----------
+        alpha, beta : float
+        novel : shapes or Embeddings, optional
+            Examples of novel shapes, drawn like the ones to come.
+
+        Raises `InputError` without a threshold from known shapes.
+        """
+        if self.threshold is None:
+            raise InputError(
+                "there is no threshold. Two error rates need one from known shapes. Give calibration shapes."
+            )
+        examples = None if novel is None else replace(self, threshold=None)(novel)
+        return replace(self, threshold=self.threshold.with_unsure(alpha, beta, examples))
+
+    def monitor(self, cut: float = CUT, level: float = 0.01) -> DriftStream:
+        """A drift test for `stream`, which can be saved and goes on over several calls.
+
+        Parameters
+        ----------
+        cut, level
+            As in `DriftStream`.
+
+        Raises
+        ------
+        InputError
+            Without a threshold that has the scores of 19 or more known shapes.
+        """
+        if self.threshold is None:
+            raise InputError(
+                "there is no threshold. A drift test needs one from known shapes. Give calibration shapes."
+            )
+        scores, own = self.threshold.check_drift().scores, self.threshold
+        how: dict[str, Any] = {"value": own.value, "coverage": own.coverage, "expected_novel": self.expected_novel}
+        return DriftStream(scores, cut, level, int(self.seed), **how)
+
+    def recalibrate(self, labels: LabelSample, coverage: float = COVERAGE) -> NoveltyPipeline:
+        """The same with a threshold from labeled shapes, which keeps its promise for shapes like these.
+
+        Parameters
+        ----------
+        labels : LabelSample
+            Of `result.to_label`, with a label for each shape.
+        coverage : float
+            Share of known shapes to keep. Default: 0.95, which needs 19 known ones among the labeled.
+
+        Raises
+        ------
+        InputError
+            For shapes without a label, labels of shapes that were not drawn at random, another label than the known
+            classes, "known" and "novel", and too few known shapes.
+        MixedEncodersError
+            For novelties of another encoder or method.
+        """
+        if not isinstance(labels, LabelSample):
+            raise InputError(
+                f"labels is a {type(labels).__name__}. Expected the LabelSample of result.to_label(n). "
+                "Give to_label(n).labeled({name: class})."
+            )
+        if labels.scored_by != scored_by(self.provenance):
+            raise MixedEncodersError(
+                f"the labeled shapes were scored with {labels.scored_by}. "
+                f"The pipeline is {scored_by(self.provenance)}. Expected the same. Draw a sample with this pipeline."
+            )
+        return replace(self, threshold=labels.threshold(self.known.names, coverage, self.provenance))
 
     def decided(
         self,
@@ -286,7 +369,9 @@ class NoveltyPipeline:
         failures = (*self.failures, *result.failures)
         return replace(result, failures=failures, provenance=replace(result.provenance, up=asked))
 
-    def stream(self, shapes: Iterable[Any], *, step: Callable[[], Any] = lambda: None) -> Iterator[NoveltyResult]:
+    def stream(
+        self, shapes: Iterable[Any], *, step: Callable[[], Any] = lambda: None, monitor: DriftStream | None = None
+    ) -> Iterator[NoveltyResult]:
         """Results of any number of shapes, batch by batch, in their order and in bounded memory.
 
         Each file is read once, by child processes within limits of time and memory; with `num_samples` above 1 the
@@ -299,12 +384,28 @@ class NoveltyPipeline:
             Clouds (n, 3|6), paths and trimesh objects; and `Embeddings`, each a batch of its own.
         step : callable
             Called after each shape that was read.
+        monitor : DriftStream, optional
+            The drift test to go on with. Default: a new one of `monitor`, where the threshold has enough scores.
 
         Yields
         ------
         NoveltyResult
-            Of up to `batch_size` shapes; the last may have failures only.
+            Of up to `batch_size` shapes; the last may have failures only. Its `drift` is the state of the test after
+            this batch. The test asks for an order that is not sorted by class.
         """
+        if monitor is None:
+            monitor = self._own_monitor()
+        for result in self._results(shapes, step):
+            yield result if monitor is None else replace(result, stream_drift=monitor.update(result.novelty))
+
+    def _own_monitor(self) -> DriftStream | None:
+        """The drift test of a stream. None where the threshold has too few scores, or too many equal ones."""
+        try:
+            return self.monitor()
+        except InputError:
+            return None
+
+    def _results(self, shapes: Iterable[Any], step: Callable[[], Any]) -> Iterator[NoveltyResult]:
         told = self.silent is not None or self.up in UPS  # which axis shapes have that state none
         for are_ready, own in groupby(shapes, lambda one: isinstance(one, Embeddings)):
             if are_ready:
@@ -381,6 +482,7 @@ class NoveltyPipeline:
             embeddings=embeddings,
             failures=self.failures,
             up_axis=self.up_axis,
+            expected_novel=self.expected_novel,
         )
 
     def with_axis(self, shapes: Iterable[Any]) -> NoveltyPipeline:
@@ -451,6 +553,21 @@ class NoveltyPipeline:
 
 
 SAVED = ("up", "silent", "seed", "num_samples")
+
+
+def check_rates(unsure: Any, novel: Any) -> tuple[float, float | None]:
+    """One or two error rates. Raises `InputError` for other values, and a second one without novel examples."""
+    rates = tuple(unsure) if isinstance(unsure, Sequence) else (unsure,)
+    if isinstance(unsure, str) or len(rates) not in (1, 2):
+        raise InputError(f"unsure is {unsure!r}. Expected one or two error rates. Give (0.05, 0.05), or 0.05.")
+    for rate in rates:
+        share_between(rate, "unsure")
+    if len(rates) == 2 and novel is None:
+        raise InputError(
+            "unsure has two rates, and there are no novel examples. The second rate needs some. "
+            "Give novel=, or the first rate alone."
+        )
+    return rates[0], rates[1] if len(rates) == 2 else None
 
 
 def check_one_sampling(method: Method, stored: bool, num_samples: int = 1) -> None:

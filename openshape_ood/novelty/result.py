@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import check_choice
+from openshape_ood.decisions.calibration import one_of_each
+from openshape_ood.decisions.drift import Drift, Share, batch_drift, check_expected
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.novelty.labels import FOCUSES, RANDOM, LabelSample, check_size, draw, scored_by
 from openshape_ood.novelty.up_axis import UpAxis
 from openshape_ood.shapes.failure import Failure
 
@@ -47,6 +52,14 @@ class NoveltyResult:
         Shapes that could not be read, with errors="skip"; nothing else here counts them.
     up_axis : UpAxis, optional
         What up="auto" found of the shapes whose files state no axis.
+    groups : tuple of b, optional
+        The object that each shape shows, where one is shown by several; see `with_context`.
+    expected_novel : float, optional
+        Share of novel shapes that the caller expects.
+    labels : LabelSample, optional
+        Labels of a random sample.
+    stream_drift : Drift, optional
+        State of the stream that this result is a batch of, after this batch.
     """
 
     novelty: np.ndarray
@@ -60,6 +73,10 @@ class NoveltyResult:
     embeddings: Embeddings | None = None
     failures: tuple[Failure, ...] = ()
     up_axis: UpAxis | None = None
+    groups: tuple[Hashable, ...] | None = None
+    expected_novel: float | None = None
+    labels: LabelSample | None = None
+    stream_drift: Drift | None = None
 
     @classmethod
     def joined(cls, several: Sequence[NoveltyResult]) -> NoveltyResult:
@@ -75,7 +92,8 @@ class NoveltyResult:
             vectors = np.concatenate([one.vectors for one in rows])
             embeddings = replace(embeddings, vectors=vectors, names=own["shapes"])
         failures = tuple(failure for one in several for failure in one.failures)
-        return replace(full[0], **own, embeddings=embeddings, failures=failures)
+        fresh: dict[str, Any] = {"groups": None, "labels": None, "stream_drift": None}
+        return replace(full[0], **own, embeddings=embeddings, failures=failures, **fresh)
 
     @property
     def is_novel(self) -> np.ndarray:
@@ -87,6 +105,113 @@ class NoveltyResult:
         """Conformal p-values (b,), small for novel. Raises `InputError` without a threshold that has scores."""
         return self._decided().p_values(self.novelty)
 
+    @property
+    def verdicts(self) -> list[str]:
+        """ "known" or "novel" of each shape, and "unsure" for a threshold with two error rates.
+
+        Raises `InputError` without a threshold.
+        """
+        return self._decided().verdicts(self.novelty)
+
+    @cached_property
+    def drift(self) -> Drift:
+        """Test of whether the known shapes are drawn like the calibration set of the threshold.
+
+        For a result of `NoveltyPipeline.stream`, the state of the stream after this batch. Else the test of a batch,
+        see `decisions.drift.batch_drift`. Where no test is possible, `alarm` is None and `reason` says why.
+
+        Examples
+        --------
+        >>> from openshape_ood import score_novelty
+        >>> from openshape_ood.synthetic import sample
+        >>> result = score_novelty([sample("chair", 500, 1)], ["chair", "sofa"], model="tiny")
+        >>> result.drift.alarm, result.drift.reason
+        (None, '1 of 1 objects are below the cut, 19 are needed')
+        """
+        if self.stream_drift is not None:
+            return replace(self.stream_drift, kept=self._kept())
+        return replace(drift_of(self.threshold, self.novelty, self.groups, self.expected_novel), kept=self._kept())
+
+    def _kept(self) -> Share | None:
+        return None if self.labels is None or self.threshold is None else self.labels.kept_by(self.threshold)
+
+    def with_context(
+        self,
+        groups: Sequence[Hashable] | None = None,
+        expected_novel: float | None = None,
+        labels: LabelSample | None = None,
+    ) -> NoveltyResult:
+        """The same result with facts that the drift test takes into account.
+
+        Parameters
+        ----------
+        groups : sequence (b,), optional
+            The object that each shape shows: of ten scans of one object, one counts, drawn at random.
+        expected_novel : float, optional
+            Share of novel shapes that is expected, 0 to 1: another one is a second, weaker sign of drift.
+        labels : LabelSample, optional
+            Of `to_label`, with its labels: for the share of known shapes kept.
+
+        Raises
+        ------
+        InputError
+            For another number of groups, and labels of another result.
+        """
+        own: dict[str, Any] = {}
+        if groups is not None:
+            one_of_each(groups, len(self))  # refuses what are no groups
+            own["groups"] = tuple(groups)
+        if expected_novel is not None:
+            own["expected_novel"] = check_expected(expected_novel)
+        if labels is not None:
+            rows = [row for row in labels.rows if 0 <= row < len(self)]
+            if len(rows) < len(labels) or not np.allclose(self.novelty[rows], labels.novelty, rtol=1e-4, atol=1e-5):
+                raise InputError(
+                    f"the labels are of other shapes than these {len(self)}. Expected a sample of this result. "
+                    "Draw one with to_label."
+                )
+            labels.kept_by(self.threshold) if self.threshold is not None else labels.complete()
+            own["labels"] = labels
+        return replace(self, **own)
+
+    def to_label(self, n: int = 30, seed: int = 0, focus: str = RANDOM) -> LabelSample:
+        """A sample of the shapes to label, for `LabelSample.labeled` or `.save`.
+
+        Parameters
+        ----------
+        n : int
+            With groups, so many objects, a shape of each. Default: 30.
+        seed : int
+            Of the draw. Default: 0.
+        focus : {"random", "informative"}
+            "informative" gives the most novel shapes, for naming. Only a random sample calibrates. Default: "random".
+
+        Returns
+        -------
+        LabelSample
+
+        Raises
+        ------
+        InputError
+            For more than there are.
+        """
+        check_choice(focus, "focus", FOCUSES)
+        rows = np.arange(len(self)) if self.groups is None else one_of_each(self.groups, len(self), seed)
+        check_size(n, len(rows))
+        places = draw(len(rows), n, seed) if focus == RANDOM else np.argsort(-self.novelty[rows], kind="stable")[:n]
+        own = rows[places].tolist()
+        return LabelSample(
+            shapes=tuple(self.shapes[i] for i in own),
+            nearest=tuple(map(str, self.nearest[own])),
+            novelty=self.novelty[own],
+            rows=tuple(own),
+            places=tuple(places.tolist()),
+            of=len(rows),
+            seed=int(seed),
+            focus=focus,
+            scored_by=scored_by(self.provenance),
+        )
+
     def _decided(self) -> Threshold:
         if self.threshold is None:
             raise InputError(
@@ -96,13 +221,23 @@ class NoveltyResult:
         return self.threshold
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as texts and numbers: provenance, classes, threshold, failures, and a record for each shape.
+        """Everything as texts and numbers: provenance, classes, threshold, drift, failures, a record for each shape.
 
         A record has shape, up, nearest, similarity (with the nearest), novelty, similarities (class -> cosine), and
-        p_value and verdict, "known" or "novel", which are None where there is no threshold, or none with scores.
+        p_value and verdict, "known", "novel" or "unsure", which are None where there is no threshold, or none with
+        scores.
         """
+        names, records = self.classes.tolist(), self.records()
+        threshold = self.threshold and self.threshold.as_json()
+        told = {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
+        told["drift"] = self.drift.as_json()
+        told["up_axis"] = self.up_axis and self.up_axis.as_json()
+        return told | {"failures": [failure._asdict() for failure in self.failures]}
+
+    def records(self) -> list[dict[str, Any]]:
+        """The record of each shape, as `as_json` has it."""
         n, names = len(self), self.classes.tolist()
-        verdict = ["novel" if new else "known" for new in self.is_novel] if self.threshold else [None] * n
+        verdict = self.verdicts if self.threshold else [None] * n
         p_value = self.p_values.tolist() if self.threshold and self.threshold.n else [None] * n
         columns = {"shape": self.shapes, "up": self.up or [None] * n, "nearest": self.nearest.tolist()}
         columns |= {"novelty": self.novelty.tolist(), "p_value": p_value, "verdict": verdict}
@@ -110,17 +245,14 @@ class NoveltyResult:
         records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         for record in records:
             record["similarity"] = record["similarities"][record["nearest"]]
-        threshold = self.threshold and self.threshold.as_json()
-        told = {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
-        told["up_axis"] = self.up_axis and self.up_axis.as_json()
-        return told | {"failures": [failure._asdict() for failure in self.failures]}
+        return records
 
     def to_frame(self) -> Any:
         """A pandas data frame, a row a shape: shape, nearest, similarity, novelty, p_value, verdict and up.
 
         p_value and verdict are None where there is no threshold. Raises `MissingPackageError` without pandas.
         """
-        return data_frame(self.as_json()["shapes"], COLUMNS)
+        return data_frame(self.records(), COLUMNS)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.novelty, dtype=dtype, copy=copy)
@@ -132,7 +264,7 @@ class NoveltyResult:
         return f"NoveltyResult({self._summary()})"
 
     def _repr_html_(self) -> str:
-        table = html_table(self.as_json()["shapes"][:LISTED], COLUMNS)
+        table = html_table(self.records()[:LISTED], COLUMNS)
         more = f"<p>… and {len(self) - LISTED} more</p>" if len(self) > LISTED else ""
         failed = "".join(f"<li>{html.escape(str(failure))}</li>" for failure in self.failures[:LISTED])
         failures = f"<details><summary>{len(self.failures)} not read</summary><ul>{failed}</ul></details>"
@@ -141,8 +273,7 @@ class NoveltyResult:
     def _counts(self) -> str:
         counts = f"{len(self)} shape{'s' * (len(self) != 1)}"
         if self.threshold is not None:
-            novel = int(self.is_novel.sum())
-            counts += f": {novel} novel, {len(self) - novel} known"
+            counts += f": {verdict_counts(self.verdicts)}"
         if self.failures:
             counts += f", {len(self.failures)} not read"
         return counts
@@ -151,7 +282,8 @@ class NoveltyResult:
         own = self.provenance
         known = f"{len(self.classes)} known class{'es' * (len(self.classes) != 1)}"
         threshold = "" if self.threshold is None else f"; {self.threshold.describe()}"
-        return f"{self._counts()}; {known}, {own.method} by {own.identity.checkpoint}{threshold}"
+        alarm = f". {self.drift.describe('result.to_label(30)')}" if self.drift.alarm or self.drift.unexpected else ""
+        return f"{self._counts()}; {known}, {own.method} by {own.identity.checkpoint}{threshold}{alarm}"
 
     def __str__(self) -> str:
         """A row a shape; of more than 60 shapes both ends, and how many are novel."""
@@ -163,8 +295,8 @@ class NoveltyResult:
             ["novelty", *(f"{self.novelty[i]:.3f}" for i in kept)],
         ]
         if self.threshold is not None:
-            novel = self.is_novel
-            columns.append(["", *("novel" if novel[i] else "known" for i in kept)])
+            verdicts = self.verdicts
+            columns.append(["", *(verdicts[i] for i in kept)])
         widths = [max(map(len, column)) for column in columns]
         columns[2] = [f"{cell:>{widths[2]}}" for cell in columns[2]]
         rows = [
@@ -174,6 +306,39 @@ class NoveltyResult:
         if n > WHOLE:
             rows = [*rows[: HEAD + 1], f"… {n - HEAD - TAIL} more", *rows[HEAD + 1 :], self._counts()]
         return "\n".join(rows if self.threshold is None else [*rows, self.threshold.describe()])
+
+
+def drift_of(
+    threshold: Threshold | None,
+    novelty: np.ndarray,
+    groups: Sequence[Hashable] | None = None,
+    expected_novel: float | None = None,
+) -> Drift:
+    """Batch drift test of novelties (b,) against the scores of a threshold; with the reason where there is no test."""
+    if threshold is None:
+        return Drift(None, None, len(novelty), 0, expected_novel=expected_novel, reason="there is no threshold")
+    how: dict[str, Any] = {"groups": groups, "expected_novel": expected_novel}
+    how |= {"value": threshold.value, "coverage": threshold.coverage}
+    try:
+        return batch_drift(novelty, threshold.check_drift().scores, **how)
+    except InputError as error:
+        called = Share(int(threshold.is_novel(novelty).sum()), len(novelty)) if len(novelty) else None
+        about: dict[str, Any] = {
+            "called_novel": called,
+            "expected_novel": expected_novel,
+            "coverage": threshold.coverage,
+        }
+        return Drift(None, None, len(novelty), 0, **about, reason=str(error).rstrip("."))
+
+
+def verdict_counts(verdicts: Sequence[str | None]) -> str:
+    """ "2 novel, 3 known", and "1 unsure" if there is one.
+
+    >>> verdict_counts(["known", "novel", "unsure"])
+    '1 novel, 1 known, 1 unsure'
+    """
+    counts = {name: verdicts.count(name) for name in ("novel", "known", "unsure")}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count or name != "unsure")
 
 
 def html_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

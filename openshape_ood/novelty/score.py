@@ -26,6 +26,9 @@ def score_novelty(
     calibration: Any = None,
     coverage: float | None = None,
     groups: Sequence[Any] | None = None,
+    expected_novel: float | None = None,
+    unsure: Sequence[float] | None = None,
+    novel: Any = None,
     errors: Literal["raise", "skip"] = "raise",
     up: str | Sequence[str] = "file",
     known_up: str | Mapping[str, Sequence[str]] | None = None,
@@ -64,6 +67,13 @@ def score_novelty(
         Share of known shapes that the threshold keeps. None: the coverage of the threshold given or saved, else 0.95.
     groups : sequence of n, optional
         Which object each calibration shape is of, where some are of the same, as `Threshold.from_novelty` takes them.
+    expected_novel : float, optional
+        Share of novel shapes that is expected. Another share called novel is a sign of drift in `result.drift`.
+    unsure : (float, float), optional
+        Two error rates for a third verdict, "unsure": share of the known called novel, share of the novel called known.
+        The second needs `novel`; without, give the first alone. Default: two verdicts.
+    novel : shapes or Embeddings, optional
+        Examples of novel shapes, 19 at least for a second rate of 0.05, drawn like the novel ones to come.
     errors : {"raise", "skip"}
         What a shape that cannot be used does; "skip" tries all first, and lists such in `result.failures`.
     up, known_up : str
@@ -105,6 +115,9 @@ def score_novelty(
         calibration=calibration,
         coverage=coverage,
         groups=groups,
+        expected_novel=expected_novel,
+        unsure=unsure,
+        novel=novel,
         errors=errors,
         up=up if isinstance(up, str) else "file",
         known_up=known_up,

@@ -11,7 +11,7 @@ import numpy as np
 
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_whole, originals, words
-from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance, check_encoders
 from openshape_ood.errors import ClassNamesError, CloudError, InputError
@@ -39,6 +39,7 @@ def localize(
     by: str | None = None,
     up: str = "file",
     known_up: str | None = None,
+    threshold: Threshold | None = None,
     device: Any = None,
     seed: int = 0,
     batch_size: int = 32,
@@ -67,19 +68,24 @@ def localize(
     up, known_up : str
         Gravity axis, "y", "z" or "x" with an optional "-", or "file", which asks the file, else takes y; of the
         examples too, where they have no other.
+    threshold : Threshold, optional
+        Of points, as `calibrate_marks` makes it of maps of known shapes; else the marks of the known classes, else what
+        95 % of the patches of the examples stay below, each compared with the others; by names there is none.
     seed, batch_size, progress
         As in `ShapeEncoder.encode`.
 
     Returns
     -------
     NoveltyMap
-        Of the shape's n points, in its own frame and units. Baseline and threshold are those of the examples, each
-        compared with the others; by names there are none.
+        Of the shape's n points, in its own frame and units. The baseline is that of the examples, each compared with
+        the others; by names there is none.
 
     Raises
     ------
     InputError
         For values that cannot be used, as known classes without two different examples of one class.
+    MixedEncodersError
+        For a threshold of another encoder, or of other features.
 
     References
     ----------
@@ -100,7 +106,7 @@ def localize(
         raise CloudError(f"there are {len(listed)} shapes; expected one. localize_many takes several")
     how = {"seed": seed, "batch_size": batch_size, "progress": progress}
     ups = resolve_ups(up if up == "file" else check_up(up), listed)
-    compared = _Compared.of(known, encoder, text, model, by, up, known_up, device, how)
+    compared = _Compared.of(known, encoder, text, model, by, up, known_up, threshold, device, how)
     return next(compared.maps(listed, ups, up, seed, 1))
 
 
@@ -114,6 +120,7 @@ def localize_many(
     by: str | None = None,
     up: str | Sequence[str] = "file",
     known_up: str | None = None,
+    threshold: Threshold | None = None,
     device: Any = None,
     seed: int = 0,
     batch_size: int = 32,
@@ -127,7 +134,7 @@ def localize_many(
         b shapes, in any form that `ShapeEncoder.encode` takes; read and encoded `batch_size` at a time.
     up : str or sequence of str
         As in `localize`, or one a shape; then `known_up` says it for examples.
-    known, encoder, text, model, by, known_up, device, seed, batch_size, progress
+    known, encoder, text, model, by, known_up, threshold, device, seed, batch_size, progress
         As in `localize`.
 
     Returns
@@ -147,7 +154,7 @@ def localize_many(
     ups, asked = resolve_ups(up, listed), up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
     if not isinstance(up, str) and known_up is None and isinstance(known, Mapping):
         raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
-    compared = _Compared.of(known, encoder, text, model, by, asked, known_up, device, how)
+    compared = _Compared.of(known, encoder, text, model, by, asked, known_up, threshold, device, how)
     return compared.maps(listed, ups, asked, seed, batch_size)
 
 
@@ -173,13 +180,16 @@ class _Compared:
         by: str | None,
         up: str,
         known_up: str | None,
+        given: Threshold | None,
         device: Any,
         how: Mapping[str, Any],
     ) -> _Compared:
         by = _check_by(by, known)
+        if given is not None:
+            check_threshold(given)
         if known_up is not None and isinstance(known, KnownClasses):
-            given = "known_up is for example shapes; these were read when they were encoded"
-            raise InputError(f"{given}. Leave known_up out")
+            why = "known_up is for example shapes; these were read when they were encoded"
+            raise InputError(f"{why}. Leave known_up out")
         check_encoders(encoder, text, ("identity",))
         others = [known.identity] if isinstance(known, KnownClasses) else []
         encoders = Encoders(model, encoder, text, device=device, others=others)
@@ -189,10 +199,15 @@ class _Compared:
             read = {"up": up if known_up is None else known_up, **how}
             known = _gathered(known, by, encoders, read)
         known.check_fits(encoder.identity)
+        provenance = Provenance(encoder.identity, by, version=__version__)
+        if given is not None:
+            given.check_fits(provenance)
+        marks = given or known.marks_for(provenance)
         if by == "text" or known.patches is None:
-            return cls(encoder, by, known.text, np.arange(len(known.names)), words(known.names))
+            owners = np.arange(len(known.names))
+            return cls(encoder, by, known.text, owners, words(known.names), threshold=marks)
         half, threshold = baseline(known.patches)
-        threshold = replace(threshold, provenance=Provenance(encoder.identity, by, version=__version__))
+        threshold = marks or replace(threshold, provenance=provenance)
         shown, owners = np.unique(known.patches.labels, return_inverse=True)  # of other classes there is only the name
         return cls(encoder, by, known.patches.features, owners, words(known.names)[shown], half, threshold)
 

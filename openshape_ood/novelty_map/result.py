@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
-from openshape_ood.novelty_map.connectivity import around, connected
+from openshape_ood.novelty_map.connectivity import around, highest_region, pieces
 from openshape_ood.novelty_map.places import in_words, oriented
 from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import save_whole
@@ -84,6 +85,9 @@ class Region:
         Middle of its range in words, such as "top left": left, right, front and back are those of the pictures.
     heights : tuple of float
         Its lowest and highest place, as shares of the height of the whole.
+    p_value : float or None
+        Conformal, from the highest region of each calibration shape: for a known, undamaged shape the probability that
+        any region has at most t is at most t. None without marks that keep them, and for a smaller piece than theirs.
     """
 
     indices: np.ndarray
@@ -92,6 +96,7 @@ class Region:
     nearest: str | None
     where: str
     heights: tuple[float, float]
+    p_value: float | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -165,7 +170,7 @@ class NoveltyMap:
         beyond = "" if self.threshold is None else f", {self._beyond:.0%} beyond {self.threshold.value:.3f}"
         mean = self.novelty[self.seen].mean() if self.seen.any() else np.nan
         lines = [f"{self.name}: {len(self)} {self.elements.kind}, novelty {mean:.3f} on average{beyond}"]
-        lines += [self.threshold.describe()] if self.threshold is not None and self.threshold.coverage else []
+        lines += [self.threshold.describe()] if self.threshold is not None and self.threshold.promise else []
         lines += [] if self.seen.all() else [f"{1 - self.seen.mean():.0%} of it was not seen"]
         shares = sorted(self.shares().items(), key=lambda item: -item[1])
         lines += [f"{share:6.1%}  nearest to {name}" for name, share in shares[:LISTED]]
@@ -185,14 +190,24 @@ class NoveltyMap:
     @property
     def is_novel(self) -> np.ndarray:
         """Whether each element lies beyond the threshold (n,), False where nothing was seen; raises `InputError` where
-        the map has none."""
+        the map has none. Marks with a largest share keep to it: the most novel elements."""
         if self.threshold is None:
             raise InputError(
                 f"{self.name}: a map by {self.provenance.method!r} has no threshold. Localize against example shapes, "
                 "or give it one: dataclasses.replace(found, threshold=...)"
             )
+        found, marks = self._above, self.threshold.marks
+        if marks is not None and marks.largest < 1:
+            most = math.floor(marks.largest * self.seen.sum() + 1e-9)
+            ranked = np.argsort(np.where(found, -self.novelty, np.inf), kind="stable")
+            found[ranked[most:]] = False
+        return found
+
+    @property
+    def _above(self) -> np.ndarray:
         found = np.zeros(len(self), dtype=bool)
-        found[self.seen] = self.threshold.is_novel(self.novelty[self.seen])
+        if self.threshold is not None:
+            found[self.seen] = self.threshold.is_novel(self.novelty[self.seen])
         return found
 
     @property
@@ -203,15 +218,16 @@ class NoveltyMap:
     @property
     def _beyond(self) -> float:
         """The share beyond the threshold of what was seen."""
-        return float(self.is_novel.sum() / max(1, self.seen.sum()))
+        return float(self._above.sum() / max(1, self.seen.sum()))
 
-    def regions(self, min_size: int = 1) -> list[Region]:
+    def regions(self, min_size: float | None = None) -> list[Region]:
         """The connected pieces beyond the threshold.
 
         Parameters
         ----------
-        min_size : int
-            Elements that a piece has at least.
+        min_size : int or float, optional
+            Elements that a piece has at least, or below 1 this share of those seen. The threshold's marks say it unless
+            given; without marks 1.
 
         Returns
         -------
@@ -223,15 +239,36 @@ class NoveltyMap:
         InputError
             Where the map has no threshold, and for a size that is no whole number.
         """
-        least, places, found = check_whole(min_size, "min_size"), self.elements.places, []
+        marks = None if self.threshold is None else self.threshold.marks
+        seen = int(self.seen.sum())
+        wanted = (1 if marks is None else marks.min_size) if min_size is None else min_size
+        least, places, found = region_size(wanted, seen), self.elements.places, list[Region]()
         shares = oriented(places, self.up)
-        for piece in connected(places, self.is_novel, cells=self.elements.kind != "points"):
+        compared = marks if marks is not None and len(marks.peaks) else None
+        comparable = 0 if compared is None else region_size(compared.min_size, seen)
+        cells = self.elements.kind != "points"
+        for piece, level in pieces(places, self.is_novel, least, self.novelty, comparable, cells=cells):
             counts = Counter([] if self.nearest is None else self.nearest[piece].tolist())
             nearest = str(min(counts, key=lambda name: (-counts[name], name))) if counts else None
             height = shares[piece, 1]
             more = in_words(shares[piece]), (float(height.min()), float(height.max()))
-            found.append(Region(piece, float(self.novelty[piece].mean()), places[piece].mean(axis=0), nearest, *more))
-        return [region for region in found if len(region) >= least]
+            p_value = None if compared is None or level is None else float(compared.p_values([level])[0])
+            mean = float(self.novelty[piece].mean())
+            found.append(Region(piece, mean, places[piece].mean(axis=0), nearest, *more, p_value))
+        return found
+
+    def p_value_of(self, piece: np.ndarray) -> float | None:
+        """The p-value of a connected piece (m,) of pixels or voxels, as `Region.p_value`."""
+        marks = None if self.threshold is None else self.threshold.marks
+        if marks is None or not len(marks.peaks):
+            return None
+        least = region_size(marks.min_size, int(self.seen.sum()))
+        if len(piece) < least:
+            return None
+        shape = self.elements.shape
+        places = np.stack(np.unravel_index(piece, shape), axis=1) if shape else self.elements.places[piece]
+        level = highest_region(places, self.novelty[piece], least, cells=True)
+        return float(marks.p_values([level])[0])
 
     def peak(self, share: float = 0.2) -> np.ndarray:
         """The surroundings of the most novel element.
@@ -357,7 +394,17 @@ class NoveltyMap:
         words = [f"class {i} {json.dumps(str(name))}" for i, name in enumerate(self.classes)]
         low, high = self.bounds()
         source = f"{self.provenance.method} with {json.dumps(self.provenance.identity.checkpoint)}"
-        return [*words, f"up {self.up}", f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
+        about = [*words, f"up {self.up}", f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
+        if self.threshold is None or self.threshold.marks is None or not self.threshold.promise:
+            return about
+        return [*about, f"marked beyond {self.threshold.value:.6g}: {json.dumps(self.threshold.promise)}"]
+
+
+def region_size(min_size: Any, seen: int) -> int:
+    """Elements of a region of so many elements, or of a share below 1 of those seen. Raises `InputError` for others."""
+    if isinstance(min_size, float) and 0 < min_size < 1:
+        return max(1, math.ceil(min_size * seen - 1e-9))
+    return check_whole(int(min_size) if isinstance(min_size, float) and min_size.is_integer() else min_size, "min_size")
 
 
 def png_bytes(image: np.ndarray) -> bytes:

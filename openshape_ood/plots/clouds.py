@@ -178,6 +178,9 @@ def _bar(ax: canvas.Axes, low: float, high: float, threshold: Threshold | None) 
         share = (threshold.value - low) / (high - low)
         of = "generated" if threshold.is_generated else "known"
         known = "known" if threshold.coverage is None else f"{100 * threshold.coverage:.0f} % of {of}"
+        if threshold.marks is not None and threshold.marks.rate is not None:
+            rate = 100 * threshold.marks.rate
+            known = f"{rate:.3g} % false" if threshold.marks.of == "points" else f"false region in {rate:.3g} %"
         bar.plot([share, share], [-0.5, 1.5], color="black", lw=1.3, clip_on=False)
         bar.text(share, -0.75, f"{known}\nup to {threshold.value:.3g}", ha="center", va="top", fontsize=0.9 * size)
 

@@ -13,13 +13,22 @@ from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.plots.clouds import heading, map_colors
 from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned
-from openshape_ood.plots.scenes import KNOWN_EDGE, NOVEL_EDGE, box_lines, scene_colors
+from openshape_ood.plots.scenes import (
+    KNOWN_EDGE,
+    NOVEL_EDGE,
+    UNSURE_EDGE,
+    box_lines,
+    map_cells,
+    scene_colors,
+    verdict_of,
+)
 from openshape_ood.plots.views import is_completed, traces, turned, visible
 from openshape_ood.shapes.points import upright
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from openshape_ood.scene_map import SceneMap
     from openshape_ood.scenes.result import SceneResult
 
 MOST = 20_000  # points
@@ -45,9 +54,10 @@ def turnable(
 
     Parameters
     ----------
-    points : array (n, 3|6), path, trimesh object, NoveltyMap, SceneResult or CompletedView
-        The last three bring their own values and axis; of a scene the ceiling is left out, and of a
-        view the surfaces of completed things are drawn too, which needs scikit-image.
+    points : array (n, 3|6), path, trimesh object, NoveltyMap, SceneResult, CompletedView or SceneMap
+        The last four bring their own values and axis; of a scene the ceiling is left out, and of a
+        view the surfaces of completed things are drawn too, which needs scikit-image. Of a map the cells of its objects
+        are drawn, by name, or by verdict where there is none.
     color : str, optional
         As in `cloud`; "novelty" for a map, "name" for a scene and "height" for anything else unless given.
     values, up, title
@@ -64,10 +74,11 @@ def turnable(
     >>> len(figure.data[0].x)
     300
     """
+    from openshape_ood.scene_map import SceneMap
     from openshape_ood.scenes.result import SceneResult
 
     boxes: list[dict[str, Any]] = []
-    if values is not None and (isinstance(points, NoveltyMap | SceneResult) or is_completed(points)):
+    if values is not None and (isinstance(points, NoveltyMap | SceneResult | SceneMap) or is_completed(points)):
         raise InputError("novelty maps, scenes and completed views bring their own values; leave them out")
     surfaces: list[dict[str, Any]] = []
     turn = TURN
@@ -77,6 +88,11 @@ def turnable(
     elif isinstance(points, SceneResult):
         table, colors = scene_colors(points, color or "name")
         up, boxes = "z", list(_boxes(points))
+    elif isinstance(points, SceneMap):
+        if not len(points):
+            raise InputError("the map has no objects yet. Expected one at least. Add views first")
+        table, colors = map_cells(points)
+        up, boxes, title = "z", [*_boxes(points), _labels(points)], repr(points) if title is None else title
     elif isinstance(points, NoveltyMap):
         table, colors = map_colors(points, color or "novelty")
         up, title = points.up, heading(points) if title is None else title
@@ -90,7 +106,7 @@ def turnable(
     chosen = thinned(len(table), MOST)
     rows = upright(table[chosen], up)
     across, height, deep = np.ptp(rows, axis=0)
-    above = isinstance(points, SceneResult) or bool(surfaces) or height < FLAT * max(across, deep)
+    above = isinstance(points, SceneResult | SceneMap) or bool(surfaces) or height < FLAT * max(across, deep)
     if not boxes and not surfaces and np.abs(rows).max() > FAR * max(across, height, deep):
         rows = rows - rows.mean(axis=0)
     x, y, z = rows.astype(np.float32).T
@@ -118,13 +134,27 @@ def _span(values: np.ndarray) -> float:
     return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # NaN interrupts lines
 
 
-def _boxes(result: SceneResult) -> Iterator[dict[str, Any]]:
-    """Traces of the boxes of known and of novel objects."""
-    for novel, color, width in ((False, KNOWN_EDGE, 1), (True, NOVEL_EDGE, 3)):
-        x, y, z = box_lines([one.box for one in result if (one.verdict == "novel") == novel]).T
+def _boxes(result: SceneResult | SceneMap) -> Iterator[dict[str, Any]]:
+    """Traces of the boxes of known, unsure and novel objects."""
+    for verdicts, color, width in (
+        (("known", None), KNOWN_EDGE, 1),
+        (("unsure",), UNSURE_EDGE, 2),
+        (("novel", "new"), NOVEL_EDGE, 3),
+    ):
+        x, y, z = box_lines([one.box for one in result if verdict_of(one) in verdicts]).T
         if len(x):
             line = {"color": color, "width": width}
             yield {"x": x, "y": y, "z": z, "mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
+
+
+def _labels(found: SceneMap) -> dict[str, Any]:
+    """A trace of the numbers and names above the objects of a map; the reasons show under the mouse."""
+    listed = list(found)
+    x, y, z = np.array([[*one.box.center[:2], one.box.center[2] + one.box.size[2] / 2 + 0.1] for one in listed]).T
+    names = [_plain(f"{one.number} {one.verdict.name or one.verdict.verdict}") for one in listed]
+    told = [_plain(f"object {one.number}: {one.verdict.verdict}. {one.verdict.reason}") for one in listed]
+    hover = {"hovertext": told, "hoverinfo": "text"}
+    return {"x": x, "y": y, "z": z, "mode": "text", "text": names, "showlegend": False, **hover}
 
 
 def _traces(colors: PointColors, values: np.ndarray) -> Iterator[tuple[dict[str, Any], Any]]:

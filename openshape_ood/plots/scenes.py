@@ -15,6 +15,7 @@ from openshape_ood.plots.points import PointColors, thinned, view
 from openshape_ood.shapes.points import upright
 
 if TYPE_CHECKING:
+    from openshape_ood.scene_map import SceneMap
     from openshape_ood.scenes import SceneResult
     from openshape_ood.scenes.boxes import Box
 
@@ -24,7 +25,7 @@ MOST, THROUGH = 60_000, 12_000  # points drawn, of layout so few that one sees t
 FAINT, DIM = 0.86, 0.7  # grays of layout, and of what is left over
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
 NUMBERED = 40  # objects whose number is written
-KNOWN_EDGE, NOVEL_EDGE = canvas.GREY, "#6E0F12"
+KNOWN_EDGE, UNSURE_EDGE, NOVEL_EDGE = canvas.GREY, "#B87400", "#6E0F12"
 
 
 def scene(result: SceneResult, color: str = "name", *, title: str | None = None) -> canvas.Figure:
@@ -69,6 +70,22 @@ def scene_colors(result: SceneResult, color: str) -> tuple[np.ndarray, PointColo
     names = words([LEFT, *(one.name for one in result), LAYOUT])[result.numbers[rows]]
     grays = {name: "#" + f"{round(255 * gray):02X}" * 3 for name, gray in ((LEFT, DIM), (LAYOUT, FAINT))}
     return shown, PointColors("class", names, classes=_palette(result) | grays)
+
+
+def map_cells(found: SceneMap) -> tuple[np.ndarray, PointColors]:
+    """Centers (m, 3) of the cells of the objects of a map, and their colors by name, or by verdict without one."""
+    listed = list(found)
+    own = [one.verdict.name or one.verdict.verdict for one in listed]
+    names = words(np.repeat(np.array(own, dtype=object), [len(one.cells) for one in listed]))
+    given = {"new": NOVEL_EDGE, "unsure": UNSURE_EDGE}
+    palette = class_colors([name for name in dict.fromkeys(own) if name not in given])
+    return np.concatenate([one.centers for one in listed]), PointColors("class", names, classes={**palette, **given})
+
+
+def verdict_of(one: Any) -> str | None:
+    """The verdict of an object of a scan, or of a map."""
+    verdict: str | None = getattr(one.verdict, "verdict", one.verdict)
+    return verdict
 
 
 def box_lines(boxes: Sequence[Box]) -> np.ndarray:
@@ -122,7 +139,8 @@ def _draw(ax: Any, result: SceneResult, rows: np.ndarray, rgb: np.ndarray, turn:
     ax.scatter(across[order], rise[order], s=1.2, c=rgb[order], linewidths=0, rasterized=True)
     for one in result:
         x, y, _ = view(upright(one.box.corners(), "z"), turn, tilt)
-        style = {"color": NOVEL_EDGE, "lw": 1.2} if one.verdict == "novel" else {"color": KNOWN_EDGE, "lw": 0.5}
+        edge = {"novel": (NOVEL_EDGE, 1.2), "unsure": (UNSURE_EDGE, 0.9)}.get(str(one.verdict), (KNOWN_EDGE, 0.5))
+        style = dict(zip(("color", "lw"), edge, strict=True))
         for a, b in EDGES:
             ax.plot(x[[a, b]], y[[a, b]], **style)
         if one.number <= NUMBERED:

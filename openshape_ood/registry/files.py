@@ -22,7 +22,7 @@ from openshape_ood.errors import CheckpointError, HashError, OfflineError, Serve
 from openshape_ood.registry import hub
 from openshape_ood.registry.ensembles import together_sha256
 from openshape_ood.registry.rows import PACKAGE, Row, Source
-from openshape_ood.registry.sources import Wanted, broken, refuse_offline
+from openshape_ood.registry.sources import WeightsFile, broken, refuse_offline
 from openshape_ood.storage import CACHE_VARIABLE, check_regular, own_folder, replacing
 
 ANSWER_SECONDS = 10  # for one answer, and between two pieces of a file
@@ -119,15 +119,15 @@ def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:
     return wanted.brought
 
 
-def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
+def _wanted(row: Row, text: tuple[str, str] | None = None) -> WeightsFile:
     if text:
         of_hub = Source(row.text.sha256, repo=text[0], file=text[1], revision=row.text.revision)
-        return Wanted(row.name, "text", of_hub, brought=_kept_at(of_hub))
+        return WeightsFile(row.name, "text", of_hub, brought=_kept_at(of_hub))
     source = row.source
     here = {"package": PACKAGE / source.package, "file": row.folder.absolute() / source.file}.get(source.kind)
     brought = None if here else _kept_at(source)
     part: Any = "encoder" if row.kind == "shape" else row.kind
-    wanted = Wanted(row.name, part, source, here or (None if source.kind == "hub" else brought), brought)
+    wanted = WeightsFile(row.name, part, source, here or (None if source.kind == "hub" else brought), brought)
     if source.sha256:
         return wanted
     record, found = own_folder("pins") / f"{_digest(f'{wanted.place} {source.revision}')}.txt", [""]
@@ -147,7 +147,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _cached(wanted: Wanted) -> Path | None:
+def _cached(wanted: WeightsFile) -> Path | None:
     for path in (wanted.brought, wanted.path):
         if path and path.is_file():
             return path
@@ -156,7 +156,7 @@ def _cached(wanted: Wanted) -> Path | None:
     return hub.find(wanted)
 
 
-def _fetch(wanted: Wanted, progress: bool) -> Path:
+def _fetch(wanted: WeightsFile, progress: bool) -> Path:
     cached, local = _cached(wanted), wanted.source.kind in ("package", "file")
     if local and not cached:
         raise WeightsError(f"{wanted.what}: there is no file {wanted.path}; to load another one: {wanted.call('PATH')}")
@@ -179,7 +179,7 @@ def _fetch(wanted: Wanted, progress: bool) -> Path:
         raise
 
 
-def _from_hub(wanted: Wanted, progress: bool) -> Path:
+def _from_hub(wanted: WeightsFile, progress: bool) -> Path:
     path = hub.download(wanted, progress)
     check_hash(wanted, path)
     return path
@@ -191,7 +191,7 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_hash(wanted: Wanted, path: Path, given: Path | None = None) -> None:
+def check_hash(wanted: WeightsFile, path: Path, given: Path | None = None) -> None:
     """Raises `HashError` for another file than the registered one; given: of which `path` is a copy."""
     expected = wanted.source.sha256
     if not expected or expected == (found := sha256(path)):
@@ -208,7 +208,7 @@ def check_hash(wanted: Wanted, path: Path, given: Path | None = None) -> None:
     )
 
 
-def _download(wanted: Wanted, path: Path) -> Path:
+def _download(wanted: WeightsFile, path: Path) -> Path:
     """Writes the file of an https address to `path`, whole and with the right hash or not at all."""
     url, what = wanted.source.url, f"{wanted.what}: {wanted.place}"
     refuse_offline(wanted)

@@ -14,7 +14,7 @@ from typing import Any
 
 from openshape_ood.errors import CheckpointError, RegistryError, ServerError
 from openshape_ood.registry.rows import Source
-from openshape_ood.registry.sources import Wanted, broken, refuse_offline
+from openshape_ood.registry.sources import WeightsFile, broken, refuse_offline
 from openshape_ood.storage import hub_folder
 
 SILENCE_SECONDS = 5  # for the first answer, and for each of the client's six attempts to read on
@@ -22,7 +22,7 @@ RESTARTS = 3  # of a download from its beginning
 BUSY_STATUSES = (408, 429, 500, 502, 503, 504)
 
 
-def find(wanted: Wanted) -> Path | None:
+def find(wanted: WeightsFile) -> Path | None:
     """The file where the Hub's client keeps it, if it is there."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
@@ -35,7 +35,7 @@ def find(wanted: Wanted) -> Path | None:
     return Path(path) if isinstance(path, str) else None
 
 
-def download(wanted: Wanted, progress: bool) -> Path:
+def download(wanted: WeightsFile, progress: bool) -> Path:
     """The file, by the Hub's client, its hash not checked. Raises `OfflineError`, `ServerError` or `TransferError`."""
     from huggingface_hub import hf_hub_download
 
@@ -52,7 +52,7 @@ def download(wanted: Wanted, progress: bool) -> Path:
     return Path(found)
 
 
-def size(wanted: Wanted) -> int | None:
+def size(wanted: WeightsFile) -> int | None:
     """Bytes of the file, as the Hub says; None where it does not answer."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
@@ -82,11 +82,11 @@ def _ask(source: Source) -> None:
             time.sleep(1)
 
 
-_RUNNING: list[Wanted] = []  # downloads, in whatever threads
+_RUNNING: list[WeightsFile] = []  # downloads, in whatever threads
 
 
 @contextmanager
-def _patience(wanted: Wanted) -> Iterator[None]:
+def _patience(wanted: WeightsFile) -> Iterator[None]:
     """Six attempts of ten seconds would be a minute of silence; the client's own variable goes before."""
     from huggingface_hub import constants
 
@@ -120,7 +120,7 @@ def _bar(progress: bool) -> Any:
     return Bar
 
 
-def _explained(error: Exception, wanted: Wanted, answered: bool, bar: Any) -> CheckpointError:
+def _explained(error: Exception, wanted: WeightsFile, answered: bool, bar: Any) -> CheckpointError:
     from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
     from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
 

@@ -32,11 +32,11 @@ USERS = {"points": "segment_scene", "completion": "complete_view"}  # score_nove
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WeightsFile:
     """A file of the row `name`.
 
-    path: where it is, or will be; None for the Hub's client to say. brought: where it is if it was not downloaded but
-    brought by hand. record: where the sha256 of its first use is kept, if the registry names none.
+    path: its place on this machine; None if the Hub's client chooses it. brought: its place if a person put it there.
+    record: file for the sha256 of its first use, if the registry names none.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Wanted:
 
 
 def broken(
-    error: BaseException, wanted: Wanted, host: str, answered: bool, received: int, folder: Path
+    error: BaseException, wanted: WeightsFile, host: str, answered: bool, received: int, folder: Path
 ) -> CheckpointError:
     """What happened and what to do, as the error of its kind."""
     place, then = f"{wanted.what}: {wanted.place}", wanted.by_hand
@@ -104,7 +104,7 @@ def broken(
     return TransferError(f"{place}: the download broke off after {received:,} bytes ({reason}). Try again. {then}")
 
 
-def refuse_offline(wanted: Wanted) -> None:
+def refuse_offline(wanted: WeightsFile) -> None:
     """Raises `OfflineError` where the Hub's own variable forbids downloads."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise OfflineError(

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_choice, check_positive, check_seed, given_path
-from openshape_ood.errors import CloudError, InputError, ShapeFileError
-from openshape_ood.scenes.scene import Scene, whole_numbers
+from openshape_ood.errors import CloudError, ShapeFileError
+from openshape_ood.scenes.scene import Scene, as_scene, whole_numbers
 from openshape_ood.scenes.validation import ScanWarning, check_size, warn_of_axis, without_stray_points
 from openshape_ood.shapes import fields, reading
 from openshape_ood.shapes.colors import color_doubt, named_color
@@ -46,7 +46,7 @@ TURNS = {
 
 
 def load_scene(
-    path: str | os.PathLike[str],
+    path: Any,
     *,
     up: str = "file",
     unit: str = "file",
@@ -54,7 +54,7 @@ def load_scene(
     spacing: float | None = None,
     seed: int = 0,
 ) -> Scene:
-    """The scan in a file, in meters with z up.
+    """The scan in a file, or of points in memory, in meters with z up.
 
     PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances by the names of their columns.
     glTF, OBJ and other meshes are sampled. Of a mesh in a PLY file, as ScanNet's, the vertices are the scan; it is
@@ -62,13 +62,13 @@ def load_scene(
 
     Parameters
     ----------
-    path : str or Path
-        A file with one of the suffixes that `load_shape` reads. ScanNet's `NAME_vh_clean_2.ply` takes its labels from
-        `NAME_vh_clean_2.labels.ply` where that is beside it.
+    path : str, Path, Scene, array (n, 3|6), structured array, or object
+        A file with one of the suffixes that `load_shape` reads, or points as `Scene` takes them. ScanNet's
+        `NAME_vh_clean_2.ply` takes its labels from `NAME_vh_clean_2.labels.ply` where that is beside it.
     up : {"file", "z", "y", "x", "-z", "-y", "-x"}
-        The axis that is up in the file; "file" takes what the file states (glTF: y), else z.
+        The axis that is up in the file or the points; "file" takes what the file states (glTF: y), else z.
     unit : {"file", "m", "cm", "mm", "in", "ft"}
-        Of the file's coordinates; "file" takes what a COLLADA file states, else meters.
+        Of the coordinates; "file" takes what a COLLADA file states, else meters.
     labels : str or Path, optional
         A file with a label for each point: ScanNet's text format, one whole number a line, or a format with points.
     spacing : float, optional
@@ -110,21 +110,16 @@ def load_scene(
     >>> scene.points.tolist(), scene.labels.tolist()
     ([[0.0, 0.0, 0.0], [1.0, 0.0, 2.0]], [5, 0])
     """
-    if hasattr(path, "ndim") or hasattr(path, "points"):
-        told = f"load_scene reads files, and given is a {type(path).__name__}"
-        raise InputError(f"{told}; for points in memory: Scene(points)")
-    path = given_path(path, "path", ShapeFileError)
     check_choice(unit, "unit", ("file", *UNITS))
-    own_up = reading.stated_up(path) or "z" if up == "file" else check_up(up)
+    own_up = "z" if up == "file" else check_up(up)
     square = None if spacing is None else check_positive(spacing, "spacing")
     check_seed(seed)
-    beside = _beside(path)
-    labelled = labels is not None or beside.is_file()
-    with reading.parsing(path):
-        scene, doubt = _read(path, unit, square, seed, labelled)
-        doubts = [doubt, check_size(scene, format_of(path).surveyed) if unit == "file" else None]
-    if labels is not None or (scene.labels is None and square is None and labelled):
-        scene = _labelled(scene, Path(labels or beside))
+    if hasattr(path, "ndim") or fields.holds_points(path):
+        scene, doubts = _in_memory(path, unit, labels)
+    else:
+        source = given_path(path, "path", ShapeFileError)
+        own_up = reading.stated_up(source) or own_up if up == "file" else own_up
+        scene, doubts = _from_file(source, unit, square, seed, labels)
     for doubt in filter(None, doubts):
         warnings.warn(doubt, ScanWarning, stacklevel=2)
     scene = without_stray_points(scene, stacklevel=2)
@@ -157,6 +152,28 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
         if found is None:
             raise CloudError(f"it has no labels; expected one whole number a line, or a column {' or '.join(LABELS)}")
     return found
+
+
+def _in_memory(points: Any, unit: str, labels: str | os.PathLike[str] | None) -> tuple[Scene, list[str | None]]:
+    """In meters, with the axes of the points, and warnings."""
+    scene = as_scene(points)
+    scene = replace(scene, points=scene.points * UNITS.get(unit, 1.0))
+    doubts = [check_size(scene, False)] if unit == "file" else []
+    return scene if labels is None else _labelled(scene, Path(labels)), doubts
+
+
+def _from_file(
+    path: Path, unit: str, spacing: float | None, seed: int, labels: str | os.PathLike[str] | None
+) -> tuple[Scene, list[str | None]]:
+    """In meters, with the axes and labels of the file, and warnings."""
+    beside = _beside(path)
+    labelled = labels is not None or beside.is_file()
+    with reading.parsing(path):
+        scene, doubt = _read(path, unit, spacing, seed, labelled)
+        doubts = [doubt, check_size(scene, format_of(path).surveyed) if unit == "file" else None]
+    if labels is not None or (scene.labels is None and spacing is None and labelled):
+        scene = _labelled(scene, Path(labels or beside))
+    return scene, doubts
 
 
 def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: bool) -> tuple[Scene, str | None]:

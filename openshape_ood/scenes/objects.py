@@ -203,8 +203,11 @@ def _result(
     inside = contained(found.rows, len(scene))
     names = tuple(f"object {one}" for one in number)
     embeddings = result.embeddings and replace(result.embeddings, names=names)
-    result = replace(result, shapes=names, up=("z",) * len(names), embeddings=embeddings)
-    records = result.as_json()["shapes"]
+    whole = np.arange(len(names))
+    for i in sorted(range(len(names)), key=lambda i: -len(found.rows[i])):  # the largest first
+        whole[i] = i if inside[i] < 0 else whole[inside[i]]
+    result = replace(result, shapes=names, up=("z",) * len(names), embeddings=embeddings, groups=tuple(whole.tolist()))
+    records = result.records()
     objects = []
     for i in order.tolist():
         record, box, nearest = records[i], boxes[i], records[i]["nearest"]

@@ -47,7 +47,7 @@ class SceneObject:
     name : str
         The same, or "new" beyond the threshold.
     similarity, novelty : float
-    verdict : {"known", "novel"} or None
+    verdict : {"known", "novel", "unsure"} or None
         None without a threshold.
     p_value : float or None
     proposal : int
@@ -152,7 +152,7 @@ class SceneResult:
     def as_json(self) -> dict[str, Any]:
         """Provenance, classes, threshold, a record for each object, the layout, and what share is left over."""
         result = self.result.as_json()
-        told = {key: result[key] for key in ("provenance", "classes", "threshold")}
+        told = {key: result[key] for key in ("provenance", "classes", "threshold", "drift")}
         told["scene"] = {"name": self.scene.name, "points": len(self.scene)}
         told["objects"] = [one.as_json() for one in self.objects]
         told["layout"] = [
@@ -262,7 +262,9 @@ class SceneResult:
         own = self.provenance
         threshold = "" if self.result.threshold is None else f"; {self.result.threshold.describe()}"
         by = f"{own.method} by {own.identity.checkpoint}, proposals by {self.proposals.by}"
-        return f"{counts}; {shares}; {by}{threshold}"
+        drift = self.result.drift
+        alarm = f". {drift.describe('result.to_label(30)')}" if drift.alarm or drift.unexpected else ""
+        return f"{counts}; {shares}; {by}{threshold}{alarm}"
 
 
 def _sides(one: SceneObject) -> str:

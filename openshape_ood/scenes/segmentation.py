@@ -56,7 +56,8 @@ def segment_scene(
     method : str or Method, optional
         As in `score_novelty`; one that judges embeddings.
     threshold : Threshold, optional
-        Of the same encoder and method; that of the known classes, if they have one, unless given.
+        Of the same encoder and method, as `calibrate_marks` makes it of maps of known scans; else the marks of the
+        known classes, else their threshold.
     smooth : int
         Rounds of smoothing. In each, novelty and similarities of a voxel become their mean over it and the up to 26
         voxels that touch it; the class is then the most similar one.
@@ -99,7 +100,8 @@ def segment_scene(
     gathered.check_fits(encoder.identity)
     check_known(found, gathered)
     pipeline = NoveltyPipeline(gathered, found, encoders, up="z").decided(threshold)
-    provenance, threshold = pipeline.provenance, pipeline.threshold
+    provenance = pipeline.provenance
+    threshold = threshold or gathered.marks_for(provenance) or pipeline.threshold
     voxels = encoder.encode_voxels(scene)
     novelty, nearest, similarity = _judged(voxels, gathered, found, smooth)
     points = scene.points if scene.color is None else np.hstack([scene.points, scene.color])

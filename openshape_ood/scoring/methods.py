@@ -105,6 +105,7 @@ _CLIP, _SNELL, _SUN, _LEE = "arXiv 2103.00020", "arXiv 1703.05175", "arXiv 2204.
 
 
 def _by_cosine(name: str, formula: str, reference: str, needs: Needs = "any") -> Method:
+    """A score of cosines (b, k) and a temperature: the function `formula` of `text_scores`."""
     return Method(name, CosineScorer.fit, needs, reference=reference, settings={"formula": formula})
 
 

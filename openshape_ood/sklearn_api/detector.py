@@ -35,7 +35,7 @@ from openshape_ood.sklearn_api.learning import (
     NOVEL,
     NOVEL_NUMBER,
     ONE_CLASS,
-    Part,
+    FittedPart,
     calibration_novelty,
     checked_labels,
     learned_threshold,
@@ -100,7 +100,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         known = self._known(X, labels)
         scorer = self._configured(method, len(X)).fit(known)
         threshold = learned_threshold(calibration_novelty(method, scorer, known), self.coverage)
-        part = Part(np.arange(len(classes)), scorer, threshold, None if hasattr(scorer, "extended") else known)
+        part = FittedPart(np.arange(len(classes)), scorer, threshold, None if hasattr(scorer, "extended") else known)
         self.classes_, self._parts = classes, [part]
         return self
 
@@ -270,7 +270,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         """By how much novelty stays below the threshold of each part (parts, b)."""
         return np.stack([part.threshold.value - one.novelty for part, one in zip(self._parts, judged, strict=True)])
 
-    def _extended(self, part: Part, examples: np.ndarray, names: np.ndarray) -> Part:
+    def _extended(self, part: FittedPart, examples: np.ndarray, names: np.ndarray) -> FittedPart:
         """The part with those of the examples that are of its classes."""
         match = names[:, None] == self.classes_[part.classes]
         own = match.any(axis=1)
@@ -284,7 +284,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         joined = replace(part.known, examples=examples, labels=labels)
         return replace(part, scorer=self._method().fit(joined), known=joined)
 
-    def _added(self, first: int, known: KnownClasses) -> Part:
+    def _added(self, first: int, known: KnownClasses) -> FittedPart:
         """The part of classes that are new."""
         before, (_, labels), method = self._parts[0].scorer, known.labeled_examples(), self._method()
         k = before.k if isinstance(before, NeighborScorer) else 1
@@ -303,7 +303,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         else:
             threshold = max((part.threshold for part in self._parts), key=lambda one: one.value)
         kept = None if hasattr(scorer, "extended") else known
-        return Part(first + np.arange(len(known.names)), scorer, threshold, kept)
+        return FittedPart(first + np.arange(len(known.names)), scorer, threshold, kept)
 
     def _check_kind(self, names: np.ndarray) -> None:
         if (names.dtype.kind == "U") != (self.classes_.dtype.kind == "U"):

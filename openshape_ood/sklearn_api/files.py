@@ -15,7 +15,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
-from openshape_ood.sklearn_api.learning import Part
+from openshape_ood.sklearn_api.learning import FittedPart
 from openshape_ood.storage import loaded_arrays, save_arrays
 
 # scorers whose state is arrays and numbers, which a file can hold
@@ -76,7 +76,7 @@ def load_detector(cls: Any, path: str | os.PathLike[str]) -> Any:
             threshold = Threshold(float(row["threshold"]), float(row["coverage"]))
             if not k:
                 raise ValueError("a part of it has no classes")
-            detector._parts.append(Part(np.arange(first, first + k), scorer, threshold))
+            detector._parts.append(FittedPart(np.arange(first, first + k), scorer, threshold))
             first += k
     return detector
 

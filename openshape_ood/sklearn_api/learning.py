@@ -26,10 +26,10 @@ SLACK = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """Classes learned together: which of `classes_`, their scorer, and up to where a shape is one of them.
+class FittedPart:
+    """Classes learned together: indices into `classes_`, their scorer and their threshold.
 
-    known: what the scorer was fitted to, where it cannot be extended without.
+    known: the examples of a scorer that cannot be extended without them.
     """
 
     classes: np.ndarray

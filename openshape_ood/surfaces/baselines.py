@@ -10,7 +10,7 @@ import numpy as np
 
 from openshape_ood.checks import check_whole
 from openshape_ood.errors import InputError
-from openshape_ood.surfaces.reconstructor import Reconstructor, Report
+from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 
 class MeanReconstructor(Reconstructor):
@@ -30,7 +30,7 @@ class MeanReconstructor(Reconstructor):
 
     method = "mean"
 
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         self.mean_ = mean_image(tiles, seen)
 
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -66,10 +66,10 @@ class PCAReconstructor(MeanReconstructor):
         super()._check_params()
         check_whole(self.components, "components")
 
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         from sklearn.decomposition import PCA
 
-        super()._learn(tiles, seen, seed, progress)
+        super()._learn(tiles, seen, seed, training)
         rows = self._rows(tiles, seen)
         with np.errstate(invalid="ignore"):  # the variance of a single tile, which nobody asks for
             fitted = PCA(min(self.components, *rows.shape), random_state=seed).fit(rows)

@@ -6,10 +6,13 @@ the other's answer, as badly as it can. Letters: n units, b tiles in a batch.
 
 from __future__ import annotations
 
+import hashlib
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 from openshape_ood.checks import array, check_choice, check_positive, check_whole
 from openshape_ood.errors import InputError
 from openshape_ood.registry.weights import fill
+from openshape_ood.storage import keep_training, resumed_training
 from openshape_ood.surfaces.reconstructor import Report
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -36,8 +40,11 @@ DIVERGED = 10.0  # times the error of an answer of zeros
 SMOOTHING = 0.9  # of the ranking
 CUT = 0.5  # share of the tiles that something is cut out of
 BOXES, BOX = 2, 6 / 32  # cut out of a tile: how many, and their side as a share of its own
+WHAT = "surface training"
+SPARED = 20.0  # times what writing a state took, before the next is written
 
 Weights = tuple[float, float, float]
+Box = tuple[tuple[Any, ...], np.ndarray]  # its place in a batch, and a value a channel (c, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -218,20 +225,40 @@ def batches(t: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]
         yield from (order[start : start + size] for start in range(0, t, size))
 
 
-def cut_out(tiles: Tensor, rng: np.random.Generator) -> Tensor:
-    """Tiles (b, c, h, w), about half of them with boxes of one random value a channel in each.
+def drawn_boxes(shape: Sequence[int], rng: np.random.Generator) -> list[Box]:
+    """Boxes to be cut out of about half of the tiles of a batch (b, c, h, w), of one random value a channel in each.
 
     Not all: answers have no boxes, and a unit could tell by them alone what is a tile, to be rebuilt, and what another
     unit's answer, to be spoiled; then it spoils whole tiles too.
     """
-    found = tiles.clone()
-    sides = [max(1, round(BOX * side)) for side in tiles.shape[2:]]
-    for one in (found[k] for k in np.flatnonzero(rng.random(len(found)) < CUT).tolist()):  # views, not copies
+    b, c, *whole = shape
+    sides = [max(1, round(BOX * side)) for side in whole]
+    found = []
+    for k in np.flatnonzero(rng.random(b) < CUT).tolist():
         for _ in range(BOXES):
-            top, left = (int(rng.integers(whole - side + 1)) for whole, side in zip(one.shape[1:], sides, strict=True))
-            values = torch.from_numpy(rng.uniform(-1, 1, (len(one), 1, 1))).to(one)
-            one[:, top : top + sides[0], left : left + sides[1]] = values
+            top, left = (int(rng.integers(n - side + 1)) for n, side in zip(whole, sides, strict=True))
+            place = k, slice(None), slice(top, top + sides[0]), slice(left, left + sides[1])
+            found.append((place, rng.uniform(-1, 1, (c, 1, 1))))
     return found
+
+
+def cut_out(tiles: Tensor, boxes: Sequence[Box]) -> Tensor:
+    """Tiles (b, c, h, w) with these boxes."""
+    found = tiles.clone()
+    for place, values in boxes:
+        found[place] = torch.from_numpy(values).to(found)
+    return found
+
+
+def schedule(
+    n: int, shape: Sequence[int], recipe: Recipe, seed: int
+) -> Iterator[tuple[tuple[int, int], np.ndarray, list[Box]]]:
+    """All that is random in each step of n units on tiles (t, ...): who meet, the batch, and what is cut out of it."""
+    rng = np.random.default_rng([seed, 2])
+    pairs, rows = meetings(n, recipe.pairs, rng), batches(shape[0], recipe.batch, rng)
+    for _ in range(recipe.steps):
+        pair, some = next(pairs), next(rows)
+        yield pair, some, drawn_boxes((len(some), *shape[1:]), rng) if recipe.corruption else []
 
 
 def train(
@@ -243,32 +270,40 @@ def train(
     seen: Tensor | None = None,
     context: tuple[Tensor, ...] = (),
     report: Report | None = None,
+    state: Path | None = None,
 ) -> tuple[list[dict[str, Any]], Ranking]:
     """Train units in place on tiles (t, ...), and rank them.
 
-    seen (t, 1, ...), context: of the tiles. Returns a record a step: step, units, reconstruction, generator,
-    discriminator, discrimination, rate.
+    seen (t, 1, ...), context: of the tiles. state: a file in which the training is kept; if there is one, the training
+    goes on from it, to the same numbers, and the steps done are reported again. Returns a record a step: step, units,
+    reconstruction, generator, discriminator, discrimination, rate.
 
     Raises
     ------
     InputError
-        For settings that cannot be, and where the training diverges.
+        For settings that cannot be, for the state of another training, and where the training diverges.
     """
     check_recipe(recipe)
     device = next(units.parameters()).device
-    rng = np.random.default_rng([seed, 2])
-    pairs, rows = meetings(len(units), recipe.pairs, rng), batches(len(tiles), recipe.batch, rng)
+    keeper = Keeper(state, _settings(units, recipe, seed, (tiles, seen, *context)) if state else None)
     optimizer = OPTIMIZERS[recipe.optimizer](units.parameters(), lr=recipe.rate)
-    ranking, history, limit = Ranking(len(units)), list[dict[str, Any]](), DIVERGED * float(tiles.abs().mean() + 1e-3)
+    history, ranking = keeper.resumed(units, optimizer)
+    limit, done = DIVERGED * float(tiles.abs().mean() + 1e-3), len(history)
+    if report:
+        for record in history:
+            report(record)
     units.train()
     # dropout has no other generator than torch's own
     dropout = any(isinstance(one, nn.Dropout) for one in units.modules())
     with torch.random.fork_rng() if dropout else nullcontext():
-        torch.manual_seed(seed) if dropout else None
-        for step in range(recipe.steps):
-            pair, some = next(pairs), torch.from_numpy(next(rows))
+        for step, (pair, rows, boxes) in enumerate(schedule(len(units), tiles.shape, recipe, seed)):
+            if step < done:
+                continue
+            if dropout:
+                torch.manual_seed(int(np.random.default_rng([seed, 5, step]).integers(2**62)))
+            some = torch.from_numpy(rows)
             x, own = tiles[some], None if seen is None else seen[some].to(device)
-            x_in = cut_out(x, rng) if recipe.corruption else x
+            x_in = cut_out(x, boxes) if boxes else x
             if seen is not None:
                 x_in = x_in * seen[some]
             for group in optimizer.param_groups:
@@ -282,11 +317,63 @@ def train(
             optimizer.step()
             ranking.add(tuple(dict.fromkeys(pair)), losses)
             history.append(_record(step, pair, losses, rate_at(recipe, step)))
-            _check_converges(history[-1], limit, recipe)
+            try:
+                _check_converges(history[-1], limit, recipe)
+            except InputError:
+                keeper.forget()  # for other settings
+                raise
+            keeper.keep(units, optimizer, history, ranking, last=step + 1 == recipe.steps)
             if report:
                 report(history[-1])
     units.eval().requires_grad_(False)
     return history, ranking
+
+
+class Keeper:
+    """The file in which a training is kept, or none; writing it takes about a twentieth of the time at most."""
+
+    def __init__(self, state: Path | None, settings: Any) -> None:
+        self.state, self.settings, self.at, self.took = state, settings, time.monotonic(), 0.0
+
+    def resumed(self, units: nn.ModuleList, optimizer: torch.optim.Optimizer) -> tuple[list[dict[str, Any]], Ranking]:
+        """History and ranking so far, with units and optimizer as they were; new ones without a file."""
+        ranking = Ranking(len(units))
+        before = resumed_training(self.state, units, [optimizer], self.settings, WHAT)
+        if before is None:
+            return [], ranking
+        ranking.reconstruction, ranking.discrimination = map(np.array, before["ranking"])
+        return before["history"], ranking
+
+    def keep(
+        self,
+        units: nn.ModuleList,
+        optimizer: torch.optim.Optimizer,
+        history: list[dict[str, Any]],
+        ranking: Ranking,
+        last: bool,
+    ) -> None:
+        """Write the state after a step, the last one or one since which writing would not delay the training."""
+        started = time.monotonic()
+        if self.state is None or (started - self.at < SPARED * self.took and not last):
+            return
+        progress = {"history": history, "ranking": [ranking.reconstruction, ranking.discrimination]}
+        keep_training(self.state, units, [optimizer], self.settings, progress, WHAT)
+        self.at = time.monotonic()
+        self.took = self.at - started
+
+    def forget(self) -> None:
+        if self.state is not None:
+            self.state.unlink(missing_ok=True)
+
+
+def _settings(units: nn.ModuleList, recipe: Recipe, seed: int, data: Sequence[Tensor | None]) -> dict[str, Any]:
+    """All that a training depends on: recipe, seed, and a digest of the networks at first and of the data."""
+    digest = hashlib.sha256(repr(units).encode())
+    for one in (*units.state_dict().values(), *(one for one in data if one is not None)):
+        digest.update(f"{one.dtype} {tuple(one.shape)}".encode())
+        digest.update(one.cpu().contiguous().numpy().tobytes())
+    own = {one.name: getattr(recipe, one.name) for one in fields(Recipe)}
+    return {"recipe": own, "seed": seed, "sha256": digest.hexdigest()}
 
 
 @contextmanager

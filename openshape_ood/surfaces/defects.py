@@ -28,23 +28,27 @@ class Defect:
         The mean.
     where : str
         The place of its middle in words, such as "top left".
+    p_value : float, optional
+        Of a region as high on a good one, see `novelty_map.Region`.
     """
 
     box: tuple[float, ...]
     area: float
     novelty: float
     where: str
+    p_value: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def __str__(self) -> str:
-        """Box and area in one line."""
+        """Box, area and p-value in one line."""
+        p = "" if self.p_value is None else f", p {self.p_value:.2g}"
         if len(self.box) == 4:
             left, top, right, bottom = self.box
-            return f"x {left}-{right}, y {top}-{bottom}, {self.area} px"
+            return f"x {left}-{right}, y {top}-{bottom}, {self.area} px{p}"
         spans = (f"{axis} {a:.4g} to {b:.4g}" for axis, a, b in zip("xyz", self.box[:3], self.box[3:], strict=True))
-        return f"{', '.join(spans)}, area {self.area:.3g}"
+        return f"{', '.join(spans)}, area {self.area:.3g}{p}"
 
 
 def defects_of(found: NoveltyMap, least: int) -> list[Defect]:
@@ -58,7 +62,7 @@ def defects_of(found: NoveltyMap, least: int) -> list[Defect]:
     made = []
     for one in regions:
         low, high = places[one.indices].min(axis=0), places[one.indices].max(axis=0)
-        made.append(Defect((*low.tolist(), *high.tolist()), area * len(one), one.novelty, one.where))
+        made.append(Defect((*low.tolist(), *high.tolist()), area * len(one), one.novelty, one.where, one.p_value))
     return made
 
 
@@ -75,5 +79,8 @@ def _of_pixels(found: NoveltyMap, least: int) -> list[Defect]:
         (top, bottom), (left, right) = ((side.start, side.stop) for side in box)
         row, column = np.argwhere(piece).mean(axis=0) + [top, left]
         middle = np.array([[(column + 0.5) / shape[1], 1 - (row + 0.5) / shape[0]]])
-        made.append(Defect((left, top, right, bottom), area, float(novelty[box][piece].mean()), in_words(middle)))
+        places = np.argwhere(piece) + [top, left]
+        p_value = found.p_value_of(np.ravel_multi_index(tuple(places.T), shape))
+        own = float(novelty[box][piece].mean()), in_words(middle), p_value
+        made.append(Defect((left, top, right, bottom), area, *own))
     return sorted(made, key=lambda one: -one.area)

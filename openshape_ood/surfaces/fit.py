@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from sklearn.base import clone
 
+from openshape_ood.decisions.risk import LossCurve, Marks
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
+from openshape_ood.novelty_map.marks import marks_threshold, summary
 from openshape_ood.surfaces.data import TIMES, Kind, Sheets
 from openshape_ood.surfaces.inputs import Source
-from openshape_ood.surfaces.reconstructor import Reconstructor, checked_tiles, drawn_places, held_out
+from openshape_ood.surfaces.reconstructor import Reconstructor, Training, checked_tiles, drawn_places, held_out
 
 LARGEST = 2 << 30  # bytes of tiles that are learned from at once
 STRIPS = 10  # along a sheet that is the only one
 PARTS = 4  # of an object that is the only one
 WORST = 0.01  # of an object's points, whose mean novelty is that of the object
 POINTS = 0.01 / TIMES  # a hundredth of the radius of the good objects, in the unit of `data.Points`
+STATE = "training-{}.safetensors"
 LEAST = 1e-3  # novelty that is usual, of objects that are all the same
 
 
@@ -27,7 +32,8 @@ class Good:
     """Tiles of all that is good, and of which image or cloud each is.
 
     spread: of views of objects, from the maps of each (v, h, w) of its v views to the novelty of some of its points.
-    place (t,): where along a sheet that is the only one, in tiles.
+    place (t,): where along a sheet that is the only one, in tiles. sources: the images or clouds, one an owner; none
+    for parts of one. every (t',): the owner of each tile of these, -1 - owner of those that are left out.
     """
 
     tiles: np.ndarray
@@ -35,10 +41,27 @@ class Good:
     owner: np.ndarray
     spread: list[Callable[[np.ndarray], np.ndarray]]
     place: np.ndarray | None
+    sources: Sequence[Source] = ()
+    every: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class RequestedMarks:
+    """The marks that are asked for; rate None for 99 % of all places, without a promise.
+
+    min_size: elements of a region, as `Marks` has it.
+    """
+
+    of: Literal["points", "regions"] = "points"
+    rate: float | None = None
+    largest: float = 1.0
+    min_size: float = 1
 
 
 # of a `SurfaceModel` all but its data
 Learned = tuple[Reconstructor, np.ndarray, Threshold, Threshold, float]
+Maps = Mapping[int, np.ndarray]
+Marked = Callable[[Maps, Threshold], Threshold]
 
 
 def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -> Good:
@@ -48,6 +71,9 @@ def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -
     parts, size = [], 0
     if data.kind == "objects" and len(sources) == 1:
         sources = _parts(sources[0], seed)
+        wholes: Sequence[Source] = ()
+    else:
+        wholes = sources if len(sources) > 1 else ()
     for source in tqdm(sources, "reading", disable=not progress):
         parts.append(data.tiles(source))
         size += parts[-1].tiles.nbytes + parts[-1].mask.nbytes
@@ -60,36 +86,96 @@ def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -
     owner = np.repeat(np.arange(len(parts)), [len(one.tiles) for one in parts])
     spread = [one.spread for one in parts if one.spread is not None]
     if spread:
-        return Good(tiles, mask, owner, spread, None)
+        return Good(tiles, mask, owner, spread, None, wholes)
     place, kept = None, mask.any(axis=(1, 2))
     if isinstance(data, Sheets) and len(parts) == 1:
         along = parts[0].grid[:, int(np.ptp(parts[0].grid, axis=0).argmax())]
         place = ((along - along.min()) / data.rasterizer.tile)[kept]
-    return Good(tiles[kept], mask[kept], owner[kept], [], place)
+    return Good(tiles[kept], mask[kept], owner[kept], [], place, wholes, np.where(kept, owner, -1 - owner))
 
 
-def fitted(unfitted: Reconstructor, good: Good, rounds: int, seed: int, progress: bool, what: str) -> Learned:
+def fitted(
+    unfitted: Reconstructor,
+    good: Good,
+    rounds: int,
+    seed: int,
+    progress: bool,
+    what: str,
+    folder: Path | None = None,
+    marked: Marked | None = None,
+) -> Learned:
     """Learn from all, and make thresholds of maps of those that were held out, round by round; with one round what is
-    learned from is the rest."""
+    learned from is the rest. folder: where trainings in steps are kept, see `state_files`. `marked` gives the threshold
+    of maps from those of each (t, h, w), and one of all places.
+    """
     from tqdm import tqdm
 
     maps, splits = np.full(good.mask.shape, np.nan, np.float32), _splits(good, rounds, seed)
-    for test, train in tqdm(splits, "learning", disable=not progress):
-        learned = clone(unfitted).learned(good.tiles[train], good.mask[train], seed)
+    for i, (test, train) in enumerate(tqdm(splits, "learning", disable=not progress), 1):
+        learned = clone(unfitted).learned(good.tiles[train], good.mask[train], seed, _training(folder, f"{i}"))
         maps[test] = learned.novelty(good.tiles[test], good.mask[test])
     if len(splits) > 1:
-        learned = clone(unfitted).learned(good.tiles, good.mask, seed)
+        learned = clone(unfitted).learned(good.tiles, good.mask, seed, _training(folder, "all"))
     if good.spread:
-        scale, worst, places = _of_objects(maps, good)
+        scale, worst, places, each = _of_objects(maps, good)
     else:
         scale = np.full((1, 1, 1), POINTS if learned.of_points else 1, np.float32)
         maps /= scale
         tested = np.isfinite(maps).any(axis=(1, 2))
         worst = _of_points(maps, good) if learned.of_points else _of_tiles(learned, maps[tested], good.owner[tested])
         places = maps[np.isfinite(maps)].astype(np.float64)
+        each = _each(maps, good)
     whole = _threshold(learned, worst, learned.coverage, what)
     limit = _threshold(learned, drawn_places(places, seed), learned.pixel_coverage, f"places of {what}")
+    limit = limit if marked is None else marked(each, limit)
     return learned, scale, whole, limit, float(np.median(places))
+
+
+def marks_of(data: Kind, good: Good, wanted: RequestedMarks, each: Maps, limit: Threshold) -> Threshold:
+    """The threshold of maps with its promise, from the maps (t, h, w) of each good one that was held out.
+
+    `limit` remains where no promise is asked for, with the regions of the good ones. Raises `InputError` for a promise
+    that so many cannot give.
+    """
+    if not good.sources or any(one.is_large for one in good.sources):
+        if wanted.rate is not None:
+            raise InputError(
+                "a promise of marks needs maps of several good ones, each held in memory. Given were parts of one, or "
+                "files that are read in blocks. Give several small ones"
+            )
+        return limit
+    found = [_summary(data, good.sources[i], maps, wanted.min_size) for i, maps in each.items()]
+    curves, peaks = [curve for curve, _ in found], np.array([peak for _, peak in found])
+    if wanted.rate is None:
+        marks = Marks("points", None, len(peaks), 1, wanted.min_size, peaks, np.ones(len(peaks)))
+        return replace(limit, marks=marks)
+    how = (wanted.min_size, None, wanted.largest, limit.provenance, limit.source)
+    return marks_threshold(curves, peaks, wanted.of, wanted.rate, *how)
+
+
+def _summary(data: Kind, source: Source, maps: np.ndarray, min_size: float) -> tuple[LossCurve, float]:
+    """Loss curve and highest region of one good image or cloud, at its own pixels or points as when it is scored."""
+    cut = data.cut(source)
+    return summary(cut.elements, cut.spread(maps), min_size)
+
+
+def _each(maps: np.ndarray, good: Good) -> Maps:
+    """The maps (t, h, w) of all tiles of each one that was held out, by its number; NaN for tiles that are left out."""
+    every = good.owner if good.every is None else good.every
+    found = np.full((len(every), *maps.shape[1:]), np.nan, np.float32)
+    found[every >= 0] = maps
+    owner = np.where(every < 0, -1 - every, every)
+    own = {i: found[owner == i] for i in np.unique(owner).tolist()}
+    return {i: one for i, one in own.items() if np.isfinite(one).any()}
+
+
+def state_files(folder: Path) -> list[Path]:
+    """Files of trainings that are kept in a folder."""
+    return sorted(folder.glob(STATE.format("*")))
+
+
+def _training(folder: Path | None, name: str) -> Training:
+    return Training(state=None if folder is None else folder / STATE.format(name))
 
 
 def _of_tiles(learned: Reconstructor, maps: np.ndarray, owner: np.ndarray) -> np.ndarray:
@@ -105,14 +191,19 @@ def _of_points(maps: np.ndarray, good: Good) -> np.ndarray:
     return np.array([worst_points(own) for own in each if np.isfinite(own).any()])
 
 
-def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What is usual, and in units of it the novelty of wholes and of places that are points."""
+def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray, Maps]:
+    """What is usual, and in units of it the novelty of wholes, of places that are points, and the maps of each."""
     views = maps.reshape(len(good.spread), -1, *maps.shape[1:])
     tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))
     scale, views = _scaled(views[tested])
     points = [good.spread[i](own) for i, own in zip(tested, views, strict=True)]
     places = np.concatenate([own[np.isfinite(own)] for own in points])
-    return scale, np.array([worst_points(own) for own in points]), places
+    return (
+        scale,
+        np.array([worst_points(own) for own in points]),
+        places,
+        dict(zip(tested.tolist(), views, strict=True)),
+    )
 
 
 def worst_points(novelty: np.ndarray) -> float:

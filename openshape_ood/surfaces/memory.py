@@ -18,7 +18,7 @@ from openshape_ood.errors import CheckpointError, InputError, MissingPackageErro
 from openshape_ood.registry.weights import fill
 from openshape_ood.scoring.neighbors import nearest, spread_out
 from openshape_ood.surfaces.networks import imagenet
-from openshape_ood.surfaces.reconstructor import Reconstructor, Report
+from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 NAMED, GIVEN = "backbone.", "given"
 PROJECTED = 64  # numbers of a patch by which they are chosen
@@ -72,7 +72,7 @@ class PatchMemory(Reconstructor):
         if isinstance(self.keep, bool) or not isinstance(self.keep, int | float) or not 0 < self.keep <= 1:
             raise InputError(f"keep is {self.keep!r}; expected a share of the patches, above 0 and at most 1")
 
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         self.network_ = self._network(self.pretrained, seed).to(find_device(self.device)).eval()
         step = max(1, (1 << 20) // tiles[0].size)
         found = [self._patches(tiles[i : i + step], seen[i : i + step]) for i in range(0, len(tiles), step)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
+from openshape_ood.novelty_map.marks import rate_of
 from openshape_ood.storage import loaded_arrays, make_folder, save_arrays
 from openshape_ood.surfaces.data import (
     Images,
@@ -31,7 +32,7 @@ from openshape_ood.surfaces.data import (
     settings,
 )
 from openshape_ood.surfaces.defects import Defect, defects_of
-from openshape_ood.surfaces.fit import fitted, gathered, worst_points
+from openshape_ood.surfaces.fit import RequestedMarks, fitted, gathered, marks_of, worst_points
 from openshape_ood.surfaces.inputs import Source, good_sources, list_sources
 from openshape_ood.surfaces.methods import (
     RECONSTRUCTORS,
@@ -126,7 +127,8 @@ class SurfaceModel:
         For whole images or clouds. Where the good ones are too few for the coverage (0.95
         needs 19), the largest; `threshold.coverage` says what that keeps.
     pixel_threshold : Threshold
-        Of maps: 99 % of good pixels, or points of objects, are below it.
+        Of maps: 99 % of good pixels, or points of objects, are below it, or what its `marks` promise. With two good
+        ones or more it keeps their highest regions, for the p-values of defects.
     baseline : float
         What half of the good places stay below.
     """
@@ -151,8 +153,12 @@ class SurfaceModel:
         channels: Sequence[str] | None = None,
         values: Sequence[float] | None = None,
         folds: int | None = None,
+        false_points: float | None = None,
+        false_regions: float | None = None,
+        largest: float = 1.0,
         seed: int = 0,
         progress: bool = False,
+        states: str | os.PathLike[str] | None = None,
         **params: Any,
     ) -> SurfaceModel:
         """Learn what is good.
@@ -183,9 +189,18 @@ class SurfaceModel:
             learned. With 1 a tenth is held out once, and never learned from. 5 unless given, or 1 of reconstructors
             that are trained in steps. A cloud that is the only one is held out by strips or, of an object, by a
             quarter of its points.
+        false_points, false_regions : float, optional
+            Choose the threshold of maps so that of good ones at most this share of the places is marked falsely, on
+            average, or at most this share of good ones has a false region. 0.01 and 0.05 need 99 and 19 good ones, see
+            `novelty_map.calibrate_marks`. Unless given, 99 % of all places of good ones are below it.
+        largest : float
+            With `false_points`: mark at most this share of a surface; 0.2 and 0.01 need 19 good ones.
         seed : int
         progress : bool
             A bar on stderr.
+        states : path, optional
+            A folder in which trainings in steps are kept. After a stop the same call goes on from there, to the same
+            model. It is left to the caller to delete `fit.state_files`.
         **params
             Of the reconstructor that is given by name.
 
@@ -193,7 +208,8 @@ class SurfaceModel:
         ------
         InputError
             For images and clouds together, nothing, one image, what cannot be rasterized, naming the file, what has no
-            say, as a cell of images, and a reconstructor that is for another kind of data.
+            say, as a cell of images, a reconstructor that is for another kind of data, and the state of another
+            training.
         FileError
             For files that cannot be read, and pairs without a partner.
 
@@ -207,7 +223,7 @@ class SurfaceModel:
         >>> result.is_novel, len(result.map) == len(roads[5].points)
         (True, True)
         """
-        sources = good_sources(good)
+        sources, wanted = good_sources(good), _wanted(false_points, false_regions, largest)
         own = None if reconstructor is None else _unfitted(reconstructor, params)
         if shape is not None:
             check_choice(shape, "shape", ("sheets", "objects"))
@@ -225,7 +241,10 @@ class SurfaceModel:
         rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
         good_tiles = gathered(data, sources, check_seed(seed), progress)
         told = f"{len(sources)} good {data.kind}" if len(sources) > 1 else f"parts of one of {data.kind}"
-        return cls(data, *fitted(own, good_tiles, rounds, seed, progress, told))
+        size_of = PIECE / data.size**2 if isinstance(data, Images) else POINTS
+        marked = partial(marks_of, data, good_tiles, replace(wanted, min_size=float(size_of)))
+        folder = None if states is None else make_folder(states)
+        return cls(data, *fitted(own, good_tiles, rounds, seed, progress, told, folder, marked))
 
     def score(self, one: Any) -> SurfaceResult:
         """How novel an image or cloud is as a whole, and where.
@@ -268,7 +287,13 @@ class SurfaceModel:
             return maps
 
         points, novelty = scored_points(score_file(path, self.data.rasterizer, score, out, bounds=self.bounds, **how))
-        return self._result(source, max(worst), Elements("points", points), novelty, "z")
+        found = self._result(source, max(worst), Elements("points", points), novelty, "z")
+        if (marks := self.pixel_threshold.marks) is None:
+            return found
+        # regions of some points alone are not comparable with those of whole good ones
+        marks = replace(marks, peaks=np.empty(0), weights=np.empty(0))
+        threshold = replace(self.pixel_threshold, marks=marks)
+        return replace(found, map=replace(found.map, threshold=threshold))
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -335,6 +360,16 @@ class SurfaceModel:
         h, w = elements.shape or (0, 0)
         least = max(1, round(PIECE * h * w / self.data.size**2)) if isinstance(self.data, Images) else POINTS
         return SurfaceResult(source.name, whole, self.threshold, found, least)
+
+
+def _wanted(false_points: float | None, false_regions: float | None, largest: float) -> RequestedMarks:
+    """The marks that are asked for; raises `InputError` for rates and bounds out of range."""
+    if false_points is None and false_regions is None:
+        if largest != 1:
+            raise InputError("largest is given without false_points. It bounds marks with a promise. Give both")
+        return RequestedMarks()
+    of, rate = rate_of(false_points, false_regions, largest)
+    return RequestedMarks(of, rate, largest)
 
 
 def _reconstructor(

@@ -22,7 +22,7 @@ from openshape_ood.surfaces.competition import (
     reported,
     train,
 )
-from openshape_ood.surfaces.reconstructor import Reconstructor, Report
+from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 from openshape_ood.surfaces.unet import LEAST_DEPTH, UNet, UNetSizes, depth_of
 
 RESIDUALS = ("units", "best", "chain", "answer")
@@ -126,15 +126,15 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
         depth = depth_of(height, width) if self.depth is None else self.depth
         return UNetSizes(channels, self.width, depth, self.norm, self.variant, self.dropout)
 
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         device, sizes = find_device(self.device), self._sizes()
         sizes.check_sides(*self.shape_[1:])
         fan: Any = self.initialization
         self.units_ = _placed(new_units(lambda: UNet(sizes).initialize(fan), self.units, seed), device)
         mask = None if seen.all() else torch.from_numpy(seen[:, None])
         x = self._prepared(torch.from_numpy(tiles))
-        with exact(device), reported(progress, self.steps) as report:
-            self.history_, ranking = train(self.units_, x, self, seed, seen=mask, report=report)
+        with exact(device), reported(training.progress, self.steps) as report:
+            self.history_, ranking = train(self.units_, x, self, seed, seen=mask, report=report, state=training.state)
         self.best_, self.trained_ = ranking.best, ranking.trained
 
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:

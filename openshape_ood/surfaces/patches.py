@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from openshape_ood.checks import check_whole
 from openshape_ood.errors import InputError
-from openshape_ood.surfaces.reconstructor import Reconstructor, Report
+from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 LEARNED = 20_000  # patches of each size that are learned from, at most
 USUAL = 0.5  # share of the residual at each place in what is usual there; the rest is the mean over all places
@@ -62,7 +62,7 @@ class PatchPCA(Reconstructor):
                     f"sides are {tuple(self.sides)}; expected odd numbers of pixels, so that each has a middle"
                 )
 
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         from sklearn.decomposition import PCA
 
         c, h, w = self.shape_

@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from openshape_ood import __version__
-from openshape_ood.checks import check_choice, check_seed, to_numpy
+from openshape_ood.checks import check_choice, check_seed, given_path, to_numpy
 from openshape_ood.decisions.calibration import calibration_needed
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity, Provenance
@@ -38,6 +38,14 @@ PLAIN = (str, int, float, tuple, list, np.generic, np.ndarray, type(None))
 CLASSES = np.array(["normal"])
 
 Report = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training in steps reports to, and the file in which it is kept, if any."""
+
+    progress: bool | Report = False
+    state: Path | None = None
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -85,6 +93,7 @@ class Reconstructor(BaseEstimator, ABC):
         groups: Any = None,
         seed: int = 0,
         progress: bool | Report = False,
+        state: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Learn what is normal, and the thresholds.
 
@@ -103,11 +112,16 @@ class Reconstructor(BaseEstimator, ABC):
             Of everything random. The same data and seed give the same answers.
         progress : bool or callable
             A bar on stderr, or what is called with the record of each step.
+        state : path, optional
+            A .safetensors file in which a training in steps is kept. After a stop the same call goes on from it, to the
+            numbers that it would have had, and reports the steps done again. It is left to the caller to delete it.
 
         Raises
         ------
         InputError
-            For what are no such tiles, too few, and a training that diverges.
+            For what are no such tiles, too few, a training that diverges, and the state of another training.
+        FileError
+            For a state that cannot be read or written.
         """
         self._check_params()
         tiles, seen, owners = _normal(*self._checked(normal, mask), groups)
@@ -117,7 +131,8 @@ class Reconstructor(BaseEstimator, ABC):
                 "two or more, for a part is held out for the thresholds. Cut one large image into tiles"
             )
         held = held_out(owners, check_seed(seed))
-        self.learned(tiles[~held], seen[~held], seed, progress)
+        own = Training(progress, None if state is None else given_path(state, "state"))
+        self.learned(tiles[~held], seen[~held], seed, own)
         return self._calibrate(tiles[held], seen[held], owners[held])
 
     def calibrate(self, normal: Any, mask: Any = None, groups: Any = None) -> Self:
@@ -222,14 +237,14 @@ class Reconstructor(BaseEstimator, ABC):
         self._restore(header["state"], arrays)
         return self
 
-    def learned(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report = False) -> Self:
+    def learned(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training = Training()) -> Self:
         """Fitted to all of these tiles, which have been checked, without thresholds."""
         self._begin(tiles.shape[1:], seed)
-        self._learn(tiles, seen, seed, progress)
+        self._learn(tiles, seen, seed, training)
         return self
 
     @abstractmethod
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None: ...
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None: ...
 
     @abstractmethod
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from openshape_ood.checks import check_whole
 from openshape_ood.errors import InputError
-from openshape_ood.surfaces.reconstructor import Reconstructor, Report
+from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 if TYPE_CHECKING:
     from scipy.spatial import KDTree
@@ -36,7 +36,7 @@ class HeightReconstructor(Reconstructor):
     method = "height"
     kinds = ("sheets", "pairs")
 
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         self.level_ = np.median(tiles[:, 0][seen]).astype(np.float32)
 
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -80,7 +80,7 @@ class NearestReconstructor(Reconstructor):
         super()._check_params()
         check_whole(self.keep, "keep")
 
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         if tiles.shape[2:] != (1, 1):
             raise InputError(
                 f"tiles are {tiles.shape[2]} x {tiles.shape[3]} pixels; 'nearest' takes points, (t, c, 1, 1). For "

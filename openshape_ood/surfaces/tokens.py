@@ -29,7 +29,7 @@ from openshape_ood.surfaces.competition import (
     reported,
     train,
 )
-from openshape_ood.surfaces.reconstructor import Reconstructor, Report, pooled
+from openshape_ood.surfaces.reconstructor import Reconstructor, Training, pooled
 
 TOP = 0.05  # share of the tokens whose mean is the novelty of a shape
 NEAR = 3  # centers that a point is told by
@@ -99,11 +99,11 @@ class Tokens(Reconstructor):
         rows = np.moveaxis(tiles[..., 0], 1, 2).reshape(-1, tiles.shape[1])
         return rows[:, :-3], np.ascontiguousarray(rows[:, -3:])
 
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         rows, places = self._split(tiles)
         self.mean_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         self.spread_ = np.maximum(rows.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
-        self._learn_rows((rows - self.mean_) / self.spread_, places, seed, progress)
+        self._learn_rows((rows - self.mean_) / self.spread_, places, seed, training)
 
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
         rows, places = self._split(tiles)
@@ -119,7 +119,7 @@ class Tokens(Reconstructor):
             raise ValueError(f"its mean is {self.mean_.shape}")
 
     @abstractmethod
-    def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, training: Training) -> None:
         """Learn of standardized tokens (m, w) at places (m, 3)."""
 
     @abstractmethod
@@ -147,7 +147,7 @@ class TokenPCA(Tokens):
         super()._check_params()
         check_whole(self.components, "components", least=0)
 
-    def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, training: Training) -> None:
         from sklearn.decomposition import PCA
 
         count = min(self.components, *rows.shape)
@@ -212,12 +212,14 @@ class TokenReconstructor(Tokens):
         own = {name: getattr(self, name) for name in ("weights", "margin", "steps", "batch", "rate")}
         return Recipe(corruption=None, **own)
 
-    def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
+    def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, training: Training) -> None:
         device = find_device(self.device)
         units = new_units(lambda: self._unit(rows.shape[1]), self.units, seed).to(device)
         x, context = torch.from_numpy(rows), (torch.from_numpy(places),)
-        with exact(device), reported(progress, self.steps) as report:
-            self.history_, ranking = train(units, x, self._recipe(), seed, context=context, report=report)
+        with exact(device), reported(training.progress, self.steps) as report:
+            self.history_, ranking = train(
+                units, x, self._recipe(), seed, context=context, report=report, state=training.state
+            )
         # those that nobody met know nothing
         self.units_ = nn.ModuleList(units[k] for k in ranking.trained)
 

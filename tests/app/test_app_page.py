@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openshape_ood.app import scan_tab, surface_tab, view_tab
+from openshape_ood.app import scan_tab, surface_tab, texts, view_tab
 from openshape_ood.app.fair_queue import HERE, Visitor
 from openshape_ood.app.page import _Page
 from openshape_ood.app.pipelines import Pipelines
@@ -23,7 +24,10 @@ from openshape_ood.app.session import Session, Shape
 from openshape_ood.app.session_store import Visit
 from openshape_ood.app.surface_tab import SurfaceInput
 from openshape_ood.app.view_tab import ViewInput
+from openshape_ood.errors import ShapeFileError
 from openshape_ood.synthetic.roads import road_scan
+from openshape_ood.synthetic.views import room_view
+from openshape_ood.views.affinities import Affinities
 
 # not imported to find out: that takes every process which only collects the tests seconds
 EXTRA = find_spec("plotly") is not None
@@ -82,6 +86,27 @@ def test_a_room_and_a_view(page: _Page) -> None:
     update = generated(page, visit, view_tab.generated)
     assert isinstance(visit.input, ViewInput) and visit.verdict is None and not visit.session.shapes
     assert "in this view" in update["headline"] and "chair" in update["table"] and "sheet" in update["compared"]
+
+
+def test_a_published_scene_brings_its_names_and_questions(tmp_path: Path) -> None:
+    made = room_view(2, categories=["chair", "table"], objects=3, size=(36, 48))
+    own = {"rgb": np.rint(255 * made.view.rgb).astype(np.uint8), "depth": np.nan_to_num(made.view.depth)}
+    own |= {"cam_intr": made.view.intrinsics, "cam_extr": made.view.pose}
+    told = {"ovssc_obj_classes": ["chair"], "descriptions": [["chair", "behind", "table"], ["lamp", "on", "table"]]}
+    (tmp_path / "scene.pkl").write_bytes(pickle.dumps(own | told, protocol=4))
+    masks = np.stack([made.mask(name) for name in ("chair", "table", "floor")])
+    Affinities.from_masks(masks, ["chair", "table", "floor"]).save(tmp_path / "affinities.npz")
+    given = view_tab.read_view(sorted(tmp_path.iterdir()))
+    shown = view_tab.complete(given, ["floor"], chosen=False)
+    assert shown.completed.known == ("chair", "table") and [one.names for one in shown.completed.located]
+    assert "Names of the file: chair." in shown.remarks
+    assert "Questions of the file: chair behind table." in shown.remarks  # there are no affinities to a lamp
+    assert "chair behind table" in texts.things(shown.completed)
+    assert view_tab.complete(given, ["floor"]).completed.known[0] == "floor"  # as the visitor chose
+    many = {"ovssc_obj_classes": [f"thing {i}" for i in range(60)]}
+    (tmp_path / "scene.pkl").write_bytes(pickle.dumps(own | many, protocol=4))
+    with pytest.raises(ShapeFileError, match="60 names and 0 questions"):
+        view_tab.read_view([tmp_path / "scene.pkl"])
 
 
 def test_visitors_have_their_own_classes_and_errors_become_a_message(page: _Page) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,3 +59,16 @@ def test_bytes_are_bounded_too(own: Session) -> None:
         visits.of(Visitor("10.0.0.7", str(i)), BEGIN)[0].session = many
     assert visits.of(mine, BEGIN)[1]
     assert sum(visits.of(Visitor("10.0.0.7", str(i)), BEGIN)[1] for i in range(6)) <= 2
+
+
+@pytest.mark.skipif(find_spec("gradio") is None, reason="the page needs the extra [app]")
+def test_the_state_of_gradio_forgets_others_for_one_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason for `SessionStore`: if this fails, `gr.State` may do."""
+    from gradio import state_holder
+
+    monkeypatch.setattr(state_holder, "SessionState", lambda blocks: object())  # no callback of it can be called
+    sessions = state_holder.StateHolder()
+    sessions.set_blocks(SimpleNamespace(state_session_capacity=10))
+    for name in ("mine", *(f"session {i} of another visitor" for i in range(60))):
+        assert sessions[name]
+    assert "mine" not in sessions

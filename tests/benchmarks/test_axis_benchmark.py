@@ -19,7 +19,7 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
         "KINDS": {"scans": axis.SCANS},
     }.items():
         monkeypatch.setattr(axis, name, value)
-    argv = ["--seeds", "1", "--sets", "2", "--per-class", "7", "--quiet", "--out", str(tmp_path), "--no-pictures"]
+    argv = ["--seeds", "1", "--sets", "2", "--per-class", "7", "--quiet", "--out", str(tmp_path)]
     assert axis.main(argv) == 0
     report = json.loads(next(tmp_path.glob("axis-tiny-generated-*.json")).read_text())
     rows = {(row["known_by"], row["set"], row["size"]): row for row in report["rows"]}

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.stats import betabinom
 
 from benchmarks.questions import coverage
@@ -28,13 +27,10 @@ def rows_of(report: dict[str, Any], **wanted: Any) -> list[dict[str, Any]]:
     return [row for row in report["coverage"] if all(row[key] == value for key, value in wanted.items())]
 
 
-def test_a_small_run_leaves_figures_and_a_picture(run: tuple[Path, dict[str, Any]]) -> None:
+def test_a_small_run_leaves_figures(run: tuple[Path, dict[str, Any]]) -> None:
     out, report = run
-    assert sorted(path.suffix for path in out.iterdir()) == [".json", ".png"]
+    assert [path.suffix for path in out.iterdir()] == [".json"]
     assert "scans, tested on scans" in coverage.tables(report)[0]
-    with Image.open(next(out.glob("sr1-tiny-coverage-*.png"))) as picture:
-        picture.verify()
-        assert picture.format == "PNG"
     # 5 known classes of SR1: 8 shapes each, half as many for the prototypes; 9 novel ones
     assert report["pools"] == {"bank": 20, "clean": 40, "scans": 40, "novel": 72}
 

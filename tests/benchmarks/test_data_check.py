@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -253,7 +251,6 @@ def test_corrupted_copies_belong_to_all(published: Path, tmp_path: Path) -> None
     lines, complete = check(tmp_path)
     assert verdicts(lines) == dict.fromkeys(split_names(), "complete") and not complete
     shutil.copytree(published / "ModelNet40_corrupted", tmp_path / "ModelNet40_corrupted")
-    assert check(tmp_path)[1]
     one = tmp_path / "ModelNet40_corrupted" / "lidar" / "modelnet_set2_train_lidar_sev4.h5"
     one.unlink()
     lines, complete = check(tmp_path)
@@ -266,13 +263,6 @@ def test_corrupted_copies_belong_to_all(published: Path, tmp_path: Path) -> None
 def test_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--data-root", str(tmp_path / "nowhere")]) == 1
     assert "no folder" in capsys.readouterr().out
-
-
-def test_the_command(scans_only: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks", "data", "check", "--data-root", str(scans_only), "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert (done.returncode, done.stderr) == (1, "")
-    assert set(verdicts(done.stdout.splitlines())) == set(split_names())
 
 
 def test_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from made_up_finished import METHODS, READ, made_up_finished
-from PIL import Image
 
-from benchmarks.report.failures import STEPS, draw_failures, trace, worst, write_failure_page
+from benchmarks.report.failures import STEPS, trace, worst, write_failure_page
 from openshape_ood.errors import MissingPackageError
 from openshape_ood.plots.canvas import number
 
@@ -57,10 +56,9 @@ def two_methods():
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    """The folder with sheet and page of a plain run, three shapes a method."""
+    """The folder with the page of a plain run, three shapes a method."""
     folder = tmp_path_factory.mktemp("plain") / "made"
     finished = two_methods()
-    draw_failures(folder, finished, count=3)
     write_failure_page(folder, finished, count=3)
     return folder
 
@@ -71,11 +69,8 @@ def page(plain):
 
 
 def check_files(folder):
-    with Image.open(folder / "failures.png") as picture:
-        picture.verify()
-        assert picture.format == "PNG" and picture.width == 1600
     assert (folder / "failures.html").stat().st_size < 8_000_000
-    assert sorted(path.name for path in folder.iterdir()) == ["failures.html", "failures.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["failures.html"]
 
 
 def test_the_worst_are_the_least_novel_of_the_novel():
@@ -104,7 +99,7 @@ def test_ties_stay_in_the_order_of_the_data_and_counts_in_bounds():
     assert worst(finished, result, count=0) == []
 
 
-def test_the_sheet_and_the_page_are_written(plain):
+def test_the_page_is_written(plain):
     check_files(plain)
 
 
@@ -127,7 +122,6 @@ def test_the_sheet_and_the_page_are_written(plain):
 )
 def test_of_an_unusual_run_too(tmp_path, case):
     finished, folder = made_up_finished(**case), tmp_path / "made"
-    assert draw_failures(folder, finished, count=3) == folder / "failures.png"
     assert write_failure_page(folder, finished, count=3) == folder / "failures.html"
     check_files(folder)
 
@@ -183,9 +177,8 @@ def test_the_page_needs_nothing_from_outside(page):
 
 
 def test_the_same_run_gives_the_same_files(plain, tmp_path):
-    for write in (draw_failures, write_failure_page):
-        again = write(tmp_path, two_methods(), count=3)
-        assert again.read_bytes() == (plain / again.name).read_bytes()
+    again = write_failure_page(tmp_path, two_methods(), count=3)
+    assert again.read_bytes() == (plain / again.name).read_bytes()
 
 
 def test_only_the_shapes_shown_are_read_and_once_for_the_page(tmp_path):

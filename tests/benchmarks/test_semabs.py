@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import itertools
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -15,6 +19,7 @@ import pytest
 import torch
 from made_up_clip import clip
 from published_completion import ROWS, SMALL, completion_shapes, evaluation, result_rows, write_completion
+from scipy.spatial import KDTree
 
 from benchmarks.semabs import command, training
 from benchmarks.semabs.evaluation import all_scores, left_out, scores
@@ -23,8 +28,15 @@ from benchmarks.semabs.summary import best_cutoff, column_rows, curve, interval,
 from benchmarks.semabs.texts import texts_of
 from benchmarks.semabs.training import Lamb, balanced_weights, occupancy_loss
 from openshape_ood.errors import FileError, InputError, UnknownNameError
+from openshape_ood.registry import find_checkpoint
+from openshape_ood.scenes import Scene, save_scene
+from openshape_ood.synthetic.sampling import sample_surface
+from openshape_ood.synthetic.views import room_view
+from openshape_ood.views import save_view
 from openshape_ood.views.completion import Completer
-from openshape_ood.views.relevancy import loading
+from openshape_ood.views.completion.network import CompletionNetwork
+from openshape_ood.views.geometry import in_bounds, moved, unproject
+from openshape_ood.views.relevancy import loading, relevancy
 from openshape_ood.views.relevancy.loading import Loaded, clip_tokenizer
 
 SCENE, H, N = "00003|FloorPlan26_physics", 12, 400
@@ -32,7 +44,7 @@ LABELS = ["sofa", "couch", "lamp", "lamp on a sofa", "mean"]
 CLASSES = ["empty[0]", "sofa[1]", "lamp[2]", "lamp[3]"]
 
 
-def write_view(path: Path, seed: int = 0) -> Path:
+def write_view(path: Path, seed: int = 0, side: int = H) -> Path:
     """A file in the published layout: growable arrays of items, and region references into them."""
     rng = np.random.default_rng(seed)
     path.parent.mkdir(exist_ok=True)
@@ -48,8 +60,8 @@ def write_view(path: Path, seed: int = 0) -> Path:
             for i in range(len(items)):
                 refs[i] = stack.regionref[start + i]
 
-        add("rgb", rng.integers(0, 255, (1, H, H, 3), dtype=np.uint8))
-        add("depth", rng.uniform(1, 2, (1, H, H)).astype("f4"))
+        add("rgb", rng.integers(0, 255, (1, side, side, 3), dtype=np.uint8))
+        add("depth", rng.uniform(1, 2, (1, side, side)).astype("f4"))
         add("full_xyz_pts", rng.uniform([-1, -1, -0.1], [1, 1, 1.9], (1, N, 3)).astype("f4"))
         add("full_objid_pts", rng.integers(0, 4, (1, N)).astype("i4"))
         maps = data.create_group("saliencies")
@@ -58,7 +70,7 @@ def write_view(path: Path, seed: int = 0) -> Path:
             values[-1] = values[:-1].mean(axis=0)
             add("saliencies", values, maps, f"rgb|{extractor}")
             maps[f"rgb|{extractor}|saliency_text_labels"] = np.array(LABELS, dtype="S")
-        data["cam_intr"] = np.array([[10.0, 0, H / 2], [0, 10, H / 2], [0, 0, 1]])
+        data["cam_intr"] = np.array([[10.0, 0, side / 2], [0, 10, side / 2], [0, 0, 1]])
         pose = np.eye(4)
         pose[:3, :3] = 0.6 * np.array([[0, 0, 1], [-1, 0, 0], [0, 1, 0]])  # mirrors, as published
         pose[:3, 3] = [-1.5, 0, 0.8]
@@ -105,6 +117,73 @@ def test_a_published_view_is_converted_and_read_back(tmp_path: Path) -> None:
     (tmp_path / "bad.npz").write_bytes(b"none")
     with pytest.raises(FileError, match="convert"):
         load_datum(tmp_path / "bad.npz")
+
+
+def write_own_views(folder: Path, count: int = 2) -> Path:
+    """Views of one generated room each, as a user has them: folders with a labelled scan."""
+    for seed in range(count):
+        made = room_view(seed, categories=("chair", "table", "sofa"), objects=4, size=(36, 48))
+        save_view(made.view, folder / f"room {seed}" / "view")
+        rng, names = np.random.RandomState(seed), ["none", "floor", "wall", "ceiling", "chair", "table", "sofa"]
+        parts = [sample_surface(one.mesh, 400, rng)[0] for one in made.pieces]
+        labels = np.repeat([names.index(one.name) for one in made.pieces], 400)
+        scan = Scene(np.concatenate(parts), labels=labels)
+        save_scene(scan, folder / f"room {seed}" / "scan.ply", names=dict(enumerate(names[:-1])))
+    return folder
+
+
+@pytest.fixture
+def small_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Loaded(clip(), clip_tokenizer(77), "made up", (0.5, 0.5, 0.5), (0.3, 0.3, 0.3))
+    monkeypatch.setattr(relevancy, "load_clip", lambda *_: loaded)
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
+
+
+def test_published_views_without_relevancies_get_them(tmp_path: Path, small_clip: None, capsys: Any) -> None:
+    path = write_view(tmp_path / "data" / f"{SCENE}.hdf5", side=32)
+    with h5py.File(path, "a") as file:
+        del file["data"]["saliencies"]
+    words = ["convert", str(path.parent), str(tmp_path / "views"), "--preset", "quick"]
+    assert command.main(words) == 0 and "relevancies by ViT-B-32 openai" in capsys.readouterr().out
+    datum = load_datum(tmp_path / "views" / f"{SCENE}.npz")
+    # sofa and lamp are seen, and couch is another word for sofa
+    assert datum.labels.tolist() == ["sofa", "lamp", "couch", "lamp on a sofa", "lamp on a couch"]
+    assert datum.relevancies.shape == (5, 128, 128) and datum.relevancies.any()
+    np.testing.assert_allclose(datum.mean, datum.relevancies.mean(axis=0), atol=1e-8)
+    assert command.main(words) == 0 and "relevancies by" not in capsys.readouterr().out  # it is there
+    assert command.main([*words, "--seed", "1"]) == 1 and "with other settings" in capsys.readouterr().err
+
+
+def test_own_views_are_converted_trained_on_and_evaluated(tmp_path, small_clip, monkeypatch, capsys) -> None:
+    folder, views = write_own_views(tmp_path / "own"), tmp_path / "views"
+    (tmp_path / "names.txt").write_text("chair\ntable\n\nFloor\n")
+    words = ["convert", str(folder), str(views), "--preset", "quick", "--names"]
+    assert command.main([*words, str(tmp_path / "names.txt")]) == 0
+    assert sorted(one.name for one in views.glob("*.npz")) == ["room 0-view.npz", "room 1-view.npz"]
+    datum = load_datum(views / "room 0-view.npz")
+    assert datum.labels.tolist() == ["chair", "table", "floor"] and set(datum.visible) <= {"chair", "table", "floor"}
+    assert "floor" in datum.visible and datum.classes.tolist()[:2] == ["empty", "floor"]
+    assert in_bounds(datum.queries, datum.bounds).all()
+    # the floor of the scan lies at 0, and what is empty lies beside no surface
+    heights = datum.queries[datum.classes[datum.objects] == "floor", 2]
+    assert np.abs(heights).max() < 0.02 and (datum.objects == 0).mean() > 0.2
+    # where the view shows the floor, the scan says floor
+    places = moved(unproject(datum.depth, datum.intrinsics), datum.pose)
+    low = places[(np.abs(places[:, 2]) < 0.005) & in_bounds(places, datum.bounds)]
+    surfaces = datum.objects > 0
+    nearest = datum.objects[surfaces][KDTree(datum.queries[surfaces]).query(low)[1]]
+    assert (datum.classes[nearest] == "floor").mean() > 0.9
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(small_registry(tmp_path, "ovssc", "ovssc")))
+    out, table = tmp_path / "own.pth", tmp_path / "own.csv"
+    told = ["train", str(views), "--model", "small", "--steps", "2", "--queries", "500", "--out", str(out)]
+    assert command.main(told) == 0
+    told = ["evaluate", str(views), "--model", "small", "--checkpoint", str(out), "--split", "unseen_instances"]
+    assert command.main([*told, "--out", str(table)]) == 0
+    assert {"floor", "chair"} & {row["label"] for row in command.read_rows(table)}
+    (folder / "room 1" / "scan.ply").unlink()
+    capsys.readouterr()
+    assert command.main(["convert", str(folder), str(tmp_path / "other"), "--names", "chair", "table"]) == 1
+    assert "no scan.* beside it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("layout", "head", "more"), [("ovssc", "ovssc", ""), ("vool", "vool", ", pointing = 16")])
@@ -180,7 +259,7 @@ def test_what_is_no_table_or_data_set_is_told(tmp_path: Path, capsys: pytest.Cap
         (["summarize", str(rows), "--metric", "iou"], "no column 'iou', but scene_id, split"),
         (["summarize", str(empty)], "no column 'scene_id', but none"),
         (["summarize", str(rows), "--cutoff-from", str(empty)], "empty.csv as a table of results"),
-        (["convert", str(tmp_path / "none"), str(tmp_path / "views")], "no .hdf5 files under"),
+        (["convert", str(tmp_path / "none"), str(tmp_path / "views")], "no .hdf5 files and no views under"),
     ):
         assert command.main(words) == 1 and said in capsys.readouterr().err
     assert not (tmp_path / "views").exists()
@@ -281,6 +360,63 @@ def test_each_baseline_is_trained_stopped_resumed_and_evaluated(layout, more, tm
     arguments = ["evaluate", str(tmp_path / "views"), *how, "--checkpoint", str(whole), "--split", "train"]
     assert command.main([*arguments, "--out", str(out)]) == 0
     assert len(out.read_text().splitlines()) == 1 + 25 * (2 if "ovssc" in layout else 1)
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network_and_fill_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(3):
+        write_view(tmp_path / "data" / f"{i}|FloorPlan{i}_physics.hdf5", i)
+    assert command.main(["convert", str(tmp_path / "data"), str(tmp_path / "views")]) == 0
+    empty = load_datum(next((tmp_path / "views").glob("*.npz")))
+    save_datum(replace(empty, visible=np.array([], dtype="U1")), tmp_path / "views" / "nothing.npz")
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(small_registry(tmp_path, "ovssc", "ovssc")))
+    out, how = tmp_path / "two.pth", ["--steps", "5", "--warm", "2", "--queries", "200", "--every", "1", "--lr", "0.01"]
+    lines = in_two_processes("train", tmp_path / "views", *how, "--out", out)
+    logged = (tmp_path / "two.pth.jsonl").read_text()
+    assert lines == logged.splitlines() and [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5]
+    # alone, with the mean loss of the views of both
+    recipe, row = training.Recipe(5, 2, 0.01, queries=200), find_checkpoint("small", kinds=("completion",))
+    torch.manual_seed(0)
+    network, paths = CompletionNetwork(row.sizes), training.view_files(tmp_path / "views")
+    first = copy.deepcopy(network.state_dict())
+    alone = training.Run(network, Lamb(network.parameters()), {}, None, steps=5)
+    passed = 0  # views that show nothing
+    for step in range(5):
+        losses = []
+        for rank in (0, 1):
+            place, numbers = 2 * step + rank, [0, step, 1, *([1] if rank else [])]
+            order = np.random.default_rng([0, place // 4]).permutation(4)
+            datum = load_datum(paths[order[place % 4]])
+            losses.append(training._loss(network, datum, recipe, None, np.random.default_rng(numbers))[0])
+        learned = [loss for loss in losses if loss is not None]
+        passed += 2 - len(learned)
+        assert alone.descend(torch.stack(learned).mean(), recipe.rate(step), training.CLIP_NORM)
+        assert json.loads(lines[step])["loss"] == pytest.approx(torch.stack(learned).mean().item(), abs=2e-5)
+    found = torch.load(out, weights_only=True)
+    assert found["epochs"] == 2 and passed
+    # LAMB divides by the size of each gradient, so that rounding moves single weights by more
+    off, way = 0.0, 0.0
+    for key, one in network.state_dict().items():
+        off += float((found["net"][training.published_key(key, "name")] - one).square().sum())
+        way += float((one - first[key]).square().sum())
+    assert way > 0 and off < 1e-4 * way, (off, way)
+    told = ["evaluate", tmp_path / "views", "--checkpoint", out, "--split", "train", "--out"]
+    lines = in_two_processes(*told, tmp_path / "two.csv")
+    assert lines == [path.name for path in paths]
+    assert command.main([*map(str, told), str(tmp_path / "one.csv"), "--model", "small"]) == 0
+    one, two = (command.read_rows(tmp_path / name) for name in ("one.csv", "two.csv"))
+    assert [row["scene_id"] for row in one] == [row["scene_id"] for row in two] and len(one) == 3 * 2 * 25
+    np.testing.assert_allclose(*([row["voxel32x32x32_iou"] for row in rows] for rows in (one, two)), atol=1e-5)
+    assert in_two_processes(*told, tmp_path / "two.csv")[0].endswith(f"is in {tmp_path / 'two.csv'}")
+
+
+def in_two_processes(*words: Any) -> list[str]:
+    """What a command prints under torchrun."""
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "benchmarks"]
+    words = (*run, "semabs", *words, "--model", "small", "--device", "cpu")
+    done = subprocess.run([*map(str, words)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.splitlines()
 
 
 def stopped(save):

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.questions import scores
 from benchmarks.questions.methods_compared import compared_rows, csv_text, table
 from benchmarks.questions.scores import Row
+from benchmarks.report import output
 from benchmarks.report.tables import Table, latex_words
 from benchmarks.threedos.command import main
 from benchmarks.threedos.generated import load
@@ -38,7 +39,8 @@ def test_as_many_of_each_class_as_are_wanted_and_others_for_another_seed() -> No
         data.with_shots(6, 0)
 
 
-def test_a_run_for_each_number_and_one_table_of_all(tmp_path: Path) -> None:
+def test_a_run_for_each_number_and_one_table_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "write_shapes", lambda *_: {})  # the pictures of each run: test_command.py
     printed = io.StringIO()
     with redirect_stdout(printed):
         assert main("sr2", ["sr2"], [*SMALL, "--shots", "1", "3", "--out", str(tmp_path)]) == 0

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 import torch
 import toy_network
 
-from benchmarks.performance.harness import Clock, Quartiles, Turns, apart, in_turns, take_turns
+from benchmarks.performance.harness import Clock, Quartiles, Turns, in_turns, take_turns
 from benchmarks.performance.networks import made_up_encoder, made_up_weights
 from benchmarks.performance.speed import products
 from benchmarks.performance.speed.baselines import PlainPointBERT, Reference
@@ -33,7 +33,7 @@ from benchmarks.performance.speed.contenders import (
     staged,
     write_files,
 )
-from benchmarks.performance.speed.measuring import Settings, measure, one_pass
+from benchmarks.performance.speed.measuring import Settings, measure
 from benchmarks.performance.speed.uni3d import PlainUni3D
 from openshape_ood.encoders.grouping.plain import ball_query, farthest_point_sampling
 from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
@@ -43,6 +43,7 @@ from openshape_ood.registry.extensions import VARIABLE
 
 CPU = torch.device("cpu")
 LIMIT = LIMITS["float32"]
+WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 SMALL = PointBERTSizes(
     width=16,
     depth=2,
@@ -295,6 +296,7 @@ def test_an_architecture_of_ones_own_is_timed(
     assert set(cell["ratios"]) == {"ours / bound"} and set(cell["ratios"]["ours / bound"]) == {"all", "network"}
     assert cell["flop"] == {"needed": {"network": 2 * 2 * 256 * 6 * 16 + 2 * 2 * 16 * 8}}
     assert cell["agreement"] is None and list(cell["peak_bytes"]) == ["ours"]
+    assert 0 < cell["peak_bytes"]["ours"]["loaded"] <= cell["peak_bytes"]["ours"]["whole"]
     printed = capsys.readouterr().out
     assert "ours / bound" in printed and "plain / ours" not in printed and "network" in printed
     assert main([*argv, "--import", "toy_network", "--reference", "here", "--out", str(tmp_path)]) == 1
@@ -335,11 +337,6 @@ def test_how_long_a_cloud_takes_beside_the_first_model(
     assert "Beside tiny (float32, batches of 1) a cloud takes: toy " in printed and "plain / ours" not in printed
 
 
-def test_peak_memory_is_that_of_a_process_of_its_own() -> None:
-    found = apart("plain", one_pass, "plain", "tiny", "float32", 2, asdict(settings(memory=True))).found
-    assert 0 < found["loaded"] <= found["whole"]
-
-
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -347,6 +344,7 @@ def test_peak_memory_is_that_of_a_process_of_its_own() -> None:
         (["--quick", "--points", "-1"], "--points is -1"),
         (["--quick", "--device", "nonsense"], "'nonsense' cannot be used"),
         (["--quick", "--device", "meta"], "cannot be used"),
+        pytest.param(["--quick", "--device", "cuda"], "device 'cuda' cannot be used here", marks=WITHOUT_GPU),
         (["--quick", "--no-memory", "--reference", "/no/such/folder"], "expected a checkout"),
         (["--quick", "--model", "tiny+vitb32"], "expected single networks: --model tiny vitb32"),
     ],
@@ -354,12 +352,6 @@ def test_peak_memory_is_that_of_a_process_of_its_own() -> None:
 def test_wrong_options_are_said(argv: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*argv, "--threads", "1", "--out", str(tmp_path)]) == 1
     assert said in capsys.readouterr().err
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_no_gpu_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--quick", "--device", "cuda", "--out", str(tmp_path)]) == 1
-    assert "device 'cuda' cannot be used here" in capsys.readouterr().err
 
 
 def test_quick_is_small_but_for_what_is_asked() -> None:

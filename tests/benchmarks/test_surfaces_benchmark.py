@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from openshape_ood.surfaces import (
     PCAReconstructor,
     SurfaceModel,
     TokenPCA,
+    competition,
     read_published,
 )
 from openshape_ood.surfaces.pairs import BAD, GOOD, HEIGHT, INTENSITY
@@ -176,12 +179,57 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_search_tries_the_defaults_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna")
-    for name in ("sound_roads", "damaged_roads", "joined"):
-        monkeypatch.setattr(search, name, lambda *_, **__: None)
+    monkeypatch.setattr(search, "on_roads", lambda _: lambda _: 0.5)
     monkeypatch.setattr(search, "value", lambda given, *_: 1 - abs(np.log10(given["rate"] / 2e-3)))
     assert search.main(["--trials", "4", "--quiet", "--out", str(tmp_path)]) == 0
     found = json.loads(next(tmp_path.glob("surfaces-search-*.json")).read_text())
     assert len(found["trials"]) == 4 and found["best"]["aupro"] == 1 and found["best"]["settings"]["rate"] == 2e-3
+
+
+@pytest.mark.parametrize("kind", layouts.LAYOUTS)
+def test_a_search_on_a_data_set_opens_no_test_image(kind: str, tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("optuna")
+    trees(tmp_path / "data", kind)
+    own = layouts.mvtec(tmp_path / "data", "tile") if kind == "mvtec" else layouts.LAYOUTS[kind](tmp_path / "data")
+    for image in own.test:
+        for path in (*image.files, *([image.truth] if image.truth else [])):
+            path.write_bytes(b"never opened")
+    words = ["--data", kind, "--data-root", str(tmp_path / "data"), "--quiet", "--out", str(tmp_path / "out")]
+    words += ["--category", "tile"] if kind == "mvtec" else []
+    small = ["--size", "32", "--steps", "2", "--width", "2", "--trials", "2", "--device", "cpu"]
+    assert search.main([*words, *small]) == 0
+    said = capsys.readouterr().out
+    assert "PCA of patches, without any search" in said and "no test image was opened" in said
+    found = json.loads(next((tmp_path / "out").glob("*.json")).read_text())
+    assert found["settings"]["data"] == own.name and found["settings"]["learned from"] < len(own.train)
+    assert 0.5 < found["simple"]["PCA of patches"] <= 1
+    # the words of the last line are options of the other commands
+    (line,) = (line for line in said.splitlines() if line.startswith("the best"))
+    parser = argparse.ArgumentParser()
+    contenders.add_training(parser, 2, 2)
+    given = contenders.settings(parser.parse_args(line.split(": ")[1].split()))
+    assert len(given["weights"]) == 3 and ("corruption" in given) and given["rate"] > 0
+
+
+def test_planted_defects_are_where_they_are_said_to_be() -> None:
+    tile = np.zeros((2, 64, 64), np.float32)
+    for kind in textures.DEFECTS:
+        found, where = search.planted(tile, kind, np.random.RandomState(3))
+        changed = np.abs(found - tile).max(axis=0)
+        assert 4 < where.sum() < 64 * 64 / 4 and np.abs(found).max() <= 1
+        assert changed[where].mean() > 10 * changed[~where].mean()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--data-root", "."], "--data"),
+        (["--data", "roads"], "--data-root DIR"),
+        (["--data", "mvtec"], "--category NAME"),
+    ],
+)
+def test_a_search_says_what_it_lacks(words: list[str], said: str, capsys: Any) -> None:
+    assert search.main(words) == 1 and said in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -239,6 +287,35 @@ def test_settings_of_a_training_reach_the_networks_and_the_report(tmp_path: Path
     assert (tuned.rate, tuned.optimizer, tuned.norm) == (0.01, "adamw", "none")
     assert tuned.weights == (1.0, 0.5, 0.25) and tuned.margin == 0.1
     assert (plain.rate, plain.optimizer, plain.weights) == (2e-3, "adam", (1.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("kind", layouts.LAYOUTS)
+def test_a_training_that_was_stopped_goes_on_to_the_same_report(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trees(tmp_path / "data", kind)
+    argv = ["--data-root", str(tmp_path / "data"), "--size", "32", *SMALL, "--only", "denoising", "CRN", "--steps", "5"]
+    kept = [*argv, "--state", str(tmp_path / "states"), "--log-file", str(tmp_path / "log"), "--out"]
+    assert published.main(kind, [*argv, "--out", str(tmp_path / "whole")]) == 0
+    steps, record = list[int](), competition._record
+
+    def stopped(step: int, *others: Any) -> Any:
+        steps.append(step)
+        if len(steps) == 8:
+            raise InputError("stopped")
+        return record(step, *others)
+
+    monkeypatch.setattr(competition, "_record", stopped)
+    assert published.main(kind, [*kept, str(tmp_path / "cut")]) == 1 and not list((tmp_path / "cut").glob("*.json"))
+    assert published.main(kind, [*kept, str(tmp_path / "cut")]) == 0 and steps.count(0) == 4
+    whole, cut = (json.loads(next((tmp_path / name).glob("*.json")).read_text()) for name in ("whole", "cut"))
+    assert whole["settings"] == cut["settings"] and len(list((tmp_path / "states").iterdir())) == 4
+    for name, figures in whole["figures"].items():
+        assert figures | {"training": 0} == cut["figures"][name] | {"training": 0}
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [line["step"] for line in lines] == 4 * [1, 2, 3, 4, 5]
+    assert published.main(kind, [*kept, str(tmp_path / "cut"), "--compat-report"]) == 1
+    assert "--compat-report scores the networks of all epochs" in capsys.readouterr().err
 
 
 def test_settings_that_cannot_be_are_refused_before_anything_is_learned(

@@ -64,7 +64,7 @@ def test_a_network_is_trained_shown_and_gone_on_with(store: Path, tmp_path: Path
     assert shown["family"] == "relation" and shown["identity"]["checkpoint"] == "tiny" and not shown["names"]
     assert run("comparator", "show", tmp_path / "mine" / "comparator.safetensors").exit_code == 0
     other = run("comparator", "fit", "--embeddings", store, "--out", tmp_path / "mine", *more, "--seed", "1")
-    assert other.exit_code == 2 and "another recipe" in other.stderr
+    assert other.exit_code == 2 and "other settings" in other.stderr
 
 
 def test_labels_of_a_file_and_names(store: Path, tmp_path: Path) -> None:

@@ -128,3 +128,56 @@ def test_a_picture_without_its_extra_is_told_before_the_work(chair: Path, monkey
 def test_debug_shows_where_an_error_comes_from(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         run("--debug", "localize", tmp_path, "--known", "chair", "--model", "tiny")
+
+
+def test_marks_of_calibration_shapes_keep_their_promise(chair: Path, tmp_path: Path) -> None:
+    for i in range(12):
+        write_shape(tmp_path / "examples" / "chair" / f"{i}.npy", "chair", seed=i)
+    for i in range(20):
+        write_shape(tmp_path / "held" / f"{i}.npy", "chair", seed=100 + i)
+    calibrated = ["--model", "tiny", "--calibrate", tmp_path / "held", "--false-regions", "0.5"]
+    words = ["localize", chair, "--examples", tmp_path / "examples", *calibrated]
+    told = run_json(*words)
+    assert told["threshold"]["marks"] == {
+        **{"of": "regions", "rate": 0.5, "shapes": 20, "largest": 1.0, "min_size": 0.01},
+        "promise": "at most 1 in 2 known, undamaged shapes has a false region (1 % or more of it)",
+    }
+    regions = told["shapes"][0]["map"]["regions"]
+    assert all(1 / 21 <= region["p_value"] <= 1 for region in regions) and regions
+    said = " ".join(run(*words, "--report", tmp_path / "page.html").stdout.split())
+    assert "at most 1 in 2 known, undamaged shapes has a false region" in said and ", p 0." in said
+    page = (tmp_path / "page.html").read_text()
+    assert "at most 1 in 2 known, undamaged shapes has a false region" in page and ", p 0." in page
+    # saved with the known classes, they say the same
+    saved = tmp_path / "known.safetensors"
+    shown = run_json("known", "save", "--examples", tmp_path / "examples", "--patches", *calibrated, "--out", saved)
+    assert shown["marks"]["promise"] == told["threshold"]["promise"]
+    again = run_json("localize", chair, SAVED, saved)
+    assert again["threshold"] == told["threshold"] and again["shapes"] == told["shapes"]
+    assert "of maps: threshold" in run("known", "show", saved).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--false-points", "0.01"], "Give --calibrate PATHS"),
+        (["--largest", "0.5"], "--largest was given alone"),
+        (["--false-points", "0.1", "--false-regions", "0.1", "--calibrate", "x"], "both given"),
+        (["--false-points", "2", "--calibrate", "x"], "rate is 2"),
+    ],
+)
+def test_promises_that_cannot_be_given_are_told_first(chair: Path, words: list[str], message: str) -> None:
+    result = run("localize", chair, "--known", "chair", "--generated", "models", "--model", "tiny", *words)
+    assert result.exit_code == 2 and message in " ".join(result.stderr.split()), result.stderr
+
+
+def test_too_few_calibration_shapes_are_told_how_many_are_needed(chair: Path, tmp_path: Path) -> None:
+    for i in range(20):
+        write_shape(tmp_path / "held" / f"{i // 10}" / f"{i}.npy", "chair", seed=100 + i)
+    words = ["localize", chair, "--known", "chair", "--generated", "models", "--model", "tiny", "--threshold", "1"]
+    words = [word for word in words if word not in ("--threshold", "1")] + ["--calibrate", tmp_path / "held"]
+    result = run(*words, "--false-points", "0.01")
+    assert result.exit_code == 2 and "20 calibration shapes cannot promise" in " ".join(result.stderr.split())
+    assert "99 or more can" in " ".join(result.stderr.split())
+    result = run(*words, "--coverage", "0.5", "--false-regions", "0.05", "--calibrate-by", "folder")
+    assert result.exit_code == 2 and "2 calibration shapes cannot promise" in " ".join(result.stderr.split())

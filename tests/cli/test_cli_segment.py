@@ -56,3 +56,30 @@ def test_what_cannot_be_is_said(words, said):
 def test_a_file_that_is_not_there_is_said(tmp_path):
     done = run("segment", tmp_path / "none.ply", "--known", "floor")
     assert done.exit_code == 2 and "no such file" in done.stderr
+
+
+def test_marks_from_known_scans(scan, tmp_path):
+    held = []
+    for i in range(4):
+        made = room(10 + i, categories=["chair", "table"], color="material").scene
+        held.append(tmp_path / f"{i}.npz")
+        np.savez(held[-1], points=made.points[::8].astype(np.float32), color=made.color[::8])
+    words = ["segment", scan, "--known", *NAMES]
+    told = run_json(*words, "--calibrate", *held, "--false-regions", "0.2", "--save-threshold", tmp_path / "marks.json")
+    assert told["threshold"]["marks"]["rate"] == 0.2 and told["threshold"]["marks"]["shapes"] == 4
+    assert "has a false region" in told["threshold"]["promise"]
+    again = run_json(*words, "--threshold", tmp_path / "marks.json")
+    assert again["threshold"]["value"] == told["threshold"]["value"] and again["regions"] == told["regions"]
+    assert all(region["p_value"] is not None for region in told["regions"])
+    assert (
+        "1 in 5 known, undamaged shapes has a false region"
+        in run(*words, "--threshold", tmp_path / "marks.json").stdout
+    )
+    for more, said in (
+        (["--calibrate", held[0]], "Give one of them"),
+        (["--calibrate", *held, "--false-points", "0.01"], "99 or more can"),
+        (["--false-points", "0.01"], "Give --calibrate FILES"),
+        (["--save-threshold", tmp_path / "x.json"], "there is no threshold to save"),
+    ):
+        done = run(*words, *more)
+        assert done.exit_code == 2 and said in " ".join(done.stderr.split()), done.stderr

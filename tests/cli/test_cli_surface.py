@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 from cli_runs import run, run_json
 from PIL import Image
 
+from openshape_ood.errors import FileError
 from openshape_ood.shapes.formats.ply import ply_bytes
-from openshape_ood.surfaces import SurfaceModel, inputs
+from openshape_ood.surfaces import SurfaceModel, competition, inputs
 from openshape_ood.synthetic import sample
 
 
@@ -247,7 +251,7 @@ def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
     assert re.match(r"x \d+-\d+, y \d+-\d+, \d+ px", rows[0]["defects"]) and rows[1]["defects"] == ""
     assert rows[0]["defects"].split(";")[0] in page
     told = json.loads((tmp_path / "found" / "scores.json").read_text())
-    assert told["files"][0]["defects"][0].keys() == {"box", "area", "novelty", "where"}
+    assert told["files"][0]["defects"][0].keys() == {"box", "area", "novelty", "where", "p_value"}
 
 
 def test_a_coverage_that_the_good_ones_cannot_promise_is_refused(of_images, tmp_path):
@@ -255,3 +259,76 @@ def test_a_coverage_that_the_good_ones_cannot_promise_is_refused(of_images, tmp_
     assert done.exit_code == 2 and "cannot promise a coverage of 0.99" in done.stderr
     told = run_json("surface", "fit", of_images / "good", "--out", tmp_path / "m", "--size", "16", "--coverage", "0.8")
     assert told["threshold"]["coverage"] == pytest.approx(17 / 21)
+
+
+def test_marks_with_a_promise(of_images, tmp_path):
+    words = [
+        "surface",
+        "fit",
+        of_images / "good",
+        "--out",
+        tmp_path / "model",
+        "--size",
+        "16",
+        "--reconstructor",
+        "pca",
+    ]
+    told = run_json(*words, "--false-regions", "0.05")
+    assert told["place_threshold"]["marks"]["rate"] == 0.05
+    done = run("surface", "score", tmp_path / "model", of_images / "good", "--report", tmp_path / "page.html")
+    assert "at most 1 in 20 known, undamaged shapes has a false region" in " ".join(done.stdout.split())
+    assert "has a false region" in (tmp_path / "page.html").read_text()
+    done = run(*words, "--false-points", "0.01")
+    assert done.exit_code == 2 and "99 or more can" in " ".join(done.stderr.split())
+
+
+CRN = ["--reconstructor", "crn", "--units", "2", "--size", "32", "--seed", "3", "--device", "cpu"]
+
+
+def test_a_fit_that_was_stopped_goes_on_to_the_same_model(of_images, tmp_path, monkeypatch):
+    words = ["surface", "fit", of_images / "good", *CRN, "--width", "2", "--steps", "5", "--folds", "2", "--out"]
+    whole, steps, record = run_json(*words, tmp_path / "whole"), [], competition._record
+    assert [one.name for one in (tmp_path / "whole").iterdir()] == ["surface.safetensors"]
+
+    def stopped(step, *others):
+        steps.append(step)
+        if len(steps) == 8:
+            raise FileError("stopped")
+        return record(step, *others)
+
+    monkeypatch.setattr(competition, "_record", stopped)
+    assert run(*words, tmp_path / "cut").exit_code == 2
+    kept = ["training-1.safetensors", "training-2.safetensors"]
+    assert sorted(one.name for one in (tmp_path / "cut").iterdir()) == kept
+    other = run(*words, tmp_path / "cut", "--rate", "0.01")
+    assert other.exit_code == 2 and "other settings" in other.stderr
+    again = run(*words, tmp_path / "cut")
+    assert again.exit_code == 0 and "going on with the training in" in again.stderr
+    assert steps.count(0) == 3 and 15 < len(steps) < 20  # of three trainings; no more than some steps were done again
+    assert [one.name for one in (tmp_path / "cut").iterdir()] == ["surface.safetensors"]
+    one, other = (SurfaceModel.load(tmp_path / name, device="cpu") for name in ("whole", "cut"))
+    assert whole["identity"] == one.reconstructor.identity.sha256 == other.reconstructor.identity.sha256
+    assert (one.threshold.value, one.pixel_threshold.value) == (other.threshold.value, other.pixel_threshold.value)
+
+
+@pytest.mark.slow
+def test_a_fit_that_was_killed_goes_on_to_the_same_model(of_images, tmp_path):
+    def command(name):
+        words = [sys.executable, "-m", "openshape_ood", "surface", "fit", of_images / "good", *CRN, "--steps", "60"]
+        return subprocess.Popen([*map(str, words), "--out", str(tmp_path / name)], stderr=subprocess.PIPE)
+
+    assert (whole := command("whole")).communicate() and whole.returncode == 0
+    cut, state = command("cut"), tmp_path / "cut" / "training-1.safetensors"
+    while not state.is_file():
+        time.sleep(0.01)
+    time.sleep(0.5)
+    cut.kill()
+    assert (
+        cut.communicate()
+        and cut.returncode
+        and state.is_file()
+        and not (tmp_path / "cut" / "surface.safetensors").is_file()
+    )
+    assert b"going on with" in (again := command("cut")).communicate()[1] and again.returncode == 0
+    one, other = ((tmp_path / name / "surface.safetensors").read_bytes() for name in ("whole", "cut"))
+    assert one == other

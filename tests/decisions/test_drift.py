@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from openshape_ood.decisions.drift import DriftStream, batch_drift
-from openshape_ood.errors import InputError
+from openshape_ood.decisions.drift import HISTOGRAMS, Drift, DriftStream, Share, batch_drift
+from openshape_ood.errors import FileError, InputError
 
 
 def mixed(known: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -28,7 +29,8 @@ def test_ranks_of_known_objects_are_uniform_and_independent(n: int) -> None:
     ranks = []
     for seed in range(60):
         stream = DriftStream(rng.normal(size=n), seed=seed)
-        ranks.append([stream._rank(value) for value in rng.normal(size=60) if value < stream.limit][:12])
+        values = rng.normal(size=60)
+        ranks.append(stream._ranks(values[values < stream.limit])[:12])
     flat = np.concatenate(ranks)
     assert kstest(flat, "uniform").pvalue > 0.001
     means = [np.mean(of_one) for of_one in ranks]
@@ -46,18 +48,61 @@ def test_a_stream_without_drift_hardly_ever_alarms(share: float) -> None:
 
 
 def test_ranks_against_the_fixed_calibration_set_alarm_falsely(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = DriftStream._rank
+    whole = DriftStream._ranks
 
-    def fixed(self: DriftStream, value: float) -> float:
-        pool = list(self._pool)
-        rank = whole(self, value)
-        self._pool = pool
-        return rank
+    def fixed(self: DriftStream, values: np.ndarray) -> np.ndarray:
+        pool, ranks = self._pool, np.empty(len(values))
+        for i, value in enumerate(values):
+            ranks[i] = whole(self, np.array([value]))[0]
+            self._pool = pool
+        return ranks
 
-    monkeypatch.setattr(DriftStream, "_rank", fixed)
+    monkeypatch.setattr(DriftStream, "_ranks", fixed)
     rng = np.random.default_rng(7)
     alarms = sum(bool(DriftStream(rng.normal(size=30)).update(rng.normal(size=800)).alarm) for _ in range(10))
     assert alarms >= 4
+
+
+def test_capital_is_that_of_bets_made_one_by_one() -> None:
+    """The sums over a batch against the definition, value by value."""
+    rng = np.random.default_rng(1)
+    stream = DriftStream(rng.normal(size=60), seed=5)
+    pool, below = stream._pool.tolist(), 0
+    uniform = stream._uniform(400)
+    copies: list[tuple[list[np.ndarray], np.ndarray]] = []
+    highest = 1.0
+    values = rng.normal(-0.5, 1, size=200).round(2)  # some are equal
+    for value in values[values < stream.limit]:
+        low, ties = sum(one < value for one in pool), sum(one == value for one in pool)
+        rank = (low + uniform[below] * (1 + ties)) / (len(pool) + 1)
+        pool.append(value)
+        if below in (0, 64, 128):
+            copies.append(([np.zeros(bins) for bins, _ in HISTOGRAMS], np.ones(len(HISTOGRAMS) + 4)))
+        fixed = [1.5 - rank, 0.5 + rank, 0.5 + 1.5 * (2 * rank - 1) ** 2, 1.25 - 0.75 * (2 * rank - 1) ** 2]
+        for counts, capital in copies:
+            for i, (bins, floor) in enumerate(HISTOGRAMS):
+                held = counts[i][int(rank * bins)]
+                capital[i] *= floor + (1 - floor) * bins * (held + 1) / (counts[i].sum() + bins)
+                counts[i][int(rank * bins)] += 1
+            capital[len(HISTOGRAMS) :] *= fixed
+        below += 1
+        weights = [1 / ((j + 1) * (j + 2)) for j in range(len(copies))]
+        total = sum(w * c.mean() for w, (_, c) in zip(weights, copies, strict=True)) + 1 / (len(copies) + 1)
+        highest = max(highest, total)
+    found = stream.update(values)
+    assert found.below == below
+    assert found.e_value == pytest.approx(highest, rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 7, 70])
+def test_batches_of_any_size_give_the_same_state(size: int) -> None:
+    rng = np.random.default_rng(1)
+    calibration, values = rng.normal(size=60), rng.normal(size=300)
+    whole, parts = DriftStream(calibration), DriftStream(calibration)
+    whole.update(values)
+    for begin in range(0, len(values), size):
+        parts.update(values[begin : begin + size])
+    assert parts.state() == whole.state()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
@@ -110,15 +155,100 @@ def test_few_objects_give_no_answer() -> None:
 
 def test_what_is_refused() -> None:
     calibration = np.random.default_rng(0).normal(size=50)
-    with pytest.raises(InputError, match="18 calibration scores cannot show drift. Expected 19"):
+    with pytest.raises(InputError, match=r"18 calibration scores cannot show drift\. Expected 19"):
         DriftStream(calibration[:18])
-    with pytest.raises(InputError, match="cut is 0.01 for 50"):
+    with pytest.raises(InputError, match=r"cut is 0\.01 for 50"):
         DriftStream(calibration, cut=0.01)
     with pytest.raises(InputError, match="below the cut"):
         batch_drift(calibration, np.ones(50))
-    with pytest.raises(InputError, match="0.001 or more"):
+    with pytest.raises(InputError, match=r"0\.001 or more"):
         batch_drift(calibration, calibration, level=0.0001)
     stream = DriftStream(calibration)
     with pytest.raises(InputError):
         stream.update([0.0, np.nan])
+    with pytest.raises(InputError, match="1 groups for 2 objects"):
+        stream.update([0.0, 0.1], groups=["a"])
+    with pytest.raises(InputError, match="expected_novel is 2"):
+        DriftStream(calibration, expected_novel=2)
     assert stream.tested == 0
+
+
+@pytest.mark.parametrize("name", ["batch", "stream"])
+def test_several_scans_of_an_object_count_as_one(name: str) -> None:
+    rng = np.random.default_rng(8)
+    calibration = rng.normal(size=100)
+    scans, owners = np.repeat([-1.0, -0.9, 0.1, 0.2], 10), np.repeat([1, 2, 3, 4], 10)
+
+    def tested(groups: list[int] | None) -> Drift:
+        if name == "batch":
+            return batch_drift(scans, calibration, groups=groups)
+        return DriftStream(calibration).update(scans, groups)
+
+    assert tested(None).alarm
+    found = tested(owners.tolist())
+    assert found.alarm is None and found.tested == 4
+
+
+def test_an_object_seen_in_an_earlier_batch_of_a_stream_counts_once() -> None:
+    rng = np.random.default_rng(8)
+    stream = DriftStream(rng.normal(size=100))
+    stream.update([0.0, 0.1], groups=["a", "b"])
+    again = DriftStream.from_state(json.loads(json.dumps(stream.state())))
+    assert again.update([0.2, 0.3], groups=["b", "c"]).tested == 3
+
+
+def test_the_report_says_where_the_objects_lie() -> None:
+    rng = np.random.default_rng(6)
+    calibration = rng.normal(size=600)
+    found = batch_drift(u_shaped(600, rng), calibration)
+    assert found.bins[-1].deviates and found.bins[-1].share > found.bins[-1].calibration
+    assert sum(one.share for one in found.bins) == pytest.approx(1, abs=1e-5)
+    assert found.bins[0].low == pytest.approx(0.05) and found.bins[-1].high == pytest.approx(1)
+    assert not any(one.deviates for one in batch_drift(rng.normal(size=600), calibration).bins)
+
+
+def test_the_share_called_novel_is_a_second_sign() -> None:
+    rng = np.random.default_rng(6)
+    calibration, tested = rng.normal(size=100), mixed(rng.normal(size=200), 0.4, rng)
+    found = batch_drift(tested, calibration, value=1.7, expected_novel=0.2, coverage=0.95)
+    assert found.alarm is False and found.unexpected
+    assert found.called_novel is not None and found.called_novel.of == 200
+    assert "are called novel, 20 % were expected. Either that many are new" in found.describe()
+    assert batch_drift(tested, calibration, value=1.7, expected_novel=0.42).unexpected is False
+    assert batch_drift(tested, calibration, value=1.7).unexpected is None
+
+
+def test_the_message_of_an_alarm() -> None:
+    rng = np.random.default_rng(6)
+    found = batch_drift(rng.normal(-1, 1, 200), rng.normal(size=100), coverage=0.95)
+    assert found.describe("a.ply, b.ply") == (
+        "The known objects here differ from the calibration set. The threshold's 95 % does not hold. "
+        "Label 30 of these shapes: a.ply, b.ply."
+    )
+    assert found.as_json()["kept"] is None
+
+
+def test_shares_have_exact_intervals() -> None:
+    low, high = Share(0, 10).interval
+    assert (low, high) == (0.0, pytest.approx(1 - 0.025**0.1))  # the closed form where none counts
+
+
+def test_a_saved_stream_goes_on_and_damage_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    stream = DriftStream(rng.normal(size=100), value=1.6, expected_novel=0.1, coverage=0.95)
+    stream.update(rng.normal(size=150), groups=range(150))
+    again = DriftStream.load(stream.save(tmp_path / "drift.json"))
+    assert again.drift == stream.drift
+    rest = rng.normal(-0.5, 1, size=150)
+    assert again.update(rest) == stream.update(rest)
+    state = stream.state()
+    for name, value in [
+        ("format", "other"),
+        ("below", 10**6),
+        ("pool", [2.0, 1.0]),
+        ("counts", [[1.0]]),
+        ("logs", None),
+    ]:
+        (tmp_path / "bad.json").write_text(json.dumps(state | {name: value}))
+        with pytest.raises(FileError, match="no saved drift test"):
+            DriftStream.load(tmp_path / "bad.json")

@@ -10,7 +10,7 @@ from openshape_ood.encoders.grouping import kernels
 from openshape_ood.encoders.grouping import plain as grouping
 from openshape_ood.encoders.grouping.plain import PLAIN, Grouping
 from openshape_ood.encoders.grouping.samplers import SWITCH, find_grouping
-from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.errors import InputError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 KERNELS = Grouping(kernels.farthest_point_sampling, kernels.ball_query)
@@ -49,8 +49,3 @@ def test_dgl_samples_only() -> None:
 def test_triton_where_it_does_not_run() -> None:
     with pytest.raises(InputError, match="the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not 'cpu'"):
         ShapeEncoder.from_pretrained("tiny", device="cpu", sampler="triton")
-
-
-def test_a_sampler_that_there_is_not() -> None:
-    with pytest.raises(UnknownNameError, match="unknown sampler 'fps'; known: auto, torch, triton, dgl"):
-        find_grouping("fps", CPU)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import trimesh
 
 from openshape_ood import Scene, load_scene
-from openshape_ood.errors import InputError, NoSuchShapeError, ShapeFileError, UnknownNameError
+from openshape_ood.errors import CloudError, InputError, NoSuchShapeError, ShapeFileError, UnknownNameError
 from openshape_ood.scenes import ScanWarning, load_labels, save_scene
 from openshape_ood.scenes import files as scene_files
 from openshape_ood.scenes.validation import warn_of_axis
@@ -449,6 +450,21 @@ def test_a_surface_gives_no_more_points_than_its_file_is_worth(tmp_path: Path) -
     assert len(load_scene(path, spacing=0.5, unit="m")) == 20_000
 
 
-def test_points_in_memory_are_no_file() -> None:
-    with pytest.raises(InputError, match=r"given is a ndarray; for points in memory: Scene\(points\)"):
-        load_scene(np.zeros((5, 3)))
+def test_points_in_memory_are_a_scan_like_those_of_a_file(tmp_path: Path) -> None:
+    """An array, a structured array, an object with points and a `Scene`: in millimeters, with y up."""
+    given = np.column_stack([POINTS, RGB / 255])
+    np.savez(tmp_path / "a.npz", points=POINTS, colors=RGB)
+    of_file = load_scene(tmp_path / "a.npz", up="y", unit="mm")
+    packed = RGB.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    rows = np.rec.fromarrays([*POINTS.T, packed.view(np.float32)], names="x,y,z,rgb")
+    for points in (given, rows, SimpleNamespace(points=POINTS, colors=RGB / 255), Scene(POINTS, RGB / 255)):
+        scene = load_scene(points, up="y", unit="mm")
+        np.testing.assert_allclose(scene.points, of_file.points, atol=1e-7)
+        np.testing.assert_allclose(scene.color, of_file.color, atol=1e-6)
+    np.testing.assert_array_equal(load_scene(POINTS).points, POINTS)
+    (tmp_path / "a.txt").write_text("\n".join(map(str, LABEL)))
+    assert load_scene(POINTS, labels=tmp_path / "a.txt").labels.tolist() == LABEL.tolist()
+    with pytest.raises(CloudError, match=r"large\. If its unit is the millimeter"):
+        load_scene(POINTS * 2000)
+    with pytest.raises(ShapeFileError, match="expected the path of a file"):
+        load_scene({"points": POINTS})

@@ -141,15 +141,6 @@ def test_prototypes_are_their_formulas() -> None:
     np.testing.assert_allclose(prototypes(EXAMPLES, names, "cosine"), unit(means), rtol=1e-13, atol=1e-15)
 
 
-def test_prototype_distances_are_their_formulas() -> None:
-    bank = prototypes(EXAMPLES, LABELS, "euclidean")
-    expected = [min(np.linalg.norm(z - p) for p in bank) for z in QUERIES]
-    np.testing.assert_allclose(nearest_euclidean(QUERIES, bank), expected, rtol=1e-13)
-    bank = prototypes(EXAMPLES, LABELS, "cosine")
-    expected = [min(1 - z @ p for p in bank) for z in unit(QUERIES)]
-    np.testing.assert_allclose(nearest_cosine(QUERIES, bank), expected, rtol=0, atol=1e-14)
-
-
 @given(seeds)
 @quickly
 def test_prototypes_know_neither_order_nor_duplicates(seed: int) -> None:
@@ -435,20 +426,10 @@ def test_bad_queries_of_what_is_fitted(score: str) -> None:
 
 
 @every_fitted
-def test_no_queries_of_what_is_fitted(score: str) -> None:
-    assert fitted(score)(np.empty((0, D))).shape == (0,)
-
-
-@every_fitted
 def test_blocks_change_nothing(score: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fitted(score)(QUERIES)
     monkeypatch.setattr(arrays_module, "BLOCK_ELEMENTS", 3 * D)
     np.testing.assert_allclose(fitted(score)(QUERIES), whole, rtol=1e-9)
-
-
-@every_distance
-def test_no_queries_give_no_novelty(score: Any) -> None:
-    assert score(np.empty((0, D)), EXAMPLES).shape == (0,)
 
 
 @pytest.mark.parametrize("k", [0, -1, len(EXAMPLES) + 1, 2.0, True, None])

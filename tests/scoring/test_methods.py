@@ -267,11 +267,6 @@ def test_nearest_is_the_class_behind_the_novelty(method: str) -> None:
     assert len(set(nearest)) > 1
 
 
-def test_cosine_is_with_every_anchor() -> None:
-    expected = [[unit(q) @ anchor for anchor in ANCHORS.values()] for q in QUERIES]
-    np.testing.assert_allclose(judge(QUERIES, FULL, "knn").similarity, expected, rtol=0, atol=1e-12)
-
-
 @pytest.mark.parametrize("method", [*SOFTMAX, "energy", "neglabel", "vim"])
 def test_without_a_temperature_it_is_that_of_clip(method: str) -> None:
     unsaid, said = (novelty_of(method, full_bank(temperature=t)) for t in (None, 0.01))
@@ -312,12 +307,6 @@ def test_novelty_is_zero_at_the_target_and_grows_all_the_way_to_its_opposite(met
     assert (np.diff(novelty) > 0).all()
 
 
-def test_a_query_that_is_an_example_is_not_novel() -> None:
-    np.testing.assert_allclose(
-        judge(np.concatenate(list(EXAMPLES.values())), bank(), "nearest_distance").novelty, 0, atol=1e-7
-    )
-
-
 # not of the relative distance: a background of 15 examples in 16 dimensions says too little
 @pytest.mark.parametrize("method", [method for method in FORMULAS if method != "relative_mahalanobis"])
 def test_what_is_known_is_less_novel_than_what_is_not(method: str) -> None:
@@ -331,18 +320,10 @@ def test_what_is_known_is_less_novel_than_what_is_not(method: str) -> None:
 
 
 @every_score
-@pytest.mark.parametrize("scale", [1e-30, 0.1, 7, 1e30])
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_the_length_of_a_query_does_not_matter(method: str, scale: float) -> None:
     novelty = judge(scale * queries_of(method), FULL, method).novelty
     np.testing.assert_allclose(novelty, novelty_of(method), rtol=1e-9, atol=1e-9)
-
-
-@every_score
-def test_the_length_of_an_example_does_not_matter(method: str) -> None:
-    scaled = {name: e * np.linspace(0.1, 9, len(e))[:, None] for name, e in EXAMPLES.items()}
-    known = KnownClasses.from_both(NAMES, scaled, FakeEncoder(dim=D), FakeText(TEXT))
-    known = replace(FULL, examples=known.examples)
-    np.testing.assert_allclose(novelty_of(method, known), novelty_of(method), rtol=1e-9, atol=1e-9)
 
 
 @every_score
@@ -394,13 +375,6 @@ def test_examples_given_twice_are_nearer_neighbors() -> None:
 @pytest.mark.parametrize("method", sorted(TWINS_MATTER))
 def test_examples_given_twice_break_nothing(method: str) -> None:
     assert np.isfinite(novelty_of(method, with_twins())).all()
-
-
-@every_score
-def test_a_query_has_the_same_novelty_alone(method: str) -> None:
-    queries = queries_of(method)
-    alone = [judge(queries[i : i + 1], FULL, method).novelty[0] for i in range(len(queries))]
-    np.testing.assert_allclose(novelty_of(method), alone, rtol=1e-9, atol=1e-9)
 
 
 @every_score

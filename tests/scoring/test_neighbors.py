@@ -337,6 +337,11 @@ def test_zero_vectors_are_no_neighbors_of_an_index_either() -> None:
     assert Index(rows, probes=2).nearest([[1.0, 1.0]], 3)[1].tolist() == [[2, 1, 0]]
 
 
+def test_an_index_of_one_row() -> None:
+    pytest.importorskip("faiss")
+    assert Index([[0.0, 2.0]]).nearest([[0.0, 1.0]])[1].tolist() == [[0]]
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openshape_ood.checks import check_seed
-from openshape_ood.errors import CloudError, InputError, UnknownNameError
+from openshape_ood.errors import CloudError, UnknownNameError
 from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.points import (
     CELLS,
@@ -187,20 +187,14 @@ def test_colors_of_16_bits_are_told_from_normals() -> None:
 # clouds
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int32, np.uint8, np.longdouble, ">f8"])
-def test_clouds_of_any_type(dtype: Any) -> None:
-    checked = check_cloud((cloud() + 20).astype(dtype), "it")
-    assert checked.dtype == np.float64
-    assert np.array_equal(checked, (cloud() + 20).astype(dtype).astype(np.float64))
-
-
 @pytest.mark.parametrize(
     "dtype", [f"{kind}{size}" for kind, sizes in {"f": (2, 4, 8, 16), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}.items()
-              for size in sizes] + ["bool"]
+              for size in sizes] + ["bool", ">f8"]
 )  # fmt: skip
 def test_every_kind_of_number_is_a_coordinate(dtype: str) -> None:
     given = np.array([[0, 1, 0], [1, 0, 1]], dtype)
-    assert check_cloud(given, "it").tolist() == [[0, 1, 0], [1, 0, 1]]
+    checked = check_cloud(given, "it")
+    assert checked.tolist() == [[0, 1, 0], [1, 0, 1]] and checked.dtype == np.float64
 
 
 @pytest.mark.parametrize("dtype", ["c8", "c16", "U3", "S3", "O", "M8[s]", "m8[s]", "V8", "i4,i4"])
@@ -276,12 +270,6 @@ def test_a_cloud_from_lists_at_the_edge_of_float64() -> None:
 def test_seeds(seed: Any) -> None:
     assert check_seed(seed) == seed
     assert type(check_seed(seed)) is int
-
-
-@pytest.mark.parametrize("seed", [-1, 2**32, 0.0, "1", None, False])
-def test_wrong_seeds(seed: Any) -> None:
-    with pytest.raises(InputError, match="seed is"):
-        check_seed(seed)
 
 
 # all together

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from openshape_ood.errors import InputError
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.surfaces import competition
 from openshape_ood.surfaces.competition import (
     Ranking,
     Recipe,
@@ -19,6 +22,7 @@ from openshape_ood.surfaces.competition import (
     competition_step,
     cut_out,
     discriminator_loss,
+    drawn_boxes,
     generator_loss,
     meetings,
     train,
@@ -118,17 +122,71 @@ def test_a_unit_never_trained_is_never_the_best() -> None:
 
 def test_boxes_are_cut_out() -> None:
     x = torch.zeros(40, 2, 32, 32)
-    found = cut_out(x, np.random.default_rng(0))
+    found = cut_out(x, drawn_boxes(x.shape, np.random.default_rng(0)))
     changed = (found != 0).all(dim=1).sum(dim=(1, 2))
     assert not x.any() and found.abs().max() <= 1 and 8 <= (changed > 0).sum() <= 32
     assert ((changed[changed > 0] >= 36) & (changed[changed > 0] <= 72)).all()
-    assert torch.equal(found, cut_out(x, np.random.default_rng(0)))
+    assert torch.equal(found, cut_out(x, drawn_boxes(x.shape, np.random.default_rng(0))))
 
 
 def test_the_same_seed_gives_the_same_training() -> None:
     """C21, of the loop."""
     runs = [train(small_units(3), tiles(), Recipe(steps=5, batch=4), 7)[0] for _ in range(2)]
     assert runs[0] == runs[1] and [record["step"] for record in runs[0]] == [1, 2, 3, 4, 5]
+
+
+class StoppedError(Exception):
+    """A training that was killed."""
+
+
+@pytest.mark.parametrize("every", [0.0, 1e9])  # a state each step, or the first alone
+@pytest.mark.parametrize(
+    ("optimizer", "dropout"), [("adam", 0.0), ("radam", 0.5), ("nadam", 0.0), ("rmsprop", 0.0), ("sgd", 0.0)]
+)
+def test_a_training_that_was_stopped_goes_on_to_the_same_numbers(
+    optimizer: str, dropout: float, every: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(competition, "SPARED", every)
+    recipe = Recipe(steps=9, batch=4, optimizer=optimizer, rate_schedule="cosine")
+
+    def run(state: Path | None = None, until: int | None = None) -> tuple[nn.ModuleList, Any, Any]:
+        units = small_units(3)
+        if dropout:
+            units = nn.ModuleList(nn.Sequential(one, nn.Dropout(dropout)) for one in units)
+        units.to(memory_format=torch.channels_last)
+        steps = []
+
+        def report(record: Any) -> None:
+            steps.append(record["step"])
+            if record["step"] == until:
+                raise StoppedError
+
+        found = train(units, tiles(), recipe, 7, report=report, state=state)
+        assert steps == [*range(1, 10)]
+        return (units, *found)
+
+    whole, history, ranking = run()
+    for stop in (2, 6, 7):
+        with pytest.raises(StoppedError):
+            run(tmp_path / "state.safetensors", stop)
+    for _ in range(2):  # the second time there is nothing left to do
+        resumed, again, places = run(tmp_path / "state.safetensors")
+        assert again == history and places.best == ranking.best
+        np.testing.assert_array_equal(places.discrimination, ranking.discrimination)
+        assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("other", ["recipe", "seed", "tiles", "units"])
+def test_the_state_of_another_training_is_refused(other: str, tmp_path: Path) -> None:
+    state, recipe = tmp_path / "state.safetensors", Recipe(steps=2, batch=4)
+    train(small_units(2), tiles(), recipe, 7, state=state)
+    changed = {"recipe": Recipe(steps=2, batch=3), "seed": 8, "tiles": tiles(seed=1), "units": small_units(2, 1)}
+    given = {"units": small_units(2), "tiles": tiles(), "recipe": recipe, "seed": 7, other: changed[other]}
+    with pytest.raises(InputError, match="other settings or on other data"):
+        train(**given, state=state)
+    state.write_bytes(b"no state")
+    with pytest.raises(FileError):
+        train(small_units(2), tiles(), recipe, 7, state=state)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +215,7 @@ def curved_tokens(seed: int, m: int = 4096, width: int = 64) -> tuple[torch.Tens
 
 
 @pytest.mark.slow
-def test_competition_without_a_bound_diverges_and_is_stopped() -> None:
+def test_competition_without_a_bound_diverges_and_is_stopped(tmp_path: Path) -> None:
     """C7."""
     rows, places = curved_tokens(0)
     for margin in (0.2, None):
@@ -171,8 +229,8 @@ def test_competition_without_a_bound_diverges_and_is_stopped() -> None:
 
         if margin is None:
             with pytest.raises(InputError, match=r"the training diverges.*a margin"):
-                train(units, rows, recipe, 0, context=(places,), report=report)
-            assert len(seen) < 600 and max(seen) < 100
+                train(units, rows, recipe, 0, state=tmp_path / "state.safetensors", context=(places,), report=report)
+            assert len(seen) < 600 and max(seen) < 100 and not list(tmp_path.iterdir())
         else:
             train(units, rows, recipe, 0, context=(places,), report=report)
             assert len(seen) == 600 and np.isfinite(seen).all() and seen[-1] < 1

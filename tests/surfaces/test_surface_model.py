@@ -354,10 +354,66 @@ def test_defects_have_box_and_area(of_images, of_sheets):
     assert 36 <= first.area <= (right - left) * (bottom - top) and first.novelty > found.map.threshold.value
     assert (
         found.as_json()["defects"][0]["box"] == first.box
-        and str(first) == f"x {left}-{right}, y {top}-{bottom}, {first.area} px"
+        and str(first) == f"x {left}-{right}, y {top}-{bottom}, {first.area} px, p {first.p_value:.2g}"
     )
     assert of_images.score(image(50)).defects == []
     pit = of_sheets.score(sheet(9, pit=True)).defects[0]  # 40 cm wide, in the middle of 2 m times 1.6 m
     low, high = np.array(pit.box[:3]), np.array(pit.box[3:])
     assert (low[:2] < [1, 0.8]).all() and (high[:2] > [1, 0.8]).all() and "area" in str(pit)
     assert 0.8 < pit.area / (np.pi * 0.2**2) < 2  # with the cells around it
+
+
+@pytest.fixture(scope="module")
+def of_promised() -> SurfaceModel:
+    """Learned from 24 good images, with at most one in twenty that has a false region."""
+    return SurfaceModel.fit([image(seed) for seed in range(24)], "pca", size=16, false_regions=0.05)
+
+
+def test_marks_promise_what_was_requested(of_promised, of_images, tmp_path):
+    threshold = of_promised.pixel_threshold
+    assert "at most 1 in 20 known, undamaged shapes has a false region" in threshold.promise
+    assert threshold.marks is not None and threshold.marks.shapes == 24
+    fresh = [of_promised.score(image(seed)).map for seed in range(100, 140)]
+    assert np.mean([bool(one.regions()) for one in fresh]) <= 0.2
+    loaded = SurfaceModel.load(of_promised.save(tmp_path / "model"))
+    assert loaded.pixel_threshold.promise == threshold.promise
+    spot = image(51)
+    spot[8:14, 10:16] += 30
+    (first, *_) = loaded.score(spot).defects
+    assert first.p_value == 1 / 25 and f"p {first.p_value:.2g}" in str(first)
+    # by points: as requested, with at most a fifth of an image marked
+    points = SurfaceModel.fit([image(seed) for seed in range(20)], "pca", size=16, false_points=0.01, largest=0.2)
+    assert "at most 1 % of the points" in points.pixel_threshold.promise
+    assert points.score(image(51, hole=True)).map.is_novel.mean() <= 0.2
+    # without a request the threshold is as before, and regions have p-values all the same
+    assert of_images.pixel_threshold.coverage == pytest.approx(0.99, abs=1e-3)
+    assert of_images.score(spot).defects[0].p_value == 1 / 21
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"false_points": 0.01}, r"5 calibration shapes cannot promise a rate of 0.01\. 99 or more"),
+        ({"false_regions": 0.05}, "19 or more can"),
+        ({"false_points": 0.3, "false_regions": 0.3}, "both given"),
+        ({"largest": 0.5}, "largest is given without false_points"),
+        ({"false_points": 3}, "rate"),
+    ],
+)
+def test_promises_that_cannot_be_given_are_refused(given, message):
+    with pytest.raises(InputError, match=message):
+        SurfaceModel.fit([image(seed) for seed in range(5)], "pca", size=16, **given)
+
+
+def test_parts_of_one_cloud_promise_nothing():
+    with pytest.raises(InputError, match="parts of one"):
+        SurfaceModel.fit(sheet(0, length=12.0), "pca", size=16, false_regions=0.3)
+
+
+@pytest.mark.parametrize("method", ["nearest", "pca"])
+def test_objects_have_marks_too(method):
+    mesh = generate("chair", 2)
+    good = [sample(mesh, 1500, seed) for seed in range(6)]
+    model = SurfaceModel.fit(good, method, shape="objects", false_regions=0.2)
+    assert model.pixel_threshold.marks is not None and model.pixel_threshold.marks.shapes == 6
+    assert len(model.score(sample(mesh, 1500, 50)).map.regions()) <= 2

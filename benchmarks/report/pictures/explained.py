@@ -1,4 +1,4 @@
-"""Shapes with a planted part, colored by where they are novel."""
+"""A shape with a planted part, colored by where it is novel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHAIR, CHAIR_SEED = "parsons", 101  # whose seat and legs stay whole where its b
 
 
 def example_shapes(encoder: ShapeEncoder) -> KnownClasses:
-    """What the pictures compare with."""
+    """Known classes that the picture compares with."""
     from openshape_ood.known import KnownClasses
     from openshape_ood.synthetic import sample
 
@@ -37,33 +37,14 @@ def example_shapes(encoder: ShapeEncoder) -> KnownClasses:
     )
 
 
-def draw_pairs(path: Path, encoder: ShapeEncoder, known: KnownClasses) -> Path:
-    """The first test shape of each pair: above where it is found novel, below where it is foreign."""
-    from openshape_ood import plots
-    from openshape_ood.novelty_map import localize
-    from openshape_ood.synthetic.planted import plant
-
-    figure, axes = plots.panels(2, len(PLANTED), size=(2.2 * len(PLANTED), 5.2))
-    for (host, donor, keep), (top, bottom) in zip(PLANTED, axes.T, strict=True):
-        shape = plant(host, donor, DRAWN, EXAMPLES, keep)
-        plots.novelty_map(localize(shape.cloud, known, encoder=encoder, up="y"), ax=top, bar=False)
-        top.set_title(f"{host} + {donor}", fontsize=12)
-        plots.cloud(shape.cloud, "novelty", shape.foreign.astype(float), ax=bottom, low=0, high=1, legend=False)
-    figure.suptitle(
-        f"Above: where {encoder.identity.checkpoint} finds it novel, against chairs, sofas and tables. "
-        "Below: the planted part"
-    )
-    return plots.save(figure, path)
-
-
-def draw_chair(path: Path, encoder: ShapeEncoder, known: KnownClasses) -> Path:
+def draw_chair(path: Path, encoder: ShapeEncoder) -> Path:
     """A chair, and the same with a guitar for a back, both by novelty against other chairs, sofas and tables."""
     from openshape_ood import plots
     from openshape_ood.novelty_map import localize
     from openshape_ood.synthetic import generate, sample
     from openshape_ood.synthetic.planted import plant
 
-    plain = sample(generate("chair", CHAIR_SEED, CHAIR), DRAWN, CHAIR_SEED)
+    known, plain = example_shapes(encoder), sample(generate("chair", CHAIR_SEED, CHAIR), DRAWN, CHAIR_SEED)
     shape = plant("chair", "guitar", DRAWN, CHAIR_SEED, 0.52, CHAIR, "acoustic")
     figure, axes = plots.panels(1, 3, size=(9, 4.2))
     titles = ("a chair", "with a guitar for a back", "the part that is foreign")

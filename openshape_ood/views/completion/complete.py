@@ -19,7 +19,7 @@ from openshape_ood.errors import CloudError, InputError
 from openshape_ood.registry import find_checkpoint
 from openshape_ood.registry.weights import load_network
 from openshape_ood.views.affinities import Affinities
-from openshape_ood.views.completion.field import Field, Part
+from openshape_ood.views.completion.field import Field, VolumePart
 from openshape_ood.views.completion.network import RELATIONS, CompletionNetwork
 from openshape_ood.views.geometry import checked_matrix, in_bounds, moved
 from openshape_ood.views.lifting import Lifted
@@ -236,7 +236,7 @@ def _field(
         if not known.any():
             warnings.warn(f"no visible point has an affinity to {needed[i]!r}", ViewWarning, stacklevel=3)
         # hundreds of names share one copy of the points
-        parts.append(Part(shared, numbers) if known.all() else Part(shared[known], numbers[known]))
+        parts.append(VolumePart(shared, numbers) if known.all() else VolumePart(shared[known], numbers[known]))
     reads = tuple(tuple(needed.index(one) for one in own) or (0,) for own in asked)
     provenance = Provenance(completer.identity, "completion", up="z", seed=seed, version=__version__)
     return Field(names, completer.network, tuple(parts), reads, queries, points[kept], matrix, views, provenance)

@@ -30,8 +30,8 @@ MOST_SIDE = 256
 PEAK = 0.15  # by released networks a target can be where its logit is within this of the largest
 
 
-class Part(NamedTuple):
-    """What the network is given for one volume: points (n, 3) in its own frame, numbers (n, f) of each."""
+class VolumePart(NamedTuple):
+    """Input of the network for one volume: points (n, 3) in its own frame, numbers (n, f) of each."""
 
     points: Tensor
     numbers: Tensor
@@ -43,7 +43,7 @@ class Field:
 
     names: tuple[str, ...]
     network: CompletionNetwork
-    parts: tuple[Part, ...]  # what each volume is made of
+    parts: tuple[VolumePart, ...]  # what each volume is made of
     reads: tuple[tuple[int, ...], ...]  # the parts that each name is read from: its own, or target's and reference's
     queries: tuple[Tensor | None, ...]  # (1, d), what the decoder's output is compared with, of the heads that do
     points: np.ndarray  # (n, 3), the visible ones in the world

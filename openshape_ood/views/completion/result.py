@@ -22,6 +22,7 @@ from openshape_ood.storage import make_folder, save_whole
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer, complete, locate
 from openshape_ood.views.completion.field import Field
+from openshape_ood.views.completion.network import RELATIONS
 from openshape_ood.views.view import FARTHEST, View
 
 SIDE = 48  # cells along an edge
@@ -207,6 +208,15 @@ class CompletedView:
         inside, index = self.field.cells_of(scene.points[rows], self.side)
         votes = np.bincount(index, weights=2 * flat[inside] - 1.0, minlength=self.side**3)
         return (votes > 0).reshape(self.side, self.side, self.side)
+
+
+def questions_of(view: View, names: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
+    """The questions that came with a view and can be asked: of a known relation and, if given, about these names."""
+    return [
+        (target, relation, reference)
+        for target, relation, reference in view.questions
+        if relation in RELATIONS and (names is None or {target, reference} <= set(names))
+    ]
 
 
 def complete_view(

@@ -1,0 +1,94 @@
+"""A prepared pipeline called many times on one shape, beside its encoder alone, and a long stream of embeddings.
+
+Times are CPU seconds, in turns. Memory is compared between the first tenth and the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from time import process_time
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import options
+from benchmarks.performance.harness import MIB, in_turns, machine, memory, versions
+from benchmarks.report.output import write_json
+from openshape_ood import NoveltyPipeline, ShapeEncoder
+from openshape_ood.encoders.protocols import Embeddings
+from openshape_ood.synthetic import sample
+
+KNOWN = ("chair", "table", "sofa")
+POINTS = 2048  # of the shape
+ROWS = 500  # of a batch of embeddings
+
+
+def resident() -> float:
+    """MiB that this process holds now; NaN where the system does not say."""
+    return memory().get("resident", float("nan")) / MIB
+
+
+def called(pipeline: NoveltyPipeline, encoder: ShapeEncoder, count: int) -> dict[str, Any]:
+    """Milliseconds of each of `count` calls of both, and the growth of memory in MiB."""
+    cloud = sample("guitar", POINTS, seed=1)
+    contenders = {
+        "pipeline": lambda: _seconds(lambda: pipeline(cloud)),
+        "encoder": lambda: _seconds(lambda: encoder.encode([cloud], up="y")),
+    }
+    in_turns(contenders, max(1, count // 10))
+    before = resident()
+    seconds = in_turns(contenders, count)
+    figures: dict[str, Any] = {
+        name: {"median_ms": float(1000 * np.median(of)), "p99_ms": float(1000 * np.percentile(of, 99))}
+        for name, of in seconds.items()
+    }
+    ratio = float(np.median(np.divide(seconds["pipeline"], seconds["encoder"])))
+    return figures | {"ratio": ratio, "growth_mib": resident() - before}
+
+
+def _seconds(call: Any) -> float:
+    start = process_time()
+    call()
+    return process_time() - start
+
+
+def streamed(pipeline: NoveltyPipeline, rows: int) -> dict[str, float]:
+    """CPU seconds of so many embeddings in batches, and the growth of memory in MiB."""
+    before, done, start = 0.0, 0, process_time()
+    for result in pipeline.stream(_batches(pipeline, rows)):
+        done += len(result)
+        before = before or (resident() if done >= rows / 10 else 0.0)
+    return {"rows": done, "seconds": process_time() - start, "growth_mib": resident() - before}
+
+
+def _batches(pipeline: NoveltyPipeline, rows: int) -> Iterator[Embeddings]:
+    random = np.random.RandomState(0)
+    for start in range(0, rows, ROWS):
+        vectors = random.standard_normal((min(ROWS, rows - start), pipeline.known.dim)).astype(np.float32)
+        yield Embeddings(vectors, pipeline.known.identity)
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, calls=10, rows=1)
+    torch.set_num_threads(args.threads)
+    encoder = ShapeEncoder.from_pretrained(args.model, device="cpu")
+    pipeline = NoveltyPipeline.prepare(KNOWN, model=args.model, encoder=encoder, up="y")
+    calls, stream = called(pipeline, encoder, args.calls), streamed(pipeline, args.rows)
+    rows = [(name, *(f"{calls[name][key]:.2f}" for key in ("median_ms", "p99_ms"))) for name in ("pipeline", "encoder")]
+    print(options.grid((f"{args.calls:,} calls", "median, CPU ms", "99th percentile"), rows))
+    print(f"\nratio in a turn {calls['ratio']:.2f}, memory {calls['growth_mib']:+.1f} MiB")
+    print(f"stream of {stream['rows']:,}: {stream['seconds']:.1f} CPU s, memory {stream['growth_mib']:+.1f} MiB")
+    settings = {"model": args.model, "threads": args.threads, "known": KNOWN, "points": POINTS, "calls": args.calls}
+    found = {"settings": settings, "calls": calls, "stream": stream}
+    found |= {"machine": machine(), "versions": versions("torch", "numpy")}
+    print(f"\n{write_json(args.out / f'calls{options.suffix(args)}.json', found)}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print the figures and write the JSON: 0 when done, 1 when the input was wrong."""
+    parser = options.parser("calls", "calls of a prepared pipeline beside its encoder alone", "model", "threads")
+    options.add_numbers(parser, calls=(2000, "of each, one shape a call"), rows=(100_000, "embeddings of the stream"))
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

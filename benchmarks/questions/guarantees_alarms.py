@@ -1,0 +1,307 @@
+"""Drift alarms: false alarms of streams and batches, the delay beside an oracle, and where no alarm can come.
+
+The oracle knows the law of the known novelties below the cut before and after the drift, and alarms at a likelihood
+ratio of 100. The second one knows them too, but ranks in the same growing pool as the test does.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest, kstest
+
+from benchmarks import options
+from benchmarks.questions import harness
+from benchmarks.questions.guarantees_pools import Pools, facts, load_pools
+from benchmarks.report.tables import percent
+from openshape_ood.decisions.drift import CUT, DriftStream, batch_drift
+
+LENGTH, LATEST = 10_000, 3_000  # objects of a stream: for false alarms, for delays
+SIZES, DELAY_SIZES = (50, 200, 1000), (50, 200, 2000)
+SHARES = (0.0, 0.2, 0.6)  # of novel objects
+CUTS = (0.05, 0.1, 0.2, 0.3)
+LEVEL = 0.01
+MADE = 100_000  # novelties of a made-up law
+STEP = 10  # objects between two looks at a stream
+EMPIRICAL = {"clean to scans": ("generated", "clean", "scans"), "models to scans": ("house", "models", "scans")}
+
+
+class FixedRanks(DriftStream):
+    """The failure that the growing pool avoids: ranks against the calibration values alone."""
+
+    def _ranks(self, values: np.ndarray) -> np.ndarray:
+        low, high = (np.searchsorted(self._pool, values, side=side) for side in ("left", "right"))
+        ranks = (low + self._uniform(len(values)) * (1 + high - low)) / (len(self._pool) + 1)
+        return np.minimum(ranks, 1 - 1e-12)
+
+
+def uniformity(draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    """Kolmogorov-Smirnov test of the smoothed rank of one known object, 2 draws a calibration set."""
+    rows = []
+    for n in (20, 50, 200):
+        ranks = []
+        for seed in range(2 * draws):
+            stream = DriftStream(random.normal(size=n), seed=seed)
+            value = random.normal()
+            while value >= stream.limit:
+                value = random.normal()
+            ranks.append(float(stream._ranks(np.array([value]))[0]))
+        rows.append({"n": n, "simulations": len(ranks), "p_value": float(kstest(ranks, "uniform").pvalue)})
+    return rows
+
+
+def alarm_at(stream: DriftStream, values: np.ndarray, step: int = 1000) -> float:
+    """Number of objects, a multiple of the step, at the alarm; infinity without one."""
+    for begin in range(0, len(values), step):
+        if stream.update(values[begin : begin + step]).alarm:
+            return begin + step
+    return np.inf
+
+
+def false_alarms(pool: np.ndarray, n: int, draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    """Streams with novel objects beyond the cut, which change no rank: one stream serves all shares."""
+    times = [
+        alarm_at(DriftStream(random.choice(pool, n), seed=seed), random.choice(pool, LENGTH), 500)
+        for seed in range(draws)
+    ]
+    return [alarm_row(np.array(times) <= LENGTH * (1 - share), n=n, novel=share) for share in SHARES]
+
+
+def alarm_row(alarms: np.ndarray, **about: Any) -> dict[str, Any]:
+    low, high = binomtest(int(alarms.sum()), len(alarms)).proportion_ci(0.95, "exact")
+    return {**about, "draws": len(alarms), "alarms": float(alarms.mean()), "low": float(low), "high": float(high)}
+
+
+def contaminated(known: np.ndarray, novel: np.ndarray, draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    """Streams in which novel objects come as they are, some of them below the cut, by cut; n = 200."""
+    rows = []
+    for cut in CUTS:
+        below = float((novel < np.quantile(known, 1 - cut)).mean())
+        for share in SHARES[1:]:
+            alarms = [
+                np.isfinite(
+                    alarm_at(
+                        DriftStream(random.choice(known, 200), cut, seed=seed),
+                        mixed(known, novel, share, LENGTH, random),
+                    )
+                )
+                for seed in range(draws)
+            ]
+            rows.append(alarm_row(np.array(alarms), cut=cut, novel=share, novel_below_cut=below))
+    return rows
+
+
+def mixed(known: np.ndarray, novel: np.ndarray, share: float, length: int, random: np.random.Generator) -> np.ndarray:
+    return np.where(random.random(length) < share, random.choice(novel, length), random.choice(known, length))
+
+
+def drifts(pools: Mapping[str, Pools], random: np.random.Generator) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
+    """Name -> novelties before and after, and the bins by which the oracle sees them."""
+    base, moved = random.normal(size=(2, MADE))
+    few = random.random(MADE)
+    made = {
+        "shift by -1": moved - 1,
+        "scale by 0.5": moved * 0.5,
+        "scale by 2 (U)": moved * 2,
+        "half shifted by -1.5": np.where(few < 0.5, moved - 1.5, moved),
+        "beyond the cut only": np.where((few < 0.3) | (moved > 1.645), 3.0, moved),
+    }
+    found = {name: (base, after, 50) for name, after in made.items()}
+    for name, (source, before, after) in EMPIRICAL.items():
+        for method, of in pools.get(source, {}).items():
+            found[f"{name}, {method}"] = (of[before], of[after], 20)
+    return found
+
+
+def oracle_delay(
+    before: np.ndarray, after: np.ndarray, bins: int, share: float, pool: float, random: np.random.Generator
+) -> float:
+    """Objects at the alarm of the likelihood ratio; pool: calibration values of the growing pool, or infinity."""
+    limit = np.quantile(before, 1 - CUT)
+    edges = np.quantile(before[before < limit], np.linspace(0, 1, bins + 1)[1:-1])
+    ends = np.array([np.bincount(np.searchsorted(edges, z[z < limit]), minlength=bins) + 0.5 for z in (before, after)])
+    ratio = (ends[1] / ends[1].sum()) / (ends[0] / ends[0].sum())
+    values = np.where(random.random(LATEST) < share, np.inf, random.choice(after, LATEST))
+    places = np.flatnonzero(values < limit)
+    gains = ratio[np.searchsorted(edges, values[places])]
+    if np.isfinite(pool):
+        k = np.arange(len(gains))
+        gains = gains * (pool + k) / (pool + k * gains)
+    beyond = np.flatnonzero(np.cumsum(np.log(gains)) >= np.log(1 / LEVEL))
+    return float(places[beyond[0]] + 1) if len(beyond) else np.inf
+
+
+def delays(
+    name: str, before: np.ndarray, after: np.ndarray, bins: int, draws: int, random: np.random.Generator
+) -> list[dict[str, Any]]:
+    rows = []
+    for n in DELAY_SIZES:
+        for share in (0.0, 0.3):
+            own, known, ranked = [], [], []
+            for seed in range(draws):
+                values = np.where(random.random(LATEST) < share, np.inf, random.choice(after, LATEST))
+                values[~np.isfinite(values)] = max(before.max(), after.max()) + 1
+                own.append(alarm_at(DriftStream(random.choice(before, n), seed=seed), values, STEP))
+                known.append(oracle_delay(before, after, bins, share, np.inf, random))
+                ranked.append(oracle_delay(before, after, bins, share, n * (1 - CUT), random))
+            medians = {"delay": median(own), "oracle": median(known), "oracle_in_pool": median(ranked)}
+            found = {"found": float(np.isfinite(own).mean()), "ratio": medians["delay"] / medians["oracle"]}
+            rows.append({"drift": name, "n": n, "novel": share, **medians, **found})
+    return rows
+
+
+def median(values: Sequence[float]) -> float:
+    """The median with infinities, as the upper of two in the middle."""
+    return float(np.sort(values)[len(values) // 2])
+
+
+def batches(named: Mapping[str, Any], draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    """Alarms of batches of 200 objects below 200 calibration shapes: without drift, and for each drift."""
+    cases = {"none": (random.normal(size=MADE),) * 2, **{name: pair[:2] for name, pair in named.items()}}
+    rows = []
+    for name, (before, after) in cases.items():
+        count = draws if name == "none" else max(2, draws // 5)
+        alarms = [
+            bool(batch_drift(random.choice(after, 200), random.choice(before, 200), seed=seed).alarm)
+            for seed in range(count)
+        ]
+        kept = float((after <= np.quantile(before, 0.95)).mean())
+        rows.append(alarm_row(np.array(alarms), drift=name, kept=kept))
+    return rows
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """All simulations; `draws` streams for false alarms, a tenth of it for the rest."""
+    from openshape_ood import ShapeEncoder, TextEncoder
+
+    encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
+    pools = load_pools(args, encoder, TextEncoder.from_pretrained("tiny"))
+    random, few = np.random.default_rng(args.seed), max(2, args.draws // 10)
+    report: dict[str, Any] = {"pools": facts(pools), "uniform": uniformity(args.draws, random)}
+    report["false_alarms"] = [
+        {"source": source, "method": method, **row}
+        for source, of in pools.items()
+        for method, sets in of.items()
+        for n in (SIZES if source == "generated" else SIZES[1:2])
+        for row in false_alarms(sets["scans"], n, args.draws, random)
+    ]
+    report["fixed_ranks"] = [
+        alarm_row(
+            np.array(
+                [
+                    np.isfinite(alarm_at(FixedRanks(random.normal(size=n)), random.normal(size=LENGTH)))
+                    for _ in range(few)
+                ]
+            ),
+            n=n,
+        )
+        for n in SIZES
+    ]
+    report["contaminated"] = [
+        {"source": source, "method": method, **row}
+        for source, of in pools.items()
+        for method, sets in of.items()
+        for row in contaminated(sets["scans"], sets["novel"], few, random)
+    ]
+    named = drifts(pools, random)
+    report["delays"] = [row for name, drift in named.items() for row in delays(name, *drift, few, random)]
+    report["batches"] = batches(named, args.draws, random)
+    return harness.facts(encoder) | report
+
+
+def tables(report: Mapping[str, Any]) -> list[str]:
+    """False alarms, contamination, delays and batches."""
+    rows: list[tuple[str, ...]] = [
+        (
+            row["source"],
+            row["method"],
+            str(row["n"]),
+            percent(row["novel"]),
+            f"{percent(row['alarms'])} [{percent(row['low'])}, {percent(row['high'])}]",
+        )
+        for row in report["false_alarms"]
+    ]
+    said = [options.grid(("known scans", "method", "n", "novel, %", "false alarms, %"), rows, words=2)]
+    lines: list[tuple[str, ...]] = [(str(row["n"]), percent(row["alarms"])) for row in report["fixed_ranks"]]
+    said.append(options.grid(("ranks in a fixed set, n", "false alarms, %"), lines))
+    lines = [
+        (
+            row["source"],
+            row["method"],
+            f"{row['cut']:g}",
+            percent(row["novel_below_cut"]),
+            percent(row["novel"]),
+            percent(row["alarms"]),
+        )
+        for row in report["contaminated"]
+    ]
+    said.append(options.grid(("real novel", "method", "cut", "below it, %", "novel, %", "alarms, %"), lines, words=2))
+    lines = [
+        (
+            row["drift"],
+            str(row["n"]),
+            percent(row["novel"]),
+            *(objects(row[key]) for key in ("delay", "oracle", "oracle_in_pool")),
+            times(row),
+        )
+        for row in report["delays"]
+    ]
+    said.append(options.grid(("drift", "n", "novel, %", "delay", "oracle", "in the pool", "times"), lines))
+    lines = [(row["drift"], percent(row["kept"]), percent(row["alarms"])) for row in report["batches"]]
+    said.append(options.grid(("batch of 200", "kept, %", "alarms, %"), lines))
+    lines = [(str(row["n"]), f"{row['p_value']:.3f}") for row in report["uniform"]]
+    return [*said, options.grid(("ranks uniform, n", "KS p"), lines)]
+
+
+def objects(count: float | None) -> str:
+    return "never" if count is None or not np.isfinite(count) else f"{count:.0f}"
+
+
+def times(row: Mapping[str, Any]) -> str:
+    ratio = row["ratio"]
+    return "-" if ratio is None or not np.isfinite(ratio) else f"{ratio:.1f}"
+
+
+def draw(report: Mapping[str, Any], path: Path) -> Sequence[Path]:
+    """Delay of every drift beside the oracle, n = 200, and the capital of streams with and without drift."""
+    from openshape_ood import plots
+    from openshape_ood.novelty_map.colors import BLACK, BLUE, GREEN, ORANGE
+
+    rows = [row for row in report["delays"] if (row["n"], row["novel"]) == (200, 0.3)]
+    figure, axes = plots.panels(1, 2, size=(12.0, 5.0))
+    left, right = axes[0]
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        calibration = random.normal(size=200)
+        for shift, color, label in ((0.0, BLUE, "no drift"), (-0.7, ORANGE, "drift after 300 objects")):
+            stream, capital = DriftStream(calibration, seed=seed), []
+            values = random.normal(size=900) + shift * (np.arange(900) >= 300)
+            for begin in range(0, 900, STEP):
+                capital.append(stream.update(values[begin : begin + STEP]).e_value or 1.0)
+            left.semilogy(np.arange(STEP, 901, STEP), capital, color=color, label=label if seed == 0 else None)
+    left.axhline(1 / LEVEL, color=BLACK, lw=1)
+    left.set(
+        xlabel="objects tested", ylabel="highest capital (e-value)", ylim=(0.8, 1e6), title="The alarm comes at 100"
+    )
+    left.legend(loc="upper left")
+    places = np.arange(len(rows))
+    for key, color, shift, label in (("delay", ORANGE, -0.2, "alarm"), ("oracle", GREEN, 0.2, "oracle")):
+        seen = [LATEST if not finite(row[key]) else row[key] for row in rows]
+        right.barh(places + shift, seen, 0.38, color=color, label=label)
+    right.set_yticks(places, [row["drift"] for row in rows], fontsize=8)
+    right.invert_yaxis()
+    right.set(
+        xscale="log",
+        xlabel=f"objects until the alarm, median ({LATEST:,}: never)",
+        title="200 calibration shapes, 30 % novel",
+    )
+    right.legend(loc="lower right")
+    return [plots.save(figure, path)]
+
+
+def finite(value: float | None) -> bool:
+    return value is not None and bool(np.isfinite(value))

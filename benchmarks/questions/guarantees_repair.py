@@ -1,0 +1,199 @@
+"""Repair with few labels, and two error rates: known kept and novel found by number of labels, intervals, "unsure".
+
+A draw calibrates on one set, judges a batch from another, labels a random part of it and recalibrates on the known
+ones. `kept` is the share of fresh known shapes that the new threshold keeps.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import options
+from benchmarks.questions import harness
+from benchmarks.questions.guarantees_pools import Pools, facts, load_pools
+from benchmarks.report.tables import percent
+from openshape_ood.decisions.calibration import calibration_needed
+from openshape_ood.decisions.drift import Share
+from openshape_ood.decisions.threshold import Threshold
+
+LABELS = (19, 30, 50, 100)
+BATCH, CALIBRATION, NOVEL = 300, 200, 0.3  # shapes of a batch, of the first calibration set; share of novel ones
+COVERAGE = 0.95
+SHIFTS = {"clean to scans": ("generated", "clean", "scans"), "models to scans": ("house", "models", "scans")}
+RATES = (0.05, 0.05)
+UNSURE_SIZES = ((50, 50), (200, 200))  # known shapes and novel examples
+
+
+def repaired(
+    of: Mapping[str, np.ndarray], before: str, after: str, draws: int, random: np.random.Generator
+) -> list[dict[str, Any]]:
+    """A row a number of known labels, chosen at random, and one of the most novel shapes."""
+    known, novel = of[after], of["novel"]
+    first = [Threshold.from_novelty(random.choice(of[before], CALIBRATION)) for _ in range(draws)]
+    truth = np.array([(known <= one.value).mean() for one in first])
+    rows = [{"labels": 0, "by": "none", **shares([one.value for one in first], known, novel)}]
+    for n in LABELS:
+        values, covered = [], []
+        for threshold, kept in zip(first, truth, strict=True):
+            labeled = random.choice(known, n)
+            values.append(Threshold.from_novelty(labeled, COVERAGE).value)
+            low, high = Share(int((labeled <= threshold.value).sum()), n).interval
+            covered.append(low <= kept <= high)
+        rows.append({"labels": n, "by": "random", **shares(values, known, novel), "covered": float(np.mean(covered))})
+    rows.append({"labels": 30, "by": "most novel", **shares(chosen_badly(known, draws, random), known, novel)})
+    return rows
+
+
+def chosen_badly(known: np.ndarray, draws: int, random: np.random.Generator) -> list[float]:
+    """Thresholds of the 30 most novel of the known shapes of a batch, which `recalibrate` refuses."""
+    count = round(BATCH * (1 - NOVEL))
+    return [Threshold.from_novelty(np.sort(random.choice(known, count))[-30:]).value for _ in range(draws)]
+
+
+def budget(of: Mapping[str, np.ndarray], after: str, draws: int, random: np.random.Generator) -> dict[str, Any]:
+    """30 labels in all of a batch with 30 % novel shapes: how many are known, and how often they suffice."""
+    counts = random.binomial(30, 1 - NOVEL, draws)
+    enough = counts >= calibration_needed(COVERAGE)
+    values = [Threshold.from_novelty(random.choice(of[after], n)).value for n in counts[enough]]
+    return {"enough": float(enough.mean()), **shares(values, of[after], of["novel"])}
+
+
+def shares(values: Sequence[float], known: np.ndarray, novel: np.ndarray) -> dict[str, float]:
+    """Means over thresholds: known shapes kept, with the standard deviation, and novel ones found."""
+    held, new = np.sort(known), np.sort(novel)
+    kept = np.searchsorted(held, values, side="right") / len(held)
+    found = 1 - np.searchsorted(new, values, side="right") / len(new)
+    return {"kept": float(kept.mean()), "spread": float(kept.std()), "found": float(found.mean())}
+
+
+def unsure(of: Mapping[str, np.ndarray], draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    """Mean error rates of two limits and the shares that stay unsure; without novel examples the first rate alone."""
+    known, novel = of["scans"], of["novel"]
+    rows = []
+    for n, m in (*UNSURE_SIZES, (200, 0)):
+        errors = []
+        for _ in range(draws):
+            made = Threshold.from_novelty(random.choice(known, n))
+            made = made.with_unsure(RATES[0], RATES[1], random.choice(novel, m)) if m else made.with_unsure(RATES[0])
+            low = made.value if made.low is None else made.low
+            errors.append([
+                (known > made.value).mean(), (novel <= low).mean(),
+                ((known > low) & (known <= made.value)).mean(), ((novel > low) & (novel <= made.value)).mean(),
+            ])  # fmt: skip
+        names = ("known_called_novel", "novel_called_known", "known_unsure", "novel_unsure")
+        rows.append({"n": n, "m": m, **dict(zip(names, np.mean(errors, axis=0).tolist(), strict=True))})
+    return rows
+
+
+def grouped_coverage(draws: int, random: np.random.Generator) -> dict[str, float]:
+    """Known scans of new objects kept: ten scans each of 30 objects taken for 300, and for 30."""
+    kept = []
+    for _ in range(draws):
+        objects, scans = random.normal(size=30), random.normal(scale=0.3, size=(30, 10))
+        novelty, owners = (objects[:, None] + scans).ravel(), np.repeat(np.arange(30), 10)
+        fresh = random.normal(size=200) + random.normal(scale=0.3, size=200)
+        both = Threshold.from_novelty(novelty), Threshold.from_novelty(novelty, groups=owners)
+        kept.append([(fresh <= one.value).mean() for one in both])
+    first, second = np.mean(kept, axis=0).tolist()
+    return {"as_300": first, "as_30": second}
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """All simulations, `draws` each."""
+    from openshape_ood import ShapeEncoder, TextEncoder
+
+    encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
+    pools: dict[str, Pools] = load_pools(args, encoder, TextEncoder.from_pretrained("tiny"))
+    random = np.random.default_rng(args.seed)
+    report: dict[str, Any] = {"pools": facts(pools), "repair": [], "budget": [], "unsure": []}
+    for name, (source, before, after) in SHIFTS.items():
+        for method, of in pools.get(source, {}).items():
+            about = {"shift": name, "method": method}
+            report["repair"] += [{**about, **row} for row in repaired(of, before, after, args.draws, random)]
+            report["budget"].append({**about, **budget(of, after, args.draws, random)})
+    for source, methods in pools.items():
+        for method, of in methods.items():
+            report["unsure"] += [{"source": source, "method": method, **row} for row in unsure(of, args.draws, random)]
+    return harness.facts(encoder) | report | {"groups": grouped_coverage(args.draws, random)}
+
+
+def tables(report: Mapping[str, Any]) -> list[str]:
+    """Known kept and novel found by number of labels; error rates with a third verdict."""
+    lines: list[tuple[str, ...]] = [
+        (row["shift"], row["method"], row["by"], str(row["labels"]), percent(row["kept"]), percent(row["spread"]),
+         percent(row["found"]), percent(row["covered"]) if "covered" in row else "-")
+        for row in report["repair"]
+    ]  # fmt: skip
+    head: tuple[str, ...] = (
+        "shift",
+        "method",
+        "chosen",
+        "known labels",
+        "kept, %",
+        "±",
+        "novel found, %",
+        "interval covers, %",
+    )
+    said = [options.grid(head, lines, words=3)]
+    lines = [(row["shift"], row["method"], percent(row["enough"]), percent(row["kept"])) for row in report["budget"]]
+    said.append(options.grid(("30 labels, 30 % novel", "method", "enough known, %", "kept, %"), lines, words=2))
+    names = ("known_called_novel", "novel_called_known", "known_unsure", "novel_unsure")
+    lines = [
+        (row["source"], row["method"], f"{row['n']}, {row['m']}", *(percent(row[name]) for name in names))
+        for row in report["unsure"]
+    ]
+    head = (
+        "unsure",
+        "method",
+        "known, novel",
+        "known: novel, %",
+        "novel: known, %",
+        "known unsure, %",
+        "novel unsure, %",
+    )
+    said.append(options.grid(head, lines, words=2))
+    groups = report["groups"]
+    said.append(
+        f"ten scans each of 30 objects: as 300 {percent(groups['as_300'])} % kept, as 30 {percent(groups['as_30'])} %"
+    )
+    return said
+
+
+def draw(report: Mapping[str, Any], path: Path) -> Sequence[Path]:
+    """Known kept and novel found by the number of labels, of every shift and method."""
+    from openshape_ood import plots
+    from openshape_ood.novelty_map.colors import BLACK, BLUE, GREEN, ORANGE
+
+    shifts = list(dict.fromkeys(row["shift"] for row in report["repair"]))
+    figure, axes = plots.panels(1, len(shifts), size=(5.5 * len(shifts), 4.5))
+    colors = (BLUE, ORANGE, GREEN)
+    for axis, shift in zip(axes[0], shifts, strict=True):
+        own = [row for row in report["repair"] if row["shift"] == shift and row["by"] != "most novel"]
+        for method, color in zip(dict.fromkeys(row["method"] for row in own), colors, strict=False):
+            rows = [row for row in own if row["method"] == method]
+            labels = [str(row["labels"]) for row in rows]
+            axis.errorbar(labels, [100 * row["kept"] for row in rows], [100 * row["spread"] for row in rows],
+                          color=color, marker="o", capsize=3, label=f"known kept, {method}")  # fmt: skip
+            axis.plot(
+                labels,
+                [100 * row["found"] for row in rows],
+                color=color,
+                ls=":",
+                marker="s",
+                label=f"novel found, {method}",
+            )
+        axis.axhline(95, color=BLACK, lw=1)
+        axis.set(
+            title=shift,
+            xlabel="known shapes labeled (0: the old threshold)",
+            ylabel="%: mean and spread of draws",
+            ylim=(40, 101),
+        )
+        axis.grid(axis="y", lw=0.4)
+    axes[0][0].legend(fontsize=8, loc="lower right")
+    return [plots.save(figure, path)]

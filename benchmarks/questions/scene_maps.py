@@ -1,0 +1,299 @@
+"""Does a map find the unknown objects of a place, keep its guarantee, and ask the right questions?
+
+Four parts: rooms that are walked through (T7 of the specification), the guarantee under dependent looks (T8), labels
+until most names are right (T10), time, memory and file size of many looks (T12).
+
+>>> called_new(0.9, looks=4, objects=200, calibration=99, seed=0)["Fisher"] > 0.1
+True
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks import options
+from benchmarks.intervals import bootstrap
+from benchmarks.questions.map_rooms import KNOWN, Walk, matched, shown, walk
+from benchmarks.report.output import write_json
+from openshape_ood import KnownClasses, NoveltyPipeline, SceneMap, Threshold
+from openshape_ood.encoders.protocols import Embeddings
+from openshape_ood.scene_map.evidence import COMBINATIONS
+from openshape_ood.scene_map.looks import looks_at
+from openshape_ood.synthetic import sample
+
+SIZE = (180, 240)  # pixels
+VIEWS = 30
+EXAMPLE_ROOMS, CALIBRATION_ROOMS = 4, 12
+LEAST = 225  # points of a look that is evidence: 100 at 120 x 160 pixels
+ALPHA = 0.05
+DRAWS = 2000
+DEPENDENCE = (0.0, 0.5, 0.9, 0.99)
+HOUSE_KNOWN = {"chair": 8, "table": 4, "lamp": 4, "sofa": 2, "bed": 2, "bookshelf": 2}
+HOUSE_UNKNOWN = {"toilet": 8, "guitar": 6, "car": 5, "piano": 4, "bathtub": 3, "plant": 3, "airplane": 2, "fan": 1}
+RIGHT = 0.9
+
+
+# T7: rooms
+
+
+def example_pipeline(method: str, seed: int) -> NoveltyPipeline:
+    """The known classes by looks at their objects in rooms of their own; its threshold is of generated scans."""
+    by_name = NoveltyPipeline.prepare(list(KNOWN), model="tiny", up="z")
+    rows, labels = list[np.ndarray](), list[str]()
+    for i in range(EXAMPLE_ROOMS):
+        made = walk(10_000 + 100 * seed + i, 9, 0, VIEWS // 2, SIZE)
+        for view in made.views:
+            looks = looks_at(view, None, by_name, LEAST, 3)
+            vectors = getattr(looks.result.embeddings, "vectors", ())
+            for j in np.flatnonzero(looks.whole).tolist():
+                place = shown(looks.crops[j], made.items)
+                if place is not None:
+                    rows.append(vectors[j])
+                    labels.append(made.items[place].category)
+    known = KnownClasses.from_embeddings(np.stack(rows), labels, by_name.provenance.identity)
+    return NoveltyPipeline.prepare(known, encoder=by_name.encoders.shape, method=method, up="z")
+
+
+def mapped(made: Walk, pipeline: NoveltyPipeline, **how: Any) -> SceneMap:
+    found = SceneMap.prepare(pipeline, least=LEAST, max_jump=None, **how)
+    for i, view in enumerate(made.views):
+        found.add(view, time=float(i))
+    return found
+
+
+def calibrated(pipeline: NoveltyPipeline, seed: int) -> tuple[NoveltyPipeline, Threshold]:
+    """The pipeline with the threshold of single looks, one of each object, and that of objects' means."""
+    means, rows, groups = list[float](), list[np.ndarray](), list[str]()
+    for i in range(CALIBRATION_ROOMS):
+        made = walk(20_000 + 100 * seed + i, 9, 0, VIEWS, SIZE)
+        for place, one in matched(list(mapped(made, pipeline)), made.items).items():
+            if one.whole:
+                means.append(one.verdict.novelty)
+                rows += list(one.embeddings)
+                groups += [f"{i}/{place}"] * len(one.embeddings)
+    result = pipeline(Embeddings(np.stack(rows), pipeline.provenance.identity))
+    threshold = Threshold.from_novelty(result, 1 - ALPHA, groups=groups, source="looks at objects of other rooms")
+    objects = Threshold.from_novelty(means, 1 - ALPHA, provenance=threshold.provenance, source="objects of other rooms")
+    return replace(pipeline, threshold=threshold), objects
+
+
+def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
+    """Shares of unknown and of known things called new: at the end, by best guess, and by single looks."""
+    pipeline, objects = calibrated(example_pipeline(method, first), first)
+    things, spurious, looks = list[dict[str, Any]](), list[int](), {True: list[bool](), False: list[bool]()}
+    for seed in range(seeds):
+        made = walk(30_000 + 100 * first + seed, 6, 3, VIEWS, SIZE)
+        found = mapped(made, pipeline, objects=objects)
+        own = matched(list(found), made.items)
+        for place, item in enumerate(made.items):
+            one = own.get(place)
+            record = {"seed": seed, "category": item.category, "unknown": bool(item.foreign), "found": one is not None}
+            verdict = None if one is None else one.verdict
+            record |= {"looks": 0 if one is None else one.evidence.looks}
+            record |= {"verdict": verdict and verdict.verdict, "guess": verdict and verdict.guess}
+            things.append(record)
+            if one is not None:
+                own_looks = one.evidence.looks
+                beyond = one.evidence.beyond(ALPHA)
+                looks[bool(item.foreign)] += [True] * beyond + [False] * (own_looks - beyond)
+        chosen = {one.number for one in own.values()}
+        spurious.append(sum(one.verdict.verdict == "new" and one.number not in chosen for one in found))
+        print(f"room {seed}: {found!r}", flush=True)
+
+    def share(unknown: bool, key: str) -> dict[str, float]:
+        return bootstrap([one[key] == "new" for one in things if one["unknown"] == unknown], DRAWS)
+
+    rows = []
+    for unknown in (True, False):
+        row = {"things": "unknown" if unknown else "known", "count": sum(one["unknown"] == unknown for one in things)}
+        row["found"] = sum(one["found"] for one in things if one["unknown"] == unknown)
+        row |= {"best guess new": share(unknown, "guess"), "verdict new": share(unknown, "verdict")}
+        row["unsure"] = float(np.mean([one["verdict"] == "unsure" for one in things if one["unknown"] == unknown]))
+        rows.append(row | {"single looks new": bootstrap(looks[unknown], DRAWS)})
+    calibration = {"looks": pipeline.threshold.n if pipeline.threshold else 0, "objects": objects.n}
+    told = {"rows": rows, "things": things, "calibration": calibration, "method": method, "views": VIEWS}
+    return told | {"further objects with the verdict new": spurious}
+
+
+# T8: the guarantee
+
+
+def called_new(dependence: float, looks: int, objects: int, calibration: int, seed: int) -> dict[str, float]:
+    """Share of known objects that each rule calls new; the looks of one share so much of their variance."""
+    rng = np.random.default_rng([seed, 8, looks])
+    shared, own = rng.normal(size=(objects, 1)), rng.normal(size=(objects, looks))
+    novelty = np.sqrt(dependence) * shared + np.sqrt(1 - dependence) * own
+    held = np.sort(rng.normal(size=calibration))
+    p = (1 + calibration - np.searchsorted(held, novelty, side="left")) / (calibration + 1)
+    from scipy.stats import chi2
+
+    ordered = np.sort(p, axis=1)
+    k = int(np.ceil(0.5 * looks))
+    e = 0.2 * p**-0.8
+    rules = {
+        "median": looks / k * ordered[:, k - 1] <= ALPHA,
+        "mean": min(looks, 2) * p.mean(axis=1) <= ALPHA,
+        "e": e.mean(axis=1) >= 1 / ALPHA,
+        "product of e-values": e.prod(axis=1) >= 1 / ALPHA,
+        "Fisher": chi2.sf(-2 * np.log(p).sum(axis=1), 2 * looks) <= ALPHA,
+        "smallest p": ordered[:, 0] <= ALPHA,
+    }
+    ones = np.ones(looks)
+    for name, combined in COMBINATIONS.items():  # the vectorized rules are those of the package
+        alone = np.array([combined(row, ones) for row in p[:20]]) <= ALPHA + 1e-12
+        if (alone != rules[name][:20]).any():
+            raise AssertionError(f"the rule {name} differs from the package's")
+    return {name: float(new.mean()) for name, new in rules.items()}
+
+
+def measure_validity(objects: int = 1000, draws: int = 100, calibration: int = 300) -> dict[str, Any]:
+    """Mean over calibration sets, looks from 2 to 30, for each dependence."""
+    rows = []
+    for dependence in DEPENDENCE:
+        each: dict[str, list[float]] = {}
+        for seed in range(draws):
+            looks = 2 + seed % 29
+            for name, value in called_new(dependence, looks, objects, calibration, seed).items():
+                each.setdefault(name, []).append(value)
+        rows.append({"dependence": dependence, **{name: bootstrap(values, DRAWS) for name, values in each.items()}})
+        print(", ".join(f"{name} {spanned(value)}" for name, value in rows[-1].items()), flush=True)
+    return {"rows": rows, "objects": objects, "draws": draws, "calibration": calibration}
+
+
+# T10: labels
+
+
+def house(seed: int) -> tuple[SceneMap, dict[int, str]]:
+    """A map of generated objects far from each other, two looks each, and what they truly are."""
+    found, truth = SceneMap.prepare(list(KNOWN), model="tiny", max_jump=None), dict[int, str]()
+    listed = [name for own in (HOUSE_KNOWN, HOUSE_UNKNOWN) for name, count in own.items() for _ in range(count)]
+    rng = np.random.RandomState([seed, 10])
+    for i, name in enumerate(rng.permutation(listed)):
+        points = sample(str(name), 4000, 1000 * seed + i)[:, [0, 2, 1]] + [4 * (i % 8), 4 * (i // 8), 0]
+        for part in (points[::2], points[1::2]):
+            found.add(part)
+        truth[i + 1] = str(name)
+    return found, truth
+
+
+def labels_needed(seed: int, order: str) -> int:
+    """Labels until nine in ten objects of the house have their right names."""
+    found, truth = house(seed)
+    rng = np.random.RandomState([seed, 11])
+    waiting = rng.permutation(list(truth)).tolist()
+
+    def right() -> float:
+        return float(np.mean([found[number].verdict.name == name for number, name in truth.items()]))
+
+    for given in range(len(truth) + 1):
+        if right() >= RIGHT:
+            return given
+        asked = found.ask(1) if order == "asked" else []
+        if order == "among unknown":
+            unknown = [number for number in waiting if found[number].verdict.verdict != "known"]
+            waiting = [*unknown, *(number for number in waiting if number not in unknown)]
+        number = asked[0].object if asked else waiting.pop(0)
+        waiting = [one for one in waiting if one != number]
+        found.name(number, truth[number])
+    return len(truth)
+
+
+def measure_labels(seeds: int) -> dict[str, Any]:
+    orders = ("asked", "random", "among unknown")
+    needed = {order: [labels_needed(seed, order) for seed in range(seeds)] for order in orders}
+    ratio = [one / max(1, other) for one, other in zip(needed["asked"], needed["random"], strict=True)]
+    rows = [{"order": order, "labels": bootstrap(values, DRAWS), "each": values} for order, values in needed.items()]
+    return {"rows": rows, "ratio": bootstrap(ratio, DRAWS), "objects": sum({**HOUSE_KNOWN, **HOUSE_UNKNOWN}.values())}
+
+
+# T12: many looks
+
+
+def measure_cost(looks: int, objects: int) -> dict[str, Any]:
+    """CPU seconds of an add, memory and file size at tenths of the way; looks come in rounds over all objects."""
+    import resource
+
+    names = (*HOUSE_KNOWN, *HOUSE_UNKNOWN)
+    shapes = [sample(names[i % len(names)], 2000, i)[:, [0, 2, 1]] for i in range(100)]
+    side = int(np.ceil(np.sqrt(objects)))
+    rng, seconds, marks = np.random.RandomState(12), np.empty(looks), list[dict[str, float]]()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "many.map"
+        found = SceneMap.prepare(list(KNOWN), model="tiny", max_jump=None, path=path)
+        for i in range(looks):
+            number = i % objects
+            points = shapes[number % len(shapes)][rng.permutation(2000)[:1000]] + [
+                4 * (number % side),
+                4 * (number // side),
+                0,
+            ]
+            begun = time.process_time()  # with one thread; other processes do not count
+            found.add(points, time=float(i))
+            seconds[i] = time.process_time() - begun
+            if (i + 1) % (looks // 10) == 0:
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                size = (path / "events.jsonl").stat().st_size
+                marks.append({"looks": i + 1, "memory": pages * resource.getpagesize() / 2**20, "bytes": size})
+                print(
+                    f"{i + 1} looks: {len(found)} objects, {marks[-1]}, {np.median(seconds[: i + 1]):.4f} s", flush=True
+                )
+        found.save()
+        snapshot = (path / "objects.safetensors").stat().st_size
+        found.close()
+        begun = time.process_time()
+        again = SceneMap.load(path)
+        loading = time.process_time() - begun
+        again.close()
+    late = seconds[looks // 2 :]
+    told = {"looks": looks, "objects": len(found), "median": float(np.median(late)), "snapshot": snapshot}
+    return told | {"p99": float(np.quantile(late, 0.99)), "load": loading, "marks": marks}
+
+
+def spanned(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value['mean']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "rooms": lambda args: measure_rooms(args.rooms, args.method),
+    "validity": lambda args: measure_validity(),
+    "labels": lambda args: measure_labels(args.houses),
+    "cost": lambda args: measure_cost(args.looks, args.objects),
+}
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, rooms=1, houses=1, looks=10, objects=1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for part in args.parts:
+        record = PARTS[part](args)
+        for row in record.get("rows", [record]):
+            print(", ".join(f"{name} {spanned(value)}" for name, value in row.items() if name not in ("marks", "each")))
+        print(
+            write_json(
+                args.out / f"map-{part}{options.suffix(args, 'parts')}.json",
+                {"benchmark": "map", "part": part, **record},
+            )
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print a line a row and write a JSON file for each part: 0 when done, 1 when the input was wrong."""
+    parser = options.parser("map", "a map with unknowns: rooms, guarantee, labels, cost")
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="default: all")
+    parser.add_argument("--rooms", type=int, default=5, help="walked through (default: %(default)s)")
+    parser.add_argument("--method", default="knn", help="of novelty in rooms (default: %(default)s)")
+    parser.add_argument("--houses", type=int, default=10, help="for the labels (default: %(default)s)")
+    parser.add_argument("--looks", type=int, default=20_000, help="for the cost (default: %(default)s)")
+    parser.add_argument("--objects", type=int, default=2000, help="for the cost (default: %(default)s)")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

@@ -1,0 +1,210 @@
+"""Views for training and evaluation: published files, those that lack relevancies, and views of the user's own.
+
+An own view is all that `load_view` reads: a folder of rgb.png, depth.png and camera.json, an .npz or a .pkl file. What
+is in its room says the labelled scan `scan.*` beside it, or in a folder above, as `load_scene` reads it, in the world
+of the view's pose, with the names of its labels in `scan.names.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from benchmarks.semabs.reader import SIDE, Datum, read_published, save_datum
+from benchmarks.semabs.summary import SYNONYMS
+from openshape_ood.errors import InputError
+from openshape_ood.scenes import load_names, load_scene
+from openshape_ood.shapes.formats import SUFFIXES
+from openshape_ood.storage import save_whole
+from openshape_ood.views import load_view
+from openshape_ood.views.geometry import BOUNDS, SCALE, in_bounds, moved, published_frame, signed_distance
+from openshape_ood.views.relevancy.relevancy import SCALE as GAIN
+
+if TYPE_CHECKING:
+    from openshape_ood.views.relevancy import RelevancyEncoder
+
+MOST = 200_000  # queries on surfaces, and as many in empty space
+APART = 0.05  # between an empty query and the nearest surface, in units of the bounds: 8 cm
+SPACINGS = 3.0  # or as many spacings of the scan
+NEAR = 0.1  # meters between a point of the scan and what the view shows there, if it is seen
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is converted: image and extractor of published files; names of own views; preset and seed of relevancies."""
+
+    image: str = "rgb"
+    extractor: str = "ours"
+    names: tuple[str, ...] = ()
+    preset: str = "ours"
+    seed: int = 0
+    clip: str = ""
+
+
+def convert(
+    source: Path,
+    out: Path,
+    settings: Settings,
+    encoder: Callable[[], RelevancyEncoder],
+    share: slice = slice(None),
+) -> Iterator[tuple[Path, bool]]:
+    """Every view under `source` as an .npz file in `out`, where it is not yet, and whether relevancies were computed.
+
+    Published .hdf5 files, or without any of these own views. encoder: called for the first view without relevancies.
+    share: the part of the views that this process converts. Raises `InputError` for no views, and for an `out` with
+    views that were converted with other settings.
+    """
+    paths: list[Path] = sorted(source.rglob("*.hdf5")) or own_views(source, out)
+    if not paths:
+        raise InputError(
+            f"there are no .hdf5 files and no views under {source}. Expected the published data set, or folders with "
+            "rgb.png, depth.png and camera.json"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    _check_settings(out / "convert.json", settings)
+    for path in paths[share]:
+        own = path.suffix != ".hdf5"
+        target = out / f"{_scene_id(path, source) if own else path.name.removesuffix('.hdf5')}.npz"
+        if target.is_file():
+            yield target, False
+            continue
+        if own:
+            datum = own_datum(path, source, settings.names, settings.seed)
+        else:
+            datum = read_published(path, settings.image, settings.extractor)
+        lacking = not len(datum.relevancies) and (own or len(labels_of(datum)) > 1)
+        if lacking:
+            datum = with_relevancies(datum, encoder(), settings.preset, settings.seed)
+        save_datum(datum, target)
+        yield target, lacking
+
+
+def _check_settings(path: Path, settings: Settings) -> None:
+    own = asdict(settings) | {"names": list(settings.names)}
+    if not path.is_file():
+        save_whole(path, json.dumps(own, indent=1).encode(), "the settings")
+    elif json.loads(path.read_bytes()) != own:
+        raise InputError(f"{path.parent} holds views that were converted with other settings. Give another folder")
+
+
+def _scene_id(path: Path, root: Path) -> str:
+    return "-".join(path.relative_to(root).with_suffix("").parts) or root.resolve().name
+
+
+def with_relevancies(datum: Datum, encoder: RelevancyEncoder, preset: str = "ours", seed: int = 0) -> Datum:
+    """The same with relevancies of all that is asked of it, and their mean, which is subtracted, as published.
+
+    Raises `InputError` for fewer than two names, whose mean would leave nothing.
+    """
+    labels = labels_of(datum)
+    if len(labels) < 2:
+        raise InputError(
+            f"{datum.scene_id} has {len(labels)} names. Expected two or more, as their mean is subtracted. Give --names"
+        )
+    found = encoder.encode_image(datum.rgb, labels, preset=preset, background=(), seed=seed)
+    whole = torch.from_numpy(found.values / np.float32(GAIN))
+    maps = torch.nn.functional.interpolate(whole[None], (SIDE, SIDE), mode="nearest-exact")[0].numpy()
+    return replace(datum, labels=np.array(labels, dtype="U"), relevancies=maps, mean=maps.mean(axis=0))
+
+
+def labels_of(datum: Datum) -> list[str]:
+    """Names with a relevancy, as published: labels there are, visible classes, what descriptions are about, whole
+    descriptions, and the same by synonyms."""
+    triples = [tuple(one) for one in datum.descriptions.tolist()]
+    triples += [(SYNONYMS.get(t, t), relation, SYNONYMS.get(r, r)) for t, relation, r in triples]
+    names = [*datum.labels.tolist(), *datum.visible.tolist(), *(one for t, _, r in triples for one in (t, r))]
+    names += [SYNONYMS[name] for name in names if name in SYNONYMS]
+    names += [f"{t} {relation} a {r}" for t, relation, r in triples]
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(name.casefold(), name)
+    return list(found.values())
+
+
+def own_views(folder: Path, out: Path) -> list[Path]:
+    """Files and folders below a folder that `load_view` reads, but for what is in `out`, sorted."""
+    found = [path.parent for path in folder.rglob("rgb.png")]
+    found += [path for suffix in ("npz", "pkl") for path in folder.rglob(f"*.{suffix}") if path.stem != "scan"]
+    return sorted(path for path in found if out not in path.parents)
+
+
+def own_datum(path: Path, root: Path, names: Sequence[str] = (), seed: int = 0) -> Datum:
+    """A view of the user's own with what its scan says of the room, without relevancies.
+
+    names: those that are asked for, all of the scan's unless given. Raises `FileError`, and `InputError` for a view
+    without a scan, or whose bounds no labelled point of it is in.
+    """
+    view, scene_id = load_view(path), _scene_id(path, root)
+    frame = published_frame(view.pose)
+    pose = frame @ view.pose
+    points, objects, classes, spacing = _truth(_scan(path, root), frame)
+    if not objects.any():  # no class of the scan, or another world
+        raise InputError(f"{path}: its scan has no labelled point within the bounds in front of the camera")
+    rng = np.random.default_rng([seed, zlib.crc32(scene_id.encode())])
+    kept = np.sort(rng.permutation(len(points))[:MOST])
+    empty = _empty(points, len(kept), max(APART, SPACINGS * spacing), rng)
+    points, objects = points[kept], objects[kept]
+    seen = np.abs(signed_distance(points, view.depth, view.intrinsics, pose, NEAR / 5)) < 1
+    shown = sorted({classes[i] for i in np.unique(objects[seen])} - {classes[0]})
+    spelled = {name.casefold(): name for name in classes[1:]}
+    wanted = [spelled.get(name.casefold(), name) for name in names] or classes[1:]
+    return Datum(
+        scene_id,
+        np.rint(255 * view.rgb).astype(np.uint8),
+        np.nan_to_num(view.depth),
+        view.intrinsics,
+        pose,
+        BOUNDS.copy(),
+        np.concatenate([points, empty]).astype(np.float32),
+        np.concatenate([objects, np.zeros(len(empty), dtype=np.int64)]).astype(np.int32),
+        np.array(classes, dtype="U"),
+        np.array([name for name in shown if name in wanted], dtype="U"),
+        np.array(wanted, dtype="U"),
+        np.empty((0, SIDE, SIDE), np.float32),
+        np.zeros((SIDE, SIDE), np.float32),
+        np.empty((0, 3), dtype="U"),
+        np.empty(0, dtype=np.int64),
+    )
+
+
+def _scan(path: Path, root: Path) -> Path:
+    """The scan of a view: in its folder, or the nearest above it within the root."""
+    folders: Iterator[Path] = (one for one in (path, *path.parents) if one.is_dir() and one.is_relative_to(root))
+    for folder in folders:
+        found = sorted(one for one in folder.glob("scan.*") if one.suffix.lower() in SUFFIXES)
+        if found:
+            return found[0]
+    raise InputError(
+        f"{path}: there is no scan.* beside it, nor above it up to {root}, to say what is in the room. Expected a scan "
+        "with labels, as scan.ply with scan.names.json; `save_scene` writes both"
+    )
+
+
+def _truth(scan: Path, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str], float]:
+    """Points (n, 3) of a scan within the bounds, the class of each (n,), 0 for none, the classes by number, and how far
+    apart the points lie."""
+    scene, named = load_scene(scan), load_names(scan)
+    if scene.labels is None:
+        raise InputError(f"{scan} has no labels; expected a scan that says of each point what it is of")
+    named.pop(0, None)
+    classes = ["empty", *named.values()]
+    numbers = np.zeros(max(int(scene.labels.max()), *named, 0) + 1, dtype=np.int64)
+    numbers[list(named)] = np.arange(1, len(classes))
+    points = moved(scene.points, frame)
+    inside = in_bounds(points, BOUNDS)
+    return points[inside], numbers[scene.labels[inside]], classes, SCALE * scene.spacing()
+
+
+def _empty(surface: np.ndarray, count: int, apart: float, rng: np.random.Generator) -> np.ndarray:
+    """At most so many places (m, 3) in the bounds that lie so far apart from all points (n, 3) of surfaces."""
+    from scipy.spatial import KDTree
+
+    places = rng.uniform(BOUNDS[0], BOUNDS[1], (count, 3))
+    return places[KDTree(surface).query(places, distance_upper_bound=apart)[0] > apart]

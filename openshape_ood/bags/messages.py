@@ -1,0 +1,286 @@
+"""Messages of ROS 2 -> frames for a map: point clouds, or depth with camera info, each with its pose from transforms.
+
+Messages are read by their attributes alone, whether a bag or a running robot gives them; no ROS is needed. Whatever a
+message says of its own size is checked against the bytes that it has.
+"""
+
+from __future__ import annotations
+
+import heapq
+import io
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.errors import CloudError, InputError, OpenShapeError
+
+if TYPE_CHECKING:
+    from openshape_ood.scenes import Scene
+    from openshape_ood.views import View
+
+LATE = 1.0  # seconds by which messages may be out of order
+WAITING = 64  # frames that wait for their turn
+FRAMES, KEPT = 1000, 200  # coordinate frames, and transforms that are kept of each
+MOST_POINTS, MOST_PIXELS = 20_000_000, 40_000_000
+FAR = 1000.0  # meters from the sensor: no point indoors
+STRAY = 0.01  # of the points may be so far, and are left out
+STALE = 1.0  # seconds between a frame and the transform nearest to it
+FLOATS = {7: "f4", 8: "f8"}  # PointField datatypes of coordinates
+PACKED = {6: "u4", 7: "f4"}  # of color, 0x00RRGGBB
+DEPTHS = {"16UC1": ("u2", 1000.0), "mono16": ("u2", 1000.0), "32FC1": ("f4", 1.0)}
+PNG = b"\x89PNG\r\n\x1a\n"
+KINDS = {
+    "sensor_msgs/msg/PointCloud2": "cloud",
+    "sensor_msgs/msg/Image": "depth",
+    "sensor_msgs/msg/CompressedImage": "depth",
+    "sensor_msgs/msg/CameraInfo": "camera",
+    "tf2_msgs/msg/TFMessage": "transforms",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What one message shows, or why it cannot be used.
+
+    points (n, 3), color (n, 3) or None: of a cloud; depth (h, w), intrinsics (3, 3): of a depth image; pose: sensor to
+    map; time: seconds; source: topic and time.
+    """
+
+    time: float
+    source: str
+    points: np.ndarray | None = None
+    color: np.ndarray | None = None
+    depth: np.ndarray | None = None
+    intrinsics: np.ndarray | None = None
+    pose: np.ndarray | None = None
+    reason: str = ""
+
+    def given(self) -> View | Scene:
+        """What `SceneMap.add` takes. Raises `InputError` or `CloudError` for what cannot be used."""
+        from openshape_ood.scenes import Scene
+        from openshape_ood.views import View
+
+        if self.reason:
+            raise InputError(self.reason)
+        if self.points is not None:
+            return Scene(self.points, self.color, name=self.source)
+        if self.depth is None or self.intrinsics is None or self.pose is None:
+            raise InputError(f"{self.source}: a depth image without its camera")
+        gray = np.full((*self.depth.shape, 3), 0.5, dtype=np.float32)
+        return View(gray, self.depth, self.intrinsics, self.pose, name=self.source)
+
+
+def cloud_of(message: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Points (n, 3) float64 and colors (n, 3) float32 of a PointCloud2; points that are not finite are left out.
+
+    Raises `CloudError` for a message whose fields, sizes and bytes do not fit, or in which no point is left.
+    """
+    step, data = int(message.point_step), memoryview(bytes(message.data))
+    count = int(message.width) * int(message.height)
+    if not 0 <= count <= MOST_POINTS or step < 1 or count * step > len(data):
+        raise CloudError(
+            f"a cloud claims {count:,} points of {step} bytes and has {len(data):,} bytes. Expected as many as it "
+            f"claims, {MOST_POINTS:,} points at most. The message is damaged"
+        )
+    order = ">" if message.is_bigendian else "<"
+    fields = {str(one.name): (int(one.offset), int(one.datatype)) for one in message.fields}
+    rows = np.frombuffer(data[: count * step], dtype=np.uint8).reshape(count, step)
+    columns = []
+    for name in "xyz":
+        offset, kind = fields.get(name, (-1, 0))
+        if kind not in FLOATS or not 0 <= offset <= step - int(FLOATS[kind][1]):
+            raise CloudError(f"a cloud has no field {name!r} of float32 or float64. Expected x, y and z")
+        columns.append(_column(rows, offset, order + FLOATS[kind]).astype(np.float64))
+    points = np.stack(columns, axis=1)
+    kept = np.asarray(np.isfinite(points).all(axis=1))
+    far = kept & (np.abs(np.where(kept[:, None], points, 0)).max(axis=1) > FAR)
+    if far.sum() > STRAY * max(1, kept.sum()):
+        raise CloudError(
+            f"{far.sum():,} of {kept.sum():,} points lie more than {FAR:,.0f} m from the sensor. Expected meters in "
+            "the frame of the sensor. Divide millimeters by 1000"
+        )
+    kept &= ~far
+    if not kept.any():
+        raise CloudError(f"a cloud of {count:,} points has none that is finite. Expected points that were measured")
+    color = None
+    packing = next((one for one in ("rgb", "rgba") if one in fields), None)
+    if packing is not None and fields[packing][1] in PACKED and 0 <= fields[packing][0] <= step - 4:
+        packed = _column(rows, fields[packing][0], f"{order}u4")[kept]
+        color = np.stack([packed >> shift & 255 for shift in (16, 8, 0)], axis=1).astype(np.float32) / 255
+    return points[kept], color
+
+
+def _column(rows: np.ndarray, offset: int, kind: str) -> np.ndarray:
+    width = int(kind[-1])
+    return np.ascontiguousarray(rows[:, offset : offset + width]).view(kind)[:, 0]
+
+
+def depth_of(message: Any) -> np.ndarray:
+    """Depth (h, w) float32 in meters of an Image or CompressedImage; 0 is unknown. Raises `CloudError`."""
+    if hasattr(message, "format"):
+        return _compressed(bytes(message.data), str(message.format))
+    h, w, encoding = int(message.height), int(message.width), str(message.encoding)
+    if encoding not in DEPTHS:
+        raise CloudError(f"an image has the encoding {encoding!r:.40}. Expected depth: {', '.join(DEPTHS)}")
+    kind, scale = DEPTHS[encoding]
+    step, data = int(message.step), bytes(message.data)
+    if not (0 < h * w <= MOST_PIXELS) or step < w * int(kind[1]) or step * h > len(data):
+        raise CloudError(
+            f"an image claims {w} x {h} pixels, {step} bytes a row, and has {len(data):,} bytes. Expected as many as "
+            "it claims. The message is damaged"
+        )
+    rows = np.frombuffer(data, dtype=np.uint8, count=step * h).reshape(h, step)[:, : w * int(kind[1])]
+    order = ">" if message.is_bigendian else "<"
+    return (np.ascontiguousarray(rows).view(order + kind) / scale).astype(np.float32)
+
+
+def _compressed(data: bytes, told: str) -> np.ndarray:
+    from PIL import Image
+
+    start = data.find(PNG, 0, 64)  # a header of compressedDepth may stand before it
+    if start < 0:
+        raise CloudError(f"a compressed image of the format {told!r:.40} is no PNG. Expected depth of 16 bits as PNG")
+    try:
+        with Image.open(io.BytesIO(data[start:]), formats=("PNG",)) as image:
+            if image.width * image.height > MOST_PIXELS or not image.mode.startswith("I"):
+                raise CloudError(f"a PNG is {image.width} x {image.height}, {image.mode}. Expected depth of 16 bits")
+            return (np.asarray(image, dtype=np.float64) / DEPTHS["16UC1"][1]).astype(np.float32)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise CloudError(f"a compressed image is damaged: {error}. Expected a PNG. Leave it out") from error
+
+
+def camera_of(message: Any) -> np.ndarray:
+    """Intrinsics (3, 3) of a CameraInfo; `View` checks them."""
+    found = np.array(getattr(message, "k", getattr(message, "K", ())), dtype=np.float64)
+    if found.shape != (9,) or not np.isfinite(found).all():
+        raise CloudError("camera info has no matrix k of 9 finite numbers. Expected that of a calibrated camera")
+    return found.reshape(3, 3)
+
+
+class Transforms:
+    """The tree of coordinate frames over time, bounded in frames and in time."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, deque[tuple[float, str, np.ndarray]]] = {}
+
+    def add(self, message: Any) -> None:
+        """Take in a TFMessage; raises `CloudError` for what is no rotation."""
+        for one in message.transforms:
+            child, parent = _name(one.child_frame_id), _name(one.header.frame_id)
+            if child not in self._of and len(self._of) >= FRAMES:
+                raise CloudError(f"there are more than {FRAMES} coordinate frames. Expected those of one robot")
+            kept = self._of.setdefault(child, deque(maxlen=KEPT))
+            kept.append((stamp(one.header), parent, _matrix(one.transform)))
+
+    def pose(self, frame: str, world: str, time: float) -> np.ndarray:
+        """Frame to world (4, 4) by the transforms nearest in time. Raises `CloudError` where there are none."""
+        own, found = _name(frame), np.eye(4)
+        for _ in range(FRAMES):
+            if own == _name(world):
+                return found
+            if own not in self._of:
+                raise CloudError(
+                    f"there is no transform from {frame!r:.60} to {world!r:.60}. Expected a chain on /tf. Give --frame "
+                    "the name of the fixed frame"
+                )
+            at, parent, matrix = min(reversed(self._of[own]), key=lambda one: abs(one[0] - time))
+            if len(self._of[own]) > 1 and abs(at - time) > STALE:
+                raise CloudError(f"the transform of {own!r:.60} nearest in time is {abs(at - time):.1f} s away")
+            found, own = matrix @ found, parent
+        raise CloudError("the coordinate frames form a circle. Expected a tree")
+
+
+def stamp(header: Any) -> float:
+    """Seconds of a header."""
+    time = header.stamp
+    return int(time.sec) + int(getattr(time, "nanosec", getattr(time, "nanosecs", 0))) * 1e-9
+
+
+def _name(frame: Any) -> str:
+    return str(frame).lstrip("/")
+
+
+def _matrix(transform: Any) -> np.ndarray:
+    x, y, z, w = (float(getattr(transform.rotation, name)) for name in "xyzw")
+    length = x * x + y * y + z * z + w * w
+    place = [float(getattr(transform.translation, name)) for name in "xyz"]
+    if not (abs(length - 1) < 0.01 and np.isfinite(place).all()):
+        raise CloudError(f"a transform has a quaternion of length {length**0.5:.3g}. Expected a rotation, length 1")
+    s = 2 / length
+    matrix = np.eye(4)
+    matrix[:3, :3] = [
+        [1 - s * (y * y + z * z), s * (x * y - z * w), s * (x * z + y * w)],
+        [s * (x * y + z * w), 1 - s * (x * x + z * z), s * (y * z - x * w)],
+        [s * (x * z - y * w), s * (y * z + x * w), 1 - s * (x * x + y * y)],
+    ]
+    matrix[:3, 3] = place
+    return matrix
+
+
+class Stream:
+    """Messages in, in whatever order; frames out in the order of their stamps.
+
+    A frame waits until a second of later messages has come, so that messages out of order are sorted. One that is
+    older than a frame that was given out is refused.
+
+    Parameters
+    ----------
+    world : str
+        The fixed frame that poses lead to.
+    """
+
+    def __init__(self, world: str = "map") -> None:
+        self.world, self.transforms = world, Transforms()
+        self._cameras: dict[str, np.ndarray] = {}
+        self._waiting: list[tuple[float, int, str, str, Any]] = []
+        self._count, self._newest, self._given = itertools.count(), -np.inf, -np.inf
+
+    def put(self, kind: str, message: Any, topic: str = "") -> Iterator[Frame]:
+        """Take in a message of a kind of `KINDS`; gives the frames whose turn has come, and refusals."""
+        try:
+            if kind == "transforms":
+                self.transforms.add(message)
+                return
+            frame, time = _name(message.header.frame_id), stamp(message.header)
+            if kind == "camera":
+                if frame in self._cameras or len(self._cameras) < FRAMES:
+                    self._cameras[frame] = camera_of(message)
+                return
+        except (OpenShapeError, AttributeError, TypeError, ValueError, OverflowError) as error:
+            yield Frame(max(self._newest, 0.0), topic, reason=f"{topic}: {error}")
+            return
+        if time < self._given:
+            reason = f"{topic}: a message of {time:.3f} s came behind one of {self._given:.3f} s"
+            yield Frame(time, topic, reason=f"{reason}. Expected messages out of order by {LATE:g} s at most")
+            return
+        heapq.heappush(self._waiting, (time, next(self._count), kind, topic, message))
+        self._newest = max(self._newest, time)
+        yield from self._ready(self._newest - LATE)
+
+    def rest(self) -> Iterator[Frame]:
+        """The frames that still wait, at the end of the stream."""
+        yield from self._ready(np.inf)
+
+    def _ready(self, until: float) -> Iterator[Frame]:
+        while self._waiting and (self._waiting[0][0] <= until or len(self._waiting) > WAITING):
+            time, _, kind, topic, message = heapq.heappop(self._waiting)
+            self._given = time
+            source = f"{topic} {time:.3f}"
+            try:
+                yield self._frame(kind, message, time, source)
+            except (OpenShapeError, AttributeError, TypeError, ValueError, OverflowError) as error:
+                yield Frame(time, source, reason=f"{source}: {error}")
+
+    def _frame(self, kind: str, message: Any, time: float, source: str) -> Frame:
+        frame = _name(message.header.frame_id)
+        pose = self.transforms.pose(frame, self.world, time)
+        if kind == "cloud":
+            points, color = cloud_of(message)
+            return Frame(time, source, points, color, pose=pose)
+        if frame not in self._cameras:
+            raise CloudError(f"there is no camera info of {frame!r:.60}. Expected one before its depth")
+        return Frame(time, source, depth=depth_of(message), intrinsics=self._cameras[frame], pose=pose)

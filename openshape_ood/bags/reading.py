@@ -1,0 +1,167 @@
+"""Frames from an MCAP bag of ROS 2, read by a child process within limits of memory and time; no ROS is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.bags.messages import KINDS, Frame, Stream
+from openshape_ood.checks import given_path
+from openshape_ood.errors import CloudError, FileError, MissingPackageError, OpenShapeError, WorkerError
+from openshape_ood.storage import check_regular
+from openshape_ood.workers import Limits, Work, in_order
+
+RECORD = 256 * 2**20  # bytes of a record
+LIMITS = Limits(cpu=60, wall=120, memory=2**31)  # of each frame
+SCHEMA = 2**20  # bytes of a message definition
+READ = "openshape_ood.bags.reading:frames"
+ARRAYS = ("points", "color", "depth", "intrinsics", "pose")
+
+
+def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequence[str] = ()) -> Iterator[Frame]:
+    """Point clouds, and depth images with camera info, of an MCAP bag, each with its pose.
+
+    Parameters
+    ----------
+    path : path
+        An .mcap file of ROS 2 messages.
+    frame : str
+        The fixed frame that /tf leads to. Default: "map".
+    topics : sequence of str
+        Of the clouds or depth images. Default: all of their types.
+
+    Yields
+    ------
+    Frame
+        In the order of their header stamps; messages out of order by up to 1 s are sorted. What cannot be used has a
+        `reason`.
+
+    Raises
+    ------
+    FileError
+        For a file that is no bag, ends too early, or takes more than its limits; frames before that were given.
+    MissingPackageError
+        Without mcap and mcap-ros2-support.
+    """
+    given = given_path(path, "path")
+    if find_spec("mcap") is None or find_spec("mcap_ros2") is None:
+        raise MissingPackageError("MCAP bags need mcap and mcap-ros2-support: pip install 'openshape-ood[mcap]'")
+    try:
+        check_regular(given)
+    except OSError as error:
+        raise FileError(f"cannot read the bag {given}: {error.strerror or error}") from error
+    settings = {"path": str(given.resolve()), "world": frame, "topics": list(topics)}
+    for done in in_order(READ, settings, count(), workers=1, ahead=1, limits=lambda _: LIMITS):
+        if isinstance(done.error, WorkerError | MemoryError):
+            raise FileError(
+                f"{given}: {done.error or 'out of memory'}. Expected messages of usual sizes"
+            ) from done.error
+        if done.error is not None:
+            raise FileError(f"{given}: {done.error}") from done.error
+        told = done.answer
+        if told["end"]:
+            if told["reason"]:
+                raise FileError(f"{given}: {told['reason']}")
+            return
+        arrays: dict[str, Any] = dict(zip(told["arrays"], done.arrays, strict=True))
+        yield Frame(float(told["time"]), str(told["source"]), reason=str(told["reason"]), **arrays)
+
+
+def frames(path: str, world: str, topics: Sequence[str]) -> Work:
+    """In the child: a function that gives the next frame of a bag each time, and at last why there is no other."""
+    found, asked = _frames(Path(path), world, topics), count()
+
+    def work(index: int) -> tuple[Any, Sequence[np.ndarray]]:
+        if index != next(asked):
+            raise FileError("reading was interrupted. Expected one process from the start to the end of a bag")
+        try:
+            one = next(found)
+        except StopIteration:
+            return {"end": True, "reason": ""}, ()
+        except (OpenShapeError, MemoryError) as error:
+            return {"end": True, "reason": str(error) or "a record needs too much memory. The bag is damaged"}, ()
+        arrays = {name: value for name in ARRAYS if (value := getattr(one, name)) is not None}
+        told = {"end": False, "time": one.time, "source": one.source[:256], "reason": one.reason[:2000]}
+        return {**told, "arrays": list(arrays)}, tuple(arrays.values())
+
+    return work
+
+
+def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
+    from mcap.exceptions import McapError
+    from mcap.records import Channel, Message, Schema
+    from mcap.stream_reader import StreamReader
+    from mcap_ros2.decoder import DecoderFactory
+
+    schemas: dict[int, Schema] = {}
+    channels: dict[int, Channel] = {}
+    strange: set[int] = set()
+    decoders, stream, used = DecoderFactory(), Stream(world), 0
+    broken: Exception | None = None
+    with path.open("rb") as file:
+        records = iter(StreamReader(file, record_size_limit=RECORD).records)
+        while True:
+            try:
+                record = next(records)
+            except StopIteration:
+                break
+            except (McapError, ValueError, EOFError, RuntimeError, LookupError, OverflowError) as error:
+                broken = error  # truncated, or lengths that are wrong
+                break
+            except Exception as error:  # of a decompressor, which has errors of its own
+                if isinstance(error, MemoryError):
+                    raise
+                broken = error
+                break
+            if isinstance(record, Schema):
+                schemas[record.id] = record
+            elif isinstance(record, Channel):
+                channels[record.id] = record
+            elif isinstance(record, Message):
+                channel = channels.get(record.channel_id)
+                schema = None if channel is None else schemas.get(channel.schema_id)
+                kind = None if schema is None else KINDS.get(schema.name)
+                if channel is None or schema is None or kind is None:
+                    continue
+                if kind in ("cloud", "depth") and topics and channel.topic not in topics:
+                    continue
+                if kind == "depth" and not topics and "depth" not in channel.topic.lower():
+                    continue  # a color image
+                if schema.id in strange:
+                    continue
+                try:
+                    decoded = _decoder(decoders, channel.message_encoding, schema)(record.data)
+                except MemoryError:
+                    raise
+                except Exception as error:  # of a parser of foreign definitions
+                    if isinstance(error, CloudError):
+                        strange.add(schema.id)
+                    time, name = record.log_time * 1e-9, type(error).__name__
+                    reason = f"{channel.topic}: a message of {schema.name} cannot be decoded: {error or name}"
+                    yield Frame(time, f"{channel.topic} {time:.3f}", reason=reason)
+                    continue
+                used += kind in ("cloud", "depth")
+                yield from stream.put(kind, decoded, channel.topic)
+    yield from stream.rest()
+    if broken is not None:
+        said = str(broken) or type(broken).__name__
+        raise FileError(f"the bag is truncated or damaged: {said}. What was read before it was used. Recover the bag")
+    if not used:
+        seen = ", ".join(sorted({one.topic for one in channels.values()})[:10]) or "none"
+        kinds = "PointCloud2, or depth Image with CameraInfo"
+        raise FileError(f"no message can be used. Expected {kinds}. Its topics are {seen[:500]}; give --topic")
+
+
+def _decoder(decoders: Any, encoding: str, schema: Any) -> Any:
+    if len(schema.data) > SCHEMA:
+        raise CloudError(f"its definition has {len(schema.data):,} bytes; expected {SCHEMA:,} at most")
+    decode = decoders.decoder_for(encoding, schema)
+    if decode is None:
+        raise CloudError(f"its encoding is {encoding!r:.40} with {schema.encoding!r:.40}; expected cdr with ros2msg")
+    return decode

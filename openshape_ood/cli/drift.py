@@ -1,0 +1,81 @@
+"""--label, --labels and --expected-novel: the drift test of a command, shapes to label, and what labels change."""
+
+# no `annotations` of the future: cyclopts reads those of a group in the modules of the groups derived from it
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from openshape_ood.cli.console import print_line, shown
+from openshape_ood.cli.options import option
+from openshape_ood.cli.outputs import check_out
+from openshape_ood.errors import InputError
+
+if TYPE_CHECKING:
+    from openshape_ood.novelty import LabelSample, NoveltyPipeline, NoveltyResult
+
+DRIFT = "Drift"
+TO_LABEL = 30
+NAMED = 3  # shapes in the message
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DriftOptions:
+    """The options of a command that tests whether the known shapes differ from the calibration set."""
+
+    expected_novel: Annotated[
+        float | None,
+        option(DRIFT, "Share of novel shapes that is expected, for a second sign of drift.", "SHARE", min=0, max=1),
+    ] = None
+    label: Annotated[
+        tuple[int, Path] | None,
+        option(DRIFT, "Write N shapes, drawn at random, to a .csv file: fill in its column `label`.", "N FILE"),
+    ] = None
+    labels: Annotated[
+        Path | None,
+        option(DRIFT, "Read that file with its labels: share of known shapes kept, and a new threshold.", "FILE"),
+    ] = None
+
+    def check(self) -> None:
+        """Raises `InputError` for options that contradict each other."""
+        if self.label is not None:
+            check_out("--label", self.label[1], (".csv",))
+            if self.label[0] < 1:
+                raise InputError(f"--label is {self.label[0]}. Expected 1 shape or more. Give 30.")
+        if self.label is not None and self.labels is not None:
+            raise InputError("--label and --labels were both given. Expected one. Write the file, fill it in, read it.")
+
+    def read(self) -> "LabelSample | None":
+        """The labels of --labels."""
+        from openshape_ood.novelty import LabelSample
+
+        return None if self.labels is None else LabelSample.load(self.labels).complete()
+
+    def tested(self, result: "NoveltyResult", labels: "LabelSample | None") -> "NoveltyResult":
+        """The result with these facts, for its drift test; writes the file of --label."""
+        if self.label is not None:
+            result.to_label(self.label[0]).save(self.label[1])
+        return result.with_context(expected_novel=self.expected_novel, labels=labels)
+
+
+def recalibrated(
+    pipeline: "NoveltyPipeline", labels: "LabelSample | None", coverage: float | None
+) -> "NoveltyPipeline":
+    """The pipeline with the threshold of the labels, if there are any."""
+    if labels is None:
+        return pipeline
+    return pipeline.recalibrate(labels, *([] if coverage is None else [coverage]))
+
+
+def print_drift(result: "NoveltyResult", written: tuple[int, Path] | None = None) -> None:
+    """Lines on the drift below a table: alarms, what labels show, and the file to fill in."""
+    found = result.drift
+    if found.alarm or found.unexpected or found.kept is not None or found.expected_novel is not None:
+        drawn = result.to_label(min(TO_LABEL, len(result))).shapes
+        first = ", ".join(map(shown, drawn[:NAMED])) + ", ..." * (len(drawn) > NAMED)
+        print_line(found.describe(f"{first} (--label 30 FILE)"), "yellow" if found.alarm or found.unexpected else "")
+    if written is not None:
+        print_line(f"{written[0]} shapes to label in {shown(written[1])}: fill in its column label, then --labels FILE")

@@ -1,0 +1,183 @@
+"""openshape-ood watch: views and scans as they arrive, and a map of what is known and new."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from openshape_ood.cli import options
+from openshape_ood.cli.console import failed_json, finish, plain, print_line, print_note, shown, warnings_as_notes
+from openshape_ood.cli.options import RESULT, argument, option
+from openshape_ood.cli.outputs import check_picture
+from openshape_ood.cli.scene import ScanOptions
+from openshape_ood.errors import FileError, InputError, OpenShapeError
+from openshape_ood.shapes.failure import Failure
+
+if TYPE_CHECKING:
+    from openshape_ood.scene_map import SceneMap
+
+EXAMPLES = """
+  openshape-ood watch scans --known chair table sofa --map home.map --once
+  openshape-ood watch scans --map home.map --page home.html
+  openshape-ood watch drive.mcap --known chair table --map home.map --frame map --json
+"""
+STREAM = "Stream"
+MARKS = {"new": "bold red", "known": "green", "unsure": "yellow"}
+SAVED = 200  # views between two snapshots
+
+
+@options.examples(EXAMPLES)
+def watch(
+    source: Annotated[Path, argument("A folder with views and scans, or an MCAP bag of ROS 2.", "FOLDER|FILE.mcap")],
+    /,
+    *,
+    map: Annotated[Path, option(RESULT, "The folder of the map, made if it is not there.", "FOLDER", "--map")],
+    chosen: ScanOptions = ScanOptions(),
+    once: Annotated[bool, option(STREAM, "End when what is there has been added.")] = False,
+    poll: Annotated[float, option(STREAM, "Seconds between two looks into the folder.", min=0.05, max=3600)] = 1.0,
+    frame: Annotated[str, option(STREAM, "The fixed frame of a bag, which /tf leads to.", "NAME")] = "map",
+    topic: Annotated[
+        list[str] | None, option(STREAM, "Of clouds or depth images of a bag. Default: all.", "NAME...")
+    ] = None,
+    max_jump: Annotated[float, option(STREAM, "Meters from one pose to the next at most; 0 for any.", min=0)] = 5.0,
+    page: Annotated[
+        Path | None, option(RESULT, "Write a page that shows the map to turn, .html, at the end.", "FILE")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Keep a map of the objects in views and scans as they arrive: known, new or unsure. One line an event.
+
+    A map that is there goes on, also after it was killed; what it has seen is not read again.
+    """
+    check_picture("--page", page, (".html",), "plotly")
+    given = source.expanduser()
+    if not given.exists():
+        raise FileError(f"there is no {source}. Expected a folder, or an .mcap file. Check the path")
+    if given.is_file() and given.suffix.lower() != ".mcap":
+        raise InputError(
+            f"{source} is a file. Expected a folder with views and scans, or an .mcap bag. Give its folder"
+        )
+    failures: list[Failure] = []
+    found = _map(map.expanduser(), chosen, max_jump or None, failures)
+    with found:
+        incoming = (
+            _of_bag(given, frame, topic or [], found) if given.is_file() else _of_folder(given, found, once, poll)
+        )
+        try:
+            for count, (name, what, pose, time) in enumerate(incoming, 1):
+                _take(found, name, what, pose, time, json, failures)
+                if count % SAVED == 0:
+                    found.save()
+        except KeyboardInterrupt:
+            print_note("stopped; the map goes on from here")
+        except FileError as error:  # a bag that ends too early
+            failures.append(Failure(str(given), str(error)))
+        found.save()
+        if page is not None:
+            _write_page(found, page)
+        counts = {**found.counts(), "views": found.state.views}
+        if json:
+            _print_json({"event": "end", **counts, "failed": failed_json(failures)})
+        else:
+            told = ", ".join(f"{number} {name}" for name, number in counts.items())
+            print_line(f"{shown(map)}: {told}")
+            _print_questions(found)
+    finish(failures)
+
+
+def _map(folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure]) -> SceneMap:
+    """The map in the folder, or a new one of what --known and the like say."""
+    from openshape_ood.cli.inputs import Found
+    from openshape_ood.scene_map import SceneMap
+    from openshape_ood.scene_map.scene_map import EVENTS
+
+    named = chosen.known or chosen.examples or chosen.known_file
+    with warnings_as_notes():
+        if (folder / EVENTS).is_file() and not named:
+            return SceneMap.load(folder, max_jump=max_jump)
+        own = Found()
+        pipeline = chosen.pipeline(own, model="tiny")
+        failures += own.failures
+        if (folder / EVENTS).is_file():
+            return SceneMap.load(folder, pipeline, max_jump=max_jump)
+        return SceneMap.prepare(pipeline, path=folder, max_jump=max_jump)
+
+
+Incoming = Iterator[tuple[str, Any, Any, float | None]]
+
+
+def _of_folder(folder: Path, found: SceneMap, once: bool, poll: float) -> Incoming:
+    """Name, reader, pose and time of what is in the folder; a file has no time."""
+    from openshape_ood.scene_map.arrivals import arrivals, loaded, sources
+    from openshape_ood.scene_map.scene_map import EVENTS
+
+    done = set() if found.path is None else sources(found.path / EVENTS)
+    for path in arrivals(folder, done, once=once, poll=poll):
+        yield path.name, lambda path=path: loaded(path), None, None
+
+
+def _of_bag(path: Path, frame: str, topics: list[str], found: SceneMap) -> Incoming:
+    """The frames of a bag that are later than what the map has seen."""
+    from openshape_ood.bags.reading import read_bag
+
+    before = found.state.time
+    for one in read_bag(path, frame=frame, topics=topics):
+        if before is not None and one.time <= before:
+            continue
+        pose = None if one.points is None else one.pose
+        yield one.source, one.given, pose, one.time
+
+
+def _take(
+    found: SceneMap, name: str, what: Any, pose: Any, time: float | None, json: bool, failures: list[Failure]
+) -> None:
+    """Add one view, and print what it changed; what cannot be used is a failure, and recorded."""
+    try:
+        with warnings_as_notes():
+            changes = found.add(what(), pose, time, source=name[-256:])
+    except OpenShapeError as error:
+        failures.append(Failure(name, str(error)))
+        found.skip(name[-256:], str(error))
+        if json:
+            _print_json({"event": "skipped", "source": name, "reason": str(error)})
+        return
+    for change in changes:
+        if json:
+            _print_json({"source": name, "time": time, **change})
+        elif change["event"] != "look":
+            print_line(f"{shown(name)}  {_words(change)}", MARKS.get(str(change.get("verdict")), ""))
+
+
+def _words(change: dict[str, Any]) -> str:
+    number = f"object {change['object']}"
+    if change["event"] == "object":
+        return f"{number} found, {change['points']} points"
+    if change["event"] == "merged":
+        return f"{number} and object {change['gone']} are one"
+    name = f" {shown(change['name'])}" if change["name"] else ""
+    return f"{number} is {change['verdict']}{name}: {shown(change['reason'])}"
+
+
+def _print_questions(found: SceneMap) -> None:
+    for one in found.ask(3):
+        others = f", and {len(one.objects) - 1} like it" if len(one.objects) > 1 else ""
+        place = ", ".join(f"{value:.2f}" for value in found[one.object].box.center)
+        print_line(f"what is object {one.object} at {place}{others}?")
+
+
+def _print_json(record: dict[str, Any]) -> None:
+    sys.stdout.write(json_module.dumps(plain(record), allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def _write_page(found: SceneMap, page: Path) -> None:
+    from openshape_ood import plots
+
+    if not len(found):
+        print_note("no page: the map has no objects yet", "yellow")
+        return
+    plots.save(plots.turnable(found), page.expanduser())
+    print_note(f"written: {shown(page)}")

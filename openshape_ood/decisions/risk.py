@@ -1,0 +1,296 @@
+"""Conformal risk control: thresholds of maps that promise how much of a known, undamaged shape is marked falsely.
+
+The loss of a shape at a threshold is the share of its elements (points, pixels) above it, or 1 if a region lies above
+it, else 0. Both fall as the threshold rises. For n calibration shapes with losses of at most B, the smallest threshold
+with (sum of losses + B) / (n + 1) <= rate has a mean loss of at most the rate on a new shape, if the calibration shapes
+and the new one are exchangeable. This is the mean over calibration sets and new shapes, not a bound for each shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from openshape_ood.checks import array, grouped
+from openshape_ood.decisions.calibration import share_between
+from openshape_ood.errors import InputError
+
+LEVELS = 1024  # of a loss curve, at most; each loss is then at most 1.4 % above the exact one for a million elements
+ROUNDING = 1e-12
+FALSE_POINTS, FALSE_REGIONS = 0.01, 0.05  # rates unless others are requested
+
+
+@dataclass(frozen=True, eq=False)
+class LossCurve:
+    """Share of a shape above each threshold, in bounded memory.
+
+    Attributes
+    ----------
+    levels : ndarray (k,)
+        Novelties, descending.
+    shares : ndarray (k,)
+        Share of the shape at or above each level, ascending. With more than 1,024 distinct novelties, neighbors are
+        merged at the higher one: losses are then rounded up, which keeps the promise.
+    """
+
+    levels: np.ndarray
+    shares: np.ndarray
+
+    @classmethod
+    def of(cls, novelty: Any, weights: Any = None) -> LossCurve:
+        """The curve of one shape.
+
+        Parameters
+        ----------
+        novelty : array (n,)
+            Of its elements; NaN where nothing was seen, which counts for nothing.
+        weights : array (n,), optional
+            Such as areas, 0 or more; equal unless given.
+
+        Raises
+        ------
+        InputError
+            For infinity, other lengths, negative weights, and a shape of which nothing was seen.
+
+        Examples
+        --------
+        >>> curve = LossCurve.of([0.1, 0.4, 0.2, 0.2])
+        >>> curve.above(0.1), curve.above(0.2), curve.above(0.4)
+        (0.75, 0.25, 0.0)
+        """
+        values = np.asarray(novelty, dtype=np.float64)
+        areas = np.ones(values.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+        if values.ndim != 1 or areas.shape != values.shape:
+            raise InputError(f"novelties have shape {values.shape}, weights {areas.shape}; expected (n,), one each")
+        if not (np.isfinite(areas) & (areas >= 0)).all():
+            raise InputError("weights hold a negative number, NaN or infinity; expected areas, 0 or more")
+        kept = ~np.isnan(values) & (areas > 0)
+        values, areas = values[kept], areas[kept]
+        if not len(values) or np.isinf(values).any():
+            raise InputError("the shape has no element with a finite novelty and a weight; expected one or more")
+        order = np.argsort(-values, kind="stable")
+        values, shares = values[order], np.cumsum(areas[order]) / areas.sum()
+        ends = np.flatnonzero(np.diff(values, append=-np.inf))  # the last of each run of equal novelties
+        levels, shares = values[ends], shares[ends]
+        if len(levels) > LEVELS:
+            grid = np.geomspace(shares[0], 1, LEVELS)
+            last = np.unique(np.minimum(np.searchsorted(shares, grid - ROUNDING), len(levels) - 1))
+            levels, shares = levels[np.append(0, last[:-1] + 1)], shares[last]
+        return cls(levels, shares)
+
+    def above(self, threshold: float) -> float:
+        """Share above a threshold."""
+        count = int((self.levels > threshold).sum())
+        return float(self.shares[count - 1]) if count else 0.0
+
+
+def shapes_needed(rate: float, largest: float = 1.0) -> int:
+    """The least number of calibration shapes that can promise a rate: ceil(largest / rate - 1).
+
+    Parameters
+    ----------
+    rate : float
+        Mean loss on known shapes, in (0, 1).
+    largest : float
+        Largest possible loss, from above the rate to 1.
+
+    Examples
+    --------
+    >>> shapes_needed(0.01), shapes_needed(0.05), shapes_needed(0.01, largest=0.2)
+    (99, 19, 19)
+    """
+    return max(1, math.ceil(_bound(largest, rate) / share_between(rate, "rate") - 1))
+
+
+def risk_threshold(
+    curves: Sequence[LossCurve], rate: float = FALSE_POINTS, *, groups: Any = None, largest: float = 1.0
+) -> float:
+    """The smallest threshold whose mean loss on a new known shape is promised to be at most `rate`.
+
+    Parameters
+    ----------
+    curves : sequence of n LossCurve
+        Of known, undamaged calibration shapes.
+    rate : float
+        In (0, 1).
+    groups : sequence (n,), optional
+        Which object each one shows, where several show one. An object counts once, with the mean loss of its curves.
+    largest : float
+        Largest possible loss of a shape, known in advance; losses above it are cut to it.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        For too few shapes, with the number needed; for a rate or bound out of range.
+
+    References
+    ----------
+    Angelopoulos, Bates, Fisch, Lei and Schuster, "Conformal risk control", arXiv 2208.02814, theorem 1; for masks
+    arXiv 2511.15406.
+
+    Examples
+    --------
+    >>> curves = [LossCurve.of(range(i, i + 100)) for i in range(120)]
+    >>> risk_threshold(curves, 0.01), risk_threshold(curves, 0.1)
+    (212.0, 172.0)
+    """
+    if not len(curves):
+        raise InputError("there are no calibration shapes; expected known, undamaged ones")
+    weights, n = object_weights(groups, len(curves))
+    check_shapes(n, rate, largest)
+    bound = float(_bound(largest, rate))
+    budget = float(share_between(rate, "rate") * (n + 1) - _bound(largest, rate))
+    levels = np.concatenate([curve.levels for curve in curves])
+    cut = [np.minimum(curve.shares, bound) for curve in curves]
+    jumps = np.concatenate([w * np.diff(one, prepend=0) for w, one in zip(weights, cut, strict=True)])
+    order = np.argsort(-levels, kind="stable")
+    levels, total = levels[order], np.cumsum(jumps[order])
+    begins = np.flatnonzero(np.diff(levels, prepend=np.inf))
+    losses = np.append(0, total)[begins]  # at a level counts what lies above it
+    return float(levels[begins[np.flatnonzero(losses <= budget + ROUNDING)[-1]]])
+
+
+def check_shapes(n: int, rate: float, largest: float = 1.0) -> None:
+    """Raises `InputError` where n shapes cannot promise a rate, with what can."""
+    needed = shapes_needed(rate, largest)
+    if n >= needed:
+        return
+    smaller = math.floor(1000 * float(share_between(rate, "rate")) * (n + 1)) / 1000
+    bound = f", or a smaller bound (largest={smaller:g})" if smaller > rate else ""
+    higher = math.ceil(1000 * float(_bound(largest, rate)) / (n + 1)) / 1000
+    raise InputError(
+        f"{n} calibration shapes cannot promise a rate of {rate:g}. {needed} or more can. Give more, or a higher rate "
+        f"({higher:g}){bound}"
+    )
+
+
+def object_weights(groups: Any, n: int) -> tuple[np.ndarray, int]:
+    """The weight (n,) of each of n shapes, 1 / shapes of its object, and the number of objects."""
+    if groups is None:
+        return np.ones(n), n
+    index = grouped(groups, np.empty(n), "groups")[1]
+    sizes = np.bincount(index)
+    return 1 / sizes[index], len(sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """The promise of a threshold of maps, and regions of known shapes to compare others with.
+
+    Attributes
+    ----------
+    of : {"points", "regions"}
+        What the rate is of: the mean share of elements marked falsely, or the share of shapes with a false region.
+    rate : float or None
+        Promised for known, undamaged shapes; None where the threshold comes from elsewhere, without this promise.
+    shapes : int
+        Objects that it was made from.
+    largest : float
+        Marks cover at most this share of a shape, its most novel elements.
+    min_size : int or float
+        Elements of a region: at least so many, or below 1 this share of the elements seen.
+    peaks : ndarray (n,)
+        The highest level at which each calibration shape has a region; empty where nobody looked.
+    weights : ndarray (n,)
+        1 / calibration shapes of the same object.
+    """
+
+    of: Literal["points", "regions"]
+    rate: float | None
+    shapes: int
+    largest: float = 1.0
+    min_size: float = 1
+    peaks: np.ndarray = field(default_factory=lambda: np.empty(0))
+    weights: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if self.of not in ("points", "regions"):
+            raise InputError(f"marks are of {self.of!r:.40}; expected 'points' or 'regions'")
+        if self.rate is not None:
+            share_between(self.rate, "the rate of marks")
+        if not 0 < self.largest <= 1 or self.shapes < 1:
+            raise InputError("marks need a largest share in (0, 1] and one shape or more; given were others")
+        if not (self.min_size >= 1 or 0 < self.min_size < 1):
+            raise InputError(f"min_size is {self.min_size!r:.40}; expected a whole number, or a share between 0 and 1")
+        peaks = array(self.peaks, "peaks of marks", "b").astype(np.float64)
+        weights = array(self.weights, "weights of marks", "b").astype(np.float64)
+        if len(peaks) != len(weights) or (weights <= 0).any():
+            raise InputError(f"marks have {len(peaks)} peaks and {len(weights)} weights; expected one above 0 for each")
+        order = np.argsort(peaks, kind="stable")
+        object.__setattr__(self, "peaks", peaks[order])
+        object.__setattr__(self, "weights", weights[order])
+
+    def p_values(self, levels: Any) -> np.ndarray:
+        """Conformal p-values (b,) of regions that begin at these levels: (1 + objects with one as high) / (n + 1).
+
+        For a known, undamaged shape the probability that any of its regions has a p-value of at most t is at most t.
+        An object shown several times counts by the share of its shapes. Raises `InputError` without peaks.
+
+        Examples
+        --------
+        >>> marks = Marks("regions", 0.05, 3, peaks=np.array([0.1, 0.2, 0.3]), weights=np.ones(3))
+        >>> marks.p_values([0.05, 0.25, 0.9]).tolist()
+        [1.0, 0.5, 0.25]
+        """
+        if not len(self.peaks):
+            raise InputError("this threshold keeps no regions of known shapes; p-values need calibrate_marks(...)")
+        above = np.append(np.cumsum(self.weights[::-1])[::-1], 0)
+        found = above[np.searchsorted(self.peaks, array(levels, "levels of regions", "b"), side="left")]
+        return np.minimum(1, (1 + found) / (self.shapes + 1))
+
+    @property
+    def promise(self) -> str:
+        """In words; empty without a rate.
+
+        Examples
+        --------
+        >>> Marks("points", 0.01, 120).promise
+        'at most 1 % of the points of known, undamaged shapes are marked falsely, on average'
+        >>> Marks("regions", 0.05, 40, min_size=20).promise
+        'at most 1 in 20 known, undamaged shapes has a false region (20 or more elements)'
+        """
+        if self.rate is None:
+            return ""
+        if self.of == "points":
+            share = f"{100 * self.rate:.3g} %"
+            return f"at most {share} of the points of known, undamaged shapes are marked falsely, on average"
+        whole = self.min_size >= 1
+        size = f"{self.min_size:g} or more elements" if whole else f"{100 * self.min_size:.3g} % or more of it"
+        return f"at most 1 in {1 / self.rate:.4g} known, undamaged shapes has a false region ({size})"
+
+    def as_json(self) -> dict[str, Any]:
+        """The promise without the peaks."""
+        return {name: getattr(self, name) for name in ("of", "rate", "shapes", "largest", "min_size", "promise")}
+
+    def state(self) -> dict[str, Any]:
+        """All of it as texts and numbers."""
+        plain = {name: getattr(self, name) for name in ("of", "rate", "shapes", "largest", "min_size")}
+        return {**plain, "peaks": self.peaks.tolist(), "weights": self.weights.tolist()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Marks:
+        """What `state` gave; any other content raises one of `storage.DAMAGE`."""
+        fields = dict(state)
+        rate = fields.pop("rate")
+        fields |= {name: float(fields[name]) for name in ("largest", "min_size")}
+        return cls(rate=None if rate is None else float(rate), shapes=int(fields.pop("shapes")), **fields)
+
+
+def _bound(largest: float, rate: float) -> Any:
+    """The bound as a fraction; raises `InputError` where it is none, or no more than the rate."""
+    if largest == 1:
+        return 1
+    bound = share_between(largest, "largest")
+    if bound <= share_between(rate, "rate"):
+        raise InputError(
+            f"largest is {largest:g}, the rate {rate:g}. Losses are then never above the rate. Give a larger bound"
+        )
+    return bound

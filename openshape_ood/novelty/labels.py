@@ -1,0 +1,240 @@
+"""LabelSample: shapes drawn at random to be labeled, and their labels; as a CSV table of which one column is edited.
+
+The labels show which share of the known shapes a threshold keeps, and make a new one. Both hold for a random sample
+only: labels of the most novel shapes say nothing of the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import array, check_seed, check_whole, given_path
+from openshape_ood.decisions.calibration import calibration_needed
+from openshape_ood.decisions.drift import Share
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Provenance
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.storage import csv_cell, read_regular, save_whole
+
+NOVEL, KNOWN = "novel", "known"
+RANDOM, INFORMATIVE = FOCUSES = ("random", "informative")
+COLUMNS = ("label", "shape", "nearest", "novelty", "row", "place", "drawn")
+DRAWN = re.compile(r"(random|informative) (\d+) of (\d+), seed (\d+), (.+)")
+LARGEST = 50_000_000  # bytes of a file of labels
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSample:
+    """Shapes to be labeled, from `NoveltyResult.to_label`.
+
+    Attributes
+    ----------
+    shapes, nearest : tuple of n str
+    novelty : (n,) float64
+    rows : tuple of n int
+        Their rows in the result.
+    places : tuple of n int
+        Their places among the objects that they were drawn from: the rows, unless there are groups.
+    of, seed : int
+        The draw: n of so many objects.
+    focus : {"random", "informative"}
+        "informative" is for naming: the most novel shapes. It calibrates nothing.
+    scored_by : str
+        Method and encoder of the novelties.
+    labels : tuple of n str, optional
+        The class of each shape, "known", or "novel". "" where there is none yet.
+
+    Examples
+    --------
+    >>> from openshape_ood import score_novelty
+    >>> from openshape_ood.synthetic import sample
+    >>> shapes = [sample("chair", 500, seed) for seed in range(5)]
+    >>> drawn = score_novelty(shapes, ["chair", "sofa"], model="tiny").to_label(2)
+    >>> labeled = drawn.labeled({name: "chair" for name in drawn.shapes})
+    >>> labeled.is_known.tolist()
+    [True, True]
+    """
+
+    shapes: tuple[str, ...]
+    nearest: tuple[str, ...]
+    novelty: np.ndarray
+    rows: tuple[int, ...]
+    places: tuple[int, ...]
+    of: int
+    seed: int
+    focus: str
+    scored_by: str
+    labels: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    @property
+    def is_random(self) -> bool:
+        """True if the places are those that the seed draws."""
+        drawn = draw(self.of, len(self), self.seed)
+        return self.focus == RANDOM and drawn.tolist() == sorted(self.places)
+
+    def labeled(self, labels: Mapping[Any, str | None] | Sequence[str | None]) -> LabelSample:
+        """The sample with its labels.
+
+        Parameters
+        ----------
+        labels : mapping or sequence of n
+            Name or row of the shape -> its class, "known", or "novel" (None means "novel"); or one label for each
+            shape, in order.
+
+        Raises
+        ------
+        InputError
+            For a shape that was not drawn, two labels of one shape, and shapes without a label.
+        """
+        if not isinstance(labels, Mapping):
+            if isinstance(labels, str) or len(labels) != len(self):
+                raise InputError(
+                    f"there are {len(labels)} labels. Expected {len(self)}, one a shape. Label all shapes."
+                )
+            labels = dict(zip(self.rows, labels, strict=True))
+        found: dict[int, str] = {}
+        for key, label in labels.items():
+            place = self._place(key)
+            name = NOVEL if label is None else str(label).strip()
+            if found.setdefault(place, name) != name:
+                raise InputError(
+                    f"{self.shapes[place]} has the labels {found[place]!r} and {name!r}. Expected one label a shape. "
+                    "Remove one of them."
+                )
+        return replace(self, labels=tuple(found.get(i, "") for i in range(len(self)))).complete()
+
+    def complete(self) -> LabelSample:
+        """Itself. Raises `InputError` where a shape has no label."""
+        missing = [name for name, label in zip(self.shapes, self.labels or [""] * len(self), strict=True) if not label]
+        if missing:
+            raise InputError(
+                f"{len(missing)} of {len(self)} shapes have no label, the first {missing[0]}. "
+                "Expected a class, 'known' or 'novel' for each: the ones that are hard to tell count too. Label them."
+            )
+        return self
+
+    @property
+    def is_known(self) -> np.ndarray:
+        """Which shapes (n,) are labeled as known. Raises `InputError` where a label is missing."""
+        return np.array([label != NOVEL for label in self.complete().labels], dtype=bool)
+
+    def kept_by(self, threshold: Threshold) -> Share | None:
+        """Share of the known shapes that a threshold keeps. None without known ones.
+
+        Raises `InputError` for a sample that was not drawn at random.
+        """
+        self._check_random()
+        known = self.novelty[self.is_known]
+        return Share(int((~threshold.is_novel(known)).sum()), len(known)) if len(known) else None
+
+    def threshold(
+        self, classes: Sequence[str], coverage: float = 0.95, provenance: Provenance | None = None
+    ) -> Threshold:
+        """The threshold of the known shapes.
+
+        Raises `InputError` for a sample that was not drawn at random, a label that is no class, missing labels, and too
+        few known shapes.
+        """
+        self._check_random()
+        allowed = {*classes, KNOWN, NOVEL}
+        other = [label for label in self.complete().labels if label not in allowed]
+        if other:
+            raise InputError(
+                f"the label {other[0]!r} is no known class. "
+                f"Expected {', '.join(map(str, classes))}, 'known' or 'novel'. "
+                "Correct the label, or add the class to the known ones."
+            )
+        known, needed = self.novelty[self.is_known], calibration_needed(coverage)
+        if len(known) < needed:
+            raise InputError(
+                f"{len(known)} of {len(self)} labeled shapes are known. A coverage of {coverage:g} needs {needed}. "
+                "Label more shapes, or choose a smaller coverage."
+            )
+        source = f"{len(known)} known of {len(self)} labeled shapes"
+        return Threshold.from_novelty(known, coverage, provenance=provenance, source=source)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a .csv table to edit: its column `label` is for the class, "known" or "novel".
+
+        Raises `FileError` where it cannot be written.
+        """
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        drawn = f"{self.focus} {len(self)} of {self.of}, seed {self.seed}, {self.scored_by}"
+        labels = self.labels or ("",) * len(self)
+        for row in zip(labels, self.shapes, self.nearest, self.novelty.tolist(), self.rows, self.places, strict=True):
+            writer.writerow([*map(csv_cell, row), drawn])
+        return save_whole(path, buffer.getvalue().encode("utf-8", "surrogateescape"), "the labels")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LabelSample:
+        """Read what `save` wrote and a person edited. Raises `FileError` for any other file."""
+        path = given_path(path, "path")
+        try:
+            content = read_regular(path)
+            if len(content) > LARGEST:
+                raise ValueError("too large")
+            rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig", "surrogateescape"))))
+            (drawn,) = {row["drawn"] for row in rows}
+            focus, n, of, seed, scored_by = DRAWN.fullmatch(drawn).groups()  # type: ignore[union-attr]
+            numbers = {name: tuple(int(row[name]) for row in rows) for name in ("row", "place")}
+            novelty = array([float(row["novelty"]) for row in rows], "novelty", "n").astype(np.float64)
+            texts = {name: tuple((row[name] or "").strip() for row in rows) for name in ("label", "shape", "nearest")}
+            if len(set(numbers["place"])) != len(rows) or len(rows) != int(n):
+                raise InputError(f"{len(rows)} rows of {n} shapes; each must be there once")
+        except OSError as error:
+            raise FileError(f"cannot read the labels {path}: {error.strerror or error}") from error
+        except (InputError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
+            raise FileError(
+                f"{path} is no table of labels ({error}). Expected one that to_label(...).save or --label wrote, with "
+                "all its rows. Edit the column label alone."
+            ) from error
+        rows_of = numbers["row"], numbers["place"]
+        names = (texts["shape"], texts["nearest"])
+        return cls(*names, novelty, *rows_of, int(of), int(seed), focus, scored_by, texts["label"])
+
+    def _place(self, key: Any) -> int:
+        held = [i for i, (name, row) in enumerate(zip(self.shapes, self.rows, strict=True)) if key in (name, row)]
+        if len(held) == 1 and not isinstance(key, bool):
+            return held[0]
+        what = "is not among the shapes that were drawn" if not held else "is the name of several shapes"
+        raise InputError(f"{key!r} {what}. Expected one of {', '.join(self.shapes[:3])}, ... Give its name or its row.")
+
+    def _check_random(self) -> None:
+        if not self.is_random:
+            why = "is for naming" if self.focus == INFORMATIVE else "is not the one that was drawn"
+            raise InputError(
+                f"this sample {why}: shapes that somebody chose tell nothing of the others. Expected the random sample "
+                "of to_label(n). Draw one, and label all of it."
+            )
+
+
+def draw(of: int, n: int, seed: int) -> np.ndarray:
+    """n of so many places, sorted."""
+    drawn: np.ndarray = np.sort(np.random.RandomState(check_seed(seed)).permutation(of)[:n])
+    return drawn
+
+
+def scored_by(provenance: Provenance) -> str:
+    """Method and encoder of novelties, on one line."""
+    return f"{provenance.method} by {provenance.identity.checkpoint} {provenance.identity.sha256[:8]}".strip()
+
+
+def check_size(n: Any, of: int) -> int:
+    """Number of shapes to draw. Raises `InputError`."""
+    if check_whole(n, "n") > of:
+        raise InputError(f"n is {n}, there are {of} shapes to draw from. Expected at most {of}. Score more shapes.")
+    return int(n)

@@ -1,0 +1,159 @@
+"""calibrate_marks: maps of known, undamaged shapes in, a threshold out that promises how much is marked falsely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.decisions.risk import (
+    FALSE_POINTS,
+    LossCurve,
+    Marks,
+    check_shapes,
+    object_weights,
+    risk_threshold,
+    shapes_needed,
+)
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Provenance
+from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.novelty_map.connectivity import highest_region
+from openshape_ood.novelty_map.result import Elements, NoveltyMap, region_size
+
+MIN_SIZE = 0.01  # of the elements seen
+
+
+def calibrate_marks(
+    maps: Iterable[NoveltyMap],
+    *,
+    false_points: float | None = None,
+    false_regions: float | None = None,
+    min_size: float = MIN_SIZE,
+    groups: Sequence[Any] | None = None,
+    weights: Iterable[Any] | None = None,
+    largest: float = 1.0,
+    source: str = "",
+) -> Threshold:
+    """A threshold of maps that promises how much of a known, undamaged shape is marked falsely.
+
+    Parameters
+    ----------
+    maps : iterable of n NoveltyMap
+        Of known, undamaged shapes that were not among the examples, made like the maps that are to be marked. One at a
+        time is held.
+    false_points : float, optional
+        Highest mean share of falsely marked elements. 0.01 unless a rate is given; needs 99 objects.
+    false_regions : float, optional
+        Instead: highest share of shapes with any false region. 0.05 needs 19 objects.
+    min_size : int or float
+        Elements of a region: at least so many, or below 1 this share of the elements seen.
+    groups : sequence (n,), optional
+        Which object each map shows, where several show one, as scans from several sides. An object counts once, with
+        the mean loss of its maps.
+    weights : iterable of n arrays, optional
+        Weight of each element of each map, as the area about a point; 0 leaves it out.
+    largest : float
+        Mark at most this share of a shape, its most novel elements; fewer objects are then enough: largest / rate - 1.
+    source : str
+        In words, what the maps are of.
+
+    Returns
+    -------
+    Threshold
+        For `localize(..., threshold=)`, `segment_scene(..., threshold=)`, `KnownClasses.with_marks`,
+        `dataclasses.replace(found, threshold=...)`. Its `marks` has the promise, and gives `NoveltyMap.regions` their
+        p-values.
+
+    Raises
+    ------
+    InputError
+        For too few objects, with the number needed; two rates; values out of range.
+    MixedEncodersError
+        For maps of several encoders or methods.
+
+    References
+    ----------
+    Angelopoulos et al., "Conformal risk control", arXiv 2208.02814; for masks arXiv 2511.15406.
+
+    Examples
+    --------
+    >>> from openshape_ood import KnownClasses, ShapeEncoder
+    >>> from openshape_ood.novelty_map import localize_many
+    >>> from openshape_ood.synthetic import sample
+    >>> encoder = ShapeEncoder.from_pretrained("tiny")
+    >>> chairs = [sample("chair", 500, seed) for seed in range(26)]
+    >>> known = KnownClasses.from_examples({"chair": chairs[:6]}, encoder, patches="local")
+    >>> threshold = calibrate_marks(localize_many(chairs[6:], known, encoder=encoder), false_regions=0.05)
+    >>> threshold.promise
+    'at most 1 in 20 known, undamaged shapes has a false region (1 % or more of it) (from 20 objects)'
+    """
+    of, rate = rate_of(false_points, false_regions, largest)
+    if weights is not None and largest != 1:
+        raise InputError("largest counts elements, weights count areas. Both cannot hold at once. Leave one out")
+    curves, peaks, made = [], [], None
+    each: Iterable[Any] = repeat(None) if weights is None else weights
+    for found, areas in zip(maps, each, strict=weights is not None):
+        made = _same(made, found)
+        curve, peak = summary(found.elements, found.novelty, min_size, areas)
+        curves.append(curve)
+        peaks.append(peak)
+    return marks_threshold(curves, np.array(peaks), of, rate, min_size, groups, largest, made, source)
+
+
+def rate_of(false_points: float | None, false_regions: float | None, largest: float = 1.0) -> tuple[Any, float]:
+    """What is promised, "points" or "regions", and at which rate. Raises `InputError` for values out of range."""
+    if false_points is not None and false_regions is not None:
+        raise InputError("false_points and false_regions were both given. A threshold promises one. Leave one out")
+    if false_regions is not None and largest != 1:
+        raise InputError("largest bounds the share of marked elements. With false_regions it has no say. Leave it out")
+    found = ("points", FALSE_POINTS if false_points is None else false_points)
+    found = found if false_regions is None else ("regions", false_regions)
+    shapes_needed(found[1], largest)
+    return found
+
+
+def summary(elements: Elements, novelty: np.ndarray, min_size: float, weights: Any = None) -> tuple[LossCurve, float]:
+    """The loss curve of a map, and the level at which its highest region begins."""
+    curve = LossCurve.of(novelty, weights)
+    if weights is not None:
+        novelty = np.where(np.asarray(weights) > 0, novelty, np.nan)
+    least = region_size(min_size, int(np.isfinite(novelty).sum()))
+    return curve, highest_region(elements.places, novelty, least, cells=elements.kind != "points")
+
+
+def marks_threshold(
+    curves: Sequence[LossCurve],
+    peaks: np.ndarray,
+    of: Any,
+    rate: float,
+    min_size: float = MIN_SIZE,
+    groups: Any = None,
+    largest: float = 1.0,
+    provenance: Provenance | None = None,
+    source: str = "",
+) -> Threshold:
+    """The threshold of n known shapes, of their `summary`; errors as in `calibrate_marks`."""
+    if not len(curves):
+        needed = shapes_needed(rate, largest)
+        raise InputError(f"there are no maps of known shapes. Expected {needed} or more, for {rate:g}. Give some")
+    own, n = object_weights(groups, len(curves))
+    check_shapes(n, rate, largest)
+    if of == "regions":  # the loss is a step at the highest region
+        curves = [LossCurve(peak, np.ones(1)) for peak in peaks[:, None]]
+    value = risk_threshold(curves, rate, groups=groups, largest=largest)
+    marks = Marks(of, rate, n, largest, min_size, peaks, own)
+    return Threshold(value, provenance=provenance, source=source, marks=marks)
+
+
+def _same(made: Provenance | None, found: NoveltyMap) -> Provenance:
+    """The provenance of the maps so far; raises `MixedEncodersError` where this one is of others."""
+    own = found.provenance
+    if made is not None and not (made.identity.fits(own.identity) and made.method == own.method):
+        raise MixedEncodersError(
+            f"maps by {made.method!r} with {made.identity} and by {own.method!r} with {own.identity}. A threshold is "
+            "for one encoder and method. Give maps of one"
+        )
+    return made or own

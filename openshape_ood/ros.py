@@ -1,0 +1,164 @@
+"""A ROS 2 node around a map: clouds or depth images in, detections and markers out.
+
+It has no state of its own: the map keeps everything, and messages become frames as those of a bag do, so that verdicts
+are the same. Started as `python -m openshape_ood.ros --ros-args -p known:="[chair, table]" -p map:=home.map`. It was
+tested with stand-ins for messages; no robot has run it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from openshape_ood.bags.messages import Frame, Stream
+from openshape_ood.errors import OpenShapeError
+from openshape_ood.scene_map import MapObject, SceneMap
+
+PARAMETERS: dict[str, Any] = {
+    "known": [""], "known_file": "", "model": "tiny", "map": "home.map", "frame": "map", "max_jump": 5.0,
+    "cloud": "/points", "depth": "", "camera": "",
+}  # fmt: skip
+COLORS = {"new": (0.75, 0.1, 0.1), "unsure": (0.9, 0.6, 0.2), "known": (0.3, 0.6, 0.3)}
+
+
+def open_map(parameters: dict[str, Any]) -> SceneMap:
+    """The map in the folder, or a new one of the known classes that the parameters name."""
+    folder, jump = Path(parameters["map"]).expanduser(), parameters["max_jump"] or None
+    if (folder / "events.jsonl").is_file():
+        return SceneMap.load(folder, max_jump=jump)
+    from openshape_ood.known import KnownClasses
+
+    known: Any = [name for name in parameters["known"] if name]
+    if parameters["known_file"]:
+        known = KnownClasses.load(parameters["known_file"])
+    return SceneMap.prepare(known, path=folder, model=parameters["model"], max_jump=jump)
+
+
+class MapNode:
+    """Callbacks of a node: messages in, detections and markers out.
+
+    Parameters
+    ----------
+    node : rclpy.node.Node
+        Or anything with `create_subscription`, `create_publisher` and `get_logger`.
+    messages : namespace
+        The message types, see `message_types`.
+    found : SceneMap
+    parameters : dict
+        As `PARAMETERS`.
+    """
+
+    def __init__(self, node: Any, messages: Any, found: SceneMap, parameters: dict[str, Any]) -> None:
+        self.node, self.messages, self.map = node, messages, found
+        self.frame = parameters["frame"]
+        self.stream = Stream(self.frame)
+        self.detections = node.create_publisher(messages.Detection3DArray, "~/objects", 10)
+        self.markers = node.create_publisher(messages.MarkerArray, "~/markers", 10)
+        image = messages.CompressedImage if parameters["depth"].endswith(("compressed", "Depth")) else messages.Image
+        topics = [("/tf", messages.TFMessage, "transforms"), ("/tf_static", messages.TFMessage, "transforms")]
+        topics += [(parameters["camera"], messages.CameraInfo, "camera"), (parameters["depth"], image, "depth")]
+        topics += [(parameters["cloud"], messages.PointCloud2, "cloud")]
+        for topic, kind, name in topics:
+            if topic:
+                quality = messages.latched if topic == "/tf_static" else 10
+                node.create_subscription(kind, topic, self._callback(name, topic), quality)
+
+    def _callback(self, name: str, topic: str) -> Any:
+        def take(message: Any) -> None:
+            for frame in self.stream.put(name, message, topic):
+                self.take(frame)
+
+        return take
+
+    def take(self, frame: Frame) -> None:
+        """Add a frame to the map and publish what it shows; log what cannot be used."""
+        try:
+            changes = self.map.add(frame.given(), None if frame.points is None else frame.pose, frame.time)
+        except OpenShapeError as error:
+            self.node.get_logger().warning(str(error))
+            return
+        for one in changes:
+            if one["event"] == "verdict":
+                self.node.get_logger().info(f"object {one['object']} is {one['verdict']}: {one['reason']}")
+        self.publish(frame.time)
+
+    def publish(self, time: float) -> None:
+        """All objects of the map, as detections and as markers."""
+        array, markers = self.messages.Detection3DArray(), self.messages.MarkerArray()
+        self._head(array.header, time)
+        for one in self.map:
+            array.detections.append(self._detection(one, time))
+            markers.markers.append(self._marker(one, time))
+        self.detections.publish(array)
+        self.markers.publish(markers)
+
+    def close(self) -> None:
+        """Add the frames that still wait, write a snapshot, and let the folder go."""
+        for frame in self.stream.rest():
+            self.take(frame)
+        if self.map.path is not None:
+            self.map.save()
+        self.map.close()
+
+    def _head(self, header: Any, time: float) -> None:
+        header.frame_id = self.frame
+        header.stamp.sec, header.stamp.nanosec = int(time), int(time % 1 * 1e9)
+
+    def _detection(self, one: MapObject, time: float) -> Any:
+        found, guess = self.messages.Detection3D(), self.messages.ObjectHypothesisWithPose()
+        self._head(found.header, time)
+        found.id = str(one.number)
+        guess.hypothesis.class_id = one.verdict.name or one.verdict.verdict
+        guess.hypothesis.score = float(1 - one.verdict.p_value if one.verdict.verdict == "new" else one.verdict.p_value)
+        found.results.append(guess)
+        self._place(found.bbox.center, found.bbox.size, one)
+        return found
+
+    def _marker(self, one: MapObject, time: float) -> Any:
+        made = self.messages.Marker()
+        self._head(made.header, time)
+        made.ns, made.id, made.type, made.action = "objects", one.number, 1, 0  # a cube, added or changed
+        self._place(made.pose, made.scale, one)
+        made.color.r, made.color.g, made.color.b = COLORS[one.verdict.verdict]
+        made.color.a = 0.4
+        return made
+
+    @staticmethod
+    def _place(pose: Any, size: Any, one: MapObject) -> None:
+        from math import cos, sin
+
+        for axis, center, side in zip("xyz", one.box.center, one.box.size, strict=True):
+            setattr(pose.position, axis, float(center))
+            setattr(size, axis, float(max(side, 0.01)))
+        pose.orientation.z, pose.orientation.w = sin(one.box.yaw / 2), cos(one.box.yaw / 2)
+
+
+def message_types() -> Any:
+    """The types of a ROS 2 installation that the node needs."""
+    from rclpy.qos import DurabilityPolicy, QoSProfile
+
+    latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    return SimpleNamespace(**locals())
+
+
+def main() -> None:
+    """Run the node until it is stopped."""
+    import rclpy
+
+    rclpy.init(args=sys.argv)
+    node = rclpy.create_node("openshape_ood")
+    chosen = {name: node.declare_parameter(name, value).value for name, value in PARAMETERS.items()}
+    running = MapNode(node, message_types(), open_map(chosen), chosen)
+    try:
+        rclpy.spin(node)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        running.close()
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()

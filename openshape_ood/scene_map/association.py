@@ -1,0 +1,158 @@
+"""Which object of the map a look shows: by the cells of space that it fills, then by its embedding."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from openshape_ood.errors import InputError
+
+REACH = 2**20  # cells from the origin on each side: 52 km at 5 cm
+BITS = 21
+MOST_LOOK, MOST_OBJECT = 4096, 16_384  # cells of a look, and of an object
+COVERED = 0.5  # of the cells of one are in the other: the same place
+TOUCHED = 0.2  # of the cells: perhaps the same object
+SIMILAR_SIZE = 0.25  # cells of the smaller as a share of those of the larger
+SAME = 0.75  # cosine from which a look that perhaps shows an object is taken for a look at it
+MERGED = 0.6  # of the cells of the smaller are in the larger, of two objects that are one
+OFFSETS = np.array([(x << 2 * BITS) + (y << BITS) + z for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1)])
+
+
+class Place(NamedTuple):
+    """Cells that a look or an object fills, sorted keys (v,), and their low and high corner (2, 3) in cells."""
+
+    cells: np.ndarray
+    bounds: np.ndarray
+
+    @classmethod
+    def of(cls, cells: np.ndarray) -> Place:
+        corners = unpacked(cells)
+        return cls(cells, np.stack([corners.min(axis=0), corners.max(axis=0)]))
+
+
+def cells_of(points: np.ndarray, origin: np.ndarray, size: float) -> np.ndarray:
+    """Sorted keys (v,) int64 of the cells of `size` meters that points (n, 3) fill; at most 4,096, evenly thinned.
+
+    Raises `InputError` for points farther from the origin than 2**20 cells.
+    """
+    steps = np.floor((points - origin) / size)
+    if not (np.abs(steps) < REACH - 1).all():
+        away = float(np.abs(points - origin).max())
+        raise InputError(
+            f"points lie {away:.3g} m from the start of the map. Expected less than {REACH * size:,.0f} m. Give poses "
+            "in meters, in the frame of the first view"
+        )
+    return thinned(np.unique(packed(steps.astype(np.int64))), MOST_LOOK)
+
+
+def packed(steps: np.ndarray) -> np.ndarray:
+    """One number (n,) for each cell (n, 3); sums of numbers are those of cells."""
+    moved = steps + REACH
+    keys: np.ndarray = (moved[:, 0] << 2 * BITS) + (moved[:, 1] << BITS) + moved[:, 2]
+    return keys
+
+
+def unpacked(keys: np.ndarray) -> np.ndarray:
+    """The cells (n, 3) of their numbers (n,)."""
+    mask = (1 << BITS) - 1
+    return np.stack([keys >> 2 * BITS, (keys >> BITS) & mask, keys & mask], axis=1) - REACH
+
+
+def thinned(keys: np.ndarray, most: int) -> np.ndarray:
+    return keys if len(keys) <= most else keys[np.linspace(0, len(keys) - 1, most).astype(int)]
+
+
+def joined(cells: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Both, sorted; what is beyond 16,384 cells is left out, the newest first."""
+    fresh = np.setdiff1d(more, cells, assume_unique=True)
+    return np.union1d(cells, fresh[: max(0, MOST_OBJECT - len(cells))])
+
+
+def dilated(cells: np.ndarray) -> np.ndarray:
+    """The cells and their neighbors, sorted."""
+    return np.unique(cells[:, None] + OFFSETS)
+
+
+def share_in(cells: np.ndarray, others: np.ndarray) -> float:
+    """Fraction of cells that are among others, both sorted."""
+    place = np.minimum(np.searchsorted(others, cells), len(others) - 1)
+    return float((others[place] == cells).mean())
+
+
+class Overlap(NamedTuple):
+    """Fraction of the cells of each that lie in the other or beside it, and the sizes of both."""
+
+    first: float
+    second: float
+    sizes: tuple[int, int]
+
+    @classmethod
+    def of(cls, first: np.ndarray, wide: np.ndarray, second: np.ndarray) -> Overlap:
+        """wide: the first, dilated."""
+        inside = share_in(second, wide)
+        if not inside:
+            return cls(0.0, 0.0, (len(first), len(second)))
+        near = second[np.searchsorted(second, wide[0]) : np.searchsorted(second, wide[-1], side="right")]
+        return cls(share_in(first, dilated(near)), inside, (len(first), len(second)))
+
+    @property
+    def most(self) -> float:
+        return max(self.first, self.second)
+
+    @property
+    def is_place(self) -> bool:
+        """True if both fill the same place, by overlap alone."""
+        return self.most >= COVERED and min(self.sizes) >= SIMILAR_SIZE * max(self.sizes)
+
+
+class Candidate(NamedTuple):
+    """An object of the map that a look may show; cosine: of the look with the mean of the object."""
+
+    number: int
+    overlap: Overlap
+    cosine: float
+
+
+def chosen(candidates: Iterable[Candidate]) -> tuple[int | None, bool]:
+    """The object that a look shows, None for none of them, and True if that is certain.
+
+    Overlap first: the one candidate that fills the same place. Of several, and of candidates that the look only
+    touches, the one with the largest cosine from `SAME` on. A look that fits none of the objects it touches is
+    uncertain: what it shows may be merged later.
+    """
+    touched = [one for one in candidates if one.overlap.most >= TOUCHED]
+    placed = [one for one in touched if one.overlap.is_place]
+    if len(placed) == 1:
+        return placed[0].number, True
+    if placed:
+        return max(placed, key=lambda one: (one.cosine, -one.number)).number, False
+    alike = [one for one in touched if one.cosine >= SAME]
+    if alike:
+        return max(alike, key=lambda one: (one.cosine, -one.number)).number, False
+    return None, not touched
+
+
+def are_one(overlap: Overlap, cosine: float, whole: tuple[bool, bool]) -> bool:
+    """True if two objects of the map are one: the smaller lies in the larger, and is alike or was seen in part only."""
+    first = overlap.sizes[0] <= overlap.sizes[1]
+    smaller, seen_whole = (overlap.first, whole[0]) if first else (overlap.second, whole[1])
+    return smaller >= MERGED and (overlap.is_place or cosine >= SAME or not seen_whole)
+
+
+def written(cells: np.ndarray) -> str:
+    """Sorted cells as a short text."""
+    steps = np.diff(cells, prepend=np.int64(0)).astype("<i8")
+    return base64.b64encode(zlib.compress(steps.tobytes(), 6)).decode()
+
+
+def read(text: str) -> np.ndarray:
+    """The cells that `written` wrote. Raises `ValueError` for any other text."""
+    unpack = zlib.decompressobj()
+    content = unpack.decompress(base64.b64decode(text, validate=True), 8 * MOST_LOOK)
+    if unpack.unconsumed_tail or len(content) % 8:
+        raise ValueError("cells of a look are damaged")
+    return np.cumsum(np.frombuffer(content, dtype="<i8").astype(np.int64))

@@ -1,0 +1,170 @@
+"""An append-only log of events: JSON lines with numbers and checksums, each on the disk before it counts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from openshape_ood.errors import FileError
+from openshape_ood.storage import check_regular
+
+LONGEST = 64 * 2**20  # bytes of a line
+SEAL = ',"crc":"'  # before the checksum, which ends each line
+
+
+class MapWarning(UserWarning):
+    """A map or a log that looks wrong, and what became of it."""
+
+
+class Read(NamedTuple):
+    """An event, and where in the file the next one begins."""
+
+    event: dict[str, Any]
+    end: int
+
+
+class EventLog:
+    """A log that one process writes to.
+
+    Parameters
+    ----------
+    path : Path
+    end : int
+        Where its sound part ends; what lies behind, a torn line, is cut off.
+    seq : int
+        Of its last event.
+
+    Raises
+    ------
+    FileError
+        Where another process has the log, or nothing can be written.
+    """
+
+    def __init__(self, path: Path, end: int = 0, seq: int = -1) -> None:
+        self.path, self.seq, self.end = path, seq, end
+        try:
+            self._file: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            _lock(self._file, path)
+            if os.fstat(self._file).st_size != end:
+                os.truncate(self._file, end)
+            _sync_folder(path.parent)
+        except FileError:
+            self.close()
+            raise
+        except OSError as error:
+            raise FileError(f"cannot write the events {path}: {error.strerror or error}") from error
+
+    def append(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Write an event with the next number; it is on the disk when this returns. Raises `FileError`."""
+        numbered = {"seq": self.seq + 1, **event}
+        line = as_line(numbered)
+        if self._file is None:
+            raise FileError(f"{self.path} is closed. Expected an open log. Load the map again")
+        try:
+            if os.write(self._file, line) != len(line):
+                raise OSError("the disk is full")
+            os.fsync(self._file)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # no half line stays; if it does, reading drops it
+                os.truncate(self._file, self.end)
+            raise FileError(f"cannot write the events {self.path}: {error.strerror or error}") from error
+        self.seq, self.end = self.seq + 1, self.end + len(line)
+        return numbered
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __del__(self) -> None:
+        if getattr(self, "_file", None) is not None:
+            self.close()
+
+
+def as_line(event: Mapping[str, Any]) -> bytes:
+    """The event as a line of JSON whose last value is the checksum of all before it.
+
+    Examples
+    --------
+    >>> as_line({"seq": 0})
+    b'{"seq":0,"crc":"fb6446ea"}\\n'
+    """
+    body = json.dumps(event, separators=(",", ":"), allow_nan=False).encode()[:-1]
+    return body + f'{SEAL}{zlib.crc32(body):08x}"}}\n'.encode()
+
+
+def read_events(path: Path, start: int = 0, seq: int = -1) -> Iterator[Read]:
+    """The events behind byte `start`, whose event before has the number `seq`, one line in memory at a time.
+
+    A torn last line is dropped with a `MapWarning`. Raises `FileError` for a line that is damaged elsewhere, a number
+    that is missing, and a file that cannot be read.
+    """
+    try:
+        check_regular(path)
+        with path.open("rb") as file:
+            file.seek(start)
+            end = start
+            while line := file.readline(LONGEST):
+                event = _event(line)
+                if event is None:
+                    if not file.read(1):
+                        warnings.warn(
+                            f"the last line of {path} is torn. It was being written when the process ended. It was "
+                            "dropped, so show that view again",
+                            MapWarning,
+                            stacklevel=2,
+                        )
+                        return
+                    raise FileError(f"{path} is damaged behind event {seq}. Expected event {seq + 1}. Use a copy of it")
+                if event.get("seq") != seq + 1:
+                    given = str(event.get("seq"))[:20]
+                    raise FileError(
+                        f"{path} has event {given} behind event {seq}. Expected {seq + 1}. Use a copy of it"
+                    )
+                seq, end = seq + 1, end + len(line)
+                yield Read(event, end)
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"cannot read the events {path}: {error.strerror or error}") from error
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """The content of a whole line; None for a damaged one."""
+    body, seal, end = line.rpartition(SEAL.encode())
+    if not seal or end != f'{zlib.crc32(body):08x}"}}\n'.encode():
+        return None
+    try:
+        found = json.loads(body + b"}")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise FileError(
+            f"another process writes to {path}. Expected one writer for a map. End it, or give another folder"
+        ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """The name of a new file, too, is on the disk."""
+    with contextlib.suppress(OSError):  # not on Windows
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

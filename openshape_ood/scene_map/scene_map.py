@@ -1,0 +1,685 @@
+"""SceneMap: views of a place in, one after the other; objects that are known, new or unsure out."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_choice, check_length, check_name, check_positive, check_whole, unit_or_zero
+from openshape_ood.decisions.threshold import Threshold, check_threshold
+from openshape_ood.encoders.protocols import Embeddings
+from openshape_ood.errors import FileError, InputError, MixedEncodersError
+from openshape_ood.known import KnownClasses
+from openshape_ood.novelty import NoveltyPipeline
+from openshape_ood.scene_map.association import Candidate, are_one, cells_of, chosen, dilated
+from openshape_ood.scene_map.association import Overlap as Overlap
+from openshape_ood.scene_map.events import EventLog, MapWarning, as_line, read_events
+from openshape_ood.scene_map.evidence import COMBINATIONS, least_p_value, ranks_of
+from openshape_ood.scene_map.looks import Looks, looks_at
+from openshape_ood.scene_map.naming import Question, nearest_class, questions, reach
+from openshape_ood.scene_map.objects import KNOWN, NEW, UNSURE, Look, MapObject, Verdict
+from openshape_ood.scene_map.state import FORMAT, Draft, MapState, Settings, written_look, written_rows
+from openshape_ood.scenes.crop_axis import SCANS
+from openshape_ood.storage import DAMAGE, loaded_arrays, make_folder, save_arrays
+
+KIND = "map of objects"
+KNOWN_FILE, SNAPSHOT, EVENTS = "known.safetensors", "objects.safetensors", "events.jsonl"
+CELL = 0.05  # meters
+LEAST = 100  # points of a look that is evidence
+RUNS = 3  # that vote on the objects of a view
+MOST = 10_000  # objects
+JUMP = 5.0  # meters from one view to the next, at most
+FAR_LOOKS = 33  # looks for which the guarantee can still be reached
+
+
+class SceneMap:
+    """Objects of a place, seen again and again: what they are, where they are, and which nobody knows.
+
+    Made by `prepare` or `load`. Every view, scan or crop that is added gives looks at objects. An object collects the
+    evidence of its looks. Its verdict is "new" if the combined evidence guarantees it, "known" if the best guess is a
+    known class, else "unsure".
+
+    With a folder, each event is on the disk before it counts: a map that was killed is loaded as if it had not been.
+
+    Attributes
+    ----------
+    pipeline : NoveltyPipeline
+        Known classes, encoder and threshold; never changed by the map.
+    path : Path or None
+        The folder.
+    state : MapState
+        What the events add up to; for reading.
+
+    Examples
+    --------
+    >>> from openshape_ood.synthetic import sample
+    >>> home = SceneMap.prepare(["chair", "sofa", "table"], model="tiny", least=50)
+    >>> for seed in range(6):  # one guitar, six looks at it, z up
+    ...     changes = home.add(sample("guitar", 2000, seed=1)[seed::6, [0, 2, 1]])
+    >>> [(one.number, one.verdict.verdict, one.seen) for one in home]
+    [(1, 'new', 6)]
+    >>> changes = home.name(1, "guitar")
+    >>> home[1].verdict.verdict, home[1].verdict.name
+    ('known', 'guitar')
+    """
+
+    def __init__(
+        self,
+        pipeline: NoveltyPipeline,
+        state: MapState,
+        *,
+        path: Path | None = None,
+        log: EventLog | None = None,
+        least: int = LEAST,
+        runs: int = RUNS,
+        most: int = MOST,
+        max_jump: float | None = JUMP,
+    ) -> None:
+        self.pipeline = _for_crops(pipeline)
+        self.state, self.path, self._log = state, path, log
+        self.least, self.runs, self.most = (
+            check_whole(least, "least"),
+            check_whole(runs, "runs"),
+            check_whole(most, "most"),
+        )
+        self.max_jump = None if max_jump is None else check_positive(max_jump, "max_jump")
+
+    @classmethod
+    def prepare(
+        cls,
+        known: Sequence[str] | Mapping[str, Any] | KnownClasses | NoveltyPipeline,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        combine: str = "median",
+        objects: Threshold | None = None,
+        cell: float = CELL,
+        least: int = LEAST,
+        runs: int = RUNS,
+        most: int = MOST,
+        max_jump: float | None = JUMP,
+        **settings: Any,
+    ) -> SceneMap:
+        """An empty map.
+
+        Parameters
+        ----------
+        known : sequence of str, mapping, KnownClasses or NoveltyPipeline
+            As in `score_novelty`. A threshold is needed that was calibrated on known shapes: 39 or more, as two looks
+            then suffice for the verdict "new".
+        path : path, optional
+            A new folder to keep the map in. Default: memory alone, until `save`.
+        combine : {"median", "mean", "e"}
+            How p-values of looks are combined, see `evidence`: twice the median, twice the mean, mean of e-values. All
+            are valid for any dependence.
+        objects : Threshold, optional
+            For best guesses: of the means over looks of known objects, as `object_threshold` of another map makes it.
+            Default: the threshold of single looks, which mean embeddings of unknown objects reach less often.
+        cell : float
+            Meters, of the cells by which places are compared. Default: 0.05.
+        least : int
+            Points of a look that is evidence. Default: 100.
+        runs : int
+            As in `find_objects`. Default: 3.
+        most : int
+            Objects of the map; more are refused. Default: 10,000.
+        max_jump : float, optional
+            Meters from one pose to the next; more is refused. None for any. Default: 5.
+        **settings
+            As `NoveltyPipeline.prepare` takes them: model, encoder, method, threshold, calibration, ...
+
+        Raises
+        ------
+        InputError
+            For values that cannot be used, and a threshold without calibration shapes.
+        FileError
+            For a folder that holds something.
+
+        Warns
+        -----
+        MapWarning
+            If the calibration shapes are too few for the verdict "new".
+        """
+        check_choice(combine, "combine", tuple(COMBINATIONS))
+        if isinstance(known, NoveltyPipeline):
+            if settings:
+                raise InputError(
+                    f"known is a pipeline, and {', '.join(settings)} were given. Expected one of them. Prepare the "
+                    "pipeline with these settings"
+                )
+            pipeline = known
+        else:
+            pipeline = NoveltyPipeline.prepare(known, **{"up": SCANS, **settings})
+        pipeline = _for_crops(pipeline)
+        threshold = pipeline.threshold
+        if threshold is None or not threshold.n or threshold.coverage is None:
+            raise InputError(
+                "the pipeline has no calibrated threshold. Expected one with the novelties of known shapes, for "
+                "p-values. Give calibration= with 39 or more known shapes"
+            )
+        alpha = round(1 - threshold.coverage, 12)
+        _warn_of_few(threshold.n, alpha, combine)
+        identity, method = asdict(pipeline.provenance.identity), pipeline.method.name
+        own = Settings(
+            pipeline.known.dim, threshold.n, alpha, combine, check_positive(cell, "cell"), identity, method,
+            threshold.value, threshold.value if objects is None else _checked_objects(objects, pipeline).value,
+        )  # fmt: skip
+        made = cls(pipeline, MapState(own, seq=0), least=least, runs=runs, most=most, max_jump=max_jump)
+        if path is not None:
+            made.save(path)
+        return made
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], known: NoveltyPipeline | None = None, **settings: Any) -> SceneMap:
+        """The map in a folder, all events replayed; new events are appended to it.
+
+        Parameters
+        ----------
+        path : path
+        known : NoveltyPipeline, optional
+            The pipeline that it was made with. Default: the one in the folder.
+        **settings
+            `least`, `runs`, `most` and `max_jump` as in `prepare`; the rest as `NoveltyPipeline.load` takes it.
+
+        Raises
+        ------
+        FileError
+            For a folder that is no map, a damaged one, and one that another process writes to.
+        MixedEncodersError
+            For a pipeline of another encoder, method or threshold.
+
+        Warns
+        -----
+        MapWarning
+            If the last event was torn; it is dropped.
+        """
+        folder = Path(path).expanduser()
+        if not (folder / EVENTS).is_file():
+            raise FileError(f"{folder} is no map: it has no {EVENTS}. Expected a folder that SceneMap.save wrote")
+        own = {name: settings.pop(name) for name in ("least", "runs", "most", "max_jump") if name in settings}
+        state, end = _replayed(folder)
+        pipeline = NoveltyPipeline.load(folder / KNOWN_FILE, **settings) if known is None else known
+        made = cls(pipeline, state, path=folder, **own)
+        made._check_settings()
+        made._log = EventLog(folder / EVENTS, end, state.seq)
+        return made
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write a snapshot, from which `load` starts; whole or not at all.
+
+        path: a new folder, into which the map moves; None for its own.
+
+        Raises `InputError` without a folder, `FileError` for one that holds something or cannot be written.
+        """
+        if path is not None and (self.path is None or Path(path).expanduser() != self.path):
+            self._move(Path(path).expanduser())
+        if self.path is None or self._log is None:
+            raise InputError("the map has no folder. Expected a path. Give save(path), or prepare(..., path=...)")
+        arrays, header = self.state.snapshot()
+        save_arrays(self.path / SNAPSHOT, arrays, {**header, "end": self._log.end}, KIND)
+        return self.path
+
+    def _move(self, folder: Path) -> None:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise FileError(
+                f"{folder} is not empty. Expected a new folder. Load a map that is there by SceneMap.load(path)"
+            )
+        make_folder(folder)
+        self.pipeline.save(folder / KNOWN_FILE)
+        arrays, header = self.state.snapshot()
+        started = {"kind": "map", "format": FORMAT, "settings": asdict(self.state.settings)}
+        end = len(as_line({"seq": self.state.seq, **started}))
+        save_arrays(folder / SNAPSHOT, arrays, {**header, "end": end}, KIND)
+        # the log last: it makes the folder a map
+        log = EventLog(folder / EVENTS, 0, self.state.seq - 1)
+        log.append(started)
+        self.close()
+        self.path, self._log = folder, log
+
+    def close(self) -> None:
+        """Let another process write to the folder."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def __enter__(self) -> SceneMap:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    # reading
+
+    def __len__(self) -> int:
+        return len(self.state.objects)
+
+    def __iter__(self) -> Iterator[MapObject]:
+        """The objects by number."""
+        return iter([self.state.objects[number] for number in sorted(self.state.objects)])
+
+    def __getitem__(self, number: int) -> MapObject:
+        if number not in self.state.objects:
+            raise InputError(
+                f"there is no object {number!r:.40}. Expected that of one of {len(self)} objects. Iterate over them"
+            )
+        return self.state.objects[number]
+
+    def counts(self) -> dict[str, int]:
+        """Objects by verdict, and in all."""
+        verdicts = [one.verdict.verdict for one in self]
+        return {"objects": len(verdicts), **{name: verdicts.count(name) for name in (KNOWN, NEW, UNSURE)}}
+
+    def object_threshold(self, numbers: Sequence[int] | None = None, coverage: float = 0.95) -> Threshold:
+        """The threshold of the means over looks of known objects, for the best guesses of other maps.
+
+        It keeps its promise for objects that are seen as often and from as many sides as these.
+
+        Parameters
+        ----------
+        numbers : sequence of int, optional
+            Objects that are known for certain, 19 or more for 0.95. Default: all that were seen whole.
+        coverage : float
+            Fraction of known objects to keep.
+
+        Raises
+        ------
+        InputError
+            For too few objects, and numbers that there are not.
+        """
+        chosen_objects = [one for one in self if one.whole] if numbers is None else [self[number] for number in numbers]
+        novelty = [one.verdict.novelty for one in chosen_objects]
+        provenance, source = self.pipeline.provenance, f"{len(novelty)} objects of a map"
+        return Threshold.from_novelty(novelty, coverage, provenance=provenance, source=source)
+
+    def as_json(self) -> dict[str, Any]:
+        """Settings, counts, named classes and a record for each object, as texts and numbers."""
+        own = self.state
+        named = [{"name": one.name, "objects": list(one.objects), "reach": one.reach} for one in own.named.values()]
+        told: dict[str, Any] = {"settings": asdict(own.settings), "views": own.views, "time": own.time}
+        told |= {"counts": self.counts(), "named": named, "threshold": self._threshold.as_json()}
+        return told | {"objects": [one.as_json() for one in self]}
+
+    def __repr__(self) -> str:
+        counts = self.counts()
+        shown = ", ".join(f"{counts[name]} {name}" for name in (KNOWN, NEW, UNSURE))
+        return f"SceneMap({counts['objects']} objects after {self.state.views} views: {shown})"
+
+    @property
+    def _threshold(self) -> Any:
+        return self.pipeline.threshold
+
+    # adding
+
+    def add(self, given: Any, pose: Any = None, time: float | None = None, *, source: str = "") -> list[dict[str, Any]]:
+        """Take in a view, a scan, or a crop.
+
+        Parameters
+        ----------
+        given : View, Scene, or points (n, 3|6)
+            A view or a scan of a place, in which objects are found; or the points of one object. Meters, z up.
+        pose : (4, 4), optional
+            Sensor to map. Default: a view has its own; a scan or a crop is in the frame of the map.
+        time : float, optional
+            Seconds, not before those of the last view.
+        source : str
+            Where it comes from, for the log.
+
+        Returns
+        -------
+        list of dict
+            What changed, in order: "object" (a new one), "look", "merged" and "verdict", with the reason.
+
+        Raises
+        ------
+        InputError, CloudError
+            For what is no view, scan or crop; a pose that is none, or jumps; time that runs backwards; a full map.
+            The map is then as it was.
+        FileError
+            Where the event cannot be written. The map is then as it was.
+        """
+        self._check_open()
+        check_length(source, "source", InputError)
+        seconds = self._checked_time(time)
+        looks = looks_at(given, pose, self.pipeline, self.least, self.runs)
+        self._check_jump(looks.position)
+        origin = self.state.origin
+        if origin is None and looks.crops:
+            origin = np.floor(np.concatenate(looks.crops).mean(axis=0))
+        event, draft = self._event(looks, origin)
+        position = None if looks.position is None else looks.position.tolist()
+        started = origin.tolist() if origin is not None and self.state.origin is None else None
+        event = {"kind": "add", "source": source, "time": seconds, "position": position, "origin": started, **event}
+        numbers = {*draft.changed, *(told["object"] for told in event["looks"])}
+        before = {number: self.state.objects[number].verdict for number in numbers & self.state.objects.keys()}
+        self._record(event)
+        return list(_changes(event, before))
+
+    def _event(self, looks: Looks, origin: np.ndarray | None) -> tuple[dict[str, Any], Draft]:
+        """What a view does to the map, for the log; nothing is changed yet."""
+        draft = Draft(self.state, origin)
+        listed, touched, seen = list[dict[str, Any]](), set[tuple[int, int]](), set[int]()
+        start = np.zeros(3) if origin is None else origin  # only a view without crops has no origin yet
+        rows = looks.result.embeddings
+        vectors = np.empty((0, 0)) if rows is None else unit_or_zero(rows.vectors).astype(np.float32)
+        ranks = ranks_of(looks.result.p_values, self.state.settings.n) if looks.crops else ()
+        for i in sorted(range(len(looks.crops)), key=lambda i: (-len(looks.crops[i]), i)):
+            cells = cells_of(looks.crops[i], start, self.state.settings.cell)
+            candidates = [
+                Candidate(number, overlap, float(vectors[i] @ draft.get(number).mean))
+                for number, overlap in draft.overlaps(cells)
+            ]
+            number, certain = chosen(candidates)
+            if number is None:
+                if not looks.whole[i] and not certain:
+                    continue  # a piece beside objects that are there is no object of its own
+                number = draft.created + 1
+                self._check_room(len(self) + len(draft.changed) + 1)
+            # a second piece of one object in one view is no look at all of it
+            whole = bool(looks.whole[i]) and number not in seen
+            fresh = _fresh(cells, whole, draft.get(number) if number <= draft.created else None)
+            look = Look(
+                vectors[i], looks.direction(i), len(looks.crops[i]), int(ranks[i]), whole,
+                float(looks.stability[i]), fresh,
+            )  # fmt: skip
+            draft.see(number, look, None)
+            listed.append({**written_look(number, look), "certain": certain})
+            touched |= {(number, one.number) for one in candidates if one.number != number and one.overlap.most}
+            seen.add(number)
+        merged = self._merges(draft, touched)
+        return {"looks": listed, "merged": merged, "verdicts": self._verdicts(draft.changed)}, draft
+
+    def _merges(self, draft: Draft, pairs: set[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Pairs of objects that turned out to be one: the number that stays, and the one that goes."""
+        made, into = list[tuple[int, int]](), dict[int, int]()
+        for first, second in sorted(pairs):
+            kept, gone = sorted((_followed(first, into), _followed(second, into)))
+            if kept == gone:
+                continue
+            one, other = draft.get(kept), draft.get(gone)
+            if one.label and other.label and one.label != other.label:
+                continue
+            overlap = Overlap.of(one.cells, dilated(one.cells), other.cells)
+            if are_one(overlap, float(one.mean @ other.mean), (one.whole, other.whole)):
+                draft.merge(kept, gone)
+                into[gone] = kept
+                made.append((kept, gone))
+        return made
+
+    def skip(self, source: str, reason: str) -> None:
+        """Record that something could not be used, so that it is not tried again."""
+        self._check_open()
+        self._record({"kind": "skip", "source": source[:256], "reason": reason[:1000]})
+
+    # verdicts
+
+    def _verdicts(self, objects: Mapping[int, MapObject]) -> list[dict[str, Any]]:
+        listed = sorted(objects)
+        if not listed:
+            return []
+        means = np.stack([objects[number].mean for number in listed])
+        result = self.pipeline(Embeddings(means, self.pipeline.provenance.identity))
+        return [
+            {"object": number, **asdict(self._verdict(objects[number], means[i], result, i))}
+            for i, number in enumerate(listed)
+        ]
+
+    def _verdict(self, one: MapObject, mean: np.ndarray, result: Any, i: int) -> Verdict:
+        own, new = self.state.settings, bool(result.novelty[i] > self.state.settings.guess)
+        p, nearest = one.evidence.p_value(own.combine), str(result.nearest[i])
+        guess, looks = NEW if new else KNOWN, one.evidence.looks
+        common: dict[str, Any] = {"guess": guess, "nearest": nearest, "novelty": float(result.novelty[i]), "p_value": p}
+        if one.label is not None:
+            return Verdict(KNOWN, name=one.label, reason=f"named {one.label} by a person", **common)
+        beyond = f"{one.evidence.beyond(own.alpha)} of {looks} looks are beyond the threshold"
+        if not looks:
+            reason = "seen in part only: cut off, hidden, or few points"
+            return self._by_name(Verdict(UNSURE, name=None, reason=reason, **common), mean)
+        if p <= own.alpha * (1 + 1e-12):
+            verdict = Verdict(NEW, name=None, reason=f"{beyond}; combined p {p:.3g} <= {own.alpha:.3g}", **common)
+        elif not new:
+            reason = f"its mean is within the threshold, nearest {nearest}; {beyond}"
+            return Verdict(KNOWN, name=nearest, reason=reason, **common)
+        else:
+            reason = f"its mean is beyond the threshold, but {beyond}; combined p {p:.3g} > {own.alpha:.3g}"
+            verdict = Verdict(UNSURE, name=None, reason=reason, **common)
+        return self._by_name(verdict, mean)
+
+    def _by_name(self, verdict: Verdict, mean: np.ndarray) -> Verdict:
+        """Known by a class that a person named, if that explains the embedding (d,); else the verdict as it is."""
+        if not self.state.named:
+            return verdict
+        name, away = nearest_class(mean, {own.name: own.examples for own in self.state.named.values()})
+        most = self.state.named[name].reach
+        if away > most:
+            return verdict
+        reason = f"{away:.2f} from {name}, which a person named; at most {most:.2f}"
+        return replace(verdict, verdict=KNOWN, name=name, reason=reason)
+
+    # asking and naming
+
+    def ask(self, n: int = 5) -> list[Question]:
+        """The unknown objects to show a person first: one question for each group of objects that look alike.
+
+        Groups are found by `discover` among the mean embeddings of objects that are new or unsure, and that were seen
+        whole at least once. They are ordered by
+        number of objects x novelty x stability.
+
+        Parameters
+        ----------
+        n : int
+            Questions at most.
+
+        Returns
+        -------
+        list of Question
+        """
+        check_whole(n, "n")
+        unknown = [one for one in self if one.verdict.verdict != KNOWN and one.whole]
+        return questions(unknown, self._threshold, self.pipeline.provenance.identity)[:n]
+
+    def name(self, objects: int | Question | Sequence[int], name: str) -> list[dict[str, Any]]:
+        """Make objects examples of a class with a name, from one look on.
+
+        Verdicts of objects that are known already stay as they are. Objects that are new or unsure become known if they
+        are near enough to the examples, see `naming.reach`. That reach is no calibrated threshold: how many objects of
+        other kinds it takes in can be known only from objects that nobody named.
+
+        Parameters
+        ----------
+        objects : int, Question, or sequence of int
+            Numbers of objects that a person has seen; of a `Question` the central one.
+        name : str
+
+        Returns
+        -------
+        list of dict
+            What changed, as `add` returns it.
+
+        Raises
+        ------
+        InputError, ClassNamesError
+            For numbers that there are not, and what is no name. `FileError` where the event cannot be written.
+        """
+        self._check_open()
+        check_name(name, "the name")
+        asked = [objects.object] if isinstance(objects, Question) else objects
+        listed = [asked] if isinstance(asked, int | np.integer) else list(asked)
+        if not listed:
+            raise InputError("no objects are given. Expected numbers of objects. Give those that ask() returns")
+        numbers = list(dict.fromkeys(self[number].number for number in listed))
+        rows = unit_or_zero(np.concatenate([self[number].embeddings for number in numbers])).astype(np.float32)
+        others = [
+            one.mean
+            for one in self
+            if one.verdict.verdict == KNOWN and one.verdict.name != name and one.number not in numbers
+        ]
+        known = self.pipeline.known
+        anchors = unit_or_zero(known.anchors) if known.examples is not None and known.text is None else None
+        before = self.state.named.get(name)
+        spread = reach(rows, np.array([*others, *(() if anchors is None else anchors)]))
+        spread = spread if before is None else max(spread, before.reach)
+        draft = {number: replace(self[number], label=name) for number in numbers}
+        verdicts = self._verdicts(draft)
+        told = {own["object"]: own for own in verdicts}
+        for one in self:
+            if one.verdict.verdict == KNOWN or one.number in told:
+                continue
+            away = nearest_class(one.mean, {name: rows})[1]
+            if away <= spread:
+                reason = f"{away:.2f} from {name}, which a person named; at most {spread:.2f}"
+                told[one.number] = {
+                    "object": one.number, **asdict(replace(one.verdict, verdict=KNOWN, name=name, reason=reason)),
+                }  # fmt: skip
+        event = {"kind": "name", "objects": numbers, "name": name, "reach": spread, "examples": written_rows(rows)}
+        event["verdicts"] = [told[number] for number in sorted(told)]
+        judged = {number: self[number].verdict for number in told}
+        self._record(event)
+        return list(_changes(event, judged))
+
+    # checks
+
+    def _record(self, event: Mapping[str, Any]) -> None:
+        numbered = self._log.append(event) if self._log is not None else {"seq": self.state.seq + 1, **event}
+        self.state.apply(numbered)
+
+    def _check_open(self) -> None:
+        if self.path is not None and self._log is None:
+            raise InputError(f"the map {self.path} is closed. Expected an open one. Load it again by SceneMap.load")
+
+    def _checked_time(self, time: float | None) -> float | None:
+        if time is None:
+            return None
+        if isinstance(time, bool) or not np.isreal(time) or not np.isfinite(time):
+            raise InputError(f"time is {time!r:.40}. Expected seconds, a finite number. Leave it out if it is unknown")
+        if self.state.time is not None and time < self.state.time:
+            raise InputError(
+                f"time runs backwards: {float(time):.3f} s behind {self.state.time:.3f} s. Expected views in their "
+                "order. Sort them by time"
+            )
+        return float(time)
+
+    def _check_jump(self, position: np.ndarray | None) -> None:
+        before = self.state.position
+        if position is None or before is None or self.max_jump is None:
+            return
+        away = float(np.linalg.norm(position - before))
+        if away > self.max_jump:
+            raise InputError(
+                f"the pose jumps by {away:.1f} m. Expected at most {self.max_jump:g} m from view to view. Give a "
+                "larger max_jump if the camera was moved so far, else correct the pose"
+            )
+
+    def _check_room(self, count: int) -> None:
+        if count > self.most:
+            raise InputError(
+                f"the map holds {len(self):,} objects. Expected at most {self.most:,}. Give a larger most to load or "
+                "prepare, or start another map"
+            )
+
+    def _check_settings(self) -> None:
+        own, pipeline = self.state.settings, self.pipeline
+        threshold, identity = pipeline.threshold, pipeline.provenance.identity
+        same = own.dim == pipeline.known.dim and own.method == pipeline.method.name
+        same &= dict(own.identity) == asdict(identity) or not own.identity.get("sha256")
+        same &= threshold is not None and (threshold.n, threshold.value) == (own.n, own.threshold)
+        if not same:
+            made = f"{own.method} by {own.identity.get('checkpoint')} with {own.n} calibration shapes"
+            given = f"{pipeline.method.name} by {identity} with {0 if threshold is None else threshold.n}"
+            raise MixedEncodersError(
+                f"the map was made with {made}, the pipeline is {given}. Expected the same encoder, method and "
+                "threshold. Load the map without known="
+            )
+
+
+def _checked_objects(objects: Threshold, pipeline: NoveltyPipeline) -> Threshold:
+    check_threshold(objects)
+    objects.check_fits(pipeline.provenance)
+    return objects
+
+
+def _for_crops(pipeline: NoveltyPipeline) -> NoveltyPipeline:
+    """The pipeline for crops of scans, z up, in which one bad crop is an error."""
+    return replace(pipeline, up=SCANS, errors="raise", progress=False)
+
+
+def _warn_of_few(n: int, alpha: float, combine: str) -> None:
+    least = max(least_p_value(n, combine, looks) for looks in (2, FAR_LOOKS))
+    if least > alpha * (1 + 1e-12):
+        warnings.warn(
+            f"{n} calibration shapes are too few for the verdict new from two looks on: combined p {least:.3g} at "
+            f"best. Expected at most {alpha:g}. Calibrate on more known shapes, 39 or more with combine='median'",
+            MapWarning,
+            stacklevel=3,
+        )
+
+
+def _fresh(cells: np.ndarray, whole: bool, one: MapObject | None) -> np.ndarray:
+    """Those cells of a look that an object takes in and does not have."""
+    if one is None or (whole and not one.whole):
+        return cells
+    return cells[:0] if one.whole and not whole else np.setdiff1d(cells, one.cells, assume_unique=True)
+
+
+def _followed(number: int, into: Mapping[int, int]) -> int:
+    while number in into:
+        number = into[number]
+    return number
+
+
+def _changes(event: Mapping[str, Any], before: Mapping[int, Verdict]) -> Iterator[dict[str, Any]]:
+    """The changes of an event for people and machines."""
+    seen = set(before)
+    for told in event.get("looks", ()):
+        kind = "look" if told["object"] in seen else "object"
+        seen.add(told["object"])
+        yield {"event": kind, "object": told["object"], "points": told["points"], "whole": told["whole"]} | {
+            "certain": told["certain"]
+        }
+    for kept, gone in event.get("merged", ()):
+        yield {"event": "merged", "object": kept, "gone": gone}
+    for told in event["verdicts"]:
+        was = before.get(told["object"])
+        if was is None or (was.verdict, was.name) != (told["verdict"], told["name"]):
+            yield {"event": "verdict", "from": None if was is None else was.verdict, **told}
+
+
+def _replayed(folder: Path) -> tuple[MapState, int]:
+    """The state of the map in a folder, and where its events end."""
+    path = folder / EVENTS
+    state, start = _snapshot(folder)
+    try:
+        for event, end in read_events(path, start, -1 if state is None else state.seq):
+            if state is None:
+                if event["kind"] != "map" or event["format"] != FORMAT:
+                    raise ValueError(f"its first event is not that of {FORMAT!r}")
+                if event["seq"] != 0:
+                    raise ValueError(f"{SNAPSHOT}, from which it goes on, is missing or damaged")
+                state = MapState(Settings(**event["settings"]), seq=0)
+            else:
+                state.apply(event)
+            start = end
+    except FileError:
+        raise
+    except DAMAGE as error:
+        raise FileError(f"{path} is no log of a map, or a damaged one: {error}. Use a copy of it") from error
+    if state is None:
+        raise FileError(f"{path} is empty. Expected a map. Remove the folder, and prepare the map again")
+    return state, start
+
+
+def _snapshot(folder: Path) -> tuple[MapState | None, int]:
+    """State and end of its last event in the log; None and 0 if the log has to be read from its start."""
+    path = folder / SNAPSHOT
+    if not path.is_file():
+        return None, 0
+    try:
+        with loaded_arrays(path, KIND) as (header, arrays):
+            return MapState.restored(arrays, header), int(header["end"])
+    except FileError as error:
+        warnings.warn(f"{error}. All events are replayed in its place", MapWarning, stacklevel=4)
+        return None, 0

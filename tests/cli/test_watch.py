@@ -1,0 +1,99 @@
+"""openshape-ood watch: a folder as it fills, a bag, and what cannot be used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_runs import run
+
+from openshape_ood.scene_map.arrivals import arrivals, is_view
+from openshape_ood.scenes import Scene, save_scene
+from openshape_ood.synthetic import sample
+from openshape_ood.synthetic.views import room_view
+from openshape_ood.views.files import save_view
+
+KNOWN = ("--known", "chair", "sofa")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two looks at a chair and a guitar, and a file that is none."""
+    made = tmp_path_factory.mktemp("scans")
+    chair, guitar = (sample(name, 6000, seed=1)[:, [0, 2, 1]] for name in ("chair", "guitar"))
+    for i in range(2):
+        save_scene(Scene(np.concatenate([chair[i::2], guitar[i::2] + [3, 0, 0]])), made / f"{i}.ply")
+    (made / "broken.ply").write_text("ply\n")
+    (made / "notes.txt").write_text("no scan")
+    return made
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_folder_once_then_again_and_a_page(folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home.map"
+    first = run("watch", folder, *KNOWN, "--map", home, "--once", "--json")
+    assert first.exit_code == 1, first.output
+    told = lines(first.stdout)
+    assert [one["source"] for one in told if one["event"] == "skipped"] == ["broken.ply"]
+    assert [one["event"] for one in told].count("object") == 2
+    assert told[-1]["views"] == 2 and told[-1]["failed"]
+    assert all(one["reason"] for one in told if one["event"] == "verdict")
+    again = run("watch", folder, "--map", home, "--once", "--page", tmp_path / "home.html")
+    assert again.exit_code == 0, again.output
+    assert "2 objects" in again.stdout and "2 views" in again.stdout
+    assert "object 1" in (tmp_path / "home.html").read_text(encoding="utf-8")
+    other = run("watch", folder, "--known", "lamp", "--map", home, "--once")
+    assert other.exit_code == 2 and "Expected the same encoder" in other.stderr
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["nothing", "--known", "chair"], "there is no nothing"),
+        (["{folder}/0.ply", "--known", "chair"], "is a file. Expected a folder"),
+        (["{folder}", "--once"], "known"),
+        (["{folder}", "--known", "chair", "--page", "map.txt"], "ends in .html"),
+    ],
+)
+def test_what_cannot_be_watched(folder: Path, tmp_path: Path, words: list[str], message: str) -> None:
+    asked = [word.format(folder=folder) for word in words]
+    result = run("watch", *asked, "--map", tmp_path / "home.map")
+    assert result.exit_code == 2 and message in result.stderr
+
+
+def test_a_bag_that_is_damaged(tmp_path: Path) -> None:
+    pytest.importorskip("mcap_ros2")
+    (tmp_path / "drive.mcap").write_bytes(b"no bag")
+    result = run("watch", tmp_path / "drive.mcap", *KNOWN, "--map", tmp_path / "home.map")
+    assert result.exit_code == 1 and "truncated or damaged" in result.stderr
+
+
+def test_files_are_given_once_when_they_have_stopped_growing(tmp_path: Path) -> None:
+    waits = iter(range(4))
+
+    def grow(_: float) -> None:
+        i = next(waits)  # StopIteration ends the watch
+        if i < 2:
+            (tmp_path / "a.ply").write_bytes(b"x" * (i + 1))
+
+    incoming = arrivals(tmp_path, (), once=False, poll=0.1, wait=grow)
+    path = next(incoming)
+    assert (path.name, path.stat().st_size) == ("a.ply", 2)
+    with pytest.raises(RuntimeError):
+        next(incoming)
+
+
+def test_views_are_told_from_scans(tmp_path: Path) -> None:
+    view = room_view(1, categories=["chair"], objects=1).view
+    save_view(view, tmp_path / "view.npz")
+    save_view(view, tmp_path / "pictures")
+    np.savez(tmp_path / "scan.npz", points=np.ones((4, 3)))
+    assert is_view(tmp_path / "view.npz") and is_view(tmp_path / "pictures")
+    assert not is_view(tmp_path / "scan.npz") and not is_view(tmp_path / "broken.npz")
+    names = [path.name for path in arrivals(tmp_path, {"scan.npz"}, once=True, poll=1)]
+    assert sorted(names) == ["pictures", "view.npz"]

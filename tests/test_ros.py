@@ -1,0 +1,86 @@
+"""The ROS 2 node on stand-ins for messages: the verdicts of the command on the same data."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from made_up_bag import as_object, cloud, messages, write_bag
+from made_up_map import block, made_map, pipeline
+
+from openshape_ood.bags.reading import read_bag
+from openshape_ood.ros import PARAMETERS, MapNode
+from openshape_ood.scene_map import SceneMap
+
+
+class Any3:
+    """A message with whatever attributes are asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        made: Any = [] if name in ("detections", "markers", "results") else Any3()
+        setattr(self, name, made)
+        return made
+
+
+class Node:
+    """A node that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.callbacks: dict[str, Any] = {}
+        self.published: dict[str, list[Any]] = {}
+        self.logged: list[str] = []
+
+    def create_subscription(self, kind: Any, topic: str, callback: Any, quality: Any) -> None:
+        self.callbacks[topic] = callback
+
+    def create_publisher(self, kind: Any, topic: str, depth: int) -> Any:
+        own = self.published.setdefault(topic, [])
+        return SimpleNamespace(publish=own.append)
+
+    def get_logger(self) -> Any:
+        return SimpleNamespace(info=self.logged.append, warning=self.logged.append)
+
+
+TYPES = SimpleNamespace(
+    **dict.fromkeys(
+        ("Detection3DArray", "Detection3D", "ObjectHypothesisWithPose", "MarkerArray", "Marker", "TFMessage"), Any3
+    ),
+    CameraInfo=Any3, CompressedImage=Any3, Image=Any3, PointCloud2=Any3, latched=1,
+)  # fmt: skip
+
+
+def verdicts(found: SceneMap) -> list[Any]:
+    return [(one.number, one.seen, one.verdict) for one in found]
+
+
+def test_the_node_says_what_the_command_says_of_the_same_data(tmp_path) -> None:
+    pytest.importorskip("mcap_ros2")
+    bag, ways = write_bag(tmp_path / "drive.mcap", messages(9)), []
+    own = made_map(path=tmp_path / "node.map")
+    node = Node()
+    running = MapNode(node, TYPES, own, PARAMETERS)
+    for topic, content, _ in messages(9):
+        node.callbacks[topic](as_object(content))
+    running.close()
+    ways.append(verdicts(SceneMap.load(tmp_path / "node.map", pipeline())))
+    other = made_map()
+    for frame in read_bag(bag):
+        other.add(frame.given(), frame.pose, frame.time)
+    ways.append(verdicts(other))
+    assert ways[0] == ways[1] and len(ways[0])
+    detections = node.published["~/objects"][-1].detections
+    assert [one.id for one in detections] == [str(one[0]) for one in ways[0]]
+    assert {one.results[0].hypothesis.class_id for one in detections} <= {"pole", "new", "unsure"}
+    assert node.published["~/objects"][-1].header.frame_id == "map"
+    marker = node.published["~/markers"][-1].markers[0]
+    assert marker.pose.orientation.w**2 + marker.pose.orientation.z**2 == pytest.approx(1)
+    assert any("is new" in line for line in node.logged)
+
+
+def test_messages_that_cannot_be_used_are_logged() -> None:
+    node = Node()
+    running = MapNode(node, TYPES, made_map(), PARAMETERS)
+    node.callbacks["/points"](as_object(cloud(block((1, 1, 1)), 1.0)))  # no transform
+    running.close()
+    assert "no transform" in node.logged[0] and not node.published["~/objects"]
