@@ -70,7 +70,12 @@ def generated_threshold(pipeline: Pipeline, coverage: float = 0.95, generated: G
     if pipeline.method.rows == "patches" or pipeline.num_samples != 1:
         result = pipeline(shapes_of(categories, generated), up="y")
     else:
-        rows = np.concatenate([embedded(category, generated, pipeline.encoders) for category in categories])
+        rows = np.concatenate(
+            [
+                embedded(category, generated, pipeline.encoders, provenance.identity.checkpoint)
+                for category in categories
+            ]
+        )
         result = pipeline(Embeddings(rows, provenance.identity))
     what = "whole models" if generated == "models" else "scans"
     others = [name for name in names if name not in covered]
@@ -90,9 +95,12 @@ def shapes_of(categories: Sequence[str], generated: Generated) -> list[np.ndarra
     return (calibration_models if generated == "models" else calibration_scans)(categories)
 
 
-def embedded(category: str, generated: Generated, encoders: Any) -> np.ndarray:
-    """Embeddings (50, d) of the generated shapes of a category: of the package, else made by the encoder and kept."""
-    held = _packaged(encoders.shape.identity.checkpoint)
+def embedded(category: str, generated: Generated, encoders: Any, model: str = MODEL) -> np.ndarray:
+    """Embeddings (50, d) of the generated shapes of a category: of the package, else made by the encoder and kept.
+
+    model: the name of the encoder, which is not loaded where the package has them.
+    """
+    held = _packaged(model)
     found = held.get(f"{generated} {category}")
     if found is None:
         found = held[f"{generated} {category}"] = encoders.shape.encode(shapes_of([category], generated), up="y")
