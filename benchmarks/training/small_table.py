@@ -40,7 +40,7 @@ def main() -> None:
     names = sorted(words)
     kept = sorted(set(words.values()))
     place = {entry: i for i, entry in enumerate(kept)}
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "vectors": table.vectors[kept].astype(np.float16),
         "row": np.array([place[words[name]] for name in names], dtype=np.int32),
         "mean": table.mean.astype(np.float32),

@@ -95,6 +95,10 @@ def _twice(value: Tensor, shape: torch.Size, key: str) -> Tensor:
 class Names(nn.Module):
     """Cross-entropy of embeddings over the words of a text space; see `Targets`."""
 
+    vectors: Tensor
+    weights: Tensor
+    others: Tensor
+
     def __init__(self, targets: Targets) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
