@@ -136,6 +136,7 @@ NOT_HERE = {
     "relevancy",
     "view",
     "surface",
+    "--labels",  # a person fills the file in; tests/cli/test_cli_labels.py does
 }
 
 

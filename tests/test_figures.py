@@ -497,6 +497,21 @@ def card_never_trained(kind: str) -> list[str]:
     return [percent(row["by_name"], 1), draws]
 
 
+def repaired(drift: str, labeled: str) -> list[str]:
+    by = "most novel" if "most novel" in labeled else "random" if labeled != "0" else "none"
+    wanted = {"shift": drift, "method": "prototypes", "labels": int(labeled.split(",")[0]), "by": by}
+    row = only(result("guarantees-repair")["repair"], **wanted)
+    covered = percent(row["covered"], 1) if "covered" in row else ""
+    return [*(percent(row[name], 1) for name in ("kept", "spread", "found")), covered]
+
+
+def two_rates(source: str, examples: str) -> list[str]:
+    n, m = map(int, examples.split(", "))
+    row = only(result("guarantees-repair")["unsure"], source=source, method="prototypes", n=n, m=m)
+    names = ("known_called_novel", "novel_called_known", "known_unsure", "novel_unsure")
+    return [percent(row[name], 1) for name in names]
+
+
 def marks_simulated(promise: str, shapes: str) -> list[str]:
     found = [row for row in result("guarantees-marks")["simulation"] if row["promise"] == promise]
     key, count = "objects" if "objects" in shapes else "n", int(shapes.replace(",", "").split()[0])
@@ -610,6 +625,8 @@ TABLES = [
     Table("docs/comparators.md", " | SR1 | SR2 | SN", 1, compared),
     Table("docs/concepts/localizing.md", "point AUROC, %", 1, planted),
     Table("docs/concepts/localizing.md", "novelty lost", 1, cut_out),
+    Table("docs/concepts/guarantees.md", "drift | known shapes labeled", 2, repaired),
+    Table("docs/concepts/guarantees.md", "shapes | known, novel examples", 2, two_rates),
     Table("docs/concepts/guarantees-marks.md", "promise | calibration shapes", 2, marks_simulated),
     Table("docs/concepts/guarantees-marks.md", "of | threshold", 2, marks_cost),
     Table("docs/scenes.md", " | proposals | recall at IoU 0.25", 1, stability),
