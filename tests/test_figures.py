@@ -562,6 +562,25 @@ def card_real(shapes: str) -> list[str]:
     return [percent(of[f"{which}accuracy"], 1), percent(of[f"{which}auroc"], 1)]
 
 
+SMALL = "openshape_ood/registry/small/MODEL_CARD.md"
+HELD_OUT = ("small-realistic", "small-realistic-static", "small-realistic-tiny")
+
+
+def small_names(view: str) -> list[str]:
+    return [percent(result(name)["zero_shot"][view]["mean"], 1) for name in HELD_OUT]
+
+
+def small_half_known(view: str, way: str) -> list[str]:
+    found = [only(result(name)["half_known"]["figures"], view=view, way=way) for name in HELD_OUT]
+    return [f"{percent(one['accuracy']['mean'], 1)}; {percent(one['auroc']['mean'], 1)}" for one in found]
+
+
+def small_real(figure: str) -> list[str]:
+    key = ("scans_" if "scans" in figure else "") + ("auroc" if "AUROC" in figure else "accuracy")
+    found = [result("small-real")["real"], result("small-real-static")["real"], result("tiny")["zero_shot"]]
+    return [percent(one[key], 1) for one in found]
+
+
 AXIS_SETS = [
     *(("known", size) for size in (1, 5, 20, 100)),
     *(("half novel", size) for size in (20, 100)),
@@ -607,6 +626,9 @@ class Table(NamedTuple):
 CARD = "openshape_ood/registry/tiny/MODEL_CARD.md"
 PUBLISHED = "known by | SR1 | SR2 | SN1 | SN2 | SN3 | published SR1 | published SR2"
 TABLES = [
+    Table(SMALL, "right one of", 1, small_names),
+    Table(SMALL, "objects | known by", 2, small_half_known),
+    Table(SMALL, "real shapes", 1, small_real),
     Table("README.md", "tiny | known by | accuracy", 2, real_objects),
     Table("benchmarks/README.md", "switch | from | to", 3, switches),
     Table("docs/concepts/scores.md", "known by | method | SR1 AUROC", 2, methods),

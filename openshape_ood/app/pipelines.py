@@ -177,7 +177,7 @@ class Pipelines:
                 return KnownClasses.from_both(session.names, examples, encoder, text)
             return KnownClasses.from_names(session.names, text, temperature=encoder.temperature)
 
-        if encoder.row.text.kind != "static":  # these never warn, and may download
+        if encoder.row.text.kind == "open_clip":  # these never warn, and may download
             return made(), tuple(remarks)
         with self._warning, warnings.catch_warnings(record=True) as said:  # not for several threads at once
             warnings.simplefilter("always")
@@ -196,7 +196,7 @@ class Pipelines:
         return self._once(key, lambda: encoder.encode(example.cloud, up="y")[0])
 
     def _negatives(self, names: tuple[str, ...], text: NamesEncoder) -> np.ndarray:
-        others = [word for word in negative_words() if word not in names]
+        others = [word for word in negative_words(text) if word not in names]
         key = ("negatives", text.identity, names)
         return self._once(key, lambda: KnownClasses.from_names(names, text, negatives=others).negatives)
 

@@ -78,8 +78,9 @@ def show(name: Name, /, *, json: Json = False) -> None:
     for row in _rows([name]):
         parts = all_parts(row)
         fields = {key: value for key, value in asdict(row).items() if key not in ("folder", "members")}
-        records.append({**fields, "files": [asdict(part) for part in parts]})
-        tables.append(_entries(fields, parts))
+        known = _names_known(row)
+        records.append({**fields, **known, "files": [asdict(part) for part in parts]})
+        tables.append(_entries(fields, parts) + _names_entries(known))
     record = records[0] if len(records) == 1 else {"name": name, "members": records}
 
     def shown_tables() -> None:
@@ -102,6 +103,31 @@ def _entries(fields: dict[str, Any], parts: list[WeightsPart]) -> list[dict[str,
     for part in parts:
         name = f"{part.part}{', stripped' * (part.source == 'stripped')} file"
         entries.append({"field": name, "value": str(part.path or part.place)})
+    return entries
+
+
+def _names_known(row: Row) -> dict[str, Any]:
+    """Of a row whose text encoder is a table: its names, those it was trained with, and how well it knows these."""
+    if row.text.kind != "table":
+        return {}
+    from openshape_ood.encoders.text import table
+    from openshape_ood.encoders.text.encoder import fetch_file
+
+    model = table.TableModel(row, fetch_file(row))
+    return {"names": model.names, "trained_names": model.trained_names, "accuracy": model.accuracy}
+
+
+def _names_entries(known: dict[str, Any]) -> list[dict[str, str]]:
+    if not known:
+        return []
+    accuracy = sorted(known["accuracy"].items(), key=lambda pair: (-pair[1], pair[0]))
+    entries = [
+        {"field": "names", "value": f"{len(known['names']):,}; all of them: --json"},
+        {"field": "trained names", "value": ", ".join(known["trained_names"])},
+    ]
+    if accuracy:
+        shares = ", ".join(f"{name} {100 * share:.0f}" for name, share in accuracy)
+        entries.append({"field": "right, % of objects never shown", "value": shares})
     return entries
 
 

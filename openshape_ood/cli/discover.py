@@ -102,7 +102,7 @@ def discover(
     rows: Any = result.embeddings  # every result of a pipeline has them
     provenance, encoders = provenance_of(pipeline, found), pipeline.encoders
     if not vocabulary and (chosen.wanted.by_name or provenance.identity.checkpoint == "tiny"):
-        vocabulary = negative_words()  # the text encoder is at hand
+        vocabulary = negative_words(encoders.text)  # the text encoder is at hand
     how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": chosen.seed}
     with warnings.catch_warnings(record=True) as hardly_known:  # names to the text encoder
         warnings.simplefilter("always")

@@ -171,6 +171,10 @@ class TextEnsemble:
         vectors = {one: one.encode(names) for one in dict.fromkeys(self.members)}
         return _side_by_side([vectors[one] for one in self.members])
 
+    def serves(self, name: str) -> bool:
+        """True if every member has a vector for the name."""
+        return all(getattr(one, "serves", lambda _: True)(name) for one in self.members)
+
     @cached_property
     def weights(self) -> str:
         """Whose embeddings these are: those of every member."""

@@ -25,7 +25,8 @@ from openshape_ood.scoring import Method
 from openshape_ood.storage import loaded_arrays, save_arrays
 
 Generated = Literal["scans", "models"]
-MODEL = "tiny"  # the encoder that was trained on generated shapes
+MODEL = "tiny"
+MODELS = (MODEL, "small")  # the encoders that were trained on generated shapes
 FILE, KIND = "calibration.safetensors", "calibration set"
 
 
@@ -48,8 +49,9 @@ class Pipeline(Protocol):
 def generated_threshold(pipeline: Pipeline, coverage: float = 0.95, generated: Generated = "scans") -> Threshold | None:
     """The threshold that keeps a share of generated shapes of the known classes: for shapes like these.
 
-    None where generated shapes say nothing: for every encoder but `tiny`, which was trained on them, and for known
-    classes of which none is a generated category. If some are, it is for shapes of these, as its `source` says.
+    None where generated shapes say nothing: for every encoder but `tiny` and `small`, which were trained on them, and
+    for known classes of which none is a generated category. If some are, it is for shapes of these, as its `source`
+    says.
 
     Examples
     --------
@@ -68,7 +70,12 @@ def generated_threshold(pipeline: Pipeline, coverage: float = 0.95, generated: G
     if pipeline.method.rows == "patches" or pipeline.num_samples != 1:
         result = pipeline(shapes_of(categories, generated), up="y")
     else:
-        rows = np.concatenate([embedded(category, generated, pipeline.encoders) for category in categories])
+        rows = np.concatenate(
+            [
+                embedded(category, generated, pipeline.encoders, provenance.identity.checkpoint)
+                for category in categories
+            ]
+        )
         result = pipeline(Embeddings(rows, provenance.identity))
     what = "whole models" if generated == "models" else "scans"
     others = [name for name in names if name not in covered]
@@ -77,8 +84,9 @@ def generated_threshold(pipeline: Pipeline, coverage: float = 0.95, generated: G
 
 
 def trained_on_generated(identity: Identity) -> bool:
-    """True if generated shapes mean something to an encoder: it is the packaged `tiny`."""
-    return identity.checkpoint == MODEL and identity.sha256 == find_checkpoint(MODEL).source.sha256
+    """True if generated shapes mean something to an encoder: it is the packaged `tiny` or `small`."""
+    name = identity.checkpoint
+    return name in MODELS and identity.sha256 == find_checkpoint(name).source.sha256
 
 
 def shapes_of(categories: Sequence[str], generated: Generated) -> list[np.ndarray]:
@@ -87,19 +95,23 @@ def shapes_of(categories: Sequence[str], generated: Generated) -> list[np.ndarra
     return (calibration_models if generated == "models" else calibration_scans)(categories)
 
 
-def embedded(category: str, generated: Generated, encoders: Any) -> np.ndarray:
-    """Embeddings (50, d) of the generated shapes of a category: of the package, else made by the encoder and kept."""
-    found = _packaged().get(f"{generated} {category}")
+def embedded(category: str, generated: Generated, encoders: Any, model: str = MODEL) -> np.ndarray:
+    """Embeddings (50, d) of the generated shapes of a category: of the package, else made by the encoder and kept.
+
+    model: the name of the encoder, which is not loaded where the package has them.
+    """
+    held = _packaged(model)
+    found = held.get(f"{generated} {category}")
     if found is None:
-        found = _packaged()[f"{generated} {category}"] = encoders.shape.encode(shapes_of([category], generated), up="y")
+        found = held[f"{generated} {category}"] = encoders.shape.encode(shapes_of([category], generated), up="y")
     return np.asarray(found, dtype=np.float32)
 
 
 @cache
-def _packaged() -> dict[str, np.ndarray]:
-    """The embeddings that are in the package, if they are of the packaged weights."""
-    row = find_checkpoint(MODEL)
-    path = Path(row.folder) / MODEL / FILE
+def _packaged(model: str = MODEL) -> dict[str, np.ndarray]:
+    """Embeddings of a model that are in the package, if they are of the packaged weights; else an empty table."""
+    row = find_checkpoint(model)
+    path = Path(row.folder) / model / FILE
     if not path.is_file():
         return {}
     with loaded_arrays(path, KIND) as (header, arrays):

@@ -86,5 +86,7 @@ def known_classes(
     names = check_names(list(known))
     if examples:
         return KnownClasses.from_both(names, examples, encoders.shape, encoders.text, up=up, **settings)
-    others = [word for word in negative_words() if word not in names] if method.needs == "negatives" else []
+    others = (
+        [word for word in negative_words(encoders.text) if word not in names] if method.needs == "negatives" else []
+    )
     return KnownClasses.from_names(names, encoders.text, negatives=others)

@@ -186,8 +186,9 @@ def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None)
     names: Any = known.text
     words: Any = known.negatives
     if by_words(known):
-        others = [word for word in negative_words() if word not in known.names]
-        words = KnownClasses.from_names(known.names, text or text_of(encoder), negatives=others).negatives
+        text = text or text_of(encoder)
+        others = [word for word in negative_words(text) if word not in known.names]
+        words = KnownClasses.from_names(known.names, text, negatives=others).negatives
 
     def by_names(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         z = unit_or_zero(rows)

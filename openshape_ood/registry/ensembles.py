@@ -89,7 +89,7 @@ def check_no_file(row: Row, checkpoint: Any) -> None:
 
 def _kind(kinds: set[str]) -> str:
     """Empty if a member has no text encoder: then nor has the ensemble."""
-    return "" if "" in kinds else "static" if "static" in kinds else "open_clip"
+    return "" if "" in kinds else "open_clip" if kinds == {"open_clip"} else "static"
 
 
 def _one_of(values: set[str]) -> str:

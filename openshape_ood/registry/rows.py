@@ -95,7 +95,9 @@ class Text:
 
     `text = false` in a row of kind "shape": there is none, and names are refused; kind is then empty.
 
-    trained: the names that the encoder was trained with, where these are not those of the file; of kind "static".
+    kind: "open_clip", a text tower; "static", token vectors; or "table", the vectors of a list of names. trained: the
+    names that the encoder was trained with, where these are not those of the file; not of kind "open_clip". tower: of
+    kind "table", the checkpoint whose text encoder serves other names where it is on this machine.
     """
 
     kind: str
@@ -106,6 +108,7 @@ class Text:
     revision: str = "main"
     sha256: str = ""
     trained: tuple[str, ...] = ()
+    tower: str = ""
 
     @property
     def space(self) -> str:
@@ -200,7 +203,7 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
     Examples
     --------
     >>> list_checkpoints()[:4]
-    ['tiny', 'vitb32', 'vitl14', 'vitg14']
+    ['tiny', 'small', 'vitb32', 'vitl14']
     """
     if kind not in KINDS:
         raise UnknownNameError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}{meant(str(kind), KINDS)}")
@@ -377,12 +380,12 @@ def _check_most(where: str, part: Any, most: int) -> None:
 
 
 def _check_text(text: Text, where: str) -> None:
-    check_one_of(where, "kind", text.kind, ("open_clip", "static"))
+    check_one_of(where, "kind", text.kind, ("open_clip", "static", "table"))
     check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
     if text.templates:
         check_one_of(where, "templates", text.templates, template_lists())
     if not text.model:
-        expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
+        expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of vectors"
         raise RegistryError(f"{where} field 'model' is empty; expected {expected}")
     _check_sha256(where, text.sha256)
 

@@ -256,15 +256,21 @@ def _share_of_negatives(known: np.ndarray, words: np.ndarray, scale: float) -> n
     return of_words / (of_known + of_words)
 
 
-@cache
-def negative_words() -> tuple[str, ...]:
+def negative_words(text: Any = None) -> tuple[str, ...]:
     """The everyday categories that NegLabel weighs the known classes against, and two synonyms of each, sorted.
 
     The list is this project's own: the names and first two other names of `openshape_ood.synthetic`, kept as a file.
+    text: a text encoder; words that it has no vector for (`TextEncoder.serves`) are left out.
 
     Examples
     --------
     >>> "guitar" in negative_words()
     True
     """
+    serves = getattr(text, "serves", None)
+    return _negative_words() if serves is None else tuple(word for word in _negative_words() if serves(word))
+
+
+@cache
+def _negative_words() -> tuple[str, ...]:
     return tuple(files(__package__).joinpath("negative_words.txt").read_text(encoding="utf-8").splitlines())

@@ -164,6 +164,9 @@ def test_list_and_show() -> None:
     assert shown["sizes"]["projection"] == 192 and shown["files"][0]["source"] == "package"
     assert "embeddings" not in shown and "folder" not in shown
     assert "spec.count" in run("checkpoints", "show", "vitb32").stdout
+    of_small = run_json("checkpoints", "show", "small")
+    assert "chair" in of_small["trained_names"] and len(of_small["names"]) > 2000
+    assert "trained names" in run("checkpoints", "show", "small").stdout
     bare = run("checkpoints", "show", "semabs-vool").stdout
     assert "sizes." in bare and "spec." not in bare and "text." not in bare
 

@@ -197,7 +197,7 @@ def test_the_embeddings_in_the_package_are_those_of_the_encoder(tiny: ShapeEncod
 def test_without_the_file_they_are_made(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = NoveltyPipeline.prepare(["chair"], encoder=tiny).threshold.value
     kept: dict[str, np.ndarray] = {}
-    monkeypatch.setattr(generated, "_packaged", lambda: kept)
+    monkeypatch.setattr(generated, "_packaged", lambda model: kept)
     assert NoveltyPipeline.prepare(["chair"], encoder=tiny).threshold.value == pytest.approx(expected, abs=2e-4)
     assert list(kept) == ["scans chair"]
 

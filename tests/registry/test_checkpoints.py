@@ -35,7 +35,7 @@ from openshape_ood.registry.weights import load_network
 from openshape_ood.shapes import CloudSpec
 
 UNI3D = [f"uni3d-{size}{data}" for size in ("b", "s", "ti", "l", "g") for data in ("", "-no-lvis")]
-NAMES = ["tiny", "vitb32", "vitl14", "vitg14", "openshape-no-lvis", *UNI3D]
+NAMES = ["tiny", "small", "vitb32", "vitl14", "vitg14", "openshape-no-lvis", *UNI3D]
 NAMES += ["tamm", "tamm-no-lvis", "openshape-shapenet", "tripletmix"]
 COMPARATORS = ["tiny-relation", "tiny-whitened"]
 SCENES = ("scannet-openseg", "scannet-lseg", "matterport-openseg", "nuscenes-openseg")
@@ -132,6 +132,7 @@ def test_all_rows_are_read() -> None:
     "name, dim, up, kind, space",
     [
         ("tiny", 192, "y", "package", "tiny/text.safetensors"),
+        ("small", 512, "y", "package", "small/names.safetensors"),
         ("vitb32", 512, "y", "hub", "ViT-B-32-quickgelu/openai"),
         ("vitl14", 768, "y", "hub", "ViT-L-14-quickgelu/openai"),
         ("vitg14", 1280, "z", "hub", "ViT-bigG-14/laion2b_s39b_b160k"),
@@ -143,7 +144,7 @@ def test_rows(name: str, dim: int, up: str, kind: str, space: str) -> None:
 
 
 def test_published_rows_share_what_they_were_trained_with() -> None:
-    rows = [find_checkpoint(name) for name in NAMES[1:4]]
+    rows = [find_checkpoint(name) for name in NAMES[2:5]]
     assert {(r.spec.count, r.spec.color, r.text.templates, r.text.average) for r in rows} == {
         (10_000, 0.4, "modelnet40_64", "mean")
     }
@@ -201,7 +202,7 @@ def test_a_list_or_table_is_no_value(registry: Registry, value: Any) -> None:
 @pytest.mark.parametrize("table, field, kind", places())
 def test_every_field_is_needed_but_those_with_a_default(registry: Registry, table: str, field: str, kind: type) -> None:
     has_default = {"kind", "source.package", "source.repo", "source.revision", "source.sha256", "source.url"}
-    has_default |= {"text.pretrained", "text.revision", "text.sha256", "text.trained"} | {
+    has_default |= {"text.pretrained", "text.revision", "text.sha256", "text.trained", "text.tower"} | {
         f"keys.{f.name}" for f in fields(Keys)
     }
     has_default |= {"source.bytes", "source.page", "sizes.adapter_width", "spec.fewer", "unconfirmed"}
@@ -387,7 +388,7 @@ def test_the_space_of_another_text_encoder(registry: Registry) -> None:
 
 @pytest.mark.parametrize("given, meant", [("vitb-32", "vitb32"), ("VITG14", "vitg14"), ("tinny", "tiny")])
 def test_unknown_checkpoints_are_answered_with_the_known(given: str, meant: str) -> None:
-    with pytest.raises(UnknownNameError, match="known: tiny, vitb32, vitl14, vitg14") as caught:
+    with pytest.raises(UnknownNameError, match="known: tiny, small, vitb32, vitl14, vitg14") as caught:
         find_checkpoint(given)
     assert f"did you mean {meant!r}?" in str(caught.value)
 

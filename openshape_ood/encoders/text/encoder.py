@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from openshape_ood.checks import check_choice, given_path
 from openshape_ood.encoders.protocols import Identity
-from openshape_ood.encoders.text import open_clip, static
-from openshape_ood.errors import ClassNamesError, InputError, WeightsError
+from openshape_ood.encoders.text import open_clip, static, table
+from openshape_ood.errors import ClassNamesError, InputError, OpenShapeError, WeightsError
 from openshape_ood.registry.ensembles import check_no_file
 from openshape_ood.registry.files import cached, fetch, sha256
 from openshape_ood.registry.names import find_checkpoint
@@ -153,7 +153,7 @@ class TextEncoder:
         words = {name: self.aliases.get(name.casefold(), (name,)) for name in clean_names(names)}
         vectors = self._vectors(list(dict.fromkeys(word for several in words.values() for word in several)))
         anchors = _unit([np.mean([vectors[w] for w in several], axis=0) for several in words.values()])
-        if self._row.text.kind == "static":
+        if self._row.text.kind != "open_clip":
             model: Any = self._model
             far = ", ".join(repr(name) for name, is_far in zip(words, model.far(anchors), strict=True) if is_far)
             told = f"{self.identity.checkpoint!r} was not trained with names like {far} and hardly knows what "
@@ -162,6 +162,11 @@ class TextEncoder:
                 warnings.warn(told, UntrainedNameWarning, stacklevel=2)
         return anchors
 
+    def serves(self, name: str) -> bool:
+        """False for a name that a table of names has no vector for, without the text tower that serves any."""
+        model: Any = self._model if self._row.text.kind == "table" else None
+        return model is None or model.knows(name) or _has_tower(self._row)
+
     def _vectors(self, words: Sequence[str]) -> dict[str, Vectors]:
         """Each word's unit vector, from the cache as far as possible."""
         known = {} if self._store is None else self._cached(words)
@@ -169,7 +174,7 @@ class TextEncoder:
         for i in range(0, len(missing), WORDS_AT_ONCE):
             some = missing[i : i + WORDS_AT_ONCE]
             sentences = [template.replace("{}", word) for word in some for template in self.templates]
-            embedded = self._model.embed(sentences).reshape(len(some), len(self.templates), -1)
+            embedded = self._embed(sentences).reshape(len(some), len(self.templates), -1)
             if not np.isfinite(embedded).all():
                 what = f"text encoder of {self.identity.checkpoint!r}"
                 raise WeightsError(f"{what} gave values that are not finite; its weights are damaged")
@@ -181,12 +186,24 @@ class TextEncoder:
                     self._store.put(self._key(word, self._model.precision), vector)
         return known
 
+    def _embed(self, sentences: Sequence[str]) -> Vectors:
+        """Vectors (n, d) of sentences; those that a table lacks by its tower, if that is on this machine."""
+        model = self._model
+        if isinstance(model, table.TableModel):
+            others = [one for one in sentences if not model.knows(one)]
+            if others and _has_tower(self._row):
+                tower = TextEncoder.from_pretrained(self._row.text.tower, templates=[table.PROMPT])
+                return model.embed(sentences, tower.encode(others))
+        return model.embed(sentences)
+
     @cached_property
-    def _model(self) -> open_clip.ClipModel | static.StaticModel:
-        model: open_clip.ClipModel | static.StaticModel
+    def _model(self) -> open_clip.ClipModel | static.StaticModel | table.TableModel:
+        model: open_clip.ClipModel | static.StaticModel | table.TableModel
         path = self._checkpoint or fetch_file(self._row)
         if self._row.text.kind == "static":
             model = static.loaded(self._row, path, path.stat().st_mtime_ns)
+        elif self._row.text.kind == "table":
+            model = table.loaded(self._row, path, path.stat().st_mtime_ns)
         else:
             model = open_clip.ClipModel.load(self._row, path, self._device)
         _check_width(self._row, model.dim)
@@ -246,7 +263,7 @@ def _together(
     how["average"] = None if average == row.text.average else average
     shared: dict[Any, TextEncoder] = {}
     # a static one lies beside its registry
-    keys = [(one.text, one.sizes.embedding_dim, one.text.kind == "static" and one.folder) for one in row.members]
+    keys = [(one.text, one.sizes.embedding_dim, one.text.kind != "open_clip" and one.folder) for one in row.members]
     for key, one in zip(keys, row.members, strict=True):
         shared[key] = shared.get(key) or TextEncoder(one, **how)
     identity = Identity(row.name, row.text.space)
@@ -264,7 +281,7 @@ def check_text(row: Row) -> None:
 
 def fetch_file(row: Row, progress: bool = True) -> Path:
     """The file of the text encoder of `row`, downloaded first if need be; raises as `TextEncoder.encode`."""
-    if row.text.kind == "static":
+    if row.text.kind != "open_clip":
         return static.find_file(row)
     address = open_clip.hub_address(row)
     _check_width(row, open_clip.find_config(row)["embed_dim"])  # before gigabytes are downloaded in vain
@@ -287,6 +304,14 @@ def cached_file(row: Row) -> Path | None:
     with suppress(WeightsError):
         return static.find_file(row)
     return None
+
+
+def _has_tower(row: Row) -> bool:
+    """True if the text encoder that serves the names a table lacks is on this machine, with all that reads it."""
+    try:
+        return bool(row.text.tower) and cached_file(find_checkpoint(row.text.tower)) is not None
+    except OpenShapeError:
+        return False
 
 
 def clean_names(names: Any) -> list[str]:

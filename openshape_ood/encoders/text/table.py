@@ -1,0 +1,103 @@
+"""Tables of names: vectors of a text tower that is not here, centered, for the names that were written down."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openshape_ood.errors import ClassNamesError, WeightsError
+from openshape_ood.registry.files import open_safetensors
+from openshape_ood.registry.rows import Row
+
+Vectors = NDArray[np.float32]
+HELD = ["mean", "row", "vectors"]
+PROMPT = "a {}"  # of the features that the packaged table is made of
+
+
+class TableModel:
+    """Unit vectors of the names of a file; other names are served by the row's `tower`, if that is here.
+
+    The space is that of the tower, centered: unit vectors less their mean over the table's names, made unit again. So
+    vectors of the tower itself must not be compared with these before they went through `centered`.
+    """
+
+    precision = "float16"
+
+    def __init__(self, row: Row, path: Path) -> None:
+        with open_safetensors(path, "numpy", f"text encoder of {row.name!r}") as file:
+            held = sorted(file.keys())
+            if held != HELD:
+                raise WeightsError(f"{path} holds {held or 'nothing'}; expected {', '.join(HELD)}")
+            self.mean, self.row, self.vectors = (file.get_tensor(name) for name in HELD)
+            metadata = file.metadata() or {}
+        self.names: list[str] = json.loads(metadata.get("names", "[]"))
+        self.trained_names: list[str] = list(row.text.trained) or json.loads(metadata.get("trained_names", "[]"))
+        self.accuracy: dict[str, float] = json.loads(metadata.get("accuracy", "{}"))
+        rows, dim = self.vectors.shape if self.vectors.ndim == 2 else (0, 0)
+        if self.row.shape != (len(self.names),) or self.mean.shape != (dim,) or self.row.max(initial=0) >= max(rows, 1):
+            what = (
+                f"{len(self.names)} names, rows {self.row.shape}, vectors {self.vectors.shape}, mean {self.mean.shape}"
+            )
+            raise WeightsError(f"{path} has {what}; expected as many rows as names, (v, d) and (d,)")
+        self.places = {name: int(i) for name, i in zip(self.names, self.row, strict=True)}
+        self.near, self.dim, self.tower, self.name = float(metadata.get("near", -1)), dim, row.text.tower, row.name
+
+    def embed(self, sentences: Sequence[str], others: Vectors | None = None) -> Vectors:
+        """Unit vectors (n, d); `others`: the tower's, of the names that are not in the table, in their order.
+
+        Raises `ClassNamesError` for these where there are none.
+        """
+        unknown = [one for one in sentences if not self.knows(one)]
+        if unknown and others is None:
+            raise ClassNamesError(self._unknown(unknown))
+        given = iter(() if others is None else self.centered(others))
+        rows = [self.vectors[self.places[one.casefold()]] if self.knows(one) else next(given) for one in sentences]
+        return _unit(np.stack(rows))
+
+    def centered(self, raw: Any) -> Vectors:
+        """Vectors (n, d) of the tower, of any length, in the space of this table."""
+        return _unit(_unit(np.asarray(raw)) - self.mean)
+
+    def knows(self, name: str) -> bool:
+        return name.casefold() in self.places
+
+    def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
+        """Which unit embeddings (n, d) are less than `near` to every trained name."""
+        known = [self.places[name] for name in self.trained_names if name in self.places]
+        if not known:
+            return np.zeros(len(embeddings), dtype=bool)
+        return (embeddings @ self.vectors[sorted(set(known))].astype(np.float32).T).max(axis=1) < self.near
+
+    def _unknown(self, names: Sequence[str]) -> str:
+        asked = []
+        for name in names[:5]:
+            close = self._close(name.casefold())
+            asked.append(f"{name!r} (close: {', '.join(map(repr, close))})" if close else repr(name))
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        what = f"{self.name!r} has no vector for {', '.join(asked)}{more}; its table has {len(self.names):,} names"
+        how = f" or fetch the text encoder of {self.tower!r}, which serves any name" if self.tower else ""
+        return f"{what}. Take one of these, give an alias{how}"
+
+    def _close(self, name: str) -> list[str]:
+        """Names that end alike, then names spelled nearly so."""
+        last = name.split()[-1] if name.split() else name
+        same = [last] if last in self.places else []
+        return list(dict.fromkeys([*same, *difflib.get_close_matches(name, self.names, n=3, cutoff=0.7)]))[:3]
+
+
+def _unit(rows: Any) -> Vectors:
+    rows = np.asarray(rows, dtype=np.float64)
+    return (rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def loaded(row: Row, path: Path, changed: int) -> TableModel:
+    """The table in a file, which is read once a process and again where it has `changed`, its time of change."""
+    return TableModel(row, path)
