@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from made_up_map import frames
+from made_up_place import frames
 
 HEADER = "std_msgs/Header header\n"
 SPLIT = "=" * 80 + "\n"
@@ -53,7 +53,7 @@ def cloud(points: np.ndarray, time: float, **changed: Any) -> dict[str, Any]:
 
 
 def messages(count: int) -> Iterator[tuple[str, dict[str, Any], float]]:
-    """Topic, content and time: the blocks of `made_up_map.frames` as a moving sensor sees them."""
+    """Topic, content and time: the blocks of `made_up_place.frames` as a moving sensor sees them."""
     for i, (points, time) in enumerate(frames(count)):
         place = np.array([0.05 * i, 0, 0.5])
         yield "/tf", transform(time + 1, place), time + 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from made_up_bag import as_object, cloud, messages, write_bag
-from made_up_map import block, made_map, pipeline
+from made_up_place import block, made_map, pipeline
 
 from openshape_ood.bags.reading import read_bag
 from openshape_ood.ros import PARAMETERS, MapNode

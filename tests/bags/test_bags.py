@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 from made_up_bag import as_object, cloud, messages, transform, write_bag
-from made_up_map import block, frames, made_map
+from made_up_place import block, frames, made_map
 
 from openshape_ood.bags.messages import Stream, Transforms, camera_of, cloud_of, depth_of
 from openshape_ood.bags.reading import read_bag

@@ -55,7 +55,7 @@ def test_what_is_not_known_is_left_open_and_said() -> None:
         assert row.source.sha256 == "" and row.source.bytes == 0 and "sha256" in row.unconfirmed
     assert "radius 0.4" in find_checkpoint("openshape-shapenet").unconfirmed
     shas = [row.source.sha256 for row in load_registry().values() if row.source.sha256 and row.kind == "shape"]
-    assert len(set(shas)) == len(shas) == 16
+    assert len(set(shas)) == len(shas) == 17
     assert all(len(row.source.revision) == COMMIT for row in load_registry().values() if row.source.bytes)
 
 

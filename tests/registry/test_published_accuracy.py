@@ -34,7 +34,7 @@ UNI3D = {  # README of baaivision/Uni3D
 TAMM = {"tamm": (51.9, 86.1, 57.0), "tamm-no-lvis": (43.5, 86.2, 55.9)}  # README of alanzhangcs/Tamm_Code
 # abstract of MM-Mixing; its 61.9 on ScanObjectNN, "from 51.3", is of the file trained on ShapeNet alone
 TRIPLETMIX = {"tripletmix": (51.4, 0, 0)}
-PUBLISHED = {"tiny": (0, 0, 0), **OPENSHAPE, **UNI3D, **TAMM, **TRIPLETMIX}
+PUBLISHED = {"tiny": (0, 0, 0), "small": (0, 0, 0), **OPENSHAPE, **UNI3D, **TAMM, **TRIPLETMIX}
 TABLE_2 = "OpenShape README; ScanObjectNN: arXiv 2305.10764, Table 2"
 SOURCES = {name: TABLE_2 for name, figures in OPENSHAPE.items() if any(figures)}
 SOURCES |= {name: "Uni3D README" for name, figures in UNI3D.items() if any(figures)} | dict.fromkeys(

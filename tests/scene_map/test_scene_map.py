@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_map import PLATE, POLE, SLAB, block, made_map, pipeline
+from made_up_place import PLATE, POLE, SLAB, block, made_map, pipeline
 
 from openshape_ood import KnownClasses, NoveltyPipeline, Threshold
 from openshape_ood.errors import ClassNamesError, CloudError, FileError, InputError, MixedEncodersError

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from made_up_map import frames, made_map, pipeline
+from made_up_place import frames, made_map, pipeline
 from test_scene_map import state_of
 
 from openshape_ood.errors import FileError
@@ -131,7 +131,7 @@ def killed_runs(folder: Path, kills: int) -> SceneMap:
     told = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONWARNINGS": "ignore"}
     for i in range(kills + 1):
         child = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parents[1] / "made_up_map.py"), str(folder), str(FRAMES)],
+            [sys.executable, str(Path(__file__).parents[1] / "made_up_place.py"), str(folder), str(FRAMES)],
             stdout=subprocess.PIPE,
             env=told,
         )
