@@ -38,7 +38,7 @@ NEAR = 0.1  # meters between a point of the scan and what the view shows there, 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is converted: image and extractor of published files; names of own views; preset and seed of relevancies."""
+    """Settings: image and extractor of published files; names of own views; preset and seed of relevancies."""
 
     image: str = "rgb"
     extractor: str = "ours"

@@ -1,4 +1,4 @@
-"""What `small`, or any encoder, knows of the objects of a pack that its training did not show.
+"""Accuracy and AUROC of an encoder on the objects of a pack that its training did not show.
 
     python -m benchmarks.training.evaluate_small PACK --part realistic --model small --checkpoint fold.safetensors
 

@@ -66,7 +66,7 @@ def average_gradients(parameters: Iterable[Tensor], learned: bool = True) -> boo
 
 
 def gathered(value: Any) -> list[Any]:
-    """What each process gives, in their order; of a single process its own."""
+    """The values of all processes, in their order."""
     if not torch.distributed.is_initialized():
         return [value]
     found = [None] * torch.distributed.get_world_size()

@@ -44,7 +44,7 @@ KINDS = {
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What one message shows, or why it cannot be used.
+    """Content of one message, or the reason why it cannot be used.
 
     points (n, 3), color (n, 3) or None: of a cloud; depth (h, w), intrinsics (3, 3): of a depth image; pose: sensor to
     map; time: seconds; source: topic and time.
@@ -60,7 +60,7 @@ class Frame:
     reason: str = ""
 
     def given(self) -> View | Scene:
-        """What `SceneMap.add` takes. Raises `InputError` or `CloudError` for what cannot be used."""
+        """The frame as `SceneMap.add` takes it. Raises `InputError` or `CloudError` for a frame that cannot be used."""
         from openshape_ood.scenes import Scene
         from openshape_ood.views import View
 

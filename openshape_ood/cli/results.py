@@ -73,7 +73,7 @@ def records(scored: Scored) -> list[dict[str, Any]]:
 
 
 def summary(result: NoveltyResult) -> NoveltyResult:
-    """What a drift test needs of a result: no similarities, no embeddings."""
+    """Part of a result for drift tests: no similarities, no embeddings."""
     return replace(result, similarity=np.empty((len(result), 0)), embeddings=None, stream_drift=None)
 
 

@@ -277,7 +277,7 @@ class Marks:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Marks:
-        """What `state` gave; any other content raises one of `storage.DAMAGE`."""
+        """Restore what `state` returned. Any other content raises one of `storage.DAMAGE`."""
         fields = dict(state)
         rate = fields.pop("rate")
         fields |= {name: float(fields[name]) for name in ("largest", "min_size")}

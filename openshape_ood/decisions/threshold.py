@@ -328,7 +328,7 @@ ones of yours)'
 
     @classmethod
     def from_state(cls, told: Mapping[str, Any]) -> Threshold:
-        """What `state` gave; any other content raises one of `storage.DAMAGE`."""
+        """Restore what `state` returned. Any other content raises one of `storage.DAMAGE`."""
         fields = dict(told)
         if fields.pop("format") != FORMAT:
             raise KeyError("format")
