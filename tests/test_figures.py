@@ -164,6 +164,22 @@ def seeds_of_card(benchmark: str, known_by: str) -> list[str]:
     return [cell.replace("-", ", ") for cell in seeds(benchmark, known_by)]
 
 
+def map_labels(order: str) -> list[str]:
+    name = {"by ask": "asked", "in random order": "random"}.get(order, "among unknown")
+    row = only(result("map-labels")["rows"], order=name)["labels"]
+    return [f"{number(row['mean'], 1)} [{number(row['low'], 1)}, {number(row['high'], 1)}]"]
+
+
+def sentence_of_the_cost_of_a_map() -> str:
+    cost = result("map-cost")
+    memory = [number(mark["memory"], 0) for mark in cost["marks"] if mark["looks"] in (8000, 20000)]
+    assert len(set(memory)) == 1
+    return (
+        f"Adding {cost['looks']:,} crops to a map of {cost['objects']:,} objects took {1000 * cost['median']:.0f} ms "
+        f"each (median); the memory of the process was {memory[0]} MiB after 8,000 crops"
+    )
+
+
 def map_validity(dependence: str) -> list[str]:
     """Known objects that each rule calls new."""
     row = only(result("map-validity")["rows"], dependence=float(dependence))
@@ -640,6 +656,7 @@ TABLES = [
     Table("docs/concepts/axes.md", " | known by | kept", 2, axes_saved),
     Table("docs/discovery.md", "novel classes | grouping", 2, discovered),
     Table("docs/scene-map.md", "shared variance | median", 1, map_validity),
+    Table("docs/scene-map.md", "questions until 90", 1, map_labels),
     Table("docs/comparators.md", " | SR1 | SR2 | SN", 1, compared),
     Table("docs/concepts/localizing.md", "point AUROC, %", 1, planted),
     Table("docs/concepts/localizing.md", "novelty lost", 1, cut_out),
@@ -868,6 +885,7 @@ SENTENCES = [
     Sentence("docs/completion.md", sentence_of_foreign_voxels),
     Sentence("docs/concepts/localizing.md", sentence_of_the_map),
     Sentence("docs/scale.md", sentence_of_reading),
+    Sentence("docs/scene-map.md", sentence_of_the_cost_of_a_map),
 ]
 
 
