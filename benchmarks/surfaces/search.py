@@ -171,9 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = options.parser("search", "settings of the competing U-Nets by Optuna", "device", "seed")
     data = ("roads-generated", *LAYOUTS)
     parser.add_argument("--data", choices=data, default=data[0], help="what is learned (default: %(default)s)")
-    parser.add_argument(
-        "--data-root", type=Path, help="the unpacked data set; of mvtec, if left out, generated textures"
-    )
+    parser.add_argument("--data-root", type=Path, help="the unpacked data set; mvtec without it: generated textures")
     parser.add_argument("--category", help="of mvtec: one of its folders")
     options.add_numbers(
         parser, trials=(30, "settings tried, the defaults first"), roads=(30, "sound roads to learn from"),

@@ -176,7 +176,7 @@ def shown(cloud: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarr
 
 
 def viewed(cloud: np.ndarray, foreign: np.ndarray | None, rng: np.random.RandomState) -> np.ndarray:
-    """What a scan gets of a whole cloud (n, 6), y up: stretched, seen from a side, cut, with holes, bumps, noise and,
+    """A simulated scan of a whole cloud (n, 6), y up: stretched, seen from a side, cut, with holes, bumps, noise and,
     where there is a `foreign` cloud, floor, wall and a piece of that beside it; nearly as it is one time in four."""
     rows = cloud[rng.permutation(len(cloud))[:2600]].astype(np.float64)
     xyz, rgb = rows[:, :3], rows[:, 3:]

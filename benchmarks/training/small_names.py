@@ -25,7 +25,7 @@ from openshape_ood.synthetic import synonyms
 # the 500 classes of the Open Images Challenge in the order of its features, a line each, blank where the name is not
 # sure: 323 names that another list has, too, have its features
 OPEN_IMAGES = Path(__file__).with_name("openimages.txt")
-# names whose CLIP feature is that of a table entry spelled otherwise
+# names that the CLIP table spells in another way
 SPELLED = {
     "keyboard": "computer keyboard",
     "night stand": "nightstand",

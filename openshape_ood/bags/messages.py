@@ -157,7 +157,7 @@ def camera_of(message: Any) -> np.ndarray:
     """Intrinsics (3, 3) of a CameraInfo; `View` checks them."""
     found = np.array(getattr(message, "k", getattr(message, "K", ())), dtype=np.float64)
     if found.shape != (9,) or not np.isfinite(found).all():
-        raise CloudError("camera info has no matrix k of 9 finite numbers. Expected that of a calibrated camera")
+        raise CloudError("camera info has no matrix k of 9 finite numbers. Expected a calibrated camera. Calibrate it")
     return found.reshape(3, 3)
 
 

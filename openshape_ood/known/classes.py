@@ -320,7 +320,7 @@ class KnownClasses:
         return known
 
     def with_threshold(self, threshold: Threshold) -> KnownClasses:
-        """The same with a threshold, for `save` too. Raises `MixedEncodersError` for that of another encoder."""
+        """The same with a threshold, for `save` too. Raises `MixedEncodersError` for a threshold of another encoder."""
         check_threshold(threshold)
         if threshold.provenance is not None:
             self.check_fits(threshold.provenance.identity)
@@ -329,7 +329,7 @@ class KnownClasses:
     def with_marks(self, threshold: Threshold) -> KnownClasses:
         """The same with a threshold of maps, which `calibrate_marks` made, for `save` too.
 
-        Raises `InputError` for another threshold, `MixedEncodersError` for that of another encoder.
+        Raises `InputError` for another threshold, `MixedEncodersError` for a threshold of another encoder.
         """
         check_threshold(threshold)
         if threshold.marks is None or threshold.provenance is None:

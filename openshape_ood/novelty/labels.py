@@ -127,7 +127,7 @@ class LabelSample:
 
     @property
     def is_known(self) -> np.ndarray:
-        """Which shapes (n,) are labeled as known. Raises `InputError` where a label is missing."""
+        """Mask (n,) of the shapes labeled as known. Raises `InputError` if a label is missing."""
         return np.array([label != NOVEL for label in self.complete().labels], dtype=bool)
 
     def kept_by(self, threshold: Threshold) -> Share | None:

@@ -104,7 +104,7 @@ def calibrate_marks(
 
 
 def rate_of(false_points: float | None, false_regions: float | None, largest: float = 1.0) -> tuple[Any, float]:
-    """What is promised, "points" or "regions", and at which rate. Raises `InputError` for values out of range."""
+    """Kind of promise, "points" or "regions", and its rate. Raises `InputError` for values out of range."""
     if false_points is not None and false_regions is not None:
         raise InputError("false_points and false_regions were both given. A threshold promises one. Leave one out")
     if false_regions is not None and largest != 1:

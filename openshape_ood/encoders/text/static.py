@@ -66,7 +66,7 @@ class StaticModel:
         return np.stack(rows)
 
     def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
-        """Which unit embeddings (n, d) are less than `near` to every trained name."""
+        """Mask (n,) of unit embeddings (n, d) whose cosine with every trained name is below `near`."""
         if not self.trained_names:
             return np.zeros(len(embeddings), dtype=bool)
         return (embeddings @ self._trained.T).max(axis=1) < self.near

@@ -69,7 +69,7 @@ class TableModel:
         return name.casefold() in self.places
 
     def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
-        """Which unit embeddings (n, d) are less than `near` to every trained name."""
+        """Mask (n,) of unit embeddings (n, d) whose cosine with every trained name is below `near`."""
         known = [self.places[name] for name in self.trained_names if name in self.places]
         if not known:
             return np.zeros(len(embeddings), dtype=bool)
