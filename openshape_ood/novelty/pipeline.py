@@ -363,14 +363,14 @@ class NoveltyPipeline:
             shapes = tuple(replace(one, up=own) for one, own in zip(shapes, up, strict=True))
         pipeline = replace(self, up=up if isinstance(up, str) else "file")
         with tqdm(total=len(shapes), desc="embedding", unit="shape", disable=not self.progress) as bar:
-            several = list(pipeline.stream(shapes, step=bar.update))
+            several = list(pipeline.stream(shapes, step=bar.update, monitor=False))
         result = NoveltyResult.joined(several)
         given_up = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
         failures = (*self.failures, *result.failures)
         return replace(result, failures=failures, provenance=replace(result.provenance, up=given_up))
 
     def stream(
-        self, shapes: Iterable[Any], *, step: Callable[[], Any] = lambda: None, monitor: DriftStream | None = None
+        self, shapes: Iterable[Any], *, step: Callable[[], Any] = lambda: None, monitor: DriftStream | bool = True
     ) -> Iterator[NoveltyResult]:
         """Results of any number of shapes, batch by batch, in their order and in bounded memory.
 
@@ -384,8 +384,8 @@ class NoveltyPipeline:
             Clouds (n, 3|6), paths and trimesh objects; and `Embeddings`, each a batch of its own.
         step : callable
             Called after each shape that was read.
-        monitor : DriftStream, optional
-            The drift test to go on with. Default: a new one of `monitor`, where the threshold has enough scores.
+        monitor : DriftStream or bool
+            The drift test to go on with. False: none. Default: a new one, if the threshold has enough scores.
 
         Yields
         ------
@@ -393,17 +393,15 @@ class NoveltyPipeline:
             Of up to `batch_size` shapes; the last may have failures only. Its `drift` is the state of the test after
             this batch. The test asks for an order that is not sorted by class.
         """
-        if monitor is None:
-            monitor = self._own_monitor()
+        if monitor is True:
+            try:
+                monitor = self.monitor()
+            except InputError:  # too few calibration scores, or too many equal ones
+                monitor = False
         for result in self._results(shapes, step):
-            yield result if monitor is None else replace(result, stream_drift=monitor.update(result.novelty))
-
-    def _own_monitor(self) -> DriftStream | None:
-        """The drift test of a stream. None where the threshold has too few scores, or too many equal ones."""
-        try:
-            return self.monitor()
-        except InputError:
-            return None
+            if isinstance(monitor, DriftStream):
+                result = replace(result, stream_drift=monitor.update(result.novelty))
+            yield result
 
     def _results(self, shapes: Iterable[Any], step: Callable[[], Any]) -> Iterator[NoveltyResult]:
         told = self.silent is not None or self.up in UPS  # which axis shapes have that state none
