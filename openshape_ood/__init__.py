@@ -6,7 +6,7 @@
 >>> str(result.nearest[0])
 'chair'
 
-Names resolve on first use, so that importing the package costs next to nothing.
+Public names are imported on first use, so `import openshape_ood` is fast.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from openshape_ood.views import View as View
     from openshape_ood.views import load_view as load_view
 
-# where each public name lives
+# module of each public name
 _HOMES = {
     "Embeddings": "encoders.protocols",
     "Encoder": "encoders.protocols",
