@@ -15,6 +15,7 @@ this package does not yet load matplotlib or plotly. All raise `InputError` for 
 from __future__ import annotations
 
 from openshape_ood.plots.canvas import panels, save
+from openshape_ood.plots.changes import changes
 from openshape_ood.plots.clouds import cloud, novelty_map
 from openshape_ood.plots.images import relevancy
 from openshape_ood.plots.interactive import turnable
@@ -25,6 +26,7 @@ from openshape_ood.plots.tsne import embeddings
 from openshape_ood.plots.views import completed, film
 
 __all__ = [
+    "changes",
     "cloud",
     "completed",
     "contact_sheet",
