@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from openshape_ood import NoveltyPipeline
 from openshape_ood.errors import InputError
 from openshape_ood.scene_changes import ChangeCalibration, SceneChanges
 from openshape_ood.scene_changes import calibration as packaged
+from openshape_ood.scene_changes.calibration import CONTROLS
 from openshape_ood.scene_changes.compare import Comparison, compare, compared, judged, scored
 from openshape_ood.scene_changes.matching import differences
 from openshape_ood.scene_changes.registration import Surface, register
@@ -42,20 +44,31 @@ BASELINE = (0.05, 0.1, 0.2, 0.5)  # square meters of a connected component of th
 CLOSE = (0.03, 1.0)  # meters and degrees of a registration that is right
 DRAWS = 2000
 MOST_MOVED = 3
+PLANS: tuple[dict[str, int], ...] = (
+    {"added": 1, "removed": 1},
+    {"moved": 1, "added": 1},
+    {"moved": 1, "removed": 1, "added": 1},
+    {"removed": 2, "moved": 2},
+    {"added": 2, "removed": 1, "replaced": 1},
+)
 BYS = ("columns", "rays")
 
 
-def pairs(first: int, count: int, **how: Any) -> Iterator[tuple[int, RoomPair]]:
-    """The first so many seeds whose rooms have a place for the changes."""
+def pairs(first: int, count: int, done: Collection[int] = (), **how: Any) -> Iterator[tuple[int, RoomPair | None]]:
+    """The first so many seeds whose rooms have a place for the changes; None for a pair that is done."""
     made, seed = 0, first
     while made < count:
-        try:
-            pair = room_pair(seed, **how)
-        except InputError:
-            seed += 1
-            continue
-        yield seed, pair
-        made += 1
+        if seed in done:
+            yield seed, None
+            made += 1
+        else:
+            try:
+                pair = room_pair(seed, **how)
+            except InputError:
+                pair = None
+            if pair is not None:
+                yield seed, pair
+                made += 1
         seed += 1
 
 
@@ -67,33 +80,55 @@ def both(pair: RoomPair) -> dict[str, Comparison]:
     return {"columns": found, "rays": judged(found, eyes)}
 
 
+def resumed(path: Path, measure: Callable[[int, RoomPair], dict[str, Any]], seeds: Any) -> list[dict[str, Any]]:
+    """A record a pair, each kept as a line of a file, so that a run that was ended goes on."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    done = {record["seed"]: record for record in map(json.loads, lines)}
+    records = []
+    for seed, pair in seeds(set(done)):
+        if pair is not None:
+            done[seed] = {"seed": seed, **measure(seed, pair)}
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(done[seed]) + "\n")
+            print(f"room {seed}: {done[seed]}", flush=True)
+        records.append(done[seed])
+    return records
+
+
 def measure_calibration(count: int, out: Path) -> dict[str, Any]:
     """Strengths of unchanged pairs, and differences of looks at objects that were moved; written to the package too."""
-    strengths: dict[str, list[float]] = {by: [] for by in BYS}
-    for seed, pair in pairs(CALIBRATION, count):
-        for by, found in both(pair).items():
-            strengths[by].append(found.strength)
-        print(f"room {seed}: {', '.join(f'{by} {own[-1]:.4f}' for by, own in strengths.items())}", flush=True)
-    same, other = list[float](), list[float]()
-    pipeline = NoveltyPipeline.prepare(list(KNOWN), model="tiny", up="z")
-    for _, pair in pairs(CALIBRATION + 50_000, max(1, count // 3), moved=MOST_MOVED):
-        own, foreign = _moved_differences(pair, pipeline)
-        same += own
-        other += foreign
+
+    def unchanged(seed: int, pair: RoomPair) -> dict[str, Any]:
+        return {by: round(found.strength, 5) for by, found in both(pair).items()}
+
+    def moved(seed: int, pair: RoomPair) -> dict[str, Any]:
+        return dict(zip(("same", "other"), _moved_differences(pair), strict=True))
+
+    files = [out / f"changes-calibration-{name}.jsonl" for name in ("unchanged", "moved")]
+    still = resumed(files[0], unchanged, lambda done: pairs(CALIBRATION, count, done))
+    away = max(1, count // 3)
+    moves = resumed(files[1], moved, lambda done: pairs(CALIBRATION + 50_000, away, done, moved=MOST_MOVED))
+    same, other = ([value for record in moves for value in record[name]] for name in ("same", "other"))
+    strengths = {by: [record[by] for record in still] for by in BYS}
     source = "unchanged pairs of generated rooms"
     made = {by: ChangeCalibration(tuple(own), tuple(same), by, source) for by, own in strengths.items()}
-    record = {by: own.as_json() for by, own in made.items()}
-    Path(packaged.__file__).with_name(packaged.PACKAGED).write_text(json.dumps(record) + "\n", encoding="utf-8")
+    content = json.dumps({by: own.as_json() for by, own in made.items()}) + "\n"
+    Path(packaged.__file__).with_name(packaged.PACKAGED).write_text(content, encoding="utf-8")
     limit = made["columns"].limit
     rows = [{"by": by, "pairs": count, "largest at .1": float(np.quantile(own, 0.9))} for by, own in strengths.items()]
     told = {"rows": rows, "limit": limit, "same": len(same), "other": len(other)}
-    return told | {"other within the limit": bootstrap([value <= limit for value in other], DRAWS)}
+    return told | {"other within the limit": bootstrap([value <= limit for value in other] or [False], DRAWS)}
 
 
-def _moved_differences(pair: RoomPair, pipeline: NoveltyPipeline) -> tuple[list[float], list[float]]:
+@cache
+def _pipeline() -> NoveltyPipeline:
+    return NoveltyPipeline.prepare(list(KNOWN), model="tiny", up="z")
+
+
+def _moved_differences(pair: RoomPair) -> tuple[list[float], list[float]]:
     """Differences of the moved objects that were found in both scans, of the same and of other ones."""
     found = compare(pair.before, pair.after, aligned=True)
-    results = scored(found, pipeline)
+    results = scored(found, _pipeline())
     rows, instances, boxes, vectors = [], [], [], []
     for late, (scan, own, result) in enumerate(zip((pair.before, pair.after), found.candidates, results, strict=True)):
         listed = [one for one in sorted(result.objects, key=lambda one: one.proposal) if own[one.proposal].whole]
@@ -116,30 +151,25 @@ def _moved_differences(pair: RoomPair, pipeline: NoveltyPipeline) -> tuple[list[
 # T1
 
 
-def measure_unchanged(count: int, by: str) -> dict[str, Any]:
+def measure_unchanged(count: int, by: str, out: Path) -> dict[str, Any]:
     """Fraction of unchanged pairs with any reported change, by rule and for the voxel difference."""
-    pipeline = NoveltyPipeline.prepare(list(KNOWN), model="tiny", up="z")
     calibration = ChangeCalibration.packaged(by)
-    any_: dict[str, list[bool]] = {"maximum": [], "by": []}
-    plain: dict[float, list[bool]] = {size: [] for size in BASELINE}
-    for seed, pair in pairs(UNCHANGED, count):
+
+    def unchanged(seed: int, pair: RoomPair) -> dict[str, Any]:
         found = both(pair)[by]
-        results = scored(found, pipeline)
-        for control, own in any_.items():
-            own.append(bool(len(compared(found, *results, calibration, RATE, control))))
-        parts = voxel_difference(found)
-        for size, seen in plain.items():
-            seen.append(any(area >= size for area, _ in parts))
-        print(
-            f"room {seed}: {found.strength:.4f}, voxel difference {max((a for a, _ in parts), default=0):.2f}",
-            flush=True,
-        )
-    rows: list[dict[str, Any]] = [
-        {"rule": name, "pairs": count, "any": bootstrap(own, DRAWS)} for name, own in any_.items()
-    ]
-    rows += [
-        {"rule": f"voxel difference of {s:g} m²", "pairs": count, "any": bootstrap(v, DRAWS)} for s, v in plain.items()
-    ]
+        results = scored(found, _pipeline())
+        own: dict[str, Any] = {
+            control: len(compared(found, *results, calibration, RATE, control)) for control in CONTROLS
+        }
+        return own | {"largest difference": round(max((area for area, _ in voxel_difference(found)), default=0.0), 4)}
+
+    records = resumed(out / f"changes-unchanged-{by}.jsonl", unchanged, lambda done: pairs(UNCHANGED, count, done))
+    rows: list[dict[str, Any]] = []
+    for name in CONTROLS:
+        rows.append({"rule": name, "pairs": count, "any": bootstrap([one[name] > 0 for one in records], DRAWS)})
+    for size in BASELINE:
+        any_ = [one["largest difference"] >= size for one in records]
+        rows.append({"rule": f"voxel difference {size:g}", "pairs": count, "any": bootstrap(any_, DRAWS)})
     return {"rows": rows, "rate": RATE, "by": by, "calibration": calibration.n}
 
 
@@ -172,45 +202,55 @@ def near(place: np.ndarray, found: np.ndarray, within: float) -> bool:
     return bool(np.linalg.norm(np.asarray(place) - found) <= within)
 
 
-def measure_changed(count: int, by: str) -> dict[str, Any]:
+def measure_changed(count: int, by: str, out: Path) -> dict[str, Any]:
     """Changes that were found at the right place with the right kind, and false ones among the reported."""
-    pipeline = NoveltyPipeline.prepare(list(KNOWN), model="tiny", up="z")
     calibration = ChangeCalibration.packaged(by)
-    records, false, plain = list[dict[str, Any]](), list[bool](), {size: list[bool]() for size in BASELINE}
-    plain_found: dict[float, list[bool]] = {size: [] for size in BASELINE}
-    planned = [{"added": 1, "removed": 1}, {"moved": 1, "added": 1}, {"moved": 1, "removed": 1, "added": 1}]
-    planned += [{"removed": 2, "moved": 2}, {"added": 2, "removed": 1, "replaced": 1}]
-    for turn, plan in enumerate(planned):
-        for seed, pair in pairs(CHANGED + 1000 * turn, count, **plan):
-            found = both(pair)[by]
-            result = compared(found, *scored(found, pipeline), calibration, RATE, "maximum")
-            own, wrong = matched(pair, result)
-            records += [{"seed": seed, **one} for one in own]
-            false += wrong
-            for size in BASELINE:
-                kept = [middle for area, middle in voxel_difference(found) if area >= size]
-                ends = [(item, place_of(item)) for item in _ends(pair.changes)]
-                hit = [any(near(place, middle, within(item)) for middle in kept) for item, place in ends]
-                plain_found[size] += [one for one, (item, _) in zip(hit, ends, strict=True) if _seen(pair, item)]
-                plain[size] += [not any(near(p, middle, within(i)) for i, p in ends) for middle in kept]
-            print(
-                f"room {seed}: {[(one['kind'], one['category'], one['as']) for one in own]}, {sum(wrong)} false",
-                flush=True,
-            )
-    rows = []
-    for name, chosen in _groups(records).items():
-        right = [one["right"] for one in chosen]
-        rows.append({"changes": name, "count": len(chosen), "right": bootstrap(right, DRAWS) if right else None})
-    told: dict[str, Any] = {"rows": rows, "things": records, "false": bootstrap(false, DRAWS), "reported": len(false)}
+
+    def changed(seed: int, pair: RoomPair) -> dict[str, Any]:
+        found = both(pair)[by]
+        result = compared(found, *scored(found, _pipeline()), calibration, RATE, "maximum")
+        things, false = matched(pair, result)
+        return {"things": things, "false": false, "plain": _plain(pair, found)}
+
+    records = list[dict[str, Any]]()
+    for turn in range(count):  # a set of changes after the other, so that a run that was ended has some of each
+        for i, plan in enumerate(PLANS):
+            first = CHANGED + 1000 * i + 100 * turn
+            path = out / f"changes-changed-{by}.jsonl"
+            records += resumed(path, changed, lambda done, a=first, b=plan: pairs(a, 1, done, **b))
+    things = [one for record in records for one in record["things"]]
+    false = [one for record in records for one in record["false"]]
+    rows = [
+        {"changes": name, "count": len(own), "right": bootstrap([one["right"] for one in own], DRAWS)}
+        for name, own in _groups(things).items()
+        if own
+    ]
+    told: dict[str, Any] = {"rows": rows, "things": things, "reported": len(false), "pairs": len(records)}
+    for name, kinds in (("false", ("part", "elsewhere")), ("elsewhere", ("elsewhere",))):
+        told[name] = bootstrap([one in kinds for one in false] or [False], DRAWS)
     told["voxel difference"] = [
         {
             "square meters": size,
-            "found": bootstrap(plain_found[size], DRAWS),
-            "false": bootstrap(plain[size] or [False], DRAWS),
+            "found": bootstrap([x for one in records for x in one["plain"][f"{size:g}"]["found"]] or [False], DRAWS),
+            "false": bootstrap([x for one in records for x in one["plain"][f"{size:g}"]["false"]] or [False], DRAWS),
         }
         for size in BASELINE
     ]
-    return told | {"by": by, "rate": RATE}
+    return told | {"by": by, "rate": RATE, "calibration": calibration.n}
+
+
+def _plain(pair: RoomPair, found: Comparison) -> dict[str, Any]:
+    """Of the voxel difference, by the least area: which ends of changes that were seen it has something at, and which
+    of its parts are at none."""
+    ends = [(item, place_of(item)) for item in _ends(pair.changes)]
+    parts = voxel_difference(found)
+    made = {}
+    for size in BASELINE:
+        kept = [middle for area, middle in parts if area >= size]
+        hit = [any(near(place, middle, within(item)) for middle in kept) for item, place in ends if _seen(pair, item)]
+        false = [not any(near(place, middle, within(item)) for item, place in ends) for middle in kept]
+        made[f"{size:g}"] = {"found": hit, "false": false}
+    return made
 
 
 def _groups(records: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -242,8 +282,9 @@ def _seen(pair: RoomPair, item: Any) -> bool:
     return max(counts) >= SEEN
 
 
-def matched(pair: RoomPair, result: SceneChanges) -> tuple[list[dict[str, Any]], list[bool]]:
-    """What became of each planted change, and for each reported one if it is false: at no end of a planted one."""
+def matched(pair: RoomPair, result: SceneChanges) -> tuple[list[dict[str, Any]], list[str]]:
+    """What became of each planted change; and for each reported one "" if it is one of them, "part" if it is at one of
+    them, else "elsewhere"."""
     records, used = list[dict[str, Any]](), set[int]()
     for one in pair.changes:
         best = None
@@ -269,13 +310,8 @@ def matched(pair: RoomPair, result: SceneChanges) -> tuple[list[dict[str, Any]],
     wrong = []
     for change in result:
         places = [thing.box.center for thing in (change.before, change.after) if thing is not None]
-        wrong.append(
-            (
-                change.number not in used
-                and not any(near(place_of(item), place, within(item)) for item in ends for place in places)
-            )
-            or not any(near(place_of(item), place, within(item)) for item in ends for place in places)
-        )
+        at_change = any(near(place_of(item), place, within(item)) for item in ends for place in places)
+        wrong.append("" if change.number in used else "part" if at_change else "elsewhere")
     return records, wrong
 
 
@@ -288,49 +324,53 @@ def _fits(planted: Planted, change: Any) -> bool:
 # T4
 
 
-def measure_registration(count: int) -> dict[str, Any]:
+def measure_registration(count: int, out: Path) -> dict[str, Any]:
     """Fractions of scans, turned and shifted anyhow, that are found again, and of other rooms that are refused."""
-    right, refused, errors = list[bool](), list[bool](), list[dict[str, Any]]()
-    last: Surface | None = None
-    for seed, pair in pairs(TURNED, count, added=1, removed=1, any_pose=True):
-        before, after = (Surface.of(scan, find_objects(scan, runs=1)) for scan in (pair.before, pair.after))
-        record: dict[str, Any] = {"seed": seed}
+    other = Surface.of(scan := room_pair(TURNED - 1).before, find_objects(scan, runs=1))
+
+    def registered(seed: int, pair: RoomPair) -> dict[str, Any]:
+        before, after = (Surface.of(one, find_objects(one, runs=1)) for one in (pair.before, pair.after))
+        record: dict[str, Any] = {"right": False, "refused": True}
         try:
             found = register(before, after)
             off = np.linalg.inv(pair.pose) @ found.pose
             middle = pair.after.points.mean(axis=0)
             far = float(np.linalg.norm(off[:3, :3] @ middle + off[:3, 3] - middle))
             turn = float(np.degrees(np.arccos(np.clip((np.trace(off[:3, :3]) - 1) / 2, -1, 1))))
-            record |= {"meters": far, "degrees": turn, "residual": found.residual, "overlap": found.overlap}
-            right.append(far <= CLOSE[0] and turn <= CLOSE[1])
+            record |= {
+                "meters": round(far, 5),
+                "degrees": round(turn, 4),
+                "right": far <= CLOSE[0] and turn <= CLOSE[1],
+            }
+            record |= {"residual": round(found.residual, 5), "overlap": round(found.overlap, 3)}
         except InputError as error:
-            record["refused"] = str(error)
-            right.append(False)
-        if last is not None:
-            try:
-                wrong = register(last, after)
-                record["other room"] = f"overlap {wrong.overlap:.2f}, residual {wrong.residual:.3f}"
-                refused.append(False)
-            except InputError:
-                refused.append(True)
-        last = before
-        errors.append(record)
-        print(record, flush=True)
-    accepted = [one for one in errors if "meters" in one]
+            record["why"] = str(error)
+        try:
+            wrong = register(other, after)
+            record |= {"refused": False, "other": f"overlap {wrong.overlap:.2f}, residual {wrong.residual:.3f}"}
+        except InputError:
+            pass
+        return record
+
+    how: dict[str, Any] = {"added": 1, "removed": 1, "any_pose": True}
+    path = out / "changes-registration.jsonl"
+    records = resumed(path, registered, lambda done: pairs(TURNED, count, done, **how))
     rows = [
-        {"question": "right", "count": len(right), "fraction": bootstrap(right, DRAWS)},
-        {"question": "other rooms refused", "count": len(refused), "fraction": bootstrap(refused or [False], DRAWS)},
+        {"question": "found again", "count": count, "fraction": bootstrap([one["right"] for one in records], DRAWS)},
+        {"question": "another room refused", "count": count},
     ]
-    told: dict[str, Any] = {"rows": rows, "things": errors, "refused": len(errors) - len(accepted)}
+    rows[1]["fraction"] = bootstrap([one["refused"] for one in records], DRAWS)
+    accepted = [one for one in records if "meters" in one]
+    told: dict[str, Any] = {"rows": rows, "things": records, "accepted": len(accepted)}
     told["median"] = {k: float(np.median([one[k] for one in accepted])) for k in ("meters", "degrees")}
     return told
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "calibration": lambda args: measure_calibration(args.pairs, args.out),
-    "unchanged": lambda args: measure_unchanged(args.pairs, args.by),
-    "changed": lambda args: measure_changed(args.rooms, args.by),
-    "registration": lambda args: measure_registration(args.turns),
+    "unchanged": lambda args: measure_unchanged(args.pairs, args.by, args.out),
+    "changed": lambda args: measure_changed(args.rooms, args.by, args.out),
+    "registration": lambda args: measure_registration(args.turns, args.out),
 }
 
 

@@ -18,12 +18,12 @@ from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.voxels import voxelize
 
-GONE = 0.6  # of the seen part of an object: all of it has changed
+GONE = 0.5  # of the seen part of an object: all of it has changed; one in the place of another is near its points
 LEAST = 8  # voxels of a change
 LINK = 2.5  # voxels between parts of one change
 FAR = 0.3  # meters from the other scan, from which a voxel counts fully
 SEEN = 0.4  # of an object: less and nothing can be told
-FULL = 0.5  # of a component that is part of a proposal: they are one
+PART = 1 / 3  # of the voxels of another changed proposal of one component: fewer are a part of that object
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +63,16 @@ def candidates(scene: Scene, found: Proposals, other: Space) -> list[Candidate]:
     sets = [np.unique(cells.inverse[rows]) for rows in found.rows]
     judged = [_judged(cells, rows, own, i) for i, (rows, own) in enumerate(zip(found.rows, sets, strict=True))]
     whole = [one for one in judged if one.whole]
-    parts, claimed = list[Candidate](), {one.proposal: [sets[one.proposal]] for one in whole}
+    parts, claimed = list[Candidate](), dict[int, list[np.ndarray]]()
     for part in _components(cells):
         owners = _owners(part, whole, sets, cells)
         if owners is None:
             parts.append(_of_component(cells, part))
             continue
         for i, own in owners.items():
-            claimed[i].append(own)
+            claimed.setdefault(i, [sets[i]]).append(own)
     members = _points_of(cells)
-    grown = [_grown(cells, judged[i], claimed[i], members) for i in claimed]
+    grown = [_grown(cells, judged[i], own, members) for i, own in claimed.items()]
     rest = [one for one in judged if not one.whole]
     return grown + [one for one in parts if one.strength > 0] + rest
 
@@ -122,7 +122,8 @@ def _owners(
     part: np.ndarray, whole: Sequence[Candidate], sets: Sequence[np.ndarray], cells: _Cells
 ) -> dict[int, np.ndarray] | None:
     """The voxels of a component by the changed proposal they belong to; None if none has a part of it."""
-    own = [one.proposal for one in whole if len(np.intersect1d(sets[one.proposal], part, assume_unique=True)) >= LEAST]
+    size = {one.proposal: len(np.intersect1d(sets[one.proposal], part, assume_unique=True)) for one in whole}
+    own = [i for i, count in size.items() if count >= max(LEAST, PART * max(size.values()))]
     if not own:
         return None
     away = np.stack([cKDTree(cells.places[sets[i]]).query(cells.places[part])[0] for i in own])

@@ -17,7 +17,7 @@ from openshape_ood.novelty import NoveltyPipeline
 from openshape_ood.scene_changes.calibration import CONTROLS, ChangeCalibration, discoveries
 from openshape_ood.scene_changes.candidates import Candidate, candidates
 from openshape_ood.scene_changes.matching import differences, moved, overlap, replaced
-from openshape_ood.scene_changes.registration import Registration, Surface, register
+from openshape_ood.scene_changes.registration import Registration, Surface, check_rotation, measured, register
 from openshape_ood.scene_changes.result import CANNOT_TELL, UNCHANGED, ObjectChange, SceneChanges
 from openshape_ood.scene_changes.space import VOXEL, Space, seen_space
 from openshape_ood.scenes import Scene, SceneResult, find_objects, score_scene
@@ -30,6 +30,7 @@ from openshape_ood.views.geometry import moved as placed
 
 STAYED = 0.5  # of the seen part of an object has points in the other scan
 SEEN = 0.4  # of an object: with less nothing can be told
+LISTED = 0.5  # p-value beyond which an apparent change is not even listed as one of which nothing can be told
 LARGER, EXTENT = 20.0, 200.0  # times as large a scan is of another unit; meters
 
 Given = Any  # Scene, points or a sequence of Views
@@ -68,7 +69,7 @@ def compare_scenes(
     control: str = "maximum",
     calibration: ChangeCalibration | None = None,
     voxel: float = VOXEL,
-    runs: int = 3,
+    runs: int = 1,
     known_up: str | None = None,
     device: Any = None,
     seed: int = 0,
@@ -104,7 +105,7 @@ def compare_scenes(
     voxel : float
         Meters, of the voxels of space. Default: 0.05.
     runs : int
-        As in `find_objects`. Default: 3.
+        As in `find_objects`. Default: 1, for changes are found by points, and proposals only part them.
 
     Returns
     -------
@@ -153,7 +154,7 @@ def calibrate_changes(
     cameras: Sequence[tuple[Any, Any]] | None = None,
     aligned: bool = False,
     voxel: float = VOXEL,
-    runs: int = 3,
+    runs: int = 1,
 ) -> ChangeCalibration:
     """The calibration of p-values by re-scans of your own, between which nothing changed.
 
@@ -197,7 +198,7 @@ def compare(
     pose: Any = None,
     cameras: tuple[Any, Any] | None = None,
     voxel: float = VOXEL,
-    runs: int = 3,
+    runs: int = 1,
 ) -> Comparison:
     """The part of `compare_scenes` that needs no encoder."""
     if not 0.01 <= check_positive(voxel, "voxel") <= 0.5:
@@ -263,7 +264,7 @@ def _is_views(given: Any) -> bool:
 
 
 def _positions(given: Any, name: str) -> np.ndarray:
-    found = array(given, f"cameras of {name}", "v, 3").astype(np.float64)
+    found = array(given, f"cameras of {name}", "vx").astype(np.float64)
     if found.shape[1:] != (3,):
         raise InputError(f"cameras of {name} have shape {found.shape}. Expected positions (v, 3) in meters")
     return found
@@ -281,9 +282,8 @@ def _check_units(before: Scene, after: Scene) -> None:
 
 def _registered(surfaces: Sequence[Surface], aligned: bool, pose: Any) -> Registration:
     if pose is not None:
-        from openshape_ood.scene_changes.registration import measured
-
-        return measured(surfaces[0], surfaces[1], checked_matrix(pose, "pose", (4, 4)))
+        given = check_rotation(checked_matrix(pose, "pose", (4, 4)))
+        return measured(surfaces[0], surfaces[1], given)
     return register(surfaces[0], surfaces[1], np.eye(4) if aligned else None)
 
 
@@ -311,6 +311,7 @@ def compared(
     entries += [("removed", i, None) for i in gone if i not in taken[0]]
     entries += [("added", None, j) for j in new if j not in taken[1]]
     made = [_change(kind, a, b, sides, calibration) for kind, a, b in entries]
+    made = [one for one in made if one.p_value <= LISTED]
     reported = discoveries([one.p_value for one in made], fdr, control)
     objects = [
         one if good else replace(one, kind=CANNOT_TELL, guess=one.kind, reason=_too_weak(one, fdr, control))
@@ -384,7 +385,7 @@ def _others(sides: Sequence[_Side]) -> list[ObjectChange]:
             elif one.occupied >= STAYED * seen:
                 kind, reason = UNCHANGED, f"{one.occupied:.0%} of it has points at its place {when}"
             partner = partners.get((late, i))
-            if kind == UNCHANGED and late and (partner is not None or one.occupied >= STAYED):
+            if kind == UNCHANGED and late:
                 continue  # it stands among the objects of the first scan, maybe split or merged
             pair = (None, thing) if late else (thing, None if partner is None else sides[1].objects[partner])
             made.append(ObjectChange(0, kind, *pair, one.strength, 1.0, reason=reason, **shares))

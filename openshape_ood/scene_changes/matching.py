@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from openshape_ood.scenes.boxes import Box
 
 WIDER = 0.05  # meters added to sides before their logarithm: noise of a few centimeters counts little on small things
-TOGETHER = 0.2  # intersection over union of footprints, from which one thing stands in the place of another
+TOGETHER = 0.5  # of the smaller one's extent on the floor: one thing stands in the place of another
 NEVER = 1e6
 
 
@@ -45,7 +45,7 @@ def moved(table: np.ndarray, limit: float) -> list[tuple[int, int]]:
 
 def replaced(boxes: Sequence[Box], later: Sequence[Box]) -> list[tuple[int, int]]:
     """Pairs (i, j) that stand in one place, those that overlap most first."""
-    found = [(overlap(a, b), i, j) for i, a in enumerate(boxes) for j, b in enumerate(later)]
+    found = [(shared_place(a, b), i, j) for i, a in enumerate(boxes) for j, b in enumerate(later)]
     pairs, one, other = list[tuple[int, int]](), set[int](), set[int]()
     for share, i, j in sorted(found, key=lambda entry: -entry[0]):
         if share >= TOGETHER and i not in one and j not in other:
@@ -57,11 +57,21 @@ def replaced(boxes: Sequence[Box], later: Sequence[Box]) -> list[tuple[int, int]
 
 def overlap(first: Box, second: Box) -> float:
     """Intersection over union of the boxes' extents along x, y and z; of flat ones as if they were 5 cm."""
+    common, one, other = _extents(first, second)
+    return float(common.prod() / (one.prod() + other.prod() - common.prod()))
+
+
+def shared_place(first: Box, second: Box) -> float:
+    """Fraction of the smaller extent along x and y that both boxes have; 0 for one above the other."""
+    common, one, other = _extents(first, second)
+    return float(common[:2].prod() / min(one[:2].prod(), other[:2].prod())) if common[2] > 0 else 0.0
+
+
+def _extents(first: Box, second: Box) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sides (3,) along the axes of what both have, and of each."""
     ends = []
     for box in (first, second):
         corners = box.corners()
         ends.append((corners.min(axis=0) - WIDER / 2, corners.max(axis=0) + WIDER / 2))
     (low, high), (other_low, other_high) = ends
-    common = np.prod(np.maximum(0, np.minimum(high, other_high) - np.maximum(low, other_low)))
-    union = np.prod(high - low) + np.prod(other_high - other_low) - common
-    return float(common / union)
+    return np.maximum(0, np.minimum(high, other_high) - np.maximum(low, other_low)), high - low, other_high - other_low

@@ -1,6 +1,6 @@
 """Two scans of a place in one frame: quarter turns of the walls, shifts by correlation, then point-to-plane ICP.
 
-The changed part of a place is an outlier of the fit: only the 70 % of the points that fit best count.
+The changed part of a place is an outlier of the fit, and weighs little.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from openshape_ood.scenes.voxels import voxelize
 
 CELL = 0.05  # meters, of the voxels that are fitted
 MOST = 30_000  # of them
-FITTED = 4_000  # of the second scan while candidates are compared
+FITTED, FINE = 4_000, 10_000  # of the second scan while candidates are compared, and at last
 FURNITURE, WALL, LEVEL = range(3)
 COARSE, SLAB, SLABS = 0.1, 0.3, 8  # meters, of cells and layers that are correlated
 PEAKS = 3  # shifts a turn
 TURNS = 72  # of a scan without walls
-KEPT = 0.7  # of the points, those that fit best
+KEPT = 0.7  # of the points, those that fit best: the residual is theirs
+SLACK = 0.03  # meters from their plane, beyond which points weigh little
 RADII = (0.6, 0.4, 0.25, 0.15, 0.1, 0.08)  # meters, to the nearest point
 ROUNDS = 5  # of the fit for each
 NEAR = 0.1  # meters: parts that agree
@@ -137,7 +138,7 @@ def register(before: Surface, after: Surface, pose: np.ndarray | None = None) ->
     `InputError` for scans that do not fit: residual above 5 cm, overlap below 30 %, or two poses that fit alike.
     """
     if pose is not None:
-        fitted = _fit(before, after, pose, RADII[2:])
+        fitted = _fit(before, after.taken(_spaced(len(after.places), FINE)), pose, RADII[2:])
         off = np.linalg.inv(pose) @ fitted
         turned = float(np.degrees(np.arccos(np.clip((np.trace(off[:3, :3]) - 1) / 2, -1, 1))))
         middle = after.places.mean(axis=0)
@@ -162,7 +163,7 @@ def _searched(before: Surface, after: Surface) -> Registration:
     poses = [_fit(before, few, guess, RADII) for guess in _guesses(before, few)]
     scores = np.array([_agreement(before, after, one)[0] for one in poses])
     best = int(scores.argmax())
-    pose = _fit(before, after, poses[best], RADII[3:])
+    pose = _fit(before, after.taken(_spaced(len(after.places), FINE)), poses[best], RADII[3:])
     found = measured(before, after, pose, "searched")
     for other in np.argsort(-scores, kind="stable"):
         if scores[other] >= ALIKE * scores[best] and _differ(poses[other], poses[best], after):
@@ -235,18 +236,24 @@ def _blurred(table: np.ndarray) -> np.ndarray:
 
 
 def _fit(before: Surface, after: Surface, pose: np.ndarray, radii: Sequence[float]) -> np.ndarray:
-    """Trimmed point-to-plane ICP, with smaller and smaller radii; floor, walls and furniture weigh alike."""
+    """Point-to-plane ICP with smaller and smaller radii; floor, walls and furniture weigh alike.
+
+    Points far from their plane weigh little (Geman and McClure). They are not cut off by a quantile: the one wall that
+    stops a scan from gliding along the others would be among those.
+    """
     mass = np.bincount(after.kind, minlength=3).astype(np.float64)
     weight = 1 / np.maximum(mass, 1)[after.kind]
     for radius in radii:
         for _ in range(ROUNDS):
             places = _moved(after.places, pose)
             distance, nearest = before.tree.query(places, distance_upper_bound=radius)
-            limit = min(radius, float(np.sort(distance)[int(KEPT * len(distance))]))  # far ones are infinite
-            kept = np.isfinite(distance) & (distance <= limit)
+            kept = np.isfinite(distance)
             if kept.sum() < FEW:
                 break
-            step = _step(places[kept], before.places[nearest[kept]], before.normals[nearest[kept]], weight[kept])
+            target, normal = before.places[nearest[kept]], before.normals[nearest[kept]]
+            off = np.einsum("ij,ij->i", target - places[kept], normal)
+            trust = 1 / (1 + (off / max(SLACK, radius / 4)) ** 2) ** 2
+            step = _step(places[kept], target, normal, weight[kept] * trust)
             pose = step @ pose
             if np.abs(step - np.eye(4)).max() < 1e-5:
                 break
@@ -292,6 +299,18 @@ def _agreement(before: Surface, after: Surface, pose: np.ndarray) -> tuple[float
     if not shares[0]:
         return 0.0, 0.0
     return float(np.mean([np.mean(one) for one in shares])), float(max(np.mean(one) for one in shares))
+
+
+def check_rotation(pose: np.ndarray) -> np.ndarray:
+    """A pose (4, 4) as it is. Raises `InputError` for one that is no rotation and a place."""
+    turn = pose[:3, :3]
+    off = float(np.abs(turn @ turn.T - np.eye(3)).max())
+    if off > 1e-3 or np.linalg.det(turn) < 0:
+        raise InputError(
+            f"pose is no rotation and a place: its axes are off by {off:.2g}. Expected frame of the second scan to "
+            "frame of the first, meters. Give a rotation matrix, not scaled and not mirrored"
+        )
+    return pose
 
 
 def measured(before: Surface, after: Surface, pose: np.ndarray, how: str = "given") -> Registration:
