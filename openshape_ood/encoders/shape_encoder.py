@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Any, Literal, cast, get_args
+from pathlib import Path
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -25,10 +26,12 @@ from openshape_ood.encoders.ensemble import ShapeEnsemble
 from openshape_ood.encoders.grouping.samplers import Sampler, find_grouping
 from openshape_ood.encoders.pipeline import overlapped
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
+from openshape_ood.encoders.shared_encoder import load_encoder, save_encoder
 from openshape_ood.errors import InputError
 from openshape_ood.registry.ensembles import check_no_file
-from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint, is_registered
 from openshape_ood.registry.rows import Row
+from openshape_ood.registry.sharing import Shared, is_shared, shared_path
 from openshape_ood.registry.weights import load_network
 from openshape_ood.shapes.points import in_order, same_size
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
@@ -37,7 +40,7 @@ Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)
 
 
-class ShapeEncoder:
+class ShapeEncoder(Shared):
     """A frozen encoder: clouds, meshes and files in, embeddings out.
 
     A process that is forked after it has encoded with two threads or more cannot encode: torch waits there for ever.
@@ -56,6 +59,8 @@ class ShapeEncoder:
     row, network, device, precision
         All that the registry says, the bare torch module, where it runs, and the type of its products.
     """
+
+    shared_file: ClassVar[str] = "encoder.safetensors"
 
     def __init__(
         self,
@@ -90,6 +95,7 @@ class ShapeEncoder:
         device: str | torch.device | None = None,
         sampler: Sampler = "auto",
         precision: Precision = "float32",
+        revision: str = "main",
     ) -> ShapeEncoder:
         """The encoder called `name`, ready to use: file with the right hash, loaded strictly, in evaluation mode.
 
@@ -97,7 +103,8 @@ class ShapeEncoder:
         ----------
         name, registry : str and path, optional
             A name in the registry, or in one of one's own, as `list_checkpoints` takes it; or several joined by +, an
-            ensemble, see `encoders.ensemble`: in any order, each once.
+            ensemble, see `encoders.ensemble`: in any order, each once. Or a folder that `save_pretrained` wrote, or
+            "owner/name" on the Hub.
         checkpoint : path, optional
             A file to load in place of the registered one of a single encoder; its hash is recorded in `identity`.
         device : str or torch.device, optional
@@ -108,6 +115,8 @@ class ShapeEncoder:
         precision : {"float32", "bfloat16", "float16"}
             Of the network's products. Patches are always picked in float32, the default, for which alone the promises
             of `encode` hold.
+        revision : str
+            Branch, tag or commit of a repository "owner/name".
 
         Raises
         ------
@@ -119,9 +128,14 @@ class ShapeEncoder:
         >>> ShapeEncoder.from_pretrained("tiny", device="cpu")
         ShapeEncoder('tiny', d=192, device='cpu')
         """
-        row = find_checkpoint(name, registry)
         check_choice(precision, "precision", PRECISIONS)
         target = find_device(device)
+        if checkpoint is None and is_shared(name) and not is_registered(name, registry):
+            made = load_encoder(shared_path(name, cls.shared_file, revision), registry)
+            if hasattr(made.network, "grouping"):
+                made.network.grouping = find_grouping(sampler, target)
+            return cls(made.row, made.network, made.sha256, target, made.temperature, precision)
+        row = find_checkpoint(name, registry)
         if row.members:
             check_no_file(row, checkpoint)
             how: dict[str, Any] = {"registry": registry, "device": device, "sampler": sampler, "precision": precision}
@@ -132,6 +146,32 @@ class ShapeEncoder:
         if hasattr(network, "grouping"):
             network.grouping = grouping
         return cls(row, network, sha256, target, temperature, precision)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write network, sizes and clouds to one .safetensors file, whole or not at all.
+
+        Raises
+        ------
+        InputError
+            An encoder of the registry, which has a name already; one of lower precision than float32.
+        FileError
+            The file cannot be written.
+        """
+        if self.precision != "float32":
+            raise InputError(f"precision is {self.precision!r}. Weights are saved in float32. Load the encoder again")
+        return save_encoder(path, self.row, self.network, self.identity.sha256, self.temperature)
+
+    def card_facts(self) -> dict[str, Any]:
+        """Rows of the model card."""
+        return {
+            "title": f"{self.row.name}, an encoder of 3D shapes",
+            "architecture": self.row.architecture,
+            "embedding": self.dim,
+            "points": f"{self.spec.count}, {self.spec.up} up",
+            "embedding space": self.identity.space,
+            "sha256 of the weights": self.identity.sha256,
+            "licence": self.row.licence,
+        }
 
     def encode(
         self,
