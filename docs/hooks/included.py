@@ -13,34 +13,30 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 INCLUDE = re.compile(r"<!-- include: (\S+) -->\s*")
-LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((?!https?:|#)([^)\s]+)\)")
+LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((?!https?:|#)([^)\s#]+)(#[^)\s]+)?\)")
 PAGES = {
     "README.md": "index.md",
-    "CHANGELOG.md": "changelog.md",
-    "benchmarks/README.md": "benchmarks.md",
-    "docs/concepts/scores.md": "concepts/scores.md",
-    "docs/concepts/thresholds.md": "concepts/thresholds.md",
-    "docs/concepts/localizing.md": "concepts/localizing.md",
-    "docs/scale.md": "scale.md",
-    "docs/speed.md": "speed.md",
-    "docs/surface-benchmarks.md": "surface-benchmarks.md",
+    "CHANGELOG.md": "reference/changelog.md",
+    "benchmarks/README.md": "results/benchmarks.md",
     "openshape_ood/errors.py": "api/errors.md",
 }
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """The page, with what it includes; for MkDocs."""
     found = INCLUDE.fullmatch(markdown)
-    return markdown if found is None else included(found[1])
+    return markdown if found is None else included(found[1], page.file.src_uri)
 
 
-def included(path: str) -> str:
-    """The text of a file of the checkout, its links as the site has them."""
-    folder = posixpath.dirname(path)
+def included(path: str, page: str) -> str:
+    """The text of a file of the checkout on a page of the site, its links as the site has them."""
 
     def link(found: re.Match[str]) -> str:
-        text, target = found.groups()
-        page = PAGES.get(posixpath.normpath(posixpath.join(folder, target)))
-        return f"[{text}]({page})" if page else f"`{posixpath.normpath(posixpath.join(folder, target))}`"
+        text, target, anchor = found.groups()
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+        inside = PAGES.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else "")
+        return (
+            f"[{text}]({posixpath.relpath(inside, posixpath.dirname(page))}{anchor or ''})" if inside else f"`{target}`"
+        )
 
     return LINK.sub(link, (ROOT / path).read_text(encoding="utf-8"))

@@ -155,7 +155,7 @@ def _comparator(known: KnownClasses) -> Scorer:
 # raw: the comparator that is read then says whether lengths count
 _REGISTERED = Method(COMPARATOR, _comparator, "examples", "raw", "arXiv 2207.08699")
 
-# what is taken where no method is named; the evidence stands in docs/concepts/scores.md, by `benchmarks scores`.
+# what is taken where no method is named; the evidence stands in docs/results/3dos.md, by `benchmarks scores`.
 # Where some classes have examples and some have none, names are the one thing that all of them have
 DEFAULTS: dict[Kind, str] = {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
 
