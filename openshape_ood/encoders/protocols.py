@@ -98,8 +98,13 @@ class Embeddings:
     temperature : float, optional
         What the encoder divided cosines with text by in training; None if that is unknown.
 
-    Raises `InputError` for what is no table of finite numbers, and for names that are not b.
+    Raises
+    ------
+    InputError
+        For anything but a table of finite numbers, and for names that are not b.
 
+    Examples
+    --------
     >>> len(Embeddings([[1.0, 0.0], [0.6, 0.8]], Identity("tiny", "words", "5e")))
     2
     """

@@ -231,7 +231,10 @@ class NoveltyPipeline:
         novel : shapes or Embeddings, optional
             Examples of novel shapes, drawn like the ones to come.
 
-        Raises `InputError` without a threshold from known shapes.
+        Raises
+        ------
+        InputError
+            Without a threshold from known shapes.
         """
         if self.threshold is None:
             raise InputError(
