@@ -6,7 +6,7 @@
 >>> str(result.nearest[0])
 'chair'
 
-Names resolve on first use, so that importing the package costs next to nothing.
+Public names are imported on first use, so `import openshape_ood` is fast.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold as Threshold
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from openshape_ood.views import View as View
     from openshape_ood.views import load_view as load_view
 
-# where each public name lives
+# module of each public name
 _HOMES = {
     "Embeddings": "encoders.protocols",
     "Encoder": "encoders.protocols",
