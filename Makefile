@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow portable lint types check docs notebooks build clean
+.PHONY: demo test slow portable lint types check docs docs-next notebooks release matrix clean
 
 demo: $(VENV)/.installed  ## the main job on the embedded default: a table and a picture
 	$(BIN)/python -m benchmarks.sr1 --model tiny
@@ -28,13 +28,21 @@ types: $(VENV)/.installed
 check: lint types
 
 docs: $(VENV)/.installed  ## the documentation in build/site; python -m http.server -d build/site shows it
+	$(BIN)/python docs/prepare.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-next: $(VENV)/.installed  ## the same by the successor of mkdocs-material, in build/site-next
+	$(BIN)/python docs/prepare.py
+	SITE_DIR=build/site-next $(BIN)/zensical build --strict --clean
 
 notebooks: $(VENV)/.installed  ## run the notebooks and write their outputs
 	$(BIN)/python -m notebooks.execute
 
-build: $(VENV)/.installed  ## sdist and wheel in dist/
-	$(BIN)/python -m build
+release: $(VENV)/.installed  ## sdist and wheel in dist/, built and checked; nothing is uploaded
+	$(BIN)/python -m tests.release
+
+matrix: release  ## the wheel in fresh environments of Python 3.11 to 3.13 and of the lowest versions: 15 GB to download
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.matrix
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

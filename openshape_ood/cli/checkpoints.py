@@ -183,15 +183,18 @@ def add(
 def verify(names: AnyNames = None, /, *, json: Json = False) -> None:
     """Compute the sha256 of the files that are here, and compare it with the registered one.
 
-    A stripped file is compared with the digest it was written with; a FILE at hand with all of the registry. Exit code
-    1 where a file is damaged or unknown, or one of a checkpoint that was named is missing.
+    A stripped file is compared with the digest it was written with; a FILE at hand with all of the registry; the other
+    packaged data with the bill of materials of the installed wheel. Exit code 1 where a file is damaged or unknown, or
+    one of the package or of a checkpoint that was named is missing.
     """
     known = [row.name for row in _rows(None)]
     files = [name for name in names or () if name not in known and (Path(name).suffix or Path(name).exists())]
     checked = [verified_file(_at_hand(Path(name))) for name in files]
     rows = _rows([name for name in names if name not in files] if names else None)
     checked += [verified(row, part) for row in rows for part in all_parts(row)]
-    ok = not {one["status"] for one in checked} & {"damaged", "unknown", *(["missing"] if names else [])}
+    checked += [] if names else verified_materials({one["path"] for one in checked})
+    lost = [one for one in checked if one["status"] == "missing" and (names or one["source"] == "package")]
+    ok = not lost and not {one["status"] for one in checked} & {"damaged", "unknown"}
 
     def show() -> None:
         print_table(checked, ("checkpoint", "part", "source", "status", "path"), fold="path")
@@ -369,6 +372,21 @@ def verified(row: Row, part: WeightsPart) -> dict[str, Any]:
     else:
         status = "present"
     return {**asdict(part), "status": status, "found_sha256": found}
+
+
+def verified_materials(checked: set[Path | None]) -> list[dict[str, Any]]:
+    """Records of the packaged data that no checkpoint names, as `verified` gives them; none in a checkout."""
+    from openshape_ood.registry.files import sha256
+    from openshape_ood.registry.materials import installed_materials
+
+    records = []
+    for path, expected in installed_materials().items():
+        if path not in checked:
+            found = sha256(path) if path.is_file() else None
+            status = "missing" if found is None else "sound" if found == expected else "damaged"
+            part = WeightsPart("", "data", path, "package", expected)
+            records.append({**asdict(part), "status": status, "found_sha256": found})
+    return records
 
 
 def owners(digest: str) -> list[tuple[Row, str]]:

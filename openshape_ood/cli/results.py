@@ -10,7 +10,7 @@ import numpy as np
 
 from openshape_ood.cli.console import print_note, progress, shown
 from openshape_ood.cli.inputs import File, Found
-from openshape_ood.embedding_store import Header, read_embeddings, read_header
+from openshape_ood.embedding_store import read_embeddings, read_header
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.novelty import Failure, NoveltyPipeline, NoveltyResult
 
@@ -30,7 +30,7 @@ def score_all(pipeline: NoveltyPipeline, found: Found, failures: list[Failure], 
     """Results of all files that can be used, then of all stored rows, batch by batch; other files go to `failures`."""
     files = {file.path: file for file in found.files}
     with progress(label, len(files)) as bar:
-        for result in pipeline.stream(files, step=bar.step):
+        for result in pipeline.stream(files, step=bar.step, monitor=False):
             failures += result.failures
             if len(result):
                 yield Scored([files[path] for path in result.shapes], result)
@@ -74,14 +74,7 @@ def records(scored: Scored) -> list[dict[str, Any]]:
 
 def summary(result: NoveltyResult) -> NoveltyResult:
     """Part of a result for drift tests: no similarities, no embeddings."""
-    return replace(result, similarity=np.empty((len(result), 0)), embeddings=None, stream_drift=None)
-
-
-def check_stores(pipeline: NoveltyPipeline, found: Found) -> None:
-    """Raises `MixedEncodersError` where stored embeddings are of another encoder than the known classes."""
-    headers: list[Header] = [] if found.files else list(map(read_header, found.stores))
-    for header in headers:
-        pipeline.known.check_fits(header.identity)
+    return replace(result, similarity=np.empty((len(result), 0)), embeddings=None)
 
 
 def _note_late(pipeline: NoveltyPipeline, store: str, made: Provenance, ups: set[str]) -> None:

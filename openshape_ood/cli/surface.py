@@ -181,7 +181,7 @@ def score(
     from openshape_ood.surfaces import SurfaceModel
     from openshape_ood.surfaces.inputs import list_sources, pairs_by
 
-    check_picture("--report", report, (".html",))
+    check_picture("--report", report, (".html",), out=out)
     by_class = bool(chosen.known or chosen.examples or chosen.known_file)
     if not by_class:
         _check_no_decision(chosen)

@@ -5,6 +5,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -94,7 +95,7 @@ class Decision:
             if self.threshold is not None:
                 raise InputError("--threshold and --calibrate were both given; expected one of them")
 
-    @property
+    @cached_property
     def given(self) -> "Threshold | None":
         """The threshold that --threshold names, a number or a file."""
         from openshape_ood.decisions.threshold import Threshold

@@ -96,8 +96,13 @@ class Embeddings:
     temperature : float, optional
         Divisor of cosines with text in training. Default: None, unknown.
 
-    Raises `InputError` if vectors are no table of finite numbers, or there are not b names.
+    Raises
+    ------
+    InputError
+        Vectors are no table of finite numbers, or there are not b names.
 
+    Examples
+    --------
     >>> len(Embeddings([[1.0, 0.0], [0.6, 0.8]], Identity("tiny", "words", "5e")))
     2
     """

@@ -222,6 +222,8 @@ class KnownClasses:
     def normalized(self) -> KnownClasses:
         """Copy with unit examples in float64; the object itself if they are unit vectors already, to 1e-6.
 
+        Examples
+        --------
         >>> known = KnownClasses.from_embeddings([[3.0, 4.0]], ["chair"], Identity("mine", "mine"))
         >>> known.normalized().examples.tolist()
         [[0.6, 0.8]]

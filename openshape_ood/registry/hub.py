@@ -67,19 +67,19 @@ def size(wanted: WeightsFile) -> int | None:
 
 def _ask(source: Source) -> None:
     """Check in seconds that the Hub answers; `hf_hub_download` would retry for minutes."""
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub.utils import get_session, hf_raise_for_status
 
     url = hf_hub_url(source.repo, source.file, revision=source.revision)
     seconds = constants.HF_HUB_ETAG_TIMEOUT if "HF_HUB_ETAG_TIMEOUT" in os.environ else SILENCE_SECONDS
-    for last in (False, False, True):
-        try:
-            get_hf_file_metadata(url, timeout=seconds)
-            return
-        except HfHubHTTPError as error:
-            if last or error.response.status_code not in BUSY_STATUSES:
-                raise
+    for attempt in range(3):
+        if attempt:
             time.sleep(1)
+        # plain, for the client's own question is preceded by another, which waits for three seconds
+        answer = get_session().head(url, timeout=seconds, follow_redirects=False)
+        if answer.status_code not in BUSY_STATUSES:  # a refusal too: the client then asks with a token, and explains
+            return
+    hf_raise_for_status(answer)
 
 
 _RUNNING: list[WeightsFile] = []  # downloads of all threads

@@ -215,17 +215,18 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, R
     """
     own = os.environ.get(REGISTRY_VARIABLE) if registry is None else registry
     if registry is None and not own:
-        return dict(_packaged_rows())
+        return dict(packaged_rows())
     from openshape_ood.checks import given_path  # needs numpy, which packaged rows do not
     from openshape_ood.storage import read_regular
 
     use_named()
     path = given_path(own, "registry", RegistryError)
-    return {**_packaged_rows(), **_read_rows(path, _read_tables(path, read_regular), _packaged_tables())}
+    return {**packaged_rows(), **_read_rows(path, _read_tables(path, read_regular), _packaged_tables())}
 
 
 @cache
-def _packaged_rows() -> Mapping[str, Row]:
+def packaged_rows() -> Mapping[str, Row]:
+    """Rows of the packaged registry alone."""
     return _read_rows(PACKAGE / "checkpoints.toml", _packaged_tables())
 
 

@@ -201,8 +201,10 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
     >>> find_method("knn", "examples").needs
     'examples'
     """
-    use_named()
-    found: Any = {**METHODS, COMPARATOR: _REGISTERED}.get(method) if isinstance(method, str) else method
+    found: Any = method
+    if isinstance(method, str):
+        use_named()
+        found = {**METHODS, COMPARATOR: _REGISTERED}.get(method)
     if not isinstance(getattr(found, "name", None), str) or not all(
         hasattr(found, n) for n in ("needs", "rows", "fit")
     ):
