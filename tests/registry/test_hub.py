@@ -244,7 +244,7 @@ def test_a_token_goes_to_the_hub_and_nowhere_else(server: HubServer, registry: P
     assert sha256(outcome["path"]) == SHA256
     tokens = {request.path: request.token for request in server.requests[start:]}
     assert tokens["/lab/private/resolve/main/model.pt"] == f"Bearer {TOKEN}"
-    assert tokens["/storage/lab/private"] == ""
+    assert tokens["/storage/lab/private/model.pt"] == ""
 
 
 def test_our_variable_moves_the_cache(server: HubServer, registry: Path, tmp_path: Path) -> None:
