@@ -36,6 +36,10 @@ def watch(
     *,
     map: Annotated[Path, option(RESULT, "The folder of the map, made if it is not there.", "FOLDER", "--map")],
     chosen: ScanOptions = ScanOptions(),
+    known_map: Annotated[
+        Path | None,
+        option(RESULT, "A map of a place with known objects only: a new map ranks its objects among these.", "FOLDER"),
+    ] = None,
     once: Annotated[bool, option(STREAM, "End when what is there has been added.")] = False,
     poll: Annotated[float, option(STREAM, "Seconds between two looks into the folder.", min=0.05, max=3600)] = 1.0,
     frame: Annotated[str, option(STREAM, "The fixed frame of a bag, which /tf leads to.", "NAME")] = "map",
@@ -61,7 +65,7 @@ def watch(
             f"{source} is a file. Expected a folder with views and scans, or an .mcap bag. Give its folder"
         )
     failures: list[Failure] = []
-    scene_map = _map(map.expanduser(), chosen, max_jump or None, failures)
+    scene_map = _map(map.expanduser(), chosen, max_jump or None, failures, known_map)
     with scene_map:
         incoming = (
             _of_bag(given, frame, topic or [], scene_map)
@@ -90,13 +94,20 @@ def watch(
     finish(failures)
 
 
-def _map(folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure]) -> SceneMap:
+def _map(
+    folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure], known_map: Path | None
+) -> SceneMap:
     """The map in the folder, or a new one of what --known and the like say."""
     from openshape_ood.cli.inputs import Found
     from openshape_ood.scene_map import SceneMap
     from openshape_ood.scene_map.scene_map import EVENTS
 
     named = chosen.known or chosen.examples or chosen.known_file
+    if known_map is not None and (folder / EVENTS).is_file():
+        raise InputError(
+            f"--known-map was given, and the map {folder} is there already. Expected a new map. Choose another --map, "
+            "or leave --known-map out"
+        )
     with warnings_as_notes():
         if (folder / EVENTS).is_file() and not named:
             return SceneMap.load(folder, max_jump=max_jump)
@@ -105,7 +116,11 @@ def _map(folder: Path, chosen: ScanOptions, max_jump: float | None, failures: li
         failures += inputs.failures
         if (folder / EVENTS).is_file():
             return SceneMap.load(folder, pipeline, max_jump=max_jump)
-        return SceneMap.prepare(pipeline, path=folder, max_jump=max_jump)
+        objects = None
+        if known_map is not None:
+            with SceneMap.load(known_map, pipeline) as known:
+                objects = known.object_threshold()
+        return SceneMap.prepare(pipeline, path=folder, max_jump=max_jump, objects=objects)
 
 
 Incoming = Iterator[tuple[str, Any, Any, float | None]]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, given_path
+from openshape_ood.checks import array
 from openshape_ood.decisions.calibration import (
     calibration_needed,
     conformal_threshold,
@@ -23,8 +23,8 @@ from openshape_ood.decisions.calibration import (
 )
 from openshape_ood.decisions.risk import Marks
 from openshape_ood.encoders.protocols import Identity, Provenance
-from openshape_ood.errors import FileError, InputError, MixedEncodersError
-from openshape_ood.storage import DAMAGE, read_regular, save_whole
+from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.storage import loaded_state, save_whole
 
 FORMAT = "openshape_ood threshold 1"
 GENERATED = "generated "  # how the source begins of a threshold from generated shapes
@@ -352,13 +352,7 @@ ones of yours)'
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Threshold:
         """Read what `save` wrote. Raises `FileError` for any other file."""
-        path = given_path(path, "path")
-        try:
-            return cls.from_state(json.loads(read_regular(path)))
-        except OSError as error:
-            raise FileError(f"cannot read the threshold {path}: {error.strerror or error}") from error
-        except DAMAGE as error:
-            raise FileError(f"{path} is no threshold, or a damaged one: {error}") from error
+        return loaded_state(path, cls.from_state, "threshold")
 
     def __str__(self) -> str:
         if self.promise:

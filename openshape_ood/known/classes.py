@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, Name
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known.examples import ENCODING, Axes, check_examples, embedded
 from openshape_ood.known.memory import MEMORY, MemoryBank, joined_memory
+from openshape_ood.registry.sharing import Shared, shared_path
 from openshape_ood.storage import loaded_arrays, save_arrays
 
 ARRAYS = ("text", "negatives", "examples", "labels")
@@ -26,7 +27,7 @@ KIND = "set of known classes"
 
 
 @dataclass(frozen=True, eq=False)
-class KnownClasses:
+class KnownClasses(Shared):
     """k known classes: their names, and embeddings of names, examples or both.
 
     Attributes
@@ -62,6 +63,27 @@ class KnownClasses:
     temperature: float | None = None
     threshold: Threshold | None = None
     marks: Threshold | None = None
+    shared_file: ClassVar[str] = "known.safetensors"
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike[str], *, revision: str = "main") -> KnownClasses:
+        """Known classes of a folder that `save_pretrained` wrote, or of a repository "owner/name" of the Hub.
+
+        Raises `FileError` for another file, `InputError` and `CheckpointError` as `ShapeEncoder.from_pretrained`.
+        """
+        return cls.load(shared_path(name, cls.shared_file, revision))
+
+    def card_facts(self) -> dict[str, Any]:
+        """Rows of the model card."""
+        names = [*self.names[:50], *(["…"] if len(self.names) > 50 else [])]
+        rows = {"names": self.text, "examples": self.examples, "patches": self.patches and self.patches.features}
+        return {
+            "title": f"{len(self.names)} known classes",
+            "classes": names,
+            "embeddings": [f"{len(one)} of {what}" for what, one in rows.items() if one is not None],
+            "encoder": f"{self.identity.checkpoint} (sha256 {self.identity.sha256 or 'not stated'})",
+            "threshold": self.threshold.describe() if self.threshold else "none",
+        }
 
     @classmethod
     def from_names(

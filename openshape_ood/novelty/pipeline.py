@@ -19,7 +19,7 @@ import numpy as np
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.decisions.calibration import share_between
-from openshape_ood.decisions.drift import CUT, DriftStream, check_expected
+from openshape_ood.decisions.drift import DriftStream, check_expected
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
@@ -243,7 +243,7 @@ class NoveltyPipeline:
         examples = None if novel is None else replace(self, threshold=None)(novel)
         return replace(self, threshold=self.threshold.with_unsure(alpha, beta, examples))
 
-    def monitor(self, cut: float = CUT, level: float = 0.01) -> DriftStream:
+    def monitor(self, cut: float | None = None, level: float = 0.01) -> DriftStream:
         """A drift test for `stream`, which can be saved and goes on over several calls.
 
         Parameters

@@ -154,7 +154,7 @@ def _comparator(known: KnownClasses) -> Scorer:
 # raw: the loaded comparator decides whether lengths matter
 _REGISTERED = Method(COMPARATOR, _comparator, "examples", "raw", "arXiv 2207.08699")
 
-# default methods; evidence in docs/concepts/scores.md, by `benchmarks scores`. If only some classes have examples, all
+# default methods; evidence in docs/results/3dos.md, by `benchmarks scores`. If only some classes have examples, all
 # classes are scored by their names
 DEFAULTS: dict[Kind, str] = {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
 
