@@ -10,6 +10,8 @@ import numpy as np
 
 from openshape_ood import NoveltyResult, score_novelty
 from openshape_ood.encoders.protocols import Identity, Patches
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import Judgement
 from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.points import exchange
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
@@ -23,6 +25,17 @@ def box(width: float, height: float, depth: float) -> np.ndarray:
 FAKE, WORDS = Identity("fake", "words", "f" * 64), Identity("fake", "words")
 SPEC = CloudSpec(count=100, up="y", color=0.4)
 POLE, PLATE, SLAB = box(0.1, 2, 0.1), box(1, 0.1, 1), box(2, 0.1, 0.2)
+
+
+class Farthest:
+    """A user's method: distance to the class that is farthest."""
+
+    def __init__(self, known: KnownClasses) -> None:
+        self.anchors = known.anchors
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        cosines = rows @ self.anchors.T
+        return Judgement(1 - cosines.min(axis=1), cosines.argmax(axis=1), cosines)
 
 
 @dataclass

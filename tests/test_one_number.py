@@ -10,28 +10,18 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+from fakes import Farthest
 
 from openshape_ood import KnownClasses, Method, NoveltyDetector, ShapeEncoder, TextEncoder, cli, score_novelty
 from openshape_ood.app.layout import Components
 from openshape_ood.app.pipelines import Pipelines, method_names
 from openshape_ood.app.session import Session, Shape
 from openshape_ood.embedding_store import score_store
-from openshape_ood.scoring import METHODS, Judgement
+from openshape_ood.scoring import METHODS
 from openshape_ood.synthetic import sample
 
 NAMES = ("chair", "sofa", "table")
 SEEDS = range(6)
-
-
-class Farthest:
-    """Distance to the class that is farthest."""
-
-    def __init__(self, known: KnownClasses) -> None:
-        self.anchors = known.anchors
-
-    def judge(self, rows: np.ndarray) -> Judgement:
-        cosines = rows @ self.anchors.T
-        return Judgement(1 - cosines.min(axis=1), cosines.argmax(axis=1), cosines)
 
 
 @pytest.fixture

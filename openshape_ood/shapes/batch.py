@@ -13,7 +13,7 @@ import numpy as np
 
 from openshape_ood import workers as processes
 from openshape_ood.checks import check_whole
-from openshape_ood.errors import CloudError, InputError, ShapeFileError, WorkerError
+from openshape_ood.errors import InputError, ShapeFileError, WorkerError
 from openshape_ood.shapes.meshes import check_draw
 from openshape_ood.shapes.points import check_up, prepare
 from openshape_ood.shapes.reading import file_up, load_shape
@@ -180,23 +180,6 @@ def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Ge
                 yield prepare(shape.cloud(frame.count, seed), frame, up=up, seed=seed, name=shape.name)
             else:
                 yield next(read)
-
-
-def errors_of(shapes: Sequence[Shape], *, seed: int, frame: CloudSpec, up: str = "file") -> list[str | None]:
-    """Error of each shape, None if an encoder with this frame can use it; files are read within their limits."""
-    paths = [shape.path for shape in shapes if shape.path is not None]
-    workers = min(processes.default_workers(), math.ceil(len(paths) / FILES_A_WORKER))
-    reads = read_shapes(paths, points=frame.count, seed=seed, up=up, frame=frame, workers=workers)
-    with contextlib.closing(reads):
-        return [_error_of(shape, seed, frame) if shape.path is None else next(reads).error for shape in shapes]
-
-
-def _error_of(shape: Shape, seed: int, frame: CloudSpec) -> str | None:
-    try:
-        prepare(shape.cloud(frame.count, seed), frame, up=frame.up, seed=seed, name=shape.name)
-    except CloudError as error:
-        return str(error)
-    return None
 
 
 def _reads(done: Generator[processes.Done]) -> Generator[Read]:

@@ -224,6 +224,12 @@ def test_leave_one_out_scores_each_against_the_others() -> None:
     np.testing.assert_allclose(leave_one_out(rows, ["a"] * 12, nearest), distance.min(axis=1))
 
 
+def test_two_examples_are_enough_to_leave_one_out() -> None:
+    assert leave_one_out([[0.0], [3.0]], ["a", "a"], nearest).tolist() == [3, 3]
+    with pytest.raises(InputError, match=r"^there is 1 example"):
+        leave_one_out([[0.0]], ["a"], nearest)
+
+
 def test_a_class_of_one_is_missing_while_it_is_scored() -> None:
     # the prototypes that are left: for 0 they are 2 and 9, for 2 they are 0 and 9, for 9 the mean 1 alone
     found = leave_one_out(torch.tensor([[0.0], [2.0], [9.0]]), ["x", "x", "y"], to_means)

@@ -52,6 +52,12 @@ def test_every_threshold_says_which_share_of_what_it_keeps(found: Threshold, wor
     assert words in found.describe()
 
 
+def test_too_few_scores_make_no_threshold_unless_few_are_accepted() -> None:
+    with pytest.raises(InputError, match=r"^18 calibration scores cannot promise"):
+        Threshold.from_novelty(range(18))
+    assert Threshold.from_novelty(range(18), few=True).coverage == 18 / 19
+
+
 def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
     first = made()
     again = Threshold.load(first.save(tmp_path / "t.json"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import Farthest
 from made_up_store import HEADER, IDENTITY, vectors, write_store
 
 from openshape_ood import embedding_store as store
@@ -15,7 +16,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Identity
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses
-from openshape_ood.scoring import Judgement, Method
+from openshape_ood.scoring import Method
 from openshape_ood.scoring import neighbors as neighbors
 
 pytest.importorskip("pyarrow")
@@ -106,14 +107,6 @@ def test_a_softmax_has_the_temperature_of_the_encoder_that_filled_the_store(
 
 
 def test_a_method_and_a_threshold_of_ones_own(folder: Path) -> None:
-    class Farthest:
-        def __init__(self, known: KnownClasses) -> None:
-            self.anchors = known.anchors
-
-        def judge(self, rows: np.ndarray) -> Judgement:
-            cosines = rows @ self.anchors.T
-            return Judgement(1 - cosines.min(axis=1), cosines.argmax(axis=1), cosines)
-
     known, (_, rows) = store.known_from(folder), in_order(folder)
     method = Method("farthest", Farthest)
     provenance = replace(HEADER.provenance, method="farthest")

@@ -126,6 +126,8 @@ def test_what_cannot_be_read_is_skipped_where_that_is_asked(tmp_path: Path) -> N
     assert result.threshold.n == 19 and len(result) == len(result.p_values) == 3
     np.testing.assert_array_equal(result.novelty, by_name([POLE, tmp_path / "pole.npy", SLAB]).novelty)
     assert [failure["source"] for failure in result.as_json()["failures"]] == [f.source for f in result.failures]
+    ungrouped = by_name(SLAB, errors="skip", calibration=[*poles(), tmp_path / "none.obj"])
+    assert ungrouped.threshold.n == 19 and [one.source for one in ungrouped.failures] == [str(tmp_path / "none.obj")]
     with pytest.raises(InputError, match="up has 2 entries for 6 shapes"):
         by_name(shapes, errors="skip", up=["y", "x"])
     per_shape = by_name(shapes, errors="skip", up=["y", "x", "y", "y", "z", "z"])

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes import Farthest
 
 from openshape_ood import Embeddings, KnownClasses, NoveltyPipeline, ShapeEncoder, Threshold, score_novelty
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.novelty import generated
-from openshape_ood.scoring import METHODS, Judgement, Method
+from openshape_ood.scoring import METHODS, Method
 from openshape_ood.shapes import batch as reading
 from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.synthetic import sample
@@ -151,15 +152,6 @@ def test_a_damaged_note_is_an_error(note: dict[str, Any], tiny: ShapeEncoder, tm
     known = KnownClasses.from_embeddings(np.eye(192)[:2], ["chair", "table"], tiny.identity)
     with pytest.raises(FileError, match="no pipeline, or a damaged one"):
         NoveltyPipeline.load(known.save(tmp_path / "known.safetensors", note=note))
-
-
-class Farthest:
-    def __init__(self, known: KnownClasses) -> None:
-        self.anchors = known.anchors
-
-    def judge(self, rows: np.ndarray) -> Judgement:
-        cosines = rows @ self.anchors.T
-        return Judgement(1 - cosines.min(axis=1), cosines.argmax(axis=1), cosines)
 
 
 def test_a_method_without_a_name_is_in_no_file(tiny: ShapeEncoder, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from openshape_ood import checks as arrays_module
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
-from openshape_ood.scoring.distances import knn_distance, prototypes
+from openshape_ood.scoring.distances import knn_distance, prototypes, rest_of_class
 from openshape_ood.scoring.fitted import Gaussian, Subspace, mahalanobis_distance, relative_mahalanobis_distance, vim
 from openshape_ood.scoring.scorers import VimScorer
 
@@ -139,6 +139,11 @@ def test_prototypes_are_their_formulas() -> None:
     np.testing.assert_allclose(prototypes(EXAMPLES, names, "euclidean"), [g.mean(0) for g in groups], rtol=1e-14)
     means = np.stack([unit(g).mean(0) for g in groups])
     np.testing.assert_allclose(prototypes(EXAMPLES, names, "cosine"), unit(means), rtol=1e-13, atol=1e-15)
+
+
+def test_the_rest_of_a_class_of_two_is_the_other_row() -> None:
+    rows = np.array([[1.0, 0.0], [0.0, 4.0], [7.0, 7.0]])
+    assert rest_of_class(rows, np.array([0, 0, 1])).tolist() == [[0, 4], [1, 0], [0, 0]]
 
 
 @given(seeds)

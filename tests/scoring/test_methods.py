@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, PatchEncoder
+from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, Farthest, PatchEncoder
 from scipy.special import logsumexp, softmax
 from scipy.stats import chi2, entropy
 from sklearn.covariance import LedoitWolf, shrunk_covariance
@@ -553,17 +553,6 @@ def test_a_method_of_ones_own_is_named_where_it_is_refused() -> None:
     made_up = Method("mine", METHODS["max_cosine"].scorer, "patches")
     with pytest.raises(InputError, match="method 'mine' needs known classes with patches"):
         check_known(made_up, bank())
-
-
-class Farthest:
-    """A scorer of one's own: how far the farthest class is."""
-
-    def __init__(self, known: KnownClasses) -> None:
-        self.anchors = known.anchors
-
-    def judge(self, rows: np.ndarray) -> Judgement:
-        cosines = unit_rows(rows, "row") @ self.anchors.T
-        return Judgement(1 - cosines.min(axis=1), cosines.argmax(axis=1), cosines)
 
 
 def test_a_method_of_ones_own_judges() -> None:
