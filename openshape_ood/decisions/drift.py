@@ -147,7 +147,8 @@ class Drift:
 
     def describe(self, remedy: str = "") -> str:
         """The answer in sentences; remedy: which shapes to label, or how."""
-        label = f"Label {TO_LABEL} of these shapes{f': {remedy}' if remedy else ''}."
+        count = TO_LABEL if self.tested > TO_LABEL else "all"
+        label = f"Label {count} of these shapes{f': {remedy}' if remedy else ''}."
         said = []
         if self.alarm:
             share = "promise" if self.coverage is None else f"{100 * self.coverage:.3g} %"
