@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ import openshape_ood
 import openshape_ood.embedding_store.jobs
 from benchmarks.__main__ import COMMANDS as BENCHMARKS
 from benchmarks.options import OPTIONS
+from docs.prepare import prepare
 from openshape_ood import KnownClasses, ShapeEncoder, Threshold, embedding_store, plots, score_novelty, scoring
 from openshape_ood.registry import ARCHITECTURES
 from openshape_ood.scoring import METHODS
@@ -40,7 +42,7 @@ COMMENT = re.compile(r"print\(.*\)  # (?:-> )?((?<=-> ).*|[\[({].*)$")
 # constants that the pages mention, and what stands under its public name
 MENTIONED = {"COLUMNS", "DEFAULTS", "ENGINES", "is_list"}
 WHERE = {"openshape_ood.scoring.Method": "openshape_ood.Method"}
-NAV_PAGE = re.compile(r":\s+(\S+\.(?:md|ipynb))\s*$", re.MULTILINE)
+NAV_PAGE = re.compile(r":\s+(\S+\.md)\s*$", re.MULTILINE)
 
 
 def text_of(page: Path) -> str:
@@ -198,11 +200,8 @@ def test_relative_links_and_pictures_lead_to_files(page: Path) -> None:
 def test_the_navigation_names_every_page_and_only_pages_that_there_are() -> None:
     named = NAV_PAGE.findall(text_of(ROOT / "mkdocs.yml").partition("\nnav:")[2])
     assert len(named) == len(set(named))
-    assert not [name for name in named if not (DOCS / name).is_file()]
-    assert {name for name in named if name.endswith(".md")} == {name_of(page) for page in PAGES}
-    assert {Path(name).name for name in named if name.endswith(".ipynb")} == {
-        notebook.name for notebook in (ROOT / "notebooks").glob("*.ipynb")
-    }
+    notebooks = {f"notebooks/{notebook.stem}.md" for notebook in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {*named} == {name_of(page) for page in PAGES} | notebooks
 
 
 def test_every_public_name_has_its_entry_on_an_api_page() -> None:
@@ -225,14 +224,39 @@ def test_included_pages_exist() -> None:
             assert (ROOT / path).is_file(), f"{name_of(page)} includes {path}"
 
 
+def test_the_pages_of_the_site_are_made_of_files_notebooks_and_pictures(tmp_path: Path) -> None:
+    pytest.importorskip("nbconvert")
+    folder = prepare(tmp_path / "pages")
+    made = sorted(folder.rglob("*.md"))
+    assert len(made) == len(PAGES) + len(list((ROOT / "notebooks").glob("*.ipynb")))
+    for page in made:
+        text = text_of(page)
+        assert "<!-- include:" not in text and "<style" not in text, page.name
+        targets = [target.partition("#")[0] for target in TARGET.findall(without_code(text))]
+        missing = [target for target in targets if target and not (page.parent / target).is_file()]
+        assert not [target for target in missing if folder in (page.parent / target).resolve().parents], page.name
+    assert text_of(folder / "changelog.md").startswith("# Changelog")
+    assert "](api/errors.md)" in text_of(folder / "changelog.md") or "openshape_ood/errors.py" not in text_of(
+        ROOT / "CHANGELOG.md"
+    )
+    notebook = text_of(folder / "notebooks" / "01_quickstart.md")
+    assert "![png](01_quickstart_files/" in notebook and "02_known_by_names_or_by_examples.md" in notebook
+
+
+# material reaches its end of life in 2027; its successor reads the same file and may still fail in CI
+@pytest.mark.parametrize("generator", ["mkdocs", "zensical"])
 @pytest.mark.slow  # links, includes and navigation are looked at without it
-def test_the_site_builds_without_warnings_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    pytest.importorskip("mkdocs")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+def test_the_site_builds_without_warnings_and_loads_nothing_from_elsewhere(generator: str) -> None:
+    pytest.importorskip(generator)
+    prepare()
+    site = ROOT / "build" / f"test-{generator}"  # zensical writes below the project only
+    shutil.rmtree(site, ignore_errors=True)
+    command = [sys.executable, "-m", generator, "build", "--strict"]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "SITE_DIR": site.relative_to(ROOT).as_posix()}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    built = list((tmp_path / "site").rglob("*.html"))
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
+    assert "warning" not in (done.stdout + done.stderr).lower()
+    built = list(site.rglob("*.html"))
     assert len(built) > len(PAGES)
     for page in built:
         assert not FROM_ELSEWHERE.findall(text_of(page)), page.name

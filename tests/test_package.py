@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,32 +13,119 @@ from pathlib import Path
 
 import pytest
 
+import openshape_ood
+from openshape_ood.errors import HashError, RegistryError
+from openshape_ood.registry import find_checkpoint
+from openshape_ood.registry.materials import bill_of_materials
+from tests import release
+
 ROOT = Path(__file__).parents[1]
-CARRIED = (
-    "registry/checkpoints.toml",
-    "encoders/text/templates.toml",
-    "py.typed",
-    "scoring/negative_words.txt",
-    "registry/tiny/encoder.safetensors",
-    "registry/tiny/text.safetensors",
-    "registry/completion/rooms.safetensors",
-)
+COPIED = ("setup.cfg", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md")
+# as `build` does, with the warnings of setuptools as errors
+BUILD = """
+import sys, warnings
+from setuptools import SetuptoolsDeprecationWarning, build_meta
+warnings.simplefilter("error", SetuptoolsDeprecationWarning)
+getattr(build_meta, f"build_{sys.argv[1]}")(sys.argv[2])
+"""
 
 
-def test_the_wheel_carries_tiny_and_no_benchmarks(tmp_path: Path) -> None:
-    source = tmp_path / "source"  # a copy, because building leaves folders behind
-    shutil.copytree(ROOT / "openshape_ood", source / "openshape_ood", symlinks=True)
-    for name in ("setup.cfg", "pyproject.toml", "checkpoints.toml", "README.md", "LICENSE", "NOTICE"):
-        shutil.copy(ROOT / name, source)
-    code = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"  # as `build` does
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, cwd=source)
-    [wheel] = tmp_path.glob("openshape_ood-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        registry = archive.read("openshape_ood/registry/checkpoints.toml")
-    assert {f"openshape_ood/{name}" for name in CARRIED} <= set(names)
-    assert registry == (ROOT / "checkpoints.toml").read_bytes()
-    assert not [name for name in names if name.startswith(("benchmarks", "tests"))]
+def build(source: Path, kind: str, out: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", BUILD, kind, str(out)]
+    return subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The sdist and the wheel of this checkout, by suffix."""
+    folder = tmp_path_factory.mktemp("archives")
+    source, out = folder / "source", folder / "dist"  # a copy, because building leaves folders behind
+    shutil.copytree(ROOT / "openshape_ood", source / "openshape_ood", ignore=shutil.ignore_patterns("__pycache__"))
+    (source / "tests").mkdir()  # of which setuptools would take the tests
+    for name in (*COPIED, "tests/test_package.py"):
+        shutil.copy(ROOT / name, source / name)
+    for kind in ("sdist", "wheel"):
+        done = build(source, kind, out)
+        assert done.returncode == 0, done.stderr[-2000:]
+    return {path.suffix: path for path in out.iterdir()}
+
+
+@pytest.mark.parametrize("suffix", [".whl", ".gz"])
+def test_an_archive_holds_the_package_and_nothing_else(archives: dict[str, Path], suffix: str) -> None:
+    package = ROOT / "openshape_ood"
+    expected = [path.relative_to(ROOT).as_posix() for path in package.rglob("*") if path.suffix not in ("", ".pyc")]
+    assert len(expected) > 300
+    assert release.faults(archives[suffix], expected) == []
+    assert release.faults(archives[suffix], ["openshape_ood/more.py"]) == [
+        f"{archives[suffix].name} lacks openshape_ood/more.py"
+    ]
+
+
+def test_what_belongs_in_no_archive_is_named() -> None:
+    names = ["openshape_ood/novelty/score.py", "openshape_ood/registry/tiny/encoder.safetensors"]
+    others = ["tests/test_package.py", "benchmarks/results/sr1.json", "notebooks/01_quickstart.ipynb", "setup.py",
+              "openshape_ood/registry/tiny/log.csv", "openshape_ood/notes.txt", "build/lib/a.py"]  # fmt: skip
+    assert release.strangers([*names, *others], "wheel") == others
+    assert release.strangers([*names, *others], "sdist") == [name for name in others if name != "setup.py"]
+    assert release.deprecations("adding 'a.py'\nSetuptoolsDeprecationWarning: x\ncopying deprecated.py") != []
+    assert release.deprecations("adding 'a.py'\ncopying deprecated.py -> build") == []
+
+
+def test_a_deprecated_setting_of_setuptools_fails(tmp_path: Path) -> None:
+    (tmp_path / "setup.cfg").write_text("[metadata]\nname = one\nversion = 1\n[options]\nnamespace_packages = a\n")
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    done = build(tmp_path, "wheel", tmp_path / "dist")
+    assert done.returncode and "Deprecated config" in done.stderr
+
+
+def test_the_bill_of_materials_covers_every_packaged_weight(archives: dict[str, Path]) -> None:
+    held = release.contents(archives[".whl"])
+    [name] = [name for name in held if name.endswith(".dist-info/sboms/openshape_ood.cdx.json")]
+    bill = json.loads(held[name])
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert bill["metadata"]["component"]["version"] == openshape_ood.__version__
+    assert bill == bill_of_materials(ROOT, openshape_ood.__version__)  # the same at every build
+    [tiny] = [one for one in bill["components"] if one["name"] == "openshape_ood/registry/tiny/encoder.safetensors"]
+    assert tiny["hashes"] == [{"alg": "SHA-256", "content": find_checkpoint("tiny").source.sha256}]
+    assert {"name": "openshape-ood:checkpoint", "value": "tiny"} in tiny["properties"]
+    licences = {one["name"]: one["licenses"][0]["license"]["id"] for one in bill["components"]}
+    assert licences["openshape_ood/encoders/text/templates.toml"] == "BSD-3-Clause"
+    assert release.bill_faults(held | {tiny["name"]: b"other"}) == [
+        f"the bill of materials has another sha256 for {tiny['name']}"
+    ]
+    assert release.bill_faults({}) == ["the wheel has no bill of materials"]
+
+
+def test_a_build_refuses_weights_that_notice_or_the_registry_do_not_know(tmp_path: Path) -> None:
+    folder = tmp_path / "openshape_ood" / "registry" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "encoder.safetensors").write_bytes(b"other")
+    (tmp_path / "NOTICE").write_text("")
+    with pytest.raises(RegistryError, match=r"differ in openshape_ood/registry/tiny/encoder\.safetensors\. Every"):
+        bill_of_materials(tmp_path, "1")
+    (tmp_path / "NOTICE").write_text("    openshape_ood/registry/tiny/encoder.safetensors  MIT  here\n")
+    with pytest.raises(HashError, match=r"has the sha256 .* for tiny\. Restore"):
+        bill_of_materials(tmp_path, "1")
+
+
+def test_verify_compares_packaged_data_with_the_installed_bill(archives: dict[str, Path], tmp_path: Path) -> None:
+    with zipfile.ZipFile(archives[".whl"]) as wheel:
+        wheel.extractall(tmp_path)
+
+    def verify() -> tuple[int, dict[str, str]]:
+        command = [sys.executable, "-m", "openshape_ood", "checkpoints", "verify", "--json"]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OPENSHAPE_OOD_CACHE": str(tmp_path / "cache")}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        files = json.loads(done.stdout)["files"]
+        return done.returncode, {Path(one["path"]).name: one["status"] for one in files if one["source"] == "package"}
+
+    code, found = verify()
+    assert code == 0 and {*found.values()} == {"sound"}
+    assert {"calibration.safetensors", "tokenizer.json", "sizes.json", "text.safetensors"} <= {*found}
+    (tmp_path / "openshape_ood" / "scenes" / "sizes.json").write_text("{}")
+    (tmp_path / "openshape_ood" / "registry" / "tiny" / "calibration.safetensors").unlink()
+    code, found = verify()
+    assert code == 1 and (found["sizes.json"], found["calibration.safetensors"]) == ("damaged", "missing")
 
 
 def test_both_registries_are_files_with_the_same_bytes() -> None:

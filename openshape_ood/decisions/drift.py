@@ -149,36 +149,38 @@ class Drift:
         """The answer in sentences; remedy: which shapes to label, or how."""
         count = TO_LABEL if self.tested > TO_LABEL else "all"
         label = f"Label {count} of these shapes{f': {remedy}' if remedy else ''}."
-        said = []
+        sentences = []
         if self.alarm:
             share = "promise" if self.coverage is None else f"{100 * self.coverage:.3g} %"
-            said += [
+            sentences += [
                 "The known objects here differ from the calibration set.",
                 f"The threshold's {share} does not hold.",
             ]
-            said += [label] if self.kept is None else []
+            sentences += [label] if self.kept is None else []
         elif self.alarm is None:
-            said.append(f"No drift test: {self.reason}.")
+            sentences.append(f"No drift test: {self.reason}.")
         else:
-            said.append("No sign that the known objects differ from the calibration set.")
+            sentences.append("No sign that the known objects differ from the calibration set.")
         if self.unexpected and self.called_novel is not None and self.expected_novel is not None:
-            said.append(f"{self.called_novel} are called novel, {100 * self.expected_novel:.3g} % were expected.")
-            said.append("Either that many are new, or the known ones changed.")
-            said += [label] if self.kept is None and not self.alarm else []
+            sentences.append(f"{self.called_novel} are called novel, {100 * self.expected_novel:.3g} % were expected.")
+            sentences.append("Either that many are new, or the known ones changed.")
+            sentences += [label] if self.kept is None and not self.alarm else []
         if self.kept is not None:
-            said.append(f"Of {self.kept.of} labeled known shapes the threshold keeps {self.kept.count}: {self.kept}.")
-        return " ".join(said)
+            sentences.append(
+                f"Of {self.kept.of} labeled known shapes the threshold keeps {self.kept.count}: {self.kept}."
+            )
+        return " ".join(sentences)
 
     def as_json(self) -> dict[str, Any]:
         """Everything as texts and numbers; `kept` is None without labels."""
-        told: dict[str, Any] = {
+        record: dict[str, Any] = {
             name: getattr(self, name) for name in ("alarm", "p_value", "e_value", "tested", "below")
         }
-        told["kept"] = self.kept and self.kept.as_json()
-        told["called_novel"] = self.called_novel and self.called_novel.as_json()
-        told |= {"expected_novel": self.expected_novel, "unexpected": self.unexpected}
-        told["bins"] = [vars(one) for one in self.bins]
-        return told | {"reason": self.reason}
+        record["kept"] = self.kept and self.kept.as_json()
+        record["called_novel"] = self.called_novel and self.called_novel.as_json()
+        record |= {"expected_novel": self.expected_novel, "unexpected": self.unexpected}
+        record["bins"] = [vars(one) for one in self.bins]
+        return record | {"reason": self.reason}
 
 
 class DriftStream:
@@ -533,8 +535,14 @@ class _Report:
         ends = self.cut + (1 - self.cut) * np.concatenate([[0], np.cumsum(self.held[::-1]) / there])
         rows = zip(ends[:-1], ends[1:], (self.counts / here)[::-1], (self.held / there)[::-1], strict=True)
         return tuple(
-            Bin(round(float(low), 6), round(float(high), 6), round(float(share), 6), round(float(own), 6), bool(is_off))
-            for (low, high, share, own), is_off in zip(rows, deviates[::-1], strict=True)
+            Bin(
+                round(float(low), 6),
+                round(float(high), 6),
+                round(float(share), 6),
+                round(float(calibration_share), 6),
+                bool(is_off),
+            )
+            for (low, high, share, calibration_share), is_off in zip(rows, deviates[::-1], strict=True)
         )
 
 

@@ -199,7 +199,7 @@ def test_a_row_of_ones_own_says_nothing_to_choose_by(downloaded: Path) -> None:
 
 def test_verify_what_is_in_the_package() -> None:
     files = run_json("checkpoints", "verify", "tiny")["files"]
-    assert [one["status"] for one in files] == ["sound", "present"]  # no hash is registered for the text vectors
+    assert [one["status"] for one in files] == ["sound", "sound"]
 
 
 def test_names_that_there_are_not() -> None:
