@@ -124,7 +124,7 @@ def test_novelty_that_is_none_is_neither_known_nor_novel(novelty: Any) -> None:
 
 @pytest.mark.parametrize("coverage", ["x", 0, 1.5, float("nan"), True])
 def test_a_coverage_is_a_share(coverage: Any) -> None:
-    with pytest.raises(InputError, match="Expected a share above 0 and below 1"):
+    with pytest.raises(InputError, match="expected a share between 0 and 1"):
         Threshold(0.5, coverage)
 
 
