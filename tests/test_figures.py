@@ -187,6 +187,12 @@ def map_validity(dependence: str) -> list[str]:
     return [span(row[rule], lambda value: percent(value, 1)) for rule in rules]
 
 
+def map_rooms(things: str) -> list[str]:
+    row = only(result("map-rooms")["rows"], things=things)
+    shares = [row[f"{rule} new"] for rule in ("verdict", "combined looks", "single looks")]
+    return [str(row["count"]), str(row["found"]), *(span(share, lambda value: percent(value, 0)) for share in shares)]
+
+
 def coverage(case: str) -> list[str]:
     rows = result("sr1-tiny-coverage")["coverage"]
     name, n = {
@@ -526,9 +532,15 @@ def delayed(drift: str, novel: str) -> list[str]:
 
 
 def contaminated(source: str, cut: str) -> list[str]:
-    of = {"source": source, "method": "prototypes", "cut": float(cut)}
+    of = {"source": source, "method": "prototypes", "cut": None if cut == "chosen" else float(cut)}
     few, many = (only(alarms()["contaminated"], novel=novel, **of) for novel in (0.2, 0.6))
-    return [f"{percent(one)} %" for one in (few["novel_below_cut"], few["alarms"], many["alarms"])]
+    below = "" if cut == "chosen" else f"{percent(few['novel_below_cut'])} %"
+    return [below, *(f"{percent(one['alarms'])} %" for one in (few, many))]
+
+
+def batch_alarms(drift: str) -> list[str]:
+    row = only(alarms()["batches"], drift=drift)
+    return [f"{percent(row[name], places)} %" for name, places in (("kept", 0), ("alarms", 1), ("oracle", 0))]
 
 
 def repaired(drift: str, labeled: str) -> list[str]:
@@ -657,12 +669,14 @@ TABLES = [
     Table("docs/results/decisions.md", " | known by | kept", 2, axes_saved),
     Table("docs/results/decisions.md", "novel classes | grouping", 2, discovered),
     Table("docs/scene-map.md", "shared variance | rank", 1, map_validity),
+    Table("docs/scene-map.md", "things | count", 1, map_rooms),
     Table("docs/scene-map.md", "questions until 90", 1, map_labels),
     Table("docs/results/3dos.md", " | SR1 | SR2 | SN", 1, compared),
     Table("docs/results/decisions.md", "point AUROC, %", 1, planted),
     Table("docs/results/decisions.md", "novelty lost", 1, cut_out),
     Table("docs/concepts/guarantees.md", "drift | novel | objects", 2, delayed),
     Table("docs/concepts/guarantees.md", "novel objects | cut", 2, contaminated),
+    Table("docs/concepts/guarantees.md", "drift of a batch", 1, batch_alarms),
     Table("docs/concepts/guarantees.md", "drift | known shapes labeled", 2, repaired),
     Table("docs/concepts/guarantees.md", "shapes | known, novel examples", 2, two_rates),
     Table("docs/concepts/guarantees-marks.md", "promise | calibration shapes", 2, marks_simulated),

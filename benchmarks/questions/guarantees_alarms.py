@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,16 @@ def false_alarms(pool: np.ndarray, n: int, draws: int, random: np.random.Generat
 def alarm_row(alarms: np.ndarray, **about: Any) -> dict[str, Any]:
     low, high = binomtest(int(alarms.sum()), len(alarms)).proportion_ci(0.95, "exact")
     return {**about, "draws": len(alarms), "alarms": float(alarms.mean()), "low": float(low), "high": float(high)}
+
+
+def fixed_ranks(draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    """Streams of known objects with ranks against a fixed calibration set."""
+    rows = []
+    for n in SIZES:
+        streams = [FixedRanks(random.normal(size=n)) for _ in range(draws)]
+        alarms = [bool(stream.update(random.normal(size=LENGTH)).alarm) for stream in streams]
+        rows.append(alarm_row(np.array(alarms), n=n))
+    return rows
 
 
 def contaminated(known: np.ndarray, novel: np.ndarray, draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
@@ -196,40 +206,38 @@ def oracle_finds(
     return bool((1 + (drawn >= gains[: len(tested)].sum() - 1e-9).sum()) / 1000 <= LEVEL)
 
 
+Task = tuple[str, Callable[..., list[dict[str, Any]]], tuple[Any, ...], dict[str, Any]]
+
+
+def tasks(pools: Mapping[str, Pools], draws: int, seed: int) -> list[Task]:
+    """Section, function, arguments and labels of its rows: every task draws from a generator of its own."""
+    few, named = max(2, min(40, draws // 10)), drifts(pools, np.random.default_rng(seed))
+    each = [(source, method, sets) for source, of in pools.items() for method, sets in of.items()]
+    listed: list[Task] = [("uniform", uniformity, (draws,), {}), ("fixed_ranks", fixed_ranks, (few,), {})]
+    for source, method, sets in each:
+        about = {"source": source, "method": method}
+        sizes = SIZES if method == "prototypes" else SIZES[1:2]
+        if source == "generated":  # ranks depend on no law
+            listed += [("false_alarms", false_alarms, (sets["scans"], n, draws), about) for n in sizes]
+        listed.append(("contaminated", contaminated, (sets["scans"], sets["novel"], few), about))
+    listed += [("delays", delays, (name, *drift, few), {}) for name, drift in named.items()]
+    return [*listed, ("batches", batches, (named, draws), {})]
+
+
+def rows_of(task: Task, seed: int, place: int) -> list[dict[str, Any]]:
+    _, function, given, about = task
+    return [{**about, **row} for row in function(*given, np.random.default_rng([seed, place]))]
+
+
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """All simulations; `draws` streams for false alarms, a tenth of it for the rest, 40 at most."""
     from openshape_ood import ShapeEncoder, TextEncoder
 
     encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
     pools = load_pools(args, encoder, TextEncoder.from_pretrained("tiny"))
-    random, few = np.random.default_rng(args.seed), max(2, min(40, args.draws // 10))
-    report: dict[str, Any] = {"pools": facts(pools), "uniform": uniformity(args.draws, random)}
-    report["false_alarms"] = [
-        {"source": source, "method": method, **row}
-        for source, of in pools.items()
-        if source == "generated"  # ranks depend on no law
-        for method, sets in of.items()
-        for n in (SIZES if (source, method) == ("generated", "prototypes") else SIZES[1:2])
-        for row in false_alarms(sets["scans"], n, args.draws, random)
-    ]
-    report["fixed_ranks"] = [
-        alarm_row(
-            np.array(
-                [bool(FixedRanks(random.normal(size=n)).update(random.normal(size=LENGTH)).alarm) for _ in range(few)]
-            ),
-            n=n,
-        )
-        for n in SIZES
-    ]
-    report["contaminated"] = [
-        {"source": source, "method": method, **row}
-        for source, of in pools.items()
-        for method, sets in of.items()
-        for row in contaminated(sets["scans"], sets["novel"], few, random)
-    ]
-    named = drifts(pools, random)
-    report["delays"] = [row for name, drift in named.items() for row in delays(name, *drift, few, random)]
-    report["batches"] = batches(named, args.draws, random)
+    report: dict[str, Any] = {"pools": facts(pools)}
+    for place, task in enumerate(tasks(pools, args.draws, args.seed)):
+        report.setdefault(task[0], []).extend(rows_of(task, args.seed, place))
     return harness.facts(encoder) | report
 
 

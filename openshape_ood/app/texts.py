@@ -12,8 +12,9 @@ from openshape_ood.app.pictures import data_uri, thumbnail
 from openshape_ood.app.quotas import MAX_FILES
 from openshape_ood.app.session import Calibration, Example, Session
 from openshape_ood.app.surface_tab import GoodSurfaces, SurfaceVerdict
-from openshape_ood.app.verdicts import ScanVerdict, Verdict
+from openshape_ood.app.verdicts import ScanVerdict, ShapeVerdict, Verdict
 from openshape_ood.app.view_tab import ViewVerdict
+from openshape_ood.decisions.drift import TO_LABEL
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty.result import Failure, verdict_counts
 from openshape_ood.novelty_map import UNTOLD
@@ -233,9 +234,11 @@ def _drift(scored: Verdict) -> list[str]:
     found = scored.result.drift
     if not found.alarm:
         return []
-    drawn = scored.result.to_label(min(30, len(scored.result))).shapes
-    names = ", ".join(drawn[:3]) + ", …" * (len(drawn) > 3)
-    return [f'<b id="drift">{escape(found.describe(names))}</b>']
+    drawn = scored.result.to_label(min(TO_LABEL, len(scored.result)))
+    by_visitor = [shape.name for shape in scored.session.shapes] if isinstance(scored, ShapeVerdict) else None
+    names = drawn.shapes if by_visitor is None else [by_visitor[row] for row in drawn.rows]
+    remedy = f"{', '.join(names[:3])} and others" if found.tested > TO_LABEL else ""
+    return [f'<b id="drift">{escape(found.describe(remedy))}</b>']
 
 
 OWN = "“Calibrate on your own shapes”"  # the page's heading for calibration

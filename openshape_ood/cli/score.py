@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import finish, print_line, print_table, shown, write
-from openshape_ood.cli.drift import DriftOptions
+from openshape_ood.cli.drift import DRIFT, DriftOptions
 from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import DECISION, RESULT, option
 from openshape_ood.cli.outputs import check_out, save_table
@@ -36,6 +37,10 @@ def score(
     *,
     chosen: KnownOptions = KnownOptions(),
     drift: DriftOptions = DriftOptions(),
+    objects_by: Annotated[
+        Literal["file", "folder"],
+        option(DRIFT, "One object a file, or the files of a folder are scans of one, which counts once for drift."),
+    ] = "file",
     save_threshold: Annotated[
         Path | None, option(DECISION, "Keep the threshold for the next run: .json.", "FILE")
     ] = None,
@@ -72,7 +77,10 @@ def score(
         results.append(summary(scored.result))
     result = None
     if results:  # of the threshold before any labels: these show what it kept
-        result = drift.tested(replace(NoveltyResult.joined(results), threshold=before.threshold), labels)
+        result = replace(NoveltyResult.joined(results), threshold=before.threshold)
+        if objects_by == "folder":
+            result = result.with_context(groups=[os.path.dirname(path) for path in result.shapes])
+        result = drift.tested(result, labels)
     if save_threshold is not None and pipeline.threshold is not None:
         pipeline.threshold.save(save_threshold)
     if sort == "novelty":

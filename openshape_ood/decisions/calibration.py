@@ -308,7 +308,7 @@ def share_between(value: float, name: str) -> Fraction:
     try:
         share = Fraction(repr(float(value)))
     except (TypeError, ValueError) as error:  # ValueError: NaN and infinity are no fractions
-        raise InputError(f"{name} is {value!r}; expected a share between 0 and 1, as 0.95") from error
+        raise InputError(f"{name} is {value!r}. Expected a share above 0 and below 1.") from error
     if not 0 < share < 1:
-        raise InputError(f"{name} is {value!r}; expected a share between 0 and 1, neither of them, as 0.95")
+        raise InputError(f"{name} is {value!r}. Expected a share above 0 and below 1.")
     return share

@@ -31,8 +31,8 @@ from openshape_ood.decisions.calibration import one_of_each, share_between
 from openshape_ood.errors import InputError
 from openshape_ood.storage import loaded_state, save_whole
 
-CUTS = (0.05, 0.1, 0.2, 0.3)  # the cut by the share of objects beyond the first one:
-SHARES = (0.3, 0.4, 0.55)  # up to 0.3, up to 0.4, up to 0.55, and above
+CUTS = (0.05, 0.1, 0.3)  # the cut by the share of objects beyond the first one:
+SHARES = (0.35, 0.45)  # up to 0.35, up to 0.45, and above
 BEFORE = (2, 10)  # objects beyond, and in all, that a stream starts with
 FEWEST = 19  # values below the cut for an answer other than None, and calibration novelties
 LEAST_POOL = 10  # calibration novelties below the cut
@@ -147,7 +147,8 @@ class Drift:
 
     def describe(self, remedy: str = "") -> str:
         """The answer in sentences; remedy: which shapes to label, or how."""
-        label = f"Label {TO_LABEL} of these shapes{f': {remedy}' if remedy else ''}."
+        count = TO_LABEL if self.tested > TO_LABEL else "all"
+        label = f"Label {count} of these shapes{f': {remedy}' if remedy else ''}."
         sentences = []
         if self.alarm:
             share = "promise" if self.coverage is None else f"{100 * self.coverage:.3g} %"

@@ -95,7 +95,7 @@ def turnable(
         if not len(points):
             raise InputError("the map has no objects yet. Expected one at least. Add views first")
         table, colors = map_cells(points)
-        up, boxes, title = "z", [*_boxes(points), _labels(points)], repr(points) if title is None else title
+        up, boxes, title = "z", [*_boxes(points), _labels(points)], points.describe() if title is None else title
     elif isinstance(points, SceneChanges):
         table, colors = change_points(points)
         up, boxes = "z", [*change_boxes(points), *_texts(labelled(points))]

@@ -77,7 +77,7 @@ def map_cells(found: SceneMap) -> tuple[np.ndarray, PointColors]:
     listed = list(found)
     own = [one.verdict.name or one.verdict.verdict for one in listed]
     names = words(np.repeat(np.array(own, dtype=object), [len(one.cells) for one in listed]))
-    given = {"new": NOVEL_EDGE, "unsure": UNSURE_EDGE}
+    given = {"new": NOVEL_EDGE, "unsure": canvas.GREY}  # no color of a class
     palette = class_colors([name for name in dict.fromkeys(own) if name not in given])
     return np.concatenate([one.centers for one in listed]), PointColors("class", names, classes={**palette, **given})
 

@@ -311,10 +311,14 @@ class SceneMap:
         told |= {"counts": self.counts(), "named": named, "threshold": self._threshold.as_json()}
         return told | {"objects": [one.as_json() for one in self]}
 
-    def __repr__(self) -> str:
+    def describe(self) -> str:
+        """Objects and views, and objects by verdict, in a line."""
         counts = self.counts()
         shown = ", ".join(f"{counts[name]} {name}" for name in (KNOWN, NEW, UNSURE))
-        return f"SceneMap({counts['objects']} objects after {self.state.views} views: {shown})"
+        return f"{counts['objects']} objects after {self.state.views} views: {shown}"
+
+    def __repr__(self) -> str:
+        return f"SceneMap({self.describe()})"
 
     @property
     def _threshold(self) -> Any:

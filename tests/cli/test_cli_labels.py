@@ -57,6 +57,15 @@ def test_labels_that_are_missing_or_of_no_known_class_are_refused(
     assert message in result.stderr
 
 
+def test_scans_of_one_object_in_a_folder_count_once(tmp_path: Path) -> None:
+    for seed in range(24):
+        write_shape(tmp_path / "scans" / f"chair {seed % 3}" / f"{seed}.npy", "chair", seed)
+    alone = run_json("score", tmp_path / "scans", *KNOWN)["drift"]
+    of_objects = run_json("score", tmp_path / "scans", *KNOWN, "--objects-by", "folder")["drift"]
+    assert (alone["tested"], of_objects["tested"]) == (24, 3)
+    assert of_objects["alarm"] is None
+
+
 def test_a_third_verdict_needs_one_or_two_rates(shapes: Path) -> None:
     result = run("score", shapes, *KNOWN, "--unsure", "0.05", "0.05", "0.1")
     assert result.exit_code == 2

@@ -263,9 +263,9 @@ def test_too_few_calibration_scores(coverage: float, least: int) -> None:
 
 @pytest.mark.parametrize("coverage", [0, 1, 1.5, -0.1, math.nan, math.inf, "much", None])
 def test_a_coverage_that_is_no_share(coverage: Any) -> None:
-    with pytest.raises(InputError, match="expected a share between 0 and 1"):
+    with pytest.raises(InputError, match="Expected a share above 0 and below 1"):
         conformal_threshold(np.zeros(50), coverage)
-    with pytest.raises(InputError, match=r"rate is .* expected a share"):
+    with pytest.raises(InputError, match=r"rate is .* Expected a share"):
         benjamini_hochberg([0.1], coverage)
 
 
