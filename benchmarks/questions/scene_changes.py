@@ -72,12 +72,12 @@ def pairs(first: int, count: int, done: Collection[int] = (), **how: Any) -> Ite
         seed += 1
 
 
-def both(pair: RoomPair) -> dict[str, Comparison]:
+def both(pair: RoomPair, bys: Sequence[str] = BYS) -> dict[str, Comparison]:
     """Comparisons with free space by columns and by rays."""
     found = compare(pair.before, pair.after, aligned=True)
     pose = found.registration.pose
     eyes = pair.viewpoints[0], pair.viewpoints[1] @ pose[:3, :3].T + pose[:3, 3]
-    return {"columns": found, "rays": judged(found, eyes)}
+    return {by: found if by == "columns" else judged(found, eyes) for by in bys}
 
 
 def resumed(path: Path, measure: Callable[[int, RoomPair], dict[str, Any]], seeds: Any) -> list[dict[str, Any]]:
@@ -156,7 +156,7 @@ def measure_unchanged(count: int, by: str, out: Path) -> dict[str, Any]:
     calibration = ChangeCalibration.packaged(by)
 
     def unchanged(seed: int, pair: RoomPair) -> dict[str, Any]:
-        found = both(pair)[by]
+        found = both(pair, [by])[by]
         results = scored(found, _pipeline())
         own: dict[str, Any] = {
             control: len(compared(found, *results, calibration, RATE, control)) for control in CONTROLS
@@ -207,7 +207,7 @@ def measure_changed(count: int, by: str, out: Path) -> dict[str, Any]:
     calibration = ChangeCalibration.packaged(by)
 
     def changed(seed: int, pair: RoomPair) -> dict[str, Any]:
-        found = both(pair)[by]
+        found = both(pair, [by])[by]
         result = compared(found, *scored(found, _pipeline()), calibration, RATE, "maximum")
         things, false = matched(pair, result)
         return {"things": things, "false": false, "plain": _plain(pair, found)}
