@@ -36,7 +36,7 @@ def test_files_are_compared_and_everything_is_written(folder: Path, tmp_path: Pa
     names = {"changes.json", "before.ply", "after.ply", "changes.png", "changes.html"}
     assert names <= {path.name for path in out.iterdir()}
     record = json.loads((out / "changes.json").read_text(encoding="utf-8"))
-    assert [one["kind"] for one in record["objects"]][0] == "removed"
+    assert record["objects"][0]["kind"] == "removed"
     assert "removed" in (out / "changes.html").read_text(encoding="utf-8")
 
 
