@@ -180,6 +180,48 @@ def sentence_of_the_cost_of_a_map() -> str:
     )
 
 
+CHANGES = {
+    "strongest change of a pair, p ≤ 0.1": "maximum",
+    "Benjamini and Yekutieli": "by",
+    "voxel difference, 0.05 m² or more": "voxel difference 0.05",
+    "voxel difference, 0.5 m² or more": "voxel difference 0.5",
+}
+
+
+def changes_made_up(rule: str) -> list[str]:
+    return [span(only(result("changes-unchanged")["rows"], rule=CHANGES[rule])["any"], percent)]
+
+
+def changes_found(which: str) -> list[str]:
+    name, _, count = which.partition(", ")
+    row = only(result("changes-changed")["rows"], changes=name)
+    assert count == str(row["count"])
+    return [span(row["right"], percent)]
+
+
+def voxel_difference(size: str) -> list[str]:
+    row = only(result("changes-changed")["voxel difference"], **{"square meters": float(size)})
+    return [span(row[name], percent) for name in ("found", "false")]
+
+
+def sentence_of_false_changes() -> str:
+    own = result("changes-changed")
+    return (
+        f"Of {own['reported']} reported changes in {own['pairs']} pairs, {span(own['false'], percent)} % are none that was "
+        f"made, parts of others among them; {span(own['elsewhere'], percent)} % are at a place where nothing changed."
+    )
+
+
+def sentence_of_registration() -> str:
+    own = result("changes-registration")
+    found, refused = own["rows"]
+    return (
+        f"Of {found['count']} scans that were turned by any angle and shifted by up to 3 m, {span(found['fraction'], percent)}"
+        f" % were found again within 3 cm and 1° (median {1000 * own['median']['meters']:.1f} mm); "
+        f"{span(refused['fraction'], percent)} % of scans of another room were refused."
+    )
+
+
 def map_validity(dependence: str) -> list[str]:
     """Known objects that each rule calls new."""
     row = only(result("map-validity")["rows"], dependence=float(dependence))
@@ -670,6 +712,9 @@ TABLES = [
     Table("docs/results/decisions.md", "novel classes | grouping", 2, discovered),
     Table("docs/scene-map.md", "shared variance | rank", 1, map_validity),
     Table("docs/scene-map.md", "things | count", 1, map_rooms),
+    Table("docs/changes.md", "unchanged rooms, re-scanned", 1, changes_made_up),
+    Table("docs/changes.md", "changes of 0.5 m or more", 1, changes_found),
+    Table("docs/changes.md", "parts of the voxel difference", 1, voxel_difference),
     Table("docs/scene-map.md", "questions until 90", 1, map_labels),
     Table("docs/results/3dos.md", " | SR1 | SR2 | SN", 1, compared),
     Table("docs/results/decisions.md", "point AUROC, %", 1, planted),
@@ -901,6 +946,8 @@ SENTENCES = [
     Sentence("docs/results/views.md", sentence_of_foreign_voxels),
     Sentence("docs/results/decisions.md", sentence_of_the_map),
     Sentence("docs/results/speed.md", sentence_of_reading),
+    Sentence("docs/changes.md", sentence_of_false_changes),
+    Sentence("docs/changes.md", sentence_of_registration),
     Sentence("docs/scene-map.md", sentence_of_the_cost_of_a_map),
 ]
 

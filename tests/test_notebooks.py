@@ -23,6 +23,7 @@ NAMES = (
     "07_the_objects_of_a_room",
     "08_what_a_view_hides",
     "09_where_a_surface_is_damaged",
+    "10_what_changed_in_this_room",
 )
 LARGEST = 1_600_000  # bytes, all of them together
 

@@ -27,9 +27,9 @@ from openshape_ood import NoveltyPipeline
 from openshape_ood.errors import InputError
 from openshape_ood.scene_changes import ChangeCalibration, SceneChanges
 from openshape_ood.scene_changes import calibration as packaged
-from openshape_ood.scene_changes.calibration import CONTROLS
+from openshape_ood.scene_changes.calibration import CONTROLS, discoveries
 from openshape_ood.scene_changes.compare import Comparison, compare, compared, judged, scored
-from openshape_ood.scene_changes.matching import differences
+from openshape_ood.scene_changes.matching import differences, usual_distance
 from openshape_ood.scene_changes.registration import Surface, register
 from openshape_ood.scenes import find_objects
 from openshape_ood.synthetic.rooms.rescans import Planted, RoomPair, room_pair
@@ -72,12 +72,12 @@ def pairs(first: int, count: int, done: Collection[int] = (), **how: Any) -> Ite
         seed += 1
 
 
-def both(pair: RoomPair) -> dict[str, Comparison]:
+def both(pair: RoomPair, bys: Sequence[str] = BYS) -> dict[str, Comparison]:
     """Comparisons with free space by columns and by rays."""
     found = compare(pair.before, pair.after, aligned=True)
     pose = found.registration.pose
     eyes = pair.viewpoints[0], pair.viewpoints[1] @ pose[:3, :3].T + pose[:3, 3]
-    return {"columns": found, "rays": judged(found, eyes)}
+    return {by: found if by == "columns" else judged(found, eyes) for by in bys}
 
 
 def resumed(path: Path, measure: Callable[[int, RoomPair], dict[str, Any]], seeds: Any) -> list[dict[str, Any]]:
@@ -129,17 +129,17 @@ def _moved_differences(pair: RoomPair) -> tuple[list[float], list[float]]:
     """Differences of the moved objects that were found in both scans, of the same and of other ones."""
     found = compare(pair.before, pair.after, aligned=True)
     results = scored(found, _pipeline())
-    rows, instances, boxes, vectors = [], [], [], []
-    for late, (scan, own, result) in enumerate(zip((pair.before, pair.after), found.candidates, results, strict=True)):
+    instances, boxes, vectors, every = list[Any](), list[Any](), list[Any](), list[np.ndarray]()
+    for scan, own, result in zip((pair.before, pair.after), found.candidates, results, strict=True):
         listed = [one for one in sorted(result.objects, key=lambda one: one.proposal) if own[one.proposal].whole]
-        rows.append([one.proposal for one in listed])
         boxes.append([one.box for one in listed])
         instances.append([int(np.bincount(scan.instances[one.rows]).argmax()) for one in listed])
-        table = np.asarray(getattr(result.result.embeddings, "vectors", ()), dtype=np.float64)[rows[late]]
-        vectors.append(table / np.linalg.norm(table, axis=1, keepdims=True) if len(table) else table)
-    if not rows[0] or not rows[1]:
+        table = np.asarray(getattr(result.result.embeddings, "vectors", ()), dtype=np.float64)
+        every.append(table / np.linalg.norm(table, axis=1, keepdims=True))
+        vectors.append(every[-1][[one.proposal for one in listed]])
+    if not boxes[0] or not boxes[1]:
         return [], []
-    table = differences(vectors[0], vectors[1], boxes[0], boxes[1])
+    table = differences(*vectors, *boxes, usual_distance(np.concatenate(every)))
     same_pairs = {(one.before.instance, one.after.instance) for one in pair.changes if one.before and one.after}
     same, other = list[float](), list[float]()
     for i, a in enumerate(instances[0]):
@@ -156,21 +156,22 @@ def measure_unchanged(count: int, by: str, out: Path) -> dict[str, Any]:
     calibration = ChangeCalibration.packaged(by)
 
     def unchanged(seed: int, pair: RoomPair) -> dict[str, Any]:
-        found = both(pair)[by]
-        results = scored(found, _pipeline())
-        own: dict[str, Any] = {
-            control: len(compared(found, *results, calibration, RATE, control)) for control in CONTROLS
-        }
-        return own | {"largest difference": round(max((area for area, _ in voxel_difference(found)), default=0.0), 4)}
+        found = both(pair, [by])[by]
+        apparent = [round(one.strength, 5) for own in found.candidates for one in own if one.whole]
+        largest = max((area for area, _ in voxel_difference(found)), default=0.0)
+        return {"apparent": apparent, "largest difference": round(largest, 4)}
 
     records = resumed(out / f"changes-unchanged-{by}.jsonl", unchanged, lambda done: pairs(UNCHANGED, count, done))
+    for one in records:
+        p = [calibration.p_value(strength) for strength in one["apparent"]]
+        one |= {control: int(discoveries(p, RATE, control).sum()) for control in CONTROLS}
     rows: list[dict[str, Any]] = []
     for name in CONTROLS:
         rows.append({"rule": name, "pairs": count, "any": bootstrap([one[name] > 0 for one in records], DRAWS)})
     for size in BASELINE:
         any_ = [one["largest difference"] >= size for one in records]
         rows.append({"rule": f"voxel difference {size:g}", "pairs": count, "any": bootstrap(any_, DRAWS)})
-    return {"rows": rows, "rate": RATE, "by": by, "calibration": calibration.n}
+    return {"rows": rows, "rate": RATE, "by": by, "calibration": calibration.n, "things": records}
 
 
 def voxel_difference(pair: Comparison) -> list[tuple[float, np.ndarray]]:
@@ -207,7 +208,7 @@ def measure_changed(count: int, by: str, out: Path) -> dict[str, Any]:
     calibration = ChangeCalibration.packaged(by)
 
     def changed(seed: int, pair: RoomPair) -> dict[str, Any]:
-        found = both(pair)[by]
+        found = both(pair, [by])[by]
         result = compared(found, *scored(found, _pipeline()), calibration, RATE, "maximum")
         things, false = matched(pair, result)
         return {"things": things, "false": false, "plain": _plain(pair, found)}

@@ -16,7 +16,7 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.novelty import NoveltyPipeline
 from openshape_ood.scene_changes.calibration import CONTROLS, ChangeCalibration, discoveries
 from openshape_ood.scene_changes.candidates import Candidate, candidates
-from openshape_ood.scene_changes.matching import differences, moved, overlap, replaced
+from openshape_ood.scene_changes.matching import differences, moved, overlap, replaced, usual_distance
 from openshape_ood.scene_changes.registration import Registration, Surface, check_rotation, measured, register
 from openshape_ood.scene_changes.result import CANNOT_TELL, UNCHANGED, ObjectChange, SceneChanges
 from openshape_ood.scene_changes.space import VOXEL, Space, seen_space
@@ -298,10 +298,11 @@ def compared(
     """What became of every object, from the candidates of both scans and what the pipeline says of them."""
     sides = [_Side(own, result) for own, result in zip(pair.candidates, (first, second), strict=True)]
     gone, new = sides[0].changed, sides[1].changed
-    boxes, later = sides[0].boxes(gone), sides[1].boxes(new)
-    table = (
-        differences(sides[0].vectors(gone), sides[1].vectors(new), boxes, later) if gone and new else np.empty((0, 0))
-    )
+    table = np.empty((0, 0))
+    if gone and new:
+        every = np.concatenate([side.vectors(range(len(side.found))) for side in sides])
+        boxes, later = sides[0].boxes(gone), sides[1].boxes(new)
+        table = differences(sides[0].vectors(gone), sides[1].vectors(new), boxes, later, usual_distance(every))
     pairs = [("moved", gone[i], new[j]) for i, j in moved(table, calibration.limit)]
     left = [i for i in gone if i not in {a for _, a, _ in pairs}], [j for j in new if j not in {b for _, _, b in pairs}]
     together = replaced(sides[0].boxes(left[0]), sides[1].boxes(left[1]))

@@ -14,14 +14,15 @@ TOGETHER = 0.5  # of the smaller one's extent on the floor: one thing stands in 
 NEVER = 1e6
 
 
-def differences(before: np.ndarray, after: np.ndarray, boxes: Sequence[Box], later: Sequence[Box]) -> np.ndarray:
-    """How much objects differ (p, q), from their embeddings (p, d), (q, d), unit length, and boxes; 0 is the same.
+def differences(
+    before: np.ndarray, after: np.ndarray, boxes: Sequence[Box], later: Sequence[Box], usual: float
+) -> np.ndarray:
+    """Differences of objects (p, q), from their embeddings (p, d), (q, d), unit length, and boxes; 0 is the same.
 
-    The cosine distance as a multiple of the usual one between different objects, plus the mean difference of the
-    logarithms of the sides.
+    The cosine distance as a multiple of the `usual` one between objects of the place, so that encoders can be compared,
+    plus the mean difference of the logarithms of the sides.
     """
     cosine = 1 - before @ after.T
-    usual = usual_distance(np.concatenate([before, after]))
     sizes = [np.log(np.array([box.size for box in own]).reshape(-1, 3) + WIDER) for own in (boxes, later)]
     return cosine / usual + np.abs(sizes[0][:, None] - sizes[1][None]).mean(axis=2)
 
