@@ -1,4 +1,4 @@
-"""What is asked of the values that callers give: numbers, names, arrays."""
+"""Validation of caller-supplied numbers, names and arrays."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import numpy as np
 
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError, OpenShapeError, UnknownNameError
 
-# bounds what is held at once beside input and output: 2^21 float64 are 16 MiB
+# rows of a block: 2^21 float64 are 16 MiB
 BLOCK_ELEMENTS = 1 << 21
-UNFOLD = 32  # bytes of memory per byte of file: the shortest rows of numbers take 16, well packed clouds up to 20
-SLACK = 96 * 2**20  # small files may legitimately repeat themselves many times over
-WHOLE = (128, 320 * 2**20)  # both, where every copy that is made on the way is counted
-LONGEST_NAME = 256  # characters of the name of a class
-SAME = 1e-5  # numbers of one shape differ by less between batches, numbers of threads and processors
+UNFOLD = 32  # bytes of memory per byte of file: the shortest rows of numbers take 16, packed clouds up to 20
+SLACK = 96 * 2**20  # bytes; small files may repeat their content many times
+WHOLE = (128, 320 * 2**20)  # the same two bounds if every intermediate copy is counted
+LONGEST_NAME = 256  # characters of a class name
+SAME = 1e-5  # tolerance between batches, thread counts and processors
 
 
 def to_numpy(value: Any) -> Any:
-    """A torch tensor, from whichever device, as a numpy array; anything else as it is."""
+    """Convert a torch tensor on any device to a numpy array; return any other value unchanged."""
     if not hasattr(value, "detach"):
         return value
     tensor = value.detach().cpu()
@@ -39,13 +39,13 @@ def check_seed(seed: int) -> int:
 
 
 def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarray:
-    """`values` as finite float32 or float64 with the axes `axes`, a letter each; only the axis b may be empty.
+    """Convert `values` to a finite float32 or float64 array with `axes`, one letter each; only axis b may be empty.
 
-    Keeps float32, and with `any_type` every type of number up to 8 bytes, so that a large array is not copied. Raises
-    `InputError` naming `what`, and the first row at fault.
+    float32 stays float32. With `any_type`, any number type of up to 8 bytes stays, so large arrays are not copied.
+    Raises `InputError` with the name `what` and the first invalid row.
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"
-    if holds_words(values, len(axes)):  # numpy would give each element the room of the longest word
+    if holds_words(values, len(axes)):  # numpy would reserve the length of the longest string for each element
         raise InputError(f"{what} are of type str; expected numbers {shape}")
     try:
         given = np.asarray(to_numpy(values))
@@ -60,7 +60,7 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
         raise InputError(f"{what} are empty: the shape is {given.shape}; expected {shape} with at least one {empty[0]}")
     if given.dtype.itemsize > 8 or not (any_type or given.dtype in (np.float32, np.float64)):
         given = given.astype(np.float64)
-    # NaN and infinity survive in the least and the largest number; no table of booleans is needed
+    # min and max propagate NaN and infinity without a boolean table
     with np.errstate(invalid="ignore"):
         fine = not given.size or np.isfinite([given.min(), given.max()]).all()
     if not fine:
@@ -70,7 +70,7 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
 
 
 def holds_words(values: Any, deep: int) -> bool:
-    """Return True if lists, nested at most `deep` times, hold a text."""
+    """True if lists, nested at most `deep` times, contain a string."""
     if not isinstance(values, list | tuple):
         return isinstance(values, str | bytes)
     kinds = {*map(type, values)}
@@ -81,15 +81,15 @@ def holds_words(values: Any, deep: int) -> bool:
 
 
 def words(texts: Iterable[str]) -> np.ndarray:
-    """Texts as an array (k,) of Python's strings: one long text takes its own room alone, and not that of each row."""
-    listed = [str(text) if isinstance(text, str) else text for text in texts]  # not numpy's, which are subclasses
+    """Strings as an object array (k,): one long string does not enlarge every row."""
+    listed = [str(text) if isinstance(text, str) else text for text in texts]  # str subclasses of numpy become str
     found = np.empty(len(listed), dtype=object)
     found[:] = listed
     return found
 
 
 def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:
-    """Raises `MixedEncodersError` where the rows of two tables have different lengths."""
+    """Raise `MixedEncodersError` if the rows of two tables differ in length."""
     if first.shape[-1] != second.shape[-1]:
         raise MixedEncodersError(
             f"{what} have {first.shape[-1]} numbers a row, {than} {second.shape[-1]}; "
@@ -98,13 +98,13 @@ def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) ->
 
 
 def check_rows(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:
-    """Raises `InputError` where two tables do not have a row for each other's rows."""
+    """Raise `InputError` if two tables differ in their number of rows."""
     if len(first) != len(second):
         raise InputError(f"there are {len(first)} rows of {what} and {len(second)} of {than}; expected as many of both")
 
 
 def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np.ndarray, np.ndarray]:
-    """The k labels that occur, sorted, and for every example the index (m,) of its own; raises `InputError`."""
+    """Sorted distinct labels (k,) and the index (m,) of each example's label. Raises `InputError`."""
     try:
         given = words(labels) if holds_words(labels, 1) else np.asarray(to_numpy(labels))
     except ValueError as error:
@@ -117,16 +117,15 @@ def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np
         raise InputError(f"{what} hold NaN or infinity; expected names or whole numbers")
     try:
         found, index = np.unique(given, return_inverse=True)
-    except TypeError as error:  # None or numbers among names
+    except TypeError as error:  # labels of mixed types
         raise InputError(f"{what} are of several types; expected all names or all whole numbers") from error
     return found, index
 
 
 def originals(rows: np.ndarray) -> np.ndarray:
-    """For each row (n, d) the index (n,) of the first one that is the same, itself if none is.
+    """Index (n,) of the first equal row for each row (n, d).
 
-    The same shape embedded in another batch, with other threads or on another processor, gives numbers that differ a
-    little; rows at most `SAME` apart are the same.
+    Rows that differ by at most `SAME` are equal: batches, thread counts and processors change the last digits.
 
     >>> originals(np.array([[0.0, 1], [1, 0], [1e-7, 1]])).tolist()
     [0, 1, 0]
@@ -144,61 +143,61 @@ def originals(rows: np.ndarray) -> np.ndarray:
 
 
 def check_positive(value: Any, what: str) -> float:
-    """`value` as a float; raises `InputError` unless it is a finite number above 0."""
+    """`value` as a float. Raises `InputError` unless it is finite and above 0."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < float(value) < float("inf"):
         raise InputError(f"{what} is {value!r}; expected a finite number above 0")
     return float(value)
 
 
 def check_share(value: Any, what: str) -> float:
-    """A number from 0 to 1."""
+    """A number from 0 to 1. Raises `InputError`."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:
         raise InputError(f"{what} is {value!r}; expected a share, 0 to 1")
     return float(value)
 
 
 def check_count(value: Any, what: str, most: int, of: str) -> int:
-    """`value` as an int; raises `InputError` unless it is a whole number from 1 to `most`, the number of `of`."""
+    """`value` as an int. Raises `InputError` unless it is a whole number from 1 to `most`, the number of `of`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= int(value) <= most:
         raise InputError(f"{what} is {value!r}; expected a whole number from 1 to {most}, {of}")
     return int(value)
 
 
 def check_whole(value: Any, what: str, least: int = 1) -> int:
-    """`value` as an int; raises `InputError` unless it is a whole number from `least` up."""
+    """`value` as an int. Raises `InputError` unless it is a whole number of at least `least`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or int(value) < least:
         raise InputError(f"{what} is {value!r}; expected a whole number from {least} up")
     return int(value)
 
 
 def check_choice(value: Any, what: str, choices: tuple[str, ...]) -> None:
-    """Raises `UnknownNameError` for a value that is none of `choices`."""
+    """Raise `UnknownNameError` if a value is not one of `choices`."""
     if not isinstance(value, str) or value not in choices:
         raise UnknownNameError(f"unknown {what} {value!r}; known: {', '.join(choices)}")
 
 
 def memory_for(held: int, whole: bool = True) -> int:
-    """Bytes of memory that a file of `held` bytes may take, see `require_memory`."""
+    """Maximum bytes of memory for a file of `held` bytes, see `require_memory`."""
     unfold, free = WHOLE if whole else (UNFOLD, SLACK)
     return unfold * held + free
 
 
 def require_memory(needed: int, held: int, what: str, *, whole: bool = False) -> None:
-    """Refuse to make `needed` bytes from a file of `held` bytes. To be called before the bytes are made.
+    """Refuse to allocate `needed` bytes for a file of `held` bytes. Call it before the allocation.
 
-    A file may take so many bytes of memory per byte, and some more however small it is; whole: `needed` counts every
-    copy. Readers add the name of the file. Raises `InputError`.
+    The limit is a multiple of the file size plus a constant. whole: `needed` counts every copy. Readers add the file
+    name to the message. Raises `InputError`.
     """
     most = memory_for(held, whole)
     if needed > most:
         raise InputError(
             f"{what} would take {needed:,} bytes of memory, and the file has {held:,} bytes. A file of this size may "
-            f"take {most:,}; it is refused as a bomb. If it is sound, make what it holds smaller"
+            f"take {most:,}; it is refused as a bomb. If the file is sound, split or thin its content"
         )
 
 
 def check_settings(given: Iterable[str], known: Sequence[str], what: str) -> None:
-    """Raises `UnknownNameError` for a setting of `what` that is none of `known`, with the closest one."""
+    """Raise `UnknownNameError` if a setting of `what` is not one of `known`; the message suggests the closest one."""
     for name in given:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
@@ -207,15 +206,15 @@ def check_settings(given: Iterable[str], known: Sequence[str], what: str) -> Non
 
 
 def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) -> Path:
-    """The path that a caller gave as the argument `name`, its ~ expanded; raises `error` for what is none."""
+    """Path given as the argument `name`, with ~ expanded. Raises `error` for a value that is no path."""
     try:
         return Path(given).expanduser()
-    except (TypeError, RuntimeError) as cause:  # no path; no such home
+    except (TypeError, RuntimeError) as cause:  # not a path; home folder unknown
         raise error(f"{name} is {given!r}; expected the path of a file ({cause})") from None
 
 
 def blocks(table: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slices of the rows of a table (b, d), and each as float64."""
+    """Row slices of a table (b, d), each with its rows as float64."""
     rows = max(1, BLOCK_ELEMENTS // table.shape[1])
     for start in range(0, len(table), rows):
         part = slice(start, start + rows)
@@ -229,13 +228,13 @@ def log_sum_exp(logits: np.ndarray) -> np.ndarray:
 
 
 def unit(vectors: Any, what: str, names: Sequence[str] = ()) -> np.ndarray:
-    """Rows (m, d) scaled to length 1 in float64; refuses a zero or non-finite row, naming it."""
+    """Rows (m, d) scaled to length 1, in float64. Raises `InputError` naming a zero or non-finite row."""
     vectors = np.asarray(to_numpy(vectors), dtype=np.float64)
     return vectors / check_directions(vectors, what, names)[:, None]
 
 
 def check_directions(vectors: np.ndarray, what: str, names: Sequence[str] = ()) -> np.ndarray:
-    """Lengths (m,) of rows (m, d) in float64; refuses a zero or non-finite row, naming it."""
+    """Lengths (m,) of rows (m, d), in float64. Raises `InputError` naming a zero or non-finite row."""
     norms = np.linalg.norm(np.asarray(vectors, dtype=np.float64), axis=-1)
     bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
     if len(bad):
@@ -245,9 +244,9 @@ def check_directions(vectors: np.ndarray, what: str, names: Sequence[str] = ()) 
 
 
 def unit_or_zero(rows: np.ndarray) -> np.ndarray:
-    """Rows (m, d) of length 1 in float64; a zero row stays zero."""
+    """Rows (m, d) scaled to length 1, in float64; zero rows stay zero."""
     rows = rows.astype(np.float64)
-    # the largest number first, so that no square overflows or vanishes
+    # divided by the largest number first, so that squares neither overflow nor vanish
     most = np.abs(rows).max(axis=1, keepdims=True)
     scaled = rows / np.where(most > 0, most, 1)
     length = np.linalg.norm(scaled, axis=1, keepdims=True)
@@ -255,7 +254,7 @@ def unit_or_zero(rows: np.ndarray) -> np.ndarray:
 
 
 def check_names(names: Any) -> tuple[str, ...]:
-    """Class names as a tuple; raises `ClassNamesError` for none, blank, twice, or what is no list of strings."""
+    """Class names as a tuple. Raises `ClassNamesError` for no name, a blank or repeated name, or no list of strings."""
     if isinstance(names, np.ndarray):
         names = names.tolist()
     if isinstance(names, str):
@@ -272,14 +271,14 @@ def check_names(names: Any) -> tuple[str, ...]:
 
 
 def check_name(name: Any, what: str) -> str:
-    """The name of a class; raises `ClassNamesError` for what is blank, no text, or too long to be read."""
+    """A class name. Raises `ClassNamesError` if it is blank, not a string, or too long."""
     if not isinstance(name, str) or not name.strip():
         raise ClassNamesError(f"{what} is {reprlib.repr(name)}; expected a name")
     return check_length(name, what)
 
 
 def check_length(name: str, what: str, error: type[OpenShapeError] = ClassNamesError) -> str:
-    """A name, blank or not; raises `error` for one that is too long to be read."""
+    """A name, possibly blank. Raises `error` if it is too long."""
     if len(name) > LONGEST_NAME:
         told = f"{what} is {reprlib.repr(name)}, of {len(name):,} characters"
         raise error(f"{told}; expected a name of {LONGEST_NAME} at most. Shorten it")

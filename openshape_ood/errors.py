@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""Errors of the library, as one tree.
 
 ```text
 OpenShapeError
@@ -11,20 +11,20 @@ OpenShapeError
 │   ├── ShapeFileError                  a shape that cannot be read, or is hostile
 │   │   └── NoSuchShapeError            (also FileNotFoundError) a path where there is no file
 │   ├── RegistryError   (ValueError)    the registry: unknown, missing or ill-typed fields
-│   └── CheckpointError                 weights that cannot be had or used
-│       ├── OfflineError                the Hub cannot be reached, or may not be
-│       ├── ServerError                 the Hub was reached and answered with an error
+│   └── CheckpointError                 weights that cannot be fetched or used
+│       ├── OfflineError                the Hub cannot be reached, or offline mode is set
+│       ├── ServerError                 the Hub answered with an error
 │       ├── TransferError               the download broke off or came out short
-│       ├── HashError                   the downloaded file is not the registered one
+│       ├── HashError                   the file differs from the registered one
 │       └── WeightsError                no checkpoint, missing or left-over keys, wrong shapes
-├── WorkerError                         a child process that ended, or was ended, before its task was done
+├── WorkerError                         a child process ended before its task was done
 └── MissingPackageError (ImportError)   an optional package that is not installed
 ```
 """
 
 
 class OpenShapeError(Exception):
-    """Every error that this library raises on purpose."""
+    """Base class of all errors of this library."""
 
 
 class InputError(OpenShapeError, ValueError):
@@ -32,19 +32,19 @@ class InputError(OpenShapeError, ValueError):
 
 
 class CloudError(InputError):
-    """Points that are no cloud."""
+    """Points that form no valid cloud."""
 
 
 class ClassNamesError(InputError):
-    """Names of known classes that cannot be told apart or are empty."""
+    """Class names that are empty, blank or repeated."""
 
 
 class UnknownNameError(InputError):
-    """A name that does not exist; the message lists or suggests those that do."""
+    """Unknown name; the message lists or suggests known ones."""
 
 
 class MixedEncodersError(InputError):
-    """Embeddings of different encoders put together."""
+    """Embeddings of different encoders in one call."""
 
 
 class FileError(OpenShapeError, OSError):
@@ -56,7 +56,7 @@ class ShapeFileError(FileError):
 
 
 class NoSuchShapeError(ShapeFileError, FileNotFoundError):
-    """A path where there is no file; `except FileNotFoundError` catches it too."""
+    """Path without a file. Also a `FileNotFoundError`."""
 
 
 class RegistryError(FileError, ValueError):
@@ -64,32 +64,32 @@ class RegistryError(FileError, ValueError):
 
 
 class CheckpointError(FileError):
-    """Weights that cannot be had or used."""
+    """Weights that cannot be fetched or used."""
 
 
 class OfflineError(CheckpointError):
-    """The Hub cannot be reached, or the settings forbid it."""
+    """The Hub cannot be reached, or offline mode is set."""
 
 
 class ServerError(CheckpointError):
-    """The Hub was reached and answered with an error."""
+    """The Hub answered with an error."""
 
 
 class TransferError(CheckpointError):
-    """A download that broke off or came out short."""
+    """Interrupted or incomplete download."""
 
 
 class HashError(CheckpointError):
-    """A downloaded file that is not the registered one."""
+    """File that differs from the registered one."""
 
 
 class WeightsError(CheckpointError):
-    """A file that is no checkpoint, or whose keys or shapes are not those of its row."""
+    """File that is no checkpoint, or whose keys or shapes do not fit its row."""
 
 
 class WorkerError(OpenShapeError):
-    """A child process that ended, or was ended, before its task was done."""
+    """Child process that ended before its task was done."""
 
 
 class MissingPackageError(OpenShapeError, ImportError):
-    """An optional package that is not installed; the message says how to get it."""
+    """Missing optional package; the message names the install command."""

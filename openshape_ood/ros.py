@@ -1,8 +1,8 @@
 """A ROS 2 node around a map: clouds or depth images in, detections and markers out.
 
-It has no state of its own: the map keeps everything, and messages become frames as those of a bag do, so that verdicts
-are the same. Started as `python -m openshape_ood.ros --ros-args -p known:="[chair, table]" -p map:=home.map`. It was
-tested with stand-ins for messages; no robot has run it.
+The node has no state of its own: the map holds everything. Messages become frames as in a bag, so verdicts are the
+same. Start it with `python -m openshape_ood.ros --ros-args -p known:="[chair, table]" -p map:=home.map`. It was
+tested with stand-ins for messages, not on a robot.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COLORS = {"new": (0.75, 0.1, 0.1), "unsure": (0.9, 0.6, 0.2), "known": (0.3, 0.6
 
 
 def open_map(parameters: dict[str, Any]) -> SceneMap:
-    """The map in the folder, or a new one of the known classes that the parameters name."""
+    """Open the map folder, or create a map of the known classes in the parameters."""
     folder, jump = Path(parameters["map"]).expanduser(), parameters["max_jump"] or None
     if (folder / "events.jsonl").is_file():
         return SceneMap.load(folder, max_jump=jump)
@@ -42,9 +42,9 @@ class MapNode:
     Parameters
     ----------
     node : rclpy.node.Node
-        Or anything with `create_subscription`, `create_publisher` and `get_logger`.
+        Or any object with `create_subscription`, `create_publisher` and `get_logger`.
     messages : namespace
-        The message types, see `message_types`.
+        Message types, see `message_types`.
     found : SceneMap
     parameters : dict
         As `PARAMETERS`.
@@ -73,7 +73,7 @@ class MapNode:
         return take
 
     def take(self, frame: Frame) -> None:
-        """Add a frame to the map and publish what it shows; log what cannot be used."""
+        """Add a frame to the map and publish the map; log unusable frames."""
         try:
             changes = self.map.add(frame.given(), None if frame.points is None else frame.pose, frame.time)
         except OpenShapeError as error:
@@ -85,7 +85,7 @@ class MapNode:
         self.publish(frame.time)
 
     def publish(self, time: float) -> None:
-        """All objects of the map, as detections and as markers."""
+        """Publish all objects of the map as detections and markers."""
         array, markers = self.messages.Detection3DArray(), self.messages.MarkerArray()
         self._head(array.header, time)
         for one in self.map:
@@ -95,7 +95,7 @@ class MapNode:
         self.markers.publish(markers)
 
     def close(self) -> None:
-        """Add the frames that still wait, write a snapshot, and let the folder go."""
+        """Add waiting frames, write a snapshot and release the folder."""
         for frame in self.stream.rest():
             self.take(frame)
         if self.map.path is not None:
@@ -136,7 +136,7 @@ class MapNode:
 
 
 def message_types() -> Any:
-    """The types of a ROS 2 installation that the node needs."""
+    """Message types of the ROS 2 installation."""
     from rclpy.qos import DurabilityPolicy, QoSProfile
 
     latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)

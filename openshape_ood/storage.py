@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, cache folders, and a store of small arrays that survives a crash."""
+"""Atomic file writes, cache folders, and a crash-safe store of small arrays."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,24 +25,26 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-# what reading a file raises that is of the right kind and damaged; numpy may stumble over tokens and characters
+Restored = TypeVar("Restored")
+
+# errors of reading a damaged file of the right kind; numpy also fails on tokens and characters
 DAMAGE = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, SyntaxError,
     SystemError, OpenShapeError,
 )  # fmt: skip
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet works out
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of a spreadsheet formula
 
 CACHE_VARIABLE = "OPENSHAPE_OOD_CACHE"
 
 
 def hub_folder() -> Path | None:
-    """Where files of the Hub are kept; None leaves that to huggingface_hub (HF_HOME, HF_HUB_CACHE)."""
+    """Cache folder of Hub files. None: the default of huggingface_hub (HF_HOME, HF_HUB_CACHE)."""
     return own_folder("hub") if os.environ.get(CACHE_VARIABLE) else None
 
 
 def own_folder(name: str) -> Path:
-    """Where this library keeps what it computed itself. Raises `FileError` where that is below a home that is not."""
+    """Cache folder of files computed by this library. Raises `FileError` if the home folder is unknown."""
     moved = os.environ.get(CACHE_VARIABLE)
     folder = Path(moved) if moved else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "openshape_ood")
     try:
@@ -52,8 +54,9 @@ def own_folder(name: str) -> Path:
 
 
 def own_key() -> bytes | None:
-    """32 secret bytes of this user, made on first use and kept outside the cache, which others may write to: what is
-    signed with them was written here. None where they cannot be kept.
+    """32 secret bytes of this user, made on first use, for signing files in the cache. None if they cannot be stored.
+
+    They lie outside the cache, because other users may write there.
     """
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     try:
@@ -65,29 +68,29 @@ def own_key() -> bytes | None:
         ):
             file.write(secrets.token_bytes(32))
         key = path.read_bytes()
-    except (OSError, RuntimeError):  # no such home
+    except (OSError, RuntimeError):  # home folder unknown
         return None
     return key if len(key) == 32 else None
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to, which becomes `path` if nothing was raised and is gone otherwise.
+    """Temporary name beside `path`: renamed to `path` on success, deleted on an exception.
 
-    A reader sees the old file or the whole new one, however many processes and threads write at once.
+    Readers see the old file or the whole new one, for any number of writing processes and threads.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # pids of two machines may be the same
+    # processes on two machines may share a pid
     with _moved(path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial"), path) as partial:
         yield partial
 
 
 @contextlib.contextmanager
 def _replacing_again(path: Path) -> Iterator[Path]:
-    """The same, by a name that a killed process may have left beside `path`: its file is written over, and then gone.
+    """`replacing` with a fixed temporary name, so that the leftover of a killed process is overwritten, then removed.
 
-    One writer at a time has that name, by a lock that ends with its process; any other takes a name of its own. Locks
-    hold within one running kernel, so the name says which.
+    A lock gives the name to one writer at a time; other writers use random names. The lock ends with its process. Locks
+    hold within one running kernel, so the name contains the kernel's identifier.
     """
     partial = path.with_name(f"{path.name}.{_kernel()}.partial")
     lock = _locked(partial)
@@ -98,7 +101,7 @@ def _replacing_again(path: Path) -> Iterator[Path]:
     try:
         with _moved(partial, path):
             yield partial
-    finally:  # not before it is renamed: the next to have the lock may write
+    finally:  # only after the rename: the next holder of the lock may write
         os.close(lock)
 
 
@@ -107,20 +110,20 @@ def _moved(partial: Path, path: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
-    except BaseException:  # also when interrupted; once renamed, the name may be another writer's
+    except BaseException:  # also on an interrupt; after the rename the name may belong to another writer
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
 
 
 def _locked(path: Path) -> int | None:
-    """A descriptor of a file, made if need be, that holds its lock; None where another has it or nothing can be locked.
+    """Descriptor of a locked file, created if missing; None if another process holds the lock or locking fails.
 
-    Names in a folder that others may write to lead elsewhere if they like: only a regular file of this user, known by
-    this one name, is taken.
+    In a folder that other users may write to, a name may be a link: only a regular file of this user with one name is
+    accepted.
     """
     try:
-        import fcntl  # not on Windows
+        import fcntl  # missing on Windows
 
         found = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except (ImportError, OSError):
@@ -129,7 +132,7 @@ def _locked(path: Path) -> int | None:
         fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
         own = os.fstat(found)
         plain = stat.S_ISREG(own.st_mode) and own.st_nlink == 1 and own.st_uid == os.geteuid()
-        if plain and os.path.samestat(own, os.lstat(path)):  # nobody renamed it in between
+        if plain and os.path.samestat(own, os.lstat(path)):  # not renamed in between
             return found
     os.close(found)
     return None
@@ -144,7 +147,7 @@ def _kernel() -> str:
 
 
 class ArrayStore:
-    """Vectors (d,) float32 on disk, one file for each key, with a checksum; one that is unsound is as good as none."""
+    """Vectors (d,) float32 on disk, one file a key, with a checksum; a damaged file counts as missing."""
 
     def __init__(self, folder: Path, dim: int) -> None:
         self.folder = folder
@@ -163,7 +166,7 @@ class ArrayStore:
         return vector if np.isfinite(vector).all() else None
 
     def put(self, key: str, vector: NDArray[np.float32]) -> None:
-        """Kept if the disk allows it: a cache that cannot be written must not stop the work."""
+        """Store a vector if the disk permits it; a cache that cannot be written is no error."""
         numbers = vector.astype("<f4").tobytes()
         with contextlib.suppress(OSError), replacing(self._path(key)) as partial:
             partial.write_bytes(_checksum(key, numbers) + numbers)
@@ -177,28 +180,28 @@ def _checksum(key: str, numbers: bytes) -> bytes:
 
 
 def read_regular(path: Path) -> bytes:
-    """The content of a regular file. Raises `OSError`.
+    """Content of a regular file. Raises `OSError`, also for a pipe or a device, such as `/dev/stdin`.
 
-    A pipe or a device, `/dev/stdin` too, might never begin or never end, and is refused.
+    Reading a pipe or a device might never end.
     """
-    # opened without waiting for whoever writes to a pipe
+    # opened without waiting for the writer of a pipe
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         _check_mode(os.fstat(file.fileno()).st_mode)
         return file.read()
 
 
 def check_regular(path: Path) -> None:
-    """The same before a library opens a file by its path."""
+    """Raise `OSError` unless the path is a regular file, before another library opens it."""
     _check_mode(os.stat(path).st_mode)
 
 
 def _check_mode(mode: int) -> None:
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder says what it is
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder raises its own error when opened
         raise OSError(errno.EINVAL, "it is a pipe or a device; expected a regular file. Save it to one first")
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
-    """The folder, its ~ expanded, which is there from now on. Raises `FileError`."""
+    """Create a folder, with ~ expanded, and return it. Raises `FileError`."""
     folder = given_path(path, "folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -214,9 +217,20 @@ def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
     return given_path(path, "path")
 
 
+def loaded_state(path: Any, restore: Callable[[Any], Restored], what: str) -> Restored:
+    """The object that `restore` makes of the content of a .json file. Raises `FileError` naming `what`."""
+    path = given_path(path, "path")
+    try:
+        return restore(json.loads(read_regular(path)))
+    except OSError as error:
+        raise FileError(f"cannot read the {what} {path}: {error.strerror or error}") from error
+    except DAMAGE as error:
+        raise FileError(f"{path} is no {what}, or a damaged one: {error}") from error
+
+
 @contextlib.contextmanager
 def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
-    """A file to write to, whole or not at all, for what is too much to be held twice. Raises `FileError`."""
+    """Open a file for an atomic write of content too large to hold twice. Raises `FileError`."""
     path = given_path(path, "path")
     try:
         if not path.parent.is_dir():
@@ -230,7 +244,7 @@ def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
 
 
 def csv_cell(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula, behind an apostrophe; anything else as it is.
+    """Prefix a string with an apostrophe if a spreadsheet would read it as a formula; return other values unchanged.
 
     >>> csv_cell("=1+2"), csv_cell("chair"), csv_cell(-1.5)
     ("'=1+2", 'chair', -1.5)
@@ -249,15 +263,14 @@ def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str
 
 
 def _plain(value: Any) -> Any:
-    """A number or array of numpy as Python's own, for JSON."""
+    """Convert a numpy number or array for JSON."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} is no value of JSON")
 
 
 def _ordered(content: bytes) -> bytes:
-    """A .safetensors file with its metadata in one order: the package writes them as a hash table has them, so that
-    equal files would differ."""
+    """Sort the metadata of a .safetensors file: the package writes it in random order, so equal files would differ."""
     end = 8 + int.from_bytes(content[:8], "little")
     table = json.loads(content[8:end])
     table["__metadata__"] = dict(sorted(table["__metadata__"].items()))
@@ -268,9 +281,9 @@ def _ordered(content: bytes) -> bytes:
 
 @contextlib.contextmanager
 def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndarray]]]:
-    """Header and arrays of a file that `save_arrays` wrote; nothing in it is run.
+    """Header and arrays of a file that `save_arrays` wrote. No code in the file is executed.
 
-    Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
+    Raises `FileError` for any other file, also if errors of the caller's block show that it is damaged.
     """
     from safetensors import SafetensorError, safe_open
     from safetensors.numpy import load_file
@@ -294,17 +307,19 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
 def keep_training(
     path: Path, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any, progress: Any, what: str
 ) -> None:
-    """Write what a training needs to go on as if it had not been stopped, whole or not at all; `resumed_training` reads
-    it. settings: all that the training depends on, for JSON; progress: how far it is, likewise."""
+    """Save a training for `resumed_training`, whole or not at all.
+
+    settings: all settings that the training depends on, for JSON; progress: its position, for JSON.
+    """
     save_arrays(path, _training_arrays(network, optimizers), {"settings": settings, "progress": progress}, what)
 
 
 def resumed_training(
     path: Path | None, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any, what: str
 ) -> Any:
-    """Progress of a training that was kept, with network and optimizers as they were; None without a file.
+    """Progress of a saved training, with network and optimizers restored; None without a file.
 
-    Raises `InputError` for a training with other settings, and `FileError` for any other file.
+    Raises `InputError` for a training with other settings, `FileError` for any other file.
     """
     if path is None or not path.is_file():
         return None
@@ -331,7 +346,7 @@ def _training_arrays(network: nn.Module, optimizers: Sequence[Optimizer]) -> dic
 
 
 def _restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, optimizers: Sequence[Optimizer]) -> None:
-    """Network and optimizers as they were in `_training_arrays`. Raises `ValueError` for a network that is another."""
+    """Restore network and optimizers from `_training_arrays`. Raises `ValueError` for another network."""
     import torch
 
     tensors = {name: torch.from_numpy(one) for name, one in arrays.items()}
@@ -344,7 +359,7 @@ def _restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, opti
     for key in (key for key in tensors if key[0] == "o"):
         _, place, i, name = key.split(".")
         of, one = held[int(place)][int(i)], tensors[key]
-        # in the memory layout of its parameter, by which a step rounds
+        # in its parameter's memory layout, which determines the rounding of a step
         own = torch.empty_like(of, device="cpu", dtype=one.dtype).copy_(one) if one.shape == of.shape else one
         states[int(place)].setdefault(int(i), {})[name] = own
     for optimizer, state in zip(optimizers, states, strict=True):

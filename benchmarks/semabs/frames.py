@@ -13,6 +13,7 @@ from openshape_ood.views.published import Record, plain, read_pickle
 
 MAX_STEPS = 30_000_000  # instructions: a few for every text of a column
 FRAMES = ("pandas.core.frame DataFrame", "pandas DataFrame")
+OTHERS = "save the frame as .csv: frame.to_csv('results.csv')"
 MANAGER, BLOCK = "pandas.core.internals.managers BlockManager", "pandas._libs.internals _unpickle_block"
 INDEX, SLICE = "pandas.core.indexes.base _new_Index", "builtins slice"
 KINDS = ("base Index", "range RangeIndex", "numeric Int64Index", "numeric UInt64Index", "numeric Float64Index")
@@ -28,7 +29,11 @@ def read_frame(path: Path) -> dict[str, np.ndarray]:
     CloudError
         For anything else, without having run any of it.
     """
-    frame = read_pickle(read_bounded(path), RECORDS, MAX_STEPS)
+    data = read_bounded(path)
+    try:
+        frame = read_pickle(data, RECORDS, MAX_STEPS)
+    except CloudError as error:  # such as columns that pyarrow holds
+        raise CloudError(f"{error}; {OTHERS}") from error
     state = frame.state if isinstance(frame, Record) and frame.name in FRAMES else None
     manager = _record(state.get("_mgr") if isinstance(state, dict) else None, MANAGER, "a frame of pandas 1.3 or later")
     if len(manager) != 2 or not all(isinstance(one, list | tuple) for one in manager) or len(manager[1]) != 2:
@@ -50,7 +55,7 @@ def read_frame(path: Path) -> dict[str, np.ndarray]:
 def _record(value: Any, name: str, what: str) -> tuple[Any, ...]:
     """Arguments of a call that the file asks for."""
     if not isinstance(value, Record) or value.name != name:
-        raise CloudError(f"it does not hold {what}; save the frame as .csv: frame.to_csv('results.csv')")
+        raise CloudError(f"it does not hold {what}; {OTHERS}")
     return value.arguments
 
 

@@ -1,9 +1,9 @@
-"""The web page: `openshape-ood serve`. Drop a shape, see whether it is novel and where. The extra `[app]`.
+"""Web page for scoring shapes: `openshape-ood serve`. The extra `[app]`.
 
-`shape_tab`, `scan_tab`, `view_tab`, `surface_tab` what is read and generated in each tab, `uploads` the child process
-that reads, `session` shapes and known classes of one visitor, `session_store` of all, `pipelines` the scoring,
-`verdicts` its results, `pictures`, `texts`, `downloads` their forms, `layout` components, `page` handlers, `guard`
-checks of requests, `fair_queue` and `quotas` limits, `server` the address.
+`shape_tab`, `scan_tab`, `view_tab`, `surface_tab`: inputs of each tab; `uploads`: reading in a child process;
+`session`: shapes and known classes of one visitor; `session_store`: all sessions; `pipelines`: scoring; `verdicts`:
+results; `pictures`, `texts`, `downloads`: their display; `layout`: components; `page`: handlers; `guard`: checks of
+requests; `fair_queue` and `quotas`: limits; `server`: the server.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def serve(
     Parameters
     ----------
     host : str
-        The address to listen on. Default: loopback, this machine alone. There is no password: who reaches the
+        Address to listen on. Default: loopback, this machine only. There is no password: everyone who reaches the
         address can use the page.
     port : int
-        0 takes any free one.
+        Port; 0 takes any free one.
     model : str, optional
-        The checkpoint that is chosen at first: that of the known classes, or vitb32 where it is on this machine, else
-        tiny, which is said.
+        Initial checkpoint. Default: that of the known classes, else vitb32 if it is on this machine, else tiny, with a
+        note.
     known : sequence of k str or KnownClasses
-        The class names written in at first, or all that is known at first: examples and threshold count until a
-        visitor changes the names, the encoder or adds an example.
+        Initial class names, or initial known classes: their examples and threshold are used until a visitor changes
+        the names or the encoder, or adds an example.
     max_file_mb : int, optional
-        The largest upload, `quotas.MAX_FILE_MB` unless given.
+        Largest upload. Default: `quotas.MAX_FILE_MB`.
     open_browser : bool
 
     Raises
@@ -50,9 +50,9 @@ def serve(
     MissingPackageError
         Without gradio.
     UnknownNameError
-        For a model there is not.
+        For an unknown model.
     InputError
-        For names that are none and for a port that is taken or no port.
+        For invalid names, and for an invalid or occupied port.
     """
     from openshape_ood.app.server import run
 

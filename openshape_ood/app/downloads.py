@@ -1,4 +1,4 @@
-"""What can be downloaded: the colored cloud as PLY, all figures as JSON."""
+"""Downloads: the colored cloud as PLY, all figures as JSON."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from openshape_ood.app.view_tab import ViewVerdict
 from openshape_ood.scenes import save_scene
 from openshape_ood.storage import save_whole
 
-Shown = ShapeVerdict | ScanVerdict | ViewVerdict | SurfaceVerdict  # what the page shows a picture of
+Shown = ShapeVerdict | ScanVerdict | ViewVerdict | SurfaceVerdict  # results that the page draws
 
 
 def save_results(shown: Shown, root: Path, color: str = "novelty") -> tuple[Path, Path]:
-    """Write the PLY and the JSON into a new folder below `root` whose name cannot be guessed.
+    """Write the PLY and the JSON into a new folder with a random name below `root`.
 
     color: of `pictures.COLORS_OF_SCANS`, for a scan.
     """
@@ -34,12 +34,12 @@ def save_results(shown: Shown, root: Path, color: str = "novelty") -> tuple[Path
 
 
 def remove_results(folder: Path) -> None:
-    """Remove a folder that `save_results` wrote."""
+    """Remove a folder of `save_results`."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def safe_stem(name: str) -> str:
-    """A file name without its suffix, of plain letters, digits, dots, dashes and underscores.
+    """File name without suffix, reduced to letters, digits, dots, dashes and underscores.
 
     >>> safe_stem("../my chair<b>.v2.glb"), safe_stem("..")
     ('my_chair_b_.v2', 'shape')

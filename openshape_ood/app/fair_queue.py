@@ -1,7 +1,7 @@
-"""Places for costly work, shared fairly among visitors.
+"""Fair queue: slots for costly work, shared among visitors.
 
-gradio's queue (`concurrency_limit`) is first come, first served, and knows no visitors: two uploads of one visitor that
-take long would hold both places, and one who asks often would fill it. Its `max_size` bounds all requests together.
+gradio's queue (`concurrency_limit`) is first come, first served, and does not distinguish visitors: two long uploads of
+one visitor would occupy both slots, and frequent requests would fill the queue. Its `max_size` limits only the total.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import NamedTuple
 from openshape_ood.app.quotas import WAIT_SECONDS
 from openshape_ood.errors import InputError
 
-WAITING = 2  # requests of one visitor that may wait
+WAITING = 2  # waiting requests of one visitor
 WAITING_AT_ADDRESS = 8
-WAITING_HERE = 24  # on this machine, or all visitors through a proxy that names none of them
+WAITING_HERE = 24  # for this machine, which also stands for all visitors behind a proxy
 
 
 class Visitor(NamedTuple):
-    """address: where requests come from; session: a name that the visitor's browser chose for itself."""
+    """address: origin of the requests; session: name chosen by the visitor's browser."""
 
     address: str
     session: str
 
     @property
     def is_here(self) -> bool:
-        """True for this machine, whose address does not tell visitors apart."""
+        """True for this machine, whose address does not distinguish visitors."""
         return self.address in ("", HERE)
 
 
@@ -36,7 +36,7 @@ HERE = "this machine"
 
 
 def address(host: str | None) -> str:
-    """The address that requests are counted by: one for this machine, one for the IPv6 network of a customer.
+    """Address for counting requests: one for this machine, one for the IPv6 network of a customer.
 
     >>> address("::1"), address("10.0.0.7"), address("2001:db8::17")
     ('this machine', '10.0.0.7', '2001:db8::/64')
@@ -52,7 +52,7 @@ def address(host: str | None) -> str:
 
 
 class FairQueue:
-    """One place a visitor, never all to one address. Next is the address with the fewest, then who waits longest."""
+    """One slot per visitor, never all to one address. Next: the address with fewest slots, then the longest wait."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -62,14 +62,14 @@ class FairQueue:
 
     @contextmanager
     def place(self, visitor: Visitor, seconds: float = WAIT_SECONDS) -> Generator[None]:
-        """Wait for a place. Raises `InputError` if the visitor waits too often already, or waits too long."""
+        """Wait for a slot. Raises `InputError` if the visitor has too many waiting requests, or waits too long."""
         ticket = (visitor, object())
         with self._changed:
             self._check(visitor)
             self._waiting.append(ticket)
             try:
                 if not self._changed.wait_for(lambda: self._next() is ticket, seconds):
-                    raise InputError("others use this page just now; try again in a minute")
+                    raise InputError("others use this page at the moment; try again in a minute")
                 self._held.append(visitor)
             finally:
                 self._waiting.remove(ticket)
@@ -85,7 +85,7 @@ class FairQueue:
         waiting = [other for other, _ in self._waiting]
         alike = sum(other.address == visitor.address for other in waiting)
         if waiting.count(visitor) >= WAITING or alike >= (WAITING_HERE if visitor.is_here else WAITING_AT_ADDRESS):
-            raise InputError("what you asked before is still being worked on; wait for it, then try again")
+            raise InputError("your previous request is still running; wait for it, then try again")
 
     def _next(self) -> tuple[Visitor, object] | None:
         if len(self._held) >= self._places:

@@ -1,9 +1,9 @@
-"""Checks of every request before gradio sees it: address, origin, size, uploads of a visitor, values of the right type.
+"""Checks of every request before gradio: address, origin, size, uploads per visitor, types of values.
 
-gradio 6 bounds one file (`max_file_size`), serves and takes no file of the machine but uploaded ones, and removes old
-ones (`delete_cache`); none of that is repeated here. It does not check the Host header and answers requests of other
-sites' pages, only without the header that lets them read the answer. It believes X-Forwarded-Host, describes its API,
-fetches an http address given in place of a file, counts no uploads, and prints a traceback for a value of a wrong type.
+gradio 6 limits the size of a file (`max_file_size`), serves and accepts only uploaded files, and deletes old ones
+(`delete_cache`); these checks are not repeated here. It does not check the Host header. It answers requests of other
+sites' pages, only without the header that lets them read the answer. It trusts X-Forwarded-Host, publishes its API,
+fetches http addresses given in place of files, does not count uploads, and prints a traceback for a wrong type.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from openshape_ood.app.quotas import (
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UPLOAD, JOIN = "/gradio_api/upload", "/gradio_api/queue/join"
-# the addresses that the page uses; the rest of gradio's, its description of an API among them, is not there
+# addresses of the page; all others of gradio, such as its API description, are blocked
 ANSWERED = {
     "GET": re.compile(
         r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt|/(assets|static|svelte)/.*|/gradio_api/"
@@ -38,7 +38,7 @@ ANSWERED = {
     ),
     "POST": re.compile(rf"{UPLOAD}|{JOIN}|/gradio_api/(cancel|reset)"),
 }
-# what a browser may load for the page: what comes from here
+# sources that a browser may load for the page: this server only
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
@@ -49,7 +49,7 @@ HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
 }
-# gradio takes its own address from these, whoever sends them
+# gradio derives its own address from these headers, which any client can set
 UNBELIEVED = (b"forwarded", b"x-forwarded-host", b"x-forwarded-server", b"x-forwarded-prefix", b"x-gradio-server")
 FIELDS = ("data", "event_data", "fn_index", "trigger_id", "session_hash")  # of a request to a handler
 
@@ -71,7 +71,7 @@ class Upload:
 class Guard:
     """ASGI middleware that refuses requests which the page itself never sends.
 
-    files: the folder of uploads; largest: bytes of an upload; handlers: those of the gradio Blocks, by number.
+    files: folder of uploads; largest: bytes of an upload; handlers: of the gradio Blocks, by number.
     """
 
     def __init__(self, app: Any, host: str, files: Path, largest: int, handlers: Mapping[int, Any]) -> None:
@@ -114,20 +114,20 @@ class Guard:
     def _check(self, scope: Any) -> None:
         headers = dict(scope["headers"])
         host, origin = headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin")
-        # another site whose name was pointed to this machine gets nothing
+        # refuses other sites whose name resolves to this machine
         if self._hosts is not None and _name(f"//{host}") not in self._hosts:
-            raise RefusedRequestError(400, "this page is asked for by the name of this machine")
+            raise RefusedRequestError(400, "the Host header is not a name of this machine")
         if origin is not None and origin.decode("latin-1").partition("//")[2].lower() != host.lower():
-            raise RefusedRequestError(403, "pages from elsewhere may not ask this one")
+            raise RefusedRequestError(403, "requests from pages of other sites are refused")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if method not in ANSWERED or not ANSWERED[method].fullmatch(scope["path"]):
-            raise RefusedRequestError(404, "there is no such address")
+            raise RefusedRequestError(404, "unknown address")
 
     async def _upload(self, scope: Any, receive: Any, send: Any) -> None:
-        """Count an upload before it begins, and its files once they are there."""
+        """Count an upload before it begins, and its files after it has arrived."""
         length = dict(scope["headers"]).get(b"content-length", b"")
         if not length.isdigit():
-            raise RefusedRequestError(411, "an upload says how long it is")
+            raise RefusedRequestError(411, "an upload needs a Content-Length")
         upload = self._counted(address((scope.get("client") or ("",))[0]), int(length))
         answer = bytearray()
 
@@ -137,11 +137,11 @@ class Guard:
             await send(event)
 
         await self._app(scope, receive, kept)
-        with contextlib.suppress(ValueError, TypeError):  # of a refusal
+        with contextlib.suppress(ValueError, TypeError):  # after a refusal
             upload.files = max(1, len(json.loads(answer)))
 
     def _counted(self, whose: str, size: int) -> Upload:
-        """A new upload among those of the last minutes. Raises if they are too many or too large together."""
+        """Record a new upload. Raises if recent uploads are too many or too large together."""
         now = time.monotonic()
         while self._uploads and now - self._uploads[0].at > WINDOW_SECONDS:
             self._uploads.popleft()
@@ -154,52 +154,52 @@ class Guard:
                 429, f"there were {UPLOADS_OF_LARGEST} times the largest file from your address {minutes}"
             )
         if sum(one.size for one in self._uploads) + size > DISC_OF_LARGEST * self._largest:
-            raise RefusedRequestError(503, "others have uploaded much just now; try again in some minutes")
+            raise RefusedRequestError(503, "there are many uploads at the moment; try again in some minutes")
         self._uploads.append(Upload(now, whose, size))
         return self._uploads[-1]
 
     def _checked(self, body: bytes, joins: bool) -> bytes:
-        """The body of a request: JSON that names no file but uploaded ones, and for a handler all of its values."""
+        """Body of a request: JSON with uploaded files only, and, for a handler, with all of its values."""
         try:
             request = json.loads(body or b"null")
         except (ValueError, RecursionError):
-            raise RefusedRequestError(400, "a request is JSON") from None
+            raise RefusedRequestError(400, "the request is no JSON") from None
         waiting: list[Any] = [request]
         while waiting:
             one = waiting.pop()
             if isinstance(one, dict):
                 if "path" in one and not _is_uploaded(one["path"], self._files):
-                    raise RefusedRequestError(403, "a file is one that was uploaded")
-                one.pop("url", None)  # nor what stands at an address
+                    raise RefusedRequestError(403, "only uploaded files may be used")
+                one.pop("url", None)  # no remote addresses either
             waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
         return json.dumps(self._of_handler(request) if joins else request).encode()
 
     def _of_handler(self, request: Any) -> dict[str, Any]:
-        """A request to a handler. gradio would print a traceback for one that lacks a value or has another type."""
+        """Validate a request to a handler; gradio would print a traceback for a missing value or a wrong type."""
         number = request.get("fn_index") if isinstance(request, dict) else None
         handler = self._handlers.get(number) if type(number) is int else None
         if handler is None:
             raise RefusedRequestError(400, "fn_index is the number of no handler of this page")
         data, session, event = (request.get(name) for name in ("data", "session_hash", "event_data"))
         if not isinstance(data, list) or len(data) != len(handler.inputs):
-            raise RefusedRequestError(400, f"data is a list of {len(handler.inputs)} values, one for each input")
+            raise RefusedRequestError(400, f"data is not a list of {len(handler.inputs)} values, one for each input")
         for component, value in zip(handler.inputs, data, strict=True):
             if not _suits(value, component):
                 raise RefusedRequestError(400, f"{component.label}: {repr(value)[:60]} is no value of this input")
         if not isinstance(session, str) or not session:
-            raise RefusedRequestError(400, "session_hash is a word that names the visitor")
+            raise RefusedRequestError(400, "session_hash is not the name of a session")
         if handler.collects_event_data and not (isinstance(event, dict) and {"index", "value"} <= event.keys()):
-            raise RefusedRequestError(400, "event_data has index and value of the row that was clicked")
+            raise RefusedRequestError(400, "event_data lacks index and value of the clicked row")
         return {name: request[name] for name in FIELDS if name in request}
 
 
 def _suits(value: Any, component: Any) -> bool:
-    """True if a value has the type of a gradio component, and is one of its choices."""
+    """True if a value has the type of a gradio component and is one of its choices."""
     if value is None:
-        return component.value is None  # a text or a file that is not there yet
+        return component.value is None  # no text or file yet
     model = getattr(component, "data_model", None)
     if model is None:
-        # the choices of a radio change with what is shown, so that its handler checks them
+        # the choices of a radio depend on the result, so its handler checks them
         choices = component.choices if component.get_block_name() == "dropdown" else ()
         return isinstance(value, str) and (not choices or value in {known for _, known in choices})
     try:
@@ -214,7 +214,7 @@ def _without(scope: Any, *headers: bytes) -> Any:
 
 
 def _name(address: str) -> str:
-    """The host of an address, without its port."""
+    """Host of an address, without port."""
     try:
         return urlsplit(address).hostname or ""
     except ValueError:
@@ -222,7 +222,7 @@ def _name(address: str) -> str:
 
 
 async def _body(receive: Any) -> bytes:
-    """A body of at most `REQUEST_BYTES`."""
+    """Read a body of at most `REQUEST_BYTES`."""
     body, more = bytearray(), True
     while more:
         event = await receive()
@@ -236,7 +236,7 @@ async def _body(receive: Any) -> bytes:
 
 
 def _once_more(body: bytes, receive: Any) -> Any:
-    """A `receive` that gives a body, and then what `receive` gives."""
+    """A `receive` that replays a body, then continues with `receive`."""
     events = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Any:

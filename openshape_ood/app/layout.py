@@ -1,4 +1,4 @@
-"""Layout of the page: its components, theme and style."""
+"""Layout of the page: components, theme and style."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from openshape_ood.shapes.points import UPS
 SCAN_AXES = [("file, else z", "file"), *((axis, axis) for axis in UPS)]
 SCAN_UNITS = [("file, else meters", "file"), *((unit, unit) for unit in UNITS)]
 AXES = [("file, else y", "file"), ("auto: by all files", AUTO), *((axis, axis) for axis in UPS)]
-# a class is offered where one is typed; the place of a row that is clicked is its shape's
+# suggest classes while typing; a clicked row sends the place of its shape
 LOADED = "() => document.querySelector('#owner input, #owner textarea').setAttribute('list', 'classes')"
 CLICKED = """element.addEventListener('click', event => {
     const row = event.target.closest('button[data-place]');
@@ -29,7 +29,7 @@ CLICKED = """element.addEventListener('click', event => {
 
 
 def look(gr: Any) -> dict[str, Any]:
-    """Theme and style, as `launch` takes them."""
+    """Theme and style for `launch`."""
     theme = gr.themes.Base(
         primary_hue="blue",
         neutral_hue="slate",
@@ -42,7 +42,7 @@ def look(gr: Any) -> dict[str, Any]:
         input_padding="7px",
         block_label_text_size="13px",
         block_title_text_size="13px",
-        # every text has a contrast of 4.5 or more with what it stands on
+        # every text has a contrast of at least 4.5 to its background
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
@@ -76,11 +76,11 @@ class Components:
 
     @property
     def zones(self) -> list[Any]:
-        """Where files are dropped; emptied once they are read."""
+        """Upload areas, cleared after reading."""
         return [self.dropped, self.scan, self.view, self.good, self.surface, self.calibration]
 
     def _inputs(self, gr: Any, most: int) -> None:
-        """most: MB of a file."""
+        """Add the inputs; most: MB of a file."""
         with gr.Tabs(elem_id="kinds", elem_classes="second"):
             with gr.Tab("Shapes"):
                 self.dropped = _drop(gr, f"Meshes or clouds, up to {most} MB", "drop", file_count="multiple")
@@ -96,20 +96,20 @@ class Components:
                     self.unit = _choice(gr, SCAN_UNITS, "file", "Unit", "unit", 100)
                 self.generated_scan = gr.Button(scan_tab.GENERATED, size="sm", elem_id="room-example")
             with gr.Tab("A view", elem_id="kind-view"):
-                label = f"Picture, depth, camera, up to {most} MB each"
+                label = f"Image, depth, camera, up to {most} MB each"
                 self.view = _drop(gr, label, "drop-view", file_count="multiple")
                 _formats(gr, texts.FORMATS_OF_VIEWS)
                 self.generated_view = gr.Button(view_tab.GENERATED, size="sm", elem_id="view-example")
             with gr.Tab("A surface", elem_id="kind-surface"):
                 label = f"First: clouds of good surfaces, up to {most} MB each"
                 self.good = _drop(gr, label, "drop-good", 96, file_count="multiple")
-                label = f"Then: the cloud that is compared, up to {most} MB"
+                label = f"Then: the cloud to compare, up to {most} MB"
                 self.surface = _drop(gr, label, "drop-surface", 96)
                 _formats(gr, texts.FORMATS_OF_SURFACES)
                 self.generated_surface = gr.Button(surface_tab.GENERATED, size="sm", elem_id="surface-example")
 
     def _settings(self, gr: Any, names: Sequence[str], model: str) -> None:
-        label = "Known classes, with commas between them"
+        label = "Known classes, separated by commas"
         self.names = gr.Textbox(", ".join(names), label=label, elem_id="names", max_lines=3)
         with gr.Row(elem_id="settings"):
             offered = dict.fromkeys([*list_checkpoints(), model])  # an ensemble is not in the list
@@ -123,7 +123,7 @@ class Components:
     def _known(self, gr: Any, session: Session) -> None:
         self.known = gr.HTML(texts.known(session), elem_id="classes-known")
         with gr.Row(elem_id="adding"):
-            # no handler ever writes here: what is typed while something is scored stays
+            # no handler writes here, so that typing during scoring is not lost
             self.owner = gr.Textbox(
                 label="Class, known or new", placeholder="lamp", elem_id="owner", min_width=160, max_lines=1, scale=2
             )
@@ -131,7 +131,7 @@ class Components:
             self.clear = gr.Button("Remove examples", elem_id="clear", min_width=100, size="sm")
 
     def _decision(self, gr: Any) -> None:
-        with gr.Accordion("Calibrate on shapes of yours", open=False, elem_id="decision"):
+        with gr.Accordion("Calibrate on your own shapes", open=False, elem_id="decision"):
             label = "Known shapes, or a threshold (.json)"
             self.calibration = _drop(gr, label, "calibrate", file_count="multiple")
             _formats(gr, texts.CALIBRATION)
@@ -153,7 +153,7 @@ class Components:
 
 
 def _drop(gr: Any, label: str, name: str, height: int = 112, **more: Any) -> Any:
-    """A place to drop files."""
+    """An upload area."""
     return gr.File(label=label, height=height, elem_id=name, elem_classes="drop", type="filepath", **more)
 
 

@@ -1,4 +1,4 @@
-"""The page: what happens on a click. Each handler gives updates {component: new value}, one after the other."""
+"""Handlers of the page. Each yields updates {component: new value}."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ Handler = Callable[..., Iterator[Update]]
 def build(
     pipelines: Pipelines, results: Path, model: str, known: Sequence[str], max_file_mb: int = MAX_FILE_MB
 ) -> tuple[Any, dict[str, Any]]:
-    """The gradio Blocks, and the settings of its `launch` for theme and style.
+    """Build the gradio Blocks, and the settings of `launch` for theme and style.
 
-    results: the folder for downloads; model: chosen at first; known: the names written in at first.
+    results: folder of downloads; model: initial checkpoint; known: initial class names.
     """
     import gradio as gr
 
-    # served from where they are: the copies that gradio makes otherwise end with `delete_cache`
+    # served in place: gradio's copies would be deleted by `delete_cache`
     gr.set_static_paths([results])
     begin = Session().with_names(", ".join(known))
     with gr.Blocks(
         title="openshape_ood: is it novel?",
         analytics_enabled=False,
-        delete_cache=(60, 600),  # seconds: uploads are looked through so often, and removed when they are so old
+        delete_cache=(60, 600),  # seconds: interval of the cleanup, and age at which uploads are deleted
         fill_width=True,
     ) as blocks:
         components = Components(gr, begin, model, max_file_mb)
@@ -54,7 +54,7 @@ def build(
 
 
 class _Page:
-    """The handlers: (visit, visitor, values of components) -> updates."""
+    """Handlers: (visit, visitor, values of components) -> updates."""
 
     def __init__(
         self, gr: Any, on: Components, pipelines: Pipelines, results: Path, begin: Session, max_file_mb: int
@@ -72,7 +72,7 @@ class _Page:
         gr, on = self.gr, self.on
         settings = [on.names, on.model, on.method, on.up, on.origin, on.color]
         answer = [on.table, on.headline, on.color, on.plot, on.compared, on.bars, on.cloud, on.figures]
-        # no API; `Guard` has checked the values; `FairQueue` says who may work at the same time
+        # no API; `Guard` has checked the values; `FairQueue` limits parallel work
         common: dict[str, Any] = {
             "outputs": [*answer, *on.zones, on.message, on.own, on.known, on.up, on.origin],
             "api_visibility": "private",
@@ -80,14 +80,14 @@ class _Page:
             "show_progress": "hidden",
             "concurrency_limit": None,
         }
-        # a choice made while something is scored counts too
+        # a choice made during scoring is scored afterwards
         scoring = {**common, "trigger_mode": "always_last"}
 
         def handler(act: Callable[..., Iterator[Update]], *given: Any, opens: bool = False) -> Handler:
             def run(request: Any, *values: Any) -> Iterator[Update]:
                 yield from self._answered(functools.partial(act, *given), request, values, opens)
 
-            run.__annotations__["request"] = gr.Request  # by which gradio knows to give it
+            run.__annotations__["request"] = gr.Request  # tells gradio to pass the request
             return run
 
         def clicked(request: Any, event: Any, color: str) -> Iterator[Update]:
@@ -124,7 +124,7 @@ class _Page:
         blocks.load(handler(self.on_open, first, opens=True), settings, **common)
 
     def _answered(self, act: Handler, request: Any, values: Sequence[Any], opens: bool) -> Iterator[Update]:
-        """The updates of a handler; its `OpenShapeError`s become a message, and the answer before stays."""
+        """Updates of a handler; an `OpenShapeError` becomes a message, and the previous result stays."""
         visitor = Visitor(address(request.client.host if request.client else None), str(request.session_hash))
         visit, known = self.store.of(visitor, self.begin)
         note = {} if known or opens else {self.on.message: texts.message(FORGOTTEN, refused=True)}
@@ -154,7 +154,7 @@ class _Page:
     def on_scan(
         self, visit: Visit, visitor: Visitor, file: Any, up: str, unit: str, *settings: Any
     ) -> Iterator[Update]:
-        visit.file = "".join(paths(file))  # after a refusal it is read again with another axis or unit
+        visit.file = "".join(paths(file))  # after a refusal, another axis or unit can be tried
         read = functools.partial(read_scan, up=up, unit=unit)
         yield from self._on_input(visit, visitor, visit.file, read, texts.READING, settings)
 
@@ -196,7 +196,7 @@ class _Page:
     def on_generated(
         self, make: Callable[[], Any], note: str, visit: Visit, visitor: Visitor, *settings: Any
     ) -> Iterator[Update]:
-        """make: gives a scan or a view, or good surfaces and one to compare."""
+        """Show generated data; make: function that returns a scan or a view, or good surfaces and one to compare."""
         yield self._working(note)
         with self.queue.place(visitor):
             made = make()
@@ -226,7 +226,7 @@ class _Page:
     def on_add(self, visit: Visit, visitor: Visitor, owner: str | None, names: str, up: str) -> Iterator[Update]:
         verdict = visit.verdict
         if verdict is not None and verdict.session.shapes is visit.session.shapes:
-            up = verdict.result.up[visit.session.shown]  # as it stands on the page
+            up = verdict.result.up[visit.session.shown]  # as shown on the page
         visit.session = session = visit.session.with_names(names).with_example(owner or "", up)
         name, example = session.examples[-1]
         count = len(session.of(name))
@@ -251,7 +251,7 @@ class _Page:
     def on_show(self, visit: Visit, visitor: Visitor, place: Any, color: str) -> Iterator[Update]:
         verdict = visit.verdict
         if verdict is None or not isinstance(place, int) or not 0 <= place < len(verdict.session.shapes):
-            raise InputError("that shape is no longer on the page; drop it again")
+            raise InputError("this shape is no longer on the page; drop it again")
         yield {self.on.headline: texts.working()}
         with self.queue.place(visitor):
             verdict = self.pipelines.show(verdict, place)
@@ -262,7 +262,7 @@ class _Page:
         return {self.on.headline: texts.working(done), self.on.message: ""}
 
     def _read(self, reading: Generator[str, None, Any]) -> Generator[Update, None, Any]:
-        """The result of reading dropped files; shows how many are done."""
+        """Read dropped files and show the progress; returns the result."""
         yield self._working()
         try:
             while True:
@@ -295,14 +295,14 @@ class _Page:
             return self._show(visit, shown, color=color)
 
     def _show(self, visit: Visit, shown: Shown | None, headline: str = "", color: str = "") -> Update:
-        """A verdict and its picture, or words alone."""
+        """Show a verdict with its picture, or a text alone."""
         gr = self.gr
         table = below = bars = ""
         before, colors = visit.verdict, {} if shown is None else colors_of(shown)
         color = color if color in colors else "novelty"
         picked: dict[str, Any] = {"value": color, **({"choices": list(colors)} if colors else {})}
         if colors and before is not None and colors_of(before) is colors:
-            picked = {}  # it stays as the visitor has it
+            picked = {}  # keep the visitor's choice
         if shown is None:
             update = dict.fromkeys((self.on.plot, self.on.cloud, self.on.figures), gr.update(visible=False))
         else:
@@ -325,7 +325,7 @@ class _Page:
         gr = self.gr
         cloud, figures = save_results(shown, self.results, color)
         visit.folders.append(cloud.parent)
-        for old in visit.folders[:-2]:  # the browser may still download the result before
+        for old in visit.folders[:-2]:  # the browser may still download the previous result
             remove_results(old)
         visit.folders = visit.folders[-2:]
         return {
@@ -335,6 +335,6 @@ class _Page:
 
 
 def paths(files: Any) -> list[str]:
-    """Paths of uploaded files, as gradio describes one or several."""
+    """Paths of uploaded files in gradio's description."""
     listed = files if isinstance(files, list) else [files] if files else []
     return [file["path"] for file in listed]

@@ -1,4 +1,4 @@
-"""Pictures: small ones of clouds for the table of known classes, as PNG; figures to turn; the sheet of a view."""
+"""Pictures: thumbnails of clouds as PNG, interactive figures, the sheet of a view."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from openshape_ood.plots.scenes import box_lines
 from openshape_ood.views.completion import CompletedView
 
 INK = "#1F3B57"
-DRAWN = 3000  # points
+DRAWN = 3000  # points of a thumbnail
 COLORS = {"novelty": "novelty", "nearest class": "class"}
 COLORS_OF_SCANS = {"novelty": "novelty", "name": "name", "object": "object"}
-HEIGHT, HEIGHT_OF_SCANS = 310, 430  # pixels of a figure to turn
-FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
-FILLED_FLAT = 1.25  # the same of a surface, whose diagonal is seen whole
+HEIGHT, HEIGHT_OF_SCANS = 310, 430  # pixels of an interactive figure
+FILLED = 1.45  # longest side of a shape in plotly's units, which fills the picture
+FILLED_FLAT = 1.25  # for a surface, whose diagonal must be visible
 SHEET_DPI = 60
 TURN, TILT = np.radians(35), np.radians(20)
 
 
 def thumbnail(cloud: np.ndarray, size: int = 44) -> bytes:
-    """A PNG (size, size) of a cloud (n, 3|6), y up, seen from above its front left; nearer points are darker.
+    """PNG (size, size) of a y-up cloud (n, 3|6), seen from above its front left; nearer points are darker.
 
     >>> thumbnail(np.eye(3))[:8]
     b'\\x89PNG\\r\\n\\x1a\\n'
@@ -43,7 +43,7 @@ def thumbnail(cloud: np.ndarray, size: int = 44) -> bytes:
     big = 2 * size
     image = np.full((big, big), -np.inf)
     for right in (0, 1):
-        for down in (0, 1):  # a point is two by two pixels
+        for down in (0, 1):  # a point covers two by two pixels
             rows = (big - 3 - up * (big - 4)).astype(int) + down
             columns = (1 + across * (big - 4)).astype(int) + right
             np.maximum.at(image, (rows, columns), depth)
@@ -56,12 +56,12 @@ def thumbnail(cloud: np.ndarray, size: int = 44) -> bytes:
 
 
 def data_uri(png: bytes) -> str:
-    """A PNG as an address that needs no request."""
+    """PNG as a data URI."""
     return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
 
 
 def _seen(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Across, up and nearness (n,), each in [0, 1], the first two in proportion."""
+    """Horizontal, vertical and depth coordinates (n,), each in [0, 1]; the first two have the same scale."""
     x, y, z = (xyz - (xyz.min(axis=0) + xyz.max(axis=0)) / 2).T
     across, away = np.cos(TURN) * x + np.sin(TURN) * z, np.cos(TURN) * z - np.sin(TURN) * x
     up, near = np.cos(TILT) * y - np.sin(TILT) * away, np.cos(TILT) * away + np.sin(TILT) * y
@@ -71,19 +71,19 @@ def _seen(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def sheet(completed: CompletedView) -> bytes:
-    """A PNG of a view, its affinities, what is completed and what is new."""
+    """PNG of a view, its affinities, the completed things and the new things."""
     return rendered(completed.plot(), "png", SHEET_DPI)
 
 
 def colors_of(shown: Shown) -> dict[str, str]:
-    """What it can be colored by, where there is a choice."""
+    """Choices of color, if there are several."""
     return COLORS_OF_SCANS if isinstance(shown, ScanVerdict) else COLORS if isinstance(shown, ShapeVerdict) else {}
 
 
 def turning(shown: Shown, color: str) -> Any:
-    """A figure of plotly to turn."""
+    """Interactive plotly figure."""
     height = HEIGHT if isinstance(shown, ShapeVerdict) else HEIGHT_OF_SCANS
-    # a shape that was turned stays so when its colors change
+    # keeps the rotation when the colors change
     kept = {"height": height, "uirevision": shown.name}
     if isinstance(shown, ViewVerdict):
         return turnable(shown.completed, title="").update_layout(**kept)

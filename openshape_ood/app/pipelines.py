@@ -1,4 +1,4 @@
-"""A session's shapes against its known classes: verdicts by `NoveltyPipeline`, and where a shape is novel."""
+"""Scoring of a session by `NoveltyPipeline`, and novelty maps of its shapes."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ from openshape_ood.synthetic.calibration import FIRST_SEED, resolve
 
 AUTOMATIC = "automatic"
 GENERATED: dict[str, Generated] = {MODEL: "models", SCAN: "scans"}
-COMPARED = 24  # generated shapes a class that the colors compare with
+COMPARED = 24  # generated shapes of each class as reference of the colors
 FIRST_COMPARED = FIRST_SEED + 10_000
-KEPT = 512  # embeddings of examples, calibration sets and thresholds that are remembered
-MEMORIES = 8  # memory banks that are remembered, some 10 MB each
+KEPT = 512  # cached embeddings of examples, calibration sets and thresholds
+MEMORIES = 8  # cached memory banks, about 10 MB each
 
 
 def method_names() -> list[str]:
-    """The choices of the page: all methods that exist now."""
+    """Methods offered on the page."""
     return [AUTOMATIC, *methods.method_names()]
 
 
 class Pipelines:
-    """Encoders, and all that is computed once and serves every session; it holds no session."""
+    """Encoders and caches shared by all sessions; no session data."""
 
     def __init__(self, given: KnownClasses | None = None) -> None:
-        """given: known classes of a file, used while a visitor changes neither names nor encoder and adds nothing."""
+        """given: known classes of a file, used until a visitor changes names or encoder or adds an example."""
         self.given = given
-        self._loading = threading.Lock()  # a download may take minutes; who needs none does not wait
-        self._lock = threading.Lock()  # of the three below
+        self._loading = threading.Lock()  # a download may take minutes; other visitors do not wait
+        self._lock = threading.Lock()  # guards the three attributes below
         self._encoders: dict[str, tuple[ShapeEncoder, TextEncoder]] = {}
         self._kept: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
@@ -72,12 +72,11 @@ class Pipelines:
     def score(
         self, session: Session, model: str, method: str = AUTOMATIC, up: str = "file", origin: str = MODEL
     ) -> ShapeVerdict:
-        """The verdict on the session's shapes.
+        """Score the session's shapes.
 
-        model: name of a checkpoint; method: of `method_names`; up: gravity axis of the shapes, as `Shape.up` takes it;
-        origin: of `ORIGINS`; the threshold is from generated shapes of this origin. Raises `OpenShapeError` with a
-        message for the visitor: no shape, a checkpoint that cannot be had, a method that the known classes lack
-        examples for.
+        model: name of a checkpoint; method: one of `method_names`; up: gravity axis of the shapes, as in `Shape.up`;
+        origin: one of `ORIGINS`; the threshold is from generated shapes of this origin. Raises `OpenShapeError` with a
+        message for the visitor: no shape, an unavailable checkpoint, or too few examples for the method.
         """
         if session.shape is None:
             raise InputError("there is no shape yet; drop one or pick an example")
@@ -93,9 +92,9 @@ class Pipelines:
         return ShapeVerdict(session, result, compared, basis, shown, origin, up, axis, remarks, map=novelty_map)
 
     def score_scan(self, given: ScanInput, session: Session, model: str, method: str = AUTOMATIC) -> ScanVerdict:
-        """The verdict on the objects of a scan, with a threshold from scans of single shapes.
+        """Score the objects of a scan, with a threshold from scans of single shapes.
 
-        Calibration shapes that state no axis have the one that was chosen for the scan, else z, with a remark.
+        Calibration shapes without a stated axis get the axis chosen for the scan, else z, with a remark.
         """
         pipeline, remarks = self._prepared(session, model, method, SCAN)
         axis = crop_axis(None, given.up)
@@ -106,7 +105,7 @@ class Pipelines:
         return ScanVerdict(objects, object_result(scene), BY_OBJECT, basis, origin=SCAN, remarks=remarks, scene=scene)
 
     def show(self, verdict: ShapeVerdict | ScanVerdict, shown: int) -> ShapeVerdict | ScanVerdict:
-        """The same verdict with another of its shapes shown."""
+        """Copy of a verdict with another shape on display."""
         session = replace(verdict.session, shown=shown)
         if isinstance(verdict, ScanVerdict):
             return replace(verdict, session=session, shown=shown)
@@ -119,7 +118,7 @@ class Pipelines:
     def _prepared(
         self, session: Session, model: str, method: str, origin: str
     ) -> tuple[NoveltyPipeline, tuple[str, ...]]:
-        """The pipeline without a threshold, and remarks on the known classes."""
+        """Pipeline without a threshold, and remarks on the known classes."""
         encoder, text = self._loaded(model)
         given = self._unchanged(session, encoder)
         filled = given is None and session.kind == "both" and _can_fill(session, encoder)
@@ -144,7 +143,7 @@ class Pipelines:
         return self._encoders[model]
 
     def _unchanged(self, session: Session, encoder: ShapeEncoder) -> KnownClasses | None:
-        """The known classes of the file, where the visitor has changed neither names nor encoder and added nothing."""
+        """Known classes of the file, if the visitor has changed neither names nor encoder and added nothing."""
         given = self.given
         if given is None or session.examples or session.names != parse_names(", ".join(given.names)):
             return None
@@ -153,9 +152,9 @@ class Pipelines:
     def _known(
         self, session: Session, encoder: ShapeEncoder, text: NamesEncoder, fill: str | None
     ) -> tuple[KnownClasses, tuple[str, ...]]:
-        """The known classes, and what is to be said of them.
+        """Known classes and remarks on them.
 
-        fill: the origin of generated examples for classes of which the visitor gave none; None for no such examples.
+        fill: origin of generated examples for classes without examples; None for no generated examples.
         """
         examples = {
             name: np.stack([self._embedding(example, encoder) for example in own])
@@ -177,9 +176,9 @@ class Pipelines:
                 return KnownClasses.from_both(session.names, examples, encoder, text)
             return KnownClasses.from_names(session.names, text, temperature=encoder.temperature)
 
-        if encoder.row.text.kind == "open_clip":  # these never warn, and may download
+        if encoder.row.text.kind == "open_clip":  # open_clip encoders never warn, and may download
             return made(), tuple(remarks)
-        with self._warning, warnings.catch_warnings(record=True) as said:  # not for several threads at once
+        with self._warning, warnings.catch_warnings(record=True) as said:  # the recording of warnings is process-wide
             warnings.simplefilter("always")
             known = made()
         if not fill and len(examples) < len(session.names):
@@ -203,7 +202,7 @@ class Pipelines:
     def _decided(
         self, pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[str, str]
     ) -> tuple[NoveltyPipeline, Basis]:
-        """The pipeline with its threshold, and the basis of this."""
+        """Pipeline with its threshold, and the basis of the verdict."""
         encoder, known, own = pipeline.encoders.shape, pipeline.known, session.calibration
         pipeline = replace(pipeline, up="y" if ups[0] == AUTO else ups[0], silent=ups[1])
         whose = (encoder.identity.sha256, pipeline.method, session.key, known is self.given, own and own.key)
@@ -213,7 +212,7 @@ class Pipelines:
     def _localized(
         self, session: Session, shape: Shape, axis: str, origin: str, pipeline: NoveltyPipeline
     ) -> tuple[NoveltyMap, str]:
-        """The novelty map of a shape, and a sentence on what its colors compare with."""
+        """Novelty map of a shape, and an explanation of its colors."""
         known, encoder = pipeline.known, pipeline.encoders.shape
         added = sum(map(len, session.known().values()))
         generated = _can_fill(session, encoder) and any(map(resolve, session.names))
@@ -235,7 +234,7 @@ class Pipelines:
         return replace(localize(shape.cloud, known, **how), name=shape.name), words
 
     def _memory(self, session: Session, encoder: ShapeEncoder, stage: str, origin: str | None = None) -> MemoryBank:
-        """The patches of the examples, and with an origin those of generated shapes of every class."""
+        """Patches of the examples, and, with an origin, of generated shapes of every class."""
 
         def made() -> MemoryBank:
             shapes = {
@@ -248,9 +247,9 @@ class Pipelines:
         return self._once(key, made, room=MEMORIES)
 
     def _once(self, key: tuple[Hashable, ...], make: Callable[[], Any], room: int = KEPT) -> Any:
-        """What `make` gives, made once; of the longest unused of its kind more than `room` are forgotten.
+        """Cached result of `make`; at most `room` entries of a kind are kept, most recently used first.
 
-        While one visitor's is made nobody waits but for the same.
+        During the computation, only requests for the same entry wait.
         """
         with self._lock:
             if key in self._kept:
@@ -272,7 +271,7 @@ class Pipelines:
 
 
 def _basis(pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[str, str]) -> Basis:
-    """By the calibration files or the threshold of the visitor, or else by the threshold that precedes the others."""
+    """Basis of the verdict: the visitor's calibration files or threshold, else the default threshold."""
     own, calibrated = session.calibration, None
     try:
         if own is not None and own.shapes:
@@ -296,13 +295,13 @@ def _basis(pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[
 
 
 def _assumed(session: Session, silent: str) -> tuple[str, ...]:
-    """The remark on calibration shapes with a scan that state no axis."""
+    """Remark on calibration shapes without a stated axis, for a scan."""
     count = sum(not shape.stated for shape in session.calibration.shapes) if session.calibration else 0
     return (f"{assumed(count, silent, 'drop files that state it, or turned ones')}.",) if count else ()
 
 
 def _find_axis(session: Session, pipeline: NoveltyPipeline) -> UpAxis | None:
-    """Axis of all shapes that state none, calibration shapes too; None if all state theirs."""
+    """Axis of all shapes without a stated axis, calibration shapes included; None if all state theirs."""
     shapes = (*session.shapes, *(session.calibration.shapes if session.calibration else ()))
     silent = [shape.cloud for shape in shapes if not shape.stated]
     encoders = pipeline.encoders
@@ -310,11 +309,11 @@ def _find_axis(session: Session, pipeline: NoveltyPipeline) -> UpAxis | None:
 
 
 def _can_fill(session: Session, encoder: ShapeEncoder) -> bool:
-    """Whether examples can be generated for all classes that have none, and mean something to the encoder."""
+    """True if examples can be generated for all classes without examples, in a form that suits the encoder."""
     return trained_on_generated(encoder.identity) and all(own or resolve(name) for name, own in session.known().items())
 
 
 def _compared(name: str, origin: str) -> list[np.ndarray]:
-    """Generated shapes of a class, other ones than for calibration; none of one that cannot be generated."""
+    """Generated shapes of a class, other than those of the calibration; none if it cannot be generated."""
     category, make = resolve(name), scan if origin == SCAN else sample
     return [make(category, 2048, FIRST_COMPARED + i) for i in range(COMPARED)] if category else []

@@ -1,4 +1,4 @@
-"""Scans of rooms on the page: read and searched for objects in the child process; a generated one."""
+"""Scans of rooms on the page: reading and object search in a child process; a generated scan."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from openshape_ood.novelty import NoveltyResult
 from openshape_ood.scenes import Proposals, Scene, SceneResult, find_objects, load_scene
 from openshape_ood.scenes.proposals.layout import Plane
 
-ANSWERED = 100 * MAX_ROOM_POINTS  # bytes: of each point its place, its color, and where it belongs
+ANSWERED = 100 * MAX_ROOM_POINTS  # bytes: position, color and object of each point
 GENERATED = "a generated room"
 FURNITURE, FOREIGN = ("chair", "sofa", "table", "bed", "cabinet"), "bicycle"
 
 
 @dataclass(frozen=True, eq=False)
 class ScanInput:
-    """A scan on the page and its proposals of objects.
+    """Scan on the page, with its object proposals.
 
-    scene: at most `MAX_ROOM_POINTS`; remarks: of reading it; up: the axis chosen for its file, "file" for none.
+    scene: at most `MAX_ROOM_POINTS`; remarks: on reading; up: axis chosen for its file, "file" for none.
     """
 
     scene: Scene
@@ -44,7 +44,7 @@ class ScanInput:
 
 @lru_cache(maxsize=1)
 def generated() -> ScanInput:
-    """Furniture, and one thing that is foreign to it."""
+    """Generated scan of furniture and one foreign object."""
     from openshape_ood.synthetic.rooms import room
 
     scene = replace(room(3, categories=FURNITURE, foreign=[FOREIGN]).scene, labels=None, instances=None, name=GENERATED)
@@ -52,7 +52,7 @@ def generated() -> ScanInput:
 
 
 def object_shapes(result: SceneResult) -> list[Shape]:
-    """The objects of a scan as shapes, the most novel first."""
+    """Objects of a scan as shapes, most novel first."""
     points = result.scene.points
     return [
         Shape(f"object {one.number}", points[one.rows], f"{len(one.rows):,} points, z is up", "z") for one in result
@@ -60,7 +60,7 @@ def object_shapes(result: SceneResult) -> list[Shape]:
 
 
 def object_result(result: SceneResult) -> NoveltyResult:
-    """Result of the objects in the order of `object_shapes`, without embeddings."""
+    """Result for the objects, in the order of `object_shapes`, without embeddings."""
     all_of_them, rows = result.result, np.array([one.proposal for one in result], dtype=np.int64)
     arrays = {name: getattr(all_of_them, name)[rows] for name in ("novelty", "nearest", "similarity")}
     return replace(all_of_them, **arrays, shapes=tuple(all_of_them.shapes[i] for i in rows), embeddings=None)
@@ -73,12 +73,12 @@ def read_scan(path: Path, visitor: Visitor = NOBODY, up: str = "file", unit: str
 
 
 def _checked(answer: Any, points: np.ndarray, members: np.ndarray, *color: np.ndarray, name: str) -> ScanInput:
-    """From the answer of `_read`."""
+    """Result from the answer of `_read`."""
     scene = Scene(points, *color, name=name)
     rows, sizes = members.astype(np.int64), [int(size) for size in answer["sizes"]]
     inside = rows.ndim == 1 and ((rows >= 0) & (rows < len(scene))).all()
     if not inside or min(sizes, default=1) < 1 or sum(sizes) != len(rows) or len(scene) > MAX_ROOM_POINTS:
-        raise ValueError("rows that are none of the scan")
+        raise ValueError("rows beyond the scan")
     sets = np.split(rows, np.cumsum(sizes)[:-1]) if sizes else []
     planes = [
         Plane(kind, np.array(normal, dtype=float), float(offset), own)
@@ -87,7 +87,7 @@ def _checked(answer: Any, points: np.ndarray, members: np.ndarray, *color: np.nd
     objects = tuple(sets[len(planes) :])
     score, stability = (np.array(answer[key], dtype=np.float64) for key in ("score", "stability"))
     if score.shape != (len(objects),) or stability.shape != (len(objects),):
-        raise ValueError("another number of scores or stabilities than of objects")
+        raise ValueError("the numbers of scores, stabilities and objects differ")
     by, candidates, count = str(answer["by"]), int(answer["candidates"]), int(answer["points"])
     remarks = [f"Thinned from {count:,} to {len(scene):,} points."] if count > len(scene) else []
     remarks += [str(warning).replace(str(answer["name"]), name) + "." for warning in answer["warnings"]]
@@ -96,7 +96,7 @@ def _checked(answer: Any, points: np.ndarray, members: np.ndarray, *color: np.nd
 
 
 def _read(source: str, up: str, unit: str) -> Answer:
-    """Task: the points, the rows of layout and of objects, colors if there are; warnings."""
+    """Task: points, rows of layout and objects, colors if present, warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         scene = load_scene(source, up=up, unit=unit)

@@ -1,4 +1,4 @@
-"""The server: one address, loopback by default; nothing is shared, counted or loaded from elsewhere."""
+"""Server of the page: one address, loopback by default; no sharing, no analytics, no external resources."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run(
 
 
 def _is_here(model: str) -> bool:
-    """True if both encoders of a checkpoint load without the network."""
+    """True if both encoders of a checkpoint load without network."""
     from openshape_ood.encoders.text.encoder import cached_file
     from openshape_ood.registry import files, weight_cache
 
@@ -74,15 +74,15 @@ def launch(
     max_file_mb: int,
     open_browser: bool,
 ) -> Any:
-    """Start the server in threads of its own and give the gradio Blocks; files of visitors lie below `root`."""
-    # read when gradio is imported or asked; what this machine asks of itself goes through no proxy
+    """Start the server in its own threads and return the gradio Blocks; files of visitors lie below `root`."""
+    # read on gradio's import or use; requests to this machine bypass proxies
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(root / "files")
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
         dict.fromkeys([*filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy")]), *LOOPBACK])
     )
     try:
-        for package in ("gradio", "plotly"):  # said here, before anything is built
+        for package in ("gradio", "plotly"):  # reported before anything is built
             import_module(package)
     except ModuleNotFoundError as error:
         raise MissingPackageError(f"the page needs {error.name}: pip install 'openshape-ood[app]'") from error
@@ -99,7 +99,7 @@ def launch(
     largest = max_file_mb * 2**20
     guard: dict[str, Any] = {"host": host, "files": root / "files", "largest": largest, "handlers": blocks.fns}
     blocks.launch(
-        server_name=f"[{host}]" if ":" in host else host,  # as gradio takes an address of IPv6
+        server_name=f"[{host}]" if ":" in host else host,  # gradio's notation for IPv6
         server_port=port,
         inbrowser=open_browser,
         share=False,
@@ -120,7 +120,7 @@ def launch(
 
 
 def _free_port(host: str, port: int) -> int:
-    """The port itself, or a free one for 0. Raises `InputError` for what is no port or is taken."""
+    """The port itself, or a free one for 0. Raises `InputError` for an invalid or occupied port."""
     if not 0 <= port < 2**16:
         raise InputError(f"port is {port}; expected 1 to 65535, or 0 for any free one")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -138,7 +138,7 @@ def _free_port(host: str, port: int) -> int:
 
 @contextmanager
 def _stopped_politely() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that the folder is removed. gradio's own `close` knows SIGINT only."""
+    """Event set by SIGINT and SIGTERM, so that the folder is removed; gradio's own `close` handles only SIGINT."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped

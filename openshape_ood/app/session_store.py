@@ -1,8 +1,8 @@
-"""State of all visitors, in bounded memory.
+"""Sessions of all visitors, in bounded memory.
 
-`gr.State` is kept by a session that the browser names, as many of these as it likes, and gradio forgets the longest
-unused of all (`state_session_capacity`), without its `delete_callback`. So sixty requests of one visitor would have the
-known classes of all others forgotten. Here an address makes room for itself.
+`gr.State` belongs to a session that the browser names, so one visitor can open any number, and gradio drops the least
+recently used (`state_session_capacity`) without its `delete_callback`. Sixty requests of one visitor would remove the
+known classes of all others. Here an address only displaces its own sessions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from openshape_ood.app.view_tab import ViewInput
 from openshape_ood.shapes.failure import Failure
 
 FORGOTTEN = (
-    "The page had forgotten your shapes and examples: it was started anew, or has had more visitors than it remembers. "
+    "The page no longer has your shapes and examples: it was restarted, or had more visitors than it can remember. "
     "Drop them again."
 )
 Input = ScanInput | ViewInput | SurfaceInput
@@ -35,9 +35,9 @@ Input = ScanInput | ViewInput | SurfaceInput
 class Visit:
     """State of one visitor.
 
-    session: shapes and known classes; input: the scan, view or surface that is on the page in place of shapes, and the
-    file of a scan; good: surfaces to compare with; verdict: of shapes or of a scan; headline: the text in the place of
-    the verdict; folders: of files to download.
+    session: shapes and known classes; input: the scan, view or surface shown in place of shapes; file: of a scan; good:
+    surfaces to compare with; verdict: of shapes or of a scan; headline: text in place of the verdict; folders: of
+    downloads.
     """
 
     session: Session
@@ -57,7 +57,7 @@ class Visit:
 
     @property
     def is_personal(self) -> bool:
-        """True if it holds anything that the visitor would have to give again."""
+        """True if it holds any data of the visitor."""
         return bool(self.session.examples or self.session.calibration or self.good)
 
     @property
@@ -66,7 +66,7 @@ class Visit:
 
 
 class SessionStore:
-    """Visits, the longest unseen first; at most `most` of them, of `most_bytes` together."""
+    """Visits, least recently seen first; at most `most` of them with `most_bytes` in total."""
 
     def __init__(self, most: int = VISITS, most_bytes: int = VISITS_BYTES) -> None:
         self._most, self._most_bytes = most, most_bytes
@@ -74,7 +74,7 @@ class SessionStore:
         self._kept: OrderedDict[Visitor, Visit] = OrderedDict()
 
     def of(self, visitor: Visitor, begin: Session) -> tuple[Visit, bool]:
-        """The visit of a visitor, and True if it was remembered; a new one begins with session `begin`."""
+        """Visit of a visitor, and True if it was remembered; a new visit starts with the session `begin`."""
         with self._lock:
             known = visitor in self._kept
             visit = self._kept.setdefault(visitor, Visit(begin))
@@ -83,7 +83,7 @@ class SessionStore:
             return visit, known
 
     def _make_room(self, newest: Visitor) -> None:
-        """Forget visits of the address that has the most; visits that hold nothing personal first."""
+        """Drop visits of the address with the most visits; those without personal data first."""
         sizes = {visitor: visit.nbytes for visitor, visit in self._kept.items()}
         while len(sizes) > 1 and (len(sizes) > self._most or sum(sizes.values()) > self._most_bytes):
             many = len(sizes) > self._most
@@ -92,7 +92,7 @@ class SessionStore:
                 shares[visitor.address] += 1 if many else size
             greedy = shares.most_common(1)[0][0]
             theirs = [visitor for visitor in sizes if visitor.address == greedy and visitor != newest] or list(sizes)
-            first = min(theirs, key=lambda visitor: self._kept[visitor].is_personal)  # the first of equals
+            first = min(theirs, key=lambda visitor: self._kept[visitor].is_personal)  # ties: the least recently seen
             for folder in self._kept.pop(first).folders:
                 remove_results(folder)
             del sizes[first]

@@ -1,4 +1,4 @@
-"""Shapes on the page: files that were dropped, calibration shapes or a threshold, generated examples to begin with."""
+"""Shapes on the page: dropped files, calibration shapes or a threshold, generated examples."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from openshape_ood.shapes.points import check_cloud, check_up
 from openshape_ood.synthetic import sample, scan
 from openshape_ood.synthetic.planted import plant
 
-POINTS = 4096  # of an example
+POINTS = 4096  # points of an example
 One = TypeVar("One")
 
 
 class GeneratedShape(NamedTuple):
-    """y up, meters; origin: of `verdicts.ORIGINS`."""
+    """Generated shape, y up, in meters; origin: one of `verdicts.ORIGINS`."""
 
     make: Callable[[], np.ndarray]
     origin: str
@@ -45,27 +45,27 @@ EXAMPLES = {
 
 
 def read_shape(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> Shape:
-    """Read an uploaded shape; bounds, as `read_sealed` takes them, are those of quotas unless given."""
-    most = MAX_POINTS * 6 * 8  # in 64 bits: xyz, rgb
+    """Read an uploaded shape; bounds: of `read_sealed`. Default: quotas."""
+    most = MAX_POINTS * 6 * 8  # 64 bits: xyz, rgb
     return read_sealed(read_cloud, path, visitor, _checked, most=most, **bounds)
 
 
 def _checked(answer: Any, cloud: np.ndarray, *, name: str) -> Shape:
-    """From the answer of `read_cloud`."""
+    """Result from the answer of `read_cloud`."""
     cloud, points = check_cloud(cloud, name), int(answer["points"])
     stated = check_up(answer["stated"]) if answer["stated"] else ""
     kept = len(cloud)
     notes = [f"thinned from {points:,} to {kept:,} points" if kept < points else f"{kept:,} points"]
-    notes += [f"its file says that {stated} is up"] if stated else []
+    notes += [f"its file states {stated} up"] if stated else []
     return Shape(name, cloud, ", ".join(notes), stated)
 
 
 def read_each(
     paths: Sequence[str], read: Callable[[Path], One], strict: bool = False
 ) -> Generator[str, None, tuple[list[One], list[Failure]]]:
-    """Read dropped files; between two of them yield the progress in words.
+    """Read dropped files; yields the progress as text.
 
-    strict: the first error is raised. Otherwise one file at least must be readable.
+    strict: raise the first error. Otherwise at least one file must be readable.
     """
     if len(paths) > MAX_FILES:
         raise InputError(f"{len(paths)} files were dropped; this page takes at most {MAX_FILES} at once")
@@ -88,7 +88,7 @@ def read_each(
 def read_calibration(
     paths: Sequence[str], read: Callable[..., Shape], visitor: Visitor
 ) -> Generator[str, None, tuple[Calibration, list[Failure]]]:
-    """A threshold if one .json file was dropped, else known shapes, each by `read`."""
+    """Threshold if one .json file was dropped, else known shapes, each read by `read`."""
     if len(paths) == 1 and Path(paths[0]).suffix.lower() == ".json":
         return Calibration(threshold=_read_threshold(paths[0], visitor)), []
     shapes, failures = yield from read_each(paths, read)

@@ -1,4 +1,4 @@
-"""Clouds of surfaces: good ones to learn from, and one that is compared; a road that is generated."""
+"""Clouds of surfaces: good ones to learn from, one to compare, and a generated road."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from openshape_ood.app.quotas import MAX_GOOD_POINTS, MAX_ROOM_POINTS, ROOM_SECO
 from openshape_ood.app.uploads import NOBODY, Answer, kept_rows, read_sealed
 from openshape_ood.errors import InputError
 
-if TYPE_CHECKING:  # the process that reads has no memory for torch
+if TYPE_CHECKING:  # the reading process has no memory for torch
     from openshape_ood.novelty_map import NoveltyMap
     from openshape_ood.surfaces import SurfaceModel, SurfaceResult
 
 GENERATED = "a generated road"
-ROADS, ROAD, DAMAGE = 20, 101, ("pothole", "crack")  # good ones; the seed of the damaged one
-ANSWERED = 8 * 5 * MAX_ROOM_POINTS  # bytes: of each point its place, intensity and strip
+ROADS, ROAD, DAMAGE = 20, 101, ("pothole", "crack")  # good roads; seed of the damaged one
+ANSWERED = 8 * 5 * MAX_ROOM_POINTS  # bytes: position, intensity and strip of each point
 MEASURED = ("intensity", "strips")
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceInput:
-    """A cloud on the page: points (n, 3), and intensity and strips (n,) where it has them; remarks: of reading it."""
+    """Cloud on the page: points (n, 3), intensity and strips (n,) if present; remarks: on reading."""
 
     name: str
     cloud: Mapping[str, np.ndarray]
@@ -40,7 +40,7 @@ class SurfaceInput:
 
 @dataclass(frozen=True, eq=False)
 class GoodSurfaces:
-    """Model of the clouds that are given as good, their names, and remarks of reading them."""
+    """Model of the good clouds, their names, and remarks on reading."""
 
     model: SurfaceModel
     names: tuple[str, ...]
@@ -48,14 +48,14 @@ class GoodSurfaces:
 
     @property
     def nbytes(self) -> int:
-        """Of what was learned."""
+        """Bytes of the model."""
         arrays, _ = self.model.reconstructor.contents()
         return sum(one.nbytes for one in arrays.values())
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceVerdict:
-    """A cloud compared with the good ones."""
+    """Cloud compared with the good ones."""
 
     result: SurfaceResult
     good: GoodSurfaces
@@ -71,12 +71,12 @@ class SurfaceVerdict:
 
     @property
     def is_sheet(self) -> bool:
-        """Or else an object, seen from all sides."""
+        """True for a sheet; False for an object with views from all sides."""
         return self.good.model.data.kind == "sheets"
 
     @property
     def unseen(self) -> int:
-        """Points that lie in no tile or view."""
+        """Points in no tile or view."""
         return int((~self.result.map.seen).sum())
 
     @property
@@ -92,7 +92,7 @@ class SurfaceVerdict:
 
 @lru_cache(maxsize=1)
 def generated() -> tuple[GoodSurfaces, SurfaceInput]:
-    """Good pieces of road, and one that is damaged."""
+    """Generated good roads, and a damaged one."""
     from openshape_ood.synthetic.roads import road_scan
 
     def cloud(seed: int, *damage: str) -> dict[str, np.ndarray]:
@@ -105,7 +105,7 @@ def generated() -> tuple[GoodSurfaces, SurfaceInput]:
 
 
 def learn(good: Sequence[SurfaceInput]) -> GoodSurfaces:
-    """Learn from good clouds. Raises `OpenShapeError` for what cannot be learned from, naming the file."""
+    """Learn from good clouds. Raises `OpenShapeError` with the file name for unusable ones."""
     from openshape_ood.surfaces import SurfaceModel
 
     count = sum(len(one.cloud["points"]) for one in good)
@@ -118,7 +118,7 @@ def learn(good: Sequence[SurfaceInput]) -> GoodSurfaces:
 
 
 def compare(surface: SurfaceInput, good: GoodSurfaces) -> SurfaceVerdict:
-    """Raises `OpenShapeError` for a cloud of another kind than the good ones."""
+    """Compare a cloud with the good ones. Raises `OpenShapeError` for another kind of cloud."""
     return SurfaceVerdict(good.model.score(_source(surface)), good, (*surface.remarks, *good.remarks))
 
 
@@ -135,12 +135,12 @@ def read_surface(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> Surfac
 
 
 def _checked(answer: Any, *columns: np.ndarray, name: str) -> SurfaceInput:
-    """From the answer of `_read`."""
+    """Result from the answer of `_read`."""
     cloud = dict(zip(("points", *map(str, answer["measured"])), columns, strict=True))
     n, count = len(cloud["points"]), int(answer["points"])
     shapes = {"points": (n, 3), **dict.fromkeys(MEASURED, (n,))}
     if not 0 < n <= MAX_ROOM_POINTS or any(array.shape != shapes[key] for key, array in cloud.items()):
-        raise ValueError("columns of other lengths")
+        raise ValueError("columns of different lengths")
     if not np.isfinite(cloud["points"]).all():
         raise ValueError("points that are not finite")
     remarks = (f"{name} was thinned from {count:,} to {n:,} points.",) if count > n else ()
@@ -148,7 +148,7 @@ def _checked(answer: Any, *columns: np.ndarray, name: str) -> SurfaceInput:
 
 
 def _read(source: str) -> Answer:
-    """Task: points, thinned to `MAX_ROOM_POINTS`, and what was measured of each."""
+    """Task: points, thinned to `MAX_ROOM_POINTS`, and their measurements."""
     from openshape_ood.shapes.columns import load_columns
 
     cloud = load_columns(Path(source))

@@ -1,4 +1,4 @@
-"""Texts of the page, as HTML. Names given by a visitor or a file are escaped here, and nowhere else."""
+"""Texts of the page, as HTML. Names from visitors and files are escaped here only."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from openshape_ood.shapes.formats import SUFFIXES
 from openshape_ood.surfaces import Defect
 from openshape_ood.views.completion import CompletedView
 
-BARS = 6  # classes that get one
-THUMBNAILS = 5  # a class
+BARS = 6  # classes with a bar
+THUMBNAILS = 5  # per class
 DEFECTS = 5
 
 TITLE = """<h1>Is this object one of the known classes, or something new?</h1>"""
-CALIBRATION = f"19 to {MAX_FILES} shapes of the known classes, from where the others come, and none of the examples."
+CALIBRATION = f"19 to {MAX_FILES} shapes of the known classes, from the same source, that are no examples."
 FORMATS_OF_VIEWS = (
-    "Together: picture (PNG, JPG), an image with “depth” in its name (PNG of 16 bits), camera (JSON); or one NPZ. "
-    "Without CLIP on this machine an NPZ with “affinities” in its name, too"
+    "Together: image (PNG, JPG), depth image with “depth” in its name (16-bit PNG), camera (JSON); or one NPZ. "
+    "If CLIP is not on this machine, also an NPZ with “affinities” in its name"
 )
 FORMATS = " ".join(suffix[1:].upper() for suffix in SUFFIXES)
 FORMATS_OF_SURFACES = f"Roads, walls, parts, in meters; one long good cloud or, better, 20: {FORMATS}"
 
 
 def message(text: str = "", refused: bool = False) -> str:
-    """A line above the verdict; nothing for no text."""
+    """Message line above the verdict; "" without text."""
     if not text:
         return ""
     kind, role = ("refused", "alert") if refused else ("said", "status")
@@ -44,28 +44,28 @@ def message(text: str = "", refused: bool = False) -> str:
 
 
 WORKING = '<div id="verdict" class="box open working" role="status"><h2>Scoring…</h2></div>'
-COMPLETING = "Completing what the view hides, name by name."
-READING = "Reading the scan and looking for objects."
-LEARNING = "Learning what the good clouds look like."
+COMPLETING = "Completing the hidden parts of the view, name by name."
+READING = "Reading the scan and searching for objects."
+LEARNING = "Learning from the good clouds."
 COMPARING = "Reading the cloud and comparing it with the good ones."
 COMPARED = (
-    '<div id="compared"><p>The surface is rebuilt from what was learned of the good ones, and each point compared with '
-    "it: gray is as usual, dark red is like none of them.</p></div>"
+    '<div id="compared"><p>The surface is rebuilt by a model of the good clouds, and each point is compared with '
+    "it: gray points are usual, dark red points differ from all good ones.</p></div>"
 )
 FIRST = '<div id="verdict" class="box open"><h2>Drop a shape or pick an example.</h2></div>'
 TOY = (
-    "<code>tiny</code> is a toy, trained on generated shapes to try this page out. For real objects choose "
+    "<code>tiny</code> is a toy encoder for trying this page, trained on generated shapes. For real objects choose "
     "<code>vitb32</code> or a larger encoder."
 )
 
 
 def working(done: str = "") -> str:
-    """In the place of the verdict while there is none; done: what is ready so far."""
+    """Placeholder of the verdict; done: progress so far."""
     return WORKING.replace("</h2>", f"</h2><p>{escape(done)}</p>") if done else WORKING
 
 
 def verdict(scored: Verdict) -> str:
-    """Headline, p-value and what they rest on."""
+    """Headline, p-value and basis of the verdict."""
     kind, headline = _headline(scored)
     lines = [*_evidence(scored), *_axis(scored), *map(escape, scored.remarks)]
     toy = f'<p class="toy">{TOY}</p>' if scored.is_toy else ""
@@ -79,7 +79,7 @@ def verdict(scored: Verdict) -> str:
 
 
 def _box(kind: str, name: str, note: str, headline: str, lines: Iterable[str], more: str = "") -> str:
-    """headline, lines and more are HTML."""
+    """A verdict box; headline, lines and more are HTML."""
     noted = f" <small>({escape(note)})</small>" if note else ""
     rows = "".join(f"<p>{line}</p>" for line in lines)
     named = f'<span class="name">{escape(name)}{noted}</span>'
@@ -93,8 +93,8 @@ def view(shown: ViewVerdict) -> str:
     headline = f"{new} new thing{'s' * (new != 1)} in this view" if new else "Nothing new in this view"
     lines = [
         f"Completed by <code>{escape(completed.field.provenance.identity.checkpoint)}</code> from affinities by "
-        f"{escape(completed.affinities.provenance.method)}: what is occupied, in view, no floor or wall, and filled by "
-        "no known name, is new.",
+        f"{escape(completed.affinities.provenance.method)}. New: visible occupied space, other than floor and walls, "
+        "that no known name fills.",
         *map(escape, shown.remarks),
     ]
     note = f"{w} × {h} pixels, {completed.view.seen.mean():.0%} with depth"
@@ -102,18 +102,18 @@ def view(shown: ViewVerdict) -> str:
 
 
 def learned(good: GoodSurfaces) -> str:
-    """Which clouds are taken as good."""
+    """Message about the good clouds."""
     count = len(good.names)
     more = f" and {count - 5} more" if count > 5 else ""
-    headline = f"{count} cloud{'s are' if count > 1 else ' is'} taken as good. Drop the one to compare."
+    headline = f"{count} cloud{'s are' if count > 1 else ' is'} learned as good. Drop the one to compare."
     return _box("open", ", ".join(good.names[:5]) + more, "", headline, map(escape, good.remarks))
 
 
 def surface(compared: SurfaceVerdict) -> str:
-    """Verdict on a surface compared with good ones, p-value and threshold."""
+    """Verdict on a surface compared with good ones, with p-value and threshold."""
     result, threshold, method = compared.result, compared.result.threshold, compared.good.model.reconstructor.method
     beyond = int((threshold.scores >= result.novelty).sum())
-    what = "that of its worst place" if compared.is_sheet else "the mean of its most novel hundredth of points"
+    what = "the value of its worst place" if compared.is_sheet else "the mean of its most novel hundredth of points"
     of = f"{threshold.n} {'is' if beyond == 1 else 'are'} as novel or more."
     lines = [
         f"p = <b>{result.p_value:.3f}</b>: {beyond} of {of}",
@@ -123,24 +123,24 @@ def surface(compared: SurfaceVerdict) -> str:
         f"{compared.beyond:,} points are beyond the threshold of points, {compared.unseen:,} points were not seen.",
         f"Of points, the {escape(compared.good.model.pixel_threshold.describe())}.",
         *_defects(result.defects),
-        *([] if result.map.tells else [f"The map does not tell where: {UNTOLD}"]),
+        *([] if result.map.tells else [f"The map does not locate damage: {UNTOLD}"]),
         *map(escape, compared.remarks),
     ]
     count = len(compared.good.names)
-    note = f"{len(result.map):,} points, beside {count} good cloud{'s' * (count != 1)}"
+    note = f"{len(result.map):,} points, {count} good cloud{'s' * (count != 1)}"
     if result.is_novel:
-        return _box("novel", result.name, note, "Damaged: a place is not as on the good ones", lines)
-    return _box("known", result.name, note, "Good: no place is worse than on the good ones", lines)
+        return _box("novel", result.name, note, "Damaged: one place or more differs from the good clouds", lines)
+    return _box("known", result.name, note, "Good: no place is worse than on the good clouds", lines)
 
 
 def _defects(found: Sequence[Defect]) -> list[str]:
-    """The largest defects, with their p-values."""
+    """Largest defects, with p-values."""
     shown = [f"{escape(one.where)}: {escape(str(one))}" for one in found[:DEFECTS]]
     return [f"Largest defects: {'; '.join(shown)}."] if shown else []
 
 
 def things(completed: CompletedView) -> str:
-    """Table of names and new things: volume and place of each."""
+    """Table of names and new things: volume and position."""
     rows = [
         [
             escape(one["name"]),
@@ -155,7 +155,7 @@ def things(completed: CompletedView) -> str:
 
 
 def _rows(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """An HTML table of HTML cells."""
+    """HTML table of HTML cells."""
     cells = "".join(f"<th>{name}</th>" for name in head)
     lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="rows"><table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
@@ -166,13 +166,13 @@ def _numbers(numbers: Iterable[float] | None, between: str) -> str:
 
 
 def sheet(completed: CompletedView) -> str:
-    """The picture of a view, its affinities, what is completed, and what is new."""
+    """Picture of a view, its affinities, the completed things and the new things."""
     source = data_uri(pictures.sheet(completed))
-    return f'<div id="compared"><img id="sheet" src="{source}" alt="the view, what was found, what is new"></div>'
+    return f'<div id="compared"><img id="sheet" src="{source}" alt="the view, completed things, new things"></div>'
 
 
 def parts(shown: Shown) -> tuple[str, str, str, str]:
-    """HTML in the place of the verdict, of the table, below the picture, and in the place of the bars."""
+    """HTML for verdict, table, caption of the picture, and bars."""
     if isinstance(shown, ViewVerdict):
         return view(shown), things(shown.completed), sheet(shown.completed), ""
     if isinstance(shown, SurfaceVerdict):
@@ -196,10 +196,10 @@ def _headline(scored: Verdict) -> tuple[str, str]:
 def _headline_of_scan(scored: ScanVerdict) -> tuple[str, str]:
     answers = scored.answers
     if not answers:
-        return "open", "No object was found: nothing is left beside floor, walls and ceiling, or it is too small"
+        return "open", "No object found: only floor, walls and ceiling, or the objects are too small"
     objects = f"{len(answers)} object{'s' * (len(answers) > 1)}"
     if scored.threshold is None:
-        return "open", f"{objects}, the most novel first. No verdict"
+        return "open", f"{objects}, most novel first. No verdict"
     novel, unsure = answers.count("novel"), answers.count("unsure")
     more = f", {unsure} unsure" if unsure else ""
     return "novel" if novel else "known", f"{objects}, {novel} of them novel{more}"
@@ -222,14 +222,14 @@ def _evidence(scored: Verdict) -> list[str]:
     if basis.uncovered:
         names = escape(", ".join(basis.uncovered))
         lines.append(
-            f"None of these is of the class {names}, which cannot be generated: how many of its shapes are kept is not "
-            "known. Calibration files of all classes would tell."
+            f"No calibration shape is of the class {names}, which cannot be generated, so the fraction of its shapes "
+            "that is kept is unknown. Give calibration files of all classes."
         )
     return lines
 
 
 def _drift(scored: Verdict) -> list[str]:
-    """The alarm of the drift test. Nothing without one."""
+    """Alarm of the drift test; empty without an alarm."""
     found = scored.result.drift
     if not found.alarm:
         return []
@@ -238,19 +238,19 @@ def _drift(scored: Verdict) -> list[str]:
     return [f'<b id="drift">{escape(found.describe(names))}</b>']
 
 
-OWN = "“Calibrate on shapes of yours”"  # where the page takes them
+OWN = "“Calibrate on your own shapes”"  # the page's heading for calibration
 MISSING = (
-    "To have a verdict, give below 19 or more known shapes that are no examples, or a threshold that was saved "
+    "For a verdict, give 19 or more known shapes below that are no examples, or a saved threshold "
     "(<code>openshape-ood score --save-threshold</code>)."
 )
 
 
 def _promise(scored: Verdict, threshold: Threshold) -> str:
-    """Fraction and kind of shapes that the threshold keeps, and how to calibrate on the user's own."""
+    """Fraction and kind of shapes that the threshold keeps, and how to calibrate on own shapes."""
     cut = threshold.is_generated and isinstance(scored, ScanVerdict)
-    more = " Objects cut out of a room are only in part like generated ones." if cut else ""
+    more = " Objects cut out of a room only partly resemble generated ones." if cut else ""
     text = threshold.describe(OWN)
-    lead = "The threshold is the one you gave: " if scored.basis.kind == "threshold" else ""
+    lead = "The threshold is yours: " if scored.basis.kind == "threshold" else ""
     return escape(f"{lead}{text if lead else f'T{text[1:]}'}.{more}")
 
 
@@ -259,12 +259,12 @@ def _axis(scored: Verdict) -> list[str]:
         return [escape(f"Up axis {scored.axis}.")]
     if scored.up != "file" or isinstance(scored, ScanVerdict) or scored.shape.stated:
         return []
-    many = "try the other, or auto" if len(scored.session.shapes) > 1 else "try the other"
-    return [f"Which axis is up is not said in the file; y is taken. Scans are often z up: {many}."]
+    many = "try z, or auto" if len(scored.session.shapes) > 1 else "try z"
+    return [f"The file states no up axis, so y is used. Scans often have z up: {many}."]
 
 
 def table(scored: Verdict | None) -> str:
-    """Several shapes, the most novel first, and the files that were not read; nothing for one shape."""
+    """Table of several shapes, most novel first, and of files that could not be read; "" for one shape."""
     is_scan = isinstance(scored, ScanVerdict) and bool(scored.session.shapes)
     if scored is None or (len(scored.session.shapes) < 2 and not scored.session.failures and not is_scan):
         return ""
@@ -300,7 +300,7 @@ def _ranked(scored: Verdict, place: int) -> list[str]:
 
 
 def bars(scored: Verdict) -> str:
-    """The nearest classes, the longest bar the most similar."""
+    """Bars of the nearest classes; longer is more similar."""
     if not scored.session.shapes:
         return ""
     rows = []
@@ -318,19 +318,19 @@ def bars(scored: Verdict) -> str:
 
 
 def compared(scored: Verdict) -> str:
-    """What the colors of the picture mean."""
+    """Explanation of the colors of the picture."""
     return f'<div id="compared"><p>{escape(scored.compared)}</p></div>'
 
 
 def calibration(own: Calibration, failures: Sequence[Failure] = ()) -> str:
-    """What the visitor gave to decide by, and what of it was not read."""
+    """The visitor's calibration, and files of it that could not be read."""
     given = f"{len(own.shapes)} calibration files."
     given = given if own.threshold is None else f"Your {own.threshold.describe(OWN)}."
     return f'<div id="own"><p>{escape(given)}</p>{_not_read(failures)}</div>'
 
 
 def known(session: Session) -> str:
-    """The table of known classes: names or examples, how many, small pictures of them."""
+    """Table of known classes: names or examples, counts, thumbnails."""
     rows = [
         [
             escape(name),
@@ -341,7 +341,7 @@ def known(session: Session) -> str:
         for name, examples in session.known().items()
     ]
     names = "".join(f'<option value="{escape(name)}">' for name in session.names)
-    listed = f'<datalist id="classes">{names}</datalist>'  # offered where a class is typed
+    listed = f'<datalist id="classes">{names}</datalist>'  # suggestions for the class input
     return f'<div id="known">{_rows(("class", "known by", "examples", ""), rows)}{listed}</div>'
 
 

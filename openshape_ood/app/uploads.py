@@ -1,6 +1,6 @@
-"""Uploads: read by a child process that can be killed, and whose answer is checked too.
+"""Uploads: read by a sealed child process whose answer is validated.
 
-gradio bounds the bytes of an upload, not what its parser does with them.
+gradio limits the bytes of an upload, not the cost of parsing it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from openshape_ood.shapes.points import check_cloud
 from openshape_ood.shapes.reading import load_shape, stated_up
 from openshape_ood.workers.process import find
 
-SURFACE_POINTS = 10_000  # sampled of a mesh
+SURFACE_POINTS = 10_000  # points sampled from a mesh
 NOBODY = Visitor(HERE, "")
 Answer = tuple[Mapping[str, Any], list[np.ndarray]]  # of a task: JSON and arrays
 Read = TypeVar("Read")
@@ -44,15 +44,15 @@ _reading: WeakSet[workers.Worker] = WeakSet()
 
 
 def kept_rows(count: int, most: int) -> np.ndarray:
-    """Rows of a cloud that is thinned at random, in order; all if there are no more than `most`."""
+    """Sorted rows that remain after random thinning; all if there are at most `most`."""
     return np.sort(np.random.RandomState(0).permutation(count)[:most])
 
 
 @contextmanager
 def taken(paths: Sequence[str | os.PathLike[str]]) -> Generator[list[Path]]:
-    """Uploaded files in a folder of their own while they are read: two visitors with the same file have one path.
+    """Move uploaded files to a folder of their own while they are read: equal files of two visitors share a path.
 
-    A file that is gone is left out of the folder.
+    A missing file is left out.
     """
     with tempfile.TemporaryDirectory(prefix="taken-") as folder:
         links = []
@@ -80,15 +80,15 @@ def read_sealed(
     memory: int = READ_MEMORY,
     max_bytes: int = MAX_FILE_MB * 2**20,
 ) -> Read:
-    """Have `task(source, **settings)` read an uploaded file in a sealed process, which sees no other file.
+    """Let `task(source, **settings)` read an uploaded file in a sealed process that sees no other file.
 
-    A parser that was taken over may have answered anything: `checked(answer, *arrays, name=...)` makes the result of
-    the answer, or raises ValueError, TypeError, KeyError or AttributeError for what cannot be a `what`.
+    A compromised parser may return anything, so `checked(answer, *arrays, name=...)` turns the answer into the result,
+    or raises ValueError, TypeError, KeyError or AttributeError if it is no valid `what`.
 
-    most: bytes of arrays in the answer; beside: other files in the folder, by name; seconds: until it is killed,
-    default: from the sizes of the files and `least`; memory: bytes of address space, where the platform bounds it;
-    max_bytes: of a file. Raises `ShapeFileError` with the file's name and no path, `MissingPackageError` for a format
-    whose package is an extra, `InputError` if the visitor waits too long.
+    most: bytes of arrays in the answer; beside: further files in the folder, by name; seconds: time limit, default by
+    the sizes of the files and `least`; memory: bytes of address space, on platforms with this limit; max_bytes: of a
+    file. Raises `ShapeFileError` with the file's name without its path, `MissingPackageError` for a format that needs
+    an extra, `InputError` if the visitor waits too long.
     """
     others, size = beside or {}, 0
     for one in (path, *others.values()):
@@ -112,13 +112,13 @@ def read_sealed(
 
 
 def reader(task: str, **settings: Any) -> Callable[..., Any]:
-    """The task of the child process."""
+    """Task of the child process."""
     read: Callable[..., Any] = find(task)
     return partial(read, **settings)
 
 
 def end_reading() -> None:
-    """Kill the child processes; their files count as not read."""
+    """Kill the child processes; their files count as failed."""
     for worker in tuple(_reading):
         worker.kill()
 
@@ -136,12 +136,12 @@ def _check_before(path: Path, max_bytes: int, suffixes: Sequence[str]) -> None:
 def _link(path: Path, source: Path) -> None:
     try:
         os.link(path, source)
-    except OSError:  # another disc, or one that knows no links
+    except OSError:  # another disk, or a file system without links
         shutil.copyfile(path, source)
 
 
 def _refusal(error: Exception, name: str, source: Path, memory: int) -> Exception:
-    """The error for the visitor."""
+    """Error message for the visitor."""
     if isinstance(error, MemoryError):
         return ShapeFileError(f"“{name}” needs more memory than the {memory / 2**30:.3g} GiB that reading may take")
     if isinstance(error, WorkerError):
@@ -152,12 +152,12 @@ def _refusal(error: Exception, name: str, source: Path, memory: int) -> Exceptio
 
 
 def read_threshold(source: str) -> Answer:
-    """Task: the fields of a threshold, and its scores."""
+    """Task: fields and scores of a threshold."""
     threshold = Threshold.load(source)
     return {name: value for name, value in threshold.state().items() if name != "scores"}, [threshold.scores]
 
 
 def read_cloud(source: str) -> Answer:
-    """Task: number of points of a file, the axis it states, and its cloud, thinned to `MAX_POINTS`."""
+    """Task: point count, stated axis and cloud of a file, thinned to `MAX_POINTS`."""
     cloud = check_cloud(load_shape(source, points=SURFACE_POINTS), Path(source).name)
     return {"points": len(cloud), "stated": stated_up(source)}, [cloud[kept_rows(len(cloud), MAX_POINTS)]]

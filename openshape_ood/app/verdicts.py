@@ -1,4 +1,4 @@
-"""The verdict on the shapes of a session, and what it rests on."""
+"""Verdicts on the shapes of a session, and their basis."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ from openshape_ood.scenes import SceneResult
 
 MODEL, SCAN = ORIGINS = ("whole model", "scan")
 BY_TEXT = (
-    "Each patch of the shape is compared with the class names, which says little; with two or more examples, and at "
-    "least one of every class, it would be compared with the patches of these."
+    "Each patch of the shape is compared with the class names only, which is imprecise. With two or more examples, and "
+    "at least one of every class, it would be compared with their patches."
 )
 BY_PATCHES = (
-    "Each patch of the shape is compared with the patches of {}: gray is known among them, dark red is like none of "
-    "them."
+    "Each patch of the shape is compared with the patches of {}: gray patches resemble them, dark red patches do not."
 )
 BY_OBJECT = (
-    "Each object is judged as a shape. Floor, walls and what is left over are gray, a ceiling is not drawn. "
-    "A click in the list chooses an object, which can be added as an example."
+    "Each object is scored as a shape. Floor, walls and leftover points are gray; the ceiling is hidden. "
+    "Click an object in the list to select it; it can be added as an example."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """What a verdict rests on.
+    """Basis of a verdict.
 
-    kind: generated shapes, calibration files or a threshold of the visitor's; "" for nothing, and `missing` says why.
-    uncovered: known classes of which there is no calibration shape.
+    kind: generated shapes, calibration files or a threshold of the visitor; "" for none, with the reason in `missing`.
+    uncovered: known classes without a calibration shape.
     """
 
     kind: Literal["generated", "files", "threshold", ""] = ""
@@ -46,11 +45,11 @@ class Basis:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What was found of the shapes on the page, or of the objects of a room.
+    """Result for the shapes on the page, or for the objects of a room.
 
-    session: whose shapes these are; result: of all b, with a threshold where there is something to calibrate on;
-    shown: the place of the one that the properties speak of; compared: what the colors compare with; origin: of
-    `ORIGINS`; up: the axis that was chosen; axis: what was found where that is "auto"; remarks for the visitor.
+    session: of the shapes; result: for all b shapes, with a threshold if possible; shown: place of the shape on
+    display, which the properties refer to; compared: explanation of the colors; origin: one of `ORIGINS`; up: chosen
+    axis; axis: detected axis, for "auto"; remarks: for the visitor.
     """
 
     session: Session
@@ -81,12 +80,12 @@ class Verdict:
 
     @property
     def is_toy(self) -> bool:
-        """Whether the encoder is the packaged one."""
+        """True for the packaged toy encoder."""
         return self.result.provenance.identity.checkpoint == "tiny"
 
     @property
     def p_values(self) -> np.ndarray | None:
-        """None without a threshold, or for one that has no scores."""
+        """p-values; None without a threshold, or if it has no scores."""
         return self.result.p_values if self.threshold is not None and self.threshold.n else None
 
     @property
@@ -95,7 +94,7 @@ class Verdict:
 
     @property
     def answers(self) -> Sequence[str | None]:
-        """Of all shapes, "known", "novel" or "unsure"; None without a threshold."""
+        """ "known", "novel" or "unsure" for all shapes; None without a threshold."""
         return [None] * len(self.result) if self.threshold is None else self.result.verdicts
 
     @property
@@ -107,19 +106,19 @@ class Verdict:
         return {"examples": examples, "calibrated_on": self.basis.kind or None}
 
     def ranked(self) -> list[tuple[str, float]]:
-        """Class and cosine similarity, the most similar first."""
+        """Classes with cosine similarity, most similar first."""
         similarity = self.result.similarity[self.shown]
         order = np.argsort(-similarity, kind="stable")
         return [(str(self.result.classes[i]), float(similarity[i])) for i in order]
 
     def order(self) -> list[int]:
-        """The places of the shapes, the most novel first."""
+        """Places of the shapes, most novel first."""
         return [int(i) for i in np.argsort(-self.result.novelty, kind="stable")]
 
 
 @dataclass(frozen=True, eq=False)
 class ShapeVerdict(Verdict):
-    """map: where the shape that is shown is novel."""
+    """Verdict on shapes; map: novelty map of the shape on display."""
 
     map: NoveltyMap = field(kw_only=True)
 
@@ -128,7 +127,7 @@ class ShapeVerdict(Verdict):
         return self.shape.name
 
     def as_json(self) -> dict[str, Any]:
-        """Every figure on the page, for machines."""
+        """All figures on the page, for JSON."""
         record, found, patches = self.result.as_json(), self.map, self.map.patches
         pairs = zip(record.pop("shapes"), self.session.shapes, strict=True)
         rows = [{**row, "shape": shape.name} for row, shape in pairs]
@@ -153,7 +152,7 @@ class ShapeVerdict(Verdict):
 
 @dataclass(frozen=True, eq=False)
 class ScanVerdict(Verdict):
-    """scene: what was found in the room; the shapes of the session are its objects, the most novel first."""
+    """Verdict on a scan; scene: its result; the session's shapes are its objects, most novel first."""
 
     scene: SceneResult = field(kw_only=True)
 
@@ -166,6 +165,6 @@ class ScanVerdict(Verdict):
         return self.scene.map
 
     def as_json(self) -> dict[str, Any]:
-        """labels: what those of the PLY mean."""
+        """All figures, for JSON; labels: meaning of the PLY's labels."""
         labels = {str(label): name for label, name in self.scene.painted()[1].items()}
         return {**self.scene.as_json(), **self._settings(), "remarks": self.remarks, "labels": labels}

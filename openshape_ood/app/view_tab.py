@@ -1,4 +1,4 @@
-"""Pictures with depth: read by the process that can be killed, completed; one that is generated."""
+"""Images with depth: reading in a child process, completion; a generated view."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from openshape_ood.views import View, load_view
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.files import IMAGES, SUFFIXES
 
-if TYPE_CHECKING:  # the process that reads has no memory for torch
+if TYPE_CHECKING:  # the reading process has no memory for torch
     from openshape_ood.novelty_map import NoveltyMap
     from openshape_ood.views.completion import CompletedView, Completer
 
 GENERATED = "a generated view"
 FURNITURE, FOREIGN = ("chair", "table", "sofa", "bed", "lamp"), "bicycle"
-SEED = 3  # of a room of which the camera sees much
-SIDE = 32  # cells along an edge of the grid
-ANSWERED = 8 * MAX_VIEW_PIXELS * (4 + MAX_CLASSES)  # bytes: of each pixel color, depth and affinities
+SEED = 3  # a room of which the camera sees much
+SIDE = 32  # cells of the grid a side
+ANSWERED = 8 * MAX_VIEW_PIXELS * (4 + MAX_CLASSES)  # bytes: color, depth and affinities of each pixel
 KINDS = (".json", *SUFFIXES)
 
 
 @dataclass(frozen=True, eq=False)
 class ViewInput:
-    """A view on the page; affinities: to the names that the visitor's file has; masks: of the generated room."""
+    """View on the page; affinities: with the names in the visitor's file; masks: of the generated room."""
 
     view: View
     affinities: Affinities | None = None
@@ -47,19 +47,17 @@ class ViewInput:
 
 
 def generated() -> ViewInput:
-    """Furniture, and one thing that is foreign to it."""
+    """Generated view of furniture and one foreign object."""
     from openshape_ood.synthetic.views import room_view
 
     made = room_view(SEED, categories=FURNITURE, foreign=[FOREIGN], objects=6, size=(144, 192))
-    remark = (
-        f"Generated: furniture and one {FOREIGN}. In place of CLIP's relevancy the true masks of the names are used."
-    )
+    remark = f"Generated: furniture and one {FOREIGN}. The true masks of the names replace CLIP's relevancy."
     return ViewInput(replace(made.view, name=GENERATED), None, made.mask, (remark,))
 
 
 @dataclass(frozen=True, eq=False)
 class ViewVerdict:
-    """A view with what its names fill, and what none of them explains."""
+    """View with the completed names and the unexplained remainder."""
 
     completed: CompletedView
     remarks: tuple[str, ...] = ()
@@ -77,10 +75,11 @@ class ViewVerdict:
 
 
 def complete(given: ViewInput, names: Sequence[str], chosen: bool = True) -> ViewVerdict:
-    """What the names fill in a view, and what none of them explains.
+    """Complete a view: space filled by the names, and space that no name explains.
 
-    chosen: by the visitor; else names that came with the view go before. Questions that came with it are asked. Raises
-    `OpenShapeError` with a message for the visitor: names that the affinities lack, weights that are not here.
+    chosen: True if the visitor chose the names; otherwise names that came with the view precede. Questions that came
+    with it are answered. Raises `OpenShapeError` with a message for the visitor: names without affinities, missing
+    weights.
     """
     from openshape_ood.synthetic.calibration import resolve
     from openshape_ood.views.completion import complete_view
@@ -122,7 +121,7 @@ def _encoder() -> Any:
         return RelevancyEncoder.from_pretrained()
     except CheckpointError as error:
         raise CheckpointError(
-            f"without affinities a picture needs CLIP: {error}. Or drop affinities too, an .npz file of "
+            f"without affinities an image needs CLIP: {error}. Or also drop affinities, an .npz file of "
             "openshape-ood relevancy --out, with “affinities” in its name"
         ) from error
 
@@ -140,7 +139,7 @@ def read_view(paths: Sequence[Path], visitor: Visitor = NOBODY, **bounds: Any) -
 
 
 def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
-    """The file that is the view, or its picture, and what belongs to it."""
+    """Main file of a view (the view or its image), and its side files by role."""
     found: dict[str, list[Path]] = {"view": [], "depth": [], "camera": [], "affinities": []}
     for path in paths:
         stem, suffix = path.stem.casefold(), path.suffix.lower()
@@ -154,7 +153,7 @@ def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
         or (image and not all(map(found.get, ("depth", "camera"))))
     ):
         raise ShapeFileError(
-            f"a view is a picture, its depth (an image with “depth” in its name) and a camera (.json), dropped "
+            f"a view is an image, its depth (an image with “depth” in its name) and a camera (.json), dropped "
             f"together; or one .npz file; given: {', '.join(path.name for path in paths) or 'nothing'}"
         )
     return found["view"][0], {what: own[0] for what, own in found.items() if own and what != "view"}
@@ -163,7 +162,7 @@ def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
 def _checked(
     answer: Any, rgb: np.ndarray, depth: np.ndarray, camera: np.ndarray, *values: np.ndarray, name: str
 ) -> ViewInput:
-    """From the answer of `_read`."""
+    """Result from the answer of `_read`."""
     own = {"names": tuple(answer["listed"]), "questions": tuple(tuple(one) for one in answer["questions"])}
     view = View(rgb, depth, intrinsics=camera[4:7, :3], pose=camera[:4], name=name, **own)
     affinities = Affinities(values[0], tuple(map(str, answer["names"]))) if values else None
@@ -172,7 +171,7 @@ def _checked(
 
 
 def _read(source: str, beside: Sequence[str]) -> Answer:
-    """Task: picture, depth, camera, affinities if there are; warnings."""
+    """Task: image, depth, camera, affinities if present, warnings."""
     folder = Path(source).parent
     own = {Path(name).stem: folder / name for name in beside}
     with warnings.catch_warnings(record=True) as caught:

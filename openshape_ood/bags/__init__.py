@@ -1,1 +1,1 @@
-"""Frames of a robot: messages of ROS 2, from MCAP bags or live. Light modules, for a child process loads them."""
+"""Frames of a robot from ROS 2 messages, recorded (MCAP) or live. Light modules, because a child process loads them."""

@@ -1,7 +1,7 @@
-"""Messages of ROS 2 -> frames for a map: point clouds, or depth with camera info, each with its pose from transforms.
+"""Frames for a map from ROS 2 messages: point clouds, or depth with camera info, each with its pose from transforms.
 
-Messages are read by their attributes alone, whether a bag or a running robot gives them; no ROS is needed. Whatever a
-message says of its own size is checked against the bytes that it has.
+Messages are read by their attributes, so bags and live topics work alike and no ROS is needed. Sizes in a message are
+checked against its bytes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from openshape_ood.views import View
 
 LATE = 1.0  # seconds by which messages may be out of order
-WAITING = 64  # frames that wait for their turn
-FRAMES, KEPT = 1000, 200  # coordinate frames, and transforms that are kept of each
+WAITING = 64  # maximum frames in the sorting buffer
+FRAMES, KEPT = 1000, 200  # coordinate frames, and stored transforms of each
 MOST_POINTS, MOST_PIXELS = 20_000_000, 40_000_000
-FAR = 1000.0  # meters from the sensor: no point indoors
-STRAY = 0.01  # of the points may be so far, and are left out
-STALE = 1.0  # seconds between a frame and the transform nearest to it
+FAR = 1000.0  # meters; implausible indoors
+STRAY = 0.01  # maximum fraction of points beyond `FAR`, which are dropped
+STALE = 1.0  # maximum seconds between a frame and its nearest transform
 FLOATS = {7: "f4", 8: "f8"}  # PointField datatypes of coordinates
 PACKED = {6: "u4", 7: "f4"}  # of color, 0x00RRGGBB
 DEPTHS = {"16UC1": ("u2", 1000.0), "mono16": ("u2", 1000.0), "32FC1": ("f4", 1.0)}
@@ -44,7 +44,7 @@ KINDS = {
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Content of one message, or the reason why it cannot be used.
+    """Content of one message, or the reason why it is unusable.
 
     points (n, 3), color (n, 3) or None: of a cloud; depth (h, w), intrinsics (3, 3): of a depth image; pose: sensor to
     map; time: seconds; source: topic and time.
@@ -60,7 +60,7 @@ class Frame:
     reason: str = ""
 
     def given(self) -> View | Scene:
-        """The frame as `SceneMap.add` takes it. Raises `InputError` or `CloudError` for a frame that cannot be used."""
+        """Argument for `SceneMap.add`. Raises `InputError` or `CloudError` for an unusable frame."""
         from openshape_ood.scenes import Scene
         from openshape_ood.views import View
 
@@ -75,9 +75,9 @@ class Frame:
 
 
 def cloud_of(message: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Points (n, 3) float64 and colors (n, 3) float32 of a PointCloud2; points that are not finite are left out.
+    """Points (n, 3) float64 and colors (n, 3) float32 of a PointCloud2; non-finite points are dropped.
 
-    Raises `CloudError` for a message whose fields, sizes and bytes do not fit, or in which no point is left.
+    Raises `CloudError` if fields, sizes and bytes do not fit, or no point is left.
     """
     step, data = int(message.point_step), memoryview(bytes(message.data))
     count = int(message.width) * int(message.height)
@@ -141,7 +141,7 @@ def depth_of(message: Any) -> np.ndarray:
 def _compressed(data: bytes, told: str) -> np.ndarray:
     from PIL import Image
 
-    start = data.find(PNG, 0, 64)  # a header of compressedDepth may stand before it
+    start = data.find(PNG, 0, 64)  # compressedDepth has a header before the PNG
     if start < 0:
         raise CloudError(f"a compressed image of the format {told!r:.40} is no PNG. Expected depth of 16 bits as PNG")
     try:
@@ -162,13 +162,13 @@ def camera_of(message: Any) -> np.ndarray:
 
 
 class Transforms:
-    """The tree of coordinate frames over time, bounded in frames and in time."""
+    """Tree of coordinate frames over time, with bounded memory."""
 
     def __init__(self) -> None:
         self._of: dict[str, deque[tuple[float, str, np.ndarray]]] = {}
 
     def add(self, message: Any) -> None:
-        """Take in a TFMessage; raises `CloudError` for what is no rotation."""
+        """Add a TFMessage. Raises `CloudError` for an invalid rotation."""
         for one in message.transforms:
             child, parent = _name(one.child_frame_id), _name(one.header.frame_id)
             if child not in self._of and len(self._of) >= FRAMES:
@@ -177,7 +177,7 @@ class Transforms:
             kept.append((stamp(one.header), parent, _matrix(one.transform)))
 
     def pose(self, frame: str, world: str, time: float) -> np.ndarray:
-        """Frame to world (4, 4) by the transforms nearest in time. Raises `CloudError` where there are none."""
+        """Transform (4, 4) from frame to world, nearest in time. Raises `CloudError` if there is none."""
         own, found = _name(frame), np.eye(4)
         for _ in range(FRAMES):
             if own == _name(world):
@@ -222,15 +222,15 @@ def _matrix(transform: Any) -> np.ndarray:
 
 
 class Stream:
-    """Messages in, in whatever order; frames out in the order of their stamps.
+    """Sorts messages: input in any order, frames in the order of their stamps.
 
-    A frame waits until a second of later messages has come, so that messages out of order are sorted. One that is
-    older than a frame that was given out is refused.
+    A frame waits for one second of later messages. A message older than an emitted frame is refused.
 
     Parameters
     ----------
     world : str
         The fixed frame that poses lead to.
+    Fixed frame of the poses.
     """
 
     def __init__(self, world: str = "map") -> None:
@@ -240,7 +240,7 @@ class Stream:
         self._count, self._newest, self._given = itertools.count(), -np.inf, -np.inf
 
     def put(self, kind: str, message: Any, topic: str = "") -> Iterator[Frame]:
-        """Take in a message of a kind of `KINDS`; gives the frames whose turn has come, and refusals."""
+        """Add a message of one of `KINDS`; yields frames that are due, and refusals."""
         try:
             if kind == "transforms":
                 self.transforms.add(message)
@@ -262,7 +262,7 @@ class Stream:
         yield from self._ready(self._newest - LATE)
 
     def rest(self) -> Iterator[Frame]:
-        """The frames that still wait, at the end of the stream."""
+        """Remaining frames at the end of the stream."""
         yield from self._ready(np.inf)
 
     def _ready(self, until: float) -> Iterator[Frame]:

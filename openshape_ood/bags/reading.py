@@ -18,7 +18,7 @@ from openshape_ood.storage import check_regular
 from openshape_ood.workers import Limits, Work, in_order
 
 RECORD = 256 * 2**20  # bytes of a record
-LIMITS = Limits(cpu=60, wall=120, memory=2**31)  # of each frame
+LIMITS = Limits(cpu=60, wall=120, memory=2**31)  # for each frame
 SCHEMA = 2**20  # bytes of a message definition
 READ = "openshape_ood.bags.reading:frames"
 ARRAYS = ("points", "color", "depth", "intrinsics", "pose")
@@ -34,18 +34,17 @@ def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequen
     frame : str
         The fixed frame that /tf leads to. Default: "map".
     topics : sequence of str
-        Of the clouds or depth images. Default: all of their types.
+        Topics of the clouds or depth images. Default: all of these types.
 
     Yields
     ------
     Frame
-        In the order of their header stamps; messages out of order by up to 1 s are sorted. What cannot be used has a
-        `reason`.
+        In the order of header stamps; messages may be out of order by up to 1 s. An unusable frame has a `reason`.
 
     Raises
     ------
     FileError
-        For a file that is no bag, ends too early, or takes more than its limits; frames before that were given.
+        For a file that is no bag, is truncated, or exceeds the limits; earlier frames were yielded.
     MissingPackageError
         Without mcap and mcap-ros2-support.
     """
@@ -74,7 +73,7 @@ def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequen
 
 
 def frames(path: str, world: str, topics: Sequence[str]) -> Work:
-    """In the child: a function that gives the next frame of a bag each time, and at last why there is no other."""
+    """Task of the child: a function that returns the next frame of a bag, and at the end the reason."""
     found, asked = _frames(Path(path), world, topics), count()
 
     def work(index: int) -> tuple[Any, Sequence[np.ndarray]]:
@@ -112,9 +111,9 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
             except StopIteration:
                 break
             except (McapError, ValueError, EOFError, RuntimeError, LookupError, OverflowError) as error:
-                broken = error  # truncated, or lengths that are wrong
+                broken = error  # truncated, or wrong lengths
                 break
-            except Exception as error:  # of a decompressor, which has errors of its own
+            except Exception as error:  # decompressors have their own errors
                 if isinstance(error, MemoryError):
                     raise
                 broken = error
@@ -132,14 +131,14 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
                 if kind in ("cloud", "depth") and topics and channel.topic not in topics:
                     continue
                 if kind == "depth" and not topics and "depth" not in channel.topic.lower():
-                    continue  # a color image
+                    continue  # color image
                 if schema.id in strange:
                     continue
                 try:
                     decoded = _decoder(decoders, channel.message_encoding, schema)(record.data)
                 except MemoryError:
                     raise
-                except Exception as error:  # of a parser of foreign definitions
+                except Exception as error:  # parsers of custom definitions have their own errors
                     if isinstance(error, CloudError):
                         strange.add(schema.id)
                     time, name = record.log_time * 1e-9, type(error).__name__

@@ -16,12 +16,14 @@ from openshape_ood.errors import InputError, MissingPackageError
 DRAWN = (".png", ".svg", ".pdf")
 
 
-def check_out(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
-    """Raises `InputError` for a file that could not be written."""
+def check_out(option: str, path: Path | None, suffixes: Sequence[str], out: Path | None = None) -> None:
+    """Raises `InputError` for a file that could not be written; out: a folder that the command makes before."""
     if path is None:
         return
     if path.suffix.lower() not in suffixes:
         raise InputError(f"{option} is {path}; expected a name that ends in {' or '.join(suffixes)}")
+    if out is not None and path.expanduser().parent == out.expanduser():
+        return
     if not path.expanduser().parent.is_dir():
         raise InputError(f"{option} is {path}; there is no folder {path.parent}")
     if not os.access(path.expanduser().parent, os.W_OK):
@@ -34,9 +36,11 @@ def check_empty(option: str, folder: Path | None) -> None:
         raise InputError(f"{option} is {folder}, which is there already; expected a new folder, or an empty one")
 
 
-def check_picture(option: str, path: Path | None, suffixes: Sequence[str], package: str = "matplotlib") -> None:
+def check_picture(
+    option: str, path: Path | None, suffixes: Sequence[str], package: str = "matplotlib", out: Path | None = None
+) -> None:
     """The same of a picture, and `MissingPackageError` where what draws it is not installed."""
-    check_out(option, path, suffixes)
+    check_out(option, path, suffixes, out)
     if path is not None and find_spec(package) is None:
         raise MissingPackageError(f"{option} {path} needs {package}: pip install 'openshape-ood[plots]'")
 

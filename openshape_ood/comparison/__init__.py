@@ -1,7 +1,7 @@
-"""Learned comparators: are these two of one class? Methods that were trained on pairs of other classes.
+"""Learned comparators: methods trained on pairs of other classes to tell whether two shapes share a class.
 
-`families` holds what they compare by, from the plain cosine to the relation network of `network`; `pairs`, `losses` and
-`training` how that is trained; `released` reads the published files.
+`families` holds the similarities, from the plain cosine to the relation network of `network`; `pairs`, `losses` and
+`training` train them; `released` reads the published files.
 """
 
 from openshape_ood.comparison.comparator import Comparator

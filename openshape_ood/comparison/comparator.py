@@ -1,4 +1,4 @@
-"""Comparator: a method that was trained once, on pairs of other classes than the known ones."""
+"""Comparator: a method trained once, on pairs of classes other than the known ones."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from openshape_ood.registry.sharing import Shared, is_shared, shared_path
 from openshape_ood.scoring import Method
 from openshape_ood.storage import loaded_arrays, save_arrays
 
-KIND = "comparator"  # of rows of the registry, and of files
+KIND = "comparator"  # kind of registry rows, and of files
 RESEND = "arXiv 2207.08699"  # Cappio Borlino et al., "Semantic novelty detection via relational reasoning"
 
 
 @dataclass(frozen=True, eq=False)
 class Comparator(Method, Shared):
-    """Are these two of one class? Learned from pairs of base classes, and asked about classes it never saw.
+    """Learned similarity of two shapes, trained on pairs of base classes and applied to other classes.
 
-    A `Method`: `score_novelty(..., method=comparator)`, and so at every entry point. Novelty is minus the largest
-    similarity to a class. Nothing is trained on the known classes; the base classes, which `card` lists, were labeled.
+    A `Method`: `score_novelty(..., method=comparator)`, and the same at every entry point. Novelty is minus the largest
+    similarity to a class. Nothing is trained on the known classes. `card` lists the base classes.
 
     Settings, by `comparator.configured(...)`:
 
-    - prototypes: "mean" of a class's examples, "medoid", "k-center" (k of them, far from each other) or "all";
-    - anchors: "examples", and names where a class has none and the comparator learned names; "names"; or "both";
-    - pool: "max" or "mean" of the similarities to all that stands for a class;
-    - score: "max", the largest similarity of a class; "softmax", 1 less the largest share of a softmax over the
-      classes, as published, which depends on how many there are and refuses one; or "neighbors", the mean of the k
-      largest similarities to whatever stands for any class.
+    - prototypes: "mean" of a class's examples, "medoid", "k-center" (k examples far from each other) or "all";
+    - anchors: "examples" (names for classes without examples, if the comparator learned names), "names" or "both";
+    - pool: "max" or "mean" of the similarities to all anchors of a class;
+    - score: "max", minus the largest similarity to a class; "softmax", 1 minus the largest softmax probability of a
+      class, as published, which depends on the number of classes and needs two; or "neighbors", minus the mean of the
+      k largest similarities to anchors of any class.
 
     Attributes
     ----------
     card : mapping
-        How it was made: base classes, recipe, history.
+        Origin: base classes, recipe, training history.
 
     Examples
     --------
@@ -73,20 +73,20 @@ class Comparator(Method, Shared):
         card: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> Comparator:
-        """A comparator by what it compares with.
+        """Comparator with a given similarity.
 
-        identity: of the encoder whose embeddings it takes, None for any of the right width; text: whether it also
-        learned what names are like; settings: as above.
+        identity: encoder of its embeddings, None for any encoder of the right width; text: True if it also learned
+        names; settings: as above.
         """
         compare = Compare(similarity, identity, text)
         needs: Any = "any" if text else "examples"
         name = f"{KIND} {_digest(similarity)[:8]}"
-        # raw: the scorer scales rows itself, unless their lengths count for the similarity
+        # raw: the scorer normalizes rows itself, unless the similarity uses their lengths
         return cls(name, compare, needs, "raw", RESEND, settings, dict(card or {}))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # other settings are other numbers, and a threshold is for one of them
+        # a threshold holds for one choice of settings, so the name contains them
         own = ", ".join(f"{name} {value}" for name, value in sorted(self.settings.items()))
         object.__setattr__(self, "name", self.name.partition(" (")[0] + (f" ({own})" if own else ""))
 
@@ -97,7 +97,7 @@ class Comparator(Method, Shared):
 
     @property
     def compare(self) -> Compare:
-        return cast(Compare, self.scorer)  # `of` alone makes one
+        return cast(Compare, self.scorer)  # only `of` makes one
 
     @property
     def similarity(self) -> Similarity:
@@ -105,21 +105,20 @@ class Comparator(Method, Shared):
 
     @property
     def identity(self) -> Identity | None:
-        """The encoder whose embeddings it takes."""
+        """Encoder of the embeddings that it compares."""
         return self.compare.identity
 
     @classmethod
     def from_pretrained(
         cls, name: str, *, registry: str | os.PathLike[str] | None = None, revision: str = "main"
     ) -> Comparator:
-        """The comparator of a row of the registry, a folder or a repository of the Hub, fetched first if need be.
+        """Comparator of a registry row, a folder or a repository of the Hub, downloaded if necessary.
 
         Parameters
         ----------
         name : str
-            That of the comparator's own row, or of an encoder, for the last row there is for it: a registry of one's
-            own comes after the package's.
-            Or a folder that `save_pretrained` wrote, or "owner/name" on the Hub.
+            Name of the comparator's row; or of an encoder, for its last comparator row (your own registry comes after
+            the package's). Or a folder that `save_pretrained` wrote, or "owner/name" on the Hub.
         registry : path, optional
             As in `list_checkpoints`.
         revision : str
@@ -128,7 +127,7 @@ class Comparator(Method, Shared):
         Raises
         ------
         UnknownNameError, FileError
-            Where there is none; for a registry or a file that cannot be used.
+            For an unknown name, or an unusable registry or file.
         """
         rows = [row for row in load_registry(registry).values() if row.kind == KIND]
         if is_shared(name) and name not in {place for row in rows for place in (row.name, row.encoder)}:
@@ -144,7 +143,7 @@ class Comparator(Method, Shared):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparator:
-        """Read what `save` wrote; it answers as the saved one did. Raises `FileError` for any other file."""
+        """Read a file that `save` wrote, with the same answers. Raises `FileError` for any other file."""
         with loaded_arrays(path, KIND) as (header, arrays):
             similarity = restored(header["family"], header["state"], arrays)
             identity = header["identity"]
@@ -165,7 +164,7 @@ class Comparator(Method, Shared):
         }
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .safetensors file, whole or not at all. Raises `FileError` where that cannot be."""
+        """Write a .safetensors file, whole or not at all. Raises `FileError`."""
         state, arrays = self.similarity.state()
         header = {
             "family": self.similarity.family,
@@ -179,11 +178,11 @@ class Comparator(Method, Shared):
 
 
 def registered_scorer(known: Any) -> Any:
-    """What the method "comparator" does: the scorer of the registry's comparator for the encoder of known classes."""
+    """Scorer of the method "comparator": the registry's comparator for the encoder of the known classes."""
     if known.identity == ANONYMOUS:
         raise InputError(
-            "method 'comparator' is that of the registry for an encoder, and the known classes do not say whose "
-            "embeddings they are; expected KnownClasses with an identity, or method=Comparator.from_pretrained(NAME)"
+            "method 'comparator' is the registry's for an encoder, but the known classes have no identity of their "
+            "encoder; expected KnownClasses with an identity, or method=Comparator.from_pretrained(NAME)"
         )
     return Comparator.from_pretrained(known.identity.checkpoint).fit(known)
 

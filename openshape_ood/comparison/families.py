@@ -1,6 +1,6 @@
-"""Families of comparators: how much alike two embeddings are, learned from classes that are asked about nowhere.
+"""Families of comparators: similarities of two embeddings, learned from base classes.
 
-All have one interface (`Similarity`): what they learned is arrays and numbers, which a file can hold.
+All implement `Similarity`: their state is arrays and numbers, which a file can hold.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from openshape_ood.scoring.scorers import cosine
 
 @dataclass(frozen=True, eq=False)
 class Similarity(ABC):
-    """A family of comparators. Its state is its fields; raw: whether the lengths of embeddings count."""
+    """Family of comparators. Its fields are its state; raw: True if lengths of embeddings matter."""
 
     family: ClassVar[str]
     raw = False
 
     @property
     def dim(self) -> int | None:
-        """d of the embeddings, None for any."""
+        """Width d of the embeddings, None for any."""
         return len(self.center) if hasattr(self, "center") else None
 
     @abstractmethod
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """How much alike each of a (n, d) and each of b (m, d) are: (n, m) float64; for (b, a) the same."""
+        """Similarities (n, m) float64 of a (n, d) and b (m, d), symmetric in a and b."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Numbers and arrays that `restored` makes it of again."""
+        """Numbers and arrays for `restored`."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
         return {name: value for name, value in values.items() if name not in arrays}, arrays
@@ -47,7 +47,7 @@ class Similarity(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Cosine(Similarity):
-    """The cosine, which learns nothing: what all others have to be better than."""
+    """Cosine similarity, without learning: the baseline of all families."""
 
     family: ClassVar[str] = "cosine"
 
@@ -61,9 +61,9 @@ class Cosine(Similarity):
 
 @dataclass(frozen=True, eq=False)
 class WhitenedCosine(Similarity):
-    """The cosine after directions in which one class varies have been made short.
+    """Cosine after whitening, which shortens directions of variation within a class.
 
-    center (d,) of unit rows; whitening (d, d), a root of the inverse of the covariance within the base classes.
+    center (d,) of unit rows; whitening (d, d): a root of the inverse covariance within the base classes.
     """
 
     family: ClassVar[str] = "whitened"
@@ -72,10 +72,10 @@ class WhitenedCosine(Similarity):
 
     @classmethod
     def fit(cls, base: KnownClasses, shrinkage: float = 0.3) -> WhitenedCosine:
-        """shrinkage: what the mean variance weighs in the covariance."""
+        """Fit to base classes. shrinkage: weight of the mean variance in the covariance."""
         rows, labels = _unit_rows(base)
         gaussian = Gaussian.fit(rows, labels, background=False, share=shrinkage)
-        # float32, as embeddings are: half of the file
+        # float32, as embeddings, for half the file size
         return cls(rows.mean(axis=0), np.linalg.cholesky(gaussian.precision).astype(np.float32))
 
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -85,10 +85,10 @@ class WhitenedCosine(Similarity):
 
 @dataclass(frozen=True, eq=False)
 class Plda(Similarity):
-    """How much likelier two rows are as draws from one normal class than from two: a log ratio.
+    """Log likelihood ratio of two rows: drawn from one normal class against drawn from two.
 
-    center (d,); axes (d, d), where a class has the variance 1 and no correlation; spread (d,), the variance of class
-    means along each.
+    center (d,); axes (d, d) that whiten the covariance within a class; spread (d,): variance of class means along each
+    axis.
 
     References
     ----------
@@ -102,7 +102,7 @@ class Plda(Similarity):
 
     @classmethod
     def fit(cls, base: KnownClasses, shrinkage: float = 0.3, between_shrinkage: float = 0.5) -> Plda:
-        """shrinkage: as for the whitened cosine; between_shrinkage: the same for the spread of class means."""
+        """Fit to base classes. shrinkage: as in `WhitenedCosine`; between_shrinkage: for the spread of class means."""
         rows, labels = _unit_rows(base)
         check_share(between_shrinkage, "between_shrinkage")
         if len(base.names) < 2:
@@ -111,7 +111,7 @@ class Plda(Similarity):
         white, center = np.linalg.cholesky(precision), rows.mean(axis=0)
         means = (class_means(rows, labels, len(base.names)) - center) @ white
         spread, directions = np.linalg.eigh(means.T @ means / (len(means) - 1))
-        spread = np.maximum(spread - (1 / np.bincount(labels)).mean(), 0)  # what the means of few examples stray
+        spread = np.maximum(spread - (1 / np.bincount(labels)).mean(), 0)  # minus the variance of means of few examples
         spread = (1 - between_shrinkage) * spread + between_shrinkage * spread.mean()
         return cls(center, white @ directions, spread)
 
@@ -125,9 +125,9 @@ class Plda(Similarity):
 
 @dataclass(frozen=True, eq=False)
 class PairMetric(Similarity):
-    """Logistic regression on |a - b| and a b, number by number.
+    """Logistic regression on |a - b| and a b, element by element.
 
-    center, apart and product (d,): weights of the two, of rows times sqrt(d) around the center; constant.
+    center (d,); apart and product (d,): weights of |a - b| and a b, of centered rows times sqrt(d); constant: bias.
     """
 
     family: ClassVar[str] = "metric"
@@ -138,7 +138,7 @@ class PairMetric(Similarity):
 
     @classmethod
     def fit(cls, base: KnownClasses, pairs: int = 20_000, strength: float = 0.01, seed: int = 0) -> PairMetric:
-        """pairs: how many are drawn, half of them of one class; strength: C of scikit-learn's regression."""
+        """Fit to base classes. pairs: sampled pairs, half of one class; strength: C of scikit-learn's regression."""
         from sklearn.linear_model import LogisticRegression
 
         rows, labels = _unit_rows(base)
@@ -163,8 +163,8 @@ class PairMetric(Similarity):
 class RelationSimilarity(Similarity):
     """Minus the logit of a relation network.
 
-    center (d,): subtracted from unit rows, which are then scaled by sqrt(d); whitening (d, d): as that of
-    `WhitenedCosine`, before they are scaled, or none; raw: rows go in as they are, as the published network takes them.
+    center (d,): subtracted from unit rows, which are then scaled by sqrt(d); whitening (d, d): applied before scaling,
+    as in `WhitenedCosine`, or none; raw: rows pass unchanged, as for the published network.
     """
 
     family: ClassVar[str] = "relation"
@@ -178,7 +178,7 @@ class RelationSimilarity(Similarity):
         return self.network.sizes.dim
 
     def prepared(self, rows: np.ndarray) -> np.ndarray:
-        """Rows (n, d) as the network takes them, float32."""
+        """Rows (n, d) as network input, float32."""
         if self.raw:
             return rows.astype(np.float32)
         found = unit_or_zero(rows) - self.center
@@ -201,7 +201,7 @@ FAMILIES = (*LEARNED, RelationSimilarity.family)
 
 
 def restored(family: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Similarity:
-    """The family with this state. Raises `ValueError` or an `OpenShapeError` for what no `state` gives."""
+    """Similarity with a saved state. Raises `ValueError` or an `OpenShapeError` for an invalid state."""
     if family not in FAMILIES:
         raise ValueError(f"its family is {family!r:.40}; known: {', '.join(FAMILIES)}")
     for name, value in arrays.items():
@@ -241,7 +241,7 @@ def _restored_relation(settings: Mapping[str, Any], arrays: Mapping[str, np.ndar
 
 
 def row_blocks(n: int, elements: int) -> Iterator[slice]:
-    """Slices of n rows that take `elements` numbers each, a bounded number at once."""
+    """Slices of n rows with `elements` numbers each, of bounded size."""
     step = max(1, BLOCK_ELEMENTS // max(1, elements))
     yield from (slice(start, start + step) for start in range(0, n, step))
 

@@ -1,7 +1,7 @@
-"""The relation network: from two embeddings one logit, larger where they are of different classes.
+"""Relation network: one logit for two embeddings, larger for different classes.
 
-Both go through one projection and nothing tells the first from the second, so that the order of a pair does not matter.
-Names and shapes of its weights are those of the published files.
+Both embeddings share one projection without position encoding, so the order of a pair does not matter. Names and shapes
+of the weights equal those of the published files.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ PAIRS_AT_ONCE = 2048
 
 @dataclass(frozen=True)
 class RelationSizes:
-    """The numbers that tell one network from another; dim: d of the embeddings; outputs: 1, different, or 2, same and
-    different. Raises `InputError` for what is no network."""
+    """Sizes of a relation network.
+
+    dim: d of the embeddings; outputs: 1 (different), or 2 (same, different). Raises `InputError` for invalid sizes."""
 
     dim: int
     width: int = 128
@@ -44,7 +45,7 @@ class RelationSizes:
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block on three tokens."""
+    """Pre-norm transformer block on three tokens."""
 
     def __init__(self, sizes: RelationSizes) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ class Block(nn.Module):
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
 
     def forward(self, x: Tensor, wanted: int = 3) -> tuple[Tensor, Tensor]:
-        """Tokens (n, 3, w) -> the first `wanted` of them after the block, and the attention (n, heads, wanted, 3)."""
+        """First `wanted` of tokens (n, 3, w) after the block, and their attention (n, heads, wanted, 3)."""
         q, k, v = self.attn["qkv"](self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         attention = (q[:, :, :wanted] * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(dim=-1)
         x = x[:, :wanted] + self.attn["proj"]((attention @ v).transpose(1, 2).flatten(2))
@@ -62,7 +63,7 @@ class Block(nn.Module):
 
 
 class Relation(nn.Module):
-    """Three tokens, a class token and the pair, and what the class token has become after some blocks."""
+    """Transformer on a class token and a pair; the output is a function of the class token."""
 
     def __init__(self, sizes: RelationSizes) -> None:
         super().__init__()
@@ -74,9 +75,9 @@ class Relation(nn.Module):
         self.head = nn.Linear(sizes.width, sizes.outputs)
 
     def initialize(self, seed: int = 0, std: float = 0.02, zero_head: bool = False) -> Relation:
-        """Matrices and class token from a truncated normal, biases 0; in place.
+        """Draw matrices and class token from a truncated normal and set biases to 0, in place.
 
-        std: 0.02 suits a width of 768, 0.06 one of 128; zero_head: every logit is 0 at first, so none is saturated.
+        std: 0.02 suits a width of 768, 0.06 one of 128; zero_head: all initial logits are 0, so none is saturated.
         """
         generator = torch.Generator().manual_seed(seed)
         for name, tensor in self.named_parameters():
@@ -89,18 +90,18 @@ class Relation(nn.Module):
         return self
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Pairs of embeddings (n, d) and (n, d) -> logits (n, outputs)."""
+        """Logits (n, outputs) of pairs of embeddings (n, d) and (n, d)."""
         return self.head(self.features(self.proj(a), self.proj(b)))
 
     def features(self, a: Tensor, b: Tensor) -> Tensor:
-        """Projected pairs (n, w) and (n, w) -> the class token (n, w) after the last norm."""
+        """Class token (n, w) after the last norm, of projected pairs (n, w) and (n, w)."""
         x = self._tokens(a, b)
         for block in self.blocks[:-1]:
             x = block(x)[0]
         return self.norm(self.blocks[-1](x, wanted=1)[0][:, 0])
 
     def attention(self, a: Tensor, b: Tensor) -> Tensor:
-        """Pairs of embeddings (n, d) -> who looks at whom (depth, n, heads, 3, 3), from and to class token, a, b."""
+        """Attention (depth, n, heads, 3, 3) of pairs (n, d) and (n, d), from and to class token, a, b."""
         x, maps = self._tokens(self.proj(a), self.proj(b)), list[Tensor]()
         for block in self.blocks:
             x, attention = block(x)
@@ -112,7 +113,7 @@ class Relation(nn.Module):
 
     @torch.inference_mode()
     def between(self, a: Any, b: Any, pairs_at_once: int = PAIRS_AT_ONCE) -> Tensor:
-        """How much alike all of a (n, d) and of b (m, d) are: (n, m) on the CPU, in chunks of pairs.
+        """Similarities (n, m) of a (n, d) and b (m, d), on the CPU, in chunks of pairs.
 
         Minus the logit; with two logits, same minus different.
         """

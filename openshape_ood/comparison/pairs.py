@@ -1,4 +1,4 @@
-"""Pairs of one class and of two, drawn as they are needed: every step has its own, whatever was drawn before."""
+"""Random pairs of the same and of different classes; each step has its own reproducible draw."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from openshape_ood.errors import InputError
 
 
 class PairSampler:
-    """Draws pairs of rows by their labels.
+    """Sampler of row pairs by label.
 
-    An anchor is of a class drawn evenly among those of two rows or more, so that rare classes are as frequent as large
-    ones; it is paired with one other row of its class and with rows of other classes, these drawn evenly too. Rows of
-    one shape, sampled or scanned again, are rows of its class like any others.
+    An anchor's class is drawn uniformly among classes with two or more rows, so rare classes are as frequent as large
+    ones. The anchor is paired with one other row of its class and with rows of other classes, also drawn uniformly.
+    Repeated samplings or scans of a shape count as separate rows of its class.
 
     Parameters
     ----------
     labels : array (n,)
         Names or numbers, in any order, with any gaps.
     negatives : int
-        Pairs of two classes to a pair of one.
+        Different pairs for each same pair.
     seed : int
     families : sequence of k, optional
-        Which classes, in the sorted order of the labels, are akin: the variants of a category.
+        Group of each class, in the sorted order of the labels, for classes that are akin: variants of a category.
     akin : float
-        Share of negatives that are drawn from a class that is akin, where there is one.
+        Fraction of negatives from a class of the same family, if there is one.
     balanced : bool
-        Otherwise an anchor is of a class the more often, the more rows that has.
+        False: anchor classes are drawn in proportion to their rows.
 
     Raises
     ------
     InputError
-        Where no pairs can be drawn: a single class, or none with two rows.
+        If no pairs can be drawn: a single class, or no class with two rows.
 
     Examples
     --------
@@ -74,21 +74,21 @@ class PairSampler:
             self.family = np.unique(np.asarray(families), return_inverse=True)[1]
 
     def draw(self, anchors: int, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The pairs of a step.
+        """Pairs of one step.
 
         Parameters
         ----------
         anchors : int
-            a; there are a (1 + negatives) pairs.
+            Anchors a; there are a (1 + negatives) pairs.
         step : int
-            The same step has the same pairs.
+            Number of the step; equal steps have equal pairs.
 
         Returns
         -------
         anchor, partner : (p,) int64
-            Rows, never twice the same.
+            Rows; the two of a pair differ.
         different : (p,) bool
-            Whether they are of two classes; the first of every 1 + negatives is not.
+            True for two classes; False for the first of every 1 + negatives.
         """
         rng = np.random.default_rng([self.seed, step])
         order, starts, counts = self.order, self.starts, self.counts
@@ -102,7 +102,7 @@ class PairSampler:
         return np.repeat(order[starts[own] + place], 1 + self.negatives), partner.ravel(), different
 
     def _others(self, own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Another class (p,) for each."""
+        """Another class (p,) for each class."""
         other = _any_but(own, len(self.counts), rng)
         members = np.argsort(self.family, kind="stable")  # classes, family by family
         sizes = np.bincount(self.family)
@@ -117,6 +117,6 @@ class PairSampler:
 
 
 def _any_but(one: np.ndarray, counts: Any, rng: np.random.Generator) -> np.ndarray:
-    """A number below each count, but not this one."""
+    """Random number below each count, other than `one`."""
     other = rng.integers(np.broadcast_to(counts, one.shape) - 1)
     return other + (other >= one)

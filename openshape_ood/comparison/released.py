@@ -1,7 +1,7 @@
-"""The published files of ReSeND: a ResNet for images and the relation network on its features, read strictly.
+"""Published files of ReSeND, read strictly: a ResNet for images and the relation network on its features.
 
-Two forms: a folder with `feature_extractor.pkl` and `cls_rel.pkl`, or one file with the prefixes `feature_extractor.`
-and `cls_rel.`. Nothing in them is run.
+Two layouts: a folder with `feature_extractor.pkl` and `cls_rel.pkl`, or one file with the prefixes `feature_extractor.`
+and `cls_rel.`. No code in them is executed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from openshape_ood.registry.rows import Keys
 from openshape_ood.registry.weights import load_strictly, read_weights
 from openshape_ood.storage import save_whole
 
-NETWORKS = {"resnet18": 512, "resnet50": 2048}  # and the numbers of a feature
+NETWORKS = {"resnet18": 512, "resnet50": 2048}  # and feature widths
 PUBLISHED = {"width": 768, "depth": 4, "heads": 12}
 EXTRACTOR, RELATION = "feature_extractor", "cls_rel"
 TWIN, COUNTER = "model_resnet.", "num_batches_tracked"
@@ -37,7 +37,7 @@ MEAN, SPREAD, SIDE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
 def prepared_image(
     image: Any, side: int = SIDE, mean: Sequence[float] = MEAN, spread: Sequence[float] = SPREAD
 ) -> Tensor:
-    """An image (h, w, 3) uint8 as the network takes it, (3, side, side): resized whatever its sides, and normalized."""
+    """Image (h, w, 3) uint8 as network input (3, side, side): resized without keeping proportions, normalized."""
     from PIL import Image
 
     pixels = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
@@ -47,7 +47,7 @@ def prepared_image(
 
 
 class ImageFeatures:
-    """A network on photographs: features (b, d), not normalized; prepare: an image -> what it takes, (3, h, w)."""
+    """Image encoder: features (b, d), not normalized; prepare: function from an image to network input (3, h, w)."""
 
     def __init__(
         self, network: nn.Module, name: str, dim: int, prepare: Callable[[Any], Tensor] = prepared_image
@@ -71,25 +71,25 @@ class ImageFeatures:
 
 
 def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tuple[Comparator, ImageFeatures]:
-    """The comparator and the image encoder of published files.
+    """Read comparator and image encoder from published files.
 
     Parameters
     ----------
     path : path
-        A folder or a file, as above.
+        Folder or file, as above.
     network : {"resnet18", "resnet50"}
-        What the features are of.
+        Network of the features.
 
     Returns
     -------
     comparator : Comparator
-        For the features of this very encoder; `Comparator.of(comparator.similarity)` is for any.
+        For the features of this encoder; `Comparator.of(comparator.similarity)` accepts any.
     images : ImageFeatures
 
     Raises
     ------
     WeightsError
-        For files that are not these, or contradict themselves.
+        For other files, or inconsistent ones.
     """
     check_choice(network, "network", tuple(NETWORKS))
     given = given_path(path, "path")
@@ -102,7 +102,7 @@ def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tu
 
 
 def _state(path: Path, part: str) -> Iterator[tuple[str, Tensor]]:
-    """Tensors of a part, their keys without prefixes."""
+    """Tensors of a part, with prefixes removed from their keys."""
     file = path / f"{part}.pkl" if path.is_dir() else path
     if not file.is_file():
         raise WeightsError(
@@ -115,7 +115,7 @@ def _state(path: Path, part: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
-    """The network of a state that holds every tensor twice, once in the network's own name and once bare."""
+    """Network from a state that holds every tensor twice, under the network's key and without prefix."""
     import torchvision
 
     made = getattr(torchvision.models, network)(weights=None)
@@ -123,7 +123,7 @@ def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
     own = {key: value for key, value in state.items() if not key.startswith(TWIN)}
     twins = {key.removeprefix(TWIN): value for key, value in state.items() if key.startswith(TWIN)}
     twins = {key: value for key, value in twins.items() if not key.startswith("fc.")}
-    # synchronized normalization counts its batches apart in files of torch before 1.9, and nothing else
+    # batch counts differ in files of torch before 1.9; nothing else may differ
     differ = [k for k, v in own.items() if k in twins and not k.endswith(COUNTER) and not torch.equal(v, twins[k])]
     if differ:
         raise WeightsError(f"{path}: {differ[0]} and {TWIN}{differ[0]} differ; expected the same tensor twice")
@@ -135,9 +135,9 @@ def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
 
 
 def convert_released(path: str | os.PathLike[str], out: str | os.PathLike[str], network: str = "resnet18") -> Path:
-    """Write published files as one .safetensors, every tensor once; `read_released` reads it like them.
+    """Convert published files to one .safetensors file with every tensor once; `read_released` reads it.
 
-    Raises what `read_released` does, and `FileError` where it cannot be written.
+    Raises the errors of `read_released`, and `FileError` if writing fails.
     """
     from safetensors.torch import save
 

@@ -1,4 +1,4 @@
-"""Known classes as a comparator sees them: what stands for each, and how alike rows are to it."""
+"""Scorer of a comparator: anchors of known classes, and similarities of rows to them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Score = Literal["max", "softmax", "neighbors"]
 
 @dataclass(frozen=True, eq=False)
 class ComparatorScorer:
-    """Rows against anchors (p, d), sorted by their classes (p,); k_nearest counts for "neighbors" only."""
+    """Scorer by anchors (p, d), sorted by their classes (p,); k_nearest is used by "neighbors" only."""
 
     similarity: Similarity
     anchors: np.ndarray
@@ -54,9 +54,9 @@ class ComparatorScorer:
 
 @dataclass(frozen=True, eq=False)
 class Compare:
-    """From known classes to their scorer, for `Method`.
+    """Scorer factory of a comparator, for `Method`.
 
-    text: whether names were learned too; identity: whose embeddings are compared, None for any of the right width.
+    text: True if names were learned too; identity: encoder of the embeddings, None for any of the right width.
     """
 
     similarity: Similarity
@@ -104,7 +104,7 @@ class Compare:
             )
 
     def _anchors(self, known: KnownClasses, c: int, prototypes: Prototypes, k: int, anchors: Anchors) -> np.ndarray:
-        """What stands for a class (p, d)."""
+        """Anchors of a class (p, d)."""
         found = list[np.ndarray]()
         if anchors != "names" and known.examples is not None and c in known.shown:
             examples = known.examples[known.labels == c]
@@ -123,10 +123,10 @@ class Compare:
 
 
 def select(rows: np.ndarray, prototypes: Prototypes, k: int = 1, unit: bool = False) -> np.ndarray:
-    """What stands for the examples (m, d) of a class: (p, d).
+    """Anchors (p, d) of a class with examples (m, d).
 
-    Their mean, of length 1 if `unit`; the medoid, nearest to the mean; for "k-center" that and k - 1 more, each the
-    farthest from those chosen before; or all of them.
+    "mean": their mean, normalized if `unit`. "medoid": the example nearest to the mean. "k-center": the medoid and
+    k - 1 more examples, each farthest from those before. "all": all examples.
 
     >>> select(np.array([[0.0], [1.0], [5.0]]), "k-center", 2).tolist()
     [[1.0], [5.0]]

@@ -1,4 +1,4 @@
-"""Training a relation network on embeddings of base classes: minutes on a CPU, resumable, and honest about collapse."""
+"""Training of a relation network on embeddings of base classes: resumable, with detection of collapse."""
 
 from __future__ import annotations
 
@@ -39,30 +39,29 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.storage import keep_training, resumed_training
 
 STATE, WHAT = "training.safetensors", "comparator in training"
-WINDOW = 50  # steps that a figure is the mean of
-JUDGED_FROM = 100  # steps before a training may be said to have collapsed
+WINDOW = 50  # steps per reported mean
+JUDGED_FROM = 100  # steps before a collapse can be reported
 KEPT_EVERY = 100  # steps
-COLLAPSED = 0.55  # balanced accuracy; a constant has 0.5
+COLLAPSED = 0.55  # balanced accuracy; a constant output has 0.5
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class CollapseWarning(UserWarning):
-    """A training whose output is a constant."""
+    """Training with a constant output."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a relation network is trained.
+    """Training settings of a relation network.
 
-    width, depth, heads: of the network; steps, and pairs in each, with so many negatives, pairs of two classes, to
-    one of the same; rate, decay, warm_up: the largest learning rate, weight decay of matrices, share of steps on
-    which the rate rises; loss: "tanh" or "cross_entropy"; slope, target: of the tanh; optimizer: "adamw" or "sgd";
-    zero_head: whether all logits are 0 at first; center: whether the mean of the base embeddings is subtracted; std:
-    of the matrices at first; akin: share of negatives from a class of the same family, where families are given;
-    whiten: the shrinkage of the covariance within the base classes by which rows are whitened, None for not at all;
-    turned: share of steps whose rows are all turned by one random rotation, so that lengths and angles have to be
-    enough: without it, few base classes teach which classes these are, and not what sameness is.
+    width, depth, heads: of the network; steps: number of steps; pairs: pairs in each; negatives: different pairs for
+    each same pair; rate, decay, warm_up: largest learning rate, weight decay of matrices, fraction of steps with a
+    rising rate; loss: "tanh" or "cross_entropy"; slope, target: of the tanh; optimizer: "adamw" or "sgd"; zero_head:
+    start with all logits 0; center: subtract the mean of the base embeddings; std: of initial matrices; akin: fraction
+    of negatives from a class of the same family, if families are given; whiten: shrinkage of the covariance for
+    whitening rows, None for no whitening; turned: fraction of steps with one random rotation of all rows, so that the
+    network must use lengths and angles: without it, it memorizes a small number of base classes.
     """
 
     width: int = 128
@@ -91,7 +90,7 @@ class Recipe:
             check_whole(getattr(self, name), name)
         for name in ("rate", "slope", "target", "std"):
             check_positive(getattr(self, name), name)
-        object.__setattr__(self, "seed", check_seed(self.seed))  # torch takes none of numpy
+        object.__setattr__(self, "seed", check_seed(self.seed))  # torch refuses numpy integers
         for name in ("warm_up", "turned", "akin"):
             check_share(getattr(self, name), name)
         if self.decay != 0:
@@ -100,7 +99,7 @@ class Recipe:
         check_choice(self.optimizer, "optimizer", ("adamw", "sgd"))
 
     def rate_at(self, step: int) -> float:
-        """Rises to the largest rate, then falls to 0 along a cosine."""
+        """Learning rate: linear rise, then cosine decay to 0."""
         rising = max(1, round(self.warm_up * self.steps))
         if step < rising:
             return self.rate * (step + 1) / rising
@@ -114,7 +113,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Progress:
-    """Steps done; loss and balanced accuracy, means of the last ones; learning rate; different pairs to a same one."""
+    """Finished steps; mean loss and balanced accuracy of recent steps; learning rate; negatives per same pair."""
 
     step: int
     loss: float
@@ -137,28 +136,27 @@ def fit_comparator(
     report: Report | None = None,
     **settings: Any,
 ) -> Comparator:
-    """A comparator learned from labeled embeddings of base classes.
+    """Learn a comparator from labeled embeddings of base classes.
 
     Parameters
     ----------
     base : KnownClasses
-        Examples of the base classes; several embeddings of a shape, of other samplings or scans of it, teach what does
-        not matter; the very same one several times counts once. Names' embeddings, where it has them, count as one
-        more example each, and are learned too.
+        Examples of the base classes. Several embeddings of a shape, from other samplings or scans, teach invariance;
+        exact duplicates count once. Name embeddings, if any, are learned too, as one more example each.
     family : str
         One of `FAMILIES`.
     evaluation : sequence of str
-        Classes that the comparator will be judged on; none may be a base class.
+        Classes of the later evaluation; none may be a base class.
     families : sequence of k, optional
-        Which base classes are akin, for `recipe.akin`.
+        Family of each base class, for `recipe.akin`.
     recipe : Recipe, optional
-        For "relation".
+        Training settings, for "relation".
     folder : path, optional
-        Where the training of "relation" is kept every hundred steps; the same call goes on from there.
+        Folder for checkpoints of "relation" every hundred steps; the same call resumes there.
     report : callable, optional
-        Called after every step of "relation" with a `Progress`.
+        Called with a `Progress` after each step of "relation".
     **settings
-        Of the family's `fit`, for the others.
+        Arguments of `fit` of the other families.
 
     Returns
     -------
@@ -167,18 +165,17 @@ def fit_comparator(
     Raises
     ------
     InputError
-        For base classes that are evaluation classes, or from which no pairs can be drawn, and for a folder with the
-        training of something else.
+        For base classes that are evaluation classes or give no pairs, and for a folder with another training.
 
     Warns
     -----
     CollapseWarning
-        Where the network gives the same answer to all pairs; `card["collapsed"]` says so at the end.
+        If the network gives the same answer for all pairs; `card["collapsed"]` records the final state.
     """
     check_choice(family, "family", FAMILIES)
     takes = list(signature(LEARNED[family].fit).parameters)[1:] if family in LEARNED else []
     check_settings(settings, takes, f"the family {family!r}")
-    own = {"recipe": recipe, "families": families, "folder": folder}  # of the relation network alone
+    own = {"recipe": recipe, "families": families, "folder": folder}  # for the relation network only
     if family in LEARNED and (given := [name for name, value in own.items() if value is not None]):
         raise InputError(f"{' and '.join(given)} are for family 'relation', not {family!r}, which learns at once")
     if not isinstance(base, KnownClasses):
@@ -229,15 +226,15 @@ def train(
     optimizer: torch.optim.Optimizer | None = None,
     keeps: bool = True,
 ) -> list[Progress]:
-    """Trains a network in place on the pairs (n, ...), (n, ...), different (n,) that `batch` gives for each step.
+    """Train a network in place on pairs (n, ...), (n, ...), different (n,) from `batch`, one batch a step.
 
-    folder, digest: where the training is kept, and what tells it from others; optimizer: instead of the recipe's;
-    keeps: whether this process of several writes the training. Returns what was seen at every step.
+    folder, digest: folder and identity of the saved training; optimizer: default by the recipe; keeps: True in the
+    process that saves. Returns loss and accuracy of all steps.
     """
     optimizer = optimizer or default_optimizer(network, recipe)
     state = None if folder is None else folder / STATE
     before = resumed_training(state, network, [optimizer], digest, WHAT) or []
-    seen = [(float(loss), float(accuracy)) for loss, accuracy in before]  # of every step
+    seen = [(float(loss), float(accuracy)) for loss, accuracy in before]  # of each step
     told = False
     network.train()
     for step in range(len(seen), recipe.steps):
@@ -265,7 +262,7 @@ def train(
 
 
 def is_collapsed(now: Progress) -> bool:
-    """Whether a training that had time to learn tells pairs apart no better than a constant does."""
+    """True if a training after `JUDGED_FROM` steps is no better than a constant output."""
     return now.step >= JUDGED_FROM and not now.balanced_accuracy >= COLLAPSED
 
 
@@ -275,7 +272,7 @@ def _progress(seen: Sequence[tuple[float, float]], step: int, recipe: Recipe) ->
 
 
 def collapse(now: Progress) -> str:
-    """What is said of it."""
+    """Message about a collapsed training."""
     constant, unlearned, dead = plateaus(now.negatives)
     return (
         f"the network answers all pairs alike so far: after {now.step} steps the balanced accuracy is "
@@ -286,7 +283,7 @@ def collapse(now: Progress) -> str:
 
 
 def decayed(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """Decay on matrices and convolutions only: biases, norms and the class token are free."""
+    """Parameter groups with decay for matrices and convolutions only, not for biases, norms and the class token."""
     sides = [[one for one in network.parameters() if (one.ndim in (2, 4)) == side] for side in (True, False)]
     return [{"params": sides[0], "weight_decay": recipe.decay}, {"params": sides[1], "weight_decay": 0.0}]
 
@@ -299,7 +296,7 @@ def default_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimiz
 
 
 def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:
-    """The matrix (d, d) by which the rows of a step are turned; of a step that is not, that of no turn."""
+    """Rotation matrix (d, d) of a step's rows; identity for steps without rotation."""
     rng = np.random.default_rng([recipe.seed, step, 1])
     if rng.random() >= recipe.turned:
         return torch.eye(d)
@@ -308,7 +305,7 @@ def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:
 
 
 def _distinct(base: KnownClasses) -> KnownClasses:
-    """Each embedding of a class once: pairs of two that are equal would teach that nothing else is of one class."""
+    """Each embedding of a class once, because pairs of equal rows would teach identity instead of class."""
     examples, labels = base.labeled_examples()
     first = dict[tuple[int, bytes], int]()
     for i, (row, label) in enumerate(zip(examples, labels.tolist(), strict=True)):
@@ -318,7 +315,7 @@ def _distinct(base: KnownClasses) -> KnownClasses:
 
 
 def _with_names(base: KnownClasses) -> KnownClasses:
-    """The names' embeddings as one more example each."""
+    """Name embeddings as one more example each."""
     examples, labels = base.labeled_examples()
     rows = np.concatenate([unit_or_zero(examples), unit_or_zero(np.asarray(base.text))])
     return replace(base, examples=rows, labels=np.concatenate([labels, np.arange(len(base.names))]))

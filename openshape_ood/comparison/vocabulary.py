@@ -1,4 +1,4 @@
-"""Whether base classes are classes that will be asked about: then nothing would be zero-shot about a comparator."""
+"""Overlap of base classes and evaluation classes; without it a comparator's evaluation is zero-shot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from openshape_ood.errors import ClassNamesError
 
-# words for one thing in the vocabularies of ModelNet40, ScanObjectNN, ShapeNet, Objaverse-LVIS and the generated shapes
+# synonyms in the vocabularies of ModelNet40, ScanObjectNN, ShapeNet, Objaverse-LVIS and the generated shapes
 ALIASES = """airplane aeroplane plane jet airliner, automobile car, bin trash-bin garbage-bin wastebasket trash-can
 dustbin ashcan, bookshelf bookcase, cabinet cupboard, couch sofa settee, cell-phone cellphone cellular-telephone
 mobile-phone smartphone, display monitor screen, earphone headphone headset, faucet tap, fridge refrigerator,
@@ -18,7 +18,7 @@ _ALIAS = {one.replace("-", " "): row.split()[0].replace("-", " ") for row in ALI
 
 
 def readings(name: str) -> set[str]:
-    """What a class name may be short, plural or another spelling for, each as one word for one thing.
+    """Canonical forms of a class name: singular, usual spelling, one synonym.
 
     Examples
     --------
@@ -32,10 +32,10 @@ def readings(name: str) -> set[str]:
 
 
 def overlaps(base: Sequence[str], evaluation: Sequence[str]) -> dict[str, str]:
-    """The base classes that are classes of an evaluation, or kinds of them, each with the one that it is.
+    """Base classes that are evaluation classes or kinds of them, each with its evaluation class.
 
-    Spelling, plurals and well-known synonyms do not matter; what ends in the name of a class is a kind of it, as an
-    office chair is a chair. Of "chair/variant", the variant of a category, the category counts too.
+    Spelling, plurals and common synonyms are ignored. A name that ends in a class name is a kind of it: an office chair
+    is a chair. For "chair/variant", the category counts too.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def overlaps(base: Sequence[str], evaluation: Sequence[str]) -> dict[str, str]:
 
 
 def check_apart(base: Sequence[str], evaluation: Sequence[str]) -> None:
-    """Raises `ClassNamesError` where `overlaps` finds any, naming them."""
+    """Raise `ClassNamesError` with all overlaps, if there are any."""
     if isinstance(evaluation, str):
         raise ClassNamesError(f"evaluation is the string {evaluation!r}; expected a list of names: [{evaluation!r}]")
     found = overlaps(base, evaluation)
@@ -67,6 +67,6 @@ def check_apart(base: Sequence[str], evaluation: Sequence[str]) -> None:
 
 
 def _kinds(name: str) -> list[str]:
-    """The readings of a name and of all its ends: what it is a kind of."""
+    """Canonical forms of a name and of all its endings."""
     words = re.findall(r"[^\W_]+", re.sub(r"\(.*?\)", " ", name))
     return [form for i in range(len(words)) for form in sorted(readings(" ".join(words[i:])))]

@@ -1,6 +1,6 @@
-"""What is new, in groups with names that may suit them, to be added to what is known.
+"""Discovery: groups of novel rows with suggested names, and their addition to the known classes.
 
-How well this works on generated shapes is measured by `python -m benchmarks discovery`.
+`python -m benchmarks discovery` measures it on generated shapes.
 """
 
 from openshape_ood.discovery.groups import discover

@@ -1,4 +1,4 @@
-"""Unit rows -> groups of them, and how well each group is found again in a part of the rows."""
+"""Clustering of unit rows, and stability of the clusters."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from openshape_ood.scoring.neighbors import nearest
 
 Grouping = Callable[[np.ndarray, int], np.ndarray]
 
-MOST = 5_000  # rows that are grouped at once: a table of all distances is 200 MB
-MOST_GROUPS = 40  # tried by "agglomerative"
-NEIGHBORS = 3  # of HDBSCAN's density
-WITHIN = 0.95  # of the members of a group, up to whose distance from their nearest other rows join
-DRAWS, SHARE = 20, 0.8  # of the rows, for the stability
+MOST = 5_000  # maximum rows of a clustering: the distance table is 200 MB
+MOST_GROUPS = 40  # largest number of groups tried by "agglomerative"
+NEIGHBORS = 3  # for HDBSCAN's density
+WITHIN = 0.95  # fraction of a group's members within the radius in which other rows join
+DRAWS, SHARE = 20, 0.8  # samplings, and fraction of rows in each, for the stability
 
 
 def find_grouping(grouping: str | Grouping) -> Grouping:
-    """What gives each of n unit rows the number of its group, from 0 in the order of their first rows, or -1.
+    """Grouping function: unit rows (n, d) -> group numbers (n,) from 0 in the order of first rows, or -1.
 
-    Raises `UnknownNameError` for a name that there is not; what it gives, `InputError` for a function's wrong answer.
+    Raises `UnknownNameError` for an unknown name. The function raises `InputError` if a custom grouping returns an
+    invalid result.
     """
     if not callable(grouping):
         check_choice(grouping, "grouping", tuple(GROUPINGS))
@@ -46,21 +47,21 @@ def find_grouping(grouping: str | Grouping) -> Grouping:
 
 
 def hdbscan(rows: np.ndarray, min_size: int) -> np.ndarray:
-    """By density; of unit rows the Euclidean distance orders as the cosine does."""
+    """Density-based groups. For unit rows, Euclidean distance and cosine give the same order."""
     from sklearn.cluster import HDBSCAN
 
     def found(**single: bool) -> np.ndarray:
-        # with some hundred numbers a row a tree is slower than all distances
+        # with hundreds of dimensions a tree is slower than all distances
         how = {"min_samples": min(NEIGHBORS, min_size), "algorithm": "brute", "copy": True, **single}
         return np.asarray(HDBSCAN(min_cluster_size=min_size, **how).fit_predict(rows))
 
     labels = found()
-    # allowed from the start, a single group would take in nearly everything
+    # tried last, because a single group would take in nearly everything
     return labels if (labels >= 0).any() else found(allow_single_cluster=True)
 
 
 def agglomerative(rows: np.ndarray, min_size: int) -> np.ndarray:
-    """By the mean cosine between groups, in as many groups as give the largest mean silhouette."""
+    """Groups by mean cosine, as many as give the largest mean silhouette."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
@@ -70,13 +71,13 @@ def agglomerative(rows: np.ndarray, min_size: int) -> np.ndarray:
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), "average")
     cuts = [fcluster(tree, k, "maxclust") - 1 for k in range(2, min(MOST_GROUPS, len(rows) - 1) + 1)]
-    sums = distance @ np.eye(cuts[-1].max() + 1)[cuts[-1]]  # of the finest cut, which all others join
+    sums = distance @ np.eye(cuts[-1].max() + 1)[cuts[-1]]  # of the finest partition; coarser ones are sums of it
     first = np.unique(cuts[-1], return_index=True)[1]
     return max(cuts, key=lambda labels: silhouette(sums @ np.eye(labels.max() + 1)[labels[first]], labels))
 
 
 def silhouette(sums: np.ndarray, labels: np.ndarray) -> float:
-    """Mean silhouette (Rousseeuw, 1987) of n rows by the sums (n, k) of their distances to the rows of each group."""
+    """Mean silhouette (Rousseeuw, 1987) of n rows from the summed distances (n, k) to the rows of each group."""
     counts, i = np.bincount(labels), np.arange(len(labels))
     if len(counts) < 2:
         return -1.0
@@ -92,20 +93,20 @@ GROUPINGS: dict[str, Grouping] = {"hdbscan": hdbscan, "agglomerative": agglomera
 
 
 def sample_of(n: int, seed: int) -> np.ndarray:
-    """Indices, in order, of the rows that are grouped: all n, or a sample of `MOST`."""
+    """Sorted indices of the rows to cluster: all n, or a sample of `MOST`."""
     return np.arange(n) if n <= MOST else np.sort(np.random.RandomState(seed).permutation(n)[:MOST])
 
 
 def spread_labels(rows: np.ndarray, sampled: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Groups (n,) of all unit rows (n, d) from those (s,) of sampled ones: each of its nearest, -1 if that is too far.
+    """Group numbers (n,) of all unit rows (n, d) from those (s,) of sampled rows: the nearest row's group, or -1.
 
-    Too far is farther than 95 % of the members in the sample are from their nearest: the sample is as dense around all.
+    A row joins if it is no farther than 95 % of the group's sampled members are from their nearest neighbor.
     """
     if len(sampled) == len(rows):
         return labels
     known = rows[sampled]
-    apart = nearest(known, known, 2, metric="euclidean")[0][:, 1]  # the first is the row itself
-    reach = np.zeros(labels.max(initial=-1) + 2)  # the last is that of no group
+    apart = nearest(known, known, 2, metric="euclidean")[0][:, 1]  # the nearest row is the row itself
+    reach = np.zeros(labels.max(initial=-1) + 2)  # the last entry stands for no group
     for group in range(len(reach) - 1):
         reach[group] = np.quantile(apart[labels == group], WITHIN)
     away, place = (one[:, 0] for one in nearest(rows, known, 1, metric="euclidean"))
@@ -115,13 +116,13 @@ def spread_labels(rows: np.ndarray, sampled: np.ndarray, labels: np.ndarray) -> 
 
 
 def stability(rows: np.ndarray, labels: np.ndarray, grouped: Grouping, min_size: int, seed: int) -> np.ndarray:
-    """Mean over samplings of the largest Jaccard index (g,) of each group with one that is found in the sampling."""
+    """Mean over samplings of each group's largest Jaccard index (g,) with a group of the sampling."""
     count, n = labels.max(initial=-1) + 1, len(rows)
     random, total = np.random.RandomState(seed), np.zeros(count)
     for _ in range(DRAWS if count else 0):
         kept = np.sort(random.permutation(n)[: math.ceil(SHARE * n)])
         again = grouped(rows[kept], max(2, round(SHARE * min_size)))
-        # the last row and column are those of no group
+        # the last row and column stand for no group
         shared = np.zeros((count + 1, again.max() + 2))
         np.add.at(shared, (labels[kept], again), 1)
         either = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0) - shared

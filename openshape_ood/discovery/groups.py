@@ -1,7 +1,7 @@
-"""discover: rows and what was said of them in, groups of the novel ones out.
+"""discover: groups of novel rows.
 
-Nothing depends on the order of the rows: they are sorted by their numbers first, and of equal rows one is grouped. The
-same embeddings, settings and seed give the same groups with the same numbers.
+The result does not depend on the order of the rows: they are sorted by value, and duplicates are grouped once. The same
+embeddings, settings and seed give the same groups with the same numbers.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known import folded
 
-SUGGESTED = 3  # names of a group
-COVERAGE = 0.95  # of known classes whose own name fits
-LEAST_CLASSES = 4  # one name in five that is right would be refused; of fewer, more
+SUGGESTED = 3  # per group
+COVERAGE = 0.95  # fraction of known classes whose own name fits
+LEAST_CLASSES = 4  # with fewer, more than one right name in five would be refused
 
 
 def discover(
@@ -37,48 +37,48 @@ def discover(
     min_size: int = 5,
     seed: int = 0,
 ) -> Discovery:
-    """Group the rows that are novel, and suggest names for the groups.
+    """Group the novel rows and suggest names for the groups.
 
-    A name fits a group where it is as near to its rows as names of known classes are to the rows kept as these, by
-    medians of cosines; 95 % of the known classes fit where there are 19 or more, else k / (k + 1) of k. A class counts
-    with `min_size` rows kept; with fewer than four nothing tells. Class names must be words of the text encoder.
+    A name fits a group if its median cosine with the group's rows is as high as that of known names with the rows kept
+    as their classes. The limit accepts 95 % of the known classes (with fewer than 19 classes, k / (k + 1) of k). A
+    class counts if `min_size` rows are kept; with fewer than four classes no limit exists. Class names must be words of
+    the text encoder.
 
-    Of more than 5,000 different novel rows a sample of so many is grouped, drawn by the seed. Every other row joins the
-    group of the nearest sampled row if it is no farther from it than 95 % of that group's sampled members are from
-    their nearest. A group that has fewer than `min_size` rows in the sample is not found.
+    If more than 5,000 distinct rows are novel, a random sample of 5,000 is grouped. Another row joins the group of its
+    nearest sampled row if it is no farther from it than 95 % of that group's sampled members are from their nearest. A
+    group with fewer than `min_size` sampled rows is not found.
 
     Parameters
     ----------
     judgement : NoveltyResult or Judgement
-        What `score_novelty` or a scorer said of b rows. By a `Judgement`, which has no class names, nothing tells
-        whether a name fits.
+        Result for b rows from `score_novelty` or a scorer. A `Judgement` has no class names, so fit is unknown.
     embeddings : Embeddings
-        Of the same b rows, as `result.embeddings`.
+        Embeddings of the same b rows, such as `result.embeddings`.
     names : sequence of str, optional
-        The vocabulary; None suggests nothing.
+        Candidate names. Default: no suggestions.
     text : NamesEncoder, optional
-        For the names; else the text encoder of the checkpoint that made the embeddings.
+        Text encoder of the names. Default: that of the checkpoint of the embeddings.
     threshold : Threshold, optional
-        Beyond which a row is novel, in place of the judgement's own.
+        Threshold for novel rows. Default: that of the judgement.
     grouping : {"hdbscan", "agglomerative"} or callable
-        By density (where no two groups are told apart, the densest part is one), or by mean cosine, with the largest
-        silhouette. Or a function of unit rows (n, d), none twice, and `min_size` that gives each (n,) the number of its
-        group, negative for none.
+        "hdbscan": by density (without separate groups, the densest part is one group). "agglomerative": by mean cosine,
+        with the largest silhouette. Or a function of distinct unit rows (n, d) and `min_size` that returns group
+        numbers (n,), negative for none.
     min_size : int
-        Different rows that a group has at least, from 2 up.
+        Minimum number of distinct rows in a group, 2 or more.
     seed : int
-        Of the samplings, for the stability too.
+        For sampling and stability.
 
     Returns
     -------
     Discovery
-        Without groups where fewer than `min_size` different rows are novel.
+        Without groups if fewer than `min_size` distinct rows are novel.
 
     Raises
     ------
     InputError
-        For a judgement without threshold or of other rows, and for values that cannot be used; `ClassNamesError` for an
-        empty vocabulary or a blank name.
+        For a judgement without threshold or of other rows, and for invalid values; `ClassNamesError` for an empty
+        vocabulary or a blank name.
     MixedEncodersError
         For embeddings, threshold or names of another encoder.
 
@@ -116,7 +116,7 @@ def discover(
     members = [places[owned == g] for g in range(len(stable))]
     fits = name_threshold(z, ~novel, nearest, known, min_size)
     groups = []
-    # of equal size, that of the first sorted row comes first
+    # ties: the group of the first sorted row comes first
     for number, g in enumerate(sorted(range(len(members)), key=lambda g: -len(members[g])), 1):
         own = z[members[g]]
         outwards = np.argsort(-(own @ own.sum(axis=0)), kind="stable")
@@ -128,7 +128,7 @@ def discover(
 
 
 def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) -> np.ndarray:
-    """Which rows (b,) are novel, once judgement, embeddings and threshold are known to belong together."""
+    """Mask (b,) of novel rows, after checks that judgement, embeddings and threshold belong together."""
     if not hasattr(judgement, "novelty") or not isinstance(embeddings, Embeddings):
         given = f"{type(judgement).__name__} and {type(embeddings).__name__}"
         raise InputError(f"given were {given}; expected what score_novelty gave, and its Embeddings: result.embeddings")
@@ -152,7 +152,7 @@ def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) 
 def word_vectors(
     names: Sequence[str] | None, classes: np.ndarray, text: NamesEncoder | None, identity: Identity
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Unit vectors (d,) of the vocabulary by name, and of the known classes by folded name; nothing without names."""
+    """Unit vectors (d,) of the vocabulary by name, and of known classes by folded name; empty without names."""
     if names is None:
         return {}, {}
     listed = [] if isinstance(names, str) else list(names)
@@ -168,7 +168,7 @@ def word_vectors(
 def name_threshold(
     z: np.ndarray, kept: np.ndarray, nearest: np.ndarray, vectors: Mapping[str, np.ndarray], min_size: int
 ) -> Threshold | None:
-    """1 - cosine up to which a name fits: how far kept rows are from the names of the classes nearest to them."""
+    """Largest 1 - cosine of a fitting name, from the distances between kept rows and their classes' names."""
     own = []
     for name in np.unique(nearest[kept]) if vectors else ():
         rows = np.unique(z[kept & (nearest == name)], axis=0)

@@ -1,4 +1,4 @@
-"""Discovery: groups of novel rows, their names, and how they are added to what is known."""
+"""Result of discover: groups of novel rows, their names, and their addition to the known classes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder,
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, folded
 
-REACH = 0.05  # of the rows kept as known have a smaller cosine with their name than one that fits
+REACH = 0.05  # quantile of the kept rows' cosines with their names, which a fitting name must reach
 
 
 class Suggestion(NamedTuple):
-    """A name for a group: the median cosine of its rows with it, and whether it is that of a known class."""
+    """Suggested name: its median cosine with the group's rows, and whether it is a known class."""
 
     name: str
     cosine: float
@@ -28,22 +28,22 @@ class Suggestion(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Novel rows that are alike.
+    """Group of similar novel rows.
 
     Attributes
     ----------
     number : int
-        From 1, the largest group first.
+        From 1, largest group first.
     rows : (m,) int64
-        Indices into the embeddings, from the center outwards: the first is the medoid, whose mean cosine with all is
-        the largest.
+        Indices into the embeddings, ordered from the center outwards: the first is the medoid, with the largest mean
+        cosine to all.
     stability : float
-        How well the group is found again in samplings of four fifths of the novel rows: the mean Jaccard index with
-        the group most like it, 0 to 1. Below 0.6 it may be chance, from 0.75 it is taken for real (Hennig, 2007).
+        Mean Jaccard index, 0 to 1, with the most similar group in random samples of four fifths of the novel rows.
+        Below 0.6 the group may be chance; from 0.75 it counts as real (Hennig, 2007).
     names : tuple of Suggestion
-        Three at most, the nearest first; none without a vocabulary.
+        At most three, nearest first; none without a vocabulary.
     fits : bool, optional
-        Whether the first name fits; None where nothing tells.
+        True if the first name fits; None if unknown.
     """
 
     number: int
@@ -56,26 +56,26 @@ class Group:
         return len(self.rows)
 
     def words(self) -> str:
-        """The names as people read them: "teapot 0.31, cup 0.12 (known)", or "no name fits (...)"."""
+        """Names as text: "teapot 0.31, cup 0.12 (known)", or "no name fits (...)"."""
         said = ", ".join(f"{one.name} {one.cosine:.2f}{' (known)' * one.known}" for one in self.names)
         return f"no name fits ({said})" if self.fits is False else said
 
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """What `discover` found among b rows.
+    """Result of `discover` for b rows.
 
     Attributes
     ----------
     groups : tuple of Group
     novel : (b,) bool
-        Which rows lie beyond the threshold.
+        True for rows beyond the threshold.
     embeddings : Embeddings
-        Of all rows.
+        Embeddings of all rows.
     name_threshold : Threshold, optional
-        1 - cosine up to which a name fits a group; None where nothing tells.
+        Largest 1 - cosine of a fitting name; None if unknown.
     grouped : int
-        Different novel rows that were grouped: all, or a sample of 5,000, which the others joined.
+        Distinct novel rows that were clustered: all, or a sample of 5,000, which the others joined.
     """
 
     groups: tuple[Group, ...]
@@ -86,7 +86,7 @@ class Discovery:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """The number (b,) of each row's group; 0 for novel rows of no group, -1 for known rows."""
+        """Group number (b,) of each row; 0 for novel rows of no group, -1 for known rows."""
         labels = np.where(self.novel, 0, -1)
         for group in self.groups:
             labels[group.rows] = group.number
@@ -95,26 +95,26 @@ class Discovery:
     def accept(
         self, names: Mapping[int, str], known: KnownClasses, *, text: NamesEncoder | None = None
     ) -> KnownClasses:
-        """The known classes with groups added, to score again with.
+        """Known classes with groups added, for scoring again.
 
-        The rows of a group become examples of its class. Where classes have names, its name is embedded too. It fits if
-        the median cosine of the rows with it is in reach of what the rows kept as known have with their names (their
-        5 % quantile). Where classes have names only, a class whose name fits is known by it alone. A name that does not
-        fit, as no text encoder knows it, is replaced by `Discovery.direction` of the rows. A name that is known, or
-        that two groups get, is one class. There is no threshold: it is for the classes it was made with.
+        The rows of a group become examples of its class. If classes have names, its name is embedded too. A name fits
+        if its median cosine with the rows reaches the 5 % quantile of kept rows' cosines with their names. If classes
+        have names only, a class with a fitting name gets no examples. A name that does not fit, because the text
+        encoder does not know it, is replaced by `Discovery.direction` of the rows. Groups with the same name, or with a
+        known name, form one class. The result has no threshold, because a threshold holds for its own classes only.
 
         Parameters
         ----------
         names : mapping of int to str
-            Number of a group -> its class.
+            Group number -> class name.
         known : KnownClasses
         text : NamesEncoder, optional
-            Where the known classes have names; else the text encoder of the checkpoint that made the embeddings.
+            Needed if the known classes have names. Default: the text encoder of the checkpoint of the embeddings.
 
         Raises
         ------
         InputError
-            For a group that there is not; `ClassNamesError` for no name or a blank one; `MixedEncodersError` for known
+            For an unknown group number; `ClassNamesError` for no name or a blank one; `MixedEncodersError` for known
             classes of another encoder.
         """
         known.check_fits(self.embeddings.identity)
@@ -134,10 +134,10 @@ class Discovery:
         return unit(self.embeddings.vectors, "embedding", self.embeddings.names)
 
     def direction(self, rows: np.ndarray, text: np.ndarray) -> np.ndarray:
-        """A unit vector (1, d) that stands for the name of rows (m,) beside names (k, d).
+        """Unit vector (1, d) that replaces the name of rows (m,) among names (k, d).
 
-        Mean of the rows, minus mean of all other rows, plus mean of the names: shapes and names lie in different parts
-        of the space. If there are no other rows, the mean of the rows.
+        Mean of the rows, minus mean of all other rows, plus mean of the names, because shapes and names occupy
+        different parts of the space. Without other rows, the mean of the rows.
         """
         others, own = np.delete(self._unit, rows, axis=0), self._unit[rows].mean(axis=0)
         moved = own if not len(others) else own - others.mean(axis=0) + unit(text, "the name").mean(axis=0)
@@ -146,7 +146,7 @@ class Discovery:
     def _added(
         self, known: KnownClasses, name: str, rows: np.ndarray, text: NamesEncoder | None, by_name: bool
     ) -> KnownClasses:
-        """by_name: the classes were known by their names alone before any group was added."""
+        """Known classes with a group added. by_name: the classes had names only before any group was added."""
         vectors = self.embeddings.vectors[rows]
         there = [i for i, other in enumerate(known.names) if folded(other) == folded(name)]
         if there and by_name and there[0] not in known.shown:
@@ -167,7 +167,7 @@ class Discovery:
         return _joined(known, replace(made, text=vector))
 
     def as_json(self) -> dict[str, Any]:
-        """Groups, novel rows of none ("alone"), and counts, as texts and numbers; rows by their names."""
+        """Groups, ungrouped novel rows ("alone") and counts, as strings and numbers; rows by name."""
         shapes = np.array(self.embeddings.names or [f"row {i}" for i in range(len(self.novel))], dtype=object)
         groups = [
             {
@@ -191,7 +191,7 @@ class Discovery:
 
 
 def _joined(known: KnownClasses, made: KnownClasses) -> KnownClasses:
-    """Classes with names, and one more with a name: each with examples or without."""
+    """Classes with names, joined with one more named class; each with or without examples."""
     if (known.examples is None) == (made.examples is None):
         return KnownClasses.join(known, made)
     examples = made if known.examples is None else known
@@ -203,7 +203,7 @@ def _joined(known: KnownClasses, made: KnownClasses) -> KnownClasses:
 
 
 def text_for(identity: Identity, text: NamesEncoder | None) -> NamesEncoder:
-    """The text encoder given, or that of the checkpoint; raises `MixedEncodersError` for one of another space."""
+    """The given text encoder, or that of the checkpoint. Raises `MixedEncodersError` for another space."""
     from openshape_ood.encoders.text.encoder import TextEncoder
     from openshape_ood.registry import is_registered
 

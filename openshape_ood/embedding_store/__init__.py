@@ -1,7 +1,7 @@
-"""Embeddings that are stored, searched and scored: one schema in .parquet, .npz, .safetensors and folders of shards.
+"""Stored embeddings: one schema in .parquet, .npz, .safetensors and folders of shards.
 
-`schema` says what a row and the header are, `parquet` and `arrays` how they are written, `files` reads any of them,
-`folder` is what many processes write at once, `query` asks: known classes, nearest rows, novelty; `jobs` fills it.
+`schema` defines rows and header, `parquet` and `arrays` write them, `files` reads any of them, `folder` manages shards
+of many writing processes, `query` gives known classes, nearest rows and novelty, `jobs` fills a store.
 """
 
 from openshape_ood.embedding_store.files import read_embeddings, read_errors, read_header, write_embeddings

@@ -1,5 +1,6 @@
-"""Rows as .npz and .safetensors: the array `embedding` (n, d) float32, and as JSON beside it id, path, up, stamp,
-what failed, the header, and a checksum of all. Nothing is pickled."""
+"""Rows as .npz and .safetensors, without pickle.
+
+The array `embedding` (n, d) float32; as JSON id, path, up, stamp, failures, header and checksum."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def to_safetensors(rows: Rows, header: Header) -> bytes:
     embedding, texts = _parts(rows, header)
     try:
         return save({"embedding": embedding}, texts)
-    except SafetensorError as error:  # 100 MB of words at most
+    except SafetensorError as error:  # the header has at most 100 MB
         raise InputError(f"{len(rows):,} shapes do not fit into one .safetensors ({error}); give a folder") from error
 
 
@@ -74,7 +75,7 @@ def read_failed(path: Path) -> Iterator[Failed]:
 
 
 def _parts(rows: Rows, header: Header) -> tuple[np.ndarray, dict[str, str]]:
-    """The array, and all texts beside it."""
+    """Embedding array, and all texts."""
     embedding = rows.check(header)
     failed = [{key: text(value) for key, value in asdict(one).items()} for one in rows.failed]
     columns = {
@@ -91,7 +92,7 @@ def _checksum(texts: Mapping[str, str], embedding: np.ndarray) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.ndarray]]]:
-    """Texts of a file, and what reads its arrays. Raises `FileError` for any other, also where that shows later."""
+    """Texts of a file, and a reader of its arrays. Raises `FileError` for any other file, also inside the block."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -99,7 +100,7 @@ def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.
         if path.suffix.lower() == ".npz":
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
-            # stored as they are, so that no more can come out of a file than it holds
+            # uncompressed, so memory is bounded by the file size
             if sum(one.file_size for one in members) > path.stat().st_size or any(one.compress_type for one in members):
                 raise ValueError("its arrays are compressed")
             with np.load(path, allow_pickle=False) as file:

@@ -1,4 +1,4 @@
-"""Stored embeddings, whatever the ending: .parquet, .npz, .safetensors, a folder of shards, or several of them."""
+"""Reading and writing of stored embeddings: .parquet, .npz, .safetensors, a folder of shards, or several of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from openshape_ood.storage import check_regular, save_whole
 
 Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
-EMBEDDINGS, ERRORS = "embeddings", "errors"  # of a folder
+EMBEDDINGS, ERRORS = "embeddings", "errors"  # parts of a folder
 WRITERS: dict[str, Callable[[Rows, Header], bytes]] = {
     ".safetensors": arrays.to_safetensors,
     ".npz": arrays.to_npz,
@@ -28,13 +28,13 @@ WRITERS: dict[str, Callable[[Rows, Header], bytes]] = {
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether embeddings are to go into a folder of shards rather than into one file."""
+    """True if embeddings go to a folder of shards, False for one file."""
     path = Path(path).expanduser()
     return path.is_dir() or not path.suffix
 
 
 def is_stored(path: str | os.PathLike[str]) -> bool:
-    """Whether embeddings lie at a path: a folder with shards, or a file by its ending; of .npz, by what it holds."""
+    """True for stored embeddings: a folder with shards, or a file by its suffix (.npz: by its content)."""
     path = Path(path).expanduser()
     if path.is_dir():
         return bool(shard_files(path, EMBEDDINGS))
@@ -44,12 +44,12 @@ def is_stored(path: str | os.PathLike[str]) -> bool:
         check_regular(path)
         with zipfile.ZipFile(path) as archive:
             return f"{KEY}.npy" in archive.namelist()
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # reading it says what it is
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # reported by the reader
         return False
 
 
 def check_out(path: str | os.PathLike[str]) -> Path:
-    """The path of a file to write. Raises `InputError`, `FileError` or `MissingPackageError` before any work."""
+    """Path of a file to write. Raises `InputError`, `FileError` or `MissingPackageError` before any work."""
     given = Path(path).expanduser()
     if given.suffix.lower() not in WRITERS:
         raise InputError(f"out is {path}; expected a name in {', '.join(WRITERS)}, or a folder, without an ending")
@@ -66,10 +66,10 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
     Parameters
     ----------
     path : path
-        Ends in .parquet (extra [parquet]; what failed are rows with status "error"), .npz or .safetensors (what failed
-        lies beside).
+        Ends in .parquet (extra [parquet]; failures are rows with status "error"), .npz or .safetensors (failures are
+        stored in the header).
     rows, header
-        Embeddings (n, d) with ids, paths and axes, and what failed; what made them.
+        Embeddings (n, d) with ids, paths, axes and failures; origin of the embeddings.
 
     Returns
     -------
@@ -79,9 +79,9 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
     Raises
     ------
     InputError
-        For another ending, or rows that are not of `header`.
+        For another suffix, or rows that do not fit `header`.
     FileError, MissingPackageError
-        Where it cannot be written; for .parquet without pyarrow.
+        If writing fails; for .parquet without pyarrow.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
 
 
 def read_header(source: Source) -> Header:
-    """What made the embeddings of a source, as for `read_embeddings`. Raises `FileError` where there are none."""
+    """Header of a source, as for `read_embeddings`. Raises `FileError` if there is none."""
     files = sources(source)
     missing = next((file for file in files if not file.exists()), None)
     if missing or not files:
@@ -111,28 +111,28 @@ def read_header(source: Source) -> Header:
 def read_embeddings(
     source: Source, columns: Collection[str] = ("id", "path", "embedding"), batch_rows: int = BATCH_ROWS
 ) -> Iterator[dict[str, Any]]:
-    """Stored embeddings, batch by batch; no more than two batches are held.
+    """Stored embeddings, batch by batch; at most two batches are in memory.
 
     Parameters
     ----------
     source : path or list of paths
-        A file .parquet, .npz or .safetensors, a folder that `embed` wrote, or several of any.
+        A file .parquet, .npz or .safetensors, a folder that `embed` wrote, or several of these.
     columns : collection of str
-        Of "id", "path", "embedding", "up", "provenance" (JSON), "status", "error".
+        Subset of "id", "path", "embedding", "up", "provenance" (JSON), "status", "error".
     batch_rows : int
         Rows of a batch.
 
     Yields
     ------
     dict
-        A column each: "embedding" (n, d) float32, all others lists of n str. Rows that failed are left out.
+        By column: "embedding" (n, d) float32, others lists of n str. Failed rows are left out.
 
     Raises
     ------
     FileError
-        For a file that cannot be read, or holds something else.
+        For a file that cannot be read or has other content.
     InputError
-        For a column that there is not; `MixedEncodersError` where the files are not all from one encoder.
+        For an unknown column; `MixedEncodersError` for files of several encoders.
     """
     strangers = set(columns) - set(COLUMNS)
     if strangers or not columns:
@@ -154,13 +154,13 @@ def read_embeddings(
 
 
 def read_errors(source: Source) -> Iterator[Failed]:
-    """What failed, and why, of a source as for `read_embeddings`."""
+    """Failures of a source, with reasons; source as for `read_embeddings`."""
     for path in sources(source, ERRORS):
         yield from _reader(path).read_failed(path)
 
 
 def sources(source: Source, kind: str = EMBEDDINGS) -> list[Path]:
-    """The files of a source: of folders those of embeddings, or of errors."""
+    """Files of a source; kind: embeddings or errors, for folders."""
     given = [source] if isinstance(source, str | os.PathLike) else list(source)
     paths = [Path(one).expanduser() for one in given]
     return [file for path in paths for file in (shard_files(path, kind) if path.is_dir() else [path])]

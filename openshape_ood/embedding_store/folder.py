@@ -1,7 +1,7 @@
-"""A folder of embeddings: shards that are there whole or not at all, a manifest, and every id once.
+"""Folder of embeddings: shards written whole or not at all, a manifest, and every id once.
 
-DIR/embeddings/shard-*.parquet holds what was embedded, DIR/errors/shard-*.parquet what failed, with the same columns;
-DIR/manifest.json is the header. A shard is called by its ids, so that the same work done twice leaves one.
+DIR/embeddings/shard-*.parquet holds embeddings, DIR/errors/shard-*.parquet failures, with the same columns.
+DIR/manifest.json is the header. A shard's name is a hash of its ids, so repeated work replaces the shard.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MANIFEST, LOCK = "manifest.json", ".lock"
 
 
 class Counts(NamedTuple):
-    """Rows of a folder, rows of its errors, and rows that were removed because their ids were there already."""
+    """Rows of a folder, rows of its errors, and removed rows with duplicate ids."""
 
     rows: int
     errors: int
@@ -36,9 +36,9 @@ class Counts(NamedTuple):
 
 
 def open_folder(folder: Path, header: Header) -> None:
-    """Makes a folder for embeddings with this header, or checks that it is one or holds none yet.
+    """Create a folder for embeddings with this header, or check an existing one.
 
-    Raises what `Header.check_one_folder` does, and `FileError` for a folder of other things.
+    Raises the errors of `Header.check_one_folder`, and `FileError` for a folder with other content.
     """
     _make(folder)
     names = os.listdir(folder)
@@ -46,7 +46,7 @@ def open_folder(folder: Path, header: Header) -> None:
         there = read_manifest(folder)
         if there.provenance.identity == header.identity and there.settings() == header.settings():
             return
-        if next((folder / EMBEDDINGS).glob("shard-*.parquet"), None):  # else a run that came to nothing: binds none
+        if next((folder / EMBEDDINGS).glob("shard-*.parquet"), None):  # a run without results does not fix the header
             header.check_one_folder(there, folder)
     others = sorted(name for name in names if not name.startswith((".", MANIFEST)) and name not in (EMBEDDINGS, ERRORS))
     if others:
@@ -56,16 +56,16 @@ def open_folder(folder: Path, header: Header) -> None:
 
 
 def read_manifest(folder: Path) -> Header:
-    """The header of all embeddings in a folder. Raises `FileError` where there is none."""
+    """Header of the embeddings in a folder. Raises `FileError` if there is none."""
     with _told(f"cannot read {folder / MANIFEST}"):
         return Header.from_json(read_regular(folder / MANIFEST), folder / MANIFEST)
 
 
 @contextmanager
 def locked(folder: Path, shared: bool = False) -> Iterator[None]:
-    """One run at a time in a folder, or several `shared` ones. Raises `FileError` while another has it.
+    """Lock a folder for one run, or for several `shared` ones. Raises `FileError` if another run holds it.
 
-    A killed run leaves it free; on a file system without locks nothing is locked.
+    The lock of a killed run is released. File systems without locks are not locked.
     """
     try:
         import fcntl
@@ -86,15 +86,15 @@ def locked(folder: Path, shared: bool = False) -> Iterator[None]:
 
 
 def write_shard(folder: Path, rows: Rows, header: Header) -> None:
-    """Puts a shard in its place; one of the same ids is replaced. Raises `FileError`."""
-    # of all ids, whichever of them failed
+    """Write a shard; a shard with the same ids is replaced. Raises `FileError`."""
+    # hash of all ids, failed ones included
     ids = json.dumps(sorted([*rows.ids, *(one.id for one in rows.failed)]))
     name = f"shard-{hashlib.sha256(ids.encode()).hexdigest()[:24]}.parquet"
     for kind in (EMBEDDINGS, ERRORS):
         _make(folder / kind)
     if rows.ids:
         save_whole(folder / EMBEDDINGS / name, parquet.to_bytes(replace(rows, failed=()), header), "embeddings to")
-    # second, so that a shape that succeeded now is not lost in between; `settle` knows which of two is right
+    # after the embeddings, so that a shape is never in neither file; `settle` decides between two entries
     if rows.failed:
         lost = Rows([], [], [], rows.embeddings[:0], rows.failed)
         save_whole(folder / ERRORS / name, parquet.to_bytes(lost, header), "errors to")
@@ -103,27 +103,27 @@ def write_shard(folder: Path, rows: Rows, header: Header) -> None:
 
 
 def key(word: str) -> bytes:
-    """A digest in the place of a word, of which ten million would take gigabytes."""
+    """Digest of a string; ten million strings would take gigabytes."""
     return hashlib.blake2b(word.encode(), digest_size=16).digest()
 
 
 def keys(words: Iterable[str]) -> np.ndarray:
-    """The keys (n,) of n words."""
+    """Digests (n,) of n strings."""
     return np.fromiter(map(key, words), dtype="S16")
 
 
 def place(id: str, path: str, stamp: str = "") -> str:
-    """An id, its path and the state of the file as one word."""
+    """Id, path and file state as one string."""
     return f"{id}\0{path}\0{stamp}"
 
 
 def told(id: str, path: str, stamp: str) -> tuple[str, str, str]:
-    """What tells a row from others: its id, that and the file as it was, that and the file whatever it was."""
+    """Keys of a row: id; id with file and state; id with file."""
     return id, place(id, path, stamp), place(id, path)
 
 
 def stamp_of(path: str) -> str:
-    """Of a file its size and the time of its last change; "" where there is none."""
+    """Size and modification time of a file; "" if it is missing."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -139,16 +139,16 @@ def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str, st
 
 
 def forget_errors(folder: Path, places: np.ndarray) -> None:
-    """Takes errors out of a folder, before their shapes are tried again; places: `keys` of `place`."""
+    """Remove errors from a folder before their shapes are tried again; places: `keys` of `place`."""
     for path in shard_files(folder, ERRORS):
         _keep(path, ~np.isin(keys(place(one.id, one.path, one.stamp) for one in parquet.read_failed(path)), places))
 
 
 def settle(folder: Path) -> Counts:
-    """Every id once: no error of what was embedded since, no row twice, no file that a killed process left half done.
+    """Make every id unique: drop errors of shapes embedded since, duplicates, and partial files of killed processes.
 
-    Of two rows of an id that of the file as it is now stays. For a time when nothing else writes there. Cuts what it
-    removes out of its shard, by replacing that.
+    Of two rows with an id, the one of the current file stays. Call it while nothing else writes there. Shards are
+    replaced by copies without the dropped rows.
     """
     for kind in (EMBEDDINGS, ERRORS):
         for partial in (folder / kind).glob("*.partial"):
@@ -188,7 +188,7 @@ def _make(folder: Path) -> None:
 
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    """The system's errors as `FileError`."""
+    """Raise errors of the system as `FileError`."""
     try:
         yield
     except FileError:

@@ -1,6 +1,6 @@
 """Sizes of the columns of a Parquet file, read from its footer in Python.
 
-pyarrow tells them too, but ends the process where a damaged footer contradicts itself in a column's statistics.
+pyarrow also reads them, but it ends the process if a damaged footer has contradictory column statistics.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 MAGIC = b"PAR1"
 STOP, TRUE, BYTE, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = 0, 1, 3, 7, 8, 9, 10, 11, 12
-DEEPEST = 32  # structs in each other; a footer has seven
-# fields by their numbers, see parquet.thrift
+DEEPEST = 32  # nested structs; a valid footer has seven levels
+# field numbers of parquet.thrift
 ROW_GROUPS, COLUMNS, META_DATA, PATH, NUM_VALUES, UNCOMPRESSED = 4, 1, 3, 3, 5, 6
 
 
 class Chunk(NamedTuple):
-    """A column in a row group: its outermost name, how many values it has, and its bytes once unpacked."""
+    """Column of a row group: top-level name, number of values, uncompressed bytes."""
 
     name: str
     values: int
@@ -24,14 +24,14 @@ class Chunk(NamedTuple):
 
 
 def column_chunks(path: Path) -> list[Chunk]:
-    """The columns of all row groups. Raises `ValueError` or `LookupError` for a footer that is none."""
+    """Columns of all row groups. Raises `ValueError` or `LookupError` for an invalid footer."""
     with path.open("rb") as file:
         file.seek(-8, 2)
         ends = file.tell()
         tail = file.read(8)
         length = int.from_bytes(tail[:4], "little")
         if tail[4:] != MAGIC or length > ends:
-            raise ValueError("it has no footer of Parquet")
+            raise ValueError("it has no Parquet footer")
         file.seek(ends - length)
         footer = _Compact(file.read(length)).struct()
     found = []
@@ -43,7 +43,7 @@ def column_chunks(path: Path) -> list[Chunk]:
 
 
 class _Compact:
-    """Thrift's compact protocol: structs as fields by number."""
+    """Thrift's compact protocol: structs as dictionaries by field number."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
@@ -59,7 +59,7 @@ class _Compact:
         return found
 
     def _value(self, kind: int, deep: int, inside: bool = False) -> Any:
-        if kind in (TRUE, TRUE + 1):  # a field's own kind says which it is, an item has a byte
+        if kind in (TRUE, TRUE + 1):  # a boolean field has its value in its type, an item has a byte
             return self._byte() == TRUE if inside else kind == TRUE
         if kind == BYTE:
             return self._byte()
@@ -74,7 +74,7 @@ class _Compact:
             return [self._value(head & 15, deep + 1, inside=True) for _ in range(count)]
         if kind == STRUCT:
             return self.struct(deep + 1)
-        raise ValueError(f"its footer holds a field of the kind {kind}, which no footer of Parquet has")
+        raise ValueError(f"its footer has a field of type {kind}, which Parquet does not use")
 
     def _check(self, count: int) -> None:
         if count > len(self._data) - self._at:

@@ -1,4 +1,4 @@
-"""Rows as Parquet, and the only module that knows pyarrow."""
+"""Rows as Parquet. No other module imports pyarrow."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from openshape_ood.errors import FileError, MissingPackageError
 from openshape_ood.storage import DAMAGE, check_regular
 
 GROUP_ROWS = 65_536
-BATCH_BYTES = 64 * 2**20  # of embeddings that are decoded at once
-MAX_ROWS = 2**20  # that a file may have beyond one for each of its bytes
+BATCH_BYTES = 64 * 2**20  # of embeddings decoded at once
+MAX_ROWS = 2**20  # limit of rows beyond one row per byte of the file
 
 
 def check_parquet() -> ModuleType:
-    """The module pyarrow. Raises `MissingPackageError`."""
+    """Import pyarrow. Raises `MissingPackageError`."""
     try:
         import pyarrow
     except ImportError as error:
@@ -35,7 +35,7 @@ def check_parquet() -> ModuleType:
 
 
 def to_bytes(rows: Rows, header: Header) -> bytes:
-    """A Parquet file: a row a shape, those that failed last, with a status, a reason and no embedding."""
+    """Parquet file with one row a shape; failures last, with status, reason and no embedding."""
     arrow = check_parquet()
     n, lost = len(rows.ids), len(rows.failed)
     kind = arrow.list_(arrow.float32(), header.dim)
@@ -63,7 +63,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
-    """Rows with an embedding, `batch_rows` at a time at most, a column each: lists of str, "embedding" (n, d)."""
+    """Rows with an embedding, at most `batch_rows` at a time, by column: lists of str, "embedding" (n, d)."""
     for some in _batches(path, [*{*columns, "status"}], batch_rows, header.dim):
         good = np.flatnonzero([status == "ok" for status in _words(some["status"], path)])
         if not len(good):
@@ -80,7 +80,7 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
 
 
 def read_failed(path: Path) -> Iterator[Failed]:
-    """The rows without an embedding."""
+    """Rows without an embedding."""
     columns = ("id", "path", "error", "up", "stamp", "status")
     for some in _batches(path, columns, GROUP_ROWS):
         for *row, status in zip(*(_words(some[name], path) for name in columns), strict=True):
@@ -91,7 +91,7 @@ def read_failed(path: Path) -> Iterator[Failed]:
 
 
 def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | None, ...]]]:
-    """Rows of columns of words of any Parquet file, in batches; None for every column that it lacks but the first."""
+    """String columns of any Parquet file, in batches; a missing column gives None, except the first."""
     with _opened(path, columns[:1], words=columns) as file:
         own = [name for name in columns if name in file.schema_arrow.names]
         for some in _all_rows(file, path, columns=own):
@@ -101,14 +101,14 @@ def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | 
 
 
 def only(path: Path, mask: np.ndarray) -> bytes:
-    """The file again, with the rows of the mask (n,) only."""
+    """Copy of the file with the rows of the mask (n,) only."""
     arrow = check_parquet()
     with _opened(path, ("embedding",)) as file:
         return _to_bytes(file.read().filter(arrow.array(mask)))
 
 
 def _to_bytes(table: Any) -> bytes:
-    """Numbers are kept as they are, words by dictionary."""
+    """Parquet bytes: numbers plain, strings with a dictionary."""
     from pyarrow import BufferOutputStream, parquet
 
     buffer, words = BufferOutputStream(), [name for name in COLUMNS if name != "embedding"]
@@ -142,14 +142,15 @@ def _all_rows(file: Any, path: Path, **how: Any) -> Iterator[Any]:
     for some in file.iter_batches(**how):
         rows += len(some)
         yield some
-    if rows != file.metadata.num_rows:  # a page whose damaged head says that it is of another kind is passed over
+    if rows != file.metadata.num_rows:  # a page with a damaged header may be skipped silently
         raise FileError(f"{path} has {rows:,} of its {file.metadata.num_rows:,} rows; remove it and embed again")
 
 
 @contextmanager
 def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = COLUMNS) -> Iterator[Any]:
-    """A Parquet file with the columns `needed`, those of `words` by dictionary. Raises `FileError` for any other, also
-    where that shows later."""
+    """Open a Parquet file with the columns `needed`, those of `words` as dictionaries.
+
+    Raises `FileError` for any other file, also inside the block."""
     arrow = check_parquet()
     from pyarrow import parquet
 
@@ -159,7 +160,7 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = 
         lacks = [name for name in needed if name not in schema.names]
         if lacks:
             raise FileError(f"{path} has no column {', '.join(lacks)}; expected {', '.join(needed)}")
-        # by dictionary, so that a long word that a damaged file repeats is held once
+        # as dictionaries, so that a repeated long string is held once
         words = [name for name in words if name in schema.names and not schema.field(name).type.num_fields]
         with parquet.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
             _check_size(file.metadata, path)
@@ -173,7 +174,7 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = 
 
 
 def _check_size(told: Any, path: Path) -> None:
-    """Raises `FileError` for a file that unfolds into far more than it is: a number or word that is repeated."""
+    """Raise `FileError` for a file that expands far beyond its size, such as by repeated values."""
     size = path.stat().st_size
     if told.num_rows > size + MAX_ROWS:
         raise FileError(f"{path} has {told.num_rows:,} rows in {size:,} bytes; refused as a bomb")
@@ -183,9 +184,9 @@ def _check_size(told: Any, path: Path) -> None:
 
 
 def _words(column: Any, path: Path, as_word: Callable[[Any], Any] = lambda value: value) -> list[str | None]:
-    """A column of texts, or of what `as_word` makes texts of; rows of the same word share it."""
+    """Column of strings, converted by `as_word` if necessary; equal strings are shared."""
     try:
-        if not hasattr(column, "dictionary"):  # numbers, or another type of texts
+        if not hasattr(column, "dictionary"):  # numbers, or another string type
             column = column.dictionary_encode()
         words = [as_word(value) for value in column.dictionary.to_pylist()]
         found = [None if i is None else words[i] for i in column.indices.to_pylist()]
@@ -200,5 +201,5 @@ def _words(column: Any, path: Path, as_word: Callable[[Any], Any] = lambda value
 
 def _word(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
-        value = int(value)  # a column of ids with gaps comes as floats
+        value = int(value)  # id columns with gaps are read as floats
     return None if value is None else os.fsdecode(value) if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""Known classes, nearest rows and novelty from stored embeddings: read batch by batch, never as a whole."""
+"""Known classes, nearest rows and novelty from stored embeddings, batch by batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Labels = Mapping[str, str] | Literal["folder"]
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Of n rows: ids, novelty (n,), the class (n,) each is nearest to; is_novel (n,) where there was a threshold."""
+    """Scores of n rows: ids, novelty (n,), nearest class (n,); is_novel (n,) if there was a threshold."""
 
     ids: list[str]
     novelty: np.ndarray
@@ -33,24 +33,25 @@ class Scored:
 
 
 def known_from(source: Source, labels: Labels = "folder") -> KnownClasses:
-    """Known classes of stored embeddings.
+    """Known classes from stored embeddings.
 
     Parameters
     ----------
     source : path or list of paths
         As for `read_embeddings`.
     labels : "folder" or mapping of str to str
-        The class of every id: its first folder, or what the mapping says; rows of other ids are left out.
+        Class of each id: "folder", its first folder; or a mapping. Rows of ids that are not in the mapping are left
+        out.
 
     Returns
     -------
     KnownClasses
-        The classes, sorted by name, with all their rows as examples.
+        Classes sorted by name, with all their rows as examples.
 
     Raises
     ------
     InputError
-        For an id without a folder, and where no row is left.
+        For an id without a folder, or if no row is left.
     """
     files, names, kept = sources(source), list[str](), list[np.ndarray]()
     header = read_header(files or source)
@@ -66,7 +67,7 @@ def known_from(source: Source, labels: Labels = "folder") -> KnownClasses:
 def nearest(
     queries: Any, source: Source, k: int = 1, metric: str = "cosine", batch_rows: int = BATCH_ROWS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k stored rows nearest to every query, exact, as `neighbors.nearest` of all rows at once would be.
+    """The k nearest stored rows of every query, exact, equal to `neighbors.nearest` on all rows at once.
 
     Parameters
     ----------
@@ -77,17 +78,17 @@ def nearest(
     k, metric
         Neighbors of each query, by "cosine" or "euclidean".
     batch_rows : int
-        Rows that are held at once.
+        Rows in memory at once.
 
     Returns
     -------
     distance, id : arrays (b, k) of float64 and str
-        Nearest first; of rows at the same distance the first comes first.
+        Nearest first; ties in storage order.
 
     Raises
     ------
     InputError
-        For fewer than k rows, and for all that `neighbors.nearest` refuses.
+        For fewer than k rows, and as `neighbors.nearest`.
     """
     queries, rows = np.asarray(queries), "the rows that there are"
     distances, ids, m = np.empty((len(queries), 0)), np.empty((len(queries), 0), dtype=object), 0
@@ -110,7 +111,7 @@ def score_store(
     threshold: Threshold | None = None,
     batch_rows: int = BATCH_ROWS,
 ) -> Iterator[Scored]:
-    """Novelty of every stored row against known classes, as `score_novelty` has it.
+    """Novelty of every stored row against known classes, equal to `score_novelty`.
 
     Parameters
     ----------
@@ -119,22 +120,22 @@ def score_store(
     known : KnownClasses
         Of the same encoder, or names in its space.
     method : str or Method, optional
-        One that needs embeddings only; by default what suits the known classes.
+        A method that needs only embeddings. Default: by the known classes.
     threshold : Threshold, optional
-        Says which rows are novel.
+        Threshold for `is_novel`.
     batch_rows : int
-        Rows that are held at once.
+        Rows in memory at once.
 
     Yields
     ------
     Scored
-        A batch, in the order of `read_embeddings`.
+        One a batch, in the order of `read_embeddings`.
 
     Raises
     ------
     InputError
-        For a method that the known classes cannot answer, or that needs patches; `MixedEncodersError` where they are
-        from another encoder.
+        For a method that needs patches or does not fit the known classes; `MixedEncodersError` for known classes of
+        another encoder.
     """
     files = sources(source)
     header = read_header(files or source)

@@ -1,8 +1,8 @@
-"""The one schema of stored embeddings: what a row holds, and the header that says what made all of them.
+"""Schema of stored embeddings: rows, and a header with their origin.
 
-Every ending holds the same. A row: id, path, embedding (d,) float32, a unit vector; up, the gravity axis it was read
-with; stamp, the state of the file; status, "ok" or "error", and the error. Once for all rows, as JSON under the key
-"openshape_ood": the header.
+All file types hold the same data. A row: id, path, embedding (d,) float32, a unit vector; up, its gravity axis; stamp,
+the state of the file; status, "ok" or "error", and the error. Once for all rows, the header, as JSON under the key
+"openshape_ood".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from openshape_ood.errors import FileError, InputError, MixedEncodersError
 FORMAT = "openshape_ood embeddings 3"
 KEY = "openshape_ood"
 COLUMNS = ("id", "path", "embedding", "up", "stamp", "provenance", "status", "error")
-BATCH_ROWS = 65_536  # of 512 numbers: 128 MiB
+BATCH_ROWS = 65_536  # with 512 numbers each: 128 MiB
 MAX_DIM = 65_536
 MAX_HEADER = 65_536  # characters
 MAX_WORD = 16_384  # characters of an id, a path, an error
@@ -29,10 +29,10 @@ MAX_WORD = 16_384  # characters of an id, a path, an error
 
 @dataclass(frozen=True)
 class Header:
-    """What made stored embeddings: the same in every ending.
+    """Origin of stored embeddings.
 
-    dim: d, the numbers of an embedding; temperature: of the encoder's training, where its weights say so; points: of
-    the cloud that it was given; precision: of the network's products.
+    dim: width d of an embedding; temperature: of the encoder's training, if its weights have it; points: of the
+    encoder's clouds; precision: of the network's products.
     """
 
     provenance: Provenance
@@ -51,7 +51,7 @@ class Header:
 
     @classmethod
     def from_json(cls, content: str | bytes | None, where: Any) -> Header:
-        """The header in a file. Raises `FileError` naming `where` for anything else."""
+        """Header of a file. Raises `FileError` with `where` for any other content."""
         try:
             if content is None or len(content) > MAX_HEADER:
                 raise ValueError("there is none")
@@ -79,13 +79,13 @@ class Header:
             raise ValueError(f"temperature is {self.temperature}")
 
     def settings(self) -> dict[str, Any]:
-        """All that embeddings depend on beside the weights: the same for all that lie in one folder."""
+        """All settings, beside the weights, that embeddings depend on; equal for all embeddings in a folder."""
         made = {field.name: getattr(self.provenance, field.name) for field in fields(self.provenance)}
         del made["identity"], made["method"], made["version"]
         return {**made, "points": self.points, "precision": self.precision}
 
     def check_one_folder(self, there: Header, folder: Any) -> None:
-        """Raises `MixedEncodersError` or `InputError` where a folder with the header `there` is another's."""
+        """Raise `MixedEncodersError` or `InputError` if a folder with the header `there` has other settings."""
         if self.identity.sha256 != there.identity.sha256:
             raise MixedEncodersError(
                 f"{folder} holds embeddings by {there.identity}, asked for was {self.identity}; give another --out"
@@ -99,7 +99,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Failed:
-    """A shape without an embedding, and why; up is empty where the file was not read so far; stamp as in `Rows`."""
+    """Shape without an embedding, and the reason; up is empty if the file was not read; stamp as in `Rows`."""
 
     id: str
     path: str
@@ -110,10 +110,9 @@ class Failed:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Embeddings (n, d) float32 of n shapes with their ids, paths and gravity axes, and beside them what failed.
+    """Embeddings (n, d) float32 of n shapes with ids, paths and gravity axes, and failures.
 
-    stamps: of each file its size and the time of its last change, as "bytes:nanoseconds", which tell whether it was
-    replaced since; "" where nobody looked.
+    stamps: size and modification time of each file, "bytes:nanoseconds", to detect a replaced file; "" if unknown.
     """
 
     ids: Sequence[str]
@@ -130,7 +129,7 @@ class Rows:
         return len(self.ids) + len(self.failed)
 
     def check(self, header: Header) -> np.ndarray:
-        """The embeddings as they are stored. Raises `InputError` where these are no rows of `header`."""
+        """Embeddings in their stored form. Raises `InputError` if they do not fit `header`."""
         shape, n = np.shape(self.embeddings), len(self.ids)
         if shape != (n, header.dim) or not len(self.paths) == len(self.ups) == len(self.stamps) == n:
             given = f"the shape {shape} for {n} ids, {len(self.paths)} paths and {len(self.ups)} ups"
@@ -139,12 +138,12 @@ class Rows:
 
 
 def checksum(content: Any, *more: bytes) -> str:
-    """sha256 of what a JSON file can hold, and of bytes, against bits that flip."""
+    """sha256 of JSON content and bytes, to detect corruption."""
     return hashlib.sha256(b"".join([json.dumps(content, sort_keys=True).encode(), *more])).hexdigest()
 
 
 def text(value: str) -> str:
-    r"""Broken bytes of a file name, which stored text cannot hold, escaped.
+    r"""Escape undecodable bytes of a file name, which stored text cannot hold.
 
     >>> text("a\udcff.ply")
     'a\\udcff.ply'

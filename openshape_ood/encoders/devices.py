@@ -1,4 +1,4 @@
-"""Which device, and torch's global settings as embeddings need them, for as long as they are computed."""
+"""Devices, and torch's global settings during an embedding."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import torch
 
 from openshape_ood.errors import InputError
 
-# the settings are the process's: the first thread that embeds makes them, the last to leave restores them
+# process-wide settings: the first embedding thread makes them, the last restores them
 _LOCK, _INSIDE, _UNDO = threading.Lock(), set[object](), ExitStack()
 
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """Single precision, always by the same algorithms, whatever a caller's training has set for speed."""
+    """Single precision with fixed algorithms, for any global settings of the caller."""
     this = object()
     with _LOCK:
         if not _INSIDE:
-            # cuDNN would round convolutions to TF32, and choose among algorithms by speed
+            # cuDNN would round convolutions to TF32 and choose algorithms by speed
             cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
             _UNDO.enter_context(cudnn)
             backends: list[Any] = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
             if all(hasattr(backend, "fp32_precision") for backend in backends):
-                # not by the setting for all backends, which cannot be read once a caller has set one alone
+                # the setting for all backends cannot be read once a caller has set one backend
                 for backend in backends:
                     _UNDO.callback(setattr, backend, "fp32_precision", backend.fp32_precision)
                     backend.fp32_precision = "ieee"
@@ -35,7 +35,7 @@ def exact(device: torch.device) -> Iterator[None]:
                 torch.set_float32_matmul_precision("highest")
         _INSIDE.add(this)
     try:
-        with torch.autocast(device.type, enabled=False):  # each thread has its own
+        with torch.autocast(device.type, enabled=False):  # autocast is per thread
             yield
     finally:
         with _LOCK:
@@ -45,13 +45,13 @@ def exact(device: torch.device) -> Iterator[None]:
 
 
 def find_device(device: str | torch.device | None) -> torch.device:
-    """The device asked for, or the best there is: CUDA, then MPS, then the CPU."""
+    """The given device. Default: CUDA, then MPS, then the CPU."""
     if device is None:
         mps = torch.backends.mps.is_available()
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
     try:
         found = torch.device(device)
-        torch.empty(0, device=found).cpu()  # back, for "meta" holds no data
+        torch.empty(0, device=found).cpu()  # copied back, because "meta" holds no data
     except (RuntimeError, AssertionError, TypeError) as error:
         raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
     return found

@@ -1,4 +1,4 @@
-"""Shapes in, embeddings out: reading, sampling and averaging, the same for one encoder and for an ensemble."""
+"""Embeddings of shapes: reading, sampling and averaging, for single encoders and ensembles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 
 class CloudEncoder(Protocol):
-    """An encoder of clouds that are prepared as its `spec`."""
+    """Encoder of prepared clouds, see `spec`."""
 
     @property
     def identity(self) -> Identity: ...
@@ -34,7 +34,7 @@ class CloudEncoder(Protocol):
 
 
 class Sampling(NamedTuple):
-    """How shapes become clouds, and these batches; see `ShapeEncoder.encode`."""
+    """Settings for turning shapes into batches of clouds; see `ShapeEncoder.encode`."""
 
     up: str | Sequence[str]
     seed: int
@@ -60,7 +60,7 @@ def encode_with_spread(encoder: CloudEncoder, shapes: Any, how: Sampling) -> tup
 
 
 def _samples(encoder: CloudEncoder, shapes: list[Shape], how: Sampling) -> list[np.ndarray]:
-    """Raw embeddings (b, d) of every sampling; each of them has a direction."""
+    """Raw embeddings (b, d) of every sampling. Each has a direction."""
     ups, seeds = resolve_ups(how.up, shapes), sample_seeds(how.seed, how.num_samples)
     rows: list[np.ndarray] = []
     prepared = prepared_batches(shapes, encoder.spec, ups, seeds, how.batch_size)
@@ -77,7 +77,7 @@ def _samples(encoder: CloudEncoder, shapes: list[Shape], how: Sampling) -> list[
 def prepared_batches(
     shapes: Sequence[Shape], spec: CloudSpec, ups: Sequence[str], seeds: Sequence[int], batch_size: int
 ) -> Generator[list[np.ndarray]]:
-    """Batches of clouds (n, 6) as a network takes them: of some shapes with every seed, then of the next."""
+    """Batches of prepared clouds (n, 6): some shapes with every seed, then the next shapes."""
     size = check_whole(batch_size, "batch_size")
     batches = [range(len(shapes))[i : i + size] for i in range(0, len(shapes), size)]
     jobs = [(shapes[i], ups[i], seed) for batch in batches for seed in seeds for i in batch]
@@ -92,7 +92,7 @@ def encode_batch(encoder: CloudEncoder, points: np.ndarray | Sequence[np.ndarray
     if not len(points):
         return np.empty((0, encoder.dim), dtype=np.float32)
     alike, stacks = same_size(points)
-    # torch warns of what is read-only
+    # torch warns about read-only arrays
     rows = [next(encoder.encode_batches([np.require(one, np.float32, ["C", "W"])])) for one in stacks]
     return in_order(alike, rows)
 
@@ -101,10 +101,10 @@ def by_batch(
     encode_stacks: Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]],
     batches: Iterable[np.ndarray | Sequence[np.ndarray]],
 ) -> Iterator[np.ndarray]:
-    """Embeddings (b, d) of batches of clouds of any sizes; encode_stacks: from clouds (b, n, 6) to embeddings."""
+    """Embeddings (b, d) of batches of clouds of any sizes; encode_stacks maps clouds (b, n, 6) to embeddings."""
     waiting, done = deque[list[np.ndarray]](), list[np.ndarray]()
 
-    def stacks() -> Iterator[np.ndarray]:  # of clouds of one size
+    def stacks() -> Iterator[np.ndarray]:  # clouds of equal size
         for batch in batches:
             alike, some = same_size(batch)
             waiting.append(alike)

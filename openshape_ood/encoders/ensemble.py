@@ -1,8 +1,8 @@
-"""Ensembles: several encoders as one, whose embedding is that of all members side by side, each a unit vector.
+"""Ensembles: several encoders as one, with the unit embeddings of all members concatenated.
 
-Scaled by 1 / sqrt(m), the cosine of two embeddings, and of a shape with a name, is then the mean of those of the m
-members, whatever their widths; so every method, threshold and file takes them as those of a single encoder. The mean
-asks for no reference shapes, and a shape has the same novelty alone and in any batch.
+Embeddings are scaled by 1 / sqrt(m), so the cosine of two embeddings, or of a shape and a name, is the mean of the m
+members' cosines, for any widths. Every method, threshold and file treats them as those of a single encoder. The mean
+needs no reference shapes, and a shape has the same novelty alone and in any batch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Member(PatchEncoder, Protocol):
-    """A shape encoder as an ensemble takes it; `ShapeEncoder` is one."""
+    """Shape encoder of an ensemble; `ShapeEncoder` is one."""
 
     @property
     def row(self) -> Row: ...
@@ -41,7 +41,7 @@ class Member(PatchEncoder, Protocol):
 
 
 class TextMember(NamesEncoder, Protocol):
-    """A text encoder as an ensemble takes it; `TextEncoder` is one."""
+    """Text encoder of an ensemble; `TextEncoder` is one."""
 
     @property
     def dim(self) -> int: ...
@@ -56,20 +56,20 @@ class TextMember(NamesEncoder, Protocol):
 
 
 class ShapeEnsemble:
-    """Several shape encoders as one `PatchEncoder`, as `ShapeEncoder.from_pretrained("vitb32+uni3d-b")` gives it.
+    """Several shape encoders as one `PatchEncoder`, made by `ShapeEncoder.from_pretrained("vitb32+uni3d-b")`.
 
-    A file is read and a surface sampled once for all members; a member that takes fewer points than another gets some
-    of the other's, one that repeats what a small cloud has repeats it for itself. Members that take as many, under
-    whichever axis, see what they see alone. Methods take and give what those of `ShapeEncoder` do.
+    A file is read and a surface sampled once for all members. A member that takes fewer points gets a subset; a member
+    that repeats points of small clouds repeats them itself. Members with the same number of points see the same points
+    as alone, under any axis. Methods have the arguments and results of `ShapeEncoder`.
 
     Attributes
     ----------
     members : tuple of Member
-        In the order of their names.
+        Ordered by name.
     temperature : float or None
-        The mean of the members', None where one does not say.
+        Mean over the members; None if one is unknown.
     row : Row
-        What the registry says of the members together.
+        Registry row of the ensemble.
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
@@ -106,7 +106,7 @@ class ShapeEnsemble:
         batch_size: int = 32,
         progress: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Embeddings (b, d) and how far samplings stray from them (b,), as `ShapeEncoder.encode_with_spread`."""
+        """Embeddings (b, d) and spread of samplings (b,), as `ShapeEncoder.encode_with_spread`."""
         return encode_with_spread(self, shapes, Sampling(up, seed, num_samples, batch_size, progress))
 
     def encode_patches(
@@ -119,9 +119,9 @@ class ShapeEnsemble:
         batch_size: int = 32,
         progress: bool = False,
     ) -> Patches:
-        """The patches of the member that makes the most of them; beside each, those of the others that lie nearest.
+        """Patches of the member with the most patches, each concatenated with the nearest patches of the other members.
 
-        Parameters, errors and what comes back are as in `ShapeEncoder.encode_patches`.
+        Parameters, errors and result are as in `ShapeEncoder.encode_patches`.
         """
         values = [shape.value for shape in list_shapes(shapes)]
         how: dict[str, Any] = {"stage": stage, "up": up, "seed": seed, "batch_size": batch_size, "progress": progress}
@@ -151,13 +151,14 @@ class ShapeEnsemble:
 
 
 class TextEnsemble:
-    """The text encoders of the members of an ensemble as one `NamesEncoder`, as
-    `TextEncoder.from_pretrained("vitb32+uni3d-b")` gives it; members that share one load it once.
+    """Text encoders of an ensemble's members as one `NamesEncoder`.
+
+    Made by `TextEncoder.from_pretrained("vitb32+uni3d-b")`. Members that share a text encoder load it once.
 
     Attributes
     ----------
     members : tuple of TextMember
-        In the order of the members' names, each with the templates and average of its own unless others are given.
+        Ordered by name. Default templates and average: each member's own.
     """
 
     def __init__(self, members: Sequence[TextMember], identity: Identity, average: str) -> None:
@@ -177,7 +178,7 @@ class TextEnsemble:
 
     @cached_property
     def weights(self) -> str:
-        """Whose embeddings these are: those of every member."""
+        """Identifier of the embeddings: the identifiers of all members."""
         return f" {SIGN} ".join(one.weights for one in self.members)
 
     def __repr__(self) -> str:
@@ -185,26 +186,26 @@ class TextEnsemble:
 
 
 def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Vectors (..., d) of each of m members, of any length, as unit vectors; what has no direction becomes NaN."""
+    """Concatenated unit vectors (..., d) of m members; a vector without direction becomes NaN."""
     with np.errstate(invalid="ignore", divide="ignore"):
         units = [part / np.linalg.norm(part, axis=-1, keepdims=True) for part in parts]
     return (np.concatenate(units, axis=-1) / math.sqrt(len(parts))).astype(np.float32)
 
 
 def _own_cloud(cloud: np.ndarray, given: CloudSpec, own: CloudSpec) -> np.ndarray:
-    """A cloud (n, 6) that is prepared as `given`, as `own` has it."""
+    """Convert a cloud (n, 6) prepared as `given` to `own`."""
     if resampled_size(len(cloud), own) != len(cloud):
         return prepare(cloud.astype(np.float64), own, up=given.up, seed=0, name="the cloud")
     return np.concatenate([exchange(cloud[:, :3], given.up, own.up), cloud[:, 3:]], axis=1)
 
 
 def _turned(centers: np.ndarray, up: str, to: str) -> np.ndarray:
-    """Centers (b, p, 3) of patches under another axis."""
+    """Patch centers (b, p, 3) converted to another up axis."""
     return exchange(centers.reshape(-1, 3), up, to).reshape(centers.shape)
 
 
 def _nearest_features(centers: np.ndarray, of: Patches) -> np.ndarray:
-    """Features (b, p, w) of the patches that lie nearest to centers (b, p, 3)."""
+    """Features (b, p, w) of the patches nearest to centers (b, p, 3)."""
     found = []
     for own, others, features in zip(centers, of.centers, of.features, strict=True):
         apart = np.linalg.norm(own[:, None].astype(np.float64) - others[None], axis=2)

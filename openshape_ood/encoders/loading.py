@@ -1,4 +1,4 @@
-"""The encoders that a caller names or gives, each loaded when it is first used."""
+"""Lazy loading of the encoders that a caller names or passes."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from openshape_ood.errors import InputError
 from openshape_ood.registry import find_checkpoint, is_registered
 
 DEFAULT = "vitb32"
-PLAIN_POINTS = 10_000  # of surfaces, where an encoder does not say how many
+PLAIN_POINTS = 10_000  # points of a surface for encoders without a `spec`
 
 
 @dataclass(frozen=True, eq=False)
 class Encoders:
-    """A shape encoder and the text encoder that it was aligned with, each loaded when it is first used.
+    """Shape encoder and its text encoder, each loaded on first use.
 
     Attributes
     ----------
     model : str, optional
         Name of a checkpoint, or of several as an ensemble. None: the checkpoint of `others`, else "vitb32".
     encoder, names : optional
-        A shape encoder and a text encoder that exist already; these precede `model`.
+        Existing shape encoder and text encoder, used in place of `model`.
     checkpoint, text_checkpoint : Path, optional
         Files of weights.
     device : optional
-        Of the models that are loaded here.
+        Device for loaded models.
     others : sequence of Identity
-        Of known classes and stored embeddings, which the encoder must fit.
+        Identities of known classes and stored embeddings, which the encoder must fit.
     """
 
     model: str | None = None
@@ -44,24 +44,24 @@ class Encoders:
 
     @property
     def name(self) -> str:
-        """The checkpoint that is loaded."""
+        """Name of the checkpoint."""
         registered = [one.checkpoint for one in self.others if is_registered(one.checkpoint)]
         return self.model or (registered[0] if registered else DEFAULT)
 
     @cached_property
     def row(self) -> Any:
-        """Of the registry; an unknown name is an error before torch is loaded."""
+        """Registry row. An unknown name raises before torch is loaded."""
         return find_checkpoint(self.name)
 
     @property
     def points(self) -> int:
-        """Number of points of the clouds that the encoder takes."""
+        """Points of the encoder's clouds."""
         spec = self.row.spec if self.encoder is None else getattr(self.encoder, "spec", None)
         return PLAIN_POINTS if spec is None else int(spec.count)
 
     @property
     def identity(self) -> Identity:
-        """Of the shape encoder; it is loaded only where neither `others` nor the registry say it."""
+        """Identity of the shape encoder, loaded only if neither `others` nor the registry has it."""
         given = [one for one in self.others if one.sha256 and self.model in (None, one.checkpoint)]
         if given and self.encoder is None and self.checkpoint is None:
             return given[0]
@@ -72,12 +72,12 @@ class Encoders:
 
     @property
     def is_loaded(self) -> bool:
-        """True if the shape encoder exists already."""
+        """True if the shape encoder exists."""
         return self.encoder is not None or "shape" in self.__dict__
 
     @cached_property
     def shape(self) -> Any:
-        """The shape encoder. Raises `MixedEncodersError`, before any download, where it does not fit the others."""
+        """Shape encoder. Raises `MixedEncodersError` before any download if it does not fit `others`."""
         if self.encoder is not None:
             return self.encoder
         from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -89,7 +89,7 @@ class Encoders:
 
     @cached_property
     def text(self) -> NamesEncoder:
-        """The text encoder. Raises `InputError` where there is none."""
+        """Text encoder. Raises `InputError` if there is none."""
         if self.names is not None:
             names: NamesEncoder = self.names
             return names
@@ -107,7 +107,7 @@ class Encoders:
 
 
 def text_of(encoder: Any, device: Any = None) -> NamesEncoder:
-    """The text encoder that a shape encoder was aligned with, on its device unless another is given."""
+    """Text encoder of a shape encoder. Default device: the shape encoder's."""
     from openshape_ood.encoders.text.encoder import TextEncoder
 
     row = getattr(encoder, "row", None)

@@ -1,4 +1,4 @@
-"""What is asked of encoders, and what says where an embedding or a figure comes from."""
+"""Protocols of encoders, and the origin of embeddings and figures."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ STAGES = get_args(Stage)
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose embeddings these are.
+    """Origin of embeddings.
 
-    checkpoint: its name in the registry; space: the joint text-shape space, one word for encoders that share it, the
-    text model they were aligned with; sha256: of the weights of a shape encoder, empty for embeddings of names, which
-    belong to the space as a whole. An ensemble has the names and spaces of its members, joined by +, and one sha256 for
-    theirs.
+    checkpoint: name in the registry; space: name of the joint text-shape space, shared by encoders that were aligned
+    with the same text model; sha256: of a shape encoder's weights, empty for embeddings of names, which belong to the
+    space as a whole. An ensemble has the names and spaces of its members, joined by +, and one joint sha256.
     """
 
     checkpoint: str
@@ -34,12 +33,12 @@ class Identity:
     sha256: str = ""
 
     def fits(self, other: Identity) -> bool:
-        """Whether embeddings of both may be compared: one checkpoint, or one space where a side is text."""
+        """True if embeddings of both can be compared: same checkpoint, or same space if one side is text."""
         both = self.sha256 and other.sha256
         return self.sha256 == other.sha256 if both else self.space == other.space
 
     def check_fits(self, shapes: Identity) -> None:
-        """Raises `MixedEncodersError` where known classes of this identity meet shapes of another."""
+        """Raise `MixedEncodersError` if known classes of this identity meet shapes of another."""
         if not self.fits(shapes):
             raise MixedEncodersError(
                 f"the known classes were embedded by {self}, the shapes by {shapes}; "
@@ -51,18 +50,17 @@ class Identity:
         return own if self.sha256 else f"the text encoder of {self.checkpoint}"
 
 
-ANONYMOUS = Identity("embeddings", "embeddings")  # of arrays of which nobody says what made them
+ANONYMOUS = Identity("embeddings", "embeddings")  # arrays of unknown origin
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What produced a figure: the same in every result, stored row and JSON.
+    """Origin of a figure, equal in every result, stored row and JSON.
 
-    identity: the encoder of the rows; method: what judged them, empty for embeddings that nobody judged yet; up:
-    gravity axis that was asked for, "y", "z" or "x" with an optional "-", "file", or several separated by commas; of a
-    threshold from files the axis that all were read with; seed: of resampling; num_samples: how many samplings of a
-    shape were averaged; version: of this library. Of ready embeddings, which do not tell, up is empty, seed 0 and
-    num_samples 1.
+    identity: encoder of the rows; method: scoring method, empty for embeddings without scores; up: requested gravity
+    axis, "y", "z" or "x" with an optional "-", "file", or several separated by commas (of a threshold from files: the
+    common axis of all files); seed: of resampling; num_samples: averaged samplings of a shape; version: of this
+    library. For ready embeddings up is empty, seed 0 and num_samples 1.
     """
 
     identity: Identity
@@ -73,7 +71,7 @@ class Provenance:
     version: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The same as a table of texts and numbers.
+        """Table of strings and numbers for JSON.
 
         Examples
         --------
@@ -85,23 +83,23 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """Ready embeddings and whose they are: what takes shapes takes these in their place.
+    """Ready embeddings with their identity, accepted in place of shapes.
 
     Parameters
     ----------
     vectors : array (b, d)
-        Finite numbers of any length; scoring takes their directions. Kept as they are if float32 or float64.
+        Finite numbers of any length; scoring uses directions. float32 and float64 stay as they are.
     identity : Identity
-        The encoder that made them.
+        Encoder of the embeddings.
     names : sequence of str, optional
-        Of the b shapes, for messages and tables.
+        Names of the b shapes, for messages and tables.
     temperature : float, optional
-        What the encoder divided cosines with text by in training; None if that is unknown.
+        Divisor of cosines with text in training. Default: None, unknown.
 
     Raises
     ------
     InputError
-        No table of finite numbers, or names that are not b.
+        Vectors are no table of finite numbers, or there are not b names.
 
     Examples
     --------
@@ -126,13 +124,15 @@ class Embeddings:
         return len(self.vectors)
 
     def row_names(self) -> tuple[str, ...]:
-        """A name a row, "row 0" and so on where none are given."""
+        """Name of each row. Default: "row 0", "row 1", ..."""
         return tuple(self.names) or tuple(f"row {i}" for i in range(len(self)))
 
 
 class Patches(NamedTuple):
-    """Features (b, p, w) float32 of the p patches of b shapes; their centers (b, p, 3) and radius, one for all or the
-    mean of each shape (b,), in the encoder's own frame, where the largest norm of a cloud is 1."""
+    """Patches of b shapes.
+
+    features (b, p, w) float32; centers (b, p, 3); radius, one for all or the mean of each shape (b,). Centers and radii
+    are in the encoder's frame, where the largest norm of a cloud is 1."""
 
     features: np.ndarray
     centers: np.ndarray
@@ -140,9 +140,9 @@ class Patches(NamedTuple):
 
 
 class Encoder(Protocol):
-    """All that is asked of a shape encoder; `ShapeEncoder` is one, and a fake is a few lines.
+    """Protocol of a shape encoder; `ShapeEncoder` implements it, and a fake takes a few lines.
 
-    dim: d; temperature: what cosines with text were divided by in training, None where nobody says so.
+    dim: d; temperature: divisor of cosines with text in training, None if unknown.
     """
 
     @property
@@ -162,15 +162,15 @@ class Encoder(Protocol):
         batch_size: int = 32,
         progress: bool = False,
     ) -> np.ndarray:
-        """Unit embeddings (b, d) of b shapes, of whatever `shapes.shape.list_shapes` takes.
+        """Unit embeddings (b, d) of b shapes, in any form that `shapes.shape.list_shapes` takes.
 
-        up: gravity axis of the data, one or one a shape; num_samples: how many embeddings of each shape are averaged,
-        every one resampled with a seed of its own; batch_size and progress do not change the numbers.
+        up: gravity axis of the data, one or one a shape; num_samples: averaged embeddings of each shape, each resampled
+        with its own seed; batch_size and progress do not change the numbers.
         """
 
 
 class PatchEncoder(Encoder, Protocol):
-    """An encoder that also says what it makes of the patches of a shape; spec: what its clouds are like."""
+    """Encoder with features of patches; spec: form of its clouds."""
 
     @property
     def spec(self) -> CloudSpec: ...
@@ -185,16 +185,16 @@ class PatchEncoder(Encoder, Protocol):
         batch_size: int = 32,
         progress: bool = False,
     ) -> Patches:
-        """What it makes of the p patches of b shapes.
+        """Features of the p patches of b shapes.
 
-        stage: "local", of a patch's points alone; "tokens", with the whole shape in view; "projected", tokens in the
-        space of the embeddings, w = d. Centers are in the frame of `spec`: the mean of the `spec.count` resampled
-        points at the origin, their largest norm 1, and the axis `spec.up` upwards.
+        stage: "local", from a patch's points alone; "tokens", with context of the whole shape; "projected", tokens in
+        the embedding space, w = d. Centers are in the frame of `spec`: the mean of the `spec.count` resampled points at
+        the origin, their largest norm 1, the axis `spec.up` upwards.
         """
 
 
 class NamesEncoder(Protocol):
-    """All that is asked of a text encoder; `TextEncoder` is one."""
+    """Protocol of a text encoder; `TextEncoder` implements it."""
 
     @property
     def identity(self) -> Identity: ...
@@ -204,36 +204,36 @@ class NamesEncoder(Protocol):
 
 
 class Network(Protocol):
-    """All that `ShapeEncoder` asks of the `torch.nn.Module` that an `Architecture` builds.
+    """Protocol of the `torch.nn.Module` that an `Architecture` builds for `ShapeEncoder`.
 
-    What it also offers is used: `patches`, for `encode_patches` (`PatchNetwork`); `prepare(dtype)`, once the weights
-    are in, to make ready for inference in place, which lower precisions need; the attribute `grouping`, set to the
-    functions of the sampler that was asked for; and the four steps of `StagedNetwork`, which overlap on a GPU.
+    Optional members: `patches`, for `encode_patches` (`PatchNetwork`); `prepare(dtype)`, which makes the loaded network
+    ready for inference in place and is needed for lower precisions; the attribute `grouping`, set to the functions of
+    the sampler; and the four steps of `StagedNetwork`, which overlap on a GPU.
     """
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Clouds (b, n, 6), xyz in the unit ball and rgb in [0, 1] -> embeddings (b, d) of any length."""
+        """Embeddings (b, d) of any length, of clouds (b, n, 6) with xyz in the unit ball and rgb in [0, 1]."""
 
 
 class PatchNetwork(Network, Protocol):
-    """A network that also gives features of patches; radius: of a patch, in the unit ball."""
+    """Network with features of patches; radius: of a patch, in the unit ball."""
 
     @property
     def radius(self) -> float: ...
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, ...]:
-        """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centers (b, p, 3).
+        """Map (b, n, 6) to features (b, p, w) of the patches at a stage and their centers (b, p, 3).
 
-        Where patches have no fixed radius also theirs on average (b,), in place of the attribute `radius`.
+        If patches have no fixed radius, also their mean radii (b,), in place of the attribute `radius`.
         """
 
 
 @runtime_checkable
 class StagedNetwork(Protocol):
-    """A network in four steps, of which the first two are many small ones that leave a GPU room for the next batch.
+    """Network in four steps. The first two consist of many small kernels, so a GPU can run the next batch beside them.
 
-    sample: points (b, n, 6) -> which are patch centers (b, p); group: centers (b, p, 3) and members (b, p, k), the
-    points of each patch; abstract: a feature a patch (b, p, s); transform: embeddings (b, d).
+    sample: points (b, n, 6) -> indices of patch centers (b, p); group: centers (b, p, 3) and members (b, p, k), the
+    points of each patch; abstract: patch features (b, p, s); transform: embeddings (b, d).
     """
 
     def sample(self, points: Tensor) -> Tensor: ...
@@ -246,7 +246,7 @@ ENCODER = ("identity", "dim", "temperature", "encode")
 
 
 def check_encoders(encoder: Any, text: Any, members: tuple[str, ...] = ENCODER) -> None:
-    """Raises `InputError` for what is no encoder with these members, or no `NamesEncoder`, where one is given."""
+    """Raise `InputError` for an encoder without these members, or a text encoder that is no `NamesEncoder`."""
     asked = {"encoder": (encoder, members), "text": (text, ("identity", "encode"))}
     for name, (given, members) in asked.items():
         lacks = [member for member in members if not hasattr(given, member)]

@@ -1,4 +1,4 @@
-"""ShapeEncoder: a row of the registry -> a file -> a network -> embeddings of clouds."""
+"""ShapeEncoder: embeddings of clouds, with a network from the registry."""
 
 from __future__ import annotations
 
@@ -41,23 +41,22 @@ PRECISIONS = get_args(Precision)
 
 
 class ShapeEncoder(Shared):
-    """A frozen encoder: clouds, meshes and files in, embeddings out.
+    """Frozen encoder of clouds, meshes and files.
 
-    A process that is forked after it has encoded with two threads or more cannot encode: torch waits there for ever.
-    Processes that are spawned can.
+    A process forked after encoding with two or more threads hangs in torch when it encodes. Spawned processes work.
 
     Attributes
     ----------
     identity : Identity
-        Its name in the registry, its embedding space and the sha256 of its weights.
+        Name in the registry, embedding space, and sha256 of the weights.
     dim : int
-        d, the width of its embeddings.
+        Width d of the embeddings.
     spec : CloudSpec
-        Points a cloud is resampled to, the gravity axis it was trained with, and the gray of clouds without color.
+        Points of a resampled cloud, gravity axis of the training, gray of clouds without color.
     temperature : float or None
-        What cosines with text were divided by in training, where the file says so.
+        Divisor of cosines with text in training, if the file has it.
     row, network, device, precision
-        All that the registry says, the bare torch module, where it runs, and the type of its products.
+        Registry row, bare torch module, its device, data type of its products.
     """
 
     shared_file: ClassVar[str] = "encoder.safetensors"
@@ -97,31 +96,31 @@ class ShapeEncoder(Shared):
         precision: Precision = "float32",
         revision: str = "main",
     ) -> ShapeEncoder:
-        """The encoder called `name`, ready to use: file with the right hash, loaded strictly, in evaluation mode.
+        """Load an encoder: file with the right hash, strict keys, evaluation mode.
 
         Parameters
         ----------
         name, registry : str and path, optional
-            A name in the registry, or in one of one's own, as `list_checkpoints` takes it; or several joined by +, an
+            Name in the packaged registry or in your own, as in `list_checkpoints`. Several names joined by + form an
             ensemble, see `encoders.ensemble`: in any order, each once. Or a folder that `save_pretrained` wrote, or
             "owner/name" on the Hub.
         checkpoint : path, optional
-            A file to load in place of the registered one of a single encoder; its hash is recorded in `identity`.
+            File in place of the registered one, for a single encoder; its hash is recorded in `identity`.
         device : str or torch.device, optional
-            None takes CUDA, then MPS, then the CPU.
+            Default: CUDA, then MPS, then the CPU.
         sampler : {"auto", "torch", "triton", "dgl"}
-            What picks the patches; all give the same embeddings. "auto" takes Triton on a GPU that it runs on, else
-            torch (so does OPENSHAPE_OOD_NO_TRITON=1).
+            Implementation that picks the patches; all give the same embeddings. "auto": Triton on a supported GPU, else
+            torch (also with OPENSHAPE_OOD_NO_TRITON=1).
         precision : {"float32", "bfloat16", "float16"}
-            Of the network's products. Patches are always picked in float32, the default, for which alone the promises
-            of `encode` hold.
+            Data type of the network's products. Patches are always picked in float32. The guarantees of `encode` hold
+            for "float32", the default.
         revision : str
             Branch, tag or commit of a repository "owner/name".
 
         Raises
         ------
         InputError, RegistryError, CheckpointError
-            An argument that cannot be used; the registry; the file, or what kept a download from succeeding.
+            For an invalid argument, registry or file, or a failed download.
 
         Examples
         --------
@@ -139,7 +138,7 @@ class ShapeEncoder(Shared):
         if row.members:
             check_no_file(row, checkpoint)
             how: dict[str, Any] = {"registry": registry, "device": device, "sampler": sampler, "precision": precision}
-            # all that is public of a ShapeEncoder, but its network
+            # all public attributes of a ShapeEncoder but its network
             return cast(ShapeEncoder, ShapeEnsemble([cls.from_pretrained(one.name, **how) for one in row.members]))
         grouping = find_grouping(sampler, target)
         network, sha256, temperature = load_network(row, checkpoint)
@@ -184,25 +183,25 @@ class ShapeEncoder(Shared):
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings of shapes, the same alone or in any batch, whatever torch's global settings.
+        """Embeddings of shapes. A shape has the same embedding alone and in any batch, for any global torch settings.
 
         Parameters
         ----------
         shapes : cloud, stack, or list
-            One cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes, paths, or trimesh
-            objects. Several paths are read by child processes, within limits of time and memory. Any frame and
-            unit: clouds are centered and scaled here. Color 0-1 or 0-255, or none.
+            One cloud (n, 3|6) or a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes, paths or trimesh
+            objects. Several paths are read by child processes with limits of time and memory. Any frame and unit:
+            clouds are centered and scaled here. Colors from 0 to 1 or 0 to 255, or none.
         up : str or sequence of str
-            Gravity axis of the data, "y", "z" or "x" with an optional "-", or "file" to ask the file, else y; one for
-            all, or one a shape.
+            Gravity axis of the data: "y", "z" or "x" with an optional "-", or "file" for the axis in the file, else y.
+            One for all, or one a shape.
         seed : int
-            Of resampling and of sampling surfaces.
+            For resampling clouds and sampling surfaces.
         num_samples : int
-            How many embeddings of each shape, every one sampled anew, are averaged into a steadier one.
+            Averaged embeddings of each shape, each sampled anew; more give a steadier embedding.
         batch_size, progress : int and bool
-            Shapes that go through the network at once; whether to draw a progress bar.
+            Shapes per batch; show a progress bar.
         normalize : bool
-            Give unit vectors.
+            Return unit vectors.
 
         Returns
         -------
@@ -211,8 +210,8 @@ class ShapeEncoder(Shared):
         Raises
         ------
         CloudError, ShapeFileError, MissingPackageError, InputError, WeightsError
-            A shape that cannot be used, by name, or whose format needs an extra; other values that cannot be used; an
-            embedding without a direction.
+            For an unusable shape, by name, or a format that needs an extra; another invalid value; an embedding without
+            direction.
 
         Examples
         --------
@@ -233,9 +232,10 @@ class ShapeEncoder(Shared):
         batch_size: int = 32,
         progress: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Embeddings (b, d) as `encode` gives them, and how far the samplings of each shape stray from their average.
+        """Embeddings (b, d) as from `encode`, and the spread of each shape's samplings.
 
-        That is the mean (b,) of 1 - cosine between the two, 0 where all agree. Arguments and errors as in `encode`.
+        The spread (b,) is the mean of 1 - cosine between sampling and average, 0 if all agree. Arguments and errors as
+        in `encode`.
         """
         return encode_with_spread(self, shapes, Sampling(up, seed, num_samples, batch_size, progress))
 
@@ -249,26 +249,25 @@ class ShapeEncoder(Shared):
         batch_size: int = 32,
         progress: bool = False,
     ) -> Patches:
-        """What the network makes of the p patches of each shape.
+        """Features of the p patches of each shape.
 
         Parameters
         ----------
         shapes, up, seed, batch_size, progress
-            As in `encode`, which raises the same errors.
+            As in `encode`, with the same errors.
         stage : {"tokens", "projected", "local"}
-            "tokens", the last block's output before the projection; "projected", those through the projection, w = d,
-            as embeddings of names are; "local", what the network makes of a patch's points alone, before the
-            transformer has mixed the patches.
+            "tokens": last block's output, before the projection. "projected": tokens after the projection, w = d, as
+            embeddings of names. "local": features of a patch's points alone, before the transformer mixes patches.
 
         Returns
         -------
         Patches
-            Features (b, p, w) float32, and centers (b, p, 3), the mean of the cloud at the origin, largest norm 1.
+            Features (b, p, w) float32 and centers (b, p, 3); mean of the cloud at the origin, largest norm 1.
 
         Raises
         ------
         InputError
-            Also for an architecture that gives no features of patches.
+            Also for an architecture without features of patches.
 
         Examples
         --------
@@ -298,15 +297,15 @@ class ShapeEncoder(Shared):
         return Patches(features, centers, radii[0] if radii else self.network.radius)
 
     def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-        """Raw embeddings (b, d) float32, of any length, of clouds that are prepared already, in one batch.
+        """Raw embeddings (b, d) float32, of any length, of prepared clouds, in one batch.
 
-        points (b, n, 6), or a list of (n, 6) of several sizes: xyz in this encoder's own frame, mean at the origin,
-        largest norm 1; rgb in [0, 1], as `shapes.points.prepare` gives them. Nothing is checked, resampled or scaled.
+        points (b, n, 6), or a list of (n, 6) of several sizes: xyz in this encoder's frame, mean at the origin, largest
+        norm 1; rgb in [0, 1], as from `shapes.points.prepare`. Nothing is checked, resampled or scaled.
         """
         return encode_batch(self, points)
 
     def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
-        """As `encode_prepared` of float32, batch by batch, in order; on a CUDA device the next is sampled ahead."""
+        """`encode_prepared` for float32 batches, in order; on a CUDA device the next batch is sampled in advance."""
         return by_batch(self._encode_stacks, batches)
 
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

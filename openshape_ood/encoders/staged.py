@@ -1,7 +1,6 @@
-"""What the networks of patches share: sampling, grouping, a patch network, a transformer, in four stages.
+"""Shared base of patch networks: sampling, grouping, patch network and transformer, in four stages.
 
-`PointBERT` and `Uni3D` say what is their own: which points are centers, which belong to a patch, how features become
-tokens, and how tokens become embeddings.
+`PointBERT` and `Uni3D` define the selection of centers and members, tokens of features, and embeddings of tokens.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from torch import Tensor, nn
 from openshape_ood.encoders.grouping.plain import PLAIN, gather
 from openshape_ood.encoders.protocols import Stage
 
-# tokens that go through the transformer at once: few enough to bound memory, on a CPU also to stay in cache; with fewer
-# still the products would spend their time on arranging the weights
+# tokens per block of the transformer: few enough to bound memory and, on a CPU, to stay in cache; with fewer the
+# products would be dominated by arranging the weights
 TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
 
 
@@ -26,7 +25,7 @@ def constant(tensor: Tensor, dtype: torch.dtype) -> nn.Buffer:
 
 
 def fold(conv: Any, norm: Any) -> tuple[Tensor, Tensor]:
-    """One matrix (out, in) and bias (out,), float64, for a 1x1 convolution followed by batch-norm in evaluation."""
+    """Matrix (out, in) and bias (out,), float64, of a 1x1 convolution followed by batch-norm in evaluation mode."""
     weight, bias, mean, variance, scale, shift = (
         tensor.detach().double()
         for tensor in (conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.weight, norm.bias)
@@ -36,7 +35,7 @@ def fold(conv: Any, norm: Any) -> tuple[Tensor, Tensor]:
 
 
 class PatchTransformer(nn.Module, ABC):
-    """Clouds in the encoder's own frame -> embeddings, not normalized.
+    """Map clouds in the encoder's frame to unnormalized embeddings.
 
     Sampling starts at point 0, so the order of the points matters: shuffle them once, with a seed.
     """
@@ -44,14 +43,14 @@ class PatchTransformer(nn.Module, ABC):
     def __init__(self, sizes: Any) -> None:
         super().__init__()
         self.sizes, self.grouping = sizes, PLAIN
-        self.folded: nn.Module | None = None  # the patch network for inference, once `prepare` has made it
+        self.folded: nn.Module | None = None  # patch network for inference, set by `prepare`
 
     @overload
     def forward(self, points: Tensor, patches: Literal[False] = False) -> Tensor: ...
     @overload
     def forward(self, points: Tensor, patches: Literal[True]) -> tuple[Tensor, Tensor, Tensor]: ...
     def forward(self, points: Tensor, patches: bool = False) -> Tensor | tuple[Tensor, Tensor, Tensor]:
-        """(b, n, 6) -> embedding (b, d); with `patches` also patch tokens (b, p, w) and centers (b, p, 3).
+        """Map (b, n, 6) to an embedding (b, d); with `patches` also to patch tokens (b, p, w) and centers (b, p, 3).
 
         xyz in the unit ball, rgb in [0, 1]. Patch tokens are the last block's output, before the projection.
         """
@@ -61,16 +60,16 @@ class PatchTransformer(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, points: Tensor) -> Tensor:
-        """(b, n, 6) -> which points are patch centers (b, p) int64."""
+        """Indices (b, p) int64 of patch centers among the points (b, n, 6)."""
 
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, n, 6), (b, p) -> patch centers (b, p, 3) and which points belong to each, members (b, p, k) int64."""
+        """Patch centers (b, p, 3) and member indices (b, p, k) int64 of points (b, n, 6) and center indices (b, p)."""
         xyz = points[..., :3]
         centers = gather(xyz, picked)
         return centers, self._members(xyz, centers)
 
     def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """(b, n, 6), (b, p, 3), (b, p, k) -> one feature a patch (b, p, s), of its own points alone."""
+        """Features (b, p, s), each from its patch's points: (b, n, 6), centers (b, p, 3), members (b, p, k)."""
         return (self._patch_network() if self.folded is None else self.folded)(points, centers, members)
 
     @overload
@@ -78,7 +77,7 @@ class PatchTransformer(nn.Module, ABC):
     @overload
     def transform(self, centers: Tensor, features: Tensor, patches: Literal[True]) -> tuple[Tensor, Tensor]: ...
     def transform(self, centers: Tensor, features: Tensor, patches: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """(b, p, 3), (b, p, s) -> embedding (b, d); with `patches` also patch tokens (b, p, w)."""
+        """Map centers (b, p, 3), features (b, p, s) to embeddings (b, d); with `patches` also to tokens (b, p, w)."""
         most = TOKENS if centers.device.type == "cpu" else TOKENS_ON_A_GPU
         clouds = max(1, most // (self.sizes.patches + 1))
         parts = 1 if self.folded is None else max(1, -(-len(centers) // clouds))
@@ -88,7 +87,7 @@ class PatchTransformer(nn.Module, ABC):
             x = self._tokens(middles, own)
             for block in blocks:
                 x = block(x)
-            # by itself even where the others are wanted too, so that it is the same number for number
+            # computed separately even with `patches`, so that the numbers are equal
             first.append(last(x, 1)[:, 0])
             if patches:
                 others.append(last(x)[:, 1:])
@@ -96,9 +95,9 @@ class PatchTransformer(nn.Module, ABC):
         return (embedding, torch.cat(others)) if patches else embedding
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, ...]:
-        """(b, n, 6) -> features (b, p, w) of the patches at a stage, their centers (b, p, 3), and `_radii`.
+        """Map (b, n, 6) to patch features (b, p, w) at a stage, their centers (b, p, 3), and `_radii`.
 
-        "local" is the patch network's output, for which the transformer does not run.
+        "local" is the output of the patch network; the transformer does not run.
         """
         centers, members = self.group(points, self.sample(points))
         features = self.abstract(points, centers, members)
@@ -109,7 +108,7 @@ class PatchTransformer(nn.Module, ABC):
         return features, centers, *self._radii(points, centers, members)
 
     def _radii(self, points: Tensor, centers: Tensor, members: Tensor) -> tuple[Tensor, ...]:
-        """The mean radius (b,) of the patches of each cloud, where they have no fixed one."""
+        """Mean patch radius (b,) of each cloud, if patches have no fixed radius."""
         return ()
 
     @abstractmethod
@@ -118,7 +117,7 @@ class PatchTransformer(nn.Module, ABC):
 
     @abstractmethod
     def _patch_network(self) -> nn.Module:
-        """As published and as it is trained."""
+        """Patch network as published and trained."""
 
     @abstractmethod
     def _blocks(self) -> Sequence[nn.Module]: ...

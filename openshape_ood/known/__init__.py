@@ -1,4 +1,4 @@
-"""What is known: names, examples and patches of classes, as embeddings of one encoder."""
+"""Known classes: names, examples and patches as embeddings of one encoder."""
 
 from openshape_ood.checks import check_names
 from openshape_ood.known.classes import KnownClasses

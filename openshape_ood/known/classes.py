@@ -1,4 +1,4 @@
-"""KnownClasses: what is known, as embeddings. Everything that a method compares with."""
+"""KnownClasses: embeddings of known classes, input of every method."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ KIND = "set of known classes"
 
 @dataclass(frozen=True, eq=False)
 class KnownClasses(Shared):
-    """k known classes: their names, and what is known of them.
+    """k known classes: their names, and embeddings of names, examples or both.
 
     Attributes
     ----------
     names : tuple of k str
     identity : Identity
-        The encoder that everything here comes from.
+        Encoder of all embeddings here.
     text : (k, d) float, optional
         Unit embedding of each class's name.
     negatives : (j, d) float, optional
-        Those of words for other things (NegLabel, arXiv 2403.20078).
+        Unit embeddings of negative words, for other things (NegLabel, arXiv 2403.20078).
     examples : (m, d) float, optional
         Embeddings of example shapes.
     labels : (m,) int64, optional
-        Their classes, indices into the names. Without `text` every class has examples.
+        Class of each example, an index into the names. Without `text`, every class has examples.
     patches : MemoryBank, optional
-        The patches of the example shapes.
+        Patches of the example shapes.
     temperature : float, optional
-        What cosines with text were divided by when the encoder was trained; None where nobody says so.
+        Divisor of cosines with text in the encoder's training; None if unknown.
     threshold : Threshold, optional
-        What tells known from novel where no other is given. Other classes, as by `join`, have none.
+        Default threshold. Modified classes, such as from `join`, have none.
     marks : Threshold, optional
-        The same for maps, of points: what `calibrate_marks` made of maps against these classes.
+        Default threshold of maps, from `calibrate_marks` for these classes.
     """
 
     names: tuple[str, ...]
@@ -95,22 +95,22 @@ class KnownClasses(Shared):
         negatives: Sequence[str] = (),
         temperature: float | None = None,
     ) -> KnownClasses:
-        """Classes by name.
+        """Known classes by name.
 
         Parameters
         ----------
         names : sequence of k str
         text : NamesEncoder
-            A `TextEncoder`, or anything that encodes names.
+            A `TextEncoder`, or any object that encodes names.
         negatives : sequence of str
-            Words for other things, of which the half farthest from the names is kept, as in NegLabel.
+            Words for other things; the half farthest from the names is kept, as in NegLabel.
         temperature : float, optional
-            The shape encoder's own, `encoder.temperature`, which a text encoder does not know.
+            `encoder.temperature` of the shape encoder; a text encoder has none.
 
         Raises
         ------
         ClassNamesError
-            For none, blank or duplicate names.
+            For no, blank or duplicate names.
         """
         names = check_names(names)
         if isinstance(text, str) or hasattr(text, "spec"):
@@ -129,18 +129,18 @@ class KnownClasses(Shared):
         patches: str | None = None,
         **settings: Any,
     ) -> KnownClasses:
-        """Classes by example: name -> shapes in any form that `encode` takes, or ready embeddings (m, d).
+        """Known classes by example: name -> shapes in any form that `encode` takes, or ready embeddings (m, d).
 
         Parameters
         ----------
         examples : mapping from k names
         encoder : Encoder
         up : str, sequence of str, or mapping
-            Gravity axis of the example shapes; one an example; or class -> one an example.
+            Gravity axis of the example shapes: one for all; one an example; or class -> one an example.
         patches : str, optional
-            Keep their patches too, of this stage ("local" or "tokens"); they must then be shapes.
+            Stage of the patches to keep ("local" or "tokens"); examples must then be shapes. Default: no patches.
         **settings
-            `seed`, `num_samples`, `batch_size`, `progress` as `encode` takes them.
+            `seed`, `num_samples`, `batch_size`, `progress` of `encode`.
 
         Examples
         --------
@@ -153,12 +153,12 @@ class KnownClasses(Shared):
         """
         names = check_examples(examples)
         check_settings(settings, ENCODING, "KnownClasses.from_examples")
-        found = [embedded(examples[name], name, encoder, up, settings) for name in names]
-        labels = np.repeat(np.arange(len(names)), [len(rows) for rows in found])
+        rows_of_class = [embedded(examples[name], name, encoder, up, settings) for name in names]
+        labels = np.repeat(np.arange(len(names)), [len(rows) for rows in rows_of_class])
         memory = None
         if patches is not None:
             memory = MemoryBank.from_examples(examples, encoder, stage=patches, up=up, **settings)
-        rows = np.concatenate(found)
+        rows = np.concatenate(rows_of_class)
         known = cls(names, encoder.identity, None, None, rows, labels, memory, encoder.temperature)
         unit(known.anchors, "the mean example of", names)  # refuses examples that cancel each other
         return known
@@ -175,10 +175,10 @@ class KnownClasses(Shared):
         patches: str | None = None,
         **settings: Any,
     ) -> KnownClasses:
-        """Classes by name, all of them, and by example too, as many as there are examples of.
+        """Known classes by name, with examples for some or all of them.
 
-        Parameters are those of `from_names` and `from_examples`. Raises `ClassNamesError` for examples of a class that
-        is not among the names.
+        Parameters as in `from_names` and `from_examples`. Raises `ClassNamesError` for examples of a class that is not
+        among the names.
         """
         check_settings(settings, ENCODING, "KnownClasses.from_both")
         by_name = cls.from_names(names, text)
@@ -196,17 +196,17 @@ class KnownClasses(Shared):
     def from_embeddings(
         cls, vectors: Any, labels: Sequence[str], identity: Identity, *, temperature: float | None = None
     ) -> KnownClasses:
-        """Classes by ready embeddings (m, d) of any length and the name (m,) of each; classes in their sorted order.
+        """Known classes from ready embeddings (m, d) of any length with names (m,); classes are sorted by name.
 
-        Raises `InputError` for rows that are zero or not finite, and labels that are no names or not m.
+        Raises `InputError` for rows that are zero or not finite, and for invalid labels.
         """
         ready = Embeddings(vectors, identity)
-        found, index = grouped(labels, ready.vectors)
+        classes, index = grouped(labels, ready.vectors)
         unit(ready.vectors, "the embedding in")  # refuses rows without a direction
-        return cls(check_names(found), identity, examples=ready.vectors, labels=index, temperature=temperature)
+        return cls(check_names(classes), identity, examples=ready.vectors, labels=index, temperature=temperature)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields, and not what was computed from them."""
+        """Fields only, without cached values."""
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
     def __repr__(self) -> str:
@@ -220,19 +220,19 @@ class KnownClasses(Shared):
         return self.labeled_examples()[0].shape[1] if self.text is None else self.text.shape[1]
 
     def labeled_examples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Examples (m, d) and their classes (m,). Raises `InputError` where the classes are names only."""
+        """Examples (m, d) and their classes (m,). Raises `InputError` if the classes are names only."""
         if self.examples is None or self.labels is None:
             raise InputError(f"the known classes of {self.identity} are names only; expected example shapes")
         return self.examples, self.labels
 
     @cached_property
     def shown(self) -> np.ndarray:
-        """The classes that have examples, as indices (p,) into the names."""
+        """Classes with examples, as indices (p,) into the names."""
         return np.empty(0, dtype=np.int64) if self.labels is None else np.unique(self.labels)
 
     @cached_property
     def anchors(self) -> np.ndarray:
-        """A unit vector (k, d) a class: its mean example, scaled to length 1 again, or else its name."""
+        """Unit vector (k, d) of each class: its normalized mean example, or else its name."""
         if self.examples is None or self.labels is None:
             if self.text is None:
                 raise InputError(f"known classes of {self.identity} have neither names' embeddings nor examples")
@@ -243,7 +243,7 @@ class KnownClasses(Shared):
         return anchors
 
     def normalized(self) -> KnownClasses:
-        """The same with examples of length 1, in float64; itself if they have that length already, to 1e-6.
+        """Copy with unit examples in float64; the object itself if they are unit vectors already, to 1e-6.
 
         Examples
         --------
@@ -256,7 +256,7 @@ class KnownClasses(Shared):
         return replace(self, examples=unit_or_zero(self.examples))
 
     def with_temperature(self, temperature: float | None) -> KnownClasses:
-        """The same with an encoder's temperature where nobody said one; made once, so that what is fitted is kept."""
+        """Copy with a default temperature; cached, so that fitted scorers are reused."""
         if temperature is None or self.temperature is not None:
             return self
         made = self.__dict__.get("_warm")
@@ -265,22 +265,22 @@ class KnownClasses(Shared):
         return made
 
     def check_fits(self, identity: Identity) -> None:
-        """Raises `MixedEncodersError` where these classes come from another encoder than `identity`."""
+        """Raise `MixedEncodersError` if these classes come from another encoder than `identity`."""
         self.identity.check_fits(identity)
 
     def subset(self, kept: np.ndarray) -> KnownClasses:
-        """The same with the examples of a mask (m,) only and no patches; classes renumbered, none without examples."""
+        """Copy with the examples of a mask (m,), without patches; classes without examples are dropped."""
         examples, labels = self.labeled_examples()
         names, index = np.unique(labels[kept], return_inverse=True)
-        own = tuple(self.names[i] for i in names)
+        kept_names = tuple(self.names[i] for i in names)
         text = None if self.text is None else self.text[names]
         return replace(
-            self, names=own, text=text, examples=examples[kept], labels=index, patches=None, threshold=None,
+            self, names=kept_names, text=text, examples=examples[kept], labels=index, patches=None, threshold=None,
             marks=None,
         )  # fmt: skip
 
     def relabeled(self, names: tuple[str, ...], places: Sequence[int], text: np.ndarray | None) -> KnownClasses:
-        """The same under other names, `places` (k,) saying where each class stands among them."""
+        """Copy under other names; `places` (k,): position of each class among them."""
         index = np.asarray(places)
         memory = self.patches and replace(self.patches, labels=index[self.patches.labels])
         labels = None if self.labels is None else index[self.labels]
@@ -290,26 +290,26 @@ class KnownClasses(Shared):
     def with_examples(
         self, examples: Mapping[str, Any], encoder: Encoder, *, up: Axes = "file", **settings: Any
     ) -> KnownClasses:
-        """The same classes with more examples; a class that was known by its name alone is then known by these too.
+        """Copy with more examples; a class with only a name then has examples too.
 
         Parameters
         ----------
         examples : mapping
             Name of a known class -> shapes, or ready embeddings (m, d), as in `from_examples`.
         encoder : Encoder
-            The one that these classes come from.
+            Encoder of these classes.
         up, **settings
             As in `from_examples`.
 
         Returns
         -------
         KnownClasses
-            Without a threshold, which was for the examples before. With patches if these classes have patches.
+            Without a threshold, which held for the earlier examples. With patches if these classes have patches.
 
         Raises
         ------
         ClassNamesError
-            For a class that is not known: `join` adds classes.
+            For an unknown class; `join` adds classes.
         MixedEncodersError
             For another encoder.
 
@@ -345,16 +345,16 @@ class KnownClasses(Shared):
         return known
 
     def with_threshold(self, threshold: Threshold) -> KnownClasses:
-        """The same with a threshold, for `save` too. Raises `MixedEncodersError` for a threshold of another encoder."""
+        """Copy with a threshold, which `save` stores too. Raises `MixedEncodersError` for another encoder's."""
         check_threshold(threshold)
         if threshold.provenance is not None:
             self.check_fits(threshold.provenance.identity)
         return replace(self, threshold=threshold)
 
     def with_marks(self, threshold: Threshold) -> KnownClasses:
-        """The same with a threshold of maps, which `calibrate_marks` made, for `save` too.
+        """Copy with a threshold of maps from `calibrate_marks`, which `save` stores too.
 
-        Raises `InputError` for another threshold, `MixedEncodersError` for a threshold of another encoder.
+        Raises `InputError` for another threshold, `MixedEncodersError` for another encoder's threshold.
         """
         check_threshold(threshold)
         if threshold.marks is None or threshold.provenance is None:
@@ -366,13 +366,13 @@ class KnownClasses(Shared):
         return replace(self, marks=threshold)
 
     def marks_for(self, provenance: Provenance) -> Threshold | None:
-        """The marks, if they are for maps of this encoder and method."""
+        """Threshold of maps, if it fits this encoder and method."""
         return self.marks if self.marks is not None and self.marks.fits(provenance) else None
 
     def save(self, path: str | os.PathLike[str], note: Mapping[str, Any] | None = None) -> Path:
-        """Write a .safetensors file, whole or not at all. Raises `FileError` where that cannot be.
+        """Write a .safetensors file, whole or not at all. Raises `FileError`.
 
-        note: further values for JSON, which `load` ignores and `read_note` returns.
+        note: further values for JSON; `load` ignores them, `read_note` returns them.
         """
         arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
         header: dict[str, Any] = {"names": self.names, "identity": asdict(self.identity)}
@@ -388,11 +388,11 @@ class KnownClasses(Shared):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> KnownClasses:
-        """Read what `save` wrote. Raises `FileError` for any other file; nothing in it is run."""
+        """Read a file that `save` wrote. Raises `FileError` for any other file. No code in the file is executed."""
         with loaded_arrays(path, KIND) as (header, arrays):
-            own: dict[str, Any] = {name: a for name, a in arrays.items() if not name.startswith("patches.")}
-            memory: dict[str, Any] = {n.removeprefix("patches."): a for n, a in arrays.items() if n not in own}
-            strangers = sorted({*own} - {*ARRAYS} | {*memory} - {*MEMORY})
+            tables: dict[str, Any] = {name: a for name, a in arrays.items() if not name.startswith("patches.")}
+            memory: dict[str, Any] = {n.removeprefix("patches."): a for n, a in arrays.items() if n not in tables}
+            strangers = sorted({*tables} - {*ARRAYS} | {*memory} - {*MEMORY})
             if strangers:
                 raise ValueError(f"it holds {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
             temperature, threshold, about = header["temperature"], header.get("threshold"), header.get("patches")
@@ -403,25 +403,25 @@ class KnownClasses(Shared):
                 identity=Identity(**{field: str(value) for field, value in header["identity"].items()}),
                 patches=MemoryBank(**memory, **about) if memory else None,
                 temperature=None if temperature is None else float(temperature),
-                **own,
+                **tables,
             )
             _check_sound(known)
             if threshold is not None:
                 known = known.with_threshold(Threshold.from_state(threshold))
-            marks = header.get("marks")  # not in files of before
+            marks = header.get("marks")  # missing in older files
             return known if marks is None else known.with_marks(Threshold.from_state(marks))
 
     @classmethod
     def join(cls, *several: KnownClasses) -> KnownClasses:
-        """One set of the classes of several, in their order: all known by example, or all by name, or all by both.
+        """Union of several sets of classes, in order: all by example, all by name, or all by both.
 
-        A negative word of one set that is the name of a class of another is left out, and so are thresholds, which
-        are for the classes that they were made with.
+        A negative word that is the name of a class in another set is dropped. Thresholds are dropped too, because they
+        hold for their own classes only.
 
         Raises
         ------
         MixedEncodersError, ClassNamesError
-            Where two come from different encoders; for a class that occurs in two.
+            For sets of different encoders; for a class that occurs twice.
         """
         if not several:
             raise InputError("there are no known classes to join; expected at least one set")
@@ -445,23 +445,23 @@ class KnownClasses(Shared):
 
 
 def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The note that `KnownClasses.save` wrote, empty if there is none. Raises `FileError` for any other file."""
+    """Note from `KnownClasses.save`, empty if there is none. Raises `FileError` for any other file."""
     with loaded_arrays(path, KIND) as (header, _):
         return dict(header.get("note") or {})
 
 
 def _same(words: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Which unit vectors (j, d) are one of (k, d)."""
+    """Mask (j,) of unit vectors (j, d) that equal one of (k, d)."""
     return (words @ anchors.T).max(axis=1) >= 1 - 1e-6
 
 
 def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder) -> np.ndarray:
-    """Unit embeddings (j, d) of the words whose best cosine with a class (k, d) is at most the median.
+    """Unit embeddings (j, d) of the words whose largest cosine with a class (k, d) is at most the median.
 
-    A word that is a class's own name has cosine 1 with it and is never kept.
+    The name of a class has cosine 1 with it and is never kept.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a word for something else is little known harms nothing
+        warnings.simplefilter("ignore")  # a hardly known negative word does no harm
         vectors = unit(text.encode(words), "the text embedding of", words)
     best = (vectors @ anchors.T).max(axis=1)
     kept = (best <= np.median(best)) & ~_same(vectors, anchors)
@@ -471,7 +471,7 @@ def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder)
 
 
 def _check_sound(known: KnownClasses) -> None:
-    """Raises `ValueError` for arrays that do not fit the names or each other."""
+    """Raise `ValueError` for arrays that do not fit the names or each other."""
     k = len(known.names)
     if known.text is None and known.examples is None:
         raise ValueError("it holds neither names' embeddings nor examples")
@@ -502,7 +502,7 @@ def _check_sound(known: KnownClasses) -> None:
 
 
 def _check_joinable(several: Sequence[KnownClasses]) -> None:
-    """Raises `InputError` for what is no set, `MixedEncodersError` or `ClassNamesError` where sets do not fit."""
+    """Raise `InputError` for an argument that is no set, `MixedEncodersError` or `ClassNamesError` for conflicts."""
     for one in several:
         if not hasattr(one, "identity") or not hasattr(one, "names"):
             raise InputError(
@@ -540,7 +540,7 @@ def _check_rows(name: str, rows: np.ndarray, shape: tuple[int | None, ...]) -> N
 
 def _check_length(name: str, rows: np.ndarray) -> None:
     length = np.linalg.norm(rows, axis=-1)
-    if name == "examples":  # ready embeddings are kept as they are
+    if name == "examples":  # ready embeddings keep their length
         if not (length > 0).all():
             raise ValueError("examples hold a row of zeros")
     elif not np.allclose(length, 1, atol=1e-3):

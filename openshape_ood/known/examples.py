@@ -1,4 +1,4 @@
-"""Examples of known classes, in whatever form they come, as embeddings and patches."""
+"""Embeddings and patches of example shapes in any form."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from openshape_ood.checks import check_names, to_numpy, unit
 from openshape_ood.encoders.protocols import Encoder, Patches
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
 
-ENCODING = ("seed", "num_samples", "batch_size", "progress")  # what `encode` takes beside shapes and axes
+ENCODING = ("seed", "num_samples", "batch_size", "progress")  # arguments of `encode` other than shapes and axes
 
 
 def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of classes known by example; raises `InputError` where one is known by name only, or for no mapping."""
+    """Names of classes with examples. Raises `InputError` for a class without examples, or for no mapping."""
     if not isinstance(examples, Mapping):
         raise InputError(f"examples are a {type(examples).__name__}; expected a mapping, {{name: shapes}}")
     for name, value in examples.items():
@@ -39,7 +39,7 @@ def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def folded(name: str) -> str:
-    """A class name without case, underscores and extra blanks: what two spellings of one name share.
+    """Class name without case, underscores and extra blanks, for comparing spellings.
 
     >>> folded("Night_Stand ")
     'night stand'
@@ -48,11 +48,11 @@ def folded(name: str) -> str:
 
 
 def _is_word(value: Any) -> bool:
-    """Whether a string is more likely a name than the path of a shape."""
+    """True if a string is more likely a name than the path of a shape."""
     return isinstance(value, str) and not Path(value).suffix and not Path(value).exists()
 
 
-Axes = str | Sequence[str] | Mapping[str, Sequence[str]]  # of all examples, one an example, or these by class
+Axes = str | Sequence[str] | Mapping[str, Sequence[str]]  # for all examples, one an example, or by class
 
 
 def _axes_of(name: str, up: Axes) -> str | Sequence[str]:
@@ -74,25 +74,25 @@ def embedded_patches(
     """Patches of the examples, class by class."""
     check_patches(encoder)
     passed = {key: value for key, value in settings.items() if key in ("batch_size", "seed", "progress")}
-    found = []
+    patches = []
     for name, value in examples.items():
         if ready_embeddings(value, name, encoder) is not None:
             raise InputError(f"class {name!r} is given as embeddings; patches need the example shapes themselves")
         with _named(name):
-            found.append(encoder.encode_patches(value, up=_axes_of(name, up), stage=stage, **passed))
-    return found
+            patches.append(encoder.encode_patches(value, up=_axes_of(name, up), stage=stage, **passed))
+    return patches
 
 
 def check_patches(encoder: Any) -> None:
-    """Raises `InputError` for an encoder that gives no patches."""
+    """Raise `InputError` for an encoder without patches."""
     if not hasattr(encoder, "encode_patches"):
         raise InputError(f"{encoder.identity.checkpoint} has no patches; expected an encoder with encode_patches")
 
 
 def ready_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | None:
-    """Ready embeddings (m, d): an array of them, one (d,), or a list of either; None where `value` is shapes.
+    """Ready embeddings (m, d): an array of them, one (d,), or a list of either; None if `value` holds shapes.
 
-    Told by their form alone: clouds are not copied to find out that they are clouds.
+    Decided by dimensions only, so that clouds are not copied.
     """
     tables = [value] if _form(value) else list(value) if isinstance(value, list | tuple) else []
     forms = [_form(table) for table in tables]
@@ -115,9 +115,9 @@ def ready_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | No
 
 
 def _form(value: Any) -> tuple[int, ...] | None:
-    """The shape of a vector (d,) or table (m, d) of numbers; None for all else."""
+    """Dimensions of a vector (d,) or table (m, d) of numbers; None for other values."""
     if hasattr(value, "ndim") and hasattr(value, "dtype"):
-        kind = getattr(value.dtype, "kind", "f")  # torch's types have none
+        kind = getattr(value.dtype, "kind", "f")  # torch dtypes have no kind
         return tuple(value.shape) if value.ndim in (1, 2) and kind in "fiub" else None
     if not isinstance(value, list | tuple) or not value:
         return None
@@ -130,7 +130,7 @@ def _form(value: Any) -> tuple[int, ...] | None:
 
 @contextmanager
 def _named(name: str) -> Iterator[None]:
-    """Errors of examples say of which class they are."""
+    """Add the class to errors of its examples."""
     try:
         yield
     except CloudError as error:

@@ -1,4 +1,4 @@
-"""MemoryBank: the patches of example shapes."""
+"""MemoryBank: patches of example shapes."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ MEMORY = ("features", "labels", "centers", "shapes")
 
 @dataclass(frozen=True, eq=False)
 class MemoryBank:
-    """The patches of example shapes (PatchCore, arXiv 2106.08265).
+    """Patches of example shapes (PatchCore, arXiv 2106.08265).
 
     Attributes
     ----------
     features : (n, w) float32
-        A unit vector a patch.
+        Unit vector of each patch.
     labels : (n,) int64
-        Its class, an index into the names.
+        Class of each patch, an index into the names.
     centers : (n, 3) float32
-        Where it lies in the encoder's own frame.
+        Position in the encoder's frame.
     shapes : (n,) int64
-        Which example shape it belongs to.
+        Number of the example shape of each patch.
     stage : str
-        Which features they are, see `ShapeEncoder.encode_patches`.
+        Kind of features, see `ShapeEncoder.encode_patches`.
     radius : float
-        Of a patch, in the encoder's own frame.
+        Of a patch, in the encoder's frame.
     """
 
     features: np.ndarray
@@ -49,24 +49,24 @@ class MemoryBank:
     def from_examples(
         cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: Axes = "file", **settings: Any
     ) -> MemoryBank:
-        """Of name -> example shapes, their classes numbered in that order; `settings` as in `KnownClasses`."""
+        """Memory bank of name -> example shapes, classes numbered in this order; `settings` as in `KnownClasses`."""
         check_settings(settings, ENCODING, "MemoryBank.from_examples")
         return cls.from_patches(embedded_patches(examples, encoder, up, stage, settings), stage)
 
     @classmethod
-    def from_patches(cls, found: Sequence[Patches], stage: str) -> MemoryBank:
-        """Of what an encoder made of the example shapes of each class, classes numbered in that order."""
-        features = np.concatenate([patches.features for patches in found])
+    def from_patches(cls, batches: Sequence[Patches], stage: str) -> MemoryBank:
+        """Memory bank of encoded patches, one entry a class, classes numbered in this order."""
+        features = np.concatenate([patches.features for patches in batches])
         shapes, count, width = features.shape
         rows = unit(features.reshape(-1, width), "the patch in").astype(np.float32)
-        centers = np.concatenate([patches.centers for patches in found]).reshape(-1, 3)
-        labels = np.repeat(np.arange(len(found)), [count * len(patches.features) for patches in found])
-        radius = float(np.median(np.concatenate([np.atleast_1d(patches.radius) for patches in found])))
+        centers = np.concatenate([patches.centers for patches in batches]).reshape(-1, 3)
+        labels = np.repeat(np.arange(len(batches)), [count * len(patches.features) for patches in batches])
+        radius = float(np.median(np.concatenate([np.atleast_1d(patches.radius) for patches in batches])))
         return cls(rows, labels, centers, np.repeat(np.arange(shapes), count), stage, radius)
 
 
 def joined_memory(banks: Sequence[MemoryBank]) -> MemoryBank | None:
-    """The patches of all, whose labels count the same names already."""
+    """Union of memory banks whose labels already refer to common names."""
     if not banks:
         return None
     starts = np.cumsum([0, *(bank.shapes.max(initial=-1) + 1 for bank in banks)])

@@ -19,7 +19,7 @@ import numpy as np
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.decisions.calibration import share_between
-from openshape_ood.decisions.drift import CUT, DriftStream, check_expected
+from openshape_ood.decisions.drift import DriftStream, check_expected
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
@@ -184,9 +184,9 @@ class NoveltyPipeline:
         check_whole(num_samples, "num_samples")
         if up not in ("file", AUTO):
             check_up(up)
-        found = settled_method(known, method)
-        if found.rows == "patches" and (identity is not None or num_samples != 1):
-            check_one_sampling(found, identity is not None, num_samples)
+        chosen = settled_method(known, method)
+        if chosen.rows == "patches" and (identity is not None or num_samples != 1):
+            check_one_sampling(chosen, identity is not None, num_samples)
         ready = isinstance(known, KnownClasses)
         if known_up is not None and isinstance(known, KnownClasses):
             raise InputError(
@@ -204,13 +204,13 @@ class NoveltyPipeline:
         held = [one for one in (getattr(known, "identity", None) if ready else None, identity) if one is not None]
         encoders = Encoders(model, encoder, text, device=device, others=held)
         how: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
-        classes = known_classes(known, found, encoders, up=examples_up, **how)
+        classes = known_classes(known, chosen, encoders, up=examples_up, **how)
         if not ready:
             classes = classes.with_temperature(encoders.shape.temperature)
-        check_known(found, classes)
+        check_known(chosen, classes)
         rates = None if unsure is None else check_rates(unsure, novel)
         expected = check_expected(expected_novel)
-        pipeline = cls(classes, found, encoders, up=up, errors=errors, expected_novel=expected, **how)
+        pipeline = cls(classes, chosen, encoders, up=up, errors=errors, expected_novel=expected, **how)
         result = grouped = None
         if calibrating is not None:
             result = pipeline(calibrating.shapes)
@@ -243,7 +243,7 @@ class NoveltyPipeline:
         examples = None if novel is None else replace(self, threshold=None)(novel)
         return replace(self, threshold=self.threshold.with_unsure(alpha, beta, examples))
 
-    def monitor(self, cut: float = CUT, level: float = 0.01) -> DriftStream:
+    def monitor(self, cut: float | None = None, level: float = 0.01) -> DriftStream:
         """A drift test for `stream`, which can be saved and goes on over several calls.
 
         Parameters
@@ -260,8 +260,12 @@ class NoveltyPipeline:
             raise InputError(
                 "there is no threshold. A drift test needs one from known shapes. Give calibration shapes."
             )
-        scores, own = self.threshold.check_drift().scores, self.threshold
-        how: dict[str, Any] = {"value": own.value, "coverage": own.coverage, "expected_novel": self.expected_novel}
+        scores, threshold = self.threshold.check_drift().scores, self.threshold
+        how: dict[str, Any] = {
+            "value": threshold.value,
+            "coverage": threshold.coverage,
+            "expected_novel": self.expected_novel,
+        }
         return DriftStream(scores, cut, level, int(self.seed), **how)
 
     def recalibrate(self, labels: LabelSample, coverage: float = COVERAGE) -> NoveltyPipeline:
@@ -334,27 +338,27 @@ class NoveltyPipeline:
     @property
     def reading(self) -> Reading:
         """How shapes are read."""
-        how: dict[str, Any] = {"points": self.encoders.points, "up": self.up, "silent": self.silent or FALLBACK}
-        return Reading(**how, **self._sampling, readers=self.readers)
+        return Reading(
+            self.encoders.points, self.up, self.seed, self.num_samples, self.batch_size, self.readers,
+            silent=self.silent or FALLBACK,
+        )  # fmt: skip
 
     def __call__(self, shapes: Any, *, up: Ups | None = None) -> NoveltyResult:
-        """The result for shapes or ready `Embeddings`; up: as in `score_novelty`, None for the axis of the pipeline."""
-        up = self.up if up is None else up
-        return self.answer(Queries.of(shapes, up, self.errors, self.silent), up)
+        """The result for shapes, ready `Embeddings`, or `Queries` that were checked already.
 
-    def answer(self, queries: Queries, up: Ups) -> NoveltyResult:
-        """How novel queries are that were checked already."""
+        up: as in `score_novelty`. Default: the axis of the pipeline.
+        """
+        up = self.up if up is None else up
+        queries = shapes if isinstance(shapes, Queries) else Queries.of(shapes, up, self.errors, self.silent)
         if queries.ready is not None:
-            return self._judged(queries.ready, (), None)
+            return self._of_embeddings(queries.ready)
         pipeline = self if up != AUTO or self.up_axis is not None else self.with_axis(queries.shapes)
-        values = [one.value for one in queries.shapes]
-        if queries.ups and self.errors == "raise":
-            asked = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
-            return pipeline._encoded(values, queries.ups, queries.names, asked, self.progress)
         if self.errors == "skip":
             return pipeline._without_failures(queries, up)
-        ups = tuple(shape.stated_up() or pipeline.silent or FALLBACK for shape in queries.shapes)
-        return pipeline._encoded(values, ups, queries.names, AUTO, self.progress)
+        ups = queries.ups or tuple(shape.stated_up() or pipeline.silent or FALLBACK for shape in queries.shapes)
+        given_up = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+        values = [one.value for one in queries.shapes]
+        return pipeline._of_shapes(values, ups, queries.names, given_up, self.progress)
 
     def _without_failures(self, queries: Queries, up: Ups) -> NoveltyResult:
         from tqdm import tqdm
@@ -363,17 +367,17 @@ class NoveltyPipeline:
         if isinstance(up, str):
             warn_of_stated(up, shapes)
         else:
-            shapes = tuple(replace(one, up=own) for one, own in zip(shapes, up, strict=True))
+            shapes = tuple(replace(one, up=axis) for one, axis in zip(shapes, up, strict=True))
         pipeline = replace(self, up=up if isinstance(up, str) else "file")
         with tqdm(total=len(shapes), desc="embedding", unit="shape", disable=not self.progress) as bar:
-            several = list(pipeline.stream(shapes, step=bar.update))
+            several = list(pipeline.stream(shapes, step=bar.update, monitor=False))
         result = NoveltyResult.joined(several)
-        asked = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+        given_up = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
         failures = (*self.failures, *result.failures)
-        return replace(result, failures=failures, provenance=replace(result.provenance, up=asked))
+        return replace(result, failures=failures, provenance=replace(result.provenance, up=given_up))
 
     def stream(
-        self, shapes: Iterable[Any], *, step: Callable[[], Any] = lambda: None, monitor: DriftStream | None = None
+        self, shapes: Iterable[Any], *, step: Callable[[], Any] = lambda: None, monitor: DriftStream | bool = True
     ) -> Iterator[NoveltyResult]:
         """Results of any number of shapes, batch by batch, in their order and in bounded memory.
 
@@ -387,8 +391,8 @@ class NoveltyPipeline:
             Clouds (n, 3|6), paths and trimesh objects; and `Embeddings`, each a batch of its own.
         step : callable
             Called after each shape that was read.
-        monitor : DriftStream, optional
-            The drift test to go on with. Default: a new one of `monitor`, where the threshold has enough scores.
+        monitor : DriftStream or bool
+            The drift test to go on with. False: none. Default: a new one, if the threshold has enough scores.
 
         Yields
         ------
@@ -396,52 +400,57 @@ class NoveltyPipeline:
             Of up to `batch_size` shapes; the last may have failures only. Its `drift` is the state of the test after
             this batch. The test asks for an order that is not sorted by class.
         """
-        if monitor is None:
-            monitor = self._own_monitor()
+        if monitor is True:
+            try:
+                monitor = self.monitor()
+            except InputError:  # too few calibration scores, or too many equal ones
+                monitor = False
         for result in self._results(shapes, step):
-            yield result if monitor is None else replace(result, stream_drift=monitor.update(result.novelty))
-
-    def _own_monitor(self) -> DriftStream | None:
-        """The drift test of a stream. None where the threshold has too few scores, or too many equal ones."""
-        try:
-            return self.monitor()
-        except InputError:
-            return None
+            if isinstance(monitor, DriftStream):
+                result = replace(result, stream_drift=monitor.update(result.novelty))
+            yield result
 
     def _results(self, shapes: Iterable[Any], step: Callable[[], Any]) -> Iterator[NoveltyResult]:
-        told = self.silent is not None or self.up in UPS  # which axis shapes have that state none
-        for are_ready, own in groupby(shapes, lambda one: isinstance(one, Embeddings)):
+        axis_known = self.silent is not None or self.up in UPS  # which axis shapes have that state none
+        for are_ready, some in groupby(shapes, lambda one: isinstance(one, Embeddings)):
             if are_ready:
-                yield from (self._judged(rows, (), None) for rows in own)
+                yield from map(self._of_embeddings, some)
                 continue
-            for batch in in_batches(map(_as_shape, count(), own), self.reading, self.of_batch, step):
-                result = batch.result if batch.given else self._encoded((), (), (), self.up)
-                if not told and not all(map(_states_axis, batch.names)):
+            for batch in in_batches(map(_as_shape, count(), some), self.reading, self.of_batch, step):
+                result = batch.result if batch.given else self._of_shapes((), (), (), self.up)
+                if not axis_known and not all(map(_states_axis, batch.names)):
                     warnings.warn(UNSTATED, AxisWarning, stacklevel=2)
-                    told = True
+                    axis_known = True
                 yield replace(result, failures=tuple(batch.failures))
 
     def of_batch(self, batch: Batch) -> NoveltyResult:
         """The result of shapes that `in_batches` has read with `reading`."""
-        return self._encoded(batch.shapes, batch.ups, batch.names, self.up)
+        return self._of_shapes(batch.shapes, batch.ups, batch.names, self.up)
 
-    def _encoded(
-        self, values: Sequence[Any], ups: Sequence[str], names: tuple[str, ...], asked: str, progress: bool = False
+    def _of_shapes(
+        self, values: Sequence[Any], ups: Sequence[str], names: tuple[str, ...], given_up: str, progress: bool = False
     ) -> NoveltyResult:
+        """Encode shapes and score their embeddings. given_up: the axis in the provenance."""
         encoder = self.encoders.shape
-        rows = np.empty((0, self.known.dim))
         if len(values):
-            rows = encoder.encode(values, up=list(ups), progress=progress, **self._sampling)
+            how = {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
+            rows = encoder.encode(values, up=list(ups), progress=progress, **how)
+        else:
+            rows = np.empty((0, self.known.dim))
         embeddings = Embeddings(rows, encoder.identity, names, encoder.temperature)
         patches = self._patches(values, ups) if self.method.rows == "patches" else None
         provenance = Provenance(
-            encoder.identity, self.method.name, asked, int(self.seed), int(self.num_samples), __version__
+            encoder.identity, self.method.name, given_up, int(self.seed), int(self.num_samples), __version__
         )
-        return self._judged(embeddings, tuple(ups), provenance, patches)
+        return self._scored(embeddings, tuple(ups), provenance, patches)
 
-    @property
-    def _sampling(self) -> dict[str, Any]:
-        return {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
+    def _of_embeddings(self, embeddings: Embeddings) -> NoveltyResult:
+        """Score ready embeddings, which do not state how they were made."""
+        check_one_sampling(self.method, True)
+        if embeddings.temperature is None and self.encoders.is_loaded:
+            embeddings = replace(embeddings, temperature=self.encoders.shape.temperature)
+        provenance = Provenance(embeddings.identity, self.method.name, "", version=__version__)
+        return self._scored(embeddings, (), provenance)
 
     def _patches(self, values: Sequence[Any], ups: Sequence[str]) -> np.ndarray:
         encoder = self.encoders.shape
@@ -453,32 +462,29 @@ class NoveltyPipeline:
         features: np.ndarray = encoder.encode_patches(values, **how).features
         return features
 
-    def _judged(
+    def _scored(
         self,
         embeddings: Embeddings,
         ups: tuple[str, ...],
-        provenance: Provenance | None,
+        provenance: Provenance,
         patches: np.ndarray | None = None,
     ) -> NoveltyResult:
-        """The result for rows; provenance None for embeddings that were ready, which do not say how they were made."""
-        temperature = embeddings.temperature
-        if temperature is None and self.encoders.is_loaded:
-            temperature = self.encoders.shape.temperature
-        known = self.known.with_temperature(temperature)
+        """Score embeddings (b, d) against the known classes; the threshold decides in the result."""
+        known = self.known.with_temperature(embeddings.temperature)
         known.identity.check_fits(embeddings.identity)
-        if provenance is None:
-            check_one_sampling(self.method, True)
-            provenance = Provenance(embeddings.identity, self.method.name, "", version=__version__)
         if self.threshold is not None:
             self.threshold.check_fits(provenance)
-        judgement = _judgement(embeddings, patches, known, self.method)
+        if patches is None:
+            judgement = judge(embeddings.vectors, known, self.method)
+        else:
+            judgement = _judge_patches(patches, embeddings.vectors, known, self.method)
         names = np.array(known.names)
         return NoveltyResult(
             novelty=judgement.novelty,
             nearest=names[judgement.nearest],
             similarity=judgement.similarity,
             classes=names,
-            shapes=embeddings.row_names() if len(embeddings) else (),
+            shapes=embeddings.row_names(),
             up=ups,
             provenance=provenance,
             threshold=self.threshold,
@@ -493,13 +499,13 @@ class NoveltyPipeline:
 
         shapes: paths, clouds, trimesh objects, or `Shape`s.
         """
-        found = self.find_axis(shapes)
-        if found is None:
+        axis = self.find_axis(shapes)
+        if axis is None:
             return replace(self, silent=self.silent or FALLBACK)
-        if found.axis is None:
-            message = f"{found}. They are read with {FALLBACK} up; give up= where you know it, up={FALLBACK!r} if so"
+        if axis.axis is None:
+            message = f"{axis}. They are read with {FALLBACK} up; give up= where you know it, up={FALLBACK!r} if so"
             warnings.warn(message, AxisWarning, stacklevel=3)
-        return replace(self, up_axis=found, silent=found.axis or FALLBACK)
+        return replace(self, up_axis=axis, silent=axis.axis or FALLBACK)
 
     def find_axis(self, shapes: Iterable[Any], most: int | None = None) -> UpAxis | None:
         """The result of `find_up` for up to `most` (200) of the shapes that state no axis; None if none can be read."""
@@ -520,7 +526,8 @@ class NoveltyPipeline:
             return None
         text = self.encoders.text if by_words(self.known) else None
         axes = plausible(chosen)
-        return find_up(clouds, self.known, encoder=self.encoders.shape, text=text, candidates=axes, **self._sampling)
+        how = {**reading.settings, "num_samples": self.num_samples}
+        return find_up(clouds, self.known, encoder=self.encoders.shape, text=text, candidates=axes, **how)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write known classes, method, threshold and axis to a .safetensors file, whole or not at all.
@@ -547,9 +554,9 @@ class NoveltyPipeline:
         known = KnownClasses.load(path)
         note = read_note(path)
         try:
-            own = {name: note[name] for name in ("method", *SAVED) if name in note}
-            axis = own.pop("silent", None)
-            made = cls.prepare(known, **{**own, **settings})
+            saved = {name: note[name] for name in ("method", *SAVED) if name in note}
+            axis = saved.pop("silent", None)
+            made = cls.prepare(known, **{**saved, **settings})
             return replace(made, silent=axis and check_up(axis))
         except (TypeError, ValueError) as error:
             raise FileError(f"{path} is no pipeline, or a damaged one: {error}") from error
@@ -580,11 +587,10 @@ def check_one_sampling(method: Method, stored: bool, num_samples: int = 1) -> No
         raise InputError(f"method {method.name!r} judges patches of one sampling, {given}. Give shapes, num_samples=1")
 
 
-def _judgement(embeddings: Embeddings, patches: np.ndarray | None, known: KnownClasses, method: Method) -> Judgement:
-    if patches is None:
-        return judge(embeddings.vectors, known, method)
-    similarity = judge(embeddings.vectors, known, "max_cosine").similarity
-    if not len(embeddings):
+def _judge_patches(patches: np.ndarray, vectors: np.ndarray, known: KnownClasses, method: Method) -> Judgement:
+    """Novelty by patches (b, p, w), similarity by embeddings (b, d)."""
+    similarity = judge(vectors, known, "max_cosine").similarity
+    if not len(vectors):
         return Judgement(np.empty(0), np.empty(0, dtype=np.int64), similarity)
     return replace(judge(patches, known, method), similarity=similarity)
 

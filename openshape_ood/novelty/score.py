@@ -128,4 +128,4 @@ def score_novelty(
         batch_size=batch_size,
         progress=progress,
     )
-    return pipeline.answer(queries, up)
+    return pipeline(queries, up=up)

@@ -1,10 +1,9 @@
-"""Pictures of shapes, novelty and embeddings: matplotlib for files, plotly to turn a shape in a notebook or a page.
+"""Plots of shapes, novelty and embeddings: matplotlib for files, plotly for interactive views.
 
-Every function takes an optional `ax` (or `figure`) and returns what it drew on; without one it makes its own, which
-needs no display and leaves pyplot alone. `save` writes either kind to a file. Needs the extra `[plots]`; importing
-this package does not yet load matplotlib or plotly. All raise `InputError` for values that do not fit,
-`UnknownNameError` for a color or an axis that does not exist, `FileError` for a file that cannot be read, and
-`MissingPackageError` without matplotlib or plotly.
+Every function takes an optional `ax` (or `figure`) and returns it; by default it creates one, without a display and
+without pyplot. `save` writes both kinds to files. Needs the extra `[plots]`; importing this package loads neither
+matplotlib nor plotly. Functions raise `InputError` for invalid values, `UnknownNameError` for an unknown color or axis,
+`FileError` for an unreadable file, and `MissingPackageError` without matplotlib or plotly.
 
 >>> from openshape_ood.synthetic import sample
 >>> ax = cloud(sample("chair", 500, seed=1), title="a chair")
@@ -15,6 +14,7 @@ this package does not yet load matplotlib or plotly. All raise `InputError` for 
 from __future__ import annotations
 
 from openshape_ood.plots.canvas import panels, save
+from openshape_ood.plots.changes import changes
 from openshape_ood.plots.clouds import cloud, novelty_map
 from openshape_ood.plots.images import relevancy
 from openshape_ood.plots.interactive import turnable
@@ -25,6 +25,7 @@ from openshape_ood.plots.tsne import embeddings
 from openshape_ood.plots.views import completed, film
 
 __all__ = [
+    "changes",
     "cloud",
     "completed",
     "contact_sheet",

@@ -1,7 +1,7 @@
-"""Where pictures are drawn: figures without a display, careful writing on them, what is given, and files.
+"""Figures without a display, safe text, checks of values, and files.
 
-Names come from files, so that a dollar sign in one must start no formula and a character that the font lacks no
-warning. This is set on each piece of text, not for the whole process.
+Names come from files: a dollar sign must not start a formula, and a character missing in the font must not warn. This
+is set for each text, not for the whole process.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from openshape_ood.storage import save_whole
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
-else:  # for annotations alone: matplotlib is loaded where something is drawn
+else:  # for annotations; matplotlib is loaded on the first drawing
     Axes = Figure = SubFigure = Any
 
 GREY = "#666666"
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
-LONGEST_TITLE = 70  # characters of a line
+LONGEST_TITLE = 70  # characters per line
 PANEL = 3.6  # inches
-# what would tell two files of one picture apart
+# metadata that would differ between two files of one picture
 UNDATED: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def new_figure(size: tuple[float, float], layout: Literal["constrained"] | None = "constrained") -> Figure:
-    """A figure of `size` inches that depends neither on a display nor on pyplot."""
+    """Figure of `size` inches, without display and pyplot."""
     try:
         import matplotlib.figure
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,13 +46,13 @@ def new_figure(size: tuple[float, float], layout: Literal["constrained"] | None 
 
 
 def panels(rows: int = 1, columns: int = 2, *, size: tuple[float, float] | None = None) -> tuple[Figure, np.ndarray]:
-    """A figure with axes to draw on.
+    """Figure with a grid of axes.
 
     Parameters
     ----------
     rows, columns : int
     size : (float, float), optional
-        Inches; else 3.6 a panel.
+        Inches. Default: 3.6 a panel.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def panels(rows: int = 1, columns: int = 2, *, size: tuple[float, float] | None 
 
 
 def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    """`ax`, or the only axes of a new figure. Raises `InputError` for what is no axes."""
+    """`ax`, or the axes of a new figure. Raises `InputError` for any other object."""
     if ax is None:
         return new_figure(size).subplots()
     if not hasattr(ax, "scatter"):
@@ -85,11 +85,11 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: float = 110) -> Path:
     Parameters
     ----------
     picture : matplotlib axes or figure, or plotly figure
-        Of axes or a part the whole figure is written.
+        For axes, their whole figure is written.
     path : str or Path
-        Ends in .png, .svg or .pdf; in .html for plotly, which holds plotly itself (some 5 MB) and needs no network.
+        Ends in .png, .svg or .pdf; for plotly in .html, which contains plotly (about 5 MB) and needs no network.
     dpi : float
-        Pixels an inch, of PNG and of the points in SVG and PDF.
+        Pixels an inch, for PNG and for points in SVG and PDF.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: float = 110) -> Path:
     Raises
     ------
     InputError, FileError
-        For another suffix, or what is no picture; where nothing can be written.
+        For another suffix, or an object that is no picture; if writing fails.
     """
     path, html = given_path(path, "path"), hasattr(picture, "to_html")
     figure: Any = getattr(getattr(getattr(picture, "figure", None), "canvas", None), "figure", None)
@@ -117,13 +117,13 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: float = 110) -> Path:
             raise InputError(f"dpi is {dpi}; expected 1 or more")
         return save_whole(path, rendered(figure, path.suffix.lower()[1:], dpi), "the picture")
     config = {"displaylogo": False, "responsive": True}
-    # without an id of its own it would be a random one
+    # otherwise the id would be random
     page = picture.to_html(config=config, include_plotlyjs=True, include_mathjax=False, div_id="shape")
     return save_whole(path, str(page).encode("utf-8", "replace"), "the picture")
 
 
 def rendered(figure: Figure, form: str, dpi: float) -> bytes:
-    """The bytes of a PNG, SVG or PDF file, the same for the same picture."""
+    """Bytes of a PNG, SVG or PDF file, equal for equal pictures."""
     from matplotlib import rc_context
 
     file = BytesIO()
@@ -133,12 +133,12 @@ def rendered(figure: Figure, form: str, dpi: float) -> bytes:
 
 
 def title(ax: Axes, text: str, **style: Any) -> None:
-    """A title of one or more lines, each cut to what fits."""
+    """Title of one or more lines, each shortened to fit."""
     ax.set_title("\n".join(shorts(text.split("\n"), LONGEST_TITLE)), **PLAIN, **style)
 
 
 def legend(ax: Axes, marks: Sequence[Mapping[str, Any]] = (), **options: Any) -> None:
-    """The legend of what has a label, or of `marks`: of each its label, color, marker and the like."""
+    """Legend of labeled artists, or of `marks`: label, color, marker and so on of each."""
     from matplotlib.lines import Line2D
 
     handles = {"handles": [Line2D([], [], lw=0, **mark) for mark in marks]} if marks else {}
@@ -147,14 +147,14 @@ def legend(ax: Axes, marks: Sequence[Mapping[str, Any]] = (), **options: Any) ->
 
 
 def key(ax: Axes, colors: Mapping[str, Any], *, marker: str = "o", **options: Any) -> None:
-    """A mark and a name for each color, below the axes."""
+    """Legend of colors and names below the axes."""
     marks = [{"label": short(n, 24), "color": color, "marker": marker, "ms": 8} for n, color in colors.items()]
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "frameon": False}
     legend(ax, marks, **place | options)
 
 
 def short(text: str, length: int) -> str:
-    """At most `length` characters, those left out in the middle; what the font cannot draw becomes "?"."""
+    """Text shortened in the middle to `length` characters; characters missing in the font become "?"."""
     drawable = "".join(c if c.isprintable() and (c.isascii() or ord(c) in _glyphs()) else "?" for c in text)
     if len(drawable) <= length:
         return drawable
@@ -167,7 +167,7 @@ def shorts(texts: Iterable[Any], length: int) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A novelty or a threshold as people read it.
+    """Format a novelty or a threshold.
 
     >>> number(0.123456), number(12345.6), number(0.0)
     ('0.1235', '1.235e+04', '0.0000')
@@ -177,24 +177,24 @@ def number(value: float) -> str:
 
 @lru_cache(maxsize=1)
 def _glyphs() -> frozenset[int]:
-    """The characters that the default font can draw."""
+    """Characters of the default font."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     return frozenset(get_font(findfont(FontProperties())).get_charmap())
 
 
 def finite(values: Any, what: str, count: int | None = None) -> np.ndarray:
-    """One finite number a shape or a point as (m,) float64; `count` of them, if given."""
+    """Finite numbers (m,) float64, one a shape or point; `count` of them, if given."""
     return _counted(array(values, what, "m").astype(np.float64), what, count)
 
 
 def finite_number(value: Any, what: str) -> float:
-    """One finite number, or that of a `Threshold`."""
+    """A finite number, or the value of a `Threshold`."""
     return float(finite([getattr(value, "value", value)], f"values of {what}")[0])
 
 
 def names(values: Any, what: str, count: int | None = None) -> np.ndarray:
-    """One name a shape or a point as (m,) of str; `count` of them, if given."""
+    """Names (m,) of str, one a shape or point; `count` of them, if given."""
     if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
         raise InputError(f"{what} are {type(values).__name__}; expected a list of names, or an array (m,)")
     return _counted(words(map(str, values)), what, count)

@@ -1,4 +1,4 @@
-"""One cloud, by height, its own colors, novelty or class; and the novelty map of one."""
+"""Plots of one cloud by height, rgb, novelty or class, and of its novelty map."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from openshape_ood.shapes.points import upright
 
 SIZE = (5.6, 5.6)  # inches
 MOST = 10_000  # points drawn
-INK = 0.45  # share of the axes that the points' areas add up to
-NAMED = 4  # classes in the title
+INK = 0.45  # total area of the points / area of the axes
+NAMED = 4  # in the title
 EDGE = 0.85  # how light a point's edge is beside the point: light ones stand out from white paper, near ones from far
 
 
@@ -40,19 +40,19 @@ def cloud(
     Parameters
     ----------
     points : array (n, 3|6), path or trimesh object
-        A surface is sampled to 10,000 points; more are thinned out evenly.
+        A surface is sampled with 10,000 points; larger clouds are thinned.
     color : {"height", "rgb", "novelty", "class"}
-        Height above the ground, the cloud's own colors, or `values`.
+        Height above the ground, the cloud's rgb, or `values`.
     values : array (n,), optional
-        A novelty or a class name a point. With more than seven classes, the rarer ones share a gray.
+        Novelty or class name of each point. With more than seven classes, the rarer ones share a gray.
     up : str
-        Gravity axis, "y", "z" or "x" with an optional "-", or "file", which asks the file, else takes y.
+        Gravity axis: "y", "z" or "x" with an optional "-", or "file" for the axis in the file, else y.
     ax : matplotlib axes, optional
     low, high : float, optional
-        Ends of the novelties' ramp, where it is gray and dark red; the least and the largest value unless given.
+        Ends of the novelty ramp, gray and dark red. Default: minimum and maximum.
     title : str, optional
     legend : bool
-        Whether to say what novelty colors and class colors mean.
+        Show a legend of novelty and class colors.
 
     Returns
     -------
@@ -76,17 +76,17 @@ def cloud(
 def novelty_map(
     found: NoveltyMap, *, ax: canvas.Axes | None = None, color: str = "novelty", bar: bool = True
 ) -> canvas.Axes:
-    """Draw what `localize` found, on the map's own ramp, `bounds()`, with a mark at its threshold if it has one.
+    """Draw a result of `localize` on the ramp `bounds()`, with a mark at its threshold if it has one.
 
     Parameters
     ----------
     found : NoveltyMap
-        Of pixels it is drawn over the gray image.
+        A map of pixels is drawn over the gray image.
     ax : matplotlib axes, optional
     color : {"novelty", "class"}
-        Novelty, or the class that each point is nearest to.
+        Novelty, or nearest class of each point.
     bar : bool
-        Whether to say below what the colors mean.
+        Show a color bar or legend below.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def novelty_map(
 
 
 def map_colors(found: Any, color: str) -> tuple[np.ndarray, PointColors]:
-    """The cloud (n, 3|6) of a map, and its colors."""
+    """Cloud (n, 3|6) of a map, and its colors."""
     if not isinstance(found, NoveltyMap) or found.elements.kind == "pixels":
         given = f"a map of {found.elements.kind}" if isinstance(found, NoveltyMap) else type(found).__name__
         raise InputError(f"the novelty map is {given}; expected the NoveltyMap of points that localize returns")
@@ -113,12 +113,12 @@ def map_colors(found: Any, color: str) -> tuple[np.ndarray, PointColors]:
     found.check_some()
     table = np.asarray(found.points, dtype=np.float64)
     if color == "novelty":
-        return table, PointColors("novelty", found.novelty, *found.bounds())  # NaN, which was not seen, is white
+        return table, PointColors("novelty", found.novelty, *found.bounds())  # unseen points, NaN, are white
     return table, choose_colors(table, found.up, color, found.nearest, classes=list(found.classes))
 
 
 def heading(found: NoveltyMap) -> str:
-    """Which shape, and against which known classes, if any."""
+    """Title: shape, and known classes if any."""
     name, classes = canvas.short(PurePath(found.name).name, 50), canvas.shorts(found.classes, 20)
     more = f", {len(classes) - NAMED} more" if len(classes) > NAMED else ""
     return f"{name}\nagainst {canvas.short(', '.join(classes[:NAMED]), 40)}{more}" if classes else name
@@ -127,10 +127,10 @@ def heading(found: NoveltyMap) -> str:
 def draw_cloud(
     ax: canvas.Axes, table: np.ndarray, up: str, colors: PointColors, legend: bool, threshold: Threshold | None = None
 ) -> None:
-    """A cloud (n, 3|6) with its colors, and below it what these mean."""
+    """Draw a cloud (n, 3|6) with a legend below."""
     chosen = thinned(len(table), MOST)
     draw(ax, upright(table[chosen], up), colors.rgb()[chosen])
-    ax.set_adjustable("datalim")  # axes that shrink to a square lead the layout astray: it cuts off what is below
+    ax.set_adjustable("datalim")  # square axes would break the layout, which cuts off the legend
     if legend and colors.color == "novelty":
         _bar(ax, colors.low, colors.high, threshold)
     if legend and colors.color == "class":
@@ -138,18 +138,18 @@ def draw_cloud(
 
 
 def draw(ax: canvas.Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
-    """Points (n, 3), y up, in colors (n, 3), those nearer to the eye over those behind; size in square points."""
+    """Draw y-up points (n, 3) in colors (n, 3), near ones over far ones; size in square points."""
     order = np.argsort(view(xyz)[2], kind="stable")
     (across, rise, _), rgb = view(xyz[order]), rgb[order]
-    if size is None:  # few are seen, and many do not run together
+    if size is None:  # few points stay visible, many do not merge
         size = float(np.clip(INK * min(_extent(ax)) ** 2 / len(xyz), 1.0, 60.0))
-    # as an image also in SVG and PDF, which thousands of circles would make slow to open
+    # rasterized in SVG and PDF too, because thousands of circles open slowly
     style: dict[str, Any] = {"linewidths": min(0.5, 0.13 * size**0.5), "edgecolors": EDGE * rgb}
     ax.scatter(across, rise, s=size, c=rgb, rasterized=True, **(style if edges else {"linewidths": 0}))
     ax.set_axis_off()
     ax.set_aspect("equal")
     half = 0.53 * max(np.ptp(across), np.ptp(rise), 1e-9) * np.array([-1, 1])
-    # not as fixed limits, which matplotlib warns of widening
+    # matplotlib warns when it widens fixed limits
     ax.set_xlim(*((across.min() + across.max()) / 2 + half), auto=True)
     ax.set_ylim(*((rise.min() + rise.max()) / 2 + half), auto=True)
 
@@ -162,12 +162,12 @@ def _extent(ax: canvas.Axes) -> tuple[float, float]:
 
 
 def font_size(ax: canvas.Axes, largest: float) -> float:
-    """Points, smaller where the axes are narrow."""
+    """Font size in points, smaller for narrow axes."""
     return float(np.clip(largest * _extent(ax)[0] / 300, 0.65 * largest, largest))
 
 
 def _bar(ax: canvas.Axes, low: float, high: float, threshold: Threshold | None) -> None:
-    """A small color bar below the cloud, from known to novel."""
+    """Color bar below the cloud, from known to novel."""
     bar, size = ax.inset_axes((0.18, -0.075, 0.64, 0.028)), font_size(ax, 10)
     bar.imshow(ramp(np.linspace(0, 1, 256), 0, 1)[None], extent=(0, 1, 0, 1), aspect="auto")
     bar.set(yticks=[], xlim=(0, 1), ylim=(0, 1))
@@ -186,8 +186,8 @@ def _bar(ax: canvas.Axes, low: float, high: float, threshold: Threshold | None) 
 
 
 def _key(ax: canvas.Axes, classes: dict[str, str]) -> None:
-    """A dot and a name a class, below the cloud."""
-    # a row too wide would leave the cloud no room; a letter takes some 6 points
+    """Legend of classes below the cloud."""
+    # a wide row would leave no space for the cloud; a letter takes about 6 points
     widest = 6 * (4 + max(len(canvas.short(name, 24)) for name in classes))
     columns = int(np.clip(_extent(ax)[0] / widest, 1, min(len(classes), 4)))
     style: dict[str, Any] = {"handletextpad": 0.1, "columnspacing": 1.2, "ncols": columns}

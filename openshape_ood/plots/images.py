@@ -1,4 +1,4 @@
-"""Images and what their pixels speak for: sheets of relevancies, novelty maps of pixels."""
+"""Plots of images: sheets of relevancies, novelty maps of pixels."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 COLUMNS = 4
 MOST = 39  # names on a sheet
-SIDE = 640  # pixels of a panel, at most
-COVER = 0.85  # of the image by the color of the largest affinity
+SIDE = 640  # maximum pixels of a panel
+COVER = 0.85  # opacity of the color of the largest affinity
 
 
 def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, title: str | None = None) -> canvas.Figure:
-    """Draw where in an image each name lies: the image, then a panel a name, on one scale from 0 to the largest.
+    """Draw the relevancy of each name in an image: the image, then a panel a name, on one scale from 0 to the maximum.
 
     Parameters
     ----------
     affinities : Affinities
     names : sequence of str, optional
-        Some of its names; without them all, 39 at most.
+        Subset of its names. Default: all, at most 39.
     title : str, optional
 
     Returns
@@ -65,7 +65,7 @@ def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, tit
 
 
 def draw_pixels(ax: canvas.Axes, found: NoveltyMap, color: str, bar: bool) -> None:
-    """A novelty map of pixels as an image, and below it what the colors mean."""
+    """Novelty map of pixels as an image, with a legend below."""
     ax.set_axis_off()
     ax.imshow(found.image(color))
     if not bar:
@@ -79,14 +79,14 @@ def draw_pixels(ax: canvas.Axes, found: NoveltyMap, color: str, bar: bool) -> No
 
 
 def _picture(affinities: Affinities) -> np.ndarray:
-    """The image (h, w, 3) in [0, 1]; white where there is none."""
+    """Image (h, w, 3) in [0, 1]; white if there is none."""
     if affinities.rgb is None:
         return np.ones((*affinities.values.shape[1:], 3))
     return np.asarray(affinities.rgb) / 255
 
 
 def _covered(picture: np.ndarray, values: np.ndarray, high: float) -> np.ndarray:
-    """The image in gray under the colors of the affinities; white where nothing is known."""
+    """Gray image overlaid with affinity colors; white if unknown."""
     gray = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2) * 0.75 + 0.2
     share = np.nan_to_num(values / high if high > 0 else values * 0).clip(0, 1)
     over = ramp(share.reshape(-1), 0.0, 1.0).reshape(*share.shape, 3)

@@ -1,8 +1,8 @@
-"""A cloud to turn with the mouse, in a notebook or a page."""
+"""Interactive plots, for notebooks and the page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
+from openshape_ood.plots.changes import change_boxes, change_points, labelled
 from openshape_ood.plots.clouds import heading, map_colors
 from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned
 from openshape_ood.plots.scenes import (
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
     from openshape_ood.scenes.result import SceneResult
 
 MOST = 20_000  # points
-ABOVE = 50.0  # degrees above a room, into which one looks over its walls
-FLAT = 0.1  # height of a cloud as a share of its width, below which one looks from so high too
-FAR = 1000.0  # times its size from the origin, where a cloud keeps no digits in float32
+ABOVE = 50.0  # degrees above a room, to look over its walls
+FLAT = 0.1  # height / width below which a cloud is seen from there too
+FAR = 1000.0  # distance from the origin / size, beyond which float32 keeps no digits
 DISTANCE = 1.9  # of the eye, in plotly's units
-LONGEST = 1.8  # side of the scene in them, seen whole in a window as wide as high, however it is turned
+LONGEST = 1.8  # longest side of the scene in these units, visible in a square window at any rotation
 
 
 def turnable(
@@ -47,19 +48,19 @@ def turnable(
     up: str = "file",
     title: str | None = None,
 ) -> Figure:
-    """A plotly figure of a shape, novelty map or scene to turn, colored as `cloud`, `novelty_map` and `scene` do.
+    """Interactive plotly figure of a shape, novelty map or scene, with the colors of `cloud`, `novelty_map`, `scene`.
 
-    The scene is z up, as plotly turns it, and the shape stands upright in it whatever its `up`. More than 20,000 points
-    are thinned out evenly; a cloud far from the origin, as in a projected frame, is drawn about it.
+    The figure is z up, and the shape is upright for any `up`. More than 20,000 points are thinned. A cloud far from the
+    origin, as in a projected coordinate system, is centered.
 
     Parameters
     ----------
-    points : array (n, 3|6), path, trimesh object, NoveltyMap, SceneResult, CompletedView or SceneMap
-        The last four bring their own values and axis; of a scene the ceiling is left out, and of a
-        view the surfaces of completed things are drawn too, which needs scikit-image. Of a map the cells of its objects
-        are drawn, by name, or by verdict where there is none.
+    points : array (n, 3|6), path, trimesh object, NoveltyMap, SceneResult, CompletedView, SceneMap or SceneChanges
+        The last five have their own values and axis. A scene is drawn without its ceiling; a view with the surfaces of
+        completed things, which needs scikit-image; a map as the cells of its objects, by name, or by verdict without a
+        name; changes as both scans in one frame, by kind.
     color : str, optional
-        As in `cloud`; "novelty" for a map, "name" for a scene and "height" for anything else unless given.
+        As in `cloud`. Default: "novelty" for a map, "name" for a scene, else "height".
     values, up, title
         As in `cloud`.
 
@@ -74,11 +75,13 @@ def turnable(
     >>> len(figure.data[0].x)
     300
     """
+    from openshape_ood.scene_changes import SceneChanges
     from openshape_ood.scene_map import SceneMap
     from openshape_ood.scenes.result import SceneResult
 
     boxes: list[dict[str, Any]] = []
-    if values is not None and (isinstance(points, NoveltyMap | SceneResult | SceneMap) or is_completed(points)):
+    places = isinstance(points, SceneResult | SceneMap | SceneChanges)
+    if values is not None and (isinstance(points, NoveltyMap) or places or is_completed(points)):
         raise InputError("novelty maps, scenes and completed views bring their own values; leave them out")
     surfaces: list[dict[str, Any]] = []
     turn = TURN
@@ -93,6 +96,9 @@ def turnable(
             raise InputError("the map has no objects yet. Expected one at least. Add views first")
         table, colors = map_cells(points)
         up, boxes, title = "z", [*_boxes(points), _labels(points)], repr(points) if title is None else title
+    elif isinstance(points, SceneChanges):
+        table, colors = change_points(points)
+        up, boxes = "z", [*change_boxes(points), *_texts(labelled(points))]
     elif isinstance(points, NoveltyMap):
         table, colors = map_colors(points, color or "novelty")
         up, title = points.up, heading(points) if title is None else title
@@ -106,7 +112,7 @@ def turnable(
     chosen = thinned(len(table), MOST)
     rows = upright(table[chosen], up)
     across, height, deep = np.ptp(rows, axis=0)
-    above = isinstance(points, SceneResult | SceneMap) or bool(surfaces) or height < FLAT * max(across, deep)
+    above = places or bool(surfaces) or height < FLAT * max(across, deep)
     if not boxes and not surfaces and np.abs(rows).max() > FAR * max(across, height, deep):
         rows = rows - rows.mean(axis=0)
     x, y, z = rows.astype(np.float32).T
@@ -123,8 +129,7 @@ def turnable(
 
 
 def filled(figure: Figure, longest: float) -> Figure:
-    """The figure with its longest side so long, in plotly's units, whatever its proportions: a long thin shape, too,
-    is seen whole."""
+    """Scale a figure to a longest side in plotly's units, so that long thin shapes are fully visible too."""
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
     sides = {axis: longest * span / max(spans.values()) for axis, span in spans.items()}
     return figure.update_scenes(aspectmode="manual", aspectratio=sides)
@@ -135,7 +140,7 @@ def _span(values: np.ndarray) -> float:
 
 
 def _boxes(result: SceneResult | SceneMap) -> Iterator[dict[str, Any]]:
-    """Traces of the boxes of known, unsure and novel objects."""
+    """Traces of boxes of known, unsure and novel objects."""
     for verdicts, color, width in (
         (("known", None), KNOWN_EDGE, 1),
         (("unsure",), UNSURE_EDGE, 2),
@@ -148,17 +153,25 @@ def _boxes(result: SceneResult | SceneMap) -> Iterator[dict[str, Any]]:
 
 
 def _labels(found: SceneMap) -> dict[str, Any]:
-    """A trace of the numbers and names above the objects of a map; the reasons show under the mouse."""
-    listed = list(found)
-    x, y, z = np.array([[*one.box.center[:2], one.box.center[2] + one.box.size[2] / 2 + 0.1] for one in listed]).T
-    names = [_plain(f"{one.number} {one.verdict.name or one.verdict.verdict}") for one in listed]
-    told = [_plain(f"object {one.number}: {one.verdict.verdict}. {one.verdict.reason}") for one in listed]
-    hover = {"hovertext": told, "hoverinfo": "text"}
-    return {"x": x, "y": y, "z": z, "mode": "text", "text": names, "showlegend": False, **hover}
+    """Trace of the numbers and names above a map's objects; hovering shows the reasons."""
+    places = [one.box.center + [0, 0, one.box.size[2] / 2 + 0.1] for one in found]
+    names = [f"{one.number} {one.verdict.name or one.verdict.verdict}" for one in found]
+    hints = [f"object {one.number}: {one.verdict.verdict}. {one.verdict.reason}" for one in found]
+    return next(_texts(list(zip(places, names, hints, strict=True))))
+
+
+def _texts(labels: Sequence[tuple[np.ndarray, str, str]]) -> Iterator[dict[str, Any]]:
+    """Trace of labels at places (3,), with a hint shown on hovering; none without labels."""
+    if not labels:
+        return
+    x, y, z = np.array([place for place, _, _ in labels]).T
+    names, hints = ([_plain(one[i]) for one in labels] for i in (1, 2))
+    hover = {"hovertext": hints, "hoverinfo": "text"}
+    yield {"x": x, "y": y, "z": z, "mode": "text", "text": names, "showlegend": False, **hover}
 
 
 def _traces(colors: PointColors, values: np.ndarray) -> Iterator[tuple[dict[str, Any], Any]]:
-    """One trace, and which points it has; by class one a class, so that a click in the legend hides it."""
+    """Traces with masks of their points; one trace a class, so that the legend can hide it."""
     if colors.color == "class":
         for name, color in colors.classes.items():
             trace = {"name": _plain(name), "showlegend": True, "hoverinfo": "name", "marker": {"color": color}}
@@ -194,6 +207,6 @@ def _layout(title: str | None, turn: float, tilt: float) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """Text in which plotly, which knows some HTML, finds none, and which UTF-8 can spell."""
-    # a dollar sign would start a formula on a page that has MathJax
+    """Escape HTML, which plotly interprets, and characters that UTF-8 cannot encode."""
+    # on a page with MathJax a dollar sign would start a formula
     return escape(text.encode("utf-8", "replace").decode(), quote=False).replace("$", "&#36;")

@@ -1,4 +1,4 @@
-"""How the points of a shape are seen: upright, from in front, a little from the right and from above; their colors."""
+"""Projection of points (upright, from the front, slightly from right and above), and their colors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from openshape_ood.plots.canvas import finite, finite_number, names
 from openshape_ood.shapes.points import upright
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
-POINTS = 10_000  # sampled from a surface
+POINTS = 10_000  # points sampled from a surface
 TURN, TILT = 30.0, 20.0  # degrees to the right and upwards
 COLORS = ("height", "rgb", "novelty", "class")
 OTHER_COLOR = "#9AA0A8"
 
 
 def one_cloud(shape: Any, up: str) -> tuple[np.ndarray, str]:
-    """One shape in any accepted form as its cloud (n, 3|6), colors in [0, 1], and its gravity axis."""
+    """Cloud (n, 3|6) of one shape in any accepted form, with colors in [0, 1], and its gravity axis."""
     listed = list_shapes(shape)
     if len(listed) != 1:
         raise CloudError(f"{len(listed)} shapes were given; expected one. contact_sheet draws many")
@@ -31,7 +31,7 @@ def one_cloud(shape: Any, up: str) -> tuple[np.ndarray, str]:
 
 
 def view(xyz: np.ndarray, turn: float = TURN, tilt: float = TILT) -> tuple[np.ndarray, ...]:
-    """Where the points of a y-up cloud (n, 3) lie in the picture: across, up, towards the eye; nothing is mirrored."""
+    """Project a y-up cloud (n, 3): horizontal, vertical, towards the eye; without mirroring."""
     x, y, z = xyz.T.astype(np.float64)
     a, b = np.deg2rad(turn), np.deg2rad(tilt)
     across, near = np.cos(a) * x - np.sin(a) * z, np.sin(a) * x + np.cos(a) * z
@@ -39,13 +39,13 @@ def view(xyz: np.ndarray, turn: float = TURN, tilt: float = TILT) -> tuple[np.nd
 
 
 def thinned(n: int, most: int) -> np.ndarray:
-    """Indices (at most `most`,) evenly out of the order of n points."""
+    """Evenly spaced indices (at most `most`,) of n points."""
     return np.linspace(0, n - 1, min(n, most)).astype(int)
 
 
 @dataclass(frozen=True, eq=False)
 class PointColors:
-    """What n points are colored by.
+    """Colors of n points.
 
     color: one of COLORS. values (n,): height, novelty or class; (n, 3) rgb in [0, 1]. low, high: ends of the ramp of
     heights or novelties. classes: name -> "#RRGGBB", in the order of the legend.
@@ -77,9 +77,9 @@ def choose_colors(
     high: float | None = None,
     classes: Sequence[str] | None = None,
 ) -> PointColors:
-    """The colors of a cloud (n, 3|6). `classes` orders the names; without it they are sorted."""
+    """Colors of a cloud (n, 3|6). Default order of `classes`: sorted."""
     check_choice(color, "color", COLORS)
-    # values that would be left unused are a mistake, and so are those that lack
+    # unused or missing values are an error
     if color in ("novelty", "class") and values is None:
         raise InputError(f"color is {color!r}, but there are no values; give values=, one for each point")
     if color in ("height", "rgb") and values is not None:
@@ -104,13 +104,13 @@ def choose_colors(
 
 
 def _by_class(values: np.ndarray, classes: Sequence[str] | None) -> PointColors:
-    """A color a class; with more classes than colors, all but the commonest are put together."""
+    """One color a class; with more classes than colors, the rarer ones share one."""
     counts = Counter(values.tolist())
     known = sorted(counts) if classes is None else list(dict.fromkeys(map(str, classes)))
     order = [name for name in known if counts[name]]
     if lacking := sorted(counts.keys() - set(order)):
         raise InputError(f"{lacking[0]!r} is not among the classes; they are {', '.join(order)}")
-    # of all classes where there are colors enough, so that a class has its color in every picture
+    # sorted over all classes if there are enough colors, so that a class has one color in all pictures
     colors = class_colors(known if len(known) <= len(CLASSES) else order)
     if len(order) <= len(CLASSES):
         return PointColors("class", values, classes={name: colors[name] for name in order})
@@ -122,7 +122,7 @@ def _by_class(values: np.ndarray, classes: Sequence[str] | None) -> PointColors:
 
 
 def viridis(values: np.ndarray) -> np.ndarray:
-    """Colors (n, 3) from dark blue at the least of the values (n,) to yellow at the largest."""
+    """Colors (n, 3) from dark blue at the minimum of values (n,) to yellow at the maximum."""
     from matplotlib import colormaps
 
     span = np.ptp(values)

@@ -1,4 +1,4 @@
-"""The objects of a scan, seen from two sides and from above, with their boxes."""
+"""Plots of the objects of a scan with their boxes, from two sides and from above."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 VIEWS = ((30.0, 40.0), (210.0, 40.0), (0.0, 89.9))  # degrees to the right and upwards
 COLORS = ("name", "novelty", "object")
-MOST, THROUGH = 60_000, 12_000  # points drawn, of layout so few that one sees through it
-FAINT, DIM = 0.86, 0.7  # grays of layout, and of what is left over
+MOST, THROUGH = 60_000, 12_000  # points drawn; points of layout, few enough to look through
+FAINT, DIM = 0.86, 0.7  # grays of layout and of leftover points
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
-NUMBERED = 40  # objects whose number is written
+NUMBERED = 40  # numbered objects
 KNOWN_EDGE, UNSURE_EDGE, NOVEL_EDGE = canvas.GREY, "#B87400", "#6E0F12"
 
 
 def scene(result: SceneResult, color: str = "name", *, title: str | None = None) -> canvas.Figure:
-    """Draw what `score_scene` found: from two sides and from above, without the ceiling.
+    """Draw a result of `score_scene` from two sides and from above, without the ceiling.
 
     Parameters
     ----------
     result : SceneResult
     color : {"name", "novelty", "object"}
-        What the colors of objects mean; layout is light gray, and what is left over gray. Boxes of novel objects are
-        dark red; their numbers are those of the result's table.
+        Meaning of the object colors. Layout is light gray, leftover points are gray. Boxes of novel objects are dark
+        red; numbers are those of the result's table.
     title : str, optional
 
     Returns
@@ -57,7 +57,7 @@ def scene(result: SceneResult, color: str = "name", *, title: str | None = None)
 
 
 def scene_colors(result: SceneResult, color: str) -> tuple[np.ndarray, PointColors]:
-    """The points (m, 3) of a scan that are drawn, and their colors as those of any cloud."""
+    """Drawn points (m, 3) of a scan, and their colors."""
     from openshape_ood.scenes.result import LAYOUT, LEFT
 
     check_choice(color, "color of a scene", COLORS)
@@ -73,7 +73,7 @@ def scene_colors(result: SceneResult, color: str) -> tuple[np.ndarray, PointColo
 
 
 def map_cells(found: SceneMap) -> tuple[np.ndarray, PointColors]:
-    """Centers (m, 3) of the cells of the objects of a map, and their colors by name, or by verdict without one."""
+    """Cell centers (m, 3) of a map's objects, and their colors by name, or by verdict without a name."""
     listed = list(found)
     own = [one.verdict.name or one.verdict.verdict for one in listed]
     names = words(np.repeat(np.array(own, dtype=object), [len(one.cells) for one in listed]))
@@ -83,13 +83,13 @@ def map_cells(found: SceneMap) -> tuple[np.ndarray, PointColors]:
 
 
 def verdict_of(one: Any) -> str | None:
-    """The verdict of an object of a scan, or of a map."""
+    """Verdict of an object of a scan or a map."""
     verdict: str | None = getattr(one.verdict, "verdict", one.verdict)
     return verdict
 
 
 def box_lines(boxes: Sequence[Box]) -> np.ndarray:
-    """The edges of boxes as one line (m, 3) that NaN interrupts."""
+    """Edges of boxes as one line (m, 3), interrupted by NaN."""
     gap = np.full(3, np.nan)
     lines = [[box.corners()[a], box.corners()[b], gap] for box in boxes for a, b in EDGES]
     return np.array(lines, dtype=np.float64).reshape(-1, 3)
@@ -103,7 +103,7 @@ def _bounds(result: SceneResult) -> tuple[float, float]:
 
 
 def _drawn(result: SceneResult, color: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the points that are drawn, and their colors (m, 3)."""
+    """Rows of the drawn points, and their colors (m, 3)."""
     layout = result.numbers < 0
     ceiling = np.zeros(len(result.scene), dtype=bool)
     for plane in result.proposals.layout:
@@ -127,7 +127,7 @@ def _object_colors(result: SceneResult, color: str) -> list[np.ndarray]:
 
 
 def _palette(result: SceneResult) -> dict[str, str]:
-    """A color a name that occurs; what is new is dark red."""
+    """One color for each occurring name; novel objects are dark red."""
     names = [name for name in map(str, result.result.classes) if any(one.name == name for one in result)]
     new = {"new": NOVEL_EDGE} if any(one.verdict == "novel" for one in result) else {}
     return {**class_colors(names), **new}

@@ -1,4 +1,4 @@
-"""Novelty of the known and the novel, side by side and at every threshold; and similarity to each known class."""
+"""Plots of known and novel novelties (histogram, ROC), and of similarities to known classes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ MOST_NAMED = 40  # rows or columns
 MOST_NUMBERED = 12  # columns
 LONGEST = 26  # characters of a name
 CELL = (0.62, 0.32)  # inches
-UNNAMED = 6.0  # inches in all of more shapes than have names
+UNNAMED = 6.0  # total inches if there are too many shapes for names
 
 
 def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: canvas.Axes | None = None) -> canvas.Axes:
-    """Draw the novelty of known shapes (m,), and of novel shapes (n,) if given, each in per cent of its own number.
+    """Histogram of the novelty of known shapes (m,), and of novel shapes (n,) if given, each in per cent of its set.
 
     Parameters
     ----------
     known, novel : array (m,), (n,)
-        A `NoveltyResult` will do.
+        Also a `NoveltyResult`.
     threshold : float or Threshold, optional
-        Up to which a shape is accepted; the legend says which share of either lies at or below.
+        Accepts shapes up to this novelty; the legend shows the accepted fraction of both sets.
     ax : matplotlib axes, optional
 
     Returns
@@ -68,7 +68,7 @@ def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: canva
 
 
 def bin_edges(sets: Sequence[np.ndarray], smallest: int) -> list[float]:
-    """Edges that hold the values of all sets (m,), even where these are all the same; few where a set has few."""
+    """Bin edges for all sets (m,), valid for constant sets too; fewer bins for small sets."""
     values = np.concatenate(sets)
     low, high = float(values.min()), float(values.max())
     if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
@@ -81,17 +81,17 @@ def bin_edges(sets: Sequence[np.ndarray], smallest: int) -> list[float]:
 def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | None = None) -> canvas.Axes:
     """Draw the ROC curve of the novelty of known shapes (m,) against that of novel shapes (n,).
 
-    A known shape is the positive class, as in 3DOS: the curve runs over the share of known ones accepted, and a dot
-    marks the share of novel ones accepted where 95 % of the known are (FPR95).
+    Known shapes are the positive class, as in 3DOS. A dot marks the fraction of novel shapes accepted when 95 % of the
+    known are (FPR95).
 
     Parameters
     ----------
     known, novel : array (m,), (n,)
-        A `NoveltyResult` will do.
+        Also a `NoveltyResult`.
     ax : matplotlib axes, optional
-        Called again on the same axes, it adds a curve in the next color.
+        On axes with a curve, a further curve is added in the next color.
     label : str, optional
-        Of the curve.
+        Label of the curve.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | N
 
 
 def curve(known: np.ndarray, novel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of novel (t,), and of known (t,), accepted as the threshold rises through every value of either."""
+    """Accepted fractions of novel (t,) and known (t,) as the threshold rises through all values."""
     thresholds = np.unique(np.concatenate([[-np.inf], known, novel]))
     fpr, tpr = (np.searchsorted(np.sort(values), thresholds, side="right") / len(values) for values in (novel, known))
     return fpr, tpr
@@ -132,8 +132,8 @@ def curve(known: np.ndarray, novel: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
     """Draw the similarities of a `NoveltyResult` as a heat map: a row a shape, a column a known class.
 
-    A frame marks the class found nearest, behind each name stands its novelty. Numbers are written for up to 12
-    classes, names for up to 40 shapes.
+    A frame marks the nearest class; each name is followed by its novelty. Numbers are written for up to 12 classes,
+    names for up to 40 shapes.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
     names = canvas.shorts((PurePath(shape).name for shape in result.shapes), LONGEST)
     rows = [f"{name} ({novelty:.3f})" for name, novelty in zip(names, result.novelty, strict=True)]
     columns = canvas.shorts(result.classes, LONGEST)
-    # inches, for names of so many characters
+    # inches for names of this length
     width = 0.085 * max(map(len, rows)) + CELL[0] * k + 1.6
     height = 0.07 * max(map(len, columns)) + (CELL[1] * b if b <= MOST_NAMED else UNNAMED) + 1.0
     ax = canvas.axes_or_new(ax, (float(np.clip(width, 6.0, 14.0)), max(height, 2.6)))
@@ -158,7 +158,7 @@ def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
         from matplotlib.patches import Rectangle
 
         places = {str(name): i for i, name in enumerate(result.classes)}
-        for row, name in enumerate(result.nearest):  # some methods do not take the most similar
+        for row, name in enumerate(result.nearest):  # for some methods the nearest class is not the most similar
             if str(name) in places:
                 corner = (places[str(name)] - 0.47, row - 0.45)
                 ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=ORANGE, lw=2.2))

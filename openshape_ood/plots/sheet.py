@@ -1,4 +1,4 @@
-"""The most and the least novel of many shapes, or groups of novel ones, on one sheet."""
+"""Contact sheets: most and least novel shapes, or groups of novel shapes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 COLUMNS = 6
 CELL = (1.45, 1.85)  # inches
-MOST = 2000  # points drawn of a shape
+MOST = 2000  # points drawn per shape
 LONGEST = 17  # characters of a title
 MOST_GROUPS = 40  # on a sheet
-Cell = tuple[int, str, str]  # which shape, its title, the title's color
+Cell = tuple[int, str, str]  # index of the shape, its title, the title's color
 
 
 def contact_sheet(
@@ -39,22 +39,22 @@ def contact_sheet(
 ) -> canvas.Figure | canvas.SubFigure:
     """Draw the `count` most novel and the `count` least novel of b shapes, colored by height.
 
-    Of fewer than twice `count` shapes each is drawn once. Ties keep the order of the shapes.
+    With fewer than twice `count` shapes, each is drawn once. Ties keep the order of the shapes.
 
     Parameters
     ----------
     shapes : any form that `ShapeEncoder.encode` takes
-        Only those drawn are read.
+        Only the drawn shapes are read.
     novelty : array (b,)
-        A `NoveltyResult` will do.
+        Also a `NoveltyResult`.
     titles : list of str, optional
-        A name a shape, else that of its file.
+        Name of each shape. Default: its file name.
     count : int
     up : str or list of str
         Gravity axis, one for all or one a shape, as in `cloud`.
     figure : matplotlib figure, optional
     threshold : float or Threshold, optional
-        Up to which a shape is known; each is then called known or novel.
+        Known shapes have at most this novelty; titles then show known or novel.
 
     Returns
     -------
@@ -92,21 +92,20 @@ def group_sheet(
     count: int = 6,
     up: Any = "file",
 ) -> canvas.Figure | canvas.SubFigure:
-    """Draw groups of novel shapes, each below its size, stability and names.
+    """Draw groups of novel shapes under headings with size, stability and names.
 
-    Of each group, 40 at most, the medoid comes first, then others evenly from the center outwards.
+    Of each group (at most 40) the medoid comes first, then members evenly from the center outwards.
 
     Parameters
     ----------
-    shapes : any form that `ShapeEncoder.encode` takes, or a mapping of int to such
-        The b shapes that `discover` was asked about, of which only those drawn are read; or those that are to be drawn
-        by their rows, and others are left out.
+    The b shapes of `discover`, of which only the drawn ones are read; or a mapping from row to shape, in which
+    missing rows are skipped.
     found : Discovery
-        With a group or more.
+        With at least one group.
     titles : list of str, optional
-        A name a shape given, else that of its file.
+        Name of each shape. Default: its file name.
     count : int
-        Shapes of a group.
+        Shapes drawn of each group.
     up : str or list of str
         Gravity axis, one for all or one a shape, as in `cloud`.
 
@@ -139,7 +138,7 @@ def group_sheet(
 
 
 def drawn_rows(found: Discovery, count: int = 6) -> dict[Group, list[int]]:
-    """Of the groups, the rows that a sheet shows. Raises `InputError` where there is no group."""
+    """Rows that a sheet shows of each group. Raises `InputError` without groups."""
     if not found.groups:
         raise InputError("there are no groups to draw; expected a discovery with one or more")
     most = check_whole(count, "count")
@@ -147,7 +146,7 @@ def drawn_rows(found: Discovery, count: int = 6) -> dict[Group, list[int]]:
 
 
 def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """Indices of the most novel first, and of the least novel first, at most `count` each and none in both."""
+    """Indices of the most novel and of the least novel, both most extreme first, at most `count` each, disjoint."""
     b = len(novelty)
     most = np.argsort(-novelty, kind="stable")[: min(check_whole(count, "count"), b - b // 2)]
     rest = np.setdiff1d(np.arange(b), most)
@@ -169,7 +168,7 @@ def _sheet(
     shapes: Sequence[Shape],
     ups: Sequence[str],
 ) -> canvas.Figure | canvas.SubFigure:
-    """Blocks of cells below each other, in lines of `COLUMNS`."""
+    """Blocks of cells, one below the other, in lines of `COLUMNS`."""
     rows = [max(1, -(-len(cells) // COLUMNS)) for cells in blocks.values()]
     columns = min(COLUMNS, max(1, *map(len, blocks.values())))
     if figure is None:

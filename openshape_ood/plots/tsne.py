@@ -1,4 +1,4 @@
-"""Embeddings laid out in the plane by t-SNE."""
+"""t-SNE map of embeddings."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from openshape_ood.plots.canvas import names
 
 SIZE = (7.2, 6.4)  # inches
 SHOWN = 3000
-NAMED = 40  # classes; the names of more would hide the points
+NAMED = 40  # maximum classes with names; more would hide the points
 COMPONENTS = 50
-COLORS = tuple(color for color in CLASSES if color != BLACK)  # black is for what is novel
+COLORS = tuple(color for color in CLASSES if color != BLACK)  # black is reserved for novel shapes
 MARKS = "osDPv"
 
 
 def embeddings(
     embeddings: Any, labels: Any, *, known: Any = None, ax: canvas.Axes | None = None, seed: int = 0
 ) -> canvas.Axes:
-    """Draw a map of embeddings (b, d), a color and a mark for each of `labels` (b,), whose names stand above them.
+    """Draw a map of embeddings (b, d), with a color, mark and name for each of `labels` (b,).
 
-    Near is similar; distances between groups, and how wide a group is, mean little. The same embeddings and seed give
-    the same map.
+    Near means similar; distances between groups and sizes of groups mean little. The same embeddings and seed give the
+    same map.
 
     Parameters
     ----------
     embeddings : array (b, d)
-        Beyond 3,000 shapes, 3,000 chosen by `seed` are drawn.
+        Of more than 3,000 shapes, a sample of 3,000 is drawn.
     labels : list of str, or array (b,)
     known : list of str, or array (b,) of bool, optional
         Names of the known classes, or a mask of the known shapes; all others are hollow black triangles.
@@ -66,30 +66,30 @@ def embeddings(
 
 
 def plane(z: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Embeddings (b, d) -> places (b, 2); the same for the same embeddings and seed."""
+    """Positions (b, 2) of embeddings (b, d); deterministic for a seed."""
     from sklearn.manifold import TSNE
 
     b = len(z)
     if b < 3:
         return np.array([[0.0, 0.0], [1.0, 0.0]])[:b]
     parts, perplexity = _components(z), min(30.0, (b - 1) / 3)
-    # scikit-learn divides the principal components by their spread, which is none where all shapes are the same
+    # scikit-learn divides the principal components by their spread, which is 0 for equal shapes
     start = "pca" if parts.shape[1] > 1 and np.ptp(parts, axis=0).max() > 1e-6 else "random"
     return TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1).fit_transform(parts)
 
 
 def _components(z: np.ndarray) -> np.ndarray:
-    """The first principal components (b, at most 50), which keeps t-SNE quick where d is large."""
+    """First principal components (b, at most 50), which makes t-SNE fast for large d."""
     centered = z - z.mean(axis=0)
     if z.shape[1] <= COMPONENTS:
         return centered
     rows = np.linalg.svd(centered, full_matrices=False)[2][:COMPONENTS]
-    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # else the sign is any
+    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # otherwise the sign is arbitrary
     return centered @ rows.T
 
 
 def _mask(known: Any, titles: np.ndarray) -> np.ndarray:
-    """Which shapes (b,) are of known classes; all of them where nothing is said."""
+    """Mask (b,) of shapes of known classes; all if `known` is None."""
     if known is None:
         return np.ones(len(titles), dtype=bool)
     given = np.asarray(to_numpy(known))
@@ -121,7 +121,7 @@ def _draw(ax: canvas.Axes, at: np.ndarray, titles: np.ndarray, is_known: np.ndar
 
 
 def _name(ax: canvas.Axes, name: str, places: np.ndarray, **style: Any) -> None:
-    """The name of a class just above the one of its places (m, 2) that is nearest to all: there it has points."""
+    """Write a class name above the position (m, 2) nearest to all others, which has points nearby."""
     from matplotlib import patheffects
     from scipy.spatial.distance import cdist
 

@@ -1,4 +1,4 @@
-"""A completed view: the picture, what its names light up, what they fill, and what no known name explains."""
+"""Plots of a completed view: image, affinities, completed things, unexplained space."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 COLUMNS, MOST_LOCATED = 4, 4
 MOST = 12_000  # visible points drawn
-MARGIN = 0.25  # of the box, about it
+MARGIN = 0.25  # around the box, as a fraction of it
 NAMED = 12  # names in the legend
-ASIDE, ABOVE = 15.0, 30.0  # degrees from the camera's own direction, and downwards
-SWING = 50.0  # degrees to both sides, of a film
+ASIDE, ABOVE = 15.0, 30.0  # degrees to the side of the camera's direction, and downwards
+SWING = 50.0  # degrees to both sides in a film
 FILMS = (".gif", ".mp4")
 FRAME_SECONDS = 0.09
 FRAME_DPI = 60
 CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 NOTHING = np.zeros(0, dtype=bool)
-LIGHT = np.array([0.72, 1.0, 0.86])  # on faces to x, y (up) and z of what is seen upright
+LIGHT = np.array([0.72, 1.0, 0.86])  # light on faces towards x, y (up) and z
 
 
 def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figure:
-    """Draw what `complete_view` found: the picture, the affinities, the completed things, the unexplained, the located.
+    """Draw a result of `complete_view`: image, affinities, completed things, unexplained space, located objects.
 
     Parameters
     ----------
@@ -78,9 +78,9 @@ def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figur
 
 
 def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarray] | None, turn: float = ASIDE) -> None:
-    """Cells (side, side, side) by description, each in its color; None: all that is judged, by its novelty.
+    """Draw cells (side, side, side) by description, each in its color; None: all judged cells, by novelty.
 
-    turn: degrees to the right of the camera from where it is seen.
+    turn: viewpoint, degrees to the right of the camera.
     """
     from matplotlib.collections import PolyCollection
 
@@ -111,7 +111,7 @@ def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarra
 
 
 def faces(paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The outer faces (q, 4, 3), in cells, of the cells (x, y, z, 3) that have a color, and their colors (q, 3)."""
+    """Outer faces (q, 4, 3), in cells, of colored cells (x, y, z, 3), and their colors (q, 3)."""
     filled = np.pad(np.isfinite(paint[..., 0]), 1)
     quads, colors = [np.empty((0, 4, 3))], [np.empty((0, 3))]
     for axis in range(3):
@@ -128,7 +128,7 @@ def faces(paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16) -> Path:
-    """Write the completed view, seen from one side to the other and back, as a GIF that repeats or an MP4 (H.264).
+    """Write a film of the completed view from side to side: a looping GIF or an MP4 (H.264).
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16
     path : str or Path
         Ends in .gif or .mp4. MP4 needs the extra `film`.
     frames : int
-        From one side to the other.
+        Frames from one side to the other.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16
     Raises
     ------
     InputError, FileError, MissingPackageError
-        For another suffix; where it cannot be written; without imageio, or imageio-ffmpeg for MP4.
+        For another suffix; if writing fails; without imageio, or imageio-ffmpeg for MP4.
     """
     _check(found)
     given = given_path(path, "path")
@@ -169,13 +169,13 @@ def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16
 
 
 def _mp4(frames: np.ndarray) -> bytes:
-    """Encode frames (n, h, w, 3) of 8 bits as H.264, which takes even sides only."""
+    """Encode frames (n, h, w, 3) of 8 bits as H.264, which requires even sides."""
     from imageio_ffmpeg import write_frames
 
     even = np.pad(frames, ((0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)), mode="edge")
     _, height, width, _ = even.shape
     how: dict[str, Any] = {"fps": 1 / FRAME_SECONDS, "macro_block_size": 2}
-    with tempfile.TemporaryDirectory() as folder:  # the encoder writes files only
+    with tempfile.TemporaryDirectory() as folder:  # the encoder only writes to files
         path = Path(folder) / "film.mp4"
         with contextlib.closing(write_frames(str(path), (width, height), **how)) as writer:
             writer.send(None)
@@ -185,7 +185,7 @@ def _mp4(frames: np.ndarray) -> bytes:
 
 
 def traces(found: CompletedView) -> Iterator[dict[str, Any]]:
-    """What plotly draws of it beside the visible points: a surface a description, and what is new."""
+    """Plotly traces beside the visible points: a surface for each description, and the new space."""
     colors = found.colors()
     for name, mesh in found.meshes().items():
         x, y, z = mesh.vertices.T.astype(np.float32)
@@ -201,7 +201,7 @@ def traces(found: CompletedView) -> Iterator[dict[str, Any]]:
 
 
 def visible(found: CompletedView) -> np.ndarray:
-    """Points (m, 6) of the view in and about the box of the network, thinned."""
+    """Visible points (m, 6) in and around the network's box, thinned."""
     scene, grid = found.view.scene(), found.field.network.grid
     margin = np.subtract(grid.high, grid.low) * MARGIN
     near = in_bounds(moved(scene.points, found.field.frame), np.array([grid.low - margin, grid.high + margin]))
@@ -213,7 +213,7 @@ def visible(found: CompletedView) -> np.ndarray:
 
 
 def is_completed(found: Any) -> bool:
-    """Whether it is a `CompletedView`, without importing what makes one."""
+    """True for a `CompletedView`, without importing its module."""
     return all(hasattr(found, name) for name in ("view", "affinities", "field", "located"))
 
 
@@ -223,15 +223,15 @@ def _check(found: Any) -> None:
 
 
 def drawn_at(points: np.ndarray, found: CompletedView, turn: float) -> tuple[np.ndarray, ...]:
-    """Where points (m, 3) of the world lie in the picture, from beside and above the camera: across, up, nearness."""
+    """Project points (m, 3) of the world, seen from beside and above the camera: horizontal, vertical, nearness."""
     return view(upright(points, "z"), turned(found, turn), ABOVE)
 
 
 def turned(found: CompletedView, turn: float = ASIDE) -> float:
-    """Degrees about the vertical, as `view` takes them: seen from `turn` degrees to the right of its camera."""
+    """Angle for `view`: degrees about the vertical, `turn` degrees to the right of the view's camera."""
     from openshape_ood.views.completion import camera_frame
 
-    x, y = camera_frame(found.view.pose)[0, :2]  # ahead
+    x, y = camera_frame(found.view.pose)[0, :2]  # forward
     return float(np.rad2deg(np.arctan2(y, x))) - 90 + turn
 
 
@@ -242,10 +242,10 @@ def _frame(found: CompletedView, turn: float) -> canvas.Figure:
 
 
 def lit(found: CompletedView) -> np.ndarray:
-    """The image (h, w, 3) in gray, tinted by the name with the largest affinity."""
+    """Gray image (h, w, 3), tinted by the name with the largest affinity."""
     largest, tint = np.zeros((*found.view.shape, 1)), np.zeros((*found.view.shape, 3))
     colors = found.colors()
-    for name in found.field.names:  # one by one: there may be hundreds
+    for name in found.field.names:  # one by one, because there may be hundreds
         values = np.nan_to_num(found.affinities[name])[..., None]
         tint = np.where(values > largest, colors[name], tint)
         largest = np.maximum(values, largest)

@@ -1,8 +1,8 @@
-r"""The registry: which encoders there are, and every number and file that tells them apart.
+r"""Registry of encoders: their sizes, files and settings.
 
-Rows come from the packaged `checkpoints.toml`, whose head says what their fields are, and from a file of one's own,
-given as `registry=` or by the environment variable OPENSHAPE_OOD_CHECKPOINTS. That file extends the packaged one: its
-rows are added, and one with the name of a packaged row replaces it. A row of one's own, of a new architecture:
+Rows come from the packaged `checkpoints.toml`, whose head describes the fields, and from a registry of your own, given
+as `registry=` or by the environment variable OPENSHAPE_OOD_CHECKPOINTS. Your registry extends the packaged one; a row
+with the name of a packaged row replaces it. Example of a row with a new architecture:
 
     [mine]
     kind = "shape"  # the default; "points", "comparator", "completion"
@@ -16,13 +16,13 @@ rows are added, and one with the name of a packaged row replaces it. A row of on
     text = { kind = "open_clip", model = "ViT-B-32-quickgelu", pretrained = "openai", templates = "", average = "mean" }
     spec = { count = 10000, up = "y", color = 0.4 }
 
-Where no sha256 is given, that of the first use is recorded in the cache folder, and any other content is refused from
-then on. The architecture is registered before the row is read:
+If a row has no sha256, the hash of the first use is recorded in the cache folder; other content is refused from then
+on. Register the architecture before the row is read:
 
     ARCHITECTURES["toy-vit"] = Architecture(ToySizes, ToyViT)
 
-with `ToyViT(sizes)` a `torch.nn.Module` as `encoders.protocols.Network` describes it. A comparator, as
-`openshape-ood comparator fit` writes it, has kind, encoder, licence and source. Reading the registry needs no torch.
+`ToyViT(sizes)` is a `torch.nn.Module` that implements `encoders.protocols.Network`. `openshape-ood comparator fit`
+writes comparator rows: kind, encoder, licence and source. Reading the registry needs no torch.
 """
 
 from openshape_ood.registry.architectures import ARCHITECTURES as ARCHITECTURES

@@ -1,9 +1,9 @@
-"""Architectures: which sizes a network takes and what builds it; reading them needs no torch.
+"""Architectures: sizes of a network and its constructor. Reading them needs no torch.
 
-The registry checks `[x.sizes]` against `Architecture.sizes`, the loader calls `Architecture.build`; nothing else knows
-a network's type. What a built network has to offer is `encoders.protocols.Network`.
+The registry checks `[x.sizes]` against `Architecture.sizes`, the loader calls `Architecture.build`; no other module
+knows a network's type. Every built network implements `encoders.protocols.Network`.
 
-The tables at the end are the only place that names modules above their own; these are imported on the first call.
+The tables at the end name modules of higher layers, which are imported on the first call.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from typing import Any
 from openshape_ood.errors import RegistryError
 
 MOST_LAYERS, MOST_WIDTH = 256, 65_536
-MOST_SIDE = 512  # of a grid
+MOST_SIDE = 512  # cells of a grid a side
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the registry and the loader need to know of a network.
+    """Description of a network for registry and loader.
 
     Parameters
     ----------
     sizes : type
-        A dataclass: one field for each number (or word) in `[x.sizes]`. Numbers must be above 0 and finite;
-        `field(metadata={"zero": True})` lets one be 0. What else must hold its `__post_init__` says by raising
-        `ValueError`. Sizes of encoders have `embedding_dim`, the d of their embeddings; where files of one row differ,
-        `of_file(keys, model)` gives the sizes of a file with these keys, which calls its network `model` ("": nothing).
+        A dataclass: one field for each number (or string) in `[x.sizes]`. Numbers must be above 0 and finite;
+        `field(metadata={"zero": True})` permits 0. `__post_init__` raises `ValueError` for other invalid sizes. Sizes
+        of encoders have `embedding_dim`, the d of their embeddings. If the files of one row differ, `of_file(keys,
+        model)` returns the sizes of a file with these keys and the network name `model` ("": none).
     build : callable
-        From sizes to a network (`torch.nn.Module`) with any weights; the loader puts those of the file in. It is called
-        with torch's default device set to "meta": tensors that are not in the file (buffers that are not saved) must
-        be made on first use or in `prepare`.
+        Function from sizes to a network (`torch.nn.Module`) with any weights; the loader fills in those of the file.
+        Its default device is "meta": tensors that are not in the file (unsaved buffers) must be made on first use or in
+        `prepare`.
     """
 
     sizes: type
@@ -48,13 +48,12 @@ class Architecture:
 
 @dataclass(frozen=True)
 class PointBERTSizes:
-    """The numbers that tell one PointBERT from another.
+    """Sizes of a PointBERT.
 
-    width, depth, heads, head_width, mlp_width: the transformer; patches, radius, patch_points,
-    patch_width: the set abstraction (radius in units of the unit ball, patch_width the width of a
-    patch's feature before it is lifted); channels: of an input point; projection: width of the
-    embedding after a last linear layer, 0 for none; adapter_width: in place of that layer two adapters with so many
-    hidden numbers (TAMM), 0 for none.
+    width, depth, heads, head_width, mlp_width: of the transformer; patches, radius, patch_points, patch_width: of the
+    set abstraction (radius in units of the unit ball; patch_width: features of a patch before their projection);
+    channels: numbers of an input point; projection: width of the embedding after a last linear layer, 0 for none;
+    adapter_width: hidden width of the two adapters in place of that layer (TAMM), 0 for none.
     """
 
     width: int
@@ -85,12 +84,12 @@ BLOCKS = ("gated", "gated-norm", "plain")
 
 @dataclass(frozen=True)
 class Uni3DSizes:
-    """The numbers that tell one Uni3D from another.
+    """Sizes of a Uni3D.
 
-    width, depth, heads, head_width, mlp_width: the transformer; block: its feed-forward, "gated" (SwiGLU), "gated-norm"
-    (with a norm before its last layer) or "plain" (GELU); patches, patch_points, patch_width: the patch network, whose
-    layers are a quarter, a half and all of patch_width wide; channels: of an input point; projection: width of the
-    embedding.
+    width, depth, heads, head_width, mlp_width: of the transformer; block: its feed-forward, "gated" (SwiGLU),
+    "gated-norm" (with a norm before its last layer) or "plain" (GELU); patches, patch_points, patch_width: of the patch
+    network, whose layers have a quarter, half and all of patch_width; channels: numbers of an input point; projection:
+    width of the embedding.
     """
 
     width: int
@@ -118,18 +117,18 @@ class Uni3DSizes:
 
 
 EMBEDDINGS = ("features", "final")
-LAST_RELU = {"Res16UNet34C": True, "Res16UNet34CR": False, "Res16UNet34D": False}  # by the name in a file
+LAST_RELU = {"Res16UNet34C": True, "Res16UNet34CR": False, "Res16UNet34D": False}  # by network name in the file
 
 
 @dataclass(frozen=True)
 class SparseUNetSizes:
-    """The numbers that tell one sparse U-Net from another.
+    """Sizes of a sparse U-Net.
 
-    channels: of a voxel; stem, side: width of the first convolution, and cells of its kernel a side, 3 or 5; widths,
-    blocks: of the four levels down and the four up; momentum: of the norms outside of the blocks; last_relu: whether
-    the last block ends in one; outputs, bias: of the layer `final`, 0 for none; embedding: "features" of the last block
-    or what "final" makes of them; text_width: of names that a learned projection brings to the width of the features, 0
-    where there is none.
+    channels: numbers of a voxel; stem: width of the first convolution; side: cells of its kernel a side, 3 or 5;
+    widths, blocks: of the four levels down and the four up; momentum: of the norms outside the blocks; last_relu: True
+    if the last block ends in a ReLU; outputs, bias: of the layer `final`, 0 for none; embedding: "features" of the last
+    block, or the output of "final"; text_width: width of names before a learned projection to the width of the
+    features, 0 for none.
     """
 
     channels: int
@@ -160,10 +159,10 @@ class SparseUNetSizes:
         return self.outputs if self.embedding == "final" else self.widths[-1]
 
     def of_file(self, keys: Collection[str], model: str) -> SparseUNetSizes:
-        """The same as a file with these keys has them, which calls its network `model`.
+        """Sizes of a file with these keys and the network name `model`.
 
-        Files of pre-training have no `final`, few have the projection of names, and whether the last block ends in a
-        ReLU only the name tells.
+        Files of pre-training have no `final`, and few have the projection of names. Only the name determines the last
+        ReLU.
         """
         no_final = self.embedding == "features" and not any(key.startswith("final.") for key in keys)
         projected = any(key.startswith("projection_layer.") for key in keys)
@@ -180,15 +179,14 @@ HEADS = ("name", "sentence", "text", "relation", "text-relation")
 
 @dataclass(frozen=True)
 class CompletionSizes:
-    """The numbers that tell one completion network from another.
+    """Sizes of a completion network.
 
-    head: what its logits are of: a "name", or a whole "sentence", by its affinity; a name by its "text"; a target in a
-    "relation" to a reference, by both affinities, or by their texts, "text-relation". side: cells of the grid; low,
-    high: the corners of its box in meters, z up; hidden, channels: widths of the point layers and of what they give;
-    maps, groups, levels: of the 3D U-Net; inputs: numbers of a point beside xyz; pooling: of the points in a cell;
-    pointing, text: widths of the vectors of relations and of text, 0 where there are none; threshold: the logit
-    from which on a place is filled; legacy: the rules of the
-    released files, see `views.completion.grid`, whose pooling is "mean".
+    head: input that a logit belongs to: a "name" or a whole "sentence", by its affinity; a name by its "text"; a target
+    in a "relation" to a reference, by both affinities, or by their texts, "text-relation". side: cells of the grid a
+    side; low, high: corners of its box in meters, z up; hidden, channels: widths of the point layers and of their
+    output; maps, groups, levels: of the 3D U-Net; inputs: numbers of a point after xyz; pooling: of the points in a
+    cell; pointing, text: widths of the vectors of relations and of text, 0 for none; threshold: lowest logit of an
+    occupied cell; legacy: conventions of the released files, see `views.completion.grid`, with pooling "mean".
     """
 
     head: str
@@ -228,7 +226,7 @@ class CompletionSizes:
 
     @property
     def relates(self) -> bool:
-        """Whether its logits are of a target in a relation, each relation a vector of its own."""
+        """True if each relation has a vector and the logits belong to a target in a relation."""
         return self.head.endswith("relation")
 
 
@@ -240,7 +238,7 @@ def _check(channels: int, depth: int) -> None:
 
 
 def _late(module: str, name: str) -> Callable[[Any], Any]:
-    """A function, or a class, whose module is imported when it is called: it stands above the registry."""
+    """Function or class of a higher layer, whose module is imported on the first call."""
     return lambda argument: getattr(import_module(module), name)(argument)
 
 
@@ -250,7 +248,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "sparse-unet": Architecture(SparseUNetSizes, _late("openshape_ood.scenes.sparse.network", "SparseUNet")),
     "completion": Architecture(CompletionSizes, _late("openshape_ood.views.completion.network", "CompletionNetwork")),
 }
-# kind of row without an architecture -> what makes a scorer of known classes from the row for their encoder
+# kind of a row without architecture -> function from row and encoder to a scorer of known classes
 SCORERS: dict[str, Callable[[Any], Any]] = {
     "comparator": _late("openshape_ood.comparison.comparator", "registered_scorer")
 }

@@ -1,4 +1,4 @@
-"""Ensembles: several encoders behind one name, as `vitb32+uni3d-b`, in a row that says what they are together."""
+"""Ensembles: several encoders under one name, such as `vitb32+uni3d-b`, as one row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIGN = "+"
 
 @dataclass(frozen=True)
 class Member:
-    """What the embeddings of a member depend on beside its weights."""
+    """Settings of a member, beside its weights, that affect its embeddings."""
 
     name: str
     architecture: str
@@ -27,17 +27,17 @@ class Member:
 
 @dataclass(frozen=True)
 class EnsembleSizes:
-    """embedding_dim: of all members together."""
+    """embedding_dim: sum over all members."""
 
     embedding_dim: int
     members: tuple[Member, ...]
 
 
 def ensemble(rows: Sequence[Row]) -> Row:
-    """The row of several encoders together, in the order of their names: whoever names them in another gets the same.
+    """Row of several encoders, ordered by name, so that every order of the names gives the same row.
 
-    spec: the most points that a member takes, under the axis that all share, else y, from which each takes its own.
-    Raises `InputError` for a row that is named twice, is no shape encoder, or has another gray.
+    spec: the largest point count of a member; the common up axis, or y if the axes differ (each member converts it).
+    Raises `InputError` for a repeated row, a row that is no shape encoder, or different grays.
     """
     members = tuple(sorted(rows, key=lambda row: row.name))
     name = SIGN.join(row.name for row in members)
@@ -57,7 +57,7 @@ def ensemble(rows: Sequence[Row]) -> Row:
         _one_of({spec.fewer for spec in specs}) or "keep",
     )
     text = Text(
-        # static text encoders warn of names that they hardly know, the others never do
+        # static text encoders warn about names that they hardly know, other ones never
         _kind({text.kind for text in texts}),
         SIGN.join(text.space for text in texts),
         _words([text.templates for text in texts]),
@@ -72,13 +72,13 @@ def ensemble(rows: Sequence[Row]) -> Row:
 
 
 def together_sha256(digests: Iterable[str]) -> str:
-    """One sha256 for those of the members, in the order of their names; "" where one of them is not known."""
+    """Joint sha256 of the members in the order of their names; "" if one is unknown."""
     known = list(digests)
     return hashlib.sha256("\n".join(known).encode()).hexdigest() if all(known) else ""
 
 
 def check_no_file(row: Row, checkpoint: Any) -> None:
-    """Raises `InputError` where one file is given in place of the weights of several encoders."""
+    """Raise `InputError` for one checkpoint file in place of several encoders."""
     if row.members and checkpoint is not None:
         raise InputError(
             f"checkpoint is one file, {checkpoint}, but {row.name!r} is {len(row.members)} encoders; expected none. "
@@ -88,12 +88,12 @@ def check_no_file(row: Row, checkpoint: Any) -> None:
 
 
 def _kind(kinds: set[str]) -> str:
-    """Empty if a member has no text encoder: then nor has the ensemble."""
+    """Common kind of text encoder; "" if a member has none, so the ensemble has none."""
     return "" if "" in kinds else "open_clip" if kinds == {"open_clip"} else "static"
 
 
 def _one_of(values: set[str]) -> str:
-    """What is common to all, "" where they differ."""
+    """Common value, or "" if the values differ."""
     return next(iter(values)) if len(values) == 1 else ""
 
 

@@ -1,7 +1,7 @@
-"""Python modules of a user, which register encoders, scores and methods before a command looks for them.
+"""User modules that register encoders, scores and methods.
 
-A module that is named here is imported at once, and named in an environment variable, from which processes that this
-one starts import it too: when they first read a registry or look for a method.
+A module is imported at once, and its name is put into an environment variable: child processes import it too, when
+they first read a registry or look up a method.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _imported: set[str] = set()
 
 
 def use_module(name: str) -> None:
-    """Import a module, here and in processes that this one starts.
+    """Import a module here and in child processes.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def use_module(name: str) -> None:
     Raises
     ------
     InputError
-        For a module that is not found, or that raises when it is imported.
+        For a module that cannot be found, or that raises on import.
     """
     file = Path(name).expanduser()
     name = str(file.resolve()) if file.suffix == ".py" else name
@@ -38,7 +38,7 @@ def use_module(name: str) -> None:
 
 
 def use_named() -> None:
-    """Import the modules that the environment variable names, each once."""
+    """Import each module in the environment variable once."""
     for name in _named():
         _import(name)
 
@@ -50,11 +50,11 @@ def _named() -> list[str]:
 def _import(name: str) -> None:
     if name in _imported:
         return
-    _imported.add(name)  # first: what it imports may look for a method itself
+    _imported.add(name)  # before the import: the module may look up a method itself
     file = Path(name)
     folder, module = (str(file.parent), file.stem) if file.suffix == ".py" else (os.getcwd(), name)
     if folder not in sys.path:
-        sys.path.insert(0, folder)  # of the working folder `python -m` does this, and an installed command does not
+        sys.path.insert(0, folder)  # `python -m` adds the working folder, an installed command does not
     try:
         importlib.import_module(module)
     except Exception as error:

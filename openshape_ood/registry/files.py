@@ -1,8 +1,8 @@
 """Files of the registry: in the package, on the Hugging Face Hub, at an https address, or local.
 
-A file that is cached and sound needs no network; a failure is told as the error of its kind, with what to do about it.
-A file has the registered sha256; where none is registered, that of the first use is recorded, and any other is refused
-from then on.
+A sound cached file needs no network. Each kind of failure has its own error with a remedy. A file must have the
+registered sha256. If none is registered, the hash of the first use is recorded, and other content is refused from then
+on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from openshape_ood.registry.rows import PACKAGE, Row, Source
 from openshape_ood.registry.sources import WeightsFile, broken, refuse_offline
 from openshape_ood.storage import CACHE_VARIABLE, check_regular, own_folder, replacing
 
-ANSWER_SECONDS = 10  # for one answer, and between two pieces of a file
+ANSWER_SECONDS = 10  # of an answer, and between two pieces of a file
 MOST_BYTES = 1 << 36  # of a file
 CHUNK_BYTES = 1 << 20
 REMEDIES = {
@@ -37,26 +37,26 @@ REMEDIES = {
 
 
 def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) -> Path:
-    """The file with the weights of a row, downloaded first if need be; its sha256 is the right one.
+    """Path of a row's weights, downloaded if necessary, with the sha256 checked.
 
     Parameters
     ----------
     progress : bool
         Draw a progress bar while downloading from the Hub.
     text : (str, str), optional
-        Repository and file of its text encoder on the Hub, to fetch that. Where no sha256 is registered it is not
-        recorded: hashing ten gigabytes at every start would take longer than all else.
+        Repository and file of the text encoder on the Hub: fetches that file instead. An unregistered sha256 is not
+        recorded, because hashing ten gigabytes at every start would take longer than all other work.
 
     Raises
     ------
     OfflineError, ServerError, TransferError, HashError, WeightsError
-        What kept the download from succeeding; a file that is not the registered one, or not where the registry says.
+        The download failed, or the file differs from the registered one or is missing.
     """
     wanted = _wanted(row, text)
     path = _fetch(wanted, progress)
     if wanted.record and not wanted.source.sha256:
         found = sha256(path)
-        # a cache that cannot be written must not stop the work
+        # a cache that cannot be written is no error
         with suppress(OSError), replacing(wanted.record) as partial:
             partial.write_text(f"{found}  {wanted.place}\n", encoding="utf-8")
         warnings.warn(
@@ -68,12 +68,12 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
 
 
 def cached(row: Row, text: tuple[str, str] | None = None) -> Path | None:
-    """The file that `fetch` gives, if it is on this machine: asks no network, and does not look inside."""
+    """Path that `fetch` would return, if the file is on this machine. No network access, no check of the content."""
     return _cached(_wanted(row, text))
 
 
 def download_size(row: Row, text: tuple[str, str] | None = None) -> tuple[str, int | None]:
-    """Whence `fetch` would download, "" for a file that is here, and how many bytes; None where nobody says."""
+    """Download source of `fetch` ("" if the file is cached) and its size in bytes (None if unknown)."""
     wanted = _wanted(row, text)
     if path := _cached(wanted):
         return "", path.stat().st_size
@@ -83,24 +83,24 @@ def download_size(row: Row, text: tuple[str, str] | None = None) -> tuple[str, i
 
 
 def known_sha256(row: Row, use: bool = False) -> str:
-    """The sha256 that the file of `row` must have: the registered one, or that of its first use; "" before that.
+    """Required sha256 of a row's file: registered, or recorded on first use; "" before the first use.
 
-    Of an ensemble one for those of its members. use: this is the first use, for which the file is fetched if need be.
+    For an ensemble, the joint sha256 of its members. use: count this call as the first use, and fetch if necessary.
     """
     if row.members:
         return together_sha256(known_sha256(member, use) for member in row.members)
     known = _wanted(row).source.sha256
     if known or not use:
         return known
-    path = fetch(row)  # which records it, where the cache can be written
+    path = fetch(row)  # records the hash if the cache can be written
     return _wanted(row).source.sha256 or sha256(path)
 
 
 def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:
-    """Copy a file that was brought by hand to where `fetch` and `cached` find it as that of `row`; `text` as there.
+    """Copy a file downloaded by hand to the place where `fetch` and `cached` look for it; `text` as in `fetch`.
 
-    Raises `HashError` or `WeightsError` for another file than the registered one, one of another kind, and a row whose
-    weights are local files, `TransferError` where it cannot be copied.
+    Raises `HashError` or `WeightsError` for a file of another hash or kind, or a row with local files, and
+    `TransferError` if copying fails.
     """
     wanted = _wanted(row, text)
     if wanted.brought is None:
@@ -137,7 +137,7 @@ def _wanted(row: Row, text: tuple[str, str] | None = None) -> WeightsFile:
 
 
 def _kept_at(source: Source) -> Path:
-    """Where a file of an https address is kept, and one that was brought by hand."""
+    """Cache path of a file from an https address or one added by hand."""
     place = source.url or f"{source.repo or source.page}/{source.file} {source.revision}"
     name = PurePosixPath(source.file or urlsplit(source.url).path).name
     return own_folder("downloads") / f"{_digest(place)[:16]}-{name or 'weights'}"
@@ -170,11 +170,11 @@ def _fetch(wanted: WeightsFile, progress: bool) -> Path:
         return cached
     try:
         found = _download(wanted, wanted.path) if wanted.path else _from_hub(wanted, progress)
-        if cached and cached == wanted.brought != found:  # damaged since
+        if cached and cached == wanted.brought != found:  # damaged after it was cached
             cached.unlink(missing_ok=True)
         return found
     except OfflineError:
-        if cached:  # there is a file after all, only not the right one
+        if cached:  # a file is cached, but with another hash
             check_hash(wanted, cached)
         raise
 
@@ -192,14 +192,14 @@ def sha256(path: str | Path) -> str:
 
 
 def check_hash(wanted: WeightsFile, path: Path, given: Path | None = None) -> None:
-    """Raises `HashError` for another file than the registered one; given: of which `path` is a copy."""
+    """Raise `HashError` if a file differs from the registered one; given: the source that `path` is a copy of."""
     expected = wanted.source.sha256
     if not expected or expected == (found := sha256(path)):
         return
     remedy = REMEDIES["given" if given else wanted.source.kind]
     if wanted.record:
         remedy = f"Delete {wanted.record}, where the sha256 of its first use is recorded, and try again"
-    # resolved, for the Hub's name is a link: were it alone deleted, the client would link the same bytes again
+    # resolved, because the Hub's name is a link: after deleting only the link, the client links the same bytes
     place = given or wanted.source.url or path.resolve()
     raise HashError(
         f"{wanted.what}: the file is not the registered one.\n  file      {place}\n"
@@ -209,7 +209,7 @@ def check_hash(wanted: WeightsFile, path: Path, given: Path | None = None) -> No
 
 
 def _download(wanted: WeightsFile, path: Path) -> Path:
-    """Writes the file of an https address to `path`, whole and with the right hash or not at all."""
+    """Download the file of an https address to `path`, whole and with the right hash, or not at all."""
     url, what = wanted.source.url, f"{wanted.what}: {wanted.place}"
     refuse_offline(wanted)
     received, answered = 0, False
@@ -238,7 +238,7 @@ def _download(wanted: WeightsFile, path: Path) -> Path:
 
 
 def open_safetensors(path: Path, framework: str, what: str) -> Any:
-    """The open file; raises `WeightsError` naming `what`."""
+    """Open a safetensors file. Raises `WeightsError` naming `what`."""
     from safetensors import SafetensorError, safe_open
 
     try:

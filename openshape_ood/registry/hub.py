@@ -1,6 +1,6 @@
-"""Files of the Hugging Face Hub: the only module that knows huggingface_hub.
+"""Files of the Hugging Face Hub. No other module imports huggingface_hub.
 
-A failure is told within some 40 seconds, by the client's own time-outs, as the error of its kind.
+A failure raises its own error within about 40 seconds, by the client's time-outs.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from openshape_ood.registry.rows import Source
 from openshape_ood.registry.sources import WeightsFile, broken, refuse_offline
 from openshape_ood.storage import hub_folder
 
-SILENCE_SECONDS = 5  # for the first answer, and for each of the client's six attempts to read on
-RESTARTS = 3  # of a download from its beginning
+SILENCE_SECONDS = 5  # before the first answer, and in each of the client's six attempts
+RESTARTS = 3  # of a download from the start
 BUSY_STATUSES = (408, 429, 500, 502, 503, 504)
 
 
 def find(wanted: WeightsFile) -> Path | None:
-    """The file where the Hub's client keeps it, if it is there."""
+    """Cached path of the Hub's client, if the file is there."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -36,7 +36,7 @@ def find(wanted: WeightsFile) -> Path | None:
 
 
 def download(wanted: WeightsFile, progress: bool) -> Path:
-    """The file, by the Hub's client, its hash not checked. Raises `OfflineError`, `ServerError` or `TransferError`."""
+    """Download with the Hub's client, without a hash check. Raises `OfflineError`, `ServerError`, `TransferError`."""
     from huggingface_hub import hf_hub_download
 
     source, bar, answered = wanted.source, _bar(progress), False
@@ -53,7 +53,7 @@ def download(wanted: WeightsFile, progress: bool) -> Path:
 
 
 def size(wanted: WeightsFile) -> int | None:
-    """Bytes of the file, as the Hub says; None where it does not answer."""
+    """Size in bytes according to the Hub; None without an answer."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
     source = wanted.source
@@ -61,7 +61,7 @@ def size(wanted: WeightsFile) -> int | None:
         refuse_offline(wanted)
         url = hf_hub_url(source.repo, source.file, revision=source.revision)
         return get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT).size
-    except Exception:  # of whatever kind: who downloads it is told
+    except Exception:  # the download reports the error
         return None
 
 
@@ -91,28 +91,28 @@ def upload(files: Sequence[Path], repo: str, private: bool, message: str) -> str
 
 
 def _ask(source: Source) -> None:
-    """Says at once what `hf_hub_download` would say after minutes of retries: that nobody answers."""
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError
+    """Check in seconds that the Hub answers; `hf_hub_download` would retry for minutes."""
+    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub.utils import get_session, hf_raise_for_status
 
     url = hf_hub_url(source.repo, source.file, revision=source.revision)
     seconds = constants.HF_HUB_ETAG_TIMEOUT if "HF_HUB_ETAG_TIMEOUT" in os.environ else SILENCE_SECONDS
-    for last in (False, False, True):
-        try:
-            get_hf_file_metadata(url, timeout=seconds)
-            return
-        except HfHubHTTPError as error:
-            if last or error.response.status_code not in BUSY_STATUSES:
-                raise
+    for attempt in range(3):
+        if attempt:
             time.sleep(1)
+        # plain, for the client's own question is preceded by another, which waits for three seconds
+        answer = get_session().head(url, timeout=seconds, follow_redirects=False)
+        if answer.status_code not in BUSY_STATUSES:  # a refusal too: the client then asks with a token, and explains
+            return
+    hf_raise_for_status(answer)
 
 
-_RUNNING: list[WeightsFile] = []  # downloads, in whatever threads
+_RUNNING: list[WeightsFile] = []  # downloads of all threads
 
 
 @contextmanager
 def _patience(wanted: WeightsFile) -> Iterator[None]:
-    """Six attempts of ten seconds would be a minute of silence; the client's own variable goes before."""
+    """Shorter time-out for the six attempts, unless the client's own variable is set."""
     from huggingface_hub import constants
 
     if "HF_HUB_DOWNLOAD_TIMEOUT" not in os.environ:
@@ -138,7 +138,7 @@ def _bar(progress: bool) -> Any:
         def update(self, n: float | None = 1) -> bool | None:
             Bar.received += int(n or 0)
             Bar.restarts += (n or 0) < 0
-            if Bar.restarts > RESTARTS:  # the client itself would begin again for ever
+            if Bar.restarts > RESTARTS:  # the client would restart without end
                 raise ConnectionError(f"the server began again from the start {RESTARTS} times")
             return super().update(n)
 
@@ -149,7 +149,7 @@ def _explained(error: Exception, wanted: WeightsFile, answered: bool, bar: Any) 
     from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
     from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
 
-    causes: list[BaseException] = [error]  # and what led to it, outermost first
+    causes: list[BaseException] = [error]  # the error and its causes, outermost first
     while causes[-1].__cause__ is not None:
         causes.append(causes[-1].__cause__)
     place = f"{wanted.what}: {wanted.place}"
@@ -165,7 +165,7 @@ def _explained(error: Exception, wanted: WeightsFile, answered: bool, bar: Any) 
 
 
 def _refusal(error: Any, source: Source, table: str) -> str:
-    """What the Hub's refusal means, and what helps."""
+    """Explanation of the Hub's refusal, with a remedy."""
     from huggingface_hub import errors
 
     status, page = error.response.status_code, f"https://huggingface.co/{source.repo}"

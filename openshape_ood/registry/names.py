@@ -1,4 +1,4 @@
-"""From names to rows: a checkpoint of the registry, or several joined by + as an ensemble."""
+"""Rows by name: a checkpoint of the registry, or several joined by + as an ensemble."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from openshape_ood.registry.schema import meant
 def find_checkpoint(
     name: str, registry: str | os.PathLike[str] | None = None, *, kinds: tuple[str, ...] = ("shape",)
 ) -> Row:
-    """The row called `name`, of one of `kinds`, or an ensemble of several joined by +; `registry` as in
-    `list_checkpoints`.
+    """Row with this name and one of `kinds`; names joined by + give an ensemble.
+
+    `registry` as in `list_checkpoints`.
 
     Raises
     ------
     UnknownNameError, RegistryError, InputError
-        No row has that name; a registry that cannot be read; an ensemble of rows that cannot be combined.
+        For an unknown name, an unreadable registry, or rows that cannot form an ensemble.
 
     Examples
     --------
@@ -45,7 +46,7 @@ def find_checkpoint(
 
 
 def is_registered(name: str, registry: str | os.PathLike[str] | None = None) -> bool:
-    """True if `find_checkpoint` finds it."""
+    """True if `find_checkpoint` accepts the name."""
     try:
         return bool(find_checkpoint(name, registry))
     except InputError:

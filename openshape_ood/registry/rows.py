@@ -1,4 +1,4 @@
-"""Rows of the registry, read from TOML and checked field by field."""
+"""Rows of the registry, read from TOML and validated."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from openshape_ood.registry.extensions import use_named
 from openshape_ood.registry.schema import check_fields, check_one_of, check_table, meant, read_value, types_of
 from openshape_ood.shapes import CloudSpec
 
-PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
+PACKAGE = Path(__file__).parent  # packaged data: the registry, and tiny
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
-MOST_LIKE = 16  # rows, each like the next
-MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # of a network, each; of a cloud
-MOST_VOXEL, INPUTS = 10, ("ones", "color", "height-color")  # meters; of a voxel
+MOST_LIKE = 16  # longest chain of `like`
+MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # largest network size; points of a cloud
+MOST_VOXEL, INPUTS = 10, ("ones", "color", "height-color")  # meters; inputs of a voxel
 TEMPLATES = PACKAGE.parent / "encoders" / "text" / "templates.toml"
 
-# kind of row -> what it needs beside a licence and a source
+# required fields of each kind, after licence and source
 SHARED = ("architecture", "sizes", "keys", "text", "spec")
 POINTS = (*(field for field in SHARED if field != "spec"), "scan")
 COMPLETION = ("architecture", "sizes", "keys")
@@ -35,17 +35,17 @@ KINDS: dict[str, tuple[str, ...]] = {
     "comparator": ("encoder",),
     "completion": COMPLETION,
 }
-ENCODERS = ("shape", "points")  # kinds with a network and a text encoder of their own
+ENCODERS = ("shape", "points")  # kinds with a network and a text encoder
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the weights are.
+    """Location of the weights.
 
-    sha256: of the file, without which that of the first use is recorded; bytes: its size, 0 where it is not known.
-    package: a file inside this package; repo, file, revision: a file on the Hugging Face Hub; url: an https address;
-    file with page: one that its authors give to people who open that page, kept by `checkpoints add`; file without repo
-    and page: beside the registry, or an absolute path.
+    sha256: of the file; if empty, the hash of the first use is recorded; bytes: file size, 0 if unknown.
+    package: a file in this package; repo, file, revision: a file on the Hugging Face Hub; url: an https address;
+    file and page: a file that its authors give to people on that page, cached by `checkpoints add`; file alone: beside
+    the registry, or an absolute path.
     """
 
     sha256: str = ""
@@ -69,15 +69,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Keys:
-    """How the weights are named inside the file, and how to get from there to the network's own names.
+    """Rules from the tensor names of a file to those of the network, applied in this order.
 
-    Applied in this order. Patterns are regular expressions, searched for in the whole key. inside: entry of the
-    top-level table, "" for the top level itself; parts: in its place several entries, whose names and a dot then stand
-    before their keys; prefix, body: what stands before a key, taken off one after the other,
-    keys without `prefix` are not the encoder's; drop: patterns of keys to leave out; rename: (pattern, replacement)
-    pairs, where `\\1` stands for the pattern's first group; merge: (part, ..., whole), tensors to concatenate along
-    their first axis into one, such as queries, keys and values, where a `*`, the same text in all names of a rule,
-    stands for any.
+    Patterns are regular expressions, searched for in the whole key. inside: entry of the top-level table, "" for the
+    top level; parts: several entries in its place, whose names and a dot are prepended to their keys; prefix, body:
+    beginnings of keys, removed one after the other (keys without `prefix` are dropped); drop: patterns of keys to drop;
+    rename: pairs (pattern, replacement), `\\1` is the pattern's first group; merge: (part, ..., whole), tensors to
+    concatenate along their first axis, such as queries, keys and values; a `*` is any text, the same in all names of
+    a rule.
     """
 
     inside: str = ""
@@ -91,13 +90,13 @@ class Keys:
 
 @dataclass(frozen=True)
 class Text:
-    """The text encoder that an encoder was aligned with, and how a class name becomes its embedding.
+    """Text encoder of an encoder, and its settings for class names.
 
-    `text = false` in a row of kind "shape": there is none, and names are refused; kind is then empty.
+    `text = false` in a row of kind "shape": no text encoder; names are refused and kind is empty.
 
-    kind: "open_clip", a text tower; "static", token vectors; or "table", the vectors of a list of names. trained: the
-    names that the encoder was trained with, where these are not those of the file; not of kind "open_clip". tower: of
-    kind "table", the checkpoint whose text encoder serves other names where it is on this machine.
+    kind: "open_clip", a CLIP text encoder; "static", token vectors; or "table", vectors of a list of names. trained:
+    names of the encoder's training, if they differ from those of the file; not for "open_clip". tower: for "table", the
+    checkpoint whose text encoder embeds other names, if it is on this machine.
     """
 
     kind: str
@@ -112,17 +111,17 @@ class Text:
 
     @property
     def space(self) -> str:
-        """One word for the embedding space, the same for encoders that share it."""
+        """Name of the embedding space, equal for encoders that share it."""
         return f"{self.model}/{self.pretrained}" if self.pretrained else self.model
 
 
 @dataclass(frozen=True)
 class ScanSpec:
-    """What a point encoder takes: scans in meters, z up.
+    """Input of a point encoder: scans in meters, z up.
 
-    voxel: side of a voxel in meters; input: what a voxel is given, "ones", for geometry alone, or "color", rgb from
-    -0.5 to 0.5, or "height-color", one, the height in meters above the floor less 1, and rgb, or zeros where a scan has
-    no color; labels: the list of names that it was trained or published with.
+    voxel: side of a voxel in meters; input: numbers of a voxel: "ones" for geometry alone; "color", rgb from -0.5 to
+    0.5; or "height-color": one, the height above the floor in meters minus 1, and rgb (zeros without color); labels:
+    list of names that it was trained or published with.
     """
 
     voxel: float
@@ -132,11 +131,11 @@ class ScanSpec:
 
 @dataclass(frozen=True)
 class About:
-    """What helps to choose an encoder; nothing of it is needed to run it.
+    """Information for choosing an encoder; not used to run it.
 
-    parameters: of its network; cost: time of a cloud on a CPU beside that of vitb32, from one run of
-    `benchmarks speed`; lvis, modelnet40, scanobjectnn: published zero-shot accuracy, top-1 in percent, 0 where none is;
-    published: where these stand; whom: for whom it is, in a sentence.
+    parameters: of its network; cost: CPU time of a cloud relative to vitb32, from one run of `benchmarks speed`; lvis,
+    modelnet40, scanobjectnn: published zero-shot accuracy, top-1 in percent, 0 if unpublished; published: source of
+    these figures; whom: recommended use, one sentence.
     """
 
     parameters: int = field(default=0, metadata={"zero": True})
@@ -148,7 +147,7 @@ class About:
     published: str = ""
 
 
-# of kinds that have none
+# for kinds without these tables
 NO_TEXT, NO_SPEC, NO_SCAN = Text("", "", "", ""), CloudSpec(0, "", 0.0), ScanSpec(0.0, "")
 
 
@@ -156,12 +155,11 @@ NO_TEXT, NO_SPEC, NO_SCAN = Text("", "", "", ""), CloudSpec(0, "", 0.0), ScanSpe
 class Row:
     """One row of the registry.
 
-    `architecture`, `sizes` (an instance of the architecture's own dataclass), `keys`, `text` and `spec` are there for
-    the kinds that need them (`KINDS`); all are for kind "shape", and kind "points" has `scan` for `spec`. `encoder`: of
-    a comparator, the row whose embeddings it compares; all else its file says. `folder` is where the registry that
-    names it lies.
-    `unconfirmed`: what of the row nobody has seen to be so, in words; whoever loads it is told. `members`: of an
-    ensemble the rows of its encoders, in the order of their names.
+    `architecture`, `sizes` (an instance of the architecture's dataclass), `keys`, `text` and `spec` are set for the
+    kinds that need them (`KINDS`): all for kind "shape"; kind "points" has `scan` in place of `spec`. `encoder`: of a
+    comparator, the row whose embeddings it compares; its other settings are in its file. `folder`: of the registry.
+    `unconfirmed`: unverified properties of the row, shown as a warning on loading. `members`: of an ensemble, the rows
+    of its encoders, ordered by name.
     """
 
     name: str
@@ -182,7 +180,7 @@ class Row:
 
     @property
     def text_dim(self) -> int:
-        """The width of its text encoder's embeddings: that of its own, but where a projection lies between."""
+        """Width of the text encoder's embeddings, before any projection."""
         return getattr(self.sizes, "text_width", 0) or int(self.sizes.embedding_dim)
 
 
@@ -192,13 +190,13 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
     Parameters
     ----------
     registry : path, optional
-        A registry of one's own that extends the packaged one; None asks the variable OPENSHAPE_OOD_CHECKPOINTS.
+        A registry of your own that extends the packaged one. Default: the variable OPENSHAPE_OOD_CHECKPOINTS.
     kind : {"shape", "points", "comparator", "completion"}
 
     Raises
     ------
     UnknownNameError, RegistryError
-        Another kind; a registry that cannot be read or used.
+        For an unknown kind, or a registry that cannot be read or used.
 
     Examples
     --------
@@ -211,14 +209,14 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 
 
 def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Row]:
-    """All rows by name, the packaged ones first, checked field by field; `registry` as in `list_checkpoints`.
+    """All rows by name, validated, packaged rows first; `registry` as in `list_checkpoints`.
 
-    Raises `RegistryError` for a file that cannot be read or a row that cannot be used, naming table and field.
+    Raises `RegistryError` with table and field for an unreadable file or an invalid row.
     """
     own = os.environ.get(REGISTRY_VARIABLE) if registry is None else registry
     if registry is None and not own:
         return dict(packaged_rows())
-    from openshape_ood.checks import given_path  # numpy, which the packaged rows do without
+    from openshape_ood.checks import given_path  # needs numpy, which packaged rows do not
     from openshape_ood.storage import read_regular
 
     use_named()
@@ -242,12 +240,12 @@ def _read_tables(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) ->
         return tomllib.loads(read(path).decode("utf-8"))
     except OSError as error:
         raise RegistryError(f"cannot read the registry {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # also of numbers without end
+    except (ValueError, RecursionError) as error:  # also numbers without end
         raise RegistryError(f"the registry {path} is not valid TOML: {error}") from error
 
 
 def _read_rows(path: Path, tables: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> dict[str, Row]:
-    """The rows of `tables`; others: to which they may also be alike."""
+    """Rows of `tables`; others: further tables that `like` may name."""
     try:
         known = {**(others or {}), **tables}
         return {name: read_row(name, _completed(name, known), path.parent) for name in tables}
@@ -256,7 +254,7 @@ def _read_rows(path: Path, tables: Mapping[str, Any], others: Mapping[str, Any] 
 
 
 def _completed(name: str, tables: Mapping[str, Any], asked: tuple[str, ...] = ()) -> Any:
-    """The table of a row with what it lacks of its network, keys, text and clouds taken from the row it is like."""
+    """Table of a row, with missing parts (network, keys, text, clouds) copied from the row in `like`."""
     table = tables[name]
     if not isinstance(table, dict) or "like" not in table:
         return table
@@ -290,7 +288,7 @@ def read_row(name: str, table: Any, folder: Path) -> Row:
         architecture = read_value(str, table["architecture"], where, "architecture")
         check_one_of(where, "architecture", architecture, ARCHITECTURES)
         hints["sizes"] = ARCHITECTURES[architecture].sizes
-    # without a text encoder, a row has a space of its own
+    # a row without text encoder has an embedding space of its own
     silent = kind == "shape" and table.get("text") is False
     alone: dict[str, Any] = {"text": replace(NO_TEXT, model=name)} if silent else {}
     if kind == "shape" and table.get("text") is True:
@@ -305,13 +303,13 @@ def read_row(name: str, table: Any, folder: Path) -> Row:
 
 @cache
 def template_lists() -> dict[str, tuple[str, ...]]:
-    """The lists of templates.toml: sentences with one {} each."""
+    """Lists of sentences in templates.toml, one {} in each sentence."""
     lists = tomllib.loads(TEMPLATES.read_text(encoding="utf-8"))
     return {name: tuple(sentences) for name, sentences in lists.items()}
 
 
 def _check_row(row: Row, needed: Collection[str]) -> None:
-    """Raises `RegistryError` naming table and field; needed: the fields that rows of this kind have."""
+    """Raise `RegistryError` with table and field; needed: required fields of the row's kind."""
     _check_source(row.source, f"[{row.name}.source]")
     _check_keys(row.keys, f"[{row.name}.keys]")
     if is_dataclass(row.sizes):
@@ -343,7 +341,7 @@ def _check_source(source: Source, where: str) -> None:
 def _is_https(address: str) -> bool:
     try:
         parts = urlsplit(address)
-    except ValueError:  # brackets without an address in them
+    except ValueError:  # brackets without a valid address
         return False
     return parts.scheme == "https" and bool(parts.hostname)
 

@@ -1,4 +1,4 @@
-"""Tables of TOML as dataclasses, checked field by field."""
+"""TOML tables as validated dataclasses."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
     return f"; did you mean {names[close[0]]!r}?" if close else ""
 
 
-@cache  # it takes most of the time of reading a registry
+@cache  # dominates the time of reading a registry
 def types_of(kind: Any) -> Mapping[str, Any]:
     return get_type_hints(kind)
 
 
 def read_table(kind: Any, table: Any, where: str) -> Any:
-    """A dataclass from a TOML table: no field unknown, none missing, each of its declared type."""
+    """Read a dataclass from a TOML table: no unknown field, none missing, each of its declared type."""
     check_table(table, where)
     hints = types_of(kind)
     declared = [f for f in fields(kind) if f.init]
@@ -53,7 +53,7 @@ def read_table(kind: Any, table: Any, where: str) -> Any:
         if not isinstance(value, int | float) or isinstance(value, bool) or (may_be_zero and value == 0):
             continue
         least = -math.inf if "signed" in f.metadata else 0
-        if not least < value < math.inf:  # so that NaN is refused
+        if not least < value < math.inf:  # also refuses NaN
             expected = "0 or more" if may_be_zero else "a finite number" if least else "a positive, finite number"
             raise RegistryError(f"{where} field {f.name!r} is {value}; expected {expected}")
     try:

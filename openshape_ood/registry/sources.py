@@ -1,4 +1,4 @@
-"""A file that a row of the registry names: its place, how to get it by hand, and the errors of a failed download."""
+"""Files of registry rows: place, download by hand, errors of a failed download."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ WHAT = {
     "completion": "completion network",
     "relevancy": "open_clip model",
 }
-# what loads another file in its place, as the argument of what takes it
+# calls that load another file in its place
 LOADERS = {
     "encoder": "encoder=ShapeEncoder",
     "text": "text=TextEncoder",
     "points": "encoder=PointEncoder",
     "completion": "model=Completer",
 }
-USERS = {"points": "segment_scene", "completion": "complete_view"}  # score_novelty takes all else
+USERS = {"points": "segment_scene", "completion": "complete_view"}  # all other kinds: score_novelty
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class WeightsFile:
         return source.url or (f"{source.repo}/{source.file}" if source.repo else str(self.path))
 
     def call(self, path: str) -> str:
-        """What loads `path` instead, spelled as the argument that `score_novelty` takes."""
+        """Call that loads `path` instead, as an argument of `score_novelty`."""
         if self.part == "comparator":
             return f"method=Comparator.load({path})"
         if self.part == "relevancy":
@@ -91,7 +91,7 @@ class WeightsFile:
 def broken(
     error: BaseException, wanted: WeightsFile, host: str, answered: bool, received: int, folder: Path
 ) -> CheckpointError:
-    """What happened and what to do, as the error of its kind."""
+    """Error of a failed download, with a remedy."""
     place, then = f"{wanted.what}: {wanted.place}", wanted.by_hand
     if isinstance(error, urllib.error.HTTPError):
         error.close()
@@ -106,7 +106,7 @@ def broken(
 
 
 def refuse_offline(wanted: WeightsFile) -> None:
-    """Raises `OfflineError` where the Hub's own variable forbids downloads."""
+    """Raise `OfflineError` if HF_HUB_OFFLINE is set."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise OfflineError(
             f"{wanted.what}: {wanted.place} is not in the cache, and HF_HUB_OFFLINE forbids to download it. "

@@ -1,8 +1,8 @@
-"""Files that torch wrote: state dicts are read at once, any other untrusted file in a sandbox first.
+"""Torch files: plain state dicts are read directly, other untrusted files first in a sandbox.
 
-`weights_only=True` runs nothing that a file brings along, but a few bytes can still end the process that reads them
-(tuples in tuples, hashed by recursion), or keep it busy for hours (one list, made into a set again and again). So a
-file is read once by a process that may die of it, unless it is plain, or its sha256 is registered.
+`weights_only=True` executes no code of a file, but a few bytes can still end the reading process (nested tuples, hashed
+by recursion) or occupy it for hours (one list, made into a set repeatedly). So a process that may crash reads the file
+first, unless the file is plain or its sha256 is registered.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ from openshape_ood.workers import in_order
 from openshape_ood.workers.limits import Limits
 
 SECONDS, BYTES_A_SECOND = 8, 50_000_000
-HEADROOM = 400_000_000  # bytes beside twice those of the file, which old files are read into
-MOST_PICKLED, MOST_TUPLES = 8_000_000, 20_000  # bytes; tuples, however deep in each other, take no stack worth naming
+HEADROOM = 400_000_000  # bytes, in addition to twice the file size for old formats
+MOST_PICKLED, MOST_TUPLES = 8_000_000, 20_000  # bytes; tuples, which nested to this depth need little stack
 STORED = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
-LONGEST_SHARED = 256  # characters of a word
+LONGEST_SHARED = 256  # characters of a shared string
 PLAIN = {"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter", "torch Size"}
 PLAIN |= {f"torch {kind}Storage" for kind in STORED} | {"_codecs encode"}
-# where torch finds more than those; all else it refuses
+# further types that torch accepts; it refuses all others
 OFFERED = ("torch", "builtins", "__builtin__", "collections", "_codecs")
-OLD_PICKLES = 5  # of a file of before torch 1.6: magic number, version, machine, tensors, keys of their storages
+OLD_PICKLES = 5  # pickles in files before torch 1.6: magic number, version, machine, tensors, keys of their storages
 
-# the last of numpy's before numpy 2
+# name before numpy 2
 _LEFT = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar", "argparse.Namespace")
 
 
 class _Left:
-    """In the place of numpy's numbers and of a command line's arguments, which stand among the training state of some
-    published files: a type of numpy given a state of a file's own can end the process."""
+    """Replacement for numpy numbers and command-line arguments in the training state of some published files.
+
+    A numpy type with a state from a file can end the process."""
 
     def __init__(self, *arguments: object) -> None:
         self.arguments = arguments
@@ -49,7 +50,7 @@ class _Left:
 
 
 def whole_number(value: object) -> int | None:
-    """A whole number that `read_torch` gave, numpy's int64 too; None for anything else."""
+    """Whole number from `read_torch`, numpy's int64 included; None for any other value."""
     if isinstance(value, _Left) and len(value.arguments) == 2:
         kind, content = value.arguments
         if isinstance(kind, _Left) and kind.arguments[:1] == ("i8",) and isinstance(content, bytes):
@@ -58,13 +59,13 @@ def whole_number(value: object) -> int | None:
 
 
 def read_torch(path: Path, name: str, trusted: bool) -> Any:
-    """Content of a file, without numpy's numbers and arguments; an untrusted file is read in a sandbox first."""
+    """Content of a file, without numpy numbers and arguments; untrusted files are first read in a sandbox."""
     if not trusted:
         check(path, name)
     try:
         with torch.serialization.safe_globals([(_Left, known) for known in _LEFT]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of what is refused a moment later
-            # mapped, so that optimizer state beside the weights is never read
+            warnings.simplefilter("ignore")  # torch also warns about refused files
+            # mapped, so that optimizer state is never read
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise WeightsError(
@@ -73,16 +74,16 @@ def read_torch(path: Path, name: str, trusted: bool) -> Any:
         ) from error
     except OSError as error:
         raise WeightsError(f"{name}: cannot read {path}: {error.strerror or error}") from error
-    except Exception as error:  # damaged bytes make torch's reader fail in any way
+    except Exception as error:  # torch's reader fails in any way on damaged bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {reason}") from error
 
 
 def check(path: Path, name: str) -> None:
-    """Raises `WeightsError` for a file that cannot be read, or that is not read within bounds of time and memory."""
+    """Raise `WeightsError` for a file that cannot be read within bounds of time and memory."""
     try:
         found, plain = path.stat(), is_plain(path)
-    except OSError:  # told by whoever reads it
+    except OSError:  # reported by the reader that follows
         return
     except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {error}") from error
@@ -91,10 +92,10 @@ def check(path: Path, name: str) -> None:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether reading a file takes no more than its size: pickles in which nothing but words and types is used twice.
+    """True if reading needs no more than the file's size: pickles that reuse only strings and types.
 
-    Raises what `zipfile` does, or ValueError, for an archive that is not as torch writes them, so that nothing is read
-    where another reader of archives may find something else.
+    Raises the errors of `zipfile`, or ValueError for an archive in another layout than torch's, which two readers could
+    read differently.
     """
     with path.open("rb") as file:
         head = file.read(MOST_PICKLED)
@@ -111,7 +112,7 @@ def is_plain(path: Path) -> bool:
 
 
 def _is_plain(content: bytes, pickles: int) -> bool:
-    """Also of what is damaged, or in a protocol that torch does not know, as far as it is read."""
+    """The same for one stream of pickles; damaged content and unknown protocols count as far as they are read."""
     shared, before, tuples, file = set[Any](), ("", ""), 0, BytesIO(content)
     codes: Any = (code for _ in range(pickles) for code in pickletools.genops(file))
     try:
@@ -120,21 +121,21 @@ def _is_plain(content: bytes, pickles: int) -> bool:
             odd = name == "GLOBAL" and argument not in PLAIN and argument.partition(" ")[0].partition(".")[0] in OFFERED
             if odd or tuples > MOST_TUPLES or ("GET" in name and argument not in shared) or name == "MEMOIZE":
                 return False
-            if name == "FRAME":  # of protocol 4
+            if name == "FRAME":  # protocol 4
                 return True
             if "PUT" in name:
                 word = before[0] == "BINUNICODE" and len(before[1]) <= LONGEST_SHARED
                 (shared.add if word or before[0] == "GLOBAL" else shared.discard)(argument)
             before = name, argument
-    except Exception:  # of whatever kind: torch's own reader comes no further
+    except Exception:  # torch's own reader stops at the same place
         return len(content) < MOST_PICKLED
     return True
 
 
-@lru_cache(64)  # a file is tried once in a process
+@lru_cache(64)  # one trial per file and process
 def _check(path: str, name: str, stamp: tuple[int, ...]) -> None:
     seconds = SECONDS + stamp[0] / BYTES_A_SECOND
-    limits = Limits(cpu=seconds, wall=10 * seconds, memory=2 * stamp[0] + HEADROOM)  # a slow disk is no attack
+    limits = Limits(cpu=seconds, wall=10 * seconds, memory=2 * stamp[0] + HEADROOM)  # generous wall time for slow disks
     task = f"{__name__}:{reader.__name__}"
     for done in in_order(task, {"name": name}, [path], workers=1, ahead=0, limits=lambda _: limits):
         if isinstance(done.error, WorkerError | MemoryError):
@@ -145,7 +146,7 @@ def _check(path: str, name: str, stamp: tuple[int, ...]) -> None:
 
 
 def reader(name: str) -> Callable[[str], tuple[Any, list[Any]]]:
-    """The task of the process."""
+    """Task of the sandbox process."""
 
     def read(path: str) -> tuple[Any, list[Any]]:
         read_torch(Path(path), name, trusted=True)

@@ -1,10 +1,10 @@
-"""Stripped files: of a downloaded checkpoint, the tensors of the encoder alone, as a file that can be mapped.
+"""Stripped files: only the encoder's tensors of a downloaded checkpoint, as a file that can be memory-mapped.
 
-A training checkpoint is read whole to check its hash, and most of it is the optimizer's: of the 388 MB of G14 the
-network has 129. From the second start on, its stripped file stands in for it. Safetensors, with the sha256 of the whole
-file, itself read as zeros, in its metadata: to check it takes no memory. The sha256 is keyed (HMAC) with `own_key`, so
-that whoever may write to the cache cannot put other weights under the registered hash: a file of another machine or
-user is made again from the download.
+A training checkpoint is read whole to check its hash, but most of it is optimizer state: of G14's 388 MB the network
+needs 129. From the second start on, the stripped file is used. It is a safetensors file whose metadata holds its own
+sha256, computed with that field as zeros, so checking takes no memory. The sha256 is keyed (HMAC) with `own_key`: other
+writers of the cache cannot put other weights under the registered hash. A file of another machine or user is made
+again from the download.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ NO_DIGEST = "0" * 64
 
 @dataclass(frozen=True)
 class Weights:
-    """The tensors of an encoder, keyed as its network has them; what cosines with text were divided by in training, if
-    the file says so; that file; mapped: whether the tensors are views of it, which no one will write to; model: what
-    the file calls its network, "" where it does not."""
+    """Tensors of an encoder under the network's names, and their origin.
+
+    temperature: divisor of cosines with text in training, if the file has it; mapped: True if the tensors are views of
+    the file; model: name of the network in the file, or ""."""
 
     tensors: Mapping[str, Tensor]
     temperature: float | None
@@ -43,7 +44,7 @@ class Weights:
 
 
 def stripped_path(row: Row) -> Path | None:
-    """Where the stripped file of `row` is kept; None for rows that need none: there is nothing to strip, or no key."""
+    """Path of a row's stripped file; None if there is nothing to strip or no key."""
     source = row.source
     digest = known_sha256(row) if source.kind in ("hub", "https") else ""
     if not digest or not own_key() or (source.file or source.url).endswith(".safetensors"):
@@ -52,18 +53,18 @@ def stripped_path(row: Row) -> Path | None:
 
 
 def find(row: Row) -> Path | None:
-    """The stripped file of `row`, if there is one that says it is; what it holds is not checked."""
+    """Stripped file of a row, if its header fits; its content is not checked."""
     path = stripped_path(row)
     return path if path and _metadata(path, row) else None
 
 
 def is_sound(row: Row) -> bool:
-    """Whether there is a stripped file of `row`, every tensor as it was written."""
+    """True if a row has an intact stripped file."""
     return _mapped(row) is not None
 
 
 def read(row: Row) -> Weights | None:
-    """The weights of `row` from its stripped file, mapped; None, and a warning if the source is gone, where unsound."""
+    """Weights from the stripped file, mapped; None if it is damaged, with a warning if the source is gone too."""
     weights, path = _mapped(row), stripped_path(row)
     if weights is None and path and path.is_file() and cached(row) is None:
         why = f"checkpoint {row.name!r}: the stripped file {path} is damaged or not one of this library"
@@ -73,7 +74,7 @@ def read(row: Row) -> Weights | None:
 
 
 def keep(row: Row, weights: Weights) -> Path | None:
-    """Write the stripped file of `row`, and say where; None for rows that need none, and where the disk refuses."""
+    """Write the stripped file and return its path; None if none is needed or the disk refuses."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -85,12 +86,12 @@ def keep(row: Row, weights: Weights) -> Path | None:
     about["model"] = weights.model
     try:
         with replacing(path) as unfinished:
-            # one entry: the order of several differs from file to file
+            # a single entry: the order of several entries varies
             save_file(tensors, unfinished, {"about": json.dumps(_identity(row) | about)})
             header, digest = _hashed(unfinished, NO_DIGEST)
             with open(unfinished, "r+b") as file:
                 file.write(header.replace(NO_DIGEST.encode(), digest.encode()))
-    except (OSError, SafetensorError, RuntimeError):  # a full disk, or tensors that share memory: the work goes on
+    except (OSError, SafetensorError, RuntimeError):  # full disk, or tensors that share memory: no error
         return None
     return path
 
@@ -106,31 +107,31 @@ def _mapped(row: Row) -> Weights | None:
             return None
         temperature = about["temperature"]
         return Weights(load_file(path), float(temperature) if temperature else None, path, True, about.get("model", ""))
-    except (SafetensorError, OSError):  # damaged, gone in between, or on a file system that maps no files
+    except (SafetensorError, OSError):  # damaged, deleted in between, or a file system without memory maps
         return None
 
 
 def _identity(row: Row) -> dict[str, str]:
-    """What a stripped file must say of itself to stand in for the checkpoint of `row`."""
+    """Metadata of a valid stripped file of `row`."""
     keys = json.dumps(asdict(row.keys))  # one file may hold several networks
     return {"stripped": str(FORMAT), "source_sha256": known_sha256(row), "keys": keys}
 
 
 def _metadata(path: Path, row: Row) -> dict[str, str] | None:
-    """What a stripped file says of itself, None where it is not that of `row`."""
+    """Metadata of a stripped file; None if it does not belong to `row`."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
             about = json.loads(file.metadata()["about"])
         return about if _identity(row).items() <= about.items() and len(bytes.fromhex(about["digest"])) == 32 else None
-    # no file, no JSON, no such entries
+    # no file, no JSON, or missing entries
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _hashed(path: Path, digest: str) -> tuple[bytes, str]:
-    """The header of a file of safetensors, and the keyed sha256 of all that it holds, `digest` read as zeros."""
+    """Header of a safetensors file and its keyed sha256, with `digest` as zeros."""
     with open(path, "rb") as file:
         size = file.read(8)
         header = size + file.read(int.from_bytes(size, "little"))

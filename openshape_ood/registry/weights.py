@@ -1,4 +1,4 @@
-"""From a row to its network: files read strictly, and without running anything that they might carry."""
+"""Networks of rows: strict loading of weight files, without running their code."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from openshape_ood.registry.files import fetch, known_sha256, open_safetensors, 
 from openshape_ood.registry.rows import Keys, Row, load_registry
 from openshape_ood.registry.torch_files import read_torch
 
-LONGEST_KEY = 256  # where patterns are searched for in it
-MERGED = 64 * 2**20  # bytes of tensors that may be merged beyond those of the file
+LONGEST_KEY = 256  # characters; patterns are searched for in keys
+MERGED = 64 * 2**20  # bytes of merged tensors beyond those of the file
 
 
 def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[Any, str, float | None]:
-    """The network of a row in float32 on the CPU, the file's sha256, and the temperature of its training, if known.
+    """Network of a row (float32, CPU), sha256 of its file, and training temperature if known.
 
-    checkpoint: a file to load in place of the registered one. Raises `InputError` for what is no path,
-    `CheckpointError` for what keeps the file from being had or used.
+    checkpoint: a file in place of the registered one. Raises `InputError` for an invalid path, `CheckpointError` if the
+    file cannot be fetched or used.
     """
     if row.unconfirmed:
-        told = f"checkpoint {row.name!r} is not confirmed in all: {row.unconfirmed}. Check it before you rely on it"
+        told = f"checkpoint {row.name!r} is not confirmed in full: {row.unconfirmed}. Check it before you rely on it"
         warnings.warn(told, stacklevel=3)
     weights = weight_cache.read(row) if checkpoint is None else None
     if weights is None:
@@ -41,8 +41,8 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
         if not path.is_file():
             raise WeightsError(f"{row.name}: no checkpoint file at {path}")
         weights = read_file(path, row, trusted=checkpoint is None and bool(row.source.sha256))
-    with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
-        network = ARCHITECTURES[row.architecture].build(_sizes(row, weights)).float()  # whatever the default type
+    with torch.device("meta"):  # shapes only: random initialization would take longer than loading
+        network = ARCHITECTURES[row.architecture].build(_sizes(row, weights)).float()  # for any default dtype
     try:
         load_strictly(network, weights.tensors, weights.path, row.name, weights.mapped)
     except WeightsError as error:
@@ -56,29 +56,29 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
 
 
 def read_file(path: Path, row: Row, trusted: bool) -> weight_cache.Weights:
-    """What a file of `row` holds; raises as `read_weights`."""
+    """Content of a row's file. Raises as `read_weights`."""
     content = read_content(path, row.name, trusted)
     tensors = tensors_of(content, row.keys, f"{row.name}: {path}")
-    if path.suffix == ".safetensors":  # nothing stands beside the weights
+    if path.suffix == ".safetensors":  # safetensors hold weights only
         return weight_cache.Weights(tensors, None, path)
     model = _model(content) if hasattr(row.sizes, "of_file") else ""
     return weight_cache.Weights(tensors, temperature_of(content, row.keys), path, model=model)
 
 
 def _sizes(row: Row, weights: weight_cache.Weights) -> Any:
-    """Those of the row, as this file has them."""
+    """Sizes of the row, adjusted to this file."""
     of_file = getattr(row.sizes, "of_file", None)
     return of_file(weights.tensors.keys(), weights.model) if of_file else row.sizes
 
 
 def _fitting(row: Row, weights: weight_cache.Weights) -> list[str]:
-    """Names of the packaged rows of the same architecture that have just these tensors."""
+    """Names of packaged rows of the same architecture whose tensors have these shapes."""
     shapes: dict[Any, dict[str, tuple[int, ...]]] = {}
     found = []
     for other in (other for other in load_registry().values() if other.architecture == row.architecture):
         own = weights if other.keys == row.keys else replace(weights, tensors=_reread(weights.path, other))
         sizes = _sizes(other, own)
-        if sizes not in shapes:  # several rows have the same
+        if sizes not in shapes:  # several rows have equal sizes
             with torch.device("meta"):
                 network = ARCHITECTURES[row.architecture].build(sizes)
             shapes[sizes] = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
@@ -88,7 +88,7 @@ def _fitting(row: Row, weights: weight_cache.Weights) -> list[str]:
 
 
 def _reread(path: Path, row: Row) -> dict[str, Tensor]:
-    """The tensors of a file that was read before, by the rules of another row; none where these do not fit."""
+    """Tensors of a file by the rules of another row; empty if the rules do not fit."""
     try:
         return read_weights(path, row.keys, row.name, trusted=True)
     except WeightsError:
@@ -96,23 +96,23 @@ def _reread(path: Path, row: Row) -> dict[str, Tensor]:
 
 
 def _model(content: Any) -> str:
-    """What PyTorch Lightning's settings call the network; "" where there are none."""
+    """Network name in PyTorch Lightning's settings, or ""."""
     settings = content.get("hyper_parameters") if isinstance(content, Mapping) else None
     model = settings.get("model") if isinstance(settings, Mapping) else None
     return model if isinstance(model, str) and len(model) <= LONGEST_KEY else ""
 
 
 def read_weights(path: Path, keys: Keys, name: str, trusted: bool = False) -> dict[str, Tensor]:
-    """The tensors of the encoder called `name` in a .pt or .safetensors file, keyed as the network has them.
+    """Tensors of the encoder `name` in a .pt or .safetensors file, under the network's names.
 
-    trusted: its sha256 is the registered one. Raises `WeightsError` for what is no checkpoint, would have to run code,
-    or has keys that the rules do not fit.
+    trusted: the sha256 is the registered one. Raises `WeightsError` for a file that is no checkpoint, needs to run
+    code, or has keys that the rules do not fit.
     """
     return tensors_of(read_content(path, name, trusted), keys, f"{name}: {path}")
 
 
 def read_content(path: Path, name: str, trusted: bool) -> Any:
-    """All that a .pt or .safetensors file holds; raises as `read_weights`."""
+    """Whole content of a .pt or .safetensors file. Raises as `read_weights`."""
     if path.suffix != ".safetensors":
         return read_torch(path, name, trusted)
     with open_safetensors(path, "pt", name) as file:
@@ -120,7 +120,7 @@ def read_content(path: Path, name: str, trusted: bool) -> Any:
 
 
 def tensors_of(content: Any, keys: Keys, where: str) -> dict[str, Tensor]:
-    """Those of the encoder among all that a file holds; raises as `read_weights`."""
+    """Tensors of the encoder in the content of a file. Raises as `read_weights`."""
     if keys.inside and isinstance(content, Mapping):
         content = content.get(keys.inside, content)
     if keys.parts and isinstance(content, Mapping):
@@ -132,7 +132,7 @@ def tensors_of(content: Any, keys: Keys, where: str) -> dict[str, Tensor]:
 
 
 def rekeyed(content: Mapping[str, Any], keys: Keys, where: str) -> dict[str, Tensor]:
-    """The tensors of a table under the names that a network has for them; raises `WeightsError`."""
+    """Tensors of a table under the network's names. Raises `WeightsError`."""
     own = {str(k).removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
     tensors = {k.removeprefix(keys.body): v for k, v in own.items() if isinstance(v, Tensor)}
     if not (keys.drop or keys.rename or keys.merge):
@@ -141,10 +141,10 @@ def rekeyed(content: Mapping[str, Any], keys: Keys, where: str) -> dict[str, Ten
 
 
 def _renamed(tensors: Mapping[str, Tensor], keys: Keys, where: str) -> dict[str, Tensor]:
-    """What the rules leave, under its new names."""
+    """Tensors after the rules, under their new names."""
     found: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
-        if len(key) > LONGEST_KEY:  # patterns take their time
+        if len(key) > LONGEST_KEY:  # bounds the time of the patterns
             raise WeightsError(f"{where} has a key of {len(key)} characters; expected at most {LONGEST_KEY}")
         if any(re.search(pattern, key) for pattern in keys.drop):
             continue
@@ -157,7 +157,7 @@ def _renamed(tensors: Mapping[str, Tensor], keys: Keys, where: str) -> dict[str,
 
 
 def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Tensor]:
-    """Several tensors as one, concatenated along their first axis."""
+    """Tensors with the parts of each `merge` rule concatenated along their first axis."""
     try:
         room = MERGED + _stored(tensors.values())
     except NotImplementedError as error:
@@ -172,7 +172,7 @@ def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Ten
                 raise WeightsError(f"{where} lacks {', '.join(missing)}, to be merged with {key}")
             parts = [tensors.pop(name) for name in names]
             room -= sum(part.numel() * part.element_size() for part in parts)
-            if room < 0:  # a number that stands for many, or for many tensors
+            if room < 0:  # expanded or shared storage
                 raise WeightsError(f"{where}: {', '.join(names)} hold more numbers than the file; refused as a bomb")
             try:
                 tensors[whole.replace("*", text)] = torch.cat(parts)
@@ -182,17 +182,17 @@ def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Ten
 
 
 def _stored(tensors: Iterable[Tensor]) -> int:
-    """Bytes that tensors have in memory, what they share counted once. Raises `NotImplementedError` for sparse ones."""
+    """Bytes of tensors in memory, shared storage counted once. Raises `NotImplementedError` for sparse tensors."""
     storages = [one.untyped_storage() for one in tensors]
     return sum({one.data_ptr(): one.nbytes() for one in storages}.values())
 
 
 def temperature_of(content: Any, keys: Keys) -> float | None:
-    """What the training of a file divided cosines with text by, where the file says so.
+    """Temperature of training: divisor of cosines with text, if the file has it.
 
-    OpenShape keeps it beside the weights as the logarithm of its inverse, `logit_scale`
-    (github.com/Colin97/OpenShape_code `src/models/LogitScaleNetwork.py`), in training checkpoints only; Uni3D among
-    them (`models/uni3d.py`).
+    OpenShape stores the logarithm of its inverse, `logit_scale`, beside the weights
+    (github.com/Colin97/OpenShape_code `src/models/LogitScaleNetwork.py`), in training checkpoints only; Uni3D among the
+    weights (`models/uni3d.py`).
     """
     if not (keys.inside or keys.parts):
         return None
@@ -200,13 +200,13 @@ def temperature_of(content: Any, keys: Keys) -> float | None:
     beside = next((t["logit_scale"] for t in tables if isinstance(t, Mapping) and "logit_scale" in t), None)
     values = list(beside.values()) if isinstance(beside, Mapping) else [beside]
     numbers = [float(value) for value in values if isinstance(value, Tensor) and value.numel() == 1]
-    with np.errstate(over="ignore"):  # of what is no logarithm
+    with np.errstate(over="ignore"):  # of a value that is no logarithm
         scale = np.exp(numbers[0]) if len(numbers) == 1 else 0.0
     return float(1 / scale) if np.isfinite(scale) and scale > 0 else None
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str, mapped: bool = False) -> None:
-    """As `fill`, from the checkpoint of an encoder. Raises `WeightsError` that lists what is wrong."""
+    """`fill` from an encoder's checkpoint. Raises `WeightsError` with all differences."""
     try:
         fill(network, state, mapped)
     except ValueError as error:
@@ -217,9 +217,9 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, n
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], mapped: bool = False) -> None:
-    """Put every tensor in its place; ValueError that lists what is missing, left over or misshapen.
+    """Put every tensor in its place. Raises ValueError with missing, left-over and misshapen tensors.
 
-    The network may be on the device "meta". mapped: nobody writes to the file, so that its tensors need no copy.
+    The network may be on the device "meta". mapped: nobody writes to the file, so its tensors need no copy.
     """
     expected = network.state_dict()
     told = faults(*({key: tuple(tensor.shape) for key, tensor in side.items()} for side in (expected, state)))
@@ -230,7 +230,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], mapped: bool = False) 
 
 
 def faults(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str:
-    """What is missing, left over or of another shape among the keys of a file; "" where all fits."""
+    """Missing, left-over and misshapen keys of a file, as text; "" if all fit."""
     wrong = [key for key in sorted(expected.keys() & found.keys()) if found[key] != expected[key]]
     lists = {
         "missing keys": sorted(expected.keys() - found.keys()),

@@ -1,7 +1,7 @@
-"""Methods: known classes in, a scorer out, which judges rows. Larger novelty is more novel.
+"""Methods: a method fits a scorer to known classes, and the scorer judges rows. Larger novelty is more novel.
 
-`text_scores`, `distances`, `patch_scores` and `fusion` hold the formulas as functions of arrays; `METHODS` the methods
-by the names under which the literature and `score_novelty(method=...)` know them. A method of one's own is a `Method`.
+`text_scores`, `distances`, `patch_scores` and `fusion` hold the formulas as functions of arrays. `METHODS` lists the
+methods by their names in the literature and in `score_novelty(method=...)`. A custom method is a `Method`.
 """
 
 from openshape_ood.scoring.methods import (

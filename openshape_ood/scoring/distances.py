@@ -1,8 +1,8 @@
-"""Scores by examples: from embeddings of queries (b, d) and of examples (m, d), or of one prototype (k, d) a class.
+"""Scores by examples: from embeddings of queries (b, d) and of examples (m, d), or prototypes (k, d), one a class.
 
-Embeddings need not be unit vectors: the cosine ignores their lengths, Euclidean distances do not. A zero vector has
-cosine 0 to everything. No queries give (0,); the order of examples does not matter. NaN, infinity and no examples raise
-`InputError`, embeddings of another dimension `MixedEncodersError`, one of them.
+Embeddings need not be unit vectors: cosines ignore lengths, Euclidean distances do not. A zero vector has cosine 0 to
+every vector. No queries give (0,); the order of examples does not matter. NaN, infinity and missing examples raise
+`InputError`; embeddings of another dimension raise its subclass `MixedEncodersError`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy as np
 from openshape_ood.checks import array, blocks, check_choice, check_count, check_widths, grouped, unit_or_zero
 from openshape_ood.scoring.neighbors import METRICS, nearest
 
-# a spread below this share of the length of the embeddings is rounding
+# a spread below this fraction of the embeddings' length is rounding
 ROUNDING = 1e-12
 
 
 def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine") -> np.ndarray:
     """Distance to the k-th nearest of the m examples, exact, in blocks.
 
-    With k = 1 to the nearest example, or, of `prototypes` in the place of examples, to the nearest class: the scores of
-    3DOS, arXiv 2207.11554, and of prototypical networks, arXiv 1703.05175.
+    k = 1 gives the distance to the nearest example, or, with `prototypes` as examples, to the nearest class: the scores
+    of 3DOS, arXiv 2207.11554, and of prototypical networks, arXiv 1703.05175.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine"
 
 
 def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
-    """One vector a class, in the sorted order of the labels that occur.
+    """One vector a class, in the sorted order of the labels.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
     Raises
     ------
     InputError
-        For labels that do not fit; `UnknownNameError` for another metric.
+        For invalid labels; `UnknownNameError` for another metric.
 
     Examples
     --------
@@ -88,20 +88,20 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
     """
     check_choice(metric, "metric", METRICS)
     known = array(examples, "examples", "md")
-    found, index = grouped(labels, known)
+    classes, index = grouped(labels, known)
     if metric == "euclidean":
-        return class_means(known, index, len(found))
+        return class_means(known, index, len(classes))
     directions = np.empty(known.shape)
     for part, rows in blocks(known):
         directions[part] = unit_or_zero(rows)
-    means = class_means(directions, index, len(found))
-    # what is left of directions that cancel is rounding, and has no direction
+    means = class_means(directions, index, len(classes))
+    # directions that cancel leave rounding errors, which have no direction
     means[np.linalg.norm(means, axis=1) < ROUNDING] = 0
     return unit_or_zero(means)
 
 
 def warn_of_few(k: int, counts: np.ndarray, then: str) -> None:
-    """Warn if some known classes, with these numbers of examples (k,), have fewer than k; `then`: the consequence."""
+    """Warn if some known classes, with these example counts (k,), have fewer than k; `then`: the consequence."""
     few = int((counts < k).sum())
     if few:
         warnings.warn(
@@ -119,12 +119,12 @@ def same_width(first: Any, what: str, axes: str, second: Any, than: str, its: st
 
 
 def rest_of_class(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Mean (m, d) of the others of each row's class; zero where there are none."""
+    """Mean (m, d) of the other rows of each row's class; zero if there are none."""
     rest = np.zeros(rows.shape)
     for label in np.unique(labels):
-        own = np.flatnonzero(labels == label)
-        if len(own) > 1:
-            rest[own] = (rows[own].sum(axis=0, dtype=np.float64) - rows[own]) / (len(own) - 1)
+        members = np.flatnonzero(labels == label)
+        if len(members) > 1:
+            rest[members] = (rows[members].sum(axis=0, dtype=np.float64) - rows[members]) / (len(members) - 1)
     return rest
 
 

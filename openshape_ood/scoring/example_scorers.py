@@ -1,6 +1,6 @@
 """Scorers by examples: prototypes, nearest neighbors, and normal distributions.
 
-Their states are arrays and numbers, so that a detector can keep them in a file; each can be extended.
+Their states are arrays and numbers, which a detector can save; each can be extended.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ Novelty = Callable[[np.ndarray], np.ndarray]  # rows (b, d) -> (b,)
 
 
 def folds_left_out(known: KnownClasses, fit: Callable[[KnownClasses], Novelty]) -> np.ndarray:
-    """Novelty (m,) of each example by what is fitted without its fold; every class is spread over the folds.
+    """Novelty (m,) of each example by a fit without its fold; each class is spread over the folds.
 
-    Raises `InputError` where too few examples are left to fit to.
+    Raises `InputError` if the remaining examples are too few for a fit.
     """
     examples, labels = known.labeled_examples()
     rank = np.empty(len(labels), dtype=np.int64)
@@ -48,9 +48,9 @@ def folds_left_out(known: KnownClasses, fit: Callable[[KnownClasses], Novelty]) 
 
 @dataclass(frozen=True, eq=False)
 class PrototypeScorer:
-    """Distance to the nearest mean: of unit rows on the unit sphere, |z - p| from 0 to 2, or of rows as they are.
+    """Distance to the nearest class mean: |z - p| of unit vectors, 0 to 2, or the plain Euclidean distance.
 
-    means (p, d), counts (p,) of examples and classes (p,), for the classes that have examples; anchors (k, d).
+    means (p, d), counts (p,) of examples and classes (p,), for the classes with examples; anchors (k, d).
     """
 
     metric: str
@@ -78,7 +78,7 @@ class PrototypeScorer:
         else:
             to_own = np.linalg.norm(rows - rest, axis=1)
         distance, index = nearest(rows, self.means, k=min(2, len(self.means)), metric=self.metric)
-        distance[index == labels[:, None]] = np.inf  # one of the two nearest is another class
+        distance[index == labels[:, None]] = np.inf  # one of the two nearest belongs to another class
         return _nearer(_chord(distance.min(axis=1), self.metric), labels, _chord(to_own, self.metric))
 
     def extended(self, known: KnownClasses) -> PrototypeScorer:
@@ -95,11 +95,11 @@ class PrototypeScorer:
 class NeighborScorer:
     """Distance to the k_c-th nearest of all examples, k_c = min(k, n_c).
 
-    c is the class of the nearest example, and n_c the number of examples of class c. If every class has k examples or
-    more, this is the distance to the k-th nearest example. Near a class of fewer, the k-th nearest example would be of
-    another class. The nearest class is c.
+    c is the class of the nearest example, n_c its number of examples. If every class has k or more examples, this is
+    the distance to the k-th nearest example. Near a smaller class, the k-th nearest example would belong to another
+    class. The nearest class is c.
 
-    examples (m, d) as they are, labels (m,), anchors (k, d).
+    examples (m, d) as given, labels (m,), anchors (k, d).
     """
 
     metric: str
@@ -110,7 +110,7 @@ class NeighborScorer:
 
     @classmethod
     def fit(cls, known: KnownClasses, metric: str = "cosine", k: int = 1) -> NeighborScorer:
-        """Warns if a class has fewer than k examples."""
+        """Fit to known classes; warns if a class has fewer than k examples."""
         examples, labels = known.labeled_examples()
         counts = np.bincount(labels)[known.shown]
         distances.warn_of_few(check_whole(k, "k"), counts, "near such a class its last example counts")
@@ -128,15 +128,15 @@ class NeighborScorer:
         k = min(self.k, m - 1)
         distance, index = nearest(self.examples, self.examples, k=k + 1, metric=self.metric)
         itself = index == np.arange(m)[:, None]
-        # behind more than k duplicates an example does not find itself, and the farthest goes
+        # with more than k duplicates an example is not among its own neighbors; then the farthest is dropped
         itself[~itself.any(axis=1), -1] = True
         nearest_class = self.labels[index[~itself].reshape(m, k)[:, 0]]
         counts = self._counts[nearest_class] - (nearest_class == self.labels)  # without the example itself
         return self._novelty(distance[~itself].reshape(m, k), counts)
 
     def extended(self, known: KnownClasses) -> NeighborScorer:
-        more, own = known.labeled_examples()
-        examples, labels = np.concatenate([self.examples, more]), np.concatenate([self.labels, own])
+        more, known_labels = known.labeled_examples()
+        examples, labels = np.concatenate([self.examples, more]), np.concatenate([self.labels, known_labels])
         anchors = distances.prototypes(examples, labels, "cosine")
         return replace(self, examples=examples, labels=labels, anchors=anchors)
 
@@ -145,21 +145,21 @@ class NeighborScorer:
 
     @cached_property
     def _counts(self) -> np.ndarray:
-        """Number of examples of every class (k,)."""
+        """Number of examples (k,) of every class."""
         return np.bincount(self.labels, minlength=len(self.anchors))
 
     def _novelty(self, distance: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """Distance (b,) of the sorted distances (b, k), of rows near classes of so many examples (b,)."""
+        """Novelty (b,) from sorted distances (b, k), for rows near classes with these example counts (b,)."""
         last = np.minimum(counts, distance.shape[1]) - 1
         return _chord(np.take_along_axis(distance, last[:, None], axis=1)[:, 0], self.metric)
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianScorer:
-    """Squared Mahalanobis distance of unit rows to the nearest class, less that to all examples as one if relative.
+    """Squared Mahalanobis distance of unit rows to the nearest class; if relative, minus that to the background.
 
-    Classes beside these bring their means, more examples move the mean of their class; covariance and background stay
-    as they were fitted. The nearest class is that of the nearest prototype.
+    The background is one distribution of all examples. Added classes contribute their means, added examples move the
+    mean of their class; covariance and background keep their fit. The nearest class has the nearest prototype.
     """
 
     relative: bool
@@ -175,15 +175,15 @@ class GaussianScorer:
     @classmethod
     def fit(cls, known: KnownClasses, relative: bool = False) -> GaussianScorer:
         rows, labels = _rows(known, "cosine")
-        found = Gaussian.fit(rows, labels, background=relative)
-        if relative and len(found.means) == 1:
+        gaussian = Gaussian.fit(rows, labels, background=relative)
+        if relative and len(gaussian.means) == 1:
             raise InputError(
                 "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
                 "or give examples of more classes"
             )
         counts = np.bincount(labels)[known.shown]
-        own = found.means, found.precision, found.background_mean, found.background_precision
-        return cls(relative, *own, counts, known.shown, known.anchors)
+        parameters = gaussian.means, gaussian.precision, gaussian.background_mean, gaussian.background_precision
+        return cls(relative, *parameters, counts, known.shown, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)
@@ -194,7 +194,7 @@ class GaussianScorer:
         rows, labels = _rows(known, "cosine")
         if self.fitted:
             return folds_left_out(replace(known, examples=rows), lambda rest: self.fit(rest, self.relative)._novelty)
-        # the covariance knows nothing of added classes: only their means do
+        # the covariance excludes added classes; only their means are used
         origin = Gaussian(np.zeros((1, rows.shape[1])), self.precision)
         to_own = mahalanobis_distance(rows - rest_of_class(rows, labels), origin)
         others = to_classes(rows, self._gaussian)
@@ -222,32 +222,32 @@ class GaussianScorer:
 
 
 def _rows(known: KnownClasses, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """What a prototype is the mean of (m, d), in float64, and the classes (m,)."""
+    """Rows (m, d) that prototypes are means of, in float64, and their classes (m,)."""
     examples, labels = known.labeled_examples()
     return (unit_or_zero(examples) if metric == "cosine" else examples.astype(np.float64)), labels
 
 
 def _without_rounding(means: np.ndarray, metric: str) -> np.ndarray:
-    """What is left of directions that cancel is rounding, and has no direction."""
+    """Replace means that are only rounding, from directions that cancel, by zero."""
     if metric == "cosine":
         means[np.linalg.norm(means, axis=1) < distances.ROUNDING] = 0
     return means
 
 
 def _chord(distance: np.ndarray, metric: str) -> np.ndarray:
-    """Distance of two unit vectors from 1 - their cosine; a Euclidean distance as it is."""
+    """Distance of two unit vectors from 1 - cosine; a Euclidean distance stays."""
     return np.sqrt(np.maximum(2 * distance, 0)) if metric == "cosine" else distance
 
 
 def _nearer(others: np.ndarray, labels: np.ndarray, to_own: np.ndarray) -> np.ndarray:
-    """Novelty (m,) by the distance to the other classes, and `to_own` where there are more examples of an own class."""
+    """Novelty (m,) from the distance to other classes, and `to_own` if the own class has further examples."""
     return np.minimum(others, np.where(np.bincount(labels)[labels] > 1, to_own, np.inf))
 
 
 def _extended(
     means: np.ndarray, counts: np.ndarray, rows: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means (k, d) and counts (k,) with the rows of each class taken in."""
+    """Means (k, d) and counts (k,) updated with the rows of each class."""
     sums, more = means * counts[:, None], np.bincount(labels, minlength=len(counts))
     np.add.at(sums, labels, rows)
     return sums / (counts + more)[:, None], counts + more

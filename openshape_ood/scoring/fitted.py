@@ -1,7 +1,7 @@
-"""Scores by what is fitted to examples: normal distributions, and the subspace that examples hardly reach.
+"""Fitted scores: normal distributions of examples, and the subspace with little variance of examples.
 
-Embeddings are taken as they are. All give (0,) for no queries, and raise `InputError` for NaN, infinity and an empty
-set of examples, `MixedEncodersError`, one of them, for embeddings of another dimension.
+Embeddings keep their lengths. No queries give (0,). NaN, infinity and an empty set of examples raise `InputError`;
+embeddings of another dimension raise its subclass `MixedEncodersError`.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from openshape_ood.checks import array, blocks, check_count, check_rows, check_s
 from openshape_ood.errors import InputError
 from openshape_ood.scoring.distances import ROUNDING, class_means, same_width
 
-# what the mean variance weighs at least; matters only where nothing is shrunk
+# minimum weight of the mean variance; matters only without shrinkage
 LEAST_SHRINKAGE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Gaussian:
-    """Classes as normal distributions of one covariance, and all examples together as one: the background.
+    """Classes as normal distributions with a common covariance; the background is one distribution of all examples.
 
     Attributes
     ----------
     means : (k, d)
-        In the sorted order of the labels.
+        Class means, in the sorted order of the labels.
     precision : (d, d)
-        The inverse of the shared covariance.
+        Inverse of the common covariance.
     background_mean : (d,), optional
     background_precision : (d, d), optional
-        Both where the background was asked for.
+        Both None without a background.
     """
 
     means: np.ndarray
@@ -41,39 +41,39 @@ class Gaussian:
 
     @classmethod
     def fit(cls, examples: Any, labels: Any, *, background: bool = True, share: float | None = None) -> Gaussian:
-        """Covariances divided by the number of examples, and shrunk to their mean variance as Ledoit and Wolf do.
+        """Fit covariances with the divisor m, shrunk to their mean variance (Ledoit and Wolf).
 
-        How much, the shared covariance says for both: a background shrunk less than the classes varies less than they
-        do where no example reaches, and inverts the relative distance. A class of one example has a mean, but no part
-        in the shared covariance. The mean variance weighs a millionth at least.
+        The common covariance determines the shrinkage of both: a background with less shrinkage would vary less than
+        the classes in directions without examples, which inverts the relative distance. A class of one example has a
+        mean but does not enter the common covariance. The weight of the mean variance is at least a millionth.
 
         Parameters
         ----------
         examples : array (m, d)
         labels : array (m,)
         background : bool
-            Whether the background is wanted.
+            Also fit the background.
         share : float, optional
-            What the mean variance weighs, in the place of what Ledoit and Wolf find, in (0, 1].
+            Weight of the mean variance, in (0, 1]. Default: by Ledoit and Wolf.
 
         Raises
         ------
         InputError
-            Where no class has two examples, or none has two that differ.
+            If no class has two examples, or none has two different ones.
 
         References
         ----------
         Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", 2004.
         """
         known = array(examples, "examples", "md").astype(np.float64)
-        found, index = grouped(labels, known)
+        class_names, index = grouped(labels, known)
         several = np.bincount(index)[index] > 1
         if not several.any():
             raise InputError(
-                f"none of the {len(found)} classes has two examples, so there is no covariance; "
+                f"none of the {len(class_names)} classes has two examples, so there is no covariance; "
                 "expected two in at least one class. With one each, prototypes and nearest neighbors work"
             )
-        means = class_means(known, index, len(found))
+        means = class_means(known, index, len(class_names))
         within = (known - means[index])[several]
         d = known.shape[1]
         if np.linalg.norm(within) <= ROUNDING * np.linalg.norm(known[several]):
@@ -91,8 +91,8 @@ class Gaussian:
             return classes
         center = known.mean(axis=0)
         scatter = (known - center).T @ (known - center)
-        own = _precision(scatter / len(known), share)
-        return replace(classes, background_mean=center, background_precision=own)
+        class_precision = _precision(scatter / len(known), share)
+        return replace(classes, background_mean=center, background_precision=class_precision)
 
 
 def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
@@ -106,7 +106,7 @@ def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
     Returns
     -------
     (b,) float64
-        From 0, in variances.
+        0 or more, in variances.
 
     References
     ----------
@@ -129,11 +129,11 @@ def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
 
 def to_classes(rows: np.ndarray, gaussian: Gaussian) -> np.ndarray:
     """(z - μ_c)ᵀ Σ⁻¹ (z - μ_c) (b, k) of every class."""
-    found = []
+    distances = []
     for mean in gaussian.means:
         centered = rows - mean
-        found.append(np.maximum(np.einsum("bd,bd->b", centered @ gaussian.precision, centered), 0))
-    return np.stack(found, axis=1)
+        distances.append(np.maximum(np.einsum("bd,bd->b", centered @ gaussian.precision, centered), 0))
+    return np.stack(distances, axis=1)
 
 
 def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
@@ -147,12 +147,12 @@ def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarra
     Returns
     -------
     (b,) float64
-        Of any sign.
+        Any sign.
 
     Raises
     ------
     InputError
-        For one class, which is its own background: always 0.
+        For one class, which equals its background: always 0.
 
     References
     ----------
@@ -175,14 +175,14 @@ def background_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Subspace:
-    """Where examples hardly reach.
+    """Subspace with little variance of the examples.
 
     Attributes
     ----------
     complement : (d, d - dim)
-        An orthonormal basis.
+        Orthonormal basis.
     alpha : float
-        What a length in it is worth.
+        Weight of a length in the subspace.
     """
 
     complement: np.ndarray
@@ -190,10 +190,10 @@ class Subspace:
 
     @classmethod
     def fit(cls, examples: Any, logits: Any, dim: int) -> Subspace:
-        """The complement of the `dim` directions with the largest sum of squared components.
+        """Fit the complement of the `dim` directions with the largest sum of squared components.
 
-        Around 0, as fits logits without a bias; alpha is the mean of the largest logits over the mean length in the
-        complement.
+        The origin is 0, as for logits without a bias. alpha is the mean of the largest logits divided by the mean
+        length in the complement.
 
         Parameters
         ----------
@@ -205,7 +205,7 @@ class Subspace:
         Raises
         ------
         InputError
-            Where the examples do not leave the principal directions, or their largest logits are not positive.
+            If the examples lie within the principal directions, or their largest logits are not positive.
         """
         known, scores = array(examples, "examples", "md"), array(logits, "logits", "mk")
         check_rows(known, "examples", scores, "logits")
@@ -216,7 +216,7 @@ class Subspace:
         complement = np.linalg.eigh(scatter)[1][:, : known.shape[1] - count]
         outside = float(_outside(known, complement).mean())
         inside = float(np.sqrt(np.trace(scatter) / len(known)))
-        if outside <= 1e-7 * inside:  # a squared length is exact to 1e-16
+        if outside <= 1e-7 * inside:  # squared lengths are exact to 1e-16
             raise InputError(
                 f"the examples lie within their {count} principal directions, so ViM has nothing to compare with; "
                 "expected a smaller dim, or more examples than dim"
@@ -237,23 +237,23 @@ def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
     ----------
     queries : array (b, d)
     logits : array (b, k)
-        As those of `Subspace.fit`: cosines over the temperature.
+        As in `Subspace.fit`: cosines over the temperature.
     subspace : Subspace
 
     Returns
     -------
     (b,) float64
-        Of any sign.
+        Any sign.
 
     Raises
     ------
     InputError
-        Also for another number of queries than of logits.
+        Also if the numbers of queries and logits differ.
 
     References
     ----------
-    Wang et al., "ViM: out-of-distribution with virtual-logit matching", arXiv 2203.10807, with weights that are
-    names and no bias.
+    Wang et al., "ViM: out-of-distribution with virtual-logit matching", arXiv 2203.10807, with names as weights and
+    no bias.
     """
     z, scores = array(queries, "queries", "bd"), array(logits, "logits", "bk").astype(np.float64)
     check_widths(z, "queries", subspace.complement.T, "the fitted examples")
@@ -262,7 +262,7 @@ def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
 
 
 def _shrinkage(rows: np.ndarray, covariance: np.ndarray) -> float:
-    """Ledoit and Wolf's share of the mean variance in the covariance of rows (m, d) whose mean is 0, up to 1."""
+    """Weight of the mean variance by Ledoit and Wolf, for the covariance of centered rows (m, d); at most 1."""
     m, d = rows.shape
     lengths, squared = np.einsum("md,md->m", rows, rows), np.einsum("ij,ij->", covariance, covariance)
     apart = squared - d * (lengths.mean() / d) ** 2
@@ -271,13 +271,13 @@ def _shrinkage(rows: np.ndarray, covariance: np.ndarray) -> float:
 
 
 def _precision(covariance: np.ndarray, share: float) -> np.ndarray:
-    """Inverse (d, d) of a covariance with this share of its mean variance."""
+    """Inverse (d, d) of a covariance shrunk with this weight of its mean variance."""
     d = len(covariance)
     return np.linalg.inv((1 - share) * covariance + share * np.trace(covariance) / d * np.eye(d))
 
 
 def _outside(table: np.ndarray, complement: np.ndarray) -> np.ndarray:
-    """Length (b,) of the part in the complement."""
+    """Length (b,) of the component in the complement."""
     lengths = np.empty(len(table))
     for part, rows in blocks(table):
         lengths[part] = np.linalg.norm(rows @ complement, axis=1)

@@ -1,6 +1,6 @@
-"""Two or more scores of the same queries as one: by ranks among known reference shapes, or by p values.
+"""Fusion of several scores of the same queries: by ranks among known reference shapes, or by p values.
 
-All raise `InputError` for NaN, infinity, empty references, and lists that do not belong together.
+All functions raise `InputError` for NaN, infinity, empty references and lists of different lengths.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from openshape_ood.errors import InputError
 
 
 def ranks(novelty: Any, reference: Any) -> np.ndarray:
-    """Share of the reference novelties at or below each novelty; unchanged by any growing function of both.
+    """Fraction of reference novelties at or below each novelty; invariant to increasing functions of both.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def ranks(novelty: Any, reference: Any) -> np.ndarray:
     Returns
     -------
     (b,) float64
-        0 to 1 in steps of 1/m; all above the whole reference are 1 alike.
+        0 to 1 in steps of 1/m; 1 for any novelty above the whole reference.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarr
     novelties : sequence of arrays (b,)
         One for each score, of the same queries in the same order.
     references : sequence of arrays (m,)
-        One for each score, the novelty of known shapes by it.
+        One for each score: its novelty of known shapes.
 
     Returns
     -------
@@ -68,9 +68,9 @@ def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarr
 
 
 def p_value_fusion(p_values: Sequence[Any]) -> np.ndarray:
-    """-ln P of Fisher's P = Pr(χ² with 2L degrees > -2 sum ln p), of the p values of L scores.
+    """-ln P with Fisher's P = Pr(χ² with 2L degrees > -2 sum ln p), of the p values of L scores.
 
-    P is a p value where the scores are independent; scores of the same shape seldom are, so keep it for ordering.
+    P is a p value only for independent scores. Scores of one shape are rarely independent, so use P only for ordering.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def p_value_fusion(p_values: Sequence[Any]) -> np.ndarray:
     Returns
     -------
     (b,) float64
-        From 0.
+        0 or more.
 
     Raises
     ------
@@ -97,17 +97,17 @@ def p_value_fusion(p_values: Sequence[Any]) -> np.ndarray:
     [0.0, 4.05]
     """
     p = _together([_checked(values) for values in p_values], "p values")
-    surprise = -np.log(p).sum(axis=0) + 0.0  # no -0.0 where p is 1
-    # the tail of an even number of degrees is e^-s sum_{i < L} s^i / i!
+    surprise = -np.log(p).sum(axis=0) + 0.0  # + 0.0 turns -0.0 into 0.0
+    # tail probability for an even number of degrees: e^-s sum_{i < L} s^i / i!
     powers = np.arange(len(p))
     factorials = np.array([math.lgamma(i + 1) for i in powers])
-    with np.errstate(divide="ignore"):  # ln 0 of a p value 1
+    with np.errstate(divide="ignore"):  # ln 0, if p is 1
         logs = np.maximum(np.log(surprise), -1e300)
     return np.maximum(surprise - log_sum_exp(powers * logs[:, None] - factorials), 0)
 
 
 def _together(lists: list[np.ndarray], what: str) -> np.ndarray:
-    """Lists (b,) as a table (lists, b)."""
+    """Stack lists (b,) into a table (lists, b)."""
     if not lists:
         raise InputError(f"there are no {what} to fuse; expected at least one list (b,)")
     lengths = sorted({len(values) for values in lists})

@@ -1,4 +1,4 @@
-"""The methods of this library, by the names that every door takes, and the one way to judge by them."""
+"""Registered methods, and the common function to judge rows."""
 
 from __future__ import annotations
 
@@ -32,28 +32,27 @@ Rows = Literal["embedding", "raw", "patches"]
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """A way to tell how novel rows are.
+    """Method of scoring the novelty of rows.
 
     Attributes
     ----------
     name : str
-        What it is called at every door.
+        Name at every entry point.
     scorer : callable
-        `scorer(known, **settings)` gives a `Scorer`: a class, or any function of `KnownClasses`.
+        `scorer(known, **settings)` returns a `Scorer`: a class, or any function of `KnownClasses`.
     needs : {"any", "negatives", "examples", "patches", "text and examples"}
-        What the known classes must hold.
+        Required content of the known classes.
     rows : {"embedding", "raw", "patches"}
-        What it judges. "embedding": unit vectors; the examples that `scorer` receives are unit vectors too. "raw":
-        embeddings and examples of the length that they were given, for a method in which lengths count. "patches":
-        patches (b, p, w) as the encoder gives them.
+        Input of the scorer. "embedding": unit vectors, for the examples in `scorer` too. "raw": embeddings and examples
+        with their given lengths, for a method that uses lengths. "patches": patches (b, p, w) from the encoder.
     reference : str
-        Where it is published.
+        Publication.
     settings : mapping
-        Passed to `scorer`.
+        Arguments of `scorer`.
 
     Examples
     --------
-    A method of one's own is one object, and every door takes it:
+    A custom method is one object, accepted at every entry point:
 
     >>> class Farthest:
     ...     def __init__(self, known):
@@ -93,11 +92,11 @@ class Method:
         return hash(self.name)
 
     def fit(self, known: KnownClasses) -> Scorer:
-        """The scorer of these known classes."""
+        """Scorer fitted to known classes."""
         return self.scorer(known, **self.settings)
 
     def configured(self, **settings: Any) -> Method:
-        """The same method with other settings. Raises `UnknownNameError` for one that it does not have."""
+        """Copy with other settings. Raises `UnknownNameError` for an unknown setting."""
         return replace(self, settings={**self.settings, **settings})
 
 
@@ -105,7 +104,7 @@ _CLIP, _SNELL, _SUN, _LEE = "arXiv 2103.00020", "arXiv 1703.05175", "arXiv 2204.
 
 
 def _by_cosine(name: str, formula: str, reference: str, needs: Needs = "any") -> Method:
-    """A score of cosines (b, k) and a temperature: the function `formula` of `text_scores`."""
+    """Method from cosines (b, k) and a temperature, by the function `formula` of `text_scores`."""
     return Method(name, CosineScorer.fit, needs, reference=reference, settings={"formula": formula})
 
 
@@ -127,7 +126,7 @@ METHODS: dict[str, Method] = {
         _by_cosine("margin", "margin_uncertainty", "Scheffer et al., 2001"),
         _by_cosine("neglabel", "neglabel", "arXiv 2403.20078", "negatives"),
         _by_examples("prototype_distance", PrototypeScorer, _SNELL, metric="cosine"),
-        # neighbors are scaled block by block: all examples scaled at once would be a second copy of them
+        # neighbors normalizes block by block, without a second copy of all examples
         _by_examples("nearest_distance", NeighborScorer, "arXiv 2207.11554", "raw", metric="cosine", k=1),
         _by_examples("knn", NeighborScorer, _SUN, "raw", metric="cosine", k=5),
         _by_examples("mahalanobis", GaussianScorer, _LEE, relative=False),
@@ -146,17 +145,17 @@ COMPARATOR = "comparator"
 
 
 def _comparator(known: KnownClasses) -> Scorer:
-    from openshape_ood.registry.architectures import SCORERS  # reading the registry takes its time
+    from openshape_ood.registry.architectures import SCORERS  # reading the registry takes time
 
-    found: Scorer = SCORERS[COMPARATOR](known)
-    return found
+    scorer: Scorer = SCORERS[COMPARATOR](known)
+    return scorer
 
 
-# raw: the comparator that is read then says whether lengths count
+# raw: the loaded comparator decides whether lengths matter
 _REGISTERED = Method(COMPARATOR, _comparator, "examples", "raw", "arXiv 2207.08699")
 
-# what is taken where no method is named; the evidence stands in docs/concepts/scores.md, by `benchmarks scores`.
-# Where some classes have examples and some have none, names are the one thing that all of them have
+# default methods; evidence in docs/results/3dos.md, by `benchmarks scores`. If only some classes have examples, all
+# classes are scored by their names
 DEFAULTS: dict[Kind, str] = {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
 
 USABLE: dict[Kind, tuple[Needs, ...]] = {
@@ -178,61 +177,63 @@ _MAKES = {
 
 
 def method_names() -> list[str]:
-    """Names that `find_method` knows: those of `METHODS`, and "comparator", which not every encoder has."""
+    """Names for `find_method`: those of `METHODS`, and "comparator", which not every encoder has."""
     return [*METHODS, COMPARATOR]
 
 
 def find_method(method: str | Method, kind: Kind | None = None) -> Method:
-    """The method of this name, or the object itself where it is one.
+    """Method of this name; a `Method` object is returned unchanged.
 
     Parameters
     ----------
     method : str or Method
-        A key of `METHODS`, "comparator" for the one that the registry has for an encoder, or a `Method` of one's own.
+        A key of `METHODS`, "comparator" for the registry's comparator of an encoder, or a custom `Method`.
     kind : {"names", "examples", "both"}, optional
-        How the classes are known, where that is told already: by name, by example, or some this way and some that.
+        Description of the known classes, if known: by name, by example, or mixed.
 
     Raises
     ------
     InputError
-        For a method that cannot be used with classes known so; `UnknownNameError` for one that there is not.
+        For a method that does not fit this kind of classes; `UnknownNameError` for an unknown method.
 
     Examples
     --------
     >>> find_method("knn", "examples").needs
     'examples'
     """
-    use_named()
-    found: Any = {**METHODS, COMPARATOR: _REGISTERED}.get(method) if isinstance(method, str) else method
-    if not isinstance(getattr(found, "name", None), str) or not all(
-        hasattr(found, n) for n in ("needs", "rows", "fit")
+    candidate: Any = method
+    if isinstance(method, str):
+        use_named()
+        candidate = {**METHODS, COMPARATOR: _REGISTERED}.get(method)
+    if not isinstance(getattr(candidate, "name", None), str) or not all(
+        hasattr(candidate, n) for n in ("needs", "rows", "fit")
     ):
         close = difflib.get_close_matches(str(method), method_names(), n=2, cutoff=0.4)
         hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise UnknownNameError(
             f"unknown method {method!r}; known: {', '.join(method_names())}, or a Method object{hint}"
         )
-    if kind and found.needs not in USABLE[kind]:
+    if kind and candidate.needs not in USABLE[kind]:
         usable = ", ".join(name for name, other in METHODS.items() if other.needs in USABLE[kind])
-        raise InputError(f"method {found.name!r} needs {_LACKS[kind]}. With these: {usable}")
-    return found
+        raise InputError(f"method {candidate.name!r} needs {_LACKS[kind]}. With these: {usable}")
+    return candidate
 
 
 def kind_of(known: KnownClasses) -> Kind:
-    """How classes are known: by name, by example, or only some of them by example."""
+    """Kind of known classes: by name, by example, or only some by example."""
     if not len(known.shown):
         return "names"
     return "examples" if len(known.shown) == len(known.names) else "both"
 
 
 def default_method(known: KnownClasses) -> str:
-    """The method that is taken for these classes where none is named: that of their threshold, if it has one."""
-    own = known.threshold and known.threshold.provenance
-    return own.method if own and own.method in method_names() else DEFAULTS[kind_of(known)]
+    """Default method for these classes: the method of their threshold, if they have one."""
+    provenance = known.threshold and known.threshold.provenance
+    return provenance.method if provenance and provenance.method in method_names() else DEFAULTS[kind_of(known)]
 
 
 def check_known(method: Method, known: KnownClasses) -> None:
-    """Raises `InputError` where known classes lack what a method needs."""
+    """Raise `InputError` if known classes lack data that a method needs."""
     have = {
         "any": True,
         "negatives": known.negatives is not None,
@@ -246,7 +247,7 @@ def check_known(method: Method, known: KnownClasses) -> None:
             f"none. With them: {', '.join(name for name, other in METHODS.items() if have[other.needs])}"
         )
     if method.needs == "patches" and known.patches is not None:
-        # joined from several sets: patches would vote for the others, and never for these
+        # after a join: classes without patches would never get votes
         lacks = [known.names[i] for i in np.setdiff1d(known.shown, known.patches.labels)]
         if lacks:
             raise InputError(
@@ -256,22 +257,22 @@ def check_known(method: Method, known: KnownClasses) -> None:
 
 
 def fitted(method: Method, known: KnownClasses) -> Scorer:
-    """The scorer of a method for these known classes, fitted when first asked for, and kept with them."""
-    own: dict[Method, Scorer] = known.__dict__.setdefault("_fitted", {})
-    if method not in own:
+    """Scorer of a method for these known classes, fitted on first use and cached with them."""
+    scorers: dict[Method, Scorer] = known.__dict__.setdefault("_fitted", {})
+    if method not in scorers:
         check_known(method, known)
-        own[method] = method.fit(known.normalized() if method.rows == "embedding" else known)
-    return own[method]
+        scorers[method] = method.fit(known.normalized() if method.rows == "embedding" else known)
+    return scorers[method]
 
 
 def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgement:
-    """How novel rows are against known classes: what every door of the library asks.
+    """Judge rows against known classes; the common function of all entry points.
 
     Parameters
     ----------
     rows : (b, d) or (b, p, w)
-        Embeddings, or patches for a method that judges them; of any length but zero. The method receives embeddings as
-        unit vectors, unless its `rows` are "raw".
+        Embeddings of any nonzero length, or patches for a patch method. The method gets unit vectors, unless its `rows`
+        are "raw".
     known : KnownClasses
     method : str or Method
 
@@ -282,13 +283,13 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
     Raises
     ------
     InputError
-        For rows that are zero or not finite, and known classes that lack what the method needs; `MixedEncodersError`
-        for rows of another width.
+        For rows that are zero or not finite, and known classes that lack data for the method; `MixedEncodersError` for
+        rows of another width.
     """
-    found = find_method(method)
+    chosen = find_method(method)
     if not isinstance(known, KnownClasses):
         raise InputError(f"known is a {type(known).__name__}; expected KnownClasses")
-    if found.rows != "patches":
+    if chosen.rows != "patches":
         rows = np.asarray(rows)
         dim = known.anchors.shape[1]
         if rows.ndim != 2 or rows.shape[1] != dim:
@@ -297,20 +298,20 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
                 f"{dim}; expected (b, {dim}) from the same encoder"
             )
         check_directions(rows, "query")
-    return judged_by(fitted(found, known), rows, found, len(known.names))
+    return judged_by(fitted(chosen, known), rows, chosen, len(known.names))
 
 
 def judge_similarities(rows: np.ndarray, method: str | Method, temperature: float = 1.0) -> np.ndarray:
-    """How novel rows are of which only the similarity with each class is known, not what it was taken of.
+    """Novelty of rows from their similarities with the classes alone.
 
     Parameters
     ----------
     rows : (b, k) float
-        From about -1 to 1; of what lies beyond all methods but "max_cosine" see -1 or 1.
+        About -1 to 1; methods other than "max_cosine" clip to this range.
     method : str or Method
-        One of `METHODS` that judges by cosines alone: max_cosine, mcm, energy, entropy or margin.
+        One of `METHODS` that needs only cosines: max_cosine, mcm, energy, entropy or margin.
     temperature : float
-        Of all but "max_cosine".
+        Used by all methods but "max_cosine".
 
     Returns
     -------
@@ -319,21 +320,21 @@ def judge_similarities(rows: np.ndarray, method: str | Method, temperature: floa
     Raises
     ------
     InputError
-        For another method, rows of another form, NaN, and where a single class makes the method's figures all alike.
+        For another method, invalid rows or NaN, and for a method that is constant with a single class.
     """
-    found = find_method(method)
-    formula = found.settings.get("formula")
-    if found.scorer != CosineScorer.fit or found.needs != "any":
+    chosen = find_method(method)
+    formula = chosen.settings.get("formula")
+    if chosen.scorer != CosineScorer.fit or chosen.needs != "any":
         usable = [name for name, one in METHODS.items() if one.scorer == CosineScorer.fit and one.needs == "any"]
-        raise InputError(f"method {found.name!r} needs more than similarities; with these: {', '.join(usable)}")
+        raise InputError(f"method {chosen.name!r} needs more than similarities; with these: {', '.join(usable)}")
     given = array(rows, "similarities", "bk").astype(np.float64)
     return by_similarity(given if formula == "max_cosine" else given.clip(-1, 1), str(formula), temperature)
 
 
 def judged_by(scorer: Scorer, rows: np.ndarray, method: Method, k: int) -> Judgement:
-    """Judgement of rows by a fitted scorer of k classes. Rows are scaled to length 1, unless the method takes raw ones.
+    """Judgement of rows by a fitted scorer of k classes. Rows are normalized, unless the method takes raw ones.
 
-    Raises `InputError` if the scorer of a user's method gives no `Judgement` of these rows.
+    Raises `InputError` if the scorer of a custom method returns an invalid `Judgement`.
     """
     judgement = scorer.judge(unit_or_zero(rows) if method.rows == "embedding" else rows)
     if method is not METHODS.get(method.name):
@@ -341,10 +342,10 @@ def judged_by(scorer: Scorer, rows: np.ndarray, method: Method, k: int) -> Judge
     return judgement
 
 
-def _check_judgement(found: Any, method: Method, b: int, k: int) -> None:
+def _check_judgement(judgement: Any, method: Method, b: int, k: int) -> None:
     wanted = {"novelty": ((b,), "f"), "nearest": ((b,), "iu"), "similarity": ((b, k), "f")}
     for name, (shape, kinds) in wanted.items():
-        value: Any = getattr(found, name, None)
+        value: Any = getattr(judgement, name, None)
         fits = isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in kinds
         if not fits or not np.isfinite(value).all() or (name == "nearest" and not ((value >= 0) & (value < k)).all()):
             raise InputError(

@@ -12,20 +12,20 @@ from openshape_ood.scoring.neighbors import nearest
 
 
 def vote_entropy(patches: Any, memory: Any, labels: Any, classes: int) -> np.ndarray:
-    """-sum_c p_c ln p_c · d_c, 0 where all patches of a shape vote for one class.
+    """-sum_c p_c ln p_c · d_c, 0 if all patches of a shape vote for one class.
 
-    Each patch votes for the class of the token of the memory bank with the largest cosine, the first of equals; p_c is
-    the share of the votes for class c, d_c the mean of 1 - cos over them. Shapes whose patches agree tie at 0 however
-    far the patches are, which makes shares like FPR95 coarse.
+    Each patch votes for the class of the memory token with the largest cosine (ties: the first). p_c is the fraction of
+    votes for class c, d_c their mean 1 - cos. Shapes whose patches agree tie at 0 at any distance, which makes figures
+    such as FPR95 coarse.
 
     Parameters
     ----------
     patches : array (b, p, w)
-        p tokens of w numbers a shape; a zero token has cosine 0 to everything.
+        p tokens of width w for each shape; a zero token has cosine 0 to every token.
     memory : array (n, w)
         Tokens of known shapes.
     labels : array (n,) of int
-        The class of each, 0 to classes - 1.
+        Class of each token, 0 to classes - 1.
     classes : int
 
     Returns
@@ -40,8 +40,8 @@ def vote_entropy(patches: Any, memory: Any, labels: Any, classes: int) -> np.nda
 
     References
     ----------
-    3D-SeND, IEEE Access 12, 2024, after OpenPatch, arXiv 2310.03388. Its code, github.com/paolotron/3DSend, takes the
-    squared distance of unit vectors, 2 (1 - cos): twice this.
+    3D-SeND, IEEE Access 12, 2024, after OpenPatch, arXiv 2310.03388. Its code, github.com/paolotron/3DSend, uses the
+    squared distance of unit vectors, 2 (1 - cos), twice this value.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def vote_entropy(patches: Any, memory: Any, labels: Any, classes: int) -> np.nda
 
 
 def nearest_votes(patches: Any, memory: Any, labels: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distance (b, p) of each patch to the nearest token of the memory bank, and the class (b, p) of that token."""
+    """Distance (b, p) of each patch to its nearest memory token, and the class (b, p) of that token."""
     tokens, known = array(patches, "patches", "bpw"), array(memory, "tokens of the memory bank", "nw")
     check_widths(tokens, "patches", known, "tokens of the memory bank")
     votes_for = _classes(labels, len(known), classes)
@@ -64,19 +64,19 @@ def nearest_votes(patches: Any, memory: Any, labels: Any, classes: int) -> tuple
 
 
 def entropy_of_votes(distance: np.ndarray, votes: np.ndarray, classes: int) -> np.ndarray:
-    """`vote_entropy` (b,) of distances and votes (b, p)."""
+    """`vote_entropy` (b,) from distances and votes (b, p)."""
     shapes, count = votes.shape
-    # one bin a shape and class
+    # one bin for each shape and class
     bins = (np.arange(shapes)[:, None] * classes + votes).ravel()
     cast = np.bincount(bins, minlength=shapes * classes).reshape(shapes, classes)
     far = np.bincount(bins, weights=distance.ravel(), minlength=shapes * classes).reshape(shapes, classes)
-    # p_c d_c is the sum of the distances of the votes for c, over all votes
+    # p_c d_c equals the summed distances of the votes for c, divided by all votes
     surprise = np.log(count) - np.log(np.maximum(cast, 1))
     return (far * surprise).sum(axis=1) / count
 
 
 def vote_shares(votes: np.ndarray, classes: int) -> np.ndarray:
-    """Share (b, k) of the votes (b, p) for each class."""
+    """Fraction (b, k) of the votes (b, p) for each class."""
     return np.stack([(votes == c).mean(axis=1) for c in range(classes)], axis=1)
 
 

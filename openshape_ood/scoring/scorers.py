@@ -1,4 +1,4 @@
-"""What judges rows, and the scorers by names, by patches, and by names and examples together."""
+"""Protocol of scorers, and scorers by names, by patches, and by names and examples together."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.scoring import distances, fitted, fusion, patch_scores, text_scores
 
-CLIP_TEMPERATURE = 0.01  # what CLIP was trained to, arXiv 2103.00020; for checkpoints that do not say theirs
+CLIP_TEMPERATURE = 0.01  # temperature of CLIP, arXiv 2103.00020; for checkpoints without a known one
 GROUPS = 5  # of negative words; the paper has 100 for its 10,000
 
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What a scorer found for b rows and k known classes, all in one pass.
+    """Result of a scorer for b rows and k known classes.
 
     Attributes
     ----------
     novelty : (b,) float64
         Larger is more novel.
     nearest : (b,) int64
-        The class behind it, an index into the names of the known classes.
+        Nearest class, an index into the names of the known classes.
     similarity : (b, k) float64
-        Cosine with each class, for rows of patches the share of patches that are nearest to it, or what a comparator
-        says of both.
+        Cosine with each class; for patches, the fraction of patches nearest to it; for a comparator, its similarity.
     """
 
     novelty: np.ndarray
@@ -38,11 +37,11 @@ class Judgement:
 
 
 class Scorer(Protocol):
-    """A method fitted to known classes: it judges rows, embeddings (b, d) or patches (b, p, w).
+    """Method fitted to known classes; it judges rows: embeddings (b, d) or patches (b, p, w).
 
-    Some scorers can more, which the detector for scikit-learn uses where it is there: `left_out(known)` gives the
-    novelty (m,) of the m examples when each is left out in turn; `extended(known)` is the scorer with more examples of
-    its classes; `beside(known)` is that of further classes, with whatever was estimated from all examples kept.
+    Optional methods, used by the scikit-learn detector: `left_out(known)` returns the novelty (m,) of the m examples,
+    each left out in turn; `extended(known)` adds examples to its classes; `beside(known)` is a scorer of further
+    classes that keeps estimates from all examples.
     """
 
     def judge(self, rows: np.ndarray) -> Judgement: ...
@@ -50,9 +49,9 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CosineScorer:
-    """By the cosines of rows with one vector a class: its name, or its mean example where it has none.
+    """Scorer by cosines of rows with one vector a class: its name, or its mean example without a name.
 
-    anchors, targets (k, d), unit vectors: what similarity and what novelty is measured to; negatives (j, d).
+    anchors, targets (k, d), unit vectors: reference of similarity and of novelty; negatives (j, d).
     """
 
     formula: str
@@ -83,16 +82,16 @@ class CosineScorer:
 
 
 def by_similarity(cosines: np.ndarray, formula: str, temperature: float) -> np.ndarray:
-    """The novelty (b,) of rows by their similarity (b, k) with each class."""
+    """Novelty (b,) of rows from their similarities (b, k) with the classes."""
     if formula == "max_cosine":
         return np.asarray(1 - cosines.max(axis=1))
-    found: np.ndarray = getattr(text_scores, formula)(cosines, temperature)
-    return found
+    novelty: np.ndarray = getattr(text_scores, formula)(cosines, temperature)
+    return novelty
 
 
 @dataclass(frozen=True, eq=False)
 class VimScorer:
-    """`fitted.vim` of unit rows, with the cosines of names, or of mean examples, over the temperature as logits."""
+    """`fitted.vim` of unit rows; logits are cosines with names, or with mean examples, over the temperature."""
 
     anchors: np.ndarray
     targets: np.ndarray
@@ -101,12 +100,12 @@ class VimScorer:
 
     @classmethod
     def fit(cls, known: KnownClasses) -> VimScorer:
-        """With half as many principal directions as there are numbers, or examples: the paper's are 1,000 of 2,048."""
+        """Fit with half as many principal directions as dimensions, or examples; the paper uses 1,000 of 2,048."""
         examples, targets = unit_examples(known), known.anchors if known.text is None else known.text
         temperature = known.temperature or CLIP_TEMPERATURE
         logits = cosine(examples, targets) / temperature
-        found = fitted.Subspace.fit(examples, logits, max(1, min(examples.shape) // 2))
-        return cls(known.anchors, targets, temperature, found)
+        subspace = fitted.Subspace.fit(examples, logits, max(1, min(examples.shape) // 2))
+        return cls(known.anchors, targets, temperature, subspace)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)
@@ -117,9 +116,9 @@ class VimScorer:
 
 @dataclass(frozen=True, eq=False)
 class VoteScorer:
-    """`patch_scores.vote_entropy` against the patches of the examples; nearest is the class of most patches.
+    """`patch_scores.vote_entropy` against the patches of the examples; the nearest class has the most votes.
 
-    A class known by name only has no patches and gets no votes.
+    A class with only a name has no patches and gets no votes.
     """
 
     memory: MemoryBank
@@ -139,10 +138,10 @@ class VoteScorer:
 
 @dataclass(frozen=True, eq=False)
 class FusionScorer:
-    """By name and by prototype at once, class by class, so that a class known by name only is judged by its name.
+    """Fusion of name and prototype scores, class by class; a class with only a name is judged by its name.
 
-    "ranks": min_c of the mean of two ranks among the known examples, 0 to 1; "p values": min_c of -ln P, P Fisher's p
-    value of the two, from 0. by_name, by_prototype (m,): how novel the known examples are to their own class.
+    "ranks": min_c of the mean of two ranks among the known examples, 0 to 1. "p values": min_c of -ln P, P Fisher's p
+    value of the two. by_name, by_prototype (m,): novelty of the known examples for their own class.
     """
 
     how: str
@@ -165,8 +164,7 @@ class FusionScorer:
         z = unit_or_zero(rows)
         fused = self._by_class(z)
         least = fused.min(axis=1)
-        # ranks and p values have few steps: what lies beyond all references is equally far from every class, and then
-        # that with the nearest name counts
+        # ranks and p values are coarse: beyond all references every class is equally far, so the nearest name decides
         tied = np.where(fused <= least[:, None], cosine(z, self.text), -np.inf)
         return Judgement(least, tied.argmax(axis=1), cosine(z, self.anchors))
 
@@ -179,7 +177,7 @@ class FusionScorer:
             if self.how == "ranks":
                 novelty[:, c] = fusion.rank_fusion(*zip(*parts, strict=True))
             else:
-                novelty[:, c] = fusion.p_value_fusion([p_values(found, among) for found, among in parts])
+                novelty[:, c] = fusion.p_value_fusion([p_values(novelties, among) for novelties, among in parts])
         return novelty
 
 
@@ -189,12 +187,12 @@ def unit_examples(known: KnownClasses) -> np.ndarray:
 
 def cosine(z: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Cosines (b, k) of unit vectors."""
-    # rounding takes the cosine of a vector with itself beyond 1, and its novelty below 0
+    # rounding can give a vector a cosine above 1 with itself, and a novelty below 0
     return np.clip(z @ targets.T, -1, 1)
 
 
 def _left_out_of_mean(examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """1 - cosine (m,) of each unit example with the mean of the others of its class; of a single one, 1."""
+    """1 - cosine (m,) of each unit example with the mean of the others of its class; 1 without others."""
     rest = distances.rest_of_class(examples, labels)
     lengths = np.linalg.norm(rest, axis=1)
     return 1 - np.einsum("md,md->m", examples, rest) / np.where(lengths > 0, lengths, 1)

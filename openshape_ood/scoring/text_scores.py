@@ -1,11 +1,11 @@
 """Scores by class names: from the cosines (b, k) of b queries with the text embeddings of k known classes.
 
 With z a unit query, t_c the unit text embedding of class c and τ the temperature, p is the softmax over the classes,
-p_c = exp(z·t_c / τ) / sum_i exp(z·t_i / τ). The MCM paper has τ = 1, CLIP itself about 0.01.
+p_c = exp(z·t_c / τ) / sum_i exp(z·t_i / τ). The MCM paper uses τ = 1, CLIP about 0.01.
 
-The order of the classes does not matter, and no queries give (0,). All raise `InputError` for cosines that are no
-finite table or lie outside [-1, 1], and for a temperature that is not above 0; those of a softmax also for a single
-class, where they are constant.
+The order of the classes does not matter, and no queries give (0,). All functions raise `InputError` for cosines that
+are no finite table or lie outside [-1, 1], and for a temperature that is not above 0. Softmax scores are constant for a
+single class and raise `InputError` too.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 from openshape_ood.checks import array, check_count, check_positive, check_rows
 from openshape_ood.errors import InputError
 
-# how far a cosine may stray from [-1, 1]: half precision rounds by 5e-4
+# tolerated deviation of a cosine from [-1, 1]: half precision rounds by 5e-4
 ROUNDING = 1e-3
 
-# exp of less is 0 in float64
+# exp of smaller numbers is 0 in float64
 UNDERFLOW = -800.0
 
 
@@ -37,7 +37,7 @@ def max_cosine_distance(cosines: Any) -> np.ndarray:
     Returns
     -------
     (b,) float64
-        0, the name itself, to 2, its opposite.
+        0 (the name itself) to 2 (its opposite).
 
     References
     ----------
@@ -52,7 +52,7 @@ def max_cosine_distance(cosines: Any) -> np.ndarray:
 
 
 def softmax_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
-    """1 - max_c p_c, computed as the sum of the other p_c, which stays exact where the best is nearly 1.
+    """1 - max_c p_c, computed as the sum of the other p_c, which stays exact if the best is nearly 1.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def softmax_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     Returns
     -------
     (b,) float64
-        0, one name is certain, to 1 - 1/k, none is better than another.
+        0 (one name is certain) to 1 - 1/k (all names are equal).
 
     References
     ----------
@@ -117,7 +117,7 @@ def entropy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     Returns
     -------
     (b,) float64
-        In nats: 0, one name is certain, to ln k, all alike.
+        In nats: 0 (one name is certain) to ln k (all names are equal).
 
     References
     ----------
@@ -131,12 +131,12 @@ def entropy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     """
     others, below = _others(cosines, temperature, "entropy")
     rest = others.sum(axis=1)
-    # with the best class at exponent 0: H = ln(1 + rest) - sum_c e^(x_c) x_c / (1 + rest)
+    # relative to the best class: H = ln(1 + rest) - sum_c e^(x_c) x_c / (1 + rest)
     return np.log1p(rest) - (others * below).sum(axis=1) / (1 + rest)
 
 
 def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
-    """1 - (p_(1) - p_(2)), of the two largest p_c.
+    """1 - (p_(1) - p_(2)), with the two largest p_c.
 
     Parameters
     ----------
@@ -146,11 +146,11 @@ def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     Returns
     -------
     (b,) float64
-        0, no doubt, to 1, two names alike.
+        0 (no doubt) to 1 (two equal names).
 
     References
     ----------
-    Scheffer et al., "Active hidden Markov models for information extraction", 2001, where it is called the margin.
+    Scheffer et al., "Active hidden Markov models for information extraction", 2001, there called the margin.
 
     Examples
     --------
@@ -163,30 +163,30 @@ def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
 
 def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0, groups: int = 1) -> np.ndarray:
-    """Share of the softmax that falls to words for other things. Works for one class.
+    """Fraction of the softmax that belongs to negative words. Works for one class.
 
-    For each group G of negatives N / (K + N), K = sum_c exp(z·t_c / τ) and N = sum of exp(z·n_j / τ) over j in G;
-    averaged over the groups.
+    For each group G of negatives N / (K + N), with K = sum_c exp(z·t_c / τ) and N = sum of exp(z·n_j / τ) over j in G;
+    the mean over the groups.
 
     Parameters
     ----------
     cosines : array (b, k)
         With known names.
     negatives : array (b, j)
-        With words that are none of them, split in the order given into groups whose sizes differ by one at most:
-        shuffle them first where neighbors in the list are alike.
+        With words that are not known names, split in order into groups whose sizes differ by at most one. Shuffle the
+        words first if neighbors in the list are similar.
     temperature : float
     groups : int
 
     Returns
     -------
     (b,) float64
-        0, all to known names, to 1.
+        0 (all for known names) to 1.
 
     Raises
     ------
     InputError
-        Also for other numbers of queries, or more groups than words.
+        Also for a different number of queries, or more groups than words.
 
     References
     ----------
@@ -203,14 +203,14 @@ def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0,
     scale = check_positive(temperature, "temperature")
     count = check_count(groups, "groups", words.shape[1], "the number of negative words")
     share = np.zeros(len(known))
-    with np.errstate(over="ignore"):  # a temperature near 0 leaves only which side has the largest cosine
+    with np.errstate(over="ignore"):  # a temperature near 0 only compares the largest cosines
         for start, stop in _runs(words.shape[1], count):
             share += _share_of_negatives(known, words[:, start:stop], scale)
     return share / count
 
 
 def _cosines(values: Any, what: str, axes: str = "bk") -> np.ndarray:
-    """A table of cosines as float64, rounding beyond [-1, 1] cut off."""
+    """Table of cosines as float64, clipped to [-1, 1]."""
     given = array(values, what, axes).astype(np.float64)
     if given.size and max(-given.min(), given.max()) > 1 + ROUNDING:
         raise InputError(
@@ -221,7 +221,7 @@ def _cosines(values: Any, what: str, axes: str = "bk") -> np.ndarray:
 
 
 def _others(cosines: Any, temperature: float, score: str) -> tuple[np.ndarray, np.ndarray]:
-    """`_relative` for a score that a single class makes constant, which is refused."""
+    """`_relative` for a score that is constant, and refused, for a single class."""
     table, scale = _cosines(cosines, "cosines"), check_positive(temperature, "temperature")
     if table.shape[1] == 1:
         raise InputError(
@@ -232,7 +232,7 @@ def _others(cosines: Any, temperature: float, score: str) -> tuple[np.ndarray, n
 
 
 def _relative(table: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """p_c / p_best (b, k) with 0 in the place of the best class itself, and its logarithms (z·t_c - max) / τ."""
+    """p_c / p_best (b, k), 0 for the best class, and the logarithms (z·t_c - max) / τ."""
     best = table.argmax(axis=1)[:, None]
     with np.errstate(over="ignore"):
         below = np.maximum((table - np.take_along_axis(table, best, axis=1)) / scale, UNDERFLOW)
@@ -242,14 +242,14 @@ def _relative(table: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _runs(count: int, groups: int) -> list[tuple[int, int]]:
-    """Where each of `groups` runs of `count` things starts and stops."""
+    """Start and stop of each of `groups` runs of `count` items."""
     edges = [count * g // groups for g in range(groups + 1)]
     return list(itertools.pairwise(edges))
 
 
 def _share_of_negatives(known: np.ndarray, words: np.ndarray, scale: float) -> np.ndarray:
     """N / (K + N) (b,) of one group."""
-    # both sums are taken relative to the largest cosine of either, so neither overflows
+    # both sums are relative to the largest cosine, so neither overflows
     most = np.maximum(known.max(axis=1), words.max(axis=1))[:, None]
     of_known = np.exp((known - most) / scale).sum(axis=1)
     of_words = np.exp((words - most) / scale).sum(axis=1)
@@ -257,10 +257,10 @@ def _share_of_negatives(known: np.ndarray, words: np.ndarray, scale: float) -> n
 
 
 def negative_words(text: Any = None) -> tuple[str, ...]:
-    """The everyday categories that NegLabel weighs the known classes against, and two synonyms of each, sorted.
+    """Default negative words of NegLabel: everyday categories with two synonyms each, sorted.
 
-    The list is this project's own: the names and first two other names of `openshape_ood.synthetic`, kept as a file.
-    text: a text encoder; words that it has no vector for (`TextEncoder.serves`) are left out.
+    Source: the names and first two other names of `openshape_ood.synthetic`, stored in a file.
+    text: a text encoder; words without a vector (`TextEncoder.serves`) are left out.
 
     Examples
     --------

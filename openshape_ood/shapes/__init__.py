@@ -1,4 +1,4 @@
-"""Shapes: read from files or given as arrays, and brought to what an encoder was trained on."""
+"""Shapes: reading, checking, and preparation for an encoder."""
 
 from __future__ import annotations
 

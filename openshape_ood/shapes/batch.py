@@ -1,4 +1,4 @@
-"""Shape files -> clouds, read and sampled by child processes while the caller does something else."""
+"""Reading and sampling of shape files by child processes, ahead of the caller."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from openshape_ood.shapes.shape import Shape
 from openshape_ood.shapes.spec import CloudSpec
 
 AHEAD = 64  # files read ahead of the caller: two batches of an encoder
-FILES_A_WORKER = 8  # at least, for what begins for one call
-SECONDS, MEGABYTES = "OPENSHAPE_OOD_READ_SECONDS", "OPENSHAPE_OOD_READ_MB"  # for any file; more for large ones
+FILES_A_WORKER = 8  # minimum for starting another worker
+SECONDS, MEGABYTES = "OPENSHAPE_OOD_READ_SECONDS", "OPENSHAPE_OOD_READ_MB"  # limits for any file; large files get more
 READ_SECONDS, READ_MB = 10, 1024
-SECONDS_A_MB, BYTES_A_BYTE = 1, 32  # a compressed cloud in 64 bits is 20 times as large, a mesh as text takes as much
-WALL = 30  # times the processor time, for machines that are busy, and files that come slowly
+SECONDS_A_MB, BYTES_A_BYTE = 1, 32  # a compressed cloud in 64 bits grows 20-fold; a mesh as text takes as much memory
+WALL = 30  # wall time / processor time, for busy machines and slow disks
 
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What became of one file, the `index`-th of the paths: a cloud, or an error.
+    """Result of reading file `index` of the paths: a cloud or an error.
 
-    cloud: as `load_shape` gives it, or (count, 6) float32 in the frame of an encoder where one was given; up: the
-    gravity axis of the file, "" where there is an error.
+    cloud: as from `load_shape`, or (count, 6) float32 in the encoder's frame if a frame was given; up: gravity axis of
+    the file, "" after an error.
     """
 
     index: int
@@ -44,8 +44,7 @@ class Read:
 
 
 def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
-    """How a file is read, the same in this process and in a child: from its path, axis, seed and name in messages to
-    its axis and cloud."""
+    """Task of a worker: read a file (path, axis, seed, name in messages) and return its axis and cloud."""
     spec = CloudSpec(**frame) if frame else None
 
     def read(file: list[Any]) -> tuple[str, list[np.ndarray]]:
@@ -59,7 +58,7 @@ def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
 def _in_order(
     files: Iterable[list[Any]], points: int, spec: CloudSpec | None, workers: int, ahead: int = AHEAD
 ) -> Generator[processes.Done]:
-    """What `reader` makes of each file, within `reading_limits`."""
+    """Results of `reader` for each file, within `reading_limits`."""
     settings, limit = {"points": points, "frame": asdict(spec) if spec else None}, reading_limits()
     task = f"{__name__}:{reader.__name__}"
     how: dict[str, Any] = {"workers": workers, "ahead": ahead, "limits": lambda file: limit(file[0]), "keep": True}
@@ -67,8 +66,9 @@ def _in_order(
 
 
 def reading_limits() -> Callable[[str], processes.Limits]:
-    """What reading the file at a path may take: what the environment says, or `READ_SECONDS` of processor time and
-    `READ_MB` of memory, and more by the size of the file. Raises `InputError` for variables that are no such number.
+    """Limits for reading a file: processor time and memory, by environment variable or `READ_SECONDS` and `READ_MB`.
+
+    Larger files get more. Raises `InputError` for invalid variables.
     """
     seconds, megabytes = _from_environment(SECONDS, READ_SECONDS), _from_environment(MEGABYTES, READ_MB)
     longer = f"if the file is sound, set {SECONDS}={10 * seconds:g} to allow more"
@@ -77,7 +77,7 @@ def reading_limits() -> Callable[[str], processes.Limits]:
     def limits(path: str) -> processes.Limits:
         try:
             size = os.stat(path).st_size
-        except (OSError, ValueError):  # reading it says so
+        except (OSError, ValueError):  # reported by the reader
             size = 0
         cpu = seconds + SECONDS_A_MB * size / 2**20
         return processes.Limits(cpu, WALL * cpu, int(megabytes * 2**20) + BYTES_A_BYTE * size, longer, larger)
@@ -105,36 +105,36 @@ def read_shapes(
     workers: int | None = None,
     ahead: int = AHEAD,
 ) -> Generator[Read]:
-    """Read the shapes in files, in the order of `paths`; a file that cannot be read costs itself alone.
+    """Read shapes from files, in the order of `paths`. A file that cannot be read yields an error and stops nothing.
 
-    So does one whose process is killed, or that takes more than `reading_limits`. With workers=0 there is neither that
-    protection nor any limit. Closing the iterator, or leaving it by an error, ends the processes; where all is read
-    they wait some seconds for a next call.
+    So does a file whose process is killed or exceeds `reading_limits`. workers=0 reads without this protection and
+    without limits. Closing the iterator, or an error inside the loop, ends the processes; after the last file they wait
+    some seconds for the next call.
 
     Parameters
     ----------
     paths
-        Of the files. May be endless: no more are taken than are read ahead.
+        Paths of files. May be endless: paths are taken no further ahead than files are read.
     points, seed
-        As in `load_shape`, which gives the same clouds, bit for bit.
+        As in `load_shape`; the clouds are equal bit for bit.
     up
-        Gravity axis: "y", "z" or "x" with an optional "-", or "file", which asks each file.
+        Gravity axis: "y", "z" or "x" with an optional "-", or "file" for the axis in each file.
     frame
-        `encoder.spec`, where the clouds are for `encoder.encode_prepared`: they are then resampled and centered, too.
+        `encoder.spec`, to resample and center the clouds for `encoder.encode_prepared`.
     workers
-        Processes that read; None for as many as suit this machine, 0 to read in this process.
+        Reading processes. Default: as many as suit this machine; 0 reads in this process.
     ahead
-        Files that may be read beyond the one handed out; their clouds take some 256 MiB at most.
+        Files that may be read ahead of the caller; their clouds take at most about 256 MiB.
 
     Yields
     ------
     Read
-        One for every path, with a cloud or an error.
+        One a path, with a cloud or an error.
 
     Raises
     ------
     InputError, OpenShapeError
-        At once for values that cannot be; while iterating, where no process can be started.
+        At once for invalid values; during iteration if no process can be started.
 
     Examples
     --------
@@ -151,10 +151,10 @@ def read_shapes(
 
 
 def ready_files(files: Sequence[list[Any]], frame: CloudSpec) -> Generator[np.ndarray]:
-    """Clouds (count, 6) float32 in the frame of an encoder, of what `reader` takes, in order.
+    """Clouds (count, 6) float32 in the encoder's frame, of arguments of `reader`, in order.
 
-    Files are read by child processes, within `reading_limits`; one file alone is read by this process, before a child
-    would have begun. Raises what is wrong with the first that cannot be used.
+    Files are read by child processes within `reading_limits`; a single file is read by this process, which is faster
+    than starting a child. Raises the error of the first unusable file.
     """
     alone = len({path for path, *_ in files}) < 2
     workers = 0 if alone else min(processes.default_workers(), math.ceil(len(files) / FILES_A_WORKER))
@@ -168,9 +168,9 @@ def ready_files(files: Sequence[list[Any]], frame: CloudSpec) -> Generator[np.nd
 
 
 def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Generator[np.ndarray]:
-    """Clouds (count, 6) float32 in the frame of an encoder, of shapes with a gravity axis and a seed each, in order.
+    """Clouds (count, 6) float32 in the encoder's frame, of shapes with gravity axis and seed, in order.
 
-    Raises the error of the first shape that cannot be used.
+    Raises the error of the first unusable shape.
     """
     files = [[os.fsdecode(shape.path), up, seed, shape.name] for shape, up, seed in jobs if shape.path is not None]
     with contextlib.ExitStack() as stack:
@@ -183,7 +183,7 @@ def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Ge
 
 
 def errors_of(shapes: Sequence[Shape], *, seed: int, frame: CloudSpec, up: str = "file") -> list[str | None]:
-    """What is wrong with each shape, None where an encoder of this frame can use it; files within their limits."""
+    """Error of each shape, None if an encoder with this frame can use it; files are read within their limits."""
     paths = [shape.path for shape in shapes if shape.path is not None]
     workers = min(processes.default_workers(), math.ceil(len(paths) / FILES_A_WORKER))
     reads = read_shapes(paths, points=frame.count, seed=seed, up=up, frame=frame, workers=workers)

@@ -1,6 +1,6 @@
-"""Many shapes -> a function of batches of them: each is read once and by itself, and one that fails stops nothing.
+"""Batches of many shapes, passed through a function. Each shape is read once; a failing shape stops nothing.
 
-Files are read by child processes, ahead of the encoder: a file that takes too much time or memory costs itself alone.
+Child processes read files ahead of the encoder; a file that exceeds its time or memory fails alone.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from openshape_ood.shapes.points import check_up
 from openshape_ood.shapes.reading import stated_up
 from openshape_ood.shapes.shape import Shape
 
-POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
-AUTO = "auto"  # as "file"; the axis of shapes that state none is found from all of them together
-MANY = 64  # files; fewer are read by one process unless it is said by how many
+POINTS_AT_ONCE = 4_000_000  # points of a batch: 200 MB with colors
+AUTO = "auto"  # as "file", but shapes without a stated axis get one found from all shapes
+MANY = 64  # files; fewer are read by one process unless the number of readers is given
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How shapes are read for an encoder: what `Encoder.encode` takes beside the shapes.
+    """Settings for reading shapes: the arguments of `Encoder.encode` other than the shapes.
 
-    silent: the axis of shapes that state none, with up "auto" or "file"; readers: processes that read, 0 for none
-    beside this one, and no limits; None for as many as suit the files.
+    silent: axis of shapes without a stated axis, for up "auto" or "file"; readers: reading processes, 0 for this
+    process without limits, None for as many as suit the files.
     """
 
     points: int
@@ -42,15 +42,15 @@ class Reading:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Arguments of `encode` beside the shapes and their axes."""
+        """Arguments of `encode` other than shapes and axes."""
         return {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
 
 
 @dataclass
 class Batch:
-    """Shapes that were read: as they were given, as the encoder receives them, and their gravity axes.
+    """Shapes that were read: as given, as passed to the encoder, and their gravity axes.
 
-    result: what the function of `in_batches` made of them. failures: shapes that failed since the batch before.
+    result: value of the function of `in_batches`. failures: failed shapes since the previous batch.
     """
 
     given: list[Shape] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Batch:
         return tuple(shape.path or shape.name for shape in self.given)
 
     def parted(self) -> list[Batch]:
-        """Each shape by itself."""
+        """One batch per shape."""
         return [Batch([shape], [x], [up]) for shape, x, up in zip(self.given, self.shapes, self.ups, strict=True)]
 
 
@@ -75,11 +75,11 @@ def in_batches(
     function: Callable[[Batch], Any],
     step: Callable[[], None] = lambda: None,
 ) -> Iterator[Batch]:
-    """`function(batch)` of all shapes that can be used, batch by batch, in their order.
+    """Yield batches with `function(batch)` for all usable shapes, in order.
 
-    Of a file the batch holds the cloud, or for several samplings the path, since these sample a surface anew. The
-    last batch may hold nothing but failures; of its result nothing is said. `step` is called once a shape. No more
-    shapes are taken than are read ahead, so that there may be any number of them.
+    A batch holds a file's cloud, or its path if several samplings draw its surface anew. The last batch may hold
+    failures only; its result is undefined. `step` is called once a shape. Shapes are taken no further ahead than
+    files are read, so there may be any number.
     """
     failures: list[Failure] = []
     with closing(_batches(shapes, reading, failures, step)) as batches:
@@ -94,8 +94,8 @@ def in_batches(
 def _done(batch: Batch, function: Callable[[Batch], Any], failures: list[Failure]) -> Iterator[Batch]:
     try:
         yield replace(batch, result=function(batch))
-    except (CloudError, ShapeFileError):  # rare: a file that has changed, or a cloud whose few different points
-        for one in batch.parted():  # sampling leaves out
+    except (CloudError, ShapeFileError):  # rare: a changed file, or a cloud whose few distinct points
+        for one in batch.parted():  # resampling leaves out
             try:
                 yield replace(one, result=function(one))
             except (CloudError, ShapeFileError) as error:
@@ -124,7 +124,7 @@ def _batches(
 
 
 def _read(shapes: Iterable[Shape], reading: Reading) -> Generator[tuple[Shape, Read], None, None]:
-    """Files by child processes, the others by this one."""
+    """Read files by child processes, other shapes by this process."""
     for are_files, own in groupby(shapes, lambda shape: shape.path is not None):
         yield from (_read_files if are_files else _read_others)(own, reading)
 
@@ -141,7 +141,7 @@ def _read_files(shapes: Iterator[Shape], reading: Reading) -> Generator[tuple[Sh
 
     up = "file" if reading.up == AUTO else reading.up
     reads = read_shapes(paths(), points=reading.points, seed=reading.seed, up=up, workers=workers)
-    with closing(reads):  # with them end the workers
+    with closing(reads):  # ends the workers too
         for read in reads:
             yield waiting.popleft(), read
 

@@ -1,4 +1,4 @@
-"""Colors among columns by name: three columns, a table (n, 3|4), or all three packed into one number a point."""
+"""Colors in named columns: three columns, a table (n, 3|4), or one packed number a point."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from openshape_ood.shapes.points import unit_colors
 
 CHANNELS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
-# a table, or packed; alpha is dropped
+# table, or packed; alpha is dropped
 COLORS = (
     *("rgb", "colors", "colours", "color", "colour", "rgba"),
     *("vertex_colors", "vertex_colours", "vertex_color", "vertex_colour", "point_colors", "point_colours"),
 )
 LOOKS_LIKE = re.compile(r"rgb|colou?r|^(diffuse_)?(red|green|blue)$")
 SHIFTS = np.array([16, 8, 0], dtype=np.uint32)  # of PointCloud2 and PCD: 0x00RRGGBB
-PLAIN = 1e-3  # the brightest of plain numbers is brighter; bits of colors read as floats are below 1e-37
+PLAIN = 1e-3  # maximum of plain brightness exceeds this; color bits read as floats are below 1e-37
 
 
 def named_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
-    """Colors (count, 3) in [0, 1] of columns by name, in lower case; None where none can be used."""
+    """Colors (count, 3) in [0, 1] from named columns (lower case); None without usable colors."""
     rgb = stored_color(columns, count)
     if rgb is None:
         return None
@@ -32,7 +32,7 @@ def named_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
 
 
 def stored_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
-    """The same as stored: (count, 3) of any type."""
+    """Colors (count, 3) as stored, of any type."""
     for names in CHANNELS:
         if all(name in columns and np.shape(columns[name]) == (count,) for name in names):
             return np.column_stack([columns[name] for name in names])
@@ -41,7 +41,7 @@ def stored_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
 
 
 def color_doubt(columns: Mapping[str, Any], name: str) -> str | None:
-    """A warning about columns that look like colors, for a cloud in which `named_color` found none."""
+    """Warning about unusable columns that look like colors, for a cloud without `named_color`."""
     alike = [f"{one!r} {np.dtype(c.dtype).name} {c.shape}" for one, c in _arrays(columns) if LOOKS_LIKE.search(one)]
     if not alike:
         return None
@@ -65,10 +65,9 @@ def _three(given: np.ndarray, count: int) -> np.ndarray | None:
 
 
 def _bits(given: np.ndarray) -> np.ndarray | None:
-    """Packed colors (n,) uint32; None for plain numbers, such as one brightness a point.
+    """Packed colors (n,) uint32; None for plain numbers, such as a brightness.
 
-    32 bits hold the color itself, declared as an integer or a float. 64 bits, as text is read, hold the value of one
-    or the other.
+    32 bits hold the color itself, declared as integer or float. 64 bits, from text, hold the value of either.
     """
     native = np.ascontiguousarray(given.astype(given.dtype.newbyteorder("="), copy=False))
     if native.dtype.itemsize == 4:

@@ -1,4 +1,4 @@
-"""Clouds as columns by name: what a file says of its points beside coordinates and color; whole, or in pieces."""
+"""Clouds as named columns, with all attributes of the file; whole or in pieces."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from openshape_ood.shapes.formats import BY_SUFFIX, format_of
 
 IN_PIECES = tuple(suffix for suffix, one in BY_SUFFIX.items() if one.pieces is not None)
 STRIP = "point_source_id"  # of LAS
-ON_MESHES = 100_000  # points drawn on a mesh
+ON_MESHES = 100_000  # points sampled from a mesh
 
 
 def load_columns(path: Path) -> dict[str, np.ndarray]:
-    """A cloud's arrays by name: points (n, 3); intensity (n,), color (n, 3) in [0, 1], strips (n,) where it has them.
+    """Named arrays of a cloud: points (n, 3); if present intensity (n,), color (n, 3) in [0, 1], strips (n,).
 
-    Points that were never measured (NaN) are left out; a mesh gives points that are drawn on it. Raises
-    `ShapeFileError`. Warns of columns that look like colors and cannot be used.
+    Unmeasured points (NaN) are dropped; a mesh is sampled. Raises `ShapeFileError`. Warns about unusable columns that
+    look like colors.
     """
     data, kind, found = reading.file_bytes(path), format_of(path), {}
     with reading.parsing(path):
@@ -41,7 +41,7 @@ def load_columns(path: Path) -> dict[str, np.ndarray]:
 
 
 def columns_by_width(table: Any, name: str) -> dict[str, np.ndarray]:
-    """A cloud (n, 3|6) as its parts, as in `load_columns`; raises `CloudError` for other shapes."""
+    """Parts of a cloud (n, 3|6), as in `load_columns`. Raises `CloudError` for other shapes."""
     given = np.asarray(table)
     if given.ndim != 2 or given.shape[1] not in (3, 6):
         raise CloudError(f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb")
@@ -60,16 +60,16 @@ def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def cloud_pieces(path: str | os.PathLike[str], others: Collection[str] = ()) -> Iterator[dict[str, np.ndarray]]:
-    """The columns of a LAS, LAZ, or binary PLY or PCD file of any size, a million points at a time, in their order.
+    """Columns of a LAS, LAZ, or binary PLY or PCD file of any size, a million points at a time, in file order.
 
-    Those are x, y and z, and red, green, blue and `others` where there are such. Points that were never measured (NaN)
-    stay, so that places in the file are kept. Raises `ShapeFileError`, also for what cannot be read in pieces.
+    The columns are x, y and z, and if present red, green, blue and `others`. Unmeasured points (NaN) are kept, so row
+    numbers equal those of the file. Raises `ShapeFileError`, also for files that cannot be read in pieces.
     """
     path = given_path(path, "path", ShapeFileError)
-    reading.file_size(path)  # raises for what is no shape file
+    reading.file_size(path)  # raises for files that are no shapes
     pieces = None
     while True:
-        with reading.parsing(path):  # not while the piece is worked on
+        with reading.parsing(path):  # not during the caller's block
             pieces = pieces or _pieces(path, others)
             piece = next(pieces, None)
         if piece is None:

@@ -1,4 +1,4 @@
-"""Shapes that cannot be used; apart from their reading, so that importing it costs nothing."""
+"""Failures of shapes, in a module of its own so that importing it is cheap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Failure(NamedTuple):
-    """A shape that cannot be used, and why."""
+    """Shape that cannot be used, with the reason."""
 
     source: str
     error: str

@@ -1,4 +1,4 @@
-"""Clouds as tables: columns by name if the file has names, else an array (n, 3|6)."""
+"""Clouds as tables: named columns if the file has names, else an array (n, 3|6)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from openshape_ood.shapes.points import check_cloud, unit_colors
 
 Table = Mapping[str, np.ndarray] | np.ndarray
 
-HEAD = 2**20  # bytes that a header may take
-PIECE = 1_000_000  # points of a large file at once
+HEAD = 2**20  # maximum bytes of a header
+PIECE = 1_000_000  # points per piece of a large file
 RGB = ("red", "green", "blue")
-# of the beginning of a file: the type of a row, how many rows there are, and where they begin
+# layout of a file: type of a row, number of rows, position of the first
 Layout = Callable[[bytes], tuple[np.dtype, int, int]]
 
 
 def holds_points(value: Any) -> bool:
-    """Return True for an object with an attribute `points`, as clouds of Open3D and `Scene` have; for no array."""
+    """True for an object with an attribute `points`, such as clouds of Open3D and `Scene`; False for arrays."""
     return hasattr(value, "points") and not hasattr(value, "ndim")
 
 
@@ -36,7 +36,7 @@ def given_cloud(value: Any, name: str) -> np.ndarray:
     ----------
     value : array (n, 3|6), structured array, or object
         A structured array (n,) has fields x, y, z and colors as in a file, also packed as in PointCloud2. An object
-        has `points` (n, 3) and may have `colors` or `color` (n, 3), empty or None where it has none.
+        has `points` (n, 3) and optionally `colors` or `color` (n, 3), which may be empty or None.
     name : str
         For messages.
 
@@ -66,14 +66,14 @@ def given_cloud(value: Any, name: str) -> np.ndarray:
 
 
 def as_columns(table: Table) -> dict[str, np.ndarray]:
-    """By name, in lower case and without the "scalar_" that CloudCompare writes."""
+    """Columns by name, in lower case and without CloudCompare's prefix "scalar_"."""
     if isinstance(table, np.ndarray):
         return plain_columns(table)
     return {name.lower().removeprefix("scalar_"): column for name, column in table.items()}
 
 
 def named_cloud(columns: Mapping[str, np.ndarray], name: str = "it") -> np.ndarray:
-    """A cloud from columns by name; those that are neither coordinates nor color (normals, alpha) are left out."""
+    """Cloud from named columns; columns other than coordinates and color (normals, alpha) are dropped."""
     columns = as_columns(columns)
     require_xyz(columns)
     cloud = check_cloud(np.column_stack([columns[axis] for axis in "xyz"]), name)
@@ -87,7 +87,7 @@ def require_xyz(columns: Collection[str]) -> None:
 
 
 def check_told_apart(numbers: np.ndarray, what: str) -> None:
-    """Raises `CloudError` for floats so large that two whole numbers beside each other are the same: from 2^53 on."""
+    """Raise `CloudError` for floats of 2^53 or more, which cannot represent every whole number."""
     if numbers.dtype.kind == "f" and len(numbers):
         most = 2 ** (np.finfo(numbers.dtype).nmant + 1)
         with np.errstate(invalid="ignore"):
@@ -100,12 +100,12 @@ def check_told_apart(numbers: np.ndarray, what: str) -> None:
 
 
 def plain_columns(cloud: np.ndarray) -> dict[str, np.ndarray]:
-    """A cloud (n, 3|6) as the columns that it has without names."""
+    """Columns of a cloud (n, 3|6) without names."""
     return dict(zip(("x", "y", "z", "red", "green", "blue"), cloud.T, strict=False))
 
 
 def _points_of(points: Any, name: str) -> np.ndarray:
-    """Points (n, 3) of an object, also of a type that only numpy can read, as Open3D's vectors."""
+    """Points (n, 3) of an object, also of types that only numpy can convert, such as Open3D's vectors."""
     cloud = check_cloud(np.asarray(to_numpy(points)), name)
     if cloud.shape[1] != 3:
         raise CloudError(f"{name} have the shape {cloud.shape}; expected (n, 3)")
@@ -113,7 +113,7 @@ def _points_of(points: Any, name: str) -> np.ndarray:
 
 
 def _colors_of(value: Any) -> np.ndarray | None:
-    """Colors of an object: None where it has no such attribute, and where that is None or empty."""
+    """Colors of an object; None if the attribute is missing, None or empty."""
     given = next((one for name in ("colors", "color") if (one := getattr(value, name, None)) is not None), None)
     if given is None:
         return None
@@ -122,7 +122,7 @@ def _colors_of(value: Any) -> np.ndarray | None:
 
 
 def fields_of(array: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of a structured array, also of one with rows and columns as of a picture."""
+    """Columns of a structured array, also of an organized one with rows and columns."""
     flat = array.reshape(-1)
     return {name: flat[name] for name in array.dtype.names or ()}
 

@@ -1,4 +1,4 @@
-"""What is checked before a parser may see a file, or ask for memory on its word: bounds that hold for every format."""
+"""Checks before parsing or allocating: bounds for every file format."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from urllib.parse import unquote
 from openshape_ood.errors import ShapeFileError
 
 MAX_BYTES = 2 * 2**30
-POINT = 48  # bytes of a point with color in memory
-PART = 8 * 2**10  # bytes of a mesh of its own, however small; a second of CPU is about 100 MiB of them
-NODE = 2 * 2**10  # and of a place for one
+POINT = 48  # bytes of a colored point in memory
+PART = 8 * 2**10  # bytes of a separate mesh, however small; 100 MiB of them take about one second of CPU
+NODE = 2 * 2**10  # bytes of a node for a mesh
 
 MAX_PIXELS = 64 * 2**20
 TOO_LARGE = f"{MAX_PIXELS / 2**20:.0f} MPixel; scale it down"
-PIXEL = {"WEBP": 16, "TIFF": 12}  # bytes of a pixel with all copies that its decoder makes; 4 for other formats
-PROGRESSIVE = 10  # of a progressive JPEG, whose decoder also goes over all pixels at every scan, of which ten are usual
-IMAGE = 128  # bytes of memory per byte of an image; 256 MiB are free for one, 1 GiB for all together
-MAX_STEPS = 500_000  # reads to find out about the images of a file; an ordinary one takes fifty
+PIXEL = {"WEBP": 16, "TIFF": 12}  # bytes of a pixel with all copies of its decoder; 4 for other formats
+PROGRESSIVE = 10  # cost factor of a progressive JPEG: the decoder passes over all pixels in each of usually ten scans
+IMAGE = 128  # bytes of memory per byte of an image; 256 MiB are free for one image, 1 GiB for all together
+MAX_STEPS = 500_000  # maximum reads of image headers; an ordinary file takes fifty
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
 
 
 def require_bytes(needed: int, held: int, what: str) -> None:
-    """Refuse a header that promises more than the file holds."""
+    """Refuse a header that declares more bytes than the file holds."""
     if needed < 0 or needed > held:
         raise ShapeFileError(f"{what} would take {needed:,} bytes, but the file has {held:,} for it; is it cut off?")
 
 
 class SideFiles:
-    """The files beside a shape that it may refer to: those in its own folder and below, and nothing else.
+    """Files that a shape may refer to: files in its own folder and below, no others.
 
-    Speaks trimesh's resolver protocol: `[]` gives any file, `get` images. Each is read once. Parsers swallow what goes
-    wrong with a texture, so refusals worth an error are kept in `refused` for `check`, and names not served in
-    `missing`.
+    Implements trimesh's resolver protocol: `[]` gives any file, `get` images. Each file is read once. Parsers swallow
+    errors of textures, so serious refusals are kept in `refused` for `check`, and refused names in `missing`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -72,7 +71,7 @@ class SideFiles:
         return data
 
     def need(self, name: str) -> bytes:
-        """A file that must be there."""
+        """Content of a required file."""
         try:
             return self[name]
         except FileNotFoundError:
@@ -80,7 +79,7 @@ class SideFiles:
             raise ShapeFileError(told) from None
 
     def check(self) -> None:
-        """Raise what a parser swallowed."""
+        """Raise an error that a parser swallowed."""
         if self.refused is not None:
             raise self.refused
 
@@ -90,24 +89,24 @@ class SideFiles:
             if re.match(r"$|/|[A-Za-z][A-Za-z0-9+.-]*:", inside) or "\0" in inside or ".." in inside.split("/"):
                 continue
             try:
-                path = (self.folder / inside).resolve()  # follows links, so one that leads out is seen here
+                path = (self.folder / inside).resolve()  # resolves links, so a link to the outside is detected
                 if path.is_relative_to(self.folder) and path.is_file():
                     return path
-            except (OSError, RuntimeError):  # a name too long; links in a circle
+            except (OSError, RuntimeError):  # name too long, or a cycle of links
                 continue
         return None
 
 
 class Images:
-    """What the images of one file may take, told from their headers: pixels, bytes and copies of each, and together."""
+    """Limits for all images of one file, checked on their headers: pixels, bytes and copies, each and in total."""
 
     def __init__(self) -> None:
         self._steps = 0
         self._free = 2**30
-        self._seen: dict[bytes, int] = {}  # the steps of each image, which a parser takes again whenever it is named
+        self._seen: dict[bytes, int] = {}  # steps of each image, counted again each time a parser uses it
 
     def admit(self, data: bytes, name: str) -> bool:
-        """Whether this is an image that can be read; raises `ShapeFileError` for what is too large to decode."""
+        """True for a readable image. Raises `ShapeFileError` if it is too large to decode."""
         from PIL import Image, UnidentifiedImageError
 
         if data in self._seen:
@@ -138,7 +137,7 @@ class Images:
 
 
 class _Header(io.BytesIO):
-    """Counts how often it is read from, which bounds the time a parser of headers takes."""
+    """Stream that counts reads, which bounds the time of header parsers."""
 
     steps = 0
 
@@ -150,13 +149,13 @@ class _Header(io.BytesIO):
 
 
 def _decoded(image: Any, data: bytes, name: str) -> int:
-    """Bytes of memory, or as much time, to decode an image; raises `ShapeFileError` where that is too much."""
+    """Bytes of memory (or equivalent time) to decode an image. Raises `ShapeFileError` if they exceed the limit."""
     check_pixels(image.size, name)
     each = PIXEL.get(image.format, 4)
     if image.info.get("progressive"):
         each = PROGRESSIVE * max(1, data.count(b"\xff\xda") // 10)
     needed = each * image.size[0] * image.size[1]
-    tile = [getattr(image, "tag_v2", {}).get(tag, 1) for tag in (322, 323)]  # TIFF: one is decoded as a whole
+    tile = [getattr(image, "tag_v2", {}).get(tag, 1) for tag in (322, 323)]  # TIFF decodes whole tiles
     if needed > max(2**28, IMAGE * len(data)) or tile[0] * tile[1] > MAX_PIXELS:
         raise ShapeFileError(
             f"image {name!r} of {image.size[0]} x {image.size[1]} pixels in {len(data):,} bytes would take {needed:,} "

@@ -1,4 +1,4 @@
-"""Points on the surface of whatever trimesh holds; a scene that trimesh parses."""
+"""Scenes parsed by trimesh, and points sampled from their surfaces."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
     from trimesh import Scene, Trimesh
     from trimesh.parent import Geometry
 
-GRAY = 0.4  # what the encoder's training data shows where a shape has no color
+GRAY = 0.4  # gray of uncolored shapes in the encoder's training data
 MAX_FACES = 50_000_000
-MAX_DRAWN = 10_000_000  # points on the surface of one
-DRAWN = 2**20  # points drawn at once of very many
-PIECE = 2**17  # and looked up on the surface at once
-SAMPLED = 96  # bytes of a point on a surface, all copies counted
-STRIP = 4 * 2**20  # pixels of a texture looked at at once
-TRIMESH_DIFFUSE = (102, 102, 102, 255)  # what trimesh makes up for a material without color
-TRIMESH_TEXEL = (100, 100, 100, 255)  # and the texture it makes up, 2 x 2 of these, for coordinates without image
+MAX_DRAWN = 10_000_000  # maximum points sampled from one surface
+DRAWN = 2**20  # points sampled per step of very many
+PIECE = 2**17  # points located on the surface per step
+SAMPLED = 96  # bytes of a sampled point with all copies
+STRIP = 4 * 2**20  # texture pixels processed per step
+TRIMESH_DIFFUSE = (102, 102, 102, 255)  # default of trimesh for a material without color
+TRIMESH_TEXEL = (100, 100, 100, 255)  # default texture of trimesh, 2 x 2 of these, for coordinates without an image
 
 
 def trimesh_scene(data: bytes, kind: str, files: Any) -> Scene:
-    """The scene that trimesh parses, with every vertex as it stands in the content.
+    """Parse a scene with trimesh, without merging vertices.
 
-    files: what the content may refer to, bytes by name.
+    files: side files that the content may refer to, bytes by name.
     """
     import trimesh
 
     source: Any = io.BytesIO(data)
-    # process=True would merge vertices and silently drop those that are NaN
+    # process=True would merge vertices and silently drop NaN
     return trimesh.load_scene(source, file_type=kind, resolver=files, process=False)
 
 
 def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, name: str = "the mesh") -> np.ndarray:
-    """Points drawn evenly over the surface of a trimesh Trimesh, Scene or PointCloud, in its own frame and units.
+    """Sample points uniformly from the surface of a trimesh Trimesh, Scene or PointCloud, in its own frame and units.
 
-    (points, 3) xyz float64, or (points, 6) with rgb in [0, 1]. A PointCloud, or a Scene of nothing else, comes whole.
-    Scenes are flattened with their transforms; where only some of their parts have color the others are gray. Raises
-    `CloudError`, calling it `name`, for what has no surface and no points, `InputError` for impossible numbers.
+    (points, 3) xyz float64, or (points, 6) with rgb in [0, 1]. A PointCloud, or a Scene of point clouds only, is
+    returned whole. Scenes are flattened with their transforms; if only some parts have color, the others become gray.
+    Raises `CloudError` with `name` if there is no surface and no point, `InputError` for invalid numbers.
     """
     check_draw(points, seed)
     parts = _parts(mesh_or_scene, name)
@@ -61,10 +61,10 @@ def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, na
 def sample_spaced(
     mesh_or_scene: Geometry, spacing: float, seed: int = 0, name: str = "the mesh", most: int = MAX_DRAWN
 ) -> np.ndarray:
-    """As `sample_mesh`, as many points as there are squares of side `spacing`, in the mesh's own units, on its surface.
+    """`sample_mesh` with one point per square of side `spacing`, in the mesh's own units.
 
-    Where one would be beside the next in such squares, random ones are half as far from the nearest, in the median.
-    Raises `CloudError` for more points than `most`.
+    Compared with a regular grid of this spacing, the median distance of random points to their nearest neighbor is
+    half. Raises `CloudError` if this needs more points than `most`.
     """
     parts = _parts(mesh_or_scene, name)
     surfaces = _surfaces(parts)
@@ -88,9 +88,9 @@ def _drawn(
     sizes: Sequence[int],
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Points (n, 3) or (n, 6), drawn in lots of these sizes."""
+    """Points (n, 3) or (n, 6), drawn in steps of these sizes."""
     found, at = np.empty((sum(sizes), 3)), 0
-    # a texture is decoded for every piece, so that of very many points these are longer
+    # each step decodes the textures, so steps are longer for very many points
     piece = PIECE * ((4 if len(found) > DRAWN else 2) if texture_bytes(surfaces) else 1)
     for size in sizes:
         lot = np.stack([rng.random_sample(size) for _ in range(3)])
@@ -105,7 +105,7 @@ def _drawn(
 
 
 def most_points(mesh_or_scene: Geometry, held: int, each: int = SAMPLED) -> int:
-    """Largest number of points, of `each` bytes, that may be sampled from a file of `held` bytes."""
+    """Maximum number of points, of `each` bytes, that may be sampled from a file of `held` bytes."""
     surfaces = _surfaces(_parts(mesh_or_scene, "it"))
     return max(0, (memory_for(held) - texture_bytes(surfaces)) // each)
 
@@ -134,20 +134,20 @@ def _clouds(parts: list[tuple[Any, np.ndarray]], name: str) -> np.ndarray:
 
 
 def check_draw(points: int, seed: int) -> None:
-    """Raises `InputError` for a number of points or a seed that cannot be."""
+    """Raise `InputError` for an invalid number of points or seed."""
     check_whole(points, "points")
     check_seed(seed)
 
 
 def is_trimesh(value: Any) -> bool:
-    """Return True for a Trimesh, Scene or PointCloud of trimesh, without importing trimesh."""
-    # no object of trimesh exists before its first import
+    """True for a Trimesh, Scene or PointCloud of trimesh, without importing trimesh."""
+    # before trimesh is imported, none of its objects exists
     trimesh = sys.modules.get("trimesh")
     return trimesh is not None and isinstance(value, trimesh.Trimesh | trimesh.Scene | trimesh.PointCloud)
 
 
 def _parts(shape: Any, name: str) -> list[tuple[Any, np.ndarray]]:
-    """Every placed geometry with its (4, 4) matrix, in an order that does not depend on node names."""
+    """Every instanced geometry with its matrix (4, 4), in an order independent of node names."""
     import trimesh
 
     if isinstance(shape, (trimesh.Trimesh, trimesh.PointCloud)):
@@ -157,13 +157,13 @@ def _parts(shape: Any, name: str) -> list[tuple[Any, np.ndarray]]:
     matrices = _matrices(shape.graph)
     placed = [(matrices[node], shape.graph.transforms.node_data[node]["geometry"]) for node in matrices]
     order = {geometry: place for place, geometry in enumerate(shape.geometry)}
-    # nodes of unnamed glTF parts are named at random, so sorting by node would not repeat
+    # unnamed glTF parts have random node names, so an order by node would not repeat
     placed.sort(key=lambda item: (order[item[1]], item[0].tobytes()))
     return [(shape.geometry[geometry], matrix) for matrix, geometry in placed]
 
 
 def _matrices(graph: Any) -> dict[Any, np.ndarray]:
-    """Where every node with a geometry is, (4, 4): down from the root, where trimesh goes up from every node."""
+    """World matrix (4, 4) of every node with a geometry, computed from the root; trimesh starts from each node."""
     from trimesh.transformations import fix_rigid
 
     parents, edges, known = graph.transforms.parents, graph.transforms.edge_data, {graph.base_frame: np.eye(4)}
@@ -175,17 +175,17 @@ def _matrices(graph: Any) -> dict[Any, np.ndarray]:
             path.append(parents[path[-1]])
         for above, below in itertools.pairwise(reversed(path)):
             known[below] = known[above] @ edges[above, below].get("matrix", known[graph.base_frame])
-    # as trimesh does: many products take a rotation out of true
+    # as trimesh: products of many rotations lose precision
     return {node: fix_rigid(known[node], max_deviance=1e-5) for node in graph.nodes_geometry}
 
 
 def _placed(part: Any, matrix: np.ndarray) -> np.ndarray:
-    """Vertices (n, 3) where the scene places them."""
+    """Vertices (n, 3) in the scene's frame."""
     return np.asarray(part.vertices, dtype=np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def _area_sums(surfaces: list[tuple[Trimesh, np.ndarray]], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The area of all faces up to each, and how many faces there are up to the end of each surface."""
+    """Cumulative area of all faces, and cumulative face count at the end of each surface."""
     total = sum(len(mesh.faces) for mesh, _ in surfaces)
     if total > MAX_FACES:
         raise CloudError(f"{name} places {total:,} faces, more than {MAX_FACES:,}; simplify it first")
@@ -202,10 +202,10 @@ def _area_sums(surfaces: list[tuple[Trimesh, np.ndarray]], name: str) -> tuple[n
 def _draw(
     surfaces: list[tuple[Trimesh, np.ndarray]], sums: np.ndarray, ends: np.ndarray, lot: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) and their colors (n, 3), NaN where there is none, from random numbers (3, n) in [0, 1)."""
+    """Points (n, 3) and colors (n, 3), NaN without color, from random numbers (3, n) in [0, 1)."""
     points = lot.shape[1]
     faces = np.searchsorted(sums, lot[0] * sums[-1], side="right").clip(max=len(sums) - 1)
-    # barycentric weights, even over a triangle
+    # barycentric weights, uniform over a triangle
     root, split = np.sqrt(lot[1]), lot[2]
     weights = np.stack([1 - root, root * (1 - split), root * split], axis=1)
     owner = np.searchsorted(ends, faces, side="right")
@@ -228,7 +228,7 @@ def _draw(
             images += [image] if len(contents) > len(images) else []
             uv[rows] = _blend(mesh.visual.uv[mesh.faces[face], :2], weights[rows])
             tint[rows] = _tint(mesh.visual.material)
-    for number, image in enumerate(images):  # only one is held, for each may take hundreds of megabytes
+    for number, image in enumerate(images):  # one image at a time, because each may take hundreds of megabytes
         rows = np.flatnonzero(texture == number)
         texels = _texels(image, uv[rows])
         if texels is not None:
@@ -237,7 +237,7 @@ def _draw(
 
 
 def _with_gray(cloud: np.ndarray) -> np.ndarray:
-    """Where only some parts have color the others (NaN) are gray; where none has, there is no color."""
+    """Gray in place of NaN if some parts have color; no color columns if none has."""
     bare = np.isnan(cloud[:, 3:]).any(axis=1)
     if bare.all() or cloud.shape[1] == 3:
         return cloud[:, :3]
@@ -246,7 +246,7 @@ def _with_gray(cloud: np.ndarray) -> np.ndarray:
 
 
 def _areas(mesh: Trimesh, matrix: np.ndarray, name: str) -> np.ndarray:
-    """Of the faces, where the scene places them."""
+    """Areas of the faces in the scene's frame."""
     faces = np.asarray(mesh.faces)
     if faces.min() < 0 or faces.max() >= len(mesh.vertices):
         raise CloudError(f"{name} has faces that refer to vertices beyond its {len(mesh.vertices):,}")
@@ -263,7 +263,7 @@ def _blend(corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
-    """(n, 3) colors at points of a mesh without its texture: vertex colors, else the material's, if any."""
+    """Colors (n, 3) at points of a mesh without its texture: vertex colors, else the material's, if any."""
     visual: Any = mesh.visual
     if visual.kind == "face":
         return visual.face_colors[face, :3] / 255
@@ -280,13 +280,13 @@ def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray) -> np.ndarray |
 
 
 def _tint(material: Any) -> Any:
-    """What a texture is multiplied by: in glTF the material's color; in OBJ the texture takes its place."""
+    """Factor of a texture: in glTF the material's color; in OBJ the texture replaces the color."""
     flat = None if hasattr(material, "diffuse") else _material_color(material)
     return 1.0 if flat is None else flat
 
 
 def _material_color(material: Any) -> np.ndarray | None:
-    """The one color of a material, None where the file gave it none and trimesh would make one up."""
+    """Color of a material; None if the file has none and trimesh would use a default."""
     if hasattr(material, "diffuse"):
         made_up = np.array_equal(material.diffuse, TRIMESH_DIFFUSE) and "kd" not in material.kwargs
         return None if made_up else material.diffuse[:3] / 255
@@ -295,7 +295,7 @@ def _material_color(material: Any) -> np.ndarray | None:
 
 
 def _image(mesh: Trimesh) -> Any:
-    """The texture of a mesh as a PIL image, None without one that fits; trimesh's stand-in for none does not count."""
+    """Texture of a mesh as a PIL image; None without a matching one or for trimesh's default."""
     visual: Any = mesh.visual
     material = getattr(visual, "material", None)
     image = getattr(material, "image", None) or getattr(material, "baseColorTexture", None)
@@ -306,15 +306,15 @@ def _image(mesh: Trimesh) -> Any:
 
 
 def _content(image: Any) -> Any:
-    """What images have in common that are opened from the same bytes."""
+    """Key of an image's content, equal for images opened from the same bytes."""
     file = getattr(image, "fp", None)
     return file.getvalue() if isinstance(file, io.BytesIO) else id(image)
 
 
 def _texels(image: Any, uv: np.ndarray) -> np.ndarray | None:
-    """Nearest texels at (n, 2) texture coordinates, origin at the lower left, repeating beyond the image.
+    """Nearest texels at texture coordinates (n, 2), origin at the lower left, repeating beyond the image.
 
-    None for what cannot be decoded.
+    None if the image cannot be decoded.
     """
     from PIL import Image
 
@@ -326,13 +326,13 @@ def _texels(image: Any, uv: np.ndarray) -> np.ndarray | None:
     texels, rows = np.empty((len(uv), 3)), max(1, STRIP // width)
     try:
         if getattr(image, "fp", None) is not None:
-            image.fp.seek(0)  # a twin, because an image keeps its pixels for ever once they are decoded
+            image.fp.seek(0)  # a second image object, because an image keeps its decoded pixels
             image = Image.open(image.fp, formats=guards.IMAGE_FORMATS)
-        for strip in np.unique(row // rows):  # a copy of the whole as an array would double what an image takes
+        for strip in np.unique(row // rows):  # in strips, because a whole array would double the memory
             top = int(strip) * rows
             pixels = np.asarray(image.crop((0, top, width, min(top + rows, height))).convert("RGB"))
             here = row // rows == strip
             texels[here] = pixels[row[here] - top, column[here]]
-    except (OSError, SyntaxError, ValueError):  # cut off or damaged: as good as missing
+    except (OSError, SyntaxError, ValueError):  # truncated or damaged images count as missing
         return None
     return texels / 255

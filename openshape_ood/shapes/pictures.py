@@ -1,4 +1,4 @@
-"""Images from files, which come from outside: bounded before they are decoded."""
+"""Images from files, with bounds checked before decoding."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_BYTES = 1 << 29
-PIXEL = 12  # bytes of a pixel that is decoded, and made into bytes of color
-STRIP = 4 * 2**20  # pixels converted at once
+PIXEL = 12  # bytes of a decoded pixel, converted to color
+STRIP = 4 * 2**20  # pixels converted per step
 ORIENTATION = 0x0112  # of EXIF
-# the number of an orientation -> pixels as they are stored, seen from those that stand upright
+# EXIF orientation -> view of the stored pixels that is upright
 STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: upright[::-1, ::-1],
@@ -36,19 +36,19 @@ STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
-    """The image in a PNG, JPEG, WEBP, BMP, TIFF, GIF or TGA file, upright as its camera says: (h, w, 3) uint8.
+    """Image in a PNG, JPEG, WEBP, BMP, TIFF, GIF or TGA file, upright by its EXIF orientation: (h, w, 3) uint8.
 
-    Gray is repeated, what is transparent lies on white. Raises `FileError` for what cannot be read, is no image, or
-    would take too much to decode.
+    Gray becomes rgb; transparent pixels are blended with white. Raises `FileError` for a file that cannot be read, is
+    no image, or exceeds the decoding limits.
     """
     with opened(path) as image:
         return _upright(image, _on_white)
 
 
 def load_pixels(path: str | os.PathLike[str], each: int = PIXEL) -> np.ndarray:
-    """As `load_picture`, but with the depth it has: (h, w) of uint16, int32 or float32, else (h, w, 3) uint8.
+    """`load_picture` with the stored depth: (h, w) of uint16, int32 or float32, else (h, w, 3) uint8.
 
-    each: bytes that will be made of a pixel, all copies counted.
+    each: bytes to be made of a pixel, copies included.
     """
     with opened(path, each) as image:
         if image.mode.startswith("I;16"):
@@ -57,8 +57,8 @@ def load_pixels(path: str | os.PathLike[str], each: int = PIXEL) -> np.ndarray:
 
 
 def _upright(image: Image, converted: Callable[[Image], np.ndarray]) -> np.ndarray:
-    """All pixels, strip by strip: beside the image and the result there is no copy of the whole."""
-    image.load()  # TIFF is turned here
+    """All pixels, converted in strips, without a second copy of the whole image."""
+    image.load()  # TIFF is rotated here
     width, height = image.size
     turned = image.getexif().get(ORIENTATION, 1)
     stored = found = np.empty(0)
@@ -74,7 +74,7 @@ def _upright(image: Image, converted: Callable[[Image], np.ndarray]) -> np.ndarr
 
 
 def _in_color(image: Image) -> np.ndarray:
-    if "transparency" in image.info:  # converted at once, Pillow warns
+    if "transparency" in image.info:  # Pillow warns on a direct conversion
         image = image.convert("RGBA")
     return np.asarray(image.convert("RGB"))
 
@@ -88,9 +88,9 @@ def _on_white(image: Image) -> np.ndarray:
 
 @contextmanager
 def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> Iterator[Image]:
-    """The image in a file as it is stored, to be decoded inside. Raises `FileError`, also for what decoding meets.
+    """Open an image as stored; decode it inside the block. Raises `FileError`, also for decoding errors.
 
-    each: bytes that will be made of a pixel, all copies counted; beside: bytes of the files that belong to it.
+    each: bytes to be made of a pixel, copies included; beside: bytes of further files that belong to it.
     """
     from PIL import Image
 
@@ -112,8 +112,8 @@ def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> 
 
 
 def read_bounded(path: Path) -> bytes:
-    """The bytes of a regular file that is not too large. Raises `FileError`."""
-    if not path.is_file():  # a pipe would wait for ever
+    """Content of a regular file of limited size. Raises `FileError`."""
+    if not path.is_file():  # reading a pipe would block
         raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path} is no regular file")
     try:
         with path.open("rb") as file:

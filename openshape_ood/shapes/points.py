@@ -1,7 +1,7 @@
-"""From any cloud to what an encoder was trained on: resample, exchange axes, center, scale, color.
+"""Preparation of clouds for an encoder: resample, exchange axes, center, scale, color.
 
-The order of the steps and the plain exchange of two columns are those of OpenShape's evaluation
-(github.com/Colin97/OpenShape_code, `src/data.py`); all of it in float64 until the cloud is centered.
+The order of the steps and the exchange of two columns follow OpenShape's evaluation
+(github.com/Colin97/OpenShape_code, `src/data.py`). Numbers are float64 until the cloud is centered.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from openshape_ood.checks import check_seed, check_whole
 from openshape_ood.errors import CloudError, UnknownNameError
 from openshape_ood.shapes.spec import CloudSpec
 
-SAMPLE_STEP = 1_000_003  # between seeds of samplings; a prime, so that the samplings of neighboring seeds differ
-CELLS = 1 << 16  # a radius: far coarser than what a distant origin does to float64, far finer than any patch
-GRAIN = 256  # steps of float32 across a shape, below which its embedding strays (cosine 0.99 at 128, 0.95 at 16)
-ROUNDING = 1e-3  # how far colors may stray from [0, 1] without meaning anything by it
+SAMPLE_STEP = 1_000_003  # between seeds of samplings; a prime, so samplings of neighboring seeds differ
+CELLS = 1 << 16  # per radius: far coarser than float64 errors of a distant origin, far finer than any patch
+GRAIN = 256  # float32 steps across a shape, below which its embedding drifts (cosine 0.99 at 128, 0.95 at 16)
+ROUNDING = 1e-3  # tolerated deviation of colors from [0, 1]
 UPS = ("y", "z", "x", "-y", "-z", "-x")
 
 
 class AxisWarning(UserWarning):
-    """Which axis points up was not told, or could not be found."""
+    """The up axis was not given or could not be found."""
 
 
 def prepare(cloud: np.ndarray, spec: CloudSpec, *, up: str, seed: int, name: str) -> np.ndarray:
-    """A cloud (n, 3|6) of `check_cloud` as an encoder takes it: (count, 6) float32, xyz in the unit ball, rgb 0-1.
+    """Prepare a cloud (n, 3|6) of `check_cloud`: (count, 6) float32, xyz in the unit ball, rgb in [0, 1].
 
-    up: its gravity axis. Raises `CloudError`, calling it `name`, where resampling by `seed` leaves one point repeated,
-    or the extent is beyond float64.
+    up: its gravity axis. Raises `CloudError` with `name` if resampling by `seed` leaves one repeated point, or the
+    extent exceeds float64.
     """
     cloud = cloud[resample(len(cloud), resampled_size(len(cloud), spec), seed)]
-    if (cloud[:, :3] == cloud[0, :3]).all():  # resampling can leave out the few points that differ
+    if (cloud[:, :3] == cloud[0, :3]).all():  # resampling can leave out the few distinct points
         raise _one_point(len(cloud), name)
     xyz = to_unit_ball(exchange(cloud[:, :3], up, spec.up), name)
     rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, spec.color)
-    # in one order of memory, or sums over it would differ with whoever prepared it
+    # fixed memory order, because sums depend on it
     return np.ascontiguousarray(np.concatenate([xyz, rgb], axis=1), dtype=np.float32)
 
 
 def in_frame(cloud: np.ndarray, spec: CloudSpec, *, up: str, seed: int) -> np.ndarray:
-    """Every point (n, 3) of a cloud in the frame into which `prepare` brings its sample, within the rounding."""
+    """All points (n, 3) of a cloud in the frame of `prepare`, up to rounding."""
     xyz = exchange(cloud[:, :3], up, spec.up)
     sampled = xyz[resample(len(cloud), resampled_size(len(cloud), spec), seed)]
     center = sampled.mean(axis=0)
@@ -51,7 +51,7 @@ def in_frame(cloud: np.ndarray, spec: CloudSpec, *, up: str, seed: int) -> np.nd
 
 
 def resampled_size(n: int, spec: CloudSpec) -> int:
-    """How many points an encoder takes of a cloud of n.
+    """Number of points that an encoder takes of a cloud of n points.
 
     Examples
     --------
@@ -62,10 +62,9 @@ def resampled_size(n: int, spec: CloudSpec) -> int:
 
 
 def check_cloud(value: Any, name: str) -> np.ndarray:
-    """A cloud (n, 3|6) of whatever type, as a copy in float64 with rgb in [0, 1].
+    """Copy of a cloud (n, 3|6) of any type in float64, with rgb in [0, 1].
 
-    uint8 colors, or any above 1, are taken as 0-255. Raises `CloudError` for whatever is no cloud, calling it `name`
-    and saying what would help.
+    uint8 colors, or any value above 1, mean 0 to 255. Raises `CloudError` with `name` and a remedy for any other value.
     """
     if np.ma.is_masked(value):
         raise CloudError(f"{name} is a masked array; drop what is masked first: points[~points.mask.any(axis=1)].data")
@@ -93,14 +92,14 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
 
 
 def warn_if_coarse(shape: Any, name: str, stacklevel: int = 2) -> None:
-    """Warns where a cloud (n, 3|6), or what trimesh holds, is so far away that float32 has left few of its digits.
+    """Warn if a cloud (n, 3|6) or trimesh object is so far from the origin that float32 keeps few digits of its shape.
 
-    Recognized by the coordinates themselves, in whichever type they come: none of them is more precise than float32.
+    Detected from the coordinates, of any type: none is more precise than float32.
     """
     given = [shape] if isinstance(shape, np.ndarray) else getattr(shape, "geometry", {"": shape}).values()
     for part in given:
         xyz = part[:, :3] if isinstance(part, np.ndarray) else np.asarray(part.vertices)
-        # a few points tell nearly always, as the others only add to what is across; doubled, as they may be farther
+        # a sample nearly always suffices, as further points only enlarge the extent; doubled for a margin
         across, step, _ = _grain(xyz[:: len(xyz) // 64 + 1])
         if across >= 2 * GRAIN * step:
             continue
@@ -117,7 +116,7 @@ def warn_if_coarse(shape: Any, name: str, stacklevel: int = 2) -> None:
 
 
 def _grain(xyz: np.ndarray) -> tuple[float, float, float]:
-    """How far points (n, 3) reach, the step of float32 at the farthest from the origin, and how far that is."""
+    """Extent of points (n, 3), the float32 step at the point farthest from the origin, and its distance."""
     if not len(xyz):
         return 0.0, 0.0, 0.0
     low, high = xyz.min(axis=0).astype(np.float64), xyz.max(axis=0).astype(np.float64)
@@ -138,9 +137,9 @@ def _one_point(n: int, name: str) -> CloudError:
 
 
 def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
-    """Colors (n, 3) of any type as float64 in [0, 1]; raises `CloudError` for values that are no colors.
+    """Colors (n, 3) of any type as float64 in [0, 1]. Raises `CloudError` for values that are no colors.
 
-    uint8, or any value above 1, means 0-255. Colors may stray by `ROUNDING` from [0, 1] and are clipped.
+    uint8, or any value above 1, means 0 to 255. Deviations from [0, 1] up to `ROUNDING` are clipped.
 
     Examples
     --------
@@ -161,7 +160,7 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
 
 
 def resample(n: int, count: int, seed: int) -> np.ndarray:
-    """Indices (count,) into n points: all of them first, then repeats, then a shuffle; of n, count and seed only.
+    """Indices (count,) into n points: all points first, then repeats, shuffled. Depends on n, count and seed only.
 
     The shuffle matters: a ball query keeps the lowest indices, so points in spatial order would bias every patch.
 
@@ -170,7 +169,7 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
     >>> sorted(resample(3, 5, seed=0).tolist())[0], len(resample(3, 5, seed=0)), len(set(resample(9, 5, seed=0)))
     (0, 5, 5)
     """
-    # RandomState, because its stream is frozen while that of a Generator may change with numpy
+    # RandomState, because its stream is frozen; that of a Generator may change with numpy
     rng = np.random.RandomState([check_seed(seed), n])
     if n >= count:
         return rng.permutation(n)[:count]
@@ -178,12 +177,12 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
 
 
 def sample_seeds(seed: int, num_samples: int) -> list[int]:
-    """The seeds of a shape's samplings; the first is the seed itself. Raises `InputError` for values that cannot be."""
+    """Seeds of a shape's samplings; the first is `seed`. Raises `InputError` for invalid values."""
     return [(check_seed(seed) + SAMPLE_STEP * i) % 2**32 for i in range(check_whole(num_samples, "num_samples"))]
 
 
 def mean_sample(samples: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean (b, d) of the directions of samplings, (b, d) each, at their mean length; a single one as it is."""
+    """Mean direction (b, d) of samplings, (b, d) each, with their mean length; a single sampling is unchanged."""
     if len(samples) == 1:
         return samples[0]
     lengths = [np.linalg.norm(sample, axis=1, keepdims=True) for sample in samples]
@@ -193,7 +192,7 @@ def mean_sample(samples: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def same_size(clouds: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Which clouds (n, 6) are of one size, size by size, and these as stacks (b, n, 6)."""
+    """Group clouds (n, 6) by size: row numbers of each group, and stacks (b, n, 6)."""
     if isinstance(clouds, np.ndarray):
         return [np.arange(len(clouds))], [clouds]
     sizes = np.array([len(cloud) for cloud in clouds])
@@ -202,12 +201,12 @@ def same_size(clouds: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarra
 
 
 def in_order(alike: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> np.ndarray:
-    """What was made of the stacks of `same_size`, in the order of the clouds."""
+    """Results for the stacks of `same_size`, in the order of the clouds."""
     return rows[0] if len(rows) == 1 else np.concatenate(rows)[np.argsort(np.concatenate(alike))]
 
 
 def check_up(up: Any, name: str = "up") -> str:
-    """A gravity axis as it is; raises `UnknownNameError`, calling it `name`, for what is none."""
+    """A valid gravity axis. Raises `UnknownNameError` with `name` for any other value."""
     if up == "auto":
         raise UnknownNameError(
             f"{name} is 'auto', which takes known classes and several shapes: score_novelty(shapes, known, up='auto') "
@@ -220,10 +219,10 @@ def check_up(up: Any, name: str = "up") -> str:
 
 
 def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
-    """Points (n, 3) with gravity axis `up` -> gravity axis `to`, by a plain exchange of two columns.
+    """Convert points (n, 3) from gravity axis `up` to `to` by exchanging two columns.
 
-    That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a turn, which
-    keeps left and right.
+    This is a reflection, not a rotation, as in OpenShape's training. A "-" is first removed by half a turn, which keeps
+    left and right.
 
     Examples
     --------
@@ -240,23 +239,23 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
 
 
 def upright(xyz: np.ndarray, up: str) -> np.ndarray:
-    """Points (n, 3) with gravity axis `up`, turned until they are y up.
+    """Rotate points (n, 3) with gravity axis `up` to y up.
 
-    A rotation, while the encoders exchange two columns, which would show left as right: of z-up points what lay towards
-    -y, their front, faces us.
+    Encoders exchange two columns instead, which mirrors left and right. The front of z-up points, towards -y, faces
+    the viewer.
     """
     check_up(up)
     x, y, z = np.asarray(xyz, dtype=np.float64)[:, :3].T
-    if up.startswith("-"):  # half a turn about an axis that lies level
+    if up.startswith("-"):  # half a turn about a horizontal axis
         x, y, z = {"x": (-x, -y, z), "y": (x, -y, -z), "z": (-x, y, -z)}[up[-1]]
     return np.stack({"x": (-y, x, z), "y": (x, y, z), "z": (x, z, -y)}[up[-1]], axis=1)
 
 
 def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
-    """Mean at the origin, largest norm 1, to the nearest 1/CELLS; raises `CloudError` for an extent beyond float64.
+    """Center at the mean and scale to largest norm 1, rounded to 1/CELLS. Raises `CloudError` for an excessive extent.
 
-    Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A translation
-    changes those digits; rounding to cells takes them away, so that the same points are picked.
+    Sampling breaks ties between distances by their last digits, and regular clouds have many ties. A translation
+    changes those digits; rounding removes them, so the same points are picked.
 
     Examples
     --------
@@ -265,7 +264,7 @@ def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         centered = xyz - xyz.mean(axis=0)
-        # twice, so that squares of very large or very small extents neither overflow nor vanish
+        # twice, so that squares of extreme extents neither overflow nor vanish
         centered = centered / np.abs(centered).max()
         centered = centered / np.linalg.norm(centered, axis=1).max()
     if not np.isfinite(centered).all():

@@ -1,6 +1,6 @@
 """Shapes from files: meshes and point clouds, in the file's own frame and units.
 
-Files come from outside and are treated as hostile: see `guards` for what is checked before a parser sees them.
+Files are untrusted; `guards` lists the checks before parsing.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ CONVERTED = {".e57": "convert it to LAZ first, e.g. pdal translate scan.e57 scan
 
 
 def load_shape(path: Any, points: int = 10_000, seed: int = 0) -> np.ndarray:
-    """The shape in a file. Meshes are sampled evenly over their surface, clouds come whole.
+    """Read a shape from a file. Meshes are sampled uniformly over their surface, clouds are returned whole.
 
     Colors are columns red, green and blue, an array such as "rgb" or "vertex_colors" (n, 3|4), or packed as in PCD
-    files; alpha is dropped. Warns of columns that look like colors and cannot be used, and where float32 has left few
-    of the digits of its coordinates, so far it lies from the origin.
+    files; alpha is dropped. Warns about unusable columns that look like colors, and about shapes so far from the origin
+    that float32 keeps few digits of their coordinates.
 
     Parameters
     ----------
     path : str, Path, array or object
-        Of a file with one of the suffixes `SUFFIXES`. A cloud that is already in memory is checked and returned: an
-        array (n, 3|6), a structured one with fields x, y, z, or an object with `points` and maybe `colors`, as those
-        of Open3D. A Trimesh, Scene or PointCloud of trimesh is sampled like a file.
+        File with one of the suffixes `SUFFIXES`. A cloud in memory is checked and returned: an array (n, 3|6), a
+        structured array with fields x, y, z, or an object with `points` and optionally `colors`, as in Open3D. A
+        Trimesh, Scene or PointCloud of trimesh is sampled like a file.
     points, seed
-        How many are sampled of a mesh, and the seed of that.
+        Number of points sampled from a mesh, and seed of the sampling.
 
     Returns
     -------
     numpy.ndarray
-        (n, 3) xyz float64 in the file's own frame and units, or (n, 6) with rgb in [0, 1]. Points alone do not say
-        which axis points up: pass `up=file_up(path)` on with them, or the path itself in their place.
+        (n, 3) xyz float64 in the file's own frame and units, or (n, 6) with rgb in [0, 1]. Points have no up axis:
+        also pass `up=file_up(path)`, or pass the path itself instead of points.
 
     Raises
     ------
     ShapeFileError, MissingPackageError, InputError, CloudError
-        A file that cannot be read or is hostile, by name; an extra that is missing; `points` or `seed` that cannot be;
-        a cloud in memory that is none.
+        For a file that cannot be read or is hostile, by name; a missing extra; invalid `points` or `seed`; an invalid
+        cloud in memory.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def _check_points(points: int, most: int) -> None:
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
-    """The gravity axis of a file: what it states, else "y".
+    """Gravity axis stated by a file, else "y".
 
     Examples
     --------
@@ -108,10 +108,10 @@ def file_up(path: str | os.PathLike[str]) -> str:
 
 
 def stated_up(path: str | os.PathLike[str]) -> str | None:
-    """The gravity axis that a file states, None where nothing does.
+    """Gravity axis stated by a file; None without a statement.
 
-    A COLLADA file, which alone is opened, declares its own, or is "y"; glTF is "y" by its specification; LAS, LAZ and
-    PCD, the formats of scanners, are "z" by convention.
+    COLLADA files, the only ones opened, declare it, else "y". glTF is "y" by specification. LAS, LAZ and PCD, scanner
+    formats, are "z" by convention.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def stated_up(path: str | os.PathLike[str]) -> str | None:
 
 
 def file_bytes(path: Path) -> bytes:
-    """The content of a file of a known suffix; raises `ShapeFileError` for what is none, or too large."""
+    """Content of a file with a known suffix. Raises `ShapeFileError` for other files and files that are too large."""
     if file_size(path) > MAX_BYTES:
         raise ShapeFileError(f"{path} is larger than {MAX_BYTES / 2**30:.0f} GiB; thin it out or split it first")
     try:
@@ -139,10 +139,10 @@ def file_bytes(path: Path) -> bytes:
 
 
 def file_size(path: Path) -> int:
-    """Bytes of a regular file of a known suffix; raises `ShapeFileError` for what is none."""
+    """Size in bytes of a regular file with a known suffix. Raises `ShapeFileError` for other files."""
     try:
         found = path.stat()
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError for a path that holds a zero byte
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError for a path with a zero byte
         pattern = "; a pattern has to be expanded first, e.g. sorted(folder.glob('*.ply'))" if "*" in path.name else ""
         raise NoSuchShapeError(f"{path}: no such file{pattern}") from None
     except OSError as error:
@@ -152,7 +152,7 @@ def file_size(path: Path) -> int:
     if path.suffix.lower() not in BY_SUFFIX:
         remedy = CONVERTED.get(path.suffix.lower(), f"these work: {' '.join(BY_SUFFIX)}")
         raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; {remedy}")
-    if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for ever, a device might never end
+    if not stat.S_ISREG(found.st_mode):  # opening a pipe would block, reading a device might never end
         raise ShapeFileError(f"{path} is not a regular file")
     return found.st_size
 
@@ -163,10 +163,9 @@ def _closed(path: Path, error: OSError) -> ShapeFileError:
 
 
 class _Quiet:
-    """Silences parsers, which log and warn about files, while any thread reads.
+    """Silence the logs and warnings of parsers while any thread reads.
 
-    Filters of warnings and levels of loggers belong to the whole process: the first thread to come sets them, the last
-    to leave puts back what was there.
+    Warning filters and logger levels are process-wide: the first thread sets them, the last restores them.
     """
 
     def __init__(self) -> None:
@@ -178,7 +177,7 @@ class _Quiet:
             if self._inside == 0:
                 self._filters = warnings.catch_warnings(action="ignore")
                 self._filters.__enter__()
-                self._logger = logging.getLogger("trimesh")  # its modules log through children, which inherit the level
+                self._logger = logging.getLogger("trimesh")  # its modules use child loggers, which inherit the level
                 self._level = self._logger.level
                 self._logger.setLevel(logging.CRITICAL + 1)
             self._inside += 1
@@ -196,7 +195,7 @@ _QUIET = _Quiet()
 
 @contextmanager
 def parsing(path: Path) -> Iterator[None]:
-    """Parsers log, warn and raise what they like; what matters is raised, as one error that names the file."""
+    """Silence parsers and turn any error into one error with the file's name."""
     kind = path.suffix[1:].upper()
     try:
         with _QUIET, np.errstate(all="ignore"):
@@ -208,11 +207,11 @@ def parsing(path: Path) -> Iterator[None]:
         how = format_of(path).install.get(package, f"pip install {package}")
         raise MissingPackageError(f"reading {kind} files needs the package {package!r}: {how}") from error
     except BaseException as error:
-        # the LAZ decoder panics, which in Python is neither an Exception nor any other class one could name
+        # the LAZ decoder raises a panic, whose class is no Exception and has no importable name
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         reason = str(error)
-        if not isinstance(error, OpenShapeError):  # ours say what to do
+        if not isinstance(error, OpenShapeError):  # our errors contain a remedy
             told = " ".join(reason.split())[:300] or "no reason given"
             reason = f"{told} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
         raise ShapeFileError(f"cannot read {path} as {kind}: {reason}") from error

@@ -1,4 +1,4 @@
-"""Whatever a caller hands over as shapes -> a list of shapes with a name each, loaded when needed."""
+"""Shapes of callers as a list of named shapes, loaded on demand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openshape_ood.shapes.meshes import is_trimesh, sample_mesh
 from openshape_ood.shapes.points import UPS, AxisWarning, check_up, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
 
-# the same words every time, so that Python shows them once
+# a constant text, so that Python shows it once
 UNSTATED = (
     "up is not given, and there are shapes that do not say which axis points up: these are read with y up. Give "
     "up='z' for scans with z up, up='y' if y is right; score_novelty(..., up='auto') finds it, with several shapes"
@@ -28,9 +28,9 @@ SURFACES = tuple(suffix for suffix, one in BY_SUFFIX.items() if one.cloud is Non
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape, read when it is needed, and its name in messages: a path, a trimesh object or a cloud (`given_cloud`).
+    """A named shape, read on demand: a path, a trimesh object or a cloud (`given_cloud`).
 
-    up: its gravity axis where the caller gives one for this shape alone, "" or "file" where not.
+    up: gravity axis of this shape alone, or "" or "file".
     """
 
     value: Any
@@ -43,17 +43,17 @@ class Shape:
 
     @property
     def is_surface(self) -> bool:
-        """Whether it is a mesh, told by its form alone; PLY files, which may hold either, count as clouds."""
+        """True for a mesh by its type or suffix; PLY files, which may be either, count as clouds."""
         if self.path is not None:
             return self.path.lower().endswith(SURFACES)
         return not hasattr(self.value, "ndim") and is_trimesh(self.value) and hasattr(self.value, "area")
 
     def stated_up(self) -> str | None:
-        """The axis that its file, or a `Scene`, states to be up; None where nothing does."""
+        """Up axis stated by its file or `Scene`; None without a statement."""
         return getattr(self.value, "up", None) if self.path is None else stated_up(self.path)
 
     def cloud(self, points: int, seed: int) -> np.ndarray:
-        """Its points (n, 3|6) float64 in its own frame and units, checked; `points` of them where it is a surface."""
+        """Checked points (n, 3|6) float64 in its own frame and units; a surface is sampled with `points` points."""
         if isinstance(self.value, str | os.PathLike):
             return load_shape(self.value, points, seed)
         if not hasattr(self.value, "ndim") and is_trimesh(self.value):
@@ -65,18 +65,18 @@ class Shape:
 
 
 def list_shapes(shapes: Any) -> list[Shape]:
-    """One shape or many, in any of the accepted forms, as a list; no file is opened.
+    """List of shapes from one or many shapes in any accepted form; no file is opened.
 
-    A cloud (n, 3|6), or structured (n,) with x, y, z and color, a stack (b, n, 3|6), a path, a trimesh object, an
-    object with `points` and maybe `colors` (n, 3), as those of Open3D, a `Scene`, or an iterable of these. Raises
-    `CloudError` for anything else, and for an empty list.
+    Accepted: a cloud (n, 3|6), or structured (n,) with x, y, z and color; a stack (b, n, 3|6); a path; a trimesh
+    object; an object with `points` and optionally `colors` (n, 3), as in Open3D; a `Scene`; or an iterable of these.
+    Raises `CloudError` for other values and for an empty list.
     """
     if isinstance(shapes, str | os.PathLike):
         return [Shape(shapes, os.fspath(shapes))]
     given, axes = shapes, getattr(shapes, "ndim", None)
     if axes == 2 or (axes == 1 and _has_fields(shapes)):
         return [Shape(shapes, "the shape")]
-    # a set has no order for the embeddings to follow
+    # the order of a set is undefined
     if isinstance(shapes, Mapping | bytes | set | frozenset) or not isinstance(shapes, Iterable):
         if is_trimesh(shapes) or holds_points(shapes):
             return [Shape(shapes, "the shape")]
@@ -89,7 +89,7 @@ def list_shapes(shapes: Any) -> list[Shape]:
     items = list(shapes)
     if not items:
         raise CloudError("the list of shapes is empty")
-    # a cloud written as nested lists: every item is a point
+    # a cloud as nested lists: every item is a point
     if all(isinstance(item, list | tuple) and item and all(isinstance(v, Number) for v in item) for item in items):
         return [Shape(items, "the shape")]
     paths = (f" ({os.fspath(item)})" if isinstance(item, str | os.PathLike) else "" for item in items)
@@ -97,11 +97,11 @@ def list_shapes(shapes: Any) -> list[Shape]:
 
 
 def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = False) -> list[str]:
-    """The gravity axis of every shape: `up` for all, or one a shape; "file" asks the shape's own file, else y.
+    """Gravity axis of every shape: `up` for all, or one a shape; "file" takes the axis in the shape's file, else y.
 
-    Warns, once, where one axis is given for all and files state another (axes given one a shape are taken as looked
-    at), and where a file was asked and says nothing, unless the shapes are only drawn: there everyone sees what is up.
-    Raises `InputError` for another number of axes than shapes, `UnknownNameError` for what is no axis.
+    Warns once if one axis is given for all and files state another (axes given one a shape are trusted), and if
+    "file" is used and a file states none, unless the shapes are only drawn. Raises `InputError` for another number of
+    axes than shapes, `UnknownNameError` for an unknown axis.
     """
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
@@ -115,7 +115,7 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = 
 
 
 def warn_of_stated(up: str, shapes: Sequence[Shape]) -> None:
-    """Warn where one axis is given for all and files state another."""
+    """Warn if one axis is given for all shapes and files state another."""
     others = [
         (shape.path or shape.name, own) for shape in shapes if up in UPS and (own := _stated(shape)) not in (None, up)
     ]
@@ -132,5 +132,5 @@ def _has_fields(value: Any) -> bool:
 def _stated(shape: Shape) -> str | None:
     try:
         return shape.stated_up()
-    except ShapeFileError:  # told when it is read
+    except ShapeFileError:  # reported when it is read
         return None

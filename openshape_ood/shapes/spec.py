@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class CloudSpec:
-    """Clouds that an encoder was trained on: number of points, gravity axis, gray in [0, 1] of uncolored points.
+    """Form of the clouds of an encoder's training: point count, gravity axis, gray in [0, 1] of uncolored points.
 
-    fewer: treatment of clouds of fewer points, "repeat" (some points come again) or "keep" (clouds stay as they are).
+    fewer: treatment of smaller clouds, "repeat" (points repeat) or "keep" (clouds stay as they are).
     """
 
     count: int

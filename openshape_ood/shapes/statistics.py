@@ -1,4 +1,4 @@
-"""What a cloud is like, and what looks wrong with it, before any encoder sees it."""
+"""Statistics of a cloud, and remarks on likely defects, without an encoder."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FEW = 256  # points; with fewer, patches are hardly more than points
-REPEATED = 0.2  # of the points
-STRAY = 3  # times as large by the last hundredth of the points
-FAR = 1000  # times its size from the origin: of the seven digits of float32 three are lost
-THIN = 0.01  # of its length
-SPACED = 50_000  # points, up to which neighbors are looked for among all
-PLACES, AROUND, ASKED = 16, 2000, 128  # of more points: places looked at, points around each, and points of these asked
-# the length of things of a room, in file units; what the unit then is
+FEW = 256  # points; with fewer, patches hardly contain more than points
+REPEATED = 0.2  # fraction of the points
+STRAY = 3  # extent with the last hundredth of the points / extent without it
+FAR = 1000  # distance from the origin / size: float32 loses three of its seven digits
+THIN = 0.01  # thickness / length
+SPACED = 50_000  # points; larger clouds are sampled
+PLACES, AROUND, ASKED = 16, 2000, 128  # of larger clouds: places, points around, queries
+# length of a room's objects in file units, and the unit that this implies
 UNITS = ((0.03, 8.0, "meters"), (8.0, 400.0, "centimeters, or inches"), (400.0, 20_000.0, "millimeters"))
 
 
 @dataclass(frozen=True)
 class CloudFacts:
-    """What a cloud (n, 3|6) of `points` points is like.
+    """Statistics of a cloud (n, 3|6) with `points` points.
 
-    size: its box; spacing: median distance of a point to its nearest neighbor, both in file units; colors: the least
-    and the largest, 0 to 1, None without color; remarks: what looks wrong.
+    size: bounding box; spacing: median nearest-neighbor distance, both in file units; colors: minimum and maximum, 0
+    to 1, None without color; remarks: likely defects.
 
     Examples
     --------
@@ -41,12 +41,12 @@ class CloudFacts:
 
     @property
     def length(self) -> float:
-        """Of the diagonal of its box."""
+        """Diagonal of the bounding box."""
         return math.hypot(*self.size)
 
     @classmethod
     def of(cls, cloud: np.ndarray) -> CloudFacts:
-        """Of a cloud as `load_shape` gives it."""
+        """Statistics of a cloud from `load_shape`."""
         xyz, n = cloud[:, :3], len(cloud)
         size = np.ptp(xyz, axis=0)
         rgb = cloud[:, 3:] if cloud.shape[1] == 6 else None
@@ -56,7 +56,7 @@ class CloudFacts:
 
 
 def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[str]:
-    n, length = len(xyz), math.hypot(*size)  # of huge numbers too, whose squares are beyond float64
+    n, length = len(xyz), math.hypot(*size)  # hypot also for numbers whose squares overflow
     repeated = 1 - len(np.unique(xyz, axis=0)) / n
     middle = np.ptp(np.quantile(xyz, (0.005, 0.995), axis=0), axis=0)
     away = math.hypot(*xyz.mean(axis=0))
@@ -72,9 +72,10 @@ def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[
 
 
 def spacing(points: np.ndarray) -> float:
-    """Median distance of a point to the nearest other place where one is, in the unit of the points (n, 3).
+    """Median distance of a point to its nearest distinct neighbor, in the unit of the points (n, 3).
 
-    Of more than 50,000 points those around 16 of them are looked at, all of these. Infinite where all are one place.
+    Clouds of more than 50,000 points are sampled around 16 places, with all points there. Infinite if all points
+    coincide.
 
     >>> spacing(np.array([[0.0, 0, 0], [0, 0, 0.1], [0, 0, 0.2], [0, 0, 0.2]]))
     0.1
@@ -87,19 +88,19 @@ def spacing(points: np.ndarray) -> float:
     found = []
     for place in some[:PLACES]:
         reach = np.partition(np.abs(some - place).max(axis=1), among)[among]
-        if reach == 0:  # one point, repeated
+        if reach == 0:  # one repeated point
             continue
-        rows = np.flatnonzero(np.abs(points[:, 0] - place[0]) <= reach)  # one column first: it leaves few
+        rows = np.flatnonzero(np.abs(points[:, 0] - place[0]) <= reach)  # one column first, which leaves few points
         near = points[rows]
         off = np.abs(near - place).max(axis=1)
-        # those asked lie well inside, so that their neighbors are there
+        # query points lie well inside, so their neighbors are included
         inside = near[off <= reach / 2]
         found.append(_nearest(near[off <= reach], inside[:: -(-len(inside) // ASKED)]))
     return float(np.median(np.concatenate(found))) if found else float("inf")
 
 
 def _nearest(points: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """From each of `asked`, which are among the points, to the nearest other place of a point."""
+    """Distance from each query point, one of the points, to the nearest distinct point."""
     from scipy.spatial import KDTree
 
     ordered = points[np.lexsort(points.T)]
@@ -109,7 +110,7 @@ def _nearest(points: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 def likely_unit(lengths: Sequence[float]) -> str:
-    """What the unit of clouds (n,) of these lengths is, if they are things of a room.
+    """Likely unit of clouds with these lengths (n,), assuming objects of a room.
 
     >>> likely_unit([0.9, 1.4]), likely_unit([1200.0])
     ('meters', 'millimeters')

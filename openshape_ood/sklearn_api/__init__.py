@@ -1,4 +1,4 @@
-"""The library as estimators of scikit-learn."""
+"""scikit-learn estimators."""
 
 from openshape_ood.sklearn_api.detector import NoveltyDetector
 from openshape_ood.sklearn_api.embedder import ShapeEmbedder

@@ -1,4 +1,4 @@
-"""NoveltyDetector: known or new, the scikit-learn way, from embeddings (b, d).
+"""NoveltyDetector: novelty detection on embeddings (b, d) with the scikit-learn interface.
 
 >>> import numpy as np
 >>> rng = np.random.default_rng(0)
@@ -43,33 +43,34 @@ from openshape_ood.sklearn_api.learning import (
 
 
 class NoveltyDetector(OutlierMixin, BaseEstimator):
-    """Is an embedding one of the known classes, or something new?
+    """Novelty detector for embeddings.
 
-    The threshold comes from the training examples, each left out in turn (for methods that estimate from all of them a
-    twentieth at a time): conformal where they are enough for the coverage (19 for 0.95), else the largest, which keeps
-    n / (n + 1) of the known. Classes of one example count only where all are. Of other sources nothing is promised.
+    The threshold is calibrated on the training examples, each left out in turn (a twentieth at a time for methods that
+    fit all examples together). With enough examples for the coverage (19 for 0.95) the threshold is conformal; with
+    fewer it is the largest novelty, which keeps n / (n + 1) of the known shapes. Classes with a single example count
+    only if every class has one. The coverage holds for shapes from the same source as the examples.
 
     Parameters
     ----------
     method : str or Method
-        A key of `openshape_ood.scoring.METHODS` that needs no names, or a `Method` of one's own; its novelty is the
-        same number as in `score_novelty`.
+        A key of `openshape_ood.scoring.METHODS` that needs no names, or a custom `Method`. Novelty equals that of
+        `score_novelty`.
     k : int
-        Which neighbor counts, for "knn" and "knn_euclidean" only; a `Method` has its own.
+        Rank of the neighbor, for "knn" and "knn_euclidean" only; a `Method` has its own.
     coverage : float
-        Share of known shapes that `predict` keeps.
+        Fraction of known shapes that `predict` keeps.
 
     Attributes
     ----------
     classes_ : (k,)
     thresholds_ : (k,)
-        The novelty up to which a shape is known by each class.
+        Threshold of each class.
     coverages_ : (k,)
-        The share of known shapes kept by it.
+        Fraction of known shapes kept by each threshold.
     offset_ : float
-        Minus the threshold of `fit`, for `score_samples`.
+        Minus the threshold of `fit`, as in scikit-learn.
     identity : Identity, optional
-        The encoder of the embeddings, `embedder.identity`; set it after `fit`, which forgets an earlier one.
+        Encoder of the embeddings, `embedder.identity`. Set it after `fit`, which removes an earlier one.
     """
 
     identity: Identity | None = None
@@ -82,18 +83,18 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> NoveltyDetector:  # noqa: N803
         """Learn the known classes from embeddings X (m, d), m 2 or more, and their labels y (m,).
 
-        Labels are names or numbers. "novel", and -1 among numbers, are none: `classify` answers with them. Without y
+        Labels are names or numbers. "novel" and, among numbers, -1 are reserved: `classify` returns them. Without y
         there is one class, "known". The same data gives the same detector.
 
         Raises
         ------
         InputError
-            For a value that cannot be used, as a method that there is not, or a label that stands for novel.
+            For an invalid value, such as an unknown method or a reserved label.
         ValueError
-            As scikit-learn does, for X that is no table of finite numbers.
+            From scikit-learn, if X is no table of finite numbers.
         """
         calibration_needed(self.coverage)
-        self.__dict__.pop("identity", None)  # of other embeddings, perhaps
+        self.__dict__.pop("identity", None)  # the embeddings may come from another encoder
         method = self._method()
         X = validate_data(self, to_numpy(X), dtype=[np.float64, np.float32], ensure_min_samples=2)  # noqa: N806
         classes, labels = np.unique(checked_labels(y, X), return_inverse=True)
@@ -105,19 +106,19 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> NoveltyDetector:  # noqa: N803
-        """Add classes to the detector; what it remembers of the others, and their thresholds, stay as they are.
+        """Add classes or examples. Earlier classes keep their state and their thresholds.
 
-        The first call is `fit`. New classes get a threshold of their own where their examples are enough for the
-        coverage, else the largest there is. Neighbors are counted among classes learned together, and the Mahalanobis
-        distances keep the covariance of `fit`. More examples of a known class join those it has, or move its mean; its
-        threshold stays. Raises as `fit` does, and then nothing has changed.
+        The first call is `fit`. New classes get a threshold of their own if their examples are enough for the coverage,
+        else the largest existing one. Neighbors are ranked within classes learned together; Mahalanobis distances keep
+        the covariance of `fit`. Further examples of a known class join its examples or move its mean; its threshold
+        stays. Raises as `fit` does, and the detector then stays unchanged.
         """
         if not hasattr(self, "_parts"):
             return self.fit(X, y)
         calibration_needed(self.coverage)
         X = validate_data(self, to_numpy(X), dtype=[np.float64, np.float32], reset=False)  # noqa: N806
         if y is None and ONE_CLASS not in self.classes_.tolist():
-            raise ClassNamesError("the known classes have labels; expected the labels y of what is added")
+            raise ClassNamesError("the known classes have labels; expected the labels y of the added examples")
         names = checked_labels(y, X)
         self._check_kind(names)
         again = np.isin(names, self.classes_)
@@ -131,21 +132,21 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return self
 
     def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:  # noqa: N803
-        """`fit`, then `predict` of the same X: an example is then compared with itself, and seems less novel."""
+        """`fit`, then `predict` on the same X. Each example is then compared with itself, so it seems less novel."""
         return self.fit(X, y).predict(X)
 
     def novelty_score(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Novelty (b,) of embeddings X (b, d), larger for the more novel: the method's, the least over all classes."""
+        """Novelty (b,) of embeddings X (b, d): the lowest over all classes. Larger is more novel."""
         return np.min([found.novelty for found in self._judged(self._queries(X))], axis=0)
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Minus the novelty (b,): larger for the better known, as scikit-learn has it."""
+        """Minus the novelty (b,): larger is better known, as in scikit-learn."""
         return -self.novelty_score(X)
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
-        """By how much the novelty (b,) stays below the threshold, the most over classes: known from 0 up.
+        """Threshold minus novelty (b,), the largest over classes: at least 0 for known embeddings.
 
-        That is `score_samples(X) - offset_`, until `partial_fit` adds classes with another threshold.
+        Equals `score_samples(X) - offset_`, until `partial_fit` adds classes with another threshold.
         """
         return self._margins(self._judged(self._queries(X))).max(axis=0)
 
@@ -154,10 +155,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def classify(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The label of the nearest class (b,), or what stands for novel where `predict` says so.
+        """Label (b,) of the nearest class, or the novel label if `predict` returns -1.
 
-        That is "novel" among names, -1 among numbers. Nearest is the nearest prototype, or the class of the nearest
-        example, also for k > 1.
+        The novel label is "novel" among names and -1 among numbers. The nearest class has the nearest prototype, or the
+        nearest example, also for k > 1.
         """
         judged = self._judged(self._queries(X))
         margins = self._margins(judged)
@@ -167,10 +168,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return np.append(self.classes_, NOVEL if self.classes_.dtype.kind == "U" else NOVEL_NUMBER)[found]
 
     def score(self, X: Any, y: Any) -> float:  # noqa: N803
-        """Share of X (b, d) that `classify` names as y (b,) does; a label that is no known class stands for novel.
+        """Accuracy of `classify` for X (b, d) and labels y (b,); an unknown label counts as novel.
 
-        What `GridSearchCV` maximizes unless told otherwise. Its default folds follow the order of the rows: give
-        `cv=StratifiedKFold()` for labeled classes, or folds whose test rows hold novel classes too.
+        The default objective of `GridSearchCV`, whose default folds follow the order of rows: give
+        `cv=StratifiedKFold()` for labeled classes, or folds whose test rows include novel classes.
         """
         found = self.classify(X)
         expected = np.asarray(column_or_1d(to_numpy(y)))
@@ -194,35 +195,35 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return np.concatenate([np.full(len(part.classes), part.threshold.coverage) for part in self._parts])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write what was learned to a .safetensors file, whole or not at all.
+        """Write the fitted detector to a .safetensors file, whole or not at all.
 
-        Raises `FileError` where that fails, `InputError` for a method whose state is more than arrays.
+        Raises `FileError` if writing fails, `InputError` if the method's state is more than arrays.
         """
         check_is_fitted(self, "_parts")
         return save_detector(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], identity: Identity | None = None) -> NoveltyDetector:
-        """Read a detector that `save` wrote; it answers as the saved one did. Nothing in the file is run.
+        """Read a detector that `save` wrote, with the same answers. No code in the file is executed.
 
         Parameters
         ----------
         path : str or path
         identity : Identity, optional
-            Of the encoder whose embeddings it will get.
+            Encoder of the embeddings to score.
 
         Raises
         ------
         MixedEncodersError
-            Naming both, where the saved one is another's.
+            If the saved detector belongs to another encoder; the message names both.
         FileError
-            For a file that is no detector, or damaged.
+            For a file that is damaged or no detector.
         """
         detector = load_detector(cls, path)
         own = detector.identity
         if identity is not None and own is None:
             raise MixedEncodersError(
-                f"the detector {path} does not say whose embeddings it was fitted on, to be used with {identity}; "
+                f"the detector {path} has no identity of its encoder, to be used with {identity}; "
                 "expected one whose identity was set before it was saved, or load without identity"
             )
         if identity is not None and own is not None and not own.fits(identity):
@@ -242,7 +243,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return found
 
     def _configured(self, method: Method, examples: int) -> Method:
-        """The method with this detector's k, where it is given by name and has one."""
+        """The method, with this detector's k if it is given by name and takes k."""
         if self.method not in ("knn", "knn_euclidean"):
             return method
         k = self.k
@@ -267,11 +268,11 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return [judged_by(part.scorer, queries, method, len(part.classes)) for part in self._parts]
 
     def _margins(self, judged: list[Judgement]) -> np.ndarray:
-        """By how much novelty stays below the threshold of each part (parts, b)."""
+        """Threshold minus novelty (parts, b) of each part."""
         return np.stack([part.threshold.value - one.novelty for part, one in zip(self._parts, judged, strict=True)])
 
     def _extended(self, part: FittedPart, examples: np.ndarray, names: np.ndarray) -> FittedPart:
-        """The part with those of the examples that are of its classes."""
+        """The part with the new examples of its classes."""
         match = names[:, None] == self.classes_[part.classes]
         own = match.any(axis=1)
         if not own.any():
@@ -285,7 +286,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return replace(part, scorer=self._method().fit(joined), known=joined)
 
     def _added(self, first: int, known: KnownClasses) -> FittedPart:
-        """The part of classes that are new."""
+        """Part of new classes."""
         before, (_, labels), method = self._parts[0].scorer, known.labeled_examples(), self._method()
         k = before.k if isinstance(before, NeighborScorer) else 1
         if len(labels) < k:

@@ -30,26 +30,26 @@ from openshape_ood.shapes.points import check_up
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-# encoders that a process keeps, for all embedders that name them
+# encoders cached per process, shared by all embedders
 KEPT = 2
 
 _loading = Lock()
 
 
 class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Embeddings (b, d) of shapes, by the checkpoint `model`.
+    """Transformer from shapes to embeddings (b, d), with the checkpoint `model`.
 
-    Shapes are a list of clouds (n, 3|6) of any sizes, of paths or trimesh objects, an array, series or data frame of
-    one column of paths, or a stack of clouds (b, n, 3|6). One shape is a list of one, as the rows of a cloud would be
-    taken for samples.
+    Shapes are a list of clouds (n, 3|6) of any sizes, of paths or trimesh objects; an array, series or data frame with
+    one column of paths; or a stack of clouds (b, n, 3|6). Wrap one shape in a list: the rows of a single cloud would
+    count as samples.
 
-    Several paths are read by child processes, within limits of time and memory; a file that cannot be used raises an
-    error that names it. `n_jobs` of scikit-learn starts processes anew (loky); one that is forked after `transform`, as
-    `multiprocessing` does it, waits for ever where torch has two threads.
+    Several paths are read by child processes with limits of time and memory. An unusable file raises an error with its
+    name. `n_jobs` of scikit-learn starts new processes (loky). After `transform`, a process forked by
+    `multiprocessing` hangs if torch uses two threads.
 
-    Nothing is learned from data. The encoder is loaded once in a process, when it is first needed; it is not part of a
-    pickle. A search over the parameters of a detector behind it embeds the shapes again for each of them, unless the
-    pipeline remembers: `make_pipeline(..., memory="folder")`.
+    Nothing is learned from data. Each process loads the encoder once, on first use; a pickle does not contain it. A
+    search over a detector's parameters embeds the shapes again for each value, unless the pipeline caches:
+    `make_pipeline(..., memory="folder")`.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     up : str
         Gravity axis of the shapes: "y", "z" or "x" with an optional "-", or "file".
     batch_size, seed, num_samples : int
-        As `ShapeEncoder.encode` takes them; the same shape has the same embedding in any fold or batch.
+        As `ShapeEncoder.encode` takes them. A shape has the same embedding in any fold or batch.
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.num_samples = num_samples
 
     def fit(self, X: Any = None, y: Any = None) -> ShapeEmbedder:  # noqa: N803
-        """Nothing to learn and nothing to load: says whether there is such a model and gravity axis.
+        """Check model and gravity axis; nothing is learned or loaded.
 
-        Raises `UnknownNameError` for those that there are not, `InputError` for an axis for each shape.
+        Raises `UnknownNameError` for an unknown model or axis, `InputError` for one axis a shape.
         """
         find_checkpoint(self.model, self.registry)
         if not isinstance(self.up, str):
-            raise InputError(f"up is {self.up!r}; expected one axis for all shapes, for folds take them apart")
+            raise InputError(f"up is {self.up!r}; expected one axis for all shapes, because folds regroup them")
         if self.up != "file":
             check_up(self.up)
         return self
@@ -103,7 +103,7 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     @property
     def encoder(self) -> ShapeEncoder:
-        """The encoder, loaded if this process has not loaded it yet."""
+        """The encoder, loaded on first use in this process."""
         with _loading:
             row = find_checkpoint(self.model, self.registry)
             table = None if self.registry is None else os.fspath(self.registry)
@@ -111,7 +111,7 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     @property
     def identity(self) -> Identity:
-        """Whose embeddings these are; `detector.identity = embedder.identity` keeps it in the detector's file."""
+        """Identity of the embeddings; `detector.identity = embedder.identity` stores it in the detector's file."""
         return self.encoder.identity
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -140,7 +140,7 @@ def _encoder(row: Row, checkpoint: tuple[Path, float] | None, registry: str | No
 
 
 def _file(path: str | os.PathLike[str] | None) -> tuple[Path, float] | None:
-    """A file by its path and time, so that another one in its place is loaded anew."""
+    """Path and modification time, so that a replaced file is loaded again."""
     if path is None:
         return None
     given = Path(path).expanduser()
@@ -148,8 +148,8 @@ def _file(path: str | os.PathLike[str] | None) -> tuple[Path, float] | None:
 
 
 def _listed(shapes: Any) -> Any:
-    """Shapes as a list, or a stack of clouds; raises `CloudError` for one shape, which has to be in a list."""
-    if getattr(shapes, "ndim", 1) == 2 and shapes.shape[1] == 1:  # a column, as `ColumnTransformer` passes it on
+    """Shapes as a list, or a stack of clouds. Raises `CloudError` for a single shape without a list."""
+    if getattr(shapes, "ndim", 1) == 2 and shapes.shape[1] == 1:  # a column, as `ColumnTransformer` passes it
         shapes = np.asarray(shapes, dtype=object)[:, 0]
     one = isinstance(shapes, str | os.PathLike | Mapping) or not hasattr(shapes, "__len__") or not len(shapes)
     if one or getattr(shapes, "ndim", 1) not in (1, 3):
@@ -158,5 +158,5 @@ def _listed(shapes: Any) -> Any:
             f"the shapes are {what}; expected a list of at least one: clouds (n, 3|6), paths or trimesh objects, or a "
             "stack of clouds (b, n, 3|6). For one shape: [shape]"
         )
-    # an array or a column of paths, and whatever else has one axis
+    # an array or column of paths, or any other one-dimensional container
     return shapes if getattr(shapes, "ndim", 1) == 3 else list(shapes)

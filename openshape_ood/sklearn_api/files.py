@@ -1,4 +1,4 @@
-"""Detectors as files: the state of their scorers, which is arrays and numbers, and what they were asked for."""
+"""Detectors as files: arrays and numbers of their scorers, and their settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer
 from openshape_ood.sklearn_api.learning import FittedPart
 from openshape_ood.storage import loaded_arrays, save_arrays
 
-# scorers whose state is arrays and numbers, which a file can hold
+# scorers whose state is arrays and numbers only
 KINDS: dict[str, tuple[type, Any]] = {
     "names": (str, np.str_),
     "integers": (int, np.int64),
@@ -97,7 +97,7 @@ def scorer_state(scorer: Any, method: Any) -> tuple[str, dict[str, Any], dict[st
 def restored_scorer(
     kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], k: int, width: int
 ) -> Any:
-    """The scorer with this state. Raises `ValueError` for what no scorer of k classes and d numbers gives."""
+    """Scorer with a saved state. Raises `ValueError` if the state fits no scorer of k classes and d dimensions."""
     m = len(arrays.get("labels", ()))
     shapes = {
         "PrototypeScorer": {"means": (k, width), "counts": (k,), "classes": (k,), "anchors": (k, width)},

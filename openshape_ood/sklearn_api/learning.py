@@ -1,4 +1,4 @@
-"""What a detector learns: labels, classes learned together, and thresholds."""
+"""Learned parts of a detector: labels, classes, thresholds."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from openshape_ood.scoring import Method
 from openshape_ood.scoring.example_scorers import Novelty, folds_left_out
 from openshape_ood.scoring.methods import judged_by
 
-# what `classify` calls novel, among names and among numbers; and the one class of `fit` without y
+# novel label among names and among numbers; class name of `fit` without y
 NOVEL, NOVEL_NUMBER, ONE_CLASS = "novel", -1, "known"
 
-# far above the rounding of a distance: a duplicate of what set the threshold is still known
+# far above the rounding of a distance: a duplicate of the example at the threshold stays known
 SLACK = 1e-12
 
 
@@ -29,7 +29,7 @@ SLACK = 1e-12
 class FittedPart:
     """Classes learned together: indices into `classes_`, their scorer and their threshold.
 
-    known: the examples of a scorer that cannot be extended without them.
+    known: the examples, if the scorer needs all of them to be extended.
     """
 
     classes: np.ndarray
@@ -64,7 +64,7 @@ def checked_labels(y: Any, examples: np.ndarray) -> np.ndarray:
 
 
 def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.ndarray:
-    """Novelty of the examples left out, of classes that are still there without them if there is such a class."""
+    """Novelty of left-out examples; of classes with other examples only, if there are any."""
     labels = known.labeled_examples()[1]
 
     def fit(rest: KnownClasses) -> Novelty:
@@ -77,6 +77,6 @@ def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.
 
 
 def learned_threshold(novelty: np.ndarray, coverage: float) -> Threshold:
-    """Conformal where there are examples enough for the coverage, else the largest; the coverage is what it keeps."""
+    """Conformal threshold if the examples are enough for the coverage, else the largest novelty and its coverage."""
     found = Threshold.from_novelty(novelty, coverage, source="examples, each left out in turn", few=True)
     return replace(found, value=found.value + SLACK * max(1, abs(found.value)))

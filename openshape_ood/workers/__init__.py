@@ -1,12 +1,12 @@
-"""Child processes that do one kind of task: in order, with back-pressure, within limits of memory and time.
+"""Child processes for tasks: results in order, back-pressure, limits of memory and time.
 
-`in_order` does many tasks, several at once; `once` does a single one that is not trusted. Children are programs of
-their own, `python -m openshape_ood.workers`, rather than processes of `multiprocessing`: a forked one does not survive
-torch's threads, and a spawned one imports the parent's main module first. They are talked to over pipes: JSON with
-its length before it, and arrays as their bytes. Nothing is unpickled.
+`in_order` runs many tasks in parallel; `once` runs a single untrusted task. Children are separate programs, `python -m
+openshape_ood.workers`, not processes of `multiprocessing`: a forked child does not survive torch's threads, and a
+spawned one first imports the parent's main module. They communicate over pipes: JSON with a length prefix, and arrays
+as bytes. Nothing is unpickled.
 
-A task is named "module:factory". In the child `factory(**settings)` is called once and gives the function that does
-every task: from an argument that is JSON to an answer that is JSON, and arrays.
+A task is named "module:factory". The child calls `factory(**settings)` once and gets a function for all tasks: from a
+JSON argument to a JSON answer and arrays.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from openshape_ood.workers.process import Done, Seal, Work, Worker, attempt, fin
 __all__ = ["Done", "Limits", "Seal", "Work", "Worker", "default_workers", "in_order", "once"]
 
 MOST_WORKERS = 16
-HELD_BYTES = 256 * 2**20  # of arrays that wait for their turn; the next in turn may always be taken
-KEPT_SECONDS = 10.0  # that idle processes wait for a next call
-STARTS = 3  # of a process that ends before it begins with its task
+HELD_BYTES = 256 * 2**20  # of buffered arrays; the next result in order is always accepted
+KEPT_SECONDS = 10.0  # lifetime of idle processes after a call
+STARTS = 3  # attempts to start a process
 
 
 def default_workers() -> int:
-    """As many as there are cores for this process, less one for the encoder; 1 to `MOST_WORKERS`."""
+    """Number of available cores minus one for the encoder; 1 to `MOST_WORKERS`."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min(MOST_WORKERS, cores - 1))
@@ -53,18 +53,16 @@ def in_order(
     limits: Callable[[Any], Limits] = lambda argument: Limits(),
     keep: bool = False,
 ) -> Generator[Done]:
-    """Do a task for every argument, and hand out what became of it in the order of the arguments.
+    """Run a task for every argument and yield the results in the order of the arguments.
 
-    A task that fails costs itself alone. So does one whose process is killed, as for want of memory, or that takes
-    more than its `limits`: its process is replaced. With workers=0 the tasks are done in this process, with neither
-    that protection nor any limit. Closing the iterator, or leaving it by an error or Ctrl-C, ends the processes.
+    A failing task stops nothing. If its process is killed, such as by lack of memory, or exceeds its `limits`, the
+    process is replaced. workers=0 runs the tasks in this process, without this protection and without limits. Closing
+    the iterator, or an error or Ctrl-C inside the loop, ends the processes.
 
-    Arguments may be endless: no more than `ahead` are taken beyond the one handed out. Arrays that wait for their turn
-    take `HELD_BYTES` together, and those of one task more, at most. Raises `OpenShapeError` while iterating, where no
-    process can be started.
+    Arguments may be endless: at most `ahead` are taken beyond the current one. Buffered arrays take at most
+    `HELD_BYTES`, plus those of one task. Raises `OpenShapeError` during iteration if no process can be started.
 
-    keep: processes that have nothing left to do wait `KEPT_SECONDS` for a next call of the same task and settings, in
-    which none has to be started.
+    keep: idle processes wait `KEPT_SECONDS` for another call with the same task and settings, which then starts faster.
     """
     if workers == 0:
         work = find(task)(**settings)
@@ -90,8 +88,8 @@ def in_order(
 
 
 def _surroundings(task: str, settings: Mapping[str, Any], workers: int) -> tuple[Any, ...]:
-    """What a process that was started before must have in common with one that would be started now."""
-    about = os.fstat(2)  # where its warnings go
+    """Conditions under which an existing process can replace a new one."""
+    about = os.fstat(2)  # destination of its warnings
     named = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(("OPENSHAPE_OOD", "PYTHON"))))
     return task, json.dumps(settings), workers, os.getpid(), os.getcwd(), *sys.path, named, about.st_dev, about.st_ino
 
@@ -104,20 +102,20 @@ class _Job:
 
 
 class _Pool:
-    """Threads that each give one process its tasks, one at a time, so that it is known whose fault its end is."""
+    """Threads with one process each and one task at a time, so that a crash belongs to one task."""
 
     def __init__(self, task: str, settings: Mapping[str, Any], workers: int, limits: Callable[[Any], Limits]) -> None:
-        self._how = task, settings, os.getcwd()  # one that replaces another finds relative paths where that did
+        self._how = task, settings, os.getcwd()  # a replacement resolves relative paths in the same folder
         self._most, self._limits = workers, limits
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._changed = threading.Condition()  # of the four below
+        self._changed = threading.Condition()  # guards the four attributes below
         self._closed = False
         self._workers: set[Worker] = set()
-        self._held: dict[int, int] = {}  # bytes of the arrays that wait for their turn, by index
+        self._held: dict[int, int] = {}  # bytes of buffered arrays, by index
         self._turn = 0
         self._unfinished = 0  # tasks
-        # else an iterator that is left open would be closed when threads can no longer end
+        # otherwise an open iterator would be closed when threads can no longer end
         atexit.register(self.close)
 
     def submit(self, index: int, argument: Any) -> _Job:
@@ -140,18 +138,18 @@ class _Pool:
 
     @property
     def is_idle(self) -> bool:
-        """True if nothing is left to do and every process waits for its next task."""
+        """True if no task is left and every process is idle."""
         with self._changed:
             alive = len(self._workers) == len(self._threads) and not any(one.ended for one in self._workers)
             return alive and not self._unfinished and not self._closed
 
     def used_again(self, limits: Callable[[Any], Limits]) -> _Pool:
-        """The same for the tasks of another call, which count from 0."""
+        """The same pool for another call, with indices from 0."""
         self._limits, self._turn = limits, 0
         return self
 
     def close(self) -> None:
-        """End all processes, whatever they do."""
+        """End all processes at once."""
         atexit.unregister(self.close)
         with self._changed:
             self._closed = True
@@ -165,9 +163,9 @@ class _Pool:
         self._threads.clear()
 
     def _enter(self, index: int, size: int) -> None:
-        """Wait until there is room for arrays; raises EOFError when all is closed meanwhile."""
+        """Wait for buffer space; raises EOFError if the pool is closed meanwhile."""
         with self._changed:
-            # the one whose turn it is may always enter, or the others would wait for ever
+            # the next result in order always enters, to avoid a deadlock
             self._changed.wait_for(
                 lambda: self._closed or index <= self._turn or sum(self._held.values()) + size <= HELD_BYTES
             )
@@ -183,13 +181,13 @@ class _Pool:
                 worker = self._begun(job, limits, worker)
                 answer = partial(worker.answer, limits.wall, partial(self._enter, job.index))
                 job.done.set_result(attempt(answer, job.index, job.argument))
-            except BaseException as error:  # raised where the result is waited for
+            except BaseException as error:  # raised again for the consumer of the result
                 job.done.set_exception(error)
-            del job  # no name here keeps arrays that were handed on
+            del job  # drops references to arrays that were handed over
         self._end(worker)
 
     def _begun(self, job: _Job, limits: Limits, worker: Worker | None) -> Worker:
-        """A worker that has begun with a job; one that ends before it comes to it is replaced."""
+        """Worker that has started a job; a worker that ends before is replaced."""
         trouble: Exception | None = None
         for _ in range(STARTS):
             try:
@@ -205,9 +203,9 @@ class _Pool:
             except (OSError, EOFError) as error:
                 trouble = error
                 self._end(worker)
-        told = f"no process that reads files can be started: {trouble or 'it ends at once'}"
+        told = f"no reading process can be started: {trouble or 'it ends at once'}"
         asked = f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}'"
-        raise OpenShapeError(f"{told}. See what {asked} says; workers=0 reads in this process")
+        raise OpenShapeError(f"{told}. See the output of {asked}; workers=0 reads in this process")
 
     def _end(self, worker: Worker | None) -> None:
         if worker is not None:
@@ -217,14 +215,14 @@ class _Pool:
 
 
 class _Idle:
-    """Processes of one pool that wait for a next call; of two, those that waited longer end."""
+    """Idle processes of at most one pool; a newer pool replaces an older one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: tuple[tuple[Any, ...], _Pool, threading.Timer] | None = None
 
     def take(self, key: tuple[Any, ...] | None, limits: Callable[[Any], Limits]) -> _Pool | None:
-        """The pool that fits, for the caller alone; None if there is none, or one of its processes has ended."""
+        """A matching pool, for the caller alone; None if there is none, or one of its processes has ended."""
         with self._lock:
             if key is None or self._held is None or self._held[0] != key:
                 return None
@@ -243,7 +241,7 @@ class _Idle:
         timer.start()
         if before is not None:
             before[2].cancel()
-            if before[0][3] == os.getpid():  # those of a process that this one was forked from are not its own
+            if before[0][3] == os.getpid():  # processes of the parent of a fork belong to the parent
                 before[1].close()
 
     def _end(self, pool: _Pool) -> None:
@@ -254,7 +252,7 @@ class _Idle:
         pool.close()
 
     def close(self) -> None:
-        """End what waits."""
+        """End idle processes."""
         with self._lock:
             held, self._held = self._held, None
         if held is not None:

@@ -1,4 +1,4 @@
-"""A child: does the tasks that it is told on the standard input, until that ends."""
+"""Child process: runs tasks from standard input until it ends."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def main() -> None:
     live_with_parent()
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError):  # where memory runs out Linux ends this process first, and not its parent
+    with contextlib.suppress(OSError):  # out of memory, Linux ends this process before its parent
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    # standard input and output for this module alone: what a parser prints goes nowhere
+    # standard streams are reserved for this module; output of parsers is dropped
     told, replies = open(os.dup(0), "rb", buffering=0), open(os.dup(1), "wb", buffering=0)  # noqa: SIM115
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -45,7 +45,7 @@ def main() -> None:
         argument, limits = messages.get()
         if not how["bounds"]:
             budget.begin(*limits)
-        send(replies, {})  # from here on, what happens is this task's fault
+        send(replies, {})  # later errors belong to the task
         done = attempt(partial(work, argument), 0, argument)
         if done.error is not None:
             send(replies, {"error": type(done.error).__name__, "text": str(done.error)[:MAX_ERROR]})
@@ -58,12 +58,12 @@ def main() -> None:
 
 
 def _tell(message: Warning | str, *_: Any, **__: Any) -> None:
-    """A warning in a line, without its place in the code; names of files may hold what a terminal would obey."""
+    """Print a warning on one line, without source location; file names may contain terminal control characters."""
     print("warning:", "".join(sign if sign.isprintable() else "?" for sign in str(message)), file=sys.stderr)
 
 
 def _listen(told: Any, messages: SimpleQueue[Any]) -> None:
-    """In a thread, so that the end of the parent ends this process too, whatever it is doing."""
+    """Read messages in a thread, so that the end of the parent ends this process at any time."""
     try:
         while True:
             messages.put(receive(told, most=2**32))
@@ -72,5 +72,5 @@ def _listen(told: Any, messages: SimpleQueue[Any]) -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):  # the parent is gone
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended
         main()

@@ -1,4 +1,4 @@
-"""What one task may take, and how a child keeps to it: its parent says which bound was met."""
+"""Limits of a task, and their enforcement in a child; the parent reports the exceeded limit."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from typing import Any
 
 try:
     import resource
-except ImportError:  # Windows; there the wall-clock limit stands alone
+except ImportError:  # Windows, where only the wall-clock limit applies
     resource = None  # type: ignore[assignment]
 
 SLACK = {"RLIMIT_CPU": 0, "RLIMIT_AS": 32 * 2**20}
-PARENT_DEATH = 1  # PR_SET_PDEATHSIG: the signal that a process gets when the thread that started it ends
+PARENT_DEATH = 1  # PR_SET_PDEATHSIG: signal to a process when its starting thread ends
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one task may take; None is no limit.
+    """Limits of a task; None is no limit.
 
-    cpu: seconds of processor time; wall: of wall-clock time, from when the process begins with it; memory: bytes of
-    address space beyond what the process has before, on Linux alone; longer, larger: how to allow more time and more
-    memory, as clauses of an error.
+    cpu: seconds of processor time; wall: seconds since the start of the task; memory: bytes of additional address
+    space, on Linux only; longer, larger: hints for raising the time and the memory limit, appended to an error.
     """
 
     cpu: float | None = None
@@ -51,22 +50,22 @@ def _said(bound: str, more: str) -> str:
 
 
 class Budget:
-    """In a child: what it may still take from the beginning of a task on.
+    """Remaining resources of a task, in a child.
 
-    A limit is set anew only where it is no longer right by `SLACK`, as that costs as much as reading a small file.
+    A limit is changed only if it is off by more than `SLACK`, because a change costs as much as reading a small file.
     """
 
     def __init__(self) -> None:
         self._set: dict[str, float] = {}
-        self._held, self._space = -1, 0  # most that was resident, and address space then
+        self._held, self._space = -1, 0  # maximum resident size, and address space at that time
 
     def begin(self, cpu: float | None, memory: int | None) -> None:
         if resource is None:
             return
         used = resource.getrusage(resource.RUSAGE_SELF)
         self._allow("RLIMIT_CPU", used.ru_utime + used.ru_stime, cpu)
-        if sys.platform == "linux":  # elsewhere address space is not bounded
-            if used.ru_maxrss != self._held:  # else no more is mapped than before, nearly
+        if sys.platform == "linux":  # no limit of address space elsewhere
+            if used.ru_maxrss != self._held:  # otherwise the mapped memory has hardly changed
                 self._held, self._space = used.ru_maxrss, _address_space()
             self._allow("RLIMIT_AS", self._space, memory)
 
@@ -78,13 +77,13 @@ class Budget:
 
 
 def seal(memory: int, seconds: int) -> None:
-    """In a child that is not trusted: what it may ever take, set before it loads a parser."""
+    """Lifetime limits of an untrusted child, set before it loads a parser."""
     for name, value in {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0}.items():
         _set(name, value, for_ever=True)
 
 
 def live_with_parent() -> None:
-    """In a child: no core files; and it ends with its parent, also where a parser never lets another thread run."""
+    """In a child: disable core files, and end with the parent even if a parser blocks all threads."""
     _set("RLIMIT_CORE", 0, for_ever=True)
     if sys.platform == "linux":
         import ctypes
@@ -103,7 +102,7 @@ def _set(name: str, value: int | None, for_ever: bool = False) -> None:
         value = hard
     elif hard != resource.RLIM_INFINITY:
         value = min(value, hard)
-    with contextlib.suppress(ValueError, OSError):  # a platform that knows the name only
+    with contextlib.suppress(ValueError, OSError):  # platforms that know only the name of the limit
         resource.setrlimit(number, (value, value if for_ever else hard))
 
 

@@ -1,4 +1,4 @@
-"""One child process, seen from its parent, and how the two talk."""
+"""One child process as seen by its parent, and the message protocol."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from openshape_ood import errors
 from openshape_ood.errors import OpenShapeError, WorkerError
 from openshape_ood.workers.limits import Limits
 
-HELLO: Final = b"\0openshape-ood worker\0"  # before it there may be what an interpreter prints as it starts
+HELLO: Final = b"\0openshape-ood worker\0"  # an interpreter may print text before it
 LENGTH: Final = struct.Struct("<I")
 MAX_MESSAGE = 2**20
-KILL_SECONDS = 5.0  # after which a process that does not end, held by its disc, is left to the system
+KILL_SECONDS = 5.0  # after which an unkillable process, blocked by a disk, is left to the system
 WATCH_SECONDS = 0.05
-PIPE_BYTES = 2**20  # a whole cloud or a good part of it, so that few switches between processes are needed
+PIPE_BYTES = 2**20  # a large part of a cloud, to reduce context switches
 TYPES: Final = ("<f8", "<f4")  # of arrays
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-# all that a sealed child needs of the environment: tokens and passwords stay behind
+# environment of a sealed child: no tokens or passwords
 PASSED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
 
 
@@ -43,9 +43,9 @@ Work = Callable[[Any], Answer]
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """What became of one task: its place among the arguments, what it gave, or why it gave nothing.
+    """Result of one task: index of its argument, and its answer or error.
 
-    error is one of the task's own, `MemoryError`, or `WorkerError` where its process ended or was ended.
+    error: of the task itself, `MemoryError`, or `WorkerError` if its process ended or was killed.
     """
 
     index: int
@@ -56,17 +56,17 @@ class Done:
 
 
 def find(task: str) -> Callable[..., Work]:
-    """The factory called "module:factory"."""
+    """Factory named "module:factory"."""
     module, _, name = task.partition(":")
     return getattr(import_module(module), name)
 
 
 def attempt(work: Callable[[], Answer], index: int, argument: Any) -> Done:
-    """Do one task; an error is part of the result, also a parser's own: one task must not cost the others."""
+    """Run one task and return its error, of any class, as part of the result, so that further tasks can run."""
     try:
         answer, arrays = work()
     except Exception as error:
-        # want of memory says nothing about a file, whatever it was taken for
+        # lack of memory says nothing about the file
         cause = error.__cause__ if isinstance(error.__cause__, MemoryError) else error
         return Done(index, argument, error=cause)
     return Done(index, argument, answer, tuple(arrays))
@@ -74,10 +74,10 @@ def attempt(work: Callable[[], Answer], index: int, argument: Any) -> Done:
 
 @dataclass(frozen=True)
 class Seal:
-    """A child for hostile input: no secrets in its environment, no file written, nothing on its standard error.
+    """Settings of a child for hostile input: no secrets in its environment, no written files, no standard error.
 
-    folder: where it works; memory: bytes of address space, where the platform can bound that; seconds: of wall-clock
-    time from its start; most: bytes of arrays that it may answer with.
+    folder: working folder; memory: bytes of address space, on platforms with this limit; seconds: lifetime, wall clock;
+    most: bytes of arrays in its answer.
     """
 
     folder: str
@@ -93,10 +93,10 @@ def once(
     seal: Seal,
     begun: Callable[[Worker], None] = lambda worker: None,
 ) -> Done:
-    """Do one task in a sealed process of its own; what it answers is for the caller to check.
+    """Run one task in a sealed process; the caller validates the answer.
 
-    `begun` is told of the process, so that it can be killed from elsewhere. The error is a `WorkerError` where the
-    process ended, was ended, or answered with more than it may.
+    `begun` receives the process, to kill it from elsewhere. The error is a `WorkerError` if the process ended, was
+    killed, or exceeded its answer size.
     """
 
     def work() -> Answer:
@@ -117,7 +117,7 @@ def once(
 
 
 class Worker:
-    """A process that does a task after the other."""
+    """Process that runs tasks one after the other."""
 
     def __init__(self, task: str, settings: Mapping[str, Any], folder: str, seal: Seal | None = None) -> None:
         if not sys.executable:
@@ -128,11 +128,11 @@ class Worker:
         package = str(Path(openshape_ood.__file__).resolve().parent.parent)
         if seal:
             env = {key: os.environ[key] for key in PASSED if key in os.environ} | ONE_THREAD | {"PYTHONPATH": package}
-        else:  # it imports from where this process does
+        else:  # same import paths as this process
             path = [os.path.abspath(place) for place in sys.path if isinstance(place, str)]
             env = ONE_THREAD | os.environ | {"PYTHONPATH": os.pathsep.join([*path, package])}
         self._process = subprocess.Popen(  # noqa: S603  (our own module)
-            # -P: nothing is imported from the current folder that would not be here; -s: nor from the user's own
+            # -P: no imports from the current folder; -s: none from the user's site-packages
             [sys.executable, "-P", *(["-s"] if seal else []), "-m", "openshape_ood.workers"],
             bufsize=0,
             stdin=subprocess.PIPE,
@@ -140,7 +140,7 @@ class Worker:
             stderr=subprocess.DEVNULL if seal else None,
             cwd=folder,
             env=env,
-            start_new_session=True,  # Ctrl-C is for this process to answer
+            start_new_session=True,  # Ctrl-C is handled by this process
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self._out: Any = self._process.stdout
@@ -148,16 +148,16 @@ class Worker:
         self._greeted = False
         self._late = False
         self.deadline = math.inf
-        self._limits = Limits()  # of the task it is at
+        self._limits = Limits()  # of the current task
         self.ended = False
-        with contextlib.suppress(ImportError, AttributeError, OSError):  # not Linux, or its limit is lower
+        with contextlib.suppress(ImportError, AttributeError, OSError):  # not Linux, or a lower limit
             import fcntl
 
             fcntl.fcntl(self._out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[arg-type]
         _watch.add(self)
 
     def begin(self, argument: Any, limits: Limits) -> None:
-        """Have it do a task; raises OSError or EOFError where it ends before it begins with it."""
+        """Start a task; raises OSError or EOFError if the process ends before."""
         self._limits = limits
         if not self._greeted:
             send(self._in, self._told)
@@ -175,7 +175,7 @@ class Worker:
             raise EOFError from error
 
     def answer(self, seconds: float | None = None, enter: Callable[[int], None] = lambda size: None) -> Answer:
-        """What the task gave; raises what it raised, or why it gave nothing. `enter` waits for room for its arrays."""
+        """Answer of the task; raises its error, or the reason of a missing answer. `enter` waits for buffer space."""
         try:
             with self.within(seconds):
                 said = receive(self._out)
@@ -207,7 +207,7 @@ class Worker:
 
     @contextlib.contextmanager
     def within(self, seconds: float | None) -> Generator[None]:
-        """Kills the process when the time is over."""
+        """Kill the process after a time limit."""
         if seconds is None:
             yield
             return
@@ -216,11 +216,11 @@ class Worker:
         try:
             yield
         finally:
-            with _watch.lock:  # what goes off just now must not end the next task
+            with _watch.lock:  # a timer firing now must not end the next task
                 self.deadline = math.inf
 
     def kill(self) -> None:
-        """From any thread."""
+        """Kill the process, from any thread."""
         self._process.kill()
 
     def kill_late(self) -> None:
@@ -228,8 +228,8 @@ class Worker:
         self.kill()
 
     def lost(self, error: Exception) -> Exception:
-        """Why there is no answer; ends the process."""
-        code = self.close(0.2)  # it may be about to end by itself, with a status that says why
+        """Reason of a missing answer; ends the process."""
+        code = self.close(0.2)  # it may be about to exit with a meaningful status
         if self._late:
             return WorkerError(self._limits.too_late)
         if isinstance(error, MemoryError):
@@ -244,7 +244,7 @@ class Worker:
         return WorkerError(f"the process that read it ended with status {code}")
 
     def close(self, patience: float = 0.0) -> int | None:
-        """End the process if it does not end by itself. Its exit status, negative for a signal."""
+        """End the process if it does not end by itself. Returns its exit status, negative for a signal."""
         self.ended = True
         _watch.discard(self)
         for seconds in (patience, KILL_SECONDS):
@@ -259,7 +259,7 @@ class Worker:
 
 
 class _Watch:
-    """A thread that ends what is late: one for all, for a timer a task takes as long as reading a small file."""
+    """One thread for all time limits, because a timer per task costs as much as reading a small file."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -298,7 +298,7 @@ def send(pipe: Any, message: Any) -> None:
 
 
 def receive(pipe: Any, most: int = MAX_MESSAGE) -> Any:
-    """The next message; raises EOFError where the pipe ends, ValueError for what is no message."""
+    """Next message; raises EOFError at the end of the pipe, ValueError for an invalid message."""
     head = bytearray(LENGTH.size)
     fill(pipe, memoryview(head))
     (length,) = LENGTH.unpack(head)
@@ -310,7 +310,7 @@ def receive(pipe: Any, most: int = MAX_MESSAGE) -> Any:
 
 
 def bytes_of(array: np.ndarray) -> memoryview:
-    """The memory of a contiguous array."""
+    """Memory of a contiguous array."""
     return array.reshape(-1).view(np.uint8).data
 
 
@@ -321,7 +321,7 @@ def write(pipe: Any, data: Any) -> None:
 
 
 def fill(pipe: Any, view: memoryview) -> None:
-    """Read until `view` is full; raises EOFError where the pipe ends."""
+    """Read until `view` is full; raises EOFError at the end of the pipe."""
     while view:
         count = pipe.readinto(view)
         if not count:

@@ -299,7 +299,7 @@ def test_a_view_is_completed_and_what_is_new_in_it_is_said(visitor: Visitor, tmp
     masks.save(folder / "affinities.npz")
     files = sorted(folder.iterdir())
     visitor.drop(*(path for path in files if path.name != "camera.json"), place="#drop-view")
-    visitor.sees("#message.refused", "a view is a picture, its depth")
+    visitor.sees("#message.refused", "a view is an image, its depth")
     visitor.sees("#verdict", "a generated view")  # what stood there still does
     visitor.drop(*files, place="#drop-view")
     visitor.sees("#message.refused", "there are no affinities to 'sofa'")
@@ -400,7 +400,7 @@ def test_many_files_while_a_class_is_typed_on_a_phone(chromium: Any, server: Ser
 def all_can_be_read(visitor: Visitor, scans: list[Path]) -> None:
     visitor.drop(*scans[1:])
     visitor.sees("#table", "3 files")
-    visitor.page.get_by_role("button", name="Calibrate on shapes of yours").click()
+    visitor.page.get_by_role("button", name="Calibrate on your own shapes").click()
     visitor.sees("#decision", "19 to 50 shapes")
     visitor.sees_a_picture()
     assert unreadable(visitor) == []

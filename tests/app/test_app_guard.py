@@ -107,7 +107,7 @@ def request(files: Path, **changed: Any) -> dict[str, Any]:
 def test_an_address_in_place_of_a_file_is_refused(page: Any, files: Path, path: str, deep: bool) -> None:
     given: Any = {"path": path, "meta": {"_type": "gradio.FileData"}}
     answer = page.post(JOIN, json=request(files, Clouds=[{"a": [given]}] if deep else [given]))
-    assert (answer.status_code, answer.text) == (403, "a file is one that was uploaded")
+    assert (answer.status_code, answer.text) == (403, "only uploaded files may be used")
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "{files}/../other/x.npy", "x.npy", 7, None])
@@ -127,15 +127,15 @@ def test_an_uploaded_file_passes_without_any_address(page: Any, files: Path) -> 
 @pytest.mark.parametrize(
     "changed, text",
     [
-        ({"data": []}, "data is a list of 6 values"),
-        ({"data": [1] * 7}, "data is a list of 6 values"),
-        ({"data": {str(i): 1 for i in range(6)}}, "data is a list of 6 values"),
-        ({"data": None}, "data is a list of 6 values"),
+        ({"data": []}, "data is not a list of 6 values"),
+        ({"data": [1] * 7}, "data is not a list of 6 values"),
+        ({"data": {str(i): 1 for i in range(6)}}, "data is not a list of 6 values"),
+        ({"data": None}, "data is not a list of 6 values"),
         ({"fn_index": 4}, "fn_index is the number of no handler"),
         ({"fn_index": False}, "fn_index is the number of no handler"),
         ({"fn_index": None}, "fn_index is the number of no handler"),
-        ({"session_hash": None}, "session_hash is a word"),
-        ({"session_hash": ""}, "session_hash is a word"),
+        ({"session_hash": None}, "session_hash is not the name of a session"),
+        ({"session_hash": ""}, "session_hash is not the name of a session"),
         ({"Clouds": "a.npy"}, "Clouds: 'a.npy' is no value of this input"),
         ({"Clouds": [7]}, r"Clouds: [7] is no value"),
         ({"Clouds": [None]}, r"Clouds: [None] is no value"),
@@ -149,8 +149,8 @@ def test_an_uploaded_file_passes_without_any_address(page: Any, files: Path) -> 
         ({"Up axis": ["y"]}, "Up axis: ['y'] is no value"),
         ({"Up axis": None}, "Up axis: None is no value"),
         ({"Color": 1.5}, "Color: 1.5 is no value"),
-        ({"fn_index": 1, "data": []}, "event_data has index and value"),
-        ({"fn_index": 1, "data": [], "event_data": {"index": 1}}, "event_data has index and value"),
+        ({"fn_index": 1, "data": []}, "event_data lacks index and value"),
+        ({"fn_index": 1, "data": [], "event_data": {"index": 1}}, "event_data lacks index and value"),
     ],
 )
 def test_a_request_has_a_value_of_the_right_type_for_each_input(

@@ -124,7 +124,7 @@ def test_visitors_have_their_own_classes_and_errors_become_a_message(page: _Page
     assert "message" not in answer("a", put, opens=True)
     assert "lamp is now an example of lyre" in answer("a", page.on_add, "lyre", "chair, table", "y")["message"]
     refused = answer("b", page.on_add, "lyre", "chair, table", "y")
-    assert "forgotten your shapes" in refused["message"] and refused["headline"] and refused["dropped"] is None
+    assert "no longer has your shapes" in refused["message"] and refused["headline"] and refused["dropped"] is None
     assert "lyre" not in answer("b", page.on_clear)["known"] and "lyre" in answer("a", page.on_clear)["known"]
     assert "there is no shape yet" in answer("b", page.on_add, "lyre", "chair, table", "y")["message"]
 

@@ -119,7 +119,7 @@ def test_objects_are_listed_with_size_and_verdict(pipelines: Pipelines, found: S
 def test_nothing_but_a_floor(pipelines: Pipelines, scene: Scene) -> None:
     floor = scene.take(np.arange(4000))
     empty = pipelines.score_scan(ScanInput(floor, find_objects(floor)), Session().with_names("chair"), "tiny")
-    assert "No object was found" in texts.verdict(empty) and texts.table(empty) == texts.bars(empty) == ""
+    assert "No object found" in texts.verdict(empty) and texts.table(empty) == texts.bars(empty) == ""
 
 
 def test_an_object_becomes_an_example(found: ScanVerdict) -> None:

@@ -71,7 +71,7 @@ def test_calibration_shapes_keep_no_more_points_than_are_used(paths: list[str]) 
 
 def test_a_note_of_thinning_and_axis() -> None:
     shape = _checked({"points": 90_000, "stated": "z"}, np.eye(3), name="c.dae")
-    assert shape.note == "thinned from 90,000 to 3 points, its file says that z is up" and shape.stated == "z"
+    assert shape.note == "thinned from 90,000 to 3 points, its file states z up" and shape.stated == "z"
 
 
 def test_a_threshold_is_read(tmp_path: Path) -> None:

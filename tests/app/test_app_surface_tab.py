@@ -98,7 +98,7 @@ def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: GoodSurfaces, fou
     assert f"good up to {found.result.threshold.value:.3f}" in said and "beside 6 good clouds" in said
     known = texts.surface(compare(SurfaceInput("other.ply", cloud(3)), good))
     assert 'class="box known"' in known and "Good: " in known
-    assert "6 clouds are taken as good" in texts.learned(good) and "&lt;b&gt;road&lt;/b&gt; 0.ply" in texts.learned(
+    assert "6 clouds are learned as good" in texts.learned(good) and "&lt;b&gt;road&lt;/b&gt; 0.ply" in texts.learned(
         good
     )
     assert 0 < found.beyond < 2000

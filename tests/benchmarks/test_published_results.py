@@ -125,3 +125,15 @@ def test_another_pickle_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"rgb": 1}, protocol=4))
     with pytest.raises(CloudError, match="does not hold a frame of pandas"):
         read_frame(tmp_path / "a.pkl")
+
+
+class Arrow:
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return print, ()
+
+
+def test_a_frame_of_another_kind_is_to_be_saved_as_csv(tmp_path: Path) -> None:
+    data = pickle.dumps({"a": Arrow()}, protocol=4).replace(b"\x8c\x08builtins", b"\x8c\x0dpandas.arrays")
+    (tmp_path / "a.pkl").write_bytes(data.replace(b"\x8c\x05print", b"\x8c\x10ArrowStringArray"))
+    with pytest.raises(CloudError, match=r"asks for 'pandas.arrays.ArrowStringArray'.*to_csv\('results.csv'\)"):
+        read_frame(tmp_path / "a.pkl")

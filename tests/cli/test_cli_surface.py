@@ -240,11 +240,11 @@ def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
     run_json(
         "surface", "fit", of_images / "good", "--out", tmp_path / "model", "--size", "16", "--reconstructor", "pca"
     )
-    words = ["--out", tmp_path / "found", "--report", tmp_path / "page.html", "--coverage", "0.9"]
+    words = ["--out", tmp_path / "found", "--report", tmp_path / "found" / "page.html", "--coverage", "0.9"]
     done = run("surface", "score", tmp_path / "model", tmp_path / "test", *words)
     assert done.exit_code == 1 and "keeps 90.5 % of" in done.stdout
     assert "in 90% of such draws it keeps between 78.4% and 98.2% of good ones" in " ".join(done.stdout.split())
-    page = (tmp_path / "page.html").read_text()
+    page = (tmp_path / "found" / "page.html").read_text()
     assert page.index("&lt;b&gt;hole.png") < page.index("good.png") and "<b>hole" not in page
     assert page.count("data:image/png;base64,") == 2 and "1 could not be used" in page
     rows = list(csv.DictReader((tmp_path / "found" / "scores.csv").read_text().splitlines()))

@@ -442,7 +442,7 @@ def test_the_registry_has_it_by_the_name_of_its_encoder(tmp_path: Path, monkeypa
         judge(QUERIES, replace(KNOWN, identity=OTHER), "comparator")
     with pytest.raises(InputError, match="needs example shapes"):
         find_method("comparator", "names")
-    with pytest.raises(InputError, match="do not say whose embeddings they are"):
+    with pytest.raises(InputError, match="have no identity of their encoder"):
         score_embeddings(QUERIES, EXAMPLES, "comparator")
     monkeypatch.setenv(REGISTRY_VARIABLE, str(registry_of(MADE["whitened"], tmp_path, "other")))
     with pytest.raises(MixedEncodersError, match="made for embeddings of mine"):

@@ -354,7 +354,7 @@ def test_what_is_no_path_is_refused() -> None:
 @pytest.mark.parametrize("program", ["/bin/false", "/no/python", ""])
 def test_workers_that_cannot_be_started_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     monkeypatch.setattr(sys, "executable", program)
-    with pytest.raises(OpenShapeError, match=r"no process that reads files can be started.*workers=0"):
+    with pytest.raises(OpenShapeError, match=r"no reading process can be started.*workers=0"):
         list(read_shapes(clouds(tmp_path, 2), points=9, seed=0, workers=1))
 
 

@@ -472,7 +472,7 @@ def test_an_identity_is_forgotten_by_another_fit_and_asked_for_when_loaded(tmp_p
     path = tmp_path / "detector.safetensors"
     detector.save(path)
     assert NoveltyDetector.load(path).identity is None
-    with pytest.raises(MixedEncodersError, match="does not say whose embeddings"):
+    with pytest.raises(MixedEncodersError, match="has no identity of its encoder"):
         NoveltyDetector.load(path, Identity("vitb32", "words", "cd" * 32))
 
 

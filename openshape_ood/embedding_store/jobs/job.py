@@ -1,4 +1,4 @@
-"""One run: what is there already is left out, the rest embedded, and every shape accounted for."""
+"""One resumable run: embeds missing shapes and accounts for every shape."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from openshape_ood.embedding_store.schema import Header, Rows, text
 from openshape_ood.errors import InputError, OpenShapeError
 
 ENGINES = ("local", "ray")
-SHARD_SECONDS = 60  # what a run that is killed may lose
+SHARD_SECONDS = 60  # maximum work lost by a killed run
 
 
 def embed(
@@ -38,27 +38,27 @@ def embed(
 ) -> Summary:
     """Embed shape files into a folder of shards, or into one file.
 
-    Into a folder (extra [parquet]) a run can be stopped and goes on: ids that are there already are not embedded
-    again, ids that failed before only with `retry_failed`. A file of another size or time than when it was read is
-    embedded again; files that it names, as textures, are not looked at. Of every id and path 48 bytes are held.
+    With a folder (extra [parquet]) a run is resumable: existing ids are not embedded again, failed ids only with
+    `retry_failed`. A file whose size or time has changed is embedded again; its side files, such as textures, are not
+    checked. Memory: 48 bytes for each id and path.
 
     Parameters
     ----------
     items : iterable of Item
-        Gone through twice: a list, `ShapeList`, or anything that can be iterated anew. An iterator is held as a list.
+        Iterated twice: a list, `ShapeList` or another re-iterable. An iterator is copied to a list.
     out : path
-        A folder, or a file that ends in .parquet, .npz or .safetensors, which holds all or nothing.
+        A folder, or a file that ends in .parquet, .npz or .safetensors, which is written whole or not at all.
     settings : Settings
         Encoder and preprocessing.
     engine, cluster
-        "local", the encoder in this process, or "ray", one for every worker of `cluster`; for folders.
+        "local": the encoder in this process. "ray": one encoder for each worker of `cluster`; for folders.
     shard : Share, optional
-        Embed only this share of the items, as one of many processes that know nothing of each other: any number of
-        them may write to the folder at once, and the same share twice gives the same files.
+        Embed only this share of the items, as one of several independent processes. Any number may write to the folder
+        at once, and the same share twice gives the same files.
     retry_failed : bool
-        Try again what failed in an earlier run.
+        Try failures of earlier runs again.
     step : callable, optional
-        Is told how many more shapes are done, and by the process of which id.
+        Called with the number of further finished shapes and the id of their process.
 
     Returns
     -------
@@ -67,9 +67,9 @@ def embed(
     Raises
     ------
     InputError
-        For ids that are not unique, and a folder of other settings; `MixedEncodersError` for one of another checkpoint.
+        For duplicate ids, or a folder of other settings; `MixedEncodersError` for a folder of another checkpoint.
     FileError, MissingPackageError
-        For what cannot be written; without pyarrow, or without ray.
+        If writing fails; without pyarrow or ray.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def embed(
                 on_ray.run(work, len(todo), settings, header, folder, step, cluster or on_ray.Cluster())
         counts = None if shard else store.settle(folder)
         there = np.isin(todo, keys(place(*one) for one in written(folder)))
-        left = set(todo[~there].tolist())  # those that failed
+        left = set(todo[~there].tolist())  # failures
         tried = {place(one.id, one.path, one.stamp): one for one in read_errors(folder)} if left else {}
         failed = [one for word, one in tried.items() if key(word).rstrip(b"\0") in left]
     if len(failed) != len(left):
@@ -114,8 +114,10 @@ def embed(
 
 
 class _Plan(NamedTuple):
-    """What a run does. asked (n,): `keys` of the `place` of every item of its share; todo (n,): a mask; own_axes:
-    whether any item says its own; given, reused, skipped, changed: as in `Summary`."""
+    """Work of a run.
+
+    asked (n,): `keys` of the `place` of every item of its share; todo (n,): mask; own_axes: True if an item has its own
+    axis; given, reused, skipped, changed: as in `Summary`."""
 
     asked: np.ndarray
     todo: np.ndarray
@@ -127,7 +129,7 @@ class _Plan(NamedTuple):
 
 
 def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool) -> _Plan:
-    """Raises `InputError` for two files of one id, which would be taken for each other."""
+    """Plan of a run. Raises `InputError` for two files with one id."""
     axes = False
 
     def words() -> Iterator[str]:
@@ -153,16 +155,16 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
         remedy = "Give another --out, or a list with ids of its own"
         raise InputError(f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. {remedy}")
     todo &= ~done
-    if retry and share is None:  # what other processes read stays; the last run, without shares, settles it
+    if retry and share is None:  # without shares only: other processes may still write errors
         store.forget_errors(folder, asked[todo])
-    # an error of another file of the same id is not this one's
+    # errors of another file with the same id do not count
     tried = todo & (not retry) & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
     todo &= ~tried
     return _Plan(asked, todo, axes, len(first), *(int(one.sum()) for one in (done, tried, changed & todo)))
 
 
 def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
-    """Of one share; with absolute paths, for the run that goes on may be started elsewhere."""
+    """Items of a share, with absolute paths, because a resumed run may start in another folder."""
     for item in items:
         id = text(item.id)
         if share is None or int.from_bytes(key(id)) % share.count == share.index:
@@ -173,7 +175,7 @@ def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
 def _run(
     work: Iterable[Item], axes: bool, settings: Settings, header: Header, out: Path, step: Step, whole: bool
 ) -> None:
-    """The engine of one machine: the encoder in this process."""
+    """Engine of one machine: the encoder in this process."""
     encoder, header = load(settings, header)
     for rows in embed_shards(encoder, work, settings, axes, step, SHARD_SECONDS if whole else None):
         write_shard(out, rows, header)

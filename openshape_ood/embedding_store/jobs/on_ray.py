@@ -1,7 +1,7 @@
-"""Ray: shards go to tasks, which write them; what comes back is that one is written.
+"""Ray engine: tasks embed and write shards and report their completion.
 
-Ray itself does a task again whose worker dies; as the shard has the same name, it is there once. A shape that kills
-whoever reads it is found by cutting its shard into ever smaller ones, and becomes an error.
+Ray repeats a task whose worker dies; its shard has the same name, so it is stored once. A shape that kills its readers
+is found by splitting its shard repeatedly, and becomes an error.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from openshape_ood.errors import MissingPackageError, OpenShapeError
 if TYPE_CHECKING:
     from openshape_ood import ShapeEncoder
 
-SHARDS_A_WORKER = 4  # at least, where there are shapes enough, so that all are busy to the end
-LEAST_ROWS = 16  # of a shard that is made smaller for it
-PIECES = 32  # of a shard whose workers died
-RETRIES = 2  # of a task whose worker died, by Ray
-HOPELESS = 4  # shards none of which was written: no single shape's fault
+SHARDS_A_WORKER = 4  # minimum, so that all workers are busy until the end
+LEAST_ROWS = 16  # minimum rows of such a smaller shard
+PIECES = 32  # into which a shard is split after its workers died
+RETRIES = 2  # by Ray, for a task whose worker died
+HOPELESS = 4  # lost shards before any success: not the fault of a single shape
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -45,11 +45,11 @@ QUIET = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where Ray runs, and how much each worker takes.
+    """Ray cluster and resources of each worker.
 
-    address: of a cluster, "auto" for the one that this machine belongs to, None to start one here for the run; workers:
-    encoders at once, None for one a GPU, or where there are none one for every `cpus` cores; cpus, gpus: of each, gpus
-    None for 1 where the cluster has any and the settings allow it; store_bytes: shared memory of one started here.
+    address: of a cluster, "auto" for the one of this machine, None to start one here; workers: number of encoders, None
+    for one a GPU, or without GPUs one for every `cpus` cores; cpus, gpus: of each worker, gpus None for 1 if the
+    cluster has GPUs and the settings allow it; store_bytes: shared memory of a cluster started here.
     """
 
     address: str | None = None
@@ -59,7 +59,7 @@ class Cluster:
     store_bytes: int = 256 * 2**20
 
     def check(self) -> None:
-        """Raises `InputError` for values that cannot be used."""
+        """Raise `InputError` for invalid values."""
         check_positive(self.cpus, "cpus")
         check_least(self, workers=1, gpus=0)
 
@@ -67,18 +67,18 @@ class Cluster:
 def run(
     items: Iterable[Item], count: int, settings: Settings, header: Header, out: Path, step: Step, cluster: Cluster
 ) -> None:
-    """Embeds `count` items, as they come, and writes their shards; raises what a worker that cannot begin says."""
+    """Embed `count` items and write their shards. Raises the error of a worker that cannot start."""
     cluster.check()
-    out = Path(os.path.abspath(out))  # workers have working folders of their own
+    out = Path(os.path.abspath(out))  # workers have other working folders
     with connected(cluster) as ray:
         cpus, gpus, workers = _share(ray, settings, cluster)
         fair = math.ceil(count / (workers * SHARDS_A_WORKER))
         device = settings.device
         if device is None or device.startswith("cuda"):
-            device = "cuda" if gpus else "cpu"  # Ray lets a worker see its own device only
+            device = "cuda" if gpus else "cpu"  # Ray shows each worker its own device only
         settings = replace(settings, readers=1 if settings.readers is None else settings.readers, device=device)
         fresh = _chunks(items, min(settings.shard_rows, max(LEAST_ROWS, fair)))
-        # max_calls 0: a worker keeps its encoder for the next shard, on a GPU too
+        # max_calls 0: a worker keeps its encoder for further shards, on a GPU too
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=0)(embed_shard)
         again: list[list[Item]] = []
         working: dict[Any, list[Item]] = {}
@@ -95,7 +95,7 @@ def run(
                 written += 1
             except ray.exceptions.RayTaskError as error:
                 raise OpenShapeError(f"a worker cannot go on: {error.cause!r}") from error
-            except ray.exceptions.RayError as error:  # the worker ended, or its machine, or memory ran out
+            except ray.exceptions.RayError as error:  # worker or machine ended, or out of memory
                 died += 1
                 if not written and died >= HOPELESS:
                     raise OpenShapeError("every worker ended before it wrote anything; is memory enough?") from error
@@ -110,12 +110,12 @@ def run(
 
 @cache
 def _loaded(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
-    """Once a worker; a function of its own, as Ray sends it by this name."""
+    """Encoder and header, loaded once a worker. A module-level function, because Ray refers to it by name."""
     return load(settings, header)
 
 
 def embed_shard(items: Sequence[Item], settings: Settings, header: Header, out: Path) -> int:
-    """What runs on a worker: one shard, embedded and written; the id of the process."""
+    """Task of a worker: embed and write one shard. Returns the process id."""
     encoder, header = _loaded(settings, header)
     own_axes = any(item.up is not None for item in items)
     for rows in embed_shards(encoder, items, replace(settings, shard_rows=len(items)), own_axes):
@@ -131,20 +131,20 @@ def _chunks(items: Iterable[Item], rows: int) -> Iterator[list[Item]]:
 
 @contextmanager
 def connected(cluster: Cluster) -> Iterator[Any]:
-    """The module ray, connected: to a cluster, or to one on this machine that ends with the context."""
+    """The module ray, connected to a cluster, or to one on this machine that ends with the context."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as error:
         raise MissingPackageError(f"the engine ray needs Ray: pip install 'openshape-ood[ray]' ({error})") from error
-    if ray.is_initialized():  # by the caller, whose it stays
+    if ray.is_initialized():  # started by the caller, who also ends it
         yield ray
         return
     how: dict[str, Any] = {"address": cluster.address, "log_to_driver": False, "logging_level": logging.CRITICAL}
     folder = None
     if cluster.address is None:
-        # a short path, for that of a socket may have some hundred characters only
+        # a short path, because socket paths have a limit of about a hundred characters
         folder = tempfile.mkdtemp(prefix="openshape-ray-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: S108
         cores = None if cluster.workers is None else max(1, math.ceil(cluster.workers * cluster.cpus))
         how |= {"address": "local", "_temp_dir": folder, "num_cpus": cores, "include_dashboard": False}
@@ -153,7 +153,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         try:
             with _silent_stderr():
                 ray.init(**how)
-        except (ValueError, RuntimeError, OSError) as error:  # among them ConnectionError and TimeoutError
+        except (ValueError, RuntimeError, OSError) as error:  # includes ConnectionError and TimeoutError
             reason = " ".join(str(error).split())[:300]
             remedy = "Leave --address out to start one here, or start one first: ray start --head"
             raise OpenShapeError(f"cannot use Ray at {how['address']!r}: {reason}. {remedy}") from error
@@ -166,7 +166,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Ray's C++ side tells on the standard error that it was told to be quiet; what is wrong is raised."""
+    """Drop Ray's C++ messages on standard error; errors are raised as exceptions."""
     try:
         kept = os.dup(2)
     except OSError:  # closed
@@ -181,7 +181,7 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def _share(ray: Any, settings: Settings, cluster: Cluster) -> tuple[float, float, int]:
-    """CPUs and GPUs of each worker, and how many workers."""
+    """CPUs and GPUs of each worker, and number of workers."""
     there = ray.cluster_resources()
     cores, devices = there.get("CPU", 0), there.get("GPU", 0)
     wanted = settings.device is None or settings.device.startswith("cuda")
@@ -189,7 +189,7 @@ def _share(ray: Any, settings: Settings, cluster: Cluster) -> tuple[float, float
     workers = cluster.workers
     if workers is None:
         workers = int(devices / gpus) if gpus else int(cores / cluster.cpus)
-    # a cluster elsewhere may grow, and lose and regain machines
+    # other clusters may grow, lose and regain machines
     fits = cluster.address is not None or (workers * cluster.cpus <= cores and workers * gpus <= devices)
     if not workers or not fits:
         asked = f"{workers or 1} workers of {cluster.cpus:g} CPUs and {gpus:g} GPUs"

@@ -1,4 +1,4 @@
-"""What is embedded, as lists of shapes have it, how, which share of it by this run, and what came of it."""
+"""Settings of a run: lists of shapes, encoder, share, summary."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
 SHARD_ROWS = 1000
-COLUMNS = ("path", "id", "up")  # of a list
-FIRST_LINE = 65_536  # bytes: a cloud as text may be one line without an end
+COLUMNS = ("path", "id", "up")  # columns of a list
+FIRST_LINE = 65_536  # bytes: a text cloud may be one line of any length
 PRECISIONS = ("float32", "bfloat16", "float16")
 
-Step = Callable[[int, int], None]  # so many shapes are done, by the process of this id
+Step = Callable[[int, int], None]  # number of finished shapes, process id
 
 
-@dataclass(frozen=True, slots=True)  # there may be millions
+@dataclass(frozen=True, slots=True)  # slots, because there may be millions
 class Item:
-    """A shape file: the id of its row, its path, and which axis points up where that is known for it alone.
+    """Shape file: row id, path, and up axis if known for this file.
 
-    stamp: is found by the run.
+    stamp: set by the run.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Item:
 
 
 def is_list(path: Path) -> bool:
-    """Whether a file is a list: Parquet, or text whose first line names a column `path`; clouds begin with numbers."""
+    """True for a list: Parquet, or text whose first line has a column `path`; text clouds begin with numbers."""
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".txt") or not path.is_file():
         return suffix == ".parquet"
@@ -59,12 +59,11 @@ def is_list(path: Path) -> bool:
 
 
 class ShapeList:
-    """The shapes of a list, in its order, read anew by every loop and never held as a whole.
+    """Shapes of a list file, in order; each loop reads the file again, without holding it in memory.
 
-    Paths are relative to the folder of the list; the id is the path as the list has it where there is no column `id`.
+    Paths are relative to the folder of the list. Without a column `id`, the id is the path as written.
 
-    Iterating raises `FileError` for a file that cannot be read, `InputError` for a row without a path or an axis that
-    is none.
+    Iterating raises `FileError` for an unreadable file, `InputError` for a row without path or with an invalid axis.
     """
 
     def __init__(self, path: Path) -> None:
@@ -99,14 +98,14 @@ def _rows(path: Path) -> Iterator[tuple[str | None, ...]]:
 
 @dataclass(frozen=True)
 class Share:
-    """Share `index` of `count`, from 0: which ids a run embeds. An id always falls into the same share."""
+    """Share `index` of `count`, from 0: the ids that a run embeds. An id always belongs to the same share."""
 
     index: int
     count: int
 
     @classmethod
     def parse(cls, value: str) -> Share:
-        """The share written as "index/count".
+        """Parse a share "index/count".
 
         Examples
         --------
@@ -121,11 +120,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Settings:
-    """How shapes are embedded: all that `ShapeEncoder.from_pretrained` and `encode` take.
+    """Settings of an embedding, as for `ShapeEncoder.from_pretrained` and `encode`.
 
-    checkpoint: a weights file in place of the registered one; device: None for the best there is; readers: processes
-    that read files ahead of each encoder, 0 to read in the encoder's own, without limits of time and memory, None for
-    what suits the engine; shard_rows: shapes that go into one file of a folder.
+    checkpoint: a weights file in place of the registered one; device: None for the best available; readers: processes
+    that read files ahead of each encoder, 0 to read in the encoder's process without limits of time and memory, None
+    for the engine's default; shard_rows: shapes in one file of a folder.
     """
 
     model: str = "vitb32"
@@ -140,9 +139,9 @@ class Settings:
     shard_rows: int = SHARD_ROWS
 
     def header(self) -> Header:
-        """What will make the embeddings, without loading it; a file whose sha256 nobody knows yet is downloaded.
+        """Header of the embeddings, without loading the encoder; a file without known sha256 is downloaded.
 
-        Raises `InputError` for values that cannot be used, `CheckpointError` for what keeps that file from being had.
+        Raises `InputError` for invalid values, `CheckpointError` if the file cannot be fetched.
         """
         row = find_checkpoint(self.model)
         if self.up != "file":
@@ -165,18 +164,18 @@ class Settings:
     def load(self) -> ShapeEncoder:
         from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-        # told only where it is not the usual one, whose embeddings are the same on all machines
+        # passed only if not the default, whose embeddings are the same on all machines
         more: dict[str, Any] = {} if self.precision == "float32" else {"precision": self.precision}
         return ShapeEncoder.from_pretrained(self.model, checkpoint=self.checkpoint, device=self.device, **more)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did.
+    """Summary of a run.
 
-    given: shapes asked for, of its share; reused: embedded by an earlier run; embedded, failed: by this one; changed:
-    of these, embedded before their files changed; skipped: failed in an earlier run, and not tried again; rows, errors:
-    in the folder or file now; of a share, its own.
+    given: requested shapes of its share; reused: embedded by an earlier run; embedded, failed: by this run; changed:
+    those embedded again because their files changed; skipped: failures of an earlier run that were not tried again;
+    rows, errors: now in the folder or file, for a share its own.
     """
 
     out: str
@@ -192,7 +191,7 @@ class Summary:
 
 
 def check_least(given: Any, **least: int) -> None:
-    """Raises `InputError` for attributes that are neither None nor so large."""
+    """Raise `InputError` for attributes below their minimum; None is accepted."""
     for name, bound in least.items():
         value = getattr(given, name)
         if value is not None and value < bound:

@@ -1,4 +1,4 @@
-"""Shapes in, rows out: the shards that every engine makes beside its encoder."""
+"""Embedding of shapes into shards, shared by all engines."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from openshape_ood.shapes.batch import Read, read_shapes
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-FIRST_ROWS = 64  # of the first shard, where shards may take so long only
-POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
+FIRST_ROWS = 64  # rows of the first shard if time per shard is limited
+POINTS_AT_ONCE = 4_000_000  # points of a batch: 200 MB with colors
 
 
 class _Ready(NamedTuple):
-    """A file that was read: its cloud, or for several samplings, which sample a surface anew, its path."""
+    """File that was read: its cloud, or its path if several samplings draw the surface anew."""
 
     item: Item
     shape: Any
@@ -35,7 +35,7 @@ class _Ready(NamedTuple):
 
 @dataclass
 class _Shard:
-    """A shard that is being made."""
+    """Shard in progress."""
 
     done: list[_Ready] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
@@ -50,7 +50,7 @@ class _Shard:
 
 
 def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
-    """The encoder, and the header with its temperature. Raises `MixedEncodersError` where its weights are others."""
+    """Encoder, and header with its temperature. Raises `MixedEncodersError` for other weights."""
     encoder = settings.load()
     if encoder.identity.sha256 != header.identity.sha256:
         here = f"the weights here have the sha256 {encoder.identity.sha256[:8]}"
@@ -66,13 +66,13 @@ def embed_shards(
     step: Step = lambda count, process: None,
     seconds: float | None = None,
 ) -> Generator[Rows]:
-    """Reads and embeds the items, `shard_rows` at a time, as they come: no more of them are held than are read ahead.
+    """Read and embed items, `shard_rows` at a time; items are taken no further ahead than files are read.
 
-    own_axes: whether items may say their own `up`. The same items in the same order make the same shards, unless
-    `seconds` says how long one may take, so that a run that is killed loses little: then the first is small. `step` is
-    told of every file that was read. Raises `WeightsError` where no embedding of a batch can be used.
+    own_axes: items may have their own `up`. The same items in the same order give the same shards, unless `seconds`
+    limits the time per shard so that a killed run loses little; the first shard is then small. `step` is called for
+    every file read. Raises `WeightsError` if no embedding of a batch is usable.
     """
-    # readers prepare clouds, but for several samplings, which sample a surface anew, and for axes of their own
+    # readers prepare clouds, except for several samplings and individual axes
     prepared = settings.num_samples == 1 and not own_axes
     rows = settings.shard_rows if seconds is None else min(FIRST_ROWS, settings.shard_rows)
     waiting: deque[Item] = deque()
@@ -122,7 +122,7 @@ def _batches(
 
 
 def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
-    """Batches of prepared clouds; on a GPU one is sampled while the transformer works on the one before."""
+    """Embed batches of prepared clouds; on a GPU the next batch is sampled during the transformer."""
     waiting: deque[list[_Ready]] = deque()
 
     def clouds() -> Iterator[list[np.ndarray]]:
@@ -142,7 +142,7 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], sett
 
 
 def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
-    """Batches of clouds or files; shape by shape where one holds a shape that cannot be embedded."""
+    """Embed batches of clouds or files; one by one if a batch has a shape that fails."""
     how: dict[str, Any] = {name: getattr(settings, name) for name in ("batch_size", "seed", "num_samples")}
 
     for batch in batches:
@@ -152,7 +152,7 @@ def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Set
             try:
                 to.add(some, encoder.encode([one.shape for one in some], up=[one.up for one in some], **how))
             except (CloudError, ShapeFileError, WeightsError) as error:
-                # rare: a cloud whose few different points sampling leaves out, or a file that has changed
+                # rare: a cloud whose few distinct points resampling leaves out, or a changed file
                 if len(some) == 1:
                     to.fail(some[0].item, str(error), some[0].up)
                 else:

@@ -1,1 +1,1 @@
-"""Sampling and ball query: which points make a patch."""
+"""Grouping of points into patches: sampling and ball query."""

@@ -1,11 +1,11 @@
 """Farthest-point sampling and ball query as Triton kernels, for CUDA devices.
 
-The same indices as the plain torch versions in `plain`, which are the oracle: every float32 operation is done
-alone and in their order, with no multiply and add fused into one (a fused one rounds once instead of twice, and a
-point near the rim of a ball would change sides). The tests run the kernels under Triton's interpreter and compile
-them for a GPU; **their speed on a GPU is unmeasured**, and so are the block and warp counts chosen here.
+The indices equal those of the plain torch versions in `plain`, the reference: float32 operations run in the same order,
+without fused multiply-add (fusing rounds once instead of twice, and points near the rim of a ball would change sides).
+The tests run the kernels under Triton's interpreter and compile them for a GPU. **Speed on a GPU is unmeasured**, so
+block and warp counts are untuned.
 
-Triton comes with torch's wheels for Linux. Where it is missing this module can still be imported.
+Triton comes with torch's wheels for Linux. Without it this module can still be imported.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ try:
 except ImportError:
     triton = None
 
-# a cloud's distances stay in the registers of one program; above this the torch version samples
+# up to this many points the distances stay in registers of one program; larger clouds use torch
 LARGEST_CLOUD = 16_384
-# up to this many points the coordinates stay in the registers too, above it they are read again (from cache)
+# up to this many points the coordinates stay in registers too; above it they are read again (from cache)
 LARGEST_RESIDENT = 8_192
-# a program of the ball query looks at this many centers and, step by step, at this many points
+# block sizes of the ball query: centers, and points per step
 CENTERS, POINTS = 8, 256
 
 
@@ -39,9 +39,9 @@ def _jit(kernel):
 
 
 def available(device: torch.device | str) -> bool:
-    """Whether the kernels run on `device`, an NVIDIA GPU; the first call for it compiles and runs a small case.
+    """True if the kernels run on `device`, an NVIDIA GPU. The first call compiles and runs a small case.
 
-    Triton's interpreter does not count: it is for tests.
+    Triton's interpreter does not count.
     """
     device = torch.device(device)
     if device.type != "cuda" or torch.version.hip is not None or triton is None or _interpreted():
@@ -54,7 +54,7 @@ def _runs(device: torch.device) -> bool:
     try:
         line = torch.arange(4.0, device=device)[None, :, None].expand(1, 4, 3)
         return farthest_point_sampling(line, 3).tolist() == [[0, 3, 1]]
-    except Exception as error:  # whatever the compiler, driver or launcher raises, the torch version still works
+    except Exception as error:  # any error of compiler, driver or launcher: fall back to torch
         warnings.warn(f"the Triton kernels do not run on {device}, torch is used: {error}", stacklevel=3)
         return False
 
@@ -62,7 +62,7 @@ def _runs(device: torch.device) -> bool:
 def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
     """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), as `plain.farthest_point_sampling`.
 
-    Raises `InputError` for a tensor that is on no CUDA device or has another shape, `MissingPackageError` without
+    Raises `InputError` for a tensor on another device than CUDA or of another shape, `MissingPackageError` without
     triton.
     """
     _check(xyz, "clouds (b, n, 3)", least=1)
@@ -80,8 +80,8 @@ def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
 def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     """Indices (b, p, count) int64 of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
 
-    As `plain.ball_query`. Raises `InputError` for tensors that are on no CUDA device, or on two, or have other shapes,
-    `MissingPackageError` without triton.
+    As `plain.ball_query`. Raises `InputError` for tensors on another device than CUDA, on two devices, or of other
+    shapes, `MissingPackageError` without triton.
     """
     _check(xyz, "clouds (b, n, 3)", least=1)
     _check(centers, "centers (b, p, 3)")
@@ -91,7 +91,7 @@ def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tenso
     b, n, p = xyz.shape[0], xyz.shape[1], centers.shape[1]
     members = torch.empty(b, p, count, dtype=torch.long, device=xyz.device)
     blocks = triton.cdiv(p, CENTERS)
-    # torch compares in float32: the limit is rounded to it here, once
+    # torch compares in float32, so the limit is rounded to it once
     limit = torch.tensor(radius**2, dtype=torch.float32, device="cpu").item()
     with _on(xyz.device):
         _query[(b * blocks,)](
@@ -122,18 +122,18 @@ def _check(points: Tensor, expected: str, least: int = 0) -> None:
 
 
 def _on(device: torch.device) -> AbstractContextManager:
-    """Triton launches on the current device, whichever the tensors are on."""
+    """Make the tensors' device current, because Triton launches there."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def _planes(points: Tensor) -> Tensor:
-    """(b, n, 3) -> (b, 3, n) contiguous float32, so that neighboring lanes read neighboring numbers."""
+    """Transpose (b, n, 3) to contiguous float32 (b, 3, n), so that neighboring lanes read neighboring numbers."""
     return points.detach().float().transpose(1, 2).contiguous()
 
 
 @_jit
 def _sample(xyz, picked, n, count, block: tl.constexpr, resident: tl.constexpr):
-    """One cloud: `xyz` (b, 3, n) float32, `picked` (b, count) int64 zeros, of which all but the first are written."""
+    """Sample one cloud: `xyz` (b, 3, n) float32 into `picked` (b, count) int64, initially zeros."""
     cloud = tl.program_id(0).to(tl.int64)
     xs = xyz + cloud * 3 * n
     ys = xs + n
@@ -156,8 +156,8 @@ def _sample(xyz, picked, n, count, block: tl.constexpr, resident: tl.constexpr):
         dy = y - tl.load(ys + last)
         dz = z - tl.load(zs + last)
         distance = tl.minimum(distance, dx * dx + dy * dy + dz * dz, propagate_nan=tl.PropagateNan.ALL)
-        # no distance is negative, so their bits read as integers have the same order; NaN, which compares with
-        # nothing, becomes the largest as in torch, and lanes without a point the smallest: never picked
+        # distances are not negative, so their bits order as integers; NaN becomes the largest, as in torch, and lanes
+        # without a point the smallest, so they are never picked
         rank = tl.where(distance == distance, distance.to(tl.int32, bitcast=True), 0x7FFFFFFF)
         last = tl.argmax(tl.where(there, rank, -1), axis=0, tie_break_left=True)
         tl.store(picked + i, last.to(tl.int64))
@@ -167,7 +167,7 @@ def _sample(xyz, picked, n, count, block: tl.constexpr, resident: tl.constexpr):
 def _query(
     xyz, centers, members, n, p, count, blocks, limit, rows: tl.constexpr, step: tl.constexpr, columns: tl.constexpr
 ):
-    """A block of centers of one cloud: `xyz` (b, 3, n), `centers` (b, 3, p) float32, `members` (b, p, count) int64."""
+    """Query a block of centers: `xyz` (b, 3, n), `centers` (b, 3, p) float32, `members` (b, p, count) int64."""
     program = tl.program_id(0)
     cloud = (program // blocks).to(tl.int64)
     row = (program % blocks) * rows + tl.arange(0, rows)
@@ -180,7 +180,7 @@ def _query(
     center_norm = cx * cx + cy * cy + cz * cz
     group = members + (cloud * p + row) * count
 
-    found = tl.where(real, 0, count)  # rows that are no center are full from the start
+    found = tl.where(real, 0, count)  # rows without a center count as full
     first = tl.full((rows,), 0, tl.int32) + n
     start = tl.full((), 0, tl.int32)
     while (start < n) & (tl.min(found, axis=0) < count):

@@ -1,12 +1,12 @@
-"""Farthest-point sampling and ball query, numpy on the CPU, plain torch on any device.
+"""Farthest-point sampling and ball query: numpy on the CPU, plain torch on other devices.
 
-Both do the same arithmetic, element by element and always in float32, so they give the same indices: a matrix product
-would round differently with the batch size (and lose digits under TF32 or autocast), and points near the rim of a ball
-would change sides.
+Both do the same float32 arithmetic element by element, so they give the same indices. A matrix product would round
+differently with the batch size (and lose digits under TF32 or autocast), and points near the rim of a ball would change
+sides.
 
-On the CPU a step touches some 10,000 numbers, which takes numpy about a microsecond: calls, temporaries and waiting for
-threads would cost more than the arithmetic. So clouds are taken one at a time with their coordinates in rows, results
-go to buffers that stay in the core's cache, and there is one thread (two were no faster).
+On the CPU a step takes about a microsecond for some 10,000 numbers; calls, temporaries and thread synchronization would
+cost more than the arithmetic. So clouds are processed one at a time with coordinates in rows, in buffers that fit the
+core's cache, in one thread (two were no faster).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from torch import Tensor
 
 from openshape_ood.errors import MissingPackageError
 
-TABLE_ELEMENTS = 1 << 25  # bounds the (p, n) distance tables held at once: 2^25 float32 are 128 MiB
-ROWS = 8  # centers whose distances are held at once on the CPU: 8 rows of 10,000 points are 320 kB
+TABLE_ELEMENTS = 1 << 25  # limits the (p, n) distance table: 2^25 float32 are 128 MiB
+ROWS = 8  # centers per block on the CPU: 8 rows of 10,000 distances are 320 kB
 
 
 def gather(points: Tensor, indices: Tensor) -> Tensor:
@@ -35,11 +35,11 @@ def gather(points: Tensor, indices: Tensor) -> Tensor:
 def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
     """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), beginning with point 0.
 
-    Each next point is the one farthest from all before it; the lowest index wins a tie. When the
-    cloud has fewer different points than `count`, point 0 is repeated.
+    Each next point is the farthest from all previous ones; the lowest index wins a tie. If the cloud has fewer distinct
+    points than `count`, point 0 is repeated.
     """
     xyz = xyz.detach().float()
-    if xyz.device.type != "cpu" or torch.compiler.is_compiling():  # which cannot look into numpy's buffers
+    if xyz.device.type != "cpu" or torch.compiler.is_compiling():  # the compiler cannot trace numpy buffers
         return _sample(xyz, count)
     picked = np.zeros((len(xyz), count), dtype=np.int64)
     with np.errstate(all="ignore"):
@@ -70,8 +70,8 @@ def _sample(xyz: Tensor, count: int) -> Tensor:
 
 
 def farthest_point_sampling_dgl(xyz: Tensor, count: int) -> Tensor:
-    """The same indices (b, count) from dgl (CPU only). Raises `MissingPackageError` without the extra `[dgl]`."""
-    # without this variable dgl writes a file under the home folder on its first import
+    """Indices (b, count) from dgl (CPU only), equal to the plain ones. Raises `MissingPackageError` without `[dgl]`."""
+    # otherwise dgl writes a file to the home folder on its first import
     os.environ.setdefault("DGLBACKEND", "pytorch")
     try:
         from dgl.geometry import farthest_point_sampler
@@ -84,8 +84,8 @@ def farthest_point_sampling_dgl(xyz: Tensor, count: int) -> Tensor:
 def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     """Indices (b, p, count) int64 of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
 
-    The lowest indices are kept; short groups repeat their first member. A center is expected to be a
-    point of the cloud, so that no group is empty (an empty one holds index 0).
+    The lowest indices are kept; short groups repeat their first member. Centers are points of the cloud, so no group is
+    empty (an empty group would hold index 0).
     """
     xyz, centers = xyz.detach().float(), centers.detach().float()
     if xyz.device.type != "cpu" or torch.compiler.is_compiling():
@@ -104,12 +104,12 @@ def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tenso
 
 
 def _distance_rows(xyz: Tensor, centers: Tensor, groups: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Squared distances (up to ROWS, n) of centers from all points, in a buffer that is used again, and their groups.
+    """Squared distances (up to ROWS, n) between centers and all points, with their groups; the buffer is reused.
 
-    The same arithmetic as in `_squared_distances`.
+    Same arithmetic as `_squared_distances`.
     """
     clouds = xyz.transpose(1, 2).contiguous().numpy()
-    # -2 goes into the factor: a power of two rounds nothing
+    # -2 belongs to the factor, because a power of two adds no rounding
     norms, factors = [_squared_norms(points)[..., None].numpy() for points in (centers, xyz)], (-2 * centers).numpy()
     product, table = np.empty((2, ROWS, xyz.shape[1]), dtype=np.float32)
     for cloud, own, center_norms, point_norms, members in zip(clouds, factors, *norms, groups, strict=True):
@@ -134,9 +134,9 @@ def _query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
 
 
 def lowest(inside: Tensor, count: int) -> Tensor:
-    """The lowest indices (b, p, count) where a table (b, p, n) is true; the first again where there are fewer."""
+    """Lowest true indices (b, p, count) of a table (b, p, n); short rows repeat their first."""
     rank = inside.cumsum(dim=-1, dtype=torch.int32)
-    # scatter each member to its rank; what is not kept goes to a column that is cut off
+    # scatter each member to its rank; surplus members go to a column that is cut off
     column = torch.where(inside & (rank <= count), rank - 1, count).long()
     index = torch.arange(inside.shape[-1], device=inside.device).expand_as(column)
     groups = torch.zeros(*column.shape[:2], count + 1, dtype=torch.long, device=inside.device)
@@ -148,7 +148,7 @@ def lowest(inside: Tensor, count: int) -> Tensor:
 def nearest_points(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
     """Indices (b, p, count) int64, ascending, of the points of `xyz` (b, n, 3) nearest to `centers` (b, p, 3).
 
-    Of points equally far the lowest indices are taken; where there are fewer than `count` points the first is repeated.
+    Ties go to the lowest indices; with fewer than `count` points the first is repeated.
     """
     xyz, centers = xyz.detach().float(), centers.detach().float()
     if xyz.device.type != "cpu" or torch.compiler.is_compiling():
@@ -162,7 +162,7 @@ def nearest_points(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
             limits = np.partition(rows, count - 1, axis=1)[:, count - 1 : count]
             for row, limit, group in zip(rows, limits, members, strict=True):
                 found = np.flatnonzero(row <= limit)
-                if len(found) > count:  # several on the rim
+                if len(found) > count:  # several points on the rim
                     rim = np.flatnonzero(row == limit)
                     found = np.setdiff1d(found, rim[count - len(found) :], assume_unique=True)
                 group[: len(found)] = found
@@ -182,20 +182,22 @@ def _nearest(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """(b, p, n) squared distances as |a|^2 - 2ab + |b|^2, the form the published weights were trained with."""
+    """Squared distances (b, p, n) as |a|^2 - 2ab + |b|^2, the form of the published training."""
     product = sum(a[:, :, None, i] * b[:, None, :, i] for i in range(3))
     return (_squared_norms(a)[:, :, None] - 2 * product) + _squared_norms(b)[:, None, :]
 
 
 def _squared_norms(points: Tensor) -> Tensor:
-    # added one by one: a sum over the axis adds in an order of its own on a GPU, and points on the rim change sides
+    # added one by one: on a GPU, a sum over the axis has its own order, and points on the rim would change sides
     x, y, z = points.square().unbind(-1)
     return x + y + z
 
 
 class Grouping(NamedTuple):
-    """sample: clouds (b, n, 3), p -> indices (b, p); query: clouds, centers (b, p, 3), radius, k -> (b, p, k); nearest:
-    the same without a radius."""
+    """Functions of a sampler.
+
+    sample: clouds (b, n, 3), p -> indices (b, p); query: clouds, centers (b, p, 3), radius, k -> (b, p, k); nearest:
+    as query, without a radius."""
 
     sample: Callable[[Tensor, int], Tensor]
     query: Callable[[Tensor, Tensor, float, int], Tensor]

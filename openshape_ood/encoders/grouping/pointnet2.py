@@ -1,8 +1,8 @@
 """Farthest-point sampling by the rule of the compiled operator `pointnet2_ops`, on top of any sampler.
 
-It differs from the plain rule in two ways, both kept by changing what the sampler sees: points near the origin are
-never picked (here they lie where point 0 lies, at distance 0), and of points equally far it takes the one that its
-threads compare first (here they come first). Rule: github.com/erikwijmans/Pointnet2_PyTorch, `sampling_gpu.cu`.
+The rule differs from the plain one in two ways, both obtained by changing the sampler's input. Points near the origin
+are never picked: here they coincide with point 0, at distance 0. Ties go to the point that the operator's threads
+compare first: here it comes first. Rule: github.com/erikwijmans/Pointnet2_PyTorch, `sampling_gpu.cu`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-THREADS = 512  # at most, of the operator
-# squared norm; the operator compares with the double 1e-3, which lies just below its float32
+THREADS = 512  # maximum of the operator
+# squared norm; the operator compares with the double 1e-3, just below its float32
 CORE = 1e-3
 
 
 def sample_outside_core(xyz: Tensor, count: int, sample: Callable[[Tensor, int], Tensor]) -> Tensor:
-    """Indices (b, count) of points of `xyz` (b, n, 3), by a `Grouping.sample`; the first is 0, wherever that lies."""
+    """Indices (b, count) of points of `xyz` (b, n, 3), by a `Grouping.sample`; the first index is always 0."""
     order = torch.from_numpy(thread_order(xyz.shape[1])).to(xyz.device)
     x, y, z = xyz.detach().float().square().unbind(-1)
     seen = torch.where((x + y + z < CORE)[..., None], xyz[:, :1], xyz)
@@ -29,10 +29,10 @@ def sample_outside_core(xyz: Tensor, count: int, sample: Callable[[Tensor, int],
 
 @functools.cache
 def thread_order(n: int) -> np.ndarray:
-    """Indices (n,) in the order in which the operator prefers points that are equally far.
+    """Indices (n,) ordered by the operator's preference among ties.
 
-    Thread t of p, a power of two, looks at the points t, t + p, ...; pairs of threads are then compared, t with
-    t + p / 2, t + p / 4 and so on, and the lower one wins: last by the lowest bit of t, which so weighs most.
+    Thread t of p (a power of two) scans the points t, t + p, ...; then pairs of threads are compared, t with t + p / 2,
+    t + p / 4 and so on, and the lower one wins. The lowest bit of t is compared last, so it weighs most.
 
     >>> thread_order(5).tolist()
     [0, 4, 2, 1, 3]

@@ -17,12 +17,12 @@ SWITCH = "OPENSHAPE_OOD_NO_TRITON"
 
 
 def find_grouping(name: str, device: torch.device) -> plain.Grouping:
-    """The functions of the sampler `name` for `device`; all give the same indices.
+    """Functions of the sampler `name` for `device`. All samplers give the same indices.
 
-    "auto": Triton kernels on a GPU that they run on, unless the environment variable OPENSHAPE_OOD_NO_TRITON is
-    set to anything but 0; else "torch". "dgl" samples only, the ball query is torch's.
+    "auto": Triton kernels on a supported GPU, unless the environment variable OPENSHAPE_OOD_NO_TRITON is set to another
+    value than 0; else "torch". "dgl" only samples, with torch's ball query.
 
-    Raises `UnknownNameError` for another name, `InputError` for "triton" where the kernels do not run.
+    Raises `UnknownNameError` for another name, `InputError` for "triton" if the kernels do not run.
     """
     check_choice(name, "sampler", SAMPLERS)
     if name == "dgl":
@@ -30,7 +30,7 @@ def find_grouping(name: str, device: torch.device) -> plain.Grouping:
     wanted = name == "triton" or (name == "auto" and device.type == "cuda" and os.environ.get(SWITCH, "0") in ("", "0"))
     if not wanted:
         return plain.PLAIN
-    from openshape_ood.encoders.grouping import kernels  # Triton takes its time
+    from openshape_ood.encoders.grouping import kernels  # importing Triton is slow
 
     if kernels.available(device):
         return plain.Grouping(kernels.farthest_point_sampling, kernels.ball_query)

@@ -1,9 +1,8 @@
 """PointBERT as OpenShape uses it: set abstraction, lift, transformer, optional projection.
 
-The network and nothing else: it takes sizes and tensors, knows no files and no numpy. Module names
-follow the published checkpoints, so that their keys load strictly. Architecture: Liu et al., "OpenShape",
-arXiv 2305.10764 (network `ppat`), after Yu et al., "Point-BERT", arXiv 2111.14819, and the set abstraction
-of PointNet++, arXiv 1706.02413.
+Network only: it takes sizes and tensors, no files and no numpy. Module names equal those of the published checkpoints,
+so keys load strictly. Architecture: Liu et al., "OpenShape", arXiv 2305.10764 (network `ppat`), after Yu et al.,
+"Point-BERT", arXiv 2111.14819, and the set abstraction of PointNet++, arXiv 1706.02413.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from openshape_ood.encoders.grouping.plain import gather
 from openshape_ood.encoders.staged import PatchTransformer, constant, fold
 from openshape_ood.registry.architectures import PointBERTSizes
 
-# members (rows of 64 numbers) that go through the set abstraction at once: on a CPU 4,096 are a megabyte, and what is
-# between layers stays in cache
+# rows of 64 numbers per block of the set abstraction: on a CPU 4,096 are a megabyte, and intermediate values stay in
+# cache
 ROWS, ROWS_ON_A_GPU = 4_096, 1 << 18
-# clouds whose points go through its first layer at once; with one, a cloud's features do not depend on the batch
+# clouds per block of its first layer; with one, a cloud's features do not depend on the batch
 CLOUDS, CLOUDS_ON_A_GPU = 1, 64
-IMAGE_SHARE = 0.5  # of TAMM's image branch, for every data set
+IMAGE_SHARE = 0.5  # weight of TAMM's image branch, for every data set
 
 
 class SetAbstraction(nn.Module):
-    """Groups of points -> one feature a patch: a small MLP and its maximum, as published and as it is trained."""
+    """Point groups to patch features: a small MLP and its maximum, as published and trained."""
 
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
@@ -43,7 +42,7 @@ class SetAbstraction(nn.Module):
         """Points (b, n, c), centers (b, p, 3), members (b, p, k) -> features (b, p, s)."""
         group = gather(points, members)
         offsets = group[..., :3] - centers[:, :, None]
-        # rows of channels through plain products: a 1x1 convolution is the same and slower
+        # plain products over channel rows are faster than a 1x1 convolution
         x = rearrange(torch.cat([offsets, group], dim=-1), "b p k c -> (b p k) c")
         for conv, norm in zip(self.mlp_convs, self.mlp_bns, strict=True):
             x = _layer(x, conv, norm)
@@ -51,24 +50,24 @@ class SetAbstraction(nn.Module):
 
 
 def _layer(x: Tensor, conv: Any, norm: Any) -> Tensor:
-    """Rows (m, c) through a 1x1 convolution, its batch-norm and ReLU."""
+    """Apply a 1x1 convolution, its batch-norm and ReLU to rows (m, c)."""
     statistics = norm.running_mean, norm.running_var, norm.weight, norm.bias
     rows = F.linear(x, conv.weight.flatten(1), conv.bias)
     return F.relu(F.batch_norm(rows, *statistics, norm.training, norm.momentum, norm.eps))
 
 
 class FoldedAbstraction(nn.Module):
-    """The set abstraction for inference: batch-norm folded in, the first layer taken apart.
+    """Set abstraction for inference: batch-norm folded in, first layer split.
 
-    A member of a patch enters the first layer as [xyz - c, xyz, color], c the patch's center. With the layer's matrix
-    split alike into [A, B, C] its product is ((A + B) xyz + C color) - A c: the first part belongs to the point
-    whatever patch it is in, the second to the center. So both are computed once, not once a member.
+    A patch member enters the first layer as [xyz - c, xyz, color], c the patch's center. With the layer's matrix split
+    into [A, B, C], the product is ((A + B) xyz + C color) - A c: the first part depends on the point only, the second
+    on the center only. Both are computed once instead of once per member.
 
-    The constants follow the network's device and are in no state_dict.
+    The constants follow the network's device and are not in the state_dict.
     """
 
     def __init__(self, trained: SetAbstraction, dtype: torch.dtype) -> None:
-        # dtype is of the second and third layer: the first takes differences of numbers larger than its results
+        # dtype of the second and third layer; the first subtracts numbers larger than its results
         super().__init__()
         layers = [fold(conv, norm) for conv, norm in zip(trained.mlp_convs, trained.mlp_bns, strict=True)]
         (first, bias), (second, second_bias), (third, third_bias) = layers
@@ -89,13 +88,13 @@ class FoldedAbstraction(nn.Module):
             b, n, _ = part.shape
             own = F.linear(part, self.point, self.bias).flatten(0, 1)
             offsets = F.linear(middles, self.center).flatten(0, 1)
-            # the clouds one after the other
+            # one cloud after the other
             groups = (groups + n * torch.arange(b, device=points.device)[:, None, None]).flatten(0, 1)
             for offset, group in zip(offsets.split(max(1, rows // k)), groups.split(max(1, rows // k)), strict=True):
                 x = own.index_select(0, group.flatten()).view(len(group), k, -1)
                 x = x.sub_(offset[:, None]).relu_().flatten(0, 1).to(self.second.dtype)
                 x = F.linear(x, self.second, self.second_bias).relu_()
-                # a bias and ReLU keep the order of numbers: the maximum may go first, and leaves less to do
+                # bias and ReLU are monotonic, so the maximum may come first, which saves work
                 x = F.linear(x, self.third).view(len(group), k, -1).amax(dim=1)
                 features.append(x.add_(self.third_bias).relu_().float())
         return torch.cat(features).unflatten(0, (len(points), -1))
@@ -109,7 +108,7 @@ class Attention(nn.Module):
         self.fn = nn.ModuleDict({"to_qkv": to_qkv, "to_out": to_out})
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """(b, t, w) -> (b, t, w): what every token, or only the `first` ones, take from all."""
+        """Attention over all tokens (b, t, w), for every token or only the `first` ones."""
         weight: Any = self.fn["to_qkv"].weight
         x = self.norm(x).to(weight.dtype)
         if first is None:
@@ -126,7 +125,7 @@ class FeedForward(nn.Module):
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
         first, last = nn.Linear(sizes.width, sizes.mlp_width), nn.Linear(sizes.mlp_width, sizes.width)
-        # the empty places are the training-time dropouts, which number the keys
+        # empty places are training-time dropouts, which count in the keys
         self.norm, net = nn.LayerNorm(sizes.width), nn.Sequential(first, nn.GELU(), nn.Identity(), last)
         self.fn = nn.ModuleDict({"net": net})
 
@@ -135,23 +134,23 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Sequential):
-    """An Attention and a FeedForward; the sum that they add to stays in float32, whatever their precision."""
+    """Attention and feed-forward; the residual sum stays in float32 for every precision."""
 
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__(Attention(sizes), FeedForward(sizes))
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """(b, t, w) -> (b, t, w), or the `first` tokens of it."""
+        """Map (b, t, w) to (b, t, w), or to its `first` tokens."""
         attention, feed_forward = self
         x = x[:, :first] + attention(x, first)
         return x + feed_forward(x)
 
 
 class Adapters(nn.Module):
-    """In place of a projection, those of TAMM (Zhang et al., arXiv 2402.18490): one towards text, one towards images.
+    """Adapters of TAMM in place of a projection (Zhang et al., arXiv 2402.18490): one for text, one for images.
 
-    Zero-shot adds half of the cosine of the image branch to that of the text branch, both with the text. The sum of the
-    unit vectors with the same weights gives just these numbers; its length is between 0.5 and 1.5.
+    Zero-shot classification adds half the cosine of the image branch to that of the text branch. The equally weighted
+    sum of the unit vectors gives the same numbers; its length is between 0.5 and 1.5.
     """
 
     def __init__(self, sizes: PointBERTSizes) -> None:
@@ -167,18 +166,18 @@ class Adapters(nn.Module):
 
 
 def _adapter(width: int, hidden: int, out: int) -> nn.Sequential:
-    # the empty places are the training-time dropouts, which number the keys
+    # empty places are training-time dropouts, which count in the keys
     first = [nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Identity()]
     return nn.Sequential(*first, nn.Linear(hidden, out), nn.BatchNorm1d(out), nn.GELU())
 
 
 def _patches_first(x: Tensor) -> Tensor:
-    # a function of the module, as a lambda cannot be pickled
+    # not a lambda, which could not be pickled
     return rearrange(x, "b w p -> b p w")
 
 
 class PointBERT(PatchTransformer):
-    """Clouds in the encoder's own frame -> embeddings, not normalized; see `PatchTransformer`."""
+    """Map clouds in the encoder's frame to unnormalized embeddings; see `PatchTransformer`."""
 
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__(sizes)
@@ -192,10 +191,10 @@ class PointBERT(PatchTransformer):
         self.proj = Adapters(sizes) if sizes.adapter_width else plain
 
     def prepare(self, dtype: torch.dtype = torch.float32) -> PointBERT:
-        """Once the weights are in: fold them for inference, and round those of the products to `dtype`; itself.
+        """Prepare for inference: fold constants and round the weights of products to `dtype`. Returns the network.
 
-        Sampling, grouping, norms, sums and the final projection stay in float32. From then on the network is for
-        inference only: later changes to the weights of `sa` go unnoticed.
+        Call it after the weights are loaded. Sampling, grouping, norms, sums and the final projection stay in float32.
+        Later changes to the weights of `sa` have no effect.
         """
         self.eval().requires_grad_(False)
         self.folded = FoldedAbstraction(self.sa, dtype)

@@ -1,1 +1,1 @@
-"""Names of classes to embeddings."""
+"""Text encoders of class names."""

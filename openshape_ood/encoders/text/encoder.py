@@ -1,4 +1,4 @@
-"""TextEncoder: names of classes -> unit vectors beside which shapes can be held."""
+"""TextEncoder: unit vectors of class names, comparable with those of shapes."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ Vectors = NDArray[np.float32]
 Aliases = Mapping[str, str | Sequence[str]]
 
 AVERAGES = ("mean", "mean_of_units")
-WORDS_AT_ONCE = 16  # between two writes to the cache
+WORDS_AT_ONCE = 16  # names between two writes to the cache
 
 
 class UntrainedNameWarning(UserWarning):
-    """A class name far from all that the encoder was trained with."""
+    """Class name far from all names of the encoder's training."""
 
 
 class TextEncoder:
-    """The text encoder that a checkpoint was aligned with: class names in, unit vectors out.
+    """Text encoder of a checkpoint: class names to unit vectors.
 
-    The model is built when a name is first needed that is not in the cache.
+    The model is built for the first name that is not in the cache.
 
     Attributes
     ----------
     identity : Identity
-        The checkpoint, and its embedding space, the same for checkpoints that share it.
+        Checkpoint and embedding space; checkpoints with the same text model share the space.
     dim : int
-        d, the width of its embeddings.
+        Width d of the embeddings.
     templates, average, aliases
-        As in `from_pretrained`, which also says what the other arguments are.
+        As in `from_pretrained`.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class TextEncoder:
         self.aliases = _checked_aliases(aliases or {})
         self._row, self._device = row, device
         self._checkpoint = None if checkpoint is None else given_path(checkpoint, "checkpoint")
-        # static vectors are quicker computed than looked up
+        # static vectors are faster to compute than to look up
         keep = cache and row.text.kind == "open_clip"
         self._store = ArrayStore(own_folder("text"), self.dim) if keep else None
 
@@ -92,30 +92,30 @@ class TextEncoder:
         aliases: Aliases | None = None,
         cache: bool = True,
     ) -> TextEncoder:
-        """The text encoder of the checkpoint `name`; nothing is loaded yet.
+        """Text encoder of the checkpoint `name`. Nothing is loaded yet.
 
         Parameters
         ----------
         name, registry : str and path, optional
-            A name in the registry, or in one of one's own, or an ensemble, as `ShapeEncoder.from_pretrained` takes it;
-            that of a point encoder too.
+            Name in the packaged registry or in your own, or an ensemble, as in `ShapeEncoder.from_pretrained`; also the
+            name of a point encoder.
         checkpoint : path, optional
-            A file with the weights in place of the Hub's (.safetensors, .pt or .bin, a whole CLIP or its text side).
+            File of weights in place of the Hub's (.safetensors, .pt or .bin, a whole CLIP or its text side).
         device : str or torch.device, optional
-            None takes CUDA (half precision), then MPS, then the CPU.
+            Default: CUDA (half precision), then MPS, then the CPU.
         templates : str or sequence of str, optional
             A list of templates.toml, "" for the bare name, or sentences with one {} each.
         average : {"mean", "mean_of_units"}, optional
-            Of the sentences' embeddings, then normalized; or each normalized first.
+            Average of the sentences' embeddings, then normalized; or each normalized first.
         aliases : mapping, optional
-            Name -> the word or words to use instead; several are averaged as unit vectors.
+            Name -> replacement word or words; several are averaged as unit vectors.
         cache : bool
             Keep embeddings on disk.
 
         Raises
         ------
         InputError, RegistryError
-            A name, templates, an average or aliases that cannot be used; a registry that cannot be read.
+            For an invalid name, template, average or alias, or an unreadable registry.
         """
         settings: dict[str, Any] = {"templates": templates, "average": average, "aliases": aliases, "cache": cache}
         row = find_checkpoint(name, registry, kinds=ENCODERS)
@@ -123,8 +123,8 @@ class TextEncoder:
 
     @classmethod
     def of(cls, row: Row, **settings: Any) -> TextEncoder:
-        """That of a row, or of the members of an ensemble; settings as in `from_pretrained`."""
-        # an ensemble has all that is public of a TextEncoder
+        """Text encoder of a row, or of the members of an ensemble; settings as in `from_pretrained`."""
+        # TextEnsemble has all public members of TextEncoder
         return cast(TextEncoder, _together(row, **settings)) if row.members else cls(row, **settings)
 
     def encode(self, names: Sequence[str]) -> Vectors:
@@ -142,7 +142,7 @@ class TextEncoder:
         Raises
         ------
         ClassNamesError, RegistryError, InputError, CheckpointError
-            No names, blank, repeated, unknown or too long ones; what keeps the model from being loaded.
+            For no names; blank, repeated, unknown or too long names; a model that cannot be loaded.
 
         Examples
         --------
@@ -163,12 +163,12 @@ class TextEncoder:
         return anchors
 
     def serves(self, name: str) -> bool:
-        """False for a name that a table of names has no vector for, without the text tower that serves any."""
+        """False if a table of names lacks this name and the text encoder for other names is not on this machine."""
         model: Any = self._model if self._row.text.kind == "table" else None
         return model is None or model.knows(name) or _has_tower(self._row)
 
     def _vectors(self, words: Sequence[str]) -> dict[str, Vectors]:
-        """Each word's unit vector, from the cache as far as possible."""
+        """Unit vector of each word, from the cache if possible."""
         known = {} if self._store is None else self._cached(words)
         missing = [word for word in words if word not in known]
         for i in range(0, len(missing), WORDS_AT_ONCE):
@@ -187,7 +187,7 @@ class TextEncoder:
         return known
 
     def _embed(self, sentences: Sequence[str]) -> Vectors:
-        """Vectors (n, d) of sentences; those that a table lacks by its tower, if that is on this machine."""
+        """Vectors (n, d) of sentences; its text encoder embeds names outside a table, if it is here."""
         model = self._model
         if isinstance(model, table.TableModel):
             others = [one for one in sentences if not model.knows(one)]
@@ -210,10 +210,10 @@ class TextEncoder:
         return model
 
     def _cached(self, words: Sequence[str]) -> dict[str, Vectors]:
-        """What the cache has of `words`, all in one precision: those of two must not be compared."""
+        """Cached vectors of `words`, all in one precision, because vectors of two precisions must not be compared."""
         store: Any = self._store
         found: dict[str, Vectors] = {}
-        # asking which device is best would mean importing torch
+        # finding the best device would import torch
         for guess in ("float32", "float16", "") if self._device is None else ("",):
             precision = guess or self._precision
             stored = {word: store.get(self._key(word, precision)) for word in words}
@@ -224,7 +224,7 @@ class TextEncoder:
 
     @cached_property
     def _precision(self) -> str:
-        """Of the embeddings that the device gives."""
+        """Precision of embeddings on the device."""
         from openshape_ood.encoders.devices import find_device
 
         return open_clip.precision_on(find_device(self._device))
@@ -234,7 +234,7 @@ class TextEncoder:
 
     @cached_property
     def weights(self) -> str:
-        """Whose embeddings these are: the embedding space, and which file of it."""
+        """Identifier of the weights: embedding space and file."""
         if not self._checkpoint:
             return f"{self.identity.space} revision:{self._row.text.revision} sha256:{self._row.text.sha256}"
         try:
@@ -255,14 +255,14 @@ def _together(
     average: str | None = None,
     **settings: Any,
 ) -> TextEnsemble:
-    """The text encoders of the members of an ensemble; those that share one load it once."""
-    from openshape_ood.encoders.ensemble import TextEnsemble  # and with it all that reads shapes
+    """Text encoders of an ensemble's members, each loaded once."""
+    from openshape_ood.encoders.ensemble import TextEnsemble  # imports everything that reads shapes
 
     check_no_file(row, checkpoint)
     how = {"templates": None if templates == row.text.templates else templates} | settings
     how["average"] = None if average == row.text.average else average
     shared: dict[Any, TextEncoder] = {}
-    # a static one lies beside its registry
+    # a static file lies beside its registry
     keys = [(one.text, one.sizes.embedding_dim, one.text.kind != "open_clip" and one.folder) for one in row.members]
     for key, one in zip(keys, row.members, strict=True):
         shared[key] = shared.get(key) or TextEncoder(one, **how)
@@ -271,7 +271,7 @@ def _together(
 
 
 def check_text(row: Row) -> None:
-    """Raises `InputError` for a row without a text encoder."""
+    """Raise `InputError` for a row without a text encoder."""
     if not row.text.kind:
         raise InputError(
             f"checkpoint {row.name!r} has no text encoder (text = false), so names mean nothing to it. Expected "
@@ -280,11 +280,11 @@ def check_text(row: Row) -> None:
 
 
 def fetch_file(row: Row, progress: bool = True) -> Path:
-    """The file of the text encoder of `row`, downloaded first if need be; raises as `TextEncoder.encode`."""
+    """File of a row's text encoder, downloaded if necessary. Raises as `TextEncoder.encode`."""
     if row.text.kind != "open_clip":
         return static.find_file(row)
     address = open_clip.hub_address(row)
-    _check_width(row, open_clip.find_config(row)["embed_dim"])  # before gigabytes are downloaded in vain
+    _check_width(row, open_clip.find_config(row)["embed_dim"])  # before downloading gigabytes
     return fetch(row, progress, address)
 
 
@@ -295,9 +295,9 @@ def _check_width(row: Row, width: int) -> None:
 
 
 def cached_file(row: Row) -> Path | None:
-    """The file that `fetch_file` gives, if it is on this machine: asks no network, and does not look inside.
+    """File that `fetch_file` would return, if it is on this machine. No network access, no check of the content.
 
-    Takes seconds for an open_clip model, as it imports that. Raises `RegistryError` where it has no address on the Hub.
+    Takes seconds for an open_clip model, which is imported. Raises `RegistryError` if it has no address on the Hub.
     """
     if row.text.kind == "open_clip":
         return cached(row, open_clip.hub_address(row))
@@ -307,7 +307,7 @@ def cached_file(row: Row) -> Path | None:
 
 
 def _has_tower(row: Row) -> bool:
-    """True if the text encoder that serves the names a table lacks is on this machine, with all that reads it."""
+    """True if the text encoder for names outside the table is on this machine, with the packages that read it."""
     try:
         return bool(row.text.tower) and cached_file(find_checkpoint(row.text.tower)) is not None
     except OpenShapeError:
@@ -317,7 +317,7 @@ def _has_tower(row: Row) -> bool:
 def clean_names(names: Any) -> list[str]:
     """Class names in NFC, with underscores and runs of white space as one space.
 
-    Raises `ClassNamesError` for a single string, no names, blank or repeated ones.
+    Raises `ClassNamesError` for a single string, no names, or blank or repeated names.
 
     Examples
     --------
@@ -326,7 +326,7 @@ def clean_names(names: Any) -> list[str]:
     """
     if isinstance(names, str):
         raise ClassNamesError(f"names is the text {names!r}; expected a list of names: [{names!r}]")
-    # a set has no order for the rows to follow
+    # the order of a set is undefined
     if isinstance(names, set | frozenset) or not isinstance(names, Iterable):
         raise ClassNamesError(f"names is a {type(names).__name__}; expected a list of strings")
     names, first = list(names), dict[str, int]()
@@ -334,7 +334,7 @@ def clean_names(names: Any) -> list[str]:
         raise ClassNamesError("there are no class names; expected at least one")
     cleaned = [_clean(name, f"class name {i}") for i, name in enumerate(names)]
     for i, name in enumerate(cleaned):
-        # text encoders fold case, so names that differ by case alone would be one and the same class
+        # text encoders fold case, so names that differ only by case are the same class
         earlier = first.setdefault(name.casefold(), i)
         if earlier != i:
             raise ClassNamesError(
@@ -369,7 +369,7 @@ def _checked_aliases(aliases: Any) -> dict[str, tuple[str, ...]]:
 
 
 def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """Sentences with one {} each: a list of templates.toml by name, "" for the bare name, or sentences of one's own.
+    """Sentences with one {} each: a list of templates.toml by name, "" for the bare name, or your own sentences.
 
     >>> find_templates("")
     ('{}',)

@@ -1,4 +1,4 @@
-"""The text side of open_clip models: sentences in, raw embeddings out. Networks and files, nothing about classes."""
+"""Text side of open_clip models: raw embeddings of sentences."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
-SENTENCES_AT_ONCE = 64  # one class with its templates; more would outweigh the smaller networks in memory
+SENTENCES_AT_ONCE = 64  # one class with its templates; more would take more memory than the smaller networks
 HUB_FILE = "open_clip_model.safetensors"
 NOT_TEXT = ("visual.", "logit_scale", "logit_bias", "attn_mask", "input_resolution", "context_length", "vocab_size")
 
 
 class ClipModel:
-    """The text side of an open_clip model, in half precision on a GPU."""
+    """Text side of an open_clip model, in half precision on a GPU."""
 
     def __init__(self, network: Any, tokenizer: Any, device: torch.device, precision: str) -> None:
         self.network, self.tokenizer, self.device, self.precision = network, tokenizer, device, precision
@@ -34,7 +34,7 @@ class ClipModel:
 
     @classmethod
     def load(cls, row: Row, path: Path, device: str | torch.device | None, precision: str | None = None) -> ClipModel:
-        """The text encoder of `row` with the weights in `path`; only text tensors are read, straight to their place."""
+        """Text encoder of `row` with the weights in `path`. Only text tensors are read, without an extra copy."""
         import open_clip
         import torch
         from open_clip.model import _build_text_tower
@@ -44,7 +44,7 @@ class ClipModel:
         config, target = find_config(row), find_device(device)
         precision = precision or precision_on(target)
         settings, quick = {**config["text_cfg"], "output_tokens": False}, config.get("quick_gelu", False)
-        with torch.device("meta"):  # shapes without memory: the file's tensors become the parameters themselves
+        with torch.device("meta"):  # shapes without memory: the file's tensors become the parameters
             network: Any = _build_text_tower(config["embed_dim"], settings, quick, getattr(torch, precision))
         # open_clip computes layer norms in single precision
         norms = {name for name, module in network.named_modules() if isinstance(module, torch.nn.LayerNorm)}
@@ -53,7 +53,7 @@ class ClipModel:
             half = precision == "float16" and key.rpartition(".")[0] not in norms
             state[key] = tensor.to(target, torch.float16 if half else torch.float32)
         network.load_state_dict(state, assign=True)
-        if network.attn_mask is not None:  # a constant, so no file holds it
+        if network.attn_mask is not None:  # a constant that no file holds
             network.attn_mask = network.build_causal_mask().to(target)
         network.eval().requires_grad_(False)
         return cls(network, open_clip.get_tokenizer(row.text.model), target, precision)
@@ -65,7 +65,7 @@ class ClipModel:
         embedded = []
         for i in range(0, len(sentences), SENTENCES_AT_ONCE):
             some = list(sentences[i : i + SENTENCES_AT_ONCE])
-            # the tokenizer cuts off what does not fit without a word; one more place than there is shows it
+            # the tokenizer truncates silently; one additional place shows it
             tokens = self.tokenizer(some, context_length=self.context + 1)
             long = tokens[:, -1].nonzero()
             if len(long):
@@ -77,7 +77,7 @@ class ClipModel:
 
 
 def find_config(row: Row) -> dict[str, Any]:
-    """open_clip's sizes for the text encoder of `row`. Raises `RegistryError` where name and weights do not agree."""
+    """Sizes of open_clip for a row's text encoder. Raises `RegistryError` if name and weights do not fit."""
     import open_clip
 
     model, where = row.text.model, f"[{row.name}.text]"
@@ -87,8 +87,8 @@ def find_config(row: Row) -> dict[str, Any]:
     if config["text_cfg"].get("hf_model_name") or config["text_cfg"].get("hf_tokenizer_name"):
         raise RegistryError(f"{where} field 'model' is {model!r}, whose text side is not open_clip's own transformer")
     if row.text.pretrained:
-        # open_clip builds the activation that the model's name says and only warns when the weights had the other one:
-        # the embeddings are then silently wrong
+        # open_clip builds the activation of the model's name and only warns if the weights had the other one:
+        # embeddings would be silently wrong
         quick = bool(_pretrained_config(row).get("quick_gelu", False))
         if quick != bool(config.get("quick_gelu", False)):
             own, right = ("QuickGELU", "-quickgelu") if quick else ("plain GELU", "")
@@ -116,7 +116,7 @@ def precision_on(device: torch.device) -> str:
 
 
 def hub_address(row: Row) -> tuple[str, str]:
-    """Repository and file of an open_clip model."""
+    """Repository and file of an open_clip model on the Hub."""
     repo, file = os.path.split(_pretrained_config(row).get("hf_hub", "") if row.text.pretrained else "")
     if not repo:
         what = f"[{row.name}.text] names no weights on the Hub (pretrained = {row.text.pretrained!r})"
@@ -125,7 +125,7 @@ def hub_address(row: Row) -> tuple[str, str]:
 
 
 def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Tensor]]:
-    """(key, tensor) pairs of the text side, read one by one, once the file is known to have just those."""
+    """Pairs (key, tensor) of the text side, read one by one after the keys were checked."""
     from openshape_ood.registry.weights import faults, read_weights
 
     what = f"text encoder of {row.name!r}"
@@ -151,7 +151,7 @@ def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Ten
 
 
 def text_keys(keys: Any) -> dict[str, str]:
-    """Key in the network -> key in the file, of the text side alone, whichever of the usual prefixes the file has."""
+    """Network key -> file key, of the text side only, for any of the usual prefixes."""
     plain = {str(key).removeprefix("module."): key for key in keys}
     if any(key.startswith("text.") for key in plain):
         return {k.removeprefix("text."): v for k, v in plain.items() if k.startswith("text.")}

@@ -1,4 +1,4 @@
-"""Static text encoders: vectors of tokens without a network, and without torch."""
+"""Static text encoders: token vectors without a network and without torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Vectors = NDArray[np.float32]
 
 
 class StaticModel:
-    """Token vectors without a network: a sentence is the unit mean of its known tokens' vectors."""
+    """Text encoder by token vectors: a sentence is the unit mean of its known tokens' vectors."""
 
     precision = "int8"
 
@@ -39,7 +39,7 @@ class StaticModel:
         beside = path.with_name("tokenizer.json")
         try:
             self.tokenizer: Any = Tokenizer.from_file(str(beside))
-        except Exception as error:  # the library raises nothing narrower
+        except Exception as error:  # the library has no narrower error
             raise WeightsError(f"text encoder of {row.name!r}: cannot read the tokenizer {beside}: {error}") from error
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
@@ -66,7 +66,7 @@ class StaticModel:
         return np.stack(rows)
 
     def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
-        """Mask (n,) of unit embeddings (n, d) whose cosine with every trained name is below `near`."""
+        """Mask (n,) of unit embeddings (n, d) whose cosines with all trained names are below `near`."""
         if not self.trained_names:
             return np.zeros(len(embeddings), dtype=bool)
         return (embeddings @ self._trained.T).max(axis=1) < self.near
@@ -78,12 +78,12 @@ class StaticModel:
 
 @lru_cache(maxsize=2)
 def loaded(row: Row, path: Path, changed: int) -> StaticModel:
-    """The model in a file, which is read once a process and again where it has `changed`, its time of change."""
+    """Model in a file, cached per process until the file changes (`changed`: modification time)."""
     return StaticModel(row, path)
 
 
 def find_file(row: Row) -> Path:
-    """The token vectors of `row`: beside its registry, or in the package."""
+    """File of token vectors, beside the registry or in the package."""
     for folder in (row.folder, PACKAGE):
         if (folder / row.text.model).is_file():
             return folder / row.text.model

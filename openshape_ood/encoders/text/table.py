@@ -1,4 +1,4 @@
-"""Tables of names: vectors of a text tower that is not here, centered, for the names that were written down."""
+"""Tables of names: precomputed, centered vectors of a text encoder that is not installed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from openshape_ood.registry.rows import Row
 
 Vectors = NDArray[np.float32]
 HELD = ["mean", "row", "vectors"]
-PROMPT = "a {}"  # of the features that the packaged table is made of
+PROMPT = "a {}"  # prompt of the packaged table's vectors
 
 
 class TableModel:
-    """Unit vectors of the names of a file; other names are served by the row's `tower`, if that is here.
+    """Unit vectors of the names in a file; the row's `tower` embeds other names, if it is on this machine.
 
-    The space is that of the tower, centered: unit vectors less their mean over the table's names, made unit again. So
-    vectors of the tower itself must not be compared with these before they went through `centered`.
+    The space is the text encoder's, centered: unit vectors minus their mean over the table's names, normalized again.
+    Pass vectors of the text encoder through `centered` before comparing them.
     """
 
     precision = "float16"
@@ -50,9 +50,9 @@ class TableModel:
         self.near, self.dim, self.tower, self.name = float(metadata.get("near", -1)), dim, row.text.tower, row.name
 
     def embed(self, sentences: Sequence[str], others: Vectors | None = None) -> Vectors:
-        """Unit vectors (n, d); `others`: the tower's, of the names that are not in the table, in their order.
+        """Unit vectors (n, d). `others`: vectors of the text encoder for names outside the table, in their order.
 
-        Raises `ClassNamesError` for these where there are none.
+        Raises `ClassNamesError` if these are needed and missing.
         """
         unknown = [one for one in sentences if not self.knows(one)]
         if unknown and others is None:
@@ -62,14 +62,14 @@ class TableModel:
         return _unit(np.stack(rows))
 
     def centered(self, raw: Any) -> Vectors:
-        """Vectors (n, d) of the tower, of any length, in the space of this table."""
+        """Vectors (n, d) of the text encoder, of any length, in the space of this table."""
         return _unit(_unit(np.asarray(raw)) - self.mean)
 
     def knows(self, name: str) -> bool:
         return name.casefold() in self.places
 
     def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
-        """Mask (n,) of unit embeddings (n, d) whose cosine with every trained name is below `near`."""
+        """Mask (n,) of unit embeddings (n, d) whose cosines with all trained names are below `near`."""
         known = [self.places[name] for name in self.trained_names if name in self.places]
         if not known:
             return np.zeros(len(embeddings), dtype=bool)
@@ -86,7 +86,7 @@ class TableModel:
         return f"{what}. Take one of these, give an alias{how}"
 
     def _close(self, name: str) -> list[str]:
-        """Names that end alike, then names spelled nearly so."""
+        """Names with the same last word, then names of similar spelling."""
         last = name.split()[-1] if name.split() else name
         same = [last] if last in self.places else []
         return list(dict.fromkeys([*same, *difflib.get_close_matches(name, self.names, n=3, cutoff=0.7)]))[:3]
@@ -99,5 +99,5 @@ def _unit(rows: Any) -> Vectors:
 
 @lru_cache(maxsize=2)
 def loaded(row: Row, path: Path, changed: int) -> TableModel:
-    """The table in a file, which is read once a process and again where it has `changed`, its time of change."""
+    """Table in a file, cached per process until the file changes (`changed`: modification time)."""
     return TableModel(row, path)

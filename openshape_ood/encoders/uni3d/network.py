@@ -1,9 +1,9 @@
 """Uni3D: patches of nearest points, a patch network, a plain vision transformer, a projection.
 
-The network and nothing else: it takes sizes and tensors, knows no files and no numpy. Module names follow the published
-checkpoints (after the registry's rules, which give the three sizes of blocks one layout), so that their keys load
-strictly. Architecture: Zhou et al., "Uni3D", arXiv 2310.06773 (github.com/baaivision/Uni3D `models/point_encoder.py`);
-its blocks are those of EVA-02, arXiv 2303.11331, as timm builds them, without rotary embedding.
+Network only: it takes sizes and tensors, no files and no numpy. Module names equal those of the published checkpoints
+(after the registry's rules, which unify the layouts of the three sizes), so keys load strictly. Architecture: Zhou et
+al., "Uni3D", arXiv 2310.06773 (github.com/baaivision/Uni3D `models/point_encoder.py`); its blocks are those of EVA-02,
+arXiv 2303.11331, as built by timm, without rotary embedding.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
 from openshape_ood.encoders.staged import PatchTransformer, constant, fold
 from openshape_ood.registry.architectures import Uni3DSizes
 
-# members (rows of 512 numbers) that go through the patch network at once: what is between layers stays in cache
+# rows of 512 numbers per block of the patch network: intermediate values stay in cache
 ROWS, ROWS_ON_A_GPU = 2_048, 1 << 17
-POSITION_WIDTH = 128  # of the hidden layer of positions
+POSITION_WIDTH = 128  # hidden width of positions
 EPS = 1e-6  # of all layer norms
 
 
 class PatchNetwork(nn.Module):
-    """Groups of points -> one feature a patch, as published and as it is trained."""
+    """Point groups to patch features, as published and trained."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class PatchNetwork(nn.Module):
         group = gather(points, members)
         group = torch.cat([group[..., :3] - centers[:, :, None], group[..., 3:]], dim=-1)
         x = self.first_conv(group.flatten(0, 1).transpose(1, 2))
-        x = torch.cat([x.amax(dim=2, keepdim=True).expand_as(x), x], dim=1)  # of the whole patch first, then its own
+        x = torch.cat([x.amax(dim=2, keepdim=True).expand_as(x), x], dim=1)  # patch maximum, then member
         return self.second_conv(x).amax(dim=2).unflatten(0, members.shape[:2])
 
 
@@ -49,17 +49,17 @@ def _layers(first: int, hidden: int, last: int) -> nn.Sequential:
 
 
 class FoldedPatchNetwork(nn.Module):
-    """The patch network for inference: batch-norm folded in, and no product made more often than it must be.
+    """Patch network for inference: batch-norm folded in, each product computed once.
 
-    - A member enters the first layer as [xyz - c, color], c the patch's center: its product is that of [xyz, color],
-      which is the point's whatever patch it is in, minus that of c. Both are computed once.
-    - Between the second layer f = W2 x + b2 and the third, W3 [max f, f] + b3, there is no other step: the own half is
-      (W3 W2) x, half as wide inside as W3 f, and the maximum's half is computed once a patch.
-    - The last bias follows the maximum over the members.
+    - A member enters the first layer as [xyz - c, color], c the patch's center. Its product is that of [xyz, color],
+      which depends on the point only, minus that of c. Both are computed once.
+    - No nonlinearity separates the second layer f = W2 x + b2 from the third, W3 [max f, f] + b3: the member's half is
+      (W3 W2) x, with half the inner width of W3 f, and the half of the maximum is computed once a patch.
+    - The last bias is added after the maximum over the members.
     """
 
     def __init__(self, trained: PatchNetwork, dtype: torch.dtype) -> None:
-        # dtype is of all but the first layer, which takes differences of numbers larger than its results
+        # dtype of all layers but the first, which subtracts numbers larger than its results
         super().__init__()
         (conv1, norm1, _, conv2), (conv3, norm3, _, conv4) = trained.first_conv, trained.second_conv
         first, bias = fold(conv1, norm1)
@@ -98,7 +98,7 @@ def _plain(conv: Any) -> tuple[Tensor, Tensor]:
 
 
 class Attention(nn.Module):
-    """Keys have no bias: one would shift all logits of a query alike."""
+    """Attention. Keys have no bias, because it would shift all logits of a query equally."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(inner, sizes.width)
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """(b, t, w) -> (b, t, w): what every token, or only the `first` ones, take from all."""
+        """Attention over all tokens (b, t, w), for every token or only the `first` ones."""
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         if first is None:
             q, k, v = self._heads(x, self.qkv.weight, bias, 3)
@@ -126,7 +126,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Gated: the first half of the first layer is the gate, the second the value."""
+    """Gated feed-forward: the first half of the first layer is the gate, the second half the value."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class FeedForward(nn.Module):
         if self.gated:
             gate, value = x.chunk(2, dim=-1)
             x = F.silu(gate)
-            # without gradients in place: new memory costs as much as the product
+            # in place without gradients: new memory costs as much time as the product
             x = x * value if torch.is_grad_enabled() else x.mul_(value)
         else:
             x = F.gelu(x)
@@ -148,7 +148,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and feed-forward; the sum that they add to stays in float32, whatever their precision."""
+    """Attention and feed-forward; the residual sum stays in float32 for every precision."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -156,14 +156,14 @@ class Block(nn.Module):
         self.norm2, self.mlp = nn.LayerNorm(sizes.width, EPS), FeedForward(sizes)
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """(b, t, w) -> (b, t, w), or the `first` tokens of it."""
+        """Map (b, t, w) to (b, t, w), or to its `first` tokens."""
         dtype = self.mlp.fc1.weight.dtype
         x = self.attn(self.norm1(x).to(dtype), first).to(x.dtype).add_(x[:, :first])
         return self.mlp(self.norm2(x).to(dtype)).to(x.dtype).add_(x)
 
 
 class Uni3D(PatchTransformer):
-    """Clouds in the encoder's own frame -> embeddings, not normalized; see `PatchTransformer`."""
+    """Map clouds in the encoder's frame to unnormalized embeddings; see `PatchTransformer`."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__(sizes)
@@ -177,10 +177,10 @@ class Uni3D(PatchTransformer):
         self.trans2embed = nn.Linear(width, sizes.projection)
 
     def prepare(self, dtype: torch.dtype = torch.float32) -> Uni3D:
-        """Once the weights are in: fold them for inference, and round those of the products to `dtype`; itself.
+        """Prepare for inference: fold constants and round the weights of products to `dtype`. Returns the network.
 
-        Sampling, grouping, positions, norms, sums and the final projection stay in float32. From then on the network is
-        for inference only: later changes to the weights of `encoder` go unnoticed.
+        Call it after the weights are loaded. Sampling, grouping, positions, norms, sums and the final projection stay
+        in float32. Later changes to the weights of `encoder` have no effect.
         """
         self.eval().requires_grad_(False)
         self.folded = FoldedPatchNetwork(self.encoder, dtype)
@@ -196,7 +196,7 @@ class Uni3D(PatchTransformer):
         return self.grouping.nearest(xyz, centers, self.sizes.patch_points)
 
     def _radii(self, points: Tensor, centers: Tensor, members: Tensor) -> tuple[Tensor, ...]:
-        """That of a patch is the distance of its farthest member."""
+        """Mean over patches of the distance to the farthest member."""
         distances = (gather(points[..., :3], members) - centers[:, :, None]).norm(dim=-1)
         return (distances.amax(dim=-1).mean(dim=-1),)
 

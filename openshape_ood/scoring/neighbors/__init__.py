@@ -1,4 +1,4 @@
-"""Nearest rows: exactly and in bounded memory (`nearest`), or approximately by faiss, and measured (`Index`)."""
+"""Nearest rows: exact in bounded memory (`nearest`), or approximate by faiss with measured recall (`Index`)."""
 
 from openshape_ood.scoring.neighbors.exact import METRICS, nearest, spread_out
 from openshape_ood.scoring.neighbors.index import Index

@@ -1,8 +1,8 @@
 """Nearest rows, exactly and in bounded memory.
 
-Blocks of queries and rows are multiplied in single precision, which only sorts out rows that cannot be among the
-nearest: what comes within the rounding of the k-th nearest so far is measured from its difference, in double
-precision. So the answer is that of a loop over all pairs, whatever the blocks and threads.
+Blocks of queries and rows are multiplied in single precision, which excludes rows that cannot be among the nearest.
+Rows within the rounding error of the k-th nearest so far are measured from their difference in double precision. So the
+result equals a loop over all pairs, for any blocks and threads.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from openshape_ood.errors import InputError
 
 METRICS = ("cosine", "euclidean")
 
-# with d = 512, queries and rows whose products are held at once: 64 MiB, and 32 and 2 MiB for themselves
+# with d = 512: 64 MiB of products of queries and rows, and 32 and 2 MiB for themselves
 QUERIES, QUERY_ELEMENTS = 1 << 14, 1 << 23
 ROWS, ROW_ELEMENTS = 1 << 10, 1 << 19
 CANDIDATES = 128  # queries whose candidates, up to all rows of a block, are measured at once
-PAIR_ELEMENTS = 1 << 18  # numbers of the pairs measured at once: 2 MiB in float64, a few such tables
+PAIR_ELEMENTS = 1 << 18  # elements of pairs measured at once: 2 MiB in float64, in a few tables
 
 
 def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tuple[np.ndarray, np.ndarray]:
     """Find the k nearest rows of every query, exactly.
 
-    Of rows at the same distance the one of lowest index comes first. Some 200 MiB are held beside queries and rows.
+    Ties go to the lowest index. Memory: about 200 MiB in addition to queries and rows.
 
     Parameters
     ----------
@@ -36,18 +36,17 @@ def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tupl
         Numbers of any type; torch tensors too. May be empty.
     rows : array_like (m, d)
         At least one; they need not be unit vectors.
-    k : int, default 1
+    At least one; unit vectors are not required.
         Neighbors of each query, 1 to m.
     metric : {"cosine", "euclidean"}
-        "cosine": 1 - cos(q, r), from 0 to 2, where a zero vector has the distance 1 to everything. "euclidean":
-        ``|q - r|``, from 0.
+        "cosine": 1 - cos(q, r), from 0 to 2; a zero vector has distance 1 to every vector. "euclidean": ``|q - r|``.
 
     Returns
     -------
     distance : ndarray (b, k) float64
         Nearest first. Computed from the difference in float64: a distance of 1e-12 keeps its digits.
     index : ndarray (b, k) int64
-        Of the rows.
+        Indices of the rows.
 
     Raises
     ------
@@ -68,10 +67,10 @@ def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tupl
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """A metric, and vectors whose products say which of two rows is nearer.
+    """A metric, with vectors whose products order rows by distance.
 
-    Vectors have length 1 ("cosine"), or are coordinates, scaled into [-1, 1], from a center (d,) ("euclidean"). The
-    products, <q, r> or <q, r> - |r|^2 / 2, fall as the distance grows.
+    Vectors are unit vectors ("cosine"), or coordinates relative to a center (d,), scaled into [-1, 1] ("euclidean").
+    The products, <q, r> or <q, r> - |r|^2 / 2, decrease with distance.
     """
 
     metric: str
@@ -80,18 +79,18 @@ class Measure:
 
     @classmethod
     def of(cls, metric: str, *tables: np.ndarray) -> Measure:
-        """The metric for these tables, the rows last."""
+        """Metric for these tables; the rows come last."""
         if metric == "cosine":
             return cls(metric)
         largest = max(_largest(table) for table in tables)
-        # a power of two changes no digit, and squares stay within the range of float32
+        # a power of two is exact, and squares stay within the range of float32
         scale = float(np.ldexp(1.0, int(np.clip(-np.frexp(largest)[1], -1000, 1000))))
         some = tables[-1][:: -(-len(tables[-1]) // _at_once(tables[-1], ROWS, ROW_ELEMENTS))]
-        # near the mean, products are small, and so is their rounding
+        # near the mean, products and their rounding errors are small
         return cls(metric, scale, (some.astype(np.float64) * scale).mean(axis=0))
 
     def check_reach(self, table: np.ndarray) -> None:
-        """Refuses numbers so much larger than those the scale was made for that their squares leave float32."""
+        """Refuse numbers so far beyond the scale that their squares overflow float32."""
         if self.center is not None and _largest(table) * self.scale > 1e15:
             raise InputError(f"queries are up to {_largest(table):.3g}, 10^15 times the rows; expected one unit")
 
@@ -100,14 +99,14 @@ class Measure:
         return unit_or_zero(rows) if self.center is None else rows * self.scale - self.center
 
     def products(self, queries: np.ndarray, rows: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        """Of vectors (b, d) and (m, d) float32, the latter of these squared lengths (m,)."""
+        """Products of vectors (b, d) and (m, d) float32; squares (m,): squared lengths of the latter."""
         table = queries @ rows.T
         if self.center is not None:
             table -= (squares / 2).astype(np.float32)
         return table
 
     def product(self, distance: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        """That of a row at this distance (b,), of queries of these squared lengths."""
+        """Product of a row at this distance (b,), for queries of these squared lengths."""
         return 1 - distance if self.center is None else (squares - (distance * self.scale) ** 2) / 2
 
     def distance(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -116,13 +115,13 @@ class Measure:
             difference = queries.astype(np.float64, order="C") * self.scale - rows.astype(np.float64) * self.scale
             return np.sqrt((difference**2).sum(axis=1)) / self.scale
         u, v = self.vectors(queries), self.vectors(rows)
-        # 1 - u v would lose the digits of a small distance
+        # 1 - u v would lose digits of a small distance
         distance = np.minimum(((u - v) ** 2).sum(axis=1) / 2, 2.0)
         return np.where(u.any(axis=1) & v.any(axis=1), distance, 1.0)
 
 
 def search(queries: np.ndarray, rows: np.ndarray, k: int, measure: Measure) -> tuple[np.ndarray, np.ndarray]:
-    """`nearest` of what has been checked: distance (b, k) and index (b, k)."""
+    """`nearest` without checks: distance (b, k) and index (b, k)."""
     distance = np.full((len(queries), k), np.inf)
     index = np.full((len(queries), k), len(rows), dtype=np.int64)
     for part in parts(len(queries), _at_once(queries, QUERIES, QUERY_ELEMENTS)):
@@ -137,7 +136,7 @@ def _scan(queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.
     for part, block in blocks(queries):
         exact = measure.vectors(block)
         vectors[part], squares[part] = exact, (exact**2).sum(axis=1)
-    # a zero vector is as far from all rows: the first are the nearest
+    # a zero vector has equal distance to all rows, so the first rows are nearest
     least = np.zeros(len(queries))
     if measure.metric == "cosine":
         zero = squares == 0
@@ -148,21 +147,21 @@ def _scan(queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.
         table = measure.products(vectors, exact.astype(np.float32), row_squares)
         slack = _slack(squares, row_squares.max(), queries.shape[1])
         threshold = measure.product(distance[:, -1], squares) - slack
-        threshold[distance[:, -1] <= least] = np.inf  # rows come in order: of equals the first stay
-        # soon only a few queries find anything in a block
+        threshold[distance[:, -1] <= least] = np.inf  # rows come in order, so the first of equal rows stays
+        # after some blocks only few queries have candidates
         hit = np.flatnonzero(table.max(axis=1) >= threshold)
         for some in (hit[i] for i in parts(len(hit), CANDIDATES)):
             products, bound = table[some], threshold[some]
-            if len(exact) >= k:  # k rows of this block are at least as near as the k-th of them
+            if len(exact) >= k:  # at least k rows of this block are as near as their k-th
                 bound = np.maximum(bound, np.partition(products, -k, axis=1)[:, -k] - 2 * slack[some])
             query, row = np.nonzero(products >= bound[:, None])
             _merge(queries, rows, measure, some[query], row + part.start, distance, index)
 
 
 def _slack(squares: np.ndarray, longest: float, d: int) -> np.ndarray:
-    """By how much (b,) a product in float32 may be wrong, at most, for rows of squared length up to `longest`.
+    """Bound (b,) on the float32 error of a product, for rows of squared length up to `longest`.
 
-    d u |q| |r| of the sum, u = 2^-24 (Jeannerod and Rump, 2013), u of each factor and the bias, and what vanishes.
+    d u |q| |r| for the sum, u = 2^-24 (Jeannerod and Rump, 2013), u for each factor and the bias, and underflow.
     """
     u = 2.0**-24
     return (d + 8) * (u * (np.sqrt(squares * longest) + longest + u * squares) + 1e-37)
@@ -177,7 +176,7 @@ def _merge(
     distance: np.ndarray,
     index: np.ndarray,
 ) -> None:
-    """Keep the k nearest of those held and of new pairs, given as index of query (n,) and of row (n,)."""
+    """Keep the k nearest of current and new pairs, given as index of query (n,) and of row (n,)."""
     k, touched = distance.shape[1], np.unique(query)
     new = distances(queries, rows, query, row, measure)
     query = np.concatenate([np.repeat(touched, k), query])
@@ -199,7 +198,7 @@ def distances(
 
 
 def parts(count: int, step: int) -> Iterator[slice]:
-    """Slices of `step` that cover `count`."""
+    """Slices of size `step` that cover `count`."""
     return (slice(i, i + step) for i in range(0, count, step))
 
 
@@ -212,12 +211,12 @@ def _largest(table: np.ndarray) -> float:
 
 
 def spread_out(rows: np.ndarray, k: int) -> np.ndarray:
-    """Up to k of the rows (m, d), as indices: that nearest to their mean, then each time the farthest from those."""
+    """Indices of up to k rows of (m, d): the nearest to the mean, then repeatedly the farthest from those chosen."""
     near = np.linalg.norm(rows - rows.mean(axis=0), axis=1)
     chosen = [int(near.argmin())]
     distance = np.full(len(rows), np.inf)
     while len(chosen) < min(k, len(rows)):
         distance = np.minimum(distance, np.linalg.norm(rows - rows[chosen[-1]], axis=1))
-        distance[chosen] = -1  # duplicates of one are no reason to take it again
+        distance[chosen] = -1  # duplicates of a chosen row are not chosen
         chosen.append(int(distance.argmax()))
     return np.array(chosen)

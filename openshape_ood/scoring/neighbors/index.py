@@ -1,4 +1,4 @@
-"""Approximate neighbors by faiss, and how many of the exact ones they miss."""
+"""Approximate neighbors by faiss, with measured recall."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from openshape_ood.checks import array, blocks, check_choice, check_count, check
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.scoring.neighbors.exact import METRICS, Measure, distances, nearest, parts, search
 
-QUERIES = 1024  # searched at once, fewer where d is large
+QUERIES = 1024  # searched at once; fewer for large d
 
 
 class Index:
-    """Approximate neighbors by faiss, of rows in cells (IVF-Flat), the same for the same seed. Needs the extra [faiss].
+    """Approximate neighbors by faiss, with rows in cells (IVF-Flat), deterministic for a seed. Needs the extra [faiss].
 
-    The index only finds candidates; their distances are computed from the difference, as in `nearest`, and ties go to
-    the lower index among those found. Holds `rows` and a float32 copy of them. How much it misses depends on the data:
-    ask `recall`.
+    The index finds candidates; distances are computed from differences, as in `nearest`, with ties to the lower index.
+    Memory: `rows` and a float32 copy. The recall depends on the data: measure it with `recall`.
 
     Parameters
     ----------
@@ -27,16 +26,16 @@ class Index:
     metric : {"cosine", "euclidean"}
         As in `nearest`.
     cells : int or None, default None
-        How many, 1 to m; None for about sqrt(m).
+        Number of cells, 1 to m. Default: about sqrt(m).
     probes : int or None, default None
-        How many cells are searched; None for one in 128, at least 8. More probes, more recall, more time.
+        Number of searched cells. Default: one in 128, at least 8. More probes give more recall and take more time.
     seed : int, default 0
-        Of the cells, and of the queries that `recall` takes.
+        For the cells, and for the queries of `recall`.
 
     Raises
     ------
     InputError
-        As `nearest`, and for cells or probes that cannot be.
+        As `nearest`, and for invalid numbers of cells or probes.
     MissingPackageError
         Without faiss.
 
@@ -65,7 +64,7 @@ class Index:
         self._index = self._build(faiss)
 
     def nearest(self, queries: Any, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Find k rows near every query, as the function `nearest`; one whose cells hold fewer is searched exactly.
+        """Find k rows near every query, as the function `nearest`; with too few candidates, exactly.
 
         Parameters
         ----------
@@ -80,7 +79,7 @@ class Index:
         Raises
         ------
         InputError
-            As `nearest`, and for numbers so much larger than those of the rows that float32 cannot hold their squares.
+            As `nearest`, and for numbers so far beyond those of the rows that float32 cannot hold their squares.
         """
         queries = self._checked(queries)
         k = check_count(k, "k", len(self.rows), "the number of rows")
@@ -91,7 +90,7 @@ class Index:
         return distance, index
 
     def recall(self, queries: Any, k: int = 1, sample: int = 500) -> float:
-        """Share of the k exact neighbors that the index finds; which of rows at one distance is named does not matter.
+        """Fraction of the k exact neighbors that the index finds; ties count as found.
 
         Parameters
         ----------
@@ -99,7 +98,7 @@ class Index:
             At least one.
         k : int, default 1
         sample : int, default 500
-            How many of the queries are taken at most, drawn by the seed of the index.
+            Maximum number of queries, drawn with the seed of the index.
 
         Returns
         -------
@@ -112,8 +111,8 @@ class Index:
         chosen = np.random.default_rng(self._seed).permutation(len(queries))[:sample]
         some = queries[np.sort(chosen)]
         exact, _ = nearest(some, self.rows, k, self._measure.metric)
-        found, _ = self.nearest(some, k)
-        return float(np.mean(found <= exact[:, -1:]))
+        neighbors, _ = self.nearest(some, k)
+        return float(np.mean(neighbors <= exact[:, -1:]))
 
     def _checked(self, queries: Any) -> np.ndarray:
         queries = array(queries, "queries", "bd", any_type=True)
@@ -130,7 +129,7 @@ class Index:
         index.own_fields = True
         index.nprobe = self.probes
         index.cp.seed, index.cp.spherical = self._seed % (1 << 31), product
-        index.cp.min_points_per_centroid = 1  # few rows are no reason for a warning
+        index.cp.min_points_per_centroid = 1  # no warning for few rows
         some, count = self.rows, 64 * self.cells
         if count < m:
             some = some[np.sort(np.random.default_rng(self._seed).choice(m, count, replace=False))]
@@ -146,16 +145,16 @@ class Index:
         return prepared
 
     def _near(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        found = self._index.search(self._prepared(queries), k)[1]
+        neighbors = self._index.search(self._prepared(queries), k)[1]
         query = np.repeat(np.arange(len(queries)), k)
-        # -1 stands for none; row 0 takes its place until the exact search below
-        distance = distances(queries, self.rows, query, np.maximum(found, 0).ravel(), self._measure).reshape(-1, k)
-        order = np.lexsort((found, distance), axis=1)
-        distance, found = (np.take_along_axis(table, order, axis=1) for table in (distance, found))
-        short = np.flatnonzero((found < 0).any(axis=1))
+        # -1 stands for no row; row 0 is used until the exact search below
+        distance = distances(queries, self.rows, query, np.maximum(neighbors, 0).ravel(), self._measure).reshape(-1, k)
+        order = np.lexsort((neighbors, distance), axis=1)
+        distance, neighbors = (np.take_along_axis(table, order, axis=1) for table in (distance, neighbors))
+        short = np.flatnonzero((neighbors < 0).any(axis=1))
         if len(short):
-            distance[short], found[short] = search(queries[short], self.rows, k, self._measure)
-        return distance, found
+            distance[short], neighbors[short] = search(queries[short], self.rows, k, self._measure)
+        return distance, neighbors
 
 
 def _faiss() -> Any:

@@ -1,6 +1,6 @@
-"""File formats of shapes: one module each. A new format is a module and a line of `FORMATS`.
+"""File formats of shapes: one module each. A new format is a module and a line in `FORMATS`.
 
-A module gives a `Format`: suffixes, conventions and readers. It imports the packages it needs in its readers.
+Each module defines a `Format`: suffixes, conventions and readers. Readers import the packages they need.
 """
 
 from __future__ import annotations
@@ -29,5 +29,5 @@ SUFFIXES = tuple(BY_SUFFIX)
 
 
 def format_of(path: Path) -> Format:
-    """The format that a file's suffix names. Raises `KeyError` for a suffix that is not in the table."""
+    """Format of a file's suffix. Raises `KeyError` for an unknown suffix."""
     return BY_SUFFIX[path.suffix.lower()]

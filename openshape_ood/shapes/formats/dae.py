@@ -1,4 +1,4 @@
-"""COLLADA: checked, then read by pycollada through trimesh."""
+"""COLLADA: validated, then read by pycollada through trimesh."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from openshape_ood.shapes.guards import NODE, PART, SideFiles
 if TYPE_CHECKING:
     from trimesh import Scene
 
-BARE = ("source", "vertices", "extra")  # of the parts of a mesh, all others are made of triangles
-CORNER = 96  # bytes of memory of a corner of a triangle: place, normal, color, texture coordinate, with their copies
+BARE = ("source", "vertices", "extra")  # mesh parts without triangles
+CORNER = 96  # bytes of a triangle corner with copies: position, normal, color, texture coordinate
 PIECE = 2**16
 
 
 def read_dae(data: bytes, side: SideFiles) -> Scene:
-    """COLLADA, whose numbers pycollada reads in single precision."""
+    """Read COLLADA; pycollada reads numbers in single precision."""
     import trimesh
     from trimesh.exchange.dae import load_collada
 
     document = _check(data)
     if document.find(".//{*}library_images/{*}image") is None:
-        # trimesh lets a plain material hide vertex colors, so colored parts lose theirs
+        # trimesh lets a plain material hide vertex colors, so parts with vertex colors lose their material
         for colored in document.findall(".//{*}mesh/*[@material]"):
             if colored.find("{*}input[@semantic='COLOR']") is not None:
                 del colored.attrib["material"]
-    # what pycollada parses is written anew from what was checked, so the two cannot differ
+    # pycollada parses a rewritten document, so checked and parsed content cannot differ
     parts = load_collada(io.BytesIO(ElementTree.tostring(document)), resolver=side)
     side.check()
     for part in parts["geometry"].values():
         part["process"] = False
     scene = trimesh.load_scene(parts)
     for mesh in scene.geometry.values() if side.missing else ():
-        # where a texture is missing trimesh says white, which is not the color of anything
+        # trimesh replaces a missing texture by white, which is no color of the file
         material: Any = getattr(mesh.visual, "material", None)
         if material is not None and material.baseColorTexture is None and np.all(material.baseColorFactor == 255):
             material.baseColorFactor = None
@@ -49,13 +49,13 @@ def read_dae(data: bytes, side: SideFiles) -> Scene:
 
 
 def stated_axis(data: bytes) -> str | None:
-    """The gravity axis that a document declares; None where it declares none, or is no XML that is read."""
+    """Declared gravity axis of a document; None without a declaration or for unreadable XML."""
     named = _asset(data).get("up_axis")
     return None if named is None else {"X_UP": "x", "Y_UP": "y", "Z_UP": "z"}.get((named.text or "").strip())
 
 
 def stated_unit(data: bytes) -> float | None:
-    """The meters of a unit of a document that declares them; trimesh leaves coordinates as they are."""
+    """Declared meters per unit of a document; trimesh does not scale coordinates."""
     try:
         meters = float(_asset(data)["unit"].get("meter", ""))
     except (KeyError, ValueError):
@@ -64,7 +64,7 @@ def stated_unit(data: bytes) -> float | None:
 
 
 def _asset(data: bytes) -> dict[str, ElementTree.Element]:
-    """The elements of what a document says of itself, by tag."""
+    """Elements of the document's asset section, by tag."""
     parser: Any = ElementTree.XMLPullParser(("end",))
     found: dict[str, ElementTree.Element] = {}
     try:
@@ -81,7 +81,7 @@ def _asset(data: bytes) -> dict[str, ElementTree.Element]:
 
 
 def _check(data: bytes) -> ElementTree.Element:
-    """The document: plain XML, no NaN among the numbers, and no nodes that instance each other into a bomb."""
+    """Validated document: plain XML, no NaN, no nodes whose instances multiply without bound."""
     _check_plain(data)
     if zipfile.is_zipfile(io.BytesIO(data)):
         raise ShapeFileError("a zip archive, not a COLLADA document; unpack it and give the .dae inside")
@@ -94,7 +94,7 @@ def _check(data: bytes) -> ElementTree.Element:
 
 
 def _check_plain(data: bytes) -> None:
-    """XML in an encoding that keeps markup readable as ASCII, and without a document type, hence entities."""
+    """Check that XML has an encoding with readable ASCII markup and no document type, so no entities."""
     text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:1] != b"<" or b"\0" in data:
         raise ShapeFileError("not XML in UTF-8; save it as a plain UTF-8 .dae")
@@ -110,9 +110,9 @@ def _tag(element: ElementTree.Element) -> str:
 
 
 def _unfolded(root: ElementTree.Element) -> int:
-    """Bytes of memory that the instances of all nodes unfold to."""
+    """Bytes of memory of all node instances."""
     by_id = {element.get("id"): element for element in root.iter() if element.get("id")}
-    known: dict[str, int | None] = {}  # None while it is unfolded
+    known: dict[str, int | None] = {}  # None during the recursion
 
     def target(url: str) -> int:
         if url not in known:
@@ -136,7 +136,7 @@ def _unfolded(root: ElementTree.Element) -> int:
 
 
 def _corners(part: ElementTree.Element) -> int:
-    """Of the triangles of a part of a mesh, or more: a polygon of n corners has n - 2 of them."""
+    """Upper bound of a part's triangle corners: a polygon of n corners has n - 2 triangles."""
     inputs = [int(one.get("offset", 0)) for one in part if _tag(one) == "input"]
     indices = sum(len((one.text or "").split()) for one in part.iter() if _tag(one) == "p")
     return (1 if _tag(part) == "triangles" else 3) * indices // (max(inputs, default=0) + 1)

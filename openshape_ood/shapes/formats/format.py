@@ -21,7 +21,7 @@ Named = dict[str, np.ndarray]
 class Format:
     """A file format: its suffixes, its conventions and its readers.
 
-    Readers take the content of a file, check its sizes before they ask for memory, and raise anything.
+    Readers take the content of a file and check its sizes before allocating memory. They may raise any error.
 
     Attributes
     ----------
@@ -30,23 +30,23 @@ class Format:
     cloud : callable, optional
         Reader of points: a cloud (n, 3|6) or columns by name. Of a mesh, its vertices. None: every file is a mesh.
     surface : callable, optional
-        Reader of a mesh and of the files beside it. A file without faces gives points. None: every file is a cloud.
+        Reader of a mesh and its side files. A file without faces gives points. None: every file is a cloud.
     has_faces : callable, optional
-        Tells a mesh from a cloud. Needed with both readers.
+        True for a mesh, False for a cloud. Required with both readers.
     select : callable, optional
         As `cloud`, for a format with many columns: coordinates, color and the columns of these names.
     pieces : callable, optional
         Reader of an open file in pieces of a million rows: coordinates, color and the columns of these names.
     up : str, optional
-        Gravity axis by specification or convention. None: there is none.
+        Gravity axis by specification or convention. None: no convention.
     declared_up : callable, optional
         Gravity axis that the content declares; `up` if it declares none.
     declared_unit : callable, optional
         Meters per unit that the content declares. Other coordinates are in meters.
     surveyed : bool
-        By convention in meters and of any extent.
+        Coordinates are in meters by convention, with any extent.
     install : mapping of str to str
-        Command that installs a package the readers need. Default: `pip install` and its name.
+        Install command of a package that the readers need. Default: `pip install` and its name.
     """
 
     suffixes: tuple[str, ...]
@@ -62,7 +62,7 @@ class Format:
     install: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, data: bytes, side: SideFiles) -> Table | Geometry:
-        """A mesh if the content holds one, else points."""
+        """Mesh if the content has one, else points."""
         if self.surface is not None and self.holds_surface(data):
             return self.surface(data, side)
         if self.cloud is None:
@@ -74,9 +74,9 @@ class Format:
         return self.surface is not None and (self.has_faces is None or self.has_faces(data))
 
     def columns(self, data: bytes, others: Collection[str] = ()) -> Named:
-        """Columns (n,) by name, in lower case and without the "scalar_" that CloudCompare writes; {} without points.
+        """Columns (n,) by name, in lower case and without CloudCompare's prefix "scalar_"; {} without points.
 
-        others: further columns of a format with many. Other formats give all columns.
+        others: further columns to read, for formats with many. Other formats return all columns.
         """
         if self.cloud is None:
             return {}

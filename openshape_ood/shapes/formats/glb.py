@@ -19,7 +19,7 @@ def read_glb(data: bytes, side: SideFiles) -> Scene:
 
 
 def split_glb(data: bytes) -> tuple[bytes, bytes]:
-    """JSON text and binary chunk of a GLB, whose lengths are checked against the file."""
+    """JSON text and binary chunk of a GLB, with lengths checked against the file."""
     if len(data) < 20 or data[:4] != b"glTF":
         raise ShapeFileError("no GLB header ('glTF')")
     version, length = struct.unpack_from("<II", data, 4)

@@ -1,4 +1,4 @@
-"""glTF: checked, brought down to what sampling needs, and then read by trimesh."""
+"""glTF: validated, reduced to what sampling needs, then read by trimesh."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
-VERTEX, CORNER, FACE = 64, 16, 16  # bytes of memory: of a vertex and of a corner of a mesh, of a face wherever placed
+VERTEX, CORNER, FACE = 64, 16, 16  # bytes of memory: of a vertex, of a face's corner, of a face per instance
 MODES = (0, 4, 5)  # points, triangles, strips of triangles; no lines
 STRIP = 5
 ATTRIBUTES = ("POSITION", "TEXCOORD_0", "COLOR_0")
@@ -33,7 +33,7 @@ def read_gltf(data: bytes, side: SideFiles) -> Scene:
 
 
 def gltf_scene(text: bytes, binary: bytes, side: SideFiles) -> Scene:
-    """What trimesh parses is written anew from what was checked, so the two cannot differ."""
+    """Scene of a rewritten document, so that validated and parsed content cannot differ."""
     tree = json.loads(text)
     if not isinstance(tree, dict):
         raise ShapeFileError("glTF JSON is not an object")
@@ -61,7 +61,7 @@ def gltf_scene(text: bytes, binary: bytes, side: SideFiles) -> Scene:
 
 
 def _held(uri: str | None, binary: bytes, side: SideFiles) -> bytes:
-    """The bytes of a buffer, which are in the GLB, in the text or in a side file."""
+    """Content of a buffer in the GLB, the text or a side file."""
     if uri is None:
         return binary
     return base64.b64decode(uri.partition("base64,")[2]) if "base64," in uri else side.need(uri)
@@ -70,7 +70,7 @@ def _held(uri: str | None, binary: bytes, side: SideFiles) -> bytes:
 def _geometry(
     tree: dict[str, Any], meshes: list[list[dict[str, Any]]], buffers: Sequence[bytes], held: int
 ) -> dict[str, Any]:
-    """Meshes, with those accessors and views that they use, and all buffers, checked to lie inside what is there."""
+    """Meshes with their accessors and views, and all buffers, checked to lie inside the file."""
     for buffer, data in zip(tree.get("buffers", []), buffers, strict=True):
         require_bytes(_count(buffer, "byteLength"), len(data), "a buffer")
     views = tree.get("bufferViews", [])
@@ -86,7 +86,7 @@ def _geometry(
     require_memory(sum(views[n]["byteLength"] for n in shown) + sum(sizes[n] for n in used), held, "its accessors")
     return {
         "buffers": [{"uri": f"buffer {n}", "byteLength": len(data)} for n, data in enumerate(buffers)],
-        # what is not used keeps its place, empty
+        # unused entries stay, empty, so that indices stay valid
         "bufferViews": [view if n in shown else EMPTY_VIEW for n, view in enumerate(views)],
         "accessors": [accessor if n in used else EMPTY_ACCESSOR for n, accessor in enumerate(accessors)],
         "meshes": [{"primitives": [_primitive(part) for part in parts]} for parts in meshes],
@@ -94,7 +94,7 @@ def _geometry(
 
 
 def _accessors(part: dict[str, Any]) -> list[int]:
-    """Those of a primitive that sampling needs."""
+    """Accessors of a primitive that sampling needs."""
     given = [n for key, n in part.get("attributes", {}).items() if key in ATTRIBUTES]
     return given + ([part["indices"]] if "indices" in part else [])
 
@@ -106,7 +106,7 @@ def _primitive(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_memory(plain: dict[str, Any], held: int) -> None:
-    """Nodes, primitives and placed faces: instances times elements, whoever refers to whom."""
+    """Check memory of nodes, primitives and instanced faces: instances times elements."""
     needed, placed = 0, []
     for mesh in plain["meshes"]:
         placed.append(0)
@@ -120,7 +120,7 @@ def _check_memory(plain: dict[str, Any], held: int) -> None:
 
 
 def _material(material: dict[str, Any], textures: _Textures) -> dict[str, Any]:
-    """Brought down to a color and a texture; of specular-glossiness the diffuse ones, as renderers take them."""
+    """Material reduced to a color and a texture; for specular-glossiness the diffuse ones, as in renderers."""
     gloss = material.get("extensions", {}).get(GLOSS)
     if gloss is None:
         given = material.get("pbrMetallicRoughness", {})
@@ -133,16 +133,16 @@ def _material(material: dict[str, Any], textures: _Textures) -> dict[str, Any]:
 
 
 class _Textures:
-    """The images of the materials that are used, each once, whichever way it is referred to."""
+    """Images of the materials in use, each once however it is referenced."""
 
     def __init__(self, tree: dict[str, Any], buffers: Sequence[bytes], side: SideFiles, held: int) -> None:
         self.images: list[bytes] = []
         self._tree, self._buffers, self._side = tree, buffers, side
-        self._free = held  # images do not overlap, so they are no more than the file
+        self._free = held  # images do not overlap, so their total is at most the file size
         self._places: dict[Any, int | None] = {}
 
     def place(self, texture: Any) -> int | None:
-        """The place of a texture's image in `images`, None where it is missing or no image that is read."""
+        """Index of a texture's image in `images`; None if it is missing or unreadable."""
         try:
             given = self._tree["textures"][texture["index"]]
             image = self._tree["images"][given.get("extensions", {}).get("EXT_texture_webp", given)["source"]]
@@ -159,7 +159,7 @@ class _Textures:
             return None
 
     def _key(self, image: dict[str, Any]) -> tuple[int, int, int] | str:
-        """What tells an image from others: where it lies, or its address."""
+        """Identity of an image: its location in the file, or its address."""
         if "bufferView" not in image:
             return str(image["uri"])
         view = self._tree["bufferViews"][image["bufferView"]]
@@ -185,7 +185,7 @@ def _count(item: dict[str, Any], key: str, default: int | None = None) -> int:
 def _accessor_bytes(accessor: dict[str, Any], views: list[dict[str, Any]], held: int) -> int:
     row = COMPONENT_BYTES[accessor["componentType"]] * COMPONENTS[accessor["type"]]
     count = _count(accessor, "count")
-    if "bufferView" not in accessor:  # zeros, with sparse values put in: nothing in the file backs them
+    if "bufferView" not in accessor:  # zeros with sparse values: no bytes in the file back them
         require_bytes(count * row, held, f"an accessor of {count:,} items without a bufferView")
         return count * row
     view = views[accessor["bufferView"]]

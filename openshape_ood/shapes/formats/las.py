@@ -1,4 +1,4 @@
-"""LAS and LAZ, the formats of surveys, by laspy."""
+"""LAS and LAZ, survey formats, read by laspy."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from openshape_ood.shapes.guards import POINT, require_bytes
 
 
 def read_las(data: bytes, others: Collection[str] = ()) -> dict[str, np.ndarray]:
-    """A LAS or LAZ cloud, scaled and offset as its header says; color and `others` where its points have them."""
+    """LAS or LAZ cloud, scaled and offset by its header; color and `others` if present."""
     parts = list(las_parts(io.BytesIO(data), data, others))
     return {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
 
 
 def las_pieces(file: BinaryIO, others: Collection[str]) -> Iterator[dict[str, np.ndarray]]:
-    """The columns of `read_las`, a million points at a time, of an open file of any size."""
+    """Columns of `read_las`, a million points at a time, from an open file of any size."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         yield from las_parts(file, data, others)
 
@@ -32,12 +32,12 @@ def las_pieces(file: BinaryIO, others: Collection[str]) -> Iterator[dict[str, np
 def las_parts(
     file: IO[bytes], data: bytes | mmap.mmap, others: Collection[str] = ()
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The columns of `read_las`, a million points at a time, of an open file and its content."""
+    """Columns of `read_las`, a million points at a time, from an open file and its content."""
     import laspy
 
     check_las(data)
     held = len(data)
-    # the parallel decoder trusts the sizes of chunks and allocates for them up front
+    # the parallel decoder trusts chunk sizes and allocates for them in advance
     with laspy.open(file, read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs, closefd=False) as reader:
         header = reader.header
         size, points = header.point_count * header.point_format.size, f"{header.point_count:,} points"
@@ -61,7 +61,7 @@ def las_parts(
 def color_las(
     source: IO[bytes], target: IO[bytes], colored: Iterable[tuple[np.ndarray, np.ndarray]], laz: bool
 ) -> None:
-    """Write a LAS cloud again with other colors (k, 3) of 0 to 255 and a number (k,), "novelty", for each million."""
+    """Copy a LAS cloud with new colors (k, 3), 0 to 255, and an attribute "novelty" (k,), for each million points."""
     import laspy
 
     with laspy.open(source, read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs, closefd=False) as reader:
@@ -84,7 +84,7 @@ def color_las(
 
 
 def check_las(data: bytes | mmap.mmap) -> None:
-    """The records before the points of a LAS file fit in front of them, and LAZ chunks in the file."""
+    """Check that header records end before the points, and LAZ chunks lie in the file."""
     if data[:4] != b"LASF" or len(data) < 227:
         raise ShapeFileError("no LAS header ('LASF')")
     header, points, records = struct.unpack_from("<HII", data, 94)
@@ -92,15 +92,15 @@ def check_las(data: bytes | mmap.mmap) -> None:
     require_bytes(54 * records, points - header, f"its {records:,} variable length records")
     if not data[104] & 0xC0:
         return
-    # the decoder of LAZ allocates for as many chunks as the table says, and takes the process down if it cannot
+    # the LAZ decoder allocates for the chunk count in the table and crashes the process if that fails
     require_bytes(points + 8, len(data), "the place of its chunk table")
     table = struct.unpack_from("<q", data, points)[0]
-    if table == -1:  # written to a stream: the place stands at the end
+    if table == -1:  # written to a stream: the position stands at the end
         table = struct.unpack_from("<q", data, len(data) - 8)[0]
     if table < 0 or table + 8 > len(data):
         raise ShapeFileError("its chunk table lies outside the file; is it cut off?")
     chunks = struct.unpack_from("<I", data, table + 4)[0]
-    require_bytes(20 * chunks, len(data), f"its {chunks:,} chunks")  # each starts with a whole point
+    require_bytes(20 * chunks, len(data), f"its {chunks:,} chunks")  # each chunk starts with an uncompressed point
 
 
 FORMAT = Format(

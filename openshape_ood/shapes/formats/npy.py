@@ -1,4 +1,4 @@
-"""NPY: one array, plain or with named fields. Nothing is unpickled."""
+"""NPY: one array, plain or with named fields. Pickles are refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_npy(data: bytes) -> Table:
 
 
 def npy_array(file: IO[bytes], held: int) -> np.ndarray:
-    """The array in an NPY stream of `held` bytes, read without numpy's loader, which would unpickle or allocate."""
+    """Array of an NPY stream of `held` bytes, without numpy's loader, which would unpickle or allocate."""
     try:
         version = np.lib.format.read_magic(file)
     except ValueError as error:

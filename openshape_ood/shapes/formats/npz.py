@@ -1,4 +1,4 @@
-"""NPZ: arrays by name in a zip archive. Nothing is unpickled."""
+"""NPZ: named arrays in a zip archive. Pickles are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COORDINATES = ("points", "xyz", "coords", "point", "coordinates", "pos", "positi
 
 
 def read_npz(data: bytes) -> Table:
-    """The array called points, xyz, coords or the like, or else the only one; with colors and others beside it."""
+    """The array named points, xyz, coords or similar, or the only array; with colors and other arrays of the file."""
     arrays = {name.lower(): array for name, array in npz_arrays(data).items()}
     held = sum(array.nbytes for array in arrays.values())
     rows = max(array.shape[0] if array.ndim else 0 for array in arrays.values())
@@ -42,10 +42,10 @@ def read_npz(data: bytes) -> Table:
 def loaded_npz(
     path: str | os.PathLike[str], what: str, made: Callable[[dict[str, np.ndarray]], int] | None = None
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The arrays of an .npz file that holds `what`; nothing in it is run.
+    """Arrays of an .npz file that holds `what`. No code in the file is executed.
 
-    made: bytes that will be made of the arrays, all copies counted, which a small file must not ask for in plenty.
-    Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
+    made: bytes to be made of the arrays, copies included; too many for the file size are refused. Raises `FileError`
+    for any other file, also if errors of the caller's block show that it is damaged.
     """
     given = given_path(path, "path")
     try:
@@ -62,11 +62,11 @@ def loaded_npz(
 
 
 def npz_arrays(data: bytes) -> dict[str, np.ndarray]:
-    """Arrays by name. Raises `CloudError` for what is no archive of arrays, or a damaged one."""
+    """Named arrays. Raises `CloudError` for a damaged archive or another file."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _members(archive, len(data))
-    # of encrypted members and unknown versions RuntimeError, of cut ones EOFError
+    # RuntimeError for encrypted members and unknown versions, EOFError for truncated ones
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise CloudError(f"it is a damaged zip archive: {error}. Save it again with np.savez") from error
 
@@ -76,13 +76,13 @@ def _members(archive: zipfile.ZipFile, held: int) -> dict[str, np.ndarray]:
     if not members:
         raise CloudError("a zip archive without arrays (.npy members)")
     require_memory(sum(member.file_size for member in members), held, "its arrays")
-    # zipfile bounds how far it inflates at once for deflate only
+    # zipfile limits a single inflate step only for deflate
     if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
         raise CloudError("packed in a way that NumPy never uses; save it again with np.savez")
     found = {}
     for member in members:
         with archive.open(member) as file:
-            plain = file.read(member.file_size)  # a plain read() would inflate beyond the declared size
+            plain = file.read(member.file_size)  # read() without a size would inflate beyond the declared size
         found[member.filename.removesuffix(".npy")] = npy_array(io.BytesIO(plain), len(plain))
     return found
 

@@ -1,4 +1,4 @@
-"""OBJ with its materials, read by trimesh behind a bound."""
+"""OBJ with materials, read by trimesh within bounds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from openshape_ood.shapes.meshes import trimesh_scene
 if TYPE_CHECKING:
     from trimesh import Scene
 
-MAX_MATERIALS = 3_000  # of an OBJ; trimesh goes over all vertices, and over all names before, for every one of them
+MAX_MATERIALS = 3_000  # trimesh scans all vertices and all earlier names for each material
 
 
 def read_obj(data: bytes, side: SideFiles) -> Scene:
-    """Text in whichever encoding: only names in it are not ASCII, and trimesh would guess with one more package."""
+    """Read text in any encoding: only names contain non-ASCII, and trimesh would need another package to guess."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""OFF, plain or with vertex colors, read by trimesh behind a bound."""
+"""OFF, plain or with vertex colors, read by trimesh within bounds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def read_off(data: bytes, side: SideFiles) -> Geometry:
-    """A mesh, or a cloud where the file counts no faces."""
+    """Mesh, or cloud if the file counts no faces."""
     from trimesh import PointCloud
 
     check_off(data)
     scene, rgb = trimesh_scene(data, "off", side), None
     mesh: Any = next(iter(scene.geometry.values()), None)
     if data.lstrip().startswith(b"COFF"):
-        # trimesh leaves out the vertex colors, which follow the coordinates in a vertex's line
+        # trimesh drops vertex colors, which follow the coordinates
         lines = (line.partition(b"#")[0].split() for line in data.partition(b"COFF")[2].splitlines())
         rows = [words for words in lines if words][1 : len(mesh.vertices) + 1]
         if rows and all(len(row) >= 6 for row in rows):
@@ -35,7 +35,7 @@ def read_off(data: bytes, side: SideFiles) -> Geometry:
 
 
 def check_off(data: bytes) -> None:
-    """An OFF file has a line for every vertex and face it counts."""
+    """Check that an OFF file has a line for each vertex and face in its counts."""
     head = re.match(rb"(?:\s*#[^\n]*\n)*\s*(?:ST|C|N)*OFF\s*(?:#[^\n]*\n\s*)*(-?\d+)\s+(-?\d+)", data)
     if head is None:
         raise ShapeFileError("no 'OFF' line with the counts of vertices and faces")

@@ -15,7 +15,7 @@ from openshape_ood.shapes.guards import POINT, require_bytes
 
 
 def read_pcd(data: bytes) -> dict[str, np.ndarray]:
-    """A cloud of the Point Cloud Library, by field; points it marks as never measured (NaN) are left out."""
+    """Read a cloud of the Point Cloud Library, by field; unmeasured points (NaN) are dropped."""
     header, body = _header(data)
     dtype = _dtype(header)
     count = int(header["POINTS"][0]) if "POINTS" in header else int(header["WIDTH"][0]) * int(header["HEIGHT"][0])
@@ -34,7 +34,7 @@ def read_pcd(data: bytes) -> dict[str, np.ndarray]:
 
 
 def pcd_layout(head: bytes) -> tuple[np.dtype, int, int]:
-    """Of a file that starts so: the type of a point, how many there are, and where they begin; DATA binary only."""
+    """Layout of a binary PCD with this beginning: type of a point, number of points, position of the first."""
     header, body = _header(head)
     if header["DATA"][0].lower() != "binary":
         raise CloudError(f"PCD data of kind {header['DATA'][0]!r} cannot be read in pieces; expected binary")
@@ -42,7 +42,7 @@ def pcd_layout(head: bytes) -> tuple[np.dtype, int, int]:
 
 
 def pcd_bytes(xyz: np.ndarray, rgb: np.ndarray | None = None) -> bytes:
-    """A binary PCD of points (n, 3), float32, and colors (n, 3) in [0, 1], packed as the Point Cloud Library does."""
+    """Binary PCD of points (n, 3), float32, and colors (n, 3) in [0, 1], packed as by the Point Cloud Library."""
     columns = {"x": xyz[:, 0], "y": xyz[:, 1], "z": xyz[:, 2]}
     if rgb is not None:
         red, green, blue = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint32).T
@@ -73,7 +73,7 @@ def _dtype(header: dict[str, list[str]]) -> np.dtype:
     counts = [int(count) for count in header.get("COUNT", ["1"] * len(names))]
     require_xyz(names)
     kinds = [{"F": "f", "I": "i", "U": "u"}[kind] for kind in header["TYPE"]]
-    # '_' names padding and may come several times, so fields are told apart by their place
+    # '_' names padding and may repeat, so fields are numbered
     names = [f"_{n}" if name == "_" else name for n, name in enumerate(names)]
     fields = zip(names, kinds, header["SIZE"], counts, strict=True)
     return np.dtype([(name, f"<{kind}{size}", (count,)) for name, kind, size, count in fields])
@@ -105,7 +105,7 @@ def _compressed(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarra
         raise CloudError("the compressed data is cut off")
     packed, size = struct.unpack_from("<II", body)
     require_bytes(packed, len(body) - 8, "the compressed data")
-    require_bytes(size, 88 * packed, "the unpacked data")  # LZF packs 264 bytes into 3 at best
+    require_bytes(size, 88 * packed, "the unpacked data")  # LZF packs at most 264 bytes into 3
     if size != count * dtype.itemsize:
         raise CloudError(f"it unpacks to {size:,} bytes, but {count:,} points take {count * dtype.itemsize:,}")
     plain = _lzf(body[8 : 8 + packed], size)
@@ -132,7 +132,7 @@ def _lzf(packed: bytes, size: int) -> bytearray:
         start, at = start - packed[at], at + 1
         if start < 0:
             raise CloudError("the compressed data refers to before its start")
-        period = out[start : start + length]  # a copy may run into what it is itself writing
+        period = out[start : start + length]  # a copy may overlap its own output
         out += (period * (length // len(period) + 1))[:length]
     if len(out) != size:
         raise CloudError(f"it unpacks to {len(out):,} bytes, expected {size:,}")

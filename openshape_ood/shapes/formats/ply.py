@@ -1,4 +1,4 @@
-"""PLY, mesh or cloud, ascii or binary: read here, so that mixed polygons, doubles and every color type survive."""
+"""PLY, mesh or cloud, ascii or binary. Own reader, for mixed polygons, doubles and all color types."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UV = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 
 @dataclass
 class Element:
-    """One kind of row in a PLY file: its name, how many, and (name, type, type of the length or "") per property."""
+    """Element of a PLY file: name, row count, and (name, type, type of the length or "") per property."""
 
     name: str
     count: int
@@ -43,7 +43,7 @@ class Element:
 
 @dataclass
 class Lists:
-    """A list property: how many values every row has, and the values of all rows in one array."""
+    """List property: length of each row, and the values of all rows in one array."""
 
     counts: np.ndarray
     values: np.ndarray
@@ -53,7 +53,7 @@ Columns = dict[str, Any]  # by property: an array of scalars, or Lists
 
 
 def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
-    """A mesh if the file has faces, else a cloud (n, 3) or (n, 6)."""
+    """Mesh if the file has faces, else cloud (n, 3) or (n, 6)."""
     header, order, elements, body = _parts(data)
     tables = _tables(body, elements, order)
     if tables.get("face"):
@@ -62,22 +62,23 @@ def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
 
 
 def ply_columns(data: bytes) -> dict[str, np.ndarray]:
-    """What the file says of each of its vertices, by name in lower case; faces are not read."""
+    """Properties of the vertices, by name in lower case; faces are not read."""
     _, order, elements, body = _parts(data)
-    # the vertices do not depend on what comes after them
+    # vertices are read first and independently of later elements
     place = next((i for i, element in enumerate(elements) if element.name == "vertex"), -1)
     vertex = _vertex(_tables(body, elements[: place + 1], order))
     return {name: column for name, column in vertex.items() if not isinstance(column, Lists)}
 
 
 def has_faces(data: bytes) -> bool:
-    """True if the header declares rows of faces."""
+    """True if the header declares faces."""
     return any(element.name == "face" and element.count > 0 for element in _parts(data)[2])
 
 
 def ply_layout(head: bytes) -> tuple[np.dtype, int, int]:
-    """Of a file that starts so: the type of a vertex, how many there are, and where they begin; a binary PLY whose
-    vertices come first."""
+    """Layout of a binary PLY with this beginning: type of a vertex, number of vertices, position of the first.
+
+    Vertices must come first."""
     _, order, elements, body = _parts(head)
     if not order or elements[0].name != "vertex" or any(length for _, _, length in elements[0].properties):
         raise CloudError("it cannot be read in pieces; expected a binary PLY whose vertices come first, without lists")
@@ -91,7 +92,7 @@ def ply_bytes(rows: np.ndarray, comments: Iterable[str] = ()) -> bytes:
 
 
 def ply_header(dtype: np.dtype, count: int, comments: Iterable[str] = ()) -> bytes:
-    """What stands before so many rows of such a file."""
+    """Header of a PLY file with so many rows."""
     words = [f"comment {comment}" for comment in comments]
     properties = [f"property {WRITTEN[dtype[name].str]} {name}" for name in dtype.names or ()]
     lines = ["ply", "format binary_little_endian 1.0", *words, f"element vertex {count}", *properties]
@@ -99,12 +100,12 @@ def ply_header(dtype: np.dtype, count: int, comments: Iterable[str] = ()) -> byt
 
 
 def _parts(data: bytes) -> tuple[str, str, list[Element], memoryview]:
-    """Header, byte order, elements, body."""
+    """Header, byte order, elements and body."""
     end = re.search(rb"\nend_header[ \t]*\r?\n", data[: 2**20])
     if data[:3] != b"ply" or end is None:
         raise CloudError("no PLY header from 'ply' to 'end_header'")
     header = data[: end.start()].decode("latin-1")
-    # a view, for a scan may take gigabytes
+    # a view without a copy, because a scan may take gigabytes
     return header, *_elements(header), memoryview(data)[end.end() :]
 
 
@@ -119,7 +120,7 @@ def _vertex(tables: dict[str, Columns]) -> Columns:
 
 
 def _elements(header: str) -> tuple[str, list[Element]]:
-    """Byte order ("" for ascii) and the elements that a header declares."""
+    """Byte order ("" for ascii) and elements of a header."""
     order, elements = None, []
     for words in (line.split() for line in header.splitlines()):
         match words:
@@ -137,7 +138,7 @@ def _elements(header: str) -> tuple[str, list[Element]]:
 
 
 def _ascii_tables(body: memoryview, elements: list[Element]) -> dict[str, Columns]:
-    """An ascii body is read as a binary one in which every number is a double; floats stay as precise as written."""
+    """Tables of an ascii body, read like a binary one with doubles; floats keep their written precision."""
     numbers = np.fromstring(bytes(body), dtype="<f8", sep=" ")
     doubles = [
         Element(e.name, e.count, [(name, "f8", length and "f8") for name, _, length in e.properties]) for e in elements
@@ -168,7 +169,7 @@ def _binary_tables(body: memoryview, elements: list[Element], order: str) -> dic
 
 
 def _rows(body: memoryview, at: int, element: Element, order: str) -> tuple[Columns, int]:
-    """The columns of one element, and where it ends: at once where all rows are as the first, else row by row."""
+    """Columns of one element and its end: in one step if all rows equal the first in size, else row by row."""
     if element.count == 0:
         return {}, at
     fields: list[Any] = []
@@ -194,7 +195,7 @@ def _rows(body: memoryview, at: int, element: Element, order: str) -> tuple[Colu
 
 
 def _length(body: memoryview, at: int, kind: Struct) -> int:
-    """How many values a list has; never more than the file could hold."""
+    """Length of a list, checked against the size of the file."""
     require_bytes(at + kind.size, len(body), "a list")
     length = int(kind.unpack_from(body, at)[0])
     require_bytes(length, len(body) - at, "a list")
@@ -250,7 +251,7 @@ def _mesh(vertex: Columns, face: Columns, image: Any) -> Trimesh:
 
 
 def _triangles(polygons: Lists) -> tuple[np.ndarray, np.ndarray]:
-    """Fans of triangles as places (m, 3) in the polygons' values, and the polygon (m,) that each belongs to."""
+    """Fan triangulation: indices (m, 3) into the polygons' values, and the polygon (m,) of each triangle."""
     starts = np.cumsum(polygons.counts) - polygons.counts
     corners, owner = [np.empty((0, 3), int)], [np.empty(0, int)]
     for sides in np.unique(polygons.counts[polygons.counts > 2]):
@@ -262,7 +263,7 @@ def _triangles(polygons: Lists) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _texture(header: str, side: SideFiles) -> Any:
-    """The image named in a `comment TextureFile`, None without one."""
+    """Image named in `comment TextureFile`, or None."""
     named = re.search(r"(?im)^comment[ \t]+TextureFile[ \t]+(.+)$", header)
     if named is None:
         return None
@@ -276,7 +277,7 @@ def _texture(header: str, side: SideFiles) -> Any:
 
 
 def _uv(vertex: Columns, face: Columns, corners: np.ndarray, triangles: np.ndarray) -> np.ndarray | None:
-    """(m, 3, 2) texture coordinates of every corner of every triangle, stored by face or by vertex."""
+    """Texture coordinates (m, 3, 2) of all triangle corners, stored by face or by vertex."""
     by_face = face.get("texcoord")
     if isinstance(by_face, Lists) and len(by_face.values) == 2 * (corners.max(initial=-1) + 1):
         return by_face.values.reshape(-1, 2)[corners]

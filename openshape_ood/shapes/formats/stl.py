@@ -18,7 +18,7 @@ STL_ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribut
 
 
 def read_stl(data: bytes, side: SideFiles) -> Trimesh:
-    """Read here, for trimesh makes a mesh of every solid of a text; a binary file is as long as it says."""
+    """Read STL. trimesh is not used, because it makes a mesh of every solid of a text; binary sizes are checked."""
     import trimesh
 
     count = struct.unpack_from("<I", data, 80)[0] if len(data) >= 84 else 0

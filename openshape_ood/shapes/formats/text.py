@@ -1,4 +1,4 @@
-"""Text: numbers in columns, with or without a line of column names."""
+"""Text: columns of numbers, optionally with a line of column names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from openshape_ood.shapes.fields import Table
 from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.points import check_cloud
 
-MAX_TOP = 100  # lines of comments and names that may stand before the numbers
+MAX_TOP = 100  # maximum lines of comments and names before the numbers
 
 
 def read_text(data: bytes) -> Table:
-    """Numbers in columns divided by spaces, tabs, commas or semicolons, with or without a line of column names."""
+    """Read columns of numbers, separated by spaces, tabs, commas or semicolons, optionally with a line of names."""
     text = data.decode("utf-8-sig")
     top = list(itertools.islice(io.StringIO(text), MAX_TOP))
     first = next((n for n, line in enumerate(top) if _is_numbers(line)), None)
@@ -29,7 +29,7 @@ def read_text(data: bytes) -> Table:
     try:
         table = np.loadtxt(io.StringIO(text), skiprows=first, delimiter=delimiter, ndmin=2, dtype=np.float64)
     except ValueError as error:
-        told = str(error).partition("; use")[0].rstrip(".")  # options of numpy's loader are nobody's here
+        told = str(error).partition("; use")[0].rstrip(".")  # options of numpy's loader are meaningless here
         raise CloudError(f"{told}; expected as many numbers, with decimal points, in every line") from error
     if {"x", "y", "z"} <= set(names) and len(names) == table.shape[1]:
         return dict(zip(names, table.T, strict=True))
