@@ -165,3 +165,14 @@ def test_contributing_names_every_part_of_the_package() -> None:
     table = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     parts = [path.name for path in (ROOT / "openshape_ood").iterdir() if path.is_dir() and path.name != "__pycache__"]
     assert [name for name in parts if f"`{name}/`" not in table] == []
+
+
+def test_the_citation_is_of_this_version() -> None:
+    assert f"\nversion: {openshape_ood.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+
+
+def test_actions_are_pinned_and_only_publishing_may_ask_for_an_identity() -> None:
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+    used = re.findall(r"uses: (\S+)", text)
+    assert len(used) == 5 and all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one) for one in used)
+    assert text.count("id-token: write") == 1 and "\npermissions: {}\n" in text and "password" not in text

@@ -33,7 +33,7 @@ class LoadedEncoder:
 def save_encoder(path: str | os.PathLike[str], row: Row, network: Any, sha256: str, temperature: float | None) -> Path:
     """Write the file. The text encoder is named by a row of the registry that has the same; else there is none."""
     _check_own(sha256, InputError)
-    header = {"name": row.name, "sha256": sha256, "temperature": temperature, "text": _text_row(row)}
+    header: dict[str, Any] = {"name": row.name, "sha256": sha256, "temperature": temperature, "text": _text_row(row)}
     header |= {field: getattr(row, field) for field in SPELLED}
     header |= {"sizes": asdict(row.sizes), "spec": asdict(row.spec)}
     with torch.device("meta"):  # names of the weights, without what `prepare` adds

@@ -76,7 +76,8 @@ class KnownClasses(Shared):
     def card_facts(self) -> dict[str, Any]:
         """Rows of the model card."""
         names = [*self.names[:50], *(["…"] if len(self.names) > 50 else [])]
-        rows = {"names": self.text, "examples": self.examples, "patches": self.patches and self.patches.features}
+        patches = None if self.patches is None else self.patches.features
+        rows = {"names": self.text, "examples": self.examples, "patches": patches}
         return {
             "title": f"{len(self.names)} known classes",
             "classes": names,

@@ -98,8 +98,8 @@ def group_sheet(
 
     Parameters
     ----------
-    The b shapes of `discover`, of which only the drawn ones are read; or a mapping from row to shape, in which
-    missing rows are skipped.
+    shapes : sequence of b shapes, or mapping from row to shape
+        The shapes of `discover`, of which only the drawn ones are read. Rows that a mapping lacks are skipped.
     found : Discovery
         With at least one group.
     titles : list of str, optional

@@ -55,6 +55,7 @@ class Shared:
     """Base of objects with `save(path)` and `load(path)` that live in folders and repositories."""
 
     shared_file: ClassVar[str]  # its name there
+    shared_home: ClassVar[str] = "openshape_ood"  # module to import the class from
 
     def save(self, path: Any) -> Path:
         """Write one .safetensors file."""
@@ -117,11 +118,9 @@ class Shared:
 
     def model_card(self) -> str:
         """README.md of the repository: what this is, and how to load it."""
-        from openshape_ood import __all__ as public
         from openshape_ood import __version__
 
-        name = type(self).__name__
-        home = "openshape_ood" if name in public else ".".join(type(self).__module__.split(".")[:2])
+        name, home = type(self).__name__, self.shared_home
         facts = dict(self.card_facts())
         title, licence = facts.pop("title"), facts.pop("licence", "")
         rows = ["| | |", "| --- | --- |", *(f"| {name} | {_cell(value)} |" for name, value in facts.items())]
