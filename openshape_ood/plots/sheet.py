@@ -98,8 +98,9 @@ def group_sheet(
 
     Parameters
     ----------
-    The b shapes of `discover`, of which only the drawn ones are read; or a mapping from row to shape, in which
-    missing rows are skipped.
+    shapes : sequence or mapping
+        The b shapes of `discover`, of which only the drawn ones are read; or a mapping from row to shape, in which
+        missing rows are skipped.
     found : Discovery
         With at least one group.
     titles : list of str, optional

@@ -35,8 +35,8 @@ def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tupl
     queries : array_like (b, d)
         Numbers of any type; torch tensors too. May be empty.
     rows : array_like (m, d)
-        At least one; they need not be unit vectors.
-    At least one; unit vectors are not required.
+        At least one; unit vectors are not required.
+    k : int
         Neighbors of each query, 1 to m.
     metric : {"cosine", "euclidean"}
         "cosine": 1 - cos(q, r), from 0 to 2; a zero vector has distance 1 to every vector. "euclidean": ``|q - r|``.
