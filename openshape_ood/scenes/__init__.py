@@ -1,4 +1,4 @@
-"""Whole scans: a name or "new" for every point and every object."""
+"""Scans of rooms: a class or "new" for every point and every object."""
 
 from openshape_ood.scenes.files import load_labels as load_labels
 from openshape_ood.scenes.files import load_scene as load_scene

@@ -1,4 +1,4 @@
-"""Boxes that stand upright around points, turned about z until they are smallest; and how usual such a size is."""
+"""Upright bounding boxes of minimum area, and likelihoods of their sizes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import numpy as np
 from openshape_ood.errors import InputError
 from openshape_ood.known import folded
 
-WIDENED = 0.2  # added to the standard deviations: a category has more sizes than its examples
-LEAST = -6.0  # of a log-likelihood, for what is not seen whole
+WIDENED = 0.2  # added to the standard deviations, because a category has more sizes than its examples
+LEAST = -6.0  # minimum log-likelihood, for partly visible objects
 THINNEST = 0.01  # meters
 
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """center (3,); size (3,): longer and shorter level side, height; in meters; yaw: radians about z, of the longer."""
+    """Upright box: center (3,); size (3,): longer side, shorter side, height, in meters; yaw of the longer, radians."""
 
     center: np.ndarray
     size: np.ndarray
@@ -29,7 +29,7 @@ class Box:
 
     @classmethod
     def around(cls, points: np.ndarray) -> Box:
-        """The box of least area on the ground around points (m, 3)."""
+        """Box with the smallest ground area around points (m, 3)."""
         low, high = points[:, 2].min(), points[:, 2].max()
         level = _outline(points[:, :2])
         sides = np.diff(level, axis=0, append=level[:1])
@@ -46,7 +46,7 @@ class Box:
         return cls(center, np.array([*sides, high - low]), yaw)
 
     def corners(self) -> np.ndarray:
-        """Its corners (8, 3): the four below in turn, then the four above them."""
+        """Corners (8, 3): the four lower ones in order, then the four upper ones."""
         signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
         level = self.center[:2] + (signs * self.size[:2] / 2) @ _turn(self.yaw).T
         z = self.center[2] + np.array([-0.5, 0.5]) * self.size[2]
@@ -57,7 +57,7 @@ class Box:
 
 
 def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[str, Any] | None) -> np.ndarray:
-    """Log-likelihood (m, k) of the sizes of boxes under each class, -6 at least; sizes: as in `score_scene`."""
+    """Log-likelihood (m, k) of box sizes under each class, at least -6; sizes: as in `score_scene`."""
     table = packaged_sizes() if sizes is None else {folded(name): own for name, own in sizes.items()}
     strange = [name for name in names if folded(name) not in table]
     if strange:
@@ -67,7 +67,7 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
         )
     try:
         of = np.array([table[folded(name)] for name in names], dtype=np.float64)
-    except (TypeError, ValueError):  # words, or rows of different lengths
+    except (TypeError, ValueError):  # not numbers, or rows of different lengths
         of = np.empty(0)
     if of.shape != (len(names), 2, 3) or not np.isfinite(of).all() or (of[:, 1] < 0).any():
         raise InputError(f"sizes have the shape {of.shape[1:]} a class; expected finite (2, 3), deviations from 0 up")
@@ -79,22 +79,22 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
 
 @cache
 def packaged_sizes() -> dict[str, Any]:
-    """Folded name -> (2, 3), of generated shapes and their other names; `python -m benchmarks.training.sizes`."""
+    """Folded name -> (2, 3), from generated shapes and their synonyms; `python -m benchmarks.training.sizes`."""
     table = json.loads(Path(__file__).with_name("sizes.json").read_text(encoding="utf-8"))
     return {folded(name): own for name, own in table["sizes"].items()}
 
 
 def _turn(angle: float) -> np.ndarray:
-    """(2, 2): points @ this are seen from axes that are turned by the angle; this @ place turns it."""
+    """Rotation matrix (2, 2): `points @ matrix` are coordinates in axes turned by the angle."""
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def _outline(level: np.ndarray) -> np.ndarray:
-    """The corners (h, 2) of the convex hull."""
+    """Corners (h, 2) of the convex hull."""
     from scipy.spatial import ConvexHull, QhullError
 
     distinct = np.unique(level, axis=0)
     try:
         return distinct[ConvexHull(distinct).vertices]
-    except (QhullError, ValueError):  # fewer than three points, or all on a line
+    except (QhullError, ValueError):  # fewer than three points, or collinear points
         return distinct[[0, -1]]

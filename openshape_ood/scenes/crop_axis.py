@@ -1,6 +1,6 @@
-"""Gravity axis of known shapes that are compared with the objects of a scan: examples and calibration shapes.
+"""Gravity axis of known shapes that are compared with objects of a scan: examples and calibration shapes.
 
-`score_scene`, the command `scene` and the page take it from `crop_axis`, so that one set of files gives one answer.
+`score_scene`, the command `scene` and the page use `crop_axis`, so the same files give the same result.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ FILE, SCANS = "file", "z"
 
 
 def crop_axis(known_up: str | None = None, scan_up: str = FILE) -> tuple[str, str]:
-    """Axis of known shapes beside a scan, and axis of those among them that state none.
+    """Axis of known shapes for a scan, and axis of those shapes that state none.
 
-    Precedence: `known_up` for all shapes; the axis that a shape's own file states; `scan_up`, the axis that the user
-    gave for the scan; z, as scans are z up and so are crops of scans.
+    Precedence: `known_up` for all shapes; the axis stated by a shape's own file; `scan_up`, the user's axis of the
+    scan; z, the axis of scans and of crops from them.
 
     Examples
     --------
@@ -34,15 +34,15 @@ def crop_axis(known_up: str | None = None, scan_up: str = FILE) -> tuple[str, st
 
 
 def assumed(count: int, silent: str, remedy: str) -> str:
-    """The message for `count` known shapes that state no axis."""
+    """Message about `count` known shapes without a stated axis."""
     shapes = "1 known shape does" if count == 1 else f"{count} known shapes do"
-    return f"{shapes} not state which axis points up, and {silent} was taken, as for scans. If it is wrong, {remedy}"
+    return f"{shapes} not state an up axis; {silent} is assumed, as for scans. If it is wrong, {remedy}"
 
 
 def with_axes(known: Mapping[str, Any], known_up: str | None, encoder: Encoder) -> tuple[dict[str, Any], Any]:
-    """Classes with their examples as lists, and the axis of every example by class, for `score_novelty`.
+    """Classes with their examples as lists, and each example's axis by class, for `score_novelty`.
 
-    Warns with `AxisWarning` if z is assumed for some. Ready embeddings have no axis.
+    Warns with `AxisWarning` if z is assumed for an example. Ready embeddings have no axis.
     """
     up, silent = crop_axis(known_up)
     examples = {name: value for name, value in known.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Scans from files: points, color, labels and instances by name, brought to meters with z up."""
+"""Scans from files: points, color, labels and instances from named columns, in meters with z up."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from openshape_ood.shapes.guards import SideFiles
 from openshape_ood.shapes.meshes import MAX_DRAWN, most_points, sample_spaced
 from openshape_ood.shapes.points import check_up, warn_if_coarse
 
-# columns and arrays by these names, also with the "scalar_" before them that CloudCompare writes
+# names of columns and arrays, also with CloudCompare's prefix "scalar_"
 LABELS = ("label", "labels", "semantic", "semantic_label", "classification")
 INSTANCES = ("instance_id", "instance", "instances", "instance_label", "object_id")
 NAMES = (*LABELS, *INSTANCES)
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 SPACING = 0.02  # meters
-FEW, APART = 50_000, 0.1  # vertices of a PLY mesh that is sampled, at most, and meters between them, at least
+FEW, APART = 50_000, 0.1  # a PLY mesh is sampled if it has at most so many vertices, at least so many meters apart
 MAX_POINTS = 50_000_000
-LABELS_BESIDE = ".labels.ply"  # the colors of such a file are its labels
+LABELS_BESIDE = ".labels.ply"  # the colors of such a file encode its labels
 
 Columns = Mapping[str, np.ndarray]
-# how (x, y, z) of a file become the scan's, by the axis that is up: turned, never mirrored
+# rotation from file coordinates to z up, by up axis; never a reflection
 TURNS = {
     "z": ((0, 1), (1, 1), (2, 1)),
     "-z": ((0, 1), (1, -1), (2, -1)),
@@ -54,51 +54,51 @@ def load_scene(
     spacing: float | None = None,
     seed: int = 0,
 ) -> Scene:
-    """The scan in a file, or of points in memory, in meters with z up.
+    """Load a scan from a file, or from points in memory, in meters with z up.
 
-    PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances by the names of their columns.
-    glTF, OBJ and other meshes are sampled. Of a mesh in a PLY file, as ScanNet's, the vertices are the scan; it is
-    sampled where they lie on average more than 10 cm apart, as a modelled room's do, and no labels are of them.
+    PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances in named columns. glTF, OBJ and
+    other meshes are sampled. The vertices of a PLY mesh, such as ScanNet's, are the scan; if they are more than 10 cm
+    apart on average, as in a modelled room, the mesh is sampled and has no labels.
 
     Parameters
     ----------
     path : str, Path, Scene, array (n, 3|6), structured array, or object
-        A file with one of the suffixes that `load_shape` reads, or points as `Scene` takes them. ScanNet's
-        `NAME_vh_clean_2.ply` takes its labels from `NAME_vh_clean_2.labels.ply` where that is beside it.
+        A file with one of the suffixes of `load_shape`, or points as for `Scene`. ScanNet's `NAME_vh_clean_2.ply` gets
+        its labels from `NAME_vh_clean_2.labels.ply` in the same folder, if present.
     up : {"file", "z", "y", "x", "-z", "-y", "-x"}
-        The axis that is up in the file or the points; "file" takes what the file states (glTF: y), else z.
+        Up axis of the file or the points. "file": the axis stated by the file (glTF: y), else z.
     unit : {"file", "m", "cm", "mm", "in", "ft"}
-        Of the coordinates; "file" takes what a COLLADA file states, else meters.
+        Unit of the coordinates. "file": the unit stated by a COLLADA file, else meters.
     labels : str or Path, optional
-        A file with a label for each point: ScanNet's text format, one whole number a line, or a format with points.
+        File with a label for each point: ScanNet's text format, one whole number a line, or a point format.
     spacing : float, optional
-        Of a mesh, also in any PLY file, one point is drawn for each square of this side, in meters, of its surface;
-        0.02 if left out.
+        Sample any mesh, PLY included, with one point per square of this side, in meters. Default: 0.02, for sampled
+        meshes only.
     seed : int
-        Of that drawing.
+        Seed of the sampling.
 
     Returns
     -------
     Scene
-        Labels and instances below 0 are 0, none; where all are 0 there are none. Points come in the order of the file,
-        repeated ones too. A PCD file's points that were never measured (NaN) are left out, and so are stray points:
-        the few that lie more than 1 km beyond nearly all others, or more than the scan is large if that is more.
+        Negative labels and instances become 0, none; all zeros count as no labels. Points keep the order of the file,
+        duplicates included. Unmeasured points (NaN) of a PCD file are dropped. So are stray points: the few that are
+        farther from nearly all others than 1 km and the size of the scan.
 
     Raises
     ------
     ShapeFileError
-        Naming the file, for what cannot be read or is hostile: NaN, a size of more than a kilometer without a `unit`
-        that says so (LAS and LAZ apart), labels of another number than points.
+        With the file's name, for a file that cannot be read or is hostile: NaN, an extent of more than a kilometer
+        without a matching `unit` (except LAS and LAZ), labels of another number than points.
     InputError
-        For settings that cannot be.
+        For invalid settings.
 
     Warns
     -----
     ScanWarning
-        Where it is more than 100 m across, and no `unit` says so; where stray points are left out; where columns look
-        like colors and cannot be used.
+        If the scan is more than 100 m across without a given `unit`; if stray points are dropped; if columns that look
+        like colors are unusable.
     AxisWarning
-        Where it looks like a room in which another axis is up.
+        If the scan looks like a room with another up axis.
 
     Examples
     --------
@@ -129,17 +129,17 @@ def load_scene(
 
 
 def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
-    """The labels in a file: ScanNet's text format, one whole number a line, or the column of a format with points.
+    """Load labels from a file: ScanNet's text format, one whole number a line, or a column of a point format.
 
     Returns
     -------
     (n,) int64
-        Those below 0 are 0, none.
+        Negative labels become 0, none.
 
     Raises
     ------
     ShapeFileError
-        Naming the file, for what cannot be read, and where it has no labels.
+        With the file's name, for an unreadable file or one without labels.
     """
     path = given_path(path, "labels", ShapeFileError)
     data = reading.file_bytes(path)
@@ -155,7 +155,7 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _in_memory(points: Any, unit: str, labels: str | os.PathLike[str] | None) -> tuple[Scene, list[str | None]]:
-    """In meters, with the axes of the points, and warnings."""
+    """Scan in meters with the given axes, and warnings."""
     scene = as_scene(points)
     scene = replace(scene, points=scene.points * UNITS.get(unit, 1.0))
     doubts = [check_size(scene, False)] if unit == "file" else []
@@ -165,7 +165,7 @@ def _in_memory(points: Any, unit: str, labels: str | os.PathLike[str] | None) ->
 def _from_file(
     path: Path, unit: str, spacing: float | None, seed: int, labels: str | os.PathLike[str] | None
 ) -> tuple[Scene, list[str | None]]:
-    """In meters, with the axes and labels of the file, and warnings."""
+    """Scan in meters with the file's axes and labels, and warnings."""
     beside = _beside(path)
     labelled = labels is not None or beside.is_file()
     with reading.parsing(path):
@@ -177,7 +177,7 @@ def _from_file(
 
 
 def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: bool) -> tuple[Scene, str | None]:
-    """In meters, with the axes of the file, and a warning about its colors; labelled: by a file beside it."""
+    """Scan in meters with the file's axes, and a warning about its colors; labelled: a file beside it has labels."""
     data, kind, name = reading.file_bytes(path), format_of(path), path.name
     meters = UNITS.get(unit) or (kind.declared_unit and kind.declared_unit(data)) or 1.0
     columns: Columns = kind.columns(data, NAMES)
@@ -198,18 +198,18 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
 
 
 def _is_model(columns: Columns, labelled: bool) -> bool:
-    """True if a mesh of these vertices may be one of a few far vertices; of many, the surface is not looked at."""
+    """True for few, distant vertices, so that the surface of the mesh must be checked."""
     annotated = labelled or bool(columns.keys() & {*LABELS, *INSTANCES})
     return not annotated and len(columns["x"]) < FEW
 
 
 def _is_coarse(mesh: Any, meters: float) -> bool:
-    """Whether the vertices of a trimesh.Trimesh are few for its surface."""
+    """True if the vertices of a trimesh.Trimesh are few for its surface."""
     return bool(mesh.area * meters**2 > APART**2 * len(mesh.vertices))
 
 
 def _points(columns: Columns) -> np.ndarray:
-    """(n, 3) float64, a copy."""
+    """Copy of the points (n, 3) float64."""
     if not {"x", "y", "z"} <= columns.keys():
         raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
     count = len(columns["x"])
@@ -222,7 +222,7 @@ def _points(columns: Columns) -> np.ndarray:
 
 
 def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
-    """The first column of these names as whole numbers (n,) from 0 up."""
+    """First column with one of these names, as whole numbers (n,) of at least 0."""
     name = next((name for name in names if name in columns), None)
     if name is None:
         return None
@@ -233,7 +233,7 @@ def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
 
 
 def _beside(path: Path) -> Path:
-    """Where ScanNet keeps the labels of a PLY file."""
+    """Path of ScanNet's label file for a PLY file."""
     return path.with_name(path.stem + LABELS_BESIDE) if path.suffix.lower() == ".ply" else path / LABELS_BESIDE
 
 

@@ -1,4 +1,4 @@
-"""score_scene: a scan and known classes in; every object with a name, a novelty and a verdict out."""
+"""score_scene: name, novelty and verdict for every object of a scan."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from openshape_ood.scenes.result import NOVEL, SceneObject, SceneResult
 from openshape_ood.scenes.scene import Scene, as_scene
 from openshape_ood.scoring import Method
 
-CROP = 10_000  # points of an object that are given to the encoder, at most
-SIZED = "+size"  # behind the name of a method, for a threshold is of one or the other
+CROP = 10_000  # maximum points of an object for the encoder
+SIZED = "+size"  # suffix of a method's name, because a threshold holds for one of the two
 
 
 def score_scene(
@@ -51,43 +51,43 @@ def score_scene(
     batch_size: int = 32,
     progress: bool = False,
 ) -> SceneResult:
-    """Every object of a scan: where it is, what it is called, how novel it is.
+    """Find the objects of a scan and score each: position, name, novelty.
 
-    Proposals are cut out of the scan, and each goes through the encoder and a method as any shape does in
-    `score_novelty`. The same scan gives the same objects and names in whatever order its points come, wherever its
-    origin lies, and turned by quarters about z. `SceneObject.stability` says how well an object returns on other grids.
+    Proposals are cut out of the scan and scored like shapes in `score_novelty`. Objects and names do not depend on the
+    order of the points, the origin, or quarter turns about z. `SceneObject.stability` measures how reproducibly an
+    object is found on other voxel grids.
 
     Parameters
     ----------
     scene : Scene, or points as it takes them
-        n points in meters, z up, as `load_scene` gives them.
+        n points in meters, z up, as from `load_scene`.
     known : sequence of k str, mapping, KnownClasses or NoveltyPipeline
-        As in `score_novelty`; or a prepared pipeline, which brings encoder, method, threshold and sampling.
+        As in `score_novelty`; or a prepared pipeline with encoder, method, threshold and sampling.
     encoder : str or Encoder
-        A checkpoint of the registry, or an encoder that there is already.
+        Checkpoint of the registry, or an encoder object.
     text, method, device, seed, num_samples, batch_size, progress
         As in `score_novelty`.
     known_up : str, optional
-        Gravity axis of example shapes. Default: what each file states, else z, with a warning: examples are taken for
-        crops of scans. Shapes of `synthetic.sample` are y up.
+        Gravity axis of example shapes. Default: the axis stated by each file, else z with a warning, because examples
+        are assumed to be crops of scans. Shapes of `synthetic.sample` are y up.
     threshold : Threshold, optional
-        Beyond it an object is "novel" and has the name "new"; unless given, as in `score_novelty`.
+        Objects beyond it are "novel" and have the name "new". Default: as in `score_novelty`.
     proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
-        How objects are found, see `find_objects`; or found ones; or the regions of a map of the points, as
-        `segment_scene` gives it; or masks (n,) or rows (m,) of your own. Row i of `.result` is proposal i;
+        Proposal method, see `find_objects`; or a result of it; or a map of the points, such as from `segment_scene`,
+        whose regions are proposals; or your own masks (n,) or rows (m,). Row i of `.result` is proposal i;
         `SceneObject.proposal` is the same index.
     most : int, optional
-        Objects at most; unless given, the best 100 that are found, and all of one's own.
+        Maximum number of objects. Default: 100 found objects, all given ones.
     size_weight : float
-        Of the log-likelihood of an object's size under each class, -6 at least, which is added to its cosine: 0.1
-        told more real objects by name, and fewer where furniture is of unusual size.
+        Weight of the log-likelihood (at least -6) of an object's size under each class, added to its cosine. 0.1 named
+        more real objects correctly, and fewer if the furniture has unusual sizes.
     sizes : mapping, optional
         Name -> mean and standard deviation of the logarithms of longer side, shorter side and height in meters,
-        (2, 3); those of generated shapes unless given.
+        (2, 3). Default: sizes of generated shapes.
     points : NoveltyMap, optional
-        Of the same n points: how far it agrees is told of each object.
+        Novelty map of the same n points; each object then reports its agreement with it.
     color : bool
-        Whether the encoder sees the scan's color.
+        Pass the scan's color to the encoder.
 
     Returns
     -------
@@ -96,12 +96,12 @@ def score_scene(
     Raises
     ------
     InputError
-        For values that cannot be used, and a scan of another size than that of a place in meters.
+        For invalid values, and a scan whose extent is implausible in meters.
 
     Warns
     -----
     AxisWarning
-        Where example shapes state no axis and z is assumed.
+        If example shapes state no axis and z is assumed.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def score_scene(
     """
     weight = 0.0 if size_weight == 0 else check_positive(size_weight, "size_weight")
     if sizes is not None and not weight:
-        raise InputError("sizes are given, but size_weight is 0, by which they do not count; expected 0.1 or so")
+        raise InputError("sizes are given, but size_weight is 0, so they have no effect; expected 0.1 or so")
     if threshold is not None:
         check_threshold(threshold)
     if not isinstance(encoder, str):
@@ -125,7 +125,7 @@ def score_scene(
     found = _proposals(frame, scene, proposals, most)
     how: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
     how |= {"method": method, "threshold": None if weight else threshold, "generated": None if weight else "scans"}
-    pipeline = _pipeline(known, encoder, text, known_up, device, how)
+    pipeline = scan_pipeline(known, encoder, text, known_up, device, how)
     crops = _crops(frame, scene, found, color)
     rows: Any = crops or Embeddings(np.empty((0, pipeline.known.dim)), pipeline.provenance.identity)
     result = pipeline(rows)
@@ -135,7 +135,7 @@ def score_scene(
     return _result(scene, frame, found, result, boxes, points)
 
 
-def _pipeline(
+def scan_pipeline(
     known: Any,
     encoder: str | Encoder,
     text: NamesEncoder | None,
@@ -143,7 +143,7 @@ def _pipeline(
     device: Any,
     how: dict[str, Any],
 ) -> NoveltyPipeline:
-    """The pipeline for crops, which are z up."""
+    """Pipeline for crops, which are z up."""
     if isinstance(known, NoveltyPipeline):
         return replace(known, up=SCANS, errors="raise")
     model: Any = encoder
@@ -170,7 +170,7 @@ def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Prop
 
 
 def _crops(frame: Frame, scene: Scene, found: Proposals, color: bool) -> list[np.ndarray]:
-    """The points (m, 3|6) of each proposal, in the frame of the scan's own, which tells no order and no origin."""
+    """Points (m, 3|6) of each proposal, in a canonical frame, independent of point order and origin."""
     chosen = [frame.ordered(rows, CROP) for rows in found]
     if not color or scene.color is None:
         return [frame.crop(rows) for rows in chosen]
@@ -180,7 +180,7 @@ def _crops(frame: Frame, scene: Scene, found: Proposals, color: bool) -> list[np
 def _with_sizes(
     result: NoveltyResult, boxes: list[Box], weight: float, sizes: Mapping[str, Any] | None, threshold: Threshold | None
 ) -> NoveltyResult:
-    """The result with the likelihood of sizes: novelty falls by as much as the largest similarity rises."""
+    """Result with the likelihood of sizes: novelty falls by the increase of the largest similarity."""
     provenance = replace(result.provenance, method=f"{result.provenance.method}{SIZED} {weight:g}")
     if threshold is not None:
         threshold.check_fits(provenance)
@@ -204,7 +204,7 @@ def _result(
     names = tuple(f"object {one}" for one in number)
     embeddings = result.embeddings and replace(result.embeddings, names=names)
     whole = np.arange(len(names))
-    for i in sorted(range(len(names)), key=lambda i: -len(found.rows[i])):  # the largest first
+    for i in sorted(range(len(names)), key=lambda i: -len(found.rows[i])):  # largest first
         whole[i] = i if inside[i] < 0 else whole[inside[i]]
     result = replace(result, shapes=names, up=("z",) * len(names), embeddings=embeddings, groups=tuple(whole.tolist()))
     records = result.records()
@@ -231,7 +231,7 @@ def _result(
     numbers = np.zeros(len(scene), dtype=np.int64)
     for plane in found.layout:
         numbers[plane.rows] = -1
-    # the smallest last: what is inside is painted over what it is part of
+    # smallest last, so that inner objects are painted over outer ones
     for i in sorted(range(len(found)), key=lambda i: -len(found.rows[i])):
         numbers[found.rows[i]] = number[i]
     return SceneResult(scene, tuple(objects), numbers, found, result)

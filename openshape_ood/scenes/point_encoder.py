@@ -1,4 +1,4 @@
-"""PointEncoder: a row of the registry -> a file -> a sparse network -> an embedding of every point of a scan."""
+"""PointEncoder: an embedding for every point of a scan, with a sparse network from the registry."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, load_spconv
 from openshape_ood.scenes.validation import ScanWarning, warn_if_sparse
 from openshape_ood.scenes.voxels import voxelize
 
-BLOCK = 1 << 14  # voxels that are embedded at once
+BLOCK = 1 << 14  # voxels embedded at once
 KIND = "points"
 BACKENDS = ("torch", "spconv")
-FLOOR = 0.02  # of the voxels are lower than what is taken to be the floor
+FLOOR = 0.02  # fraction of voxels below the assumed floor
 
 
 @dataclass(frozen=True, eq=False)
 class VoxelEmbeddings:
-    """Embeddings of the v voxels of a scan of n points, computed a block at a time: a million in 768 numbers are 3 GB.
+    """Embeddings of the v voxels of a scan of n points, computed in blocks: a million with 768 numbers take 3 GB.
 
-    features (v, w): of the voxels before the network's last layer; embed: from some rows of them to embeddings (b, d);
-    inverse (n,) int64: the voxel of each point; touching: which voxels touch, at a corner too.
+    features (v, w): voxel features before the network's last layer; embed: function from feature rows to embeddings
+    (b, d); inverse (n,) int64: voxel of each point; touching: neighbors of each voxel, corners included.
     """
 
     features: Tensor
@@ -49,7 +49,7 @@ class VoxelEmbeddings:
         return len(self.features)
 
     def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, np.ndarray]]:
-        """Slices of the voxels, and the embeddings (b, d) float32 of each."""
+        """Slices of the voxels, with the embeddings (b, d) float32 of each."""
         with torch.inference_mode(), exact(self.features.device):
             for start in range(0, len(self), size):
                 rows = slice(start, start + size)
@@ -61,7 +61,7 @@ class VoxelEmbeddings:
 
 
 class ProjectedNames:
-    """Names through the projection that some files bring: unit text vectors, made as wide as the features."""
+    """Names through the projection in some files: text vectors with the width of the features."""
 
     def __init__(self, text: NamesEncoder, projection: Any, identity: Identity) -> None:
         self.text, self.projection = text, projection
@@ -77,20 +77,20 @@ class ProjectedNames:
 
 
 class PointEncoder:
-    """A frozen encoder of scans: an embedding a point, beside which names can be held.
+    """Frozen encoder of scans: one embedding a point, comparable with names.
 
     Attributes
     ----------
     identity : Identity
-        Its name in the registry, its embedding space and the sha256 of its weights.
+        Name in the registry, embedding space, and sha256 of the weights.
     dim : int
-        d, the width of its embeddings.
+        Width d of the embeddings.
     spec : ScanSpec
-        Side of its voxels in meters, what a voxel is given, and the list of names that it was published with.
+        Side of a voxel in meters, input of a voxel, and published list of names.
     temperature : float or None
-        What cosines with text were divided by in training, where the file says so.
+        Divisor of cosines with text in training, if the file has it.
     row, network, device, backend
-        All that the registry says, the bare torch module, where it runs, and what computes its convolutions.
+        Registry row, bare torch module, its device, backend of its convolutions.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class PointEncoder:
         check_choice(backend, "backend", BACKENDS)
         self.row, self.device, self.temperature, self.backend = row, device, temperature, backend
         self.dim, self.spec = row.sizes.embedding_dim, row.scan
-        # features that names reach by a projection only are in a space of their own
+        # projected names have an embedding space of their own
         space = row.text.space if row.text_dim == self.dim else f"{row.text.space}/{row.name}"
         self.identity = Identity(row.name, space, sha256)
         self.network = network.eval().requires_grad_(False).to(device)
@@ -120,21 +120,21 @@ class PointEncoder:
         device: str | torch.device | None = None,
         backend: str = "torch",
     ) -> PointEncoder:
-        """The point encoder called `name`, ready to use: loaded strictly, in evaluation mode.
+        """Load a point encoder: strict keys, evaluation mode.
 
         Parameters
         ----------
         name, registry : str and path, optional
-            A name of `list_checkpoints(registry, kind="points")`.
+            Name in `list_checkpoints(registry, kind="points")`.
         checkpoint : path, optional
-            A file to load in place of the registered one; its hash is recorded in `identity`. The files of
-            `lground-34c` and `lground-34d` are to be had from their authors only: give them here, or keep them by
+            File in place of the registered one; its hash is recorded in `identity`. The authors of `lground-34c` and
+            `lground-34d` provide the files on request: pass them here, or store them with
             `openshape-ood checkpoints add FILE --as NAME`.
         device : str or torch.device, optional
-            None takes CUDA, then MPS, then the CPU.
+            Default: CUDA, then MPS, then the CPU.
         backend : str
-            "torch" runs anywhere. "spconv", an optional package, computes the convolutions of the same weights on
-            CUDA, or on a CPU; its embeddings differ by rounding, and need not be the same to the bit in each run.
+            "torch" runs everywhere. "spconv", an optional package, computes the convolutions on CUDA or a CPU; its
+            embeddings differ by rounding, possibly also between runs.
 
         Returns
         -------
@@ -143,9 +143,9 @@ class PointEncoder:
         Raises
         ------
         InputError
-            A name, device or backend that cannot be used.
+            For an invalid name, device or backend.
         MissingPackageError, RegistryError, CheckpointError
-            No spconv for the device; the registry; the file, or what kept a download from succeeding.
+            For missing spconv; an invalid registry or file; a failed download.
         """
         row, target = find_checkpoint(name, registry, kinds=(KIND,)), find_device(device)
         check_choice(backend, "backend", BACKENDS)
@@ -155,12 +155,12 @@ class PointEncoder:
         return cls(row, network, sha256, target, temperature, backend)
 
     def text(self, **settings: Any) -> NamesEncoder:
-        """The text encoder that it was aligned with; settings as `TextEncoder.from_pretrained` takes them.
+        """Text encoder of the embedding space; settings as in `TextEncoder.from_pretrained`.
 
         Raises
         ------
         InputError
-            Where text and features differ in width, and the file brought no projection.
+            If text and features differ in width, and the file has no projection.
         """
         text = TextEncoder.of(self.row, **{"device": self.device, **settings})
         if text.dim == self.dim:
@@ -169,38 +169,37 @@ class PointEncoder:
         if projection is None:
             raise InputError(
                 f"{self.identity.checkpoint} gives {self.dim} numbers a point, names have {text.dim}, and its file "
-                "brings no projection of names (projection_layer). Give known classes by example points, "
-                "KnownClasses.from_embeddings(encoder.encode_points(scene)[rows], labels, encoder.identity), or take "
+                "has no projection of names (projection_layer). Give known classes by example points, "
+                "KnownClasses.from_embeddings(encoder.encode_points(scene)[rows], labels, encoder.identity), or use "
                 "another encoder"
             )
         return ProjectedNames(text, projection, self.identity)
 
     def encode_points(self, scene: Scene) -> np.ndarray:
-        """An embedding of every point of a scan.
+        """Embedding of every point of a scan.
 
         Parameters
         ----------
         scene : Scene
-            n points in meters, z up. Those of one voxel have the same embedding; the first of them stands for all.
+            n points in meters, z up. Points of one voxel share an embedding, computed from the first of them.
 
         Returns
         -------
         array (n, d) float32
-            Of any length; the same for the same scan, in another order but for which point of a voxel is first. Not the
-            same for a scan that is moved by less than 16 voxels: the grid starts at the origin.
+            Of any length. Independent of the point order, except for the first point of each voxel. Not invariant to
+            shifts other than multiples of 16 voxels, because the grid starts at the origin.
 
         Raises
         ------
         InputError
-            For what is no `Scene`, and scans that reach over too many voxels to number.
+            For an argument that is no `Scene`, and scans over too many voxels.
         """
         return self.encode_voxels(scene).of_points()
 
     def encode_voxels(self, scene: Scene) -> VoxelEmbeddings:
-        """The same a voxel, not computed to the end.
+        """`encode_points` for voxels, computed on demand.
 
-        Warns with `ScanWarning` where points are too far apart for the voxels, or a color that is missing is
-        taken to be gray.
+        Warns with `ScanWarning` if the points are too sparse for the voxels, or a missing color is replaced by gray.
         """
         scene = as_scene(scene)
         warn_if_sparse(scene, self.spec.voxel, stacklevel=3)
@@ -216,8 +215,10 @@ class PointEncoder:
 
     def _input(self, scene: Scene, first: np.ndarray) -> np.ndarray:
         if self.spec.input == "color" and scene.color is None:
-            what = f"{scene.name} has no color, and {self.identity.checkpoint} was trained with it: all is taken to be"
-            warnings.warn(f"{what} gray. An encoder of geometry alone does better", ScanWarning, stacklevel=4)
+            what = (
+                f"{scene.name} has no color, but {self.identity.checkpoint} was trained with color: all points become"
+            )
+            warnings.warn(f"{what} gray. An encoder of geometry alone is better here", ScanWarning, stacklevel=4)
         return voxel_numbers(scene, first, self.spec.input, self.row.sizes.channels)
 
     def __repr__(self) -> str:
@@ -225,7 +226,7 @@ class PointEncoder:
 
 
 def voxel_numbers(scene: Scene, first: np.ndarray, given: str, channels: int = 3) -> np.ndarray:
-    """What a network is given of voxels (v, c) float32, by an input of the registry's [x.scan]; no color is gray."""
+    """Network input of voxels (v, c) float32, by the input in the registry's [x.scan]; no color means gray."""
     if given == "height-color":
         return height_and_color(scene, first)
     if given == "color" and scene.color is not None:
@@ -234,9 +235,9 @@ def voxel_numbers(scene: Scene, first: np.ndarray, given: str, channels: int = 3
 
 
 def height_and_color(scene: Scene, first: np.ndarray) -> np.ndarray:
-    """One, height in meters above the floor less 1, and color from -0.5 to 0.5 or zeros, of voxels (v, 5) float32."""
+    """Input (v, 5) float32 of voxels: one, height above the floor in meters minus 1, color -0.5 to 0.5 or zeros."""
     height = scene.points[first, 2]
-    # under the floor there are a few points that were measured wrongly
+    # a few points below the floor are measurement errors
     above = np.clip(height - np.quantile(height, FLOOR) - 1, -1.5, 2.5)
     color = np.zeros((len(first), 3)) if scene.color is None else scene.color[first] - 0.5
     return np.column_stack([np.ones(len(first)), above, color]).astype(np.float32)

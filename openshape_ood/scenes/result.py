@@ -1,4 +1,4 @@
-"""SceneResult: the objects of a scan with name, novelty and verdict, the most novel first; as a table, a map, files."""
+"""SceneResult: objects of a scan with name, novelty and verdict, most novel first; as table, map and files."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "stability", "poin
 
 @dataclass(frozen=True, eq=False)
 class SceneObject:
-    """A proposal and what became of it.
+    """A scored proposal.
 
     Attributes
     ----------
     number : int
-        From 1, in the order of the novelty; what `SceneResult.numbers` has for its points.
+        From 1, most novel first; the number of its points in `SceneResult.numbers`.
     rows : (m,) int64
-        Its points in the scan, ascending; other objects may share some.
+        Its points in the scan, sorted; objects may share points.
     box : Box
     nearest : str
-        The known class that is nearest.
+        Nearest known class.
     name : str
-        The same, or "new" beyond the threshold.
+        The nearest class, or "new" beyond the threshold.
     similarity, novelty : float
     verdict : {"known", "novel", "unsure"} or None
         None without a threshold.
     p_value : float or None
     proposal : int
-        Index from 0 into the proposals as they were given or found, and into the rows of `SceneResult.result`.
+        Index from 0 of the proposal, and of the row in `SceneResult.result`.
     stability : float or None
-        How well it is found again, 0 to 1, see `Proposals`. None for proposals that were given and are of no runs.
+        Reproducibility, 0 to 1, see `Proposals`. None for given proposals without runs.
     part_of : int or None
-        Number of the smallest larger object that has four fifths of its points.
+        Number of the smallest larger object with four fifths of its points.
     agreement : float or None
-        Share of its points whose own nearest class is `nearest`, where a map of points was given.
+        Fraction of its points with the same nearest class, if a map of points was given.
     point_novelty : float or None
         Mean novelty of its points in that map.
     """
@@ -84,20 +84,20 @@ class SceneObject:
 
 @dataclass(frozen=True, eq=False)
 class SceneResult:
-    """Result of `score_scene` for a scan of n points. Iteration gives its objects, the most novel first.
+    """Result of `score_scene` for a scan of n points. Iterates over its objects, most novel first.
 
     Attributes
     ----------
     scene : Scene
     objects : tuple of SceneObject
-        The most novel first.
+        Most novel first.
     numbers : (n,) int64
-        The number of the object that each point is painted as; 0 for what is left over, -1 for layout.
+        Object number of each point; 0 for leftover points, -1 for layout.
     proposals : Proposals
-        With the planes that were taken off as layout.
+        With the planes that were removed as layout.
     result : NoveltyResult
-        Of the proposals, in their order: row i is proposal i, and its name is "object" with the number of its object.
-        Compare it with labels of your masks; `objects` are sorted by novelty.
+        Scores of the proposals: row i is proposal i, named "object" and the number of its object. Use it to compare
+        with labels of your masks; `objects` are sorted by novelty.
     """
 
     scene: Scene
@@ -118,16 +118,16 @@ class SceneResult:
 
     @cached_property
     def map(self) -> NoveltyMap:
-        """The points painted with the name and novelty of their object.
+        """Points with the name and novelty of their object.
 
-        What is left over and layout have classes of their own. Nothing judged them: their novelty is the least of any
-        object, and not beyond the threshold, so that they are gray and no region.
+        Leftover points and layout have their own classes. They were not scored: their novelty is the lowest of any
+        object and not beyond the threshold, so they are gray and form no region.
         """
         result, classes = self.result, words([*map(str, self.result.classes), LEFT, LAYOUT])
         least = float(result.novelty.min()) if len(self) else 0.0
         if result.threshold is not None:
             least = min(least, float(result.threshold.value))
-        # by the number of the object: 0 left over, the last one layout
+        # by object number: 0 leftover, last layout
         novelty = np.array([least, *(one.novelty for one in self.objects), least])
         nearest = words([LEFT, *(one.nearest for one in self.objects), LAYOUT])
         return NoveltyMap(
@@ -143,14 +143,14 @@ class SceneResult:
         )
 
     def painted(self) -> tuple[Scene, dict[int, str]]:
-        """The scan with a label a name, and the object of each point as its instance; what the labels mean."""
+        """Scan with labels by name and instances by object, and the meaning of the labels."""
         names = [*dict.fromkeys((*map(str, self.result.classes), NOVEL)), LEFT, LAYOUT]
         of = [names.index(LEFT), *(names.index(one.name) for one in self.objects), names.index(LAYOUT)]
         scene = replace(self.scene, labels=np.array(of)[self.numbers] + 1, instances=np.maximum(self.numbers, 0))
         return scene, dict(enumerate(names, 1))
 
     def as_json(self) -> dict[str, Any]:
-        """Provenance, classes, threshold, a record for each object, the layout, and what share is left over."""
+        """Provenance, classes, threshold, records of the objects, layout, and fraction of leftover points."""
         result = self.result.as_json()
         told = {key: result[key] for key in ("provenance", "classes", "threshold", "drift")}
         told["scene"] = {"name": self.scene.name, "points": len(self.scene)}
@@ -168,12 +168,12 @@ class SceneResult:
         return told
 
     def shares(self) -> dict[str, float]:
-        """Of the points: in objects, left over, and layout."""
+        """Fractions of the points: in objects, leftover, layout."""
         counts = [(self.numbers > 0).mean(), (self.numbers == 0).mean(), (self.numbers < 0).mean()]
         return dict(zip(("objects", LEFT, LAYOUT), map(float, counts), strict=True))
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row an object, for tables."""
+        """Table rows, one an object."""
         rows = []
         for one in self.objects:
             cells = {"object": one.number, "name": one.name, "novelty": one.novelty, "p_value": one.p_value}
@@ -184,20 +184,20 @@ class SceneResult:
         return rows
 
     def to_frame(self) -> Any:
-        """A pandas data frame of `rows`. Raises `MissingPackageError` without pandas."""
+        """pandas data frame of `rows`. Raises `MissingPackageError` without pandas."""
         return data_frame(self.rows(), COLUMNS)
 
     def plot(self, color: str = "name", **options: Any) -> Any:
-        """Draw it, see `openshape_ood.plots.scene`; needs the extra `[plots]`."""
+        """Plot of the scene, see `openshape_ood.plots.scene`; needs the extra `[plots]`."""
         from openshape_ood import plots
 
         return plots.scene(self, color, **options)
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write scene.json, novelty.ply and objects.ply, with the side file of its names, into a folder.
+        """Write scene.json, novelty.ply and objects.ply, with a side file of its names, into a folder.
 
-        objects.ply has the name as label, the object as instance and a color each; `load_scene` reads it. Raises
-        `FileError` where nothing can be written.
+        objects.ply has labels by name, instances by object, and one color an object; `load_scene` reads it. Raises
+        `FileError` if writing fails.
         """
         folder = make_folder(folder)
         content = json.dumps(self.as_json(), indent=1, ensure_ascii=False).encode()
@@ -209,26 +209,26 @@ class SceneResult:
         ]
 
     def export(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write each object to a file of its own, in a subfolder with its name.
+        """Write each object to its own file, in a subfolder with its name.
 
-        The subfolders are examples of classes for `--examples`, once a person has checked them; the files are
-        calibration shapes for `--calibrate`. They are PCD files, which state z up, in meters and in the frame of the
-        scan, with its colors.
+        After a check by a person, the subfolders are examples of classes for `--examples`; the files are calibration
+        shapes for `--calibrate`. They are PCD files, which state z up, in meters, in the frame of the scan, with its
+        colors.
 
         Parameters
         ----------
         folder : path
-            A folder that is not there yet, or empty: crops of two scans do not mix.
+            A new or empty folder, so that crops of two scans do not mix.
 
         Returns
         -------
         list of Path
-            The files, the most novel object first.
+            The files, most novel object first.
 
         Raises
         ------
         FileError
-            For a folder with something in it, and where nothing can be written.
+            For a folder that is not empty, and if writing fails.
         """
         folder = make_folder(folder)
         if any(folder.iterdir()):

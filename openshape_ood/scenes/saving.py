@@ -1,4 +1,4 @@
-"""Scans to files: a colored PLY with a side file of names, and ScanNet's text format."""
+"""Scans as files: colored PLY with a side file of names, and ScanNet's text format."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import DAMAGE, read_regular, save_whole
 
 COLORS = ("own", "label", "instance")
-GRAY = 0.6  # what has no color, no label, no instance
-TURN, DIM = 0.618034, (0.55, 0.8, 1.0)  # of the circle of hues, from one number to the next; how bright, in turn
+GRAY = 0.6  # color of points without color, label or instance
+TURN, DIM = 0.618034, (0.55, 0.8, 1.0)  # hue step between consecutive numbers; cycle of brightness
 NAMES = ".names.json"
 FORMAT = "openshape_ood names 1"
 
@@ -25,7 +25,7 @@ FORMAT = "openshape_ood names 1"
 def save_scene(
     scene: Scene, path: str | os.PathLike[str], *, names: Mapping[int, str] | None = None, color: str = "own"
 ) -> Path:
-    """Write a binary PLY, whole or not at all, which `load_scene` reads: x y z, red green blue, label, instance_id.
+    """Write a binary PLY for `load_scene`, whole or not at all: x y z, red green blue, label, instance_id.
 
     Parameters
     ----------
@@ -33,19 +33,19 @@ def save_scene(
     path : str or Path
         Ends in .ply.
     names : dict of int to str, optional
-        What the labels mean: written beside it, to `NAME.names.json`, which `load_names` reads.
+        Names of the labels, written to `NAME.names.json` beside the PLY; `load_names` reads it.
     color : {"own", "label", "instance"}
-        What the colors mean: the scan's own, or one for each label or instance, the same number in every scan the same.
+        "own": the scan's colors. "label", "instance": one color a number, the same in every scan.
 
     Returns
     -------
     Path
-        Of the PLY file.
+        The PLY file.
 
     Raises
     ------
     InputError, FileError
-        For settings that do not fit the scan; where it cannot be written.
+        For invalid settings or a failed write.
     """
     path = given_path(path, "path")
     if path.suffix.lower() != ".ply":
@@ -67,12 +67,12 @@ def save_scene(
 
 
 def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
-    """Write ScanNet's text format, whole or not at all: one label (n,) a line, in the order of the points; 0 is none.
+    """Write labels (n,) in ScanNet's text format, whole or not at all: one a line, in point order; 0 is none.
 
     Raises
     ------
     InputError, FileError
-        For labels that are no whole numbers from 0 up; where it cannot be written.
+        For labels that are no whole numbers of at least 0; for a failed write.
     """
     given = np.asarray(labels)
     if given.ndim != 1 or given.dtype.kind not in "iu":
@@ -82,17 +82,17 @@ def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
 
 
 def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
-    """What the labels of a scan mean, from the side file of its PLY file.
+    """Names of a scan's labels, from the side file of its PLY file.
 
     Parameters
     ----------
     path : str or Path
-        Of the PLY file, or of the side file itself.
+        The PLY file or the side file itself.
 
     Raises
     ------
     FileError
-        Where there is none, or another file.
+        For a missing or invalid side file.
     """
     path = given_path(path, "path", FileError)
     side = path if path.name.endswith(NAMES) else path.with_suffix(NAMES)
@@ -110,7 +110,7 @@ def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
 
 
 def label_colors(labels: np.ndarray) -> np.ndarray:
-    """A color (n, 3) in [0, 1] for each label (n,), of the label alone, next to another far from it; 0 is gray.
+    """Colors (n, 3) in [0, 1] of labels (n,), fixed for each label and different for consecutive ones; 0 is gray.
 
     >>> label_colors(np.array([0, 1, 4])).round(2).tolist()
     [[0.6, 0.6, 0.6], [0.2, 0.38, 0.8], [0.2, 0.8, 0.7]]

@@ -1,4 +1,4 @@
-"""A scan: points in meters with z up, and what a file says of each."""
+"""Scan: points in meters with z up, and their attributes."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ from openshape_ood.shapes.statistics import spacing
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A scan of a place, in meters, z up.
+    """Scan of a place, in meters, z up.
 
     Parameters
     ----------
     points : (n, 3) float64, structured array, or object
-        Meters. Double precision: scans in map coordinates lie millions of meters from the origin. The same point may
-        come several times. A structured array (n,) has fields x, y, z and maybe colors; an object has `points` (n, 3)
-        and maybe `colors`, as clouds of Open3D have. Their colors are taken unless `color` is given.
+        Meters. Double precision, because scans in map coordinates lie millions of meters from the origin. Duplicate
+        points are allowed. A structured array (n,) has fields x, y, z and optionally colors; an object has `points`
+        (n, 3) and optionally `colors`, as in Open3D. Their colors are used unless `color` is given.
     color : (n, 3) float32 in [0, 1], optional
     labels, instances : (n,) int64, optional
-        What an annotated scan says of each point: its class, and which object it belongs to; 0 is none, and what is
-        below becomes 0.
+        Class and object number of each point in an annotated scan; 0 is none, and negative numbers become 0.
     name : str
         For messages and pictures.
 
     Raises
     ------
     CloudError
-        For points that are none, or not finite.
+        For invalid or non-finite points.
     InputError
-        For arrays of another shape or length, and colors that are not in [0, 1].
+        For arrays of another shape or length, and colors outside [0, 1].
     """
 
     points: np.ndarray
@@ -69,7 +68,7 @@ class Scene:
                 object.__setattr__(self, what, given.astype(np.float32, copy=False))
             else:
                 object.__setattr__(self, what, whole_numbers(given, f"{self.name}: {what}"))
-        if self.color is not None and not -0.01 <= self.color.min() <= self.color.max() <= 1.01:  # nor NaN
+        if self.color is not None and not -0.01 <= self.color.min() <= self.color.max() <= 1.01:  # refuses NaN too
             runs = f"{self.color.min():g} to {self.color.max():g}"
             raise InputError(f"{self.name}: color runs from {runs}; expected 0 to 1, so divide bytes by 255")
 
@@ -77,22 +76,22 @@ class Scene:
         return len(self.points)
 
     def take(self, rows: np.ndarray) -> Scene:
-        """The points of `rows`: indices (m,) or a mask (n,)."""
+        """Subset of the points: indices (m,) or a mask (n,)."""
         arrays = {name: getattr(self, name) for name in ("points", "color", "labels", "instances")}
         return replace(self, **{name: array[rows] for name, array in arrays.items() if array is not None})
 
     def crop(self, low: Sequence[float], high: Sequence[float]) -> Scene:
-        """The points in a box.
+        """Subset of the points in a box.
 
         Parameters
         ----------
         low, high : (3,)
-            Its corners in meters, which belong to it; infinite where it is open.
+            Corners in meters, inclusive; infinite for an open side.
 
         Raises
         ------
         InputError
-            For corners that are none, and where no point lies in the box.
+            For invalid corners, and if no point lies in the box.
 
         Examples
         --------
@@ -101,7 +100,7 @@ class Scene:
         """
         try:
             corners = np.array([low, high], dtype=np.float64)
-        except (TypeError, ValueError):  # words, or another number of them
+        except (TypeError, ValueError):  # not numbers, or another count
             corners = np.empty(0)
         if corners.shape != (2, 3) or not (corners[0] <= corners[1]).all():
             raise InputError(f"{self.name}: low is {low!r}, high {high!r}; expected three numbers each, low below high")
@@ -114,12 +113,12 @@ class Scene:
         return self.take(inside)
 
     def spacing(self) -> float:
-        """The median distance, in meters, of a point to the nearest other; infinite where all are one."""
+        """Median distance in meters of a point to its nearest other; infinite if all points coincide."""
         return spacing(self.points)
 
 
 def as_scene(scene: Any) -> Scene:
-    """A `Scene` as it is; points that `Scene` takes as one. Raises `InputError` or `CloudError` for anything else."""
+    """A `Scene` unchanged, or a `Scene` of points. Raises `InputError` or `CloudError` for other values."""
     if isinstance(scene, Scene):
         return scene
     if not (hasattr(scene, "ndim") or holds_points(scene)):
@@ -132,7 +131,7 @@ def as_scene(scene: Any) -> Scene:
 
 
 def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
-    """Labels (n,) int64 from 0 up: what is below 0 is 0, none. Raises `CloudError` for other numbers."""
+    """Labels (n,) int64 of at least 0; negative ones become 0, none. Raises `CloudError` for other numbers."""
     given = _numbers(given, what)
     with np.errstate(invalid="ignore"):
         found = given.astype(np.int64, copy=False)

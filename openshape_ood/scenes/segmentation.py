@@ -1,4 +1,4 @@
-"""segment_scene: a scan and known classes in, a class and a novelty of every point out."""
+"""segment_scene: class and novelty of every point of a scan."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def segment_scene(
     smooth: int = 0,
     device: Any = None,
 ) -> NoveltyMap:
-    """The known class of every point of a scan, and how novel each is.
+    """Nearest known class and novelty of every point of a scan.
 
     Parameters
     ----------
@@ -48,33 +48,33 @@ def segment_scene(
     known : sequence of k str or KnownClasses
         Names, or classes by example points: `KnownClasses.from_embeddings(vectors, labels, encoder.identity)`.
     encoder : PointEncoder, optional
-        Goes before `model`; give it when there is more than one call.
+        Precedes `model`; pass it for repeated calls.
     text : NamesEncoder, optional
-        For names; that of the encoder unless given.
+        Text encoder for names. Default: that of the encoder.
     model, device : str, optional
-        A point encoder of the registry, and where it runs.
+        Point encoder of the registry, and its device.
     method : str or Method, optional
-        As in `score_novelty`; one that judges embeddings.
+        As in `score_novelty`; a method for embeddings.
     threshold : Threshold, optional
-        Of the same encoder and method, as `calibrate_marks` makes it of maps of known scans; else the marks of the
-        known classes, else their threshold.
+        For the same encoder and method, such as from `calibrate_marks` on maps of known scans. Default: the marks of
+        the known classes, else their threshold.
     smooth : int
-        Rounds of smoothing. In each, novelty and similarities of a voxel become their mean over it and the up to 26
-        voxels that touch it; the class is then the most similar one.
+        Rounds of smoothing. Each replaces novelty and similarities of a voxel by the mean over it and its up to 26
+        touching voxels; the class is then the most similar one.
 
     Returns
     -------
     NoveltyMap
-        Of the scan's n points; `.regions()` are its connected novel pieces.
+        Map of the scan's n points; `.regions()` are its connected novel regions.
 
     Raises
     ------
     InputError
-        For values that cannot be used.
+        For invalid values.
     MixedEncodersError
         For known classes or a threshold of another encoder or embedding space.
     CheckpointError
-        For the file of the encoder or of its text encoder.
+        For an unusable file of the encoder or its text encoder.
     """
     check_whole(smooth, "smooth", 0)
     scene = as_scene(scene)
@@ -121,7 +121,7 @@ def segment_scene(
 
 
 def _load(model: str, device: Any, known: KnownClasses | None) -> Any:
-    """The point encoder `model`; raises `MixedEncodersError`, before any download, where known classes do not fit."""
+    """Point encoder `model`. Raises `MixedEncodersError` before any download if known classes do not fit."""
     from openshape_ood.scenes.point_encoder import KIND, PointEncoder
 
     if known:
@@ -133,10 +133,10 @@ def _load(model: str, device: Any, known: KnownClasses | None) -> Any:
 def _judged(
     voxels: VoxelEmbeddings, known: KnownClasses, method: Method, smooth: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Novelty (v,) and nearest class (v,) of the voxels, and their similarity to it (v,)."""
+    """Novelty (v,), nearest class (v,) and similarity to it (v,) of the voxels."""
     novelty, nearest = np.empty(len(voxels)), np.empty(len(voxels), dtype=np.int64)
     similarity = np.empty(len(voxels), dtype=np.float32)
-    # of all classes only where it is smoothed: 200 classes of a million points are a gigabyte
+    # all similarities only for smoothing: 200 classes of a million points take a gigabyte
     every = np.empty((len(voxels), len(known.names)), dtype=np.float32) if smooth else None
     for rows, embeddings in voxels.blocks():
         judged = judge(embeddings, known, method)
@@ -153,10 +153,10 @@ def _judged(
 
 
 def _mean_of_touching(voxels: VoxelEmbeddings, values: np.ndarray) -> np.ndarray:
-    """The mean of values (v, ...) over each voxel and those that touch it."""
+    """Mean of values (v, ...) over each voxel and its touching voxels."""
     total, count = values.copy(), np.ones(len(values), dtype=values.dtype)
     for _, rows, others in voxels.touching.pairs:
-        own = rows.cpu().numpy()  # each once
+        own = rows.cpu().numpy()  # each voxel itself, once
         total[own] += values[others.cpu().numpy()]
         count[own] += 1
     return total / count.reshape(-1, *[1] * (values.ndim - 1))

@@ -1,4 +1,4 @@
-"""What looks wrong with a scan: its unit, the axis that points up, and how far its points are apart."""
+"""Checks of a scan: unit, up axis, point spacing."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from openshape_ood.scenes.voxels import voxelize
 from openshape_ood.shapes.points import AxisWarning
 
 LOOKED_AT = 50_000  # points, at most
-LARGE, LARGEST = 100, 1000  # meters across: beyond what is indoors, beyond what is a place
-COARSE = 2  # voxels from point to point, where the grid falls apart
-CELL = 0.1  # meters; floors are flat within one
-ROOM = (1.8, 4.5)  # meters a room is high
-LOW = 0.75  # how high it is at most, as a share of how long it is
-CLOSE = 0.9  # of the largest flat layer: an axis whose layer is as large is named too
+LARGE, LARGEST = 100, 1000  # meters across: limits of indoor places, and of any place
+COARSE = 2  # voxels between points, beyond which the grid falls apart
+CELL = 0.1  # meters; floors are flat within a cell
+ROOM = (1.8, 4.5)  # meters, height of a room
+LOW = 0.75  # maximum height / length
+CLOSE = 0.9  # of the largest flat layer: axes with layers of this size are reported too
 
 
 class ScanWarning(UserWarning):
-    """A scan that looks wrong: its unit, or the distance between its points."""
+    """Implausible scan: its unit, or its point spacing."""
 
 
 def check_size(scene: Scene, any_size: bool) -> str | None:
-    """What to warn of where it is hardly a place indoors. Raises `CloudError` for what can be no place, unless it may
-    have any size."""
-    low, high = np.percentile(_some(scene.points), (0.5, 99.5), axis=0)  # a few stray points do not count
+    """Warning about an implausible indoor extent, or None. Raises `CloudError` for an impossible one, unless any size
+    is allowed."""
+    low, high = np.percentile(_some(scene.points), (0.5, 99.5), axis=0)  # ignores stray points
     size, across = " × ".join(f"{side:,.0f}" for side in high - low), float(np.linalg.norm(high - low))
     if across > LARGEST and not any_size:
         raise CloudError(
@@ -41,9 +41,9 @@ def check_size(scene: Scene, any_size: bool) -> str | None:
 
 
 def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
-    """The scan without points that lie far beyond nearly all others, by more than 1 km and than the scan is large.
+    """Scan without stray points: those farther from nearly all others than 1 km and the size of the scan.
 
-    A laser that met a mirror, or nothing, leaves such points. Warns where there are any.
+    Such points come from lasers that hit mirrors or nothing. Warns about dropped points.
     """
     low, high = np.percentile(_some(scene.points), (0.5, 99.5), axis=0)
     beyond = np.maximum(low - scene.points, scene.points - high).max(axis=1)
@@ -60,10 +60,10 @@ def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
 
 
 def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) -> None:
-    """Warn if points (n, 3) in meters, read with `up`, look like a room with another axis up.
+    """Warn if points (n, 3) in meters, read with `up`, look like a room with another up axis.
 
-    Such an axis has the height of a room and is well shorter than `up`, and a flat layer across it has more cells than
-    across `up`: floors are larger than walls. The axis with the largest layer is named, and a second if it is close.
+    The other axis has the height of a room, is clearly shorter than `up`, and has a larger flat layer: floors are
+    larger than walls. The warning names the axis with the largest layer, and a second one if it is close.
     """
     some = _some(points)
     low, high = np.percentile(some, (0.5, 99.5), axis=0)
@@ -86,7 +86,7 @@ def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) ->
 
 
 def warn_if_sparse(scene: Scene, size: float, stacklevel: int = 2) -> None:
-    """Warns where the points of a scan are so far apart that voxels of `size` meters hardly touch.
+    """Warn if points are too sparse for voxels of `size` meters.
 
     Examples
     --------
@@ -95,8 +95,8 @@ def warn_if_sparse(scene: Scene, size: float, stacklevel: int = 2) -> None:
     apart = scene.spacing()
     if np.isfinite(apart) and apart >= COARSE * size:
         warnings.warn(
-            f"{scene.name}: its points are {apart:.2g} m apart, voxels of {size:g} m then hardly touch, and a network "
-            "sees lone ones. Take a denser scan, or a network of larger voxels",
+            f"{scene.name}: its points are {apart:.2g} m apart, so voxels of {size:g} m hardly touch, and a network "
+            "sees isolated ones. Take a denser scan, or a network of larger voxels",
             ScanWarning,
             stacklevel=stacklevel + 1,
         )
@@ -107,7 +107,7 @@ def _some(points: np.ndarray) -> np.ndarray:
 
 
 def _flat(points: np.ndarray, axis: int) -> int:
-    """The most cells of a layer across the axis that have points, wherever layers begin."""
+    """Largest number of occupied cells in a layer across the axis, for two layer offsets."""
     scaled = points.copy()
     scaled[:, axis] /= 2
     found = []

@@ -1,4 +1,4 @@
-"""Voxels of a scan, and the exact way back from them to its points."""
+"""Voxels of a scan, with an exact map back to its points."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from openshape_ood.checks import blocks, check_positive
 from openshape_ood.errors import InputError
 from openshape_ood.scenes.scene import whole_numbers
 
-FARTHEST = 2**62  # cells from the origin: beyond, whole numbers of 64 bits end
+FARTHEST = 2**62  # cells from the origin: limit of 64-bit integers
 
 
 @dataclass(frozen=True, eq=False)
 class Voxels:
-    """The v cells that n points fall into, in the order in which they first appear.
+    """The v occupied cells of n points, in order of first occurrence.
 
     Attributes
     ----------
     coords : ndarray (v, 3) int64
-        The cells, in voxel sizes from the origin; negative ones as well.
+        Cells, in voxel sizes from the origin; may be negative.
     first : ndarray (v,) int64
-        The first point in each, which stands for it: ascending.
+        First point of each voxel, which represents it; ascending.
     inverse : ndarray (n,) int64
-        The voxel of each point.
+        Voxel of each point.
     """
 
     coords: np.ndarray
@@ -36,14 +36,14 @@ class Voxels:
 
 
 def voxelize(points: np.ndarray, size: float) -> Voxels:
-    """The voxels of points.
+    """Voxels of points.
 
     Parameters
     ----------
     points : ndarray (n, 3)
         Meters.
     size : float
-        Of a voxel's edge, in meters.
+        Side of a voxel in meters.
 
     Returns
     -------
@@ -53,12 +53,12 @@ def voxelize(points: np.ndarray, size: float) -> Voxels:
     Raises
     ------
     InputError
-        For no points, for coordinates that are not finite or beyond 2^62 voxels, for a size that is none.
+        For no points, for coordinates that are not finite or beyond 2^62 voxels, for an invalid size.
 
     References
     ----------
-    The grid of github.com/RozDavid/LanguageGroundedSemseg without augmentation, which keeps the first point of a
-    voxel, too.
+    The grid of github.com/RozDavid/LanguageGroundedSemseg without augmentation, which also keeps the first point of
+    a voxel.
 
     Examples
     --------
@@ -88,12 +88,12 @@ def voxelize(points: np.ndarray, size: float) -> Voxels:
 
 
 def _keys(cells: np.ndarray) -> np.ndarray:
-    """A number (n,) for each of the cells (n, 3), the same where they are."""
+    """Number (n,) of each cell (n, 3), equal for equal cells."""
     low, high = cells.min(axis=0), cells.max(axis=0)
     spans = [int(b) - int(a) + 1 for a, b in zip(low, high, strict=True)]
     if spans[0] * spans[1] * spans[2] < 2**63:
         return ((cells[:, 0] - low[0]) * spans[1] + (cells[:, 1] - low[1])) * spans[2] + (cells[:, 2] - low[2])
-    # no product of two ranks, of less than 2^31 points each, is too large
+    # products of two ranks below 2^31 fit
     keys = _ranks(cells[:, 0])
     for axis in (1, 2):
         ranks = _ranks(cells[:, axis])
@@ -106,7 +106,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def spread(voxels: Voxels, values: np.ndarray) -> np.ndarray:
-    """Values (v, ...) of the voxels as those of their points (n, ...). Raises `InputError` for another number.
+    """Copy values (v, ...) of voxels to their points (n, ...). Raises `InputError` for another number of voxels.
 
     Examples
     --------
@@ -117,17 +117,17 @@ def spread(voxels: Voxels, values: np.ndarray) -> np.ndarray:
 
 
 def mean_color(voxels: Voxels, color: np.ndarray) -> np.ndarray:
-    """The mean (v, 3) float32 of the colors (n, 3) of the points in a voxel. Raises `InputError` as `spread` does."""
+    """Mean color (v, 3) float32 of each voxel from point colors (n, 3). Raises `InputError` as `spread` does."""
     given, counts = _checked(color, "colors", len(voxels.inverse), "points", 2), np.bincount(voxels.inverse)
     columns = [np.bincount(voxels.inverse, weights=given[:, channel]) / counts for channel in range(given.shape[1])]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
 def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
-    """The label (v,) that most of the labelled points in each voxel have, of labels (n,) of points.
+    """Most frequent label (v,) of each voxel's labelled points, from point labels (n,).
 
-    0 and what is below are no label and have no vote: a voxel has 0 where none of its points is labelled. Of as many
-    votes, the smaller label wins. Raises `InputError` as `spread` does, and for other than whole numbers.
+    Labels of 0 and below count as unlabelled: a voxel of only such points has 0. Ties: the smaller label. Raises
+    `InputError` as `spread` does, and for labels that are no whole numbers.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
         return found
     ballots, votes = np.unique(voxels.inverse[voting] * len(names) + index, return_counts=True)
     of, label = np.divmod(ballots, len(names))
-    # the last that is written stays: the most votes, and of these the smallest label
+    # later writes win: most votes, then the smallest label
     order = np.lexsort((-label, votes))
     found[of[order]] = names[label[order]]
     return found

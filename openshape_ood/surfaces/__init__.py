@@ -1,10 +1,10 @@
-"""Where a surface is not as usual, learned from normal examples alone.
+"""Damage of surfaces, learned from normal examples alone.
 
-Rasters: `rasterizer`, `views` of objects, `streaming` of large files, `images`. Reconstructors: `reconstructor` has the
-interface; `simple` rules of one line; `baselines` the mean image and PCA; `patches` PCA of patches; `networks` U-Nets,
-alone and competing (`unet`, `competition`); `memory` patches by a network for images; `tokens` the same on patches of
-shapes; `published` reads the files of Competitive Reconstruction Networks. `model` has all of it together,
-`examination` asks for the class too.
+Rasters: `rasterizer`, `views` of objects, `streaming` of large files, `images`. Reconstructors: `reconstructor` (the
+interface); `simple` (one-line rules); `baselines` (mean image, PCA); `patches` (PCA of patches); `networks` (U-Nets,
+single and competing, with `unet` and `competition`); `memory` (patch features of images); `tokens` (patch tokens of
+shapes); `published` (files of Competitive Reconstruction Networks). `model` combines them; `examination` adds the
+class.
 """
 
 from openshape_ood.surfaces.baselines import MeanReconstructor as MeanReconstructor

@@ -1,4 +1,4 @@
-"""The plain baselines that stand beside every result: the mean image, and PCA."""
+"""Baselines for every result: mean image, and PCA."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 
 class MeanReconstructor(Reconstructor):
-    """Rebuilds every tile as the mean of the normal ones, pixel by pixel: no learning at all.
+    """Rebuilds every tile as the pixelwise mean of the normal tiles, without learning.
 
     A pixel that no normal tile shows is rebuilt as the mean of its channel.
 
@@ -47,13 +47,13 @@ class MeanReconstructor(Reconstructor):
 class PCAReconstructor(MeanReconstructor):
     """Rebuilds a tile from the first principal components of the normal ones (scikit-learn's `PCA`).
 
-    On generated roads it beats the networks: report it beside any result. What the mask leaves out is taken as the
-    mean image has it.
+    On generated roads it is better than the networks: report it with any result. Unseen pixels are replaced by the
+    mean image.
 
     Parameters
     ----------
     components : int
-        As many as there are tiles to learn of, where these are fewer.
+        Number of components; at most the number of training tiles.
     pooling, coverage, pixel_coverage
         As in `Reconstructor`.
     """
@@ -71,9 +71,9 @@ class PCAReconstructor(MeanReconstructor):
 
         super()._learn(tiles, seen, seed, training)
         rows = self._rows(tiles, seen)
-        with np.errstate(invalid="ignore"):  # the variance of a single tile, which nobody asks for
+        with np.errstate(invalid="ignore"):  # the variance of a single tile is undefined and not used
             fitted = PCA(min(self.components, *rows.shape), random_state=seed).fit(rows)
-        # of filled rows the mean is the mean image again, but for rounding
+        # the mean of filled rows equals the mean image up to rounding
         self.axes_ = np.ascontiguousarray(fitted.components_, dtype=np.float32)
 
     def _rows(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class PCAReconstructor(MeanReconstructor):
 
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
         rows = self._rows(tiles, seen)
-        # a row at a time: products of many rows are rounded otherwise, and a map must not depend on its neighbors
+        # one row at a time: products of many rows round differently, and maps must be independent
         rest = np.stack([row - (self.axes_ @ row) @ self.axes_ for row in rows])
         return np.abs(rest).reshape(tiles.shape).mean(axis=1)
 
@@ -96,7 +96,7 @@ class PCAReconstructor(MeanReconstructor):
 
 
 def mean_image(tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Mean (c, h, w) float32 of what is seen; that of the channel where no tile shows a pixel."""
+    """Mean (c, h, w) float32 of seen pixels; mean of the channel for pixels that no tile shows."""
     count = seen.sum(axis=0)
     total = np.where(seen[:, None], tiles, 0).sum(axis=0, dtype=np.float64)
     channel = total.sum(axis=(1, 2), keepdims=True) / count.sum()

@@ -1,7 +1,7 @@
-"""Units that compete: the step, who meets whom, the training loop and the ranking, for networks of any kind.
+"""Competition of units: step, pairing, training loop and ranking, for any network.
 
-Every step two units meet. Each rebuilds the tiles, and wants the other to be able to rebuild its answer; each rebuilds
-the other's answer, as badly as it can. Letters: n units, b tiles in a batch.
+In every step two units meet. Each rebuilds the tiles so that the other can rebuild its output, and rebuilds the other's
+output as badly as possible. Letters: n units, b tiles in a batch.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 PAIRS = ("round-robin", "random")
 RATES = ("constant", "cosine")
 CONSTANT = 4.0  # keeps the published discriminator loss positive; it has no gradient
-DIVERGED = 10.0  # times the error of an answer of zeros
+DIVERGED = 10.0  # times the error of an all-zero output
 SMOOTHING = 0.9  # of the ranking
-CUT = 0.5  # share of the tiles that something is cut out of
-BOXES, BOX = 2, 6 / 32  # cut out of a tile: how many, and their side as a share of its own
+CUT = 0.5  # fraction of tiles with cutouts
+BOXES, BOX = 2, 6 / 32  # cutouts per tile, and their side relative to the tile's
 WHAT = "surface training"
-SPARED = 20.0  # times what writing a state took, before the next is written
+SPARED = 20.0  # minimum time between two writes of the state, relative to the time of a write
 
 Weights = tuple[float, float, float]
-Box = tuple[tuple[Any, ...], np.ndarray]  # its place in a batch, and a value a channel (c, 1, 1)
+Box = tuple[tuple[Any, ...], np.ndarray]  # index in a batch, and a value per channel (c, 1, 1)
 
 
 @dataclass(frozen=True)
 class StepLosses:
-    """Of a step between units i and j, a scalar for each of the two, in this order.
+    """Losses of a step of units i and j, one scalar for each in this order.
 
-    generator: w_r reconstruction + w_f (how far its answer is from what the other makes of it); discriminator: what it
-    gains by rebuilding the other's answer badly; reconstruction: the error on the tiles; discrimination: how much worse
-    it rebuilds the other's answer than the tiles, NaN where nobody competes.
+    generator: w_r reconstruction + w_f (distance between its output and the other's reconstruction of it);
+    discriminator: reward for rebuilding the other's output badly; reconstruction: error on the tiles; discrimination:
+    error on the other's output minus error on the tiles, NaN without competition.
     """
 
     generator: tuple[Tensor, ...]
@@ -67,7 +67,7 @@ class StepLosses:
 
 
 def generator_loss(x: Tensor, y: Tensor, answer: Tensor, weights: Weights, seen: Tensor | None = None) -> Tensor:
-    """w_r mean |x - y| + w_f mean |y - answer|; the answer of the discriminator is a constant."""
+    """w_r mean |x - y| + w_f mean |y - answer|; the discriminator's answer is a constant."""
     return weights[0] * distance(x, y, seen) + weights[1] * distance(y, answer.detach(), seen)
 
 
@@ -91,12 +91,12 @@ def competition_step(
     seen: Tensor | None = None,
     context: tuple[Tensor, ...] = (),
 ) -> StepLosses:
-    """The losses of a step of units i and j; `losses.total.backward()` gives each unit the gradients of its own.
+    """Losses of a step of units i and j; `losses.total.backward()` gives each unit its own gradients.
 
-    One unit alone, i = j, only rebuilds. x, x_in: tiles (b, ...), and the same with parts cut out. weights: of
-    reconstruction, feedback and discrimination; published are (0.5, 1, 2). margin: up to where the discriminator
-    gains; without one its loss has no bound but that of the outputs. seen (b, 1, ...): what counts. context: what the
-    units are told besides.
+    i = j: one unit that only reconstructs. x, x_in: tiles (b, ...), without and with cutouts. weights: of
+    reconstruction, feedback and discrimination; published: (0.5, 1, 2). margin: error up to which the discriminator
+    gains; without it its loss is bounded by the outputs only. seen (b, 1, ...): valid pixels. context: further inputs
+    of the units.
     """
     pair = (i,) if i == j else (i, j)
     answers = [units[k](x_in, *context) for k in pair]
@@ -108,7 +108,7 @@ def competition_step(
     stopped = [y.detach() if seen is None else y.detach() * seen for y in answers]
     judged = [units[k](y, *context) for k, y in zip(pair[::-1], stopped, strict=True)]  # j's of i's answer, i's of j's
     generator = tuple(generator_loss(x, y, d, weights, seen) for y, d in zip(answers, judged, strict=True))
-    # unit i judged the second answer, unit j the first
+    # unit i gave the second answer, unit j the first
     faced = list(zip(stopped, judged, strict=True))[::-1]
     discriminator = tuple(discriminator_loss(y, d, weights, margin, seen) for y, d in faced)
     discrimination = tuple(
@@ -118,7 +118,7 @@ def competition_step(
 
 
 def distance(a: Tensor, b: Tensor, seen: Tensor | None = None) -> Tensor:
-    """Mean |a - b| over all that is seen."""
+    """Mean |a - b| over seen pixels."""
     if seen is None:
         return (a - b).abs().mean()
     return ((a - b).abs() * seen).sum() / (seen.sum() * a.shape[1]).clamp(min=1)
@@ -126,7 +126,7 @@ def distance(a: Tensor, b: Tensor, seen: Tensor | None = None) -> Tensor:
 
 @dataclass(kw_only=True, eq=False)
 class Recipe:
-    """How units are trained; see `CompetitiveReconstructor`, which is one, for what each is."""
+    """Training settings of units; documented in `CompetitiveReconstructor`, which implements it."""
 
     weights: Weights = (1.0, 0.25, 0.25)
     margin: float | None = 0.2
@@ -140,7 +140,7 @@ class Recipe:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Raises `InputError` for settings that cannot be."""
+    """Raise `InputError` for invalid settings."""
     check_whole(recipe.steps, "steps")
     check_whole(recipe.batch, "batch")
     check_positive(recipe.rate, "rate")
@@ -162,9 +162,9 @@ def rate_at(recipe: Recipe, step: int) -> float:
 
 
 class Ranking:
-    """How well each unit rebuilds and tells apart, as moving averages; NaN until it was trained.
+    """Moving averages of each unit's reconstruction and discrimination; NaN before training.
 
-    The published code begins with 0, so that a unit that was never trained is the best of all.
+    The published code starts with 0, so an untrained unit ranks first.
     """
 
     def __init__(self, n: int) -> None:
@@ -183,7 +183,7 @@ class Ranking:
 
     @property
     def best(self) -> tuple[int, int]:
-        """The best generator and the best discriminator; of those that never competed the generator itself."""
+        """Best generator and best discriminator; without competition the generator twice."""
         generator = int(np.nanargmin(self.reconstruction))
         told = np.isfinite(self.discrimination).any()
         return generator, int(np.nanargmax(self.discrimination)) if told else generator
@@ -196,20 +196,20 @@ def new_units(make: Callable[[], nn.Module], count: int, seed: int) -> nn.Module
 
 
 def loaded_units(make: Callable[[], nn.Module], count: int, state: Mapping[str, Tensor]) -> nn.ModuleList:
-    """Units with these weights, as `fill`; ValueError also for more units than tensors, and for sizes beyond all."""
+    """Units with these weights, as `fill`. ValueError also for more units than tensors, and for excessive sizes."""
     if not 0 < count <= len(state):
         raise ValueError(f"{count} units of {len(state)} arrays")
     try:
         with torch.device("meta"):
             units = nn.ModuleList(make() for _ in range(count))
-    except RuntimeError as error:  # so many bytes cannot be counted
+    except RuntimeError as error:  # beyond the largest allocation
         raise ValueError(f"there is no network of such sizes: {error}") from error
     fill(units, state)
     return units
 
 
 def meetings(n: int, way: str, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-    """Endless pairs of n units: "random" as published, or "round-robin", each once a round (but one, of odd n)."""
+    """Endless pairs of n units: "random" as published, or "round-robin", each once a round (one rests for odd n)."""
     while n == 1:
         yield 0, 0
     while True:
@@ -219,17 +219,17 @@ def meetings(n: int, way: str, rng: np.random.Generator) -> Iterator[tuple[int, 
 
 
 def batches(t: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless indices, each of t once an epoch; the last batch of an epoch may be smaller."""
+    """Endless batches of indices; each of t once an epoch; the last batch of an epoch may be smaller."""
     while True:
         order = rng.permutation(t)
         yield from (order[start : start + size] for start in range(0, t, size))
 
 
 def drawn_boxes(shape: Sequence[int], rng: np.random.Generator) -> list[Box]:
-    """Boxes to be cut out of about half of the tiles of a batch (b, c, h, w), of one random value a channel in each.
+    """Random cutouts for about half of the tiles of a batch (b, c, h, w), each with one random value per channel.
 
-    Not all: answers have no boxes, and a unit could tell by them alone what is a tile, to be rebuilt, and what another
-    unit's answer, to be spoiled; then it spoils whole tiles too.
+    Only half, because outputs have no cutouts: a unit could otherwise tell tiles (to rebuild) from other units' outputs
+    (to spoil) by the cutouts, and would spoil whole tiles too.
     """
     b, c, *whole = shape
     sides = [max(1, round(BOX * side)) for side in whole]
@@ -243,7 +243,7 @@ def drawn_boxes(shape: Sequence[int], rng: np.random.Generator) -> list[Box]:
 
 
 def cut_out(tiles: Tensor, boxes: Sequence[Box]) -> Tensor:
-    """Tiles (b, c, h, w) with these boxes."""
+    """Tiles (b, c, h, w) with cutouts."""
     found = tiles.clone()
     for place, values in boxes:
         found[place] = torch.from_numpy(values).to(found)
@@ -253,7 +253,7 @@ def cut_out(tiles: Tensor, boxes: Sequence[Box]) -> Tensor:
 def schedule(
     n: int, shape: Sequence[int], recipe: Recipe, seed: int
 ) -> Iterator[tuple[tuple[int, int], np.ndarray, list[Box]]]:
-    """All that is random in each step of n units on tiles (t, ...): who meet, the batch, and what is cut out of it."""
+    """Random choices of each step of n units on tiles (t, ...): pair, batch, cutouts."""
     rng = np.random.default_rng([seed, 2])
     pairs, rows = meetings(n, recipe.pairs, rng), batches(shape[0], recipe.batch, rng)
     for _ in range(recipe.steps):
@@ -274,14 +274,14 @@ def train(
 ) -> tuple[list[dict[str, Any]], Ranking]:
     """Train units in place on tiles (t, ...), and rank them.
 
-    seen (t, 1, ...), context: of the tiles. state: a file in which the training is kept; if there is one, the training
-    goes on from it, to the same numbers, and the steps done are reported again. Returns a record a step: step, units,
-    reconstruction, generator, discriminator, discrimination, rate.
+    seen (t, 1, ...), context: of the tiles. state: a file for resuming; an existing one continues the training with
+    the same numbers, and its steps are reported again. Returns a record for each step: step, units, reconstruction,
+    generator, discriminator, discrimination, rate.
 
     Raises
     ------
     InputError
-        For settings that cannot be, for the state of another training, and where the training diverges.
+        For invalid settings, for the state of another training, and if the training diverges.
     """
     check_recipe(recipe)
     device = next(units.parameters()).device
@@ -293,7 +293,7 @@ def train(
         for record in history:
             report(record)
     units.train()
-    # dropout has no other generator than torch's own
+    # dropout uses torch's global generator
     dropout = any(isinstance(one, nn.Dropout) for one in units.modules())
     with torch.random.fork_rng() if dropout else nullcontext():
         for step, (pair, rows, boxes) in enumerate(schedule(len(units), tiles.shape, recipe, seed)):
@@ -312,7 +312,7 @@ def train(
             losses = competition_step(
                 units, *pair, x.to(device), x_in.to(device), recipe.weights, recipe.margin, seen=own, context=told
             )
-            optimizer.zero_grad()  # of units that did not meet there is none, and the optimizer leaves them alone
+            optimizer.zero_grad()  # units that did not meet have no gradient, so the optimizer skips them
             losses.total.backward()
             optimizer.step()
             ranking.add(tuple(dict.fromkeys(pair)), losses)
@@ -320,7 +320,7 @@ def train(
             try:
                 _check_converges(history[-1], limit, recipe)
             except InputError:
-                keeper.forget()  # for other settings
+                keeper.forget()  # permits other settings
                 raise
             keeper.keep(units, optimizer, history, ranking, last=step + 1 == recipe.steps)
             if report:
@@ -330,13 +330,13 @@ def train(
 
 
 class Keeper:
-    """The file in which a training is kept, or none; writing it takes about a twentieth of the time at most."""
+    """State file of a training, or none; writing it takes at most about a twentieth of the time."""
 
     def __init__(self, state: Path | None, settings: Any) -> None:
         self.state, self.settings, self.at, self.took = state, settings, time.monotonic(), 0.0
 
     def resumed(self, units: nn.ModuleList, optimizer: torch.optim.Optimizer) -> tuple[list[dict[str, Any]], Ranking]:
-        """History and ranking so far, with units and optimizer as they were; new ones without a file."""
+        """History and ranking so far, with units and optimizer restored; new ones without a file."""
         ranking = Ranking(len(units))
         before = resumed_training(self.state, units, [optimizer], self.settings, WHAT)
         if before is None:
@@ -352,7 +352,7 @@ class Keeper:
         ranking: Ranking,
         last: bool,
     ) -> None:
-        """Write the state after a step, the last one or one since which writing would not delay the training."""
+        """Write the state after the last step, or if enough time has passed since the last write."""
         started = time.monotonic()
         if self.state is None or (started - self.at < SPARED * self.took and not last):
             return
@@ -367,7 +367,7 @@ class Keeper:
 
 
 def _settings(units: nn.ModuleList, recipe: Recipe, seed: int, data: Sequence[Tensor | None]) -> dict[str, Any]:
-    """All that a training depends on: recipe, seed, and a digest of the networks at first and of the data."""
+    """Settings of a training: recipe, seed, digest of initial networks and data."""
     digest = hashlib.sha256(repr(units).encode())
     for one in (*units.state_dict().values(), *(one for one in data if one is not None)):
         digest.update(f"{one.dtype} {tuple(one.shape)}".encode())
@@ -378,7 +378,7 @@ def _settings(units: nn.ModuleList, recipe: Recipe, seed: int, data: Sequence[Te
 
 @contextmanager
 def reported(progress: bool | Report, steps: int) -> Iterator[Report]:
-    """What takes the record of each step: the caller's own, or a bar on stderr, or nothing."""
+    """Receiver of step records: the caller's function, a progress bar on stderr, or none."""
     if callable(progress):
         yield progress
         return

@@ -1,4 +1,4 @@
-"""The kinds of surface data (images, pairs of images, sheets, objects), and how each becomes tiles and maps."""
+"""Kinds of surface data (images, pairs, sheets, objects), and their conversion to tiles and maps."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from openshape_ood.surfaces.reconstructor import local_means
 from openshape_ood.surfaces.streaming import raster_blocks, sampled
 from openshape_ood.surfaces.views import MARGIN, RANGES, ViewRasterizer
 
-IMAGE, TILE = 128, 32  # pixels and cells along a tile, unless given
-RATIO = 0.02  # by which the sides of images may differ in proportion
-FLAT, ABOUT = 0.95, 0.05  # a sheet: this share of the points lies so near its plane, in lengths of the cloud
-NEAREST = 13  # neighbor as far away as a square is long in which there are 4 points: 13 = 4 pi
-COARSE = 0.5  # meters: no cell that is found is larger
-HEIGHT, REACH = 2.5, 12.5  # cells, of a rasterizer that is found: 0.1 and 0.5 m of cells of 4 cm
-VIEW = (32, 128)  # cells of a view that is found
-SEEN = 1.5  # as long cells of views, which see one side of what is thin
-TIMES = 3.0  # as large or small as the good objects: then the unit is another
+IMAGE, TILE = 128, 32  # default pixels and cells along a tile
+RATIO = 0.02  # tolerated difference of image proportions
+FLAT, ABOUT = 0.95, 0.05  # a sheet: fraction of points near its plane, and that distance relative to the cloud's length
+NEAREST = 13  # a circle to this neighbor has the area of a square with 4 points: 13 = 4 pi
+COARSE = 0.5  # meters, maximum of an automatic cell
+HEIGHT, REACH = 2.5, 12.5  # cells, of an automatic rasterizer: 0.1 and 0.5 m for cells of 4 cm
+VIEW = (32, 128)  # cells of an automatic view
+SEEN = 1.5  # cell size factor of views, which see only one side of thin parts
+TIMES = 3.0  # size ratio to the good objects that indicates another unit
 BOX = (0.02, 0.98)  # quantiles
-ROOM = 1.05  # of the largest good object
-LOOKED_AT = 10_000  # points of a good object that thresholds are made of, about
+ROOM = 1.05  # radius of the largest good object, with margin
+LOOKED_AT = 10_000  # approximate points of a good object for thresholds
 
 
 @dataclass(frozen=True, eq=False)
 class Tiles:
-    """What is learned of one image or cloud: tiles (t, c, h, w), mask (t, h, w), and where tiles of a sheet lie (t, 2).
+    """Training tiles of one image or cloud: tiles (t, c, h, w), mask (t, h, w), positions of a sheet's tiles (t, 2).
 
-    spread: of an object's views, from maps (t, h, w) to the novelty of some of its points.
+    spread: for views of an object, function from maps (t, h, w) to the novelty of sampled points.
     """
 
     tiles: np.ndarray
@@ -52,9 +52,9 @@ class Tiles:
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """One image or cloud as tiles and as elements (n,), and the way from maps (t, h, w) to the novelty of these.
+    """One image or cloud as tiles and as elements (n,), with the function from maps (t, h, w) to element novelties.
 
-    up: which axis points up in pictures.
+    up: up axis of plots.
     """
 
     only: Tiles
@@ -65,16 +65,16 @@ class Cut:
 
 @dataclass(frozen=True)
 class Images:
-    """Images of one proportion and depth.
+    """Images of one proportion and pixel type.
 
     Parameters
     ----------
     size : int
         Pixels along a tile.
     values : (float, float) or None
-        What becomes -1 and 1, where the type of the pixels does not say it.
+        Values for -1 and 1, if the pixel type does not define them.
     depth : str
-        Type of the pixels.
+        Pixel type.
     ratio : float
         Rows over columns.
     """
@@ -94,7 +94,7 @@ class Images:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of a tile (c, h, w)."""
+        """Shape (c, h, w) of a tile."""
         return 3, self.size, self.size
 
     @classmethod
@@ -110,7 +110,7 @@ class Images:
         return cls(IMAGE if size is None else size, limits, _depth(planes), h / w)
 
     def cut(self, source: Source) -> Cut:
-        """Raises `InputError` for an image of another depth or proportion than the good ones, and where all is NaN."""
+        """Cut an image. Raises `InputError` for another pixel type or proportion than the good ones, or only NaN."""
         planes = source.planes()
         if _depth(planes) != self.depth and self.values is None:
             raise InputError(
@@ -140,14 +140,14 @@ class Images:
         return self.cut(source).only
 
     def _values(self, plane: np.ndarray, planes: Sequence[np.ndarray]) -> tuple[float, float] | None:
-        """The range of one plane: where only one of two is of floats, `values` is the range of the floats."""
+        """Range of one plane; if only one of two planes is of floats, `values` applies to it."""
         mixed = len({one.dtype.kind == "f" for one in planes}) > 1
         return None if mixed and plane.dtype.kind != "f" else self.values
 
 
 @dataclass(frozen=True)
 class Pairs(Images):
-    """Height and intensity images of the same places: tiles of two channels, drawn over the intensity."""
+    """Height and intensity images of the same places: tiles of two channels, plotted over the intensity."""
 
     kind = "pairs"
     shown: ClassVar[str] = "pair"
@@ -179,7 +179,7 @@ class Sheets:
         return Cut(Tiles(raster.tiles, raster.mask, raster.grid), _points(cloud), raster.to_points, "z")
 
     def tiles(self, source: Source) -> Tiles:
-        """The tiles alone, of a large file block by block."""
+        """Tiles only; a large file is read in blocks."""
         if not source.is_large:
             return self.cut(source).only
         held: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
@@ -192,10 +192,10 @@ class Sheets:
 
 @dataclass(frozen=True)
 class Objects:
-    """Clouds of things seen from all around, in one pose and unit: views of depth and normal within one ball.
+    """Clouds of objects seen from all sides, in one pose and unit: views of depth and normals in a common ball.
 
-    A point has the mean over the views that see it, each of the mean of 3 x 3 cells, as an edge in one view is none in
-    another.
+    A point's novelty is the mean over the views that see it, of means over 3 x 3 cells, because an edge in one view is
+    none in another.
     """
 
     rasterizer: ViewRasterizer
@@ -232,8 +232,9 @@ class Objects:
 
 @dataclass(frozen=True)
 class Points:
-    """Clouds of things in one pose and unit, point by point: each point is a tile of its three coordinates about the
-    middle of the cloud, in units of `TIMES` the radius, so that all clouds lie in [-1, 1]."""
+    """Clouds of objects in one pose and unit, compared by points: each point is a tile of its three coordinates.
+
+    Coordinates are relative to the center of the cloud, in units of `TIMES` the radius, so clouds lie in [-1, 1]."""
 
     radius: float
     kind = "objects"
@@ -259,7 +260,7 @@ Kind = Images | Pairs | Sheets | Objects | Points
 
 
 def _alike(source: Source, points: Any, radius: float) -> np.ndarray:
-    """Points (n, 3) of a cloud; raises `CloudError` where it is of quite another size than the good objects."""
+    """Points (n, 3) of a cloud. Raises `CloudError` if its size differs too much from the good objects."""
     found = cloud_points(points)
     own = radius_of(found)
     if not radius / TIMES <= own <= radius * TIMES:
@@ -280,13 +281,12 @@ def kind_of_clouds(
     granule: int = GRANULE,
     of_points: bool = False,
 ) -> Sheets | Objects | Points:
-    """Whether clouds are of sheets or objects, and a rasterizer for them, unless one is given.
+    """Kind of clouds (sheets or objects), with a rasterizer unless one is given.
 
-    A cloud is a sheet where 95 % of its points lie within a twentieth of its length from one plane. A cell holds 4
-    points: it is as long as the median distance to the 13th neighbor. Heights up to 2.5 cells and points up to 12.5
-    cells off the plane are seen. Channels are height, slope and, where all clouds have it, intensity. A view is as many
-    cells of 1.5 times that length as the largest object is across, 32 to 128 in steps of `granule`, or 16. `of_points`:
-    objects are compared point by point, without views.
+    Sheet: 95 % of the points lie within a twentieth of the cloud's length from one plane. A cell holds 4 points: its
+    side is the median distance to the 13th neighbor. Heights up to 2.5 cells and points up to 12.5 cells from the plane
+    are used. Channels: height, slope and, if all clouds have it, intensity. Views: cells of 1.5 times that side over
+    the largest object, 32 to 128 in steps of `granule`, or 16. of_points: compare objects by points, without views.
     """
     if rasterizer is not None:
         refuse("of a rasterizer that is found, and one is given", shape=shape, size=size, cell=cell, channels=channels)
@@ -331,29 +331,29 @@ def kind_of_clouds(
 
 
 def refuse(why: str, instead: str = "", **settings: Any) -> None:
-    """Raises `InputError` for settings that are given and have no say."""
+    """Raise `InputError` for given settings that have no effect."""
     if given := [name for name, one in settings.items() if one is not None]:
         they_are, them = ("they are", "them") if given[1:] else ("it is", "it")
-        raise InputError(f"{' and '.join(given)} would have no say: {they_are} {why}; leave {them} out{instead}")
+        raise InputError(f"{' and '.join(given)} would have no effect: {they_are} {why}; leave {them} out{instead}")
 
 
 def radius_of(points: np.ndarray) -> float:
-    """How far points (n, 3) reach from their middle."""
+    """Largest distance of points (n, 3) from their center."""
     return float(np.linalg.norm(points - middle_of(points), axis=1).max())
 
 
 def middle_of(points: np.ndarray) -> np.ndarray:
-    """Of the box (3,) of points (n, 3) without a fiftieth on each side: what sticks out does not move it."""
+    """Center (3,) of the bounding box of points (n, 3), without a fiftieth at each side, to ignore protrusions."""
     return np.quantile(points, BOX, axis=0).mean(axis=0)
 
 
 def settings(kind: Kind) -> dict[str, Any]:
-    """As texts and numbers; `from_settings` reads them."""
+    """Settings as strings and numbers, for `from_settings`."""
     return {"kind": kind.kind, **asdict(kind)}
 
 
 def from_settings(told: Mapping[str, Any]) -> Kind:
-    """What `settings` gave; any other content raises one of `storage.DAMAGE`."""
+    """Kind from `settings`. Any other content raises one of `storage.DAMAGE`."""
     own = _tuples(told)
     name = own.pop("kind")
     if name in ("images", "pairs"):
@@ -369,12 +369,12 @@ def from_settings(told: Mapping[str, Any]) -> Kind:
 
 
 def _spread(raster: Raster, maps: np.ndarray) -> np.ndarray:
-    """Means of 3 x 3 cells, at the points."""
+    """Means of 3 x 3 cells at the points."""
     return raster.to_points(np.where(np.isfinite(maps), local_means(maps), np.nan))
 
 
 def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Lists, which tuples have become in JSON, as tuples again."""
+    """Convert lists from JSON back to tuples."""
     return {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
 
 
@@ -383,7 +383,7 @@ def _points(cloud: dict[str, np.ndarray]) -> Elements:
 
 
 def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
-    """At most 100,000 points of a cloud, every how many-th these are, and the names of what it has."""
+    """At most 100,000 points of a cloud, their step in the cloud, and the names of its columns."""
     if not source.is_large:
         cloud = source.cloud()
         with source.named():
@@ -396,7 +396,7 @@ def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
 
 
 def spacing(points: np.ndarray) -> float:
-    """Side of a square that holds 4 of the points (n, 3) of a surface: the median distance to the 13th neighbor."""
+    """Side of a square with 4 of the points (n, 3) of a surface: the median distance to the 13th neighbor."""
     from scipy.spatial import KDTree
 
     asked = points[:: -(-len(points) // 2000)]

@@ -1,4 +1,4 @@
-"""Defects: the connected pieces of a surface's map that lie beyond its threshold, each with box and area."""
+"""Defects: connected regions beyond the threshold of a surface's map, with box and area."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.places import in_words
 from openshape_ood.surfaces.data import spacing
 
-TOUCHING = np.ones((3, 3))  # pixels hang together at corners too
+TOUCHING = np.ones((3, 3))  # diagonal neighbors are connected
 
 
 @dataclass(frozen=True)
 class Defect:
-    """One place where a surface is wrong.
+    """One damaged place of a surface.
 
     Attributes
     ----------
     box : tuple of float
-        Of pixels (left, top, right, bottom), the last two beyond it; of points the lowest and the highest x, y and z.
+        For pixels (left, top, right, bottom), the last two exclusive; for points minimum and maximum of x, y and z.
     area : float
-        In pixels, or in squares of the cloud's unit, by the density of its points.
+        In pixels, or in squared units of the cloud, from the density of its points.
     novelty : float
-        The mean.
+        Mean over the region.
     where : str
-        The place of its middle in words, such as "top left".
+        Position of its center in words, such as "top left".
     p_value : float, optional
-        Of a region as high on a good one, see `novelty_map.Region`.
+        P-value among the highest regions of good surfaces, see `novelty_map.Region`.
     """
 
     box: tuple[float, ...]
@@ -52,7 +52,7 @@ class Defect:
 
 
 def defects_of(found: NoveltyMap, least: int) -> list[Defect]:
-    """The pieces beyond the threshold of at least so many pixels or points, the largest first."""
+    """Regions beyond the threshold with at least so many pixels or points, largest first."""
     if found.elements.kind == "pixels":
         return _of_pixels(found, least)
     regions = found.regions(least)

@@ -1,4 +1,4 @@
-"""Two questions about a shape, answered apart: of which class is it, and where is its surface wrong?"""
+"""Two separate questions about a shape: its class, and the damage of its surface."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from openshape_ood.surfaces.model import SurfaceModel, SurfaceResult
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """What was found of one shape. The two answers have no common number: a known chair may have a dent, and a thing of
-    a class that nobody knows may be whole.
+    """Result for one shape. The answers are independent: a known chair may have a dent, a new object may be intact.
 
     Attributes
     ----------
     classes : NoveltyResult
-        Of this shape alone.
+        Result for this shape.
     surface : SurfaceResult
-        Where nearly all of it differs (`surface.map.tells` is False), it is another thing, and this says nothing about
+        If nearly all of it differs (`surface.map.tells` is False), it is another object, and the map says nothing about
         damage.
     """
 
@@ -44,13 +43,13 @@ class Examination:
         lines = [self.name]
         lines += [f"  of which class? nearest to {of['nearest']}, novelty {of['novelty']:.3f}: {verdict}"]
         lines += [] if self.classes.threshold is None else [f"  {self.classes.threshold.describe()}"]
-        lines += [f"  where is its surface wrong? novelty {on['novelty']:.3f}: {on['verdict']}"]
+        lines += [f"  surface damage? novelty {on['novelty']:.3f}: {on['verdict']}"]
         lines += [f"  {self.surface.threshold.describe()}"]
-        lines += [f"  {on['beyond']:.1%} of the places seen are beyond their threshold"]
-        return "\n".join(lines + ([] if self.surface.map.tells else [f"  the map does not tell where: {UNTOLD}"]))
+        lines += [f"  {on['beyond']:.1%} of the seen places are beyond their threshold"]
+        return "\n".join(lines + ([] if self.surface.map.tells else [f"  the map does not locate damage: {UNTOLD}"]))
 
     def as_json(self) -> dict[str, Any]:
-        """Texts and numbers: name, class and surface, each with its own novelty, p_value and verdict."""
+        """Strings and numbers: name, class and surface, each with novelty, p_value and verdict."""
         record = self.classes.as_json()["shapes"][0]
         of = {name: record[name] for name in ("nearest", "similarity", "novelty", "p_value", "verdict")}
         on = {name: one for name, one in self.surface.as_json().items() if name != "name"}
@@ -65,16 +64,16 @@ def examine(
     encoder: Encoder | None = None,
     **how: Any,
 ) -> list[Examination]:
-    """Ask of each shape of which class it is, and where its surface is wrong.
+    """Find the class and the surface damage of each shape.
 
     Parameters
     ----------
     shapes : files, folders, arrays, or a list of these
-        Clouds, as `SurfaceModel.score` takes them.
+        Clouds, as for `SurfaceModel.score`.
     surface : SurfaceModel
-        Of good objects or sheets.
+        Model of good objects or sheets.
     known, encoder, **how
-        As `score_novelty` takes them.
+        As in `score_novelty`.
 
     Returns
     -------
@@ -83,7 +82,7 @@ def examine(
     Raises
     ------
     InputError, FileError
-        As `score_novelty` and `SurfaceModel.score`; also for a model of images, which have no such class.
+        As in `score_novelty` and `SurfaceModel.score`; also for a model of images, which have no class.
 
     Examples
     --------
@@ -105,5 +104,5 @@ def examine(
 
 
 def class_of(source: Source, pipeline: NoveltyPipeline) -> NoveltyResult:
-    """The result of a pipeline for one cloud."""
+    """Pipeline result for one cloud."""
     return pipeline([source.value if source.path is not None else source.cloud()["points"]])

@@ -1,4 +1,4 @@
-"""How a surface model is fitted: tiles of all that is good, rounds of holding out, thresholds."""
+"""Fitting of surface models: tiles of good data, rounds of cross-validation, thresholds."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from openshape_ood.surfaces.data import TIMES, Kind, Sheets
 from openshape_ood.surfaces.inputs import Source
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training, checked_tiles, drawn_places, held_out
 
-LARGEST = 2 << 30  # bytes of tiles that are learned from at once
-STRIPS = 10  # along a sheet that is the only one
-PARTS = 4  # of an object that is the only one
-WORST = 0.01  # of an object's points, whose mean novelty is that of the object
+LARGEST = 2 << 30  # bytes of training tiles
+STRIPS = 10  # of a single sheet, for cross-validation
+PARTS = 4  # of a single object
+WORST = 0.01  # fraction of most novel points whose mean is an object's novelty
 POINTS = 0.01 / TIMES  # a hundredth of the radius of the good objects, in the unit of `data.Points`
 STATE = "training-{}.safetensors"
-LEAST = 1e-3  # novelty that is usual, of objects that are all the same
+LEAST = 1e-3  # minimum usual novelty, for identical objects
 
 
 @dataclass(frozen=True, eq=False)
 class Good:
-    """Tiles of all that is good, and of which image or cloud each is.
+    """Tiles of all good data, with their image or cloud.
 
-    spread: of views of objects, from the maps of each (v, h, w) of its v views to the novelty of some of its points.
-    place (t,): where along a sheet that is the only one, in tiles. sources: the images or clouds, one an owner; none
-    for parts of one. every (t',): the owner of each tile of these, -1 - owner of those that are left out.
+    spread: for views of objects, functions from maps of a cloud's v views (v, h, w) to the novelty of sampled points.
+    place (t,): position along a single sheet, in tiles. sources: the images or clouds, one an owner; empty for parts of
+    one. every (t',): owner of each tile of these, -1 - owner for tiles that are left out.
     """
 
     tiles: np.ndarray
@@ -47,9 +47,9 @@ class Good:
 
 @dataclass(frozen=True)
 class RequestedMarks:
-    """The marks that are asked for; rate None for 99 % of all places, without a promise.
+    """Requested marks; rate None for 99 % of all places, without a guarantee.
 
-    min_size: elements of a region, as `Marks` has it.
+    min_size: elements of a region, as in `Marks`.
     """
 
     of: Literal["points", "regions"] = "points"
@@ -58,14 +58,14 @@ class RequestedMarks:
     min_size: float = 1
 
 
-# of a `SurfaceModel` all but its data
+# all fields of a `SurfaceModel` but its data
 Learned = tuple[Reconstructor, np.ndarray, Threshold, Threshold, float]
 Maps = Mapping[int, np.ndarray]
 Marked = Callable[[Maps, Threshold], Threshold]
 
 
 def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -> Good:
-    """The tiles of all. Raises `InputError`, naming the file, also where they are more than fit into memory."""
+    """Tiles of all sources. Raises `InputError` with the file's name, also if they exceed the memory limit."""
     from tqdm import tqdm
 
     parts, size = [], 0
@@ -104,9 +104,10 @@ def fitted(
     folder: Path | None = None,
     marked: Marked | None = None,
 ) -> Learned:
-    """Learn from all, and make thresholds of maps of those that were held out, round by round; with one round what is
-    learned from is the rest. folder: where trainings in steps are kept, see `state_files`. `marked` gives the threshold
-    of maps from those of each (t, h, w), and one of all places.
+    """Learn from all data, and compute thresholds from held-out maps, round by round.
+
+    With one round the model learns from the rest only. folder: of saved trainings, see `state_files`. `marked` returns
+    the threshold of maps from each item's held-out maps (t, h, w) and a threshold of all places.
     """
     from tqdm import tqdm
 
@@ -132,16 +133,16 @@ def fitted(
 
 
 def marks_of(data: Kind, good: Good, wanted: RequestedMarks, each: Maps, limit: Threshold) -> Threshold:
-    """The threshold of maps with its promise, from the maps (t, h, w) of each good one that was held out.
+    """Threshold of maps with its guarantee, from the held-out maps (t, h, w) of each good item.
 
-    `limit` remains where no promise is asked for, with the regions of the good ones. Raises `InputError` for a promise
-    that so many cannot give.
+    Without a requested guarantee, `limit` with the regions of the good items. Raises `InputError` for a guarantee that
+    needs more items.
     """
     if not good.sources or any(one.is_large for one in good.sources):
         if wanted.rate is not None:
             raise InputError(
-                "a promise of marks needs maps of several good ones, each held in memory. Given were parts of one, or "
-                "files that are read in blocks. Give several small ones"
+                "a guarantee for marks needs maps of several good ones, each held in memory. Given were parts of one, "
+                "or files that are read in blocks. Give several small ones"
             )
         return limit
     found = [_summary(data, good.sources[i], maps, wanted.min_size) for i, maps in each.items()]
@@ -154,13 +155,13 @@ def marks_of(data: Kind, good: Good, wanted: RequestedMarks, each: Maps, limit: 
 
 
 def _summary(data: Kind, source: Source, maps: np.ndarray, min_size: float) -> tuple[LossCurve, float]:
-    """Loss curve and highest region of one good image or cloud, at its own pixels or points as when it is scored."""
+    """Loss curve and highest region of one good image or cloud, at its own pixels or points, as in scoring."""
     cut = data.cut(source)
     return summary(cut.elements, cut.spread(maps), min_size)
 
 
 def _each(maps: np.ndarray, good: Good) -> Maps:
-    """The maps (t, h, w) of all tiles of each one that was held out, by its number; NaN for tiles that are left out."""
+    """Maps (t, h, w) of each held-out item by its number; NaN for tiles that are left out."""
     every = good.owner if good.every is None else good.every
     found = np.full((len(every), *maps.shape[1:]), np.nan, np.float32)
     found[every >= 0] = maps
@@ -170,7 +171,7 @@ def _each(maps: np.ndarray, good: Good) -> Maps:
 
 
 def state_files(folder: Path) -> list[Path]:
-    """Files of trainings that are kept in a folder."""
+    """State files of trainings in a folder."""
     return sorted(folder.glob(STATE.format("*")))
 
 
@@ -179,20 +180,20 @@ def _training(folder: Path | None, name: str) -> Training:
 
 
 def _of_tiles(learned: Reconstructor, maps: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """The novelty of each image or cloud: that of its worst tile."""
+    """Novelty of each image or cloud: that of its worst tile."""
     worst = np.full(owner.max() + 1, -np.inf)
     np.maximum.at(worst, owner, learned.pooled(maps))
     return worst[np.isfinite(worst)]
 
 
 def _of_points(maps: np.ndarray, good: Good) -> np.ndarray:
-    """The novelty of each object that was tested, of maps of its points."""
+    """Novelty of each held-out object, from maps of its points."""
     each = [maps[good.owner == i, 0, 0] for i in np.unique(good.owner)]
     return np.array([worst_points(own) for own in each if np.isfinite(own).any()])
 
 
 def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray, Maps]:
-    """What is usual, and in units of it the novelty of wholes, of places that are points, and the maps of each."""
+    """Usual novelty; in units of it, novelties of whole objects and of sampled points, and the maps of each."""
     views = maps.reshape(len(good.spread), -1, *maps.shape[1:])
     tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))
     scale, views = _scaled(views[tested])
@@ -217,12 +218,11 @@ def _threshold(learned: Reconstructor, novelty: np.ndarray, coverage: float, wha
 
 
 def _scaled(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What is usual at each place of each view (v, h, w), and the views of each object (m, v, h, w) in units of it,
-    without its own say.
+    """Usual novelty at each place of each view (v, h, w), and each object's views (m, v, h, w) in units of it.
 
-    Edges are never rebuilt as well as faces; a dent in a face would drown in them. Usual is the largest mean of the
-    maps among 3 x 3 places, and the median of all maps. Beside a place that no good object shows, which is an edge,
-    it is the largest novelty of all.
+    An object's own maps are excluded from its usual novelty. Edges are rebuilt worse than faces; a dent in a face would
+    be invisible next to them. The usual novelty is the maximum over 3 x 3 places of the mean of the maps, at least
+    their overall median; next to a place that no good object shows, which is an edge, the largest novelty of all.
     """
     floor, most, seen = max(LEAST, float(np.nanmedian(views))), float(np.nanmax(views)), np.isfinite(views)
     known = np.where(seen, views, 0)
@@ -239,7 +239,7 @@ def _usual(total: np.ndarray, count: np.ndarray, floor: float, most: float) -> n
 
 
 def _parts(source: Source, seed: int) -> list[Source]:
-    """An object's points, at random in four clouds, as if it had been scanned so often."""
+    """Points of an object in four random parts, as if it had been scanned four times."""
     points = source.cloud()["points"]
     order = np.random.default_rng([seed, 4]).permutation(len(points))
     return [
@@ -249,8 +249,8 @@ def _parts(source: Source, seed: int) -> list[Source]:
 
 
 def _splits(good: Good, rounds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Which tiles (t,) are held out, and which are learned from: no others of a held-out item, none that overlaps a
-    held-out strip."""
+    """Masks (t,) of held-out tiles and of training tiles. Training excludes other tiles of held-out items, and tiles
+    that overlap a held-out strip."""
     items, place = good.owner, good.place
     drawn = np.random.default_rng([seed, 3]).permutation(np.unique(items))
     if place is not None:

@@ -1,4 +1,4 @@
-"""From images of any size and depth to tiles, and maps back to the size of the image."""
+"""Images of any size and depth to tiles, and maps back to the image size."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from openshape_ood.checks import array, check_whole
 from openshape_ood.errors import InputError
 from openshape_ood.shapes.pictures import load_pixels
 
-STRIP = 1 << 20  # pixels that are floats at once
+STRIP = 1 << 20  # pixels converted to floats at once
 FULL = {"uint8": 255.0, "uint16": 65535.0, "bool": 1.0}
 
 
 def image_tile(
     image: Any, size: int | Sequence[int] = 128, channels: int = 3, values: tuple[float, float] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One tile of an image, whatever its sides and depth.
+    """One tile of an image of any size and depth.
 
     Parameters
     ----------
     image : path or array (h, w) or (h, w, c)
-        Files and arrays of 8 bits are divided by 255, of 16 by 65535; arrays of floats lie in [0, 1] unless `values`
-        says where. NaN is not seen.
+        8-bit values are divided by 255, 16-bit values by 65535; floats must lie in [0, 1], or in the range `values`.
+        NaN is unseen.
     size : int or (int, int)
-        Sides of the tile, rows and columns; the image is resized to them whatever its own.
+        Rows and columns of the tile; the image is resized without keeping proportions.
     channels : int
-        Of the tile; an image of one is repeated, of color and gray with alpha the alpha is left out.
+        Of the tile; a single channel is repeated, alpha is dropped.
     values : (float, float), optional
-        What becomes -1 and 1; what lies beyond becomes these.
+        Values that become -1 and 1; values beyond are clipped.
 
     Returns
     -------
     tile : ndarray (c, h, w) float32
         In [-1, 1].
     mask : ndarray (h, w) bool
-        What is seen.
+        True for seen pixels.
 
     Raises
     ------
     InputError
-        For what is no image, and numbers whose range nobody says.
+        For an invalid image, and values of unknown range.
     FileError
-        For a file that cannot be read.
+        For an unreadable file.
 
     Examples
     --------
@@ -75,12 +75,12 @@ def image_tile(
 
 
 def _resized(pixels: np.ndarray, sides: Sequence[int], values: tuple[float, float] | None) -> np.ndarray:
-    """Scaled values of pixels (h, w, c), 0 where they are not seen, and the share seen: (c + 1, rows, columns) float32.
+    """Resized values of pixels (h, w, c), 0 if unseen, and the seen fraction: (c + 1, rows, columns) float32.
 
-    Strips are made narrow one by one, and then all low at once: as floats the whole image is never there.
+    Width is reduced in strips, then height at once, so that the whole image never exists as floats.
     """
     h, w, channels = pixels.shape
-    if w < sides[1] and h > sides[0]:  # a high and narrow image is made low first
+    if w < sides[1] and h > sides[0]:  # a tall and narrow image is reduced in height first
         return _resized(pixels.swapaxes(0, 1), sides[::-1], values).swapaxes(1, 2)
     rows, narrow = max(1, STRIP // w), torch.empty((1, channels + 1, h, sides[1]))
     for top in range(0, h, rows):
@@ -97,7 +97,7 @@ def _interpolated(image: torch.Tensor, sides: Sequence[int]) -> torch.Tensor:
 
 
 def colors_of(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:
-    """Colors (h * w, 3) float32 in [0, 1] of an image (h, w, c), gray where c is less than 3; 0 where it is NaN."""
+    """Colors (h * w, 3) float32 in [0, 1] of an image (h, w, c); gray if c is less than 3; 0 for NaN."""
     given = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
     found, rows = np.empty((*given.shape[:2], 3), dtype=np.float32), max(1, STRIP // given.shape[1])
     for top in range(0, len(given), rows):
@@ -106,7 +106,7 @@ def colors_of(pixels: np.ndarray, values: tuple[float, float] | None = None) -> 
 
 
 def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:
-    """Values in [-1, 1], by the range of their type, or of `values`; NaN stays. Raises `InputError`."""
+    """Values in [-1, 1], by the range of the pixel type or of `values`; NaN stays. Raises `InputError`."""
     if pixels.dtype.kind not in "fiub":
         raise InputError(f"an image is of type {pixels.dtype}; expected numbers")
     full = FULL.get(pixels.dtype.name, 1.0 if pixels.dtype.kind == "f" else None)
@@ -127,7 +127,7 @@ def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None)
 
 
 def value_range(values: Any) -> tuple[float, float]:
-    """The ends of a range; raises `InputError` for what is none."""
+    """Ends of a range. Raises `InputError` for invalid ones."""
     ends = array(values, "values", "v").tolist()
     if len(ends) != 2 or not ends[0] < ends[1]:
         raise InputError(f"values are {values}; expected the lower and the higher end of a range")
@@ -135,7 +135,7 @@ def value_range(values: Any) -> tuple[float, float]:
 
 
 def resized_maps(maps: Any, shape: Sequence[int]) -> np.ndarray:
-    """Maps (t, h, w) at another size (t, rows, columns), as that of the image; NaN stays where it was."""
+    """Maps (t, h, w) resized to (t, rows, columns), such as the image size; NaN stays."""
     given = array(np.nan_to_num(maps), "maps", "bhw").astype(np.float32)
     both = torch.from_numpy(np.stack([given, np.isfinite(maps).astype(np.float32)], axis=1))
     sides = [check_whole(side, "shape") for side in shape]

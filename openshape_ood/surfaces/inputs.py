@@ -1,4 +1,4 @@
-"""The surfaces that users give, good ones or ones to judge: images, pairs of images or clouds."""
+"""Surface data from users: images, pairs of images, or clouds."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from openshape_ood.shapes.pictures import load_pixels
 from openshape_ood.surfaces.pairs import BAD, GOOD, HEIGHT, IMAGES, INTENSITY, homes, pairs_in
 
 TEXTS = TEXT_FORMAT.suffixes
-NAMED = 3  # of the files that are ignored
-LARGE = {".laz": 1 << 25}  # bytes of a file from which on it is read in pieces, by suffix
+NAMED = 3  # ignored files named in a warning
+LARGE = {".laz": 1 << 25}  # bytes above which a file is read in pieces, by suffix
 LARGE_ELSE = 1 << 28
 JUDGED = 40  # bytes of a pixel of an image and of its novelty map
 FIELDS = ("points", "intensity", "color", "strips")
@@ -34,10 +34,10 @@ KINDS = {"image": "an image", "pair": "one of a pair", "cloud": "a cloud"}
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """An image, a pair of images or a cloud that is read when it is needed: a path, an array, or a mapping.
+    """Image, pair of images or cloud, read on demand from a path, an array or a mapping.
 
-    value: of a pair its `SIDES` by name, each a path or an array; of a cloud also its arrays by name. kind: one of
-    `KINDS`. by: how a pair was found, "names", "order" or "given".
+    value: for a pair its `SIDES` by name, each a path or an array; for a cloud also its arrays by name. kind: one of
+    `KINDS`. by: origin of a pair, "names", "order" or "given".
     """
 
     value: Any
@@ -51,23 +51,23 @@ class Source:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is a cloud in a file that is better read in pieces."""
+        """True for a cloud in a large file that should be read in pieces."""
         if self.kind != "cloud" or self.path is None or self.path.suffix.lower() not in IN_PIECES:
             return False
         return reading.file_size(self.path) > LARGE.get(self.path.suffix.lower(), LARGE_ELSE)
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """What is wrong inside is said of this image or cloud."""
+        """Add the name of this image or cloud to errors in the block."""
         try:
             yield
         except InputError as error:
             raise type(error)(f"{self.name}: {error}") from error
 
     def planes(self) -> list[np.ndarray]:
-        """Of an image its pixels (h, w) or (h, w, c); of a pair height (h, w) and intensity (h, w). Types are kept.
+        """Pixels of an image (h, w) or (h, w, c); height and intensity (h, w) of a pair. Types are kept.
 
-        Raises `InputError`, `FileError`; also for a pair in color, or of two sizes.
+        Raises `InputError`, `FileError`; also for a pair in color or of two sizes.
         """
         if self.kind != "pair":
             return [_pixels(self.value, self.name)]
@@ -78,9 +78,9 @@ class Source:
         return found
 
     def cloud(self) -> dict[str, np.ndarray]:
-        """Of a cloud, by name: points (n, 3); intensity (n,), color (n, 3) in [0, 1], strips (n,) where it has them.
+        """Named arrays of a cloud: points (n, 3); if present intensity (n,), color (n, 3) in [0, 1], strips (n,).
 
-        Points in files that were never measured (NaN) are left out. Raises `ShapeFileError`.
+        Unmeasured points (NaN) in files are dropped. Raises `ShapeFileError`.
         """
         if self.path is None:
             return dict(self.value) if isinstance(self.value, Mapping) else columns_by_width(self.value, self.name)
@@ -88,12 +88,12 @@ class Source:
 
 
 def list_sources(given: Any) -> list[Source]:
-    """Every image, pair or cloud among files, folders (searched through and through), arrays, or lists of these.
+    """Images, pairs or clouds in files, folders (recursively), arrays, or lists of these.
 
-    An array of two axes with 3 or 6 columns is a cloud, as is a mapping with "points"; any other array is an image.
-    Images in `height_files` and `intensity_files` of one folder are pairs, as is a mapping with "height" and
-    "intensity". Raises `InputError` for nothing, for what is none of these, and for several kinds together; `FileError`
-    for images without a partner.
+    A two-dimensional array with 3 or 6 columns is a cloud, as is a mapping with "points"; other arrays are images.
+    Images in `height_files` and `intensity_files` of one folder form pairs, as does a mapping with "height" and
+    "intensity". Raises `InputError` for no data, unknown data and mixed kinds; `FileError` for images without a
+    partner.
     """
     found = list(_sources(given, "the one given"))
     if not found:
@@ -110,10 +110,10 @@ def list_sources(given: Any) -> list[Source]:
 
 
 def good_sources(given: Any) -> list[Source]:
-    """List sources as `list_sources` does, without `bad_ones` if the `good_ones` next to it are given too.
+    """`list_sources`, without `bad_ones` if the `good_ones` next to it are also given.
 
-    Folders of this name are those of the published road images (pairs) and panorama images. A warning says how many
-    sources were left out.
+    These are folder names of the published road images (pairs) and panorama images. A warning reports the number of
+    ignored sources.
     """
     found = list_sources(given)
     folders = [_folders(one) for one in found]
@@ -129,13 +129,13 @@ def good_sources(given: Any) -> list[Source]:
 
 
 def _folders(source: Source) -> Sequence[Path]:
-    """Folders above the file of a source, or above the height image of a pair of files; none for arrays."""
+    """Folders above the file of a source, or above a pair's height image; empty for arrays."""
     file = source.value["height"] if source.by in ("names", "order") else source.path
     return () if file is None else Path(file).parents
 
 
 def pairs_by(sources: Iterable[Source]) -> dict[str, int]:
-    """How many pairs were found by "names", by "order", or "given" as such; empty for images and clouds."""
+    """Number of pairs by origin, "names", "order" or "given"; empty for images and clouds."""
     return dict(Counter(one.by for one in sources if one.kind == "pair"))
 
 
@@ -179,7 +179,7 @@ def _files(path: Path) -> Iterable[Source]:
 
 
 def _searched(folder: Path) -> list[Path]:
-    """The images and clouds below a folder; text files beside images are notes, and a warning names them."""
+    """Images and clouds below a folder; text files beside images are ignored, with a warning."""
     found = [
         one
         for one in sorted(folder.rglob("*"))
@@ -209,7 +209,7 @@ def _pixels(value: Any, name: str) -> np.ndarray:
 
 
 def _gray(pixels: np.ndarray, name: str) -> np.ndarray:
-    """One channel (h, w)."""
+    """Single channel (h, w)."""
     if pixels.ndim == 3 and (pixels != pixels[..., :1]).any():
         raise InputError(f"{name} is in color; expected gray images of height and intensity")
     return pixels if pixels.ndim == 2 else pixels[..., 0]

@@ -1,4 +1,4 @@
-"""PatchMemory: patches of normal images by a network for images, and the nearest of them (PatchCore)."""
+"""PatchMemory: memory bank of patch features of normal images (PatchCore)."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from openshape_ood.surfaces.networks import imagenet
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 NAMED, GIVEN = "backbone.", "given"
-PROJECTED = 64  # numbers of a patch by which they are chosen
-MOST_SIDES = 1 << 26  # patches chosen times patches there are
+PROJECTED = 64  # projected width for the selection of patches
+MOST_SIDES = 1 << 26  # selected patches times all patches
 
 
 @dataclass(eq=False, repr=False)
 class PatchMemory(Reconstructor):
-    """A memory bank of the patches of normal tiles: a patch is as novel as it is far from the nearest of them.
+    """Memory bank of patches of normal tiles. The novelty of a patch is its distance to the nearest stored patch.
 
-    Nothing is trained. The features of several layers of a network for images, each the mean of 3 x 3 neighbors, are
-    put together, and a part of them, spread out over all, is kept.
+    Nothing is trained. Features of several layers of an image network, averaged over 3 x 3 neighbors, are concatenated,
+    and a well-spread subset is stored.
 
     Parameters
     ----------
     backbone : str or torch.nn.Module
-        A network of timm, or any module that gives for tiles (t, c, h, w) a map (t, d, h', w'), or several. Tiles of
-        three channels come to one of timm with ImageNet's normalization, all others as they are.
+        Name of a timm network, or a module that maps tiles (t, c, h, w) to one or several maps (t, d, h', w'). timm
+        networks get tiles of three channels with ImageNet's normalization, and other tiles unchanged.
     pretrained : bool
-        Whether timm's weights are fetched; without, they depend on the seed alone.
+        Load timm's weights. Otherwise the weights depend on the seed only.
     layers : tuple of int
-        Which of timm's maps, the first 0.
+        Indices of timm's feature maps, from 0.
     keep : float
-        Share of the patches that is kept, above 0 and at most 1.
+        Fraction of patches to store, above 0, at most 1.
     pooling, coverage, pixel_coverage
         As in `Reconstructor`.
     device : str, optional
-        The best there is unless given.
+        Default: the best available.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class PatchMemory(Reconstructor):
         return timm_network(self.backbone, pretrained, seed, **how)
 
     def _patches(self, tiles: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Features (t, h', w', d) of the patches, and which show something (t, h', w')."""
+        """Features (t, h', w', d) of the patches, and mask (t, h', w') of patches with seen pixels."""
         device = find_device(self.device)
         x = torch.from_numpy(tiles).to(device)
         with torch.inference_mode(), exact(device):
@@ -119,7 +119,7 @@ class PatchMemory(Reconstructor):
             raise InputError("its backbone was a module of one's own; give it: load_reconstructor(path, backbone=...)")
         tensors = {k.removeprefix(NAMED): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(NAMED)}
         if not state[GIVEN]:
-            with torch.device("meta"):  # shapes first: what is named may be larger than memory
+            with torch.device("meta"):  # on meta first: the declared network may exceed the memory
                 fill(self._network(False, 0), tensors)
         network = self._network(False, 0)
         fill(network, tensors)
@@ -127,9 +127,9 @@ class PatchMemory(Reconstructor):
 
 
 def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Module:
-    """A network of timm; not pretrained, its weights depend on the seed alone.
+    """timm network; without pretrained weights it depends on the seed only.
 
-    Raises `UnknownNameError` for a name that timm does not know, `CheckpointError` where its weights cannot be had.
+    Raises `UnknownNameError` for an unknown name, `CheckpointError` for unavailable weights.
     """
     try:
         import timm
@@ -142,7 +142,7 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
         torch.manual_seed(check_seed(seed))
         try:
             return make(name, pretrained=pretrained, **how)
-        except Exception as error:  # of the Hub, of its files, of a tag that timm does not know
+        except Exception as error:  # of the Hub, of its files, or of an unknown tag
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             if not pretrained:
                 raise InputError(f"timm cannot make {name!r} so: {reason:.200}") from error
@@ -153,8 +153,9 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
 
 
 def chosen(rows: np.ndarray, keep: float, seed: int) -> np.ndarray:
-    """Indices of the share `keep` of the rows (m, d), each the farthest from those before; where there are far too many
-    to compare, of a random part of them."""
+    """Indices of a fraction `keep` of the rows (m, d), each the farthest from those before.
+
+    With too many rows to compare, from a random subset."""
     if keep == 1:
         return np.arange(len(rows))
     count, rng = max(1, round(keep * len(rows))), np.random.default_rng([seed, 4])

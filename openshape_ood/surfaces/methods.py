@@ -1,4 +1,4 @@
-"""Reconstructors by name, and from files."""
+"""Reconstructors by name and from files."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ RECONSTRUCTORS = {one.method: one for one in CLASSES}
 
 
 def find_reconstructor(name: str, **params: Any) -> Reconstructor:
-    """One of `RECONSTRUCTORS` with these parameters, not fitted yet.
+    """Unfitted reconstructor of `RECONSTRUCTORS` with these parameters.
 
     Raises
     ------
     UnknownNameError
-        For another name, or another parameter.
+        For an unknown name or parameter.
 
     Examples
     --------
@@ -57,22 +57,22 @@ def find_reconstructor(name: str, **params: Any) -> Reconstructor:
 def load_reconstructor(
     path: str | os.PathLike[str], *, device: str | None = None, backbone: Any = None
 ) -> Reconstructor:
-    """Read what `Reconstructor.save` wrote; it gives the same maps.
+    """Read a file of `Reconstructor.save`; the maps are the same.
 
     Parameters
     ----------
     path : path
     device : str, optional
-        Where networks are put; the best there is unless given, wherever they were trained.
+        Device for networks. Default: the best available.
     backbone : torch.nn.Module, optional
-        That of a `PatchMemory` which was fitted with a module.
+        Module of a `PatchMemory` that was fitted with a module.
 
     Raises
     ------
     FileError
         For any other file.
     InputError
-        For a device that is not there, and a backbone where the method has none.
+        For an unavailable device, or a backbone for a method without one.
     """
     find_device(device)
     with loaded_arrays(path, FILE) as (header, arrays):
@@ -84,7 +84,7 @@ def load_reconstructor(
 def made_again(
     header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], device: str | None, backbone: Any
 ) -> Reconstructor:
-    """From what `Reconstructor.contents` gave; any other content raises one of `storage.DAMAGE`."""
+    """Reconstructor from `Reconstructor.contents`. Any other content raises one of `storage.DAMAGE`."""
     own = {name: tuple(one) if isinstance(one, list) else one for name, one in header["params"].items()}
     made = find_reconstructor(header["method"], **own)
     given = {name: one for name, one in (("device", device), ("backbone", backbone)) if one is not None}
@@ -92,6 +92,6 @@ def made_again(
 
 
 def check_backbone(path: Any, made: Reconstructor, backbone: Any) -> None:
-    """Raises `InputError` for a backbone where the method of a file has none."""
+    """Raise `InputError` for a backbone if the method of a file has none."""
     if backbone is not None and "backbone" not in made.get_params():
         raise InputError(f"{path} is of {made.method!r}, which has no backbone; leave it out")

@@ -1,4 +1,4 @@
-"""SurfaceModel: what good images or clouds look like, kept with how they were cut, and what is said of others."""
+"""SurfaceModel: learned good images or clouds, their preprocessing, and scores of others."""
 
 from __future__ import annotations
 
@@ -51,29 +51,29 @@ FILE = "surface"
 SETTINGS, LEARNED = (
     f"{FILE}.safetensors",
     "reconstructor.",
-)  # the file in the folder of a model; begins names of weights
+)  # file in the folder of a model, prefix of weights
 NAMES = tuple(name for name in RECONSTRUCTORS if "token" not in name)
 DEFAULTS = {"images": "patches", "pairs": "patches", "sheets": "height", "objects": "nearest"}
 FOLDS = 5
-PIECE, POINTS = 4, 10  # pixels of a tile, and points, that a defect has at least
-PIXELS = 0.99  # of the good ones, up to the threshold of maps
+PIECE, POINTS = 4, 10  # minimum pixels of a tile, and points, of a defect
+PIXELS = 0.99  # fraction of good places below the threshold of maps
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceResult:
-    """What is said of one image, pair or cloud.
+    """Result for one image, pair or cloud.
 
     Attributes
     ----------
     name : str
     novelty : float
-        Of the whole: that of its worst tile; of an object, the mean of the most novel hundredth of its points.
+        Of the whole: that of its worst tile; for an object, the mean of the most novel hundredth of its points.
     threshold : Threshold
-        Up to which good ones go.
+        Of wholes, as for good ones.
     map : NoveltyMap
-        Of its pixels or points, NaN where nothing was seen; of a file that was scored in pieces, of some of its points.
+        Map of its pixels or points, NaN if unseen; for a file that was scored in blocks, of sampled points.
     least : int
-        Pixels or points that a defect has at least.
+        Minimum pixels or points of a defect.
     """
 
     name: str
@@ -84,22 +84,21 @@ class SurfaceResult:
 
     @cached_property
     def defects(self) -> list[Defect]:
-        """The connected pieces beyond the threshold of the map, the largest first: of what is damaged, and not another
-        thing altogether."""
+        """Connected regions beyond the threshold of the map, largest first; empty for another kind of object."""
         return defects_of(self.map, self.least) if self.is_novel and self.map.tells else []
 
     @property
     def is_novel(self) -> bool:
-        """Whether its surface is worse than that of good ones."""
+        """True if the novelty exceeds the threshold."""
         return bool(self.threshold.is_novel([self.novelty])[0])
 
     @property
     def p_value(self) -> float:
-        """The share of good ones that are as novel, itself counted with them."""
+        """Fraction of good ones that are at least as novel, itself included."""
         return float(self.threshold.p_values([self.novelty])[0])
 
     def as_json(self) -> dict[str, Any]:
-        """Texts and numbers: of the map the share beyond its threshold, the share not seen, and the defects."""
+        """Strings and numbers: for the map the fraction beyond its threshold, the unseen fraction, and the defects."""
         told: dict[str, Any] = {"name": self.name, "novelty": self.novelty, "p_value": self.p_value}
         told |= {"verdict": "damaged" if self.is_novel else "good"}
         seen = self.map.seen
@@ -112,25 +111,25 @@ class SurfaceResult:
 
 @dataclass(frozen=True, eq=False)
 class SurfaceModel:
-    """Good images, pairs or clouds, learned, with all that it takes to judge others in the same way.
+    """Learned good images, pairs or clouds, with all settings needed to score others.
 
     Attributes
     ----------
     data : Images, Pairs, Sheets or Objects
-        What the good ones are, and how they become tiles; see `surfaces.data`.
+        Kind of the data and its conversion to tiles, see `surfaces.data`.
     reconstructor : Reconstructor
-        Fitted, without thresholds of its own.
+        Fitted, without thresholds.
     scale : ndarray (v, h, w)
-        What maps are divided by: of views of objects the usual novelty at each place, as edges are never rebuilt as
-        well as faces; of `nearest` a hundredth of the radius; else 1.
+        Divisor of maps: for views of objects the usual novelty at each place, because edges are rebuilt worse than
+        faces; for `nearest` a hundredth of the radius; else 1.
     threshold : Threshold
-        For whole images or clouds. Where the good ones are too few for the coverage (0.95
-        needs 19), the largest; `threshold.coverage` says what that keeps.
+        For whole images or clouds. If the good ones are too few for the coverage (0.95 needs 19), the largest novelty;
+        `threshold.coverage` is the fraction that it keeps.
     pixel_threshold : Threshold
-        Of maps: 99 % of good pixels, or points of objects, are below it, or what its `marks` promise. With two good
-        ones or more it keeps their highest regions, for the p-values of defects.
+        Of maps: 99 % of good pixels, or points of objects, are below it, or the guarantee in its `marks` holds. With
+        two or more good ones it stores their highest regions, for the p-values of defects.
     baseline : float
-        What half of the good places stay below.
+        Median novelty of good places.
     """
 
     data: Kind
@@ -161,57 +160,56 @@ class SurfaceModel:
         states: str | os.PathLike[str] | None = None,
         **params: Any,
     ) -> SurfaceModel:
-        """Learn what is good.
+        """Learn from good data.
 
         Parameters
         ----------
         good : files, folders, arrays, or a list of these
-            Images, or clouds: arrays (n, 3), or mappings of `points` (n, 3) in meters with `intensity` (n,), `color`
-            (n, 3) and `strips` (n,) where there are such. A folder with `height_files` and `intensity_files`, and a
-            mapping of `height` and `intensity`, are pairs: images of two channels. All are of one kind.
+            Images, or clouds: arrays (n, 3), or mappings of `points` (n, 3) in meters and optionally `intensity` (n,),
+            `color` (n, 3) and `strips` (n,). A folder with `height_files` and `intensity_files`, or a mapping of
+            `height` and `intensity`, is a set of pairs: images of two channels. All data must be of one kind.
         reconstructor : str or Reconstructor, optional
-            By name with its defaults ("height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"), or one
-            that is not fitted. If left out "patches" for images and pairs, "height" for sheets, "nearest" for objects.
+            Name ("height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"), or an unfitted object.
+            Default: "patches" for images and pairs, "height" for sheets, "nearest" for objects.
         rasterizer : Rasterizer or ViewRasterizer, optional
-            For sheets or objects; if left out it is made by the rule of `data.kind_of_clouds`.
+            For sheets or objects. Default: by `data.kind_of_clouds`.
         shape : {"sheets", "objects"}, optional
-            What the clouds are of; told by their form if left out.
+            Kind of the clouds. Default: by their form.
         size : int, optional
-            Pixels or cells along a tile or view; "nearest" has none.
+            Pixels or cells along a tile or view; not for "nearest".
         cell : float, optional
-            Meters of a cell of sheets.
+            Side of a sheet's cell in meters.
         channels : sequence of str, optional
-            Of sheets, as `Rasterizer` takes them.
+            Channels of sheets, as in `Rasterizer`.
         values : (float, float), optional
-            For images whose type does not say their range; of a pair with one side of floats, the range of that side.
+            Range of images whose type does not define it; for a pair with one side of floats, the range of that side.
         folds : int, optional
-            Thresholds are of good ones that were not learned from: in so many rounds one part is held out and the rest
-            learned. With 1 a tenth is held out once, and never learned from. 5 unless given, or 1 of reconstructors
-            that are trained in steps. A cloud that is the only one is held out by strips or, of an object, by a
-            quarter of its points.
+            Rounds of cross-validation: in each, one part of the good data is held out for the thresholds. With 1, a
+            tenth is held out once, and never learned from. Default: 5, or 1 for reconstructors trained in steps. A
+            single sheet is split into strips, a single object into four random parts.
         false_points, false_regions : float, optional
-            Choose the threshold of maps so that of good ones at most this share of the places is marked falsely, on
-            average, or at most this share of good ones has a false region. 0.01 and 0.05 need 99 and 19 good ones, see
-            `novelty_map.calibrate_marks`. Unless given, 99 % of all places of good ones are below it.
+            Guarantee for the threshold of maps: on average at most this fraction of a good surface is falsely marked,
+            or at most this fraction of good surfaces has a false region. 0.01 and 0.05 need 99 and 19 good ones, see
+            `novelty_map.calibrate_marks`. Default: 99 % of all places of good ones are below the threshold.
         largest : float
-            With `false_points`: mark at most this share of a surface; 0.2 and 0.01 need 19 good ones.
+            With `false_points`: mark at most this fraction of a surface; 0.2 and 0.01 need 19 good ones.
         seed : int
         progress : bool
-            A bar on stderr.
+            Show a progress bar on stderr.
         states : path, optional
-            A folder in which trainings in steps are kept. After a stop the same call goes on from there, to the same
-            model. It is left to the caller to delete `fit.state_files`.
+            Folder of saved trainings, for resuming: after an interruption the same call continues, with the same
+            result. The caller deletes `fit.state_files`.
         **params
-            Of the reconstructor that is given by name.
+            Parameters of the reconstructor, if given by name.
 
         Raises
         ------
         InputError
-            For images and clouds together, nothing, one image, what cannot be rasterized, naming the file, what has no
-            say, as a cell of images, a reconstructor that is for another kind of data, and the state of another
+            For mixed kinds, no data, a single image, data that cannot be rasterized (with the file's name), settings
+            without effect such as a cell for images, a reconstructor for another kind of data, and the state of another
             training.
         FileError
-            For files that cannot be read, and pairs without a partner.
+            For unreadable files, and pairs without a partner.
 
         Examples
         --------
@@ -247,23 +245,23 @@ class SurfaceModel:
         return cls(data, *fitted(own, good_tiles, rounds, seed, progress, told, folder, marked))
 
     def score(self, one: Any) -> SurfaceResult:
-        """How novel an image or cloud is as a whole, and where.
+        """Novelty of an image or cloud as a whole, and of its places.
 
         Parameters
         ----------
         one : file or array
-            As one of those that `fit` takes, of the same kind.
+            In any form that `fit` takes, of the same kind.
 
         Returns
         -------
         SurfaceResult
-            With a map of the image's own pixels, or of the cloud's points in their order; points of files that were
-            never measured (NaN) are left out.
+            With a map of the image's pixels, or of the cloud's points in order; unmeasured points (NaN) of files are
+            dropped.
 
         Raises
         ------
         InputError, FileError
-            As `fit`; also for what is of another kind, depth, proportion, unit or has not the channels of the good.
+            As `fit`; also for another kind, pixel type, proportion or unit, or missing channels.
         """
         source = self._source(one)
         cut = self.data.cut(source)
@@ -273,9 +271,9 @@ class SurfaceModel:
         return self._result(source, whole, cut.elements, novelty, cut.up)
 
     def score_file(self, path: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> SurfaceResult:
-        """The same of a file of sheets of any size, block by block: the cloud is written again, as a .ply file with the
-        novelty of each point. The map is of 100,000 of its points at most. Arguments and errors as
-        `streaming.score_file`.
+        """`score` for a file of a sheet of any size, in blocks; writes a copy with the novelty of each point as .ply.
+
+        The map has at most 100,000 of the points. Arguments and errors as in `streaming.score_file`.
         """
         if not isinstance(self.data, Sheets):
             raise InputError(f"a model of {self.data.kind} does not read files in blocks; expected one of sheets")
@@ -290,19 +288,18 @@ class SurfaceModel:
         found = self._result(source, max(worst), Elements("points", points), novelty, "z")
         if (marks := self.pixel_threshold.marks) is None:
             return found
-        # regions of some points alone are not comparable with those of whole good ones
+        # regions of sampled points are not comparable with those of whole good ones
         marks = replace(marks, peaks=np.empty(0), weights=np.empty(0))
         threshold = replace(self.pixel_threshold, marks=marks)
         return replace(found, map=replace(found.map, threshold=threshold))
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The novelty at which the colors of maps begin and end, see `NoveltyMap.bounds`."""
+        """Novelties at the ends of the color ramp, see `NoveltyMap.bounds`."""
         return self.baseline, 2 * self.pixel_threshold.value - self.baseline
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write `surface.safetensors`, whole or not at all, into a folder, which is made if need be. Raises
-        `FileError`."""
+        """Write `surface.safetensors`, whole or not at all, into a folder, created if missing. Raises `FileError`."""
         path = make_folder(folder)
         arrays, learned = self.reconstructor.contents()
         header = {
@@ -318,7 +315,7 @@ class SurfaceModel:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, device: str | None = None, backbone: Any = None) -> SurfaceModel:
-        """Read what `save` wrote; nothing in it is run. Raises `FileError` for anything else.
+        """Read a folder that `save` wrote. Raises `FileError` for any other. No code in it is executed.
 
         device, backbone: as for `load_reconstructor`.
         """
@@ -363,10 +360,10 @@ class SurfaceModel:
 
 
 def _wanted(false_points: float | None, false_regions: float | None, largest: float) -> RequestedMarks:
-    """The marks that are asked for; raises `InputError` for rates and bounds out of range."""
+    """Requested marks. Raises `InputError` for rates and bounds out of range."""
     if false_points is None and false_regions is None:
         if largest != 1:
-            raise InputError("largest is given without false_points. It bounds marks with a promise. Give both")
+            raise InputError("largest is given without false_points. It limits marks with a guarantee. Give both")
         return RequestedMarks()
     of, rate = rate_of(false_points, false_regions, largest)
     return RequestedMarks(of, rate, largest)
@@ -375,7 +372,7 @@ def _wanted(false_points: float | None, false_regions: float | None, largest: fl
 def _reconstructor(
     header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], device: str | None, backbone: Any
 ) -> Reconstructor:
-    """The one that is saved within a model."""
+    """Saved reconstructor of a model."""
     own = {name.removeprefix(LEARNED): one for name, one in arrays.items() if name.startswith(LEARNED)}
     found = made_again(header["reconstructor"], own, device, backbone)
     if header["identity"] != found.identity.sha256:
@@ -384,7 +381,7 @@ def _reconstructor(
 
 
 def _for_data(given: Reconstructor | None, data: Kind, params: Mapping[str, Any]) -> Reconstructor:
-    """The reconstructor for this kind of data, the default unless one is given. Raises `InputError` for a misfit."""
+    """Reconstructor for this kind of data. Raises `InputError` for a misfit."""
     if given is None:
         name = DEFAULTS[data.kind]
         if isinstance(data, Objects) or (isinstance(data, Sheets) and data.rasterizer.channels[0] != "height"):
@@ -397,7 +394,7 @@ def _for_data(given: Reconstructor | None, data: Kind, params: Mapping[str, Any]
         )
     if isinstance(given, HeightReconstructor) and isinstance(data, Sheets) and data.rasterizer.channels[0] != "height":
         raise InputError(
-            f"the channels are {', '.join(data.rasterizer.channels)}; 'height' looks at the first, which must be height"
+            f"the channels are {', '.join(data.rasterizer.channels)}; 'height' uses the first, which must be height"
         )
     return given
 

@@ -1,4 +1,4 @@
-"""Reconstructors that are U-Nets: competing ones, and one alone that learns to mend what was cut out."""
+"""U-Net reconstructors: competing ones, and a single one that learns to fill cutouts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PUBLISHED: dict[str, Any] = {
 
 
 def imagenet(tiles: Tensor) -> Tensor:
-    """Tiles (t, 3, h, w) in [-1, 1] with ImageNet's mean and deviation taken off; raises `InputError` for others."""
+    """Tiles (t, 3, h, w) in [-1, 1] with ImageNet's normalization. Raises `InputError` for other channels."""
     if tiles.shape[1] != 3:
         raise InputError(f"tiles have {tiles.shape[1]} channels; ImageNet's normalization is for three, red green blue")
     center, spread = (torch.tensor(one, device=tiles.device)[:, None, None] for one in IMAGENET)
@@ -44,52 +44,52 @@ def imagenet(tiles: Tensor) -> Tensor:
 
 @dataclass(eq=False, repr=False)
 class CompetitiveReconstructor(Reconstructor, Recipe):
-    """Competing U-Nets (CRN): each rebuilds tiles, and each rebuilds the others' answers as badly as it can.
+    """Competing U-Nets (CRN): each rebuilds tiles, and rebuilds the others' outputs as badly as possible.
 
-    The defaults are the ones that train on a CPU in a minute; `CompetitiveReconstructor(**PUBLISHED)` has those of the
-    published code, but scores in evaluation mode. At this size the competition costs little and gains little: compare
-    with weights=(1, 0, 0), and with `PCAReconstructor`.
+    The defaults train on a CPU in a minute; `CompetitiveReconstructor(**PUBLISHED)` has those of the published code,
+    but scores in evaluation mode. At this size the competition costs and gains little: compare with weights=(1, 0, 0),
+    and with `PCAReconstructor`.
 
     Parameters
     ----------
     units : int
-        How many compete.
+        Number of competing units.
     width, depth : int
-        Channels of the outermost level, and levels, 5 or more; by the side of the tiles unless given.
+        Channels of the outermost level; levels, 5 or more. Default depth: by the side of the tiles.
     norm : {"group", "batch", "instance", "none"}
     variant : {"improved", "plain"}
-        Sampling up by copies and a convolution, or by transposed convolutions.
+        Upsampling by repetition and a convolution, or by transposed convolutions.
     initialization : {"fan_in", "fan_out"}
-        Published is "fan_out", by which half of the outputs begin saturated.
+        Published: "fan_out", with which half of the outputs start saturated.
     dropout : bool
         In the levels of full width.
     weights : (float, float, float)
         Of reconstruction, feedback and discrimination.
     margin : float or None
-        Error up to which a discriminator gains; None for no bound but that of the outputs, as published.
+        Error up to which a discriminator gains. None: bounded only by the outputs, as published.
     corruption : {"cutout"} or None
-        What is done to half of the tiles that are to be rebuilt: two boxes of a random color.
+        Change of half of the training tiles: two boxes of random color.
     steps, batch, rate, optimizer, rate_schedule
         Of the training; rate_schedule is "constant" or "cosine".
     pairs : {"round-robin", "random"}
-        Who meets: each unit as often, or at random as published.
+        Pairing: each unit equally often, or at random as published.
     residual : {"units", "best", "chain", "answer"}
-        What is novel: mean over the units of |x - U(x)|; |x - G(x)| of the best generator G; |x - D(G(x))|, D the best
-        discriminator, as published inference has it; |G(x) - D(G(x))|, as published validation has it.
+        Novelty: mean over the units of |x - U(x)|; |x - G(x)| with the best generator G; |x - D(G(x))| with the best
+        discriminator D, as in published inference; |G(x) - D(G(x))|, as in published validation.
     normalization : {"imagenet"} or None
-        What is done to tiles first: files trained on MVTec AD want ImageNet's mean and deviation, by which targets lie
-        where a tanh never comes. Train without.
+        Normalization of tiles: files trained on MVTec AD need ImageNet's mean and deviation, which moves targets out of
+        the range of tanh. Train without.
     pooling, coverage, pixel_coverage
         As in `Reconstructor`.
     device : str, optional
-        The best there is unless given.
+        Default: the best available.
 
     Attributes
     ----------
     units_ : torch.nn.ModuleList
-        In evaluation mode; scoring changes nothing in them.
+        In evaluation mode; scoring does not change them.
     best_ : (int, int)
-        The best generator and the best discriminator among the units that were trained.
+        Best generator and best discriminator among the trained units.
 
     References
     ----------
@@ -170,7 +170,7 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
         self.adopt(units, [int(k) for k in state["trained"]], [int(k) for k in state["best"]])
 
     def adopt(self, units: nn.ModuleList, trained: list[int], best: list[int]) -> None:
-        """Take units that were trained elsewhere; raises ValueError for numbers of others than these."""
+        """Use units that were trained elsewhere. Raises ValueError for indices beyond them."""
         if len(best) != 2 or not trained or not {*trained, *best} <= set(range(len(units))):
             raise ValueError(f"units {trained}, best {best}, of {len(units)}")
         self.units_ = _placed(units, find_device(self.device)).eval().requires_grad_(False)
@@ -178,13 +178,13 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
 
 
 def _placed(units: nn.ModuleList, device: torch.device) -> nn.ModuleList:
-    """With the channels of a pixel side by side, by which a step takes two thirds of the time on a CPU."""
+    """Move units to a device in channels-last layout, which saves a third of the time on a CPU."""
     return units.to(device).to(memory_format=torch.channels_last)
 
 
 @dataclass(eq=False, repr=False)
 class UNetReconstructor(CompetitiveReconstructor):
-    """A U-Net alone that learns to mend tiles of which boxes were cut out. Parameters as there."""
+    """Single U-Net that learns to fill cutouts. Parameters as in `CompetitiveReconstructor`."""
 
     method = "unet"
     units: int = field(default=1, init=False)

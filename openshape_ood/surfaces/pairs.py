@@ -1,4 +1,4 @@
-"""Road images in pairs: the height and the intensity of each piece of road, in two folders side by side."""
+"""Pairs of road images: height and intensity of each piece of road, in two parallel folders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAIRED_BY = {"names": "their names", "order": "sorted order, as no name is on bo
 class Pair:
     """Two images of one piece of road.
 
-    name: the stem of the height image. by: "names" where both sides have the same stems, else "order".
+    name: stem of the height image. by: "names" if both sides have the same stems, else "order".
     """
 
     name: str
@@ -38,8 +38,8 @@ def pairs_in(folder: Path) -> list[Pair]:
     Raises
     ------
     FileError
-        For a folder without images, for stems of which only some are in both folders, and for pairs by order that would
-        be wrong: the folders hold unequal numbers of images, or the numbers in the names differ.
+        For a folder without images, stems of which only some are in both folders, and a wrong pairing by order: unequal
+        numbers of images, or different numbers in the names.
     """
     heights, intensities = (images_in(folder / side) for side in (HEIGHT, INTENSITY))
     sides = [[path.stem for path in side] for side in (heights, intensities)]
@@ -53,14 +53,14 @@ def pairs_in(folder: Path) -> list[Pair]:
     if alone:
         _check_order(folder, *sides)
         by = "order"
-    else:  # a longer suffix may sort the same stems in another order
+    else:  # a longer suffix may change the order of equal stems
         heights, intensities = (sorted(side, key=lambda path: path.stem) for side in (heights, intensities))
         by = "names"
     return [Pair(a.stem, a, b, by) for a, b in zip(heights, intensities, strict=True)]
 
 
 def _check_order(folder: Path, heights: Sequence[str], intensities: Sequence[str]) -> None:
-    """Raises `FileError` where sorted order does not pair these stems."""
+    """Raise `FileError` if sorted order does not pair these stems."""
     if len(heights) != len(intensities):
         raise FileError(
             f"{folder}: {HEIGHT} has {len(heights)} images, {INTENSITY} {len(intensities)}, and no name is in both, as "
@@ -84,9 +84,9 @@ def _numbers(stem: str) -> tuple[int, ...]:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The images of a folder in the order of their names, without its subfolders.
+    """Images of a folder, sorted by name, without subfolders.
 
-    Raises `FileError` where there are none, and for two that differ by their suffix alone.
+    Raises `FileError` for an empty folder, and for two images that differ only in their suffix.
     """
     if not folder.is_dir():
         raise FileError(f"there is no folder {folder}; expected a folder with images")
@@ -104,6 +104,6 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def homes(folder: Path) -> list[Path]:
-    """The folders, this one or below it, that hold both `height_files` and `intensity_files`."""
+    """This folder and folders below it that contain both `height_files` and `intensity_files`."""
     sides = (one for one in sorted(folder.rglob(HEIGHT)) if one.is_dir() and (one.parent / INTENSITY).is_dir())
     return [one.parent for one in sides if not any(part.startswith(".") for part in one.relative_to(folder).parts)]

@@ -1,4 +1,4 @@
-"""PCA of small patches at several sizes: where is the texture of an image not as usual?"""
+"""PCA of small patches at several sizes, for textures."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from openshape_ood.checks import check_whole
 from openshape_ood.errors import InputError
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
-LEARNED = 20_000  # patches of each size that are learned from, at most
-USUAL = 0.5  # share of the residual at each place in what is usual there; the rest is the mean over all places
-LEAST = 1e-4  # residual that is usual of images that are all the same
+LEARNED = 20_000  # maximum training patches of each size
+USUAL = 0.5  # weight of the residual relative to the usual one at its place; the rest is relative to the overall mean
+LEAST = 1e-4  # minimum usual residual, for identical images
 
 
 @dataclass(eq=False, repr=False)
 class PatchPCA(Reconstructor):
     """Rebuilds every small patch of an image from the principal components of good patches, at several sizes.
 
-    Unlike `PCAReconstructor` it does not need the same thing at the same place: it fits textures such as brushed metal,
-    cloth or wood. The novelty of a pixel is the root mean square of what is left of the patch around it, in units of
-    what is usual, the mean over the sizes.
+    Unlike `PCAReconstructor` it needs no alignment, so it suits textures such as brushed metal, cloth or wood. The
+    novelty of a pixel is the root mean square residual of the patch around it, in units of the usual residual, averaged
+    over the sizes.
 
     Parameters
     ----------
     sides : sequence of int
-        Pixels along a patch, odd.
+        Sides of the patches in pixels, odd.
     components : int
-        Of each size; fewer where a patch has fewer numbers.
+        For each size; at most the numbers in a patch.
     pooling, coverage, pixel_coverage
         As in `Reconstructor`.
 
@@ -84,10 +84,10 @@ class PatchPCA(Reconstructor):
         self.usual_ = (USUAL * place + (1 - USUAL) * overall + LEAST).astype(np.float32)
 
     def _left(self, tile: np.ndarray) -> np.ndarray:
-        """Of each size (s, h, w) the root mean square of what the components leave of the patch around each pixel.
+        """Root mean square residual (s, h, w) of the patch around each pixel, for each size.
 
-        Patches that would reach beyond the edge are those of the nearest pixel whose patch does not. One tile at a
-        time, and in float64: the rest is a small difference, and must not depend on other tiles.
+        Near the border, the nearest complete patch is used. One tile at a time and in float64: the residual is a small
+        difference, and must not depend on other tiles.
         """
         image, found = torch.from_numpy(tile[None]).double(), []
         for center, axes in zip(self.centers_, self.axes_, strict=True):
@@ -121,7 +121,7 @@ class PatchPCA(Reconstructor):
 
 
 def _filled(tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """With the nearest pixel that is seen where none is: an edge of what is seen is no edge of the surface."""
+    """Replace unseen pixels by the nearest seen one, so that the border of the mask is no edge of the surface."""
     from scipy.ndimage import distance_transform_edt
 
     found = tiles.astype(np.float32)
@@ -133,7 +133,7 @@ def _filled(tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _drawn(tiles: np.ndarray, seen: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Patches (n, c * side * side) of tiles, at random among those whose middle is seen."""
+    """Random patches (n, c * side * side) of tiles whose center is seen."""
     edge = side // 2
     middles = np.argwhere(seen[:, edge:-edge, edge:-edge])
     if not len(middles):

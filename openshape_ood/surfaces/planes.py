@@ -1,4 +1,4 @@
-"""Planes that stray points do not move, and the frame in which a surface lies as a sheet."""
+"""Robust planes, and the frame of a sheet."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 from openshape_ood.errors import CloudError
 
-TRIALS = 100  # planes through three points each; one in eight is of the surface where half of the points are
-SAMPLE = 100_000  # points, at most, that a frame is found from
+TRIALS = 100  # random planes through three points; with half of the points on the surface, one in eight fits
+SAMPLE = 100_000  # maximum points for finding a frame
 LOOKED_AT = 3000  # of these, for the plane
-OUTSIDE = 2.5 * 1.4826  # medians of the distances: beyond lies what is not of the plane
-STRAY = 10  # times as far from the middle as a hundredth of the points
-ALONG = 0.01  # of a direction that has to lie in the sheet: half a degree from its normal
-LONG = 1.5  # times as long as wide: then the length is a direction
+OUTSIDE = 2.5 * 1.4826  # in median distances; points beyond are not on the plane
+STRAY = 10  # distance ratio, to the last hundredth of the points, of a stray point
+ALONG = 0.01  # minimum in-plane component of a given direction: half a degree from the normal
+LONG = 1.5  # length / width from which the length defines a direction
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Where a sheet lies: a point (3,) of it, in the frame of the cloud, and axes (3, 3), rows u and v in the sheet and
-    its normal w; right-handed."""
+    """Frame of a sheet: origin (3,) in the frame of the cloud, and axes (3, 3), rows u and v in the sheet and normal w;
+    right-handed."""
 
     origin: np.ndarray
     axes: np.ndarray
@@ -31,7 +31,7 @@ class Frame:
 
 
 def sample_step(count: int) -> int:
-    """The power of two so that, of so many points, every such one makes a sample."""
+    """Power of two: every such point of so many forms a sample."""
     step = 1
     while count > SAMPLE * step:
         step *= 2
@@ -41,7 +41,7 @@ def sample_step(count: int) -> int:
 def robust_plane(points: np.ndarray) -> tuple[np.ndarray, float] | None:
     """Unit normal (3,) and offset, normal @ point = offset, of the plane closest to the nearer half of points (n, 3).
 
-    By least median of squares (Rousseeuw, JASA 79, 1984), refined by those on it; None where no three span a plane.
+    Least median of squares (Rousseeuw, JASA 79, 1984), refined by inliers; None if no three points span a plane.
 
     >>> grid = np.argwhere(np.ones((9, 9, 1))).astype(float)
     >>> normal, offset = robust_plane(np.vstack([grid, [[4, 4, 50]]]))
@@ -72,10 +72,10 @@ def robust_plane(points: np.ndarray) -> tuple[np.ndarray, float] | None:
 
 
 def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.ndarray | None = None) -> Frame:
-    """The frame of the sheet that most of a sample (n, 3) of a cloud lies on.
+    """Frame of the sheet through most points of a sample (n, 3).
 
-    normal: where known, that of the sheet, else that of its robust plane, upwards. along: the direction of u, where
-    known; else that of the cloud where it is long, else x. Raises `CloudError` for points on one line.
+    normal: of the sheet. Default: of the robust plane, upwards. along: direction of u. Default: the long axis of the
+    cloud, else x. Raises `CloudError` for collinear points.
     """
     origin = np.median(sample, axis=0)
     centered = sample - origin
@@ -104,7 +104,7 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
 
 
 def _positive(direction: np.ndarray, first: bool = False) -> np.ndarray:
-    """Of a direction (3,) and its opposite, the one that goes up, else to larger coordinates; x before z if `first`."""
+    """A direction (3,) or its opposite: upwards, else towards larger coordinates; x before z if `first`."""
     order = (0, 1, 2) if first else (2, 1, 0)
     axis = next((i for i in order if abs(direction[i]) > 0.1), order[-1])
     return direction if direction[axis] > 0 else -direction

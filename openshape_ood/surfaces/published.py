@@ -1,6 +1,6 @@
-"""The published files of Competitive Reconstruction Networks: checkpoints of PyTorch Lightning, read strictly.
+"""Published files of Competitive Reconstruction Networks: PyTorch Lightning checkpoints, read strictly.
 
-Weights, the numbers of the best units and the flags of the training are taken, the rest is left; nothing is run.
+Weights, the indices of the best units and the training flags are used, all else is ignored. No code is executed.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ MOST_UNITS, MOST_SIDE = 1000, 1 << 14
 
 
 def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveReconstructor:
-    """The reconstructor of a published checkpoint.
+    """Read the reconstructor of a published checkpoint.
 
-    It scores in evaluation mode, so neither order nor company of tiles matters; the published code scores in training
-    mode, and gives other numbers each time. `residual` is "chain", as its inference has it, "answer" as its validation.
-    Its maps are on the raw scale, twice those of the published images. It has no thresholds: `calibrate` makes them.
+    It scores in evaluation mode, so tiles are independent; the published code scores in training mode, with varying
+    results. `residual` is "chain", as in its inference; use "answer" for its validation. Maps are on the raw scale,
+    twice that of the published images. There are no thresholds: call `calibrate`.
 
     Parameters
     ----------
     path : path
-        `epoch=E-step=S.ckpt`, as Lightning writes it.
+        `epoch=E-step=S.ckpt`, as written by Lightning.
     changes
-        Parameters of `CompetitiveReconstructor`, as residual, pooling or device. Files trained on MVTec AD need
-        normalization="imagenet", which is taken from the flags where they name the data set.
+        Parameters of `CompetitiveReconstructor`, such as residual, pooling or device. Files trained on MVTec AD need
+        normalization="imagenet", which is set automatically if the flags name the data set.
 
     Raises
     ------
     WeightsError
-        For files that are not these, lack a tensor, have one too many or misshapen, or contradict themselves.
+        For other files, missing, surplus or misshapen tensors, and contradictions.
     """
     file = given_path(path, "path")
     content = read_torch(file, NAME, trusted=False)
@@ -78,7 +78,7 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
 
 
 def units_of(state: Mapping[str, Tensor], file: Path) -> int:
-    """How many units a state has, 0.*, 1.* and so on."""
+    """Number of units in a state, 0.*, 1.* and so on."""
     found = {key.partition(".")[0] for key in state}
     n = len(found)
     if not 0 < n <= MOST_UNITS or found != {str(k) for k in range(n)}:
@@ -87,7 +87,7 @@ def units_of(state: Mapping[str, Tensor], file: Path) -> int:
 
 
 def sizes_of(state: Mapping[str, Tensor], file: Path) -> UNetSizes:
-    """Width, depth, norm and variant of the first unit, by the names and shapes of its tensors."""
+    """Width, depth, norm and variant of the first unit, from names and shapes of its tensors."""
     outer, level, depth = "0.model.model.", "0.model.model.", 1
     first = state.get(f"{outer}0.weight")
     if first is None or first.ndim != 4:
@@ -107,7 +107,7 @@ def sizes_of(state: Mapping[str, Tensor], file: Path) -> UNetSizes:
 
 
 def _shape(flags: Mapping[str, Any], sizes: UNetSizes, n: int, file: Path) -> tuple[int, int, int]:
-    """(c, h, w) of the tiles; raises `WeightsError` where the flags contradict the tensors."""
+    """Shape (c, h, w) of the tiles. Raises `WeightsError` if flags and tensors contradict each other."""
     told = {"norm": sizes.norm, "improved": sizes.variant == "improved", "num_competitive_units": n}
     for name, own in told.items():
         if name in flags and flags[name] != own:

@@ -1,4 +1,4 @@
-"""A surface as tiles of pixels, the way from their scores back to its points, and mosaics with a place on the map."""
+"""Surfaces as tiles of pixels, scores of pixels at points, and georeferenced mosaics."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from openshape_ood.errors import InputError
 from openshape_ood.storage import save_whole
 from openshape_ood.surfaces.planes import Frame
 
-AT_ONCE = 1 << 20  # points of tiles
+AT_ONCE = 1 << 20  # points of tiles processed at once
 LARGEST = 8 * 2**30  # bytes of tiles at once
-LEVEL = 0.7  # |z| of the normal of what can be drawn on a map
+LEVEL = 0.7  # |z| of the normal of a level sheet
 
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """A surface as t tiles of c channels and h × w cells, and where in them each of its n points lies.
+    """Surface as t tiles of c channels and h × w cells, with the position of each of its n points in them.
 
     Attributes
     ----------
     tiles : ndarray (t, c, h, w) float32
         Each channel in [-1, 1]; 0 where the mask is False.
     mask : ndarray (t, h, w) bool
-        Where a cell holds points, or is filled from one close by.
+        True for cells with points, or filled from a near cell.
     channels : tuple of str
         The c names.
     ranges : dict of str to (float, float)
-        By channel, the values that -1 and 1 stand for; what lies beyond is clipped.
+        By channel, the values of -1 and 1; values beyond are clipped.
     grid : ndarray (t, 2) int64
-        Of a sheet's tiles: the cells from the frame's origin to each tile's first cell, along v and u; empty of views.
+        For tiles of a sheet: cells from the frame's origin to the tile's first cell, along v and u; empty for views.
     points : int
         n.
     rows, tile, spot : ndarray (m,), (m,), (m, 2)
-        The index, an entry for each tile that a point lies in: the point, the tile, and row and column in cells.
+        Index with an entry for each tile of a point: point, tile, and row and column in cells.
     frame : Frame or None
-        Of a sheet.
+        For a sheet.
     cell : float
         Meters along a cell.
     merge : {"mean", "max"}
-        What a point has of several tiles that hold it.
+        Combination of scores for a point in several tiles.
     left_out : dict of str to int
-        How many tiles there are not, by reason.
+        Number of omitted tiles, by reason.
     """
 
     tiles: np.ndarray
@@ -75,20 +75,20 @@ class Raster:
 
     @cached_property
     def seen(self) -> np.ndarray:
-        """Whether each point (n,) lies in any tile."""
+        """Mask (n,) of points in any tile."""
         found = np.zeros(self.points, dtype=bool)
         found[self.rows] = True
         return found
 
     def values(self, channel: str) -> np.ndarray:
-        """A channel in its own unit (t, h, w): meters of heights; NaN where the mask is False."""
+        """Channel in its own unit (t, h, w), such as meters; NaN where the mask is False."""
         check_choice(channel, "channel", self.channels)
         low, high = self.ranges[channel]
         found = low + (self.tiles[:, self.channels.index(channel)] + 1) / 2 * (high - low)
         return np.where(self.mask, found, np.nan)
 
     def to_points(self, scores: Any) -> np.ndarray:
-        """Scores of the pixels as those of the points.
+        """Scores of pixels at the points.
 
         Parameters
         ----------
@@ -98,13 +98,13 @@ class Raster:
         Returns
         -------
         ndarray (n,) float64
-            Between the middles of cells, without those that the mask leaves out; of all tiles that hold the point the
-            mean, of views the maximum. NaN where there is none.
+            Interpolated between cell centers with valid mask; over all tiles of the point the mean, for views the
+            maximum. NaN without a score.
 
         Raises
         ------
         InputError
-            For another shape than that of the mask.
+            If the shape differs from that of the mask.
         """
         given = np.asarray(to_numpy(scores))
         if given.shape != self.mask.shape or given.dtype.kind not in "fiub":
@@ -127,7 +127,7 @@ class Raster:
         return np.where(count > 0, total / np.maximum(count, 1) if mean else total, np.nan)
 
     def to_tiles(self, values: Any) -> np.ndarray:
-        """Numbers of the points (n,), such as true labels, as means over pixels (t, h, w); NaN where none lies."""
+        """Mean over pixels (t, h, w) of numbers of the points (n,), such as true labels; NaN for empty pixels."""
         given = array(values, "values", "n", any_type=True)
         if len(given) != self.points:
             raise InputError(f"there are {len(given)} values for {self.points} points; expected one for each")
@@ -140,22 +140,22 @@ class Raster:
 
 
 def _between(pixels: np.ndarray, tile: np.ndarray, spot: np.ndarray) -> np.ndarray:
-    """Pixels (t, h, w) at places (k, 2) of tiles (k,), linear between the middles of cells."""
+    """Pixels (t, h, w) at positions (k, 2) of tiles (k,), bilinear between cell centers."""
     from scipy.ndimage import map_coordinates
 
     return map_coordinates(pixels, np.vstack([tile, spot.T - 0.5]), order=1, mode="nearest")
 
 
 def mosaic(raster: Raster, pixels: Any = None) -> np.ndarray:
-    """One picture (k, H, W) float32 of the tiles of a sheet, or of `pixels` (t, k, h, w) or (t, h, w) for them.
+    """One image (k, H, W) float32 of the tiles of a sheet, or of `pixels` (t, k, h, w) or (t, h, w) for them.
 
-    Overlapping tiles are averaged; NaN where there is none. A tile that is inclined to the sheet is drawn at its
-    middle, not stretched: at 5 degrees its corners are off by a third of a cell in 128.
+    Overlapping tiles are averaged; NaN for gaps. A tile inclined to the sheet is placed by its center, not stretched:
+    at 5 degrees its corners are off by a third of a cell in 128.
 
     Raises
     ------
     InputError
-        For views, which are no sheet, another shape, and pictures that do not fit into memory.
+        For views, another shape, and images that exceed the memory.
     """
     given = raster.tiles if pixels is None else np.asarray(to_numpy(pixels))
     given = given[:, None] if given.ndim == 3 else given
@@ -186,26 +186,27 @@ def save_mosaic(raster: Raster, path: str | os.PathLike[str], pixels: Any = None
     path : str or Path
         Ends in .npz.
     crs : str
-        The coordinate reference system of the cloud, such as "EPSG:25832"; only of sheets that lie level.
+        Coordinate reference system of the cloud, such as "EPSG:25832"; only for level sheets.
 
     Returns
     -------
     Path
         Arrays: array (k, H, W); transform (6,), a b c d e f with x = a column + b row + c and y = d column + e row + f,
-        in the cloud's x and y of a level sheet, else in its own u and v; crs; channels; origin and axes of the sheet.
+        in the cloud's x and y for a level sheet, else in the sheet's u and v; crs; channels; origin and axes of the
+        sheet.
 
     Raises
     ------
     InputError
-        For another suffix, and a crs of a sheet that stands.
+        For another suffix, and a crs for a sheet that is not level.
     FileError
-        Where it cannot be written.
+        If writing fails.
     """
     path = given_path(path, "path")
     if path.suffix != ".npz":
         raise InputError(f"a mosaic is saved as an .npz file; given was {path}")
     picture = mosaic(raster, pixels)
-    frame: Any = raster.frame  # views, which have none, are refused by now
+    frame: Any = raster.frame  # views, which have no frame, were refused above
     level = abs(frame.axes[2, 2]) > LEVEL
     if crs and not level:
         raise InputError(

@@ -1,4 +1,4 @@
-"""From a cloud of a surface to tiles of pixels."""
+"""Clouds of sheets to tiles of pixels."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from openshape_ood.surfaces.raster import LARGEST, Raster
 
 CHANNELS = ("height", "intensity", "normal", "density", "color")
 RGB = ("red", "green", "blue")
-GRANULE = 16  # tiles are of a multiple of so many cells
-COVERAGE = 0.05  # the share of its cells that a tile needs to have points in
-SPARSE = 0.02  # points a cell, below which a raster is nearly all holes
+GRANULE = 16  # tiles have a multiple of so many cells
+COVERAGE = 0.05  # minimum fraction of a tile's cells with points
+SPARSE = 0.02  # points a cell, below which a raster is mostly holes
 MOST_CELLS = 4096  # along a tile
 MOST_OVERLAP = 0.9
-FARTHEST = 2**30  # squares from the middle of a sheet
+FARTHEST = 2**30  # squares from the center of a sheet
 
 
 @dataclass(frozen=True)
 class Rasterizer:
-    """Cuts surfaces into tiles: roads, facades, sheets of material, as clouds in meters.
+    """Rasterizer of sheets in meters: roads, facades, sheets of material.
 
-    Most of the cloud has to lie about one plane, the sheet, within 60 degrees of which every tile has a plane of its
-    own. Objects that are seen from all around are for `ViewRasterizer`.
+    Most of the cloud must lie around one plane, the sheet. Every tile has its own plane within 60 degrees of it. For
+    objects seen from all sides use `ViewRasterizer`.
 
     Parameters
     ----------
     cell : float
-        Meters along a cell: 0.01 to 0.02 shows cracks, 0.03 to 0.05 potholes.
+        Meters along a cell: 0.01 to 0.02 for cracks, 0.03 to 0.05 for potholes.
     tile : int
-        Cells along a tile, a multiple of 16. The median height of a square half as long counts as camber and is taken
-        off: a place that is to be seen has to be smaller than half of that.
+        Cells along a tile, a multiple of 16. The median height over squares of half this side is removed as camber, so
+        defects must be smaller than half such a square.
     overlap : float
-        The share of a tile that the next one holds again, up to 0.9.
+        Fraction of a tile that the next tile repeats, up to 0.9.
     channels : sequence of {"height", "intensity", "normal", "density", "color"}
-        Height off the tile's plane and its camber; logarithm of intensity, by quantiles of its strip; slope, 1 minus
-        the cosine between the normal of a cell and that of the plane; logarithm to base 2 of points a cell, beside the
-        tile's median; color, which is three channels. What is asked for has to be there.
+        Height above the tile's plane and camber; logarithm of intensity, by quantiles of its strip; slope, 1 minus the
+        cosine between the normals of cell and plane; logarithm to base 2 of points a cell, relative to the tile's
+        median; color, three channels. The cloud must have the requested channels.
     height : float
-        Meters above and below that become 1 and -1.
+        Meters above and below the plane that become 1 and -1.
     reach : float
-        Meters off the plane beyond which points are of other things (cars, walls, trees) and are not seen.
+        Meters from the plane beyond which points belong to other objects (cars, walls, trees) and are ignored.
     fill : int
-        Cells without points are filled from the nearest that has any, so many cells away at most.
+        Empty cells are filled from the nearest cell with points, up to this distance in cells.
     normal, along : sequence of 3 float, optional
-        Of the sheet, where known: its normal, such as (0, 0, 1) of a road, and a direction in it that becomes u, such
-        as that of the trajectory.
+        Of the sheet, if known: its normal, such as (0, 0, 1) for a road, and a direction in it for u, such as that of
+        the trajectory.
 
     Raises
     ------
     InputError
-        For settings that cannot be.
+        For invalid settings.
 
     Examples
     --------
@@ -98,12 +98,12 @@ class Rasterizer:
 
     @property
     def step(self) -> int:
-        """Cells from one tile to the next."""
+        """Cells between the starts of two tiles."""
         return max(1, round(self.tile * (1 - self.overlap)))
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """By channel, the values that become -1 and 1: meters of heights, the rest without unit."""
+        """By channel, the values that become -1 and 1: meters for heights, others without unit."""
         own = {
             "height": (-self.height, self.height),
             "intensity": (-1.0, 1.0),
@@ -114,31 +114,31 @@ class Rasterizer:
         return {name: (own | colors)[name] for channel in self.channels for name in _names(channel)}
 
     def rasterize(self, points: Any, intensity: Any = None, color: Any = None, strips: Any = None) -> Raster:
-        """The tiles of a cloud, at once; `score_file` of `streaming` is for those that do not fit into memory.
+        """Tiles of a cloud in memory; for larger files use `score_file` of `streaming`.
 
         Parameters
         ----------
         points : array (n, 3)
             Meters.
         intensity : array (n,), optional
-            From 0 up, of any scale.
+            0 or more, on any scale.
         color : array (n, 3), optional
             rgb in [0, 1] or 0 to 255.
         strips : array (n,) of int, optional
-            Which of several passes a point was measured in; intensities are brought to one scale for each apart.
+            Pass in which a point was measured; intensities are scaled for each pass.
 
         Returns
         -------
         Raster
-            Tiles by rows of the sheet. One that has no plane, or too few cells with points, is left out.
+            Tiles by rows of the sheet. Tiles without a plane, or with too few occupied cells, are omitted.
 
         Raises
         ------
         CloudError
-            For NaN, for points on one line, for those so far apart that nearly all cells are holes (as of centimeters
-            taken for meters), and where no tile is left.
+            For NaN, collinear points, points so sparse that most cells are holes (such as centimeters read as meters),
+            and if no tile is left.
         InputError
-            For channels whose values were not given, and arrays of other lengths.
+            For missing channels, and arrays of different lengths.
         """
         given = cloud_points(points)
         values = self._given(given, intensity, color)
@@ -158,12 +158,12 @@ class Rasterizer:
         return raster
 
     def frame(self, sample: np.ndarray) -> Frame:
-        """The frame of the sheet, by a sample (n, 3) of its cloud."""
+        """Frame of the sheet, from a sample (n, 3) of its cloud."""
         normal, along = (None if one is None else np.asarray(one, float) for one in (self.normal, self.along))
         return sheet_frame(sample, normal, along)
 
     def _given(self, points: np.ndarray, intensity: Any, color: Any) -> dict[str, np.ndarray]:
-        """By channel the values that points have, of those that are asked for."""
+        """Requested point values by channel."""
         found = {}
         for name, values, axes in (("intensity", intensity, "n"), ("color", color, "nc")):
             if name not in self.channels:
@@ -181,15 +181,15 @@ class Rasterizer:
     def cut(
         self, frame: Frame, inside: np.ndarray, values: Mapping[str, np.ndarray], core: np.ndarray | None = None
     ) -> Raster:
-        """The tiles of points in the sheet's frame (n, 3), of scaled values by channel.
+        """Tiles of points in the sheet's frame (n, 3), with scaled values by channel.
 
-        core: squares (s, 2) that the tiles have to touch; all of them if left out.
+        core: squares (s, 2) that the tiles must touch. Default: all.
         """
         key = keys_of(self.squares(inside))
         order = np.argsort(key, kind="stable")
         held, first = np.unique(key[order], return_index=True)
         members = dict(zip(held.tolist(), np.split(order, first[1:]), strict=True))
-        # the squares of a tile, from its first one on
+        # offsets of a tile's squares from its first one
         part = np.argwhere(np.ones((-(-self.tile // self.step),) * 2, dtype=bool))
         touched = (squares_at(held) if core is None else core)[:, None] - part
         corners = squares_at(np.unique(keys_of(touched.reshape(-1, 2))))
@@ -211,7 +211,7 @@ class Rasterizer:
         return self._raster(found, frame, len(inside), left_out)
 
     def squares(self, inside: np.ndarray) -> np.ndarray:
-        """The squares (n, 2) that points (n, 3) in the sheet's frame lie in, along v and u; of a step between tiles."""
+        """Squares (n, 2) of points (n, 3) in the sheet's frame, along v and u; their side is the step between tiles."""
         found = np.floor(inside[:, 1::-1] / (self.cell * self.step))
         if not (np.abs(found) < FARTHEST).all():
             raise CloudError(
@@ -222,7 +222,7 @@ class Rasterizer:
     def _tile(
         self, inside: np.ndarray, values: Mapping[str, np.ndarray], rows: np.ndarray, corner: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
-        """Channels (c, h, w), mask, points and their spots of the tile with this first cell; or why there is none."""
+        """Channels (c, h, w), mask, points and positions of the tile at this first cell; or why it is omitted."""
         size = self.tile
         v, u = (corner + size / 2) * self.cell
         placed = tiles.place(inside[rows] - [u, v, 0], size, self.cell, self.reach, self.height)
@@ -273,12 +273,12 @@ class Rasterizer:
         )
 
     def missing(self, channel: str) -> InputError:
-        """What is raised where a cloud has no values for a channel."""
+        """Error for a cloud without values for a channel."""
         others = tuple(one for one in self.channels if one != channel) or ("height",)
         return InputError(f"the cloud has no {channel}, which is among the channels; give it, or channels={others}")
 
     def no_tile(self, left_out: Mapping[str, int]) -> CloudError:
-        """What is raised where no tile is left."""
+        """Error if no tile is left."""
         said = ", ".join(f"{count} of {reason}" for reason, count in left_out.items() if count) or "none"
         return CloudError(
             f"no tile of {self.tile} × {self.tile} cells of {self.cell:g} m is left (left out: {said}). A tile needs "
@@ -288,17 +288,17 @@ class Rasterizer:
 
 
 def keys_of(squares: np.ndarray) -> np.ndarray:
-    """A number (n,) for each of the squares (n, 2)."""
+    """Key (n,) of each square (n, 2)."""
     return (squares[:, 0] << 32) + squares[:, 1] + FARTHEST
 
 
 def squares_at(keys: np.ndarray) -> np.ndarray:
-    """The squares (n, 2) of such numbers (n,)."""
+    """Squares (n, 2) of keys (n,)."""
     return np.stack([keys >> 32, (keys & (2**32 - 1)) - FARTHEST], axis=1)
 
 
 def check_spacing(points: int, squares: int, rasterizer: Rasterizer) -> None:
-    """Raises `CloudError` for so few points in so many squares that nearly all cells are holes."""
+    """Raise `CloudError` if so few points in so many squares leave most cells empty."""
     a_cell = points / (squares * rasterizer.step**2)
     if a_cell < SPARSE:
         raise CloudError(
@@ -313,7 +313,7 @@ def _names(channel: str) -> tuple[str, ...]:
 
 
 def cloud_points(points: Any) -> np.ndarray:
-    """(n, 3) float64; raises `CloudError`."""
+    """Points (n, 3) float64. Raises `CloudError`."""
     try:
         given = array(points, "points", "nd", any_type=True)
     except InputError as error:

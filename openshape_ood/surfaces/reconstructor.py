@@ -1,7 +1,7 @@
-"""Reconstructor: what every anomaly map by reconstruction is, whatever it rebuilds with.
+"""Reconstructor: common interface of anomaly maps by reconstruction.
 
-Letters: t tiles of c channels, h rows and w columns. Tiles are float32 in [-1, 1] with a validity mask (t, h, w); what
-the mask leaves out takes part in no training, map or score, and is NaN in every answer.
+Letters: t tiles of c channels, h rows and w columns. Tiles are float32 in [-1, 1] with a validity mask (t, h, w).
+Masked pixels are used in no training, map or score, and are NaN in every result.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.storage import save_arrays
 
-FILE = "reconstructor"  # what `save` writes
-HELD_OUT = 0.1  # share of the normal tiles that the thresholds are made of
-PIXELS = 10_000  # of the held-out tiles that the threshold of pixels is made of, at most
-AT_ONCE = 1 << 22  # numbers of the tiles that are rebuilt at once: 16 MiB
-ROUNDING = 1e-5  # by which a value may leave [-1, 1]
-KEPT = 1000  # records of a history in a file, at most
+FILE = "reconstructor"  # stem of saved files
+HELD_OUT = 0.1  # fraction of normal tiles held out for the thresholds
+PIXELS = 10_000  # maximum held-out pixels for the threshold of pixels
+AT_ONCE = 1 << 22  # elements of tiles rebuilt at once: 16 MiB
+ROUNDING = 1e-5  # tolerated deviation from [-1, 1]
+KEPT = 1000  # maximum records of a history in a file
 PLAIN = (str, int, float, tuple, list, np.generic, np.ndarray, type(None))
 CLASSES = np.array(["normal"])
 
@@ -42,7 +42,7 @@ Report = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Training:
-    """What a training in steps reports to, and the file in which it is kept, if any."""
+    """Reporting of a training in steps, and its state file, if any."""
 
     progress: bool | Report = False
     state: Path | None = None
@@ -50,36 +50,37 @@ class Training:
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Reconstructor(BaseEstimator, ABC):
-    """Where a tile is not as normal tiles are: it is rebuilt from what was learned of them, and the rest is novel.
+    """Anomaly detector for tiles: a tile is rebuilt from learned normal tiles, and the residual is its novelty.
 
-    An estimator in scikit-learn's sense (`get_params`, `clone`), on tiles instead of rows.
+    A scikit-learn estimator (`get_params`, `clone`) on tiles instead of rows.
 
     Parameters
     ----------
     pooling : {"max", "mean"}
-        Score of a tile: the largest mean of 3 x 3 pixels of its map, or the mean of all, in which small defects drown.
+        Score of a tile: "max", the largest mean over 3 x 3 pixels of its map; "mean", the mean of all, which hides
+        small defects.
     coverage, pixel_coverage : float
-        Share of normal tiles, and of their pixels, that the thresholds keep.
+        Fractions of normal tiles, and of their pixels, that the thresholds keep.
 
     Attributes
     ----------
     shape_ : tuple of int
         (c, h, w) of the tiles it was fitted on.
     threshold_, pixel_threshold_ : Threshold
-        For `score` and `novelty`, from a tenth of the normal tiles, which nothing else was learned of. Where these are
-        too few for the coverage (0.95 needs 19) the largest, which keeps n / (n + 1) of the normal. None where neither
-        `fit` nor `calibrate` made them.
+        For `score` and `novelty`, from a tenth of the normal tiles, held out. If these are too few for the coverage
+        (0.95 needs 19), the largest novelty, which keeps n / (n + 1) of the normal ones. None before `fit` or
+        `calibrate`.
     baseline_ : float
-        What half of the held-out pixels stay below.
+        Median novelty of held-out pixels.
     history_ : list of dict
-        What was seen at each step, of those that are trained in steps.
+        Records of the steps, for training in steps.
     """
 
     method: ClassVar[str] = ""
     granule: ClassVar[int] = 1  # sides of tiles are multiples of it
     poolings: ClassVar[tuple[str, ...]] = ("max", "mean")
-    kinds: ClassVar[tuple[str, ...]] = ("images", "pairs", "sheets", "objects")  # of data, see `surfaces.data`
-    of_points: ClassVar[bool] = False  # whether its tiles are points, not rasters
+    kinds: ClassVar[tuple[str, ...]] = ("images", "pairs", "sheets", "objects")  # kinds of data, see `surfaces.data`
+    of_points: ClassVar[bool] = False  # True if its tiles are points, not rasters
     pooling: str = "max"
     coverage: float = 0.95
     pixel_coverage: float = 0.95
@@ -95,31 +96,31 @@ class Reconstructor(BaseEstimator, ABC):
         progress: bool | Report = False,
         state: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Learn what is normal, and the thresholds.
+        """Learn normal tiles, and compute the thresholds.
 
         Parameters
         ----------
         normal : array (t, c, h, w)
-            In [-1, 1], of defect-free tiles; at least two, some of which are held out.
+            Defect-free tiles in [-1, 1]; at least two, some of which are held out.
         y : None
-            For scikit-learn; there are no labels.
+            For scikit-learn; ignored.
         mask : array (t, h, w) of bool, optional
-            Which pixels are known; tiles without any are left out.
+            True for known pixels; tiles without known pixels are dropped.
         groups : sequence (t,), optional
-            What each tile shows, where tiles overlap or follow each other: the cloud or street it is of. Groups are
-            held out whole, for a tile is as good as known by the one it overlaps.
+            Group of each tile, such as its cloud or street, for overlapping or consecutive tiles. Groups are held out
+            whole, because a tile is nearly known from an overlapping one.
         seed : int
-            Of everything random. The same data and seed give the same answers.
+            For all random choices. The same data and seed give the same results.
         progress : bool or callable
-            A bar on stderr, or what is called with the record of each step.
+            True shows a bar on stderr; a function gets the record of each step.
         state : path, optional
-            A .safetensors file in which a training in steps is kept. After a stop the same call goes on from it, to the
-            numbers that it would have had, and reports the steps done again. It is left to the caller to delete it.
+            A .safetensors file for resuming a training in steps. After an interruption the same call continues, with
+            the same numbers, and reports finished steps again. The caller deletes it.
 
         Raises
         ------
         InputError
-            For what are no such tiles, too few, a training that diverges, and the state of another training.
+            For invalid or too few tiles, a diverging training, and the state of another training.
         FileError
             For a state that cannot be read or written.
         """
@@ -127,8 +128,8 @@ class Reconstructor(BaseEstimator, ABC):
         tiles, seen, owners = _normal(*self._checked(normal, mask), groups)
         if len(np.unique(owners)) < 2:
             raise InputError(
-                f"there are {len(tiles)} normal tiles of {len(np.unique(owners))} kinds with anything to see; expected "
-                "two or more, for a part is held out for the thresholds. Cut one large image into tiles"
+                f"there are {len(tiles)} normal tiles of {len(np.unique(owners))} kinds with seen pixels; expected two "
+                "or more, as a part is held out for the thresholds. Cut one large image into tiles"
             )
         held = held_out(owners, check_seed(seed))
         own = Training(progress, None if state is None else given_path(state, "state"))
@@ -136,17 +137,18 @@ class Reconstructor(BaseEstimator, ABC):
         return self._calibrate(tiles[held], seen[held], owners[held])
 
     def calibrate(self, normal: Any, mask: Any = None, groups: Any = None) -> Self:
-        """Make the thresholds of normal tiles that nothing was learned of: for a network that was trained elsewhere, or
-        for tiles from elsewhere. Parameters and errors as in `fit`."""
+        """Compute the thresholds from normal tiles that were not used for learning.
+
+        For a network that was trained elsewhere, or for tiles of another source. Parameters and errors as in `fit`."""
         check_is_fitted(self, "shape_")
         self._check_params()
         tiles, seen, owners = _normal(*self._checked_as_fitted(normal, mask), groups)
         if not len(tiles):
-            raise InputError("there is no normal tile with anything to see; expected one or more")
+            raise InputError("there is no normal tile with seen pixels; expected one or more")
         return self._calibrate(tiles, seen, owners)
 
     def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
-        """How far each pixel is from what was rebuilt, the mean over the channels.
+        """Reconstruction error of each pixel, averaged over the channels.
 
         Parameters
         ----------
@@ -156,7 +158,7 @@ class Reconstructor(BaseEstimator, ABC):
         Returns
         -------
         ndarray (t, h, w) float32
-            NaN where the mask is False. A tile's map does not depend on the tiles beside it. Raises as `fit`.
+            NaN where the mask is False. A tile's map is independent of other tiles. Raises as `fit`.
         """
         check_is_fitted(self, "shape_")
         return self._maps(*self._checked_as_fitted(tiles, mask))
@@ -171,11 +173,11 @@ class Reconstructor(BaseEstimator, ABC):
         return found
 
     def score(self, tiles: Any, y: None = None, *, mask: Any = None) -> np.ndarray:
-        """Novelty (t,) float32 of whole tiles, by the pooling; NaN for a tile of which nothing is seen."""
+        """Novelty (t,) float32 of whole tiles, by the pooling; NaN for unseen tiles."""
         return self.pooled(self.novelty(tiles, mask))
 
     def localize(self, tile: Any, mask: Any = None, *, name: str = "the tile") -> NoveltyMap:
-        """Where one tile (c, h, w) is not normal, as a map of its pixels with threshold; `mask` (h, w)."""
+        """Novelty map of one tile's (c, h, w) pixels, with threshold; `mask` (h, w)."""
         one = np.asarray(to_numpy(tile))
         found = self.novelty(one[None], None if mask is None else np.asarray(to_numpy(mask))[None])[0]
         colors = one if len(one) == 3 else np.repeat(one[:1], 3, axis=0)
@@ -188,7 +190,7 @@ class Reconstructor(BaseEstimator, ABC):
 
     @cached_property
     def identity(self) -> Identity:
-        """The method and the sha256 of what was learned."""
+        """Method and sha256 of the learned state."""
         check_is_fitted(self, "shape_")
         digest = hashlib.sha256()
         for name, one in sorted(self._state()[1].items()):
@@ -201,7 +203,7 @@ class Reconstructor(BaseEstimator, ABC):
         return save_arrays(path, *self.contents(), FILE)
 
     def contents(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays and header of a file, of which `methods.made_again` makes the same."""
+        """Arrays and header of a file, for `methods.made_again`."""
         check_is_fitted(self, "shape_")
         own, arrays = self._state()
         return arrays, {
@@ -216,7 +218,7 @@ class Reconstructor(BaseEstimator, ABC):
         }
 
     def _begin(self, shape: tuple[int, ...], seed: int) -> None:
-        """What is fitted before anything is learned."""
+        """Initialize the fitted attributes."""
         self.shape_, self.seed_, self.history_ = shape, seed, list[dict[str, Any]]()
         self.threshold_: Threshold | None = None
         self.pixel_threshold_: Threshold | None = None
@@ -224,7 +226,7 @@ class Reconstructor(BaseEstimator, ABC):
         self.__dict__.pop("identity", None)
 
     def restored(self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
-        """Fitted as the one that was saved; any other content raises one of `storage.DAMAGE`."""
+        """Restore a saved state. Any other content raises one of `storage.DAMAGE`."""
         c, h, w = (int(side) for side in header["shape"])
         self._begin((c, h, w), int(header["seed"]))
         self.history_ = list(header["history"])
@@ -238,7 +240,7 @@ class Reconstructor(BaseEstimator, ABC):
         return self
 
     def learned(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training = Training()) -> Self:
-        """Fitted to all of these tiles, which have been checked, without thresholds."""
+        """Fit to all of these validated tiles, without thresholds."""
         self._begin(tiles.shape[1:], seed)
         self._learn(tiles, seen, seed, training)
         return self
@@ -248,15 +250,15 @@ class Reconstructor(BaseEstimator, ABC):
 
     @abstractmethod
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """Novelty (t, h, w) of tiles that have been checked, whatever where nothing is seen."""
+        """Novelty (t, h, w) of validated tiles; any value for unseen pixels."""
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What was learned: plain values, and arrays."""
+        """Learned state: plain values, and arrays."""
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Learned as in `_state`; any other content raises one of `storage.DAMAGE`."""
+        """Restore a learned state. Any other content raises one of `storage.DAMAGE`."""
 
     def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
         return checked_tiles(tiles, mask)
@@ -291,12 +293,12 @@ class Reconstructor(BaseEstimator, ABC):
         return self
 
     def provenance(self) -> Provenance:
-        """What was learned, and from which seed."""
+        """Origin: learned state and seed."""
         return Provenance(self.identity, self.method, "", self.seed_, version=__version__)
 
 
 def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]:
-    """Tiles (t, c, h, w) float32 and their mask; raises `InputError` for other shapes, values and types."""
+    """Tiles (t, c, h, w) float32 and their mask. Raises `InputError` for other shapes, values and types."""
     given = np.asarray(to_numpy(tiles))
     if given.ndim != 4 or 0 in given.shape[1:]:
         raise InputError(f"tiles have the shape {given.shape}; expected (t, c, h, w): tiles, channels, rows, columns")
@@ -311,17 +313,17 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
         )
     values = given if seen.all() else np.where(seen[:, None], given, 0)
     least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    if not (least >= -1 - ROUNDING and most <= 1 + ROUNDING):  # NaN too
+    if not (least >= -1 - ROUNDING and most <= 1 + ROUNDING):  # refuses NaN too
         told = "hold NaN" if np.isnan(least) else f"go from {least:.4g} to {most:.4g}"
         raise InputError(
-            f"tiles {told} where they are seen; expected [-1, 1]. Say with `mask` what is not seen, and give each "
-            "channel its range: a `Rasterizer` has one for each, `image_tile` one for an image"
+            f"tiles {told} where they are seen; expected [-1, 1]. Mask unseen pixels, and give each channel its "
+            "range: a `Rasterizer` has one for each, `image_tile` one for an image"
         )
     return np.require(values, np.float32, ["C", "W"]), np.require(seen, requirements=["C", "W"])  # as torch wants them
 
 
 def pooled(maps: np.ndarray, pooling: str = "max") -> np.ndarray:
-    """Scores (t,) of maps (t, h, w): "max" of the means of 3 x 3 pixels, or the "mean", of what is not NaN."""
+    """Scores (t,) of maps (t, h, w): "max" of the means over 3 x 3 pixels, or the "mean", without NaN."""
     seen = np.isfinite(maps)
     if pooling == "mean":
         values = np.where(seen, maps, 0).astype(np.float64)
@@ -332,35 +334,35 @@ def pooled(maps: np.ndarray, pooling: str = "max") -> np.ndarray:
 
 
 def local_means(maps: np.ndarray) -> np.ndarray:
-    """Means (t, h, w) of what is not NaN among 3 x 3 pixels; 0 where nothing is."""
+    """Means (t, h, w) over 3 x 3 pixels without NaN; 0 if all are NaN."""
     seen = np.isfinite(maps)
     count = _sums(seen.astype(np.float64))
     return _sums(np.where(seen, maps, 0).astype(np.float64)) / np.maximum(count, 1)
 
 
 def drawn_places(places: np.ndarray, seed: int) -> np.ndarray:
-    """As many of the novelties (n,) of places as a threshold is made of."""
+    """Sample of novelties (n,) of places for a threshold."""
     return places[np.random.default_rng([seed, 1]).permutation(len(places))[:PIXELS]]
 
 
 def held_out(groups: np.ndarray, seed: int) -> np.ndarray:
-    """Which of t rows are held out (t,): whole groups, drawn until they are a tenth of the rows, never all groups."""
+    """Mask (t,) of held-out rows: whole random groups, up to a tenth of the rows, never all groups."""
     names, index = np.unique(groups, return_inverse=True)
     sizes = np.bincount(index)
-    order = np.random.default_rng([seed, 3]).permutation(len(names))  # [seed, 0] is as seed alone
+    order = np.random.default_rng([seed, 3]).permutation(len(names))  # [seed, 0] would equal seed
     enough = int(np.searchsorted(np.cumsum(sizes[order]), HELD_OUT * len(groups) - 1e-9)) + 1
     return np.isin(index, order[: min(enough, len(names) - 1)])
 
 
 def _sums(values: np.ndarray) -> np.ndarray:
-    """Sums (t, h, w) over 3 x 3 pixels, 0 beyond the edge."""
+    """Sums (t, h, w) over 3 x 3 pixels, 0 beyond the border."""
     padded = np.pad(values, ((0, 0), (1, 1), (1, 1)))
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     return rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
 
 
 def _normal(tiles: np.ndarray, seen: np.ndarray, groups: Any) -> tuple[np.ndarray, ...]:
-    """Tiles with anything to see, what is seen of them, and the group of each."""
+    """Tiles with seen pixels, their masks and groups."""
     t, kept = len(tiles), seen.any(axis=(1, 2))
     owners = np.arange(t) if groups is None else np.asarray(groups)
     if owners.shape != (t,):

@@ -1,4 +1,4 @@
-"""Rules of one line, which stand beside every reconstructor: the height, and the distance to the nearest good point."""
+"""One-line baselines for every reconstructor: height, and distance to the nearest good point."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 
 class HeightReconstructor(Reconstructor):
-    """Novelty is how far a pixel of the first channel is off the median of the good ones: nothing else is learned.
+    """Novelty is the distance of the first channel from the median of the good pixels; nothing else is learned.
 
-    For rasters whose first channel is the height above a sheet that is flat where it is good. What only changes color
-    or intensity is not seen.
+    For rasters whose first channel is the height above a flat sheet. Changes of color or intensity are not detected.
 
     Examples
     --------
@@ -51,14 +50,14 @@ class HeightReconstructor(Reconstructor):
 
 @dataclass(eq=False, repr=False)
 class NearestReconstructor(Reconstructor):
-    """Novelty is the distance to the nearest point of the good scans, which all stand alike.
+    """Novelty is the distance to the nearest point of the good scans, which must be aligned.
 
-    Its tiles are points: (t, c, 1, 1) are t points with c coordinates. `SurfaceModel` brings clouds to them.
+    Its tiles are points: (t, c, 1, 1) are t points with c coordinates. `SurfaceModel` converts clouds.
 
     Parameters
     ----------
     keep : int
-        Points of the good scans that are kept at most, drawn at random.
+        Maximum number of stored points, drawn at random.
     pooling, coverage, pixel_coverage
         As in `Reconstructor`.
 

@@ -1,4 +1,4 @@
-"""Clouds that do not fit into memory: sorted into blocks on disk, rasterized one by one, scores put back in order."""
+"""Clouds larger than memory: sorted into blocks on disk, rasterized one by one, scores in original order."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from openshape_ood.surfaces.planes import Frame, sample_step
 from openshape_ood.surfaces.raster import Raster
 from openshape_ood.surfaces.rasterizer import Rasterizer, check_spacing, keys_of
 
-BLOCK = 1_000_000  # points of a block with its rim
-CROWDED = 8  # times as many, of scanners that stood still
-ENDS = (0.5, 0.999)  # quantiles of the novelty between which colors run
-UNSEEN = (0.35, 0.45, 0.65)  # blue, which the ramp of novelty has none of
+BLOCK = 1_000_000  # points of a block, margin included
+CROWDED = 8  # maximum ratio for places where a scanner stood still
+ENDS = (0.5, 0.999)  # quantiles of the novelty at the ends of the color ramp
+UNSEEN = (0.35, 0.45, 0.65)  # blue, which the color ramp of novelty does not contain
 RGB = ("red", "green", "blue")
 COLORED = np.dtype([*((axis, "<f8") for axis in "xyz"), *((c, "u1") for c in RGB), ("novelty", "<f4")])
 STRIP = "point_source_id"  # of LAS
@@ -36,16 +36,16 @@ STRIP = "point_source_id"  # of LAS
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A piece of a sheet with its rim.
+    """Block of a sheet with its margin.
 
     Attributes
     ----------
     raster : Raster
-        Every tile that touches the piece: those at its rim come in several blocks.
+        Tiles that touch the block; tiles at its margin occur in several blocks.
     rows : ndarray (n,) int64
-        Which points of the file the raster's points are.
+        Row in the file of each point of the raster.
     core : ndarray (n,) bool
-        Those of the piece itself: each point of the file is of one block.
+        True for points of the block itself; each point of the file belongs to one block.
     """
 
     raster: Raster
@@ -55,8 +55,8 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class _Survey:
-    """A file, how it is rasterized, in blocks of about how many points; and of the whole of it: points, frame of the
-    sheet, scales of intensity by strip, of color, and squares of a block."""
+    """Statistics of a file for rasterizing: approximate points per block, number of points, frame of the sheet, scales
+    of intensity by strip and of color, squares of a block."""
 
     path: str | os.PathLike[str]
     rasterizer: Rasterizer
@@ -69,13 +69,13 @@ class _Survey:
 
     @property
     def record(self) -> np.dtype:
-        """A point on disk: its place in the file, where it lies in the sheet, and the scaled values of its channels."""
+        """Record of a point on disk: row in the file, position in the sheet, scaled channel values."""
         sizes = {"intensity": 1, "color": 3}
         values = [(name, "f8", (size,)) for name, size in sizes.items() if name in self.rasterizer.channels]
         return np.dtype([("row", "i8"), ("inside", "f8", (3,)), *values])
 
     def blocks(self, squares: np.ndarray) -> np.ndarray:
-        """The block (n, 2) of each square (n, 2); the sheet's middle is in the midst of one, as roads are."""
+        """Block (n, 2) of each square (n, 2); the sheet's center lies inside a block, as for roads."""
         return (squares + self.side // 2) // self.side
 
 
@@ -86,29 +86,29 @@ def raster_blocks(
     block_points: int = BLOCK,
     scratch: str | os.PathLike[str] | None = None,
 ) -> Iterator[Block]:
-    """The tiles of a LAS, LAZ, or binary PLY or PCD file of any size, a block of the sheet at a time.
+    """Yield the tiles of a LAS, LAZ, or binary PLY or PCD file of any size, block by block.
 
-    The file is read twice, and its points are written to `scratch` for a while: 32 bytes each, 8 more a channel that
-    is measured, and a half again for the rims. What comes is what `Rasterizer.rasterize` gives of the whole cloud.
+    The file is read twice, and its points are temporarily written to `scratch`: 32 bytes each, 8 more for each measured
+    channel, and half of that again for margins. The tiles equal those of `Rasterizer.rasterize` on the whole cloud.
 
     Parameters
     ----------
     path : str or Path
-        In meters; intensities by strip are those of LAS by `point_source_id`. Points that are NaN are not seen.
+        In meters; strips for intensity are LAS's `point_source_id`. NaN points are ignored.
     rasterizer : Rasterizer
     block_points : int
-        About how many points are in memory at once; each takes some 400 bytes.
+        Approximate points in memory; each takes about 400 bytes.
     scratch : str or Path, optional
-        The folder for what is sorted; that of temporary files if left out.
+        Folder of the sorted points. Default: the folder of temporary files.
 
     Raises
     ------
     ShapeFileError
-        For what cannot be read.
+        For an unreadable file.
     FileError
-        Where `scratch` cannot be written, or is full.
+        If `scratch` cannot be written, or is full.
     CloudError
-        For what `Rasterizer.rasterize` refuses, and for places so crowded that a block does not fit.
+        As `Rasterizer.rasterize`, and for places so dense that a block exceeds the memory.
     """
     yield from _blocks(_survey(path, rasterizer, block_points), scratch)
 
@@ -123,26 +123,26 @@ def score_file(
     block_points: int = BLOCK,
     scratch: str | os.PathLike[str] | None = None,
 ) -> Path:
-    """Write a cloud again, in its own order, with the novelty of every point and colors that show it.
+    """Copy a cloud, in its order, with the novelty of every point and matching colors.
 
     Parameters
     ----------
     path, rasterizer, block_points, scratch
         As for `raster_blocks`; the file is read a third time.
     score : callable
-        From a Raster to the novelty of its pixels (t, h, w).
+        Function from a Raster to the novelty of its pixels (t, h, w).
     out : str or Path
-        A .ply file, or .las or .laz where the cloud is one of these: intensity, class, time and strip are kept.
+        A .ply file, or .las or .laz for a cloud in one of these formats: intensity, class, time and strip are kept.
     bounds : (float, float), optional
-        The novelty at which colors begin, gray, and end, dark red; the median and the largest thousandth of the cloud's
-        own if left out. What was not seen is blue, its novelty NaN.
+        Novelties at the ends of the color ramp, gray and dark red. Default: the cloud's median and 0.999 quantile.
+        Unseen points are blue, with novelty NaN.
 
     Raises
     ------
     InputError
-        For a suffix of `out` that cannot be.
+        For an invalid suffix of `out`.
     FileError
-        Where it cannot be written.
+        If writing fails.
     """
     source, out = given_path(path, "path"), given_path(out, "out")
     suffix = out.suffix.lower()
@@ -154,7 +154,7 @@ def score_file(
         np.memmap(kept, np.float32, "w+", shape=(survey.points,))[:] = np.nan
         for block in _blocks(survey, scratch):
             novelty = block.raster.to_points(score(block.raster))
-            # opened for each block, so that no more of it stays in memory
+            # reopened for each block, to keep little of it in memory
             np.memmap(kept, np.float32, "r+")[block.rows[block.core]] = novelty[block.core]
         if bounds is None:
             sample = np.memmap(kept, np.float32, "r")[:: sample_step(survey.points)]
@@ -167,7 +167,7 @@ def score_file(
 
 
 def scored_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """At most 100,000 points (n, 3) of a .ply file that `score_file` wrote, and their novelty (n,)."""
+    """At most 100,000 points (n, 3) of a .ply file from `score_file`, and their novelty (n,)."""
     with path.open("rb") as file:
         dtype, count, start = ply_layout(file.read(1 << 16))
     rows = np.memmap(path, dtype, "r", start, (count,))[:: sample_step(count)]
@@ -196,7 +196,7 @@ def _write(source: Path, file: BinaryIO, kept: Path, count: int, bounds: tuple[f
 
 
 def _survey(path: str | os.PathLike[str], rasterizer: Rasterizer, block_points: int) -> _Survey:
-    """One look at the file."""
+    """Statistics of a file, in one pass."""
     check_whole(block_points, "block_points", 1000)
     white, with_color = 1.0, "color" in rasterizer.channels
 
@@ -228,8 +228,8 @@ def _survey(path: str | os.PathLike[str], rasterizer: Rasterizer, block_points: 
 def sampled(
     pieces: Iterable[Mapping[str, np.ndarray]], names: Sequence[str]
 ) -> tuple[np.ndarray, int, int, Collection[str]]:
-    """Of clouds in pieces columns (k, s) of every so many-th point (x in place of one that is not there), how many-th,
-    how many points there are, and what was measured of them."""
+    """Sample of a cloud in pieces: columns (k, s) of every step-th point (x for missing columns), the step, the number
+    of points, and the names of measured columns."""
     sample, step, count, there = np.empty((len(names), 0)), 1, 0, set[str]()
     for piece in pieces:
         columns = [piece.get(name, piece["x"])[-count % step :: step].astype(np.float64) for name in names]
@@ -261,7 +261,7 @@ def _blocks(survey: _Survey, scratch: str | os.PathLike[str] | None) -> Iterator
 
 
 def _scratch(folder: str | os.PathLike[str] | None) -> TemporaryDirectory[str]:
-    """A folder in it that is gone afterwards. Raises `FileError`."""
+    """Temporary folder inside it. Raises `FileError`."""
     try:
         return TemporaryDirectory(dir=folder, prefix="openshape_ood-")
     except OSError as error:
@@ -269,12 +269,12 @@ def _scratch(folder: str | os.PathLike[str] | None) -> TemporaryDirectory[str]:
 
 
 def _rim(rasterizer: Rasterizer) -> int:
-    """Squares beyond a block that tiles which touch it reach."""
+    """Margin of a block in squares: reach of tiles that touch it."""
     return -(-rasterizer.tile // rasterizer.step) - 1
 
 
 def _sort(survey: _Survey, folder: Path) -> None:
-    """Every point into the files of the blocks that it is of, or in whose rim it lies."""
+    """Write every point to the files of its block and of blocks whose margin contains it."""
     rasterizer = survey.rasterizer
     start, squares, rim = 0, np.empty(0, np.int64), _rim(rasterizer)
     for piece in cloud_pieces(survey.path, ("intensity", STRIP)):
@@ -316,7 +316,7 @@ def _append(records: np.ndarray, blocks: np.ndarray, folder: Path) -> None:
 
 def _block(file: Path, survey: _Survey) -> Block:
     records, rasterizer = np.fromfile(file, survey.record), survey.rasterizer
-    # in the order of the file, so that sums are those of the whole cloud
+    # file order, so that sums equal those of the whole cloud
     records = records[np.argsort(records["row"], kind="stable")]
     inside = np.ascontiguousarray(records["inside"])
     own = rasterizer.squares(inside)

@@ -1,4 +1,4 @@
-"""One tile: its own plane, the cells its points fall into, and what the cells say."""
+"""A single tile: plane, cells, and values of cells."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 from openshape_ood.errors import InputError
 from openshape_ood.surfaces.planes import robust_plane
 
-BLOCKS = 16  # of a tile along each side, whose means its plane is fitted to
-FEWEST = 8  # blocks with points that a plane needs
-STEEP = 0.5  # cosine between a tile's plane and the sheet: beyond 60 degrees it is another surface
-SHARE = 0.5  # of the points that lie on the plane, to within the range of heights: else there is none
-COARSE = 4  # cells along the side of those that the median of heights is taken from
-QUANTILES = (0.05, 0.95)  # of the logarithms of intensities, which become -0.5 and 0.5
-KNOTS = 4  # of the median, in a window's length
+BLOCKS = 16  # along each side of a tile, whose means define its plane
+FEWEST = 8  # minimum blocks with points for a plane
+STEEP = 0.5  # minimum cosine between a tile's plane and the sheet, 60 degrees: beyond is another surface
+SHARE = 0.5  # minimum fraction of points within the range of heights around the plane
+COARSE = 4  # side of the cells for the median of heights
+QUANTILES = (0.05, 0.95)  # quantiles of log intensity that become -0.5 and 0.5
+KNOTS = 4  # nodes of the median per window length
 
 
 def place(
     points: np.ndarray, size: int, cell: float, reach: float, height: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Which of the points (m, 3), in the sheet's frame about the tile's middle, lie in the tile (k,), row and column of
-    each in cells (k, 2) float32, and meters off the plane of the tile (k,); None without such a plane.
+    """Points in a tile: indices (k,), row and column in cells (k, 2) float32, meters above the tile's plane (k,).
 
-    height: meters from the plane within which most of them have to lie; reach: beyond it they are of other things.
+    Input: points (m, 3) in the sheet's frame around the tile's center. None without a plane. height: range around the
+    plane that must contain most points; reach: points beyond it belong to other objects.
     """
     length = size * cell
     plane = robust_plane(_block_means(points, length))
@@ -44,7 +44,7 @@ def place(
 
 
 def _block_means(points: np.ndarray, length: float) -> np.ndarray:
-    """The mean point (b, 3) of each block that has any; none where these are too few for a plane."""
+    """Mean point (b, 3) of each block with points; empty if these are too few for a plane."""
     block = np.clip(((points[:, :2] / length + 0.5) * BLOCKS).astype(np.int64), 0, BLOCKS - 1)
     key = block[:, 0] * BLOCKS + block[:, 1]
     count = np.bincount(key, minlength=BLOCKS**2)
@@ -55,12 +55,12 @@ def _block_means(points: np.ndarray, length: float) -> np.ndarray:
 
 
 def cell_mean(values: np.ndarray, cells: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """The mean (size²,) of values (k,) of points over the cells (k,) they lie in; 0 where there are none."""
+    """Mean (size²,) of point values (k,) over cells (k,); 0 for empty cells."""
     return np.bincount(cells, values, len(count)) / np.maximum(count, 1)
 
 
 def nearest_cell(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each of the cells (h, w) the flat index of the nearest that has points, and how many cells away that is."""
+    """For each cell (h, w) the flat index of the nearest cell with points, and its distance in cells."""
     from scipy.ndimage import distance_transform_edt
 
     away, (row, column) = distance_transform_edt(~measured, return_indices=True)
@@ -68,9 +68,9 @@ def nearest_cell(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """The median of heights (h, h) over windows half as long as the tile, between whose middles it is linear.
+    """Median of heights (h, h) over windows of half the tile's side, linear between their centers.
 
-    From means of 4 × 4 cells; cells without points have no say.
+    Computed from means of 4 × 4 cells, without empty cells.
     """
     size = len(height)
     parts = size // COARSE
@@ -93,14 +93,14 @@ def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def slopes(height: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
-    """How heights (h, w) without gaps rise along rows and columns, by Sobel's 3 × 3 cells."""
+    """Gradients of heights (h, w) without gaps along rows and columns, by 3 × 3 Sobel filters."""
     from scipy.ndimage import sobel
 
     return sobel(height, axis=0, mode="nearest") / (8 * cell), sobel(height, axis=1, mode="nearest") / (8 * cell)
 
 
 def intensity_scales(sample: np.ndarray, strips: np.ndarray | None) -> dict[int, tuple[float, float]]:
-    """By strip the quantiles of the logarithms of a sample of intensities (n,); those of all of them under -1."""
+    """Quantiles by strip of the logarithms of sampled intensities (n,); those of all strips under -1."""
     logs = _logs(sample)
     held = np.array([-1]) if strips is None else np.append(np.unique(strips), -1)
     own = (logs if strip < 0 or strips is None else logs[strips == strip] for strip in held)
@@ -110,7 +110,7 @@ def intensity_scales(sample: np.ndarray, strips: np.ndarray | None) -> dict[int,
 def scaled_intensity(
     values: np.ndarray, strips: np.ndarray | None, scales: Mapping[int, tuple[float, float]]
 ) -> np.ndarray:
-    """Intensities (n,) in [-1, 1], by the scale of the strip (n,) of each."""
+    """Intensities (n,) scaled to [-1, 1] by strip (n,)."""
     held, index = (np.array([-1]), 0) if strips is None else np.unique(strips, return_inverse=True)
     low, high = np.array([scales.get(strip, scales[-1]) for strip in held.tolist()]).T[:, index]
     return ((_logs(values) - (low + high) / 2) / np.maximum(high - low, 1e-9)).clip(-1, 1)

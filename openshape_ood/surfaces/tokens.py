@@ -1,6 +1,6 @@
-"""The same on the patch tokens of a point encoder: each token is rebuilt from itself and its place.
+"""Reconstructors of a shape encoder's patch tokens: each token is rebuilt from itself and its position.
 
-Letters: b shapes of p tokens of w numbers, n points. Tokens are what `encode_patches` gives, of one encoder and stage.
+Letters: b shapes of p tokens of width w, n points. Tokens come from `encode_patches`, of one encoder and stage.
 """
 
 from __future__ import annotations
@@ -31,21 +31,20 @@ from openshape_ood.surfaces.competition import (
 )
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training, pooled
 
-TOP = 0.05  # share of the tokens whose mean is the novelty of a shape
-NEAR = 3  # centers that a point is told by
+TOP = 0.05  # fraction of most novel tokens whose mean is a shape's novelty
+NEAR = 3  # centers that a point is interpolated from
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Tokens(Reconstructor):
-    """A reconstructor that takes, instead of tiles, `Patches`: features (b, p, w) and centers (b, p, 3). Its novelty is
-    (b, p).
+    """Reconstructor of `Patches` instead of tiles: features (b, p, w) and centers (b, p, 3). Its novelty is (b, p).
 
     Parameters
     ----------
     pooling : {"top", "max", "mean"}
-        Score of a shape: the mean of its most novel twentieth, at least one token; its most novel; or of all.
+        Score of a shape: mean of its most novel twentieth (at least one token); maximum; or mean of all.
     coverage, pixel_coverage : float
-        Share of normal shapes, and of their tokens, that the thresholds keep.
+        Fractions of normal shapes, and of their tokens, that the thresholds keep.
     """
 
     poolings = ("top", "max", "mean")
@@ -53,19 +52,19 @@ class Tokens(Reconstructor):
     pooling: str = "top"
 
     def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
-        """Of each token (b, p) float32 of `Patches`."""
+        """Novelty (b, p) float32 of each token of `Patches`."""
         return super().novelty(tiles, mask)[:, :, 0]
 
     def localize(self, tile: Any, mask: Any = None, *, name: str = "the shape", points: Any = None) -> NoveltyMap:
-        """Where one shape is not normal, as a map of points.
+        """Novelty map of the points of one shape.
 
         Parameters
         ----------
         tile : Patches
             Of one shape.
         points : array (n, 3|6), optional
-            In the frame of the centers; each is told by the three nearest of these, by inverse distance. The centers
-            themselves unless given.
+            Points in the frame of the centers; novelty is interpolated from the three nearest centers, by inverse
+            distance. Default: the centers themselves.
         """
         found = self.novelty(tile, mask)
         if len(found) != 1:
@@ -76,7 +75,7 @@ class Tokens(Reconstructor):
         return self._map(Elements("points", cloud), novelty, name)
 
     def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens and centers beside each other, as tiles (b, w + 3, p, 1)."""
+        """Concatenated tokens and centers, as tiles (b, w + 3, p, 1)."""
         if not isinstance(tiles, Patches):
             raise InputError(f"tokens are of type {type(tiles).__name__}; expected Patches, as `encode_patches` gives")
         if mask is not None:
@@ -95,7 +94,7 @@ class Tokens(Reconstructor):
         return np.sort(rows, axis=1)[:, -count:].mean(axis=1)
 
     def _split(self, tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens (b p, w) and their places (b p, 3)."""
+        """Tokens (b p, w) and their positions (b p, 3)."""
         rows = np.moveaxis(tiles[..., 0], 1, 2).reshape(-1, tiles.shape[1])
         return rows[:, :-3], np.ascontiguousarray(rows[:, -3:])
 
@@ -120,21 +119,21 @@ class Tokens(Reconstructor):
 
     @abstractmethod
     def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, training: Training) -> None:
-        """Learn of standardized tokens (m, w) at places (m, 3)."""
+        """Learn standardized tokens (m, w) at positions (m, 3)."""
 
     @abstractmethod
     def _rest(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """What is left of standardized tokens (m, w), or of each by each unit, its mean (m, w)."""
+        """Residual of standardized tokens (m, w); for several units the mean (m, w)."""
 
 
 @dataclass(eq=False, repr=False)
 class TokenPCA(Tokens):
-    """What the first principal components of all normal tokens leave of one: the baseline of `TokenReconstructor`.
+    """Residual after the first principal components of all normal tokens: the baseline of `TokenReconstructor`.
 
     Parameters
     ----------
     components : int
-        0 for the distance to the mean token.
+        0 gives the distance to the mean token.
     pooling, coverage, pixel_coverage
         As in `Tokens`.
     """
@@ -168,25 +167,26 @@ class TokenPCA(Tokens):
 
 @dataclass(eq=False, repr=False)
 class TokenReconstructor(Tokens):
-    """Auto-encoders of single tokens, told where each lies; alone, or competing.
+    """Auto-encoders of single tokens with their positions; single, or competing.
 
-    Their outputs have no bound, so competition needs a margin, and is off by default: it costs and does not pay.
+    Their outputs are unbounded, so competition needs a margin. It is off by default, because it costs time without
+    gain.
 
     Parameters
     ----------
     units, hidden, bottleneck : int
-        How many, and their sizes.
+        Number of units, and their sizes.
     weights, margin, steps, batch, rate
         As in `CompetitiveReconstructor`; a batch is of tokens.
     pooling, coverage, pixel_coverage
         As in `Tokens`.
     device : str, optional
-        The best there is unless given.
+        Default: the best available.
 
     Raises
     ------
     InputError
-        From `fit`, where the training diverges.
+        From `fit`, if the training diverges.
     """
 
     method = "tokens"
@@ -220,7 +220,7 @@ class TokenReconstructor(Tokens):
             self.history_, ranking = train(
                 units, x, self._recipe(), seed, context=context, report=report, state=training.state
             )
-        # those that nobody met know nothing
+        # units that never met are untrained
         self.units_ = nn.ModuleList(units[k] for k in ranking.trained)
 
     def _unit(self, width: int) -> TokenUnit:
@@ -245,7 +245,7 @@ class TokenReconstructor(Tokens):
 
 
 class TokenUnit(nn.Module):
-    """Tokens (m, w) at places (m, 3) -> tokens, through a bottleneck; linear at its end."""
+    """Auto-encoder of tokens (m, w) at positions (m, 3), with a bottleneck and a linear output."""
 
     def __init__(self, width: int, hidden: int, bottleneck: int) -> None:
         super().__init__()
@@ -258,7 +258,7 @@ class TokenUnit(nn.Module):
 
 
 def interpolated(points: np.ndarray, centers: np.ndarray, novelty: np.ndarray) -> np.ndarray:
-    """Novelty (n,) at points (n, 3) of that (p,) at centers (p, 3): of the three nearest, by inverse distance.
+    """Novelty (n,) at points (n, 3) from novelty (p,) at centers (p, 3): three nearest, by inverse distance.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""The U-Net that rebuilds tiles, in the published layout of Competitive Reconstruction Networks or with group norm.
+"""U-Net for rebuilding tiles, in the published layout of Competitive Reconstruction Networks or with group norm.
 
-Its tensors have the names that they have in published files, so a unit of one is loaded as it is.
+Its tensors have the names of the published files.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ LEAK = 0.2
 
 @dataclass(frozen=True)
 class UNetSizes:
-    """Channels in and out, width of the outermost level, levels; "improved" samples up by copies, "plain" by transposed
-    convolutions; dropout in the levels of full width."""
+    """Sizes of a U-Net: channels in and out, width of the outermost level, levels.
+
+    "improved" upsamples by repetition, "plain" by transposed convolutions; dropout applies to levels of full width."""
 
     channels: int = 3
     width: int = 16
@@ -42,7 +43,7 @@ class UNetSizes:
             raise InputError(f"depth is {self.depth}; expected {LEAST_DEPTH} to {MOST_DEPTH} levels")
 
     def check_sides(self, height: int, width: int) -> None:
-        """Raises `InputError` for tiles whose sides are no multiples of 2^depth."""
+        """Raise `InputError` for tiles whose sides are no multiples of 2^depth."""
         step = 2**self.depth
         if height % step or width % step or not height * width:
             raise InputError(
@@ -52,7 +53,7 @@ class UNetSizes:
 
 
 def depth_of(height: int, width: int) -> int:
-    """Levels for tiles of so many pixels: floor(log2(side)), 5 to 8, as published; fewer where they fit no longer.
+    """Levels for a tile size: floor(log2(side)), 5 to 8, as published; fewer if the size is not divisible.
 
     >>> depth_of(128, 128), depth_of(32, 64), depth_of(1024, 1024), depth_of(96, 96)
     (7, 5, 8, 5)
@@ -64,12 +65,12 @@ def depth_of(height: int, width: int) -> int:
 
 
 class UNet(nn.Module):
-    """Tiles (b, c, h, w) -> tiles of the same shape, within (-1, 1).
+    """Network from tiles (b, c, h, w) to tiles of the same shape, within (-1, 1).
 
     Raises
     ------
     InputError
-        When called with sides that are no multiples of 2^depth.
+        If called with sides that are no multiples of 2^depth.
 
     References
     ----------
@@ -91,10 +92,10 @@ class UNet(nn.Module):
         return self.model(tiles)
 
     def initialize(self, fan: Literal["fan_in", "fan_out"] = "fan_in") -> UNet:
-        """Weights by torch's generator; "fan_out" is the published way, half of whose outputs start saturated."""
+        """Initialize weights with torch's generator; with "fan_out", as published, half of the outputs saturate."""
         for one in self.modules():
             if isinstance(one, nn.Conv2d | nn.ConvTranspose2d):
-                # of transposed convolutions torch takes one fan for the other; published files were begun so too
+                # for transposed convolutions torch exchanges the fans; published files were initialized the same way
                 nn.init.kaiming_normal_(one.weight, mode=fan)
                 if one.bias is not None:
                     nn.init.zeros_(one.bias)
@@ -104,7 +105,7 @@ class UNet(nn.Module):
 
 
 class _Level(nn.Module):
-    """A level with all below it. The outermost gives its answer, the others put it behind their input."""
+    """Level with all levels below. The outermost returns its output, others concatenate it to their input."""
 
     def __init__(self, sizes: UNetSizes, level: int) -> None:
         super().__init__()
@@ -121,12 +122,12 @@ class _Level(nn.Module):
         else:
             layers = [nn.LeakyReLU(LEAK), down, *([] if innermost else _norm(sizes, inner)), *below]
             layers += [nn.ReLU(), *up, *_norm(sizes, outer)]
-            # the levels of full width on both sides, between the innermost and those that double
+            # levels of full width, between the innermost and those that double
             layers += [nn.Dropout(0.5)] * (sizes.dropout and not innermost and outer == inner)
         self.model = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        # what is published changes x in place; the ReLU that follows gives the same
+        # the published code changes x in place; the following ReLU gives the same result
         return self.model(x) if self.outermost else torch.cat([x, self.model(x)], 1)
 
 

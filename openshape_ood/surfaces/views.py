@@ -1,4 +1,4 @@
-"""Objects from all around: orthographic views of depth and normal, and scores of pixels back to the points."""
+"""Objects from all sides: orthographic views of depth and normals, and scores of pixels at the points."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from openshape_ood.surfaces.raster import Raster
 from openshape_ood.surfaces.rasterizer import GRANULE, MOST_CELLS, cloud_points
 
 RANGES = dict.fromkeys(("depth", "normal_u", "normal_v"), (-1.0, 1.0))
-MARGIN = 0.96  # of a view that the object's ball fills
-FILL = 3  # cells without points are filled from the nearest that has any, so many cells away at most
-REACH = 2  # cells around a point in which a nearer one may hide it, so that sparse clouds are not looked through
+MARGIN = 0.96  # fraction of a view that the object's ball fills
+FILL = 3  # empty cells are filled from the nearest cell with points, up to this distance in cells
+REACH = 2  # cells around a point in which a nearer point hides it, so that sparse clouds are opaque
 GOLDEN = (1 + 5**0.5) / 2
 
 
 @dataclass(frozen=True)
 class ViewRasterizer:
-    """Draws an object, in any unit, as tiles of depth and normal from several directions.
+    """Rasterizer of objects, in any unit: tiles of depth and normals from several directions.
 
     Parameters
     ----------
     count : {6, 12}
-        From along the axes, or from the corners of an icosahedron.
+        Directions along the axes, or from the corners of an icosahedron.
     size : int
         Cells along a view, a multiple of 16.
 

@@ -6,7 +6,7 @@
 >>> float(generate("chair", seed=7).vertices[:, 1].min())  # stands on the floor, y up, meters
 0.0
 
-Nothing is stored: a category, a seed and a number of points name the same cloud for ever.
+Nothing is stored: category, seed and number of points determine the cloud permanently.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from openshape_ood.synthetic.sampling import sample_surface
 
 __all__ = ["Mesh", "categories", "generate", "sample", "scan", "synonyms", "variants"]
 
-_STRETCH = 0.12  # of every axis, at most
-# what a stream of random numbers is for; the numbers are part of what a seed means, so never change them
+_STRETCH = 0.12  # maximum stretch of each axis
+# purposes of random streams; these numbers are part of a seed's meaning, so never change them
 _VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)
 
 
@@ -44,7 +44,7 @@ def categories() -> tuple[str, ...]:
 
 
 def synonyms(name: str) -> tuple[str, ...]:
-    """Other words for a category, none of them for two; raises `UnknownNameError` for a category that there is not.
+    """Synonyms of a category, unique to it. Raises `UnknownNameError` for an unknown category.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def synonyms(name: str) -> tuple[str, ...]:
 
 
 def variants(name: str) -> tuple[str, ...]:
-    """The structural kinds that a category comes in, as a seed picks them; raises `UnknownNameError` as `synonyms`.
+    """Structural variants of a category, one of which a seed picks. Raises `UnknownNameError` for an unknown category.
 
     Examples
     --------
@@ -66,21 +66,21 @@ def variants(name: str) -> tuple[str, ...]:
 
 
 def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
-    """A mesh of a category, standing on y = 0 over the origin, y up, front to +z, in meters.
+    """Generate a mesh of a category, standing on y = 0 over the origin, y up, front to +z, in meters.
 
     Parameters
     ----------
     category : str
         One of `categories()`.
     seed : int
-        From 0 to 2**32 - 1. It picks the variant, unless one is given, its dimensions and a stretch of each axis.
+        From 0 to 2**32 - 1. It determines the variant (unless given), the dimensions and a stretch of each axis.
     variant : str, optional
         One of `variants(category)`.
 
     Raises
     ------
     UnknownNameError, InputError
-        A category or variant that there is not; a seed out of range.
+        For an unknown category or variant; a seed out of range.
 
     Examples
     --------
@@ -97,16 +97,16 @@ def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
 
 
 def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
-    """A clean cloud, even over the surface of a category's shape or of a mesh.
+    """Sample a clean cloud, uniform over the surface of a generated shape or a mesh.
 
     Parameters
     ----------
     category_or_mesh : str or Mesh
-        One of `categories()`, whose shape of this seed is generated, or a mesh in meters, y up.
+        One of `categories()`, generated with this seed; or a mesh in meters, y up.
     points : int
         Number n of points, at least 1.
     seed : int
-        From 0 to 2**32 - 1; it names the cloud for ever.
+        From 0 to 2**32 - 1; the same seed always gives the same cloud.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
     Raises
     ------
     UnknownNameError, InputError
-        A category that there is not; a seed or a number of points out of range.
+        For an unknown category; a seed or a number of points out of range.
 
     Examples
     --------
@@ -128,14 +128,14 @@ def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
 
 
 def scan(category_or_mesh: str | Mesh, points: int, seed: int, severity: float = 0.7) -> np.ndarray:
-    """A cloud as an indoor depth scan would give it, turned about gravity at random.
+    """Simulate an indoor depth scan, with a random turn about gravity.
 
     Parameters
     ----------
     category_or_mesh, points, seed
-        As in `sample`, which raises the same errors and gives an array of the same kind.
+        As in `sample`, with the same errors and form of result.
     severity : float, default 0.7
-        From 0, the whole surface without noise, to 1, the hardest scans; see `scanner`.
+        0 (whole surface without noise) to 1 (hardest scans); see `scanner`.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def _mesh_and_stream(category_or_mesh: str | Mesh, seed: int, purpose: int) -> t
 
 
 def _stream(seed: int, category: str, purpose: int) -> np.random.RandomState:
-    """Numbers of their own for every seed, category and purpose."""
+    """Separate random stream for every seed, category and purpose."""
     return np.random.RandomState([check_seed(seed), crc32(category.encode()), purpose])
 
 
@@ -164,8 +164,8 @@ def _known(category: str) -> str:
 
 
 def _builders(category: str) -> Mapping[str, Builder]:
-    """What builds each kind of a category; imports all builders, 0.3 s that names alone need not take."""
-    import_module("openshape_ood.synthetic.builders")  # where they enter themselves
+    """Builders of each variant; imports all builders, which takes 0.3 s, so names are available without it."""
+    import_module("openshape_ood.synthetic.builders")  # registers the builders
     return BUILDERS[_known(category)]
 
 

@@ -1,4 +1,4 @@
-"""Generated shapes to calibrate on, and the generated category that a class name means."""
+"""Generated shapes for calibration, and the generated category of a class name."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from openshape_ood.errors import UnknownNameError
 from openshape_ood.synthetic import categories, sample, scan, synonyms
 
-SCANS = 50  # a class: enough for a coverage of 95 % from the first class on
+SCANS = 50  # per class: enough for a coverage of 95 % with one class
 POINTS = 2048
 SEVERITY = 0.8  # as in the generated benchmarks
-FIRST_SEED = 7_600_000  # beyond the known, validation and test shapes of the benchmarks, below tiny's training
+FIRST_SEED = 7_600_000  # beyond the known, validation and test shapes of the benchmarks, below the training of tiny
 
 
 def resolve(name: str) -> str | None:
-    """The generated category that a class name, or one of its `synonyms`, means; None where none, or no single one.
+    """Generated category of a class name or synonym; None if there is none, or several.
 
-    Case, underscores, hyphens and singular or plural make no difference. A name that would then fit several
-    categories resolves to the one that it names to the letter, or to none.
+    Case, underscores, hyphens and plural are ignored. If a name then fits several categories, the exact spelling
+    decides, else the result is None.
 
     >>> resolve("couch"), resolve("Night_Stand"), resolve("Bookshelves"), resolve("robot arm")
     ('sofa', 'night stand', 'bookshelf', None)
@@ -33,10 +33,10 @@ def resolve(name: str) -> str | None:
 
 
 def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarray]:
-    """Generated scans of every known class, always the same: clouds (2048, 3), category by category; y up, meters.
+    """Generated scans of all known classes, always the same: clouds (2048, 3), by category; y up, meters.
 
-    Names are taken as `resolve` takes them; two words for one category count once. Raises `UnknownNameError` for a name
-    that means no generated category.
+    Names are resolved by `resolve`; synonyms of one category count once. Raises `UnknownNameError` for a name without a
+    generated category.
 
     >>> len(calibration_scans(["chair", "table"], scans=3))
     6
@@ -45,7 +45,7 @@ def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarr
 
 
 def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.ndarray]:
-    """The shapes of `calibration_scans` sampled cleanly, for tests on whole models; scans are more novel than these.
+    """The shapes of `calibration_scans`, sampled cleanly, for tests on whole models; they are less novel than scans.
 
     >>> calibration_models(["chair"], models=1)[0].shape
     (2048, 3)
@@ -54,7 +54,7 @@ def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.nda
 
 
 def _resolved(names: Sequence[str]) -> list[str]:
-    """The categories of the names, each once."""
+    """Distinct categories of the names."""
     found = {name: resolve(name) for name in names}
     strange = [name for name, category in found.items() if category is None]
     if strange:
@@ -67,7 +67,7 @@ def _resolved(names: Sequence[str]) -> list[str]:
 
 @cache
 def _words() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """The categories of every word as it is spelled, and as it is folded."""
+    """Categories of every word, by exact and by folded spelling."""
     spelled: dict[str, set[str]] = {}
     folded: dict[str, set[str]] = {}
     for category in categories():
@@ -82,7 +82,7 @@ def _spelling(name: str) -> str:
 
 
 def _fold(word: str) -> str:
-    """One form for singular and plural: chair, chairs; knife, knives; box, boxes; battery, batteries."""
+    """Common form of singular and plural: chair, chairs; knife, knives; box, boxes; battery, batteries."""
     if word.endswith("s") and not word.endswith("ss"):
         word = word[:-1]
     word = word.removesuffix("e")

@@ -1,4 +1,4 @@
-"""The catalog that categories enter themselves into, and the random draws their shapes are made of."""
+"""Catalog of categories, and random draws for their shapes."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _T = TypeVar("_T")
 
 WORDS = Path(__file__).with_name("categories.toml")
 
-# category -> structural kind (four legs, pedestal, ...) -> function of a random stream that returns a mesh in the
-# frame of `mesh.py`. The order of kinds is part of what a seed means: it picks a kind by its place.
+# category -> structural variant (four legs, pedestal, ...) -> function from a random stream to a mesh in the frame
+# of `mesh.py`. A seed picks a variant by position, so never change the order.
 BUILDERS: dict[str, Mapping[str, Builder]] = {}
 
 
 @cache
 def words() -> dict[str, tuple[str, ...]]:
-    """Every category and other words for it; known without any builder."""
+    """Every category and its synonyms, without importing builders."""
     return {name: tuple(others) for name, others in tomllib.loads(WORDS.read_text(encoding="utf-8")).items()}
 
 
 def category(name: str, /, **variants: Builder) -> None:
-    """Enter what builds a category, which `categories.toml` has words for, into `BUILDERS`."""
+    """Register the builders of a category in `BUILDERS`; `categories.toml` holds its synonyms."""
     if name in BUILDERS:
         raise ValueError(f"category {name!r} is entered twice")
     if name not in words():
@@ -40,7 +40,7 @@ def category(name: str, /, **variants: Builder) -> None:
 
 
 def count(rng: Random, low: int, high: int) -> int:
-    """A whole number, both ends included."""
+    """Random whole number from `low` to `high`, inclusive."""
     return int(rng.randint(low, high + 1))
 
 

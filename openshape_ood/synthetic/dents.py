@@ -1,4 +1,4 @@
-"""Shapes with a dent, and which of their points lie in it: what is wrong with the surface of a known thing.
+"""Shapes with a dent and its ground truth: damage on known objects.
 
 >>> shape = dented("chair", points=4000, seed=3)
 >>> shape.cloud.shape, bool(shape.truth.any()), bool(shape.truth.mean() < 0.1)
@@ -16,14 +16,14 @@ from openshape_ood.synthetic import generate
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.sampling import sample_oriented
 
-TRIED = 200  # places, of which the one amid the most points of its own face is taken that nothing hides
-FACING = 0.9  # cosine between normals of one face
-BEHIND = 0.2  # of the radius, within which points are of one face
+TRIED = 200  # candidate places; the visible one with the most points of its face around is taken
+FACING = 0.9  # minimum cosine between normals of one face
+BEHIND = 0.2  # of the radius: depth within which points belong to one face
 
 
 @dataclass(frozen=True, eq=False)
 class Dented:
-    """A cloud (n, 3) float64, y up, meters, and which of its points (n,) lie deeper than a fifth of the dent."""
+    """Cloud (n, 3) float64, y up, meters, and mask (n,) of points deeper than a fifth of the dent's depth."""
 
     cloud: np.ndarray
     truth: np.ndarray
@@ -32,23 +32,23 @@ class Dented:
 def dented(
     category_or_mesh: str | Mesh, points: int, seed: int, *, radius: float = 0.06, depth: float = 0.03
 ) -> Dented:
-    """A shape with a round dent in a large face, where nothing stands before it.
+    """Shape with a round dent in a large, unoccluded face.
 
     Parameters
     ----------
     category_or_mesh : str or Mesh
-        One of `synthetic.categories()`, whose shape of this seed is generated, or a mesh in meters.
+        One of `synthetic.categories()`, generated with this seed; or a mesh in meters.
     points : int
         Number n of points.
     seed : int
-        Of the shape, its points and the place of the dent.
+        For the shape, its points and the place of the dent.
     radius, depth : float
-        Meters: where the dent ends, and how far its middle is pushed in.
+        Meters: radius of the dent, and displacement of its center.
 
     Raises
     ------
     UnknownNameError, InputError
-        A category that there is not; a radius or depth not above 0.
+        For an unknown category; a radius or depth not above 0.
     """
     radius, depth = check_positive(radius, "radius"), check_positive(depth, "depth")
     mesh = category_or_mesh if isinstance(category_or_mesh, Mesh) else generate(category_or_mesh, seed)
@@ -57,14 +57,14 @@ def dented(
     middle, outward = _place(cloud, normals, rng, radius)
     away = np.linalg.norm(cloud - middle, axis=1) / radius
     pushed = np.where((away < 1) & (np.abs(normals @ outward) > FACING), (1 - np.minimum(away, 1) ** 2) ** 2, 0.0)
-    pushed[(cloud - middle) @ outward < -BEHIND * radius] = 0  # not the face behind it
+    pushed[(cloud - middle) @ outward < -BEHIND * radius] = 0  # excludes the opposite face
     return Dented(cloud - depth * pushed[:, None] * outward, pushed > 0.2)
 
 
 def _place(
     cloud: np.ndarray, normals: np.ndarray, rng: np.random.RandomState, radius: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A point (3,) that is seen from outside, with most points of its own face around, and the way out (3,)."""
+    """Point (3,) visible from outside, with most points of its face around, and the outward direction (3,)."""
     from scipy.spatial import KDTree
 
     tried = rng.permutation(len(cloud))[:TRIED]

@@ -1,7 +1,7 @@
-"""Triangle meshes from a few primitives: what the generated categories are built of.
+"""Triangle meshes from primitives, for the generated categories.
 
 Frame of every shape: y up, floor at y = 0, front towards +z, x to the right, meters.
-A primitive stands centered on the origin in all three axes unless its docstring says otherwise;
+A primitive is centered at the origin unless its docstring states otherwise;
 place it with the methods of `Mesh`, which return new meshes and can be chained:
 
 >>> leg = cylinder(0.03, 0.45).moved(0.2, 0.225, 0.2)
@@ -23,7 +23,7 @@ AXES = {"x": 0, "y": 1, "z": 2}
 
 @dataclass(frozen=True)
 class Mesh:
-    """Vertices (v, 3) float64, triangles (f, 3) int64 and the part (f,) each triangle belongs to."""
+    """Vertices (v, 3) float64, triangles (f, 3) int64 and part number (f,) of each triangle."""
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -39,7 +39,7 @@ class Mesh:
         return self.with_vertices(self.vertices * [x, y, z])
 
     def turned(self, axis: str, degrees: float) -> Mesh:
-        """Rotated about an axis through the origin, counter-clockwise seen against the axis."""
+        """Rotated about an axis through the origin, counter-clockwise seen from the tip of the axis."""
         return self.with_vertices(self.vertices @ rotation(axis, degrees).T)
 
     def mirrored(self, axis: str) -> Mesh:
@@ -48,7 +48,7 @@ class Mesh:
         return self.with_vertices(vertices)
 
     def deformed(self, f: Callable[[np.ndarray], np.ndarray]) -> Mesh:
-        """Vertices (v, 3) sent through `f`; needs primitives with enough vertices to bend."""
+        """Vertices (v, 3) mapped by `f`; needs primitives with enough vertices to bend."""
         return self.with_vertices(f(self.vertices.copy()))
 
     def tapered(self, top: float) -> Mesh:
@@ -59,7 +59,7 @@ class Mesh:
         return self.with_vertices(self.vertices * np.stack([factor, np.ones_like(y), factor], axis=1))
 
     def grounded(self) -> Mesh:
-        """Moved so that it stands on y = 0 with the middle of its bounding box over the origin."""
+        """Moved to stand on y = 0, with the center of its bounding box above the origin."""
         low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
         middle = (low + high) / 2
         return self.with_vertices(self.vertices - [middle[0], low[1], middle[2]])
@@ -80,7 +80,7 @@ def rotation(axis: str, degrees: float) -> np.ndarray:
 
 
 def join(*meshes: Mesh) -> Mesh:
-    """One mesh of several; parts keep apart and are numbered on."""
+    """Join meshes; parts stay separate and are renumbered."""
     vertices, faces, parts = [], [], []
     offset = part = 0
     for mesh in meshes:
@@ -119,9 +119,9 @@ def box(width: float, height: float, depth: float) -> Mesh:
 
 
 def lathe(profile: Sequence[tuple[float, float]], segments: int = 20) -> Mesh:
-    """A profile of (radius, y) points turned about the y axis; it lies where its y values say.
+    """A profile of (radius, y) points rotated about the y axis, at the given y values.
 
-    Start or end at radius 0 to close an end. A vessel: up the outside, then down the inside.
+    Start or end at radius 0 to close an end. For a vessel: up the outside, then down the inside.
     """
     p = np.asarray(profile, dtype=np.float64)
     angle = np.arange(segments) * (2 * np.pi / segments)
@@ -154,7 +154,7 @@ def cushion(width: float, height: float, depth: float, roundness: float = 0.4, s
     v = (np.arange(segments) * (2 * np.pi / segments))[None]
 
     def soft(t: np.ndarray) -> np.ndarray:
-        # cos(pi/2) is not quite 0, and a small power would make much of that
+        # cos(pi/2) is not exactly 0, and a small power would enlarge it
         t = np.where(np.abs(t) < 1e-12, 0.0, t)
         return np.sign(t) * np.abs(t) ** roundness
 
@@ -180,7 +180,7 @@ def tube(path: Sequence[Sequence[float]] | np.ndarray, radius: float | Sequence[
     r = np.broadcast_to(np.asarray(radius, dtype=np.float64), (len(p),))
     direction = np.gradient(p, axis=0)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-12
-    # a fixed helper axis, the one the path as a whole runs least along, keeps the rings from twisting
+    # a fixed helper axis, the one least along the whole path, keeps the rings from twisting
     helper = np.eye(3)[np.argmin(np.abs(direction).sum(axis=0))]
     side = np.cross(direction, helper)
     side /= np.linalg.norm(side, axis=1, keepdims=True) + 1e-12
@@ -202,8 +202,8 @@ def sheet(f: Callable[[np.ndarray, np.ndarray], np.ndarray], rows: int = 12, col
 def extrude(outline: Sequence[tuple[float, float]], depth: float) -> Mesh:
     """An outline of (x, y) points given depth along z, centered on z = 0.
 
-    The outline need not be convex but must be seen whole from its mean point (star-shaped): the
-    faces are fans about that point.
+    The outline must be visible from its mean point (star-shaped), but need not be convex: the faces are fans about
+    that point.
     """
     p = np.asarray(outline, dtype=np.float64)
     n, middle = len(p), p.mean(axis=0)

@@ -1,4 +1,4 @@
-"""Shapes with a foreign part, and which of their points are foreign: what a novelty map is measured on.
+"""Shapes with a foreign part and its ground truth, for measuring novelty maps.
 
 >>> shape = plant("chair", "guitar", points=1000, seed=3)  # a chair with a guitar for a back
 >>> shape.cloud.shape, bool(shape.foreign.any()), bool(shape.foreign.all())
@@ -16,12 +16,12 @@ from openshape_ood.synthetic import generate
 from openshape_ood.synthetic.mesh import Mesh, join
 from openshape_ood.synthetic.sampling import sample_surface
 
-SUNK = 0.03  # of the height of what it replaces, so that a part grows out of the host and does not float on it
+SUNK = 0.03  # fraction of the replaced height by which the part is sunk into the host, so that it does not float
 
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A cloud (n, 3) float64, y up, meters, and which of its points (n,) are foreign, of the donor and not the host."""
+    """Cloud (n, 3) float64, y up, meters, and mask (n,) of foreign points, from the donor."""
 
     cloud: np.ndarray
     foreign: np.ndarray
@@ -38,10 +38,10 @@ def plant(
     host_variant: str | None = None,
     donor_variant: str | None = None,
 ) -> Planted:
-    """A shape of one category, cut off at some height, with a shape of another category in its place.
+    """Shape of one category, cut at some height, with a shape of another category on top.
 
-    The donor stands on its end where the cut-off part was, higher than it by two fifths at most. Same arguments, same
-    shape.
+    The donor stands on end in place of the removed part and is at most two fifths higher. The same arguments give the
+    same shape.
 
     Parameters
     ----------
@@ -50,16 +50,16 @@ def plant(
     points : int, default 2048
         Number n of points.
     seed : int, default 0
-        Of both shapes and of the points.
+        For both shapes and the points.
     keep : float, default 0.55
-        Share of the host's height that stays; 1 leaves the host whole, and the donor stands on top.
+        Fraction of the host's height to keep; 1 keeps the whole host, with the donor on top.
     host_variant, donor_variant : str, optional
-        Structural kinds as in `synthetic.variants`; without one the seed picks it.
+        Structural variants as in `synthetic.variants`. Default: by the seed.
 
     Raises
     ------
     UnknownNameError, InputError
-        A category or variant that there is not; a share outside (0, 1].
+        For an unknown category or variant; a fraction outside (0, 1].
 
     Examples
     --------
@@ -79,7 +79,7 @@ def plant(
 
 
 def _cut(mesh: Mesh, keep: float) -> tuple[Mesh, np.ndarray, float]:
-    """The mesh up to `keep` of its height, where (3,) a part may stand on it, and how high that may be."""
+    """Mesh up to `keep` of its height, position (3,) for a part on it, and maximum height of the part."""
     tall = mesh.size()[1]
     middle = mesh.vertices[mesh.faces].mean(axis=1)
     above = middle[:, 1] >= keep * tall
@@ -93,7 +93,7 @@ def _cut(mesh: Mesh, keep: float) -> tuple[Mesh, np.ndarray, float]:
 
 
 def _on_end(mesh: Mesh) -> Mesh:
-    """Turned so that its longest side is upright."""
+    """Rotated so that its longest side is upright."""
     axis = int(mesh.size().argmax())
     return mesh if axis == 1 else mesh.turned("z" if axis == 0 else "x", 90).grounded()
 

@@ -1,4 +1,4 @@
-"""Generated roads, sound or damaged: clouds as a mobile scanner gives them, and small rasters; which place is damaged.
+"""Generated roads, intact or damaged, with ground truth: clouds of a mobile scanner, and small rasters.
 
 >>> road = road_scan(seed=3, damage="pothole")
 >>> road.points.shape == (len(road.truth), 3), bool(road.damaged.any())
@@ -20,19 +20,19 @@ from openshape_ood.errors import InputError
 
 DAMAGES = ("pothole", "crack", "bump", "debris")
 RELIEF = 0.06  # meters of one unit of height
-CELL = 0.04  # meters of a pixel of a small raster
-ROUGH = 0.03  # units, of height; a scanner's own error is part of it
-ORIGIN = (365_000.0, 5_702_000.0, 60.0)  # a scan lies far from the origin of its frame
-TILES, SCAN = 90, 91  # what a stream of random numbers is for
+CELL = 0.04  # meters of a pixel in a raster
+ROUGH = 0.03  # units of height, including the scanner's error
+ORIGIN = (365_000.0, 5_702_000.0, 60.0)  # far from the origin, as in a projected frame
+TILES, SCAN = 90, 91  # purposes of random streams
 
 
 @dataclass(frozen=True, eq=False)
 class RoadScan:
     """A piece of a road as a cloud.
 
-    points: (n, 3) float64, meters, z up, some 1e5 to 1e7 from the origin as in a projected frame; intensity: (n,)
-    float32 in [0, 1]; truth: (n,) int8, 0 where sound, else 1 + the index of the damage in `DAMAGES`; heading: (3,),
-    unit direction that the scanner drove in, along the road.
+    points: (n, 3) float64, meters, z up, about 1e5 to 1e7 from the origin as in a projected frame; intensity: (n,)
+    float32 in [0, 1]; truth: (n,) int8, 0 for intact, else 1 + index of the damage in `DAMAGES`; heading: (3,), unit
+    direction of the scanner along the road.
     """
 
     points: np.ndarray
@@ -55,27 +55,28 @@ def road_scan(
     density: float = 2500.0,
     uneven: bool = False,
 ) -> RoadScan:
-    """A square piece of road as a mobile scanner sees it: at a random heading, on a slope, with camber and markings.
+    """Square piece of road seen by a mobile scanner, with random heading, slope, camber and markings.
 
     Parameters
     ----------
     seed : int
-        Of the road, the damage and the points.
+        For the road, the damage and the points.
     damage : str or sequence of str
-        One or more of `DAMAGES`; without any the road is sound. Each lies within the piece as a whole.
+        One or more of `DAMAGES`; none for an intact road. Each damage lies completely inside the piece.
     severity : float, default 1
-        Of the damage, height and intensity alike; 1 are potholes 4 cm and cracks 2 cm deep, bumps and debris of 3 cm.
+        Scale of the damage in height and intensity; at 1, potholes are 4 cm, cracks 2 cm deep, bumps and debris 3 cm
+        high.
     side : float, default 2.56
         Meters.
     density : float, default 2500
-        Points a square meter, evenly spread.
+        Points a square meter, uniformly distributed.
     uneven : bool
-        With ruts and joints of slabs, which are sound and as deep as cracks are.
+        Add ruts and joints of slabs, which are intact and as deep as cracks.
 
     Raises
     ------
     UnknownNameError, InputError
-        Another damage; a seed that cannot be, severity, side or density not above 0, and a piece with no point.
+        For an unknown damage; an invalid seed; severity, side or density not above 0; a piece without points.
 
     Examples
     --------
@@ -101,9 +102,9 @@ def road_scan(
 def road_tiles(
     count: int, seed: int, damage: str | Sequence[str] = (), *, size: int = 32
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rasters of roads without the way from a cloud: height, intensity and intensity again, cells of 4 cm.
+    """Rasters of roads generated directly, without a cloud: height, intensity, intensity; cells of 4 cm.
 
-    Slope and camber are still in them. Where `damage` is given, each tile has one of these, drawn at random.
+    Slope and camber are included. With `damage`, each tile has one of these damages, at random.
 
     Parameters
     ----------
@@ -117,12 +118,12 @@ def road_tiles(
     tiles : ndarray (t, 3, s, s) float32
         In [-1, 1].
     truth : ndarray (t, s, s) bool
-        Where the surface is damaged.
+        True for damaged pixels.
 
     Raises
     ------
     UnknownNameError, InputError
-        Another damage; a count, seed or size that cannot be.
+        For an unknown damage; an invalid count, seed or size.
 
     Examples
     --------
@@ -157,7 +158,7 @@ def _surface(
     severity: float = 1.0,
     uneven: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Height in units of `RELIEF`, intensity in [-1, 1] and truth of places (n, 2) in a square of `side` meters."""
+    """Height in units of `RELIEF`, intensity in [-1, 1] and truth at positions (n, 2) in a square of `side` meters."""
     slope, camber = rng.uniform(-0.2, 0.2, 2), rng.uniform(0.0, 0.12)
     crown = rng.uniform(0.2, 0.8)
     along, across = (at / side - 0.5).T
@@ -179,7 +180,7 @@ def _surface(
 
 
 def _waves(at: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Slow changes of asphalt and wear, some 0.1 strong."""
+    """Slow variation of asphalt and wear, about 0.1 strong."""
     found = np.zeros(len(at))
     for _ in range(3):
         wave = rng.normal(size=2)
@@ -203,7 +204,7 @@ def _marking(at: np.ndarray, side: float, rng: np.random.RandomState) -> np.ndar
     return np.abs(at[:, 1] - rng.uniform(0.1, 0.9) * side) < rng.uniform(0.06, 0.08)
 
 
-Damaged = tuple[np.ndarray, np.ndarray, np.ndarray]  # where (n,) bool, rise (n,) in units, change of intensity (n,)
+Damaged = tuple[np.ndarray, np.ndarray, np.ndarray]  # mask (n,) bool, rise (n,) in units, change of intensity (n,)
 
 
 def _pothole(at: np.ndarray, side: float, rng: np.random.RandomState) -> Damaged:

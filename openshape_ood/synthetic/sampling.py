@@ -1,4 +1,4 @@
-"""Points drawn evenly over the area of a mesh."""
+"""Uniform sampling of mesh surfaces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from openshape_ood.synthetic.mesh import Mesh
 
 
 def sample_surface(mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """A cloud (n, 3) float64 spread evenly over the surface, and the part (n,) int64 of each point.
+    """Cloud (n, 3) float64, uniform over the surface, and the part (n,) int64 of each point.
 
     >>> from openshape_ood.synthetic.mesh import box
     >>> cloud, parts = sample_surface(box(1, 1, 1), 5, np.random.RandomState(0))
@@ -21,16 +21,16 @@ def sample_surface(mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple
 
 
 def sample_oriented(mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Like `sample_surface`, but with the unit normal (n, 3) and the triangle (n,) of each point.
+    """`sample_surface` with the unit normal (n, 3) and the triangle (n,) of each point.
 
-    Which of its two sides a normal points to is up to the winding of the triangle.
+    The winding of a triangle determines the side of its normal.
     """
     corner, first, second = _corner_and_edges(mesh)
     cross = _cross(first, second)
     doubled_area = np.sqrt(np.einsum("ij,ij->i", cross, cross))
     face = _faces_by_area(doubled_area, points, rng)
     u, v = _even_in_triangle(points, rng)
-    # np.take gathers rows in half the time of indexing
+    # np.take takes half the time of indexing
     corner, first, second, cross = (np.take(rows, face, axis=0) for rows in (corner, first, second, cross))
     cloud = corner + u[:, None] * first + v[:, None] * second
     return cloud, cross / np.take(doubled_area, face)[:, None], face
@@ -62,7 +62,7 @@ def _faces_by_area(area: np.ndarray, points: int, rng: np.random.RandomState) ->
     cumulated = np.cumsum(area)
     if not (cumulated.size and np.isfinite(cumulated[-1]) and cumulated[-1] > 0):
         raise InputError(f"cannot sample a mesh of {len(area)} triangles without a positive, finite area")
-    # side="right" passes over triangles of no area, which a pole of a lathe is full of
+    # side="right" skips triangles without area, common at the poles of a lathe
     face = np.searchsorted(cumulated, rng.random_sample(points) * cumulated[-1], side="right")
     return np.minimum(face, np.flatnonzero(area)[-1])
 

@@ -1,11 +1,11 @@
-"""A simulated indoor RGB-D scan of a mesh: what separates a scanned object from a CAD model.
+"""Simulated indoor RGB-D scan of a mesh: the differences between a scanned object and a CAD model.
 
-A scan sees one side of an object, through noise that grows along the line of sight, with holes,
-lost thin parts and cut-off ends, and comes with bits of its surroundings: floor, wall, things next
-to it. `severity` runs from 0 (an even sample of the whole surface) to 1 (the hardest scans).
+A scan sees an object from one side, with noise that grows along the line of sight, holes, lost thin parts and cut-off
+ends, and contains some surroundings: floor, wall, neighboring objects. `severity` runs from 0 (uniform sample of the
+whole surface) to 1 (hardest scans).
 
-Lengths in `Scan` are fractions of the object's `extent`, the diagonal of its bounding box, unless
-they say meters; so a cup and a wardrobe are scanned alike.
+Lengths in `Scan` are fractions of the object's `extent`, the diagonal of its bounding box, unless marked as meters, so
+cups and wardrobes are scanned alike.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, rotation
 from openshape_ood.synthetic.sampling import sample_oriented
 from openshape_ood.synthetic.visibility import facing, visible
 
-LEAST_VISIBLE = 0.15  # of the object's surface; from a worse viewpoint nobody would have scanned it
-MOST_CROPPED = 0.35  # of the object's points, however little of its extent holds them
+LEAST_VISIBLE = 0.15  # of the object's surface; worse viewpoints are rejected
+MOST_CROPPED = 0.35  # of the object's points
 ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
 class Scan:
-    """The settings of one scan."""
+    """Settings of one scan."""
 
     views: int = 0  # viewpoints fused; 0 sees every side
-    azimuth: float = 0.0  # degrees of the middle viewpoint from the object's front (+z) towards +x
+    azimuth: float = 0.0  # degrees of the central viewpoint from the object's front (+z) towards +x
     elevation: float = 20.0  # degrees above the horizon
     spread: float = 0.0  # degrees of azimuth between neighboring viewpoints
-    distance: float = 2.0  # camera to the middle of the object
+    distance: float = 2.0  # camera to the center of the object
     range_noise: float = 0.0  # meters, standard deviation along the ray
     noise: float = 0.0005  # meters, standard deviation in every direction
     bumps: float = 0.0  # amplitude of the low-frequency error of the surface
-    lost: float = 0.0  # chance that a thin part is missing
+    lost: float = 0.0  # probability that a thin part is missing
     holes: int = 0
     hole_radius: float = 0.0
     crop: float = 0.0  # cut off one end, a fraction of the object's length in that direction
     floor: bool = False
     wall: bool = False
-    clutter: int = 0  # pieces of other things
-    background: float = 0.0  # the most that floor, wall and clutter have of all points
-    falloff: float = 0.0  # 0 even density, 1 that of a single depth image
+    clutter: int = 0  # number of other objects
+    background: float = 0.0  # maximum fraction of floor, wall and clutter points
+    falloff: float = 0.0  # 0: uniform density; 1: that of a single depth image
     tilt: float = 0.0  # degrees from upright
 
     @classmethod
     def of_severity(cls, severity: float, rng: np.random.RandomState) -> Scan:
-        """Settings drawn at random, which grow with severity, 0 to 1, on average; raises `InputError` beyond these."""
+        """Random settings that grow with severity, 0 to 1, on average. Raises `InputError` outside this range."""
         if not 0 <= severity <= 1:
             raise InputError(f"severity is {severity!r}; it runs from 0 (clean) to 1 (hardest)")
 
@@ -82,14 +82,14 @@ class Scan:
 
 
 def _view_odds(severity: float) -> np.ndarray:
-    """Chances (3,) of one, two and three viewpoints: the harder, the fewer."""
+    """Probabilities (3,) of one, two and three viewpoints; fewer for harder scans."""
     return (1 - severity) * np.array([0.1, 0.3, 0.6]) + severity * np.array([0.45, 0.35, 0.2])
 
 
 def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, turn: bool = True) -> np.ndarray:
-    """A scanned cloud (n, 3) of a grounded mesh, y up, meters; raises `InputError` for a severity out of range.
+    """Scanned cloud (n, 3) of a grounded mesh, y up, meters. Raises `InputError` for a severity out of range.
 
-    turn: about the axis of gravity, by a random angle.
+    turn: rotate about gravity by a random angle.
 
     >>> from openshape_ood.synthetic.mesh import box
     >>> scan(box(0.4, 0.8, 0.4).grounded(), 100, 0.7, np.random.RandomState(0)).shape
@@ -100,9 +100,7 @@ def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, t
 
 
 def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """As `scan` under given settings, not turned about gravity; and which points (n,) are the object's own, and not of
-    its surroundings.
-    """
+    """`scan` with given settings and without turn, and the mask (n,) of the object's own points."""
     extent = float(np.linalg.norm(mesh.size()))
     scene = _scene_of(settings, mesh, max(4096, 4 * points), extent, rng)
     cameras, seen = _view(settings, scene, extent, rng)
@@ -114,12 +112,12 @@ def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomStat
     return cloud @ _tilt(settings.tilt, rng).T, scene.own
 
 
-# what is before the camera: the object, bumpy and with parts lost, and what is around it
+# surfaces before the camera: the object, bumpy and with lost parts, and its surroundings
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Oriented points: positions (n, 3), unit normals (n, 3), whether the object's own (n,)."""
+    """Oriented points: positions (n, 3), unit normals (n, 3), mask (n,) of the object's own points."""
 
     cloud: np.ndarray
     normals: np.ndarray
@@ -137,7 +135,7 @@ class Surface:
 
 
 def _scene_of(settings: Scan, mesh: Mesh, dense: int, extent: float, rng: np.random.RandomState) -> Surface:
-    """Dense samples of the object, bumpy and without its lost parts, and of what is around it."""
+    """Dense samples of the object, bumpy and without lost parts, and of its surroundings."""
     cloud, normals, face = sample_oriented(mesh, dense, rng)
     kept = _kept_parts(settings.lost, mesh.parts[face], rng)
     thing = Surface(cloud, normals, np.ones(dense, dtype=bool)).where(kept)
@@ -154,13 +152,13 @@ def _kept_parts(lost: float, parts: np.ndarray, rng: np.random.RandomState) -> n
 
 
 def _bumpy(settings: Scan, surface: Surface, extent: float, rng: np.random.RandomState) -> Surface:
-    """Displaced by a few random plane waves, as fused depth maps that fit badly are."""
+    """Surface displaced by random plane waves, like poorly registered depth maps."""
     if not settings.bumps:
         return surface
     waves = rng.normal(size=(3, 3))
     waves *= rng.uniform(4, 14, 3) / (extent * np.linalg.norm(waves, axis=0))
     phases, directions = rng.uniform(0, 2 * np.pi, 3), rng.normal(size=(3, 3)) / 3
-    # the displacement is a field in space, not along the normals: both sides of a thin board move together
+    # the displacement is a field in space, so both sides of a thin board move together
     shift = np.sin(surface.cloud @ waves + phases) @ directions
     return replace(surface, cloud=surface.cloud + settings.bumps * extent * shift)
 
@@ -191,7 +189,7 @@ def _pieces(settings: Scan, mesh: Mesh, cloud: np.ndarray, extent: float, rng: n
 
 
 def _clutter(cloud: np.ndarray, ground: float, extent: float, rng: np.random.RandomState) -> Mesh:
-    """A box, ball or board that touches the object somewhere or stands on the floor there."""
+    """Box, ball or board that touches the object or stands beside it on the floor."""
     width, height, depth = rng.uniform(0.06, 0.25, 3) * extent
     kind = rng.randint(3)
     if kind == 2:
@@ -199,7 +197,7 @@ def _clutter(cloud: np.ndarray, ground: float, extent: float, rng: np.random.Ran
     piece = ellipsoid(width, height, depth, segments=10) if kind == 1 else box(width, height, depth)
     x, y, z = cloud[rng.randint(len(cloud))]
     base = y if rng.random_sample() < 0.5 else ground
-    # pushed outwards, so that it lies against the object rather than inside
+    # pushed outwards, so that it touches the object from outside
     outwards = 0.5 * max(width, depth) * np.sign([x, z])
     return piece.turned("y", rng.uniform(0, 180)).moved(x + outwards[0], base + height / 2, z + outwards[1])
 
@@ -208,7 +206,7 @@ def _clutter(cloud: np.ndarray, ground: float, extent: float, rng: np.random.Ran
 
 
 def _view(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Cameras (v, 3) and the mask (n,) of points they see, from a viewpoint that shows enough of the object."""
+    """Cameras (v, 3) and mask (n,) of visible points, from a viewpoint that shows enough of the object."""
     own = scene.cloud[scene.own]
     middle = (own.min(axis=0) + own.max(axis=0)) / 2
     cameras = middle + extent * settings.distance * _directions(settings, settings.azimuth)
@@ -220,7 +218,7 @@ def _view(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomSt
             best, seen, most = cameras, mask, share
         if share >= LEAST_VISIBLE:
             break
-        # a box full of shelves shows little from anywhere: the best of a few viewpoints has to do
+        # a shelf shows little from anywhere: take the best of a few viewpoints
         cameras = middle + extent * settings.distance * _directions(settings, rng.uniform(-180, 180))
     return best, seen
 
@@ -233,11 +231,11 @@ def _directions(settings: Scan, azimuth: float) -> np.ndarray:
     return np.stack([np.cos(up) * np.sin(around), np.full_like(around, np.sin(up)), np.cos(up) * np.cos(around)], 1)
 
 
-# what is lost and what is drawn
+# loss and sampling
 
 
 def _without_holes(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomState) -> Surface:
-    """Patches missing: shiny, dark or never looked at."""
+    """Surface with missing patches: shiny, dark or unscanned."""
     kept = np.ones(len(scene.cloud), dtype=bool)
     for _ in range(settings.holes):
         offset = scene.cloud - scene.cloud[rng.randint(len(scene.cloud))]
@@ -247,7 +245,7 @@ def _without_holes(settings: Scan, scene: Surface, extent: float, rng: np.random
 
 
 def _cropped(settings: Scan, scene: Surface, rng: np.random.RandomState) -> Surface:
-    """One end cut off by a plane: the scan stopped there or the box around it was drawn too tight."""
+    """Surface with one end cut off by a plane: an interrupted scan or a tight crop box."""
     if not settings.crop:
         return scene
     along = scene.cloud @ _crop_direction(rng)
@@ -257,7 +255,7 @@ def _cropped(settings: Scan, scene: Surface, rng: np.random.RandomState) -> Surf
 
 
 def _crop_direction(rng: np.random.RandomState) -> np.ndarray:
-    """A unit vector (3,): down or up now and then, else about level."""
+    """Unit vector (3,): sometimes down or up, else nearly horizontal."""
     around, which = rng.uniform(0, 2 * np.pi), rng.random_sample()
     slope = -4.0 if which < 0.25 else 4.0 if which < 0.35 else rng.normal(0, 0.3)
     direction = np.array([np.cos(around), slope, np.sin(around)])
@@ -265,7 +263,7 @@ def _crop_direction(rng: np.random.RandomState) -> np.ndarray:
 
 
 def _drawn(settings: Scan, scene: Surface, points: int, camera: np.ndarray, rng: np.random.RandomState) -> Surface:
-    """Exactly `points` points, the background's at most at its share, in random order."""
+    """Exactly `points` points in random order, with at most the given fraction of background."""
     own, other = np.flatnonzero(scene.own), np.flatnonzero(~scene.own)
     around = min(len(other), int(settings.background * points))
     weight = _density(settings.falloff, scene, camera)
@@ -274,30 +272,30 @@ def _drawn(settings: Scan, scene: Surface, points: int, camera: np.ndarray, rng:
 
 
 def _density(falloff: float, scene: Surface, camera: np.ndarray) -> np.ndarray:
-    """Relative density (n,): a depth image has fewer points far away and on oblique surfaces."""
+    """Relative density (n,): lower far away and on oblique surfaces, as in a depth image."""
     rays = scene.cloud - camera
     single = np.maximum(facing(scene.cloud, scene.normals, camera), 0.1) / np.einsum("ij,ij->i", rays, rays)
     return single**falloff
 
 
 def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """`count` of the candidates by weight; all of them, and some again, when they are too few."""
+    """Weighted choice of `count` candidates; with too few, all and some repeats."""
     missing = count - len(candidates)
     if missing >= 0:
         again = rng.randint(len(candidates), size=missing) if missing else np.empty(0, dtype=np.intp)
         return np.concatenate([candidates, candidates[again]])
-    # the smallest of exponential times are a weighted draw without replacement
+    # the smallest exponential times are a weighted draw without replacement
     times = rng.exponential(size=len(candidates)) / weight[candidates]
     return candidates[np.sort(np.argpartition(times, count)[:count])]  # sorted: the order would be the processor's
 
 
-# the sensor
+# sensor
 
 
 def _noisy(
     settings: Scan, cloud: np.ndarray, camera: np.ndarray, extent: float, rng: np.random.RandomState
 ) -> np.ndarray:
-    # a sensor errs by meters whatever it looks at, but a cup must stay a cup
+    # sensor errors are in meters, but small objects must stay recognizable
     most = 0.015 * extent
     rays = cloud - camera
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
@@ -306,6 +304,6 @@ def _noisy(
 
 
 def _tilt(degrees: float, rng: np.random.RandomState) -> np.ndarray:
-    """Rotation (3, 3) by up to `degrees` off the upright, towards a random side."""
+    """Rotation (3, 3) by up to `degrees` from upright, towards a random side."""
     side = rotation("y", rng.uniform(0, 360))
     return side @ rotation("x", degrees) @ side.T

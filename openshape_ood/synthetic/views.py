@@ -1,4 +1,4 @@
-"""Generated rooms as one camera sees them: color, depth, and which object each pixel shows.
+"""Generated rooms seen by one camera: color, depth, and the object of each pixel.
 
 >>> seen = room_view(seed=1, categories=["chair", "table"], objects=3)
 >>> seen.view.shape, seen.instances.shape, seen.names[0]
@@ -24,19 +24,18 @@ from openshape_ood.views.geometry import looking, project
 FIELD = np.radians(70.0)  # of view, across
 EYE = (1.2, 1.7)  # meters above the floor
 PITCH = np.radians((10.0, 28.0))
-REACH = (0.8, 4.2)  # meters ahead of the camera where things should lie
-CLEAR = 0.35  # meters from the camera to what is as high as it
-CAMERAS = 24  # of which the one that sees most is taken
-BLOCK = 2_000_000  # pixels tried against triangles at once
+REACH = (0.8, 4.2)  # meters from the camera to objects
+CLEAR = 0.35  # meters between the camera and objects of its height
+CAMERAS = 24  # candidates, of which the one that sees most is taken
+BLOCK = 2_000_000  # tests of pixels against triangles per block
 
 
 @dataclass(frozen=True, eq=False)
 class RoomView:
-    """A view of a generated room, and the room itself.
+    """View of a generated room, with the room itself.
 
-    surface: (h, w), the place in `pieces` of what each pixel shows, -1 where there is nothing; pieces: all surfaces,
-    seen or not, in the frame of the view's world, meters, z up; items: the objects, of which number i has the instance
-    i + 1.
+    surface: (h, w), index in `pieces` of each pixel, -1 for none; pieces: all surfaces, visible or not, in the view's
+    world, meters, z up; items: the objects; item i has instance i + 1.
     """
 
     view: View
@@ -46,20 +45,20 @@ class RoomView:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each instance is called; that of 0, floor, walls and ceiling, is "none"."""
+        """Name of each instance; instance 0 (floor, walls, ceiling) is "none"."""
         return ("none", *(item.category for item in self.items))
 
     @property
     def instances(self) -> np.ndarray:
-        """The object that each pixel shows (h, w); 0 for floor, walls, ceiling and nothing."""
+        """Object of each pixel (h, w); 0 for floor, walls, ceiling and nothing."""
         return np.array([*(piece.instance for piece in self.pieces), 0])[self.surface]
 
     def mask(self, name: str) -> np.ndarray:
-        """The pixels (h, w) of everything that is called `name`; "floor", "wall" and "ceiling" are names too."""
+        """Mask (h, w) of all pixels named `name`; "floor", "wall" and "ceiling" are also names."""
         return np.array([*(piece.name == name for piece in self.pieces), False])[self.surface]
 
     def surface_points(self, spacing: float = 0.03, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Points of all surfaces, hidden ones too, about `spacing` meters apart (n, 3), and their piece (n,)."""
+        """Points (n, 3) of all surfaces, hidden ones included, about `spacing` meters apart, and their piece (n,)."""
         square = check_positive(spacing, "spacing") ** 2
         rng = np.random.RandomState([check_seed(seed), 17])
         clouds = [sample_surface(one.mesh, int(surface_area(one.mesh) / square) + 1, rng)[0] for one in self.pieces]
@@ -75,25 +74,25 @@ def room_view(
     size: tuple[int, int] = (72, 96),
     noise: float = 0.0,
 ) -> RoomView:
-    """A generated room as a level camera at eye height sees it: the same for the same arguments.
+    """Generate a room and its view by a level camera at eye height; deterministic.
 
-    The camera stands near the edge of the room and looks across it; of some such cameras the one that sees most.
+    The camera stands near the edge of the room and looks across it; of several cameras the one that sees most is taken.
 
     Parameters
     ----------
     seed, categories, foreign
-        As of `rooms.room`; the camera has what is foreign in view.
+        As in `rooms.room`; foreign objects are in view.
     objects : int, optional
-        How many of `categories` are placed, fewer where the room is full; 5 to 9 by the seed unless given.
+        Number of objects from `categories`, fewer if the room is full. Default: 5 to 9 by the seed.
     size : pair of int, default (72, 96)
         Height and width of the image.
     noise : float, default 0.0
-        Times the noise of a depth camera: 1.2 mm, and 1.9 mm a square meter of distance.
+        Factor of a depth camera's noise: 1.2 mm, plus 1.9 mm a square meter of distance.
 
     Raises
     ------
     UnknownNameError, InputError
-        As `rooms.room`.
+        As in `rooms.room`.
     """
     check_seed(seed)
     h, w = (check_whole(side, "size", 2) for side in size)
@@ -116,7 +115,7 @@ def room_view(
 def _camera(
     items: Sequence[Item], floor: Piece, intrinsics: np.ndarray, size: tuple[int, int], rng: np.random.RandomState
 ) -> np.ndarray:
-    """The pose that has most objects in its picture, foreign ones before all others."""
+    """Pose with the most objects in the image, foreign objects first."""
     side = floor.mesh.vertices[:, :2].max(axis=0)
     boxes = np.array([item.box for item in items]).reshape(-1, 2, 3)
     middles = boxes.mean(axis=1)
@@ -141,10 +140,10 @@ def _camera(
 def render(
     pieces: Sequence[Piece], intrinsics: np.ndarray, pose: np.ndarray, size: tuple[int, int], *, name: str = "view"
 ) -> tuple[View, np.ndarray]:
-    """What a camera sees of surfaces, exact to rounding, both sides of each, and which piece each pixel shows.
+    """Exact rendering of surfaces, with both sides, and the piece of each pixel.
 
-    pieces: meters, in the frame of the world, gray where they have no color; intrinsics: (3, 3); pose: (4, 4), camera
-    to world; size: height and width. Of the pixels (h, w) those that show nothing have the piece -1.
+    pieces: meters, in the world's frame, gray without color; intrinsics: (3, 3); pose: (4, 4), camera to world; size:
+    height and width. Pixels (h, w) without a surface have piece -1.
     """
     corners = np.concatenate([one.mesh.vertices[one.mesh.faces] for one in pieces])
     piece = np.repeat(np.arange(len(pieces)), [len(one.mesh.faces) for one in pieces])
@@ -152,7 +151,7 @@ def render(
     depth, face = _nearest((corners - pose[:3, 3]) @ pose[:3, :3], intrinsics, size)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
-    # light from above and a little from the camera, on both sides alike
+    # light from above and slightly from the camera, equal on both sides
     light = 0.6 + 0.25 * np.abs(normals[:, 2:]) + 0.15 * np.abs(normals @ pose[:3, 2])[:, None]
     rgb = np.where(face[..., None] >= 0, (color * light)[face], 0.5)
     surface = np.where(face >= 0, piece[face], -1)
@@ -160,15 +159,15 @@ def render(
 
 
 def _colors(piece: Piece) -> np.ndarray:
-    """Of each triangle (f, 3)."""
+    """Color (f, 3) of each triangle."""
     return np.full((len(piece.mesh.faces), 3), 0.6) if piece.color is None else piece.color[piece.mesh.parts]
 
 
 def _nearest(corners: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Depth (h, w) and triangle (h, w), -1 for none, of triangles (f, 3, 3) in the frame of the camera."""
     h, w = size
-    # with a triangle's corners as columns of a matrix, its inverse times (u, v, 1) are barycentric coordinates over
-    # depth: all above 0 inside, their sum 1 / depth; triangles that reach behind the camera need no clipping
+    # for a matrix with a triangle's corners as columns, inverse times (u, v, 1) are barycentric coordinates divided by
+    # depth: all positive inside, with sum 1 / depth; triangles that reach behind the camera need no clipping
     seen = (corners @ intrinsics.T).swapaxes(1, 2)
     sizes = np.abs(seen).max(axis=(1, 2)) ** 3
     rows = np.flatnonzero((np.abs(np.linalg.det(seen)) > 1e-12 * sizes) & _ahead(seen, (w, h)))
@@ -192,7 +191,7 @@ def _nearest(corners: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int])
         near = share[0] + share[1] + share[2]
         hit = np.flatnonzero((np.minimum(np.minimum(share[0], share[1]), share[2]) >= -1e-9 * near) & (near > 0))
         pixel, near, part = v[hit] * w + u[hit], near[hit], part[hit]
-        order = np.lexsort((part, -near, pixel))  # the nearest of each pixel, the first of equals
+        order = np.lexsort((part, -near, pixel))  # the nearest of each pixel; ties: the first
         first = order[np.flatnonzero(np.diff(pixel[order], prepend=-1))]
         first = first[near[first] > inverse[pixel[first]]]
         inverse[pixel[first]], face[pixel[first]] = near[first], rows[part[first]]
@@ -202,14 +201,14 @@ def _nearest(corners: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int])
 
 
 def _ahead(seen: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Whether a triangle (f,) may be in the picture: not all corners beyond the same of its borders, or behind."""
+    """Mask (f,) of triangles possibly in the image: not all corners beyond one border, or behind."""
     sides = [seen[:, 2], *seen[:, :2].swapaxes(0, 1)]
     sides += [(side - 1) * seen[:, 2] - seen[:, axis] for axis, side in enumerate(size)]
     return np.logical_and.reduce([side.max(axis=1) >= 0 for side in sides])
 
 
 def _boxes(seen: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """First and one-past-last pixel (f, 2), u and v, of each triangle; the whole image where it reaches behind."""
+    """First and one-past-last pixel (f, 2), u and v, of each triangle; the whole image if it reaches behind."""
     front = seen[:, 2].min(axis=1) > 1e-6
     flat = seen[:, :2] / np.where(front, seen[:, 2].T, 1).T[:, None]
     low, high = np.ceil(flat.min(axis=2) - 1e-9), np.floor(flat.max(axis=2) + 1e-9) + 1

@@ -1,4 +1,4 @@
-"""Visible points of a cloud: of a dense one with normals, and of any one without."""
+"""Visible points of clouds, with and without normals."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from openshape_ood.errors import CloudError
 
-FLIP = 30.0  # radius of the reflecting sphere, in distances of the farthest point: larger keeps more points
-PIXELS = 48  # of the z-buffer along the longer side of the image; coarser closes gaps between samples
+FLIP = 30.0  # radius of the reflecting sphere, in distances of the farthest point; larger keeps more points
+PIXELS = 48  # of the z-buffer along the longer side; coarser closes gaps between samples
 
 
 def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Which points (n,) of a cloud (n, 3) no others hide from a camera (3,), by a z-buffer.
+    """Mask (n,) of the points of a dense cloud (n, 3) that are visible from a camera (3,), by a z-buffer.
 
-    Dense: a few samples a pixel of the image that it fills; normals: (n, 3), whichever side they are on.
+    Dense: several samples a pixel; normals: (n, 3), on either side.
     """
     row, column, depth, pixel = _projected(cloud, camera)
     nearest = np.full((row.max() + 3, column.max() + 3), np.inf)
@@ -23,7 +23,7 @@ def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.nd
 
 
 def _projected(cloud: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Row, column and depth (n,) of each point in perspective, and the width of a pixel at depth 1."""
+    """Row, column and depth (n,) of each point in perspective, and width of a pixel at depth 1."""
     forward = (cloud.min(axis=0) + cloud.max(axis=0)) / 2 - camera
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, [0.0, 1.0, 0.0])
@@ -36,7 +36,7 @@ def _projected(cloud: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def spread(nearest: np.ndarray) -> np.ndarray:
-    """Each sample splatted over 3 x 3 pixels: the least depth of a pixel's neighbourhood."""
+    """Minimum depth over 3 x 3 pixels: each sample covers its neighborhood."""
     tall = nearest.copy()
     tall[1:] = np.minimum(tall[1:], nearest[:-1])
     tall[:-1] = np.minimum(tall[:-1], nearest[1:])
@@ -47,23 +47,23 @@ def spread(nearest: np.ndarray) -> np.ndarray:
 
 
 def _tolerance(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixel: np.ndarray) -> np.ndarray:
-    """How much nearer (n,) a neighboring pixel of the same surface may be: the more, the more it is oblique."""
+    """Depth difference (n,) of neighboring pixels on one surface: grows with obliqueness."""
     cosine = np.maximum(facing(cloud, normals, camera), 0.2)
     return pixel * (0.5 + 1.5 * np.sqrt(1 / cosine**2 - 1))
 
 
 def facing(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Cosine (n,) between ray and normal, whichever side the normal is on."""
+    """Cosine (n,) between ray and normal, for either side of the normal."""
     rays = cloud - camera
     return np.abs(np.einsum("ij,ij->i", rays, normals)) / (np.sqrt(np.einsum("ij,ij->i", rays, rays)) + 1e-12)
 
 
 def unhidden(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Indices (m,) of the points of a cloud (n, 3) that are visible from a camera (3,) outside it; no normals needed.
+    """Indices (m,) of the points of a cloud (n, 3) visible from a camera (3,) outside it; no normals needed.
 
     Points are reflected at a sphere around the camera; those on the convex hull of the reflection and the camera are
-    visible (Katz, Tal, Basri, "Direct visibility of point sets", SIGGRAPH 2007). In a sparse cloud some points shine
-    through. Raises `CloudError` for fewer than four points, or points in one plane with the camera.
+    visible (Katz, Tal, Basri, "Direct visibility of point sets", SIGGRAPH 2007). In a sparse cloud some hidden points
+    count as visible. Raises `CloudError` for fewer than four points, or points in one plane with the camera.
 
     >>> ball = np.random.RandomState(0).normal(size=(500, 3))
     >>> ball /= np.linalg.norm(ball, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""RGB-D views: where a name lies in an image, lifted to 3D, and completed where it is hidden."""
+"""RGB-D views: relevancy of names in an image, lifting to 3D, completion of hidden parts."""
 
 from openshape_ood.views.files import load_view as load_view
 from openshape_ood.views.files import save_view as save_view

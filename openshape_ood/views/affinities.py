@@ -1,4 +1,4 @@
-"""Affinities: how much each pixel of an image speaks for each of k names, wherever that comes from."""
+"""Affinities: similarity of each pixel of an image with each of k names, from any source."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 WHAT = "openshape_ood affinities 1"
-PIXEL = 56  # bytes of a pixel of an image and of its novelty map, all copies counted
+PIXEL = 56  # bytes of a pixel of an image and of its novelty map, copies included
 MASKS = Provenance(Identity("masks", "masks"), "masks", up="", version=__version__)
 UNTOLD = Provenance(ANONYMOUS, "affinities", up="", version=__version__)
 
 
 @dataclass(frozen=True, eq=False)
 class Affinities:
-    """How much each pixel speaks for each name.
+    """Similarities of pixels with names.
 
     Attributes
     ----------
     values : ndarray (k, h, w) float32
-        About -1 to 1, of relevancies; NaN where nothing is known.
+        About -1 to 1, the scale of relevancies; NaN is unknown.
     names : tuple of k str
     provenance : Provenance
     rgb : ndarray (h, w, 3) uint8, optional
@@ -73,7 +73,7 @@ class Affinities:
 
     @classmethod
     def from_masks(cls, masks: Any, names: Sequence[str], *, rgb: Any = None) -> Affinities:
-        """Of masks (k, h, w) of bool, which may overlap: 1 inside, 0 outside.
+        """Affinities from masks (k, h, w) of bool, which may overlap: 1 inside, 0 outside.
 
         >>> Affinities.from_masks(np.eye(2, dtype=bool)[None], ["chair"]).values[0].tolist()
         [[1.0, 0.0], [0.0, 1.0]]
@@ -84,7 +84,7 @@ class Affinities:
         return cls(given.astype(np.float32), tuple(names), MASKS, rgb)
 
     def check_fits(self, view: View) -> None:
-        """Raises `InputError` for a view of another size."""
+        """Raise `InputError` for a view of another size."""
         if self.values.shape[1:] != view.shape:
             raise InputError(
                 f"the affinities are of an image (h, w) of {self.values.shape[1:]}, {view.name} has {view.shape}; "
@@ -95,35 +95,34 @@ class Affinities:
         return len(self.names)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """The affinities (h, w) of a name. Raises `UnknownNameError`."""
+        """Affinities (h, w) of a name. Raises `UnknownNameError`."""
         return self.values[self.index([name])[0]]
 
     def novelty(
         self, known: Sequence[str] | None = None, *, method: str | Method = "max_cosine", temperature: float = 1.0
     ) -> NoveltyMap:
-        """What the known names leave unexplained: 1 less the largest affinity to any of them.
+        """Novelty of pixels: 1 minus the largest affinity to a known name.
 
         Parameters
         ----------
         known : sequence of str, optional
-            Some of the names, or all.
+            Subset of the names. Default: all.
         method : str or Method
-            Another rule of `score_novelty` that takes similarities with names: mcm, energy, entropy or margin.
+            Other method of `score_novelty` on similarities: mcm, energy, entropy or margin.
         temperature : float
-            Of these; differences of affinities count for as much as 1 / temperature.
+            Temperature of these methods; differences of affinities are divided by it.
 
         Returns
         -------
         NoveltyMap
-            Of the h * w pixels. Pixels of which nothing is known have the class "unknown", and as nothing judged them
-            the least novelty of the map.
+            Map of the h * w pixels. Unknown pixels have the class "unknown" and the lowest novelty of the map.
 
         Raises
         ------
         UnknownNameError
-            For a name that was not asked for, and a method that there is not.
+            For an unknown name or method.
         InputError
-            For a method that takes more than similarities, or more than one name.
+            For a method that needs more than similarities, or more than one name.
 
         Examples
         --------
@@ -163,9 +162,9 @@ class Affinities:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """A record a name: its largest affinity and where, its mean, and the share of pixels above half the largest.
+        """Records by name: largest affinity and its position, mean, and fraction of pixels above half the largest.
 
-        None but for the share, 0, of a name of which nothing is known.
+        For a name without known pixels: fraction 0, the rest None.
         """
         records = []
         for name, values in zip(self.names, self.values, strict=True):
@@ -191,7 +190,7 @@ class Affinities:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Affinities:
-        """What `save` wrote; nothing in it is run. Raises `FileError` for any other file."""
+        """Read a file that `save` wrote. Raises `FileError` for any other file. No code in the file is executed."""
         with loaded_npz(path, "affinities", _made) as arrays:
             header = json.loads(arrays["header"].item())
             if header["format"] != WHAT:
@@ -202,9 +201,9 @@ class Affinities:
 
     @classmethod
     def load_masks(cls, path: str | os.PathLike[str]) -> Affinities:
-        """Masks from an .npz file that has an array (h, w) of bool, or of 0 and more, for each name.
+        """Masks from an .npz file with an array (h, w) of bool or non-negative integers for each name.
 
-        Nothing in it is run. Raises `FileError` for any other file.
+        No code in the file is executed. Raises `FileError` for any other file.
         """
         with loaded_npz(path, "masks", _made) as arrays:
             shapes = {name: one.shape for name, one in arrays.items()}
@@ -212,7 +211,7 @@ class Affinities:
                 raise ValueError(f"its arrays are {shapes}; expected for each name one (h, w), all of one size")
             if wrong := [f"{name!r} is {one.dtype}" for name, one in arrays.items() if one.dtype.kind not in "biu"]:
                 raise ValueError(
-                    f"{wrong[0]}; expected bool, or whole numbers, 0 outside. Figures go by "
+                    f"{wrong[0]}; expected bool, or whole numbers, 0 outside. Save real-valued affinities with "
                     "`Affinities(values, names).save`"
                 )
             values = np.empty((len(arrays), *next(iter(shapes.values()))), dtype=np.float32)
@@ -221,18 +220,18 @@ class Affinities:
             return cls(values, tuple(arrays), MASKS)
 
     def of(self, names: Sequence[str]) -> Affinities:
-        """Those to some of the names, in this order. Raises `UnknownNameError`."""
+        """Affinities of some names, in this order. Raises `UnknownNameError`."""
         rows = self.index(names)
         return replace(self, values=self.values[rows], names=tuple(self.names[i] for i in rows))
 
     def plot(self, **options: Any) -> Any:
-        """Draw them, see `openshape_ood.plots.relevancy`; needs the extra `[plots]`."""
+        """Plot, see `openshape_ood.plots.relevancy`; needs the extra `[plots]`."""
         from openshape_ood import plots
 
         return plots.relevancy(self, **options)
 
     def index(self, names: Sequence[str] | None = None) -> list[int]:
-        """The places of some of the names, or all. Raises `UnknownNameError`."""
+        """Indices of some of the names. Default: all. Raises `UnknownNameError`."""
         if names is None:
             return list(range(len(self)))
         place, asked = {name.casefold(): i for i, name in enumerate(self.names)}, clean_names(names)
@@ -242,6 +241,6 @@ class Affinities:
 
 
 def _made(arrays: dict[str, np.ndarray]) -> int:
-    """Bytes that take numbers (k, h, w), or k times (h, w), as float32, and the map of the h * w pixels."""
+    """Bytes of affinities (k, h, w) as float32, and of the map of the h * w pixels."""
     values = [one for one in arrays.values() if one.ndim > 1]
     return sum(4 * one.size for one in values) + PIXEL * max((math.prod(one.shape[-2:]) for one in values), default=0)

@@ -1,4 +1,4 @@
-"""Views from files, and to files."""
+"""Reading and writing of views."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from openshape_ood.views.view import View, ViewWarning
 
 IMAGES = (".png", ".jpg", ".jpeg")
 SUFFIXES = (".npz", *IMAGES, ".pkl")
-MILLIMETERS = 1000.0  # a meter
-PIXEL = 80  # bytes of a pixel of a view and of its point, all copies counted
-PUBLISHED_PIXEL = 160  # of one whose floor is looked for
-MAX_SIDE = 8192  # pixels, of what a file asks to be resized to
-MAX_TEXT, MAX_TEXTS = 1000, 500  # characters of a name in a file; names, or questions, in a file
-OFF = 0.2  # by which a principal point is off the middle, as a share of it
+MILLIMETERS = 1000.0  # per meter
+PIXEL = 80  # bytes of a view's pixel and its point, copies included
+PUBLISHED_PIXEL = 160  # with detection of the floor
+MAX_SIDE = 8192  # pixels, maximum size that a file may request
+MAX_TEXT, MAX_TEXTS = 1000, 500  # characters of a name in a file; number of names or questions
+OFF = 0.2  # maximum relative offset of a principal point from the center
 RAISED = 0.02  # meters
-OVER = 0.5  # of the axis of the picture that points down: so much upwards
+OVER = 0.5  # minimum upward component of the image's down axis, to count as upside down
 
 
 def load_view(
@@ -41,39 +41,39 @@ def load_view(
     camera: str | os.PathLike[str] | None = None,
     depth_scale: float | None = None,
 ) -> View:
-    """The view in a file, or in several.
+    """Load a view from one or several files.
 
     Parameters
     ----------
     path : str or Path
         An .npz file with the arrays `rgb`, `depth`, `intrinsics` and `pose`; or a color image (.png, .jpg) with depth
-        and camera beside it, or the folder of `rgb.png`; or a published scene file (.pkl), which is read without
-        running anything in it.
+        and camera beside it; or a folder with `rgb.png`; or a published scene file (.pkl), which is read without
+        executing its code.
     depth, camera : str or Path, optional
-        Of a color image: a 16-bit PNG of depth, `depth.png` beside the image unless given, and a JSON file with
-        "intrinsics" ((3, 3), or fx, fy, cx, cy), "pose" ((4, 4), camera to world) and perhaps "depth_scale",
-        `camera.json` unless given.
+        For a color image: a 16-bit PNG of depth, default `depth.png` beside the image, and a JSON file with
+        "intrinsics" ((3, 3), or fx, fy, cx, cy), "pose" ((4, 4), camera to world) and optionally "depth_scale",
+        default `camera.json`.
     depth_scale : float, optional
-        Units of the file's depth a meter, before what the JSON file says. Where neither is there, whole numbers are
-        taken as millimeters, which is warned of, and others as meters.
+        Depth units of the file a meter; precedes the JSON file. Default: whole numbers are millimeters, with a warning;
+        others are meters.
 
     Returns
     -------
     View
-        That of a published scene file has the `names` and `questions` that the file lists.
+        From a published scene file, with the `names` and `questions` of the file.
 
     Raises
     ------
     FileError
-        Naming the file, for what cannot be read or is hostile.
+        With the file's name, for a file that cannot be read or is hostile.
     InputError
-        For settings that cannot be.
+        For invalid settings.
 
     Warns
     -----
     ViewWarning
-        Where the principal point is that of the image turned by a quarter, which is mended, or the picture stands
-        upside down, which is left; of a published scene file also where its floor is moved to z = 0.
+        If the principal point belongs to the image turned by a quarter, which is corrected; if the image is upside
+        down, which is not; if the floor of a published scene file is moved to z = 0.
     """
     given = given_path(path, "path")
     if given.is_dir():
@@ -115,14 +115,14 @@ def load_view(
 
 
 def save_view(view: View, path: str | os.PathLike[str]) -> Path:
-    """Write a view that `load_view` reads.
+    """Write a view for `load_view`.
 
     Parameters
     ----------
     view : View
     path : str or Path
-        Ends in .npz, exact; or a folder, for `rgb.png`, `depth.png` and `camera.json`: bytes of color, and millimeters
-        of depth, or what 16 bits allow where it is beyond 65 meters.
+        Ends in .npz, exact; or a folder, for `rgb.png`, `depth.png` and `camera.json`: 8-bit color, and depth in
+        millimeters, or coarser beyond 65 meters because of 16 bits.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
     InputError
         For another suffix.
     FileError
-        Where it cannot be written.
+        If writing fails.
     """
     from PIL import Image
 
@@ -158,14 +158,13 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
 
 
 def published_arrays(found: Mapping[str, Any], held: int | None = None) -> dict[str, Any]:
-    """The arrays of a view from the content of a published scene file, of `held` bytes where it comes from outside.
+    """Arrays of a view from the content of a published scene file, of `held` bytes for an untrusted file.
 
-    Where it has `img_shape` (width, height), color and depth are brought to that size, each pixel that of the nearest
-    one. The intrinsics are then of the picture, the stored or the resized one, whose middle their principal point is
-    nearer to.
+    With `img_shape` (width, height), color and depth are resized to that size by nearest pixels. The intrinsics are
+    then assigned to the stored or the resized image, whichever has its center nearer to their principal point.
     """
     for name in ("rgb", "depth", "cam_intr", "cam_extr"):
-        if not isinstance(found[name], np.ndarray):  # lists in lists may unfold into far more than they take
+        if not isinstance(found[name], np.ndarray):  # nested lists may expand far beyond their size
             raise CloudError(f"its {name!r} is a {type(found[name]).__name__}; expected an array")
     rgb, depth, pose = found["rgb"], found["depth"], found["cam_extr"]
     intrinsics, (h, w) = np.array(found["cam_intr"][:3, :3], dtype=np.float64), depth.shape[:2]
@@ -186,7 +185,7 @@ def published_arrays(found: Mapping[str, Any], held: int | None = None) -> dict[
 
 
 def published_texts(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The `names` and `questions` of a view from the content of a published scene file; empty where it lists none."""
+    """`names` and `questions` of a view from a published scene file; empty if it has none."""
     names = _texts(found.get("ovssc_obj_classes", ()), "ovssc_obj_classes")
     asked = _listed(found.get("descriptions", ()), "descriptions")
     questions = [_texts(one, "descriptions", 3) for one in asked]
@@ -194,7 +193,7 @@ def published_texts(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(given: Any, what: str, count: int | None = None) -> tuple[str, ...]:
-    """Raises `CloudError` for anything but texts, or another count of them."""
+    """Tuple of strings. Raises `CloudError` for other values, or another count."""
     texts = _listed(given, what)
     if not all(isinstance(one, str) and one.strip() and len(one) <= MAX_TEXT for one in texts):
         raise CloudError(f"its {what!r} holds something else than texts of 1 to {MAX_TEXT} characters")
@@ -212,7 +211,7 @@ def _listed(given: Any, what: str) -> Sequence[Any]:
 
 
 def on_floor(view: View) -> View:
-    """The view with its floor, the lowest large level surface that it sees, at z = 0; as it is where it sees none."""
+    """View with its floor, the lowest large horizontal surface, at z = 0; unchanged without a floor."""
     points = view.points.reshape(*view.shape, 3)
     normals = image_normals(points)
     kept = np.isfinite(normals).all(axis=-1)
@@ -226,7 +225,7 @@ def on_floor(view: View) -> View:
 
 
 def _with_principal_point(view: View) -> View:
-    """The view with cx and cy exchanged where they are those of the image turned by a quarter."""
+    """View with cx and cy exchanged if they belong to the image turned by a quarter."""
     h, w = view.shape
     cx, cy = view.intrinsics[:2, 2] / [w / 2, h / 2]
     if not (cx > 1 + OFF and cy < 1 - OFF) and not (cx < 1 - OFF and cy > 1 + OFF):
@@ -261,7 +260,7 @@ def _view(found: Mapping[str, Any], scale: float | None, name: str) -> View:
 
 
 def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
-    """Color and depth as they are stored, whatever an EXIF tag says: the camera is that of the stored ones."""
+    """Color and depth as stored, without EXIF rotation, because the camera refers to the stored image."""
     beside = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
     beside.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
     told = json.loads(read_bounded(beside[1]))
@@ -288,7 +287,7 @@ def _image(path: Path, mode: str | None, other: Path) -> np.ndarray:
 
 
 def _check_memory(given: int, shape: Sequence[int], each: int, held: int) -> None:
-    """Refuse a file of `held` bytes whose view of this shape takes far more, beside the `given` bytes of its arrays."""
+    """Refuse a file of `held` bytes whose view of this shape takes far more; given: bytes of its arrays."""
     sides = " x ".join(map(str, shape[::-1]))
     require_memory(given + each * math.prod(shape), held, f"a view of {sides} pixels", whole=True)
 

@@ -1,7 +1,7 @@
-"""From pixels to points and back, as pure functions.
+"""Pixels to points and back, as pure functions.
 
-Pixel centers lie at whole coordinates (u to the right, v down). A camera looks along its z axis, x to the right, y
-down; a pose (4, 4) takes points of the camera to the world, which is in meters with z up.
+Pixel centers have integer coordinates (u right, v down). A camera looks along its z axis, x right, y down. A pose
+(4, 4) maps camera coordinates to the world, in meters with z up.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import numpy as np
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import InputError
 
-BOUNDS = np.array([[-1.0, -1.0, -0.1], [1.0, 1.0, 1.9]])  # of the published networks, in the published frame
+BOUNDS = np.array([[-1.0, -1.0, -0.1], [1.0, 1.0, 1.9]])  # box of the published networks, in the published frame
 BOUNDS.flags.writeable = False
-STRIP = 1 << 18  # pixels whose normals are found at once
+STRIP = 1 << 18  # pixels per block of normals
 FARTHEST = 2.0**60  # layers
-SCALE = 0.6  # units of the published frame a meter
+SCALE = 0.6  # units of the published frame per meter
 
 
 def checked_matrix(given: Any, what: str, shape: tuple[int, int], infinite: bool = False) -> np.ndarray:
-    """`given` as finite float64 of a shape; the last row of (4, 4) is 0, 0, 0, 1. Raises `InputError`.
+    """`given` as finite float64 of a shape; the last row of (4, 4) must be 0, 0, 0, 1. Raises `InputError`.
 
-    infinite: infinity is allowed too, as of a box that is open on a side.
+    infinite: also accept infinity, as for a box with an open side.
     """
     try:
         found = np.array(to_numpy(given), dtype=np.float64)
@@ -37,7 +37,7 @@ def checked_matrix(given: Any, what: str, shape: tuple[int, int], infinite: bool
 
 
 def unproject(depth: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """Points (h * w, 3) float64 in the frame of the camera, row by row of a depth image (h, w); NaN stays NaN.
+    """Points (h * w, 3) float64 in the camera's frame, row by row, of a depth image (h, w); NaN stays NaN.
 
     >>> unproject(np.full((2, 2), 3.0), np.array([[1.5, 0, 0], [0, 1.5, 0], [0, 0, 1]]))[-1].tolist()
     [2.0, 2.0, 3.0]
@@ -52,16 +52,16 @@ def unproject(depth: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
 
 
 def moved(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Points (..., 3) sent through a matrix (4, 4): turned, scaled and moved."""
+    """Points (..., 3) transformed by a matrix (4, 4)."""
     found: np.ndarray = points @ matrix[:3, :3].T
     found += matrix[:3, 3]
     return found
 
 
 def project(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel coordinates (n, 2), u and v, unrounded, of points (n, 3) in the world, and their depth (n,).
+    """Unrounded pixel coordinates (n, 2), u and v, of points (n, 3) in the world, and their depth (n,).
 
-    They mean something only where the depth is above 0.
+    Valid only for depth above 0.
     """
     x, y, z = np.linalg.solve(pose[:3, :3], (points - pose[:3, 3]).T)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -70,7 +70,7 @@ def project(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> tup
 
 
 def looking(eye: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
-    """The pose (4, 4) of a level camera at `eye` (3,) that looks `yaw` from +x to +y and `pitch` down, in radians."""
+    """Pose (4, 4) of a level camera at `eye` (3,): `yaw` from +x to +y and `pitch` downwards, in radians."""
     forward = np.array([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), -np.sin(pitch)])
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     pose = np.eye(4)
@@ -80,16 +80,16 @@ def looking(eye: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
 
 
 def in_bounds(points: np.ndarray, bounds: np.ndarray = BOUNDS) -> np.ndarray:
-    """Whether points (n, 3) lie in a box (2, 3), its faces included, (n,) bool.
+    """Mask (n,) of points (n, 3) in a box (2, 3), faces included.
 
-    They are compared in the points' own precision: -0.1 as float32 lies below -0.1 as float64.
+    Compared in the points' own precision, because -0.1 as float32 is below -0.1 as float64.
     """
     low, high = np.asarray(bounds).astype(points.dtype)
     return ((points >= low) & (points <= high)).all(axis=-1)
 
 
 def in_picture(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Whether points (n, 3) of the world lie before a camera and in its picture (h, w), be they hidden or not."""
+    """Mask of points (n, 3) of the world before a camera and in its image (h, w), hidden or not."""
     pixels, depth = project(points, intrinsics, pose)
     return (depth > 0) & ((pixels >= 0) & (pixels < shape[::-1])).all(axis=1)
 
@@ -97,9 +97,9 @@ def in_picture(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, sha
 def signed_distance(
     points: np.ndarray, depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, voxel: float
 ) -> np.ndarray:
-    """How far points (n, 3) of the world lie before the surface that their pixel of a depth image (h, w) shows.
+    """Signed distance (n,) float64 of points (n, 3) of the world to the surface of a depth image (h, w), along depth.
 
-    (n,) float64 in units of five voxels: above 0 is seen to be free, at most 1; -1 is far behind, or unknown.
+    In units of five voxels: above 0, at most 1, is seen free; -1 is far behind, or unknown.
     """
     pixels, z = project(points, intrinsics, pose)
     with np.errstate(invalid="ignore"):
@@ -108,14 +108,14 @@ def signed_distance(
         column, row = np.where(shown[:, None], pixels, 0).astype(np.int64).T
         known = shown & (depth[row, column] > 0)
     gap = np.where(known, depth[row, column] - z, np.nan) / (5 * voxel)
-    return np.where(gap >= -1, np.minimum(gap, 1), -1.0)  # NaN is not
+    return np.where(gap >= -1, np.minimum(gap, 1), -1.0)  # replaces NaN too
 
 
 def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
-    """The matrix (4, 4) from the world to the frame of the published networks, in which `BOUNDS` lie.
+    """Matrix (4, 4) from the world to the frame of the published networks, with the box `BOUNDS`.
 
-    The world is turned about z until the camera looks along +x, moved until it stands over x = -1.5, y = 0, with the
-    floor at z = 0, and shrunk. Raises `InputError` for a camera that looks straight up or down.
+    The world is turned about z until the camera looks along +x, moved until the camera is above x = -1.5, y = 0 with
+    the floor at z = 0, and scaled. Raises `InputError` for a camera that looks straight up or down.
 
     >>> pose = looking(np.array([4.0, 5.0, 1.5]), 2.0, 0.3)
     >>> moved(pose[:3, 3], published_frame(pose)).round(6).tolist()
@@ -132,20 +132,20 @@ def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
 
 
 def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
-    """The height of the lowest large level surface of points (n, 3) with unit normals (n, 3); None without one.
+    """Height of the lowest large horizontal surface of points (n, 3) with unit normals (n, 3); None without one.
 
-    Level is what leans by 18 degrees at most; large is a tenth of all points, in a layer of 6 cm.
+    Horizontal: inclined by at most 18 degrees. Large: a tenth of all points in a layer of 6 cm.
     """
     heights = points[np.abs(normals[:, 2]) > 0.95, 2]
     if not len(heights):
         return None
     layer = 0.02
     start = heights.min()
-    # layers are whole numbers far apart: a single pixel may lie 10^9 m away
+    # sorted layers instead of a histogram: a single pixel may lie 10^9 m away
     layers, counts = np.unique(np.minimum((heights - start) / layer, FARTHEST).astype(np.int64), return_counts=True)
 
     def thick(places: np.ndarray) -> np.ndarray:
-        """The points of layers, each with those of the layer below and above it."""
+        """Points of layers, each with its two neighbor layers."""
         near = places[:, None] + np.arange(-1, 2)
         index = np.searchsorted(layers, near).clip(max=len(layers) - 1)
         return np.where(layers[index] == near, counts[index], 0).sum(axis=1)
@@ -156,14 +156,14 @@ def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
     if held.max() < 0.1 * len(points):
         return None
     first = places[held >= max(0.1 * len(points), 0.5 * held.max())][0]
-    # up to three layers on, for a floor that leans a little fills several
+    # up to three layers higher, because a slightly inclined floor fills several
     peak = first + int(thick(first + np.arange(4)).argmax())
     inside = np.abs(heights - (start + (peak + 0.5) * layer)) <= 1.5 * layer
     return float(np.median(heights[inside])) if inside.any() else None
 
 
 def image_normals(points: np.ndarray) -> np.ndarray:
-    """Unit normals (h, w, 3) of the points (h, w, 3) of an image, NaN where a neighbor is unknown and at the rim."""
+    """Unit normals (h, w, 3) of an image's points (h, w, 3); NaN at the border and next to unknown pixels."""
     normals, (height, width) = np.full(points.shape, np.nan), points.shape[:2]
     rows = max(1, STRIP // width)
     for top in range(1, height - 1, rows):

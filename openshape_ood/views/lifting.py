@@ -1,4 +1,4 @@
-"""Affinities of pixels as those of points in space, over one view or several."""
+"""Lifting of pixel affinities to 3D points, from one or several views."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.geometry import checked_matrix, in_bounds
 from openshape_ood.views.view import View
 
-SPACING = 0.02  # meters, of the points of several views
+SPACING = 0.02  # meters, between points merged from several views
 
 
 @dataclass(frozen=True, eq=False)
 class Lifted:
-    """Points of a scene, and how much each speaks for each name.
+    """Points of a scene with affinities to names.
 
     Attributes
     ----------
     scene : Scene
-        n points in meters, z up, in color.
+        n points in meters, z up, with color.
     affinities : ndarray (n, k) float32
-        NaN where nothing is known.
+        NaN is unknown.
     names : tuple of k str
     provenance : Provenance
-        Whose affinities these are.
+        Origin of the affinities.
     views : tuple of View
-        That show the scene.
+        Views of the scene.
     """
 
     scene: Scene
@@ -58,34 +58,35 @@ class Lifted:
         smooth: int = 0,
         objects: Proposals | None = None,
     ) -> NoveltyMap:
-        """What the known names leave unexplained of each point, as `Affinities.novelty` says of pixels.
+        """Novelty of points: 1 minus the largest affinity to a known name, as in `Affinities.novelty`.
 
         Parameters
         ----------
         known : sequence of str, optional
-            Some of the names, or all.
+            Subset of the names. Default: all.
         method, temperature
-            As there.
+            As in `Affinities.novelty`.
         threshold : Threshold, optional
-            For `.is_novel` and `.regions()`, which `score_scene(lifted.scene, known, proposals=...)` judges as shapes.
+            For `.is_novel` and `.regions()`, which are proposals for `score_scene(lifted.scene, known, proposals=...)`.
         smooth : int
-            Affinities are first averaged over so many nearest points and the point itself.
+            Average affinities over the point and this number of nearest points first.
         objects : Proposals, optional
-            What `find_objects(lifted.scene)` sees. Affinities are averaged over each object, floor and wall, and a
-            name's are divided by its largest mean, so that what a name lights up beside its own thing counts for less;
-            by the median of the names' largest means where its own is smaller, as of a name of nothing in the view.
+            Result of `find_objects(lifted.scene)`. Affinities are averaged over each object and plane. Each name's
+            values are divided by its largest mean, which reduces its affinity to neighbors of its own object; if that
+            is below the median of all names' largest means, as for a name that does not occur in the view, by this
+            median.
 
         Returns
         -------
         NoveltyMap
-            Of the n points.
+            Map of the n points.
 
         Raises
         ------
         UnknownNameError, InputError
-            As there; for objects of another scan, too.
+            As in `Affinities.novelty`; also for objects of another scan.
         MixedEncodersError
-            For a threshold of other affinities, or another method.
+            For a threshold of other affinities or another method.
         """
         values = self.affinities
         if check_whole(smooth, "smooth", 0):
@@ -110,19 +111,19 @@ def lift(
     spacing: float | None = None,
     bounds: Any = None,
 ) -> Lifted:
-    """The pixels that have a depth as points, with their affinities.
+    """Pixels with depth as 3D points, with their affinities.
 
     Parameters
     ----------
     views : View or sequence of View
-        Of one scene, with poses in one world.
+        Views of one scene, with poses in one world.
     affinities : Affinities or sequence of Affinities
-        Of each view's pixels, to the same names.
+        Affinities of each view's pixels, to the same names.
     spacing : float, optional
-        Side in meters of the voxels whose points are joined into their mean, also over views. One view is kept as it
-        is unless this is given, row by row; of several it is 0.02.
+        Side in meters of the voxels in which points are averaged, also across views. Default: 0.02 for several views;
+        a single view keeps its pixels, row by row.
     bounds : array (2, 3), optional
-        Low and high corner, in the world, of what is kept.
+        Lower and upper corner of the kept region, in the world.
 
     Returns
     -------
@@ -131,9 +132,9 @@ def lift(
     Raises
     ------
     InputError
-        For views and affinities of different numbers, sizes or names.
+        For different numbers, sizes or names of views and affinities.
     CloudError
-        Where no pixel has a depth, or none of them lies in the bounds.
+        If no pixel has a depth, or none lies in the bounds.
     """
     given = (views,) if isinstance(views, View) else tuple(views)
     told = (affinities,) if isinstance(affinities, Affinities) else tuple(affinities)
@@ -149,7 +150,7 @@ def lift(
     kept = _kept(given, bounds)
     points = np.concatenate([view.points[mask] for view, mask in zip(given, kept, strict=True)])
     color = np.concatenate([view.rgb.reshape(-1, 3)[mask] for view, mask in zip(given, kept, strict=True)])
-    # column by column: of hundreds of names only the result is ever held as a whole
+    # column by column, so that of hundreds of names only the result is held as a whole
     columns = (
         np.concatenate([one.values[i].reshape(-1)[mask] for one, mask in zip(told, kept, strict=True)])
         for i in range(len(names))
@@ -160,7 +161,7 @@ def lift(
     voxels = voxelize(points, SPACING if spacing is None else check_positive(spacing, "spacing"))
 
     def joined(column: np.ndarray) -> np.ndarray:
-        """The mean (v,) in each voxel of what is known at its points (n,)."""
+        """Mean (v,) over the voxel's points (n,) with known values."""
         sound = np.isfinite(column)
         total, count = (np.bincount(voxels.inverse[sound], of, len(voxels)) for of in (column[sound], None))
         with np.errstate(invalid="ignore"):
@@ -172,7 +173,7 @@ def lift(
 
 
 def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
-    """Which pixels (h * w,) of each view have a place, within bounds where there are any."""
+    """Mask (h * w,) of each view's pixels with depth, within the bounds if given."""
     kept, told = [view.seen.reshape(-1) for view in views], ", ".join(view.name for view in views)
     if not any(mask.any() for mask in kept):
         raise CloudError(f"{told}: no pixel has a depth, so that there is no visible point")
@@ -185,14 +186,14 @@ def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
     if not any(mask.any() for mask in inside):
         middle = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)]).mean(axis=0)
         raise CloudError(
-            f"{told}: no point lies in {box.tolist()}; the camera looks away from there, its points lie about "
+            f"{told}: no point lies in {box.tolist()}; the camera looks elsewhere, its points lie around "
             f"{middle.round(2)}, in meters"
         )
     return inside
 
 
 def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """The mean of values (n, k) over each point and the `count` points nearest to it, of those that are known."""
+    """Mean of known values (n, k) over each point and its `count` nearest points."""
     from scipy.spatial import KDTree
 
     beside = KDTree(points).query(points, k=min(count + 1, len(points)))[1].reshape(len(points), -1)
@@ -206,11 +207,11 @@ def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
 
 
 def _by_object(values: np.ndarray, objects: Proposals) -> np.ndarray:
-    """Affinities (n, k) as means over objects, each name's relative to its largest."""
+    """Affinities (n, k) averaged over objects, relative to each name's largest."""
     if objects.n != len(values):
         raise InputError(f"the objects are of a scan of {objects.n} points, there are {len(values)}; expected the same")
     found, means = values.copy(), [np.full(values.shape[1], np.nan)]
-    # of two objects the better one counts, and any of them before layout
+    # points of two objects: the better value wins; any object precedes layout
     for rows in reversed([*objects.rows, *(plane.rows for plane in objects.layout)]):
         own = values[rows]
         sound = np.isfinite(own)

@@ -1,7 +1,7 @@
-"""Scene files as published for Semantic Abstraction: pickled, and read here without unpickling.
+"""Published scene files of Semantic Abstraction: pickle files, read without unpickling.
 
-A dict of texts, numbers, lists and plain arrays needs few of pickle's instructions. These are followed one by one,
-names of functions stay names, and whatever else comes is refused: nothing in the file can run.
+A dict of strings, numbers, lists and plain arrays needs few pickle instructions. These are interpreted one by one;
+names of functions stay names, and all other instructions are refused, so no code in the file can run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MARK = object()
 
 @dataclass(eq=False)
 class Record:
-    """A call that the file asks for and that was not made: a name, its arguments, and the state set afterwards."""
+    """Recorded call of a file, not executed: name, arguments, and state set afterwards."""
 
     name: str
     arguments: tuple[Any, ...]
@@ -42,13 +42,13 @@ class Record:
 
 @dataclass(frozen=True)
 class _Name:
-    """A function or type that the file names; it is never looked up."""
+    """Name of a function or type in the file; never looked up."""
 
     name: str
 
 
 class _Type:
-    """A NumPy type in the making."""
+    """NumPy type under construction."""
 
     def __init__(self, code: Any, objects: bool) -> None:
         kinds = r"[fiu][1248]|b1|O8" if objects else r"[fiu][1248]|b1"
@@ -59,7 +59,7 @@ class _Type:
     def build(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
             raise CloudError("it holds an array of a type that cannot be read")
-        if any(part is not None for part in state[2:5]):  # of structured types
+        if any(part is not None for part in state[2:5]):  # structured types
             raise CloudError("it holds an array that is not of plain numbers")
         self.order = state[1]
 
@@ -69,7 +69,7 @@ class _Type:
 
 
 class _Array:
-    """An array in the making."""
+    """Array under construction."""
 
     def __init__(self) -> None:
         self.values: np.ndarray | None = None
@@ -82,28 +82,28 @@ class _Array:
 
 
 def read_pickle(data: bytes, records: Collection[str] = (), max_steps: int = MAX_STEPS) -> Any:
-    """What a pickle of dicts, lists, tuples, texts, numbers and plain arrays holds; arrays cannot be written to.
+    """Content of a pickle of dicts, lists, tuples, strings, numbers and plain arrays; arrays are read-only.
 
     Parameters
     ----------
     data : bytes
     records : collection of str
-        "module name" of further functions and types that the file may name. They are never looked up: calling one gives
-        a `Record`. With some, arrays may hold texts, and the outermost value may be a `Record` in place of a dict.
+        "module name" of further functions and types that the file may name. They are never looked up: a call gives a
+        `Record`. If given, arrays may hold strings, and the top-level value may be a `Record` instead of a dict.
     max_steps : int
-        Instructions of the file, at most.
+        Maximum number of instructions.
 
     Raises
     ------
     CloudError
-        For whatever else the file asks for, without having done any of it.
+        For any other instruction; none of the file is executed.
     """
     stack: list[Any] = []
     memo: dict[int, Any] = {}
     for step, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(data))):
         if step >= max_steps:
             raise CloudError(f"it has more than {max_steps:,} instructions; a scene file has a few hundred")
-        name, place = opcode.name, cast(int, argument)  # where a value of the memo is
+        name, place = opcode.name, cast(int, argument)  # position of a memo value
         if name == "STOP":
             return _finished(stack.pop())
         if name in VALUES:
@@ -122,7 +122,7 @@ def read_pickle(data: bytes, records: Collection[str] = (), max_steps: int = MAX
 
 
 def _follow(name: str, argument: Any, stack: list[Any], records: Collection[str]) -> None:
-    """Instructions that put things together."""
+    """Execute an instruction that builds a value."""
     if name == "MARK":
         stack.append(MARK)
     elif name in ("EMPTY_DICT", "EMPTY_LIST"):
@@ -163,7 +163,7 @@ def _named(name: str, records: Collection[str]) -> _Name:
 
 
 def _made(name: str, arguments: tuple[Any, ...], records: Collection[str]) -> Any:
-    """What a call of an allowed name stands for."""
+    """Value of a call of an allowed name."""
     if name in records:
         return Record(name, arguments)
     if name == TYPE:
@@ -187,19 +187,19 @@ def _array(content: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
         raise CloudError("it holds an array of another size than it says")
     if isinstance(content, list):
         values = np.empty(len(content), dtype)
-        for i, value in enumerate(content):  # one by one: of a list, numpy would take the entries
+        for i, value in enumerate(content):  # one by one, because numpy would convert a list to an array
             values[i] = value
         return values.reshape(shape, order=order)
     return np.frombuffer(content, dtype).reshape(shape, order=order)
 
 
 def _finished(value: Any) -> Any:
-    """Arrays in the place of those in the making, in the outermost dict; a record as it is."""
+    """Finished arrays in the top-level dict; a record stays."""
     return value if isinstance(value, Record) else {key: plain(one) for key, one in _of(dict, value).items()}
 
 
 def plain(value: Any) -> Any:
-    """The array where it was one in the making, None where the file did not finish it; anything else as it is."""
+    """The finished array, None for an unfinished one; other values unchanged."""
     return value.values if isinstance(value, _Array) else value
 
 

@@ -1,4 +1,4 @@
-"""A view: a color image, the depth of its pixels, and the camera that took it."""
+"""View: color image, depth and camera."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from openshape_ood.errors import CloudError, InputError
 from openshape_ood.scenes import Scene
 from openshape_ood.views.geometry import checked_matrix, moved, unproject
 
-FARTHEST = 200.0  # meters to half of the pixels: a room in millimeters lies beyond
-ROUNDING = 1e-3  # by which a pose may differ from a rotation
+FARTHEST = 200.0  # meters, maximum median depth; depth in millimeters exceeds it
+ROUNDING = 1e-3  # tolerated deviation of a pose from a rotation
 
 
 class ViewWarning(UserWarning):
-    """A view that looks wrong: its unit, or its camera."""
+    """Implausible view: its unit, or its camera."""
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A color image with depth, and the camera that took it.
+    """Color image with depth and camera.
 
     Parameters
     ----------
     rgb : (h, w, 3) float32 in [0, 1]
         Bytes are divided by 255.
     depth : (h, w) float32
-        Meters along the optical axis; 0, infinity and NaN are unknown, and are kept as NaN.
+        Meters along the optical axis; 0, infinity and NaN are unknown, stored as NaN.
     intrinsics : (3, 3) float64
-        Pixels: focal lengths and principal point, without skew. Pixel centers lie at whole coordinates.
+        Pixels: focal lengths and principal point, without skew. Pixel centers have integer coordinates.
     pose : (4, 4) float64
-        Camera to world: a rotation and a place in meters, world z up; the camera's x to the right, y down, z forward.
+        Camera to world: rotation and position in meters, world z up; the camera's x right, y down, z forward.
     name : str
         For messages and pictures.
     names, questions : tuple of str, tuple of (target, relation, reference)
-        Names of things, and questions for `locate`, that came with the file. Default: none.
+        Names of objects, and questions for `locate`, from the file. Default: none.
 
     Raises
     ------
     InputError
-        For arrays of other or different sizes, colors out of [0, 1], depth behind the camera or in millimeters, a
-        matrix that is no camera's, a pose that is no rotation.
+        For arrays of wrong or different sizes, colors outside [0, 1], depth behind the camera or in millimeters, an
+        invalid camera matrix, or a pose that is no rotation.
 
     Examples
     --------
@@ -89,21 +89,21 @@ class View:
 
     @cached_property
     def seen(self) -> np.ndarray:
-        """Whether the depth of each pixel is known, (h, w) bool."""
+        """Mask (h, w) of pixels with known depth."""
         return np.isfinite(self.depth)
 
     @cached_property
     def points(self) -> np.ndarray:
-        """Where in the world each pixel lies: (h * w, 3) float64, row by row; NaN where the depth is unknown."""
+        """Position of each pixel in the world: (h * w, 3) float64, row by row; NaN for unknown depth."""
         return moved(unproject(self.depth, self.intrinsics), self.pose)
 
     def scene(self) -> Scene:
-        """The pixels with depth as a scan, in color, row by row.
+        """Pixels with depth as a colored scan, row by row.
 
         Raises
         ------
         CloudError
-            Where no pixel has a depth.
+            If no pixel has a depth.
         """
         seen = self.seen.reshape(-1)
         if not seen.any():
@@ -117,7 +117,7 @@ class View:
         if rgb.dtype == np.uint8:
             return rgb.astype(np.float32) / 255
         rgb = rgb.astype(np.float32)
-        if not -0.01 <= rgb.min() <= rgb.max() <= 1.01:  # nor NaN
+        if not -0.01 <= rgb.min() <= rgb.max() <= 1.01:  # refuses NaN too
             runs = f"{rgb.min():g} to {rgb.max():g}"
             raise InputError(f"{self.name}: rgb runs from {runs}; expected bytes, or numbers from 0 to 1")
         return np.clip(rgb, 0, 1)
@@ -126,7 +126,7 @@ class View:
         given = self._numbers("depth")
         if given.ndim != 2:
             raise InputError(f"{self.name}: depth has shape {given.shape}; expected numbers (h, w)")
-        with np.errstate(over="ignore"):  # becomes infinity, which is unknown
+        with np.errstate(over="ignore"):  # infinity counts as unknown
             depth = np.array(given, dtype=np.float32)
         depth[(depth == 0) | ~np.isfinite(depth)] = np.nan
         known = depth[np.isfinite(depth)]

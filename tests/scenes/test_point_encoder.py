@@ -212,7 +212,7 @@ def test_features_of_another_width_than_names_need_a_projection(encoder: PointEn
     assert projected.dim == 8 and text.identity.fits(projected.identity)
     assert not text.identity.fits(encoder.identity)
     without = PointEncoder(row, SparseUNet(replace(sizes, text_width=0)), "5e", torch.device("cpu"))
-    with pytest.raises(InputError, match="brings no projection of names"):
+    with pytest.raises(InputError, match="has no projection of names"):
         without.text()
 
 

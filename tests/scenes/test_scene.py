@@ -76,9 +76,7 @@ def test_the_spacing_is_that_of_neighbors(count: int) -> None:
 
 def test_a_grid_far_finer_than_the_points_is_warned_of() -> None:
     grid = Scene(np.stack(np.meshgrid(*[np.arange(20) * 0.05] * 2, [0.0]), axis=-1).reshape(-1, 3), name="sparse.ply")
-    with pytest.warns(
-        ScanWarning, match=r"sparse.ply: its points are 0.05 m apart, voxels of 0.02 m then hardly touch"
-    ):
+    with pytest.warns(ScanWarning, match=r"sparse.ply: its points are 0.05 m apart, so voxels of 0.02 m hardly touch"):
         warn_if_sparse(grid, 0.02)
     warn_if_sparse(grid, 0.03)
     warn_if_sparse(Scene(np.zeros((1, 3))), 0.02)  # a single point has no spacing

@@ -44,7 +44,7 @@ def test_thresholds_are_made_and_kept(tmp_path: Path) -> None:
     read = load_reconstructor(made.save(tmp_path / "a.safetensors"))
     assert read.threshold_ is None and np.array_equal(read.novelty(TILES), made.novelty(TILES))
     assert read.calibrate(TILES).threshold_.n == 3 and read.localize(TILES[0]).threshold is not None
-    with pytest.raises(InputError, match="no normal tile with anything to see"):
+    with pytest.raises(InputError, match="no normal tile with seen pixels"):
         read.calibrate(TILES[:0])
 
 

@@ -213,7 +213,7 @@ def test_settings_that_have_no_say_are_refused():
     table = generate("table", 3)
     for good, how, told in (
         ([image(1), image(2)], {"cell": 1, "channels": ["height"]}, "cell and channels would .* of clouds"),
-        ([sheet(1), sheet(2)], {"values": (0, 1)}, "values would have no say: it is of images"),
+        ([sheet(1), sheet(2)], {"values": (0, 1)}, "values would have no effect: it is of images"),
         ([sheet(1), sheet(2)], {"rasterizer": Rasterizer(), "size": 16}, "size would .* rasterizer that is found"),
         ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, "; leave it out or give shape='sheets'$"),
         ([sample(table, 500, seed) for seed in (1, 2)], {"size": 32}, "or give reconstructor='pca'"),
@@ -286,7 +286,7 @@ def test_two_questions_are_answered_apart(of_images):
     assert guitar.classes.novelty[0] > chair.classes.novelty[0] + 0.2 and guitar.surface.is_novel
     told = guitar.as_json()
     assert told.keys() == {"name", "class", "surface"} and "novelty" in told["class"] and "novelty" in told["surface"]
-    assert "of which class?" in str(chair) and "where is its surface wrong?" in str(chair)
+    assert "of which class?" in str(chair) and "surface damage?" in str(chair)
 
 
 def pair(seed: int, pit: bool = False) -> dict[str, np.ndarray]:

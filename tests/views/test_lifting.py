@@ -137,7 +137,7 @@ def test_what_cannot_be_lifted(seen: RoomView) -> None:
     empty = View(seen.view.rgb, np.zeros(seen.view.shape), seen.view.intrinsics, seen.view.pose, name="dark")
     with pytest.raises(CloudError, match="dark: no pixel has a depth"):
         lift(empty, told)
-    with pytest.raises(CloudError, match="looks away"):
+    with pytest.raises(CloudError, match="looks elsewhere"):
         lift(seen.view, told, bounds=[[90, 90, 0], [91, 91, 1]])
     assert 0 < len(lift(seen.view, told, bounds=[[-9, -9, 0.1], [9, 9, 0.5]])) < len(lift(seen.view, told))
     box = np.array([[-np.inf, -np.inf, 0.1], [np.inf, np.inf, 0.5]])  # open on four sides

@@ -1,4 +1,4 @@
-"""Candidates: overlapping pieces of a scan that may be objects, by the merge tree, by contact, or by density."""
+"""Candidates: overlapping segments of a scan, by the merge tree, by contact, or by density."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from openshape_ood.scenes.proposals.layout import Plane, find_planes, on_planes
 from openshape_ood.scenes.proposals.superpoints import Graph, graph, merge_tree, normals, superpoints
 
 LEAST = 20  # voxels of a candidate
-LARGEST = 4.0  # meters that an object is long at most
-DENSITY = 2.7  # spacings, of DBSCAN
+LARGEST = 4.0  # maximum length of an object in meters
+DENSITY = 2.7  # radius of DBSCAN in spacings
 
 
 @dataclass(frozen=True, eq=False)
 class Parsed:
-    """What a scan's geometry says: planes, superpoints (v,) with -1 for those on planes, and the graph of voxels."""
+    """Geometry of a scan: planes, superpoints (v,), -1 on planes, and the graph of voxels."""
 
     grid: Grid
     direction: np.ndarray
@@ -42,8 +42,10 @@ def parse(grid: Grid) -> Parsed:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """rows: voxels; bond: how closely its halves are tied; outer: how closely it is tied to what it is
-    joined with next, 0 where nothing; next: voxels of what it is then part of."""
+    """Segment of a scan.
+
+    rows: voxels; bond: strength of the connection of its halves; outer: strength of its connection to its sibling, 0
+    for none; next: voxels of its parent."""
 
     rows: np.ndarray
     bond: float = 1.0
@@ -52,12 +54,12 @@ class Candidate:
 
 
 def of_tree(parsed: Parsed) -> list[Candidate]:
-    """All nodes of the merge tree that are neither tiny nor larger than an object is."""
+    """Nodes of the merge tree with the size of an object."""
     if not (parsed.piece >= 0).any():
         return []
     tree, found = merge_tree(parsed.grid, parsed.edges, parsed.piece), []
     starts = tree.starts()
-    # one array for all nodes: their voxels together may be as many as those of the scan times the nodes
+    # one shared array, because the voxels of all nodes together may be very many
     voxels = np.empty(int((parsed.piece >= 0).sum()), dtype=np.int64)
     for piece, own in enumerate(rows_of(parsed.piece)):
         voxels[starts[piece] : starts[piece] + len(own)] = own
@@ -73,7 +75,7 @@ def of_tree(parsed: Parsed) -> list[Candidate]:
 
 
 def by_contact(parsed: Parsed) -> list[Candidate]:
-    """Connected pieces of what is on no plane."""
+    """Connected components without the planes."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -85,7 +87,7 @@ def by_contact(parsed: Parsed) -> list[Candidate]:
 
 
 def by_density(parsed: Parsed) -> list[Candidate]:
-    """Clusters by density (DBSCAN) of what is on no plane."""
+    """Density clusters (DBSCAN) without the planes."""
     from sklearn.cluster import DBSCAN
 
     left = np.flatnonzero(parsed.piece >= 0)
@@ -101,6 +103,6 @@ def _pieces(label: np.ndarray) -> list[Candidate]:
 
 
 def rows_of(label: np.ndarray) -> list[np.ndarray]:
-    """The rows of each label of (n,) from 0 up, ascending; those below 0 belong to none."""
+    """Sorted rows of each label in (n,) from 0 up; negative labels have none."""
     order = np.argsort(label, kind="stable")
     return np.split(order, np.searchsorted(label[order], np.arange(label.max() + 1)))[1:]

@@ -1,4 +1,4 @@
-"""Which of overlapping candidates are kept: ordered by a score, and without what overlaps a better one."""
+"""Selection among overlapping candidates by score."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-INSIDE = 0.8  # of a set
-COST = 0.35  # overlap with a whole thing that is asked of each that is kept
-WEIGHT = 0.5  # power of its voxels by which a candidate counts: the root, as its length does
-OVERLAP = 0.3  # intersection over union with a better one above which a candidate goes
+INSIDE = 0.8  # fraction of a set
+COST = 0.35  # minimum overlap with a whole thing for each kept candidate
+WEIGHT = 0.5  # exponent of the voxel count in a candidate's weight: its root, which grows like the length
+OVERLAP = 0.3  # intersection over union with a better candidate above which a candidate is dropped
 
 
 def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """Which smallest larger set (p,) has four fifths of each set, -1 for none."""
+    """Index (p,) of the smallest larger set with four fifths of each set, -1 for none."""
     table, size = members(rows, count), np.array([len(own) for own in rows], dtype=np.int64)
     both = (table @ table.T).toarray()
     holds = (both >= INSIDE * size[:, None]) & (size[None] > size[:, None])
@@ -23,15 +23,15 @@ def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
 
 
 def members(rows: Sequence[np.ndarray | Sequence[int]], count: int) -> csr_array:
-    """Which of `count` rows each set has: a table (p, count) of ones."""
+    """Membership of `count` rows in each set: a table (p, count) of ones."""
     found = np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64)
     starts = np.cumsum([0, *map(len, rows)])
     return csr_array((np.ones(len(found), dtype=np.int64), found, starts), shape=(len(rows), count))
 
 
 def suppressed(rows: Sequence[np.ndarray], count: int) -> list[int]:
-    """Of sets of which any two are apart or one inside the other: indices of those that are kept, the largest first,
-    without what overlaps a larger one that is kept by more than `OVERLAP`."""
+    """Kept indices of nested or disjoint sets, largest first, without sets that overlap a larger kept set by more than
+    `OVERLAP`."""
     kept, inner = list[int](), np.full(count, -1)
     for i in sorted(range(len(rows)), key=lambda i: -len(rows[i])):
         around = inner[rows[i][0]]
@@ -42,10 +42,10 @@ def suppressed(rows: Sequence[np.ndarray], count: int) -> list[int]:
 
 
 def divided(worth: np.ndarray, rows: Sequence[np.ndarray], count: int) -> list[int]:
-    """Of sets of which any two are apart or one inside the other: indices of those, all apart, whose worth beyond
-    `COST`, by the root of their size, adds up to most, best first. A set stays whole unless its parts are worth more.
+    """Disjoint selection of nested or disjoint sets with the largest total worth, best first.
 
-    The worth is an estimate: counted alike, the errors of four legs add up to more than a table.
+    A set's worth beyond `COST` is weighted by the root of its size. A set stays whole unless its parts are worth more.
+    The worth is an estimate: without weights, the errors of four legs would add up to more than a table.
     """
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
     around, inner = np.full(len(rows), -1), np.full(count, -1)

@@ -1,4 +1,4 @@
-"""Consensus of several runs over one scan: which sets of points return, and which points they agree on."""
+"""Consensus of several runs over a scan: sets of points that recur, and their common points."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from scipy.sparse import csr_array
 
 from openshape_ood.scenes.proposals.choice import members
 
-SAME = 0.5  # intersection over union from which sets of two runs are the same thing
-LEAST = 0.35  # stability of an object
-USUAL = 0.5  # stability of a plane
-TAKEN = 0.5  # share of an object's points in stabler groups above which the object goes
-DIGITS = 9  # of stabilities that are compared
+SAME = 0.5  # intersection over union from which sets of two runs are the same object
+LEAST = 0.35  # minimum stability of an object
+USUAL = 0.5  # minimum stability of a plane
+TAKEN = 0.5  # fraction of an object's points in stabler groups above which the object is dropped
+DIGITS = 9  # of stabilities in comparisons
 OBJECT = "object"
 
 
 @dataclass(frozen=True, eq=False)
 class Sets:
-    """p sets of points of one run, any two apart or one inside the other.
+    """p nested or disjoint sets of points from one run.
 
-    own: the innermost set (n,) of each point, -1 for none; around: the smallest set (p,) that holds each, -1 for none;
-    kind: (p,), of which only equal ones are compared; worth: (p,).
+    own: innermost set (n,) of each point, -1 for none; around: smallest enclosing set (p,) of each set, -1 for none;
+    kind: (p,), only equal kinds are compared; worth: (p,).
     """
 
     own: np.ndarray
@@ -34,9 +34,9 @@ class Sets:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Sets of several runs that are one thing.
+    """Sets of several runs that are the same object.
 
-    rows: the points that most of them have, ascending; stability: mean over all runs of the largest intersection over
+    rows: points in the majority of the sets, sorted; stability: mean over all runs of the largest intersection over
     union with a set of the run; worth: mean of the sets; made_of: run and index of each set.
     """
 
@@ -48,7 +48,7 @@ class Group:
 
 
 def agreed(runs: Iterable[Sets], count: int, *, nested: bool = False) -> list[Group]:
-    """Groups of the sets of runs over `count` points, the stablest first; apart, unless objects may be nested."""
+    """Groups of sets of several runs over `count` points, stablest first; disjoint unless `nested`."""
     pool = _Pool.of(runs, count)
     if not len(pool.kind):
         return []
@@ -81,10 +81,10 @@ def agreed(runs: Iterable[Sets], count: int, *, nested: bool = False) -> list[Gr
 
 @dataclass(frozen=True, eq=False)
 class _Pool:
-    """Sets of all runs, over atoms: points that every run puts into the same sets.
+    """Sets of all runs over atoms: points with the same sets in every run.
 
-    atom: of each point (n,); size: points (a,) of each; table: which atoms each set has (p, a); run, kind, worth: of
-    each set (p,); start: the first set of each run, and the end (k + 1,).
+    atom: of each point (n,); size: points (a,) of each atom; table: membership of atoms in sets (p, a); run, kind,
+    worth: of each set (p,); start: first set of each run, and the end (k + 1,).
     """
 
     atom: np.ndarray
@@ -111,7 +111,7 @@ class _Pool:
             while len(places):
                 rows.append(own[places] + first)
                 columns.append(places)
-                own = np.append(one.around, -1)[own]  # the next one outwards
+                own = np.append(one.around, -1)[own]  # the next enclosing set
                 places = np.flatnonzero(own >= 0)
         at = (np.concatenate([*rows, np.empty(0, np.int64)]), np.concatenate([*columns, np.empty(0, np.int64)]))
         table = csr_array((np.ones(len(at[0]), dtype=np.int64), at), shape=(int(start[-1]), len(labels)))
@@ -121,7 +121,7 @@ class _Pool:
         return cls(atom, size, table, np.repeat(np.arange(len(seen)), np.diff(start)), kind, worth, start)
 
     def grouped(self) -> list[list[int]]:
-        """Sets that are the same thing, at most one of a run; those that most runs have come first."""
+        """Groups of equal sets, at most one of a run; groups of most runs first."""
         overlap = self._overlap(self.table, self.kind).tocoo()
         i, j = overlap.coords
         near = overlap.data >= SAME
@@ -145,7 +145,7 @@ class _Pool:
         return groups
 
     def majorities(self, groups: list[list[int]]) -> list[np.ndarray]:
-        """The atoms that more than half of the sets of each group have."""
+        """Atoms in more than half of the sets of each group."""
         votes = members(groups, len(self.kind)) @ self.table
         return [
             np.sort(votes.indices[low:high][2 * votes.data[low:high] > len(own)])
@@ -153,13 +153,13 @@ class _Pool:
         ]
 
     def among(self, atoms: np.ndarray) -> np.ndarray:
-        """Mask (n,) of the points in some atoms."""
+        """Mask (n,) of the points of some atoms."""
         mask = np.zeros(len(self.size), dtype=bool)
         mask[atoms] = True
         return mask[self.atom]
 
     def stability(self, masks: Sequence[np.ndarray], kinds: np.ndarray) -> np.ndarray:
-        """Mean over the runs (g,) of the largest intersection over union of some atoms with a set of their kind."""
+        """Mean over the runs (g,) of the largest intersection over union with a set of the same kind."""
         overlap = self._overlap(members(masks, len(self.size)), kinds).tocoo()
         best = np.zeros((len(masks), len(self.start) - 1))
         np.maximum.at(best, (overlap.coords[0], self.run[overlap.coords[1]]), overlap.data)
@@ -167,7 +167,7 @@ class _Pool:
         return stable
 
     def _overlap(self, masks: csr_array, kinds: np.ndarray) -> csr_array:
-        """Intersection over union (g, p) of masks with the sets, 0 for another kind."""
+        """Intersection over union (g, p) of masks with sets, 0 for different kinds."""
         both = ((masks * self.size[None]).tocsr() @ self.table.T).tocoo()
         i, j = both.coords
         either = (masks @ self.size)[i] + (self.table @ self.size)[j] - both.data
@@ -176,7 +176,7 @@ class _Pool:
 
 
 def _distinct(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`np.unique` with the inverse, without sorting where the numbers are few."""
+    """`np.unique` with inverse, without sorting if the numbers are small."""
     if key.max() > 4 * len(key):
         found, inverse = np.unique(key, return_inverse=True)
         return found, inverse

@@ -1,4 +1,4 @@
-"""find_objects: a scan in, proposals out: what may be an object, without saying which."""
+"""find_objects: object proposals of a scan, without classes."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from openshape_ood.scenes.scene import Scene, as_scene
 
 SCORES = ("shape", "size")
 MOST = 100
-REGION = 50  # points of a region of a map, at least
-RUNS = 7  # that vote
+REGION = 50  # minimum points of a map's region
+RUNS = 7  # number of voting runs
 
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
-    """Places of a scan of n points that may be objects, the best first.
+    """Object proposals of a scan of n points, best first.
 
     Attributes
     ----------
     rows : tuple of ndarray (m,)
-        The points of each proposal, ascending.
+        Points of each proposal, sorted.
     score : (p,) float64
-        What they are ordered by.
+        Score of each proposal, which determines the order.
     layout : tuple of Plane
-        Floor, ceiling and walls that were taken off, with their points; in the frame of the scan.
+        Removed planes (floor, ceiling, walls) with their points, in the frame of the scan.
     by : str
-        How they were made and chosen.
+        Method of proposal and selection.
     candidates : int
-        How many there were to choose from.
+        Number of candidates before the selection.
     n : int
-        Points of the scan.
+        Number of points of the scan.
     stability : (p,) float64 or None
-        From 0 to 1: mean over the runs of the largest intersection over union with a proposal of the run. 1 if every
-        run finds the same points. None for regions given and for overlapping candidates, which are of no runs.
+        Reproducibility, 0 to 1: mean over the runs of the largest intersection over union with a proposal of the run. 1
+        if every run finds the same points. None for given regions and for overlapping candidates, which have no runs.
     found : int
-        Proposals before `most` cut the list.
+        Proposals before the limit `most`.
     """
 
     rows: tuple[np.ndarray, ...]
@@ -82,35 +82,35 @@ def find_objects(
     overlapping: bool = False,
     runs: int = RUNS,
 ) -> Proposals:
-    """Places of a scan that may be objects, without classes: from its geometry, and its color where it has one.
+    """Find places of a scan that may be objects, from geometry and, if available, color; no classes are needed.
 
-    Floor, ceiling and walls are found and taken off, whole superpoints at a time, and reported as layout. What is left
-    is joined again, or grouped; of the overlapping candidates the best are kept.
+    Floor, ceiling and walls are removed as whole superpoints and reported as layout. The remaining superpoints are
+    merged or grouped, and the best of the overlapping candidates are kept.
 
-    Several runs over the same scan, each on another grid of voxels, vote. The grids are turned about z and shifted by
-    fixed amounts from a direction and a center that the scan itself has, so the same scan gives the same result.
-    Proposals of different runs with an intersection over union of 0.5 are one; the points that most of them have are
-    kept, and a proposal with a stability below 0.35 is dropped.
+    Several runs on different voxel grids vote. The grids are turned about z and shifted by fixed amounts relative to
+    the scan's own direction and center, so the result is deterministic. Proposals of different runs with an
+    intersection over union of 0.5 are the same object. Its points are those in most of them; it is dropped if its
+    stability is below 0.35.
 
     Parameters
     ----------
     scene : Scene, or points as it takes them
-        Meters, z up; n points. Without its color, `replace(scene, color=None)`, other superpoints may be joined.
+        Meters, z up; n points. Without its color, `replace(scene, color=None)`, the superpoints may differ.
     by : {"tree", "contact", "density"}
-        "tree" joins superpoints two by two and has every step as a candidate; "contact" takes connected pieces and
-        "density" DBSCAN clusters: these do not overlap, and things that touch are one.
+        "tree" merges superpoints pairwise; every merge is a candidate. "contact" takes connected components and
+        "density" DBSCAN clusters: these do not overlap, and touching objects become one.
     regions : NoveltyMap or sequence of masks (n,) or rows (m,), optional
-        Proposals of one's own, or the regions of a map of the points that are beyond its threshold, in place of `by`.
+        Your own proposals, or the regions of a map of the points beyond its threshold, in place of `by`.
     score : {"shape", "size"}
-        Which of the tree's candidates are the best. "shape": those whose shape and contacts are, by what was learned
-        from generated rooms, those of a whole thing; few, and none inside another. "size": those with the most voxels,
-        which finds a few more things among many more parts of things.
+        Ranking of the tree's candidates. "shape": by the likelihood, learned from generated rooms, that shape and
+        contacts belong to a whole object; few proposals, none inside another. "size": by voxel count, which finds a few
+        more objects among many more parts.
     most : int, optional
-        Proposals at most; unless given, the best 100 that are found, and all of one's own.
+        Maximum number of proposals. Default: the best 100 found ones, all given ones.
     overlapping : bool
-        Keep all candidates of a single run, in the order of their score, whatever they share.
+        Keep all overlapping candidates of a single run, in the order of their score.
     runs : int, default 7
-        Runs that vote. Time grows with them; 1 is fastest, and its stability is 1 throughout.
+        Voting runs. Time grows with them; 1 is fastest, and all stabilities are then 1.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def find_objects(
     Raises
     ------
     InputError
-        For a scan wider than 1 km or narrower than 2 cm, masks that do not fit it, and settings that there are not.
+        For a scan wider than 1 km or narrower than 2 cm, masks that do not fit it, and unknown settings.
 
     References
     ----------
@@ -148,7 +148,7 @@ def proposed(
     overlapping: bool = False,
     runs: int = RUNS,
 ) -> Proposals:
-    """`find_objects` in a frame that there is already."""
+    """`find_objects` in a given frame."""
     check_choice(by, "by", tuple(HOW))
     check_choice(score, "score", SCORES)
     check_whole(runs, "runs")
@@ -181,24 +181,24 @@ def proposed(
 
 
 def _candidates(run: Run, name: str, most: int | None, n: int) -> Proposals:
-    """All candidates of a run, the best first."""
+    """All candidates of a run, best first."""
     points, grid, kept = rows_of(run.parsed.grid.inverse), run.parsed.grid, np.argsort(-run.worth, kind="stable")
     members = tuple(
         np.sort(np.concatenate([points[voxel] for voxel in run.rows[i].tolist()])) for i in kept[: most or MOST]
     )
     owner = run.parsed.owner[grid.inverse]
     planes = [replace(plane, rows=np.flatnonzero(owner == i)) for i, plane in enumerate(run.planes)]
-    layout = _layout([plane for plane in planes if len(plane.rows)])  # no superpoint may lie on it with its half
+    layout = _layout([plane for plane in planes if len(plane.rows)])  # planes without superpoints are dropped
     return Proposals(members, run.worth[kept[: most or MOST]], layout, name, len(run.rows), n, found=len(kept))
 
 
 def _layout(planes: list[Plane]) -> tuple[Plane, ...]:
-    """Floor, ceiling, walls, the largest first."""
+    """Floor, ceiling and walls, largest first."""
     return tuple(sorted(planes, key=lambda one: (("floor", "ceiling", "wall").index(one.kind), -len(one.rows))))
 
 
 def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) -> Proposals:
-    """Masks or rows of one's own, or the regions of a map, in the order given."""
+    """Given masks or rows, or the regions of a map, in order."""
     if isinstance(regions, NoveltyMap):
         check_map(regions, scene)
         sets = [region.indices for region in regions.regions(REGION)]
@@ -212,7 +212,7 @@ def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) 
 
 
 def check_map(points: Any, scene: Scene) -> None:
-    """Raises `InputError` for what is no map of the points of a scan."""
+    """Raise `InputError` for an object that is no map of the scan's points."""
     if not isinstance(points, NoveltyMap):
         raise InputError(f"points is a {type(points).__name__}; expected a NoveltyMap, as segment_scene gives it")
     if len(points) != len(scene):

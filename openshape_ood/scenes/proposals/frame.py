@@ -1,4 +1,4 @@
-"""A scan in a frame of its own: the same however it is ordered, shifted or turned about z."""
+"""Canonical frame of a scan: independent of point order, shifts and turns about z."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from openshape_ood.errors import InputError
 from openshape_ood.scenes.proposals.grid import Grid
 from openshape_ood.scenes.scene import Scene
 
-STEP = 1e-6  # meters: whole numbers of it do not change with the origin, as the last digits of a float do
-SMALLEST = 0.03  # meters, a voxel
+STEP = 1e-6  # meters: integer multiples do not change with the origin, unlike the last digits of a float
+SMALLEST = 0.03  # meters, minimum voxel
 MOST_VOXELS = 150_000
 WIDEST = 1_000.0  # meters
 NARROWEST = 0.02
 QUARTERS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
-FAINT = 1e-6  # moment below which a scan has no direction of its own
+FAINT = 1e-6  # moment below which a scan has no direction
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """The points of a scan as whole numbers.
+    """Points of a scan as whole numbers.
 
-    steps: the points (n, 3) in micrometers, z up, turned by the quarter that fills the first quadrant most; color:
-    (n, 3) whole numbers to 255, or None; quarter: what turned x and y (2, 2); middle: the origin (3,) of `steps` in the
-    scan's own coordinates.
+    steps: points (n, 3) in micrometers, z up, after the quarter turn that puts most points into the first quadrant;
+    color: (n, 3) whole numbers to 255, or None; quarter: matrix (2, 2) of this turn; middle: origin (3,) of `steps` in
+    the scan's coordinates.
     """
 
     steps: np.ndarray
@@ -39,7 +39,7 @@ class Frame:
         low, high = scene.points.min(axis=0), scene.points.max(axis=0)
         _check_extent(scene.name, float((high - low).max()))
         middle = (low + high) / 2
-        # from the middle, so that each coordinate is its own negative once the scan is turned
+        # relative to the middle, so that a half turn negates coordinates exactly
         steps = np.rint((scene.points - middle) / STEP).astype(np.int32)
         quarter = _fullest(steps)
         steps[:, :2] = steps[:, :2] @ quarter.T
@@ -48,23 +48,23 @@ class Frame:
 
     @cached_property
     def center(self) -> np.ndarray:
-        """Mean of the points (3,) in micrometers. Noise moves it much less than the ends of the scan."""
+        """Mean (3,) of the points in micrometers; noise changes it much less than the extent."""
         total: np.ndarray = np.rint(self.steps.sum(axis=0, dtype=np.int64) / len(self.steps))
         return total
 
     @cached_property
     def heading(self) -> float:
-        """The angle about z, radians, that turns the scan into a direction of its own.
+        """Angle about z, in radians, that turns the scan to its canonical direction.
 
-        From moments of all points, which turn with the scan and hardly change with noise.
+        Computed from moments of all points, which turn with the scan and hardly change with noise.
         """
         x, y = ((self.steps[:, i] - self.center[i]) * STEP for i in (0, 1))
         square = (x + 1j * y) ** 2
         far = np.abs(square)
         second, fourth = square.sum() / max(far.sum(), STEP), (square**2).sum() / max((far**2).sum(), STEP)
-        # both turn four times as fast as the scan; the one is strong for long rooms, the other for square ones
+        # both moments turn four times as fast as the scan; one is large for long rooms, the other for square ones
         moment = 2 * second**2 - fourth
-        # rounded: the last digits of sums depend on the order of the points
+        # rounded, because the last digits of sums depend on the order of the points
         own = -round(float(np.angle(moment)) / 4, 9) if abs(moment) > FAINT else 0.0
         columns = [np.rint(one) for one in self._turned(own)]
         quarter = _fullest(np.stack(columns, axis=1))
@@ -72,7 +72,7 @@ class Frame:
 
     @cached_property
     def size(self) -> float:
-        """Meters of a voxel: 3 cm, or as much more as keeps them to 150,000."""
+        """Side of a voxel in meters: 3 cm, or larger to limit their number to 150,000."""
         edge = SMALLEST
         while True:
             count = len(np.unique(self._cells(self._rotated(0.0), edge, np.zeros(3))))
@@ -81,15 +81,15 @@ class Frame:
             edge *= max(1.05, float(count / MOST_VOXELS) ** 0.5)
 
     def grid(self, turn: float = 0.0, shift: np.ndarray | None = None) -> Grid:
-        """Voxels of the scan turned to its heading and by `turn`, radians, about z.
+        """Voxels of the scan, turned to its heading and by `turn`, radians, about z.
 
-        shift: where the cells begin (3,), as fractions of a voxel.
+        shift: origin of the cells (3,), in fractions of a voxel.
         """
         columns = self._rotated(turn)
         cells = self._cells(columns, self.size, np.zeros(3) if shift is None else shift)
         _, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
 
-        def means(columns: list[np.ndarray]) -> np.ndarray:  # sums of whole numbers: the same in any order
+        def means(columns: list[np.ndarray]) -> np.ndarray:  # integer sums do not depend on the order
             return np.stack([np.bincount(inverse, one) for one in columns], axis=1) / counts[:, None]
 
         color = None if self.color is None else means(list(self.color.T)) / 255
@@ -100,14 +100,14 @@ class Frame:
         return [np.rint(x), np.rint(y), self.steps[:, 2] - self.center[2]]
 
     def _turned(self, angle: float) -> tuple[np.ndarray, np.ndarray]:
-        # no matrix product, whose last digits may depend on where a row stands
+        # no matrix product, whose last digits may depend on the row
         (c, minus_s), (s, _) = _matrix(angle)
         x, y = (self.steps[:, i] - self.center[i] for i in (0, 1))
         return c * x + minus_s * y, s * x + c * y
 
     @staticmethod
     def _cells(columns: list[np.ndarray], size: float, shift: np.ndarray) -> np.ndarray:
-        """A number a point (n,): its cell."""
+        """Cell number (n,) of each point."""
         edge = max(2, round(size / STEP))
         key = np.zeros(len(columns[0]), dtype=np.int64)
         for column, part in zip(columns, shift, strict=True):
@@ -117,7 +117,7 @@ class Frame:
         return key
 
     def ordered(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """The points `rows` (m,), `most` of them at most, in an order that depends on nothing but where they are."""
+        """At most `most` of the points `rows` (m,), in an order that depends on positions only."""
         rows = rows[np.lexsort(self.steps[rows].T)]
         return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
 
@@ -126,17 +126,17 @@ class Frame:
         return self.steps[rows] * STEP
 
     def outward(self, directions: np.ndarray) -> np.ndarray:
-        """Directions (..., 3) of this frame in that of the scan."""
+        """Directions (..., 3) from this frame to that of the scan."""
         turned = np.array(directions, dtype=np.float64)
         turned[..., :2] = turned[..., :2] @ self.quarter
         return turned
 
     def place(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 3) of this frame in that of the scan."""
+        """Points (..., 3) from this frame to that of the scan."""
         return self.outward(points) + self.middle
 
     def plane(self, grid: Grid, normal: np.ndarray, offset: float) -> tuple[np.ndarray, float]:
-        """Normal (3,) and offset of a plane of a grid in the frame of the scan."""
+        """Normal (3,) and offset of a grid's plane in the frame of the scan."""
         own = np.array([*(normal[:2] @ grid.axes), normal[2]])
         outward = self.outward(own)
         return outward, float(outward @ self.place(self.center * STEP + offset * own))
@@ -158,7 +158,7 @@ def _check_extent(name: str, across: float) -> None:
 
 
 def _fullest(steps: np.ndarray) -> np.ndarray:
-    """The quarter turn that puts most points into the first quadrant, of those the one with most in the second."""
+    """Quarter turn with most points in the first quadrant; ties: most points in the second."""
     counts = [int(((steps[:, :2] @ turn.T) > 0).all(axis=1).sum()) for turn in QUARTERS]
     best = max(range(4), key=lambda i: [counts[i], counts[i - 3], counts[i - 2], counts[i - 1]])
     return QUARTERS[best]

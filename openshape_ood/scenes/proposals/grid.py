@@ -14,8 +14,8 @@ NEIGHBORS = 16
 class Grid:
     """v voxels of a scan, sorted by their cells.
 
-    places: mean of the points of each voxel (v, 3), meters, z up; color: mean color (v, 3) in [0, 1]; inverse: the
-    voxel (n,) of each point; size: of a voxel, meters; axes: the matrix (2, 2) that turned x and y.
+    places: mean of each voxel's points (v, 3), meters, z up; color: mean color (v, 3) in [0, 1]; inverse: voxel (n,) of
+    each point; size: side of a voxel, meters; axes: matrix (2, 2) that rotated x and y.
     """
 
     places: np.ndarray
@@ -26,16 +26,16 @@ class Grid:
 
     @cached_property
     def beside(self) -> tuple[np.ndarray, np.ndarray]:
-        """Distances and indices (v, 17) of each voxel and its nearest; with fewer voxels, infinity and v."""
+        """Distances and indices (v, 17) of each voxel and its nearest; infinity and v if there are fewer voxels."""
         from scipy.spatial import KDTree
 
-        # sorted by their cells, voxels make a good tree without a search for medians
+        # voxels sorted by cell give a balanced tree without searching medians
         tree = KDTree(self.places, leafsize=24, balanced_tree=False)
         distance, index = tree.query(self.places, k=NEIGHBORS + 1)
         return distance, index
 
     @cached_property
     def spacing(self) -> float:
-        """Median distance to the fourth neighbor, and the size of a voxel at least: what radii grow with."""
+        """Median distance to the fourth neighbor, at least the side of a voxel; the unit of radii."""
         fourth = self.beside[0][:, min(4, len(self.places) - 1)]
         return max(self.size, float(np.median(fourth)))

@@ -1,4 +1,4 @@
-"""Floor, ceiling and walls of a scan with z up: planes found without chance, and what lies on them."""
+"""Floor, ceiling and walls of a z-up scan: deterministic plane detection, and the voxels on each plane."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from openshape_ood.scenes.proposals.grid import Grid
 
 Kind = Literal["floor", "ceiling", "wall"]
 
-LEVEL, UPRIGHT = 0.85, 0.25  # |z| of the normals of what lies level, and of what stands
-BIN = 0.025  # meters, of a histogram of heights or distances
-ANGLES = 90  # directions of walls, over half a turn
-AGREE = 0.9  # |cosine| of normals with that of their plane
-THICK = 0.04  # meters from a plane that are on it, at least
-AREA = 1.0  # square meters of floor or ceiling, at least
-LENGTH, HEIGHT = 1.2, 1.5  # meters of a wall, at least
-BEHIND = 0.12  # of the scan that is behind a wall, or under the floor, at most
+LEVEL, UPRIGHT = 0.85, 0.25  # |z| of the normals of horizontal and of vertical surfaces
+BIN = 0.025  # meters, bin of histograms of heights and distances
+ANGLES = 90  # wall directions over half a turn
+AGREE = 0.9  # |cosine| between a normal and that of its plane
+THICK = 0.04  # meters, minimum thickness of a plane
+AREA = 1.0  # square meters, minimum area of floor or ceiling
+LENGTH, HEIGHT = 1.2, 1.5  # meters, minimum size of a wall
+BEHIND = 0.12  # maximum fraction of the scan behind a wall, or below the floor
 UNDER = 0.05
-ROOM = 1.8  # meters from floor to ceiling, at least
-BEFORE = 0.8  # meters: what stands nearer than this before a wall, and along it, is furniture
+ROOM = 1.8  # meters, minimum from floor to ceiling
+BEFORE = 0.8  # meters: vertical surfaces nearer than this to a wall, and parallel to it, are furniture
 WALLS = 16
-SHARE = 0.5  # of a superpoint's voxels that lie on planes: then it is layout
+SHARE = 0.5  # a superpoint with this fraction of voxels on planes is layout
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """A plane that was taken off: normal (3,) and offset with normal @ point = offset; rows: voxels, later points."""
+    """Removed plane: normal (3,) and offset with normal @ point = offset; rows: voxels, later points."""
 
     kind: Kind
     normal: np.ndarray
@@ -37,16 +37,16 @@ class Plane:
 
 
 def find_planes(grid: Grid, direction: np.ndarray) -> list[Plane]:
-    """Floor, ceiling and walls, with the voxels that lie on each and face as it does."""
+    """Floor, ceiling and walls, with the voxels on each plane that have its direction."""
     thick = max(THICK, 1.2 * grid.spacing)
     found = _level(grid, direction, thick)
     return found + _walls(grid, direction, thick, found)
 
 
 def on_planes(planes: list[Plane], piece: np.ndarray) -> np.ndarray:
-    """Which plane (v,) each voxel goes with, -1 for none: whole superpoints go, of which half or more lies on planes.
+    """Plane (v,) of each voxel, -1 for none. A superpoint with at least half of its voxels on planes is assigned whole.
 
-    A voxel of such a superpoint that is on no plane goes with the plane of most of the others.
+    Its voxels on no plane get the plane of most others.
     """
     owner = np.full(len(piece), -1)
     for i, plane in enumerate(planes):
@@ -61,7 +61,7 @@ def on_planes(planes: list[Plane], piece: np.ndarray) -> np.ndarray:
 
 
 def _level(grid: Grid, direction: np.ndarray, thick: float) -> list[Plane]:
-    """The floor, the lowest large level plane with hardly anything under it, and the ceiling above it."""
+    """Floor (lowest large horizontal plane with almost nothing below) and ceiling above it."""
     height, cell = grid.places[:, 2], grid.spacing**2
     flat = np.abs(direction[:, 2]) > LEVEL
     if flat.sum() * cell < AREA:
@@ -76,7 +76,7 @@ def _level(grid: Grid, direction: np.ndarray, thick: float) -> list[Plane]:
             plane = _fitted(grid, direction, flat & (np.abs(bins - place) <= 1), thick, kind)
             if plane is None:
                 continue
-            # upwards, so that what is under the floor, or over the ceiling, is beyond it
+            # upwards, so that points below the floor or above the ceiling are beyond it
             side = grid.places @ plane.normal - plane.offset
             beyond = (side < -2 * thick) if kind == "floor" else (side > 2 * thick)
             if beyond.mean() <= UNDER and (kind == "floor" or plane.offset - found[0].offset > ROOM):
@@ -88,7 +88,7 @@ def _level(grid: Grid, direction: np.ndarray, thick: float) -> list[Plane]:
 
 
 def _walls(grid: Grid, direction: np.ndarray, thick: float, level: list[Plane]) -> list[Plane]:
-    """Peaks over direction and distance of what stands, outermost first."""
+    """Walls: peaks over direction and distance of vertical surfaces, outermost first."""
     left = np.abs(direction[:, 2]) < UPRIGHT
     for plane in level:
         left[plane.rows] = False
@@ -99,7 +99,7 @@ def _walls(grid: Grid, direction: np.ndarray, thick: float, level: list[Plane]) 
     turns = np.pi / ANGLES * np.arange(ANGLES)
     units = np.stack([np.cos(turns), np.sin(turns)])
     rows = np.flatnonzero(left)
-    # every voxel votes for the five directions about that of its normal
+    # every voxel votes for five directions around its normal
     slot = (np.rint(angle[rows] / (np.pi / ANGLES)).astype(np.int64)[:, None] + np.arange(-2, 3)) % ANGLES
     along = np.einsum("ij,jik->ik", grid.places[rows, :2], units.T[slot].transpose(2, 0, 1))
     votes = slot * columns + np.floor((along + reach) / BIN).astype(np.int64)
@@ -126,7 +126,7 @@ def _walls(grid: Grid, direction: np.ndarray, thick: float, level: list[Plane]) 
 
 
 def _fitted(grid: Grid, direction: np.ndarray, near: np.ndarray, thick: float, kind: Kind) -> Plane | None:
-    """The plane of least squares through the voxels `near` (v,), and all that lie on it."""
+    """Least-squares plane through the voxels `near` (v,), with all voxels on it."""
     for _ in range(2):
         if near.sum() < 3:
             return None
@@ -153,13 +153,13 @@ def _is_wall(grid: Grid, plane: Plane, thick: float) -> bool:
 
 
 def _behind(grid: Grid, plane: Plane, thick: float) -> float:
-    """The share of the scan on the side of a wall that has less of it."""
+    """Fraction of the scan on the smaller side of a wall."""
     side = grid.places @ plane.normal - plane.offset
     return float(min((side > 2 * thick).mean(), (side < -2 * thick).mean()))
 
 
 def _outermost(grid: Grid, walls: list[Plane]) -> list[Plane]:
-    """Without what stands close before another wall: fronts of cupboards."""
+    """Walls without surfaces close before another wall, such as cupboard fronts."""
     kept: list[Plane] = []
     for wall in sorted(walls, key=lambda one: (round(_behind(grid, one, THICK), 6), -len(one.rows))):
         middle = np.median(grid.places[wall.rows], axis=0)

@@ -1,4 +1,4 @@
-"""One run over a scan: on one grid of voxels, candidates, those that are kept, and planes."""
+"""One run over a scan on one voxel grid: candidates, kept candidates, planes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from openshape_ood.scenes.proposals.layout import Plane
 from openshape_ood.scenes.proposals.traits import likely_overlap
 
 HOW: dict[str, Callable[[Parsed], list[Candidate]]] = {"tree": of_tree, "contact": by_contact, "density": by_density}
-# where the grid of each run begins, of a voxel: multiples of it fill the cube evenly (Roberts, 2018)
+# grid origins of the runs, in voxels: multiples that fill the cube evenly (Roberts, 2018)
 SHIFT = np.array([0.8191725134, 0.6710436067, 0.5497004779])
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Candidates of one run, the largest first.
+    """Candidates of one run, largest first.
 
-    rows: voxels of each; worth: (c,); kept: indices of those that are kept, the best first; planes: in the frame of the
-    scan, without points.
+    rows: voxels of each; worth: (c,); kept: indices of kept candidates, best first; planes: in the frame of the scan,
+    without points.
     """
 
     parsed: Parsed
@@ -35,11 +35,11 @@ class Run:
 
     @classmethod
     def of(cls, frame: Frame, by: str, shaped: bool, turn: float = 0.0, number: int = 0) -> Run:
-        """shaped: whether candidates are judged by their shape, else by their size; turn: of the grid, radians."""
+        """Run on one grid. shaped: rank candidates by shape, otherwise by size; turn: of the grid, radians."""
         grid = frame.grid(turn, number * SHIFT % 1)
         parsed = parse(grid)
         found = HOW[by](parsed)
-        # the order of the points must not decide between equals
+        # ties must not depend on the order of the points
         found.sort(key=lambda one: (-len(one.rows), one.rows.min()))
         rows, count = [one.rows for one in found], len(grid.places)
         worth = likely_overlap(found, parsed) if shaped else np.array([len(own) for own in rows], dtype=np.float64)
@@ -48,7 +48,7 @@ class Run:
         return cls(parsed, rows, worth, kept, planes)
 
     def sets(self) -> Sets:
-        """The candidates that are kept, then the planes."""
+        """Kept candidates, then planes."""
         inner = np.full(len(self.parsed.piece), -1)
         around = np.full(len(self.kept) + len(self.planes), -1)
         for i in sorted(range(len(self.kept)), key=lambda i: -len(self.rows[self.kept[i]])):
@@ -62,7 +62,7 @@ class Run:
 
 
 def mean_plane(planes: list[Plane], rows: np.ndarray) -> Plane:
-    """The mean of planes that are nearly the same, of either side, with the points of all."""
+    """Mean of nearly equal planes, of either orientation, with the points of all."""
     sides = [np.sign(one.normal @ planes[0].normal) or 1.0 for one in planes]
     normal = np.mean([side * one.normal for side, one in zip(sides, planes, strict=True)], axis=0)
     offset = np.mean([side * one.offset for side, one in zip(sides, planes, strict=True)])

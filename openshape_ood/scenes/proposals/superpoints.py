@@ -1,4 +1,4 @@
-"""Superpoints, pieces without an edge or a crease, and the tree that joins them at every scale at once."""
+"""Superpoints (segments without edges or creases) and the tree that merges them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from scipy.spatial import KDTree
 
 from openshape_ood.scenes.proposals.grid import Grid
 
-REACH = 2.5  # spacings that an edge of the graph is long at most
-LINKS = 10  # neighbors that a voxel is joined to
-COLOR = 0.3  # what a difference of color, 0 to 1, adds to one of direction
+REACH = 2.5  # maximum length of a graph edge, in spacings
+LINKS = 10  # maximum neighbors of a voxel
+COLOR = 0.3  # weight of a color difference (0 to 1) relative to a difference of normals
 GRAIN = 1.0  # of superpoints, see `superpoints`
-LEAST = 8  # voxels
-SHADE = 4.25  # how much a difference of color, 0 to 1, keeps two pieces apart
-GAP = 0.25  # meters: nearer pieces that do not touch are joined last of all, nearest first
-COARSE = 0.05  # meters, of what gaps are measured between
-DIGIT = 1e-6  # to which weights of edges are rounded
+LEAST = 8  # minimum voxels
+SHADE = 4.25  # reduction of bonds by a color difference (0 to 1)
+GAP = 0.25  # meters: maximum gap between segments that are merged without contact, nearest first
+COARSE = 0.05  # meters: resolution for measuring gaps
+DIGIT = 1e-6  # rounding of edge weights
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """e edges between voxels: first, second (e,) indices, first < second; weight (e,), difference of the surfaces."""
+    """e edges between voxels: first, second (e,) indices, first < second; weight (e,), surface difference."""
 
     first: np.ndarray
     second: np.ndarray
@@ -42,7 +42,7 @@ def normals(grid: Grid) -> np.ndarray:
 
 
 def _least(spread: np.ndarray) -> np.ndarray:
-    """The direction (m, 3) in which places (3, k, m) spread least: an eigenvector of a 3 x 3 matrix in closed form."""
+    """Direction (m, 3) of least spread of positions (3, k, m): eigenvector of a 3 x 3 matrix in closed form."""
     pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
     moments = np.stack([np.einsum("ij,ij->j", spread[i], spread[j]) for i, j in pairs])
     moments[:3] -= moments[:3].mean(axis=0)
@@ -51,18 +51,18 @@ def _least(spread: np.ndarray) -> np.ndarray:
     half = (xx * (yy * zz - yz**2) - xy * (xy * zz - yz * xz) + xz * (xy * yz - yy * xz)) / 2
     least = 2 * np.cos(np.arccos(half.clip(-1, 1)) / 3 + 2 * np.pi / 3)
     rows = np.array([[xx - least, xy, xz], [xy, yy - least, yz], [xz, yz, zz - least]])
-    # every row of the matrix without its eigenvalue is at right angles to the eigenvector
+    # rows of the matrix minus its eigenvalue are orthogonal to the eigenvector
     crossed = np.stack([np.cross(rows[i], rows[j], axis=0) for i, j in ((0, 1), (0, 2), (1, 2))])
     length = np.linalg.norm(crossed, axis=1)
     best = length.argmax(axis=0)
     every = np.arange(len(best))
-    level = np.array([0.0, 0.0, 1.0])  # of what spreads alike in all directions
+    level = np.array([0.0, 0.0, 1.0])  # for equal spread in all directions
     own = crossed[best, :, every] / np.maximum(length[best, every], 1e-30)[:, None]
     return np.where(length[best, every][:, None] > 1e-12, own, level)
 
 
 def graph(grid: Grid, direction: np.ndarray) -> Graph:
-    """Voxels that touch: each and its ten nearest, no farther than 2.5 spacings."""
+    """Graph of each voxel and its ten nearest, at most 2.5 spacings apart."""
     distance, index = (rows[:, 1 : LINKS + 1] for rows in grid.beside)
     near = np.isfinite(distance) & (distance <= REACH * grid.spacing)
     own = np.broadcast_to(np.arange(len(grid.places))[:, None], index.shape)[near]
@@ -77,11 +77,11 @@ def graph(grid: Grid, direction: np.ndarray) -> Graph:
 
 
 def superpoints(edges: Graph, count: int) -> np.ndarray:
-    """The superpoint (v,) of each of `count` voxels, from 0 up.
+    """Superpoint (v,) of each of `count` voxels, numbered from 0.
 
-    Edges of a minimum spanning tree are taken from the smoothest on; they join two pieces unless they are rougher than
-    the roughest edge inside either, and by more than `GRAIN` divided by its size (Felzenszwalb and Huttenlocher, IJCV
-    2004, who take all edges). Pieces of fewer than 8 voxels go to the neighbor that they differ least from.
+    Edges of a minimum spanning tree join two segments, smoothest first, unless an edge is rougher than the roughest
+    edge inside either segment by more than `GRAIN` divided by its size (Felzenszwalb and Huttenlocher, IJCV 2004, who
+    use all edges). Segments of fewer than 8 voxels join their most similar neighbor.
     """
     order = _spanning(edges, count)
     left = list(zip(*(column[order].tolist() for column in (edges.first, edges.second, edges.weight)), strict=True))
@@ -104,7 +104,7 @@ def superpoints(edges: Graph, count: int) -> np.ndarray:
 
 
 def _roots(parent: np.ndarray) -> np.ndarray:
-    """The root of each node of a forest, given by the parent (v,) of each."""
+    """Root of each node of a forest with parents (v,)."""
     while True:
         above = parent[parent]
         if (above == parent).all():
@@ -113,11 +113,11 @@ def _roots(parent: np.ndarray) -> np.ndarray:
 
 
 def _spanning(edges: Graph, count: int) -> np.ndarray:
-    """Edges of a minimum spanning forest, smoothest first. Among equal edges, lower voxels come first."""
+    """Edges of a minimum spanning forest, smoothest first; ties: lower voxels first."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    # distinct weights: scipy sorts equal ones in no stable order
+    # made distinct, because scipy's order of equal weights is not stable
     most = len(edges.weight)
     weight = np.rint(edges.weight / DIGIT).astype(np.int64) * most + np.arange(1, most + 1)
     table = csr_array((weight.astype(np.float64), (edges.first, edges.second)), shape=(count, count))
@@ -127,9 +127,10 @@ def _spanning(edges: Graph, count: int) -> np.ndarray:
 
 
 class Tree:
-    """Nodes, the s superpoints first, then each of two joined.
+    """Merge tree: the s superpoints, then one node for each merge.
 
-    Of each node: size, its voxels; bond, how closely its halves are tied, 1 for a superpoint; parent, -1 for a root.
+    For each node: size, number of voxels; bond, strength of the connection of its halves, 1 for a superpoint; parent,
+    -1 for a root.
     """
 
     def __init__(self, size: np.ndarray) -> None:
@@ -147,15 +148,15 @@ class Tree:
         return len(self.parent) - 1
 
     def tops(self) -> list[int]:
-        """The root of each node."""
+        """Root of each node."""
         found = list(range(len(self.parent)))
-        for node in reversed(range(len(self.parent))):  # a parent comes after its halves
+        for node in reversed(range(len(self.parent))):  # parents have higher numbers than their halves
             if self.parent[node] >= 0:
                 found[node] = found[self.parent[node]]
         return found
 
     def starts(self) -> list[int]:
-        """Where the voxels of each node begin, in an order in which those of every node follow one another."""
+        """First position of each node's voxels, in an order in which every node is contiguous."""
         found, end = [0] * len(self.parent), 0
         for node in reversed(range(len(self.parent))):
             if self.parent[node] < 0:
@@ -168,10 +169,10 @@ class Tree:
 
 
 def merge_tree(grid: Grid, edges: Graph, piece: np.ndarray) -> Tree:
-    """Superpoints `piece` (v,), -1 for layout, joined two by two.
+    """Merge superpoints `piece` (v,), -1 for layout, pairwise into a tree.
 
-    First always the pair with the most edges between them for the smaller one's edges, less where their colors differ;
-    then, nearest first, pieces with a gap between them.
+    First repeatedly the touching pair with the most contact edges per edge of the smaller segment, reduced by color
+    difference; then, nearest first, segments with a gap between them.
     """
     count = int(piece.max()) + 1
     tree = Tree(np.bincount(piece[piece >= 0], minlength=count))
@@ -227,7 +228,7 @@ def _join_touching(
 
 
 def _join_near(tree: Tree, grid: Grid, piece: np.ndarray) -> None:
-    """Roots with a gap between them, by single linkage; their bond is negative, and the gap in meters."""
+    """Merge roots across gaps by single linkage; their bond is minus the gap in meters."""
     of_piece = np.array(tree.tops())
     if (of_piece == of_piece[0]).all():
         return

@@ -1,4 +1,4 @@
-"""What tells a thing from a part or a heap: traits of candidates, and a small network over them."""
+"""Traits of candidates, and a small network that predicts whether a candidate is a whole object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from openshape_ood.scenes.proposals.candidates import Candidate, Parsed
 from openshape_ood.scenes.proposals.choice import members
 
 FREE, FLOOR, WALL = range(3)
-VOXELS_AT_ONCE = 1 << 20  # of candidates together, whose contacts are counted
+VOXELS_AT_ONCE = 1 << 20  # voxels per block for counting contacts
 TRAITS = (
     *("area", "longer", "shorter", "height", "bottom", "top", "bond", "outer", "growth"),
     *("touches_free", "touches_floor", "touches_wall", "fill", "flatness", "slimness", "open", "thickness", "level"),
@@ -22,13 +22,13 @@ TRAITS = (
 
 
 def traits(found: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
-    """A row (c, 18) a candidate: logarithms of sizes, heights over the floor, ties, contacts and shape."""
+    """Traits (c, 18) of candidates: logarithms of sizes, heights above the floor, bonds, contacts, shape."""
     touches, inside = _contacts(found, parsed)
     return np.array([_own(one, parsed, touches[i], inside[i]) for i, one in enumerate(found)]).reshape(-1, len(TRAITS))
 
 
 def _contacts(found: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
-    """Edges of each candidate to what is free, to the floor, and to walls and ceiling (c, 3); edges inside (c,)."""
+    """Edges (c, 3) of each candidate to free voxels, to the floor, to walls and ceiling; inner edges (c,)."""
     kinds = [FLOOR if plane.kind == "floor" else WALL for plane in parsed.planes]
     kind = np.where(parsed.owner < 0, FREE, np.array([*kinds, FREE])[parsed.owner])
     edges, count = parsed.edges, len(parsed.piece)
@@ -46,7 +46,7 @@ def _contacts(found: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, n
 
 
 def _own(one: Candidate, parsed: Parsed, touches: np.ndarray, inside: int) -> list[float]:
-    rows = np.sort(one.rows)  # sums depend on their order
+    rows = np.sort(one.rows)  # sums depend on the order
     places, spacing, count = parsed.grid.places[rows], parsed.grid.spacing, len(rows)
     floors = [plane.offset for plane in parsed.planes if plane.kind == "floor"]
     ground = floors[0] if floors else parsed.grid.places[:, 2].min()
@@ -73,8 +73,8 @@ def _network() -> list[np.ndarray]:
 
 
 def likely_overlap(found: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
-    """The overlap (c,) with a whole thing that a candidate with such traits had in generated rooms, on average."""
+    """Expected overlap (c,) of candidates with a whole object, learned from generated rooms."""
     mean, scale, first, first_bias, second, second_bias = _network()
-    # beyond what was seen in training nothing is extrapolated
+    # no extrapolation beyond the training data
     given = ((traits(found, parsed) - mean) / scale).clip(-4, 4)
     return np.round((np.maximum(given @ first + first_bias, 0) @ second + second_bias).reshape(-1), 6)

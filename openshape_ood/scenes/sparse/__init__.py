@@ -1,4 +1,5 @@
-"""Sparse convolution in plain torch: voxels and their neighbors, convolutions, the U-Net of published networks.
+"""Sparse convolution in plain torch: voxel neighbors, convolutions, the U-Net of published networks.
 
-Kernel order, strides and names are those of MinkowskiEngine, whose files load; it is not needed, and nothing is built.
+Kernel order, strides and names equal MinkowskiEngine's, so its files load. MinkowskiEngine is not needed, and nothing
+is compiled.
 """

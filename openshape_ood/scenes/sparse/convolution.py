@@ -1,4 +1,4 @@
-"""Convolution over voxels that exist, with a backward of its own, and the normalization that goes with it."""
+"""Sparse convolution with a custom backward pass, and its normalization."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from openshape_ood.scenes.sparse.on_spconv import SpconvMap
 
 
 class _Convolve(torch.autograd.Function):
-    """Gathers, products, sums; what is gathered is not kept for the backward but gathered again."""
+    """Gather, multiply, add. The backward pass gathers again instead of storing."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Tensor, where: KernelMap) -> Tensor:
@@ -22,7 +22,7 @@ class _Convolve(torch.autograd.Function):
         ctx.save_for_backward(x, kernel)
         out = x.new_zeros(where.rows, kernel.shape[2]) if where.center is None else x @ kernel[where.center]
         for cell, rows, others in where.pairs:
-            # not x[others], which takes several times as long on a CPU
+            # x[others] would be several times as slow on a CPU
             out.index_add_(0, rows, x.index_select(0, others) @ kernel[cell])
         return out
 
@@ -47,9 +47,9 @@ class _Convolve(torch.autograd.Function):
 
 
 def convolve(x: Tensor, kernel: Tensor, where: KernelMap | SpconvMap) -> Tensor:
-    """The sum (w, o) over a kernel's cells of rows x (v, i) @ kernel[cell] (i, o), as MinkowskiEngine has it.
+    """Sum (w, o) over a kernel's cells of rows x (v, i) @ kernel[cell] (i, o), as in MinkowskiEngine.
 
-    where: `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed), which leads to w voxels; of a
+    where: `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed), with w output voxels; for a
     `SpconvGrid` spconv computes it, without gradients.
     """
     if isinstance(where, SpconvMap):
@@ -59,7 +59,7 @@ def convolve(x: Tensor, kernel: Tensor, where: KernelMap | SpconvMap) -> Tensor:
 
 
 class Convolution(nn.Module):
-    """A kernel of so many cells, (cells, i, o), or a plain (i, o) of one cell; `bias` is (1, o)."""
+    """Kernel with several cells (cells, i, o), or one cell (i, o); `bias` is (1, o)."""
 
     def __init__(self, inside: int, outside: int, cells: int = 1, bias: bool = False) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Convolution(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Normalization over all voxels of the batch."""
+    """Batch normalization over all voxels."""
 
     def __init__(self, width: int, momentum: float = 0.1) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class BatchNorm(nn.Module):
         bn: Any = self.bn
         if bn.training or torch.is_grad_enabled():
             out = bn(x)
-        else:  # a third of the time of torch's own
+        else:  # three times as fast as torch's own
             scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
             out = torch.addcmul(bn.bias - bn.running_mean * scale, x, scale)
         return F.relu(out, inplace=True) if relu else out

@@ -1,4 +1,4 @@
-"""Where voxels lie and which of them are neighbors: found once a resolution, kept for the whole network."""
+"""Voxel grids and neighbors, computed once a resolution for the whole network."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 
 from openshape_ood.errors import InputError
 
-LEVELS = 4  # times that the networks go to voxels of twice the size
-MARGIN = 2  # empty cells between two lines, so that no neighbor in a kernel of 5 is one of another line
+LEVELS = 4  # number of downsampling steps
+MARGIN = 2  # empty cells between two lines, so that a kernel of 5 never reaches another line
 MOST_CELLS = 2**62
 
 
 @dataclass(frozen=True, eq=False)
 class KernelMap:
-    """Which rows meet in which cell of a kernel.
+    """Pairs of rows for each cell of a kernel.
 
-    pairs: (cell, rows of the output, rows of the input); within a cell no row comes twice, so that adding up is
-    deterministic on any device. center: the cell in which every row meets itself, None where there is none.
+    pairs: (cell, output rows, input rows); no row repeats within a cell, so sums are deterministic on any device.
+    center: cell that pairs every row with itself, or None.
     """
 
     rows: int
@@ -29,14 +29,14 @@ class KernelMap:
     center: int | None = None
 
     def transposed(self, rows: int) -> KernelMap:
-        """Outputs and inputs exchanged, cells kept; rows: of the new output."""
+        """Map with outputs and inputs exchanged; rows: number of new outputs."""
         return KernelMap(rows, tuple((cell, into, out) for cell, out, into in self.pairs), self.center)
 
 
 class Grid:
-    """Distinct voxels in the order of their keys.
+    """Distinct voxels, sorted by key.
 
-    cells: scan of the batch, x, y, z (v, 4) int64, in steps of this grid; keys (v,) int64: ascending; a step along x
+    cells: scan of the batch, x, y, z (v, 4) int64, in units of this grid; keys (v,) int64, ascending; a step along x
     adds 1, along y and z `steps`.
     """
 
@@ -49,10 +49,10 @@ class Grid:
 
     @classmethod
     def of(cls, coords: Tensor) -> tuple[Grid, Tensor]:
-        """The grid of voxels (v, 4) int64, scan of the batch, x, y, z, in any order, negative ones too; and that order:
-        row i of the grid is row order[i] of `coords`.
+        """Grid of voxels (v, 4) int64 (scan of the batch, x, y, z, any order, may be negative), and their order.
 
-        Raises `InputError` for no voxels, one given twice, and scans that reach too far for keys of 64 bits.
+        Row i of the grid is row order[i] of `coords`. Raises `InputError` for no voxels, duplicates, and scans too
+        large for keys of 64 bits.
         """
         if coords.ndim != 2 or coords.shape[1] != 4 or not len(coords) or coords.dtype != torch.int64:
             raise InputError(f"voxels are {tuple(coords.shape)} {coords.dtype}; expected (v, 4) int64, v at least 1")
@@ -63,10 +63,10 @@ class Grid:
         return cls(coords.index_select(0, order), keys, steps), order
 
     def neighbors(self, side: int) -> KernelMap:
-        """Which voxels meet in a kernel of 3 or 5 cells a side; x runs fastest in it, as in the keys.
+        """Pairs of voxels in a kernel of 3 or 5 cells a side; x varies fastest, as in the keys.
 
-        Half of the cells are searched, as their mirror images have the same pairs, and of a line of cells along x only
-        the first: the others follow it in the keys.
+        Only half of the cells are searched, because mirrored cells have the same pairs, and only the first of each line
+        along x, because the others follow in the keys.
         """
         if side not in self._maps:
             self._maps[side] = self._search(side)
@@ -89,12 +89,12 @@ class Grid:
 
     @cached_property
     def coarser(self) -> Grid:
-        """The voxels of twice the size that hold these."""
+        """Grid of voxels of twice the size."""
         return self._halved[0]
 
     @cached_property
     def down(self) -> KernelMap:
-        """From these voxels to the coarser ones: each goes to one, through the cell of its place in it."""
+        """Map to the coarser grid: each voxel has one parent, and the kernel cell of its position in it."""
         coarse, parents = self._halved
         x, y, z = (self.cells[:, 1:] & 1).T
         places, found = x + 2 * y + 4 * z, []
@@ -106,7 +106,7 @@ class Grid:
 
     @cached_property
     def up(self) -> KernelMap:
-        """From the coarser voxels to these, through the same cells."""
+        """Map from the coarser grid back, through the same cells."""
         return self.down.transposed(len(self))
 
     @cached_property
@@ -119,7 +119,7 @@ class Grid:
 
 
 def _keys(cells: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """A number (v,) for each cell, in the order of scan, z, y, x; and what a step along y and z adds."""
+    """Key (v,) of each cell, sorted by scan, z, y, x; and the steps along y and z."""
     low = cells.min(dim=0).values
     sizes = (cells.max(dim=0).values - low + 1 + MARGIN).tolist()
     if math.prod(sizes) >= MOST_CELLS:

@@ -1,6 +1,6 @@
-"""The sparse U-Net of MinkowskiEngine's MinkUNet and of Res16UNet: one network, told apart by its sizes.
+"""Sparse U-Net, covering MinkowskiEngine's MinkUNet and Res16UNet by its sizes.
 
-Names and shapes of its weights are those of the published files.
+Names and shapes of the weights equal those of the published files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from openshape_ood.scenes.sparse.convolution import BatchNorm, Convolution
 from openshape_ood.scenes.sparse.grid import LEVELS, Grid, KernelMap
 from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, SpconvMap
 
-# widths of the eight levels, blocks of each, what is added to the defaults
+# widths of the eight levels, blocks of each, deviations from the defaults
 _DOWN, _14, _18, _34 = (32, 64, 128, 256), (1,) * 8, (2,) * 8, (2, 3, 4, 6, 2, 2, 2, 2)
 _RES16 = {"side": 3, "momentum": 0.02, "last_relu": False}
 NETWORKS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
@@ -31,7 +31,7 @@ NETWORKS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
 
 
 def sizes_of(name: str, **changes: Any) -> SparseUNetSizes:
-    """The sizes of a network of `NETWORKS`, with some of them changed.
+    """Sizes of a network in `NETWORKS`, with some of them changed.
 
     >>> sizes_of("Res16UNet34D", outputs=200).embedding_dim
     512
@@ -42,7 +42,7 @@ def sizes_of(name: str, **changes: Any) -> SparseUNetSizes:
 
 
 class Block(nn.Module):
-    """Two convolutions and what came in."""
+    """Two convolutions with a residual connection."""
 
     def __init__(self, inside: int, width: int, momentum: float, relu: bool) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Block(nn.Module):
 
 
 class Blocks(nn.ModuleList):
-    """The blocks of a level."""
+    """Blocks of a level."""
 
     def __init__(self, inside: int, width: int, count: int, momentum: float, last_relu: bool = True) -> None:
         widths = [inside, *[width] * count]
@@ -74,10 +74,10 @@ class Blocks(nn.ModuleList):
 
 
 class SparseUNet(nn.Module):
-    """Voxels with numbers in, an embedding of each out.
+    """Network from voxel inputs to voxel embeddings.
 
-    Four steps of stride 2 down, four up again; what comes up is joined to what went down. In words of
-    MinkowskiEngine: `conv1p1s2` goes from stride 1 by 2, `convtr4p16s2` from stride 16 up.
+    Four steps of stride 2 down and four up, with skip connections. In MinkowskiEngine's names, `conv1p1s2` goes from
+    stride 1 to 2, `convtr4p16s2` from stride 16 to 8.
     """
 
     def __init__(self, sizes: SparseUNetSizes) -> None:
@@ -99,15 +99,15 @@ class SparseUNet(nn.Module):
             inside = widths[i]
         if sizes.outputs:
             self.final = Convolution(inside, sizes.outputs, bias=sizes.bias)
-        if sizes.text_width:  # anchors into the space of the features; the features never pass it
+        if sizes.text_width:  # projects names to the features; features do not use it
             self.projection_layer = nn.Conv1d(sizes.text_width, inside, 1)
 
     def forward(self, x: Tensor, grid: Grid | SpconvGrid) -> Tensor:
-        """Numbers (v, c) of the grid's voxels -> embeddings (v, d)."""
+        """Embeddings (v, d) of voxel inputs (v, c)."""
         return self.embed(self.features(x, grid))
 
     def features(self, x: Tensor, grid: Grid | SpconvGrid) -> Tensor:
-        """Numbers (v, c) of the grid's voxels -> what the last block makes of them (v, w), before any classifier."""
+        """Features (v, w) of voxel inputs (v, c): output of the last block, before any classifier."""
         get, finer = self.get_submodule, list[tuple[Grid | SpconvGrid, Tensor]]()
         out = self.bn0(self.conv0p1s1(x, grid.neighbors(self.sizes.side)))
         for i in range(LEVELS):
@@ -122,9 +122,9 @@ class SparseUNet(nn.Module):
         return out
 
     def embed(self, features: Tensor) -> Tensor:
-        """Embeddings (v, d) of features (v, w): these themselves, or what `final` makes of them."""
+        """Embeddings (v, d) of features (v, w): the features, or the output of `final`."""
         return self.classify(features) if self.sizes.embedding == "final" else features
 
     def classify(self, features: Tensor) -> Tensor:
-        """What `final` makes of features (v, w): logits (v, k) of the classes that it was trained with."""
+        """Output of `final` for features (v, w): logits (v, k) of the training classes."""
         return self.final(features)

@@ -1,4 +1,4 @@
-"""Furnished rooms as a depth camera sees them, with the label and the object of every point: z up, meters.
+"""Furnished rooms scanned by a depth camera, with label and object of every point: z up, meters.
 
 >>> made = room(seed=3, categories=["chair", "table", "sofa"], foreign=["bicycle"], views=2, spacing=0.05)
 >>> [item.category for item in made.items if item.foreign]
@@ -29,11 +29,11 @@ COLORS = ("none", "material")
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """A scan of a generated room, and what is in it.
+    """Scan of a generated room, with its contents.
 
-    names: what `scene.labels` index, "none", "floor", "wall", "ceiling", then the categories of the room in order;
-    items: its objects, seen or not, whose number in `scene.instances` is their place, from 1; viewpoints: (v, 3), where
-    the camera stood.
+    names: meaning of `scene.labels`: "none", "floor", "wall", "ceiling", then the categories of the room in order;
+    items: its objects, visible or not; the number of item i in `scene.instances` is i + 1; viewpoints: (v, 3), camera
+    positions.
     """
 
     scene: Scene
@@ -52,32 +52,32 @@ def room(
     spacing: float | None = None,
     color: Literal["none", "material"] = "none",
 ) -> Room:
-    """A generated room of 3 to 6 meters, furnished and scanned: the same for the same arguments.
+    """Generate a room of 3 to 6 meters, furnish and scan it; deterministic.
 
-    Large things stand along walls, tables anywhere, chairs at tables, small things on them. A person with a depth
-    camera looks around from several places; what is hidden from all of them has no points.
+    Large objects stand along walls, tables anywhere, chairs at tables, small objects on tables. A person with a depth
+    camera looks around from several places; surfaces hidden from all of them have no points.
 
     Parameters
     ----------
     seed : int
         From 0 to 2**32 - 1.
     categories : sequence of str
-        Of `synthetic.categories()`, drawn from with replacement; `FURNITURE` unless given.
+        From `synthetic.categories()`, drawn with replacement. Default: `FURNITURE`.
     foreign : sequence of str
-        Categories of which the room has one each in any case, marked as foreign.
+        Categories with one object each in the room, marked as foreign.
     objects : int, optional
-        How many of `categories` are placed, fewer where the room is full; 7 to 14 by the seed unless given.
+        Number of objects from `categories`, fewer if the room is full. Default: 7 to 14 by the seed.
     views : int, default 6
-        Places from which the camera looks around.
+        Positions from which the camera looks around.
     spacing : float, optional
-        Meters between points, about; 0.025 to 0.035 by the seed unless given.
+        Approximate distance between points in meters. Default: 0.025 to 0.035 by the seed.
     color : {"none", "material"}
-        No color, or that of a thing's materials, of which a room has two tones each: never one color an object.
+        No color, or colors of materials. A room has two tones of each material, so color does not identify objects.
 
     Raises
     ------
     UnknownNameError, InputError
-        A category that there is not; numbers that cannot be, and where something foreign fits nowhere.
+        For an unknown category; invalid numbers; a foreign object without a free place.
 
     Examples
     --------

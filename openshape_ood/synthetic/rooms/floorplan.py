@@ -1,4 +1,4 @@
-"""The free floor of a room, and the free tops of what stands on it."""
+"""Free floor of a room, and free tops of furniture."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ CELL = 0.05  # meters
 
 
 class FloorPlan:
-    """Which cells (x, y) of the floor of a room are taken; a room begins at the origin."""
+    """Grid of occupied cells (x, y) of a room's floor; a room begins at the origin."""
 
     def __init__(self, width: float, depth: float) -> None:
         self.size = np.array([width, depth])
         self.taken = np.zeros(np.ceil(self.size / CELL).astype(int), dtype=bool)
 
     def is_free(self, middle: np.ndarray, size: np.ndarray, yaw: float) -> bool:
-        """Whether a rectangle (width, depth), turned by `yaw` about its middle (2,), is inside and free."""
+        """True if a rectangle (width, depth), turned by `yaw` about its center (2,), is inside and free."""
         if (np.abs(corners(size, yaw) + middle - self.size / 2) > self.size / 2 + 1e-9).any():
             return False
         part, inside = self._inside(middle, size, yaw)
@@ -29,7 +29,7 @@ class FloorPlan:
         self.taken[part] |= inside
 
     def _inside(self, middle: np.ndarray, size: np.ndarray, yaw: float) -> tuple[tuple[slice, slice], np.ndarray]:
-        """A part of the grid, and which of its cells have their middle in a rectangle."""
+        """Part of the grid, and mask of its cells with their center in a rectangle."""
         reach = np.abs(corners(size, yaw)).max(axis=0) + CELL
         low = np.clip(np.floor((middle - reach) / CELL).astype(int), 0, self.taken.shape)
         high = np.clip(np.ceil((middle + reach) / CELL).astype(int), 0, self.taken.shape)
@@ -41,14 +41,14 @@ class FloorPlan:
 
 
 def corners(size: np.ndarray, yaw: float) -> np.ndarray:
-    """Those (4, 2) of a turned rectangle, about its middle."""
+    """Corners (4, 2) of a turned rectangle, relative to its center."""
     c, s = np.cos(yaw), np.sin(yaw)
     half = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) * size / 2
     return half @ np.array([[c, s], [-s, c]])
 
 
 class Top:
-    """Where something can stand on a placed mesh: the highest point above each cell, nan where there is none."""
+    """Surface of a placed mesh for placing objects: highest point above each cell, nan where missing."""
 
     def __init__(self, mesh: Mesh, rng: np.random.RandomState) -> None:
         cloud, _ = sample_surface(mesh, 12_000, rng)
@@ -61,7 +61,7 @@ class Top:
     def find(
         self, size: np.ndarray, heights: tuple[float, float], rough: float, rng: np.random.RandomState
     ) -> tuple[np.ndarray, float] | None:
-        """Middle (2,) and height of a place for a rectangle along x and y, level within `rough` meters."""
+        """Center (2,) and height of a place for a rectangle along x and y, level within `rough` meters."""
         cells = np.ceil(size / CELL).astype(int)
         room = np.array(self.height.shape) - cells
         if (room < 0).any():
@@ -69,7 +69,7 @@ class Top:
         for _ in range(20):
             i, j = (rng.randint(most + 1) for most in room)
             part = self.height[i : i + cells[0], j : j + cells[1]]
-            top = part.max()  # nan where a cell is missing or taken
+            top = part.max()  # nan if a cell is missing or occupied
             if heights[0] <= top <= heights[1] and top - part.min() <= rough:
                 part[:] = np.nan
                 return CELL * (np.array([i, j]) + self.low + cells / 2), float(top)

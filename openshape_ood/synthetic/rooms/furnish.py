@@ -1,4 +1,4 @@
-"""A furnished room: what stands where, in real sizes."""
+"""Furnishing of a room, in real sizes."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from openshape_ood.synthetic.sampling import sample_surface
 
 DOOR = (0.9, 2.05)  # meters
 TRIES = 25
-ORDER = {"wall": 0, "floor": 1, "seat": 2, "top": 3, "soft": 4}  # in which a room is furnished
-LOW = 0.9  # meters: lamps and clocks that are higher stand on the floor
-HUNG = {"curtain": 2.4, "sink": 0.85}  # meters: the height of the upper edge, where it does not stand
-SMALL = 0.55  # meters: what is wider does not stand on a table
+ORDER = {"wall": 0, "floor": 1, "seat": 2, "top": 3, "soft": 4}  # order of furnishing
+LOW = 0.9  # meters: taller lamps and clocks stand on the floor
+HUNG = {"curtain": 2.4, "sink": 0.85}  # meters: height of the upper edge of hanging objects
+SMALL = 0.55  # meters: wider objects do not stand on tables
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """An object of a room.
+    """Object of a room.
 
-    instance: the number of its points in `Scene.instances`, from 1; foreign: whether it does not belong; pose: (4, 4),
-    from the mesh of `generate(category, seed)`, with z up and its front to -y, to the room; box: (2, 3), low and high
-    corner in the room, of the whole object, seen or not; seed: 0 for what is not generated; source: of its mesh.
+    instance: number of its points in `Scene.instances`, from 1; foreign: True for a foreign object; pose: (4, 4), from
+    the mesh of `generate(category, seed)`, with z up and front to -y, to the room; box: (2, 3), lower and upper corner
+    of the whole object in the room; seed: 0 if not generated; source: of its mesh.
     """
 
     category: str
@@ -44,7 +44,7 @@ class Item:
 
 
 class Furnisher:
-    """Places one thing after the other."""
+    """Places objects one after the other."""
 
     def __init__(self, rng: np.random.RandomState) -> None:
         self.rng = rng
@@ -56,7 +56,7 @@ class Furnisher:
         self.tables: list[Table] = []
 
     def _shell(self) -> list[Piece]:
-        """Floor, two to four walls, one of them with a doorway, and now and then a ceiling."""
+        """Floor, two to four walls, one with a doorway, and sometimes a ceiling."""
         rng, (w, d, h) = self.rng, (self.width, self.depth, self.height)
         x, y = np.array([w, 0, 0]), np.array([0, d, 0])
         pieces = [Piece(rectangle(np.zeros(3), x, y), "floor")]
@@ -71,7 +71,7 @@ class Furnisher:
                 start = rng.uniform(0.1, length - DOOR[0] - 0.1)
                 gap = (start, start + DOOR[0], DOOR[1])
                 direction = (corner[side + 1] - corner[side]) / length
-                # one can walk in
+                # a person must be able to enter
                 inwards = np.array([-direction[1], direction[0]])
                 middle = corner[side] + (start + DOOR[0] / 2) * direction + 0.4 * inwards
                 self.plan.take(middle, np.array([DOOR[0], 0.8]), float(np.arctan2(direction[1], direction[0])))
@@ -81,7 +81,7 @@ class Furnisher:
         return pieces
 
     def place(self, category: str, foreign: bool) -> bool:
-        """Whether there was a place for one more."""
+        """Place one more object; True on success."""
         for _ in range(3):
             seed = int(self.rng.randint(2**31))
             mesh = upright(generate(category, seed))
@@ -113,7 +113,7 @@ class Furnisher:
         elif kind in ("top", "soft") and max(size[:2]) < (SMALL if kind == "top" else 1.0):
             pose = self._on_top(size, soft=kind == "soft")
         if pose is not None or (kind in ("top", "soft") and not foreign and size[2] < LOW):
-            return pose  # small things do not stand about on the floor
+            return pose  # small objects do not stand on the floor
         return self._on_floor(size)
 
     def _on_floor(self, size: np.ndarray) -> np.ndarray | None:
@@ -125,7 +125,7 @@ class Furnisher:
         return None
 
     def _at_wall(self, category: str, size: np.ndarray) -> np.ndarray | None:
-        """Its back, at +y, to one of the walls; what `HUNG` names hangs there."""
+        """Pose with the back, at +y, to a wall; objects of `HUNG` hang there."""
         for _ in range(TRIES):
             side = self.sides[self.rng.randint(len(self.sides))]
             yaw = (np.pi, -np.pi / 2, 0.0, np.pi / 2)[side]  # the back looks to -y, +x, +y, -x
@@ -141,7 +141,7 @@ class Furnisher:
         return None
 
     def _at_table(self, mesh: Mesh, size: np.ndarray) -> np.ndarray | None:
-        """Facing one side of a table, under it as far as it goes."""
+        """Pose facing one side of a table, pushed under it as far as possible."""
         table = self.tables[self.rng.randint(len(self.tables))]
         turn = np.arctan2(table.pose[1, 0], table.pose[0, 0])
         for _ in range(TRIES):
@@ -151,7 +151,7 @@ class Furnisher:
             edge = outwards * (table.size + size[1]) / 2 + along
             yaw = turn + np.arctan2(-outwards[0], outwards[1])
             middle, outer = (table.pose[:2, :2] @ (edge + off * outwards) + table.pose[:2, 3] for off in (-pushed, 0))
-            # what is left of its rectangle beside the table
+            # part of its rectangle beside the table
             beside = (middle + outer) / 2, np.array([size[0], size[1] - pushed])
             pose = pose_of(middle, 0.0, yaw + self.rng.normal(0, 0.08))
             if not self.plan.is_free(*beside, yaw) or table.touches(posed(mesh, pose), self.rng):
@@ -161,7 +161,7 @@ class Furnisher:
         return None
 
     def _on_top(self, size: np.ndarray, soft: bool) -> np.ndarray | None:
-        """On something that carries, its front to where that has its own."""
+        """Pose on top of furniture, facing the same way as the furniture."""
         for place in self.rng.permutation(len(self.tops)):
             name, turn, top = self.tops[place]
             if (name in SOFT_SUPPORTS) != soft:
@@ -186,7 +186,7 @@ class Table:
 
 
 def filled(mesh: Mesh, rng: np.random.RandomState) -> set[tuple[int, ...]]:
-    """Cells of a grid in space that a surface passes through."""
+    """Grid cells in space that a surface passes through."""
     return set(map(tuple, np.floor(sample_surface(mesh, 4000, rng)[0] / CELL).astype(int).tolist()))
 
 
@@ -197,11 +197,11 @@ def furnish(
     objects: int | None,
     usual: tuple[int, int],
 ) -> tuple[list[Piece], tuple[Item, ...]]:
-    """A room before it is scanned: floor, walls and things, and the facts of the things.
+    """Room before scanning: floor, walls, objects and their records.
 
-    It has `objects` things of some categories, or fewer where it is full, and one of each foreign one; without a number
-    one is drawn from the `usual` ones. Raises `UnknownNameError` for a category that there is not, `InputError` for
-    something foreign that the room has no place for.
+    Contains `objects` objects of some categories, fewer if the room is full, and one of each foreign category. Default
+    number: drawn from `usual`. Raises `UnknownNameError` for an unknown category, `InputError` for a foreign object
+    without a free place.
     """
     for name in (*categories, *foreign):
         if name not in words():

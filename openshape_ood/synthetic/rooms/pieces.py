@@ -1,4 +1,4 @@
-"""What a room is put together of: surfaces in the frame of the room, z up, in meters."""
+"""Surfaces of a room, in the frame of the room, z up, in meters."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from openshape_ood.synthetic.mesh import Mesh, join
 from openshape_ood.synthetic.rooms.places import MATERIALS, TONES, USUAL_MATERIALS
 
-LABELS = ("none", "floor", "wall", "ceiling")  # the first of the names of every room; 0 is no label
+LABELS = ("none", "floor", "wall", "ceiling")  # first names of every room; 0 is no label
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A surface: its mesh in the frame of the room, what it is called, and which object it belongs to.
+    """Surface: mesh in the frame of the room, name, and object.
 
-    instance: from 1; 0 for floor, walls and ceiling; color: (p, 3) in [0, 1], of each part of the mesh.
+    instance: number of the object from 1; 0 for floor, walls and ceiling; color: (p, 3) in [0, 1], of each part.
     """
 
     mesh: Mesh
@@ -27,7 +27,7 @@ class Piece:
 
 
 def upright(mesh: Mesh) -> Mesh:
-    """A generated mesh, y up and front to +z, with z up and its front to -y."""
+    """Convert a generated mesh from y up, front +z to z up, front -y."""
     x, y, z = mesh.vertices.T
     return mesh.with_vertices(np.stack([x, -z, y], axis=1))
 
@@ -46,12 +46,12 @@ Tones = Mapping[str, np.ndarray]
 
 
 def draw_tones(rng: np.random.RandomState) -> Tones:
-    """Two tones (2, 3) of every material: those of one room."""
+    """Two tones (2, 3) of every material of a room."""
     return {name: np.array(of)[rng.choice(len(of), 2, replace=len(of) < 2)] for name, of in TONES.items()}
 
 
 def dyed(piece: Piece, tones: Tones, rng: np.random.RandomState) -> Piece:
-    """In colors of the room's materials, part by part: never a color that is an object's own."""
+    """Color a piece with the room's materials, part by part, so that color does not identify objects."""
     materials = {"floor": ("boards",), "wall": ("paint",), "ceiling": ("paint",)}.get(piece.name)
     first, second = ((*(materials or MATERIALS.get(piece.name, USUAL_MATERIALS)),) * 2)[:2]
     tone = {name: tones[name][rng.randint(2) if not materials else 0] for name in (first, second)}

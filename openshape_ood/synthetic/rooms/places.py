@@ -1,4 +1,4 @@
-"""Where each category stands in a room, and what it is made of."""
+"""Place of each category in a room, and its materials."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Literal
 
 Place = Literal["wall", "floor", "seat", "top", "soft"]
 
-# wall: its back against a wall; floor: anywhere, turned any way; seat: at a table where there is one, else anywhere;
-# top: on a table or something like it, else on the floor; soft: on a bed or sofa, else on the floor
+# wall: back against a wall; floor: anywhere, any direction; seat: at a table if there is one, else anywhere;
+# top: on a table or similar, else on the floor; soft: on a bed or sofa, else on the floor
 PLACES: dict[str, Place] = {
     **dict.fromkeys(("bathtub", "bed", "bench", "bookshelf", "cabinet", "curtain", "desk", "door", "dresser"), "wall"),
     **dict.fromkeys(("night stand", "piano", "refrigerator", "sink", "sofa", "stove", "toilet", "tv stand"), "wall"),
@@ -28,9 +28,9 @@ FURNITURE = (
     *("pillow", "plant", "printer", "refrigerator", "sink", "sofa", "stool", "stove", "table", "toilet", "tv stand"),
     *("vase", "wardrobe", "washing machine"),
 )
-"""What `room` furnishes with unless it is told."""
+"""Default furniture of `room`."""
 
-# red, green and blue of a material's tones; a room has two tones of each, which all of its things share
+# red, green and blue of tones; a room has two tones of each material, shared by all of its objects
 TONES: dict[str, tuple[tuple[float, float, float], ...]] = {
     "wood": ((0.55, 0.38, 0.22), (0.72, 0.55, 0.36), (0.35, 0.22, 0.14), (0.83, 0.72, 0.55)),
     "lacquer": ((0.93, 0.92, 0.89), (0.78, 0.78, 0.76), (0.25, 0.26, 0.28)),

@@ -1,7 +1,7 @@
-"""A person with a depth camera who walks through a room: what is seen from a few places, with the noise of the sensor.
+"""Simulated scan by a person with a depth camera in a room: visible points from several places, with sensor noise.
 
-Hidden surfaces are found by a panoramic z-buffer over dense samples of all surfaces, so both sides of a sheet are
-solid and nothing but numpy is needed.
+Hidden surfaces are removed by a panoramic z-buffer over dense samples of all surfaces, so both sides of a sheet are
+opaque. Only numpy is needed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from openshape_ood.synthetic.visibility import spread
 
 PIXEL = np.radians(0.5)  # of the z-buffer
 COARSE, CLOSE, THICK = 3, 120.0, 0.1  # times as coarse a one; for samples nearer than so many gaps; meters behind them
-LOWEST, HIGHEST = np.radians(-60.0), np.radians(40.0)  # elevations that the camera is pointed at
-NEAR, FAR = 0.4, 4.5  # meters that it measures
+LOWEST, HIGHEST = np.radians(-60.0), np.radians(40.0)  # elevations of the camera
+NEAR, FAR = 0.4, 4.5  # measurable meters
 LEAST_ANGLE = np.sin(np.radians(7.0))  # between ray and surface
 EYE = (1.3, 1.8)  # meters above the floor
-STEP = 0.1  # meters, of the grid of places to stand
-CLEAR = 0.3  # meters, of a place to stand from what stands there
+STEP = 0.1  # meters, grid of standing places
+CLEAR = 0.3  # meters between a standing place and objects
 LAYOUT_DENSITY, DENSITY = 2500.0, 9000.0  # samples a square meter of floor and walls, and of objects
 LEAST, MOST = 2000, 100_000  # samples of an object
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Dense samples of all surfaces: places (n, 3), normals (n, 3), the piece (n,), samples a square meter (n,)."""
+    """Dense samples of all surfaces: positions (n, 3), normals (n, 3), piece (n,), samples a square meter (n,)."""
 
     cloud: np.ndarray
     normals: np.ndarray
@@ -47,7 +47,7 @@ class Samples:
 
 
 def sample_pieces(pieces: Sequence[Piece], rng: np.random.RandomState) -> Samples:
-    """Samples of each piece, so dense that a z-buffer has no gaps at arm's length."""
+    """Samples of each piece, dense enough for a z-buffer without gaps at arm's length."""
     found: list[tuple[np.ndarray, ...]] = []
     for place, piece in enumerate(pieces):
         area = surface_area(piece.mesh)
@@ -61,7 +61,7 @@ def sample_pieces(pieces: Sequence[Piece], rng: np.random.RandomState) -> Sample
 
 
 def standing_places(samples: Samples, pieces: Sequence[Piece], count: int, rng: np.random.RandomState) -> np.ndarray:
-    """Viewpoints (count, 3) at eye height over free floor, far apart; raises `InputError` where there is no floor."""
+    """Viewpoints (count, 3) at eye height over free floor, far apart. Raises `InputError` without floor."""
     kinds = np.array([piece.name for piece in pieces])[samples.piece]
     height = samples.cloud[:, 2]
     grid = np.floor(samples.cloud[:, :2] / STEP).astype(np.int64)
@@ -75,7 +75,7 @@ def standing_places(samples: Samples, pieces: Sequence[Piece], count: int, rng: 
     free = np.argwhere(room >= min(CLEAR, room.max()))
     chosen = [free[rng.randint(len(free))]]
     while len(chosen) < count:
-        # far from the others, but not always in the corners
+        # far from the others, but not always in corners
         few = free[rng.randint(len(free), size=12)]
         apart = np.min([np.linalg.norm(few - one, axis=1) for one in chosen], axis=0)
         chosen.append(few[apart.argmax()])
@@ -93,11 +93,11 @@ def scan_pieces(
     area: tuple[np.ndarray, np.ndarray] | None = None,
     name: str = "room",
 ) -> tuple[Scene, np.ndarray]:
-    """A scan of pieces, among them one called "floor", with a label each; and where the camera stood (views, 3).
+    """Scan of labelled pieces, one of them named "floor", and the camera positions (views, 3).
 
-    views: places from which the camera looks around; spacing: meters between points, about, one a cell of this side,
-    fewer where the camera was far or looked along a surface; area: low and high corner of what is scanned, inside of
-    which the camera stands. Raises `InputError` for pieces without a floor, and where nothing was seen.
+    views: places from which the camera looks around; spacing: approximate meters between points, one a cell of this
+    side, fewer at long range or grazing angles; area: lower and upper corner of the scanned region, which contains the
+    camera. Raises `InputError` for pieces without a floor, and if nothing is visible.
     """
     samples = sample_pieces(pieces, rng)
     if area is not None:
@@ -125,20 +125,20 @@ def scan_pieces(
 def _hits(
     samples: Samples, eye: np.ndarray, resolution: float, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that one turn of the camera measures, and their distance from it."""
+    """Rows measured in one turn of the camera, and their distance from it."""
     rays = (samples.cloud - eye).astype(np.float32)
     depth = np.sqrt(np.einsum("ij,ij->i", rays, rays))
     slope = rays[:, 2] / np.maximum(depth, 1e-6)
     rows = np.flatnonzero((depth < FAR) & (depth > 0.05) & (slope > np.sin(LOWEST)) & (slope < np.sin(HIGHEST)))
     rays, depth, slope = rays[rows], depth[rows], slope[rows]
     cosine = np.abs(np.einsum("ij,ij->i", rays, samples.normals[rows].astype(np.float32))) / depth
-    # how much nearer a neighboring pixel of the same surface may be: the more, the more it is oblique
+    # depth difference of neighboring pixels on one surface: grows with obliqueness
     steep = np.maximum(cosine, 0.1)
     slack = depth * np.float32(PIXEL) * (0.5 + 1.5 * np.sqrt(1 / steep**2 - 1))
     around, above = np.arctan2(rays[:, 1], rays[:, 0]) + np.pi, np.arcsin(slope) - LOWEST
     front = _front(around, above, depth, PIXEL, np.ones(len(rows), dtype=bool))
     visible = depth <= front + slack
-    # close to the camera a fine buffer has gaps between the samples
+    # close to the camera a fine buffer has gaps between samples
     close = depth * np.sqrt(samples.density[rows]) < CLOSE
     visible &= depth <= _front(around, above, depth, COARSE * PIXEL, close) + COARSE * slack + THICK
     visible &= (depth > NEAR) & (cosine > LEAST_ANGLE)
@@ -148,7 +148,7 @@ def _hits(
 
 
 def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: float, of: np.ndarray) -> np.ndarray:
-    """Least depth (n,) of some samples, a mask, around each sample's pixel of a panorama whose ends meet."""
+    """Minimum depth (n,) of some samples, a mask, around each sample's pixel of a closed panorama."""
     size = int((HIGHEST - LOWEST) / pixel) + 1, int(2 * np.pi / pixel) + 1
     row = np.minimum((above / pixel).astype(np.intp), size[0] - 1)
     column = np.minimum((around / pixel).astype(np.intp), size[1] - 1) + 1
@@ -159,7 +159,7 @@ def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: floa
 
 
 def _noisy(points: np.ndarray, eyes: np.ndarray, depth: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """By 1.2 mm, and 1.9 mm a square meter of distance, along the rays."""
+    """Noise along the rays: 1.2 mm, plus 1.9 mm a square meter of distance."""
     deviation = 0.0012 + 0.0019 * (depth - 0.4) ** 2
     return points + (points - eyes) * (deviation * rng.normal(size=len(points)) / depth)[:, None]
 
@@ -173,6 +173,6 @@ def _first_of_cell(points: np.ndarray, size: float) -> np.ndarray:
 
 
 def _lit(color: np.ndarray, normals: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Colors (n, 3) under light from above, with the noise of a camera."""
+    """Colors (n, 3) under light from above, with camera noise."""
     light = 0.8 + 0.2 * np.abs(normals[:, 2:])
     return np.clip(color * light + rng.normal(0, 0.03, color.shape), 0, 1).astype(np.float32)

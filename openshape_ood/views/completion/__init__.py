@@ -1,4 +1,4 @@
-"""Completion: from points with affinities to names, the occupancy of the whole thing, hidden parts included."""
+"""Completion: occupancy of whole objects, hidden parts included, from points with affinities to names."""
 
 from openshape_ood.views.completion.complete import Completer as Completer
 from openshape_ood.views.completion.complete import camera_frame as camera_frame

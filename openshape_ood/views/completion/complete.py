@@ -1,4 +1,4 @@
-"""complete and locate: from a view and affinities to a field of occupancy."""
+"""complete and locate: occupancy fields from a view and affinities."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_POINTS = 80_000
 
 
 class Completer:
-    """A completion network, ready to use; its identity is its name in the registry and the sha256 of its weights."""
+    """Loaded completion network, with its name in the registry and the sha256 of its weights."""
 
     def __init__(self, network: CompletionNetwork, identity: Identity, device: torch.device) -> None:
         self.network, self.identity, self.device = network.eval().requires_grad_(False).to(device), identity, device
@@ -44,10 +44,10 @@ class Completer:
         registry: str | os.PathLike[str] | None = None,
         device: str | torch.device | None = None,
     ) -> Completer:
-        """The network called `name`, a name of `list_checkpoints(registry, kind="completion")`.
+        """Load a network from `list_checkpoints(registry, kind="completion")`.
 
-        checkpoint: a file to load in place of the registered one; those of Semantic Abstraction come in one archive.
-        Raises `UnknownNameError`, `RegistryError`, and `CheckpointError` for the file.
+        checkpoint: file in place of the registered one; those of Semantic Abstraction come in one archive. Raises
+        `UnknownNameError`, `RegistryError`, and `CheckpointError` for an unusable file.
         """
         row, target = find_checkpoint(name, registry, kinds=("completion",)), find_device(device)
         network, sha256, _ = load_network(row, checkpoint)
@@ -68,25 +68,25 @@ def complete(
     num_points: int = MOST_POINTS,
     seed: int = 0,
 ) -> Field:
-    """The whole of what each name means, hidden parts included.
+    """Complete the objects of each name, hidden parts included.
 
     Parameters
     ----------
     source : View or Lifted
-        What is seen.
+        Visible surface.
     names : sequence of k str
     affinities : Affinities, optional
-        Of the view's pixels to at least these names, and in the scale of relevancy, about -1 to 1; from wherever there
-        are. None asks CLIP, by `RelevancyEncoder.from_pretrained()`; a `Lifted` brings its own.
+        Of the view's pixels to at least these names, on the scale of relevancy, about -1 to 1, from any source.
+        Default: CLIP, by `RelevancyEncoder.from_pretrained()`; a `Lifted` contains its own.
     model : str or Completer
-        A name of `list_checkpoints(kind="completion")`, or what `Completer.from_pretrained` gives.
+        Name in `list_checkpoints(kind="completion")`, or a `Completer`.
     text : object, optional
-        With `encode(names) -> (k, t)`: of the networks that compare with text, whose weights are CLIP's ViT-B/32.
+        Text encoder `encode(names) -> (k, t)` for networks that compare with text, whose weights are CLIP's ViT-B/32.
     frame : ndarray (4, 4), optional
-        From the world to the box of the network. By default the box stands before the first view's camera, on the
-        floor, z = 0; the released networks take the world as it is, as the published scenes have it.
+        World to the network's box. Default: a box before the first view's camera, on the floor, z = 0; for the released
+        networks the identity, as in the published scenes.
     num_points, seed : int
-        So many of the points, drawn by this seed, where there are more.
+        Maximum number of points, and seed of their random choice.
 
     Returns
     -------
@@ -95,12 +95,12 @@ def complete(
     Raises
     ------
     InputError
-        For other sources, affinities of another image, a network of relations, and where no visible point lies in the
+        For an invalid source, affinities of another image, a network of relations, or if no visible point lies in the
         network's box.
     UnknownNameError
-        For names that the affinities do not have.
+        For names without affinities.
     RegistryError, CheckpointError
-        For the network's file.
+        For an unusable file of the network.
     """
     wanted = tuple(clean_names(names))
     completer = model if isinstance(model, Completer) else Completer.from_pretrained(model)
@@ -128,28 +128,28 @@ def locate(
     num_points: int = MOST_POINTS,
     seed: int = 0,
 ) -> Field:
-    """Where a target can be that stands in a relation to a reference, though no pixel of it may be visible.
+    """Locate a target by its relation to a reference, even if no pixel of it is visible.
 
     Parameters
     ----------
     source, affinities, model, text, frame, num_points, seed
-        As those of `complete`; affinities to target and reference, or, of a network for sentences, to the sentence
-        "target relation a reference".
+        As in `complete`. Affinities to target and reference, or, for a network of sentences, to the sentence "target
+        relation a reference".
     target, reference : str
     relation : {"in", "behind", "in front of", "on the left of", "on the right of", "on"}
-        As the camera sees it.
+        As seen by the camera.
 
     Returns
     -------
     Field
-        Of one name, the sentence "target relation reference".
+        With one name, the sentence "target relation reference".
 
     Raises
     ------
     UnknownNameError
-        For another relation, and names that the affinities do not have.
+        For an unknown relation, and names without affinities.
     InputError
-        For a network that has not learned relations.
+        For a network that was not trained on relations.
     InputError, RegistryError, CheckpointError
         As `complete`.
     """
@@ -165,7 +165,7 @@ def locate(
             "its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)"
         )
     elif network.sizes.head == "text-relation":
-        # each alone: they may be one name
+        # separately, because both may be the same name
         (first,), (second,) = (_embedded(text, (one,), completer) for one in (target, reference))
         asked, query = (), network.relation_query([relation], (first, second))
     else:
@@ -175,9 +175,9 @@ def locate(
 
 
 def camera_frame(pose: np.ndarray) -> np.ndarray:
-    """The matrix (4, 4) from the world to the frame of a camera's box: x ahead, y to its left, z up.
+    """Matrix (4, 4) from the world to the frame of a camera's box: x forward, y left, z up.
 
-    Its origin is below the camera where the world's z is 0. A camera that looks straight down has its upper edge ahead.
+    Origin: below the camera, at z = 0 of the world. For a camera that looks straight down, x is its upper edge.
     """
     ahead = pose[:2, 2] if np.linalg.norm(pose[:2, 2]) > 1e-6 else -pose[:2, 1]
     ahead = ahead / np.linalg.norm(ahead)
@@ -188,7 +188,7 @@ def camera_frame(pose: np.ndarray) -> np.ndarray:
 
 
 def _embedded(text: Any, names: tuple[str, ...], completer: Completer) -> tuple[torch.Tensor, ...]:
-    """The text embeddings (1, t) of names for a network that compares with them; raises `InputError`."""
+    """Text embeddings (1, t) of names for a network that compares with them. Raises `InputError`."""
     width = completer.network.sizes.text
     found = np.empty(0) if text is None else np.asarray(to_numpy(text.encode(list(names))))
     if found.shape != (len(names), width):
@@ -208,12 +208,12 @@ def _field(
     num_points: int,
     seed: int,
 ) -> Field:
-    """The field of names; asked: of each, whose affinities it is read from; none of a network that sees colors."""
+    """Field of names; asked: the affinities that each name is read from; none for a network of colors."""
     needed = tuple(dict.fromkeys(one for own in asked for one in own))
     points, color, views, columns = _gathered(source, needed, affinities)
     matrix, grid = _frame(frame, views, completer), completer.network.grid
     places = moved(points, matrix)
-    kept = np.flatnonzero(in_bounds(places, np.array([grid.low, grid.high])))  # NaN is not
+    kept = np.flatnonzero(in_bounds(places, np.array([grid.low, grid.high])))  # excludes NaN
     if not len(kept):
         raise CloudError(
             f"none of the {len(points)} pixels or points lies in the box of {completer!r}, {grid.low} to {grid.high}; "
@@ -232,7 +232,7 @@ def _field(
     parts = []
     for i, column in enumerate(columns):
         numbers = torch.from_numpy(column[kept]).float().reshape(len(kept), -1).to(completer.device)
-        known = torch.isfinite(numbers).all(dim=1)  # points whose affinity is not known are left out
+        known = torch.isfinite(numbers).all(dim=1)  # points without known affinity are dropped
         if not known.any():
             warnings.warn(f"no visible point has an affinity to {needed[i]!r}", ViewWarning, stacklevel=3)
         # hundreds of names share one copy of the points
@@ -243,7 +243,7 @@ def _field(
 
 
 def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None) -> tuple[Any, ...]:
-    """Points (n, 3) in the world, colors (n, 3) or None, views, and a list of affinities (n,) to each name."""
+    """Points (n, 3) in the world, colors (n, 3) or None, views, and affinities (n,) to each name."""
     if isinstance(source, View):
         if affinities is None and names:
             from openshape_ood.views.relevancy import RelevancyEncoder
@@ -271,5 +271,5 @@ def _frame(frame: np.ndarray | None, views: tuple[View, ...], completer: Complet
     if completer.network.sizes.legacy:
         return np.eye(4)
     if not views:
-        raise InputError("the points come without a view, so that nothing says where they are seen from; give frame=")
+        raise InputError("the points come without a view, so their viewpoint is unknown; give frame=")
     return camera_frame(views[0].pose)

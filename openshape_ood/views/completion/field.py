@@ -1,4 +1,4 @@
-"""Field: occupancy logits of names at any place, as a grid, a mesh, or a map of what no known name explains."""
+"""Field: occupancy logits of names at any position, as a grid, a mesh, or a map of unexplained space."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.geometry import in_picture, moved, signed_distance
 from openshape_ood.views.view import View
 
-PIECE = 1 << 18  # queries at once
-KEPT_BYTES = 1 << 29  # of volumes
+PIECE = 1 << 18  # queries per block
+KEPT_BYTES = 1 << 29  # bytes of cached volumes
 MOST_SIDE = 256
-PEAK = 0.15  # by released networks a target can be where its logit is within this of the largest
+PEAK = 0.15  # for released networks, logits within this of the largest count as possible positions of a target
 
 
 class VolumePart(NamedTuple):
-    """Input of the network for one volume: points (n, 3) in its own frame, numbers (n, f) of each."""
+    """Network input for one volume: points (n, 3) in its own frame, features (n, f)."""
 
     points: Tensor
     numbers: Tensor
@@ -39,16 +39,16 @@ class VolumePart(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """Where each of k names is, hidden parts included; computed when asked for."""
+    """Occupancy of k names, hidden parts included; computed on demand."""
 
     names: tuple[str, ...]
     network: CompletionNetwork
-    parts: tuple[VolumePart, ...]  # what each volume is made of
-    reads: tuple[tuple[int, ...], ...]  # the parts that each name is read from: its own, or target's and reference's
-    queries: tuple[Tensor | None, ...]  # (1, d), what the decoder's output is compared with, of the heads that do
-    points: np.ndarray  # (n, 3), the visible ones in the world
-    frame: np.ndarray  # (4, 4), from the world to the frame of the network's grid
-    views: tuple[View, ...]  # that show which places are empty; none where only points are known
+    parts: tuple[VolumePart, ...]  # input of each volume
+    reads: tuple[tuple[int, ...], ...]  # parts of each name: its own, or target's and reference's
+    queries: tuple[Tensor | None, ...]  # (1, d), compared with the decoder's output, for heads with a query
+    points: np.ndarray  # (n, 3), visible points in the world
+    frame: np.ndarray  # (4, 4), world to the frame of the network's grid
+    views: tuple[View, ...]  # views that show empty space; () if only points are known
     provenance: Provenance
     _volumes: OrderedDict[int, Tensor] = field(default_factory=OrderedDict, repr=False)
     _cells: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
@@ -57,24 +57,24 @@ class Field:
         return f"Field({', '.join(self.names)}, by {self.provenance.identity.checkpoint!r})"
 
     def logits(self, queries: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
-        """How sure it is that a name fills a place.
+        """Occupancy logits of names at positions.
 
         Parameters
         ----------
         queries : ndarray (m, 3)
-            In the world, meters.
+            Positions in the world, meters.
         names : sequence of str, optional
-            Some of its names, or all.
+            Subset of its names. Default: all.
 
         Returns
         -------
         ndarray (k, m) float32
-            Logits; above the network's `threshold` is filled. Outside of its box they mean nothing.
+            Above the network's `threshold`: occupied. Meaningless outside of its box.
 
         Raises
         ------
         InputError
-            For queries that are no finite places, and a name that it was not made for.
+            For queries that are no finite positions, and an unknown name.
         """
         given = array(queries, "queries", "bd")
         if given.shape[1] != 3:
@@ -91,32 +91,32 @@ class Field:
         return self.logits(self.centers(side), names).reshape(-1, side, side, side)
 
     def centers(self, side: int = 64) -> np.ndarray:
-        """The middles (side³, 3) in the world of the cells of a grid over the network's box, x slowest."""
+        """Centers (side³, 3) of the grid cells over the network's box, in the world; x varies slowest."""
         return moved(self.cut(side).centers().numpy().astype(np.float64), np.linalg.inv(self.frame))
 
     def cut(self, side: int) -> Grid:
-        """The network's box, in its own frame, cut into side³ cells. Raises `InputError`."""
+        """The network's box in its own frame, as a grid of side³ cells. Raises `InputError`."""
         check_count(side, "side", MOST_SIDE, "cells along an edge")
         return Grid(side, self.network.grid.low, self.network.grid.high)
 
     def cells_of(self, points: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which points (n, 3) of the world lie in the box (n,), and the cells (m,) of those that do."""
+        """Mask (n,) of points (n, 3) of the world in the box, and their cells (m,)."""
         grid, places = self.cut(side), torch.from_numpy(moved(points, self.frame))
         inside = grid.inside(places)
         return inside.numpy(), grid.cells(places[inside]).numpy()
 
     def occupied(self, name: str, side: int = 64) -> np.ndarray:
-        """The cells (side, side, side) bool that a name fills, of those in a view and not seen to be empty."""
+        """Cells (side, side, side) bool that a name occupies, among those in a view and not seen empty."""
         return ((self._above(self._rows([name])[0], side) > 0) & self._told(side)).reshape(side, side, side)
 
     def mesh(self, name: str, side: int = 64) -> Any:
-        """What a name fills, as a surface in the world: meters, z up; `.export("name.glb")` writes it.
+        """Surface of a name's occupied space, in meters, z up; `.export("name.glb")` writes it.
 
         Parameters
         ----------
         name : str
         side : int
-            Of the grid it is taken from.
+            Cells of the grid along an edge.
 
         Returns
         -------
@@ -125,9 +125,9 @@ class Field:
         Raises
         ------
         UnknownNameError
-            For a name that it was not made for.
+            For an unknown name.
         InputError
-            Where it fills nothing.
+            If it occupies nothing.
         MissingPackageError
             Without scikit-image.
         """
@@ -141,7 +141,7 @@ class Field:
         above = np.where(self._told(side), above, np.minimum(above, -1)).reshape(side, side, side)
         if not (above > 0).any():
             raise InputError(f"{name!r} fills nothing that the view can tell, so that there is no mesh of it")
-        # a closed surface, though it may touch the faces of the box
+        # padded, so that the surface is closed at the faces of the box
         closed = np.pad(above, 1, constant_values=above.min())
         vertices, faces, _, _ = marching_cubes(closed, 0.0, gradient_direction="ascent")
         grid = self.network.grid
@@ -149,25 +149,25 @@ class Field:
         return trimesh.Trimesh(moved(places, np.linalg.inv(self.frame)), faces, process=False)
 
     def unexplained(self, known: Sequence[str], side: int = 64) -> NoveltyMap:
-        """What is occupied, yet no known name says so.
+        """Occupied space that no known name explains.
 
         Parameters
         ----------
         known : sequence of str
-            Some of its names.
+            Subset of its names.
         side : int
-            Of the grid.
+            Cells of the grid along an edge.
 
         Returns
         -------
         NoveltyMap
-            Of the cells with visible points, and those that any name fills: 1 less the probability that a known name
-            fills it, 0.5 being the threshold.
+            Cells with visible points, and cells that any name occupies. Novelty: 1 minus the largest probability that a
+            known name occupies the cell; threshold 0.5.
 
         Raises
         ------
         UnknownNameError
-            For a name that it was not made for.
+            For an unknown name.
         """
         rows, told, (filled, places) = self._rows(known), self._told(side), self._visible(side)
         best, nearest = np.full(side**3, -np.inf), np.zeros(side**3, dtype=np.int64)
@@ -201,7 +201,7 @@ class Field:
         return [self.names.index(name) for name in given]
 
     def _of(self, i: int, places: np.ndarray) -> np.ndarray:
-        """Logits (m,) of a name at places (m, 3) in the frame of the network."""
+        """Logits (m,) of a name at positions (m, 3) in the frame of the network."""
         device = self.parts[0].points.device
         found = [np.empty(0, dtype=np.float32)]
         with torch.inference_mode(), exact(device):
@@ -212,7 +212,7 @@ class Field:
         return np.concatenate(found)
 
     def _volume(self, part: int) -> Tensor:
-        """The volume of a part; the last ones are kept."""
+        """Volume of a part; recent ones are cached."""
         if part not in self._volumes:
             points, numbers = self.parts[part]
             self._volumes[part] = self.network.volume(points[None], numbers[None])
@@ -221,13 +221,13 @@ class Field:
         return self._volumes[part]
 
     def _above(self, i: int, side: int, places: np.ndarray | None = None) -> np.ndarray:
-        """By how much a name's logits (side³,) at places, the middles of the cells, are above what fills a cell."""
+        """Logits (side³,) of a name at cell centers, or at `places`, minus the occupancy threshold."""
         found = self._of(i, self.cut(side).centers().numpy() if places is None else places)
         sizes = self.network.sizes
         return found - (found.max() - PEAK if sizes.relates and sizes.legacy else sizes.threshold)
 
     def _told(self, side: int) -> np.ndarray:
-        """Cells (side³,) that are in a view and not seen to be empty, looked up once for all names."""
+        """Mask (side³,) of cells in a view and not seen empty, computed once for all names."""
         if side not in self._cells:
             centers, grid = self.centers(side), self.network.grid
             scale = np.cbrt(abs(np.linalg.det(self.frame[:3, :3])))
@@ -241,11 +241,11 @@ class Field:
         return self._cells[side]
 
     def _visible(self, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which cells (side³,) have visible points; middles, of these the means of their points."""
+        """Mask (side³,) of cells with visible points, and centers, replaced by the mean of their visible points."""
         inside, index = self.cells_of(self.points, side)
         points, places = moved(self.points[inside], self.frame), self.cut(side).centers().numpy()
         counts = np.bincount(index, minlength=side**3)
-        # a surface may lie half a cell behind the middle of its cell
+        # a surface may lie half a cell behind the center of its cell
         own = np.stack([np.bincount(index, axis, side**3) for axis in points.T], axis=1)
         places[counts > 0] = own[counts > 0] / counts[counts > 0, None]
         return counts > 0, places

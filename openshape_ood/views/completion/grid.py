@@ -1,4 +1,4 @@
-"""The grid between points and the 3D network: features of points into its cells, and back at any place.
+"""Grid between points and the 3D network: point features to cells, and volumes to values at any position.
 
 Volumes are (b, channel, x, y, z).
 """
@@ -16,8 +16,8 @@ from torch.nn.functional import grid_sample
 class Grid:
     """A cube of side³ cells over a box from `low` to `high`, in the frame and units of the points.
 
-    legacy: the rules that the released networks of Semantic Abstraction were trained with, which are not right: points
-    go into cells by s - 1, those outside into the cells of the border; reading divides by s, and exchanges x and z.
+    legacy: conventions of the released networks of Semantic Abstraction, kept for their weights although incorrect:
+    points are binned with s - 1 cells, outside points go to border cells; reading divides by s and exchanges x and z.
     """
 
     side: int
@@ -26,45 +26,45 @@ class Grid:
     legacy: bool = False
 
     def fractions(self, points: Tensor) -> Tensor:
-        """Where points (..., 3) lie in the box: 0 at its lower corner, 1 at its upper."""
+        """Relative position of points (..., 3) in the box: 0 at its lower corner, 1 at its upper."""
         low, high = points.new_tensor(self.low), points.new_tensor(self.high)
         return (points - low) / (high - low)
 
     def inside(self, points: Tensor) -> Tensor:
-        """Whether points (..., 3) belong to a cell (...): all do by the legacy rules, none that hold NaN."""
+        """Mask (...) of points (..., 3) in a cell; with legacy rules all points, NaN never."""
         if self.legacy:
             return torch.isfinite(points).all(-1)
         at = self.fractions(points)
         return ((at >= 0) & (at <= 1)).all(-1)
 
     def cells(self, points: Tensor) -> Tensor:
-        """The number x·s² + y·s + z (...) of the cell of points (..., 3); that of the border for those outside."""
+        """Cell number x·s² + y·s + z (...) of points (..., 3); border cells for outside points."""
         at = self.fractions(points) * (self.side - 1 if self.legacy else self.side)
         index = at.floor().clamp(0, self.side - 1).long()
         return (index[..., 0] * self.side + index[..., 1]) * self.side + index[..., 2]
 
     def centers(self) -> Tensor:
-        """The middles (s³, 3) float32 of the cells, in the order of their numbers."""
+        """Centers (s³, 3) float32 of the cells, by cell number."""
         steps = (torch.arange(self.side, dtype=torch.float64) + 0.5) / self.side
         low, high = torch.tensor(self.low).double(), torch.tensor(self.high).double()
         axes = [a + steps * (b - a) for a, b in zip(low, high, strict=True)]
         return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3).float()
 
     def positions(self, queries: Tensor) -> Tensor:
-        """Queries (..., 3) as the decoder is told of them: from -1 to 1 over the box."""
+        """Decoder coordinates of queries (..., 3): -1 to 1 over the box."""
         at = self.fractions(queries)
         if self.legacy:
             at = at.clamp(0, 1) * (self.side - 1) / self.side
         return 2 * at - 1
 
     def read(self, volume: Tensor, queries: Tensor) -> Tensor:
-        """A volume (b, f, s, s, s) at queries (b, m, 3), linear between cells: (b, m, f).
+        """Values (b, m, f) of a volume (b, f, s, s, s) at queries (b, m, 3), by trilinear interpolation.
 
-        Outside of the box, and within half a cell of its faces, as at the nearest cell.
+        Outside of the box, and within half a cell of its faces: the nearest cell.
         """
         at = self.positions(queries)
         if not self.legacy:
-            at = at.flip(-1)  # torch wants z, y, x
+            at = at.flip(-1)  # torch expects z, y, x
         found = grid_sample(
             volume, at[:, :, None, None], mode="bilinear", padding_mode="border", align_corners=self.legacy
         )
@@ -72,9 +72,9 @@ class Grid:
 
 
 def scatter(features: Tensor, index: Tensor, size: int, pooling: str = "mean") -> Tensor:
-    """The "mean" or "max" of features (p, f) in each of `size` cells, of which `index` (p,) names one a row: (size, f).
+    """Mean or maximum (size, f) of features (p, f) over each of `size` cells; `index` (p,) is the cell of each row.
 
-    0 in cells that no row is in.
+    0 for empty cells.
     """
     empty = features.new_zeros(size, features.shape[1])
     if pooling == "max":

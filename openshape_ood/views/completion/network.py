@@ -1,6 +1,6 @@
-"""The completion network: points with a few numbers each, a residual 3D U-Net, a decoder for any place.
+"""Completion network: point features, a residual 3D U-Net, and a decoder for any position.
 
-It never sees a name: only how much each point has of it. Five heads tell what the decoder's output is compared with.
+It never sees names, only the affinity of each point. Five heads differ in what they compare the decoder's output with.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from openshape_ood.registry.architectures import CompletionSizes
 from openshape_ood.views.completion.grid import Grid, scatter
 
 TEMPERATURE, SLOPE = 0.07, 0.01
-# as the view sees them: its camera looks along +x, its left is +y
+# in the camera's frame: forward is +x, left is +y
 RELATIONS = ("in", "behind", "in front of", "on the left of", "on the right of", "on")
 
 
 def perceptron(*widths: int) -> nn.Sequential:
-    """Linear layers with a leaky ReLU between them."""
+    """Linear layers with leaky ReLUs between them."""
     layers: list[nn.Module] = []
     for inside, outside in pairwise(widths):
         layers += [nn.Linear(inside, outside), nn.LeakyReLU(SLOPE)]
@@ -29,7 +29,7 @@ def perceptron(*widths: int) -> nn.Sequential:
 
 
 class Stage(nn.Module):
-    """Group norm of what comes in, then a convolution."""
+    """Group norm, then a convolution."""
 
     def __init__(self, inside: int, outside: int, groups: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Stage(nn.Module):
 
 
 class Residual(nn.Module):
-    """Three stages; what the first gives is added to what the last gives."""
+    """Three stages; the output of the first is added to that of the last."""
 
     def __init__(self, inside: int, outside: int, groups: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Residual(nn.Module):
 
 
 class UNet(nn.Module):
-    """(b, channels, s, s, s) to the same; s a multiple of 2^(levels - 1)."""
+    """U-Net on (b, channels, s, s, s); s is a multiple of 2^(levels - 1)."""
 
     def __init__(self, channels: int, maps: int, groups: int, levels: int) -> None:
         super().__init__()
@@ -76,16 +76,16 @@ class UNet(nn.Module):
 
 
 class CompletionNetwork(nn.Module):
-    """Points with features -> a volume a name -> logits at any place.
+    """Points with features to a volume for each name, and to logits at any position.
 
-    `volume` is the costly step, once a name; `decode` the cheap one, as often as wanted.
+    `volume` is the costly step, once a name; `decode` is cheap and can be repeated.
     """
 
     def __init__(self, sizes: CompletionSizes) -> None:
         super().__init__()
         self.sizes, self.grid = sizes, Grid(sizes.side, sizes.low, sizes.high, sizes.legacy)
         read = sizes.channels * (2 if sizes.head == "relation" else 1)
-        self.told = sizes.head != "text-relation"  # whether the decoder is told where a query lies
+        self.told = sizes.head != "text-relation"  # True if the decoder gets query coordinates
         outputs = {"text": sizes.text, "relation": sizes.pointing, "text-relation": sizes.pointing}.get(sizes.head, 1)
         self.points = perceptron(3 + sizes.inputs, sizes.hidden, sizes.hidden, sizes.channels)
         self.unet = UNet(sizes.channels, sizes.maps, sizes.groups, sizes.levels)
@@ -96,20 +96,20 @@ class CompletionNetwork(nn.Module):
             self.query = nn.Linear(2 * sizes.text + sizes.pointing, sizes.pointing)
 
     def scattered(self, points: Tensor, features: Tensor) -> Tensor:
-        """What the U-Net is given, (b, channels, s, s, s), of `volume`'s arguments."""
+        """Input (b, channels, s, s, s) of the U-Net, from the arguments of `volume`."""
         b, s, inside = len(points), self.sizes.side, self.grid.inside(points)
         places = points[inside]
         numbers = self.points(torch.cat([places, features[inside]], -1))
         index = self.grid.cells(places) + inside.nonzero()[:, 0] * s**3
         cells = scatter(numbers, index, b * s**3, "mean" if self.sizes.legacy else self.sizes.pooling)
-        # as a transposed view it would be channels-last, whose kernels are less exact on volumes that are mostly empty
+        # contiguous, because channels-last kernels are less exact on mostly empty volumes
         return cells.view(b, s, s, s, -1).permute(0, 4, 1, 2, 3).contiguous()
 
     def volume(self, points: Tensor, features: Tensor) -> Tensor:
-        """The feature volume (b, channels, s, s, s) of each name.
+        """Feature volume (b, channels, s, s, s) of each name.
 
-        points: (b, n, 3) in the frame of the grid; those outside of its box, such as padding, are left out, but by the
-        legacy rules. features: (b, n, inputs), what each has of the name; or rgb in [0, 1] for heads that compare with
+        points: (b, n, 3) in the frame of the grid; points outside of its box, such as padding, are dropped, except with
+        legacy rules. features: (b, n, inputs), affinities to the name, or rgb in [0, 1] for heads that compare with
         text.
         """
         return self.unet(self.scattered(points, features))
@@ -117,8 +117,8 @@ class CompletionNetwork(nn.Module):
     def decode(self, volume: Tensor, queries: Tensor, query: Tensor | None = None) -> Tensor:
         """Logits (b, m) at queries (b, m, 3).
 
-        volume: (b, channels, s, s, s); of head "relation" that of the target and that of the reference, one after the
-        other along the channels. query: (b, d), what `relation_query` gives, or the text embedding of the name.
+        volume: (b, channels, s, s, s); for head "relation" the volumes of target and reference, concatenated along the
+        channels. query: (b, d), from `relation_query`, or the text embedding of the name.
         """
         found = self.grid.read(volume, queries)
         if self.told:
@@ -129,10 +129,10 @@ class CompletionNetwork(nn.Module):
         return cosine_similarity(pointed, query[:, None], dim=-1) / TEMPERATURE
 
     def relation_query(self, relations: Sequence[str], texts: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """What `decode` compares with, (b, d), of b relations; texts (b, t) of targets and references, where needed."""
+        """Query (b, d) of b relations for `decode`; texts (b, t): embeddings of targets and references, if needed."""
         found = torch.stack([self.relations[name] for name in relations])
         return found if texts is None else self.query(torch.cat([*texts, found], -1))
 
     def forward(self, points: Tensor, features: Tensor, queries: Tensor, query: Tensor | None = None) -> Tensor:
-        """Logits (b, m) of names: `decode` of `volume`; not for head "relation", which needs two volumes."""
+        """Logits (b, m) of names: `decode` of `volume`. Not for head "relation", which needs two volumes."""
         return self.decode(self.volume(points, features), queries, query)

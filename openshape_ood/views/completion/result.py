@@ -1,4 +1,4 @@
-"""A view looked at as a whole: what each name fills, hidden parts included, and what no known name explains."""
+"""Completed view: occupied space of each name, hidden parts included, and space that no known name explains."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from openshape_ood.views.completion.network import RELATIONS
 from openshape_ood.views.view import FARTHEST, View
 
 SIDE = 48  # cells along an edge
-MOST = 40_000  # points in which floor and walls are looked for
-LEAST = 0.01  # cubic meters, of a new thing that is listed
+MOST = 40_000  # maximum points for finding floor and walls
+LEAST = 0.01  # cubic meters, minimum of a listed new thing
 Step = Callable[[int, int], None]
 UPRIGHT = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # from z up to glTF's y up
 
 
 @dataclass(frozen=True, eq=False)
 class CompletedView:
-    """What `complete_view` finds.
+    """Result of `complete_view`.
 
     Attributes
     ----------
     view : View
     affinities : Affinities
-        Of its pixels to k names.
+        Affinities of its pixels to k names.
     field : Field
-        Where each of the names is.
+        Occupancy of each name.
     known : tuple of str
-        Those of the names that are known.
+        Names that are known.
     located : tuple of Field
-        One for each question "target relation reference".
+        One field for each question "target relation reference".
     side : int
-        Of the grid on which all is told.
+        Cells along an edge of the grid.
     progress : function, optional
-        Called while `cells` are computed.
+        Called during the computation of `cells`.
     """
 
     view: View
@@ -66,12 +66,12 @@ class CompletedView:
 
     @property
     def descriptions(self) -> tuple[str, ...]:
-        """The names, then what was located."""
+        """Names, then located targets."""
         return tuple(self._fields)
 
     @cached_property
     def cells(self) -> dict[str, np.ndarray]:
-        """Of each description the cells (side, side, side) bool that it fills."""
+        """Occupied cells (side, side, side) bool by description."""
         found: dict[str, np.ndarray] = {}
         for name, own in self._fields.items():
             found[name] = own.occupied(name, self.side)
@@ -81,12 +81,12 @@ class CompletedView:
 
     @cached_property
     def centers(self) -> np.ndarray:
-        """The middles (side, side, side, 3) of the cells in the world, in meters."""
+        """Centers (side, side, side, 3) of the cells in the world, in meters."""
         return self.field.centers(self.side).reshape(self.side, self.side, self.side, 3)
 
     @cached_property
     def voxels(self) -> NoveltyMap:
-        """What no known name explains, of the cells that are filled, without those of floor, walls and ceiling."""
+        """Novelty map of the occupied cells, without floor, walls and ceiling."""
         found = self.field.unexplained(self.known, self.side)
         at = tuple(found.elements.rows.T)
         kept = ~self._layout[at] | np.any([own[at] for own in self.cells.values()], axis=0)
@@ -95,19 +95,19 @@ class CompletedView:
 
     @cached_property
     def novelty(self) -> NoveltyMap:
-        """The same at points in the world, in meters."""
+        """The same map at points in the world, in meters."""
         rows = self.centers[tuple(self.voxels.elements.rows.T)]
         return replace(self.voxels, elements=Elements("points", rows))
 
     @cached_property
     def new(self) -> list[Region]:
-        """The connected pieces that no known name explains, of 0.01 cubic meters or more, the largest first."""
+        """Connected unexplained regions of at least 0.01 cubic meters, largest first."""
         if not len(self.voxels):
             return []
         return self.voxels.regions(math.ceil(LEAST / self._volume))
 
     def rows(self) -> list[dict[str, Any]]:
-        """A record a description, then one for each new thing: how much it fills, and where."""
+        """Records of the descriptions, then of the new things: volume and position."""
         peaks = {one["name"]: one["peak"] for one in self.affinities.rows()}
         rows = []
         for name, own in self.cells.items():
@@ -119,7 +119,7 @@ class CompletedView:
         return rows
 
     def as_json(self) -> dict[str, Any]:
-        """Everything that is told, for machines."""
+        """All results, for JSON."""
         h, w = self.view.shape
         told = {"view": self.view.name, "height": h, "width": w, "known": self.known, "side": self.side}
         told["cell_m"] = round(float(np.cbrt(self._volume)), 4)
@@ -129,7 +129,7 @@ class CompletedView:
         return {**told, "found": self.rows(), "provenance": {key: own.as_json() for key, own in sources.items()}}
 
     def meshes(self) -> dict[str, Any]:
-        """Of each description that fills something its surface, in meters, z up, in color; needs scikit-image."""
+        """Colored surface of each description that occupies space, in meters, z up; needs scikit-image."""
         found = {}
         for name, own in self.colors().items():
             if self.cells[name].any():
@@ -138,18 +138,18 @@ class CompletedView:
         return found
 
     def colors(self) -> dict[str, np.ndarray]:
-        """A color (3,) in [0, 1] a description."""
+        """Color (3,) in [0, 1] of each description."""
         return dict(zip(self.descriptions, label_colors(np.arange(1, len(self.descriptions) + 1)), strict=True))
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write everything but pictures into a folder, made where there is none. Raises `FileError`.
+        """Write all results except plots into a folder, created if missing. Raises `FileError`.
 
         Returns
         -------
         list of Path
-            `view.json`; `affinities.npz`; `novelty.ply`, what no known name explains; a PLY of cells for each
-            description that fills something, in meters, z up. Where scikit-image is installed, also their surfaces: an
-            OBJ for each, in meters, z up, and all in `completed.glb`, y up as glTF has it.
+            `view.json`; `affinities.npz`; `novelty.ply`, the unexplained space; a PLY of cells for each description
+            that occupies space, in meters, z up. With scikit-image also their surfaces: an OBJ for each, in meters, z
+            up, and all in `completed.glb`, y up by glTF's convention.
         """
         folder = make_folder(folder)
         text = json.dumps(self.as_json(), indent=2, allow_nan=False)
@@ -171,24 +171,24 @@ class CompletedView:
         return written
 
     def plot(self, **options: Any) -> Any:
-        """Draw it, see `openshape_ood.plots.completed`; needs the extra `[plots]`."""
+        """Plot, see `openshape_ood.plots.completed`; needs the extra `[plots]`."""
         from openshape_ood import plots
 
         return plots.completed(self, **options)
 
     @cached_property
     def _fields(self) -> dict[str, Field]:
-        """Of each description the field that tells it."""
+        """Field of each description."""
         return dict.fromkeys(self.field.names, self.field) | {one.names[0]: one for one in self.located}
 
     @property
     def _volume(self) -> float:
-        """Of a cell, in cubic meters."""
+        """Cubic meters of a cell."""
         grid = self.field.network.grid
         return float(np.prod(np.subtract(grid.high, grid.low)) / self.side**3 / abs(np.linalg.det(self.field.frame)))
 
     def _place(self, places: np.ndarray) -> dict[str, Any]:
-        """How much cells with the middles (m, 3) fill, and where."""
+        """Volume and position of cells with centers (m, 3)."""
         told: dict[str, Any] = {"liters": round(1000 * self._volume * len(places), 1), "size": None, "center": None}
         if len(places):
             edge = np.cbrt(self._volume)
@@ -198,7 +198,7 @@ class CompletedView:
 
     @cached_property
     def _layout(self) -> np.ndarray:
-        """The cells (side, side, side) whose visible points lie on floor, walls or ceiling for the most part."""
+        """Mask (side, side, side) of cells whose visible points lie mostly on floor, walls or ceiling."""
         scene = self.view.scene()
         near = np.flatnonzero(np.abs(scene.points - self.view.pose[:3, 3]).max(axis=1) < FARTHEST)
         rows = near[np.linspace(0, len(near) - 1, min(len(near), MOST)).astype(np.int64)]
@@ -211,7 +211,7 @@ class CompletedView:
 
 
 def questions_of(view: View, names: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
-    """The questions that came with a view and can be asked: of a known relation and, if given, about these names."""
+    """Answerable questions of a view: with a known relation and, if given, about these names."""
     return [
         (target, relation, reference)
         for target, relation, reference in view.questions
@@ -231,25 +231,25 @@ def complete_view(
     seed: int = 0,
     progress: Step | None = None,
 ) -> CompletedView:
-    """Complete everything that a view has affinities to, and say what no known name explains.
+    """Complete all names with affinities in a view, and find the space that no known name explains.
 
     Parameters
     ----------
     view : View
     affinities : Affinities
-        Of its pixels to k names.
+        Affinities of its pixels to k names.
     known : sequence of str, optional
-        Those of the names that are known, or all.
+        Names that are known. Default: all.
     questions : sequence of (target, relation, reference)
-        What is to be located; affinities to target and reference are needed.
+        Targets to locate; affinities to target and reference are needed.
     model, relations : str or Completer
-        The networks of names and of relations, as `complete` and `locate` take them.
+        Networks of names and of relations, as in `complete` and `locate`.
     side : int
-        Cells along an edge of the grid on which all is told.
+        Cells along an edge of the grid.
     seed : int
-        Of the points that are drawn where there are too many.
+        Of the random choice of points, if there are too many.
     progress : function, optional
-        Called with the numbers of names completed and of all, while `cells` are computed.
+        Called with the numbers of completed and of all names, during the computation of `cells`.
 
     Returns
     -------
@@ -258,11 +258,11 @@ def complete_view(
     Raises
     ------
     UnknownNameError
-        For known names and questions to which there are no affinities.
+        For known names and questions without affinities.
     InputError, CloudError, RegistryError, CheckpointError
-        As `complete` and `locate`.
+        As in `complete` and `locate`.
     """
-    view.scene()  # says where there is nothing to see
+    view.scene()  # raises if nothing is visible
     names = tuple(affinities.names[i] for i in affinities.index(known))
     how: dict[str, Any] = {"affinities": affinities, "seed": seed}
     located = tuple(locate(view, *question, model=relations, **how) for question in questions)
@@ -271,7 +271,7 @@ def complete_view(
 
 
 def _glb(meshes: Mapping[str, Any]) -> bytes:
-    """Meshes by name, in meters, z up, as one file of glTF, y up."""
+    """Named meshes, in meters, z up, as one glTF file, y up."""
     import trimesh
 
     room = trimesh.Scene()

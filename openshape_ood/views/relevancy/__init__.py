@@ -1,4 +1,4 @@
-"""Where in an image a name lies: gradient times attention of an open_clip ViT, over tiles of several sizes."""
+"""Relevancy of names in an image: gradient times attention of an open_clip ViT, over tiles of several sizes."""
 
 from __future__ import annotations
 

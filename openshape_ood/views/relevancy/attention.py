@@ -1,7 +1,7 @@
-"""Gradient times attention of the vision transformers of open_clip: which patches speak for a text.
+"""Gradient times attention of open_clip's vision transformers: relevancy of patches for a text.
 
-Chefer, Gur and Wolf, "Generic attention-model explainability", arXiv 2103.15679, as Semantic Abstraction has it.
-open_clip computes attention without ever holding its matrix, so that the blocks in use are computed here from weights.
+Chefer, Gur and Wolf, "Generic attention-model explainability", arXiv 2103.15679, as used by Semantic Abstraction.
+open_clip does not store its attention matrices, so the used blocks are recomputed here from their weights.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from torch.nn.functional import linear
 from openshape_ood.errors import InputError
 
 LOGIT_SCALE = 100.0
-MOST_ATTENTION = 1 << 25  # numbers of attention and their gradients held at once: 256 MiB
+MOST_ATTENTION = 1 << 25  # elements of attention and gradients per batch: 256 MiB
 
 
 @dataclass(frozen=True, eq=False)
 class Tower:
-    """The image side of an open_clip model: a ViT with a class token.
+    """Image side of an open_clip model: a ViT with a class token.
 
-    visual: the module; blocks: whose attention is in use; side: pixels of an image; grid: patches along it.
+    visual: the module; blocks: blocks whose attention is used; side: pixels of an image; grid: patches along a side.
     """
 
     visual: Any
@@ -35,7 +35,7 @@ class Tower:
 
     @classmethod
     def of(cls, model: Any, first_block: int | None = None) -> Tower:
-        """Raises `InputError` for another network, and for a block that it does not have."""
+        """Image side of a model. Raises `InputError` for another architecture, and for an invalid block."""
         visual = getattr(model, "visual", None)
         made_of = list(getattr(getattr(visual, "transformer", None), "resblocks", ()))
         sides, grids = getattr(visual, "image_size", (0, 1)), getattr(visual, "grid_size", (0, 1))
@@ -56,21 +56,21 @@ class Tower:
 
     @property
     def batch(self) -> int:
-        """How many tiles go through at once."""
+        """Tiles per batch."""
         if len(self.blocks) == 1:
             return 32
         heads = self._block(self.blocks[0]).attn.num_heads
         return max(1, min(32, MOST_ATTENTION // (2 * len(self.blocks) * heads * (self.grid**2 + 1) ** 2)))
 
     def relevancy(self, images: Tensor, text: Tensor) -> Tensor:
-        """Maps (k, b, g, g) of normalized images (b, 3, s, s) for unit texts (k, d)."""
+        """Relevancy maps (k, b, g, g) of normalized images (b, 3, s, s) for unit texts (k, d)."""
         way = self.last_block if len(self.blocks) == 1 else self.rollout
         rows = torch.stack([row.detach() for row in way(self.tokens(images), text)])
         return rows[..., 1:].reshape(len(text), len(images), self.grid, self.grid)
 
     @torch.no_grad()
     def tokens(self, images: Tensor) -> Tensor:
-        """What enters the first block in use: (b, 1 + g * g, width)."""
+        """Input (b, 1 + g * g, width) of the first used block."""
         visual = self.visual
         patches = visual.conv1(images).flatten(2).transpose(1, 2)
         first = visual.class_embedding.to(patches.dtype).expand(len(images), 1, -1)
@@ -81,7 +81,7 @@ class Tower:
         return tokens
 
     def last_block(self, tokens: Tensor, text: Tensor) -> Iterator[Tensor]:
-        """For each text the row (b, 1 + g * g) of the class token, whose query alone has a gradient."""
+        """Class-token row (b, 1 + g * g) for each text; only its query has a gradient."""
         block = self._block(self.blocks[-1])
         with torch.no_grad():
             attention, values = _attention(block, tokens, queries=1)
@@ -94,7 +94,7 @@ class Tower:
             yield clamped(attention[:, :, 0] * gradient).mean(dim=1)
 
     def rollout(self, tokens: Tensor, text: Tensor) -> Iterator[Tensor]:
-        """The same by the attention of all blocks in use: R = I, then R + C R for each, C the mean over heads."""
+        """Attention rollout over all used blocks: R = I, then R + C R for each, C the mean over heads."""
         attentions = []
         with torch.enable_grad():
             for i in self.blocks:
@@ -113,13 +113,13 @@ class Tower:
         return self.visual.transformer.resblocks[i]
 
     def _through(self, block: Any, tokens: Tensor, mixed: Tensor) -> Tensor:
-        """The rest of a block: `mixed` (b, heads, m, width of a head) is what its attention gives for m tokens."""
+        """Rest of a block, after its attention `mixed` (b, heads, m, width of a head) for m tokens."""
         joined = mixed.transpose(1, 2).flatten(2)
         tokens = tokens + block.ls_1(block.attn.out_proj(joined))
         return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
 
     def pooled(self, tokens: Tensor) -> Tensor:
-        """What the tower gives (b, d), not normalized, by what comes out of its last block."""
+        """Output (b, d) of the image side, not normalized, from the tokens of its last block."""
         pooled = self.visual.ln_post(tokens[:, 0])
         return pooled if self.visual.proj is None else pooled @ self.visual.proj
 
@@ -129,7 +129,7 @@ class Tower:
 
 
 def _attention(block: Any, tokens: Tensor, queries: int | None = None) -> tuple[Tensor, Tensor]:
-    """Attention (b, heads, m, n) of the first m tokens, and the values (b, heads, n, width of a head)."""
+    """Attention (b, heads, m, n) of the first m tokens, and values (b, heads, n, width of a head)."""
     attn, normed = block.attn, block.ln_1(tokens)
     inputs = (normed[:, :queries], normed, normed)
     weights, biases = attn.in_proj_weight.chunk(3), attn.in_proj_bias.chunk(3)
@@ -142,7 +142,7 @@ def _attention(block: Any, tokens: Tensor, queries: int | None = None) -> tuple[
 
 
 def _gradients(logits: Tensor, leaves: list[Tensor]) -> Iterator[tuple[Tensor, ...]]:
-    """Of every text's logits, one after the other: no figure depends on which other texts are asked for."""
+    """Gradients of each text's logits, one after the other, so that texts do not affect each other."""
     for p in range(logits.shape[1]):
         yield torch.autograd.grad(logits[:, p].sum(), leaves, retain_graph=p + 1 < logits.shape[1])
 

@@ -1,4 +1,4 @@
-"""Models of open_clip by name: the network as the weights were trained, from the Hub or a file, strictly."""
+"""open_clip models by name, with strictly loaded weights from the Hub or a file, and their activation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry.files import fetch
 from openshape_ood.registry.rows import PACKAGE, Keys, Row, Source
 
-# OpenAI's, of which open_clip says the same as its default
+# OpenAI's weights, for which open_clip reports its defaults
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-NO_TENSORS = ("input_resolution", "context_length", "vocab_size")  # numbers that OpenAI's files have beside the weights
+NO_TENSORS = ("input_resolution", "context_length", "vocab_size")  # integers in OpenAI's files
 
 
 class Loaded(NamedTuple):
@@ -31,14 +31,14 @@ class Loaded(NamedTuple):
 
 @cache
 def clip_tokenizer(context: int) -> Any:
-    """That of CLIP, whose vocabulary takes a second to read."""
+    """CLIP's tokenizer, cached because reading its vocabulary takes a second."""
     import open_clip
 
     return open_clip.SimpleTokenizer(context_length=context)
 
 
 def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | None) -> Loaded:
-    """The model with its weights, in evaluation mode; see `RelevancyEncoder.from_pretrained`."""
+    """Model with its weights, in evaluation mode; see `RelevancyEncoder.from_pretrained`."""
     import open_clip
 
     from openshape_ood.registry.weights import load_strictly, read_weights
@@ -48,8 +48,8 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
     about = open_clip.get_pretrained_cfg(model, pretrained)
     if not about and checkpoint is None:
         raise InputError(
-            f"open_clip has no weights {pretrained!r} of {model!r}; it has {', '.join(tags) or 'none'}. Or give a file "
-            "of yours as checkpoint="
+            f"open_clip has no weights {pretrained!r} of {model!r}; it has {', '.join(tags) or 'none'}. Or give your "
+            "own file as checkpoint="
         )
     name, config = f"{model}/{pretrained}", open_clip.get_model_config(model)
     if config["vision_cfg"].get("timm_model_name") or isinstance(config["vision_cfg"].get("layers"), list):
@@ -60,7 +60,7 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
     state = read_weights(path, Keys(inside="state_dict"), name)
     state = {key.removeprefix("module."): value for key, value in state.items() if key not in NO_TENSORS}
     quick = bool(about.get("quick_gelu", config.get("quick_gelu", False)))
-    # the name of the model alone says nothing of the activation that the weights were trained with
+    # the model's name does not determine the activation of the weights
     with _said_nothing():
         network = open_clip.create_model(
             model.removesuffix("-quickgelu"), force_quick_gelu=quick, pretrained_text=False
@@ -74,7 +74,7 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
 
 @contextmanager
 def _said_nothing() -> Iterator[None]:
-    """open_clip warns by the root logger, which it also sets up, that weights are random; ours are loaded next."""
+    """Suppress open_clip's warning about random weights, which are replaced afterwards."""
     root, silent = logging.getLogger(), logging.NullHandler()
 
     def quiet(record: logging.LogRecord) -> bool:

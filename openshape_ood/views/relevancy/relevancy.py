@@ -1,4 +1,4 @@
-"""RelevancyEncoder: an image and names in, where in the image each name lies out."""
+"""RelevancyEncoder: position of names in an image."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-# what is everywhere; its mean is what a name has to stand out from
+# common surfaces, whose mean relevancy is subtracted
 BACKGROUND = ("wall", "floor", "ceiling", "furniture", "object", "background")
-SCALE = 50.0  # brings relevancies to about -1 to 1
-MOST_BYTES = 1 << 32  # of the affinities of an image
-HELD = 1 << 24  # numbers of maps of tiles computed at once: 64 MiB
+SCALE = 50.0  # scales relevancies to about -1 to 1
+MOST_BYTES = 1 << 32  # maximum size of an image's affinities
+HELD = 1 << 24  # elements of tile maps per block: 64 MiB
 Step = Callable[[int, int], None]
 
 
 class RelevancyEncoder:
-    """Where names lie in images, by a CLIP with a vision transformer.
+    """Relevancy of names in images, by a CLIP with a vision transformer.
 
     Attributes
     ----------
     templates : tuple of str
-        Sentences that a name is put into.
+        Sentences around a name.
     blocks : range
-        Whose attention is in use.
+        Blocks whose attention is used.
     """
 
     def __init__(
@@ -61,31 +61,32 @@ class RelevancyEncoder:
         device: str | torch.device | None = None,
         cache: bool = True,
     ) -> None:
-        """Of a ready model.
+        """Create from a loaded model.
 
         Parameters
         ----------
         model : open_clip.CLIP or open_clip.CustomTextCLIP
-            In evaluation mode, its image side a square ViT with a class token. Moved to `device`, in single precision.
+            In evaluation mode; its image side is a square ViT with a class token. Moved to `device`, in single
+            precision.
         tokenizer : optional
-            As open_clip's; that of CLIP unless given.
+            As open_clip's. Default: CLIP's.
         name : str
-            Of the model, in provenances.
+            Name of the model, for provenance.
         templates : str or sequence of str
             A list of templates.toml, "" for the bare name, or sentences with one {} each.
         first_block : int, optional
-            Counted from 0, from which on attention is rolled out; None takes the last one alone, many times as fast.
+            First block, from 0, of the attention rollout. Default: the last block alone, which is many times as fast.
         mean, std : three numbers each
-            What colors in [0, 1] are normalized with.
+            Normalization of colors in [0, 1].
         device : str or torch.device, optional
-            None takes CUDA, then MPS, then the CPU.
+            Default: CUDA, then MPS, then the CPU.
         cache : bool
-            Keep relevancies on disk.
+            Cache relevancies on disk.
 
         Raises
         ------
         InputError
-            For another kind of model, and values that cannot be used.
+            For another kind of model, and invalid values.
         """
         from openshape_ood.encoders.devices import find_device
         from openshape_ood.views.relevancy.attention import Tower
@@ -106,30 +107,30 @@ class RelevancyEncoder:
         checkpoint: str | os.PathLike[str] | None = None,
         **settings: Any,
     ) -> RelevancyEncoder:
-        """That of an open_clip model, downloaded first if need be.
+        """Load an open_clip model, downloaded if necessary.
 
         Parameters
         ----------
         model, pretrained : str
-            As open_clip names them. The activation is that which the weights were trained with.
+            Names in open_clip. The activation is that of the weights' training.
         checkpoint : path, optional
-            A file with the weights in place of the Hub's (.safetensors, .pt or .bin).
+            File of weights in place of the Hub's (.safetensors, .pt or .bin).
         **settings
             templates, first_block, device and cache, as above.
 
         Raises
         ------
         InputError
-            For a model or weights that open_clip does not know, and one that is no ViT.
+            For an unknown model or weights, and a model without ViT.
         CheckpointError
-            What keeps the weights from being had or used, and what to do about it.
+            For weights that cannot be fetched or used, with a remedy.
         """
         network, tokenizer, name, mean, std = load_clip(model, pretrained, checkpoint)
         return cls(network, tokenizer, name=name, mean=mean, std=std, **settings)
 
     @cached_property
     def identity(self) -> Identity:
-        """Of the model, by a hash of its weights."""
+        """Identity of the model, with a hash of its weights."""
         digest = hashlib.sha256(repr(self._model).encode())  # the activation is no tensor
         for key, tensor in sorted(self._model.state_dict().items()):
             digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -147,39 +148,38 @@ class RelevancyEncoder:
         seed: int = 0,
         progress: bool | Step = False,
     ) -> Affinities:
-        """Where in an image each name lies. A name's figures do not depend on which other names are asked for.
+        """Relevancy map of each name in an image. A name's map does not depend on the other names.
 
         Parameters
         ----------
         rgb : array (h, w, 3)
-            Numbers in [0, 1], or uint8; gray (h, w) is repeated, what is transparent of (h, w, 4) lies on white. At
-            least 16 pixels a side.
+            Numbers in [0, 1], or uint8; gray (h, w) becomes rgb, transparent pixels of (h, w, 4) are blended with
+            white. At least 16 pixels a side.
         names : sequence of k str
         preset : str or Preset
-            "ours", the paper's: four scales, five jittered copies, flips; "chefer_et_al": one scale; "quick": four
-            scales alone, a twelfth of the work of "ours".
+            "ours", from the paper: four scales, five jittered copies, flips. "chefer_et_al": one scale. "quick": four
+            scales only, a twelfth of the work of "ours".
         legacy : bool
-            The published behavior in place of the repaired one, see `Preset.legacy`.
+            Published behavior without corrections, see `Preset.legacy`.
         background : sequence of str, optional
-            Names whose mean relevancy is subtracted: `BACKGROUND` unless given, nothing if empty; with `legacy` the
-            names asked for unless given.
+            Names whose mean relevancy is subtracted; empty for none. Default: `BACKGROUND`; with `legacy`, `names`.
         seed : int
-            Of the jitters.
+            Of the color jitter.
         progress : bool or function
-            A bar, or what is called with the number of batches of tiles done and of all. So many names that they go
-            through in parts count them as often.
+            True shows a bar; a function is called with the numbers of finished and of all batches of tiles. Names that
+            are processed in several blocks repeat the batches.
 
         Returns
         -------
         Affinities
-            (k, h, w): relevancy less that of the background, times 50.
+            (k, h, w): relevancy minus that of the background, times 50.
 
         Raises
         ------
         InputError
-            For an image or settings that cannot be used, and a result of more than 4 GiB.
+            For an invalid image or setting, and a result of more than 4 GiB.
         ClassNamesError
-            For no names, blank, repeated or too long ones.
+            For no, blank, repeated or too long names.
         """
         picture, asked = tiling.as_picture(rgb), clean_names(names)
         chosen, shape = tiling.find_preset(preset, legacy), picture.shape[:2]
@@ -206,14 +206,14 @@ class RelevancyEncoder:
         return Affinities(values, tuple(asked), provenance, rgb=picture)
 
     def encode_text(self, names: Sequence[str], *, legacy: bool = False) -> np.ndarray:
-        """Vectors (k, d) of names, each alone: their sentences' mean, of length 1 but with `legacy`."""
+        """Vectors (k, d) of names, each independent: means over their sentences, normalized unless `legacy`."""
         sentences = [[one.replace("{}", name) for one in self.templates] for name in clean_names(names)]
         return np.stack([average(self._text.embed(some), legacy) for some in sentences])
 
     def _maps(
         self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: bool | Step
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """Each word and its map (h, w), a block of words after the other."""
+        """Words with their maps (h, w), in blocks of words."""
         import torch
         from tqdm import tqdm
 
@@ -262,7 +262,7 @@ class RelevancyEncoder:
         seed: int,
         passed: Callable[[], None],
     ) -> Tensor:
-        """Maps of the tiles (k, t, g, g) on the CPU, the mean over copies and mirrored ones."""
+        """Maps of the tiles (k, t, g, g) on the CPU, averaged over jittered and mirrored copies."""
         import torch
 
         from openshape_ood.encoders.devices import exact
@@ -271,7 +271,7 @@ class RelevancyEncoder:
         grid, batch, copies = self._tower.grid, self._tower.batch, preset.jitters + 1
         total = torch.zeros(len(words), len(tiles), grid, grid)
         with exact(self._device):
-            # one by one, for "Wall" may stand beside "wall"
+            # one by one, because "Wall" and "wall" may both occur
             vectors = [self.encode_text([word], legacy=bool(preset.legacy)) for word in words]
             text = torch.from_numpy(np.concatenate(vectors)).to(self._device)
             for copy in tiling.jittered(picture, preset.jitters, seed):
@@ -284,7 +284,7 @@ class RelevancyEncoder:
         return total / (copies * len(ways))
 
     def normalized(self, images: np.ndarray) -> Tensor:
-        """Images (b, 3, s, s) uint8 as the network takes them."""
+        """Network input of images (b, 3, s, s) uint8."""
         import torch
 
         mean, std = (torch.tensor(three).reshape(3, 1, 1) for three in (self._mean, self._std))
@@ -295,14 +295,14 @@ class RelevancyEncoder:
 
 
 def average(sentences: np.ndarray, legacy: bool) -> np.ndarray:
-    """The mean (d,) of the directions of embeddings (t, d), of length 1 but with `legacy`."""
+    """Mean direction (d,) of embeddings (t, d), normalized unless `legacy`."""
     directions = sentences / np.linalg.norm(sentences, axis=1, keepdims=True)
     mean = directions.mean(axis=0)
     return mean if legacy else mean / np.linalg.norm(mean)
 
 
 class _Text:
-    """The text side of a model as `ClipModel` wants it."""
+    """Text side of a model, for `ClipModel`."""
 
     def __init__(self, model: Any) -> None:
         self._model, self.context_length = model, model.context_length

@@ -1,4 +1,4 @@
-"""How a picture is cut into square tiles of several sizes, and maps of tiles put together to one of the picture."""
+"""Square tiles of several sizes, and their maps combined into one of the image."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from openshape_ood.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-LEAST_SIDE = 16  # pixels of a picture: the smallest tiles are a quarter of it
-MOST_TILES = 50_000  # a picture 2900 times as long as it is wide
-JITTER, HUE = 0.6, 0.1  # of brightness, contrast and saturation; of hue
+LEAST_SIDE = 16  # pixels of an image: the smallest tiles are a quarter of it
+MOST_TILES = 50_000  # reached by an image 2900 times as long as wide
+JITTER, HUE = 0.6, 0.1  # jitter of brightness, contrast and saturation; of hue
 Fraction = tuple[int, int]
 
 
@@ -27,21 +27,21 @@ def _fits(scale: tuple[Any, ...]) -> bool:
 
 @dataclass(frozen=True)
 class Preset:
-    """How a picture of h by w pixels is looked at; D is its shorter side.
+    """Tiling of an image of h by w pixels; D is its shorter side.
 
     Attributes
     ----------
     scales : tuple of (int, int)
-        Sides of the tiles as fractions of D, rounded down. Tiles of one size lie about a quarter of it apart, evenly,
-        the first and the last flush with the edges: every pixel is covered at every scale.
+        Sides of the tiles as fractions of D, rounded down. Tiles of one size are about a quarter of it apart, evenly
+        spaced, with the first and last at the borders: every scale covers every pixel.
     jitters : int
-        Copies with other brightness, contrast, saturation and hue, beside the picture itself.
+        Copies with other brightness, contrast, saturation and hue, in addition to the image.
     flip : bool
-        Whether every tile is also looked at mirrored.
+        Also process every tile mirrored.
     legacy : {"", "height", "shorter"}
-        The published behavior, with D the height or the shorter side: tiles that start beyond the other side's length
-        are dropped, the rest at the end is never reached, what no tile covers is 0 instead of unknown, means of
-        sentences are not normalized, and the mean over the names that are asked for is subtracted.
+        Published behavior, with D the height or the shorter side: tiles beyond the other side's length are dropped, the
+        end of the longer side is not covered, uncovered pixels are 0 instead of unknown, means of sentences are not
+        normalized, and the mean over the requested names is subtracted.
     """
 
     scales: tuple[Fraction, ...] = ((1, 1), (2, 3), (1, 2), (1, 4))
@@ -54,7 +54,7 @@ class Preset:
         check_choice(self.legacy, "legacy", ("", "height", "shorter"))
         try:
             scales = tuple(tuple(pair) for pair in self.scales)
-        except TypeError:  # no pairs
+        except TypeError:  # not pairs
             scales = ()
         if not scales or not all(map(_fits, scales)):
             raise InputError(f"scales are {self.scales!r:.80}; expected pairs such as (2, 3), from 1/{LEAST_SIDE} to 1")
@@ -69,7 +69,7 @@ PRESETS = {
 
 
 def find_preset(preset: str | Preset, legacy: bool = False) -> Preset:
-    """A preset by name, or as it is; legacy: its published behavior. Raises `UnknownNameError`."""
+    """Preset by name; a `Preset` unchanged; legacy: its published behavior. Raises `UnknownNameError`."""
     if not isinstance(preset, Preset):
         check_choice(preset, "preset", tuple(PRESETS))
         preset = PRESETS[preset]
@@ -77,7 +77,7 @@ def find_preset(preset: str | Preset, legacy: bool = False) -> Preset:
 
 
 def cut(height: int, width: int, preset: Preset) -> np.ndarray:
-    """The tiles (t, 3) int32 of a picture: size, row and column of the first pixel; by size, column, row.
+    """Tiles (t, 3) int32 of an image: size, row and column of the first pixel; ordered by size, column, row.
 
     >>> cut(16, 20, Preset(scales=((1, 1),))).tolist()
     [[16, 0, 0], [16, 0, 4]]
@@ -100,20 +100,20 @@ def cut(height: int, width: int, preset: Preset) -> np.ndarray:
 
 
 def starts(length: int, size: int) -> list[int]:
-    """Where tiles begin along a side: the first flush with one end, the last with the other, and mirrored the same.
+    """Start positions of tiles along a side, symmetric, from one border to the other.
 
     >>> starts(96, 48), starts(100, 40)
     ([0, 12, 24, 36, 48], [0, 10, 20, 30, 40, 50, 60])
     """
     room, stride = length - size, max(1, size // 4)
     gaps = -(-room // stride)
-    gaps += room % 2 and gaps % 2 == 0  # a tile in the middle of an odd room would not be mirrored on itself
+    gaps += room % 2 and gaps % 2 == 0  # in an odd remainder, a tile in the middle would not mirror onto itself
     half = [room * i // gaps if gaps else 0 for i in range(gaps // 2 + 1)]
     return sorted({*half, *(room - start for start in half)})
 
 
 def as_picture(rgb: Any) -> np.ndarray:
-    """An image as (h, w, 3) uint8: gray is repeated, what is transparent lies on white. Raises `InputError`."""
+    """Image as (h, w, 3) uint8: gray becomes rgb, transparency is blended with white. Raises `InputError`."""
     given = np.asarray(to_numpy(rgb))
     expected = "expected (h, w, 3), numbers in [0, 1] or uint8; gray (h, w) and rgba (h, w, 4) do too"
     if given.dtype.kind not in "fu" or (given.dtype.kind == "u" and given.dtype != np.uint8):
@@ -136,7 +136,7 @@ def as_picture(rgb: Any) -> np.ndarray:
 
 
 def jittered(picture: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]:
-    """The picture (h, w, 3) uint8, then `count` copies with other colors."""
+    """The image (h, w, 3) uint8, then `count` copies with jittered colors."""
     from PIL import Image
     from torchvision.transforms import functional
 
@@ -153,7 +153,7 @@ def jittered(picture: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]
 
 
 def pixels(picture: np.ndarray, tiles: np.ndarray, side: int) -> np.ndarray:
-    """Tiles (t, 3) of a picture, each scaled to `side`: (t, 3, side, side) uint8."""
+    """Tiles (t, 3) of an image, each scaled to `side`: (t, 3, side, side) uint8."""
     from PIL import Image
 
     whole = Image.fromarray(picture)
@@ -165,7 +165,7 @@ def pixels(picture: np.ndarray, tiles: np.ndarray, side: int) -> np.ndarray:
 
 
 def paste(maps: torch.Tensor, tiles: np.ndarray, shape: tuple[int, int], preset: Preset) -> torch.Tensor:
-    """Maps of tiles (k, t, g, g) as maps of the picture (k, h, w): the mean within a scale, then over scales."""
+    """Maps of the image (k, h, w) from maps of tiles (k, t, g, g): mean within a scale, then over scales."""
     import torch
     from torch.nn.functional import interpolate
 
@@ -178,6 +178,6 @@ def paste(maps: torch.Tensor, tiles: np.ndarray, shape: tuple[int, int], preset:
             place = (..., slice(row, row + size), slice(column, column + size))
             canvas[place] += interpolate(maps[:, i : i + 1], (size, size), mode="bilinear")[:, 0]
             count[place] += 1
-        # as published, a scale without tiles still counts, and what is not covered is 0
+        # published behavior: a scale without tiles counts, and uncovered pixels are 0
         total += canvas / (count + 1e-5 / (1 + preset.jitters) if preset.legacy else count)
     return total / len(preset.scales if preset.legacy else sizes)
