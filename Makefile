@@ -6,8 +6,11 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test slow portable lint types check docs docs-next notebooks release matrix clean
 
-demo: $(VENV)/.installed  ## the main job on the embedded default: a table and a picture
+demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.library)  ## a benchmark of tiny, then single shapes: tables, pictures, what to try next
 	$(BIN)/python -m benchmarks.sr1 --model tiny
+	$(BIN)/openshape-ood demo --folder results
+	@echo "pictures of the benchmark: results/sr1-tiny-openshape-generated/overview.png"
+	@echo "to have the command: . $(BIN)/activate; more: README.md, notebooks/01_quickstart.ipynb, openshape-ood --help"
 
 test: $(VENV)/.installed  ## the default tests: offline, some nine minutes on two cores
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile  # without bytecode, hundreds of processes compile anew
@@ -47,9 +50,12 @@ matrix: release  ## the wheel in fresh environments of Python 3.11 to 3.13 and o
 clean:
 	rm -rf $(VENV) build dist *.egg-info
 
+# what README shows needs no more than the library and its plots; all else works on all that there is
+$(VENV)/.library: EXTRA := plots
+$(VENV)/.installed: EXTRA := dev
 # one step: torch and torchvision have to come from the same build
-$(VENV)/.installed: setup.cfg pyproject.toml
+$(VENV)/.library $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(EXTRA)]"
 	touch $@

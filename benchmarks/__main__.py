@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "axis": ("questions.axis", (), "is the gravity axis of a set of shapes found?"),
     "baselines": ("baselines.command", (), "the trained baselines of 3DOS, trained, scored and tabled"),
     "calls": ("performance.calls", (), "a prepared pipeline called many times, beside its encoder alone"),
+    "changes": ("questions.scene_changes", (), "changes between two scans of a room: found, and none made up?"),
     "comparators": ("questions.comparators", (), "do learned comparators pay?"),
     "compare": ("report.compare", (), "one table of many runs, published figures among them"),
     "coverage": ("questions.coverage", (), "do thresholds keep their promise?"),

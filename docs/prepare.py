@@ -44,11 +44,13 @@ def markdown(page: Path, pages: dict[str, str]) -> str:
     source = source_of(page)
     text = source.read_text(encoding="utf-8")
     if source != page:
-        folder = source.parent.relative_to(ROOT).as_posix()
+        folder, here = source.parent.relative_to(ROOT).as_posix(), page.parent.relative_to(DOCS).as_posix()
 
         def link(match: re.Match[str]) -> str:
             words, path, anchor = match[1], posixpath.normpath(posixpath.join(folder, match[2])), match[3] or ""
-            return f"[{words}]({pages[path]}{anchor})" if path in pages else f"`{path}`"
+            if path not in pages:
+                return f"`{path}`"
+            return f"[{words}]({posixpath.relpath(pages[path], here)}{anchor})"
 
         text = LINK.sub(link, text)
     return NOTEBOOK.sub(r"\1.md", text)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from openshape_ood.novelty_map import calibrate_marks as calibrate_marks
     from openshape_ood.novelty_map import localize as localize
     from openshape_ood.registry import list_checkpoints as list_checkpoints
+    from openshape_ood.scene_changes import SceneChanges as SceneChanges
+    from openshape_ood.scene_changes import compare_scenes as compare_scenes
     from openshape_ood.scene_map import SceneMap as SceneMap
     from openshape_ood.scenes import Scene as Scene
     from openshape_ood.scenes import load_scene as load_scene
@@ -63,6 +65,7 @@ _HOMES = {
     "OpenShapeError": "errors",
     "PointEncoder": "scenes.point_encoder",
     "Scene": "scenes",
+    "SceneChanges": "scene_changes",
     "SceneMap": "scene_map",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
@@ -70,6 +73,7 @@ _HOMES = {
     "Threshold": "decisions.threshold",
     "View": "views",
     "calibrate_marks": "novelty_map",
+    "compare_scenes": "scene_changes",
     "discover": "discovery",
     "find_objects": "scenes",
     "list_checkpoints": "registry",

@@ -10,10 +10,10 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from openshape_ood.errors import FileError, InputError, OpenShapeError
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
+
+Restored = TypeVar("Restored")
 
 # errors of reading a damaged file of the right kind; numpy also fails on tokens and characters
 DAMAGE = (
@@ -213,6 +215,17 @@ def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
     with saving(path, what) as file:
         file.write(content)
     return given_path(path, "path")
+
+
+def loaded_state(path: Any, restore: Callable[[Any], Restored], what: str) -> Restored:
+    """The object that `restore` makes of the content of a .json file. Raises `FileError` naming `what`."""
+    path = given_path(path, "path")
+    try:
+        return restore(json.loads(read_regular(path)))
+    except OSError as error:
+        raise FileError(f"cannot read the {what} {path}: {error.strerror or error}") from error
+    except DAMAGE as error:
+        raise FileError(f"{path} is no {what}, or a damaged one: {error}") from error
 
 
 @contextlib.contextmanager

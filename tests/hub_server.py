@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import threading
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,13 +42,15 @@ class Request(NamedTuple):
 class HubServer(ThreadingHTTPServer):
     """Repositories: lab/sound; lab/other (other bytes than registered); those of REFUSALS; lab/blip (503 once);
     lab/mute (never answers); lab/stalls, lab/short and lab/restarts (half of the file, then silence, an end, or
-    all over again); lab/portal (a login page)."""
+    all over again); lab/portal (a login page). Takes uploads with TOKEN, to any repository but lab/forbidden."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.requests: list[Request] = []
+        self.uploaded: dict[str, bytes] = {}  # owner/name/file -> content
+        self.secret: set[str] = set()  # repositories made private
         self.closing = threading.Event()
 
     @property
@@ -72,17 +76,50 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer()
 
+    def do_POST(self) -> None:
+        """What the client asks in an upload: the repository, how each file is sent, and the commit with all of them."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.requests.append(Request(self.command, self.path, self.headers.get("Authorization", "")))
+        repo = "/".join(self.path.split("/")[3:5])
+        if self.path == "/api/validate-yaml":
+            self.send_json({"errors": [], "warnings": []})
+        elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            self.send(401, {"X-Error-Message": "Invalid username or password."})
+        elif self.path == "/api/repos/create":
+            given = json.loads(body)
+            name = f"{given.get('organization') or 'lab'}/{given['name']}"
+            self.server.secret |= {name} if given.get("private") or given.get("visibility") == "private" else set()
+            self.send(403, {}) if name == "lab/forbidden" else self.send_json({"url": f"{self.server.url}/{name}"})
+        elif "/preupload/" in self.path:
+            files = [
+                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
+                for one in json.loads(body)["files"]
+            ]
+            self.send_json({"files": files})
+        elif "/commit/" in self.path:
+            lines = [json.loads(line) for line in body.splitlines()]
+            files = [line["value"] for line in lines if line["key"] == "file"]
+            self.server.uploaded |= {f"{repo}/{one['path']}": b64decode(one["content"]) for one in files}
+            self.send_json(
+                {"commitUrl": f"{self.server.url}/{repo}/commit/{COMMIT}", "commitOid": COMMIT, "success": True}
+            )
+        else:
+            self.send(404, {})
+
+    def send_json(self, value: object) -> None:
+        self.send(200, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
     def answer(self) -> None:
         self.server.requests.append(Request(self.command, self.path, self.headers.get("Authorization", "")))
         parts = self.path.strip("/").split("/")
         if parts[0] == "storage":
-            self.send_content("/".join(parts[1:3]))
+            self.send_content("/".join(parts[1:]))
         elif len(parts) > 3 and parts[2] == "resolve":
-            self.resolve("/".join(parts[:2]))
+            self.resolve("/".join(parts[:2]), "/".join(parts[4:]))
         else:
             self.send(404, {"X-Error-Code": "EntryNotFound"})
 
-    def resolve(self, repo: str) -> None:
+    def resolve(self, repo: str, file: str) -> None:
         first = [request.path for request in self.server.requests].count(self.path) == 1
         allowed = repo == "lab/private" and self.headers.get("Authorization") == f"Bearer {TOKEN}"
         if repo == "lab/mute":
@@ -95,18 +132,21 @@ class Answer(BaseHTTPRequestHandler):
             status, code, message = REFUSALS[repo]
             self.send(status, {"X-Error-Code": code, "X-Error-Message": message})
         else:
-            self.send(302, {"Location": f"{self.server.storage}/storage/{repo}", **self.description(repo)})
+            place = f"{repo}/{file}"
+            self.send(302, {"Location": f"{self.server.storage}/storage/{place}", **self.description(place)})
 
-    def description(self, repo: str) -> dict[str, str]:
-        content = self.content(repo)
+    def description(self, place: str) -> dict[str, str]:
+        content = self.content(place)
         etag = hashlib.sha256(content).hexdigest()
         return {"X-Repo-Commit": COMMIT, "X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(content))}
 
-    def content(self, repo: str) -> bytes:
-        return CONTENT[::-1] if repo == "lab/other" else CONTENT
+    def content(self, place: str) -> bytes:
+        """Of owner/name/file."""
+        default = CONTENT[::-1] if place.startswith("lab/other/") else CONTENT
+        return self.server.uploaded.get(place, default)
 
-    def send_content(self, repo: str) -> None:
-        content = self.content(repo)
+    def send_content(self, place: str) -> None:
+        content, repo = self.content(place), "/".join(place.split("/")[:2])
         start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
         if repo == "lab/restarts":
             start = 0
@@ -125,7 +165,7 @@ class Answer(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) if announced is None else announced))
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body)
             self.wfile.flush()
 

@@ -17,9 +17,12 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import Requirement
 
 from tests.printed import alike
 
@@ -45,6 +48,25 @@ def run(command: Sequence[str | Path], **settings: Any) -> str:
     return done.stdout
 
 
+def requirements(wheel: Path, extras: str, python: str) -> list[str]:
+    """What a wheel needs with some extras on a version of Python; the wheel's own name stands for its extras."""
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        lines = re.findall(r"^Requires-Dist: (.*)$", archive.read(name).decode(), re.MULTILINE)
+    found, wanted, done = [], ["", *extras.split(",")], set[str]()
+    while wanted:
+        done.add(extra := wanted.pop())
+        version = {"python_version": ".".join(python.split(".")[:2]), "python_full_version": python}
+        for one in map(Requirement, lines):
+            if not (one.marker.evaluate({"extra": extra, **version}) if one.marker else not extra):
+                continue
+            if one.name == "openshape-ood":
+                wanted += one.extras - done
+            else:
+                found.append(f"{one.name}{one.specifier}")
+    return found
+
+
 def try_environment(python: str, lowest: bool, wheel: Path, extras: str, folder: Path) -> dict[str, Any]:
     """Install, run the quick start, and remove the environment. Its record says what failed, if anything did."""
     record: dict[str, Any] = {"python": python, "versions": "lowest" if lowest else "newest", "extras": extras}
@@ -53,9 +75,11 @@ def try_environment(python: str, lowest: bool, wheel: Path, extras: str, folder:
     binaries, begun = folder / "venv" / "bin", time.perf_counter()
     try:
         run(["uv", "venv", "--python", python, folder / "venv"])
-        how = ["--resolution", "lowest-direct"] if lowest else []
         inside = ["--python", binaries / "python"]
-        run(["uv", "pip", "install", *inside, *how, f"openshape-ood[{extras}] @ {wheel.resolve().as_uri()}"])
+        if lowest:
+            needed = requirements(wheel, extras, run([binaries / "python", "-V"]).split()[1])
+            run(["uv", "pip", "install", *inside, "--resolution", "lowest-direct", *needed])
+        run(["uv", "pip", "install", *inside, f"openshape-ood[{extras}] @ {wheel.resolve().as_uri()}"])
         installed = {
             one["name"]: one["version"] for one in json.loads(run(["uv", "pip", "list", *inside, "--format", "json"]))
         }

@@ -34,7 +34,7 @@ ORDER = """
     comparison discovery
     scenes surfaces
     views
-    scene_map bags
+    scene_changes scene_map bags
     sklearn_api embedding_store
     plots
     synthetic
@@ -84,7 +84,7 @@ HOMES = {
     "trimesh": {"shapes", "views.completion"},
 }
 # plot() is a convenience that draws with the pictures above it, which are imported when it is called
-PLOTTED = ("novelty_map.result", "scenes.result", "views.affinities", "views.completion.result")
+PLOTTED = ("novelty_map.result", "scene_changes.result", "scenes.result", "views.affinities", "views.completion.result")
 # its tables name what is imported when an architecture is built, or a comparator fitted
 TABLES = "registry.architectures"
 ALLOWED = {(module, "plots") for module in PLOTTED} | {

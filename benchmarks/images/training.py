@@ -345,7 +345,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--untrained", action="store_true", help="the encoder's first weights at random")
     parser.add_argument("--published", action="store_true", help="the paper's settings where none is given")
     for one in fields(ImageRecipe):
-        if one.name not in ("center", "akin"):
+        if one.name not in ("center", "akin", "whiten", "turned"):  # of embeddings, not of images
             kind: Any = type(one.default)
             how = {"type": kind, "metavar": kind.__name__.upper()}
             how = {"action": argparse.BooleanOptionalAction} if kind is bool else how

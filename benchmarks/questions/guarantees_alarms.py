@@ -7,7 +7,9 @@ ratio of 100. The second one knows them too, but ranks in the same growing pool 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +20,25 @@ from benchmarks import options
 from benchmarks.questions import harness
 from benchmarks.questions.guarantees_pools import Pools, facts, load_pools
 from benchmarks.report.tables import percent
-from openshape_ood.decisions.drift import CUT, DriftStream, batch_drift
+from openshape_ood.decisions.drift import CUTS, DriftStream, batch_drift
 
 LENGTH, LATEST = 10_000, 3_000  # objects of a stream: for false alarms, for delays
 SIZES, DELAY_SIZES = (50, 200, 1000), (50, 200, 2000)
 SHARES = (0.0, 0.2, 0.6)  # of novel objects
-CUTS = (0.05, 0.1, 0.2, 0.3)
 LEVEL = 0.01
 MADE = 100_000  # novelties of a made-up law
-STEP = 10  # objects between two looks at a stream
+STEP = 20  # objects between two points of the picture
 EMPIRICAL = {"clean to scans": ("generated", "clean", "scans"), "models to scans": ("house", "models", "scans")}
 
 
 class FixedRanks(DriftStream):
     """The failure that the growing pool avoids: ranks against the calibration values alone."""
 
-    def _ranks(self, values: np.ndarray) -> np.ndarray:
+    def _ranks(self, values: np.ndarray, limits: np.ndarray) -> np.ndarray:
+        values, limits = values[values < limits], limits[values < limits]
         low, high = (np.searchsorted(self._pool, values, side=side) for side in ("left", "right"))
-        ranks = (low + self._uniform(len(values)) * (1 + high - low)) / (len(self._pool) + 1)
+        sizes = np.searchsorted(self._pool, limits, side="left")
+        ranks = (low + self._uniform(len(values)) * (1 + high - low)) / (sizes + 1)
         return np.minimum(ranks, 1 - 1e-12)
 
 
@@ -47,28 +50,34 @@ def uniformity(draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
         for seed in range(2 * draws):
             stream = DriftStream(random.normal(size=n), seed=seed)
             value = random.normal()
-            while value >= stream.limit:
+            limit = stream._limits[0]
+            while value >= limit:
                 value = random.normal()
-            ranks.append(float(stream._ranks(np.array([value]))[0]))
+            ranks.append(float(stream._ranks(np.array([value]), np.array([limit]))[0]))
         rows.append({"n": n, "simulations": len(ranks), "p_value": float(kstest(ranks, "uniform").pvalue)})
     return rows
 
 
 def alarm_at(stream: DriftStream, values: np.ndarray, step: int = 1000) -> float:
-    """Number of objects, a multiple of the step, at the alarm; infinity without one."""
+    """Number of objects at the alarm; infinity without one. The stream is looked at after each step."""
     for begin in range(0, len(values), step):
+        before = deepcopy(stream)
         if stream.update(values[begin : begin + step]).alarm:
-            return begin + step
+            one_by_one = (before.update([value]).alarm for value in values[begin : begin + step])
+            return begin + 1 + next(i for i, alarm in enumerate(one_by_one) if alarm)
     return np.inf
 
 
 def false_alarms(pool: np.ndarray, n: int, draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Streams with novel objects beyond the cut, which change no rank: one stream serves all shares."""
-    times = [
-        alarm_at(DriftStream(random.choice(pool, n), seed=seed), random.choice(pool, LENGTH), 500)
-        for seed in range(draws)
-    ]
-    return [alarm_row(np.array(times) <= LENGTH * (1 - share), n=n, novel=share) for share in SHARES]
+    """Streams with novel objects beyond the cut."""
+    rows = []
+    for share in SHARES:
+        alarms = []
+        for seed in range(draws):
+            values = mixed(pool, np.array([pool.max() + 1]), share, LENGTH, random)
+            alarms.append(bool(DriftStream(random.choice(pool, n), seed=seed).update(values).alarm))
+        rows.append(alarm_row(np.array(alarms), n=n, novel=share))
+    return rows
 
 
 def alarm_row(alarms: np.ndarray, **about: Any) -> dict[str, Any]:
@@ -79,17 +88,12 @@ def alarm_row(alarms: np.ndarray, **about: Any) -> dict[str, Any]:
 def contaminated(known: np.ndarray, novel: np.ndarray, draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
     """Streams in which novel objects come as they are, some of them below the cut, by cut; n = 200."""
     rows = []
-    for cut in CUTS:
-        below = float((novel < np.quantile(known, 1 - cut)).mean())
+    for cut in (None, *CUTS):
+        below = float((novel < np.quantile(known, 1 - (cut or CUTS[0]))).mean())
         for share in SHARES[1:]:
             alarms = [
-                np.isfinite(
-                    alarm_at(
-                        DriftStream(random.choice(known, 200), cut, seed=seed),
-                        mixed(known, novel, share, LENGTH, random),
-                    )
-                )
-                for seed in range(draws)
+                bool(stream.update(mixed(known, novel, share, LENGTH, random)).alarm)
+                for stream in (DriftStream(random.choice(known, 200), cut, seed=seed) for seed in range(draws))
             ]
             rows.append(alarm_row(np.array(alarms), cut=cut, novel=share, novel_below_cut=below))
     return rows
@@ -117,14 +121,20 @@ def drifts(pools: Mapping[str, Pools], random: np.random.Generator) -> dict[str,
     return found
 
 
+def law_ratio(before: np.ndarray, after: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Edges (bins - 1,) and the ratio (bins,) of the law after the drift to that before, below the first cut."""
+    limit = np.quantile(before, 1 - CUTS[0])
+    edges = np.quantile(before[before < limit], np.linspace(0, 1, bins + 1)[1:-1])
+    ends = np.array([np.bincount(np.searchsorted(edges, z[z < limit]), minlength=bins) + 0.5 for z in (before, after)])
+    return edges, (ends[1] / ends[1].sum()) / (ends[0] / ends[0].sum())
+
+
 def oracle_delay(
     before: np.ndarray, after: np.ndarray, bins: int, share: float, pool: float, random: np.random.Generator
 ) -> float:
     """Objects at the alarm of the likelihood ratio; pool: calibration values of the growing pool, or infinity."""
-    limit = np.quantile(before, 1 - CUT)
-    edges = np.quantile(before[before < limit], np.linspace(0, 1, bins + 1)[1:-1])
-    ends = np.array([np.bincount(np.searchsorted(edges, z[z < limit]), minlength=bins) + 0.5 for z in (before, after)])
-    ratio = (ends[1] / ends[1].sum()) / (ends[0] / ends[0].sum())
+    limit = np.quantile(before, 1 - CUTS[0])
+    edges, ratio = law_ratio(before, after, bins)
     values = np.where(random.random(LATEST) < share, np.inf, random.choice(after, LATEST))
     places = np.flatnonzero(values < limit)
     gains = ratio[np.searchsorted(edges, values[places])]
@@ -145,9 +155,9 @@ def delays(
             for seed in range(draws):
                 values = np.where(random.random(LATEST) < share, np.inf, random.choice(after, LATEST))
                 values[~np.isfinite(values)] = max(before.max(), after.max()) + 1
-                own.append(alarm_at(DriftStream(random.choice(before, n), seed=seed), values, STEP))
+                own.append(alarm_at(DriftStream(random.choice(before, n), seed=seed), values, 50))
                 known.append(oracle_delay(before, after, bins, share, np.inf, random))
-                ranked.append(oracle_delay(before, after, bins, share, n * (1 - CUT), random))
+                ranked.append(oracle_delay(before, after, bins, share, n * (1 - CUTS[0]), random))
             medians = {"delay": median(own), "oracle": median(known), "oracle_in_pool": median(ranked)}
             found = {"found": float(np.isfinite(own).mean()), "ratio": medians["delay"] / medians["oracle"]}
             rows.append({"drift": name, "n": n, "novel": share, **medians, **found})
@@ -161,41 +171,51 @@ def median(values: Sequence[float]) -> float:
 
 def batches(named: Mapping[str, Any], draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
     """Alarms of batches of 200 objects below 200 calibration shapes: without drift, and for each drift."""
-    cases = {"none": (random.normal(size=MADE),) * 2, **{name: pair[:2] for name, pair in named.items()}}
+    cases = {"none": (*(random.normal(size=MADE),) * 2, 50), **named}
     rows = []
-    for name, (before, after) in cases.items():
-        count = draws if name == "none" else max(2, draws // 5)
-        alarms = [
-            bool(batch_drift(random.choice(after, 200), random.choice(before, 200), seed=seed).alarm)
-            for seed in range(count)
-        ]
+    for name, (before, after, bins) in cases.items():
+        alarms, known = [], []
+        for seed in range(draws if name == "none" else max(2, draws // 5)):
+            tested, held = random.choice(after, 200), random.choice(before, 200)
+            alarms.append(bool(batch_drift(tested, held, seed=seed).alarm))
+            known.append(oracle_finds(tested, held, before, after, bins, random))
         kept = float((after <= np.quantile(before, 0.95)).mean())
-        rows.append(alarm_row(np.array(alarms), drift=name, kept=kept))
+        rows.append(alarm_row(np.array(alarms), drift=name, kept=kept, oracle=float(np.mean(known))))
     return rows
 
 
+def oracle_finds(
+    tested: np.ndarray, held: np.ndarray, before: np.ndarray, after: np.ndarray, bins: int, random: np.random.Generator
+) -> bool:
+    """Permutation test at 1 % of the likelihood ratio of both laws below the cut: no test of ranks finds more."""
+    limit = np.sort(held)[-math.floor(CUTS[0] * (len(held) + 1))]
+    edges, ratio = law_ratio(before, after, bins)
+    held, tested = held[held < limit], tested[tested < limit]
+    gains = np.log(ratio[np.searchsorted(edges, np.concatenate([tested, held]))])
+    drawn = random.permuted(np.tile(gains, (999, 1)), axis=1)[:, : len(tested)].sum(axis=1)
+    return bool((1 + (drawn >= gains[: len(tested)].sum() - 1e-9).sum()) / 1000 <= LEVEL)
+
+
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """All simulations; `draws` streams for false alarms, a tenth of it for the rest."""
+    """All simulations; `draws` streams for false alarms, a tenth of it for the rest, 40 at most."""
     from openshape_ood import ShapeEncoder, TextEncoder
 
     encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
     pools = load_pools(args, encoder, TextEncoder.from_pretrained("tiny"))
-    random, few = np.random.default_rng(args.seed), max(2, args.draws // 10)
+    random, few = np.random.default_rng(args.seed), max(2, min(40, args.draws // 10))
     report: dict[str, Any] = {"pools": facts(pools), "uniform": uniformity(args.draws, random)}
     report["false_alarms"] = [
         {"source": source, "method": method, **row}
         for source, of in pools.items()
+        if source == "generated"  # ranks depend on no law
         for method, sets in of.items()
-        for n in (SIZES if source == "generated" else SIZES[1:2])
+        for n in (SIZES if (source, method) == ("generated", "prototypes") else SIZES[1:2])
         for row in false_alarms(sets["scans"], n, args.draws, random)
     ]
     report["fixed_ranks"] = [
         alarm_row(
             np.array(
-                [
-                    np.isfinite(alarm_at(FixedRanks(random.normal(size=n)), random.normal(size=LENGTH)))
-                    for _ in range(few)
-                ]
+                [bool(FixedRanks(random.normal(size=n)).update(random.normal(size=LENGTH)).alarm) for _ in range(few)]
             ),
             n=n,
         )
@@ -232,7 +252,7 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         (
             row["source"],
             row["method"],
-            f"{row['cut']:g}",
+            "chosen" if row["cut"] is None else f"{row['cut']:g}",
             percent(row["novel_below_cut"]),
             percent(row["novel"]),
             percent(row["alarms"]),
@@ -251,8 +271,9 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         for row in report["delays"]
     ]
     said.append(options.grid(("drift", "n", "novel, %", "delay", "oracle", "in the pool", "times"), lines))
-    lines = [(row["drift"], percent(row["kept"]), percent(row["alarms"])) for row in report["batches"]]
-    said.append(options.grid(("batch of 200", "kept, %", "alarms, %"), lines))
+    names = ("kept", "alarms", "oracle")
+    lines = [(row["drift"], *(percent(row[name]) for name in names)) for row in report["batches"]]
+    said.append(options.grid(("batch of 200", "kept, %", "alarms, %", "oracle, %"), lines))
     lines = [(str(row["n"]), f"{row['p_value']:.3f}") for row in report["uniform"]]
     return [*said, options.grid(("ranks uniform, n", "KS p"), lines)]
 

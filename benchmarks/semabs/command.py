@@ -243,7 +243,7 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("convert", help="published HDF5 files, or views of your own, as npz files for the others")
     one.add_argument(
-        "dataset", type=Path, help="a folder of .hdf5 files, or of views with scans, see docs/completion.md"
+        "dataset", type=Path, help="a folder of .hdf5 files, or of views with scans, see docs/results/views.md"
     )
     one.add_argument("views", type=Path)
     one.add_argument("--image", choices=IMAGES, default=IMAGES[0], help="(default: %(default)s)")

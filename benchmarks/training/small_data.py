@@ -26,7 +26,7 @@ from openshape_ood.synthetic.scanner import scan
 from openshape_ood.synthetic.visibility import unhidden
 
 FIRST_SEED = 1 << 24  # of generated shapes; the benchmarks stay below
-BLOCK, PASSES = 1024, 2
+BLOCK, PASSES = 1024, 4
 DENSE = 1536  # points of a cloud that is kept for its passes
 FEWEST = 160  # points of an object that a view may leave
 REALISTIC = (

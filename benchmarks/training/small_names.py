@@ -25,7 +25,7 @@ from openshape_ood.synthetic import synonyms
 # the 500 classes of the Open Images Challenge in the order of its features, a line each, blank where the name is not
 # sure: 323 names that another list has, too, have its features
 OPEN_IMAGES = Path(__file__).with_name("openimages.txt")
-# names that the CLIP table spells in another way
+# names that the CLIP table spells in another way, and the nearest name of some that it has not
 SPELLED = {
     "keyboard": "computer keyboard",
     "night stand": "nightstand",
@@ -40,8 +40,18 @@ SPELLED = {
     "bookshelf": "bookcase",
     "rug": "carpet",
     "kitchen counter": "countertop",
-    "game controller": "game controller",
+    "game controller": "joystick",
     "couch": "sofa",
+    "tv stand": "cabinet/shelf",
+    "sign": "street sign",
+    "crystal": "precious stone",
+    "tape roll": "tape",
+    "computer": "computer box",
+    "tea set": "teapot",
+    "meat": "steak",
+    "counter": "countertop",
+    "arrow": "bow and arrow",
+    "crossbow": "bow and arrow",
 }
 
 

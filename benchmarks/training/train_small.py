@@ -4,11 +4,13 @@
 
 PACK: named objects, in a layout of `benchmarks.object_pack`. CLIP: text features, as in
 `benchmarks.training.small_names`. The network grows out of `tiny`: every channel, head and hidden unit twice or more,
-with the same output, then noise that lets the copies part; the patch network is `tiny`'s and stays. Its cls token is
-projected twice: to CLIP's centered names, the embedding, and to the static names of `tiny`, for comparison (--space
-static keeps that one). A classifier beside it, thrown away, learns the variants of generated categories and the pack's
-names. What is written is a moving average of the weights, at every state that is kept. With --steps a run is a function
-of its arguments; with --minutes it takes as many steps as the processor makes in them.
+with the same output, then noise that lets the copies part. Its cls token is projected twice: to CLIP's centered names,
+the embedding, and to the static names of `tiny`, for comparison (--space static keeps that one). A classifier beside
+it, thrown away, learns the variants of generated categories and the pack's names. The new layers learn alone at first,
+so that they do not spoil what the network knows. What is written lies on the line from the network at that moment to
+the moving average of its weights (Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv 2109.01903), at
+every state that is kept. With --steps a run is a function of its arguments; with --minutes it takes as many steps as
+the processor makes in them.
 """
 
 from __future__ import annotations
@@ -33,22 +35,23 @@ from benchmarks.training.runs import keep, ramp, resumed
 from benchmarks.training.small_data import FOLDS, Clouds, Mixture, fold_of
 from benchmarks.training.small_names import Targets, class_words, clip_targets, read_table, static_targets
 from benchmarks.training.vocabulary import trained_categories
-from openshape_ood.encoders.pointbert.network import FoldedAbstraction, PointBERT
+from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.registry.architectures import PointBERTSizes
 from openshape_ood.registry.files import fetch
 from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.storage import replacing
 
-POINTS, STATIC, NEW = 1024, 192, (2, 4)  # NEW: places of the layers that `tiny` has not
+POINTS, STATIC = 1024, 192
+ALONE, ALONE_RATE = 0.04, 3e-3  # share of the run in which the new layers learn alone, and their rate then
 EVERY = 4.0  # minutes between two states that are kept
 SIZES = PointBERTSizes(
     width=256,
-    depth=6,
+    depth=4,
     heads=8,
     head_width=32,
     mlp_width=1024,
-    patches=64,
+    patches=48,
     radius=0.3,
     patch_points=24,
     patch_width=128,
@@ -65,16 +68,9 @@ def grown(tiny: Mapping[str, Tensor], noise: float, seed: int) -> tuple[PointBER
     torch.manual_seed(seed)
     network, static = PointBERT(SIZES), nn.Linear(SIZES.width, STATIC)
     own = network.state_dict()
-    old = [f"transformer.layers.{i}." for i in range(SIZES.depth) if i not in NEW]
-    names = {f"transformer.layers.{i}.": name for i, name in enumerate(old)}
     for key, value in tiny.items():
-        there = next((key.replace(a, b, 1) for a, b in names.items() if key.startswith(a)), key)
         if not key.startswith("proj."):
-            own[there] = value if key.startswith("sa.") else _twice(value, own[there].shape, there)
-    for i in NEW:
-        for last in ("0.fn.to_out.0", "1.fn.net.3"):
-            for part in ("weight", "bias"):
-                own[f"transformer.layers.{i}.{last}.{part}"].zero_()
+            own[key] = value if key.startswith("sa.") else _twice(value, own[key].shape, key)
     for key, value in own.items():
         if key.startswith(("transformer.", "lift.0")) and value.ndim > 1 and noise:
             own[key] = value + noise * value.std() * torch.randn_like(value)
@@ -119,7 +115,7 @@ class Names(nn.Module):
 
 
 class Learner(nn.Module):
-    """Everything that learns, and the moving average."""
+    """Everything that learns, the moving average, and the network as it was when only the new layers had learned."""
 
     def __init__(self, clip: Targets, static: Targets, data: Mixture, seed: int) -> None:
         super().__init__()
@@ -128,28 +124,31 @@ class Learner(nn.Module):
         self.clip_names, self.static_names = Names(clip), Names(static)
         self.classifier = nn.Linear(SIZES.width, data.fine)
         self.split = len(data.variants)
-        self.average = copy.deepcopy(nn.ModuleDict({"network": self.network, "static": self.static}))
-        self.average.requires_grad_(False)
-        self.network.sa.eval().requires_grad_(False)
-        self.patches = FoldedAbstraction(self.network.sa, torch.float32)
+        self.average = copy.deepcopy(self._now()).requires_grad_(False)
+        self.start = copy.deepcopy(self.average)
+        self.network.sa.eval()  # its norms keep the statistics that they have
 
-    def forward(self, clouds: Clouds) -> tuple[Tensor, dict[str, float]]:
-        with torch.no_grad():
-            features = self.patches(clouds.points, clouds.centers, clouds.members)
-        network = self.network
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            x = network._tokens(clouds.centers, features)
-            *blocks, last = network._blocks()
-            for block in blocks:
-                x = block(x)
-            cls = last(x, 1)[:, 0]
-        cls = cls.float()
-        clip, clip_right = self.clip_names(network.proj(cls), clouds.classes)
+    def forward(self, clouds: Clouds, alone: bool = False) -> tuple[Tensor, dict[str, float]]:
+        with torch.set_grad_enabled(not alone):
+            cls = self._cls(clouds)
+        clip, clip_right = self.clip_names(self.network.proj(cls), clouds.classes)
         static, static_right = self.static_names(self.static(cls), clouds.classes)
         fine = self._fine(self.classifier(cls), clouds.fine)
         figures = {"clip": clip.item(), "static": static.item(), "fine": fine.item()}
         figures |= {"clip right": clip_right.item(), "static right": static_right.item()}
         return clip + static + 0.7 * fine, figures
+
+    def _cls(self, clouds: Clouds) -> Tensor:
+        network = self.network
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            x = network._tokens(clouds.centers, network.sa(*clouds[:3]))
+            *blocks, last = network._blocks()
+            for block in blocks:
+                x = block(x)
+            return last(x, 1)[:, 0].float()
+
+    def _now(self) -> nn.ModuleDict:
+        return nn.ModuleDict({"network": self.network, "static": self.static})
 
     def _fine(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy among the variants for generated shapes, among the names of the pack for its objects."""
@@ -158,17 +157,27 @@ class Learner(nn.Module):
         return F.cross_entropy(logits.masked_fill(generated != variant, -1e4), labels)
 
     @torch.no_grad()
-    def follow(self, step: int, most: float) -> None:
+    def follow(self, step: int, most: float, alone: bool) -> None:
+        now = self._now().state_dict()
+        if alone:
+            self.average.load_state_dict(now)
+            self.start.load_state_dict(now)
+            return
         decay = min(most, (step + 1) / (step + 20))
-        now = nn.ModuleDict({"network": self.network, "static": self.static})
-        for average, value in zip(self.average.parameters(), now.parameters(), strict=True):
-            average.lerp_(value, 1 - decay)
+        for key, average in self.average.state_dict().items():
+            if average.is_floating_point():
+                average.lerp_(now[key], 1 - decay)
 
-    def weights(self, space: str) -> dict[str, Tensor]:
-        """The average's, under the keys of PointBERT; space: "clip" or "static"."""
-        state = dict(self.average["network"].state_dict())
-        if space == "static":
-            state |= {f"proj.{key}": value for key, value in self.average["static"].state_dict().items()}
+    def weights(self, space: str, back: float) -> dict[str, Tensor]:
+        """The average's, a share `back` of the way to the start, under the keys of PointBERT; "clip" or "static"."""
+        start = self.start.state_dict()
+        mean = {
+            key: value.lerp(start[key], back) if value.is_floating_point() else value
+            for key, value in self.average.state_dict().items()
+        }
+        head = {"clip": "network.proj.", "static": "static."}[space]
+        state = {key.removeprefix("network."): value for key, value in mean.items() if key.startswith("network.")}
+        state |= {"proj." + key.removeprefix(head): value for key, value in mean.items() if key.startswith(head)}
         return {key: value.contiguous() for key, value in state.items()}
 
 
@@ -189,7 +198,9 @@ def write(learner: Learner, args: argparse.Namespace, facts: Mapping[str, Any]) 
         path = args.out if space == args.space else args.out.with_suffix(f".{space}.safetensors")
         with replacing(path) as partial:
             save_file(
-                learner.weights(space), partial, metadata={"training": json.dumps(dict(facts) | {"space": space})}
+                learner.weights(space, args.back),
+                partial,
+                metadata={"training": json.dumps(dict(facts) | {"space": space})},
             )
 
 
@@ -231,21 +242,24 @@ def train(args: argparse.Namespace) -> None:
             write(
                 learner,
                 args,
-                settings | {"step": step, "minutes": round(minutes, 1), "samples": step * args.batch_size},
+                settings
+                | {"back": args.back, "step": step, "minutes": round(minutes, 1), "samples": step * args.batch_size},
             )
             kept = minutes
         if done:
             break
-        loss, found = learner(next(batches))
-        for optimizer, rate in zip(optimizers, rates, strict=True):
+        alone = share < ALONE
+        loss, found = learner(next(batches), alone)
+        now = (0.0, ALONE_RATE) if alone else [rate * ramp((share - ALONE) / (1 - ALONE), 0.9, 0.003) for rate in rates]
+        for optimizer, rate in zip(optimizers, now, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = rate * ramp(share, 0.9, 0.003)
+                group["lr"] = rate
             optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         for optimizer in optimizers:
             optimizer.step()
-        learner.follow(step, args.average)
+        learner.follow(step, args.average, alone)
         step += 1
         figures.append(found)
 
@@ -268,9 +282,10 @@ def main() -> None:
     parser.add_argument("--no-views", action="store_true", help="the pack as it is: no views, clutter and noise")
     parser.add_argument("--no-clutter", action="store_true", help="no floor, wall and other objects about the pack's")
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--matrix-rate", type=float, default=2e-3, help="of matrices (default: 0.002)")
-    parser.add_argument("--learning-rate", type=float, default=7e-4, help="of all else (default: 0.0007)")
+    parser.add_argument("--matrix-rate", type=float, default=5e-4, help="of matrices (default: 0.0005)")
+    parser.add_argument("--learning-rate", type=float, default=5e-4, help="of all else (default: 0.0005)")
     parser.add_argument("--average", type=float, default=0.998, help="of the moving average (default: 0.998)")
+    parser.add_argument("--back", type=float, default=0.25, help="share of the way back to the start (default: 0.25)")
     parser.add_argument("--workers", type=int, choices=(0, 1), default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)

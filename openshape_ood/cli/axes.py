@@ -21,12 +21,12 @@ def with_axis(pipeline: NoveltyPipeline, *sets: Sequence[File]) -> NoveltyPipeli
     """With --up auto the axis of the first set of files that tells one; y if none does."""
     if pipeline.up != AUTO:
         return pipeline
-    found = None
+    axis = None
     for files in sets:
-        found = pipeline.find_axis(file.path for file in files) or found
-        if found is not None and found.axis is not None:
+        axis = pipeline.find_axis(file.path for file in files) or axis
+        if axis is not None and axis.axis is not None:
             break
-    return replace(pipeline, up_axis=found, silent=(found and found.axis) or pipeline.silent)
+    return replace(pipeline, up_axis=axis, silent=(axis and axis.axis) or pipeline.silent)
 
 
 def silent_files(files: Sequence[File]) -> list[File]:
@@ -70,7 +70,7 @@ def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -
     """A word where files say that another axis than `up` points up, or nothing is said at all and y was taken: then
     also of a better one, if that is known; and of what --up auto found."""
     stated = [_stated(file.path) for file in files] if up != AUTO else []
-    others = [own for own in stated if own not in ("", None, up)]
+    others = [axis for axis in stated if axis not in ("", None, up)]
     if up == AUTO and better is not None:
         print_note(
             str(better) if better.axis else f"note: {better}; y was taken. Give --up where you know it", "yellow"
@@ -78,14 +78,16 @@ def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -
     elif up == "file":
         _note_silent(stated.count(None), better)
     elif others:
-        axes = " or ".join(sorted({own for own in others if own}))
-        said = "file says" if len(others) == 1 else "files say"
-        print_note(f"note: {len(others)} {said} that {axes} is up, and was read with up {up}; try --up file", "yellow")
+        axes = " or ".join(sorted({axis for axis in others if axis}))
+        phrase = "file says" if len(others) == 1 else "files say"
+        print_note(
+            f"note: {len(others)} {phrase} that {axes} is up, and was read with up {up}; try --up file", "yellow"
+        )
 
 
 def _note_silent(count: int, better: UpAxis | None) -> None:
     if count and better is not None and better.axis not in ("y", None):
         print_note(f"warning: read with y up, but {better}. Give --up {better.axis}", "yellow")
     elif count:
-        said = "1 file does not say" if count == 1 else f"{count} files do not say"
-        print_note(f"note: {said} which axis points up, and y was taken; if that is not so, give --up z", "yellow")
+        phrase = "1 file does not say" if count == 1 else f"{count} files do not say"
+        print_note(f"note: {phrase} which axis points up, and y was taken; if that is not so, give --up z", "yellow")

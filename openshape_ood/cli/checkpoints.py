@@ -222,8 +222,8 @@ def _rows(names: list[str] | None) -> list[Row]:
 
     if names is None:
         return sorted(load_registry().values(), key=lambda row: list(KINDS).index(row.kind))
-    found = [find_checkpoint(name, kinds=tuple(KINDS)) for name in names]
-    return list({row.name: row for one in found for row in (one.members or [one])}.values())
+    rows = [find_checkpoint(name, kinds=tuple(KINDS)) for name in names]
+    return list({row.name: row for one in rows for row in (one.members or [one])}.values())
 
 
 def _fetched(row: Row, part: str) -> dict[str, Any]:
@@ -361,17 +361,17 @@ def verified(row: Row, part: WeightsPart) -> dict[str, Any]:
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import sha256
 
-    found = None
+    verified_part = None
     if part.path is None:
         status = "missing"
     elif part.source == "stripped":
         status = "sound" if weight_cache.is_sound(row) else "damaged"
     elif part.sha256:
-        found = sha256(part.path)
-        status = "sound" if found == part.sha256 else "damaged"
+        verified_part = sha256(part.path)
+        status = "sound" if verified_part == part.sha256 else "damaged"
     else:
         status = "present"
-    return {**asdict(part), "status": status, "found_sha256": found}
+    return {**asdict(part), "status": status, "found_sha256": verified_part}
 
 
 def verified_materials(checked: set[Path | None]) -> list[dict[str, Any]]:
@@ -394,8 +394,8 @@ def owners(digest: str) -> list[tuple[Row, str]]:
     from openshape_ood.registry import load_registry
 
     rows = load_registry().values()
-    found = [(row, own_part(row)) for row in rows if row.source.sha256 == digest]
-    return found + [(row, "text") for row in rows if row.text.sha256 == digest]
+    parts = [(row, own_part(row)) for row in rows if row.source.sha256 == digest]
+    return parts + [(row, "text") for row in rows if row.text.sha256 == digest]
 
 
 def verified_file(path: Path) -> dict[str, Any]:
@@ -403,9 +403,9 @@ def verified_file(path: Path) -> dict[str, Any]:
     from openshape_ood.registry.files import sha256
 
     digest = sha256(path)
-    found = owners(digest)
-    part = WeightsPart(", ".join(row.name for row, _ in found), found[0][1] if found else "", path, "given", None)
-    return {**asdict(part), "status": "sound" if found else "unknown", "found_sha256": digest}
+    parts = owners(digest)
+    part = WeightsPart(", ".join(row.name for row, _ in parts), parts[0][1] if parts else "", path, "given", None)
+    return {**asdict(part), "status": "sound" if parts else "unknown", "found_sha256": digest}
 
 
 def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
@@ -416,21 +416,21 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
     from openshape_ood.registry.rows import ENCODERS, KINDS
 
     digest = files.sha256(path)
-    found = [(row, part) for row, part in owners(digest) if name in (None, row.name)]
-    if not found and name is None:
+    parts = [(row, part) for row, part in owners(digest) if name in (None, row.name)]
+    if not parts and name is None:
         raise HashError(
             f"{path} has the sha256 {digest}, which no file of the registry has: damaged on its way, or another one. "
             "Where the registry names no sha256, as for text encoders, say what it is: --as NAME --text. To use other "
             "weights than the registered ones: --checkpoint FILE"
         )
-    if not found:
+    if not parts:
         row = find_checkpoint(str(name), kinds=ENCODERS if text else tuple(KINDS))
         if row.members:
             members = ", ".join(member.name for member in row.members)
             raise WeightsError(f"{row.name!r} is an ensemble; expected --as the one whose file it is: {members}")
-        found = [(row, "text" if text else own_part(row))]
+        parts = [(row, "text" if text else own_part(row))]
     added = []
-    for row, part in found:
+    for row, part in parts:
         if part == "text":
             check_text(row)
         if part == "text" and row.text.kind != "open_clip":

@@ -88,8 +88,8 @@ def gather(
         if is_stored(folder):
             saved.append(known_from(folder))
             continue
-        for name, own in _subfolders(folder).items():
-            classes.setdefault(keys.setdefault(folded(name), name), []).extend(own)
+        for name, class_files in _subfolders(folder).items():
+            classes.setdefault(keys.setdefault(folded(name), name), []).extend(class_files)
     if not classes and not saved:
         raise ClassNamesError(HOW)
     return RequestedClasses(classes, tuple(saved))
@@ -148,18 +148,20 @@ def _encoded(
         how = {"seed": reading.seed, "batch_size": reading.batch_size}
         return rows, stage and encoder.encode_patches(batch.shapes, up=batch.ups, stage=stage, **how)
 
-    places = [(name, file.path) for name, own in classes.items() for file in own]
+    places = [(name, file.path) for name, class_files in classes.items() for file in class_files]
     before, shapes = len(failures), [Shape(path, f"{i}") for i, (_, path) in enumerate(places)]
     with progress("examples", len(shapes)) as bar:
         batches = list(in_batches(shapes, reading, encode, bar.step))
     failures += [failure for batch in batches for failure in batch.failures]
     done = [batch for batch in batches if batch.names]
     owners = np.array([places[int(shape.name)][0] for batch in done for shape in batch.given])
-    for name, own in classes.items():
+    for name, class_files in classes.items():
         if name not in owners:
-            paths = {file.path for file in own}
+            paths = {file.path for file in class_files}
             reason = next((one.error for one in failures[before:] if one.source in paths), "no files")
-            raise InputError(f"none of the {len(own)} examples of class {name!r} can be used; the first: {reason}")
+            raise InputError(
+                f"none of the {len(class_files)} examples of class {name!r} can be used; the first: {reason}"
+            )
     memory = MemoryBank.from_patches([one.result[1] for one in done], stage) if stage else None
     return np.concatenate([one.result[0] for one in done]), owners, memory
 

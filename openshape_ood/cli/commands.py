@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from openshape_ood import __version__
 from openshape_ood.cli import checkpoints, comparator, known, options, surface
+from openshape_ood.cli.changes import changes
 from openshape_ood.cli.console import print_error, print_json, print_note, warnings_as_notes
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.discover import discover
@@ -55,7 +56,22 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (score, embed, localize, scene, segment, relevancy, view, watch, show, discover, doctor, demo, serve):
+for command in (
+    score,
+    embed,
+    localize,
+    scene,
+    changes,
+    segment,
+    relevancy,
+    view,
+    watch,
+    show,
+    discover,
+    doctor,
+    demo,
+    serve,
+):
     options.add(app, command)
 for name, group in {
     "surface": surface.app,

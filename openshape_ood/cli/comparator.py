@@ -176,12 +176,12 @@ def _labels(path: Path) -> Mapping[str, str]:
 
     text = read_text("--labels", path)
     try:
-        found = json_files.loads(text)
+        labels = json_files.loads(text)
     except (ValueError, RecursionError) as error:
         raise FileError(f"--labels {path} is no JSON ({error}); expected {{id: class}}, or the word folder") from error
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
+    if not isinstance(labels, dict) or not all(isinstance(name, str) for name in labels.values()):
         raise FileError(f"--labels {path} is no table of texts; expected {{id: class}}, or the word folder")
-    return found
+    return labels
 
 
 def reporter(steps: int) -> Report:

@@ -60,12 +60,12 @@ def print_note(text: str, style: str = "dim") -> None:
 
 
 @contextmanager
-def warnings_as_notes(said: Callable[[object], str] = str) -> Iterator[None]:
-    """Warnings as notes, each once, put into words by `said`."""
+def warnings_as_notes(wording: Callable[[object], str] = str) -> Iterator[None]:
+    """Warnings as notes, each once, put into words by `wording`."""
     before = set()
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
-        words = shown(said(message))
+        words = shown(wording(message))
         if words not in before:
             before.add(words)
             print_note(f"warning: {words}", "yellow")
@@ -103,8 +103,8 @@ def finish(failures: Sequence[Failure], done: bool = True) -> None:
 
 def failed_line(file: str, reason: str) -> str:
     """Why a file could not be used, its name said once."""
-    said, name = shown(" ".join(reason.split())), shown(file)
-    return said if name in said else f"{name}: {said}"
+    message, name = shown(" ".join(reason.split())), shown(file)
+    return message if name in message else f"{name}: {message}"
 
 
 def _print_marked(mark: str, text: str, style: str = "") -> None:

@@ -48,10 +48,10 @@ def demo(
     result = pipeline(list(shapes.values()))
     record = result.as_json()
     rows = [{**row, "shape": name} for name, row in zip(shapes, record["shapes"], strict=True)]
-    found = _localized(shapes[PLANTED], pipeline.encoders.shape)
-    written = [found.save(folder / "demo.ply")]
+    novelty_map = _localized(shapes[PLANTED], pipeline.encoders.shape)
+    written = [novelty_map.save(folder / "demo.ply")]
     try:
-        written.append(_draw(shapes, rows, found, folder / "demo.png"))
+        written.append(_draw(shapes, rows, novelty_map, folder / "demo.png"))
     except MissingPackageError as error:
         print_note(f"no demo.png: {error}", "yellow")
 
@@ -85,7 +85,7 @@ def _localized(cloud: np.ndarray, encoder: Any) -> NoveltyMap:
     return localize(cloud, {"chair": chairs}, encoder=encoder, up="y")
 
 
-def _draw(shapes: dict[str, np.ndarray], rows: list[dict[str, Any]], found: NoveltyMap, path: Path) -> Path:
+def _draw(shapes: dict[str, np.ndarray], rows: list[dict[str, Any]], novelty_map: NoveltyMap, path: Path) -> Path:
     from openshape_ood import plots
 
     figure, axes = plots.panels(2, 4, size=(10.5, 5.8))
@@ -93,7 +93,7 @@ def _draw(shapes: dict[str, np.ndarray], rows: list[dict[str, Any]], found: Nove
     for ax, name in zip(axes.flat, DRAWN, strict=False):
         title = f"{name}\nnovelty {of[name]['novelty']:.2f}: {of[name]['verdict']}"
         plots.cloud(shapes[name], ax=ax, title=title)
-    last = plots.novelty_map(found, ax=axes.flat[-1], bar=False)
+    last = plots.novelty_map(novelty_map, ax=axes.flat[-1], bar=False)
     size = axes.flat[0].title.get_fontsize()
     last.set_title("where: against other chairs,\ngray known, dark red novel", fontsize=size)
     return plots.save(figure, path)

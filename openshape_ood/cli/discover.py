@@ -90,17 +90,17 @@ def discover(
     if out is not None and not accepted:
         raise InputError("--out is for the known classes with --accept GROUP=NAME; nothing is accepted")
     vocabulary = _vocabulary(names or ())
-    found = find_shapes(files)
-    pipeline = chosen.pipeline(found)
+    inputs = find_shapes(files)
+    pipeline = chosen.pipeline(inputs)
     if pipeline.threshold is None:
         raise InputError("nothing is novel without a threshold: --calibrate PATHS of known shapes, or --threshold X")
-    several = list(score_all(pipeline, found, found.failures, "scoring"))
+    several = list(score_all(pipeline, inputs, inputs.failures, "scoring"))
     if not several:
-        print_failures(found.failures)
+        print_failures(inputs.failures)
         raise InputError("none of the shapes can be used")
     result = NoveltyResult.joined([scored.result for scored in several])
     rows: Any = result.embeddings  # every result of a pipeline has them
-    provenance, encoders = provenance_of(pipeline, found), pipeline.encoders
+    provenance, encoders = provenance_of(pipeline, inputs), pipeline.encoders
     if not vocabulary and (chosen.wanted.by_name or provenance.identity.checkpoint == "tiny"):
         vocabulary = negative_words(encoders.text)  # the text encoder is at hand
     how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": chosen.seed}
@@ -114,22 +114,22 @@ def discover(
     if accepted:
         text = encoders.text if pipeline.known.text is not None else None
         known = groups.accept(accepted, pipeline.known, text=text)
-        later = _calibrated(replace(pipeline, known=known), chosen, found.failures)
+        later = _calibrated(replace(pipeline, known=known), chosen, inputs.failures)
         again = (later if later.threshold else replace(later, threshold=pipeline.threshold))(rows)
         threshold = later.threshold and later.threshold.as_json()
         record["accepted"] = {**_rescored(groups, accepted, again), "threshold": threshold}
         if out is not None:
             (known if later.threshold is None else known.with_threshold(later.threshold)).save(out)
     if sheet is not None and groups.groups:
-        record["sheet"] = _draw(sheet, groups, several, pipeline.reading, found.failures)
+        record["sheet"] = _draw(sheet, groups, several, pipeline.reading, inputs.failures)
     if sheet is not None and not record["sheet"]:
         print_note(f"no {shown(sheet)}: there is no group whose shapes can be drawn", "yellow")
-    record |= {"failed": failed_json(found.failures), "ignored": found.ignored}
+    record |= {"failed": failed_json(inputs.failures), "ignored": inputs.ignored}
     write(record, json, lambda: _print(groups, record, min_size, pipeline.threshold))
-    named_ignored(found.ignored)
+    named_ignored(inputs.ignored)
     read = [file for scored in several if not scored.stored for file in scored.files]
     warn_of_axes(read, chosen.up, better_axis(pipeline, read, groups.novel.tolist()))
-    finish(found.failures)
+    finish(inputs.failures)
 
 
 def _calibrated(pipeline: NoveltyPipeline, chosen: KnownOptions, failures: list[Failure]) -> NoveltyPipeline:
@@ -160,25 +160,25 @@ def _vocabulary(given: Sequence[str]) -> Sequence[str]:
 
     names: list[str] = []
     for word in given:
-        own = read_text("--names", Path(word)).splitlines() if word.endswith(".txt") else word.split(",")
-        names += [name.strip() for name in own if name.strip()]
+        words = read_text("--names", Path(word)).splitlines() if word.endswith(".txt") else word.split(",")
+        names += [name.strip() for name in words if name.strip()]
     if given and not names:
         raise InputError(f"--names {' '.join(given)} holds no name; expected one or more")
     return names
 
 
-def _rescored(found: Discovery, accepted: Mapping[int, str], again: NoveltyResult) -> dict[str, Any]:
+def _rescored(discovery: Discovery, accepted: Mapping[int, str], again: NoveltyResult) -> dict[str, Any]:
     """What became of the accepted groups, and of all."""
-    novel, rows = again.is_novel, {group.number: group.rows for group in found.groups}
+    novel, rows = again.is_novel, {group.number: group.rows for group in discovery.groups}
     groups = [
         {"group": number, "class": name, "size": len(rows[number]), "known_now": int((~novel[rows[number]]).sum())}
         for number, name in accepted.items()
     ]
-    return {"groups": groups, "novel_before": int(found.novel.sum()), "novel_after": int(novel.sum())}
+    return {"groups": groups, "novel_before": int(discovery.novel.sum()), "novel_after": int(novel.sum())}
 
 
 def _draw(
-    path: Path, found: Discovery, several: Sequence[Scored], reading: Reading, failures: list[Failure]
+    path: Path, discovery: Discovery, several: Sequence[Scored], reading: Reading, failures: list[Failure]
 ) -> Path | None:
     """The sheet, of the files that can be read; None where none can."""
     from openshape_ood import plots
@@ -187,20 +187,20 @@ def _draw(
     from openshape_ood.shapes.shape import Shape
 
     files = [(file, up) for one in several for file, up in zip(one.files, one.result.up, strict=True)]
-    rows = [row for drawn in drawn_rows(found).values() for row in drawn]
+    rows = [row for drawn in drawn_rows(discovery).values() for row in drawn]
     wanted = [Shape(files[row][0].path, str(row)) for row in rows]
-    own = replace(reading, points=MOST, num_samples=1, up="file")
+    preview = replace(reading, points=MOST, num_samples=1, up="file")
     with progress("drawing", len(wanted)) as bar:
-        read = list(in_batches(wanted, own, lambda _: None, bar.step))
+        read = list(in_batches(wanted, preview, lambda _: None, bar.step))
     failures += [failure for batch in read for failure in batch.failures]
     shapes = {int(shape.name): cloud for batch in read for shape, cloud in zip(batch.given, batch.shapes, strict=True)}
     if not shapes:
         return None
     ups, names = [files[row][1] for row in shapes], [Path(files[row][0].path).name for row in shapes]
-    return plots.save(plots.group_sheet(shapes, found, titles=names, up=ups), path)
+    return plots.save(plots.group_sheet(shapes, discovery, titles=names, up=ups), path)
 
 
-def _print(found: Discovery, record: Mapping[str, Any], min_size: int, threshold: Threshold | None) -> None:
+def _print(discovery: Discovery, record: Mapping[str, Any], min_size: int, threshold: Threshold | None) -> None:
     from openshape_ood.cli.thresholds import words
 
     counts = record["counts"]
@@ -210,9 +210,9 @@ def _print(found: Discovery, record: Mapping[str, Any], min_size: int, threshold
         f"{counts['alone']} of them in none"
     )
     print_line(words(threshold))
-    if not found.groups:
+    if not discovery.groups:
         return
-    rows = [{**one, "names": group.words()} for one, group in zip(record["groups"], found.groups, strict=True)]
+    rows = [{**one, "names": group.words()} for one, group in zip(record["groups"], discovery.groups, strict=True)]
     print_table(rows, COLUMNS if rows[0]["names"] else [c for c in COLUMNS if c != "names"], fold="medoid")
     if record["sheet"]:
         print_line(f"sheet in {shown(record['sheet'])}")

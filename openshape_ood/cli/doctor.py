@@ -107,9 +107,9 @@ def doctor(
     from openshape_ood.cli.inputs import find_shapes
 
     if files:
-        found = find_shapes(files).with_stored_files()
-        report = examine_files(found, chosen)
-        write(report, json, lambda: _print_files(report, found.failures))
+        inputs = find_shapes(files).with_stored_files()
+        report = examine_files(inputs, chosen)
+        write(report, json, lambda: _print_files(report, inputs.failures))
     else:
         report = examine(network)
         write(report, json, lambda: _print(report))
@@ -155,12 +155,12 @@ def _devices() -> list[str]:
         import torch
     except ImportError:
         return []
-    found = [f"cpu ({torch.get_num_threads()} threads)"]
+    devices = [f"cpu ({torch.get_num_threads()} threads)"]
     if torch.cuda.is_available():
-        found += [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+        devices += [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
-        found.append("mps")
-    return found
+        devices.append("mps")
+    return devices
 
 
 def _cache_folders() -> dict[str, Path]:
@@ -307,7 +307,7 @@ def _print_part(title: str, lines: Sequence[str] | Mapping[str, str]) -> None:
         print_line(f"  {line}", lines[line] if isinstance(lines, Mapping) else "")
 
 
-def examine_files(found: Found, chosen: DoctorOptions) -> dict[str, Any]:
+def examine_files(inputs: Found, chosen: DoctorOptions) -> dict[str, Any]:
     """The report on shape files, as --json prints it; without known classes nothing is said of the axis."""
     from openshape_ood.shapes.batches import Reading, in_batches
     from openshape_ood.shapes.reading import stated_up
@@ -315,15 +315,15 @@ def examine_files(found: Found, chosen: DoctorOptions) -> dict[str, Any]:
     from openshape_ood.shapes.statistics import CloudFacts, likely_unit
 
     known = chosen.known or chosen.examples or chosen.known_file
-    pipeline = chosen.pipeline(found, decide=False) if known else None
+    pipeline = chosen.pipeline(inputs, decide=False) if known else None
     reading = Reading(POINTS, "y", chosen.seed, readers=chosen.readers) if pipeline is None else pipeline.reading
-    failures, rows = found.failures, list[dict[str, Any]]()
+    failures, rows = inputs.failures, list[dict[str, Any]]()
 
     def facts_of(batch: Batch) -> list[CloudFacts]:
         return [CloudFacts.of(cloud) for cloud in batch.shapes]
 
-    with progress("examining", len(found.files)) as bar:
-        shapes = [Shape(file.path, file.path) for file in found.files]
+    with progress("examining", len(inputs.files)) as bar:
+        shapes = [Shape(file.path, file.path) for file in inputs.files]
         for batch in in_batches(shapes, replace(reading, up="y", num_samples=1), facts_of, bar.step):
             failures += batch.failures
             for shape, facts in zip(batch.given, batch.result or (), strict=True):
@@ -332,7 +332,7 @@ def examine_files(found: Found, chosen: DoctorOptions) -> dict[str, Any]:
     read = {row["file"] for row in rows}
     up_axis = None
     if pipeline is not None:
-        up_axis = pipeline.find_axis([file.path for file in found.files if file.path in read])
+        up_axis = pipeline.find_axis([file.path for file in inputs.files if file.path in read])
     lengths = [row["length"] for row in rows]
     return {
         "files": rows,

@@ -72,10 +72,10 @@ def recalibrated(
 
 def print_drift(result: "NoveltyResult", written: tuple[int, Path] | None = None) -> None:
     """Lines on the drift below a table: alarms, what labels show, and the file to fill in."""
-    found = result.drift
-    if found.alarm or found.unexpected or found.kept is not None or found.expected_novel is not None:
+    drift = result.drift
+    if drift.alarm or drift.unexpected or drift.kept is not None or drift.expected_novel is not None:
         drawn = result.to_label(min(TO_LABEL, len(result))).shapes
         first = ", ".join(map(shown, drawn[:NAMED])) + ", ..." * (len(drawn) > NAMED)
-        print_line(found.describe(f"{first} (--label 30 FILE)"), "yellow" if found.alarm or found.unexpected else "")
+        print_line(drift.describe(f"{first} (--label 30 FILE)"), "yellow" if drift.alarm or drift.unexpected else "")
     if written is not None:
         print_line(f"{written[0]} shapes to label in {shown(written[1])}: fill in its column label, then --labels FILE")

@@ -70,29 +70,29 @@ def find_files(given: Iterable[str | Path]) -> Found:
     """The shape files among what was given, each once, and the stored embeddings."""
     from openshape_ood.embedding_store.files import is_stored
 
-    found = Found()
+    inputs = Found()
     for word in given:
         path = os.path.expanduser(word)
         if is_stored(path):
-            found.stores.append(path)
+            inputs.stores.append(path)
         elif os.path.isdir(path):
-            _search(path, found)
+            _search(path, inputs)
         elif not os.path.lexists(path) and glob.has_magic(path):
-            _expand(path, found)
+            _expand(path, inputs)
         elif _suffix(path) in SIDE_FILES and os.path.isfile(path):
-            found.ignored.append(path)
+            inputs.ignored.append(path)
         else:  # also what is not there, or no shape: reading it says so
-            found.files.append(File(path, os.path.basename(path)))
-    found.files = each_once(found.files)
-    return found
+            inputs.files.append(File(path, os.path.basename(path)))
+    inputs.files = each_once(inputs.files)
+    return inputs
 
 
 def find_shapes(given: Sequence[str]) -> Found:
     """The same; raises `InputError` where there is nothing to read."""
-    found = find_files(given)
-    if not (found.files or found.stores or found.failures):
-        raise InputError(nothing_found(given, found.ignored))
-    return found
+    inputs = find_files(given)
+    if not (inputs.files or inputs.stores or inputs.failures):
+        raise InputError(nothing_found(given, inputs.ignored))
+    return inputs
 
 
 def nothing_found(given: Sequence[str], ignored: Sequence[str]) -> str:
@@ -123,35 +123,35 @@ def named_ignored(ignored: Sequence[str]) -> None:
             print_note(f"ignored, {why}: {', '.join(map(shown, paths[:NAMED]))}{more}")
 
 
-def _expand(pattern: str, found: Found) -> None:
+def _expand(pattern: str, inputs: Found) -> None:
     matches = sorted(glob.glob(pattern, recursive=True))
     if not matches:
-        found.failures.append(Failure(pattern, "no file matches this pattern"))
+        inputs.failures.append(Failure(pattern, "no file matches this pattern"))
     for path in matches:
         if os.path.isdir(path):
             if "**" not in pattern:  # that has brought what is in it already
-                _search(path, found)
+                _search(path, inputs)
         else:
-            _take(path, os.path.basename(path), found)
+            _take(path, os.path.basename(path), inputs)
 
 
-def _search(folder: str, found: Found) -> None:
+def _search(folder: str, inputs: Found) -> None:
     def note(error: OSError) -> None:
-        found.failures.append(Failure(str(error.filename), f"cannot be searched: {error.strerror or error}"))
+        inputs.failures.append(Failure(str(error.filename), f"cannot be searched: {error.strerror or error}"))
 
     for here, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found.ignored += filter(os.path.islink, (os.path.join(here, name) for name in folders))  # might go in circles
+        inputs.ignored += filter(os.path.islink, (os.path.join(here, name) for name in folders))  # might go in circles
         for name in sorted(files):
             path = os.path.join(here, name)
-            _take(path, os.path.relpath(path, folder), found)
+            _take(path, os.path.relpath(path, folder), inputs)
 
 
-def _take(path: str, name: str, found: Found) -> None:
+def _take(path: str, name: str, inputs: Found) -> None:
     if _suffix(path) in SUFFIXES and not os.path.basename(path).startswith("."):
-        found.files.append(File(path, Path(name).as_posix()))
+        inputs.files.append(File(path, Path(name).as_posix()))
     else:
-        found.ignored.append(path)
+        inputs.ignored.append(path)
 
 
 def _suffix(path: str) -> str:
@@ -207,12 +207,12 @@ def list_items(given: Iterable[str]) -> Listed:
         if is_list(path):
             sources.append(ShapeList(path))
             continue
-        found = find_files([word])
+        inputs = find_files([word])
         root = _root(str(path))
-        sources.append([Item(Path(os.path.relpath(file.path, root)).as_posix(), file.path) for file in found.files])
-        listed.ignored += found.ignored
-        listed.failures += found.failures
-        listed.failures += [Failure(store, "it holds embeddings already; expected shapes") for store in found.stores]
+        sources.append([Item(Path(os.path.relpath(file.path, root)).as_posix(), file.path) for file in inputs.files])
+        listed.ignored += inputs.ignored
+        listed.failures += inputs.failures
+        listed.failures += [Failure(store, "it holds embeddings already; expected shapes") for store in inputs.stores]
     return listed
 
 

@@ -64,15 +64,15 @@ def save(
     marks.check(chosen.calibrate)
     if marks.requested and not (patches or chosen.known_file):
         raise InputError("a promise on marks is of `localize`, which compares patches. There are none. Give --patches")
-    found, decide = Found(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
-    pipeline = chosen.pipeline(found, patches="local" if patches else None, decide=decide)
+    inputs, decide = Found(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
+    pipeline = chosen.pipeline(inputs, patches="local" if patches else None, decide=decide)
     warn_of_axes(examples, chosen.known_up or chosen.up)
     known, threshold = pipeline.known, pipeline.threshold
     if chosen.known and known.text is None:
         print_note("note: by example alone: names are kept beside examples of them with --method rank_fusion", "yellow")
     known = known if threshold is None else known.with_threshold(threshold)
-    of_maps = marks_of(marks, pipeline, chosen.calibrate, chosen.calibrate_by, found.failures)
-    _write_saved(known if of_maps is None else known.with_marks(of_maps), out, json, found.failures)
+    of_maps = marks_of(marks, pipeline, chosen.calibrate, chosen.calibrate_by, inputs.failures)
+    _write_saved(known if of_maps is None else known.with_marks(of_maps), out, json, inputs.failures)
 
 
 @options.command(app, "join")

@@ -99,7 +99,7 @@ class KnownOptions(Decision):
         return wanted
 
     def pipeline(
-        self, found: "Found", *, model: str | None = None, patches: str | None = None, decide: bool = True
+        self, inputs: "Found", *, model: str | None = None, patches: str | None = None, decide: bool = True
     ) -> "NoveltyPipeline":
         """Known classes, method, encoder, axis and threshold of these options, for the shapes that were found.
 
@@ -116,19 +116,19 @@ class KnownOptions(Decision):
         wanted, given = self.wanted, self.given
         method = None if self.method is None else find_method(self.method, wanted.kind)
         files = {"checkpoint": self.checkpoint, "text_checkpoint": self.text_checkpoint}
-        stored = found.identities
+        stored = inputs.identities
         name = self.model or (None if wanted.saved else model)
         encoders = Encoders(name, **files, device=self.device, others=[*wanted.identities, *stored])
-        reading, own = self.readings(encoders.points)
-        known = build(wanted, method, encoders, own, found.failures, patches)
+        reading, example_reading = self.readings(encoders.points)
+        known = build(wanted, method, encoders, example_reading, inputs.failures, patches)
         chosen = method or find_method(default_method(known))
         how: dict[str, Any] = {"up": reading.up, "silent": reading.silent, "readers": self.readers, "errors": "skip"}
         pipeline = NoveltyPipeline(known, chosen, encoders, **how, **reading.settings)
-        if not found.files:  # else the encoder of the files is checked
+        if not inputs.files:  # else the encoder of the files is checked
             for identity in stored:
                 known.check_fits(identity)
-        pipeline = with_axis(pipeline, find_files(self.calibrate or ()).files, found.files)
-        return self.decided(pipeline, given, found.failures, wanted.generated) if decide else pipeline
+        pipeline = with_axis(pipeline, find_files(self.calibrate or ()).files, inputs.files)
+        return self.decided(pipeline, given, inputs.failures, wanted.generated) if decide else pipeline
 
     def readings(self, points: int) -> "tuple[Reading, Reading]":
         """Up axes of the shapes, the calibration shapes and the examples."""

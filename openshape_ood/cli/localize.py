@@ -108,17 +108,17 @@ def localize(
     check_picture("--picture", picture, (*DRAWN, ".html"), drawn_by(picture))
     check_picture("--report", report, (".html",))
     marks.check(chosen.calibrate)
-    found = find_shapes(files)
-    chosen = replace(chosen, up=_as_stored(found, chosen.up))
-    found = found.with_stored_files()
-    if (out or picture) and len(found.files) > 1:
+    inputs = find_shapes(files)
+    chosen = replace(chosen, up=_as_stored(inputs, chosen.up))
+    inputs = inputs.with_stored_files()
+    if (out or picture) and len(inputs.files) > 1:
         raise InputError(
-            f"--out and --picture are of one shape, given were {len(found.files)}; of many give --report FILE.html"
+            f"--out and --picture are of one shape, given were {len(inputs.files)}; of many give --report FILE.html"
         )
     wanted = chosen.wanted
     if wanted.by_name and wanted.with_files and not wanted.generated:
         print_note(f"note: no examples of {shown(', '.join(wanted.by_name))}; what is theirs looks novel", "yellow")
-    pipeline = chosen.pipeline(found, patches="local")
+    pipeline = chosen.pipeline(inputs, patches="local")
     known = pipeline.known
     if known.patches is None and known.text is None:
         raise InputError(
@@ -126,7 +126,7 @@ def localize(
             "--known-file that `openshape-ood known save --patches` wrote"
         )
 
-    marks_threshold = marks_of(marks, pipeline, chosen.calibrate, chosen.calibrate_by, found.failures)
+    marks_threshold = marks_of(marks, pipeline, chosen.calibrate, chosen.calibrate_by, inputs.failures)
     if marks_threshold is not None:
         known = known.with_marks(marks_threshold)
 
@@ -135,15 +135,15 @@ def localize(
         maps = localize_many(batch.shapes, known, encoder=pipeline.encoders.shape, **how)
         return pipeline.of_batch(batch), list(maps)
 
-    files_of = {file.path: file for file in found.files}
+    files_of = {file.path: file for file in inputs.files}
     done = Localized()
-    with progress("localizing", len(found.files)) as bar:
+    with progress("localizing", len(inputs.files)) as bar:
         for batch in in_batches([Shape(path, path) for path in files_of], pipeline.reading, both, bar.step):
-            found.failures += batch.failures
+            inputs.failures += batch.failures
             if batch.given:
                 done.add([files_of[name] for name in batch.names], *batch.result)
     axis = better_axis(pipeline, done.files, [row["verdict"] == "novel" for row in done.rows])
-    record = done.record(pipeline, found, {"out": out, "picture": picture, "report": report})
+    record = done.record(pipeline, inputs, {"out": out, "picture": picture, "report": report})
     if len(done.rows) == 1:
         _save(next(iter(done.maps.values())), out, picture, color)
     if report is not None and done.rows:
@@ -153,18 +153,18 @@ def localize(
     write(record, json, lambda: print_maps(done, record, pipeline) if done.rows else None)
     if done.rows and record["provenance"]["method"] == "text":
         print_note("by names alone this says little: give --examples FOLDER, or --generated where names allow it")
-    named_ignored(found.ignored)
+    named_ignored(inputs.ignored)
     warn_of_axes(done.files, pipeline.up, axis)
     thresholds.warn_of_axis(pipeline.threshold, assumed_axis(done.rows, pipeline.up))
-    finish(found.failures, bool(done.rows))
+    finish(inputs.failures, bool(done.rows))
 
 
-def _as_stored(found: Found, up: str) -> str:
+def _as_stored(inputs: Found, up: str) -> str:
     """The axis with which the shapes of stored embeddings were read, unless another is asked for."""
     from openshape_ood.embedding_store import read_header
 
-    axes = {read_header(store).provenance.up for store in found.stores}
-    return axes.pop() if up == "file" and len(axes) == 1 and not found.files else up
+    axes = {read_header(store).provenance.up for store in inputs.stores}
+    return axes.pop() if up == "file" and len(axes) == 1 and not inputs.files else up
 
 
 def _doubt(up: str, axis: UpAxis | None) -> str:
@@ -174,12 +174,12 @@ def _doubt(up: str, axis: UpAxis | None) -> str:
     return f"Read with y up, but {axis}." if up == "file" else f"{axis}; y was taken."
 
 
-def _save(found: NoveltyMap, out: Path | None, picture: Path | None, color: str) -> None:
+def _save(novelty_map: NoveltyMap, out: Path | None, picture: Path | None, color: str) -> None:
     if out is not None:
-        found.save(out, color)
+        novelty_map.save(out, color)
     if picture is None:
         return
     from openshape_ood import plots
 
     draw = plots.turnable if picture.suffix.lower() == ".html" else plots.novelty_map
-    plots.save(draw(found, color=color), picture)
+    plots.save(draw(novelty_map, color=color), picture)

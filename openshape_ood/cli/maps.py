@@ -31,15 +31,15 @@ class Localized:
     like: NoveltyMap | None = None  # any of the maps: what all have in common
 
     def add(self, files: list[File], result: NoveltyResult, maps: list[NoveltyMap]) -> None:
-        for row, found in zip(records(Scored(files, result)), maps, strict=True):
-            self.like = self.like or found
-            self.rows.append({**row, "map": summary(found)})
-            self.maps[row["file"]] = replace(found, name=row["file"])
+        for row, novelty_map in zip(records(Scored(files, result)), maps, strict=True):
+            self.like = self.like or novelty_map
+            self.rows.append({**row, "map": summary(novelty_map)})
+            self.maps[row["file"]] = replace(novelty_map, name=row["file"])
         self.rows.sort(key=lambda row: -row["novelty"])
         self.maps = {row["file"]: self.maps[row["file"]] for row in self.rows[:KEPT] if row["file"] in self.maps}
         self.files += files
 
-    def record(self, pipeline: NoveltyPipeline, found: Found, more: dict[str, Any]) -> dict[str, Any]:
+    def record(self, pipeline: NoveltyPipeline, inputs: Found, more: dict[str, Any]) -> dict[str, Any]:
         """What --json prints: threshold and baseline are those of the points, `whole` is of whole shapes."""
         like, whole = self.like, as_json(pipeline, pipeline.provenance)
         return {
@@ -49,30 +49,30 @@ class Localized:
             "baseline": like and like.baseline,
             "whole": whole,
             "shapes": self.rows,
-            **found.as_json("localized", len(self.rows)),
+            **inputs.as_json("localized", len(self.rows)),
             "up_axis": pipeline.up_axis and pipeline.up_axis.as_json(),
             **more,
         }
 
 
-def summary(found: NoveltyMap) -> dict[str, Any]:
+def summary(novelty_map: NoveltyMap) -> dict[str, Any]:
     """The JSON of a map, without its points."""
-    peak = found.peak(PEAK)
-    novel = found.points[peak][:, :3]
-    regions = [] if found.threshold is None else found.regions(len(found) // SMALLEST + 1)
+    peak = novelty_map.peak(PEAK)
+    novel = novelty_map.points[peak][:, :3]
+    regions = [] if novelty_map.threshold is None else novelty_map.regions(len(novelty_map) // SMALLEST + 1)
     return {
-        "points": len(found),
-        "class_shares": found.shares(),
-        "share_beyond_threshold": None if found.threshold is None else float(found.is_novel.mean()),
-        "tells": found.tells,
-        "novelty": {"mean": found.novelty.mean(), "max": found.novelty.max()},
+        "points": len(novelty_map),
+        "class_shares": novelty_map.shares(),
+        "share_beyond_threshold": None if novelty_map.threshold is None else float(novelty_map.is_novel.mean()),
+        "tells": novelty_map.tells,
+        "novelty": {"mean": novelty_map.novelty.mean(), "max": novelty_map.novelty.max()},
         "regions": [region_json(region) for region in regions],
         "most_novel": {
             "share": PEAK,
             "center": novel.mean(axis=0),
             "low": novel.min(axis=0),
             "high": novel.max(axis=0),
-            "novelty": found.novelty[peak].mean(),
+            "novelty": novelty_map.novelty[peak].mean(),
         },
     }
 
@@ -103,38 +103,38 @@ def print_maps(done: Localized, record: dict[str, Any], pipeline: NoveltyPipelin
 
 
 def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
-    found = row["map"]
-    shares = sorted(found["class_shares"].items(), key=lambda item: -item[1])
+    summary_of_map = row["map"]
+    shares = sorted(summary_of_map["class_shares"].items(), key=lambda item: -item[1])
     print_table([{"nearest class": k, "share of points": f"{v:.0%}"} for k, v in shares], TABLE)
     verdict = f", {row['verdict']}" if row["verdict"] else ""
     print_line(f"{shown(row['file'])}: novelty {row['novelty']:.3f} as a whole, nearest to {row['nearest']}{verdict}")
     print_line(
-        f"{found['points']} points, most novel about {place(found['most_novel']['center'])}, novelty "
-        f"{found['most_novel']['novelty']:.3f} there and {found['novelty']['mean']:.3f} on average"
+        f"{summary_of_map['points']} points, most novel about {place(summary_of_map['most_novel']['center'])}, novelty "
+        f"{summary_of_map['most_novel']['novelty']:.3f} there and {summary_of_map['novelty']['mean']:.3f} on average"
     )
     if record["threshold"] is None:
         return
     points = record["threshold"]
-    print_line(f"{_beyond(found)} of the points are beyond {points['value']:.3f}{which(points)}")
-    for region in found["regions"][:LISTED] if found["tells"] else ():
+    print_line(f"{_beyond(summary_of_map)} of the points are beyond {points['value']:.3f}{which(points)}")
+    for region in summary_of_map["regions"][:LISTED] if summary_of_map["tells"] else ():
         print_line(
             f"  {region['points']} points, {region_place(region)}, novelty {region['novelty']:.3f}, "
             f"nearest to {shown(region['nearest'])}{p_words(region)}"
         )
-    if not found["tells"]:
+    if not summary_of_map["tells"]:
         print_line(f"the map does not tell where: {UNTOLD}", "yellow")
 
 
-def _beyond(found: dict[str, Any]) -> str | None:
-    share = found["share_beyond_threshold"]
+def _beyond(map_summary: dict[str, Any]) -> str | None:
+    share = map_summary["share_beyond_threshold"]
     return None if share is None else f"{share:.0%}"
 
 
-def _where(found: dict[str, Any]) -> str:
+def _where(map_summary: dict[str, Any]) -> str:
     """The place that stands out."""
-    if not found["tells"]:
+    if not map_summary["tells"]:
         return "does not tell"
-    return region_place(found["regions"][0]) if found["regions"] else "-"
+    return region_place(map_summary["regions"][0]) if map_summary["regions"] else "-"
 
 
 def which(threshold: Mapping[str, Any]) -> str:

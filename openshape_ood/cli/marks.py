@@ -95,7 +95,7 @@ def marks_of(
     options.check(paths)
     if not options.requested or not paths:
         return None
-    found, groups = find_files(paths), list[Any]()
+    inputs, groups = find_files(paths), list[Any]()
     encoder: Any = pipeline.encoders.shape
 
     def mapped(batch: Batch) -> "list[NoveltyMap]":
@@ -103,8 +103,8 @@ def marks_of(
         return list(localize_many(batch.shapes, pipeline.known, encoder=encoder, **how))
 
     def maps() -> "Iterable[NoveltyMap]":
-        with progress("calibrating marks", len(found.files)) as bar:
-            for batch in in_batches([Shape(f.path, f.path) for f in found.files], pipeline.reading, mapped, bar.step):
+        with progress("calibrating marks", len(inputs.files)) as bar:
+            for batch in in_batches([Shape(f.path, f.path) for f in inputs.files], pipeline.reading, mapped, bar.step):
                 failures.extend(batch.failures)
                 if batch.given:
                     groups.extend(name if by == "file" else os.path.dirname(name) for name in batch.names)

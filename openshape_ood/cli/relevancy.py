@@ -131,13 +131,18 @@ def relevancy(
     encoder = clip.encoder(device, first_block=first_block, **({"templates": prompts} if prompts else {}))
     behind = split_names(background) if background else None
     with steps("tiles") as step:
-        found = encoder.encode_image(picture, searched, preset=preset, background=behind, seed=seed, progress=step)
-    written = [] if out is None else _written(found, known, out)
+        affinities = encoder.encode_image(picture, searched, preset=preset, background=behind, seed=seed, progress=step)
+    written = [] if out is None else _written(affinities, known, out)
     height, width = picture.shape[:2]
-    record = {"provenance": found.provenance.as_json(), "height": height, "width": width, "names": found.rows()}
+    record = {
+        "provenance": affinities.provenance.as_json(),
+        "height": height,
+        "width": width,
+        "names": affinities.rows(),
+    }
 
     def show() -> None:
-        print_table(found.rows(), COLUMNS)
+        print_table(affinities.rows(), COLUMNS)
         made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}"
         print_line(f"{shown(image or 'generated room')}: {width} x {height} pixels, {made}")
         print_written(written)
@@ -154,16 +159,16 @@ def _generated(seed: int) -> np.ndarray:
     return made.view.rgb
 
 
-def _written(found: Affinities, known: list[str] | None, folder: Path) -> list[Path]:
+def _written(affinities: Affinities, known: list[str] | None, folder: Path) -> list[Path]:
     from openshape_ood.storage import make_folder
 
-    novelty = None if known is None else found.novelty(known)
+    novelty = None if known is None else affinities.novelty(known)
     folder = make_folder(folder)
-    written = [found.save(folder / "relevancies.npz")]
+    written = [affinities.save(folder / "relevancies.npz")]
     if novelty is not None:
         written.append(novelty.save(folder / "novelty.png"))
     if not can_draw():
         return written
     from openshape_ood import plots
 
-    return [*written, plots.save(found.plot(), folder / "relevancies.png")]
+    return [*written, plots.save(affinities.plot(), folder / "relevancies.png")]

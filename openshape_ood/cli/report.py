@@ -61,10 +61,10 @@ def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: st
     yield f'<p class="said">{len(rows)} shapes: {verdicts}</p>'
     yield f"<p>Known: {text(', '.join(record['classes']))}</p>"
     ups = " and ".join(sorted({row["up"] for row in rows}))
-    own = provenance["identity"]["checkpoint"]
-    toy = ", a toy trained on generated shapes" if own == "tiny" else ""
+    name = provenance["identity"]["checkpoint"]
+    toy = ", a toy trained on generated shapes" if name == "tiny" else ""
     yield (
-        f'<p class="soft">{text(words(threshold))}<br>Encoder {text(own)}{toy}; novelty by {provenance["method"]}, '
+        f'<p class="soft">{text(words(threshold))}<br>Encoder {text(name)}{toy}; novelty by {provenance["method"]}, '
         f"places by {record['provenance']['method']}; read with {text(ups)} up; openshape_ood "
         f"{provenance['version']}</p>"
     )
@@ -78,33 +78,35 @@ def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: st
 def _legend(record: Mapping[str, Any]) -> Iterator[str]:
     stops = ", ".join(f"{color} {100 * at:.0f}%" for at, color in NOVELTY)
     if record["threshold"] is None:
-        said = "Gray: the least novel point of a shape. Dark red: its most novel. Colors of two shapes do not compare."
+        legend = (
+            "Gray: the least novel point of a shape. Dark red: its most novel. Colors of two shapes do not compare."
+        )
     else:
         low, limit = record["baseline"], record["threshold"]["value"]
-        said = (
+        legend = (
             f"Gray: as near to the examples as half of their own points are ({low:.3f}). Orange: the threshold of "
             f"points, {limit:.3f}{text(which(record['threshold']))}. Dark red: twice as far "
             f"({2 * limit - low:.3f}) or farther."
         )
     yield (
         f'<figure><div class="ramp" style="background: linear-gradient(90deg, {stops})"></div>'
-        f"<figcaption>{said}</figcaption></figure>"
+        f"<figcaption>{legend}</figcaption></figure>"
     )
 
 
-def _card(rank: int, row: Mapping[str, Any], found: NoveltyMap) -> str:
-    name, path, told = text(row["id"]), text(row["file"]), row["map"]
-    picture = picture_of(found)
+def _card(rank: int, row: Mapping[str, Any], novelty_map: NoveltyMap) -> str:
+    name, path, map_summary = text(row["id"]), text(row["file"]), row["map"]
+    picture = picture_of(novelty_map)
     lines = [_verdict(row), f"<p>nearest to {text(row['nearest'])} ({row['similarity']:.2f})</p>"]
-    if not told["tells"]:
-        beyond = f"{told['share_beyond_threshold']:.0%}"
+    if not map_summary["tells"]:
+        beyond = f"{map_summary['share_beyond_threshold']:.0%}"
         lines.append(f"<p>{beyond} of its points are beyond the threshold: the map does not tell where</p>")
-    elif told["regions"]:
-        more = len(told["regions"]) - LISTED
-        places = "".join(f"<li>{_region(one, told['points'])}</li>" for one in told["regions"][:LISTED])
+    elif map_summary["regions"]:
+        more = len(map_summary["regions"]) - LISTED
+        places = "".join(f"<li>{_region(one, map_summary['points'])}</li>" for one in map_summary["regions"][:LISTED])
         lines.append(f"<ul>{places}{f'<li>and {more} smaller</li>' if more > 0 else ''}</ul>")
-    elif told["share_beyond_threshold"] is None:
-        lines.append(f"<p>most novel about {place(told['most_novel']['center'])}</p>")
+    elif map_summary["share_beyond_threshold"] is None:
+        lines.append(f"<p>most novel about {place(map_summary['most_novel']['center'])}</p>")
     else:
         lines.append("<p>no part of it stands out</p>")
     return (
@@ -114,8 +116,8 @@ def _card(rank: int, row: Mapping[str, Any], found: NoveltyMap) -> str:
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
-    said = row["verdict"]
-    badge = f'<span class="verdict {said}">{said}</span> ' if said else ""
+    verdict = row["verdict"]
+    badge = f'<span class="verdict {verdict}">{verdict}</span> ' if verdict else ""
     p_value = "" if row["p_value"] is None else f", p = {row['p_value']:.3f}"
     return f"<p>{badge}novelty {row['novelty']:.3f}{p_value}</p>"
 
@@ -146,14 +148,14 @@ def failures(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"<h2>{len(record['failed'])} could not be used</h2><ul>{lines}</ul>"
 
 
-def picture_of(found: NoveltyMap) -> str:
+def picture_of(shape_map: NoveltyMap) -> str:
     """A small picture of a map, as the address of an image that holds it."""
     from PIL import Image
 
     from openshape_ood.plots import canvas, novelty_map
 
     figure = canvas.new_figure((INCHES, INCHES))
-    ax = novelty_map(found, ax=figure.subplots(), bar=False)
+    ax = novelty_map(shape_map, ax=figure.subplots(), bar=False)
     ax.set_title("")
     drawn, small = Image.open(BytesIO(canvas.rendered(figure, "png", DPI))), BytesIO()
     drawn.convert("RGB").quantize(COLORS).save(small, "PNG")

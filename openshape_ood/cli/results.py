@@ -26,29 +26,29 @@ class Scored:
     stored: bool = False
 
 
-def score_all(pipeline: NoveltyPipeline, found: Found, failures: list[Failure], label: str) -> Iterator[Scored]:
+def score_all(pipeline: NoveltyPipeline, inputs: Found, failures: list[Failure], label: str) -> Iterator[Scored]:
     """Results of all files that can be used, then of all stored rows, batch by batch; other files go to `failures`."""
-    files = {file.path: file for file in found.files}
+    files = {file.path: file for file in inputs.files}
     with progress(label, len(files)) as bar:
         for result in pipeline.stream(files, step=bar.step, monitor=False):
             failures += result.failures
             if len(result):
                 yield Scored([files[path] for path in result.shapes], result)
-    for store in found.stores:
+    for store in inputs.stores:
         header, ups = read_header(store), set[str]()
         for rows in read_embeddings(store, ("id", "path", "embedding", "up"), STORED_AT_ONCE):
-            own = [File(path, id) for path, id in zip(rows["path"], rows["id"], strict=True)]
+            stored_files = [File(path, id) for path, id in zip(rows["path"], rows["id"], strict=True)]
             embeddings = Embeddings(rows["embedding"], header.identity, rows["path"], header.temperature)
             ups.update(rows["up"])
-            yield Scored(own, replace(pipeline(embeddings), up=tuple(rows["up"])), stored=True)
+            yield Scored(stored_files, replace(pipeline(embeddings), up=tuple(rows["up"])), stored=True)
         _note_late(pipeline, store, header.provenance, ups)
 
 
-def provenance_of(pipeline: NoveltyPipeline, found: Found) -> Provenance:
+def provenance_of(pipeline: NoveltyPipeline, inputs: Found) -> Provenance:
     """Provenance of the results; of the first stored embeddings if there are no files."""
-    if found.files or not found.stores:
+    if inputs.files or not inputs.stores:
         return pipeline.provenance
-    return replace(read_header(found.stores[0]).provenance, method=pipeline.method.name)
+    return replace(read_header(inputs.stores[0]).provenance, method=pipeline.method.name)
 
 
 def as_json(pipeline: NoveltyPipeline, provenance: Provenance) -> dict[str, Any]:
@@ -83,10 +83,10 @@ def _note_late(pipeline: NoveltyPipeline, store: str, made: Provenance, ups: set
         "up": (pipeline.up, {"file"}, made.up, ups),
         "num-samples": (pipeline.num_samples, {1}, made.num_samples, {made.num_samples}),
     }
-    for name, (given, default, own, held) in options.items():
+    for name, (given, default, made_with, held) in options.items():
         if {given} not in (default, held):
             print_note(
                 f"note: --{name} {given} is for files: the embeddings in {shown(store)} were made with --{name} "
-                f"{own}, and stay so; `openshape-ood embed` makes others",
+                f"{made_with}, and stay so; `openshape-ood embed` makes others",
                 "yellow",
             )

@@ -107,9 +107,9 @@ def scene(
     if file is None and (unit, chosen.up) != ("file", "file"):
         raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
     check_empty("--export", export)
-    names, found = list(chosen.wanted.examples), Found()
+    names, inputs = list(chosen.wanted.examples), Found()
     scan = loaded_scan(file, chosen.up, unit) if file is not None else generated_room(names, chosen.seed)
-    pipeline = chosen.pipeline(found, model="tiny", decide=not size_weight)
+    pipeline = chosen.pipeline(inputs, model="tiny", decide=not size_weight)
     result = score_scene(
         scan, recalibrated(pipeline, labels, chosen.coverage), size_weight=size_weight, proposals=proposals, most=most
     )
@@ -129,7 +129,7 @@ def scene(
 
     write(record, json, show)
     _warn_of_axes(file, chosen, pipeline)
-    finish(found.failures)
+    finish(inputs.failures)
 
 
 def loaded_scan(file: Path, up: str, unit: str) -> Scene:
@@ -149,7 +149,7 @@ def _warn_of_axes(file: Path | None, chosen: ScanOptions, pipeline: NoveltyPipel
     from openshape_ood.cli.axes import silent_files, warn_of_known
     from openshape_ood.cli.inputs import File, find_files
 
-    examples = [one for own in chosen.wanted.with_files.values() for one in own]
+    examples = [one for class_files in chosen.wanted.with_files.values() for one in class_files]
     if pipeline.up == "file":
         warn_of_known([*examples, *find_files(chosen.calibrate or ()).files], pipeline.silent or "z")
     if file is not None and chosen.up == "file" and not chosen.calibrate and silent_files([File(str(file), "")]):
@@ -157,9 +157,9 @@ def _warn_of_axes(file: Path | None, chosen: ScanOptions, pipeline: NoveltyPipel
         thresholds.warn_of_axis(pipeline.threshold, "z", remedy)
 
 
-def _by_options(said: object) -> str:
+def _by_options(warning: object) -> str:
     """What a message names as a setting in Python, as the option of this command."""
-    return SETTING.sub(r"--\1 \2", str(said))
+    return SETTING.sub(r"--\1 \2", str(warning))
 
 
 def generated_room(names: list[str], seed: int, **how: Any) -> Scene:
@@ -207,7 +207,7 @@ def _print(result: SceneResult, written: list[Path], sized: bool) -> None:
     shares = ", ".join(f"{share:.0%} {what}" for what, share in result.shares().items())
     layout = ", ".join(plane.kind for plane in result.proposals.layout) or "none"
     print_line(f"{shown(result.scene.name)}: {len(result.scene)} points, {shares}; layout found: {layout}")
-    if len(result) < (found := result.proposals.found):
-        print_line(f"{len(result)} of {found} proposals: --most {found} takes all", "yellow")
+    if len(result) < (count := result.proposals.found):
+        print_line(f"{len(result)} of {count} proposals: --most {count} takes all", "yellow")
     print_line("no verdict: no threshold is made with --size-weight" if sized else words(result.result.threshold))
     print_written(written)

@@ -60,13 +60,13 @@ def score(
     labels = drift.read()
     check_out("--out", out, (".csv", ".json"))
     check_out("--save-threshold", save_threshold, (".json",))
-    found = find_shapes(files)
-    before = chosen.pipeline(found)
+    inputs = find_shapes(files)
+    before = chosen.pipeline(inputs)
     pipeline = recalibrated(before, labels, chosen.coverage)
     if save_threshold is not None and pipeline.threshold is None:
         raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
     rows, read, results = [], [], []
-    for scored in score_all(pipeline, found, found.failures, "scoring"):
+    for scored in score_all(pipeline, inputs, inputs.failures, "scoring"):
         read += [] if scored.stored else scored.files
         rows += records(scored)
         results.append(summary(scored.result))
@@ -78,21 +78,21 @@ def score(
     if sort == "novelty":
         rows.sort(key=lambda row: -row["novelty"])
     record = {
-        **as_json(pipeline, provenance_of(pipeline, found)),
+        **as_json(pipeline, provenance_of(pipeline, inputs)),
         "up_axis": pipeline.up_axis and pipeline.up_axis.as_json(),
         "drift": result and result.drift.as_json(),
         "shapes": rows,
-        **found.as_json("scored", len(rows)),
+        **inputs.as_json("scored", len(rows)),
     }
-    if out is not None and (rows or found.failures):
+    if out is not None and (rows or inputs.failures):
         lines = [{**row, "status": "scored"} for row in rows]
-        lines += [{"file": one.source, "status": "failed", "error": one.error} for one in found.failures]
+        lines += [{"file": one.source, "status": "failed", "error": one.error} for one in inputs.failures]
         save_table(out, record, COLUMNS, lines)
     write(record, json, lambda: _print(record, pipeline, result, drift, out))
-    named_ignored(found.ignored)
+    named_ignored(inputs.ignored)
     warn_of_axes(read, chosen.up, better_axis(pipeline, read, [row["verdict"] == "novel" for row in rows]))
     thresholds.warn_of_axis(pipeline.threshold, assumed_axis(rows, chosen.up))
-    finish(found.failures, bool(rows))
+    finish(inputs.failures, bool(rows))
 
 
 def _print(

@@ -99,22 +99,31 @@ def segment(
     if calibrate:
         maps = (segment_scene(loaded_scan(one, up, unit), names, **how) for one in calibrate)
         given = marks.threshold(maps, f"{len(calibrate)} known scans")
-    found = segment_scene(scan, names, threshold=given, **how)
-    if save_threshold is not None and found.threshold is not None:
-        found.threshold.save(save_threshold)
-    rows = table(found)
+    novelty_map = segment_scene(scan, names, threshold=given, **how)
+    if save_threshold is not None and novelty_map.threshold is not None:
+        novelty_map.threshold.save(save_threshold)
+    rows = table(novelty_map)
     numbers = dict(zip(names, ids or range(1, len(names) + 1), strict=True))
-    written = [] if out is None else save(found, numbers, out.expanduser())
-    record = {"scan": scan.name, "points": len(found), "provenance": found.provenance.as_json(), "classes": rows}
-    regions = novel_regions(found)
-    record |= {"threshold": found.threshold and found.threshold.as_json(), "regions": regions}
+    written = [] if out is None else save(novelty_map, numbers, out.expanduser())
+    record = {
+        "scan": scan.name,
+        "points": len(novelty_map),
+        "provenance": novelty_map.provenance.as_json(),
+        "classes": rows,
+    }
+    regions = novel_regions(novelty_map)
+    record |= {"threshold": novelty_map.threshold and novelty_map.threshold.as_json(), "regions": regions}
     record |= {"ids": numbers, "written": written}
 
     def show() -> None:
         print_table(rows, [name for name in COLUMNS if any(row[name] is not None for row in rows)])
-        print_line(f"{shown(scan.name)}: {len(found)} points, by {shown(model)}")
-        told = "no verdict without a threshold: --threshold X" if found.threshold is None else str(found.threshold)
-        print_line(shown(told))
+        print_line(f"{shown(scan.name)}: {len(novelty_map)} points, by {shown(model)}")
+        sentence = (
+            "no verdict without a threshold: --threshold X"
+            if novelty_map.threshold is None
+            else str(novelty_map.threshold)
+        )
+        print_line(shown(sentence))
         for region in regions[:LISTED]:
             near = f"nearest to {shown(region['nearest'])}{p_words(region)}"
             print_line(f"  {region['points']} points, {region_place(region)}, {near}")
@@ -123,47 +132,54 @@ def segment(
     write(record, json, show)
 
 
-def novel_regions(found: NoveltyMap) -> list[dict[str, Any]]:
+def novel_regions(novelty_map: NoveltyMap) -> list[dict[str, Any]]:
     """The regions of a threshold with a promise, the largest first; none for others."""
     from openshape_ood.cli.maps import region_json
 
-    if found.threshold is None or found.threshold.marks is None:
+    if novelty_map.threshold is None or novelty_map.threshold.marks is None:
         return []
-    return [region_json(region) for region in found.regions()]
+    return [region_json(region) for region in novelty_map.regions()]
 
 
-def table(found: NoveltyMap) -> list[dict[str, Any]]:
+def table(novelty_map: NoveltyMap) -> list[dict[str, Any]]:
     """A row a class, the largest first: its points, their share, mean similarity and novelty, and the share of novel
     ones, None without a threshold."""
     rows = []
-    for name in found.classes.tolist():
-        own = found.nearest == name
-        if not (count := int(own.sum())):
+    for name in novelty_map.classes.tolist():
+        in_class = novelty_map.nearest == name
+        if not (count := int(in_class.sum())):
             rows.append(dict.fromkeys(COLUMNS) | {"class": name, "points": 0, "share": 0.0})
             continue
-        similarity = None if found.similarity is None else float(found.similarity[own].mean())
-        novel = None if found.threshold is None else float(found.is_novel[own].mean())
-        figures = (name, count, count / len(found), similarity, float(found.novelty[own].mean()), novel)
+        similarity = None if novelty_map.similarity is None else float(novelty_map.similarity[in_class].mean())
+        novel = None if novelty_map.threshold is None else float(novelty_map.is_novel[in_class].mean())
+        figures = (
+            name,
+            count,
+            count / len(novelty_map),
+            similarity,
+            float(novelty_map.novelty[in_class].mean()),
+            novel,
+        )
         rows.append(dict(zip(COLUMNS, figures, strict=True)))
     return sorted(rows, key=lambda row: -row["points"])
 
 
-def save(found: NoveltyMap, numbers: dict[str, int], folder: Path) -> list[Path]:
+def save(novelty_map: NoveltyMap, numbers: dict[str, int], folder: Path) -> list[Path]:
     """Both clouds, the labels, and pictures of both where they can be drawn."""
     import numpy as np
 
     from openshape_ood.storage import make_folder, save_whole
 
     make_folder(folder)
-    labels = np.array([numbers[name] for name in np.asarray(found.nearest).tolist()])
-    if found.threshold is not None:
-        labels = np.where(found.is_novel, 0, labels)
+    labels = np.array([numbers[name] for name in np.asarray(novelty_map.nearest).tolist()])
+    if novelty_map.threshold is not None:
+        labels = np.where(novelty_map.is_novel, 0, labels)
     content = "".join(f"{label}\n" for label in labels.tolist()).encode()
     written = [save_whole(folder / "labels.txt", content, "the labels")]
     for color, name in (("class", "classes"), ("novelty", "novelty")):
-        written.append(found.save(folder / f"{name}.ply", color))
+        written.append(novelty_map.save(folder / f"{name}.ply", color))
         if can_draw():
             from openshape_ood import plots
 
-            written.append(plots.save(found.plot(color=color), folder / f"{name}.png"))
+            written.append(plots.save(novelty_map.plot(color=color), folder / f"{name}.png"))
     return written

@@ -48,8 +48,8 @@ def show(
     check_picture("--out", out, (".html", *DRAWN), drawn_by(out))
     if up != "file":
         check_up(up, "--up")
-    table, values, colored, own = _read(file, color)
-    how: dict[str, Any] = {"up": own if up == "file" else up, "title": file.name}
+    table, values, colored, rgb = _read(file, color)
+    how: dict[str, Any] = {"up": rgb if up == "file" else up, "title": file.name}
     draw = plots.turnable if drawn_by(out) == "plotly" else plots.cloud
     print_written([plots.save(draw(table, colored, values, **how), out)])
 
@@ -88,15 +88,15 @@ def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
 
 def _up(data: bytes) -> str:
     """The axis that a saved map says in its header, else that of scans."""
-    said = re.search(rb"(?m)^comment up (-?[xyz])$", data[: data.find(b"end_header")])
-    return said[1].decode() if said else "z"
+    match = re.search(rb"(?m)^comment up (-?[xyz])$", data[: data.find(b"end_header")])
+    return match[1].decode() if match else "z"
 
 
 def _column(columns: Any, names: tuple[str, ...], file: Path) -> np.ndarray:
     for name in names:
         if name in columns:
-            found: np.ndarray = columns[name]
-            return found
+            values: np.ndarray = columns[name]
+            return values
     there = ", ".join(columns)
     raise InputError(f"{file} has no column {' or '.join(map(repr, names))} to color it by; it has {there}")
 

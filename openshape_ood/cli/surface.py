@@ -192,14 +192,14 @@ def score(
         model = SurfaceModel.load(folder, device=chosen.device)
     model = replace(model, threshold=model.threshold.at(chosen.coverage))
     sources = list_sources(files) if files else _roads_to_score(model, chosen.seed)
-    found, pipeline = Found(), None
+    inputs, pipeline = Found(), None
     if by_class:
         if model.data.kind in PICTURES:
             raise InputError(
                 f"--known, --examples and --known-file ask of which class shapes are; the model is of {model.data.kind}"
             )
-        pipeline = chosen.pipeline(found, model="tiny")
-    failures, maps = found.failures, Maps.of(sources, out, {} if report else None)
+        pipeline = chosen.pipeline(inputs, model="tiny")
+    failures, maps = inputs.failures, Maps.of(sources, out, {} if report else None)
     rows: list[dict[str, Any]] = []
     with progress("scoring", len(sources)) as bar:
         for source in sources:
@@ -293,7 +293,7 @@ def _scores(
     rows: list[dict[str, Any]],
     failures: Sequence[Failure],
     maps: Maps,
-    found: dict[str, Any],
+    scored: dict[str, Any],
 ) -> dict[str, Any]:
     """The record of all; with a folder also in scores.csv, a line a file, those that failed last, and scores.json."""
     from openshape_ood.cli.results import as_json
@@ -302,13 +302,13 @@ def _scores(
     classes = pipeline and as_json(pipeline, pipeline.provenance)
     if classes:
         classes["names"] = classes.pop("classes")
-    record: dict[str, Any] = {"model": _record(model), **found, "classes": classes, "files": rows}
+    record: dict[str, Any] = {"model": _record(model), **scored, "classes": classes, "files": rows}
     record |= {"failed": failed_json(failures), "written": maps.written}
     if maps.folder is None or not (rows or failures):
         return record
     columns = [*TABLE, *(CLASS if classes else ()), "error"]
-    told = [{**row, "defects": "; ".join(map(str, _defects(row)))} for row in rows]
-    lines = [*told, *({"file": one.source, "error": one.error} for one in failures)]
+    table_rows = [{**row, "defects": "; ".join(map(str, _defects(row)))} for row in rows]
+    lines = [*table_rows, *({"file": one.source, "error": one.error} for one in failures)]
     folder = make_folder(maps.folder)
     tables = [save_table(folder / name, record, columns, lines) for name in ("scores.csv", "scores.json")]
     return {**record, "written": [*maps.written, *tables]}
@@ -386,8 +386,8 @@ def _print_model(model: SurfaceModel) -> None:
     cells = f", cells of {model.data.rasterizer.cell:.3g} m" if isinstance(model.data, Sheets) else ""
     print_line(f"{model.reconstructor.method} on {model.data.kind}: tiles of {tiles}{cells}")
     print_line(shown(model.threshold))
-    if told := spread(model.threshold):
-        print_line(told)
+    if sentence := spread(model.threshold):
+        print_line(sentence)
     print_line(f"of places: {shown(model.pixel_threshold)}")
     if model.threshold.n < PROMISING and model.threshold.coverage is not None:
         print_note(
@@ -434,8 +434,8 @@ def _ids(names: Sequence[str]) -> dict[str, str]:
     folders = [os.path.dirname(os.path.abspath(name)) for name in names]
     root = os.path.commonpath(folders)
     inside = [os.path.relpath(os.path.abspath(name), root) for name in names]
-    found, before = [os.path.splitext(one)[0] for one in inside], list[str]()
-    while found != before:  # one that gets its suffix may be what another is without
-        before, count = found, Counter(found)
-        found = [one if count[short] > 1 else short for one, short in zip(inside, before, strict=True)]
-    return dict(zip(names, found, strict=True))
+    stems, before = [os.path.splitext(one)[0] for one in inside], list[str]()
+    while stems != before:  # one that gets its suffix may be what another is without
+        before, count = stems, Counter(stems)
+        stems = [one if count[short] > 1 else short for one, short in zip(inside, before, strict=True)]
+    return dict(zip(names, stems, strict=True))

@@ -51,7 +51,7 @@ def _card(rank: int, row: Mapping[str, Any], picture: str) -> str:
     )
 
 
-def _defect(told: Mapping[str, Any]) -> str:
+def _defect(defect: Mapping[str, Any]) -> str:
     from openshape_ood.surfaces import Defect
 
-    return f"{text(told['where'])}: {text(Defect(**told))}"
+    return f"{text(defect['where'])}: {text(Defect(**defect))}"

@@ -119,11 +119,11 @@ class Decision:
 
         generated: "models" if the known classes are generated models, whose threshold is then of such.
         """
-        result, own, groups = None, pipeline.known.threshold, None
+        result, saved, groups = None, pipeline.known.threshold, None
         if self.calibrate:
             result = _calibrated(pipeline, self.calibrate, failures)
             groups = None if self.calibrate_by == "file" else [os.path.dirname(path) for path in result.shapes]
-        elif threshold is None and own is not None and not own.fits(pipeline.provenance):
+        elif threshold is None and saved is not None and not saved.fits(pipeline.provenance):
             print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
         source = f"known shapes of {', '.join(map(str, self.calibrate))}" if self.calibrate else ""
         kind: Generated = "models" if generated == "models" else "scans"
@@ -160,9 +160,9 @@ def _calibrated(pipeline: "NoveltyPipeline", paths: Sequence[str], failures: lis
     from openshape_ood.cli.results import score_all
     from openshape_ood.novelty import NoveltyResult
 
-    found, before = find_files(paths), len(failures)
-    failures += found.failures
-    results = [scored.result for scored in score_all(pipeline, found, failures, "calibrating")]
+    inputs, before = find_files(paths), len(failures)
+    failures += inputs.failures
+    results = [scored.result for scored in score_all(pipeline, inputs, failures, "calibrating")]
     failed = failures[before:]
     if not results:
         why = f"; the first: {failed_line(*failed[0])}" if failed else ": there are no shape files"

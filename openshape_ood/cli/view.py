@@ -201,9 +201,9 @@ def _given(scene: View, affinities: Path | None, masks: Path | None) -> Affiniti
     """Affinities from a file, to all names that it has."""
     from openshape_ood.views.affinities import Affinities
 
-    found = Affinities.load_masks(masks) if masks is not None else Affinities.load(affinities or "")
-    found.check_fits(scene)
-    return found
+    loaded = Affinities.load_masks(masks) if masks is not None else Affinities.load(affinities or "")
+    loaded.check_fits(scene)
+    return loaded
 
 
 def _with_those_of_the_file(

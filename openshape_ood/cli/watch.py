@@ -36,6 +36,10 @@ def watch(
     *,
     map: Annotated[Path, option(RESULT, "The folder of the map, made if it is not there.", "FOLDER", "--map")],
     chosen: ScanOptions = ScanOptions(),
+    known_map: Annotated[
+        Path | None,
+        option(RESULT, "A map of a place with known objects only: a new map ranks its objects among these.", "FOLDER"),
+    ] = None,
     once: Annotated[bool, option(STREAM, "End when what is there has been added.")] = False,
     poll: Annotated[float, option(STREAM, "Seconds between two looks into the folder.", min=0.05, max=3600)] = 1.0,
     frame: Annotated[str, option(STREAM, "The fixed frame of a bag, which /tf leads to.", "NAME")] = "map",
@@ -61,69 +65,82 @@ def watch(
             f"{source} is a file. Expected a folder with views and scans, or an .mcap bag. Give its folder"
         )
     failures: list[Failure] = []
-    found = _map(map.expanduser(), chosen, max_jump or None, failures)
-    with found:
+    scene_map = _map(map.expanduser(), chosen, max_jump or None, failures, known_map)
+    with scene_map:
         incoming = (
-            _of_bag(given, frame, topic or [], found) if given.is_file() else _of_folder(given, found, once, poll)
+            _of_bag(given, frame, topic or [], scene_map)
+            if given.is_file()
+            else _of_folder(given, scene_map, once, poll)
         )
         try:
             for count, (name, what, pose, time) in enumerate(incoming, 1):
-                _take(found, name, what, pose, time, json, failures)
+                _take(scene_map, name, what, pose, time, json, failures)
                 if count % SAVED == 0:
-                    found.save()
+                    scene_map.save()
         except KeyboardInterrupt:
             print_note("stopped; the map goes on from here")
         except FileError as error:  # a bag that ends too early
             failures.append(Failure(str(given), str(error)))
-        found.save()
+        scene_map.save()
         if page is not None:
-            _write_page(found, page)
-        counts = {**found.counts(), "views": found.state.views}
+            _write_page(scene_map, page)
+        counts = {**scene_map.counts(), "views": scene_map.state.views}
         if json:
             _print_json({"event": "end", **counts, "failed": failed_json(failures)})
         else:
-            told = ", ".join(f"{number} {name}" for name, number in counts.items())
-            print_line(f"{shown(map)}: {told}")
-            _print_questions(found)
+            counted = ", ".join(f"{number} {name}" for name, number in counts.items())
+            print_line(f"{shown(map)}: {counted}")
+            _print_questions(scene_map)
     finish(failures)
 
 
-def _map(folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure]) -> SceneMap:
+def _map(
+    folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure], known_map: Path | None
+) -> SceneMap:
     """The map in the folder, or a new one of what --known and the like say."""
     from openshape_ood.cli.inputs import Found
     from openshape_ood.scene_map import SceneMap
     from openshape_ood.scene_map.scene_map import EVENTS
 
     named = chosen.known or chosen.examples or chosen.known_file
+    if known_map is not None and (folder / EVENTS).is_file():
+        raise InputError(
+            f"--known-map was given, and the map {folder} is there already. Expected a new map. Choose another --map, "
+            "or leave --known-map out"
+        )
     with warnings_as_notes():
         if (folder / EVENTS).is_file() and not named:
             return SceneMap.load(folder, max_jump=max_jump)
-        own = Found()
-        pipeline = chosen.pipeline(own, model="tiny")
-        failures += own.failures
+        inputs = Found()
+        pipeline = chosen.pipeline(inputs, model="tiny")
+        failures += inputs.failures
         if (folder / EVENTS).is_file():
             return SceneMap.load(folder, pipeline, max_jump=max_jump)
-        return SceneMap.prepare(pipeline, path=folder, max_jump=max_jump)
+        objects = None
+        if known_map is not None:
+            with SceneMap.load(known_map, pipeline) as known:
+                objects = known.object_threshold()
+        return SceneMap.prepare(pipeline, path=folder, max_jump=max_jump, objects=objects)
 
 
 Incoming = Iterator[tuple[str, Any, Any, float | None]]
 
 
-def _of_folder(folder: Path, found: SceneMap, once: bool, poll: float) -> Incoming:
+def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float) -> Incoming:
     """Name, reader, pose and time of what is in the folder; a file has no time."""
     from openshape_ood.scene_map.arrivals import arrivals, loaded, sources
     from openshape_ood.scene_map.scene_map import EVENTS
 
-    done = set() if found.path is None else sources(found.path / EVENTS)
+    done = set() if scene_map.path is None else sources(scene_map.path / EVENTS)
     for path in arrivals(folder, done, once=once, poll=poll):
         yield path.name, lambda path=path: loaded(path), None, None
 
 
-def _of_bag(path: Path, frame: str, topics: list[str], found: SceneMap) -> Incoming:
+def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap) -> Incoming:
     """The frames of a bag that are later than what the map has seen."""
     from openshape_ood.bags.reading import read_bag
 
-    before = found.state.time
+    before = scene_map.state.time
     for one in read_bag(path, frame=frame, topics=topics):
         if before is not None and one.time <= before:
             continue
@@ -132,15 +149,15 @@ def _of_bag(path: Path, frame: str, topics: list[str], found: SceneMap) -> Incom
 
 
 def _take(
-    found: SceneMap, name: str, what: Any, pose: Any, time: float | None, json: bool, failures: list[Failure]
+    scene_map: SceneMap, name: str, what: Any, pose: Any, time: float | None, json: bool, failures: list[Failure]
 ) -> None:
     """Add one view, and print what it changed; what cannot be used is a failure, and recorded."""
     try:
         with warnings_as_notes():
-            changes = found.add(what(), pose, time, source=name[-256:])
+            changes = scene_map.add(what(), pose, time, source=name[-256:])
     except OpenShapeError as error:
         failures.append(Failure(name, str(error)))
-        found.skip(name[-256:], str(error))
+        scene_map.skip(name[-256:], str(error))
         if json:
             _print_json({"event": "skipped", "source": name, "reason": str(error)})
         return
@@ -161,10 +178,10 @@ def _words(change: dict[str, Any]) -> str:
     return f"{number} is {change['verdict']}{name}: {shown(change['reason'])}"
 
 
-def _print_questions(found: SceneMap) -> None:
-    for one in found.ask(3):
+def _print_questions(scene_map: SceneMap) -> None:
+    for one in scene_map.ask(3):
         others = f", and {len(one.objects) - 1} like it" if len(one.objects) > 1 else ""
-        place = ", ".join(f"{value:.2f}" for value in found[one.object].box.center)
+        place = ", ".join(f"{value:.2f}" for value in scene_map[one.object].box.center)
         print_line(f"what is object {one.object} at {place}{others}?")
 
 
@@ -173,11 +190,11 @@ def _print_json(record: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _write_page(found: SceneMap, page: Path) -> None:
+def _write_page(scene_map: SceneMap, page: Path) -> None:
     from openshape_ood import plots
 
-    if not len(found):
+    if not len(scene_map):
         print_note("no page: the map has no objects yet", "yellow")
         return
-    plots.save(plots.turnable(found), page.expanduser())
+    plots.save(plots.turnable(scene_map), page.expanduser())
     print_note(f"written: {shown(page)}")

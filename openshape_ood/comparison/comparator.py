@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from openshape_ood.encoders.protocols import ANONYMOUS, Identity
 from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.registry import load_registry
 from openshape_ood.registry.files import fetch
+from openshape_ood.registry.sharing import Shared, is_shared, shared_path
 from openshape_ood.scoring import Method
 from openshape_ood.storage import loaded_arrays, save_arrays
 
@@ -26,7 +27,7 @@ RESEND = "arXiv 2207.08699"  # Cappio Borlino et al., "Semantic novelty detectio
 
 
 @dataclass(frozen=True, eq=False)
-class Comparator(Method):
+class Comparator(Method, Shared):
     """Learned similarity of two shapes, trained on pairs of base classes and applied to other classes.
 
     A `Method`: `score_novelty(..., method=comparator)`, and the same at every entry point. Novelty is minus the largest
@@ -59,6 +60,7 @@ class Comparator(Method):
     """
 
     card: Mapping[str, Any] = field(default_factory=dict)
+    shared_file: ClassVar[str] = "comparator.safetensors"
 
     @classmethod
     def of(
@@ -106,16 +108,20 @@ class Comparator(Method):
         return self.compare.identity
 
     @classmethod
-    def from_pretrained(cls, name: str, *, registry: str | os.PathLike[str] | None = None) -> Comparator:
-        """Comparator of a registry row, downloaded if necessary.
+    def from_pretrained(
+        cls, name: str, *, registry: str | os.PathLike[str] | None = None, revision: str = "main"
+    ) -> Comparator:
+        """Comparator of a registry row, a folder or a repository of the Hub, downloaded if necessary.
 
         Parameters
         ----------
         name : str
             Name of the comparator's row; or of an encoder, for its last comparator row (your own registry comes after
-            the package's).
+            the package's). Or a folder that `save_pretrained` wrote, or "owner/name" on the Hub.
         registry : path, optional
             As in `list_checkpoints`.
+        revision : str
+            Branch, tag or commit of the repository.
 
         Raises
         ------
@@ -123,6 +129,8 @@ class Comparator(Method):
             For an unknown name, or an unusable registry or file.
         """
         rows = [row for row in load_registry(registry).values() if row.kind == KIND]
+        if is_shared(name) and name not in {place for row in rows for place in (row.name, row.encoder)}:
+            return cls.load(shared_path(name, cls.shared_file, revision))
         found = [row for row in rows if row.name == name] or [row for row in rows if row.encoder == name]
         if not found:
             there = ", ".join(f"{row.name} (for {row.encoder})" for row in rows) or "none"
@@ -142,6 +150,17 @@ class Comparator(Method):
                 identity = Identity(**{f.name: str(identity[f.name]) for f in fields(Identity)})
             card = dict(header["card"])
             return cls.of(similarity, identity, text=bool(header["text"]), card=card, **header["settings"])
+
+    def card_facts(self) -> dict[str, Any]:
+        """Rows of the model card."""
+        identity = self.identity
+        return {
+            "title": "Comparator of shapes",
+            "similarity": self.similarity.family,
+            "encoder": f"{identity.checkpoint} (sha256 {identity.sha256})" if identity else "any of the right width",
+            "base classes": list(self.card.get("classes", ()))[:50] or "not stated",
+            "settings": [f"{name} {value}" for name, value in self.settings.items()] or "defaults",
+        }
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a .safetensors file, whole or not at all. Raises `FileError`."""

@@ -283,10 +283,12 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
     for i in range(len(rows)):
         others = np.arange(len(rows)) != i
         left = np.unique(classes[others], return_inverse=True)[1]
-        found = np.asarray(to_numpy(score(rows[i : i + 1], rows[others], left)), dtype=np.float64)
-        if found.shape != (1,) or not np.isfinite(found).all():
-            raise InputError(f"the score of example {i} is {found}; expected one finite novelty, of shape (1,)")
-        novelty[i] = found[0]
+        left_out_novelty = np.asarray(to_numpy(score(rows[i : i + 1], rows[others], left)), dtype=np.float64)
+        if left_out_novelty.shape != (1,) or not np.isfinite(left_out_novelty).all():
+            raise InputError(
+                f"the score of example {i} is {left_out_novelty}; expected one finite novelty, of shape (1,)"
+            )
+        novelty[i] = left_out_novelty[0]
     return novelty
 
 

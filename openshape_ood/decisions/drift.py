@@ -5,9 +5,12 @@ among the highest novelties; drift of the known objects also changes those below
 novelties below a cut: the k-th highest calibration novelty, k = floor(cut (n + 1)). Given the cut, the calibration
 values and the known tested ones below it are exchangeable, for any share of novel objects above it.
 
+Some novel objects lie below the cut, and they count as drift. The more novel objects there are, the more of them lie
+there, so the cut rises with the share of objects beyond the lowest one: from 0.05 to 0.3. The choice depends on objects
+above the cut and on earlier ones alone, which keeps both tests exact.
+
 Drift that only pushes known objects above the cut looks like novelty: no test without labels can see it. The share
-called novel, next to the share that was expected, is a second and weaker sign. Novel objects below the cut count as
-drift.
+called novel, next to the share that was expected, is a second and weaker sign.
 """
 
 from __future__ import annotations
@@ -17,21 +20,26 @@ import math
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, check_seed, given_path
+from openshape_ood.checks import array, check_seed
 from openshape_ood.decisions.calibration import one_of_each, share_between
-from openshape_ood.errors import FileError, InputError
-from openshape_ood.storage import DAMAGE, read_regular, save_whole
+from openshape_ood.errors import InputError
+from openshape_ood.storage import loaded_state, save_whole
 
-CUT = 0.05
+CUTS = (0.05, 0.1, 0.2, 0.3)  # the cut by the share of objects beyond the first one:
+SHARES = (0.3, 0.4, 0.55)  # up to 0.3, up to 0.4, up to 0.55, and above
+BEFORE = (2, 10)  # objects beyond, and in all, that a stream starts with
 FEWEST = 19  # values below the cut for an answer other than None, and calibration novelties
 LEAST_POOL = 10  # calibration novelties below the cut
 HISTOGRAMS = ((6, 0.1), (6, 0.4), (10, 0.2))  # bins, and the share of the uniform density mixed in
-SHAPES = 4
+EXPONENTS = (0.4, 0.8, 1.5, 3.0)  # of the fixed bets: beta densities of any two of them
+STEPS = 60  # of their step functions
+ON_HISTOGRAMS = 0.5  # share of the capital
 FIRST_RESTART = 64
 PERMUTATIONS = 999
 MOST = 10_000  # tested values below the cut that a batch test draws at random of more
@@ -39,7 +47,7 @@ BINS = 6  # of the report
 DEVIATES = 2.576  # standard errors
 TO_LABEL = 30
 FORMAT = "openshape_ood drift 1"
-CHUNK = 512  # values at a time
+CHUNK = 256  # values at a time
 
 
 @dataclass(frozen=True)
@@ -140,36 +148,38 @@ class Drift:
     def describe(self, remedy: str = "") -> str:
         """The answer in sentences; remedy: which shapes to label, or how."""
         label = f"Label {TO_LABEL} of these shapes{f': {remedy}' if remedy else ''}."
-        said = []
+        sentences = []
         if self.alarm:
             share = "promise" if self.coverage is None else f"{100 * self.coverage:.3g} %"
-            said += [
+            sentences += [
                 "The known objects here differ from the calibration set.",
                 f"The threshold's {share} does not hold.",
             ]
-            said += [label] if self.kept is None else []
+            sentences += [label] if self.kept is None else []
         elif self.alarm is None:
-            said.append(f"No drift test: {self.reason}.")
+            sentences.append(f"No drift test: {self.reason}.")
         else:
-            said.append("No sign that the known objects differ from the calibration set.")
+            sentences.append("No sign that the known objects differ from the calibration set.")
         if self.unexpected and self.called_novel is not None and self.expected_novel is not None:
-            said.append(f"{self.called_novel} are called novel, {100 * self.expected_novel:.3g} % were expected.")
-            said.append("Either that many are new, or the known ones changed.")
-            said += [label] if self.kept is None and not self.alarm else []
+            sentences.append(f"{self.called_novel} are called novel, {100 * self.expected_novel:.3g} % were expected.")
+            sentences.append("Either that many are new, or the known ones changed.")
+            sentences += [label] if self.kept is None and not self.alarm else []
         if self.kept is not None:
-            said.append(f"Of {self.kept.of} labeled known shapes the threshold keeps {self.kept.count}: {self.kept}.")
-        return " ".join(said)
+            sentences.append(
+                f"Of {self.kept.of} labeled known shapes the threshold keeps {self.kept.count}: {self.kept}."
+            )
+        return " ".join(sentences)
 
     def as_json(self) -> dict[str, Any]:
         """Everything as texts and numbers; `kept` is None without labels."""
-        told: dict[str, Any] = {
+        record: dict[str, Any] = {
             name: getattr(self, name) for name in ("alarm", "p_value", "e_value", "tested", "below")
         }
-        told["kept"] = self.kept and self.kept.as_json()
-        told["called_novel"] = self.called_novel and self.called_novel.as_json()
-        told |= {"expected_novel": self.expected_novel, "unexpected": self.unexpected}
-        told["bins"] = [vars(one) for one in self.bins]
-        return told | {"reason": self.reason}
+        record["kept"] = self.kept and self.kept.as_json()
+        record["called_novel"] = self.called_novel and self.called_novel.as_json()
+        record |= {"expected_novel": self.expected_novel, "unexpected": self.unexpected}
+        record["bins"] = [vars(one) for one in self.bins]
+        return record | {"reason": self.reason}
 
 
 class DriftStream:
@@ -177,7 +187,7 @@ class DriftStream:
 
     Each value below the cut is ranked among a growing pool: the calibration values below the cut, then every earlier
     tested one. These ranks are exactly uniform and independent while nothing drifts. The capital bets on histograms of
-    earlier ranks and on four fixed shapes. Copies that start at geometric times are averaged. An alarm remains.
+    earlier ranks and on beta densities. Copies that start at geometric times are averaged. An alarm remains.
 
     The objects of a stream must come in an order that their novelty does not depend on: not sorted by class. The pool
     takes 8 bytes an object.
@@ -186,9 +196,9 @@ class DriftStream:
     ----------
     calibration : array (n,)
         Novelty of known objects, one of each; 19 or more.
-    cut : float
-        Share of the calibration novelties at or above the cut, from 1 / (n + 1). Default: 0.05. Choose a higher one if
-        more than one in a hundred novel objects is less novel than that.
+    cut : float, optional
+        Share of the calibration novelties at or above the cut, from 1 / (n + 1). Default: 0.05 to 0.3, by the share of
+        objects beyond it so far.
     level : float
         Highest probability of a false alarm. Default: 0.01.
     seed : int
@@ -222,7 +232,7 @@ class DriftStream:
     def __init__(
         self,
         calibration: Any,
-        cut: float = CUT,
+        cut: float | None = None,
         level: float = 0.01,
         seed: int = 0,
         *,
@@ -230,14 +240,14 @@ class DriftStream:
         expected_novel: float | None = None,
         coverage: float | None = None,
     ) -> None:
-        self.limit, self._pool = _below_cut(calibration, cut)
+        self._limits, self._pool = _limits(calibration, cut)
         self.level, self.seed = float(share_between(level, "level")), check_seed(seed)
         self.value, self.coverage, self.expected_novel = value, coverage, check_expected(expected_novel)
-        self.tested = self.below = self.novel = 0
+        self.tested = self.beyond = self.below = self.novel = 0
         self.highest = 0.0  # log of the highest capital
-        self._report = _Report.of(self._pool, float(share_between(cut, "cut")))
+        self._report = _Report.of(self._pool, CUTS[0] if cut is None else float(cut))
         self._counts = np.zeros((0, sum(bins for bins, _ in HISTOGRAMS)))  # a row a copy: its histograms
-        self._logs = np.zeros((0, len(HISTOGRAMS) + SHAPES))  # a row a copy: log capital of each bet
+        self._logs = np.zeros((0, len(_weights())))  # a row a copy: log capital of each bet
         self._seen: set[str] = set()
 
     def update(self, novelty: Any, groups: Sequence[Hashable] | None = None) -> Drift:
@@ -263,20 +273,29 @@ class DriftStream:
             if len(groups) != len(values):
                 raise InputError(f"{len(groups)} groups for {len(values)} objects. Expected one each. Give both alike.")
             values = values[self._first_of(groups)]
+        limits = self._chosen(values)
         self.tested += len(values)
         if self.value is not None:
             self.novel += int((values > self.value).sum())
-        below = values[values < self.limit]
-        self._report.add(below)
-        while len(below):
-            start = _start(len(self._logs))
-            if self.below == start:
-                self._counts = np.vstack([self._counts, np.zeros(self._counts.shape[1])])
-                self._logs = np.vstack([self._logs, np.zeros(self._logs.shape[1])])
-                start = _start(len(self._logs))
-            now, below = np.split(below, [min(CHUNK, start - self.below)])
-            self._bet(self._ranks(now))
+        inside = values < self._limits[0]
+        self.beyond += int((~inside).sum())
+        values, limits = values[inside], limits[inside]
+        self._report.add(values)
+        for begin in range(0, len(values), CHUNK):
+            ranks = self._ranks(values[begin : begin + CHUNK], limits[begin : begin + CHUNK])
+            while len(ranks):
+                if self.below == _start(len(self._logs)):
+                    self._counts = np.vstack([self._counts, np.zeros(self._counts.shape[1])])
+                    self._logs = np.vstack([self._logs, np.zeros(self._logs.shape[1])])
+                now, ranks = np.split(ranks, [_start(len(self._logs)) - self.below])
+                self._bet(now)
         return self.drift
+
+    def _chosen(self, values: np.ndarray) -> np.ndarray:
+        """The cut (b,) that applies to each value: by the share of earlier objects beyond the first one."""
+        past = (values >= self._limits[0]).astype(np.int64)
+        beyond = BEFORE[0] + self.beyond + np.cumsum(past) - past
+        return _cut_at(self._limits, beyond / (BEFORE[1] + self.tested + np.arange(len(values))))
 
     @property
     def drift(self) -> Drift:
@@ -294,6 +313,7 @@ class DriftStream:
         return {
             "format": FORMAT,
             **{name: getattr(self, name) for name in PLAIN},
+            "limits": self._limits.tolist(),
             "pool": self._pool.tolist(),
             "counts": self._counts.tolist(),
             "logs": self._logs.tolist(),
@@ -313,15 +333,17 @@ class DriftStream:
         for name, kind in PLAIN.items():
             optional = name in ("value", "expected_novel", "coverage") and state[name] is None
             setattr(stream, name, None if optional else kind(state[name]))
+        stream._limits = array(state["limits"], "limits", "n").astype(np.float64)
         stream._pool = array(state["pool"], "pool", "n").astype(np.float64)
         stream._counts = _table(state["counts"], sum(bins for bins, _ in HISTOGRAMS))
-        stream._logs = _table(state["logs"], len(HISTOGRAMS) + SHAPES)
+        stream._logs = _table(state["logs"], len(_weights()))
         stream._seen = set(map(str, state["seen"]))
         stream._report = _Report.from_state(state["report"])
         if (
             len(stream._logs) != len(stream._counts)
             or (np.diff(stream._pool) < 0).any()
-            or not 0 <= stream.below <= stream.tested
+            or (np.diff(stream._limits) > 0).any()
+            or not 0 <= stream.below <= stream.tested - stream.beyond <= stream.tested
             or not _start(len(stream._logs) - 1) <= stream.below <= _start(len(stream._logs))
         ):
             raise ValueError("its numbers contradict each other")
@@ -334,13 +356,7 @@ class DriftStream:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> DriftStream:
         """Read what `save` wrote. Raises `FileError` for any other file."""
-        path = given_path(path, "path")
-        try:
-            return cls.from_state(json.loads(read_regular(path)))
-        except OSError as error:
-            raise FileError(f"cannot read the drift test {path}: {error.strerror or error}") from error
-        except DAMAGE as error:
-            raise FileError(f"{path} is no saved drift test, or a damaged one: {error}") from error
+        return loaded_state(path, cls.from_state, "drift test")
 
     def _first_of(self, groups: Sequence[Hashable]) -> list[int]:
         """Rows of objects that were not seen before."""
@@ -351,16 +367,21 @@ class DriftStream:
                 first.append(i)
         return first
 
-    def _ranks(self, values: np.ndarray) -> np.ndarray:
-        """Smoothed ranks (b,) in the pool, in [0, 1); each value joins the pool before the next one is ranked."""
+    def _ranks(self, values: np.ndarray, limits: np.ndarray) -> np.ndarray:
+        """Smoothed ranks in the pool below each limit, in [0, 1), of the values that lie below their limit.
+
+        Each value joins the pool before the next one is ranked.
+        """
         low = np.searchsorted(self._pool, values, side="left")
         ties = np.searchsorted(self._pool, values, side="right") - low
+        sizes = np.searchsorted(self._pool, limits, side="left")
         earlier = np.tril(np.ones((len(values), len(values)), dtype=bool), -1)
         low += ((values < values[:, None]) & earlier).sum(axis=1)
         ties += ((values == values[:, None]) & earlier).sum(axis=1)
-        sizes = len(self._pool) + np.arange(len(values))
-        ranks = (low + self._uniform(len(values)) * (1 + ties)) / (sizes + 1)
+        sizes += ((values < limits[:, None]) & earlier).sum(axis=1)
         self._pool = np.sort(np.concatenate([self._pool, values]), kind="stable")
+        bet = values < limits
+        ranks = (low[bet] + self._uniform(int(bet.sum())) * (1 + ties[bet])) / (sizes[bet] + 1)
         return np.minimum(ranks, 1 - 1e-12)
 
     def _uniform(self, count: int) -> np.ndarray:
@@ -382,7 +403,7 @@ class DriftStream:
             gains.append(floor + (1 - floor) * bins * (held + 1) / (steps + at + bins))
             counts[:, begin : begin + bins] += hits.sum(axis=0)
             begin += bins
-        gains += [np.broadcast_to(shape, gains[0].shape) for shape in _shapes(ranks)]
+        gains += [np.broadcast_to(bet, gains[0].shape) for bet in _beta_bets()[:, (ranks * STEPS).astype(np.int64)]]
         # (copies, 1 + ranks, bets): sums from the first rank on, so that batches of any size give the same numbers
         logs = np.cumsum(np.concatenate([self._logs[:, None], np.log(np.stack(gains, axis=2))], axis=1), axis=1)
         self._counts, self._logs = counts, logs[:, -1]
@@ -391,15 +412,15 @@ class DriftStream:
 
 
 PLAIN: dict[str, Any] = {
-    **dict.fromkeys(("limit", "level", "highest", "value", "expected_novel", "coverage"), float),
-    **dict.fromkeys(("seed", "tested", "below", "novel"), int),
+    **dict.fromkeys(("level", "highest", "value", "expected_novel", "coverage"), float),
+    **dict.fromkeys(("seed", "tested", "beyond", "below", "novel"), int),
 }
 
 
 def batch_drift(
     novelty: Any,
     calibration: Any,
-    cut: float = CUT,
+    cut: float | None = None,
     level: float = 0.01,
     seed: int = 0,
     *,
@@ -418,7 +439,8 @@ def batch_drift(
     novelty : array (b,)
         Of the tested objects.
     calibration, cut, level, seed, value, expected_novel, coverage
-        As in `DriftStream`; the level is at least 0.001, the smallest p-value.
+        As in `DriftStream`, the default cut by the share of the batch; the level is at least 0.001, the smallest
+        p-value.
     groups : sequence (b,), optional
         The object of each value; one value of each object counts, drawn at random.
 
@@ -441,7 +463,7 @@ def batch_drift(
     >>> batch_drift(rng.normal(-1, 1, size=200), rng.normal(size=200)).alarm
     True
     """
-    limit, held = _below_cut(calibration, cut)
+    limits, held = _limits(calibration, cut)
     allowed = float(share_between(level, "level"))
     if allowed < 1 / (PERMUTATIONS + 1):
         raise InputError(f"level is {level!r}; expected 0.001 or more, the smallest p-value of 999 permutations")
@@ -450,9 +472,10 @@ def batch_drift(
     tested = array(novelty, "novelties", "b").astype(np.float64)
     if groups is not None and len(tested):
         tested = tested[one_of_each(groups, len(tested), seed)]
-    below = tested[tested < limit]
-    report = _Report.of(held, float(share_between(cut, "cut")))
-    report.add(below)
+    report = _Report.of(held, CUTS[0] if cut is None else float(cut))
+    report.add(tested[tested < limits[0]])
+    limit = _cut_at(limits, np.mean(tested >= limits[0]) if len(tested) else 0.0)
+    below, held = tested[tested < limit], held[held < limit]
     called = None if value is None or not len(tested) else Share(int((tested > value).sum()), len(tested))
     about: dict[str, Any] = {"bins": report.bins(), "called_novel": called, "expected_novel": expected}
     about["coverage"] = coverage
@@ -511,8 +534,14 @@ class _Report:
         ends = self.cut + (1 - self.cut) * np.concatenate([[0], np.cumsum(self.held[::-1]) / there])
         rows = zip(ends[:-1], ends[1:], (self.counts / here)[::-1], (self.held / there)[::-1], strict=True)
         return tuple(
-            Bin(round(float(low), 6), round(float(high), 6), round(float(share), 6), round(float(own), 6), bool(is_off))
-            for (low, high, share, own), is_off in zip(rows, deviates[::-1], strict=True)
+            Bin(
+                round(float(low), 6),
+                round(float(high), 6),
+                round(float(share), 6),
+                round(float(calibration_share), 6),
+                bool(is_off),
+            )
+            for (low, high, share, calibration_share), is_off in zip(rows, deviates[::-1], strict=True)
         )
 
 
@@ -527,28 +556,37 @@ def _too_few(below: int, tested: int) -> str:
     return f"{below} of {tested} objects are below the cut, {FEWEST} are needed"
 
 
-def _below_cut(calibration: Any, cut: float) -> tuple[float, np.ndarray]:
-    """The cut as a novelty, and the sorted calibration novelties below it."""
+def _limits(calibration: Any, cut: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """The cuts as novelties, the highest first, and the sorted calibration novelties below that one.
+
+    For a default cut, those of `CUTS` that leave enough novelties below them.
+    """
     held = np.sort(array(calibration, "calibration scores", "n").astype(np.float64))
     if len(held) < FEWEST:
         raise InputError(
             f"{len(held)} calibration scores cannot show drift. Expected {FEWEST} or more. "
             "Calibrate on more known shapes."
         )
-    rank = math.floor(share_between(cut, "cut") * (len(held) + 1))
-    if rank < 1:
+    cuts = CUTS if cut is None else (share_between(cut, "cut"),)
+    ranks = [math.floor(one * (len(held) + 1)) for one in cuts]
+    if ranks[0] < 1:
         raise InputError(
             f"cut is {cut!r} for {len(held)} calibration scores. Expected {1 / (len(held) + 1):.3g} or more. "
             "Choose a higher cut or more scores."
         )
-    limit = float(held[max(0, len(held) - rank)])
-    pool = held[held < limit]
-    if len(pool) < LEAST_POOL:
+    limits = held[[max(0, len(held) - rank) for rank in ranks]]
+    below = np.searchsorted(held, limits, side="left")
+    if below[0] < LEAST_POOL:
         raise InputError(
-            f"{len(pool)} calibration scores are below the cut {cut:g}. Expected {LEAST_POOL} or more. "
+            f"{below[0]} calibration scores are below the cut {cuts[0]:g}. Expected {LEAST_POOL} or more. "
             "Choose a lower cut or a score with fewer ties."
         )
-    return limit, pool
+    return limits[below >= LEAST_POOL], held[: below[0]]
+
+
+def _cut_at(limits: np.ndarray, beyond: Any) -> Any:
+    """The cut that applies where this share of objects, or these (b,), is beyond the first one."""
+    return limits[np.minimum(np.searchsorted(SHARES, beyond, side="left"), len(limits) - 1)]
 
 
 def _start(copy: int) -> int:
@@ -568,14 +606,24 @@ def _log_capital(logs: np.ndarray) -> np.ndarray:
     started = len(logs)
     weights = 1 / (np.arange(1, started + 1) * np.arange(2, started + 2))
     top = np.maximum(logs.max(axis=(0, 2)), 0.0)
-    capital = np.exp(logs - top[None, :, None]).mean(axis=2)
+    capital = np.exp(logs - top[None, :, None]) @ _weights()
     return np.asarray(top + np.log(weights @ capital + np.exp(-top) / (started + 1)))
 
 
-def _shapes(ranks: np.ndarray) -> list[np.ndarray]:
-    """Densities of four fixed bets, each half uniform: low, high, U and peak."""
-    square = (2 * ranks - 1) ** 2
-    return [0.5 + (1 - ranks), 0.5 + ranks, 0.5 + 1.5 * square, 0.5 + 0.75 * (1 - square)]
+@cache
+def _weights() -> np.ndarray:
+    """The share of the capital of a copy that each bet starts with: histograms, then beta densities."""
+    bets = len(_beta_bets())
+    histograms = [ON_HISTOGRAMS / len(HISTOGRAMS)] * len(HISTOGRAMS)
+    return np.array([*histograms, *[(1 - ON_HISTOGRAMS) / bets] * bets])
+
+
+@cache
+def _beta_bets() -> np.ndarray:
+    """Densities (16, 60) on [0, 1), a step function each: beta densities, mixed with a tenth of the uniform one."""
+    x = (np.arange(STEPS) + 0.5) / STEPS
+    rows = np.array([x ** (a - 1) * (1 - x) ** (b - 1) for a in EXPONENTS for b in EXPONENTS])
+    return 0.9 * rows / rows.mean(axis=1, keepdims=True) + 0.1
 
 
 def _permuted(held: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> float:

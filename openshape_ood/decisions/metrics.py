@@ -173,26 +173,28 @@ def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float
     >>> region_overlap([0.1, 0.2, 0.9, 0.8, 0.7], [0, 0, 1, 2, 2])
     1.0
     """
-    values, own = array(novelty, "novelty", "n"), array(regions, "regions", "n", any_type=True).astype(np.int64)
-    if values.shape != own.shape:
-        raise InputError(f"{len(values)} novelties and {len(own)} regions; expected one region a place, 0 where sound")
+    values, region_of = array(novelty, "novelty", "n"), array(regions, "regions", "n", any_type=True).astype(np.int64)
+    if values.shape != region_of.shape:
+        raise InputError(
+            f"{len(values)} novelties and {len(region_of)} regions; expected one region a place, 0 where sound"
+        )
     if not 0 < most_false <= 1:
         raise InputError(f"most_false is {most_false!r}; expected a share, above 0 and at most 1")
-    names, index, sizes = np.unique(own, return_inverse=True, return_counts=True)
+    names, index, sizes = np.unique(region_of, return_inverse=True, return_counts=True)
     if len(names) < 2 or names[0] != 0:
         raise InputError("all places are sound, or all are damaged; expected some of each")
     order = np.argsort(-values, kind="stable")
     last = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
-    weights = np.where(own == 0, 0.0, 1 / (sizes[index] * (len(names) - 1)))[order]
-    false = np.append(0.0, np.cumsum(own[order] == 0)[last] / sizes[0])
-    found = np.append(0.0, np.cumsum(weights)[last])
-    within = false <= most_false  # at a vertical step, np.interp would use the lower end
-    reached = found[within][-1] if false[within][-1] == most_false else np.interp(most_false, false, found)
-    return float(np.trapezoid([*found[within], reached], [*false[within], most_false]) / most_false)
+    weights = np.where(region_of == 0, 0.0, 1 / (sizes[index] * (len(names) - 1)))[order]
+    false = np.append(0.0, np.cumsum(region_of[order] == 0)[last] / sizes[0])
+    covered = np.append(0.0, np.cumsum(weights)[last])
+    within = false <= most_false  # where it rises on the spot, np.interp would take the lower end
+    reached = covered[within][-1] if false[within][-1] == most_false else np.interp(most_false, false, covered)
+    return float(np.trapezoid([*covered[within], reached], [*false[within], most_false]) / most_false)
 
 
-def overlap_at(truth: Any, found: Any) -> dict[str, float]:
-    """Intersection over union, F1, precision and recall of masks `found` (n,) and `truth` (n,).
+def overlap_at(truth: Any, predicted: Any) -> dict[str, float]:
+    """Intersection over union, F1, precision and recall of predicted (n,) bool against true (n,) bool.
 
     NaN if the denominator is 0: precision without any positive.
 
@@ -201,13 +203,13 @@ def overlap_at(truth: Any, found: Any) -> dict[str, float]:
     >>> overlap_at([True, True, False, False], [True, False, True, False])["f1"]
     0.5
     """
-    true, said = (np.asarray(to_numpy(one)) for one in (truth, found))
-    if true.shape != said.shape or {true.dtype, said.dtype} != {np.dtype(bool)}:
+    true, marked = (np.asarray(to_numpy(one)) for one in (truth, predicted))
+    if true.shape != marked.shape or {true.dtype, marked.dtype} != {np.dtype(bool)}:
         raise InputError(
-            f"truth {true.dtype} {true.shape} and found {said.dtype} {said.shape}; expected bool (n,) twice"
+            f"truth {true.dtype} {true.shape} and predicted {marked.dtype} {marked.shape}; expected bool (n,) twice"
         )
-    both, either = float((true & said).sum()), float((true | said).sum())
-    parts = {"iou": (both, either), "f1": (2 * both, either + both), "precision": (both, said.sum())}
+    both, either = float((true & marked).sum()), float((true | marked).sum())
+    parts = {"iou": (both, either), "f1": (2 * both, either + both), "precision": (both, marked.sum())}
     shares = parts | {"recall": (both, true.sum())}
     return {name: float(part / whole) if whole else float("nan") for name, (part, whole) in shares.items()}
 

@@ -243,8 +243,8 @@ class Marks:
         if not len(self.peaks):
             raise InputError("this threshold keeps no regions of known shapes; p-values need calibrate_marks(...)")
         above = np.append(np.cumsum(self.weights[::-1])[::-1], 0)
-        found = above[np.searchsorted(self.peaks, array(levels, "levels of regions", "b"), side="left")]
-        return np.minimum(1, (1 + found) / (self.shapes + 1))
+        count = above[np.searchsorted(self.peaks, array(levels, "levels of regions", "b"), side="left")]
+        return np.minimum(1, (1 + count) / (self.shapes + 1))
 
     @property
     def promise(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, given_path
+from openshape_ood.checks import array
 from openshape_ood.decisions.calibration import (
     calibration_needed,
     conformal_threshold,
@@ -23,8 +23,8 @@ from openshape_ood.decisions.calibration import (
 )
 from openshape_ood.decisions.risk import Marks
 from openshape_ood.encoders.protocols import Identity, Provenance
-from openshape_ood.errors import FileError, InputError, MixedEncodersError
-from openshape_ood.storage import DAMAGE, read_regular, save_whole
+from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.storage import loaded_state, save_whole
 
 FORMAT = "openshape_ood threshold 1"
 GENERATED = "generated "  # beginning of the source of a threshold from generated shapes
@@ -247,17 +247,20 @@ class Threshold:
             ) from None
 
     def fits(self, provenance: Provenance) -> bool:
-        """True if it fits this encoder and method, or has no provenance."""
-        own = self.provenance
-        return own is None or (own.identity.fits(provenance.identity) and own.method == provenance.method)
+        """Whether it is for the novelty of this encoder and method, as far as it says whose it is."""
+        made_for = self.provenance
+        return made_for is None or (
+            made_for.identity.fits(provenance.identity) and made_for.method == provenance.method
+        )
 
     def check_fits(self, provenance: Provenance) -> None:
-        """Raise `MixedEncodersError` if novelty comes from another encoder or method."""
-        own = self.provenance
-        if own is not None and not self.fits(provenance):
+        """Raises `MixedEncodersError` where novelty comes from another encoder or method than this threshold."""
+        made_for = self.provenance
+        if made_for is not None and not self.fits(provenance):
             raise MixedEncodersError(
-                f"the threshold is for {own.method!r} by {own.identity}, the novelty is {provenance.method!r} by "
-                f"{provenance.identity}; a threshold belongs to one encoder and method. Make one for these"
+                f"the threshold is for {made_for.method!r} by {made_for.identity}, the novelty is "
+                f"{provenance.method!r} by {provenance.identity}; "
+                "a threshold belongs to one encoder and method. Make one for these"
             )
 
     @property
@@ -311,10 +314,10 @@ ones of yours)'
         return f"threshold {self.value:.3f} {self._promise(remedy)}"
 
     def as_json(self) -> dict[str, Any]:
-        """Value, coverage, count, source and promise; a result's provenance has encoder and method."""
-        told = {name: getattr(self, name) for name in ("value", "coverage", "n", "source", "promise")}
+        """Value, coverage, count, source and promise; whose novelty it is for stands in the provenance of a result."""
+        record = {name: getattr(self, name) for name in ("value", "coverage", "n", "source", "promise")}
         marks = {} if self.marks is None else {"marks": self.marks.as_json()}
-        return told | self._third() | marks
+        return record | self._third() | marks
 
     def _third(self) -> dict[str, Any]:
         return {} if self.low is None else {"low": self.low, "missed": self.missed}
@@ -327,15 +330,15 @@ ones of yours)'
         return {**about, "provenance": provenance, "scores": self.scores.tolist(), **self._third(), **marks}
 
     @classmethod
-    def from_state(cls, told: Mapping[str, Any]) -> Threshold:
+    def from_state(cls, state: Mapping[str, Any]) -> Threshold:
         """Restore what `state` returned. Any other content raises one of `storage.DAMAGE`."""
-        fields = dict(told)
+        fields = dict(state)
         if fields.pop("format") != FORMAT:
             raise KeyError("format")
         provenance = fields.pop("provenance")
         if provenance is not None:
-            own = {name: str(value) for name, value in provenance["identity"].items()}
-            provenance = {**provenance, "method": str(provenance["method"]), "identity": Identity(**own)}
+            identity = {name: str(value) for name, value in provenance["identity"].items()}
+            provenance = {**provenance, "method": str(provenance["method"]), "identity": Identity(**identity)}
             provenance = Provenance(**provenance)
         if fields.get("marks") is not None:
             fields["marks"] = Marks.from_state(fields["marks"])
@@ -348,14 +351,8 @@ ones of yours)'
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Threshold:
-        """Read a file that `save` wrote. Raises `FileError` for any other file."""
-        path = given_path(path, "path")
-        try:
-            return cls.from_state(json.loads(read_regular(path)))
-        except OSError as error:
-            raise FileError(f"cannot read the threshold {path}: {error.strerror or error}") from error
-        except DAMAGE as error:
-            raise FileError(f"{path} is no threshold, or a damaged one: {error}") from error
+        """Read what `save` wrote. Raises `FileError` for any other file."""
+        return loaded_state(path, cls.from_state, "threshold")
 
     def __str__(self) -> str:
         if self.promise:

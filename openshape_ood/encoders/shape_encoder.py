@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Any, Literal, cast, get_args
+from pathlib import Path
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -25,10 +26,12 @@ from openshape_ood.encoders.ensemble import ShapeEnsemble
 from openshape_ood.encoders.grouping.samplers import Sampler, find_grouping
 from openshape_ood.encoders.pipeline import overlapped
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
+from openshape_ood.encoders.shared_encoder import load_encoder, save_encoder
 from openshape_ood.errors import InputError
 from openshape_ood.registry.ensembles import check_no_file
-from openshape_ood.registry.names import find_checkpoint
+from openshape_ood.registry.names import find_checkpoint, is_registered
 from openshape_ood.registry.rows import Row
+from openshape_ood.registry.sharing import Shared, is_shared, shared_path
 from openshape_ood.registry.weights import load_network
 from openshape_ood.shapes.points import in_order, same_size
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
@@ -37,7 +40,7 @@ Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)
 
 
-class ShapeEncoder:
+class ShapeEncoder(Shared):
     """Frozen encoder of clouds, meshes and files.
 
     A process forked after encoding with two or more threads hangs in torch when it encodes. Spawned processes work.
@@ -55,6 +58,8 @@ class ShapeEncoder:
     row, network, device, precision
         Registry row, bare torch module, its device, data type of its products.
     """
+
+    shared_file: ClassVar[str] = "encoder.safetensors"
 
     def __init__(
         self,
@@ -89,6 +94,7 @@ class ShapeEncoder:
         device: str | torch.device | None = None,
         sampler: Sampler = "auto",
         precision: Precision = "float32",
+        revision: str = "main",
     ) -> ShapeEncoder:
         """Load an encoder: file with the right hash, strict keys, evaluation mode.
 
@@ -96,7 +102,8 @@ class ShapeEncoder:
         ----------
         name, registry : str and path, optional
             Name in the packaged registry or in your own, as in `list_checkpoints`. Several names joined by + form an
-            ensemble, see `encoders.ensemble`: in any order, each once.
+            ensemble, see `encoders.ensemble`: in any order, each once. Or a folder that `save_pretrained` wrote, or
+            "owner/name" on the Hub.
         checkpoint : path, optional
             File in place of the registered one, for a single encoder; its hash is recorded in `identity`.
         device : str or torch.device, optional
@@ -107,6 +114,8 @@ class ShapeEncoder:
         precision : {"float32", "bfloat16", "float16"}
             Data type of the network's products. Patches are always picked in float32. The guarantees of `encode` hold
             for "float32", the default.
+        revision : str
+            Branch, tag or commit of a repository "owner/name".
 
         Raises
         ------
@@ -118,9 +127,14 @@ class ShapeEncoder:
         >>> ShapeEncoder.from_pretrained("tiny", device="cpu")
         ShapeEncoder('tiny', d=192, device='cpu')
         """
-        row = find_checkpoint(name, registry)
         check_choice(precision, "precision", PRECISIONS)
         target = find_device(device)
+        if checkpoint is None and is_shared(name) and not is_registered(name, registry):
+            made = load_encoder(shared_path(name, cls.shared_file, revision), registry)
+            if hasattr(made.network, "grouping"):
+                made.network.grouping = find_grouping(sampler, target)
+            return cls(made.row, made.network, made.sha256, target, made.temperature, precision)
+        row = find_checkpoint(name, registry)
         if row.members:
             check_no_file(row, checkpoint)
             how: dict[str, Any] = {"registry": registry, "device": device, "sampler": sampler, "precision": precision}
@@ -131,6 +145,32 @@ class ShapeEncoder:
         if hasattr(network, "grouping"):
             network.grouping = grouping
         return cls(row, network, sha256, target, temperature, precision)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write network, sizes and clouds to one .safetensors file, whole or not at all.
+
+        Raises
+        ------
+        InputError
+            An encoder of the registry, which has a name already; one of lower precision than float32.
+        FileError
+            The file cannot be written.
+        """
+        if self.precision != "float32":
+            raise InputError(f"precision is {self.precision!r}. Weights are saved in float32. Load the encoder again")
+        return save_encoder(path, self.row, self.network, self.identity.sha256, self.temperature)
+
+    def card_facts(self) -> dict[str, Any]:
+        """Rows of the model card."""
+        return {
+            "title": f"{self.row.name}, an encoder of 3D shapes",
+            "architecture": self.row.architecture,
+            "embedding": self.dim,
+            "points": f"{self.spec.count}, {self.spec.up} up",
+            "embedding space": self.identity.space,
+            "sha256 of the weights": self.identity.sha256,
+            "licence": self.row.licence,
+        }
 
     def encode(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, Name
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known.examples import ENCODING, Axes, check_examples, embedded
 from openshape_ood.known.memory import MEMORY, MemoryBank, joined_memory
+from openshape_ood.registry.sharing import Shared, shared_path
 from openshape_ood.storage import loaded_arrays, save_arrays
 
 ARRAYS = ("text", "negatives", "examples", "labels")
@@ -26,7 +27,7 @@ KIND = "set of known classes"
 
 
 @dataclass(frozen=True, eq=False)
-class KnownClasses:
+class KnownClasses(Shared):
     """k known classes: their names, and embeddings of names, examples or both.
 
     Attributes
@@ -62,6 +63,27 @@ class KnownClasses:
     temperature: float | None = None
     threshold: Threshold | None = None
     marks: Threshold | None = None
+    shared_file: ClassVar[str] = "known.safetensors"
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike[str], *, revision: str = "main") -> KnownClasses:
+        """Known classes of a folder that `save_pretrained` wrote, or of a repository "owner/name" of the Hub.
+
+        Raises `FileError` for another file, `InputError` and `CheckpointError` as `ShapeEncoder.from_pretrained`.
+        """
+        return cls.load(shared_path(name, cls.shared_file, revision))
+
+    def card_facts(self) -> dict[str, Any]:
+        """Rows of the model card."""
+        names = [*self.names[:50], *(["…"] if len(self.names) > 50 else [])]
+        rows = {"names": self.text, "examples": self.examples, "patches": self.patches and self.patches.features}
+        return {
+            "title": f"{len(self.names)} known classes",
+            "classes": names,
+            "embeddings": [f"{len(one)} of {what}" for what, one in rows.items() if one is not None],
+            "encoder": f"{self.identity.checkpoint} (sha256 {self.identity.sha256 or 'not stated'})",
+            "threshold": self.threshold.describe() if self.threshold else "none",
+        }
 
     @classmethod
     def from_names(
@@ -130,12 +152,12 @@ class KnownClasses:
         """
         names = check_examples(examples)
         check_settings(settings, ENCODING, "KnownClasses.from_examples")
-        found = [embedded(examples[name], name, encoder, up, settings) for name in names]
-        labels = np.repeat(np.arange(len(names)), [len(rows) for rows in found])
+        rows_of_class = [embedded(examples[name], name, encoder, up, settings) for name in names]
+        labels = np.repeat(np.arange(len(names)), [len(rows) for rows in rows_of_class])
         memory = None
         if patches is not None:
             memory = MemoryBank.from_examples(examples, encoder, stage=patches, up=up, **settings)
-        rows = np.concatenate(found)
+        rows = np.concatenate(rows_of_class)
         known = cls(names, encoder.identity, None, None, rows, labels, memory, encoder.temperature)
         unit(known.anchors, "the mean example of", names)  # refuses examples that cancel each other
         return known
@@ -178,9 +200,9 @@ class KnownClasses:
         Raises `InputError` for rows that are zero or not finite, and for invalid labels.
         """
         ready = Embeddings(vectors, identity)
-        found, index = grouped(labels, ready.vectors)
+        classes, index = grouped(labels, ready.vectors)
         unit(ready.vectors, "the embedding in")  # refuses rows without a direction
-        return cls(check_names(found), identity, examples=ready.vectors, labels=index, temperature=temperature)
+        return cls(check_names(classes), identity, examples=ready.vectors, labels=index, temperature=temperature)
 
     def __getstate__(self) -> dict[str, Any]:
         """Fields only, without cached values."""
@@ -249,10 +271,10 @@ class KnownClasses:
         """Copy with the examples of a mask (m,), without patches; classes without examples are dropped."""
         examples, labels = self.labeled_examples()
         names, index = np.unique(labels[kept], return_inverse=True)
-        own = tuple(self.names[i] for i in names)
+        kept_names = tuple(self.names[i] for i in names)
         text = None if self.text is None else self.text[names]
         return replace(
-            self, names=own, text=text, examples=examples[kept], labels=index, patches=None, threshold=None,
+            self, names=kept_names, text=text, examples=examples[kept], labels=index, patches=None, threshold=None,
             marks=None,
         )  # fmt: skip
 
@@ -367,9 +389,9 @@ class KnownClasses:
     def load(cls, path: str | os.PathLike[str]) -> KnownClasses:
         """Read a file that `save` wrote. Raises `FileError` for any other file. No code in the file is executed."""
         with loaded_arrays(path, KIND) as (header, arrays):
-            own: dict[str, Any] = {name: a for name, a in arrays.items() if not name.startswith("patches.")}
-            memory: dict[str, Any] = {n.removeprefix("patches."): a for n, a in arrays.items() if n not in own}
-            strangers = sorted({*own} - {*ARRAYS} | {*memory} - {*MEMORY})
+            tables: dict[str, Any] = {name: a for name, a in arrays.items() if not name.startswith("patches.")}
+            memory: dict[str, Any] = {n.removeprefix("patches."): a for n, a in arrays.items() if n not in tables}
+            strangers = sorted({*tables} - {*ARRAYS} | {*memory} - {*MEMORY})
             if strangers:
                 raise ValueError(f"it holds {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
             temperature, threshold, about = header["temperature"], header.get("threshold"), header.get("patches")
@@ -380,7 +402,7 @@ class KnownClasses:
                 identity=Identity(**{field: str(value) for field, value in header["identity"].items()}),
                 patches=MemoryBank(**memory, **about) if memory else None,
                 temperature=None if temperature is None else float(temperature),
-                **own,
+                **tables,
             )
             _check_sound(known)
             if threshold is not None:

@@ -74,13 +74,13 @@ def embedded_patches(
     """Patches of the examples, class by class."""
     check_patches(encoder)
     passed = {key: value for key, value in settings.items() if key in ("batch_size", "seed", "progress")}
-    found = []
+    patches = []
     for name, value in examples.items():
         if ready_embeddings(value, name, encoder) is not None:
             raise InputError(f"class {name!r} is given as embeddings; patches need the example shapes themselves")
         with _named(name):
-            found.append(encoder.encode_patches(value, up=_axes_of(name, up), stage=stage, **passed))
-    return found
+            patches.append(encoder.encode_patches(value, up=_axes_of(name, up), stage=stage, **passed))
+    return patches
 
 
 def check_patches(encoder: Any) -> None:

@@ -54,14 +54,14 @@ class MemoryBank:
         return cls.from_patches(embedded_patches(examples, encoder, up, stage, settings), stage)
 
     @classmethod
-    def from_patches(cls, found: Sequence[Patches], stage: str) -> MemoryBank:
+    def from_patches(cls, batches: Sequence[Patches], stage: str) -> MemoryBank:
         """Memory bank of encoded patches, one entry a class, classes numbered in this order."""
-        features = np.concatenate([patches.features for patches in found])
+        features = np.concatenate([patches.features for patches in batches])
         shapes, count, width = features.shape
         rows = unit(features.reshape(-1, width), "the patch in").astype(np.float32)
-        centers = np.concatenate([patches.centers for patches in found]).reshape(-1, 3)
-        labels = np.repeat(np.arange(len(found)), [count * len(patches.features) for patches in found])
-        radius = float(np.median(np.concatenate([np.atleast_1d(patches.radius) for patches in found])))
+        centers = np.concatenate([patches.centers for patches in batches]).reshape(-1, 3)
+        labels = np.repeat(np.arange(len(batches)), [count * len(patches.features) for patches in batches])
+        radius = float(np.median(np.concatenate([np.atleast_1d(patches.radius) for patches in batches])))
         return cls(rows, labels, centers, np.repeat(np.arange(shapes), count), stage, radius)
 
 

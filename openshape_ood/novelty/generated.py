@@ -100,10 +100,10 @@ def embedded(category: str, generated: Generated, encoders: Any, model: str = MO
     model: name of the encoder, which is loaded only if the package lacks them.
     """
     held = _packaged(model)
-    found = held.get(f"{generated} {category}")
-    if found is None:
-        found = held[f"{generated} {category}"] = encoders.shape.encode(shapes_of([category], generated), up="y")
-    return np.asarray(found, dtype=np.float32)
+    rows = held.get(f"{generated} {category}")
+    if rows is None:
+        rows = held[f"{generated} {category}"] = encoders.shape.encode(shapes_of([category], generated), up="y")
+    return np.asarray(rows, dtype=np.float32)
 
 
 @cache

@@ -104,16 +104,16 @@ class LabelSample:
                     f"there are {len(labels)} labels. Expected {len(self)}, one a shape. Label all shapes."
                 )
             labels = dict(zip(self.rows, labels, strict=True))
-        found: dict[int, str] = {}
+        by_row: dict[int, str] = {}
         for key, label in labels.items():
             place = self._place(key)
             name = NOVEL if label is None else str(label).strip()
-            if found.setdefault(place, name) != name:
+            if by_row.setdefault(place, name) != name:
                 raise InputError(
-                    f"{self.shapes[place]} has the labels {found[place]!r} and {name!r}. Expected one label a shape. "
+                    f"{self.shapes[place]} has the labels {by_row[place]!r} and {name!r}. Expected one label a shape. "
                     "Remove one of them."
                 )
-        return replace(self, labels=tuple(found.get(i, "") for i in range(len(self)))).complete()
+        return replace(self, labels=tuple(by_row.get(i, "") for i in range(len(self)))).complete()
 
     def complete(self) -> LabelSample:
         """Return self. Raises `InputError` if a label is missing."""

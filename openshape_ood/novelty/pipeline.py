@@ -19,7 +19,7 @@ import numpy as np
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.decisions.calibration import share_between
-from openshape_ood.decisions.drift import CUT, DriftStream, check_expected
+from openshape_ood.decisions.drift import DriftStream, check_expected
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
@@ -184,9 +184,9 @@ class NoveltyPipeline:
         check_whole(num_samples, "num_samples")
         if up not in ("file", AUTO):
             check_up(up)
-        found = settled_method(known, method)
-        if found.rows == "patches" and (identity is not None or num_samples != 1):
-            check_one_sampling(found, identity is not None, num_samples)
+        chosen = settled_method(known, method)
+        if chosen.rows == "patches" and (identity is not None or num_samples != 1):
+            check_one_sampling(chosen, identity is not None, num_samples)
         ready = isinstance(known, KnownClasses)
         if known_up is not None and isinstance(known, KnownClasses):
             raise InputError(
@@ -204,13 +204,13 @@ class NoveltyPipeline:
         held = [one for one in (getattr(known, "identity", None) if ready else None, identity) if one is not None]
         encoders = Encoders(model, encoder, text, device=device, others=held)
         how: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
-        classes = known_classes(known, found, encoders, up=examples_up, **how)
+        classes = known_classes(known, chosen, encoders, up=examples_up, **how)
         if not ready:
             classes = classes.with_temperature(encoders.shape.temperature)
-        check_known(found, classes)
+        check_known(chosen, classes)
         rates = None if unsure is None else check_rates(unsure, novel)
         expected = check_expected(expected_novel)
-        pipeline = cls(classes, found, encoders, up=up, errors=errors, expected_novel=expected, **how)
+        pipeline = cls(classes, chosen, encoders, up=up, errors=errors, expected_novel=expected, **how)
         result = grouped = None
         if calibrating is not None:
             result = pipeline(calibrating.shapes)
@@ -243,8 +243,8 @@ class NoveltyPipeline:
         examples = None if novel is None else replace(self, threshold=None)(novel)
         return replace(self, threshold=self.threshold.with_unsure(alpha, beta, examples))
 
-    def monitor(self, cut: float = CUT, level: float = 0.01) -> DriftStream:
-        """Drift test for `stream`, which can be saved and continued over several calls.
+    def monitor(self, cut: float | None = None, level: float = 0.01) -> DriftStream:
+        """A drift test for `stream`, which can be saved and goes on over several calls.
 
         Parameters
         ----------
@@ -260,8 +260,12 @@ class NoveltyPipeline:
             raise InputError(
                 "there is no threshold. A drift test needs one from known shapes. Give calibration shapes."
             )
-        scores, own = self.threshold.check_drift().scores, self.threshold
-        how: dict[str, Any] = {"value": own.value, "coverage": own.coverage, "expected_novel": self.expected_novel}
+        scores, threshold = self.threshold.check_drift().scores, self.threshold
+        how: dict[str, Any] = {
+            "value": threshold.value,
+            "coverage": threshold.coverage,
+            "expected_novel": self.expected_novel,
+        }
         return DriftStream(scores, cut, level, int(self.seed), **how)
 
     def recalibrate(self, labels: LabelSample, coverage: float = COVERAGE) -> NoveltyPipeline:
@@ -363,7 +367,7 @@ class NoveltyPipeline:
         if isinstance(up, str):
             warn_of_stated(up, shapes)
         else:
-            shapes = tuple(replace(one, up=own) for one, own in zip(shapes, up, strict=True))
+            shapes = tuple(replace(one, up=axis) for one, axis in zip(shapes, up, strict=True))
         pipeline = replace(self, up=up if isinstance(up, str) else "file")
         with tqdm(total=len(shapes), desc="embedding", unit="shape", disable=not self.progress) as bar:
             several = list(pipeline.stream(shapes, step=bar.update, monitor=False))
@@ -407,16 +411,16 @@ class NoveltyPipeline:
             yield result
 
     def _results(self, shapes: Iterable[Any], step: Callable[[], Any]) -> Iterator[NoveltyResult]:
-        told = self.silent is not None or self.up in UPS  # True if the axis of shapes without a stated axis is known
-        for are_ready, own in groupby(shapes, lambda one: isinstance(one, Embeddings)):
+        axis_known = self.silent is not None or self.up in UPS  # which axis shapes have that state none
+        for are_ready, some in groupby(shapes, lambda one: isinstance(one, Embeddings)):
             if are_ready:
-                yield from map(self._of_embeddings, own)
+                yield from map(self._of_embeddings, some)
                 continue
-            for batch in in_batches(map(_as_shape, count(), own), self.reading, self.of_batch, step):
+            for batch in in_batches(map(_as_shape, count(), some), self.reading, self.of_batch, step):
                 result = batch.result if batch.given else self._of_shapes((), (), (), self.up)
-                if not told and not all(map(_states_axis, batch.names)):
+                if not axis_known and not all(map(_states_axis, batch.names)):
                     warnings.warn(UNSTATED, AxisWarning, stacklevel=2)
-                    told = True
+                    axis_known = True
                 yield replace(result, failures=tuple(batch.failures))
 
     def of_batch(self, batch: Batch) -> NoveltyResult:
@@ -495,13 +499,13 @@ class NoveltyPipeline:
 
         shapes: paths, clouds, trimesh objects, or `Shape`s.
         """
-        found = self.find_axis(shapes)
-        if found is None:
+        axis = self.find_axis(shapes)
+        if axis is None:
             return replace(self, silent=self.silent or FALLBACK)
-        if found.axis is None:
-            message = f"{found}. They are read with {FALLBACK} up; give up= where you know it, up={FALLBACK!r} if so"
+        if axis.axis is None:
+            message = f"{axis}. They are read with {FALLBACK} up; give up= where you know it, up={FALLBACK!r} if so"
             warnings.warn(message, AxisWarning, stacklevel=3)
-        return replace(self, up_axis=found, silent=found.axis or FALLBACK)
+        return replace(self, up_axis=axis, silent=axis.axis or FALLBACK)
 
     def find_axis(self, shapes: Iterable[Any], most: int | None = None) -> UpAxis | None:
         """Result of `find_up` for at most `most` (200) shapes without a stated axis; None if none is readable."""
@@ -550,9 +554,9 @@ class NoveltyPipeline:
         known = KnownClasses.load(path)
         note = read_note(path)
         try:
-            own = {name: note[name] for name in ("method", *SAVED) if name in note}
-            axis = own.pop("silent", None)
-            made = cls.prepare(known, **{**own, **settings})
+            saved = {name: note[name] for name in ("method", *SAVED) if name in note}
+            axis = saved.pop("silent", None)
+            made = cls.prepare(known, **{**saved, **settings})
             return replace(made, silent=axis and check_up(axis))
         except (TypeError, ValueError) as error:
             raise FileError(f"{path} is no pipeline, or a damaged one: {error}") from error

@@ -82,18 +82,18 @@ class NoveltyResult:
     def joined(cls, several: Sequence[NoveltyResult]) -> NoveltyResult:
         """Concatenated results of one pipeline."""
         full = [one for one in several if len(one)] or several
-        own: dict[str, Any] = {
+        columns: dict[str, Any] = {
             name: np.concatenate([getattr(one, name) for one in full]) for name in ("novelty", "nearest", "similarity")
         }
-        own |= {name: tuple(text for one in full for text in getattr(one, name)) for name in ("shapes", "up")}
+        columns |= {name: tuple(text for one in full for text in getattr(one, name)) for name in ("shapes", "up")}
         rows = [one.embeddings for one in full if one.embeddings is not None]
         embeddings = rows[0] if len(rows) == len(full) else None
         if embeddings is not None:
             vectors = np.concatenate([one.vectors for one in rows])
-            embeddings = replace(embeddings, vectors=vectors, names=own["shapes"])
+            embeddings = replace(embeddings, vectors=vectors, names=columns["shapes"])
         failures = tuple(failure for one in several for failure in one.failures)
         fresh: dict[str, Any] = {"groups": None, "labels": None, "stream_drift": None}
-        return replace(full[0], **own, embeddings=embeddings, failures=failures, **fresh)
+        return replace(full[0], **columns, embeddings=embeddings, failures=failures, **fresh)
 
     @property
     def is_novel(self) -> np.ndarray:
@@ -157,12 +157,12 @@ class NoveltyResult:
         InputError
             For another number of groups, and labels of another result.
         """
-        own: dict[str, Any] = {}
+        context: dict[str, Any] = {}
         if groups is not None:
-            one_of_each(groups, len(self))  # validates the groups
-            own["groups"] = tuple(groups)
+            one_of_each(groups, len(self))  # refuses what are no groups
+            context["groups"] = tuple(groups)
         if expected_novel is not None:
-            own["expected_novel"] = check_expected(expected_novel)
+            context["expected_novel"] = check_expected(expected_novel)
         if labels is not None:
             rows = [row for row in labels.rows if 0 <= row < len(self)]
             if len(rows) < len(labels) or not np.allclose(self.novelty[rows], labels.novelty, rtol=1e-4, atol=1e-5):
@@ -171,8 +171,8 @@ class NoveltyResult:
                     "Draw one with to_label."
                 )
             labels.kept_by(self.threshold) if self.threshold is not None else labels.complete()
-            own["labels"] = labels
-        return replace(self, **own)
+            context["labels"] = labels
+        return replace(self, **context)
 
     def to_label(self, n: int = 30, seed: int = 0, focus: str = RANDOM) -> LabelSample:
         """A sample of the shapes to label, for `LabelSample.labeled` or `.save`.
@@ -199,12 +199,12 @@ class NoveltyResult:
         rows = np.arange(len(self)) if self.groups is None else one_of_each(self.groups, len(self), seed)
         check_size(n, len(rows))
         places = draw(len(rows), n, seed) if focus == RANDOM else np.argsort(-self.novelty[rows], kind="stable")[:n]
-        own = rows[places].tolist()
+        drawn = rows[places].tolist()
         return LabelSample(
-            shapes=tuple(self.shapes[i] for i in own),
-            nearest=tuple(map(str, self.nearest[own])),
-            novelty=self.novelty[own],
-            rows=tuple(own),
+            shapes=tuple(self.shapes[i] for i in drawn),
+            nearest=tuple(map(str, self.nearest[drawn])),
+            novelty=self.novelty[drawn],
+            rows=tuple(drawn),
             places=tuple(places.tolist()),
             of=len(rows),
             seed=int(seed),
@@ -228,10 +228,10 @@ class NoveltyResult:
         """
         names, records = self.classes.tolist(), self.records()
         threshold = self.threshold and self.threshold.as_json()
-        told = {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
-        told["drift"] = self.drift.as_json()
-        told["up_axis"] = self.up_axis and self.up_axis.as_json()
-        return told | {"failures": [failure._asdict() for failure in self.failures]}
+        record = {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
+        record["drift"] = self.drift.as_json()
+        record["up_axis"] = self.up_axis and self.up_axis.as_json()
+        return record | {"failures": [failure._asdict() for failure in self.failures]}
 
     def records(self) -> list[dict[str, Any]]:
         """Record of each shape, as in `as_json`."""
@@ -278,11 +278,11 @@ class NoveltyResult:
         return counts
 
     def _summary(self) -> str:
-        own = self.provenance
+        provenance = self.provenance
         known = f"{len(self.classes)} known class{'es' * (len(self.classes) != 1)}"
         threshold = "" if self.threshold is None else f"; {self.threshold.describe()}"
         alarm = f". {self.drift.describe('result.to_label(30)')}" if self.drift.alarm or self.drift.unexpected else ""
-        return f"{self._counts()}; {known}, {own.method} by {own.identity.checkpoint}{threshold}{alarm}"
+        return f"{self._counts()}; {known}, {provenance.method} by {provenance.identity.checkpoint}{threshold}{alarm}"
 
     def __str__(self) -> str:
         """Table with one row a shape; of more than 60 shapes both ends, and counts."""

@@ -67,8 +67,8 @@ class UpAxis:
     def __str__(self) -> str:
         others = ", ".join(f"{_percent(self.kept[a])} under {a}" for a in self._ranked() if a != self.axis)
         if self.axis is not None:
-            own = _percent(self.kept[self.axis])
-            return f"{self.axis} is up: of {self.shapes} shapes the known classes explain {own} under it, {others}"
+            share = _percent(self.kept[self.axis])
+            return f"{self.axis} is up: of {self.shapes} shapes the known classes explain {share} under it, {others}"
         what = "1 shape does" if self.shapes == 1 else f"{self.shapes} shapes do"
         return f"undecided: {what} not tell which axis is up; the known classes explain {others}"
 
@@ -152,8 +152,8 @@ def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarra
     # copies of one shape are no evidence, because they agree under every axis
     apart = np.unique(originals(np.stack([*novelty.values()], axis=1)))
     p_value = _paired((novelty[second] - novelty[best])[apart])
-    found = best if p_value < SIGNIFICANCE and margin > RISE else None
-    return UpAxis(found, margin, shares, means, p_value, len(novelty[best]))
+    chosen_axis = best if p_value < SIGNIFICANCE and margin > RISE else None
+    return UpAxis(chosen_axis, margin, shares, means, p_value, len(novelty[best]))
 
 
 def _paired(differences: np.ndarray) -> float:
@@ -166,8 +166,10 @@ def _paired(differences: np.ndarray) -> float:
 
 
 def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:
-    found = {axis: judged(rows) for axis, rows in encoded.items()}
-    return compare_axes({axis: n for axis, (n, _) in found.items()}, {axis: kept for axis, (_, kept) in found.items()})
+    novelty = {axis: judged(rows) for axis, rows in encoded.items()}
+    return compare_axes(
+        {axis: n for axis, (n, _) in novelty.items()}, {axis: kept for axis, (_, kept) in novelty.items()}
+    )
 
 
 def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None) -> Judging:
@@ -223,13 +225,13 @@ def _encoded(
 ) -> dict[str, np.ndarray]:
     """Embeddings (n, d) under every axis; files are read once, unless samplings of a surface differ."""
     once, size = settings["num_samples"] == 1 and hasattr(encoder, "spec"), settings["batch_size"]
-    found: dict[str, list[np.ndarray]] = {axis: [] for axis in axes}
+    rows_by_axis: dict[str, list[np.ndarray]] = {axis: [] for axis in axes}
     for start in range(0, len(shapes), check_whole(size, "batch_size")):
         batch = shapes[start : start + size]
         values = [s.cloud(encoder.spec.count, settings["seed"]) if once else s.value for s in batch]
         for axis in axes:
-            found[axis].append(encoder.encode(values, up=axis, **settings))
-    return {axis: np.concatenate(rows) for axis, rows in found.items()}
+            rows_by_axis[axis].append(encoder.encode(values, up=axis, **settings))
+    return {axis: np.concatenate(rows) for axis, rows in rows_by_axis.items()}
 
 
 def _percent(share: float) -> str:

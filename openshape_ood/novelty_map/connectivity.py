@@ -41,14 +41,14 @@ def pieces(
     labels = graph.labels(chosen)
     indices = np.flatnonzero(chosen)
     order = indices[np.argsort(labels[indices], kind="stable")]
-    found = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-    found = sorted((piece for piece in found if len(piece) >= least), key=len, reverse=True)
+    regions = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    regions = sorted((piece for piece in regions if len(piece) >= least), key=len, reverse=True)
     if novelty is None or not region:
-        return [(piece, None) for piece in found]
-    ranked = (piece[np.argsort(-novelty[piece], kind="stable")] for piece in found)
-    begins = [(own, graph.within(own).begin(region)) for own in ranked]
-    levels = [None if place is None else float(novelty[own[place]]) for own, place in begins]
-    return list(zip(found, levels, strict=True))
+        return [(piece, None) for piece in regions]
+    ranked = (piece[np.argsort(-novelty[piece], kind="stable")] for piece in regions)
+    begins = [(level, graph.within(level).begin(region)) for level in ranked]
+    levels = [None if place is None else float(novelty[level[place]]) for level, place in begins]
+    return list(zip(regions, levels, strict=True))
 
 
 def highest_region(places: np.ndarray, novelty: np.ndarray, least: int, *, cells: bool) -> float:

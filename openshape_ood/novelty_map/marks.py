@@ -96,9 +96,9 @@ def calibrate_marks(
         raise InputError("largest counts elements, weights count areas. Both cannot hold at once. Leave one out")
     curves, peaks, made = [], [], None
     each: Iterable[Any] = repeat(None) if weights is None else weights
-    for found, areas in zip(maps, each, strict=weights is not None):
-        made = _same(made, found)
-        curve, peak = summary(found.elements, found.novelty, min_size, areas)
+    for novelty_map, areas in zip(maps, each, strict=weights is not None):
+        made = _same(made, novelty_map)
+        curve, peak = summary(novelty_map.elements, novelty_map.novelty, min_size, areas)
         curves.append(curve)
         peaks.append(peak)
     return marks_threshold(curves, np.array(peaks), of, rate, min_size, groups, largest, made, source)
@@ -109,11 +109,11 @@ def rate_of(false_points: float | None, false_regions: float | None, largest: fl
     if false_points is not None and false_regions is not None:
         raise InputError("false_points and false_regions were both given. A threshold promises one. Leave one out")
     if false_regions is not None and largest != 1:
-        raise InputError("largest limits the share of marked elements. It has no effect on false_regions. Leave it out")
-    found = ("points", FALSE_POINTS if false_points is None else false_points)
-    found = found if false_regions is None else ("regions", false_regions)
-    shapes_needed(found[1], largest)
-    return found
+        raise InputError("largest bounds the share of marked elements. With false_regions it has no say. Leave it out")
+    rate = ("points", FALSE_POINTS if false_points is None else false_points)
+    rate = rate if false_regions is None else ("regions", false_regions)
+    shapes_needed(rate[1], largest)
+    return rate
 
 
 def summary(elements: Elements, novelty: np.ndarray, min_size: float, weights: Any = None) -> tuple[LossCurve, float]:
@@ -140,21 +140,21 @@ def marks_threshold(
     if not len(curves):
         needed = shapes_needed(rate, largest)
         raise InputError(f"there are no maps of known shapes. Expected {needed} or more, for {rate:g}. Give some")
-    own, n = object_weights(groups, len(curves))
+    weights, n = object_weights(groups, len(curves))
     check_shapes(n, rate, largest)
     if of == "regions":  # the loss steps at the highest region
         curves = [LossCurve(peak, np.ones(1)) for peak in peaks[:, None]]
     value = risk_threshold(curves, rate, groups=groups, largest=largest)
-    marks = Marks(of, rate, n, largest, min_size, peaks, own)
+    marks = Marks(of, rate, n, largest, min_size, peaks, weights)
     return Threshold(value, provenance=provenance, source=source, marks=marks)
 
 
-def _same(made: Provenance | None, found: NoveltyMap) -> Provenance:
-    """Common provenance of the maps. Raises `MixedEncodersError` if this one differs."""
-    own = found.provenance
-    if made is not None and not (made.identity.fits(own.identity) and made.method == own.method):
+def _same(made: Provenance | None, novelty_map: NoveltyMap) -> Provenance:
+    """The provenance of the maps so far; raises `MixedEncodersError` where this one is of others."""
+    provenance = novelty_map.provenance
+    if made is not None and not (made.identity.fits(provenance.identity) and made.method == provenance.method):
         raise MixedEncodersError(
-            f"maps by {made.method!r} with {made.identity} and by {own.method!r} with {own.identity}. A threshold is "
-            "for one encoder and method. Give maps of one"
+            f"maps by {made.method!r} with {made.identity} and by {provenance.method!r} with {provenance.identity}. "
+            "A threshold is for one encoder and method. Give maps of one"
         )
-    return made or own
+    return made or provenance

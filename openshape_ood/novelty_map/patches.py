@@ -151,11 +151,11 @@ def localize_many(
     """
     listed = list_shapes(shapes)
     how = {"seed": seed, "batch_size": check_whole(batch_size, "batch_size"), "progress": progress}
-    ups, asked = resolve_ups(up, listed), up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+    ups, given_up = resolve_ups(up, listed), up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
     if not isinstance(up, str) and known_up is None and isinstance(known, Mapping):
         raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
-    compared = _Compared.of(known, encoder, text, model, by, asked, known_up, threshold, device, how)
-    return compared.maps(listed, ups, asked, seed, batch_size)
+    compared = _Compared.of(known, encoder, text, model, by, given_up, known_up, threshold, device, how)
+    return compared.maps(listed, ups, given_up, seed, batch_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +212,7 @@ class _Compared:
         return cls(encoder, by, known.patches.features, owners, words(known.names)[shown], half, threshold)
 
     def maps(
-        self, shapes: Sequence[Shape], ups: Sequence[str], asked: str, seed: int, batch_size: int
+        self, shapes: Sequence[Shape], ups: Sequence[str], given_up: str, seed: int, batch_size: int
     ) -> Iterator[NoveltyMap]:
         stage: Any = "projected" if self.by == "text" else self.by
         for start in range(0, len(shapes), batch_size):
@@ -221,9 +221,9 @@ class _Compared:
             patches = self.encoder.encode_patches(clouds, up=axes, batch_size=len(some), seed=seed, stage=stage)
             for i, (one, cloud, up) in enumerate(zip(some, clouds, axes, strict=True)):
                 radius = float(np.broadcast_to(patches.radius, len(some))[i])
-                found = self._map(cloud, up, patches.features[i], patches.centers[i], radius, seed)
-                provenance = Provenance(self.encoder.identity, self.by, asked, seed, version=__version__)
-                yield replace(found, name=one.path or one.name, provenance=provenance)
+                novelty_map = self._map(cloud, up, patches.features[i], patches.centers[i], radius, seed)
+                provenance = Provenance(self.encoder.identity, self.by, given_up, seed, version=__version__)
+                yield replace(novelty_map, name=one.path or one.name, provenance=provenance)
 
     def _map(
         self, cloud: np.ndarray, up: str, features: np.ndarray, centers: np.ndarray, radius: float, seed: int
@@ -234,8 +234,8 @@ class _Compared:
         spec = self.encoder.spec
         places = in_frame(cloud, spec, up=up, seed=seed)
         sampled = resample(len(cloud), resampled_size(len(cloud), spec), seed)
-        # each center is a sampled point, up to rounding
-        own = sampled[nearest(centers.astype(np.float64), places[sampled], metric="euclidean")[1][:, 0]]
+        # each center is a sampled point, within the rounding
+        patch_points = sampled[nearest(centers.astype(np.float64), places[sampled], metric="euclidean")[1][:, 0]]
         point_novelty, point_labels = interpolate(places, centers, radius, novelty, labels)
         return NoveltyMap(
             elements=Elements("points", cloud),
@@ -245,7 +245,7 @@ class _Compared:
             baseline=self.half,
             threshold=self.threshold,
             provenance=Provenance(self.encoder.identity, self.by),
-            patches=PatchNovelty(cloud[own, :3], novelty, self.classes[labels]),
+            patches=PatchNovelty(cloud[patch_points, :3], novelty, self.classes[labels]),
             up=up,
         )
 
@@ -304,9 +304,9 @@ def baseline(memory: MemoryBank) -> tuple[float, Threshold]:
 def _measure(memory: MemoryBank) -> tuple[float, Threshold]:
     order = np.argsort(memory.shapes, kind="stable")
     rows = np.split(order, np.flatnonzero(np.diff(memory.shapes[order])) + 1)
-    owners = originals(np.stack([memory.features[own].mean(axis=0) for own in rows]))
-    owner = np.empty(len(order), dtype=np.int64)  # first equal shape of each patch's shape
-    owner[order] = np.repeat(owners, [len(own) for own in rows])
+    owners = originals(np.stack([memory.features[row].mean(axis=0) for row in rows]))
+    owner = np.empty(len(order), dtype=np.int64)  # of each patch, the first shape that is the same as its own
+    owner[order] = np.repeat(owners, [len(row) for row in rows])
     first = np.unique(owners).tolist()
     classes = [memory.labels[rows[i][0]] for i in first]
     alike = [i for i, label in zip(first, classes, strict=True) if classes.count(label) > 1]
@@ -334,9 +334,9 @@ def weights(points: np.ndarray, centers: np.ndarray, radius: float) -> np.ndarra
     squares = np.zeros((len(points), len(centers)))
     for axis in range(3):  # (n, p, 3) at once would take three times the memory
         squares += (points[:, axis, None] - centers[None, :, axis]) ** 2
-    # the nearest has weight 1 before the division, so no row is all zeros
-    found = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * radius**2))
-    return found / found.sum(axis=1, keepdims=True)
+    # the nearest has the weight 1 before the division, so that no row is all zeros
+    kernel = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * radius**2))
+    return kernel / kernel.sum(axis=1, keepdims=True)
 
 
 def interpolate(
@@ -344,8 +344,8 @@ def interpolate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean novelty (n,) of the p patches at each point, and the label (n,) with the most weight."""
     votes = np.eye(labels.max() + 1)[labels]
-    found = []
+    blocks = []
     for i in range(0, len(points), BLOCK):
-        own = weights(points[i : i + BLOCK], centers, radius)
-        found.append((own @ novelty, (own @ votes).argmax(axis=1)))
-    return np.concatenate([n for n, _ in found]), np.concatenate([label for _, label in found])
+        kernel = weights(points[i : i + BLOCK], centers, radius)
+        blocks.append((kernel @ novelty, (kernel @ votes).argmax(axis=1)))
+    return np.concatenate([n for n, _ in blocks]), np.concatenate([label for _, label in blocks])

@@ -197,19 +197,19 @@ class NoveltyMap:
                 f"{self.name}: a map by {self.provenance.method!r} has no threshold. Localize against example shapes, "
                 "or give it one: dataclasses.replace(found, threshold=...)"
             )
-        found, marks = self._above, self.threshold.marks
+        above, marks = self._above, self.threshold.marks
         if marks is not None and marks.largest < 1:
             most = math.floor(marks.largest * self.seen.sum() + 1e-9)
-            ranked = np.argsort(np.where(found, -self.novelty, np.inf), kind="stable")
-            found[ranked[most:]] = False
-        return found
+            ranked = np.argsort(np.where(above, -self.novelty, np.inf), kind="stable")
+            above[ranked[most:]] = False
+        return above
 
     @property
     def _above(self) -> np.ndarray:
-        found = np.zeros(len(self), dtype=bool)
+        mask = np.zeros(len(self), dtype=bool)
         if self.threshold is not None:
-            found[self.seen] = self.threshold.is_novel(self.novelty[self.seen])
-        return found
+            mask[self.seen] = self.threshold.is_novel(self.novelty[self.seen])
+        return mask
 
     @property
     def tells(self) -> bool:
@@ -243,7 +243,7 @@ class NoveltyMap:
         marks = None if self.threshold is None else self.threshold.marks
         seen = int(self.seen.sum())
         wanted = (1 if marks is None else marks.min_size) if min_size is None else min_size
-        least, places, found = region_size(wanted, seen), self.elements.places, list[Region]()
+        least, places, regions = region_size(wanted, seen), self.elements.places, list[Region]()
         shares = oriented(places, self.up)
         compared = marks if marks is not None and len(marks.peaks) else None
         comparable = 0 if compared is None else region_size(compared.min_size, seen)
@@ -255,8 +255,8 @@ class NoveltyMap:
             more = in_words(shares[piece]), (float(height.min()), float(height.max()))
             p_value = None if compared is None or level is None else float(compared.p_values([level])[0])
             mean = float(self.novelty[piece].mean())
-            found.append(Region(piece, mean, places[piece].mean(axis=0), nearest, *more, p_value))
-        return found
+            regions.append(Region(piece, mean, places[piece].mean(axis=0), nearest, *more, p_value))
+        return regions
 
     def p_value_of(self, piece: np.ndarray) -> float | None:
         """P-value of a connected region (m,) of pixels or voxels, as `Region.p_value`."""
@@ -329,13 +329,13 @@ class NoveltyMap:
         if self.elements.kind != "pixels":
             raise InputError(f"{self.name}: this is a map of {self.elements.kind}; only a map of pixels is an image")
         self.check_color(color)
-        found, bounds = np.empty((len(self), 3), dtype=np.float32), self.bounds()
-        step = BLOCK_ELEMENTS // 8  # in blocks, to avoid a double-precision copy of tens of millions of pixels
+        pixels, bounds = np.empty((len(self), 3), dtype=np.float32), self.bounds()
+        step = BLOCK_ELEMENTS // 8  # of tens of millions of pixels there is no copy in double precision
         for start in range(0, len(self), step):
             part = slice(start, start + step)
             gray = self.elements.rows[part, :3].mean(axis=1, keepdims=True)
-            found[part] = (0.35 * gray + 0.65 * self._colors(color, part, bounds)).clip(0, 1)
-        return found.reshape(*self.elements.shape, 3)
+            pixels[part] = (0.35 * gray + 0.65 * self._colors(color, part, bounds)).clip(0, 1)
+        return pixels.reshape(*self.elements.shape, 3)
 
     def plot(self, *, ax: Any = None, color: str = "novelty", bar: bool = True) -> Any:
         """Plot, see `openshape_ood.plots.novelty_map`; needs the extra `[plots]`."""

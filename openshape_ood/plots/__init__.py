@@ -14,6 +14,7 @@ matplotlib nor plotly. Functions raise `InputError` for invalid values, `Unknown
 from __future__ import annotations
 
 from openshape_ood.plots.canvas import panels, save
+from openshape_ood.plots.changes import changes
 from openshape_ood.plots.clouds import cloud, novelty_map
 from openshape_ood.plots.images import relevancy
 from openshape_ood.plots.interactive import turnable
@@ -24,6 +25,7 @@ from openshape_ood.plots.tsne import embeddings
 from openshape_ood.plots.views import completed, film
 
 __all__ = [
+    "changes",
     "cloud",
     "completed",
     "contact_sheet",

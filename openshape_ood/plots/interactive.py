@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
+from openshape_ood.plots.changes import change_boxes, change_points, labelled
 from openshape_ood.plots.clouds import heading, map_colors
 from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned
 from openshape_ood.plots.scenes import (
@@ -54,10 +55,10 @@ def turnable(
 
     Parameters
     ----------
-    points : array (n, 3|6), path, trimesh object, NoveltyMap, SceneResult, CompletedView or SceneMap
-        The last four have their own values and axis. A scene is drawn without its ceiling; a view with the surfaces of
+    points : array (n, 3|6), path, trimesh object, NoveltyMap, SceneResult, CompletedView, SceneMap or SceneChanges
+        The last five have their own values and axis. A scene is drawn without its ceiling; a view with the surfaces of
         completed things, which needs scikit-image; a map as the cells of its objects, by name, or by verdict without a
-        name.
+        name; changes as both scans in one frame, by kind.
     color : str, optional
         As in `cloud`. Default: "novelty" for a map, "name" for a scene, else "height".
     values, up, title
@@ -74,11 +75,13 @@ def turnable(
     >>> len(figure.data[0].x)
     300
     """
+    from openshape_ood.scene_changes import SceneChanges
     from openshape_ood.scene_map import SceneMap
     from openshape_ood.scenes.result import SceneResult
 
     boxes: list[dict[str, Any]] = []
-    if values is not None and (isinstance(points, NoveltyMap | SceneResult | SceneMap) or is_completed(points)):
+    places = isinstance(points, SceneResult | SceneMap | SceneChanges)
+    if values is not None and (isinstance(points, NoveltyMap) or places or is_completed(points)):
         raise InputError("novelty maps, scenes and completed views bring their own values; leave them out")
     surfaces: list[dict[str, Any]] = []
     turn = TURN
@@ -93,6 +96,9 @@ def turnable(
             raise InputError("the map has no objects yet. Expected one at least. Add views first")
         table, colors = map_cells(points)
         up, boxes, title = "z", [*_boxes(points), _labels(points)], repr(points) if title is None else title
+    elif isinstance(points, SceneChanges):
+        table, colors = change_points(points)
+        up, boxes = "z", [*change_boxes(points), *_texts(labelled(points))]
     elif isinstance(points, NoveltyMap):
         table, colors = map_colors(points, color or "novelty")
         up, title = points.up, heading(points) if title is None else title
@@ -106,7 +112,7 @@ def turnable(
     chosen = thinned(len(table), MOST)
     rows = upright(table[chosen], up)
     across, height, deep = np.ptp(rows, axis=0)
-    above = isinstance(points, SceneResult | SceneMap) or bool(surfaces) or height < FLAT * max(across, deep)
+    above = places or bool(surfaces) or height < FLAT * max(across, deep)
     if not boxes and not surfaces and np.abs(rows).max() > FAR * max(across, height, deep):
         rows = rows - rows.mean(axis=0)
     x, y, z = rows.astype(np.float32).T
@@ -148,12 +154,20 @@ def _boxes(result: SceneResult | SceneMap) -> Iterator[dict[str, Any]]:
 
 def _labels(found: SceneMap) -> dict[str, Any]:
     """Trace of the numbers and names above a map's objects; hovering shows the reasons."""
-    listed = list(found)
-    x, y, z = np.array([[*one.box.center[:2], one.box.center[2] + one.box.size[2] / 2 + 0.1] for one in listed]).T
-    names = [_plain(f"{one.number} {one.verdict.name or one.verdict.verdict}") for one in listed]
-    told = [_plain(f"object {one.number}: {one.verdict.verdict}. {one.verdict.reason}") for one in listed]
-    hover = {"hovertext": told, "hoverinfo": "text"}
-    return {"x": x, "y": y, "z": z, "mode": "text", "text": names, "showlegend": False, **hover}
+    places = [one.box.center + [0, 0, one.box.size[2] / 2 + 0.1] for one in found]
+    names = [f"{one.number} {one.verdict.name or one.verdict.verdict}" for one in found]
+    hints = [f"object {one.number}: {one.verdict.verdict}. {one.verdict.reason}" for one in found]
+    return next(_texts(list(zip(places, names, hints, strict=True))))
+
+
+def _texts(labels: Sequence[tuple[np.ndarray, str, str]]) -> Iterator[dict[str, Any]]:
+    """Trace of labels at places (3,), with a hint shown on hovering; none without labels."""
+    if not labels:
+        return
+    x, y, z = np.array([place for place, _, _ in labels]).T
+    names, hints = ([_plain(one[i]) for one in labels] for i in (1, 2))
+    hover = {"hovertext": hints, "hoverinfo": "text"}
+    yield {"x": x, "y": y, "z": z, "mode": "text", "text": names, "showlegend": False, **hover}
 
 
 def _traces(colors: PointColors, values: np.ndarray) -> Iterator[tuple[dict[str, Any], Any]]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.errors import CheckpointError, RegistryError, ServerError
+from openshape_ood.errors import CheckpointError, OfflineError, RegistryError, ServerError
 from openshape_ood.registry.rows import Source
 from openshape_ood.registry.sources import WeightsFile, broken, refuse_offline
 from openshape_ood.storage import hub_folder
@@ -63,6 +63,31 @@ def size(wanted: WeightsFile) -> int | None:
         return get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT).size
     except Exception:  # the download reports the error
         return None
+
+
+def upload(files: Sequence[Path], repo: str, private: bool, message: str) -> str:
+    """Put files at the top of a repository in one commit, and give the commit's address. The repository is made first
+    if there is none. Raises `OfflineError` or `ServerError`."""
+    from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub.constants import ENDPOINT
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    api = HfApi(library_name="openshape_ood")
+    added = [CommitOperationAdd(path.name, path) for path in files]
+    try:
+        api.create_repo(repo, private=private, exist_ok=True)
+        return str(api.create_commit(repo, added, commit_message=message).commit_url)
+    except OfflineModeIsEnabled as error:
+        raise OfflineError(f"{repo} was not uploaded. HF_HUB_OFFLINE forbids it. Unset HF_HUB_OFFLINE") from error
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        how = "Run `hf auth login`, or set HF_TOKEN to a token that may write to it"
+        how = how if status in (401, 403) else "Try again later" if status in BUSY_STATUSES else "Check the name"
+        raise ServerError(f"{repo} was not uploaded. The Hub answered with HTTP {status}. {how}") from error
+    except Exception as error:  # of whatever client is below
+        if not isinstance(error, OSError) and "httpx" not in type(error).__module__:
+            raise
+        raise OfflineError(f"{repo} was not uploaded. {ENDPOINT} cannot be reached ({error}). Try again") from error
 
 
 def _ask(source: Source) -> None:
@@ -130,7 +155,7 @@ def _explained(error: Exception, wanted: WeightsFile, answered: bool, bar: Any) 
     place = f"{wanted.what}: {wanted.place}"
     for cause in causes:
         if isinstance(cause, HfHubHTTPError):
-            return ServerError(f"{place}: {_refusal(cause, wanted.source)} {wanted.by_hand}")
+            return ServerError(f"{place}: {_refusal(cause, wanted.source, wanted.table)} {wanted.by_hand}")
         if isinstance(cause, FileMetadataError):
             what = f"{ENDPOINT} answered, but not as the Hub does; is a proxy or a login page in between?"
             return ServerError(f"{place}: {what} {wanted.by_hand}")
@@ -139,22 +164,22 @@ def _explained(error: Exception, wanted: WeightsFile, answered: bool, bar: Any) 
     return broken(last, wanted, ENDPOINT, answered, bar.received, hub_folder() or Path(HF_HUB_CACHE))
 
 
-def _refusal(error: Any, source: Source) -> str:
+def _refusal(error: Any, source: Source, table: str) -> str:
     """Explanation of the Hub's refusal, with a remedy."""
     from huggingface_hub import errors
 
     status, page = error.response.status_code, f"https://huggingface.co/{source.repo}"
     if isinstance(error, errors.RevisionNotFoundError):
-        return f"the Hub has no revision {source.revision!r} of it (HTTP {status}); correct `revision` in the registry."
+        return f"the Hub has no revision {source.revision!r} of it (HTTP {status}); correct `revision` in {table}."
     if isinstance(error, errors.EntryNotFoundError):
-        return f"the Hub has no such file in this repository (HTTP {status}); correct `file` in the registry."
+        return f"the Hub has no such file in this repository (HTTP {status}); correct `file` in {table}."
     if isinstance(error, errors.GatedRepoError):
         how = "then set HF_TOKEN or run `hf auth login`"
         return f"its licence must be accepted first (HTTP {status}): at {page}; {how}."
     if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 404):
         how = "or set HF_TOKEN (or run `hf auth login`) to a valid token that may read it"
         what = f"the Hub does not know the repository, or it is private (HTTP {status})"
-        return f"{what}; correct `repo` in the registry, {how}."
+        return f"{what}; correct `repo` in {table}, {how}."
     if status == 403:
         return f"the Hub forbids it (HTTP 403); set HF_TOKEN to a token that may read {page}."
     return f"the Hub answered with HTTP {status}; try again later."

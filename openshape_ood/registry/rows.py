@@ -248,7 +248,7 @@ def _read_rows(path: Path, tables: Mapping[str, Any], others: Mapping[str, Any] 
     """Rows of `tables`; others: further tables that `like` may name."""
     try:
         known = {**(others or {}), **tables}
-        return {name: _row(name, _completed(name, known), path.parent) for name in tables}
+        return {name: read_row(name, _completed(name, known), path.parent) for name in tables}
     except RegistryError as error:
         raise RegistryError(f"registry {path}: {error}") from None
 
@@ -275,7 +275,8 @@ def _completed(name: str, tables: Mapping[str, Any], asked: tuple[str, ...] = ()
     return {key: value for key, value in whole.items() if key != "like"}
 
 
-def _row(name: str, table: Any, folder: Path) -> Row:
+def read_row(name: str, table: Any, folder: Path) -> Row:
+    """A row from its table. Raises `RegistryError` naming table and field."""
     where = f"[{name}]"
     check_table(table, where)
     kind = read_value(str, table.get("kind", "shape"), where, "kind")

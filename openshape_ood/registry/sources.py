@@ -7,7 +7,7 @@ import os
 import urllib.error
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from openshape_ood.errors import CheckpointError, OfflineError, ServerError, TransferError
@@ -45,6 +45,7 @@ class WeightsFile:
     path: Path | None = None
     brought: Path | None = None
     record: Path | None = None
+    table: ClassVar[str] = "the registry"  # where a wrong name is corrected
 
     @property
     def what(self) -> str:

@@ -42,7 +42,7 @@ class Verdict:
     ----------
     verdict : {"known", "new", "unsure"}
         "new" is guaranteed: at most 5 % of known objects get it, however their looks depend on each other. "unsure":
-        the best guess is new, and the evidence does not suffice.
+        the best guess is new and the evidence does not suffice, or it was seen in part only.
     guess : {"known", "new"}
         The best guess, by the mean embedding.
     name : str or None
@@ -52,7 +52,7 @@ class Verdict:
     novelty : float
         Of the mean embedding.
     p_value : float
-        Combined over all looks.
+        Of its mean among the means of known objects, if the map has them; else combined over all looks.
     reason : str
         Why the verdict is what it is.
     """

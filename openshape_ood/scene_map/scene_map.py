@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_choice, check_length, check_name, check_positive, check_whole, unit_or_zero
+from openshape_ood.decisions.calibration import calibration_needed, p_values
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.protocols import Embeddings
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
@@ -118,8 +119,10 @@ class SceneMap:
             How p-values of looks are combined, see `evidence`: twice the median, twice the mean, mean of e-values. All
             are valid for any dependence.
         objects : Threshold, optional
-            For best guesses: of the means over looks of known objects, as `object_threshold` of another map makes it.
-            Default: the threshold of single looks, which mean embeddings of unknown objects reach less often.
+            Of the means over looks of known objects, as `object_threshold` of another map makes it. The verdict "new"
+            is then guaranteed by the rank of an object among these, which finds more unknown objects than combined
+            looks do. It holds for objects that are seen as these were. Default: looks are combined, and best guesses
+            are by the threshold of single looks.
         cell : float
             Meters, of the cells by which places are compared. Default: 0.05.
         least : int
@@ -163,11 +166,15 @@ class SceneMap:
                 "p-values. Give calibration= with 39 or more known shapes"
             )
         alpha = round(1 - threshold.coverage, 12)
-        _warn_of_few(threshold.n, alpha, combine)
+        if objects is None:
+            _warn_of_few(threshold.n, alpha, combine)
+        else:
+            _check_objects(objects, pipeline, alpha)
         identity, method = asdict(pipeline.provenance.identity), pipeline.method.name
         own = Settings(
             pipeline.known.dim, threshold.n, alpha, combine, check_positive(cell, "cell"), identity, method,
-            threshold.value, threshold.value if objects is None else _checked_objects(objects, pipeline).value,
+            threshold.value, (threshold if objects is None else objects).value,
+            [] if objects is None else objects.scores.tolist(),
         )  # fmt: skip
         made = cls(pipeline, MapState(own, seq=0), least=least, runs=runs, most=most, max_jump=max_jump)
         if path is not None:
@@ -430,24 +437,32 @@ class SceneMap:
 
     def _verdict(self, one: MapObject, mean: np.ndarray, result: Any, i: int) -> Verdict:
         own, new = self.state.settings, bool(result.novelty[i] > self.state.settings.guess)
-        p, nearest = one.evidence.p_value(own.combine), str(result.nearest[i])
+        p, nearest = self._p_value(one, float(result.novelty[i])), str(result.nearest[i])
         guess, looks = NEW if new else KNOWN, one.evidence.looks
         common: dict[str, Any] = {"guess": guess, "nearest": nearest, "novelty": float(result.novelty[i]), "p_value": p}
         if one.label is not None:
             return Verdict(KNOWN, name=one.label, reason=f"named {one.label} by a person", **common)
         beyond = f"{one.evidence.beyond(own.alpha)} of {looks} looks are beyond the threshold"
+        kind = f"p among {len(own.objects)} known objects" if own.objects else "combined p"
         if not looks:
             reason = "seen in part only: cut off, hidden, or few points"
             return self._by_name(Verdict(UNSURE, name=None, reason=reason, **common), mean)
         if p <= own.alpha * (1 + 1e-12):
-            verdict = Verdict(NEW, name=None, reason=f"{beyond}; combined p {p:.3g} <= {own.alpha:.3g}", **common)
+            verdict = Verdict(NEW, name=None, reason=f"{beyond}; {kind} {p:.3g} <= {own.alpha:.3g}", **common)
         elif not new:
             reason = f"its mean is within the threshold, nearest {nearest}; {beyond}"
             return Verdict(KNOWN, name=nearest, reason=reason, **common)
         else:
-            reason = f"its mean is beyond the threshold, but {beyond}; combined p {p:.3g} > {own.alpha:.3g}"
+            reason = f"its mean is beyond the threshold, but {beyond}; {kind} {p:.3g} > {own.alpha:.3g}"
             verdict = Verdict(UNSURE, name=None, reason=reason, **common)
         return self._by_name(verdict, mean)
+
+    def _p_value(self, one: MapObject, novelty: float) -> float:
+        """Rank of its mean among the means of known objects, or else its looks combined; 1 without a whole look."""
+        own = self.state.settings
+        if own.objects and one.evidence.looks:
+            return float(p_values([novelty], own.objects)[0])
+        return one.evidence.p_value(own.combine)
 
     def _by_name(self, verdict: Verdict, mean: np.ndarray) -> Verdict:
         """Known by a class that a person named, if that explains the embedding (d,); else the verdict as it is."""
@@ -596,10 +611,15 @@ class SceneMap:
             )
 
 
-def _checked_objects(objects: Threshold, pipeline: NoveltyPipeline) -> Threshold:
+def _check_objects(objects: Threshold, pipeline: NoveltyPipeline, alpha: float) -> None:
     check_threshold(objects)
     objects.check_fits(pipeline.provenance)
-    return objects
+    needed = calibration_needed(1 - alpha)
+    if objects.n < needed:
+        raise InputError(
+            f"objects is a threshold of {objects.n} objects. Coverage {1 - alpha:g} needs {needed} or more. "
+            "Map more known objects, and give object_threshold() of that map"
+        )
 
 
 def _for_crops(pipeline: NoveltyPipeline) -> NoveltyPipeline:

@@ -23,7 +23,8 @@ class Settings:
     """What a map is made with; the first event of its log.
 
     dim: of the embeddings; n: calibration novelties; alpha: fraction of known objects that may be called new; combine:
-    how p-values of looks are combined; cell: meters; identity, method: whose novelty it is; threshold: its value.
+    how p-values of looks are combined; cell: meters; identity, method: whose novelty it is; threshold: its value;
+    guess: the value for best guesses; objects: novelties of the means of known objects, if verdicts are by these.
     """
 
     dim: int
@@ -35,6 +36,7 @@ class Settings:
     method: str
     threshold: float
     guess: float
+    objects: Sequence[float] = ()
 
 
 @dataclass(eq=False)

@@ -125,7 +125,7 @@ def score_scene(
     found = _proposals(frame, scene, proposals, most)
     how: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
     how |= {"method": method, "threshold": None if weight else threshold, "generated": None if weight else "scans"}
-    pipeline = _pipeline(known, encoder, text, known_up, device, how)
+    pipeline = scan_pipeline(known, encoder, text, known_up, device, how)
     crops = _crops(frame, scene, found, color)
     rows: Any = crops or Embeddings(np.empty((0, pipeline.known.dim)), pipeline.provenance.identity)
     result = pipeline(rows)
@@ -135,7 +135,7 @@ def score_scene(
     return _result(scene, frame, found, result, boxes, points)
 
 
-def _pipeline(
+def scan_pipeline(
     known: Any,
     encoder: str | Encoder,
     text: NamesEncoder | None,

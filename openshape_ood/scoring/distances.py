@@ -88,13 +88,13 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
     """
     check_choice(metric, "metric", METRICS)
     known = array(examples, "examples", "md")
-    found, index = grouped(labels, known)
+    classes, index = grouped(labels, known)
     if metric == "euclidean":
-        return class_means(known, index, len(found))
+        return class_means(known, index, len(classes))
     directions = np.empty(known.shape)
     for part, rows in blocks(known):
         directions[part] = unit_or_zero(rows)
-    means = class_means(directions, index, len(found))
+    means = class_means(directions, index, len(classes))
     # directions that cancel leave rounding errors, which have no direction
     means[np.linalg.norm(means, axis=1) < ROUNDING] = 0
     return unit_or_zero(means)
@@ -122,9 +122,9 @@ def rest_of_class(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Mean (m, d) of the other rows of each row's class; zero if there are none."""
     rest = np.zeros(rows.shape)
     for label in np.unique(labels):
-        own = np.flatnonzero(labels == label)
-        if len(own) > 1:
-            rest[own] = (rows[own].sum(axis=0, dtype=np.float64) - rows[own]) / (len(own) - 1)
+        members = np.flatnonzero(labels == label)
+        if len(members) > 1:
+            rest[members] = (rows[members].sum(axis=0, dtype=np.float64) - rows[members]) / (len(members) - 1)
     return rest
 
 

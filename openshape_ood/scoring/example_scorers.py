@@ -135,8 +135,8 @@ class NeighborScorer:
         return self._novelty(distance[~itself].reshape(m, k), counts)
 
     def extended(self, known: KnownClasses) -> NeighborScorer:
-        more, own = known.labeled_examples()
-        examples, labels = np.concatenate([self.examples, more]), np.concatenate([self.labels, own])
+        more, known_labels = known.labeled_examples()
+        examples, labels = np.concatenate([self.examples, more]), np.concatenate([self.labels, known_labels])
         anchors = distances.prototypes(examples, labels, "cosine")
         return replace(self, examples=examples, labels=labels, anchors=anchors)
 
@@ -175,15 +175,15 @@ class GaussianScorer:
     @classmethod
     def fit(cls, known: KnownClasses, relative: bool = False) -> GaussianScorer:
         rows, labels = _rows(known, "cosine")
-        found = Gaussian.fit(rows, labels, background=relative)
-        if relative and len(found.means) == 1:
+        gaussian = Gaussian.fit(rows, labels, background=relative)
+        if relative and len(gaussian.means) == 1:
             raise InputError(
                 "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
                 "or give examples of more classes"
             )
         counts = np.bincount(labels)[known.shown]
-        own = found.means, found.precision, found.background_mean, found.background_precision
-        return cls(relative, *own, counts, known.shown, known.anchors)
+        parameters = gaussian.means, gaussian.precision, gaussian.background_mean, gaussian.background_precision
+        return cls(relative, *parameters, counts, known.shown, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)

@@ -66,14 +66,14 @@ class Gaussian:
         Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", 2004.
         """
         known = array(examples, "examples", "md").astype(np.float64)
-        found, index = grouped(labels, known)
+        class_names, index = grouped(labels, known)
         several = np.bincount(index)[index] > 1
         if not several.any():
             raise InputError(
-                f"none of the {len(found)} classes has two examples, so there is no covariance; "
+                f"none of the {len(class_names)} classes has two examples, so there is no covariance; "
                 "expected two in at least one class. With one each, prototypes and nearest neighbors work"
             )
-        means = class_means(known, index, len(found))
+        means = class_means(known, index, len(class_names))
         within = (known - means[index])[several]
         d = known.shape[1]
         if np.linalg.norm(within) <= ROUNDING * np.linalg.norm(known[several]):
@@ -91,8 +91,8 @@ class Gaussian:
             return classes
         center = known.mean(axis=0)
         scatter = (known - center).T @ (known - center)
-        own = _precision(scatter / len(known), share)
-        return replace(classes, background_mean=center, background_precision=own)
+        class_precision = _precision(scatter / len(known), share)
+        return replace(classes, background_mean=center, background_precision=class_precision)
 
 
 def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
@@ -129,11 +129,11 @@ def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
 
 def to_classes(rows: np.ndarray, gaussian: Gaussian) -> np.ndarray:
     """(z - μ_c)ᵀ Σ⁻¹ (z - μ_c) (b, k) of every class."""
-    found = []
+    distances = []
     for mean in gaussian.means:
         centered = rows - mean
-        found.append(np.maximum(np.einsum("bd,bd->b", centered @ gaussian.precision, centered), 0))
-    return np.stack(found, axis=1)
+        distances.append(np.maximum(np.einsum("bd,bd->b", centered @ gaussian.precision, centered), 0))
+    return np.stack(distances, axis=1)
 
 
 def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:

@@ -147,14 +147,14 @@ COMPARATOR = "comparator"
 def _comparator(known: KnownClasses) -> Scorer:
     from openshape_ood.registry.architectures import SCORERS  # reading the registry takes time
 
-    found: Scorer = SCORERS[COMPARATOR](known)
-    return found
+    scorer: Scorer = SCORERS[COMPARATOR](known)
+    return scorer
 
 
 # raw: the loaded comparator decides whether lengths matter
 _REGISTERED = Method(COMPARATOR, _comparator, "examples", "raw", "arXiv 2207.08699")
 
-# default methods; evidence in docs/concepts/scores.md, by `benchmarks scores`. If only some classes have examples, all
+# default methods; evidence in docs/results/3dos.md, by `benchmarks scores`. If only some classes have examples, all
 # classes are scored by their names
 DEFAULTS: dict[Kind, str] = {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
 
@@ -201,22 +201,22 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
     >>> find_method("knn", "examples").needs
     'examples'
     """
-    found: Any = method
+    candidate: Any = method
     if isinstance(method, str):
         use_named()
-        found = {**METHODS, COMPARATOR: _REGISTERED}.get(method)
-    if not isinstance(getattr(found, "name", None), str) or not all(
-        hasattr(found, n) for n in ("needs", "rows", "fit")
+        candidate = {**METHODS, COMPARATOR: _REGISTERED}.get(method)
+    if not isinstance(getattr(candidate, "name", None), str) or not all(
+        hasattr(candidate, n) for n in ("needs", "rows", "fit")
     ):
         close = difflib.get_close_matches(str(method), method_names(), n=2, cutoff=0.4)
         hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise UnknownNameError(
             f"unknown method {method!r}; known: {', '.join(method_names())}, or a Method object{hint}"
         )
-    if kind and found.needs not in USABLE[kind]:
+    if kind and candidate.needs not in USABLE[kind]:
         usable = ", ".join(name for name, other in METHODS.items() if other.needs in USABLE[kind])
-        raise InputError(f"method {found.name!r} needs {_LACKS[kind]}. With these: {usable}")
-    return found
+        raise InputError(f"method {candidate.name!r} needs {_LACKS[kind]}. With these: {usable}")
+    return candidate
 
 
 def kind_of(known: KnownClasses) -> Kind:
@@ -228,8 +228,8 @@ def kind_of(known: KnownClasses) -> Kind:
 
 def default_method(known: KnownClasses) -> str:
     """Default method for these classes: the method of their threshold, if they have one."""
-    own = known.threshold and known.threshold.provenance
-    return own.method if own and own.method in method_names() else DEFAULTS[kind_of(known)]
+    provenance = known.threshold and known.threshold.provenance
+    return provenance.method if provenance and provenance.method in method_names() else DEFAULTS[kind_of(known)]
 
 
 def check_known(method: Method, known: KnownClasses) -> None:
@@ -258,11 +258,11 @@ def check_known(method: Method, known: KnownClasses) -> None:
 
 def fitted(method: Method, known: KnownClasses) -> Scorer:
     """Scorer of a method for these known classes, fitted on first use and cached with them."""
-    own: dict[Method, Scorer] = known.__dict__.setdefault("_fitted", {})
-    if method not in own:
+    scorers: dict[Method, Scorer] = known.__dict__.setdefault("_fitted", {})
+    if method not in scorers:
         check_known(method, known)
-        own[method] = method.fit(known.normalized() if method.rows == "embedding" else known)
-    return own[method]
+        scorers[method] = method.fit(known.normalized() if method.rows == "embedding" else known)
+    return scorers[method]
 
 
 def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgement:
@@ -286,10 +286,10 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
         For rows that are zero or not finite, and known classes that lack data for the method; `MixedEncodersError` for
         rows of another width.
     """
-    found = find_method(method)
+    chosen = find_method(method)
     if not isinstance(known, KnownClasses):
         raise InputError(f"known is a {type(known).__name__}; expected KnownClasses")
-    if found.rows != "patches":
+    if chosen.rows != "patches":
         rows = np.asarray(rows)
         dim = known.anchors.shape[1]
         if rows.ndim != 2 or rows.shape[1] != dim:
@@ -298,7 +298,7 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
                 f"{dim}; expected (b, {dim}) from the same encoder"
             )
         check_directions(rows, "query")
-    return judged_by(fitted(found, known), rows, found, len(known.names))
+    return judged_by(fitted(chosen, known), rows, chosen, len(known.names))
 
 
 def judge_similarities(rows: np.ndarray, method: str | Method, temperature: float = 1.0) -> np.ndarray:
@@ -322,11 +322,11 @@ def judge_similarities(rows: np.ndarray, method: str | Method, temperature: floa
     InputError
         For another method, invalid rows or NaN, and for a method that is constant with a single class.
     """
-    found = find_method(method)
-    formula = found.settings.get("formula")
-    if found.scorer != CosineScorer.fit or found.needs != "any":
+    chosen = find_method(method)
+    formula = chosen.settings.get("formula")
+    if chosen.scorer != CosineScorer.fit or chosen.needs != "any":
         usable = [name for name, one in METHODS.items() if one.scorer == CosineScorer.fit and one.needs == "any"]
-        raise InputError(f"method {found.name!r} needs more than similarities; with these: {', '.join(usable)}")
+        raise InputError(f"method {chosen.name!r} needs more than similarities; with these: {', '.join(usable)}")
     given = array(rows, "similarities", "bk").astype(np.float64)
     return by_similarity(given if formula == "max_cosine" else given.clip(-1, 1), str(formula), temperature)
 
@@ -342,10 +342,10 @@ def judged_by(scorer: Scorer, rows: np.ndarray, method: Method, k: int) -> Judge
     return judgement
 
 
-def _check_judgement(found: Any, method: Method, b: int, k: int) -> None:
+def _check_judgement(judgement: Any, method: Method, b: int, k: int) -> None:
     wanted = {"novelty": ((b,), "f"), "nearest": ((b,), "iu"), "similarity": ((b, k), "f")}
     for name, (shape, kinds) in wanted.items():
-        value: Any = getattr(found, name, None)
+        value: Any = getattr(judgement, name, None)
         fits = isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in kinds
         if not fits or not np.isfinite(value).all() or (name == "nearest" and not ((value >= 0) & (value < k)).all()):
             raise InputError(

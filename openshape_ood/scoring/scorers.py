@@ -85,8 +85,8 @@ def by_similarity(cosines: np.ndarray, formula: str, temperature: float) -> np.n
     """Novelty (b,) of rows from their similarities (b, k) with the classes."""
     if formula == "max_cosine":
         return np.asarray(1 - cosines.max(axis=1))
-    found: np.ndarray = getattr(text_scores, formula)(cosines, temperature)
-    return found
+    novelty: np.ndarray = getattr(text_scores, formula)(cosines, temperature)
+    return novelty
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +104,8 @@ class VimScorer:
         examples, targets = unit_examples(known), known.anchors if known.text is None else known.text
         temperature = known.temperature or CLIP_TEMPERATURE
         logits = cosine(examples, targets) / temperature
-        found = fitted.Subspace.fit(examples, logits, max(1, min(examples.shape) // 2))
-        return cls(known.anchors, targets, temperature, found)
+        subspace = fitted.Subspace.fit(examples, logits, max(1, min(examples.shape) // 2))
+        return cls(known.anchors, targets, temperature, subspace)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)
@@ -177,7 +177,7 @@ class FusionScorer:
             if self.how == "ranks":
                 novelty[:, c] = fusion.rank_fusion(*zip(*parts, strict=True))
             else:
-                novelty[:, c] = fusion.p_value_fusion([p_values(found, among) for found, among in parts])
+                novelty[:, c] = fusion.p_value_fusion([p_values(novelties, among) for novelties, among in parts])
         return novelty
 
 

@@ -346,3 +346,11 @@ def test_two_processes(tree: Path, tmp_path: Path) -> None:
     assert "2 processes" in done.stderr and read_system(tmp_path)[0].card["processes"] == 2
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3] and {line["processes"] for line in lines} == {2}
+
+
+def test_options_of_a_training_take_numbers_and_are_of_images(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        training.main(["--help"])
+    told = capsys.readouterr().out
+    assert "--steps INT" in told and "--rate FLOAT" in told
+    assert not any(name in told for name in ("NONETYPE", "--whiten", "--turned"))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from openshape_ood.decisions.drift import HISTOGRAMS, Drift, DriftStream, Share, batch_drift
+from openshape_ood.decisions.drift import CUTS, HISTOGRAMS, Drift, DriftStream, Share, batch_drift
 from openshape_ood.errors import FileError, InputError
 
 
 def mixed(known: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """Known novelties, some replaced by those of novel objects, far above."""
     return np.where(rng.random(len(known)) < share, rng.normal(8, 1, len(known)), known)
+
+
+def streamed(novelty: np.ndarray, calibration: np.ndarray, cut: float | None = None) -> Drift:
+    return DriftStream(calibration, cut).update(novelty)
 
 
 def u_shaped(size: int, rng: np.random.Generator) -> np.ndarray:
@@ -30,7 +35,9 @@ def test_ranks_of_known_objects_are_uniform_and_independent(n: int) -> None:
     for seed in range(60):
         stream = DriftStream(rng.normal(size=n), seed=seed)
         values = rng.normal(size=60)
-        ranks.append(stream._ranks(values[values < stream.limit])[:12])
+        values = values[values < stream._limits[0]]
+        limits = stream._limits[np.arange(len(values)) % len(stream._limits)]  # any choice that does not look ahead
+        ranks.append(stream._ranks(values, limits)[:12])
     flat = np.concatenate(ranks)
     assert kstest(flat, "uniform").pvalue > 0.001
     means = [np.mean(of_one) for of_one in ranks]
@@ -50,12 +57,12 @@ def test_a_stream_without_drift_hardly_ever_alarms(share: float) -> None:
 def test_ranks_against_the_fixed_calibration_set_alarm_falsely(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = DriftStream._ranks
 
-    def fixed(self: DriftStream, values: np.ndarray) -> np.ndarray:
-        pool, ranks = self._pool, np.empty(len(values))
-        for i, value in enumerate(values):
-            ranks[i] = whole(self, np.array([value]))[0]
+    def fixed(self: DriftStream, values: np.ndarray, limits: np.ndarray) -> np.ndarray:
+        pool, ranks = self._pool, list[np.ndarray]()
+        for i in range(len(values)):
+            ranks.append(whole(self, values[i : i + 1], limits[i : i + 1]))
             self._pool = pool
-        return ranks
+        return np.concatenate(ranks)
 
     monkeypatch.setattr(DriftStream, "_ranks", fixed)
     rng = np.random.default_rng(7)
@@ -66,30 +73,46 @@ def test_ranks_against_the_fixed_calibration_set_alarm_falsely(monkeypatch: pyte
 def test_capital_is_that_of_bets_made_one_by_one() -> None:
     """The sums over a batch against the definition, value by value."""
     rng = np.random.default_rng(1)
-    stream = DriftStream(rng.normal(size=60), seed=5)
-    pool, below = stream._pool.tolist(), 0
-    uniform = stream._uniform(400)
+    calibration = np.sort(rng.normal(size=60))
+    stream = DriftStream(calibration, seed=5)
+    limits = [calibration[60 - int(cut * 61)] for cut in CUTS]
+    pool, below, beyond = calibration[calibration < limits[0]].tolist(), 0, 0
+    uniform = stream._uniform(600)
     copies: list[tuple[list[np.ndarray], np.ndarray]] = []
-    highest = 1.0
-    values = rng.normal(-0.5, 1, size=200).round(2)  # some are equal
-    for value in values[values < stream.limit]:
-        low, ties = sum(one < value for one in pool), sum(one == value for one in pool)
-        rank = (low + uniform[below] * (1 + ties)) / (len(pool) + 1)
+    highest, used = 1.0, set()
+    # some are equal, and the share of novel ones changes the cut
+    values = np.where(rng.random(500) < np.repeat([0.1, 0.9], [200, 300]), 9, rng.normal(-0.3, 1, size=500).round(2))
+    exponents = [(a, b) for a in (0.4, 0.8, 1.5, 3.0) for b in (0.4, 0.8, 1.5, 3.0)]
+    x = (np.arange(60) + 0.5) / 60
+    bets = [x ** (a - 1) * (1 - x) ** (b - 1) for a, b in exponents]
+    weights = np.array([1 / 6] * 3 + [1 / 32] * 16)
+    for i, value in enumerate(values):
+        share = (beyond + 2) / (i + 10)
+        limit = limits[sum(share > one for one in (0.3, 0.4, 0.55))]
+        if value >= limits[0]:
+            beyond += 1
+            continue
+        inside = [one for one in pool if one < limit]
         pool.append(value)
+        if value >= limit:
+            continue
+        used.add(limit)
+        low, ties = sum(one < value for one in inside), sum(one == value for one in inside)
+        rank = (low + uniform[below] * (1 + ties)) / (len(inside) + 1)
         if below in (0, 64, 128):
-            copies.append(([np.zeros(bins) for bins, _ in HISTOGRAMS], np.ones(len(HISTOGRAMS) + 4)))
-        fixed = [1.5 - rank, 0.5 + rank, 0.5 + 1.5 * (2 * rank - 1) ** 2, 1.25 - 0.75 * (2 * rank - 1) ** 2]
+            copies.append(([np.zeros(bins) for bins, _ in HISTOGRAMS], np.ones(19)))
         for counts, capital in copies:
-            for i, (bins, floor) in enumerate(HISTOGRAMS):
-                held = counts[i][int(rank * bins)]
-                capital[i] *= floor + (1 - floor) * bins * (held + 1) / (counts[i].sum() + bins)
-                counts[i][int(rank * bins)] += 1
-            capital[len(HISTOGRAMS) :] *= fixed
+            for j, (bins, floor) in enumerate(HISTOGRAMS):
+                held = counts[j][int(rank * bins)]
+                capital[j] *= floor + (1 - floor) * bins * (held + 1) / (counts[j].sum() + bins)
+                counts[j][int(rank * bins)] += 1
+            capital[3:] *= [0.1 + 0.9 * bet[int(rank * 60)] / bet.mean() for bet in bets]
         below += 1
-        weights = [1 / ((j + 1) * (j + 2)) for j in range(len(copies))]
-        total = sum(w * c.mean() for w, (_, c) in zip(weights, copies, strict=True)) + 1 / (len(copies) + 1)
+        shares = [1 / ((j + 1) * (j + 2)) for j in range(len(copies))]
+        total = sum(w * (c @ weights) for w, (_, c) in zip(shares, copies, strict=True)) + 1 / (len(copies) + 1)
         highest = max(highest, total)
     found = stream.update(values)
+    assert len(used) == 4 and below > 128
     assert found.below == below
     assert found.e_value == pytest.approx(highest, rel=1e-9)
 
@@ -119,6 +142,18 @@ def test_novel_objects_alone_raise_no_alarm() -> None:
     added = np.concatenate([known, rng.normal(8, 1, 600)])
     assert DriftStream(calibration).update(added).alarm is False
     assert batch_drift(added, calibration).alarm is False
+
+
+@pytest.mark.parametrize("test", [batch_drift, streamed])
+def test_the_cut_rises_with_the_share_of_novel_objects(test: Any) -> None:
+    """One in six novel objects lies below the first cut, and hardly any below the last one."""
+    rng = np.random.default_rng(5)
+    known, novel = rng.normal(size=1200), rng.normal(2.3, 0.7, size=1800)
+    mixed_up = rng.permutation(np.concatenate([known, novel]))
+    calibration = rng.normal(size=300)
+    low, chosen = test(mixed_up, calibration, cut=0.05), test(mixed_up, calibration)
+    assert chosen.alarm is False
+    assert low.p_value < chosen.p_value and low.below > chosen.below
 
 
 def test_drift_after_a_long_quiet_stretch_is_found() -> None:
@@ -250,5 +285,5 @@ def test_a_saved_stream_goes_on_and_damage_is_refused(tmp_path: Path) -> None:
         ("logs", None),
     ]:
         (tmp_path / "bad.json").write_text(json.dumps(state | {name: value}))
-        with pytest.raises(FileError, match="no saved drift test"):
+        with pytest.raises(FileError, match="is no drift test, or a damaged one"):
             DriftStream.load(tmp_path / "bad.json")

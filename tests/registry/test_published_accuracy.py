@@ -9,7 +9,7 @@ import pytest
 
 from openshape_ood.registry import load_registry
 
-PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "choosing.md"
+PAGE = Path(__file__).parents[2] / "docs" / "results" / "encoders.md"
 
 # Objaverse-LVIS, ModelNet40, ScanObjectNN; zero-shot, top-1 in percent; 0 where nothing is published
 OPENSHAPE = {  # README of Colin97/OpenShape_code; ScanObjectNN: arXiv 2305.10764, Table 2

@@ -168,6 +168,36 @@ def test_a_threshold_without_calibration_is_refused() -> None:
         SceneMap.prepare(made, model="tiny")
 
 
+@pytest.mark.filterwarnings("error::openshape_ood.scene_map.MapWarning")
+def test_an_object_is_ranked_among_the_means_of_known_objects(tmp_path) -> None:
+    poles = [block(POLE, (3 * i, 0), seed=200 + i) for i in range(25)]
+    place = made_map(max_jump=None)
+    for points in poles:
+        place.add(points)
+    held = place.object_threshold()
+    found = SceneMap.prepare(pipeline(25), objects=held, path=tmp_path / "a.map")  # looks alone would warn
+    for seed in range(3):
+        found.add(block(PLATE, seed=seed))
+        found.add(block(POLE, (4, 0), seed=seed))
+    found.add(block(PLATE, (0, 5), n=60))
+    verdicts = [(one.verdict.verdict, round(one.verdict.p_value, 6)) for one in found]
+    assert verdicts[0] == ("new", round(1 / 26, 6)) and verdicts[1][0] == "known" and verdicts[1][1] > 0.05
+    assert verdicts[2] == ("unsure", 1.0)  # not seen whole
+    assert "p among 25 known objects" in found[1].verdict.reason
+    found.close()
+    with SceneMap.load(tmp_path / "a.map", pipeline(25)) as again:
+        again.add(block(PLATE, seed=9))
+        assert again[1].verdict.p_value == pytest.approx(1 / 26)
+
+
+def test_few_known_objects_are_refused() -> None:
+    few = Threshold.from_novelty(np.arange(18.0), 0.9, provenance=pipeline().provenance)
+    with pytest.raises(InputError, match=r"18 objects\. Coverage 0\.95082 needs 20"):
+        made_map(objects=few)
+    with pytest.raises(InputError, match="threshold of 0 objects"):
+        made_map(objects=Threshold(0.5))
+
+
 def test_few_calibration_shapes_are_warned_of() -> None:
     with pytest.warns(MapWarning, match="too few for the verdict new"):
         SceneMap.prepare(pipeline(25))

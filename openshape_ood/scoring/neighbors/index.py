@@ -111,8 +111,8 @@ class Index:
         chosen = np.random.default_rng(self._seed).permutation(len(queries))[:sample]
         some = queries[np.sort(chosen)]
         exact, _ = nearest(some, self.rows, k, self._measure.metric)
-        found, _ = self.nearest(some, k)
-        return float(np.mean(found <= exact[:, -1:]))
+        neighbors, _ = self.nearest(some, k)
+        return float(np.mean(neighbors <= exact[:, -1:]))
 
     def _checked(self, queries: Any) -> np.ndarray:
         queries = array(queries, "queries", "bd", any_type=True)
@@ -145,16 +145,16 @@ class Index:
         return prepared
 
     def _near(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        found = self._index.search(self._prepared(queries), k)[1]
+        neighbors = self._index.search(self._prepared(queries), k)[1]
         query = np.repeat(np.arange(len(queries)), k)
         # -1 stands for no row; row 0 is used until the exact search below
-        distance = distances(queries, self.rows, query, np.maximum(found, 0).ravel(), self._measure).reshape(-1, k)
-        order = np.lexsort((found, distance), axis=1)
-        distance, found = (np.take_along_axis(table, order, axis=1) for table in (distance, found))
-        short = np.flatnonzero((found < 0).any(axis=1))
+        distance = distances(queries, self.rows, query, np.maximum(neighbors, 0).ravel(), self._measure).reshape(-1, k)
+        order = np.lexsort((neighbors, distance), axis=1)
+        distance, neighbors = (np.take_along_axis(table, order, axis=1) for table in (distance, neighbors))
+        short = np.flatnonzero((neighbors < 0).any(axis=1))
         if len(short):
-            distance[short], found[short] = search(queries[short], self.rows, k, self._measure)
-        return distance, found
+            distance[short], neighbors[short] = search(queries[short], self.rows, k, self._measure)
+        return distance, neighbors
 
 
 def _faiss() -> Any:

@@ -1,0 +1,404 @@
+"""Are changes between two scans found, and does nothing change where nothing changed?
+
+Parts: the packaged calibration; unchanged rooms re-scanned (T1 of the specification); objects added, removed, moved,
+replaced (T2, T6); registration by any turn and shift, and of other rooms (T4).
+
+>>> place = np.array([1.0, 2.0, 0.5])
+>>> near(place, place + 0.1, 0.5), near(place, place + 1, 0.5)
+(True, False)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import label
+
+from benchmarks import options
+from benchmarks.intervals import bootstrap
+from benchmarks.report.output import write_json
+from openshape_ood import NoveltyPipeline
+from openshape_ood.errors import InputError
+from openshape_ood.scene_changes import ChangeCalibration, SceneChanges
+from openshape_ood.scene_changes import calibration as packaged
+from openshape_ood.scene_changes.calibration import CONTROLS
+from openshape_ood.scene_changes.compare import Comparison, compare, compared, judged, scored
+from openshape_ood.scene_changes.matching import differences
+from openshape_ood.scene_changes.registration import Surface, register
+from openshape_ood.scenes import find_objects
+from openshape_ood.synthetic.rooms.rescans import Planted, RoomPair, room_pair
+
+KNOWN = ("chair", "table", "sofa", "bed", "bookshelf", "cabinet")
+CALIBRATION, UNCHANGED, CHANGED, TURNED = 100_000, 0, 200_000, 300_000  # first seeds
+RATE = 0.1
+PLACE = 0.5  # meters from the middle of the object, in which it is found; half its longest side if that is more
+SEEN = 100  # points of an object, in every scan it is in: it was seen
+LARGE, MIDDLE = 1.0, 0.4  # meters, longest side
+BASELINE = (0.05, 0.1, 0.2, 0.5)  # square meters of a connected component of the voxel difference
+CLOSE = (0.03, 1.0)  # meters and degrees of a registration that is right
+DRAWS = 2000
+MOST_MOVED = 3
+PLANS: tuple[dict[str, int], ...] = (
+    {"added": 1, "removed": 1},
+    {"moved": 1, "added": 1},
+    {"moved": 1, "removed": 1, "added": 1},
+    {"removed": 2, "moved": 2},
+    {"added": 2, "removed": 1, "replaced": 1},
+)
+BYS = ("columns", "rays")
+
+
+def pairs(first: int, count: int, done: Collection[int] = (), **how: Any) -> Iterator[tuple[int, RoomPair | None]]:
+    """The first so many seeds whose rooms have a place for the changes; None for a pair that is done."""
+    made, seed = 0, first
+    while made < count:
+        if seed in done:
+            yield seed, None
+            made += 1
+        else:
+            try:
+                pair = room_pair(seed, **how)
+            except InputError:
+                pair = None
+            if pair is not None:
+                yield seed, pair
+                made += 1
+        seed += 1
+
+
+def both(pair: RoomPair) -> dict[str, Comparison]:
+    """Comparisons with free space by columns and by rays."""
+    found = compare(pair.before, pair.after, aligned=True)
+    pose = found.registration.pose
+    eyes = pair.viewpoints[0], pair.viewpoints[1] @ pose[:3, :3].T + pose[:3, 3]
+    return {"columns": found, "rays": judged(found, eyes)}
+
+
+def resumed(path: Path, measure: Callable[[int, RoomPair], dict[str, Any]], seeds: Any) -> list[dict[str, Any]]:
+    """A record a pair, each kept as a line of a file, so that a run that was ended goes on."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    done = {record["seed"]: record for record in map(json.loads, lines)}
+    records = []
+    for seed, pair in seeds(set(done)):
+        if pair is not None:
+            done[seed] = {"seed": seed, **measure(seed, pair)}
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(done[seed]) + "\n")
+            print(f"room {seed}: {done[seed]}", flush=True)
+        records.append(done[seed])
+    return records
+
+
+def measure_calibration(count: int, out: Path) -> dict[str, Any]:
+    """Strengths of unchanged pairs, and differences of looks at objects that were moved; written to the package too."""
+
+    def unchanged(seed: int, pair: RoomPair) -> dict[str, Any]:
+        return {by: round(found.strength, 5) for by, found in both(pair).items()}
+
+    def moved(seed: int, pair: RoomPair) -> dict[str, Any]:
+        return dict(zip(("same", "other"), _moved_differences(pair), strict=True))
+
+    files = [out / f"changes-calibration-{name}.jsonl" for name in ("unchanged", "moved")]
+    still = resumed(files[0], unchanged, lambda done: pairs(CALIBRATION, count, done))
+    away = max(1, count // 3)
+    moves = resumed(files[1], moved, lambda done: pairs(CALIBRATION + 50_000, away, done, moved=MOST_MOVED))
+    same, other = ([value for record in moves for value in record[name]] for name in ("same", "other"))
+    strengths = {by: [record[by] for record in still] for by in BYS}
+    source = "unchanged pairs of generated rooms"
+    made = {by: ChangeCalibration(tuple(own), tuple(same), by, source) for by, own in strengths.items()}
+    content = json.dumps({by: own.as_json() for by, own in made.items()}) + "\n"
+    Path(packaged.__file__).with_name(packaged.PACKAGED).write_text(content, encoding="utf-8")
+    limit = made["columns"].limit
+    rows = [{"by": by, "pairs": count, "largest at .1": float(np.quantile(own, 0.9))} for by, own in strengths.items()]
+    told = {"rows": rows, "limit": limit, "same": len(same), "other": len(other)}
+    return told | {"other within the limit": bootstrap([value <= limit for value in other] or [False], DRAWS)}
+
+
+@cache
+def _pipeline() -> NoveltyPipeline:
+    return NoveltyPipeline.prepare(list(KNOWN), model="tiny", up="z")
+
+
+def _moved_differences(pair: RoomPair) -> tuple[list[float], list[float]]:
+    """Differences of the moved objects that were found in both scans, of the same and of other ones."""
+    found = compare(pair.before, pair.after, aligned=True)
+    results = scored(found, _pipeline())
+    rows, instances, boxes, vectors = [], [], [], []
+    for late, (scan, own, result) in enumerate(zip((pair.before, pair.after), found.candidates, results, strict=True)):
+        listed = [one for one in sorted(result.objects, key=lambda one: one.proposal) if own[one.proposal].whole]
+        rows.append([one.proposal for one in listed])
+        boxes.append([one.box for one in listed])
+        instances.append([int(np.bincount(scan.instances[one.rows]).argmax()) for one in listed])
+        table = np.asarray(getattr(result.result.embeddings, "vectors", ()), dtype=np.float64)[rows[late]]
+        vectors.append(table / np.linalg.norm(table, axis=1, keepdims=True) if len(table) else table)
+    if not rows[0] or not rows[1]:
+        return [], []
+    table = differences(vectors[0], vectors[1], boxes[0], boxes[1])
+    same_pairs = {(one.before.instance, one.after.instance) for one in pair.changes if one.before and one.after}
+    same, other = list[float](), list[float]()
+    for i, a in enumerate(instances[0]):
+        for j, b in enumerate(instances[1]):
+            (same if (a, b) in same_pairs else other).append(float(table[i, j]))
+    return same, other
+
+
+# T1
+
+
+def measure_unchanged(count: int, by: str, out: Path) -> dict[str, Any]:
+    """Fraction of unchanged pairs with any reported change, by rule and for the voxel difference."""
+    calibration = ChangeCalibration.packaged(by)
+
+    def unchanged(seed: int, pair: RoomPair) -> dict[str, Any]:
+        found = both(pair)[by]
+        results = scored(found, _pipeline())
+        own: dict[str, Any] = {
+            control: len(compared(found, *results, calibration, RATE, control)) for control in CONTROLS
+        }
+        return own | {"largest difference": round(max((area for area, _ in voxel_difference(found)), default=0.0), 4)}
+
+    records = resumed(out / f"changes-unchanged-{by}.jsonl", unchanged, lambda done: pairs(UNCHANGED, count, done))
+    rows: list[dict[str, Any]] = []
+    for name in CONTROLS:
+        rows.append({"rule": name, "pairs": count, "any": bootstrap([one[name] > 0 for one in records], DRAWS)})
+    for size in BASELINE:
+        any_ = [one["largest difference"] >= size for one in records]
+        rows.append({"rule": f"voxel difference {size:g}", "pairs": count, "any": bootstrap(any_, DRAWS)})
+    return {"rows": rows, "rate": RATE, "by": by, "calibration": calibration.n}
+
+
+def voxel_difference(pair: Comparison) -> list[tuple[float, np.ndarray]]:
+    """The simple rule: connected components of voxels with points of one scan and none of the other within reach.
+
+    Area in square meters and middle of each.
+    """
+    parts = []
+    for scan, other in zip(pair.scans, pair.spaces[::-1], strict=True):
+        points = scan.points[other.distance(scan.points) > other.reach]
+        if not len(points):
+            continue
+        cells = np.floor((points - points.min(axis=0)) / other.size).astype(int)
+        grid = np.zeros(cells.max(axis=0) + 1, dtype=bool)
+        grid[tuple(cells.T)] = True
+        named, count = label(grid, np.ones((3, 3, 3)))
+        of = named[tuple(cells.T)]
+        areas = np.bincount(named[grid], minlength=count + 1) * other.size**2
+        for i in range(1, count + 1):
+            own = points[of == i]
+            parts.append((float(areas[i]), (own.min(axis=0) + own.max(axis=0)) / 2))
+    return parts
+
+
+# T2, T6
+
+
+def near(place: np.ndarray, found: np.ndarray, within: float) -> bool:
+    return bool(np.linalg.norm(np.asarray(place) - found) <= within)
+
+
+def measure_changed(count: int, by: str, out: Path) -> dict[str, Any]:
+    """Changes that were found at the right place with the right kind, and false ones among the reported."""
+    calibration = ChangeCalibration.packaged(by)
+
+    def changed(seed: int, pair: RoomPair) -> dict[str, Any]:
+        found = both(pair)[by]
+        result = compared(found, *scored(found, _pipeline()), calibration, RATE, "maximum")
+        things, false = matched(pair, result)
+        return {"things": things, "false": false, "plain": _plain(pair, found)}
+
+    records = list[dict[str, Any]]()
+    for turn in range(count):  # a set of changes after the other, so that a run that was ended has some of each
+        for i, plan in enumerate(PLANS):
+            first = CHANGED + 1000 * i + 100 * turn
+            path = out / f"changes-changed-{by}.jsonl"
+            records += resumed(path, changed, lambda done, a=first, b=plan: pairs(a, 1, done, **b))
+    things = [one for record in records for one in record["things"]]
+    false = [one for record in records for one in record["false"]]
+    rows = [
+        {"changes": name, "count": len(own), "right": bootstrap([one["right"] for one in own], DRAWS)}
+        for name, own in _groups(things).items()
+        if own
+    ]
+    told: dict[str, Any] = {"rows": rows, "things": things, "reported": len(false), "pairs": len(records)}
+    for name, kinds in (("false", ("part", "elsewhere")), ("elsewhere", ("elsewhere",))):
+        told[name] = bootstrap([one in kinds for one in false] or [False], DRAWS)
+    told["voxel difference"] = [
+        {
+            "square meters": size,
+            "found": bootstrap([x for one in records for x in one["plain"][f"{size:g}"]["found"]] or [False], DRAWS),
+            "false": bootstrap([x for one in records for x in one["plain"][f"{size:g}"]["false"]] or [False], DRAWS),
+        }
+        for size in BASELINE
+    ]
+    return told | {"by": by, "rate": RATE, "calibration": calibration.n}
+
+
+def _plain(pair: RoomPair, found: Comparison) -> dict[str, Any]:
+    """Of the voxel difference, by the least area: which ends of changes that were seen it has something at, and which
+    of its parts are at none."""
+    ends = [(item, place_of(item)) for item in _ends(pair.changes)]
+    parts = voxel_difference(found)
+    made = {}
+    for size in BASELINE:
+        kept = [middle for area, middle in parts if area >= size]
+        hit = [any(near(place, middle, within(item)) for middle in kept) for item, place in ends if _seen(pair, item)]
+        false = [not any(near(place, middle, within(item)) for item, place in ends) for middle in kept]
+        made[f"{size:g}"] = {"found": hit, "false": false}
+    return made
+
+
+def _groups(records: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    seen = [one for one in records if one["seen"]]
+    groups = {"seen": seen, "all": records}
+    for kind in ("added", "removed", "moved", "replaced"):
+        groups[kind] = [one for one in seen if one["kind"] == kind]
+    for name, low, high in (("large", LARGE, 99), ("middle", MIDDLE, LARGE), ("small", 0, MIDDLE)):
+        groups[name] = [one for one in seen if low <= one["side"] < high]
+    return groups
+
+
+def _ends(changes: Sequence[Planted]) -> list[Any]:
+    return [item for one in changes for item in (one.before, one.after) if item is not None]
+
+
+def place_of(item: Any) -> np.ndarray:
+    middle: np.ndarray = item.box.mean(axis=0)
+    return middle
+
+
+def within(item: Any) -> float:
+    return max(PLACE, 0.5 * float(np.ptp(item.box, axis=0).max()))
+
+
+def _seen(pair: RoomPair, item: Any) -> bool:
+    """True if the scans that an object is in have points enough of it."""
+    counts = [int((scan.instances == item.instance).sum()) for scan in (pair.before, pair.after)]
+    return max(counts) >= SEEN
+
+
+def matched(pair: RoomPair, result: SceneChanges) -> tuple[list[dict[str, Any]], list[str]]:
+    """What became of each planted change; and for each reported one "" if it is one of them, "part" if it is at one of
+    them, else "elsewhere"."""
+    records, used = list[dict[str, Any]](), set[int]()
+    for one in pair.changes:
+        best = None
+        for change in result:
+            if change.number in used or not _fits(one, change):
+                continue
+            best = change if best is None or change.kind == one.kind else best
+        item = one.after or one.before
+        side = float(np.ptp(item.box, axis=0).max()) if item is not None else 0.0
+        if best is not None:
+            used.add(best.number)
+        records.append(
+            {
+                "kind": one.kind,
+                "category": item.category if item else "",
+                "side": round(side, 2),
+                "seen": all(_seen(pair, end) for end in (one.before, one.after) if end is not None),
+                "as": best.kind if best is not None else None,
+                "right": best is not None and best.kind == one.kind,
+            }
+        )
+    ends = _ends(pair.changes)
+    wrong = []
+    for change in result:
+        places = [thing.box.center for thing in (change.before, change.after) if thing is not None]
+        at_change = any(near(place_of(item), place, within(item)) for item in ends for place in places)
+        wrong.append("" if change.number in used else "part" if at_change else "elsewhere")
+    return records, wrong
+
+
+def _fits(planted: Planted, change: Any) -> bool:
+    """Every end that both name is at the same place, and one at least."""
+    pairs_ = [(a, b) for a, b in ((planted.before, change.before), (planted.after, change.after)) if a and b]
+    return bool(pairs_) and all(near(place_of(a), b.box.center, within(a)) for a, b in pairs_)
+
+
+# T4
+
+
+def measure_registration(count: int, out: Path) -> dict[str, Any]:
+    """Fractions of scans, turned and shifted anyhow, that are found again, and of other rooms that are refused."""
+    other = Surface.of(scan := room_pair(TURNED - 1).before, find_objects(scan, runs=1))
+
+    def registered(seed: int, pair: RoomPair) -> dict[str, Any]:
+        before, after = (Surface.of(one, find_objects(one, runs=1)) for one in (pair.before, pair.after))
+        record: dict[str, Any] = {"right": False, "refused": True}
+        try:
+            found = register(before, after)
+            off = np.linalg.inv(pair.pose) @ found.pose
+            middle = pair.after.points.mean(axis=0)
+            far = float(np.linalg.norm(off[:3, :3] @ middle + off[:3, 3] - middle))
+            turn = float(np.degrees(np.arccos(np.clip((np.trace(off[:3, :3]) - 1) / 2, -1, 1))))
+            record |= {
+                "meters": round(far, 5),
+                "degrees": round(turn, 4),
+                "right": far <= CLOSE[0] and turn <= CLOSE[1],
+            }
+            record |= {"residual": round(found.residual, 5), "overlap": round(found.overlap, 3)}
+        except InputError as error:
+            record["why"] = str(error)
+        try:
+            wrong = register(other, after)
+            record |= {"refused": False, "other": f"overlap {wrong.overlap:.2f}, residual {wrong.residual:.3f}"}
+        except InputError:
+            pass
+        return record
+
+    how: dict[str, Any] = {"added": 1, "removed": 1, "any_pose": True}
+    path = out / "changes-registration.jsonl"
+    records = resumed(path, registered, lambda done: pairs(TURNED, count, done, **how))
+    rows = [
+        {"question": "found again", "count": count, "fraction": bootstrap([one["right"] for one in records], DRAWS)},
+        {"question": "another room refused", "count": count},
+    ]
+    rows[1]["fraction"] = bootstrap([one["refused"] for one in records], DRAWS)
+    accepted = [one for one in records if "meters" in one]
+    told: dict[str, Any] = {"rows": rows, "things": records, "accepted": len(accepted)}
+    told["median"] = {k: float(np.median([one[k] for one in accepted])) for k in ("meters", "degrees")}
+    return told
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "calibration": lambda args: measure_calibration(args.pairs, args.out),
+    "unchanged": lambda args: measure_unchanged(args.pairs, args.by, args.out),
+    "changed": lambda args: measure_changed(args.rooms, args.by, args.out),
+    "registration": lambda args: measure_registration(args.turns, args.out),
+}
+
+
+def spanned(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value['mean']:.3f} ({value['low']:.3f} to {value['high']:.3f})" if "mean" in value else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, pairs=1, rooms=1, turns=1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for part in args.parts:
+        record = PARTS[part](args)
+        for row in record["rows"]:
+            print(", ".join(f"{name} {spanned(value)}" for name, value in row.items()))
+        path = args.out / f"changes-{part}{options.suffix(args, 'parts')}.json"
+        print(write_json(path, {"benchmark": "changes", "part": part, **record}))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print a line a row and write a JSON file for each part: 0 when done, 1 when the input was wrong."""
+    parser = options.parser("changes", "changes between two scans: unchanged and changed rooms, registration")
+    usual = ["unchanged", "changed", "registration"]
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual, help="default: all but calibration")
+    parser.add_argument("--pairs", type=int, default=100, help="unchanged pairs of scans (default: %(default)s)")
+    parser.add_argument("--rooms", type=int, default=5, help="a set of changes (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=200, help="registrations (default: %(default)s)")
+    parser.add_argument("--by", choices=BYS, default="columns", help="how free space is found (default: %(default)s)")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

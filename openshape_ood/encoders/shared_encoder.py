@@ -1,0 +1,84 @@
+"""One file of an encoder: weights, and in its header all that a row of the registry says of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from openshape_ood.errors import FileError, InputError, RegistryError
+from openshape_ood.registry.architectures import ARCHITECTURES
+from openshape_ood.registry.rows import NO_TEXT, Row, load_registry, read_row
+from openshape_ood.registry.weights import fill
+from openshape_ood.storage import loaded_arrays, save_arrays
+
+KIND = "shape encoder"
+SPELLED = ("architecture", "licence")
+
+
+@dataclass(frozen=True)
+class LoadedEncoder:
+    """A row, its network in float32 on the CPU, the sha256 that identifies the weights, the temperature of training."""
+
+    row: Row
+    network: Any
+    sha256: str
+    temperature: float | None
+
+
+def save_encoder(path: str | os.PathLike[str], row: Row, network: Any, sha256: str, temperature: float | None) -> Path:
+    """Write the file. The text encoder is named by a row of the registry that has the same; else there is none."""
+    _check_own(sha256, InputError)
+    header = {"name": row.name, "sha256": sha256, "temperature": temperature, "text": _text_row(row)}
+    header |= {field: getattr(row, field) for field in SPELLED}
+    header |= {"sizes": asdict(row.sizes), "spec": asdict(row.spec)}
+    with torch.device("meta"):  # names of the weights, without what `prepare` adds
+        names = ARCHITECTURES[row.architecture].build(row.sizes).state_dict()
+    tensors = network.state_dict()
+    arrays = {name: tensors[name].float().cpu().numpy() for name in names}
+    return save_arrays(path, arrays, header, KIND)
+
+
+def load_encoder(path: Path, registry: str | os.PathLike[str] | None = None) -> LoadedEncoder:
+    """Read what `save_encoder` wrote. Raises `FileError` for any other file; nothing in it is run."""
+    with loaded_arrays(path, KIND) as (header, arrays):
+        row = _row(header, path.parent, registry)
+        digest, temperature = str(header["sha256"]), header["temperature"]
+        _check_own(digest, FileError)
+        with torch.device("meta"):
+            network = ARCHITECTURES[row.architecture].build(row.sizes).float()
+        fill(network, {name: torch.from_numpy(array) for name, array in arrays.items()})
+        return LoadedEncoder(row, network, digest, None if temperature is None else float(temperature))
+
+
+def _row(header: Mapping[str, Any], folder: Path, registry: str | os.PathLike[str] | None) -> Row:
+    """The row of a header, checked field by field. Of text encoders only those of the registry are named."""
+    rows, text = load_registry(registry), header["text"]
+    if text is not None and (text not in rows or not rows[text].text.kind):
+        raise ValueError(f"its text encoder is that of {text!r}; expected a checkpoint of the registry")
+    table = {field: header[field] for field in (*SPELLED, "sizes", "spec")}
+    table |= {"text": False, "source": {"file": "encoder.safetensors"}, "keys": {}}
+    try:
+        row = read_row(str(header["name"]), table, folder)
+    except RegistryError as error:
+        raise ValueError(str(error)) from error
+    return row if text is None else replace(row, text=rows[text].text)
+
+
+def _text_row(row: Row) -> str | None:
+    """Name of a registered row with the text encoder of `row`."""
+    same = [other.name for other in load_registry().values() if other.text == row.text]
+    return same[0] if same and row.text.kind != NO_TEXT.kind else None
+
+
+def _check_own(sha256: str, error: type[Exception]) -> None:
+    """Raise `error` for weights of the registry: their name there is what everyone loads, with a checked hash."""
+    same = [row.name for row in load_registry().values() if sha256 and row.source.sha256 == sha256]
+    if same:
+        raise error(f"these are the weights of {same[0]!r}. That name is in the registry. Load it by its name")
+    if len(sha256) != 64:
+        raise error(f"sha256 is {sha256!r:.80}. It identifies the weights by 64 digits. Save the encoder again")

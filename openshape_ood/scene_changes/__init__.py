@@ -1,0 +1,8 @@
+"""Two scans of one place: which objects moved, which are gone, which are new, and of which nothing can be told."""
+
+from openshape_ood.scene_changes.calibration import ChangeCalibration as ChangeCalibration
+from openshape_ood.scene_changes.compare import calibrate_changes as calibrate_changes
+from openshape_ood.scene_changes.compare import compare_scenes as compare_scenes
+from openshape_ood.scene_changes.registration import Registration as Registration
+from openshape_ood.scene_changes.result import ObjectChange as ObjectChange
+from openshape_ood.scene_changes.result import SceneChanges as SceneChanges

@@ -1,0 +1,143 @@
+"""p-values of changes, from re-scans of places in which nothing changed; and control of false discoveries.
+
+Of each unchanged pair the strongest apparent change is kept, since the objects of a pair depend on each other. The
+p-value of a change is its rank among these: P(any p <= t) <= t in an unchanged place whose re-scans are like those of
+the calibration.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_choice
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.storage import save_whole
+
+LEAST = 19  # pairs, with which a p-value of 0.05 can be had
+SAME = 0.05  # of looks at one object differ more than the limit
+CONTROLS = ("maximum", "by")
+PACKAGED = "calibration.json"
+
+
+@dataclass(frozen=True)
+class ChangeCalibration:
+    """Apparent changes between re-scans of unchanged places.
+
+    Attributes
+    ----------
+    strengths : tuple of n float
+        The largest strength of each pair, square meters, ascending; 0 for a pair without any apparent change.
+    differences : tuple of float
+        Differences of looks at the same object that was moved, see `difference`, ascending.
+    by : {"columns", "rays"}
+        How free space was found.
+    source : str
+        Whose re-scans.
+    """
+
+    strengths: tuple[float, ...]
+    differences: tuple[float, ...]
+    by: str
+    source: str
+
+    def __post_init__(self) -> None:
+        for name in ("strengths", "differences"):
+            values = np.asarray(getattr(self, name), dtype=np.float64)
+            if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0)).all():
+                raise InputError(f"{name} of a calibration are {values!r:.60}. Expected numbers from 0 up. Scan again")
+            object.__setattr__(self, name, tuple(sorted(values.tolist())))
+
+    @property
+    def n(self) -> int:
+        """Pairs of scans."""
+        return len(self.strengths)
+
+    def p_value(self, strength: float) -> float:
+        """(1 + pairs with a strength as large) / (n + 1)."""
+        larger = self.n - int(np.searchsorted(self.strengths, strength - 1e-12, side="left"))
+        return (1 + larger) / (self.n + 1)
+
+    @property
+    def limit(self) -> float:
+        """The difference that 95 % of looks at one object keep."""
+        return float(np.quantile(self.differences, 1 - SAME, method="higher"))
+
+    @classmethod
+    def packaged(cls, by: str = "columns") -> ChangeCalibration:
+        """Of re-scans of generated rooms; `python -m benchmarks changes --parts calibration` made it."""
+        check_choice(by, "by", ("columns", "rays"))
+        return cls._of(_packaged()[by])
+
+    @classmethod
+    def _of(cls, record: Any) -> ChangeCalibration:
+        return cls(tuple(record["strengths"]), tuple(record["differences"]), record["by"], record["source"])
+
+    def as_json(self) -> dict[str, Any]:
+        rounded = {name: [round(one, 5) for one in getattr(self, name)] for name in ("strengths", "differences")}
+        return {"by": self.by, "source": self.source, **rounded}
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it to a .json file. Raises `FileError` where nothing can be written."""
+        return save_whole(Path(path), json.dumps(self.as_json()).encode(), "the calibration")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ChangeCalibration:
+        """What `save` wrote. Raises `FileError` for other files."""
+        try:
+            return cls._of(json.loads(Path(path).read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FileError(
+                f"{path} is no calibration of changes: {error}. Expected what save wrote. Make it again"
+            ) from error
+
+
+@cache
+def _packaged() -> Any:
+    return json.loads(Path(__file__).with_name(PACKAGED).read_text(encoding="utf-8"))
+
+
+def discoveries(p: Sequence[float], rate: float, control: str = "maximum") -> np.ndarray:
+    """Changes that are reported (m,) bool, so that the expected fraction of false ones is `rate` at most.
+
+    Parameters
+    ----------
+    p : sequence of m float
+        p-values by the strongest change of unchanged pairs.
+    rate : float
+        Between 0 and 1.
+    control : {"maximum", "by"}
+        "maximum": p <= rate. As each p-value is for the strongest change of a whole pair, this bounds the probability
+        of any false change, and with it the rate. "by": Benjamini and Yekutieli, valid for any dependence of any
+        p-values, and stricter here: one change among ten needs 292 pairs at 0.1.
+
+    References
+    ----------
+    Benjamini and Yekutieli, "The control of the false discovery rate in multiple testing under dependency", Annals of
+    Statistics 29, 2001. The maximum: Westfall and Young, "Resampling-based multiple testing", 1993.
+
+    Examples
+    --------
+    >>> discoveries([0.01, 0.2], 0.1).tolist()
+    [True, False]
+    >>> discoveries([0.01, 0.04], 0.1, "by").tolist(), discoveries([0.04, 0.09], 0.1, "by").tolist()
+    ([True, True], [False, False])
+    """
+    check_choice(control, "control", CONTROLS)
+    values = np.asarray(p, dtype=np.float64)
+    if control == "maximum" or not len(values):
+        return values <= rate * (1 + 1e-12)
+    m = len(values)
+    order = np.argsort(values, kind="stable")
+    limits = rate * np.arange(1, m + 1) / (m * (1 / np.arange(1, m + 1)).sum())
+    passed = np.flatnonzero(values[order] <= limits * (1 + 1e-12))
+    reported = np.zeros(m, dtype=bool)
+    reported[order[: passed[-1] + 1 if len(passed) else 0]] = True
+    return reported

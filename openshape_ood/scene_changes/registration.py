@@ -1,0 +1,356 @@
+"""Two scans of a place in one frame: quarter turns of the walls, shifts by correlation, then point-to-plane ICP.
+
+The changed part of a place is an outlier of the fit, and weighs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from openshape_ood.errors import InputError
+from openshape_ood.scenes.proposals import Proposals
+from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.voxels import voxelize
+
+CELL = 0.05  # meters, of the voxels that are fitted
+MOST = 30_000  # of them
+FITTED, FINE = 4_000, 10_000  # of the second scan while candidates are compared, and at last
+FURNITURE, WALL, LEVEL = range(3)
+COARSE, SLAB, SLABS = 0.1, 0.3, 8  # meters, of cells and layers that are correlated
+PEAKS = 3  # shifts a turn
+TURNS = 72  # of a scan without walls
+KEPT = 0.7  # of the points, those that fit best: the residual is theirs
+SLACK = 0.03  # meters from their plane, beyond which points weigh little
+RADII = (0.6, 0.4, 0.25, 0.15, 0.1, 0.08)  # meters, to the nearest point
+ROUNDS = 5  # of the fit for each
+NEAR = 0.1  # meters: parts that agree
+RESIDUAL, OVERLAP, ALIKE = 0.05, 0.3, 0.9  # refused beyond, below, and from
+LARGEST_FIX = (0.5, 10.0)  # meters and degrees that scans in one frame are off at most
+FEW = 100  # voxels
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A second scan in the frame of the first.
+
+    Attributes
+    ----------
+    pose : (4, 4) float64
+        Frame of the second scan to that of the first, meters.
+    residual : float
+        Median distance in meters between points of the second scan and planes of the first, of the 70 % that fit best.
+    overlap : float
+        Fraction of furniture and walls of the one scan within 10 cm of the other; the larger of both directions.
+    how : {"given", "refined", "searched"}
+        The pose was given; the scans were in one frame but for centimeters; or nothing was known.
+    """
+
+    pose: np.ndarray
+    residual: float
+    overlap: float
+    how: str
+
+    @property
+    def yaw(self) -> float:
+        """Degrees about z."""
+        return float(np.degrees(np.arctan2(self.pose[1, 0], self.pose[0, 0])))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "how": self.how,
+            "pose": self.pose.tolist(),
+            "yaw": self.yaw,
+            "residual": self.residual,
+            "overlap": self.overlap,
+        }
+
+    def __str__(self) -> str:
+        x, y, z = self.pose[:3, 3]
+        words = {"given": "as given", "refined": "refined", "searched": "found"}[self.how]
+        return (
+            f"second scan {words}: turned by {self.yaw:.1f}°, shifted by {x:.2f}, {y:.2f}, {z:.2f} m; residual "
+            f"{100 * self.residual:.1f} cm, overlap {self.overlap:.0%}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Voxels of a scan: places and unit normals (v, 3), and the kind (v,): furniture, wall, or floor and ceiling."""
+
+    places: np.ndarray
+    normals: np.ndarray
+    kind: np.ndarray
+    floor: float | None
+    heading: float | None
+    name: str
+
+    @cached_property
+    def tree(self) -> Any:
+        return cKDTree(self.places)
+
+    @cached_property
+    def trees(self) -> dict[int, Any]:
+        return {kind: cKDTree(self.places[self.kind == kind]) for kind in (FURNITURE, WALL) if self.has(kind)}
+
+    def has(self, kind: int) -> bool:
+        return int((self.kind == kind).sum()) >= FEW
+
+    def taken(self, rows: np.ndarray) -> Surface:
+        return replace(self, places=self.places[rows], normals=self.normals[rows], kind=self.kind[rows])
+
+    def moved(self, pose: np.ndarray) -> Surface:
+        return replace(self, places=_moved(self.places, pose), normals=self.normals @ pose[:3, :3].T)
+
+    @classmethod
+    def of(cls, scene: Scene, found: Proposals) -> Surface:
+        """The voxels of a scan of n points, whose floor and walls were found."""
+        kinds = np.zeros(len(scene), dtype=np.int64)
+        for plane in found.layout:
+            kinds[plane.rows] = WALL if plane.kind == "wall" else LEVEL
+        size = CELL
+        voxels = voxelize(scene.points, size)
+        while len(voxels) > MOST:
+            size *= max(1.1, (len(voxels) / MOST) ** 0.5)
+            voxels = voxelize(scene.points, size)
+        counts = np.bincount(voxels.inverse)
+        sums = [np.bincount(voxels.inverse, column) for column in scene.points.T]
+        places = np.stack(sums, axis=1) / counts[:, None]
+        floors = [plane.rows for plane in found.layout if plane.kind == "floor"]
+        floor = float(np.median(scene.points[floors[0], 2])) if floors else None
+        walls = [plane for plane in found.layout if plane.kind == "wall"]
+        heading = None
+        if walls:
+            turns = sum(len(one.rows) * np.exp(4j * np.arctan2(one.normal[1], one.normal[0])) for one in walls)
+            heading = float(np.angle(turns) / 4)
+        return cls(places, _normals(places), kinds[voxels.first], floor, heading, scene.name)
+
+
+def register(before: Surface, after: Surface, pose: np.ndarray | None = None) -> Registration:
+    """The pose of the second scan in the frame of the first.
+
+    pose: a first guess, centimeters and degrees off at most; without one every turn and shift is tried. Raises
+    `InputError` for scans that do not fit: residual above 5 cm, overlap below 30 %, or two poses that fit alike.
+    """
+    if pose is not None:
+        fitted = _fit(before, after.taken(_spaced(len(after.places), FINE)), pose, RADII[2:])
+        off = np.linalg.inv(pose) @ fitted
+        turned = float(np.degrees(np.arccos(np.clip((np.trace(off[:3, :3]) - 1) / 2, -1, 1))))
+        middle = after.places.mean(axis=0)
+        far = float(np.linalg.norm(_moved(middle, off) - middle))
+        if far > LARGEST_FIX[0] or turned > LARGEST_FIX[1]:
+            raise InputError(
+                f"the scans are {far:.2f} m and {turned:.0f}° off. Expected one frame, {LARGEST_FIX[0]} m and "
+                f"{LARGEST_FIX[1]:.0f}° off at most. Leave out aligned"
+            )
+        return measured(before, after, fitted, "refined")
+    return _searched(before, after)
+
+
+def _searched(before: Surface, after: Surface) -> Registration:
+    for one in (before, after):
+        if one.floor is None:
+            raise InputError(
+                f"{one.name} has no floor, by which it could be aligned. Expected a scan with z up and one square "
+                "meter of floor. Bring both scans into one frame and give aligned"
+            )
+    few = after.taken(_spaced(len(after.places), FITTED))
+    poses = [_fit(before, few, guess, RADII) for guess in _guesses(before, few)]
+    scores = np.array([_agreement(before, after, one)[0] for one in poses])
+    best = int(scores.argmax())
+    pose = _fit(before, after.taken(_spaced(len(after.places), FINE)), poses[best], RADII[3:])
+    found = measured(before, after, pose, "searched")
+    for other in np.argsort(-scores, kind="stable"):
+        if scores[other] >= ALIKE * scores[best] and _differ(poses[other], poses[best], after):
+            listed = "; ".join(
+                f"{np.degrees(np.arctan2(one[1, 0], one[0, 0])):.0f}° and {one[0, 3]:.2f}, {one[1, 3]:.2f} m"
+                for one in (poses[best], poses[other])
+            )
+            raise InputError(
+                f"two poses of {after.name} fit alike: {listed} (fit {scores[best]:.2f} and {scores[other]:.2f}). "
+                "Expected one, but a symmetric place has several. Turn the scans into one frame and give aligned"
+            )
+    return found
+
+
+def _guesses(before: Surface, after: Surface) -> list[np.ndarray]:
+    """Poses (4, 4): turns by the walls, and for each the shifts at which most cells meet."""
+    if before.heading is None or after.heading is None:
+        turns = 2 * np.pi * np.arange(TURNS) / TURNS
+    else:
+        turns = before.heading - after.heading + np.pi / 2 * np.arange(4)
+    guesses = []
+    for yaw in turns:
+        pose = np.eye(4)
+        pose[:2, :2] = [[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]
+        pose[2, 3] = (before.floor or 0.0) - (after.floor or 0.0)
+        for height, shift in _shifts(before, after, pose):
+            own = pose.copy()
+            own[:2, 3] = shift
+            guesses.append((height, own))
+    guesses.sort(key=lambda one: -one[0])
+    return [own for _, own in guesses[: 4 * PEAKS]]
+
+
+def _shifts(before: Surface, after: Surface, pose: np.ndarray) -> list[tuple[float, np.ndarray]]:
+    """Peaks of the correlation over shifts of x and y, each with its height."""
+    turned = _moved(after.places, pose)
+    clouds = before.places[before.kind != LEVEL], turned[after.kind != LEVEL]
+    floor = before.floor or 0.0
+    lows = [cloud[:, :2].min(axis=0) if len(cloud) else np.zeros(2) for cloud in clouds]
+    sides = [np.ptp(cloud[:, :2], axis=0) if len(cloud) else np.zeros(2) for cloud in clouds]
+    shape = np.ceil((sides[0] + sides[1]) / COARSE).astype(int) + 6
+    tables = []
+    for cloud, low in zip(clouds, lows, strict=True):
+        table = np.zeros((SLABS, *shape))
+        cells = np.floor((cloud[:, :2] - low) / COARSE).astype(int) + 1
+        slab = np.floor((cloud[:, 2] - floor) / SLAB).astype(int)
+        own = (slab >= 0) & (slab < SLABS)
+        table[slab[own], cells[own, 0], cells[own, 1]] = 1
+        tables.append(table)
+    first = np.fft.rfft2(_blurred(tables[0]))
+    second = np.fft.rfft2(tables[1])
+    scale = np.sqrt(max(1.0, tables[0].sum()) * max(1.0, tables[1].sum()))
+    table = np.fft.irfft2((first * second.conj()).sum(axis=0), s=tuple(shape)) / scale
+    found = []
+    for _ in range(PEAKS):
+        place = np.array(np.unravel_index(int(table.argmax()), table.shape))
+        step = np.where(place > shape / 2, place - shape, place)
+        # cells are wrapped: a shift is from minus the second to plus the first
+        step = np.where(step * COARSE < -sides[1] - 3 * COARSE, step + shape, step)
+        found.append((float(table[tuple(place)]), step * COARSE + lows[0] - lows[1]))
+        around = [np.arange(p - 3, p + 4) % s for p, s in zip(place, shape, strict=True)]
+        table[np.ix_(*around)] = -1
+    return found
+
+
+def _blurred(table: np.ndarray) -> np.ndarray:
+    """Each cell and, by a half, the eight around it."""
+    wide = sum(np.roll(table, (i, j), axis=(1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1))
+    return np.minimum(1.0, 0.5 * table + 0.5 * np.minimum(wide, 1))
+
+
+def _fit(before: Surface, after: Surface, pose: np.ndarray, radii: Sequence[float]) -> np.ndarray:
+    """Point-to-plane ICP with smaller and smaller radii; floor, walls and furniture weigh alike.
+
+    Points far from their plane weigh little (Geman and McClure). They are not cut off by a quantile: the one wall that
+    stops a scan from gliding along the others would be among those.
+    """
+    mass = np.bincount(after.kind, minlength=3).astype(np.float64)
+    weight = 1 / np.maximum(mass, 1)[after.kind]
+    for radius in radii:
+        for _ in range(ROUNDS):
+            places = _moved(after.places, pose)
+            distance, nearest = before.tree.query(places, distance_upper_bound=radius)
+            kept = np.isfinite(distance)
+            if kept.sum() < FEW:
+                break
+            target, normal = before.places[nearest[kept]], before.normals[nearest[kept]]
+            off = np.einsum("ij,ij->i", target - places[kept], normal)
+            trust = 1 / (1 + (off / max(SLACK, radius / 4)) ** 2) ** 2
+            step = _step(places[kept], target, normal, weight[kept] * trust)
+            pose = step @ pose
+            if np.abs(step - np.eye(4)).max() < 1e-5:
+                break
+    return pose
+
+
+def _step(places: np.ndarray, targets: np.ndarray, normals: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The small motion (4, 4) of least squares of distances to planes."""
+    middle = places.mean(axis=0)
+    arm = np.cross(places - middle, normals)
+    table = np.hstack([arm, normals])
+    off = np.einsum("ij,ij->i", targets - places, normals)
+    weighted = table * weight[:, None]
+    scale = weight.sum()
+    moment = weighted.T @ table / scale + 1e-9 * np.eye(6)
+    motion = np.linalg.solve(moment, weighted.T @ off / scale)
+    angle = float(np.linalg.norm(motion[:3]))
+    if angle > 0.2:  # the plane of the fit holds for small turns
+        motion *= 0.2 / angle
+        angle = 0.2
+    turn = np.eye(3)
+    if angle > 1e-12:
+        x, y, z = motion[:3] / angle
+        across = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        turn = np.eye(3) + np.sin(angle) * across + (1 - np.cos(angle)) * across @ across
+    step = np.eye(4)
+    step[:3, :3] = turn
+    step[:3, 3] = middle + motion[3:] - turn @ middle
+    return step
+
+
+def _agreement(before: Surface, after: Surface, pose: np.ndarray) -> tuple[float, float]:
+    """How well a pose fits, and the overlap: fractions of furniture and of walls that meet."""
+    inverse = np.linalg.inv(pose)
+    shares: list[list[float]] = [[], []]
+    for kind in (FURNITURE, WALL):
+        if not (before.has(kind) and after.has(kind)):
+            continue
+        places = [_moved(after.places[after.kind == kind], pose), _moved(before.places[before.kind == kind], inverse)]
+        for side, (other, own) in enumerate(zip((before, after), places, strict=True)):
+            distance, _ = other.tree.query(own, distance_upper_bound=NEAR)
+            shares[side].append(float(np.isfinite(distance).mean()))
+    if not shares[0]:
+        return 0.0, 0.0
+    return float(np.mean([np.mean(one) for one in shares])), float(max(np.mean(one) for one in shares))
+
+
+def check_rotation(pose: np.ndarray) -> np.ndarray:
+    """A pose (4, 4) as it is. Raises `InputError` for one that is no rotation and a place."""
+    turn = pose[:3, :3]
+    off = float(np.abs(turn @ turn.T - np.eye(3)).max())
+    if off > 1e-3 or np.linalg.det(turn) < 0:
+        raise InputError(
+            f"pose is no rotation and a place: its axes are off by {off:.2g}. Expected frame of the second scan to "
+            "frame of the first, meters. Give a rotation matrix, not scaled and not mirrored"
+        )
+    return pose
+
+
+def measured(before: Surface, after: Surface, pose: np.ndarray, how: str = "given") -> Registration:
+    """A pose with its residual and overlap. Raises `InputError` for scans that do not fit by it."""
+    places = _moved(after.places, pose)
+    distance, nearest = before.tree.query(places)
+    kept = distance <= np.sort(distance)[int(KEPT * (len(distance) - 1))]
+    away = places[kept] - before.places[nearest[kept]]
+    residual = float(np.median(np.abs(np.einsum("ij,ij->i", away, before.normals[nearest[kept]]))))
+    _, overlap = _agreement(before, after, pose)
+    what = f"{after.name} does not fit {before.name}"
+    advice = "Check that both are scans of one place, in meters, z up"
+    if residual > RESIDUAL:
+        raise InputError(
+            f"{what}: the residual is {100 * residual:.0f} cm. Expected {100 * RESIDUAL:.0f} cm at most. {advice}"
+        )
+    if overlap < OVERLAP:
+        raise InputError(f"{what}: {overlap:.0%} of furniture and walls meet. Expected {OVERLAP:.0%} or more. {advice}")
+    return Registration(pose, residual, overlap, how)
+
+
+def _differ(one: np.ndarray, other: np.ndarray, after: Surface) -> bool:
+    """True for two poses that put the scan into different places."""
+    some = after.places[_spaced(len(after.places), 200)]
+    return bool(np.linalg.norm(_moved(some, one) - _moved(some, other), axis=1).mean() > 0.3)
+
+
+def _normals(places: np.ndarray) -> np.ndarray:
+    """Unit normals (v, 3) of the planes through each place and its nearest twelve."""
+    count = min(13, len(places))
+    nearest = cKDTree(places).query(places, k=count)[1].reshape(len(places), count)
+    spread = places[nearest] - places[nearest].mean(axis=1, keepdims=True)
+    normals: np.ndarray = np.linalg.eigh(np.einsum("vki,vkj->vij", spread, spread))[1][:, :, 0]
+    return normals
+
+
+def _spaced(count: int, most: int) -> np.ndarray:
+    return np.linspace(0, count - 1, min(count, most)).astype(int)
+
+
+def _moved(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    moved: np.ndarray = points @ pose[:3, :3].T + pose[:3, 3]
+    return moved

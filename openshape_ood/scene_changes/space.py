@@ -1,0 +1,178 @@
+"""Free, occupied and unseen space of a scan: an object that is not seen is gone only if its place was seen empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from scipy.ndimage import maximum_filter, minimum_filter
+from scipy.spatial import cKDTree
+
+from openshape_ood.errors import InputError
+from openshape_ood.scene_changes.registration import Surface
+from openshape_ood.scenes.proposals import Proposals
+from openshape_ood.scenes.scene import Scene
+
+VOXEL = 0.05  # meters
+MOST = 60_000_000  # voxels of a place
+RAYS = 20_000  # of each camera
+RANGE = 6.0  # meters that a camera sees
+DENSE = 0.5  # of the usual density of the floor: it is seen there
+LEVEL = 0.85  # |z| of the normals of what lies level
+CEILING = 3.5  # meters over the floor, of the columns at most
+
+By = Literal["rays", "columns"]
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """What a scan says about each place.
+
+    low: corner (3,) of the first voxel; size: of a voxel, meters; free: (x, y, z) bool; by: "rays" from the cameras to
+    the points, or "columns" over floor and tops that were seen; points: (n, 3) of the scan; reach: meters to the
+    nearest point within which a place is occupied.
+    """
+
+    low: np.ndarray
+    size: float
+    free: np.ndarray
+    by: By
+    points: np.ndarray
+    reach: float
+
+    @cached_property
+    def tree(self) -> Any:
+        return cKDTree(self.points)
+
+    def distance(self, places: np.ndarray) -> np.ndarray:
+        """Meters (m,) from places (m, 3) to the nearest point of the scan."""
+        found: np.ndarray = self.tree.query(places)[0]
+        return found
+
+    def is_free(self, places: np.ndarray) -> np.ndarray:
+        """True (m,) for places (m, 3) that were seen empty; a free voxel may be next to an occupied one."""
+        cells = np.floor((places - self.low) / self.size).astype(np.int64)
+        inside = ((cells >= 0) & (cells < self.free.shape)).all(axis=1)
+        found = np.zeros(len(places), dtype=bool)
+        found[inside] = self.free[tuple(cells[inside].T)]
+        return found
+
+
+def seen_space(
+    scene: Scene,
+    found: Proposals,
+    surface: Surface,
+    bounds: np.ndarray,
+    cameras: np.ndarray | None,
+    of: np.ndarray | None,
+    voxel: float,
+    reach: float,
+) -> Space:
+    """The space of a scan within `bounds` (2, 3), from camera positions (v, 3) if they are known.
+
+    of: the camera (n,) of each point; None if any may have seen it.
+    """
+    low = bounds[0] - 2 * voxel
+    shape = np.ceil((bounds[1] - low) / voxel).astype(np.int64) + 3
+    if np.prod(shape, dtype=np.float64) > MOST:
+        raise InputError(
+            f"the place has {np.prod(shape, dtype=np.float64):.1e} voxels of {voxel} m. Expected {MOST:,} at most. "
+            "Give larger voxels, or crop the scans"
+        )
+    occupied = np.zeros(shape, dtype=bool)
+    occupied[tuple(np.floor((scene.points - low) / voxel).astype(np.int64).T)] = True
+    if cameras is not None:
+        free = _by_rays(scene.points, cameras, of, occupied, low, voxel)
+        return Space(low, voxel, free, "rays", scene.points, reach)
+    free = _by_columns(scene, found, surface, occupied, low, voxel)
+    return Space(low, voxel, free, "columns", scene.points, reach)
+
+
+def _by_rays(
+    points: np.ndarray,
+    cameras: np.ndarray,
+    of: np.ndarray | None,
+    occupied: np.ndarray,
+    low: np.ndarray,
+    voxel: float,
+) -> np.ndarray:
+    """Voxels that a ray from a camera to a point passes, up to the first that is occupied, without the last."""
+    free = np.zeros(occupied.shape, dtype=bool)
+    for i, camera in enumerate(cameras):
+        away = np.linalg.norm(points - camera, axis=1)
+        rows = np.flatnonzero((away < RANGE) & (True if of is None else of == i))
+        rows = rows[np.linspace(0, len(rows) - 1, min(RAYS, len(rows))).astype(int)] if len(rows) else rows
+        length = away[rows]
+        alive = np.ones(len(rows), dtype=bool)
+        for step in np.arange(0.0, RANGE, voxel / 2):
+            alive &= step < length - 1.5 * voxel
+            if not alive.any():
+                break
+            own = rows[alive]
+            places = camera + (points[own] - camera) * (step / length[alive])[:, None]
+            cells = np.floor((places - low) / voxel).astype(np.int64)
+            inside = ((cells >= 0) & (cells < occupied.shape)).all(axis=1)
+            hit = np.zeros(len(own), dtype=bool)
+            hit[inside] = occupied[tuple(cells[inside].T)]
+            open_ = inside & ~hit
+            free[tuple(cells[open_].T)] = True
+            # the first meters: a camera may be closer to something than a voxel
+            alive[np.flatnonzero(alive)[hit & (step > 2 * voxel)]] = False
+    return free & ~occupied
+
+
+def _by_columns(
+    scene: Scene, found: Proposals, surface: Surface, occupied: np.ndarray, low: np.ndarray, voxel: float
+) -> np.ndarray:
+    """Columns over floor that was seen at the usual density, up to what is above it; and over tops of things."""
+    free = np.zeros(occupied.shape, dtype=bool)
+    floors = [plane.rows for plane in found.layout if plane.kind == "floor"]
+    if not floors:
+        return free
+    rows = np.concatenate(floors)
+    shape = occupied.shape[:2]
+    cells = np.floor((scene.points[rows] - low) / voxel).astype(np.int64)
+    count = np.zeros(shape)
+    np.add.at(count, tuple(cells[:, :2].T), 1)
+    own = count > 0
+    usual = np.median(count[own])
+    seen = minimum_filter(_mean(count), 3) >= DENSE * usual
+    seen &= minimum_filter(own | (_mean(own) > 0.7), 3)
+    height = int(np.median(cells[:, 2]))
+    top = min(occupied.shape[2], height + int(CEILING / voxel))
+    # above the floor: the floor's own voxels, and noise around them, do not count
+    start = height + 2
+    above = occupied[:, :, start:top]
+    open_ = ~np.maximum.accumulate(above, axis=2)
+    free[:, :, start:top] = open_ & seen[:, :, None]
+    _over_tops(free, surface, occupied, low, voxel, start, top)
+    return free & ~occupied
+
+
+def _over_tops(
+    free: np.ndarray, surface: Surface, occupied: np.ndarray, low: np.ndarray, voxel: float, start: int, top: int
+) -> None:
+    """Above the highest voxel of a column, if it lies level and so do those around it: a table that was seen."""
+    level = (np.abs(surface.normals[:, 2]) > LEVEL) & (surface.kind == 0)
+    flat = np.zeros(occupied.shape, dtype=bool)
+    flat[tuple(np.floor((surface.places[level] - low) / voxel).astype(np.int64).T)] = True
+    part = occupied[:, :, start:top]
+    any_ = part.any(axis=2)
+    highest = part.shape[2] - 1 - part[:, :, ::-1].argmax(axis=2)
+    x, y = np.indices(any_.shape)
+    near = maximum_filter(flat[:, :, start:top], size=(1, 1, 3))
+    lying = any_ & near[x, y, np.minimum(highest, part.shape[2] - 1)]
+    even = maximum_filter(np.where(lying, highest, -99), 3) - minimum_filter(np.where(lying, highest, 999), 3) <= 1
+    table = lying & even & minimum_filter(lying, 3)
+    above = np.arange(part.shape[2])[None, None] > highest[:, :, None]
+    free[:, :, start:top] |= above & table[:, :, None]
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over 3 x 3 cells."""
+    from scipy.ndimage import uniform_filter
+
+    mean: np.ndarray = uniform_filter(values.astype(np.float64), 3)
+    return mean
