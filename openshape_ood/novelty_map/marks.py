@@ -109,7 +109,7 @@ def rate_of(false_points: float | None, false_regions: float | None, largest: fl
     if false_points is not None and false_regions is not None:
         raise InputError("false_points and false_regions were both given. A threshold promises one. Leave one out")
     if false_regions is not None and largest != 1:
-        raise InputError("largest bounds the share of marked elements. With false_regions it has no say. Leave it out")
+        raise InputError("largest limits the share of marked elements. It has no effect on false_regions. Leave it out")
     rate = ("points", FALSE_POINTS if false_points is None else false_points)
     rate = rate if false_regions is None else ("regions", false_regions)
     shapes_needed(rate[1], largest)
