@@ -280,6 +280,6 @@ def check_name(name: Any, what: str) -> str:
 def check_length(name: str, what: str, error: type[OpenShapeError] = ClassNamesError) -> str:
     """A name, possibly blank. Raises `error` if it is too long."""
     if len(name) > LONGEST_NAME:
-        told = f"{what} is {reprlib.repr(name)}, of {len(name):,} characters"
-        raise error(f"{told}; expected a name of {LONGEST_NAME} at most. Shorten it")
+        message = f"{what} is {reprlib.repr(name)}, of {len(name):,} characters"
+        raise error(f"{message}; expected a name of {LONGEST_NAME} at most. Shorten it")
     return name

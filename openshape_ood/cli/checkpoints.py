@@ -38,27 +38,23 @@ PLACES = {
     "stripped": ("in the cache, stripped", "missing"),
 }
 
-app = group(
-    "Which encoders there are (list), and the files of all that has weights: show, fetch, add, verify.", EXAMPLES
-)
+app = group("Available encoders (list), and files of weights: show, fetch, add, verify.", EXAMPLES)
 
-Name = Annotated[str, argument("Its name in the registry, as vitb32, or an ensemble.", "NAME", checkpoint_names)]
+Name = Annotated[str, argument("Name in the registry, such as vitb32, or an ensemble.", "NAME", checkpoint_names)]
 SomeNames = Annotated[list[str], argument("Which.", "NAME...", checkpoint_names)]
-AnyNames = Annotated[
-    list[str] | None, argument("Which ones, or files at hand; all if left out.", "NAME|FILE...", checkpoint_names)
-]
+AnyNames = Annotated[list[str] | None, argument("Names, or files. Default: all.", "NAME|FILE...", checkpoint_names)]
 WithText = Annotated[
-    bool, option(None, "The text encoder too, which names of classes need.", None, "--text", negative="--no-text")
+    bool, option(None, "Include the text encoder, needed for class names.", None, "--text", negative="--no-text")
 ]
 
 
 @command(app, "list")
 def list_all(*, json: Json = False) -> None:
-    """List the checkpoints, what helps to choose one, and whether they are here; tiny always is and works offline.
+    """List the checkpoints, with figures for choosing one and their state; tiny is always here and works offline.
 
-    memory: of the weights in float32. cost: time of a cloud on a CPU beside vitb32's. LVIS (Objaverse-LVIS), MN40
-    (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy, percent, not measured here; --json says where it
-    stands. Point encoders, for scans, come last: voxel: the side of theirs, in meters; input: what a voxel is given.
+    memory: of the weights in float32. cost: CPU time of a cloud relative to vitb32. LVIS (Objaverse-LVIS), MN40
+    (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy, percent, not measured here; --json has the sources.
+    Point encoders, for scans, come last: voxel: side in meters; input: numbers of a voxel.
     """
     records = [_record(row, own_parts(row)[0]) for row in _rows(None) if row.kind in COLUMNS]
 
@@ -73,7 +69,7 @@ def list_all(*, json: Json = False) -> None:
 
 @command(app, "show")
 def show(name: Name, /, *, json: Json = False) -> None:
-    """Show all that the registry says of one checkpoint, and where its files are; of an ensemble for every member."""
+    """Show the registry entry of a checkpoint and the paths of its files; for an ensemble, of every member."""
     records, tables = [], []
     for row in _rows([name]):
         parts = all_parts(row)
@@ -133,11 +129,11 @@ def _names_entries(known: dict[str, Any]) -> list[dict[str, str]]:
 
 @command(app, "fetch")
 def fetch(names: SomeNames, /, *, with_text: WithText = True, json: Json = False) -> None:
-    """Download checkpoints and their text encoders, so that they work offline from then on; of ensembles all members.
+    """Download checkpoints and their text encoders for offline use; for ensembles, all members.
 
-    The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are honored. Beside each
-    encoder a stripped file is kept, without the optimizer's state, from which it starts at once; the download itself
-    is then no longer needed. What is missing is said first, with sizes.
+    The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are used. A stripped file
+    without optimizer state is kept for each encoder; it loads at once, and the download is then no longer needed. A
+    list of the files to download, with sizes, comes first.
     """
     rows = _rows(names)  # all names, before the first download
     sizes = _announced(rows, with_text)
@@ -160,19 +156,19 @@ def fetch(names: SomeNames, /, *, with_text: WithText = True, json: Json = False
 
 @command(app, "add")
 def add(
-    file: Annotated[Path, argument("Weights, as downloaded on another machine.", "FILE")],
+    file: Annotated[Path, argument("Weights, downloaded on another machine.", "FILE")],
     /,
     *,
     name: Annotated[
         str | None,
-        option(None, "Whose it is, where no sha256 is registered.", "NAME", "--as", completer=checkpoint_names),
+        option(None, "Checkpoint of the file, if no sha256 is registered.", "NAME", "--as", completer=checkpoint_names),
     ] = None,
-    text: Annotated[bool, option(None, "It is the text encoder of NAME.", None, "--text")] = False,
+    text: Annotated[bool, option(None, "The file is the text encoder of NAME.", None, "--text")] = False,
     json: Json = False,
 ) -> None:
-    """Keep a file that was brought by hand, as from a USB stick: it then serves everywhere, offline.
+    """Add a downloaded file to the cache, for example from a USB stick, for offline use.
 
-    Its sha256 says what it is; a file that is not the registered one is refused. It is copied into the cache.
+    Its sha256 identifies the checkpoint; an unregistered file is refused. It is copied into the cache.
     """
     added = add_file(_at_hand(file), name, text)
     lines = [f"{one['checkpoint']}, {one['part']}: {shown(one['path'])}" for one in added]
@@ -181,11 +177,11 @@ def add(
 
 @command(app, "verify")
 def verify(names: AnyNames = None, /, *, json: Json = False) -> None:
-    """Compute the sha256 of the files that are here, and compare it with the registered one.
+    """Compare the sha256 of local files with the registered ones.
 
-    A stripped file is compared with the digest it was written with; a FILE at hand with all of the registry; the other
-    packaged data with the bill of materials of the installed wheel. Exit code 1 where a file is damaged or unknown, or
-    one of the package or of a checkpoint that was named is missing.
+    A stripped file is compared with the hash of its writing; a given FILE with the whole registry; other packaged data
+    with the bill of materials of the installed wheel. Exit code 1 if a file is damaged or unknown, or if a file of the
+    package or of a named checkpoint is missing.
     """
     known = [row.name for row in _rows(None)]
     files = [name for name in names or () if name not in known and (Path(name).suffix or Path(name).exists())]

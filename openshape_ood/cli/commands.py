@@ -34,11 +34,11 @@ IMPORT = "--import"
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
 # words that may stand before a command, beside --help
 BEFORE = {
-    "--version": "print the version and leave",
-    "--json": "as behind the command: JSON on the standard output",
-    "--import MODULE": "import a Python module of yours first, which registers an encoder, a score or a method",
+    "--version": "print the version and exit",
+    "--json": "same as after the command: JSON on the standard output",
+    "--import MODULE": "first import your Python module that registers an encoder, a score or a method",
     "--debug": "show the traceback of an error",
-    "--install-completion": "teach your shell the commands and options",
+    "--install-completion": "install completion of commands and options for your shell",
 }
 
 app = App(

@@ -31,8 +31,8 @@ EXAMPLES = """
 """
 
 app = options.group(
-    "Learned comparators: trained once on pairs of base classes, they say of other classes whether two shapes are of "
-    "one.",
+    "Learned comparators: trained once on pairs of base classes, they tell for other classes whether two shapes "
+    "belong to the same class.",
     EXAMPLES,
 )
 
@@ -42,14 +42,18 @@ def fit(
     *,
     embeddings: Annotated[
         list[Path],
-        option(KNOWN, "What embed wrote of the base shapes; several: of scans of them, or by other seeds.", "STORE..."),
+        option(
+            KNOWN,
+            "Stored embeddings of the base shapes (from embed); several: of their scans, or by other seeds.",
+            "STORE...",
+        ),
     ],
-    out: Annotated[Path, option(RESULT, "Where to; run it again to go on.", "DIR", "--out", "-o")],
+    out: Annotated[Path, option(RESULT, "Output folder; run it again to resume.", "DIR", "--out", "-o")],
     labels: Annotated[
         str,
         option(
             KNOWN,
-            "The class of an embedding: 'folder', the first of its id, or a .json file, {id: class}.",
+            "Class of each embedding: 'folder', the first folder of its id, or a .json file, {id: class}.",
             "folder|FILE",
         ),
     ] = "folder",
@@ -57,27 +61,26 @@ def fit(
         Path | None,
         option(
             KNOWN,
-            "Names of the classes that it will be asked about, one a line: none of them, nor a kind of one, is a base "
-            "class.",
+            "Names of the evaluation classes, one a line: these and kinds of them are removed from the base classes.",
             "FILE",
         ),
     ] = None,
     names: Annotated[
-        bool, option(KNOWN, "Learn the names of the base classes too, by the text encoder.", None, "--with-names")
+        bool, option(KNOWN, "Also learn the names of the base classes, with the text encoder.", None, "--with-names")
     ] = False,
     family: Annotated[
         Literal["relation", "whitened", "plda", "metric", "cosine"],
-        option(RESULT, "What is learned; all but relation take seconds."),
+        option(RESULT, "Kind of similarity; all but relation take seconds."),
     ] = "relation",
     steps: Annotated[int, option(TRAINING, "Steps; more may be worse.", min=1)] = 400,
-    loss: Annotated[Literal["tanh", "cross_entropy"], option(TRAINING, "What is made small.")] = "tanh",
+    loss: Annotated[Literal["tanh", "cross_entropy"], option(TRAINING, "Loss function.")] = "tanh",
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
     """Train a comparator on stored embeddings of labeled shapes: minutes on a CPU.
 
-    It writes DIR/comparator.safetensors, and DIR/registry.toml, with which `--method comparator` finds it. Of a
-    training that gives all pairs the same answer nothing is written, with a note.
+    Writes DIR/comparator.safetensors, and DIR/registry.toml for `--method comparator`. A training with the same answer
+    for all pairs writes nothing but a note.
     """
     from openshape_ood.comparison.training import CollapseWarning, Recipe, fit_comparator
     from openshape_ood.storage import make_folder
@@ -111,12 +114,12 @@ def fit(
 
 @options.command(app, "show")
 def show(
-    file: Annotated[Path, argument("What comparator fit or Comparator.save wrote.", "FILE")],
+    file: Annotated[Path, argument("A file of comparator fit or Comparator.save.", "FILE")],
     /,
     *,
     json: options.Json = False,
 ) -> None:
-    """Show what a comparator is for, and what it was trained on."""
+    """Show the encoder and the training of a comparator."""
     from openshape_ood.comparison import Comparator
 
     record = _record(file, Comparator.load(file))
@@ -125,15 +128,15 @@ def show(
 
 @options.command(app, "convert")
 def convert(
-    released: Annotated[Path, argument("The unpacked folder of the published files, or the one file.", "PATH")],
+    released: Annotated[Path, argument("Unpacked folder of the published files, or the single file.", "PATH")],
     /,
     *,
     out: Annotated[Path, option(RESULT, "A .safetensors file.", "FILE", "--out", "-o")],
-    network: Annotated[Literal["resnet18", "resnet50"], option(ENCODER, "Whose features it compares.")] = "resnet18",
+    network: Annotated[Literal["resnet18", "resnet50"], option(ENCODER, "Network of the features.")] = "resnet18",
 ) -> None:
-    """Convert the published files of ReSeND, pickles, to one .safetensors; nothing in them is run.
+    """Convert the published files of ReSeND, pickles, to one .safetensors; no code in them is executed.
 
-    They compare photographs: shapes are another input space, for which `fit` trains one.
+    They compare photographs. For shapes, train a comparator with `fit`.
     """
     from openshape_ood.comparison.released import convert_released
 

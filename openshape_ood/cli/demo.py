@@ -32,7 +32,7 @@ HELP = """
 @options.examples(HELP)
 def demo(
     *,
-    folder: Annotated[Path, option(None, "Where demo.png and demo.ply are written.", "FOLDER", "--folder")] = Path("."),
+    folder: Annotated[Path, option(None, "Output folder of demo.png and demo.ply.", "FOLDER", "--folder")] = Path("."),
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:

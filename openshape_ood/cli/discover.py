@@ -1,4 +1,4 @@
-"""openshape-ood discover: what is new among these shapes, and what might it be?"""
+"""openshape-ood discover: groups of novel shapes, with suggested names."""
 
 from __future__ import annotations
 
@@ -54,29 +54,29 @@ def discover(
         list[str] | None,
         option(
             GROUPS,
-            "Names a group may have: several words, or a .txt file of them, a line each; everyday things if left out.",
+            "Candidate names: several words, or a .txt file, one a line. Default: everyday things.",
             "NAME...|FILE",
         ),
     ] = None,
     grouping: Annotated[
         Literal["hdbscan", "agglomerative"],
-        option(GROUPS, "By density, which leaves many alone, or by mean cosine, which leaves few."),
+        option(GROUPS, "By density, which leaves many shapes without group, or by mean cosine, which leaves few."),
     ] = "hdbscan",
-    min_size: Annotated[int, option(GROUPS, "Shapes of a group at least.", min=2)] = 5,
+    min_size: Annotated[int, option(GROUPS, "Minimum shapes of a group.", min=2)] = 5,
     accept: Annotated[
         list[str] | None,
-        option(GROUPS, "Add groups to the known classes under names, and score again.", "GROUP=NAME..."),
+        option(GROUPS, "Add groups to the known classes under these names, and score again.", "GROUP=NAME..."),
     ] = None,
     out: Annotated[
         Path | None,
-        option(RESULT, "Where to write the known classes with --accept: .safetensors.", "FILE", "--out", "-o"),
+        option(RESULT, "Output file of the known classes with --accept: .safetensors.", "FILE", "--out", "-o"),
     ] = None,
     sheet: Annotated[
-        Path | None, option(RESULT, "A picture of shapes of every group: .png, .svg or .pdf.", "FILE")
+        Path | None, option(RESULT, "Picture with shapes of every group: .png, .svg or .pdf.", "FILE")
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Group the novel ones among shapes or stored embeddings, suggest names, and add groups to what is known."""
+    """Group novel shapes or stored embeddings, suggest names, and add groups to the known classes."""
     from openshape_ood.cli.axes import better_axis, warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.cli.results import as_json, provenance_of, score_all
@@ -88,12 +88,12 @@ def discover(
     check_picture("--sheet", sheet, DRAWN)
     accepted = _accepted(accept or ())
     if out is not None and not accepted:
-        raise InputError("--out is for the known classes with --accept GROUP=NAME; nothing is accepted")
+        raise InputError("--out is for known classes with accepted groups; give --accept GROUP=NAME")
     vocabulary = _vocabulary(names or ())
     inputs = find_shapes(files)
     pipeline = chosen.pipeline(inputs)
     if pipeline.threshold is None:
-        raise InputError("nothing is novel without a threshold: --calibrate PATHS of known shapes, or --threshold X")
+        raise InputError("no shape is novel without a threshold: --calibrate PATHS of known shapes, or --threshold X")
     several = list(score_all(pipeline, inputs, inputs.failures, "scoring"))
     if not several:
         print_failures(inputs.failures)
@@ -133,10 +133,10 @@ def discover(
 
 
 def _calibrated(pipeline: NoveltyPipeline, chosen: KnownOptions, failures: list[Failure]) -> NoveltyPipeline:
-    """The pipeline with a threshold for its classes, where that of before came from shapes that there still are."""
+    """The pipeline with a new threshold for its classes, if the shapes of the earlier threshold are available."""
     from openshape_ood.synthetic.calibration import resolve
 
-    # generated shapes of the other classes say little of one that cannot be generated
+    # generated shapes of other classes do not calibrate a class that cannot be generated
     again = pipeline.threshold and pipeline.threshold.is_generated and all(map(resolve, pipeline.known.names))
     if chosen.calibrate or again:
         return chosen.decided(pipeline, None, failures, chosen.wanted.generated)
@@ -168,7 +168,7 @@ def _vocabulary(given: Sequence[str]) -> Sequence[str]:
 
 
 def _rescored(discovery: Discovery, accepted: Mapping[int, str], again: NoveltyResult) -> dict[str, Any]:
-    """What became of the accepted groups, and of all."""
+    """Counts before and after adding the accepted groups."""
     novel, rows = again.is_novel, {group.number: group.rows for group in discovery.groups}
     groups = [
         {"group": number, "class": name, "size": len(rows[number]), "known_now": int((~novel[rows[number]]).sum())}
@@ -180,7 +180,7 @@ def _rescored(discovery: Discovery, accepted: Mapping[int, str], again: NoveltyR
 def _draw(
     path: Path, discovery: Discovery, several: Sequence[Scored], reading: Reading, failures: list[Failure]
 ) -> Path | None:
-    """The sheet, of the files that can be read; None where none can."""
+    """Path of the sheet, with the readable files; None without any."""
     from openshape_ood import plots
     from openshape_ood.plots.sheet import MOST, drawn_rows
     from openshape_ood.shapes.batches import in_batches
@@ -217,12 +217,12 @@ def _print(discovery: Discovery, record: Mapping[str, Any], min_size: int, thres
     if record["sheet"]:
         print_line(f"sheet in {shown(record['sheet'])}")
     if not record["accepted"]:
-        print_line("to go on, with the same options: --accept GROUP=NAME --out known.safetensors")
+        print_line("next, with the same options: --accept GROUP=NAME --out known.safetensors")
         return
     print_table(record["accepted"]["groups"], ("group", "class", "size", "known_now"), fold="class")
     print_line("{novel_before} were novel, {novel_after} are now".format(**record["accepted"]))
     if record["accepted"]["threshold"]:
-        print_line("the threshold was made again for these classes")
+        print_line("the threshold was calibrated again for these classes")
     else:
         print_line(
             "by the threshold of before, which was made without these classes and is not saved with them: --calibrate "

@@ -1,4 +1,4 @@
-"""openshape-ood doctor: what is installed and works offline, or with FILES their axis, unit, spacing and colors."""
+"""openshape-ood doctor: report on the installation, or on axis, unit, spacing and colors of FILES."""
 
 from __future__ import annotations
 
@@ -94,15 +94,15 @@ def doctor(
     /,
     *,
     chosen: DoctorOptions = DoctorOptions(),
-    network: Annotated[bool, option(None, "Ask the Hugging Face Hub whether it answers.", None, "--network")] = False,
+    network: Annotated[bool, option(None, "Test the connection to the Hugging Face Hub.", None, "--network")] = False,
     json: options.Json = False,
 ) -> None:
-    """Say what is installed, what works offline (tiny always should), what is missing and how to get it.
+    """Report installed packages, what works offline (tiny always should), what is missing and how to get it.
 
-    With FILES, say what these are like instead: unit, spacing, colors, and with known classes the share of shapes that
-    they explain under each axis. Exit code 1 where something is wrong.
+    With FILES, report on these instead: unit, spacing, colors, and with known classes the fraction of shapes kept as
+    known under each axis. Exit code 1 if something is wrong.
 
-    Without --network nothing is asked of the network, except for weights that FILES with known classes need.
+    Without --network there is no network access, except for weights that FILES with known classes need.
     """
     from openshape_ood.cli.inputs import find_shapes
 

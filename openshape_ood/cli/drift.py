@@ -28,7 +28,7 @@ class DriftOptions:
 
     expected_novel: Annotated[
         float | None,
-        option(DRIFT, "Share of novel shapes that is expected, for a second sign of drift.", "SHARE", min=0, max=1),
+        option(DRIFT, "Expected fraction of novel shapes, for a second sign of drift.", "SHARE", min=0, max=1),
     ] = None
     label: Annotated[
         tuple[int, Path] | None,
@@ -36,7 +36,7 @@ class DriftOptions:
     ] = None
     labels: Annotated[
         Path | None,
-        option(DRIFT, "Read that file with its labels: share of known shapes kept, and a new threshold.", "FILE"),
+        option(DRIFT, "Read this file with its labels: fraction of known shapes kept, and a new threshold.", "FILE"),
     ] = None
 
     def check(self) -> None:

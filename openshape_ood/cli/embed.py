@@ -1,4 +1,4 @@
-"""openshape-ood embed: shapes as vectors, in a file, or many of them in a folder of Parquet."""
+"""openshape-ood embed: embeddings of shapes, as a file or a folder of Parquet."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def embed(
     files: Annotated[
         list[str],
         argument(
-            "Shape files, folders (searched through and through), patterns in quotes, as 'scans/*.ply', or "
-            "lists: .parquet, .csv or .txt with a column path, and id and up if you like.",
+            "Shape files, folders (searched recursively), patterns in quotes, such as 'scans/*.ply', or "
+            "lists: .parquet, .csv or .txt with a column path, and optionally id and up.",
             "FILES",
         ),
     ],
@@ -47,8 +47,8 @@ def embed(
         Path,
         option(
             RESULT,
-            "Where to: .safetensors, .npz, .parquet, or a folder of Parquet for many shapes; a run into a folder "
-            "can be stopped and goes on. Parquet needs pip install 'openshape-ood\\[parquet]'.",
+            "Output: .safetensors, .npz, .parquet, or a folder of Parquet for many shapes; a run into a folder is "
+            "resumable. Parquet needs pip install 'openshape-ood\\[parquet]'.",
             "FILE|DIR",
             "--out",
             "-o",
@@ -71,29 +71,32 @@ def embed(
         ),
     ] = "local",
     address: Annotated[
-        str | None, option(SHARDS, "Cluster: auto, or as ray.init takes it; started here if left out.", "ADDRESS")
+        str | None, option(SHARDS, "Cluster: auto, or an address of ray.init. Default: started here.", "ADDRESS")
     ] = None,
     workers: Annotated[
-        int | None, option(SHARDS, "Encoders at once, with ray: one a GPU, else one a core, if left out.", min=1)
+        int | None, option(SHARDS, "Parallel encoders, with ray. Default: one a GPU, else one a core.", min=1)
     ] = None,
     cpus: Annotated[float, option(SHARDS, "CPUs of each worker, with ray.", min=0.01)] = 1,
-    gpus: Annotated[float | None, option(SHARDS, "GPUs of each worker, with ray: 1 if there are any.", min=0)] = None,
-    precision: Annotated[str, option(SHARDS, "float32, bfloat16 or float16, of the network.", "NAME")] = "float32",
+    gpus: Annotated[
+        float | None, option(SHARDS, "GPUs of each worker, with ray. Default: 1 if available.", min=0)
+    ] = None,
+    precision: Annotated[
+        str, option(SHARDS, "Precision of the network: float32, bfloat16 or float16.", "NAME")
+    ] = "float32",
     shard: Annotated[
         str | None,
         option(
             SHARDS,
-            "Only the I-th of N shares of the shapes, from 0: for N processes that know nothing of each other, as "
-            "a Slurm array.",
+            "Only the I-th of N shares of the shapes, from 0: for N independent processes, such as a Slurm array.",
             "I/N",
         ),
     ] = None,
     retry_failed: Annotated[
-        bool, option(SHARDS, "Try again what failed in an earlier run into this folder.", None, "--retry-failed")
+        bool, option(SHARDS, "Try failures of an earlier run into this folder again.", None, "--retry-failed")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
+    """Embed shapes as unit vectors, with ids, paths and the checkpoint's hash."""
     from openshape_ood.cli.axes import warn_of_axes
     from openshape_ood.cli.inputs import File, each_once, list_items, named_ignored, nothing_found
     from openshape_ood.embedding_store.files import is_folder

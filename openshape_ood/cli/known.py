@@ -30,11 +30,11 @@ tiny works offline.
 """
 
 app = options.group(
-    "Files of what is known: save, join, show. score, localize and doctor take them as --known-file.", EXAMPLES
+    "Files of known classes: save, join, show. score, localize and doctor take them as --known-file.", EXAMPLES
 )
 
-Out = Annotated[Path, option(RESULT, "Where to: a .safetensors file.", "FILE", "--out", "-o")]
-Saved = Annotated[list[Path], argument("What known save or KnownClasses.save wrote (.safetensors).", "FILE...")]
+Out = Annotated[Path, option(RESULT, "Output: a .safetensors file.", "FILE", "--out", "-o")]
+Saved = Annotated[list[Path], argument("Files of known save or KnownClasses.save (.safetensors).", "FILE...")]
 
 
 @options.command(app, "save")
@@ -44,15 +44,14 @@ def save(
     chosen: OneAxisOptions = OneAxisOptions(),
     marks: MarksOptions = MarksOptions(),
     patches: Annotated[
-        bool, option(KNOWN, "Keep the patches of the examples too: the memory bank of `localize`.", None, "--patches")
+        bool, option(KNOWN, "Also keep the examples' patches, the memory bank of `localize`.", None, "--patches")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Make a file of known classes: names, examples and their patches, and the threshold, where one is asked for.
+    """Make a file of known classes: names, examples, their patches and, if requested, a threshold.
 
-    The threshold is for one method; with it the file answers "is it novel?" wherever it is given as --known-file. With
-    --false-points or --false-regions it keeps a threshold of maps too, for `localize`. With --known-file, what that
-    holds is taken over.
+    The threshold is for one method; commands with this --known-file then give verdicts. With --false-points or
+    --false-regions the file also has a threshold of maps, for `localize`. With --known-file, its contents are included.
     """
     from openshape_ood.cli.axes import warn_of_axes
     from openshape_ood.cli.inputs import Found
@@ -90,7 +89,7 @@ def join(files: Saved, /, *, out: Out, json: options.Json = False) -> None:
 
 @options.command(app, "show")
 def show(files: Saved, /, *, json: options.Json = False) -> None:
-    """Show what files of known classes hold."""
+    """Show the contents of files of known classes."""
     from openshape_ood.known import KnownClasses
 
     loaded = [(path, KnownClasses.load(path)) for path in files]

@@ -39,7 +39,7 @@ class KnownOptions(Decision):
         str | None,
         option(
             KNOWN,
-            "Which axis points up in the shapes of --examples, said as for --up; the same as --up if left out.",
+            "Up axis of the shapes of --examples, as for --up. Default: --up.",
             "AXIS",
             completer=options.up_names,
         ),
@@ -48,7 +48,7 @@ class KnownOptions(Decision):
         str | None,
         option(
             DECISION,
-            "How novelty is scored; by names max_cosine, by examples prototype_distance, if left out.",
+            "Scoring method. Default: max_cosine by names, prototype_distance by examples.",
             "NAME",
             completer=options.method_names,
         ),
@@ -57,7 +57,7 @@ class KnownOptions(Decision):
         str | None,
         option(
             ENCODER,
-            f"{options.MODEL}; if left out, that of --known-file or of the embeddings given, else vitb32.",
+            f"{options.MODEL}. Default: that of --known-file or of the given embeddings, else vitb32.",
             "NAME",
             "--model",
             "-m",
@@ -66,7 +66,7 @@ class KnownOptions(Decision):
     ] = None
     checkpoint: options.CheckpointFile = None
     text_checkpoint: Annotated[
-        Path | None, option(ENCODER, "Weights of the text encoder, which names need, from a file of yours.", "FILE")
+        Path | None, option(ENCODER, "Your own file with weights of the text encoder, needed for names.", "FILE")
     ] = None
     up: options.UpOrAuto = "file"
     num_samples: options.NumSamples = 1

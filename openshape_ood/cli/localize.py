@@ -1,4 +1,4 @@
-"""openshape-ood localize: where are shapes novel? Of one a map, of many a ranked report."""
+"""openshape-ood localize: novel parts of shapes, as a map of one, or a ranked report of many."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class LocalizeOptions(KnownOptions):
         Literal["models", "scans"] | None,
         option(
             KNOWN,
-            "Generated shapes as examples of the names of --known, where these are generated categories: whole "
-            "models, or scans, whichever the shapes themselves are.",
+            "Generated shapes as examples of the names of --known, if these are generated categories: whole "
+            "models or scans, like your shapes.",
         ),
     ] = None
 
@@ -58,9 +58,7 @@ class LocalizeOptions(KnownOptions):
 def localize(
     files: Annotated[
         list[str],
-        argument(
-            "Shape files, folders (searched through and through) or patterns in quotes, as 'scans/*.ply'.", "FILES"
-        ),
+        argument("Shape files, folders (searched recursively) or patterns in quotes, such as 'scans/*.ply'.", "FILES"),
     ],
     /,
     *,
@@ -70,7 +68,7 @@ def localize(
         Path | None,
         option(
             RESULT,
-            "Write what is new here, and where, the most novel first: one .html that needs no network (needs pip "
+            "Write a report, most novel shapes first: one .html that works offline (needs pip "
             "install 'openshape-ood\\[plots]').",
             "FILE",
         ),
@@ -86,15 +84,15 @@ def localize(
             "FILE",
         ),
     ] = None,
-    color: Annotated[Literal["novelty", "class"], option(RESULT, "What the colors mean.")] = "novelty",
+    color: Annotated[Literal["novelty", "class"], option(RESULT, "Meaning of the colors.")] = "novelty",
     json: options.Json = False,
 ) -> None:
-    """Say where shapes are novel: a novelty and a nearest class for each of their points.
+    """Locate novel parts of shapes: novelty and nearest class of each point.
 
-    With example shapes their patches are compared with those of the examples, which `openshape-ood known save
-    --patches` keeps. With names alone they are compared with the names, which says far less. Whether a shape is novel
-    as a whole is told beside it, as `score` does. Which points are marked says the threshold of points: of the patches
-    of the examples, or with --false-points or --false-regions of the shapes of --calibrate, with a promise.
+    With example shapes, patches are compared with those of the examples, which `openshape-ood known save --patches`
+    stores. With names alone, patches are compared with the names, which is much less precise. The novelty of the whole
+    shape is reported too, as by `score`. Points beyond the threshold of points are marked. It comes from the examples'
+    patches, or with --false-points or --false-regions from the shapes of --calibrate, with a guarantee.
     """
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
@@ -152,7 +150,7 @@ def localize(
         write_report(report, record, done.maps, pipeline.threshold, _doubt(pipeline.up, axis))
     write(record, json, lambda: print_maps(done, record, pipeline) if done.rows else None)
     if done.rows and record["provenance"]["method"] == "text":
-        print_note("by names alone this says little: give --examples FOLDER, or --generated where names allow it")
+        print_note("maps by names alone are imprecise: give --examples FOLDER, or --generated for generated categories")
     named_ignored(inputs.ignored)
     warn_of_axes(done.files, pipeline.up, axis)
     thresholds.warn_of_axis(pipeline.threshold, assumed_axis(done.rows, pipeline.up))

@@ -93,7 +93,7 @@ def print_maps(done: Localized, record: dict[str, Any], pipeline: NoveltyPipelin
         print_table(rows, [name for name in RANKED if rows[0][name] is not None], fold="file")
         untold = sum(not row["map"]["tells"] for row in rows)
         if untold:
-            print_line(f"{untold} of {len(rows)} maps do not tell where: {UNTOLD}")
+            print_line(f"{untold} of {len(rows)} maps do not locate novelty: {UNTOLD}")
     print_line(words(pipeline.threshold))
     provenance = record["provenance"]
     written = ", ".join(shown(record[key]) for key in ("out", "picture", "report") if record[key])
@@ -122,7 +122,7 @@ def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
             f"nearest to {shown(region['nearest'])}{p_words(region)}"
         )
     if not summary_of_map["tells"]:
-        print_line(f"the map does not tell where: {UNTOLD}", "yellow")
+        print_line(f"the map does not locate novelty: {UNTOLD}", "yellow")
 
 
 def _beyond(map_summary: dict[str, Any]) -> str | None:

@@ -28,8 +28,8 @@ class MarksOptions:
         float | None,
         option(
             DECISION,
-            "Promise of maps: at most this share of the points of known, undamaged shapes is marked falsely, on "
-            "average. 0.01 needs 99 of them.",
+            "Guarantee for maps: on average at most this fraction of a known, undamaged shape is falsely marked. "
+            "0.01 needs 99 shapes.",
             "SHARE",
         ),
     ] = None
@@ -37,7 +37,7 @@ class MarksOptions:
         float | None,
         option(
             DECISION,
-            "Instead: at most this share of known, undamaged shapes has any false region. 0.05 needs 19 of them.",
+            "Alternatively: at most this fraction of known, undamaged shapes has a false region. 0.05 needs 19.",
             "SHARE",
         ),
     ] = None

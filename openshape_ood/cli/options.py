@@ -113,8 +113,8 @@ def up_names() -> list[str]:
 Files = Annotated[
     list[str],
     argument(
-        "Shape files, folders (searched through and through) or patterns in quotes, as 'scans/*.ply'; or what "
-        "embed wrote: .npz, .parquet, .safetensors or a folder.",
+        "Shape files, folders (searched recursively) or patterns in quotes, such as 'scans/*.ply'; or stored "
+        "embeddings: .npz, .parquet, .safetensors or a folder.",
         "FILES",
     ),
 ]
@@ -125,7 +125,7 @@ KnownFiles = Annotated[
     list[Path] | None,
     option(
         KNOWN,
-        "What `openshape-ood known save` or KnownClasses.save wrote (.safetensors), one file or several.",
+        "Files of `openshape-ood known save` or KnownClasses.save (.safetensors).",
         "FILE...",
     ),
 ]
@@ -134,21 +134,21 @@ MODEL = (
     "several as an ensemble, vitb32+uni3d-b"
 )
 Model = Annotated[str, option(ENCODER, f"{MODEL}.", "NAME", "--model", "-m", completer=checkpoint_names)]
-CheckpointFile = Annotated[Path | None, option(ENCODER, "Weights of the encoder from a file of yours.", "FILE")]
-_UP = "Which axis points up: y, z or x, with - for upside down; 'file' takes what each file says, else y"
+CheckpointFile = Annotated[Path | None, option(ENCODER, "Your own file with weights of the encoder.", "FILE")]
+_UP = "Up axis: y, z or x, with - for upside down; 'file': the axis stated by each file, else y"
 Up = Annotated[str, option(ENCODER, f"{_UP}.", "AXIS", completer=up_names)]
 UpOrAuto = Annotated[
     str,
     option(
         ENCODER,
-        f"{_UP}; 'auto' finds, for files that do not say it, the axis under which the known classes explain them best.",
+        f"{_UP}; 'auto': for files without a stated axis, the one under which the known classes fit best.",
         "AXIS",
         completer=lambda: [*up_names(), "auto"],
     ),
 ]
-NumSamples = Annotated[int, option(ENCODER, "Embeddings a shape, averaged: steadier.", min=1)]
-Seed = Annotated[int, option(ENCODER, "Of all sampling.", min=0)]
-Device = Annotated[str | None, option(ENCODER, "cpu, cuda, mps; the best there is if left out.", "NAME")]
+NumSamples = Annotated[int, option(ENCODER, "Averaged embeddings of each shape; more are steadier.", min=1)]
+Seed = Annotated[int, option(ENCODER, "Seed of all sampling.", min=0)]
+Device = Annotated[str | None, option(ENCODER, "cpu, cuda or mps. Default: the best available.", "NAME")]
 BatchSize = Annotated[int, option(ENCODER, "Shapes encoded at once.", min=1)]
 Readers = Annotated[
     int | None,

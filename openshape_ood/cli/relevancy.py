@@ -1,4 +1,4 @@
-"""openshape-ood relevancy: where in an image each name lies."""
+"""openshape-ood relevancy: position of names in an image."""
 
 from __future__ import annotations
 
@@ -51,9 +51,11 @@ class ClipOptions:
             completer=preset_names,
         ),
     ] = "quick"
-    model: Annotated[str, option(ENCODER, "A ViT of open_clip, as ViT-B-16.", "NAME", "--model", "-m")] = "ViT-B-32"
-    pretrained: Annotated[str, option(ENCODER, "Its weights, as open_clip names them.", "TAG")] = "openai"
-    checkpoint: Annotated[Path | None, option(ENCODER, "Its weights from a file of yours.", "FILE")] = None
+    model: Annotated[str, option(ENCODER, "A ViT of open_clip, such as ViT-B-16.", "NAME", "--model", "-m")] = (
+        "ViT-B-32"
+    )
+    pretrained: Annotated[str, option(ENCODER, "Name of its weights in open_clip.", "TAG")] = "openai"
+    checkpoint: Annotated[Path | None, option(ENCODER, "Your own file with its weights.", "FILE")] = None
 
     @property
     def changed(self) -> list[str]:
@@ -76,27 +78,25 @@ def relevancy(
     /,
     *,
     names: Annotated[
-        list[str] | None, option(RESULT, "What to look for, several words: --names lamp 'brown chair'.", "NAME...")
+        list[str] | None, option(RESULT, "Names to look for: --names lamp 'brown chair'.", "NAME...")
     ] = None,
     prompts: Annotated[
         list[str] | None,
         option(
             RESULT,
-            "Sentences with a {} each that the names are put into; 'a photograph of a {} in a home.' if left out.",
+            "Sentences with a {} for the name. Default: 'a photograph of a {} in a home.'",
             "SENTENCE...",
         ),
     ] = None,
     background: Annotated[
         list[str] | None,
-        option(RESULT, "Names whose mean relevancy is subtracted; things that are everywhere, if left out.", "NAME..."),
+        option(RESULT, "Names whose mean relevancy is subtracted. Default: common surfaces.", "NAME..."),
     ] = None,
     known: Annotated[
         list[str] | None,
-        option(RESULT, "Those of --names that are known: also draw what these leave unexplained.", "NAME..."),
+        option(RESULT, "Known names among --names: also draw what these do not explain.", "NAME..."),
     ] = None,
-    legacy: Annotated[
-        bool, option(RESULT, "As the published code had it, in all its details.", None, "--legacy")
-    ] = False,
+    legacy: Annotated[bool, option(RESULT, "Exact behavior of the published code.", None, "--legacy")] = False,
     out: Annotated[
         Path | None,
         option(
@@ -110,13 +110,13 @@ def relevancy(
     clip: ClipOptions = ClipOptions(),
     first_block: Annotated[
         int | None,
-        option(ENCODER, "Roll attention out from this block on, counted from 0. Default: the last alone.", "N", min=0),
+        option(ENCODER, "First block of the attention rollout, from 0. Default: only the last block.", "N", min=0),
     ] = None,
     seed: options.Seed = 0,
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Find where in an image each name lies, by CLIP's gradient times attention over tiles of several sizes."""
+    """Locate names in an image, by CLIP's gradient times attention over tiles of several sizes."""
     from openshape_ood.encoders.text.encoder import clean_names
     from openshape_ood.shapes.pictures import load_picture
     from openshape_ood.views.relevancy.tiling import find_preset

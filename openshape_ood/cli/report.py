@@ -72,7 +72,7 @@ def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: st
         yield f'<p class="warn">{text(warning)}</p>'
     untold = sum(not row["map"]["tells"] for row in rows)
     if untold:
-        yield f'<p class="warn"><b>{untold} of {len(rows)} maps do not tell where</b>: {UNTOLD}</p>'
+        yield f'<p class="warn"><b>{untold} of {len(rows)} maps do not locate novelty</b>: {UNTOLD}</p>'
 
 
 def _legend(record: Mapping[str, Any]) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _card(rank: int, row: Mapping[str, Any], novelty_map: NoveltyMap) -> str:
     lines = [_verdict(row), f"<p>nearest to {text(row['nearest'])} ({row['similarity']:.2f})</p>"]
     if not map_summary["tells"]:
         beyond = f"{map_summary['share_beyond_threshold']:.0%}"
-        lines.append(f"<p>{beyond} of its points are beyond the threshold: the map does not tell where</p>")
+        lines.append(f"<p>{beyond} of its points are beyond the threshold: the map does not locate novelty</p>")
     elif map_summary["regions"]:
         more = len(map_summary["regions"]) - LISTED
         places = "".join(f"<li>{_region(one, map_summary['points'])}</li>" for one in map_summary["regions"][:LISTED])

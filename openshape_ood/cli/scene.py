@@ -1,4 +1,4 @@
-"""openshape-ood scene: every object of a scan, named or new."""
+"""openshape-ood scene: objects of a scan, named or new."""
 
 from __future__ import annotations
 
@@ -43,15 +43,13 @@ class ScanOptions(KnownOptions):
         str | None,
         option(
             KNOWN,
-            "Which axis points up in the shapes of --examples and --calibrate. Default: what each file states, else "
-            "--up, else z.",
+            "Up axis of the shapes of --examples and --calibrate. Default: the axis stated by each file, else --up, "
+            "else z.",
             "AXIS",
             completer=options.up_names,
         ),
     ] = None
-    up: Annotated[str, option(SCAN, "Which axis points up in the scan; 'file' takes what it says, else z.", "AXIS")] = (
-        "file"
-    )
+    up: Annotated[str, option(SCAN, "Up axis of the scan; 'file': the axis it states, else z.", "AXIS")] = "file"
     readers: Annotated[int | None, NOT_HERE] = None
     auto: ClassVar[bool] = False
     of_scans: ClassVar[bool] = True
@@ -68,7 +66,7 @@ class ScanOptions(KnownOptions):
 def scene(
     file: Annotated[
         Path | None,
-        argument("A scan: .ply .pcd .las .laz .npz, or a mesh. If left out, a generated room.", "[FILE]"),
+        argument("A scan: .ply .pcd .las .laz .npz, or a mesh. Default: a generated room.", "[FILE]"),
     ] = None,
     /,
     *,
@@ -76,24 +74,28 @@ def scene(
     drift: DriftOptions = DriftOptions(),
     proposals: Annotated[
         Literal["tree", "contact", "density"],
-        option(SCAN, "How objects are found: by the merge tree, by contact, or by density."),
+        option(SCAN, "Proposals of objects by the merge tree, by contact, or by density."),
     ] = "tree",
-    most: Annotated[int, option(SCAN, "Objects at most.", min=1)] = 100,
-    size_weight: Annotated[float, option(SCAN, "What an object's size in meters says beside its shape.", min=0)] = 0.0,
-    unit: Annotated[Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Of the file's coordinates.")] = "file",
+    most: Annotated[int, option(SCAN, "Maximum number of objects.", min=1)] = 100,
+    size_weight: Annotated[
+        float, option(SCAN, "Weight of an object's size in meters relative to its shape.", min=0)
+    ] = 0.0,
+    unit: Annotated[
+        Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Unit of the file's coordinates.")
+    ] = "file",
     export: Annotated[
         Path | None,
         option(
             RESULT,
-            "A new folder for the points of each object, in a subfolder with its name: shapes for --calibrate, and "
-            "for --examples once the names are checked.",
+            "New folder for the points of each object, in subfolders by name: shapes for --calibrate, and, after "
+            "you checked the names, for --examples.",
             "FOLDER",
         ),
     ] = None,
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
-    """Find the objects of a scan and say of each what it is, or that it is new. The encoder is tiny if left out."""
+    """Find the objects of a scan, and name each or call it new. Default encoder: tiny."""
     from openshape_ood.cli.drift import print_drift, recalibrated
     from openshape_ood.cli.inputs import Found
     from openshape_ood.scenes import score_scene
@@ -203,7 +205,7 @@ def _print(result: SceneResult, written: list[Path], sized: bool) -> None:
     if rows:
         print_table(rows, [name for name in COLUMNS if any(row[name] is not None for row in rows)])
     else:
-        print_line("no object was found: nothing is left beside floor, walls and ceiling, or it is too small")
+        print_line("no object found: only floor, walls and ceiling, or the objects are too small")
     shares = ", ".join(f"{share:.0%} {what}" for what, share in result.shares().items())
     layout = ", ".join(plane.kind for plane in result.proposals.layout) or "none"
     print_line(f"{shown(result.scene.name)}: {len(result.scene)} points, {shares}; layout found: {layout}")

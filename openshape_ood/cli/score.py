@@ -1,4 +1,4 @@
-"""openshape-ood score: which of these shapes are novel?"""
+"""openshape-ood score: novelty of shapes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXAMPLES = """
   openshape-ood score scans/ --known chair sofa --label 30 todo.csv
   openshape-ood score scans/ --known chair sofa --labels todo.csv --save-threshold mine.json
 
-Files come before --known, or after --, for every word after --known is a class.
+Put files before --known, or after --, because every word after --known is a class.
 """
 
 
@@ -42,13 +42,13 @@ def score(
         option(DRIFT, "One object a file, or the files of a folder are scans of one, which counts once for drift."),
     ] = "file",
     save_threshold: Annotated[
-        Path | None, option(DECISION, "Keep the threshold for the next run: .json.", "FILE")
+        Path | None, option(DECISION, "Save the threshold for later runs: .json.", "FILE")
     ] = None,
-    sort: Annotated[Literal["given", "novelty"], option(RESULT, "Order: as given, or the most novel first.")] = "given",
-    out: Annotated[Path | None, option(RESULT, "Write the table too: .csv or .json.", "FILE", "--out", "-o")] = None,
+    sort: Annotated[Literal["given", "novelty"], option(RESULT, "Order: as given, or most novel first.")] = "given",
+    out: Annotated[Path | None, option(RESULT, "Also write the table: .csv or .json.", "FILE", "--out", "-o")] = None,
     json: options.Json = False,
 ) -> None:
-    """Score shapes: how novel each is, what it is nearest to, and whether it is novel.
+    """Score shapes: novelty, nearest class and verdict of each.
 
     Files that cannot be read are listed and stop nothing; the exit code is then 1.
     """

@@ -30,7 +30,7 @@ COLUMNS = ("class", "points", "share", "similarity", "novelty", "novel")
 def segment(
     file: Annotated[
         Path | None,
-        argument("A scan: .ply .pcd .las .laz .npz, or a mesh. If left out, a generated room.", "[FILE]"),
+        argument("A scan: .ply .pcd .las .laz .npz, or a mesh. Default: a generated room.", "[FILE]"),
     ] = None,
     /,
     *,
@@ -42,36 +42,36 @@ def segment(
     device: options.Device = None,
     method: Annotated[
         str | None,
-        option(DECISION, "How novelty is scored; max_cosine if left out.", "NAME", completer=options.method_names),
+        option(DECISION, "Scoring method. Default: max_cosine.", "NAME", completer=options.method_names),
     ] = None,
     threshold: Annotated[
-        str | None, option(DECISION, "Novel is what lies above: a number, or a file of a threshold.", "X|FILE")
+        str | None, option(DECISION, "Threshold: a number, or a file; points above it are novel.", "X|FILE")
     ] = None,
     calibrate: Annotated[
         list[Path] | None,
-        option(DECISION, "Scans in which everything is known, for --false-points or --false-regions.", "FILES..."),
+        option(DECISION, "Scans with known contents only, for --false-points or --false-regions.", "FILES..."),
     ] = None,
     marks: MarksOptions = MarksOptions(),
     save_threshold: Annotated[
-        Path | None, option(DECISION, "Keep the threshold for the next run: .json.", "FILE")
+        Path | None, option(DECISION, "Save the threshold for later runs: .json.", "FILE")
     ] = None,
-    smooth: Annotated[int, option(SETTING, "Rounds of smoothing over voxels that touch.", min=0)] = 0,
+    smooth: Annotated[int, option(SETTING, "Rounds of smoothing over touching voxels.", min=0)] = 0,
     ids: Annotated[
         list[int] | None,
-        option(RESULT, "Numbers of the classes in labels.txt, in their order; 1, 2, … if left out.", "NUMBER..."),
+        option(RESULT, "Numbers of the classes in labels.txt, in order. Default: 1, 2, …", "NUMBER..."),
     ] = None,
-    unit: Annotated[Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Of the file's coordinates.")] = "file",
-    up: Annotated[str, option(SCAN, "Which axis points up in the scan; 'file' takes what it says, else z.", "AXIS")] = (
-        "file"
-    ),
+    unit: Annotated[
+        Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Unit of the file's coordinates.")
+    ] = "file",
+    up: Annotated[str, option(SCAN, "Up axis of the scan; 'file': the axis it states, else z.", "AXIS")] = ("file"),
     seed: options.Seed = 0,
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
-    """Give every point of a scan the nearest of the known names, and its novelty.
+    """Find the nearest known name and the novelty of every point of a scan.
 
-    --out gets classes.ply and novelty.ply (colors; class and novelty of each point) and labels.txt, a line a point with
-    the number of its class, 0 where it is novel: the format of ScanNet's benchmark.
+    --out receives classes.ply and novelty.ply (colors; class and novelty of each point) and labels.txt in the format of
+    ScanNet's benchmark: the class number of each point, one a line, 0 for novel points.
     """
     from openshape_ood import PointEncoder, segment_scene
     from openshape_ood.cli.maps import LISTED, p_words, region_place

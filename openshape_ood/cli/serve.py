@@ -21,25 +21,25 @@ EXAMPLES = """
 def serve(
     *,
     host: Annotated[
-        str, option(None, "Address to listen on; this machine alone, unless told.", None, "--host")
+        str, option(None, "Address to listen on. Default: this machine only.", None, "--host")
     ] = "127.0.0.1",
-    port: Annotated[int, option(None, "0 takes any free one.", None, "--port", min=0, max=65535)] = 7860,
+    port: Annotated[int, option(None, "Port; 0 for any free one.", None, "--port", min=0, max=65535)] = 7860,
     known: options.Names = None,
     known_file: options.KnownFiles = None,
     model: Annotated[
         str | None,
-        option(None, "Encoder at first.", "NAME", "--model", "-m", completer=options.checkpoint_names),
+        option(None, "Initial encoder.", "NAME", "--model", "-m", completer=options.checkpoint_names),
     ] = None,
     max_file_mb: Annotated[
-        int | None, option(None, "The largest upload; 100 if left out.", None, "--max-file-mb", min=1)
+        int | None, option(None, "Largest upload in MB. Default: 100.", None, "--max-file-mb", min=1)
     ] = None,
     open_browser: Annotated[bool, option(None, "Open the page in a browser.", None, "--open")] = False,
     json: options.Json = False,
 ) -> None:
-    """Serve the web page: drop a shape, see whether it is novel and where. Ctrl-C ends it.
+    """Serve the web page for scoring and localizing shapes. Ctrl-C ends it.
 
-    Needs pip install 'openshape-ood\\[app]'. There is no password: who reaches the address can use the page.
-    It begins with vitb32 where that is on this machine, else with tiny, which works offline.
+    Needs pip install 'openshape-ood\\[app]'. There is no password: everyone who reaches the address can use
+    the page. Initial encoder: vitb32 if it is on this machine, else tiny, which works offline.
     """
     from openshape_ood import app
     from openshape_ood.cli.classes import gather

@@ -1,4 +1,4 @@
-"""openshape-ood show: a saved result as a picture, or a page to turn it."""
+"""openshape-ood show: a saved result as a picture or an interactive page."""
 
 from __future__ import annotations
 
@@ -34,13 +34,11 @@ def show(
     ] = "own",
     out: Annotated[
         Path | None,
-        option(
-            RESULT, "The picture: .html to turn it, .png, .svg or .pdf; FILE.html if left out.", "FILE", "--out", "-o"
-        ),
+        option(RESULT, "Output: interactive .html, or .png, .svg, .pdf. Default: FILE.html.", "FILE", "--out", "-o"),
     ] = None,
-    up: Annotated[str, option(RESULT, "Which axis points up; 'file' takes what it says, else z.", "AXIS")] = "file",
+    up: Annotated[str, option(RESULT, "Up axis; 'file': the axis it states, else z.", "AXIS")] = "file",
 ) -> None:
-    """Turn a saved result into a page that needs no network, or a picture."""
+    """Draw a saved result as an interactive page that works offline, or as a picture."""
     from openshape_ood import plots
     from openshape_ood.shapes.points import check_up
 

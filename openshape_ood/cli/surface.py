@@ -1,4 +1,4 @@
-"""openshape-ood surface: learn what good surfaces look like, say where others are wrong, and write maps of it."""
+"""openshape-ood surface: learn good surfaces, and find and map damage of others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ EXAMPLES = """
   openshape-ood surface score --out found
   openshape-ood surface score model scans/ --known chair table --out found
 
-The last but one needs no file: it learns and scores generated roads.
+The third line needs no file: it learns and scores generated roads.
 """
 
 app = options.group(
@@ -65,8 +65,8 @@ def fit(
     good: Annotated[
         list[str] | None,
         argument(
-            "Good images, or good clouds, as files or folders (searched through and through). Images in height_files "
-            "and intensity_files of one folder are pairs. If left out, generated roads.",
+            "Good images, or good clouds, as files or folders (searched recursively). Images in height_files "
+            "and intensity_files of one folder are pairs. Default: generated roads.",
             "[GOOD]...",
         ),
     ] = None,
@@ -77,35 +77,37 @@ def fit(
         Literal["height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"] | None,
         option(
             SURFACE,
-            "What learns. If left out patches of images and pairs, height of sheets, nearest of objects. unet and crn "
-            "train in steps; memory needs timm.",
+            "Learning method. Default: patches for images and pairs, height for sheets, nearest for objects. unet "
+            "and crn train in steps; memory needs timm.",
         ),
     ] = None,
     shape: Annotated[
         Literal["sheets", "objects"] | None,
-        option(SURFACE, "What clouds are of: roads and walls, or things seen from all around. Else found."),
+        option(
+            SURFACE, "Kind of clouds: sheets such as roads, or objects seen from all sides. Default: by their form."
+        ),
     ] = None,
     size: Annotated[int | None, option(SURFACE, "Pixels or cells along a tile or view.", min=16, max=1024)] = None,
-    cell: Annotated[float | None, option(SURFACE, "Meters of a cell of sheets; by their density if left out.")] = None,
+    cell: Annotated[float | None, option(SURFACE, "Cell of sheets in meters. Default: by their density.")] = None,
     channels: Annotated[
         list[str] | None,
         option(
             SURFACE,
-            "Of sheets: height, intensity, normal, density, color; height, normal and, where all have it, intensity if "
-            "left out.",
+            "For sheets: height, intensity, normal, density, color. Default: height, normal and, if all have it, "
+            "intensity.",
             "NAME...",
         ),
     ] = None,
     values: Annotated[
         tuple[float, float] | None,
-        option(SURFACE, "Of images of floats, or of another range than their type's.", "LOW HIGH"),
+        option(SURFACE, "Value range of images of floats, or of another range than their type's.", "LOW HIGH"),
     ] = None,
     folds: Annotated[
         int | None,
-        option(SURFACE, "Rounds of holding out for the thresholds; 5, or 1 of unet and crn, if left out.", min=1),
+        option(SURFACE, "Rounds of cross-validation for the thresholds. Default: 5, or 1 for unet and crn.", min=1),
     ] = None,
     coverage: Annotated[
-        float | None, option(SURFACE, "Share of good ones that the threshold keeps; 0.95 if left out.", "SHARE")
+        float | None, option(SURFACE, "Fraction of good ones that the threshold keeps. Default: 0.95.", "SHARE")
     ] = None,
     marks: MarksOptions = MarksOptions(),
     training: TrainingOptions = TrainingOptions(),
@@ -113,9 +115,9 @@ def fit(
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Learn what good surfaces look like, with thresholds from good ones that were held out.
+    """Learn good surfaces, with thresholds from held-out good ones.
 
-    The training of unet and crn is kept in the folder until it is done: after a stop, the same command goes on from it.
+    The training of unet and crn is saved in the folder until it ends: after a stop, the same command resumes it.
     """
     from openshape_ood.surfaces import SurfaceModel
     from openshape_ood.surfaces.fit import state_files
@@ -156,26 +158,24 @@ def fit(
 
 @options.command(app, "score")
 def score(
-    folder: Annotated[
-        Path | None, argument("The folder that surface fit wrote. If left out, generated roads are learned.", "[DIR]")
-    ] = None,
+    folder: Annotated[Path | None, argument("Folder of surface fit. Default: learn generated roads.", "[DIR]")] = None,
     files: Annotated[
         list[str] | None,
-        argument("Images or clouds, as files or folders. If left out, generated roads.", "[FILES]..."),
+        argument("Images or clouds, as files or folders. Default: generated roads.", "[FILES]..."),
     ] = None,
     /,
     *,
     chosen: OneAxisOptions = OneAxisOptions(),
     out: options.Folder = None,
     report: Annotated[
-        Path | None, option(SURFACE, "One page with a picture of each, the worst first, and its defects.", "FILE.html")
+        Path | None, option(SURFACE, "Page with a picture and the defects of each, worst first.", "FILE.html")
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Say which images or clouds are damaged, and where: tables, a map over each image, colored clouds and pictures.
+    """Find damaged images or clouds, and locate the damage: tables, maps over images, colored clouds and pictures.
 
-    With known classes (--known, --examples, --known-file) a second question is answered beside the first, and apart
-    from it: of which class is each cloud? Its encoder is tiny if left out.
+    With known classes (--known, --examples, --known-file) the class of each cloud is scored too, independently. Default
+    encoder: tiny.
     """
     from openshape_ood.cli.inputs import Found
     from openshape_ood.surfaces import SurfaceModel
@@ -326,7 +326,7 @@ def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> Non
         damaged = sum(row["verdict"] == "damaged" for row in rows)
         print_line(f"{damaged} damaged, {len(rows) - damaged} good")
         if record["classes"] is not None:
-            print_line("two questions, answered apart: verdict is of the surface, class_verdict of the class")
+            print_line("two independent answers: verdict is of the surface, class_verdict of the class")
         if not all(row["tells"] for row in rows):
             print_note(
                 "note: of some nearly every place is beyond the threshold: other things, or in another pose", "yellow"

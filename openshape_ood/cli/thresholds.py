@@ -30,13 +30,13 @@ class Decision:
 
     threshold: Annotated[
         str | None,
-        option(DECISION, "Novel is what lies above: a number, or a file that --save-threshold wrote.", "X|FILE"),
+        option(DECISION, "Threshold: a number, or a file of --save-threshold; shapes above it are novel.", "X|FILE"),
     ] = None
     calibrate: Annotated[
         list[str] | None,
         option(
             DECISION,
-            "Known shapes, none of the examples, to find the threshold from: files, folders, patterns.",
+            "Known shapes, not among the examples, for calibrating the threshold: files, folders, patterns.",
             "PATHS...",
         ),
     ] = None
@@ -44,14 +44,14 @@ class Decision:
         Literal["file", "folder"],
         option(
             DECISION,
-            "Whether each file of --calibrate shows another object, or each folder: of scans of one object one counts.",
+            "Object of --calibrate: each file, or each folder (of several scans of an object, one counts).",
         ),
     ] = "file"
     coverage: Annotated[
         float | None,
         option(
             DECISION,
-            "Share of known shapes that the threshold keeps; that of the threshold given, else 0.95, if left out.",
+            "Fraction of known shapes kept. Default: that of the given threshold, else 0.95.",
             "SHARE",
         ),
     ] = None
@@ -60,7 +60,7 @@ class Decision:
         list[float] | None,
         option(
             DECISION,
-            "A third verdict: highest share of the known called novel, and of the novel called known (needs "
+            "A third verdict: maximum fraction of the known called novel, and of the novel called known (needs "
             "--calibrate-novel).",
             "RATES...",
         ),

@@ -17,37 +17,38 @@ TRAINED = ("unet", "crn")
 @Parameter(name="*")
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The settings of unet and crn; one that is left out has the reconstructor's default."""
+    """Settings of unet and crn. Default: the reconstructor's."""
 
-    steps: Annotated[int | None, option(TRAINING, "Steps of unet and crn; 300 if left out.", min=1)] = None
-    batch: Annotated[int | None, option(TRAINING, "Tiles a step; 16 if left out.", min=1)] = None
-    rate: Annotated[float | None, option(TRAINING, "Learning rate; 0.002 if left out.")] = None
+    steps: Annotated[int | None, option(TRAINING, "Steps of unet and crn. Default: 300.", min=1)] = None
+    batch: Annotated[int | None, option(TRAINING, "Tiles a step. Default: 16.", min=1)] = None
+    rate: Annotated[float | None, option(TRAINING, "Learning rate. Default: 0.002.")] = None
     optimizer: Annotated[
-        Literal["adam", "adamw", "nadam", "radam", "rmsprop", "sgd"] | None, option(TRAINING, "adam if left out.")
+        Literal["adam", "adamw", "nadam", "radam", "rmsprop", "sgd"] | None,
+        option(TRAINING, "Optimizer. Default: adam."),
     ] = None
     rate_schedule: Annotated[
-        Literal["constant", "cosine"] | None, option(TRAINING, "Of the learning rate; constant if left out.")
+        Literal["constant", "cosine"] | None, option(TRAINING, "Of the learning rate. Default: constant.")
     ] = None
-    width: Annotated[int | None, option(TRAINING, "Channels of the first level; 16 if left out.", min=1)] = None
-    depth: Annotated[int | None, option(TRAINING, "Levels, 5 to 12; by the size of the tiles if left out.")] = None
-    units: Annotated[int | None, option(TRAINING, "Of crn: U-Nets that compete; 4 if left out.", min=1)] = None
+    width: Annotated[int | None, option(TRAINING, "Channels of the first level. Default: 16.", min=1)] = None
+    depth: Annotated[int | None, option(TRAINING, "Levels, 5 to 12. Default: by the size of the tiles.")] = None
+    units: Annotated[int | None, option(TRAINING, "Of crn: U-Nets that compete. Default: 4.", min=1)] = None
     norm: Annotated[
-        Literal["group", "batch", "instance", "none"] | None, option(TRAINING, "Of crn; group if left out.")
+        Literal["group", "batch", "instance", "none"] | None, option(TRAINING, "Of crn. Default: group.")
     ] = None
     weights: Annotated[
         tuple[float, float, float] | None,
         option(
             TRAINING,
-            "Of crn: loss weights of reconstruction, feedback and discrimination; 1 0.25 0.25 if left out.",
+            "Of crn: loss weights of reconstruction, feedback and discrimination. Default: 1 0.25 0.25.",
             "R F D",
         ),
     ] = None
     margin: Annotated[
-        float | None, option(TRAINING, "Of crn: error up to which a discriminator gains; 0.2 if left out.")
+        float | None, option(TRAINING, "Of crn: error up to which a discriminator gains. Default: 0.2.")
     ] = None
     corruption: Annotated[
         Literal["cutout", "none"] | None,
-        option(TRAINING, "Cut boxes out of tiles that are to be rebuilt; cutout if left out."),
+        option(TRAINING, "Cut boxes out of tiles that are to be rebuilt. Default: cutout."),
     ] = None
 
     def of(self, reconstructor: str | None) -> dict[str, Any]:

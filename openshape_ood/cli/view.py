@@ -1,4 +1,4 @@
-"""openshape-ood view: a picture with depth, completed, and what in it no known name explains."""
+"""openshape-ood view: completion of an image with depth, and its unexplained space."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ def view(
     ] = None,
     /,
     *,
-    depth: Annotated[Path | None, option(VIEW, "A PNG of 16 bits, of the image's size.", "FILE")] = None,
-    camera: Annotated[Path | None, option(VIEW, "JSON with intrinsics, pose and perhaps depth_scale.", "FILE")] = None,
-    depth_scale: Annotated[float | None, option(VIEW, "Units of the depth a meter, as 1000.", "X")] = None,
-    names: Annotated[list[str] | None, option(VIEW, "What is in it, known or not, several words.", "NAME...")] = None,
-    known: Annotated[
-        list[str] | None, option(VIEW, "Those of --names that are known; all if left out.", "NAME...")
+    depth: Annotated[Path | None, option(VIEW, "16-bit PNG of the image's size.", "FILE")] = None,
+    camera: Annotated[
+        Path | None, option(VIEW, "JSON with intrinsics, pose and optionally depth_scale.", "FILE")
     ] = None,
+    depth_scale: Annotated[float | None, option(VIEW, "Depth units per meter, such as 1000.", "X")] = None,
+    names: Annotated[list[str] | None, option(VIEW, "Names of its objects, known or not.", "NAME...")] = None,
+    known: Annotated[list[str] | None, option(VIEW, "Known names among --names. Default: all.", "NAME...")] = None,
     locate: Annotated[
         list[str] | None,
         option(
             VIEW,
-            "Where a thing can be, 'lamp; behind; chair': in, behind, in front of, on the left of, on the right of, "
+            "Target to locate, 'lamp; behind; chair': in, behind, in front of, on the left of, on the right of, "
             "on. May be repeated.",
             "QUESTION",
         ),
     ] = None,
     affinities: Annotated[
-        Path | None, option(VIEW, "In place of CLIP: what relevancy --out wrote, .npz.", "FILE")
+        Path | None, option(VIEW, "In place of CLIP: relevancies of relevancy --out, .npz.", "FILE")
     ] = None,
     masks: Annotated[
         Path | None, option(VIEW, "In place of CLIP: .npz, for each name an array (h, w).", "FILE")
@@ -74,11 +74,11 @@ def view(
     side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
     clip: ClipOptions = ClipOptions(),
     completion: Annotated[
-        str | None, option(COMPLETION, "The network that completes; ours if left out.", "NAME")
+        str | None, option(COMPLETION, "Completion network. Default: the packaged one.", "NAME")
     ] = None,
-    completion_checkpoint: Annotated[Path | None, option(COMPLETION, "Its weights from a file.", "FILE")] = None,
+    completion_checkpoint: Annotated[Path | None, option(COMPLETION, "File with its weights.", "FILE")] = None,
     relations: Annotated[
-        str | None, option(COMPLETION, "The network that --locate asks; ours if left out.", "NAME")
+        str | None, option(COMPLETION, "Network of --locate. Default: the packaged one.", "NAME")
     ] = None,
     relations_checkpoint: Annotated[
         Path | None, option(COMPLETION, f"Its weights from a file; {RELEASED}'s if --relations is left out.", "FILE")
@@ -87,7 +87,7 @@ def view(
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Complete what one view hides, name by name, and say what no known name explains."""
+    """Complete the hidden parts of one view, name by name, and find the space that no known name explains."""
     from openshape_ood.views.completion import Completer, complete_view
     from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL
 

@@ -1,1 +1,1 @@
-"""From novelty to a decision: calibration, thresholds, and the metrics that tell how good it is."""
+"""Decisions from novelty: calibration, thresholds, drift, and metrics."""

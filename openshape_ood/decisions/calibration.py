@@ -1,15 +1,15 @@
-"""Thresholds that keep their promise: conformal calibration on the novelty of shapes known to be known.
+"""Conformal calibration: thresholds with guaranteed coverage, from the novelty of known shapes.
 
-Everything here holds where the n calibration shapes and the shapes tested are exchangeable: drawn alike, in any
-order, from one source, and scored by a score that was fixed before. Then a new known shape is kept with probability
-`expected_coverage(n, coverage)`, whatever the score and the encoder; that is the mean over calibration sets, and
-`coverage_law` says how far a single one strays.
+All guarantees need exchangeability: the n calibration shapes and the tested shapes are drawn alike from one source, and
+the score was fixed before. A new known shape is then kept with probability `expected_coverage(n, coverage)`, for any
+score and encoder. This is the mean over calibration sets; `coverage_law` gives the spread of a single set.
 
-What breaks it: clean models for scans, the examples that a score compares with (`leave_one_out` mends that), several
-scans of one object taken for independent (`one_of_each` mends that), other shares of the classes. The remedy: calibrate
-on a small set of known shapes from where the tested ones come. `python -m benchmarks coverage` measures each of these.
+Violations: clean models used for scans, calibration on the examples of a score (corrected by `leave_one_out`), several
+scans of one object counted as independent (corrected by `one_of_each`), other proportions of the classes. Remedy:
+calibrate on a small set of known shapes from the source of the tested ones. `python -m benchmarks coverage` measures
+each of these.
 
-Scores grow with novelty: a shape is kept as known where its score is at most the threshold.
+Scores grow with novelty: a shape is kept as known if its score is at most the threshold.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Score = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 
 
 def conformal_threshold(scores: Any, coverage: float = 0.95) -> float:
-    """The novelty up to which a shape is kept as known: the ceil(coverage (n + 1))-th smallest of n scores.
+    """Conformal threshold: the ceil(coverage (n + 1))-th smallest of n scores.
 
-    With tied scores possibly more are kept than promised.
+    With ties, more shapes may be kept than guaranteed.
 
     Parameters
     ----------
     scores : array (n,)
         Novelty of known calibration shapes.
     coverage : float
-        Share of known shapes to keep, in (0, 1).
+        Fraction of known shapes to keep, in (0, 1).
 
     Returns
     -------
@@ -46,7 +46,7 @@ def conformal_threshold(scores: Any, coverage: float = 0.95) -> float:
     Raises
     ------
     InputError
-        For too few scores (0.95 needs 19), NaN, infinity, or a coverage that is no share.
+        For too few scores (0.95 needs 19), NaN, infinity, or an invalid coverage.
 
     References
     ----------
@@ -64,7 +64,7 @@ def conformal_threshold(scores: Any, coverage: float = 0.95) -> float:
 
 
 def calibration_needed(coverage: float) -> int:
-    """The least number of calibration scores that can promise `coverage`: ceil(coverage / (1 - coverage)).
+    """Minimum number of calibration scores for a coverage: ceil(coverage / (1 - coverage)).
 
     Examples
     --------
@@ -76,9 +76,9 @@ def calibration_needed(coverage: float) -> int:
 
 
 def expected_coverage(n: int, coverage: float = 0.95) -> float:
-    """Mean share of new known shapes kept over calibration sets of n: ceil(coverage (n + 1)) / (n + 1).
+    """Mean fraction of new known shapes kept, over calibration sets of n: ceil(coverage (n + 1)) / (n + 1).
 
-    Exact without ties: at least `coverage`, less than 1 / (n + 1) above it. Sources and errors as in
+    Exact without ties: at least `coverage`, and less than 1 / (n + 1) above it. Sources and errors as in
     `conformal_threshold`.
 
     Examples
@@ -90,7 +90,7 @@ def expected_coverage(n: int, coverage: float = 0.95) -> float:
 
 
 def coverage_law(n: int, coverage: float, tests: int) -> Any:
-    """How many of `tests` new known shapes one calibration set of n keeps.
+    """Distribution of the number of `tests` new known shapes that one calibration set of n keeps.
 
     BetaBinomial(tests, r, n + 1 - r) with r = ceil(coverage (n + 1)), exact without ties.
 
@@ -118,7 +118,7 @@ def coverage_law(n: int, coverage: float, tests: int) -> Any:
     Examples
     --------
     >>> law = coverage_law(n=100, coverage=0.95, tests=1000)
-    >>> [int(kept) for kept in law.interval(0.9)]  # of 1000 known shapes, nine in ten calibration sets keep these many
+    >>> [int(kept) for kept in law.interval(0.9)]  # of 1000 known shapes, for nine in ten calibration sets
     [909, 982]
     """
     from scipy.stats import betabinom
@@ -132,15 +132,15 @@ def coverage_law(n: int, coverage: float, tests: int) -> Any:
 def p_values(novelty: Any, calibration: Any) -> np.ndarray:
     """Conformal p-values, small for novel: (1 + #{calibration >= novelty}) / (n + 1).
 
-    For a known, exchangeable shape P(p <= t) <= t for every t; a tie counts as at least as novel, which keeps that so.
-    A p-value of at most 1 - coverage is a novelty above `conformal_threshold(calibration, coverage)`.
+    For a known, exchangeable shape P(p <= t) <= t for every t, because ties count as at least as novel. A p-value of at
+    most 1 - coverage is equivalent to a novelty above `conformal_threshold(calibration, coverage)`.
 
     Parameters
     ----------
     novelty : array (b,)
-        Of the shapes tested; none gives none.
+        Of the tested shapes; may be empty.
     calibration : array (n,)
-        Of known ones.
+        Of known shapes.
 
     Returns
     -------
@@ -168,10 +168,10 @@ def p_values(novelty: Any, calibration: Any) -> np.ndarray:
 
 
 def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
-    """One of the n rows of every group, drawn at random: what calibrates where one object was scanned several times.
+    """One random row of each group: calibration scores if objects were scanned several times.
 
-    Scans of one object are alike; one of each of g objects is exchangeable with a scan of a new one: the coverage is
-    exactly that of g scores.
+    Scans of one object are dependent. One scan of each of g objects is exchangeable with a scan of a new object, so the
+    coverage is exactly that of g scores.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
         The object of each row: names or numbers.
     n : int
     seed : int
-        Of the draw.
+        Of the random choice.
 
     Returns
     -------
@@ -197,11 +197,11 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
 
 
 def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
-    """Which of a batch are novel: those with the k smallest p, k the largest with p_(k) <= k rate / b.
+    """Mask of novel shapes in a batch: the k smallest p, k the largest with p_(k) <= k rate / b.
 
-    The false-discovery rate, the mean share of known shapes among those called novel (0 where none is), is then at
-    most `rate`: for independent p-values, and for conformal ones that share a calibration set. No p-value of n
-    calibration scores is below 1 / (n + 1): to find k novel shapes among b takes n of b / (k rate) - 1 or more.
+    The false-discovery rate (mean fraction of known shapes among those called novel, 0 without any) is at most `rate`,
+    for independent p-values and for conformal ones with a common calibration set. A p-value from n calibration scores
+    is at least 1 / (n + 1): finding k novel shapes among b needs n of at least b / (k rate) - 1.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
     Raises
     ------
     InputError
-        For other values.
+        For invalid values.
 
     References
     ----------
@@ -234,26 +234,26 @@ def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
         raise InputError(f"p-values from {values.min():.4g} to {values.max():.4g}; expected shares, 0 to 1")
     share = float(share_between(rate, "rate"))
     allowed = share * np.arange(1, len(values) + 1) / max(1, len(values))
-    # conformal p-values lie on a lattice and often hit the line exactly: rounding must not push them across
+    # conformal p-values often equal the limit exactly: rounding must not change the result
     below = np.flatnonzero(np.sort(values) <= allowed * (1 + 1e-12))
     return values <= np.sort(values)[below[-1]] if len(below) else np.zeros(len(values), dtype=bool)
 
 
 def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
-    """Novelty of each of m examples against the m - 1 others: calibration without a set to hold out.
+    """Novelty of each of m examples against the m - 1 others: calibration without held-out shapes.
 
-    A class of one example is missing while that one is scored: its novelty is that of a new class, on the safe side for
-    known shapes. The scores are not quite exchangeable with those of a new shape, which is compared with m examples:
-    coverage is close to the promise, where held-out shapes keep it exactly.
+    A class with a single example is missing when this example is scored, so its novelty is that of a new class, which
+    is conservative for known shapes. The scores are not exactly exchangeable with those of a new shape, which is
+    compared with m examples: the coverage is approximate, while held-out shapes give it exactly.
 
     Parameters
     ----------
     examples : array (m, d)
     labels : array (m,)
-        Their classes.
+        Class of each example.
     score : callable
-        `score(queries (1, d), examples (m - 1, d), labels (m - 1,))` gives the novelty (1,) of the queries; the labels
-        it gets are renumbered, 0 to k - 1 without a gap. It is called m times.
+        `score(queries (1, d), examples (m - 1, d), labels (m - 1,))` returns the novelty (1,) of the query. Labels are
+        renumbered from 0 to k - 1. Called m times.
 
     Returns
     -------
@@ -262,7 +262,7 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
     Raises
     ------
     InputError
-        For fewer than two examples, other shapes than these, NaN, or a score that gives no number.
+        For fewer than two examples, other shapes of arrays, NaN, or an invalid result of the score.
 
     References
     ----------
@@ -293,7 +293,7 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
 
 
 def _rank(n: int, coverage: float) -> int:
-    """Which of n sorted scores, counted from 1, is the threshold; raises `InputError` where n is too small."""
+    """Rank from 1 of the threshold among n sorted scores. Raises `InputError` if n is too small."""
     rank = math.ceil(share_between(coverage, "coverage") * (n + 1))
     if n < 1 or rank > n:
         raise InputError(
@@ -304,7 +304,7 @@ def _rank(n: int, coverage: float) -> int:
 
 
 def share_between(value: float, name: str) -> Fraction:
-    """A share as people write it: 0.95 is 19 / 20, not the float beside it, which would shift a rank."""
+    """A share as an exact fraction: 0.95 is 19 / 20, not the nearest float, which could shift a rank."""
     try:
         share = Fraction(repr(float(value)))
     except (TypeError, ValueError) as error:  # ValueError: NaN and infinity are no fractions

@@ -1,4 +1,4 @@
-"""How well novelty separates known from novel: objects by the definitions of 3DOS, places by those of MVTec AD."""
+"""Metrics of novelty: for objects as in 3DOS, for places as in MVTec AD."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        auroc: area under the ROC curve, a tie counting one half. fpr95: share of novel objects accepted as known where
-        95 % of the known are, interpolated along the curve (OpenOOD and pytorch-ood mean the reverse by that name).
+        auroc: area under the ROC curve, ties count one half. fpr95: fraction of novel objects accepted as known when
+        95 % of the known are, interpolated on the curve (OpenOOD and pytorch-ood define it with exchanged roles).
         aupr_in, aupr_out: trapezoid area under the precision-recall curve with known and with novel as positive.
-        detection_error: least (share of novel)(1 - TPR) + (share of known) FPR over thresholds with TPR >= 0.95.
+        detection_error: minimum of (fraction of novel)(1 - TPR) + (fraction of known) FPR for TPR >= 0.95.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
 
 
 def auroc(known: Any, novel: Any) -> float:
-    """How often, as a fraction, one of `novel` (n,) is more novel than one of `known` (m,), a tie counting one half.
+    """Probability that one of `novel` (n,) is more novel than one of `known` (m,); ties count one half.
 
     Raises `InputError` for an empty list, NaN or infinity.
 
@@ -77,11 +77,11 @@ def auroc(known: Any, novel: Any) -> float:
 
 
 def published_fpr95(known: Any, novel: Any) -> float:
-    """The FPR95 of ReSeND's and older evaluations, from novelty (m,) of known and (n,) of novel objects.
+    """FPR95 of ReSeND's and older evaluations, from novelty (m,) of known and (n,) of novel objects.
 
-    That of the one threshold at which the share of known objects accepted is nearest to 0.95, the larger share where
-    two are; with n small it may differ by points from the interpolated one of `ood_metrics`. For comparison with
-    published figures only.
+    Computed at the one threshold whose fraction of accepted known objects is nearest to 0.95 (ties: the larger). For
+    small n it may differ by points from the interpolated value of `ood_metrics`. Only for comparison with published
+    figures.
 
     References
     ----------
@@ -100,7 +100,7 @@ def published_fpr95(known: Any, novel: Any) -> float:
 
 
 def balanced_accuracy(labels: Any, predictions: Any) -> float:
-    """Mean over the classes that occur in `labels` (b,) of the share of each that is predicted right.
+    """Mean over the classes in `labels` (b,) of the fraction of correct predictions.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def balanced_accuracy(labels: Any, predictions: Any) -> float:
 
 
 def image_regions(truth: Any) -> np.ndarray:
-    """The connected pieces of damaged places, numbered through all images, corners connecting too.
+    """Connected regions of damaged places, numbered over all images; diagonal neighbors are connected.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def image_regions(truth: Any) -> np.ndarray:
     Returns
     -------
     (t, h, w) int
-        0 where sound.
+        0 for intact places.
 
     Examples
     --------
@@ -135,35 +135,34 @@ def image_regions(truth: Any) -> np.ndarray:
     from scipy.ndimage import label
 
     beside = np.zeros((3, 3, 3), dtype=bool)
-    beside[1] = True  # of one image only
+    beside[1] = True  # neighbors within one image
     return label(array(truth, "truth", "thw", any_type=True), structure=beside)[0]
 
 
 def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float:
-    """AUPRO: how much of each damaged region is found, on average, while few sound places are taken for damaged.
+    """AUPRO: mean detected fraction of damaged regions at low false-positive rates.
 
-    The area under the mean share of a region beyond the threshold, over the share of sound places beyond it, up to
-    `most_false` and divided by it: large regions count no more than small ones. A novelty that tells nothing has
-    half of `most_false`, 0.15.
+    Area under the mean fraction of a region beyond the threshold, over the fraction of intact places beyond it, up to
+    `most_false` and divided by it. All regions count equally. A random novelty has half of `most_false`, 0.15.
 
     Parameters
     ----------
     novelty : array (n,)
         Of places: pixels of all images, or points.
     regions : array (n,) of int
-        0 where sound, else the number of the region, as `image_regions` gives them.
+        0 for intact, else the number of the region, as from `image_regions`.
     most_false : float
         In (0, 1].
 
     Returns
     -------
     float
-        0 to 1; of equal novelties all or none are beyond a threshold, and the curve is straight between.
+        0 to 1. Equal novelties cross a threshold together, with a straight line between.
 
     Raises
     ------
     InputError
-        For NaN or infinity, no sound or no damaged place, other lengths.
+        For NaN or infinity, only intact or only damaged places, different lengths.
 
     References
     ----------
@@ -197,7 +196,7 @@ def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float
 def overlap_at(truth: Any, predicted: Any) -> dict[str, float]:
     """Intersection over union, F1, precision and recall of predicted (n,) bool against true (n,) bool.
 
-    NaN where the denominator is 0: nothing found has no precision.
+    NaN if the denominator is 0: precision without any positive.
 
     Examples
     --------
@@ -227,7 +226,7 @@ def _trapezoid_aupr(positive: np.ndarray, scores: np.ndarray) -> float:
     from sklearn.metrics import auc, precision_recall_curve
 
     precision, recall, _ = precision_recall_curve(positive, scores)
-    return min(1.0, float(auc(recall, precision)))  # a sum of shares may be rounded to more
+    return min(1.0, float(auc(recall, precision)))  # rounding of the sum may exceed 1
 
 
 def _detection_error(tpr: np.ndarray, fpr: np.ndarray, share_known: float) -> float:

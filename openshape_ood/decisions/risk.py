@@ -1,4 +1,4 @@
-"""Conformal risk control: thresholds of maps that promise how much of a known, undamaged shape is marked falsely.
+"""Conformal risk control: thresholds of maps with a guaranteed rate of false marks on known, undamaged shapes.
 
 The loss of a shape at a threshold is the share of its elements (points, pixels) above it, or 1 if a region lies above
 it, else 0. Both fall as the threshold rises. For n calibration shapes with losses of at most B, the smallest threshold
@@ -19,22 +19,22 @@ from openshape_ood.checks import array, grouped
 from openshape_ood.decisions.calibration import share_between
 from openshape_ood.errors import InputError
 
-LEVELS = 1024  # of a loss curve, at most; each loss is then at most 1.4 % above the exact one for a million elements
+LEVELS = 1024  # of a loss curve; losses are then at most 1.4 % above the exact ones for a million elements
 ROUNDING = 1e-12
-FALSE_POINTS, FALSE_REGIONS = 0.01, 0.05  # rates unless others are requested
+FALSE_POINTS, FALSE_REGIONS = 0.01, 0.05  # default rates
 
 
 @dataclass(frozen=True, eq=False)
 class LossCurve:
-    """Share of a shape above each threshold, in bounded memory.
+    """Fraction of a shape above each threshold, in bounded memory.
 
     Attributes
     ----------
     levels : ndarray (k,)
         Novelties, descending.
     shares : ndarray (k,)
-        Share of the shape at or above each level, ascending. With more than 1,024 distinct novelties, neighbors are
-        merged at the higher one: losses are then rounded up, which keeps the promise.
+        Fraction of the shape at or above each level, ascending. With more than 1,024 distinct novelties, neighbors are
+        merged at the higher one, so losses are rounded up and the guarantee holds.
     """
 
     levels: np.ndarray
@@ -42,19 +42,19 @@ class LossCurve:
 
     @classmethod
     def of(cls, novelty: Any, weights: Any = None) -> LossCurve:
-        """The curve of one shape.
+        """Curve of one shape.
 
         Parameters
         ----------
         novelty : array (n,)
-            Of its elements; NaN where nothing was seen, which counts for nothing.
+            Of its elements; NaN is ignored.
         weights : array (n,), optional
-            Such as areas, 0 or more; equal unless given.
+            Such as areas, 0 or more. Default: equal.
 
         Raises
         ------
         InputError
-            For infinity, other lengths, negative weights, and a shape of which nothing was seen.
+            For infinity, different lengths, negative weights, and a shape without finite novelty.
 
         Examples
         --------
@@ -74,7 +74,7 @@ class LossCurve:
             raise InputError("the shape has no element with a finite novelty and a weight; expected one or more")
         order = np.argsort(-values, kind="stable")
         values, shares = values[order], np.cumsum(areas[order]) / areas.sum()
-        ends = np.flatnonzero(np.diff(values, append=-np.inf))  # the last of each run of equal novelties
+        ends = np.flatnonzero(np.diff(values, append=-np.inf))  # last of each run of equal novelties
         levels, shares = values[ends], shares[ends]
         if len(levels) > LEVELS:
             grid = np.geomspace(shares[0], 1, LEVELS)
@@ -83,13 +83,13 @@ class LossCurve:
         return cls(levels, shares)
 
     def above(self, threshold: float) -> float:
-        """Share above a threshold."""
+        """Fraction above a threshold."""
         count = int((self.levels > threshold).sum())
         return float(self.shares[count - 1]) if count else 0.0
 
 
 def shapes_needed(rate: float, largest: float = 1.0) -> int:
-    """The least number of calibration shapes that can promise a rate: ceil(largest / rate - 1).
+    """Minimum number of calibration shapes for a rate: ceil(largest / rate - 1).
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def shapes_needed(rate: float, largest: float = 1.0) -> int:
 def risk_threshold(
     curves: Sequence[LossCurve], rate: float = FALSE_POINTS, *, groups: Any = None, largest: float = 1.0
 ) -> float:
-    """The smallest threshold whose mean loss on a new known shape is promised to be at most `rate`.
+    """Smallest threshold with a guaranteed mean loss of at most `rate` on a new known shape.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def risk_threshold(
     rate : float
         In (0, 1).
     groups : sequence (n,), optional
-        Which object each one shows, where several show one. An object counts once, with the mean loss of its curves.
+        Object of each shape. An object counts once, with the mean loss of its curves.
     largest : float
-        Largest possible loss of a shape, known in advance; losses above it are cut to it.
+        Upper bound on a shape's loss, fixed in advance; larger losses are clipped.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def risk_threshold(
     Raises
     ------
     InputError
-        For too few shapes, with the number needed; for a rate or bound out of range.
+        For too few shapes, with the required number; for a rate or bound out of range.
 
     References
     ----------
@@ -154,12 +154,12 @@ def risk_threshold(
     order = np.argsort(-levels, kind="stable")
     levels, total = levels[order], np.cumsum(jumps[order])
     begins = np.flatnonzero(np.diff(levels, prepend=np.inf))
-    losses = np.append(0, total)[begins]  # at a level counts what lies above it
+    losses = np.append(0, total)[begins]  # the loss at a level counts elements above it
     return float(levels[begins[np.flatnonzero(losses <= budget + ROUNDING)[-1]]])
 
 
 def check_shapes(n: int, rate: float, largest: float = 1.0) -> None:
-    """Raises `InputError` where n shapes cannot promise a rate, with what can."""
+    """Raise `InputError` if n shapes cannot guarantee a rate; the message names alternatives."""
     needed = shapes_needed(rate, largest)
     if n >= needed:
         return
@@ -173,7 +173,7 @@ def check_shapes(n: int, rate: float, largest: float = 1.0) -> None:
 
 
 def object_weights(groups: Any, n: int) -> tuple[np.ndarray, int]:
-    """The weight (n,) of each of n shapes, 1 / shapes of its object, and the number of objects."""
+    """Weight (n,) of each of n shapes, 1 / number of shapes of its object, and the number of objects."""
     if groups is None:
         return np.ones(n), n
     index = grouped(groups, np.empty(n), "groups")[1]
@@ -183,24 +183,24 @@ def object_weights(groups: Any, n: int) -> tuple[np.ndarray, int]:
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """The promise of a threshold of maps, and regions of known shapes to compare others with.
+    """Guarantee of a threshold of maps, with the regions of known shapes for p-values.
 
     Attributes
     ----------
     of : {"points", "regions"}
-        What the rate is of: the mean share of elements marked falsely, or the share of shapes with a false region.
+        Meaning of the rate: mean fraction of falsely marked elements, or fraction of shapes with a false region.
     rate : float or None
-        Promised for known, undamaged shapes; None where the threshold comes from elsewhere, without this promise.
+        Guaranteed rate for known, undamaged shapes; None for a threshold without this guarantee.
     shapes : int
-        Objects that it was made from.
+        Number of calibration objects.
     largest : float
-        Marks cover at most this share of a shape, its most novel elements.
+        Marks cover at most this fraction of a shape, its most novel elements.
     min_size : int or float
-        Elements of a region: at least so many, or below 1 this share of the elements seen.
+        Minimum elements of a region, or below 1 the fraction of seen elements.
     peaks : ndarray (n,)
-        The highest level at which each calibration shape has a region; empty where nobody looked.
+        Level of the highest region of each calibration shape; may be empty.
     weights : ndarray (n,)
-        1 / calibration shapes of the same object.
+        1 / number of calibration shapes of the same object.
     """
 
     of: Literal["points", "regions"]
@@ -229,10 +229,10 @@ class Marks:
         object.__setattr__(self, "weights", weights[order])
 
     def p_values(self, levels: Any) -> np.ndarray:
-        """Conformal p-values (b,) of regions that begin at these levels: (1 + objects with one as high) / (n + 1).
+        """Conformal p-values (b,) of regions with these levels: (1 + objects with a region as high) / (n + 1).
 
-        For a known, undamaged shape the probability that any of its regions has a p-value of at most t is at most t.
-        An object shown several times counts by the share of its shapes. Raises `InputError` without peaks.
+        For a known, undamaged shape the probability that any region has a p-value of at most t is at most t. An object
+        with several shapes counts by their fraction. Raises `InputError` without peaks.
 
         Examples
         --------
@@ -248,7 +248,7 @@ class Marks:
 
     @property
     def promise(self) -> str:
-        """In words; empty without a rate.
+        """The guarantee as text; empty without a rate.
 
         Examples
         --------
@@ -267,11 +267,11 @@ class Marks:
         return f"at most 1 in {1 / self.rate:.4g} known, undamaged shapes has a false region ({size})"
 
     def as_json(self) -> dict[str, Any]:
-        """The promise without the peaks."""
+        """The guarantee without the peaks, for JSON."""
         return {name: getattr(self, name) for name in ("of", "rate", "shapes", "largest", "min_size", "promise")}
 
     def state(self) -> dict[str, Any]:
-        """All of it as texts and numbers."""
+        """Complete state, as strings and numbers."""
         plain = {name: getattr(self, name) for name in ("of", "rate", "shapes", "largest", "min_size")}
         return {**plain, "peaks": self.peaks.tolist(), "weights": self.weights.tolist()}
 
@@ -285,7 +285,7 @@ class Marks:
 
 
 def _bound(largest: float, rate: float) -> Any:
-    """The bound as a fraction; raises `InputError` where it is none, or no more than the rate."""
+    """Bound as a fraction. Raises `InputError` for an invalid bound, or one not above the rate."""
     if largest == 1:
         return 1
     bound = share_between(largest, "largest")

@@ -1,4 +1,4 @@
-"""Threshold: up to which novelty a row is kept as known, and where that number comes from."""
+"""Threshold: limit of novelty for known rows, with its origin."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.storage import loaded_state, save_whole
 
 FORMAT = "openshape_ood threshold 1"
-GENERATED = "generated "  # how the source begins of a threshold from generated shapes
-OWN = "not of your own shapes; calibrate on 19 or more known ones of yours"  # beyond generated shapes
+GENERATED = "generated "  # beginning of the source of a threshold from generated shapes
+OWN = "not of your own shapes; calibrate on 19 or more known ones of yours"  # remark on generated shapes
 
 
 @dataclass(frozen=True, eq=False)
 class Threshold:
-    """The novelty above which a row is new.
+    """Limit of novelty: rows above it are new.
 
     Attributes
     ----------
     value : float
-        The novelty up to which a row is known.
+        Highest novelty of a known row.
     coverage : float, optional
-        Share of known rows that it keeps, if they are like those it was made from; None where nobody knows.
+        Fraction of known rows that it keeps, for rows like those of its calibration; None if unknown.
     scores : (n,) float64
-        The novelty of known rows that it was made from, sorted, for p-values; empty where there are none.
+        Sorted novelties of the calibration rows, for p-values; may be empty.
     provenance : Provenance, optional
-        Whose novelty it is for: a threshold belongs to one encoder and one method.
+        Encoder and method: a threshold holds for one encoder and one method.
     source : str
-        In words, what the scores are of: "50 scans of chairs"; for generated shapes it begins with "generated".
+        Description of the scores, such as "50 scans of chairs"; for generated shapes it begins with "generated".
     low : float, optional
-        For a third verdict: above it and up to `value` a row is unsure. None: there are two verdicts.
+        For a third verdict: rows above it and up to `value` are unsure. None: two verdicts.
     missed : float, optional
-        With `low`: highest share of novel rows that are called known. None where no novel examples bound it.
+        With `low`: maximum fraction of novel rows called known. None without novel examples.
     marks : Marks, optional
-        Of the threshold of a map: its promise on known, undamaged shapes, see `novelty_map.calibrate_marks`.
+        For a threshold of maps: its guarantee on known, undamaged shapes, see `novelty_map.calibrate_marks`.
 
     Examples
     --------
@@ -97,26 +97,26 @@ class Threshold:
         source: str = "",
         few: bool = False,
     ) -> Threshold:
-        """The conformal threshold of known rows that were not among the examples.
+        """Conformal threshold from known rows that are not among the examples.
 
         Parameters
         ----------
         novelty : array (n,) or NoveltyResult
-            Of known rows of the same kind as those to be judged: scans for scans. A result brings its provenance.
+            Of known rows of the same kind as the tested ones: scans for scans. A result includes its provenance.
         coverage : float
-            Share of known rows to keep; 0.95 needs 19 of them, of 19 groups.
+            Fraction of known rows to keep; 0.95 needs 19 rows or groups.
         groups : sequence (n,), optional
-            Which object each row shows, where one is shown by several, as by scans from several sides: these are not
-            independent, and one of each object counts, see `calibration.one_of_each`.
+            Object of each row, if objects have several rows, such as scans from several sides. These are dependent, so
+            one of each object counts, see `calibration.one_of_each`.
         provenance : Provenance, optional
         source : str
         few : bool
-            Where there are too few for the coverage, take the largest novelty, which keeps n / (n + 1) of the known.
+            With too few rows for the coverage, use the largest novelty, which keeps n / (n + 1) of the known.
 
         Raises
         ------
         InputError
-            For too few, NaN, infinity, or a coverage that is no share.
+            For too few rows, NaN, infinity, or an invalid coverage.
 
         References
         ----------
@@ -132,26 +132,26 @@ class Threshold:
         return cls(value, expected_coverage(n, coverage), scores, provenance, source)
 
     def with_unsure(self, alpha: float = 0.05, beta: float | None = None, novel: Any = None) -> Threshold:
-        """The threshold with a third verdict, from the same known rows: "unsure" between two limits.
+        """Threshold with a third verdict, "unsure", from the same known rows.
 
-        At most a share `alpha` of the known rows is called new. With examples of novel rows, at most a share `beta` of
-        the novel ones is called known; without, only the first rate is promised. k is the (1 - alpha) quantile of the
-        known, v the beta quantile of the novel examples, or else the (1 - alpha / 5) quantile of the known, all with
-        finite-sample corrections: new above max(k, v), known below min(k, v).
+        At most a fraction `alpha` of the known rows is called new. With novel examples, at most a fraction `beta` of
+        the novel rows is called known; without, only the first rate is guaranteed. k is the (1 - alpha) quantile of the
+        known, v the beta quantile of the novel examples, or without them the (1 - alpha / 5) quantile of the known,
+        with finite-sample corrections. New: above max(k, v); known: below min(k, v).
 
         Parameters
         ----------
         alpha : float
             Default: 0.05, which needs 19 known rows.
         beta : float, optional
-            Given with `novel`. Default: alpha.
+            Only with `novel`. Default: alpha.
         novel : array (m,) or NoveltyResult, optional
-            Novelty of examples of novel rows, drawn like the novel rows to come; 0.05 needs 19.
+            Novelty of novel examples, drawn like future novel rows; 0.05 needs 19.
 
         Raises
         ------
         InputError
-            For a bare threshold, too few rows, rates that are no shares, and beta without novel examples.
+            For a threshold without scores, too few rows, invalid rates, and beta without novel examples.
 
         Examples
         --------
@@ -184,7 +184,7 @@ class Threshold:
                     f"there are {len(held)} novel examples. A rate of {beta:g} needs {calibration_needed(1 - beta)}. "
                     "Give more, or a higher rate."
                 )
-            v = float(np.nextafter(held[rank - 1], -np.inf))  # a tie with it is not called known
+            v = float(np.nextafter(held[rank - 1], -np.inf))  # a tie is not called known
         low, high = min(k, v), max(k, v)
         coverage = expected_coverage(self.n, 1 - alpha)
         return replace(
@@ -193,11 +193,11 @@ class Threshold:
 
     @property
     def n(self) -> int:
-        """How many known rows it was made from."""
+        """Number of calibration rows."""
         return len(self.scores)
 
     def is_novel(self, novelty: Any) -> np.ndarray:
-        """Which rows (b,) are new: novelty above the threshold. Raises `InputError` for NaN, which is neither."""
+        """Mask (b,) of new rows: novelty above the threshold. Raises `InputError` for NaN."""
         return array(novelty, "novelty", "b") > self.value
 
     def verdicts(self, novelty: Any) -> list[str]:
@@ -209,7 +209,7 @@ class Threshold:
         ]
 
     def check_drift(self) -> Threshold:
-        """Itself. Raises `InputError` where it has too few scores for a drift test."""
+        """Return self. Raises `InputError` if it has too few scores for a drift test."""
         if not self.n:
             raise InputError(
                 "the threshold is a bare number without p-values. A drift test needs 19 or more known shapes. "
@@ -218,15 +218,15 @@ class Threshold:
         return self
 
     def p_values(self, novelty: Any) -> np.ndarray:
-        """Conformal p-values (b,), small for novel. Raises `InputError` where no scores were kept."""
+        """Conformal p-values (b,), small for novel. Raises `InputError` without scores."""
         if not self.n:
             raise InputError("this threshold is a bare number; p-values need one made by Threshold.from_novelty(...)")
         return p_values(novelty, self.scores)
 
     def at(self, coverage: float | None) -> Threshold:
-        """The threshold that the same known shapes give for another share of them; itself for None.
+        """Threshold from the same known shapes for another coverage; self for None.
 
-        Raises `InputError` for a bare number, and where they are too few.
+        Raises `InputError` for a threshold without scores, and for too few scores.
         """
         if coverage is None:
             return self
@@ -270,9 +270,9 @@ class Threshold:
 
     @property
     def promise(self) -> str:
-        """Fraction of known rows kept, and of which rows: "keeps 95 % of ...". Empty without a coverage.
+        """Fraction and kind of known rows kept: "keeps 95 % of ...". Empty without a coverage.
 
-        Of maps with risk-controlled marks, the rate: "at most 1 % of the points of ...".
+        For maps with risk-controlled marks, the rate: "at most 1 % of the points of ...".
 
         Examples
         --------
@@ -303,9 +303,9 @@ ones of yours)'
         return f"{share} of known shapes like {made_from} made from{source}"
 
     def describe(self, remedy: str = "calibration=") -> str:
-        """Value, fraction of known rows kept, of which rows, and how to calibrate on your own: for every verdict.
+        """Value, fraction and kind of known rows kept, and how to calibrate on own shapes.
 
-        remedy: the option by which the entry point takes known shapes to calibrate on.
+        remedy: option of the entry point for calibration shapes.
         """
         if self.marks is not None and self.marks.rate is not None:
             return f"threshold {self.value:.3f}: {self._promise(remedy)}"
@@ -323,7 +323,7 @@ ones of yours)'
         return {} if self.low is None else {"low": self.low, "missed": self.missed}
 
     def state(self) -> dict[str, Any]:
-        """All of it as texts and numbers, for files."""
+        """Complete state as strings and numbers, for files."""
         about = {"format": FORMAT, "value": self.value, "coverage": self.coverage, "source": self.source}
         provenance = None if self.provenance is None else asdict(self.provenance)
         marks = {} if self.marks is None else {"marks": self.marks.state()}
@@ -342,11 +342,11 @@ ones of yours)'
             provenance = Provenance(**provenance)
         if fields.get("marks") is not None:
             fields["marks"] = Marks.from_state(fields["marks"])
-        # each must be there: without scores it would be a bare number
+        # all fields are required: without scores it would be a bare number
         return cls(**{**fields, "source": str(fields["source"]), "scores": fields["scores"]}, provenance=provenance)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .json file, whole or not at all. Raises `FileError` where that cannot be."""
+        """Write a .json file, whole or not at all. Raises `FileError`."""
         return save_whole(path, json.dumps(self.state()).encode(), "the threshold")
 
     @classmethod
@@ -361,7 +361,7 @@ ones of yours)'
 
 
 def check_threshold(given: Any) -> None:
-    """Raises `InputError` for what is no `Threshold`."""
+    """Raise `InputError` for a value that is no `Threshold`."""
     if not isinstance(given, Threshold):
         raise InputError(f"threshold is {given!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
 
@@ -369,5 +369,5 @@ def check_threshold(given: Any) -> None:
 def _finite(value: Any) -> bool:
     try:
         return not isinstance(value, bool) and math.isfinite(value)
-    except (TypeError, OverflowError):  # no number; a whole number beyond all floats
+    except (TypeError, OverflowError):  # not a number, or a whole number beyond all floats
         return False

@@ -57,8 +57,8 @@ class Group:
 
     def words(self) -> str:
         """Names as text: "teapot 0.31, cup 0.12 (known)", or "no name fits (...)"."""
-        said = ", ".join(f"{one.name} {one.cosine:.2f}{' (known)' * one.known}" for one in self.names)
-        return f"no name fits ({said})" if self.fits is False else said
+        listed = ", ".join(f"{one.name} {one.cosine:.2f}{' (known)' * one.known}" for one in self.names)
+        return f"no name fits ({listed})" if self.fits is False else listed
 
 
 @dataclass(frozen=True, eq=False)

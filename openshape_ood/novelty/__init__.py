@@ -1,4 +1,4 @@
-"""How novel shapes are: pipelines, score_novelty, its result, and the axis that a set of shapes has up."""
+"""Novelty of shapes: pipelines, score_novelty, its result, and the up axis of a set of shapes."""
 
 from openshape_ood.novelty.embeddings import score_embeddings
 from openshape_ood.novelty.labels import LabelSample

@@ -1,4 +1,4 @@
-"""The threshold of a pipeline: one order of precedence for all entry points."""
+"""Threshold of a pipeline, with one precedence for all entry points."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from openshape_ood.novelty.result import NoveltyResult
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.shape import list_shapes
 
-COVERAGE = 0.95  # unless another is given
+COVERAGE = 0.95  # default
 SAME = 1e-10  # 1 - cosine of what is one content, on two machines; two scans of an object are a million times as far
 
 WHY = (
-    "examples are hardly novel to themselves, or not at all, so that the threshold would be too low, with neighbors 0, "
-    "and known shapes would be novel. Calibrate on other known shapes, or leave these out of the examples"
+    "an example is its own nearest neighbor, so the threshold would be too low and known shapes would be novel. "
+    "Calibrate on other known shapes, or leave these out of the examples"
 )
 
 
@@ -35,13 +35,13 @@ def chosen_threshold(
     generated: Callable[[float], Threshold | None] | None,
     coverage: float | None = None,
 ) -> Threshold | None:
-    """The threshold that precedes the others, at a coverage; None if there is none.
+    """Threshold by precedence, for a coverage; None if there is none.
 
-    Precedence: the one that is given; that of calibration shapes; the one saved with the known classes; that which
-    `generated` makes at a coverage, from generated shapes.
+    Precedence: explicit; from calibration shapes; saved with the known classes; from `generated`, a function that
+    calibrates on generated shapes.
     """
     if coverage is not None:
-        calibration_needed(coverage)  # refuses what is no share
+        calibration_needed(coverage)  # validates the coverage
     if given is not None:
         return given.at(coverage)
     if calibrated is not None:
@@ -58,10 +58,9 @@ def from_calibration(
     groups: Sequence[Any] | None = None,
     source: str = "",
 ) -> Threshold:
-    """The threshold that keeps a share of known shapes, of their result.
+    """Conformal threshold from the result of known shapes.
 
-    Raises `InputError` where they are examples, or too few. Its provenance has the axis that all were read with, if it
-    is one.
+    Raises `InputError` if they are examples, or too few. Its provenance has their up axis, if they share one.
     """
     if result.embeddings is not None:
         check_content_apart(result.embeddings.vectors, result.shapes, known)
@@ -80,7 +79,7 @@ def from_calibration(
 
 @dataclass(frozen=True)
 class Calibration:
-    """Shapes of known objects, or their embeddings, checked before anything is read."""
+    """Calibration shapes or their embeddings, validated before anything is read."""
 
     shapes: Any
     names: tuple[str, ...]
@@ -88,8 +87,8 @@ class Calibration:
 
     @classmethod
     def of(cls, shapes: Any, coverage: float | None, groups: Sequence[Any] | None, known: Any) -> Calibration:
-        """Raises `InputError` for what contradicts itself."""
-        calibration_needed(COVERAGE if coverage is None else coverage)  # refuses what is no share
+        """Validated calibration. Raises `InputError` for contradictory arguments."""
+        calibration_needed(COVERAGE if coverage is None else coverage)  # validates the coverage
         if isinstance(shapes, Embeddings):
             names = shapes.row_names()
         else:
@@ -97,11 +96,11 @@ class Calibration:
             names, shapes = tuple(shape.path or shape.name for shape in listed), [shape.value for shape in listed]
             check_files_apart(shapes, known)
         if groups is not None:
-            one_of_each(groups, len(names))  # refuses what are no groups
+            one_of_each(groups, len(names))  # validates the groups
         return cls(shapes, names, groups)
 
     def groups_of(self, result: NoveltyResult) -> Sequence[Any] | None:
-        """The groups of the shapes that could be used."""
+        """Groups of the usable shapes."""
         lost = {failure.source for failure in result.failures}
         if self.groups is None or not lost:
             return self.groups
@@ -109,7 +108,7 @@ class Calibration:
 
 
 def check_files_apart(calibration: Iterable[Any], known: Any) -> None:
-    """Raises `InputError` where paths to calibrate on are those of examples, in a mapping of names to shapes."""
+    """Raise `InputError` if calibration paths are also examples in a mapping of names to shapes."""
     values = known.values() if isinstance(known, Mapping) else ()
     examples = {path for value in values for path in _paths(value)}
     shared = sorted(examples.intersection(_paths(list(calibration))))
@@ -118,7 +117,7 @@ def check_files_apart(calibration: Iterable[Any], known: Any) -> None:
 
 
 def check_content_apart(vectors: np.ndarray, names: Sequence[str], known: KnownClasses) -> None:
-    """Raises `InputError` where embeddings (n, d) to calibrate on are those of examples; names (n,) for the message."""
+    """Raise `InputError` if calibration embeddings (n, d) are also examples; names (n,) are for the message."""
     if known.examples is None or not len(vectors):
         return
     distance = nearest(unit_or_zero(vectors), unit_or_zero(known.examples), k=1, metric="cosine")[0][:, 0]

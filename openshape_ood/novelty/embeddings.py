@@ -1,4 +1,4 @@
-"""score_embeddings: rows of whatever model and known classes in, one novelty a row out."""
+"""score_embeddings: novelty of embeddings of any model."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def score_embeddings(
     coverage: float | None = None,
     groups: Sequence[Any] | None = None,
 ) -> NoveltyResult:
-    """How novel each embedding is against the known classes, whatever model made it: `score_novelty` without shapes.
+    """Novelty of embeddings against known classes, for any model: `score_novelty` without shapes.
 
     Parameters
     ----------
     vectors : array (b, d), data frame or Embeddings
-        Of any length but zero; `Embeddings` say whose they are, and bring names. The index of a data frame, a column a
-        number, becomes the names.
+        Nonzero vectors; `Embeddings` include their identity and names. A data frame has one column for each dimension;
+        its index becomes the names.
     known : KnownClasses or mapping
         Name -> embeddings (m, d) of the same model, of examples of the class.
     method : str or Method, optional
-        As in `score_novelty`; one that judges embeddings.
+        As in `score_novelty`; a method for embeddings.
     threshold, coverage, groups
         As in `score_novelty`.
     calibration : array (n, d) or Embeddings, optional
@@ -75,7 +75,7 @@ def score_embeddings(
 
 
 def _index_of(vectors: Any) -> tuple[str, ...]:
-    """The index of a data frame as names; nothing where it only counts the rows, and for an array."""
+    """Index of a data frame as names; empty for a default index, and for an array."""
     index = getattr(vectors, "index", None)
     if not hasattr(vectors, "columns") or index is None or list(index) == list(range(len(vectors))):
         return ()
@@ -91,6 +91,6 @@ def _of_arrays(known: Mapping[str, Any], identity: Identity) -> KnownClasses:
         check_widths(table, f"the embeddings of class {name!r}", tables[0], f"those of {names[0]!r}")
     labels = np.repeat(np.arange(len(names)), [len(table) for table in tables])
     made = KnownClasses(names, identity, examples=np.concatenate(tables), labels=labels)
-    unit(made.labeled_examples()[0], "the embedding in")  # refuses rows without a direction,
-    unit(made.anchors, "the mean example of", names)  # and those of a class that cancel each other
+    unit(made.labeled_examples()[0], "the embedding in")  # refuses rows without a direction
+    unit(made.anchors, "the mean example of", names)  # refuses examples of a class that cancel each other
     return made

@@ -1,8 +1,8 @@
-"""Calibration where every known class can be generated: shapes of the known classes themselves, for one encoder.
+"""Calibration on generated shapes of the known classes, for encoders trained on generated shapes.
 
-The promise of `decisions.calibration` then holds for shapes drawn like these: generated scans, or generated whole
-models. For objects of the real world, calibrate on known shapes of your own. The embeddings of these shapes are in the
-package (`python -m benchmarks.training.calibration_set` makes the file).
+The coverage of `decisions.calibration` then holds for shapes drawn like these: generated scans or whole models. For
+real objects, calibrate on your own known shapes. The package contains embeddings of these shapes
+(`python -m benchmarks.training.calibration_set` makes the file).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from openshape_ood.storage import loaded_arrays, save_arrays
 
 Generated = Literal["scans", "models"]
 MODEL = "tiny"
-MODELS = (MODEL, "small")  # the encoders that were trained on generated shapes
+MODELS = (MODEL, "small")  # encoders trained on generated shapes
 FILE, KIND = "calibration.safetensors", "calibration set"
 
 
@@ -47,11 +47,10 @@ class Pipeline(Protocol):
 
 
 def generated_threshold(pipeline: Pipeline, coverage: float = 0.95, generated: Generated = "scans") -> Threshold | None:
-    """The threshold that keeps a share of generated shapes of the known classes: for shapes like these.
+    """Threshold that keeps a fraction of generated shapes of the known classes; it holds for shapes like these.
 
-    None where generated shapes say nothing: for every encoder but `tiny` and `small`, which were trained on them, and
-    for known classes of which none is a generated category. If some are, it is for shapes of these, as its `source`
-    says.
+    None for encoders other than `tiny` and `small`, which were trained on generated shapes, and if no known class is a
+    generated category. If only some are, `source` names them.
 
     Examples
     --------
@@ -84,7 +83,7 @@ def generated_threshold(pipeline: Pipeline, coverage: float = 0.95, generated: G
 
 
 def trained_on_generated(identity: Identity) -> bool:
-    """True if generated shapes mean something to an encoder: it is the packaged `tiny` or `small`."""
+    """True for encoders trained on generated shapes: the packaged `tiny` or `small`."""
     name = identity.checkpoint
     return name in MODELS and identity.sha256 == find_checkpoint(name).source.sha256
 
@@ -96,9 +95,9 @@ def shapes_of(categories: Sequence[str], generated: Generated) -> list[np.ndarra
 
 
 def embedded(category: str, generated: Generated, encoders: Any, model: str = MODEL) -> np.ndarray:
-    """Embeddings (50, d) of the generated shapes of a category: of the package, else made by the encoder and kept.
+    """Embeddings (50, d) of the generated shapes of a category, from the package, else encoded and cached.
 
-    model: the name of the encoder, which is not loaded where the package has them.
+    model: name of the encoder, which is loaded only if the package lacks them.
     """
     held = _packaged(model)
     rows = held.get(f"{generated} {category}")
@@ -109,7 +108,7 @@ def embedded(category: str, generated: Generated, encoders: Any, model: str = MO
 
 @cache
 def _packaged(model: str = MODEL) -> dict[str, np.ndarray]:
-    """Embeddings of a model that are in the package, if they are of the packaged weights; else an empty table."""
+    """Packaged embeddings of a model, if they fit the packaged weights; else empty."""
     row = find_checkpoint(model)
     path = Path(row.folder) / model / FILE
     if not path.is_file():

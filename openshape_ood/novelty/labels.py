@@ -1,7 +1,7 @@
-"""LabelSample: shapes drawn at random to be labeled, and their labels; as a CSV table of which one column is edited.
+"""LabelSample: a random sample of shapes to label, with labels; saved as a CSV table with one column to edit.
 
-The labels show which share of the known shapes a threshold keeps, and make a new one. Both hold for a random sample
-only: labels of the most novel shapes say nothing of the others.
+The labels estimate the fraction of known shapes that a threshold keeps, and give a new threshold. Both need a random
+sample: labels of the most novel shapes are not representative.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ NOVEL, KNOWN = "novel", "known"
 RANDOM, INFORMATIVE = FOCUSES = ("random", "informative")
 COLUMNS = ("label", "shape", "nearest", "novelty", "row", "place", "drawn")
 DRAWN = re.compile(r"(random|informative) (\d+) of (\d+), seed (\d+), (.+)")
-LARGEST = 50_000_000  # bytes of a file of labels
+LARGEST = 50_000_000  # bytes of a label file
 
 
 @dataclass(frozen=True, eq=False)
 class LabelSample:
-    """Shapes to be labeled, from `NoveltyResult.to_label`.
+    """Shapes to label, from `NoveltyResult.to_label`.
 
     Attributes
     ----------
@@ -43,15 +43,15 @@ class LabelSample:
     rows : tuple of n int
         Their rows in the result.
     places : tuple of n int
-        Their places among the objects that they were drawn from: the rows, unless there are groups.
+        Their places among the objects to draw from: the rows, unless there are groups.
     of, seed : int
-        The draw: n of so many objects.
+        Number of objects to draw from, and seed.
     focus : {"random", "informative"}
-        "informative" is for naming: the most novel shapes. It calibrates nothing.
+        "informative": the most novel shapes, for naming; not for calibration.
     scored_by : str
         Method and encoder of the novelties.
     labels : tuple of n str, optional
-        The class of each shape, "known", or "novel". "" where there is none yet.
+        Class of each shape, "known" or "novel"; "" without a label.
 
     Examples
     --------
@@ -80,12 +80,12 @@ class LabelSample:
 
     @property
     def is_random(self) -> bool:
-        """True if the places are those that the seed draws."""
+        """True if the places are those of the seed's draw."""
         drawn = draw(self.of, len(self), self.seed)
         return self.focus == RANDOM and drawn.tolist() == sorted(self.places)
 
     def labeled(self, labels: Mapping[Any, str | None] | Sequence[str | None]) -> LabelSample:
-        """The sample with its labels.
+        """Sample with labels.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class LabelSample:
         return replace(self, labels=tuple(by_row.get(i, "") for i in range(len(self)))).complete()
 
     def complete(self) -> LabelSample:
-        """Itself. Raises `InputError` where a shape has no label."""
+        """Return self. Raises `InputError` if a label is missing."""
         missing = [name for name, label in zip(self.shapes, self.labels or [""] * len(self), strict=True) if not label]
         if missing:
             raise InputError(
@@ -131,9 +131,9 @@ class LabelSample:
         return np.array([label != NOVEL for label in self.complete().labels], dtype=bool)
 
     def kept_by(self, threshold: Threshold) -> Share | None:
-        """Share of the known shapes that a threshold keeps. None without known ones.
+        """Fraction of the known shapes that a threshold keeps. None without known shapes.
 
-        Raises `InputError` for a sample that was not drawn at random.
+        Raises `InputError` for a sample that is not random.
         """
         self._check_random()
         known = self.novelty[self.is_known]
@@ -142,10 +142,9 @@ class LabelSample:
     def threshold(
         self, classes: Sequence[str], coverage: float = 0.95, provenance: Provenance | None = None
     ) -> Threshold:
-        """The threshold of the known shapes.
+        """Conformal threshold of the known shapes.
 
-        Raises `InputError` for a sample that was not drawn at random, a label that is no class, missing labels, and too
-        few known shapes.
+        Raises `InputError` for a sample that is not random, unknown or missing labels, and too few known shapes.
         """
         self._check_random()
         allowed = {*classes, KNOWN, NOVEL}
@@ -166,9 +165,9 @@ class LabelSample:
         return Threshold.from_novelty(known, coverage, provenance=provenance, source=source)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .csv table to edit: its column `label` is for the class, "known" or "novel".
+        """Write a .csv table to edit: the column `label` takes a class, "known" or "novel".
 
-        Raises `FileError` where it cannot be written.
+        Raises `FileError`.
         """
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
@@ -181,7 +180,7 @@ class LabelSample:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LabelSample:
-        """Read what `save` wrote and a person edited. Raises `FileError` for any other file."""
+        """Read an edited table from `save`. Raises `FileError` for any other file."""
         path = given_path(path, "path")
         try:
             content = read_regular(path)
@@ -223,13 +222,13 @@ class LabelSample:
 
 
 def draw(of: int, n: int, seed: int) -> np.ndarray:
-    """n of so many places, sorted."""
+    """Sorted random places."""
     drawn: np.ndarray = np.sort(np.random.RandomState(check_seed(seed)).permutation(of)[:n])
     return drawn
 
 
 def scored_by(provenance: Provenance) -> str:
-    """Method and encoder of novelties, on one line."""
+    """Method and encoder on one line."""
     return f"{provenance.method} by {provenance.identity.checkpoint} {provenance.identity.sha256[:8]}".strip()
 
 

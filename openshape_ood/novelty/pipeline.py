@@ -47,7 +47,7 @@ Ups = str | Sequence[str]
 
 @dataclass(frozen=True)
 class Queries:
-    """Shapes to be judged, or their embeddings if these are ready; `ups` (b,) unless they are still to be found."""
+    """Shapes to score, or their ready embeddings; `ups` (b,), or None if not determined yet."""
 
     names: tuple[str, ...]
     shapes: tuple[Shape, ...] = ()
@@ -56,14 +56,14 @@ class Queries:
 
     @classmethod
     def of(cls, shapes: Any, up: Ups = "file", errors: Errors = "raise", silent: str | None = None) -> Queries:
-        """silent: the axis of shapes that state none, as in `NoveltyPipeline`.
+        """Validated queries. silent: axis of shapes without a stated axis, as in `NoveltyPipeline`.
 
-        Raises `CloudError` for what are no shapes, `InputError` for axes that do not fit them."""
+        Raises `CloudError` for invalid shapes, `InputError` for axes that do not fit them."""
         if isinstance(shapes, Embeddings):
             return cls(shapes.row_names(), ready=shapes)
         listed = list_shapes(shapes)
         if not isinstance(up, str) and len(up) != len(listed):
-            resolve_ups(up, listed)  # which says so
+            resolve_ups(up, listed)  # raises for invalid axes
         names, ups = tuple(shape.path or shape.name for shape in listed), tuple[str, ...]()
         if up == "file" and silent is not None:
             ups = tuple(shape.stated_up() or silent for shape in listed)
@@ -76,33 +76,33 @@ class Queries:
 class NoveltyPipeline:
     """Known classes, a method, an encoder and a threshold: prepared once, then applied to any number of shapes.
 
-    `prepare` makes one of whatever `score_novelty` takes. A call with shapes, or with `Embeddings`, gives their
-    `NoveltyResult`; `stream` does so for any number of shapes in bounded memory.
+    `prepare` accepts the arguments of `score_novelty`. A call with shapes or `Embeddings` returns a `NoveltyResult`;
+    `stream` handles any number of shapes in bounded memory.
 
     Attributes
     ----------
     known : KnownClasses
     method : Method
     encoders : Encoders
-        The shape encoder and its text encoder, loaded when they are first used.
+        Shape encoder and text encoder, loaded on first use.
     threshold : Threshold, optional
-        Answers `result.is_novel`.
+        Threshold of `result.is_novel`.
     up : str
         Gravity axis of the shapes, as in `score_novelty`.
     silent : str, optional
-        The axis of shapes that state none, with up "file" or "auto"; None: y, with a warning.
+        Axis of shapes without a stated axis, for up "file" or "auto". None: y, with a warning.
     up_axis : UpAxis, optional
-        The axis that was found with up "auto".
+        Axis found for up "auto".
     seed, num_samples, batch_size, progress
         As in `ShapeEncoder.encode`.
     errors : {"raise", "skip"}
-        What happens to shapes that cannot be used.
+        Treatment of unusable shapes.
     readers : int, optional
-        Processes that read files ahead of the encoder; None for as many as suit their number.
+        Processes that read files ahead of the encoder. Default: by the number of files.
     failures : tuple of Failure
-        Calibration shapes that could not be used.
+        Unusable calibration shapes.
     expected_novel : float, optional
-        Share of novel shapes that is expected, for `result.drift`.
+        Expected fraction of novel shapes, for `result.drift`.
 
     Examples
     --------
@@ -157,7 +157,7 @@ class NoveltyPipeline:
         batch_size: int = 32,
         progress: bool = False,
     ) -> NoveltyPipeline:
-        """A pipeline for these known classes.
+        """Prepare a pipeline for known classes.
 
         Parameters
         ----------
@@ -165,19 +165,19 @@ class NoveltyPipeline:
         num_samples, batch_size, progress
             As in `score_novelty`.
         generated : {"scans", "models"}, optional
-            Generated shapes that the threshold comes from where nothing that precedes them is there: simulated scans,
-            or whole models; None for no such threshold.
+            Kind of generated shapes for the last resort of the threshold: simulated scans, or whole models. None: no
+            such threshold.
         expected_novel, unsure, novel
             As in `score_novelty`.
         up : str
             As in `score_novelty`, one axis for all shapes.
         identity : Identity, optional
-            Of embeddings that the pipeline is made for; no shape encoder is loaded for these unless it is needed.
+            Identity of embeddings to score; the shape encoder is then loaded only if needed.
 
         Raises
         ------
         InputError, MixedEncodersError, ClassNamesError, CheckpointError
-            For values that cannot be used; parts of different encoders; weights that cannot be had.
+            For invalid values; parts of different encoders; unavailable weights.
         """
         check_choice(errors, "errors", ("raise", "skip"))
         check_seed(seed)
@@ -223,13 +223,13 @@ class NoveltyPipeline:
         return decided if rates is None else decided.with_unsure(*rates, novel)
 
     def with_unsure(self, alpha: float = 0.05, beta: float | None = None, novel: Any = None) -> NoveltyPipeline:
-        """The same with a third verdict, "unsure", see `Threshold.with_unsure`.
+        """Copy with a third verdict, "unsure", see `Threshold.with_unsure`.
 
         Parameters
         ----------
         alpha, beta : float
         novel : shapes or Embeddings, optional
-            Examples of novel shapes, drawn like the ones to come.
+            Novel examples, drawn like future novel shapes.
 
         Raises
         ------
@@ -254,7 +254,7 @@ class NoveltyPipeline:
         Raises
         ------
         InputError
-            Without a threshold that has the scores of 19 or more known shapes.
+            Without a threshold with the scores of at least 19 known shapes.
         """
         if self.threshold is None:
             raise InputError(
@@ -269,20 +269,20 @@ class NoveltyPipeline:
         return DriftStream(scores, cut, level, int(self.seed), **how)
 
     def recalibrate(self, labels: LabelSample, coverage: float = COVERAGE) -> NoveltyPipeline:
-        """The same with a threshold from labeled shapes, which keeps its promise for shapes like these.
+        """Copy with a threshold from labeled shapes, calibrated for shapes like these.
 
         Parameters
         ----------
         labels : LabelSample
-            Of `result.to_label`, with a label for each shape.
+            Of `result.to_label`, with all labels.
         coverage : float
-            Share of known shapes to keep. Default: 0.95, which needs 19 known ones among the labeled.
+            Fraction of known shapes to keep. Default: 0.95, which needs 19 known shapes among the labeled.
 
         Raises
         ------
         InputError
-            For shapes without a label, labels of shapes that were not drawn at random, another label than the known
-            classes, "known" and "novel", and too few known shapes.
+            For missing labels, a sample that is not random, labels other than the known classes, "known" and "novel",
+            and too few known shapes.
         MixedEncodersError
             For novelties of another encoder or method.
         """
@@ -307,16 +307,16 @@ class NoveltyPipeline:
         generated: Generated | None = "scans",
         source: str = "",
     ) -> NoveltyPipeline:
-        """The same with the threshold that precedes the others, see `calibration.chosen_threshold`.
+        """Copy with the threshold by precedence, see `calibration.chosen_threshold`.
 
         Parameters
         ----------
         threshold, coverage, groups, generated
             As in `prepare`.
         calibration : NoveltyResult, optional
-            Of this pipeline, for n known shapes.
+            Result of this pipeline for n known shapes.
         source : str
-            Describes these shapes.
+            Description of these shapes.
         """
         provenance = self.provenance
         if threshold is not None:
@@ -330,21 +330,21 @@ class NoveltyPipeline:
 
     @property
     def provenance(self) -> Provenance:
-        """Of the results for shapes."""
+        """Provenance of results for shapes."""
         known = self.known
         identity = known.identity if known.identity.sha256 or known.text is None else self.encoders.identity
         return Provenance(identity, self.method.name, self.up, int(self.seed), int(self.num_samples), __version__)
 
     @property
     def reading(self) -> Reading:
-        """How shapes are read."""
+        """Settings for reading shapes."""
         return Reading(
             self.encoders.points, self.up, self.seed, self.num_samples, self.batch_size, self.readers,
             silent=self.silent or FALLBACK,
         )  # fmt: skip
 
     def __call__(self, shapes: Any, *, up: Ups | None = None) -> NoveltyResult:
-        """The result for shapes, ready `Embeddings`, or `Queries` that were checked already.
+        """Result for shapes, ready `Embeddings`, or validated `Queries`.
 
         up: as in `score_novelty`. Default: the axis of the pipeline.
         """
@@ -379,31 +379,31 @@ class NoveltyPipeline:
     def stream(
         self, shapes: Iterable[Any], *, step: Callable[[], Any] = lambda: None, monitor: DriftStream | bool = True
     ) -> Iterator[NoveltyResult]:
-        """Results of any number of shapes, batch by batch, in their order and in bounded memory.
+        """Yield results for any number of shapes, in batches, in order and in bounded memory.
 
-        Each file is read once, by child processes within limits of time and memory; with `num_samples` above 1 the
-        encoder reads it again, since every sampling of a surface is another. Shapes that cannot be used are in the
-        `failures` of their batch. The axis for up="auto" is found by `with_axis` beforehand.
+        Each file is read once, by child processes with limits of time and memory; with `num_samples` above 1 the
+        encoder reads it again, because every sampling of a surface differs. Unusable shapes are in the `failures` of
+        their batch. For up="auto" call `with_axis` first.
 
         Parameters
         ----------
         shapes : iterable
-            Clouds (n, 3|6), paths and trimesh objects; and `Embeddings`, each a batch of its own.
+            Clouds (n, 3|6), paths and trimesh objects; `Embeddings` form a batch each.
         step : callable
-            Called after each shape that was read.
+            Called after each shape.
         monitor : DriftStream or bool
-            The drift test to go on with. False: none. Default: a new one, if the threshold has enough scores.
+            Drift test to continue. False: none. Default: a new one, if the threshold has enough scores.
 
         Yields
         ------
         NoveltyResult
-            Of up to `batch_size` shapes; the last may have failures only. Its `drift` is the state of the test after
-            this batch. The test asks for an order that is not sorted by class.
+            For up to `batch_size` shapes; the last may have failures only. Its `drift` is the state of the test after
+            this batch. For the test, shapes must not be sorted by class.
         """
         if monitor is True:
             try:
                 monitor = self.monitor()
-            except InputError:  # too few calibration scores, or too many equal ones
+            except InputError:  # too few calibration scores, or too many ties
                 monitor = False
         for result in self._results(shapes, step):
             if isinstance(monitor, DriftStream):
@@ -424,7 +424,7 @@ class NoveltyPipeline:
                 yield replace(result, failures=tuple(batch.failures))
 
     def of_batch(self, batch: Batch) -> NoveltyResult:
-        """The result of shapes that `in_batches` has read with `reading`."""
+        """Result of a batch from `in_batches` with `reading`."""
         return self._of_shapes(batch.shapes, batch.ups, batch.names, self.up)
 
     def _of_shapes(
@@ -445,7 +445,7 @@ class NoveltyPipeline:
         return self._scored(embeddings, tuple(ups), provenance, patches)
 
     def _of_embeddings(self, embeddings: Embeddings) -> NoveltyResult:
-        """Score ready embeddings, which do not state how they were made."""
+        """Score ready embeddings, which have no reading settings."""
         check_one_sampling(self.method, True)
         if embeddings.temperature is None and self.encoders.is_loaded:
             embeddings = replace(embeddings, temperature=self.encoders.shape.temperature)
@@ -495,7 +495,7 @@ class NoveltyPipeline:
         )
 
     def with_axis(self, shapes: Iterable[Any]) -> NoveltyPipeline:
-        """The same with the axis that up="auto" finds for shapes that state none; with y, and a warning, if undecided.
+        """Copy with the axis found for up="auto" among shapes without a stated axis; y with a warning if undecided.
 
         shapes: paths, clouds, trimesh objects, or `Shape`s.
         """
@@ -508,14 +508,14 @@ class NoveltyPipeline:
         return replace(self, up_axis=axis, silent=axis.axis or FALLBACK)
 
     def find_axis(self, shapes: Iterable[Any], most: int | None = None) -> UpAxis | None:
-        """The result of `find_up` for up to `most` (200) of the shapes that state no axis; None if none can be read."""
+        """Result of `find_up` for at most `most` (200) shapes without a stated axis; None if none is readable."""
         listed = [_as_shape(i, one) for i, one in enumerate(shapes)]
         silent = [one for one in listed if one.path is None or not _states_axis(one.path)]
         chosen = [silent[i] for i in spread(len(silent), most or up_axis.MOST)]
         reading = replace(self.reading, up=FALLBACK, num_samples=1)
 
         def thinned(batch: Batch) -> list[Any]:
-            # as many points as the encoder takes, so that hundreds of large scans can be held
+            # thinned to the encoder's point count, so that hundreds of large scans fit in memory
             return [
                 c[resample(len(c), reading.points, reading.seed)] if len(c) > reading.points else c
                 for c in batch.shapes
@@ -532,8 +532,8 @@ class NoveltyPipeline:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write known classes, method, threshold and axis to a .safetensors file, whole or not at all.
 
-        `KnownClasses.load` and --known-file read it too. The encoder is not in it; its name and hash are. Raises
-        `InputError` for a method that no name stands for, `FileError` where it cannot be written.
+        `KnownClasses.load` and --known-file read it too. It contains name and hash of the encoder, not its weights.
+        Raises `InputError` for a method without a registered name, `FileError` if writing fails.
         """
         if find_method(self.method.name) != self.method:
             raise InputError(f"method {self.method.name!r} has settings or code of its own, which no file holds")
@@ -543,13 +543,13 @@ class NoveltyPipeline:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **settings: Any) -> NoveltyPipeline:
-        """Read what `save` wrote; of a file of known classes alone, prepare them.
+        """Read a file of `save`; prepare a pipeline from a file of known classes.
 
         Parameters
         ----------
         path : str or path
         **settings
-            As `prepare` takes them; these precede what the file says.
+            Arguments of `prepare`, which precede the settings in the file.
         """
         known = KnownClasses.load(path)
         note = read_note(path)
@@ -566,7 +566,7 @@ SAVED = ("up", "silent", "seed", "num_samples")
 
 
 def check_rates(unsure: Any, novel: Any) -> tuple[float, float | None]:
-    """One or two error rates. Raises `InputError` for other values, and a second one without novel examples."""
+    """One or two error rates. Raises `InputError` for other values, and for a second rate without novel examples."""
     rates = tuple(unsure) if isinstance(unsure, Sequence) else (unsure,)
     if isinstance(unsure, str) or len(rates) not in (1, 2):
         raise InputError(f"unsure is {unsure!r}. Expected one or two error rates. Give (0.05, 0.05), or 0.05.")
@@ -581,14 +581,14 @@ def check_rates(unsure: Any, novel: Any) -> tuple[float, float | None]:
 
 
 def check_one_sampling(method: Method, stored: bool, num_samples: int = 1) -> None:
-    """Raises `InputError` for a method that judges patches where there are none."""
+    """Raise `InputError` for a patch method without patches."""
     if method.rows == "patches" and (stored or num_samples != 1):
         given = "these are embeddings" if stored else f"num_samples is {num_samples}"
         raise InputError(f"method {method.name!r} judges patches of one sampling, {given}. Give shapes, num_samples=1")
 
 
 def _judge_patches(patches: np.ndarray, vectors: np.ndarray, known: KnownClasses, method: Method) -> Judgement:
-    """Novelty by patches (b, p, w), similarity by embeddings (b, d)."""
+    """Judgement with novelty from patches (b, p, w) and similarity from embeddings (b, d)."""
     similarity = judge(vectors, known, "max_cosine").similarity
     if not len(vectors):
         return Judgement(np.empty(0), np.empty(0, dtype=np.int64), similarity)
@@ -604,5 +604,5 @@ def _as_shape(i: int, given: Any) -> Shape:
 def _states_axis(path: str) -> bool:
     try:
         return stated_up(path) is not None
-    except OpenShapeError:  # reading the file says why
+    except OpenShapeError:  # reported by the reader
         return True

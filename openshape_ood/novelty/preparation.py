@@ -1,4 +1,4 @@
-"""Known classes in every form that an entry point takes, and the method that judges by them."""
+"""Known classes from any form of argument, and their method."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.shapes.batches import AUTO
 from openshape_ood.shapes.points import check_up
 
-PATCH_STAGE = "tokens"  # of methods that judge patches, unless the known classes hold those of another
+PATCH_STAGE = "tokens"  # default stage for patch methods
 
 
 def settled_method(known: Any, method: str | Method | None) -> Method:
-    """The method that is given, or the default one of classes known so. Raises `InputError` where it cannot be used."""
+    """The given method, or the default for this kind of classes. Raises `InputError` for a misfit."""
     kind = how_known(known)
     ready = isinstance(known, KnownClasses)
     if method is None:
         method = default_method(known) if ready else DEFAULTS[kind]
-    # known classes with names and examples of every class can be asked anything that they hold
+    # known classes with names and examples of every class suit every method
     anything = ready and kind == "examples" and known.text is not None
     return find_method(method, None if anything else kind)
 
 
 def how_known(known: Any) -> Kind:
-    """By name, by example, or some this way and some that; checks the names on the way, before any model loads."""
+    """Kind of known classes: by name, by example, or mixed; validates the names before any model loads."""
     if isinstance(known, KnownClasses):
         return kind_of(known)
     if isinstance(known, Mapping):
@@ -44,10 +44,10 @@ def how_known(known: Any) -> Kind:
         return "examples" if len(with_examples) == len(known) else "both"
     if isinstance(known, Sequence) and any(isinstance(item, Mapping) for item in known):
         raise InputError(
-            "known mixes names and examples in a list; give one mapping, with None for a class of which there is only "
-            'the name: {"chair": shapes, "sofa": None}'
+            "known mixes names and examples in a list; give one mapping, with None for a class with only a name: "
+            '{"chair": shapes, "sofa": None}'
         )
-    if not isinstance(known, Sequence | np.ndarray):  # a set has no order for the classes to follow
+    if not isinstance(known, Sequence | np.ndarray):  # the order of a set is undefined
         raise ClassNamesError(
             f"known is {type(known).__name__}; expected a list of names, known=list(...), or a mapping from names to "
             "examples"
@@ -76,7 +76,7 @@ def known_classes(
     up: str | Mapping[str, Sequence[str]] = "file",
     **settings: Any,
 ) -> KnownClasses:
-    """Known classes in any form that `score_novelty` takes, with what a method needs; `up` is that of examples."""
+    """Known classes from any form of `score_novelty`, with the data that a method needs; `up`: axis of examples."""
     if isinstance(known, KnownClasses):
         return known
     examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}

@@ -1,4 +1,4 @@
-"""NoveltyResult: what `score_novelty` found, as arrays, a table, a data frame, JSON."""
+"""NoveltyResult: result of `score_novelty` as arrays, table, data frame and JSON."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ from openshape_ood.novelty.labels import FOCUSES, RANDOM, LabelSample, check_siz
 from openshape_ood.novelty.up_axis import UpAxis
 from openshape_ood.shapes.failure import Failure
 
-LISTED = 30  # shapes of the table in a notebook
-WHOLE, HEAD, TAIL = 60, 20, 10  # rows that are printed: all up to the first number, else so many of both ends
+LISTED = 30  # rows of the table in a notebook
+WHOLE, HEAD, TAIL = 60, 20, 10  # printed rows: up to WHOLE all, beyond that HEAD and TAIL
 COLUMNS = ("shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up")
 
 
 @dataclass(frozen=True, eq=False)
 class NoveltyResult:
-    """What `score_novelty` found for b shapes and k classes; `np.asarray(result)` is its novelty.
+    """Result of `score_novelty` for b shapes and k classes; `np.asarray(result)` is its novelty.
 
     Attributes
     ----------
     novelty : (b,) float64
         Larger is more novel.
     nearest : (b,) str
-        The class found nearest.
+        Nearest class.
     similarity : (b, k) float64
         Cosine with each class.
     classes : (k,) str
     shapes : tuple of b str
-        A name each.
+        Names.
     up : tuple of b str
-        The gravity axis each was read with; empty for ready embeddings.
+        Gravity axis of each shape; empty for ready embeddings.
     provenance : Provenance
-        What produced it.
+        Origin of the result.
     threshold : Threshold, optional
-        What `is_novel` compares with.
+        Threshold of `is_novel`.
     embeddings : Embeddings, optional
-        Of the shapes, for a second method that costs nothing.
+        Embeddings of the shapes, for scoring with another method.
     failures : tuple of Failure
-        Shapes that could not be read, with errors="skip"; nothing else here counts them.
+        Unusable shapes, with errors="skip"; not counted anywhere else.
     up_axis : UpAxis, optional
-        What up="auto" found of the shapes whose files state no axis.
+        Axis found with up="auto" for shapes without a stated axis.
     groups : tuple of b, optional
-        The object that each shape shows, where one is shown by several; see `with_context`.
+        Object of each shape, if objects have several; see `with_context`.
     expected_novel : float, optional
-        Share of novel shapes that the caller expects.
+        Expected fraction of novel shapes.
     labels : LabelSample, optional
         Labels of a random sample.
     stream_drift : Drift, optional
-        State of the stream that this result is a batch of, after this batch.
+        State of the stream's drift test after this batch.
     """
 
     novelty: np.ndarray
@@ -80,7 +80,7 @@ class NoveltyResult:
 
     @classmethod
     def joined(cls, several: Sequence[NoveltyResult]) -> NoveltyResult:
-        """One result of all, in their order; they must come from one pipeline."""
+        """Concatenated results of one pipeline."""
         full = [one for one in several if len(one)] or several
         columns: dict[str, Any] = {
             name: np.concatenate([getattr(one, name) for one in full]) for name in ("novelty", "nearest", "similarity")
@@ -97,12 +97,12 @@ class NoveltyResult:
 
     @property
     def is_novel(self) -> np.ndarray:
-        """Which shapes (b,) are new. Raises `InputError` without a threshold."""
+        """Mask (b,) of new shapes. Raises `InputError` without a threshold."""
         return self._decided().is_novel(self.novelty)
 
     @property
     def p_values(self) -> np.ndarray:
-        """Conformal p-values (b,), small for novel. Raises `InputError` without a threshold that has scores."""
+        """Conformal p-values (b,), small for novel. Raises `InputError` without a threshold with scores."""
         return self._decided().p_values(self.novelty)
 
     @property
@@ -115,10 +115,10 @@ class NoveltyResult:
 
     @cached_property
     def drift(self) -> Drift:
-        """Test of whether the known shapes are drawn like the calibration set of the threshold.
+        """Drift test: are the known shapes drawn like the calibration set of the threshold?
 
-        For a result of `NoveltyPipeline.stream`, the state of the stream after this batch. Else the test of a batch,
-        see `decisions.drift.batch_drift`. Where no test is possible, `alarm` is None and `reason` says why.
+        For a result of `NoveltyPipeline.stream`, the state of the stream after this batch. Otherwise the batch test,
+        see `decisions.drift.batch_drift`. If no test is possible, `alarm` is None and `reason` explains it.
 
         Examples
         --------
@@ -141,16 +141,16 @@ class NoveltyResult:
         expected_novel: float | None = None,
         labels: LabelSample | None = None,
     ) -> NoveltyResult:
-        """The same result with facts that the drift test takes into account.
+        """Copy with further information for the drift test.
 
         Parameters
         ----------
         groups : sequence (b,), optional
-            The object that each shape shows: of ten scans of one object, one counts, drawn at random.
+            Object of each shape: of several scans of one object, a random one counts.
         expected_novel : float, optional
-            Share of novel shapes that is expected, 0 to 1: another one is a second, weaker sign of drift.
+            Expected fraction of novel shapes, 0 to 1; a deviation is a second, weaker sign of drift.
         labels : LabelSample, optional
-            Of `to_label`, with its labels: for the share of known shapes kept.
+            Labeled sample of `to_label`, for the fraction of known shapes kept.
 
         Raises
         ------
@@ -180,11 +180,11 @@ class NoveltyResult:
         Parameters
         ----------
         n : int
-            With groups, so many objects, a shape of each. Default: 30.
+            Number of shapes; with groups, number of objects, with one shape each. Default: 30.
         seed : int
-            Of the draw. Default: 0.
+            Of the random draw. Default: 0.
         focus : {"random", "informative"}
-            "informative" gives the most novel shapes, for naming. Only a random sample calibrates. Default: "random".
+            "informative": the most novel shapes, for naming. Only a random sample calibrates. Default: "random".
 
         Returns
         -------
@@ -193,7 +193,7 @@ class NoveltyResult:
         Raises
         ------
         InputError
-            For more than there are.
+            If there are fewer shapes.
         """
         check_choice(focus, "focus", FOCUSES)
         rows = np.arange(len(self)) if self.groups is None else one_of_each(self.groups, len(self), seed)
@@ -215,17 +215,16 @@ class NoveltyResult:
     def _decided(self) -> Threshold:
         if self.threshold is None:
             raise InputError(
-                "there is no threshold to tell known from novel by; give score_novelty(..., calibration=...) known "
-                "shapes that are not among the examples, or threshold=..., as Threshold.from_novelty makes it of such"
+                "there is no threshold for a verdict; give score_novelty(..., calibration=...) known shapes that are "
+                "not among the examples, or threshold=..., such as Threshold.from_novelty of these"
             )
         return self.threshold
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as texts and numbers: provenance, classes, threshold, drift, failures, a record for each shape.
+        """All results as strings and numbers: provenance, classes, threshold, drift, failures, records.
 
-        A record has shape, up, nearest, similarity (with the nearest), novelty, similarities (class -> cosine), and
-        p_value and verdict, "known", "novel" or "unsure", which are None where there is no threshold, or none with
-        scores.
+        A record has shape, up, nearest, similarity (with the nearest), novelty, similarities (class -> cosine), p_value
+        and verdict ("known", "novel" or "unsure"). p_value is None without scores, verdict is None without a threshold.
         """
         names, records = self.classes.tolist(), self.records()
         threshold = self.threshold and self.threshold.as_json()
@@ -235,7 +234,7 @@ class NoveltyResult:
         return record | {"failures": [failure._asdict() for failure in self.failures]}
 
     def records(self) -> list[dict[str, Any]]:
-        """The record of each shape, as `as_json` has it."""
+        """Record of each shape, as in `as_json`."""
         n, names = len(self), self.classes.tolist()
         verdict = self.verdicts if self.threshold else [None] * n
         p_value = self.p_values.tolist() if self.threshold and self.threshold.n else [None] * n
@@ -248,9 +247,9 @@ class NoveltyResult:
         return records
 
     def to_frame(self) -> Any:
-        """A pandas data frame, a row a shape: shape, nearest, similarity, novelty, p_value, verdict and up.
+        """pandas data frame with one row a shape: shape, nearest, similarity, novelty, p_value, verdict, up.
 
-        p_value and verdict are None where there is no threshold. Raises `MissingPackageError` without pandas.
+        p_value and verdict are None without a threshold. Raises `MissingPackageError` without pandas.
         """
         return data_frame(self.records(), COLUMNS)
 
@@ -286,7 +285,7 @@ class NoveltyResult:
         return f"{self._counts()}; {known}, {provenance.method} by {provenance.identity.checkpoint}{threshold}{alarm}"
 
     def __str__(self) -> str:
-        """A row a shape; of more than 60 shapes both ends, and how many are novel."""
+        """Table with one row a shape; of more than 60 shapes both ends, and counts."""
         n = len(self)
         kept = range(n) if n <= WHOLE else [*range(HEAD), *range(n - TAIL, n)]
         columns = [
@@ -314,7 +313,7 @@ def drift_of(
     groups: Sequence[Hashable] | None = None,
     expected_novel: float | None = None,
 ) -> Drift:
-    """Batch drift test of novelties (b,) against the scores of a threshold; with the reason where there is no test."""
+    """Batch drift test of novelties (b,) against the scores of a threshold, or the reason why none is possible."""
     if threshold is None:
         return Drift(None, None, len(novelty), 0, expected_novel=expected_novel, reason="there is no threshold")
     how: dict[str, Any] = {"groups": groups, "expected_novel": expected_novel}
@@ -342,7 +341,7 @@ def verdict_counts(verdicts: Sequence[str | None]) -> str:
 
 
 def html_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Columns of records that hold anything, for notebooks; names of shapes and classes come from strangers."""
+    """HTML table of the nonempty columns of records; names of shapes and classes are escaped."""
     shown = [name for name in columns if any(record[name] is not None for record in records)]
     head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in shown)
     rows = "".join(f"<tr>{''.join(_cell(name, record[name]) for name in shown)}</tr>" for record in records)
@@ -358,7 +357,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
-    """Some columns of records as a pandas data frame. Raises `MissingPackageError` without pandas."""
+    """Columns of records as a pandas data frame. Raises `MissingPackageError` without pandas."""
     try:
         import pandas
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""score_novelty: shapes or their embeddings and known classes in, one novelty a shape out."""
+"""score_novelty: novelty of shapes or embeddings against known classes."""
 
 from __future__ import annotations
 
@@ -38,53 +38,53 @@ def score_novelty(
     batch_size: int = 32,
     progress: bool = False,
 ) -> NoveltyResult:
-    """How novel each shape is against the known classes.
+    """Score the novelty of shapes against known classes.
 
     Parameters
     ----------
     shapes : shapes or Embeddings
-        Whatever `ShapeEncoder.encode` takes, or ready `Embeddings` (b, d), as `result.embeddings`.
+        Any form that `ShapeEncoder.encode` takes, or ready `Embeddings` (b, d), such as `result.embeddings`.
     known : sequence of k str, mapping or KnownClasses
-        Names, or name -> example shapes or ready embeddings (m, d), None for a class of which there is only the name.
+        Names; or name -> example shapes or ready embeddings (m, d), None for a class with only a name.
     encoder : Encoder, optional
-        Precedes `model`, which is loaded in each call. For more than one call see `NoveltyPipeline.prepare`.
+        Precedes `model`, which is loaded in each call. For repeated calls use `NoveltyPipeline.prepare`.
     text : NamesEncoder, optional
-        For names; otherwise the text encoder that the shape encoder was aligned with.
+        Text encoder for names. Default: the one that the shape encoder was aligned with.
     model : str, optional
-        A checkpoint of the registry, or several as an ensemble, "vitb32+uni3d-b", by the mean of their cosines. None
-        takes the checkpoint of the known classes or embeddings, else "vitb32".
+        Checkpoint of the registry, or an ensemble such as "vitb32+uni3d-b", by the mean cosine. Default: the checkpoint
+        of the known classes or embeddings, else "vitb32".
     method : str or Method, optional
-        A key of `openshape_ood.scoring.METHODS`, or a `Method` of one's own; None takes the one of `scoring.DEFAULTS`
-        for names, for examples or for both.
+        A key of `openshape_ood.scoring.METHODS`, or a custom `Method`. Default: by `scoring.DEFAULTS` for names, for
+        examples or for both.
     threshold : Threshold, optional
-        Answers `result.is_novel`; it must come from the same encoder and method. None takes the threshold of
-        `calibration`, else the one saved with the known classes for this method, else, for `tiny`, which was trained on
-        generated shapes, one from generated scans of the known classes, else none.
+        Threshold of `result.is_novel`, for the same encoder and method. Default: from `calibration`; else saved with
+        the known classes for this method; else, for `tiny` and `small`, which were trained on generated shapes, from
+        generated scans of the known classes; else none.
     calibration : shapes or Embeddings, optional
-        n shapes of known objects, none among the examples, from where the shapes to be judged come: makes the threshold
-        that keeps a share of `coverage` of such, 19 at least for 0.95.
+        n held-out known shapes from the same source as the shapes to score. The threshold keeps a fraction `coverage`
+        of them (0.95 needs n >= 19).
     coverage : float, optional
-        Share of known shapes that the threshold keeps. None: the coverage of the threshold given or saved, else 0.95.
+        Fraction of known shapes that the threshold keeps. Default: that of the given or saved threshold, else 0.95.
     groups : sequence of n, optional
-        Which object each calibration shape is of, where some are of the same, as `Threshold.from_novelty` takes them.
+        Object of each calibration shape, if objects have several shapes, as in `Threshold.from_novelty`.
     expected_novel : float, optional
-        Share of novel shapes that is expected. Another share called novel is a sign of drift in `result.drift`.
+        Expected fraction of novel shapes; a deviation is a sign of drift in `result.drift`.
     unsure : (float, float), optional
-        Two error rates for a third verdict, "unsure": share of the known called novel, share of the novel called known.
-        The second needs `novel`; without, give the first alone. Default: two verdicts.
+        Two error rates for a third verdict, "unsure": fraction of the known called novel, fraction of the novel called
+        known. The second needs `novel`; without, give only the first. Default: two verdicts.
     novel : shapes or Embeddings, optional
-        Examples of novel shapes, 19 at least for a second rate of 0.05, drawn like the novel ones to come.
+        Novel examples, drawn like future novel shapes; at least 19 for a second rate of 0.05.
     errors : {"raise", "skip"}
-        What a shape that cannot be used does; "skip" tries all first, and lists such in `result.failures`.
+        Treatment of unusable shapes; "skip" lists them in `result.failures`.
     up, known_up : str
-        Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file", which
-        asks each file, else y. For the shapes also one each, or "auto": where files do not say it that of the
-        calibration shapes, else what `find_up` finds, at four to seven times the work; y, with a warning, where nothing
-        tells. `known_up` is the same as `up` unless given, and "file" beside "auto"; or class -> an axis an example.
+        Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file" for the
+        axis in each file, else y. `up` may also be one axis a shape, or "auto": for shapes without a stated axis, the
+        axis of the calibration shapes, else the result of `find_up` (four to seven times the work), else y with a
+        warning. Default of `known_up`: `up`, or "file" if that is "auto"; also class -> an axis an example.
     device : optional
-        Of the models that are loaded here.
+        Device of loaded models.
     seed, num_samples, batch_size, progress
-        As `ShapeEncoder.encode` takes them; these and `up` change nothing where shapes are ready embeddings.
+        As in `ShapeEncoder.encode`; no effect, like `up`, for ready embeddings.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Which axis points up in a set of shapes that do not say it: the one under which the known classes explain them best.
+"""Up axis of a set of shapes without a stated axis: the one under which the known classes fit best.
 
-One shape hardly tells: a table on its side is a fine shelf. Over a set, two things are asked of the best axis: that
-the novelty of the shapes is lower under it, shape by shape, than under the next best; and that clearly more of them are
-kept as known. Novel shapes alone fail the second: "undecided". `python -m benchmarks axis` measures it.
+A single shape is ambiguous: a table on its side looks like a shelf. Over a set, the best axis must meet two conditions:
+the shapes' novelty is lower than under the next best, in a paired test; and clearly more shapes are kept as known.
+Novel shapes alone fail the second: "undecided". `python -m benchmarks axis` measures it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.shapes.points import UPS, check_up
 from openshape_ood.shapes.shape import Shape, list_shapes
 
-SCANS = ("y", "z", "-y")  # worlds, and the frame of most cameras, whose y points down
-SIGNIFICANCE = 0.01  # of the paired differences of novelty
-RISE = 0.15  # of the share kept, over that under any other axis
-COVERAGE = 0.95  # of the examples, where there is no threshold
-MOST = 200  # shapes that are read under every axis; of more, so many spread evenly over them
+SCANS = ("y", "z", "-y")  # world frames, and the frame of most cameras, whose y points down
+SIGNIFICANCE = 0.01  # of the paired test
+RISE = 0.15  # minimum increase of the fraction kept, over any other axis
+COVERAGE = 0.95  # of the examples, without a threshold
+MOST = 200  # maximum shapes read under every axis, evenly sampled
 FALLBACK = "y"
 
 Judging = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # rows (n, d) -> novelty (n,), kept (n,)
@@ -36,20 +36,20 @@ Judging = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # rows (n, d) -
 
 @dataclass(frozen=True)
 class UpAxis:
-    """Which axis points up in a set of shapes, and how well the known classes explain them under each.
+    """Up axis of a set of shapes, with the fit of the known classes under each axis.
 
     Attributes
     ----------
     axis : str or None
-        "y", "z", ... or None: the set does not tell.
+        "y", "z", ... or None: undecided.
     margin : float
-        Share of shapes kept under the best axis less that under the next best, -1 to 1.
+        Fraction of shapes kept under the best axis minus that under the next best, -1 to 1.
     kept, novelty : mapping
-        Axis -> share of the shapes kept as known under it, and their mean novelty.
+        Axis -> fraction of the shapes kept as known, and mean novelty.
     p_value : float
-        Of the least mean novelty being chance beside the next: one-sided t test of the differences, shape by shape.
+        Of a one-sided paired t test between the best and the next best axis.
     shapes : int
-        How many were compared.
+        Number of compared shapes.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class UpAxis:
         return sorted(self.kept, key=lambda axis: -self.kept[axis])
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, as texts and numbers."""
+        """All fields as strings and numbers."""
         counted = {"axis": self.axis, "margin": self.margin, "p_value": self.p_value, "shapes": self.shapes}
         return counted | {"kept": dict(self.kept), "novelty": dict(self.novelty)}
 
@@ -93,26 +93,26 @@ def find_up(
     batch_size: int = 32,
     progress: bool = False,
 ) -> UpAxis:
-    """The axis that points up in all of the shapes, or "undecided".
+    """Find the common up axis of shapes, or "undecided".
 
-    Costs one encoding a shape and axis, of at most 200 shapes. What the files themselves say is asked by
-    `score_novelty(..., up="auto")` alone.
+    Cost: one encoding for each shape and axis, of at most 200 shapes. Axes stated by files are ignored here;
+    `score_novelty(..., up="auto")` uses them.
 
     Parameters
     ----------
     shapes : shapes
-        Whatever `ShapeEncoder.encode` takes, b shapes of one source. Of a single one the answer is "undecided".
+        Any form that `ShapeEncoder.encode` takes, b shapes of one source. A single shape is "undecided".
     known : KnownClasses
-        By example a shape is kept where its novelty is that of 95 % of the examples, each left out in turn; by name
-        where it is nearer to a known name than to any everyday word for other things. A threshold is not asked.
+        By example, a shape is kept if its novelty is at most that of 95 % of the examples, each left out in turn; by
+        name, if it is nearer to a known name than to any everyday word for other things. Thresholds are ignored.
     encoder : Encoder
     text : NamesEncoder, optional
-        For those words, where the known classes hold none; otherwise that of the encoder.
+        For these words, if the known classes have none. Default: the encoder's text encoder.
     candidates : sequence of axes, optional
-        Two or more. Otherwise y, z and -y for clouds, which gravity and cameras leave, and all six where every shape
-        is a surface: CAD programs know no gravity.
+        Two or more axes. Default: y, z and -y for clouds, by gravity and cameras; all six if every shape is a surface,
+        because CAD programs have no gravity.
     seed, num_samples, batch_size, progress
-        As `ShapeEncoder.encode` takes them.
+        As in `ShapeEncoder.encode`.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def find_up(
 
 
 def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> UpAxis:
-    """The axis that stands out, of the novelty (n,) of n shapes under each and which of them are kept (n,) as known.
+    """Best axis, from the novelty (n,) of n shapes under each axis and the masks (n,) of kept shapes.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarra
     shares = {axis: float(np.mean(values)) for axis, values in kept.items()}
     best, second, *_ = sorted(means, key=lambda axis: means[axis])
     margin = shares[best] - max(share for axis, share in shares.items() if axis != best)
-    # copies of one shape are no evidence; they agree under every axis
+    # copies of one shape are no evidence, because they agree under every axis
     apart = np.unique(originals(np.stack([*novelty.values()], axis=1)))
     p_value = _paired((novelty[second] - novelty[best])[apart])
     chosen_axis = best if p_value < SIGNIFICANCE and margin > RISE else None
@@ -157,7 +157,7 @@ def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarra
 
 
 def _paired(differences: np.ndarray) -> float:
-    """One-sided p value of differences (n,) with a mean above 0."""
+    """One-sided p-value of differences (n,) with a positive mean."""
     from scipy.special import stdtr
 
     n = len(differences)
@@ -173,7 +173,7 @@ def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:
 
 
 def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None) -> Judging:
-    """Novelty, and which rows are kept as known: by the examples, or by words for other things."""
+    """Function for novelty and mask of kept rows, by the examples or by words for other things."""
     if kind_of(known) == "examples":
         scorer: Any = fitted(METHODS["prototype_distance"], known)
         labels, left_out = known.labeled_examples()[1], scorer.left_out(known)
@@ -201,12 +201,12 @@ def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None)
 
 
 def by_words(known: KnownClasses) -> bool:
-    """Whether the text encoder is asked for words for other things."""
+    """True if the text encoder is needed for words for other things."""
     return kind_of(known) != "examples" and known.negatives is None
 
 
 def plausible(shapes: Sequence[Shape], given: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The axes that may point up in shapes of one source, or those given, checked."""
+    """Plausible up axes of shapes of one source, or the given ones, validated."""
     if given is None:
         return UPS if all(shape.is_surface for shape in shapes) else SCANS
     axes = tuple(dict.fromkeys(check_up(axis, "a candidate") for axis in given))
@@ -216,14 +216,14 @@ def plausible(shapes: Sequence[Shape], given: Sequence[str] | None = None) -> tu
 
 
 def spread(count: int, most: int) -> list[int]:
-    """Up to `most` places spread evenly over `count`."""
+    """At most `most` indices spread evenly over `count`."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)).tolist() if count else []
 
 
 def _encoded(
     shapes: Sequence[Shape], axes: Sequence[str], encoder: Any, settings: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Embeddings (n, d) under every axis; files are read once, unless every sampling of a surface is another."""
+    """Embeddings (n, d) under every axis; files are read once, unless samplings of a surface differ."""
     once, size = settings["num_samples"] == 1 and hasattr(encoder, "spec"), settings["batch_size"]
     rows_by_axis: dict[str, list[np.ndarray]] = {axis: [] for axis in axes}
     for start in range(0, len(shapes), check_whole(size, "batch_size")):

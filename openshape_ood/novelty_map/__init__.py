@@ -1,6 +1,6 @@
-"""Where is it novel? NoveltyMap, the result of everything that says it, and the maps of a shape's patches.
+"""Novelty maps: NoveltyMap, the common result of all localization, and maps of a shape's patches.
 
-Which of the encoder's features say most is measured by `python -m benchmarks localize`.
+`python -m benchmarks localize` compares the encoder's features for it.
 """
 
 from __future__ import annotations

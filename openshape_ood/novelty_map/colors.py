@@ -1,6 +1,6 @@
-"""Colors that the color-blind can tell apart: a ramp for novelty, a color a class.
+"""Color-blind safe colors: a ramp for novelty, and one color a class.
 
-The ramp falls in lightness all the way, so it reads in gray too: what is known recedes, what is novel stands out.
+The ramp decreases in lightness, so it also works in gray: novel parts are darker than known ones.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# where on the ramp, and which color: light gray, amber, vermilion, dark red
+# positions on the ramp, and colors: light gray, amber, vermilion, dark red
 NOVELTY = ((0.0, "#D2D6DC"), (0.4, "#F0B24A"), (0.7, "#D55E00"), (1.0, "#6E0F12"))
 
 # Okabe and Ito, jfly.uni-koeln.de/color; their yellow is too faint on white
@@ -29,7 +29,7 @@ def hex_to_rgb(color: str) -> np.ndarray:
 def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Colors (n, 3) in [0, 1] of values (n,): gray at `low` and below, dark red at `high` and above.
 
-    Where `low` and `high` are one, what lies above is dark red. NaN, what was not seen, is white.
+    If `low` equals `high`, values above are dark red. NaN (unseen) is white.
 
     >>> ramp(np.array([0.0, 1.0]), 0.2, 0.8).round(2).tolist()
     [[0.82, 0.84, 0.86], [0.43, 0.06, 0.07]]
@@ -43,7 +43,7 @@ def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def class_colors(names: Sequence[str]) -> dict[str, str]:
-    """A color "#RRGGBB" a class, in their order; beyond seven classes the colors repeat.
+    """Color "#RRGGBB" of each class, in order; beyond seven classes the colors repeat.
 
     >>> class_colors(["chair", "sofa"])
     {'chair': '#0072B2', 'sofa': '#D55E00'}

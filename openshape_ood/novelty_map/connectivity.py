@@ -1,4 +1,4 @@
-"""What lies together among the places of a map: the surroundings of one, and connected pieces."""
+"""Neighborhoods and connected components of the places of a map."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SEARCHED = 8  # times as many elements as a region has are searched for one first
-NEIGHBORS = 8  # of a point; these grow with the distance between points, as a radius would not
+SEARCHED = 8  # elements searched first for a region, relative to its size
+NEIGHBORS = 8  # of a point; a fixed number adapts to the spacing of points, unlike a radius
 
 
 def around(places: np.ndarray, place: int, share: float) -> np.ndarray:
-    """The share of places (n, 2|3) that lies nearest the one of index `place`: (n,) bool, at least one."""
+    """Mask (n,) of the given fraction of places (n, 2|3) nearest to the one with index `place`; at least one."""
     distance = np.linalg.norm(places - places[place], axis=1)
     region = np.zeros(len(places), dtype=bool)
     region[np.argsort(distance, kind="stable")[: max(1, round(share * len(places)))]] = True
@@ -19,10 +19,10 @@ def around(places: np.ndarray, place: int, share: float) -> np.ndarray:
 
 
 def connected(places: np.ndarray, chosen: np.ndarray, *, cells: bool) -> list[np.ndarray]:
-    """Connected pieces of the elements that `chosen` (n,) says, the largest first: their indices, ascending.
+    """Connected components of the elements in `chosen` (n,), largest first, as sorted indices.
 
-    Places (n, 2|3) that are cells hang together where they touch, at a corner too; points by their 8 nearest neighbors,
-    and not across gaps in the surface.
+    Cells (n, 2|3) are connected if they touch, also diagonally; points by their 8 nearest neighbors, but not across
+    gaps in the surface.
     """
     return [piece for piece, _ in pieces(places, chosen, 1, None, 0, cells=cells)]
 
@@ -30,10 +30,10 @@ def connected(places: np.ndarray, chosen: np.ndarray, *, cells: bool) -> list[np
 def pieces(
     places: np.ndarray, chosen: np.ndarray, least: int, novelty: np.ndarray | None, region: int, *, cells: bool
 ) -> list[tuple[np.ndarray, float | None]]:
-    """The pieces of `connected` with `least` or more elements, each with the level at which it begins.
+    """Components of `connected` with at least `least` elements, each with its level.
 
-    That is the highest novelty v such that those of novelty v or more hold a connected piece of `region` elements.
-    None for a piece smaller than that, and where `region` is 0.
+    The level is the highest novelty v such that elements of novelty v or more contain a connected component of `region`
+    elements. None for smaller components, and if `region` is 0.
     """
     if not chosen.any():
         return []
@@ -52,14 +52,14 @@ def pieces(
 
 
 def highest_region(places: np.ndarray, novelty: np.ndarray, least: int, *, cells: bool) -> float:
-    """The highest novelty v such that those of novelty v or more hold a connected piece of `least` elements.
+    """Highest novelty v such that elements of novelty v or more contain a connected component of `least` elements.
 
-    novelty (n,): NaN where nothing was seen. Where no piece is as large, the lowest novelty.
+    novelty (n,): NaN is unseen. Without a component of this size, the lowest novelty.
     """
     seen = np.flatnonzero(np.isfinite(novelty))
     ranked = seen[np.argsort(-novelty[seen], kind="stable")]
     count = SEARCHED * least
-    while True:  # the most novel elements hold the answer nearly always: neighbors of the others are not searched
+    while True:  # the most novel elements almost always suffice, so neighbors of others are not searched
         top = ranked[:count]
         chosen = np.zeros(len(novelty), dtype=bool)
         chosen[top] = True
@@ -73,8 +73,7 @@ def highest_region(places: np.ndarray, novelty: np.ndarray, least: int, *, cells
 
 @dataclass(frozen=True, eq=False)
 class _Graph:
-    """Which of the distinct places hang together: pairs of these; owner (n,): of each element, its distinct place, -1
-    for those that were not asked for."""
+    """Edges between distinct places; owner (n,): distinct place of each element, -1 for elements not chosen."""
 
     first: np.ndarray
     second: np.ndarray
@@ -83,11 +82,11 @@ class _Graph:
 
     @classmethod
     def of(cls, places: np.ndarray, chosen: np.ndarray, *, cells: bool) -> _Graph:
-        """Of the chosen elements (n,) at least."""
+        """Graph of at least the chosen elements (n,)."""
         from scipy.spatial import KDTree
 
-        # repeated points are one, else their copies would be all the neighbors they have
-        if cells:  # those that touch are found among the chosen alone
+        # duplicates are merged, otherwise copies would be all neighbors of a point
+        if cells:  # touching cells are searched among the chosen ones only
             distinct, inside = np.unique(places[chosen], axis=0, return_inverse=True)
             owner = np.full(len(places), -1)
             owner[chosen] = inside.reshape(-1)
@@ -103,7 +102,7 @@ class _Graph:
         return cls(first[kept], second[kept], owner, len(distinct))
 
     def labels(self, chosen: np.ndarray) -> np.ndarray:
-        """The number of the piece (n,) of each element, of the chosen ones alone."""
+        """Component number (n,) of each element, within the chosen ones."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
@@ -115,7 +114,7 @@ class _Graph:
         return connected_components(graph, directed=False)[1][self.owner]
 
     def within(self, some: np.ndarray) -> _Graph:
-        """Of some elements (m,), in that order, and the pairs among them alone."""
+        """Subgraph of some elements (m,), in order."""
         nodes, owner = np.unique(self.owner[some], return_inverse=True)
         place = np.full(self.count, -1)
         place[nodes] = np.arange(len(nodes))
@@ -124,7 +123,7 @@ class _Graph:
         return _Graph(first[kept], second[kept], owner.reshape(-1), len(nodes))
 
     def begin(self, least: int) -> int | None:
-        """The first element with which it and those before it hold a piece of `least`."""
+        """First element at which it and the previous ones contain a component of `least`."""
         low, high = least, len(self.owner)
         if high < least or self._largest(high) < least:
             return None
@@ -134,6 +133,6 @@ class _Graph:
         return low - 1
 
     def _largest(self, count: int) -> int:
-        """Elements of the largest piece among the first so many."""
+        """Size of the largest component among the first `count` elements."""
         chosen = np.arange(len(self.owner)) < count
         return int(np.bincount(self.labels(chosen)[chosen]).max())

@@ -1,4 +1,4 @@
-"""calibrate_marks: maps of known, undamaged shapes in, a threshold out that promises how much is marked falsely."""
+"""calibrate_marks: thresholds of maps with a guaranteed rate of false marks, from maps of known shapes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.novelty_map.connectivity import highest_region
 from openshape_ood.novelty_map.result import Elements, NoveltyMap, region_size
 
-MIN_SIZE = 0.01  # of the elements seen
+MIN_SIZE = 0.01  # fraction of the seen elements
 
 
 def calibrate_marks(
@@ -37,40 +37,41 @@ def calibrate_marks(
     largest: float = 1.0,
     source: str = "",
 ) -> Threshold:
-    """A threshold of maps that promises how much of a known, undamaged shape is marked falsely.
+    """Threshold of maps with a guaranteed rate of false marks on known, undamaged shapes.
 
     Parameters
     ----------
     maps : iterable of n NoveltyMap
-        Of known, undamaged shapes that were not among the examples, made like the maps that are to be marked. One at a
-        time is held.
+        Of known, undamaged shapes that were not among the examples, made with the same settings as later maps. One map
+        at a time is in memory.
     false_points : float, optional
-        Highest mean share of falsely marked elements. 0.01 unless a rate is given; needs 99 objects.
+        Maximum mean fraction of falsely marked elements; 0.01 needs 99 objects. Default: 0.01.
     false_regions : float, optional
-        Instead: highest share of shapes with any false region. 0.05 needs 19 objects.
+        Alternatively: maximum fraction of shapes with any false region; 0.05 needs 19 objects.
     min_size : int or float
-        Elements of a region: at least so many, or below 1 this share of the elements seen.
+        Minimum elements of a region, or below 1 the fraction of seen elements.
     groups : sequence (n,), optional
-        Which object each map shows, where several show one, as scans from several sides. An object counts once, with
-        the mean loss of its maps.
+        Object of each map, if objects have several, such as scans from several sides. An object counts once, with the
+        mean loss of its maps.
     weights : iterable of n arrays, optional
-        Weight of each element of each map, as the area about a point; 0 leaves it out.
+        Weight of each element of each map, such as the area around a point; 0 excludes it.
     largest : float
-        Mark at most this share of a shape, its most novel elements; fewer objects are then enough: largest / rate - 1.
+        Mark at most this fraction of a shape, its most novel elements; the number of required objects falls to
+        largest / rate - 1.
     source : str
-        In words, what the maps are of.
+        Description of the maps.
 
     Returns
     -------
     Threshold
         For `localize(..., threshold=)`, `segment_scene(..., threshold=)`, `KnownClasses.with_marks`,
-        `dataclasses.replace(found, threshold=...)`. Its `marks` has the promise, and gives `NoveltyMap.regions` their
+        `dataclasses.replace(found, threshold=...)`. Its `marks` state the guarantee, and give `NoveltyMap.regions`
         p-values.
 
     Raises
     ------
     InputError
-        For too few objects, with the number needed; two rates; values out of range.
+        For too few objects, with the required number; two rates; values out of range.
     MixedEncodersError
         For maps of several encoders or methods.
 
@@ -104,11 +105,11 @@ def calibrate_marks(
 
 
 def rate_of(false_points: float | None, false_regions: float | None, largest: float = 1.0) -> tuple[Any, float]:
-    """Kind of promise, "points" or "regions", and its rate. Raises `InputError` for values out of range."""
+    """Kind of guarantee, "points" or "regions", and its rate. Raises `InputError` for values out of range."""
     if false_points is not None and false_regions is not None:
         raise InputError("false_points and false_regions were both given. A threshold promises one. Leave one out")
     if false_regions is not None and largest != 1:
-        raise InputError("largest bounds the share of marked elements. With false_regions it has no say. Leave it out")
+        raise InputError("largest limits the share of marked elements. It has no effect on false_regions. Leave it out")
     rate = ("points", FALSE_POINTS if false_points is None else false_points)
     rate = rate if false_regions is None else ("regions", false_regions)
     shapes_needed(rate[1], largest)
@@ -116,7 +117,7 @@ def rate_of(false_points: float | None, false_regions: float | None, largest: fl
 
 
 def summary(elements: Elements, novelty: np.ndarray, min_size: float, weights: Any = None) -> tuple[LossCurve, float]:
-    """The loss curve of a map, and the level at which its highest region begins."""
+    """Loss curve of a map, and the level of its highest region."""
     curve = LossCurve.of(novelty, weights)
     if weights is not None:
         novelty = np.where(np.asarray(weights) > 0, novelty, np.nan)
@@ -135,13 +136,13 @@ def marks_threshold(
     provenance: Provenance | None = None,
     source: str = "",
 ) -> Threshold:
-    """The threshold of n known shapes, of their `summary`; errors as in `calibrate_marks`."""
+    """Threshold from the `summary` of n known shapes; errors as in `calibrate_marks`."""
     if not len(curves):
         needed = shapes_needed(rate, largest)
         raise InputError(f"there are no maps of known shapes. Expected {needed} or more, for {rate:g}. Give some")
     weights, n = object_weights(groups, len(curves))
     check_shapes(n, rate, largest)
-    if of == "regions":  # the loss is a step at the highest region
+    if of == "regions":  # the loss steps at the highest region
         curves = [LossCurve(peak, np.ones(1)) for peak in peaks[:, None]]
     value = risk_threshold(curves, rate, groups=groups, largest=largest)
     marks = Marks(of, rate, n, largest, min_size, peaks, weights)

@@ -1,4 +1,4 @@
-"""localize: a shape and known classes in, a novelty a point out; the baseline and threshold that known shapes give."""
+"""localize: novelty of every point of a shape, with baseline and threshold from known shapes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from openshape_ood.shapes.points import check_up, in_frame, resample, resampled_
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 BY = ("local", "tokens", "text")
-BLOCK = 1 << 13  # points whose weights are held at once
-COMPARED = 32  # shapes that are compared with the others; more say the same, and each searches the whole memory bank
+BLOCK = 1 << 13  # points whose weights are in memory at once
+COMPARED = 32  # shapes compared with the others; more change little, and each searches the whole memory bank
 COVERAGE = 0.95
 
 _MEASURED: WeakKeyDictionary[MemoryBank, tuple[float, Threshold]] = WeakKeyDictionary()
@@ -45,7 +45,7 @@ def localize(
     batch_size: int = 32,
     progress: bool = False,
 ) -> NoveltyMap:
-    """Where a shape is novel: every point's novelty, and the known class it is nearest to.
+    """Locate the novelty of a shape: novelty and nearest known class of every point.
 
     The encoder divides the shape into patches. The novelty of a patch is 1 - cosine with the nearest patch of the
     examples, or with the nearest name; novelty and class are interpolated to the points by distance.
@@ -55,35 +55,35 @@ def localize(
     shape : array (n, 3|6), path or trimesh object
         One shape, in any form that `ShapeEncoder.encode` takes.
     known : mapping, KnownClasses or list of names
-        Name -> example shapes; what is of a class that has only a name (None) looks novel. Names alone say far less.
-        For more than one call: `KnownClasses.from_examples(..., patches="local")`, which can be saved.
+        Name -> example shapes; parts of classes with only a name (None) look novel. Names alone are much less precise.
+        For repeated calls: `KnownClasses.from_examples(..., patches="local")`, which can be saved.
     encoder, model, device
-        Any `PatchEncoder`, or the checkpoint called `model`, on `device`.
+        Any `PatchEncoder`, or the checkpoint `model` on `device`.
     text : NamesEncoder, optional
-        For names; that of the encoder's checkpoint unless given.
+        For names. Default: that of the encoder's checkpoint.
     by : {"local", "tokens", "text"}, optional
-        "local" compares what the encoder makes of each patch alone, "tokens" the same after the transformer, "text"
-        the tokens, projected, with the names. Unless given, known classes with patches say it; else "local" for
-        examples and "text" for names.
+        "local" compares features of each patch alone, "tokens" features after the transformer, "text" projected tokens
+        with the names. Default: the stage of known classes with patches; else "local" for examples and "text" for
+        names.
     up, known_up : str
-        Gravity axis, "y", "z" or "x" with an optional "-", or "file", which asks the file, else takes y; of the
-        examples too, where they have no other.
+        Gravity axis: "y", "z" or "x" with an optional "-", or "file" for the axis in the file, else y. Default of
+        `known_up`: `up`.
     threshold : Threshold, optional
-        Of points, as `calibrate_marks` makes it of maps of known shapes; else the marks of the known classes, else what
-        95 % of the patches of the examples stay below, each compared with the others; by names there is none.
+        Threshold of points, such as from `calibrate_marks`. Default: the marks of the known classes; else the novelty
+        that 95 % of the examples' patches stay below, each shape compared with the others; none by names.
     seed, batch_size, progress
         As in `ShapeEncoder.encode`.
 
     Returns
     -------
     NoveltyMap
-        Of the shape's n points, in its own frame and units. The baseline is that of the examples, each compared with
-        the others; by names there is none.
+        Of the shape's n points, in its own frame and units. The baseline is the examples' median, each compared with
+        the others; none by names.
 
     Raises
     ------
     InputError
-        For values that cannot be used, as known classes without two different examples of one class.
+        For invalid values, such as known classes without two different examples of one class.
     MixedEncodersError
         For a threshold of another encoder, or of other features.
 
@@ -126,21 +126,21 @@ def localize_many(
     batch_size: int = 32,
     progress: bool = False,
 ) -> Iterator[NoveltyMap]:
-    """Where each of many shapes is novel: the maps that `localize` gives of each, and errors as there.
+    """Novelty maps of many shapes, as from `localize`, with its errors.
 
     Parameters
     ----------
     shapes : shapes
         b shapes, in any form that `ShapeEncoder.encode` takes; read and encoded `batch_size` at a time.
     up : str or sequence of str
-        As in `localize`, or one a shape; then `known_up` says it for examples.
+        As in `localize`, or one axis a shape; then give `known_up` for examples.
     known, encoder, text, model, by, known_up, threshold, device, seed, batch_size, progress
         As in `localize`.
 
     Returns
     -------
     iterator of NoveltyMap
-        One a shape, in their order. No more than a batch is held.
+        One a shape, in order. At most one batch is in memory.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def localize_many(
 
 @dataclass(frozen=True, eq=False)
 class _Compared:
-    """What patches are compared with: rows (m, w) of classes[owners]; and what known shapes give."""
+    """Reference of the comparison: rows (m, w) of classes[owners], with baseline and threshold."""
 
     encoder: Any
     by: str
@@ -208,7 +208,7 @@ class _Compared:
             return cls(encoder, by, known.text, owners, words(known.names), threshold=marks)
         half, threshold = baseline(known.patches)
         threshold = marks or replace(threshold, provenance=provenance)
-        shown, owners = np.unique(known.patches.labels, return_inverse=True)  # of other classes there is only the name
+        shown, owners = np.unique(known.patches.labels, return_inverse=True)  # other classes have only a name
         return cls(encoder, by, known.patches.features, owners, words(known.names)[shown], half, threshold)
 
     def maps(
@@ -230,7 +230,7 @@ class _Compared:
     ) -> NoveltyMap:
         distance, index = nearest(features, self.rows)
         novelty, labels = distance[:, 0], self.owners[index[:, 0]]
-        # the points in the encoder's frame, where its patches are
+        # points in the encoder's frame, as its patches
         spec = self.encoder.spec
         places = in_frame(cloud, spec, up=up, seed=seed)
         sampled = resample(len(cloud), resampled_size(len(cloud), spec), seed)
@@ -251,7 +251,7 @@ class _Compared:
 
 
 def _gathered(known: Any, by: str, encoders: Encoders, settings: Mapping[str, Any]) -> KnownClasses:
-    """What the patches of a shape are compared with by `by`, and nothing else."""
+    """Reference data for `by`, from known classes in any form."""
     if by == "text":
         return KnownClasses.from_names(check_names(list(known)), encoders.text)
     examples = {name: value for name, value in known.items() if value is not None}
@@ -263,7 +263,7 @@ def _gathered(known: Any, by: str, encoders: Encoders, settings: Mapping[str, An
 
 
 def _check_by(by: str | None, known: Any) -> str:
-    """How to compare; before any model loads, with a word on what `known` lacks for it."""
+    """Kind of comparison, validated before any model loads."""
     check_choice("local" if by is None else by, "by", BY)
     if isinstance(known, KnownClasses):
         held = ([known.patches.stage] if known.patches else []) + (["text"] if known.text is not None else [])
@@ -290,11 +290,11 @@ def _check_by(by: str | None, known: Any) -> str:
 
 
 def baseline(memory: MemoryBank) -> tuple[float, Threshold]:
-    """The median novelty of the patches of known shapes, and the threshold that 95 % of them stay below.
+    """Median novelty of known shapes' patches, and the threshold that 95 % of them stay below.
 
-    Each of up to 32 shapes is compared with all other shapes of the memory bank, of any class. 40 and more a class are
-    needed: of five chairs each is strange beside the other four, and then nothing looks novel. Copies of a shape count
-    as that shape; a class of one says nothing, and where there is no other `InputError` is raised.
+    Each of up to 32 shapes is compared with all other shapes of the memory bank, of any class. Use 40 or more examples
+    a class: with five, each differs so much from the other four that nothing looks novel. Copies of a shape count as
+    one shape. Classes with one shape are skipped; `InputError` if no class remains.
     """
     if memory not in _MEASURED:
         _MEASURED[memory] = _measure(memory)
@@ -324,15 +324,15 @@ def _measure(memory: MemoryBank) -> tuple[float, Threshold]:
 
 
 def weights(points: np.ndarray, centers: np.ndarray, radius: float) -> np.ndarray:
-    """How much each patch counts at each point: (n, p), rows sum to 1, exp(-d² / 2 r²) of its distance d.
+    """Weight of each patch at each point: (n, p), rows sum to 1, exp(-d² / 2 r²) of the distance d.
 
-    So of several patches that cover a point the nearer ones say what it is; one beyond all patches gets its nearest.
+    Near patches dominate; a point beyond all patches gets its nearest.
 
     >>> weights(np.zeros((1, 3)), np.array([[0.0, 0, 0], [0, 0, 9]]), radius=1.0).round(2).tolist()
     [[1.0, 0.0]]
     """
     squares = np.zeros((len(points), len(centers)))
-    for axis in range(3):  # (n, p, 3) at once would be three times the memory
+    for axis in range(3):  # (n, p, 3) at once would take three times the memory
         squares += (points[:, axis, None] - centers[None, :, axis]) ** 2
     # the nearest has the weight 1 before the division, so that no row is all zeros
     kernel = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * radius**2))
@@ -342,7 +342,7 @@ def weights(points: np.ndarray, centers: np.ndarray, radius: float) -> np.ndarra
 def interpolate(
     points: np.ndarray, centers: np.ndarray, radius: float, novelty: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mean novelty (n,) of the p patches at each point, and the label (n,) that most of their weight votes for."""
+    """Weighted mean novelty (n,) of the p patches at each point, and the label (n,) with the most weight."""
     votes = np.eye(labels.max() + 1)[labels]
     blocks = []
     for i in range(0, len(points), BLOCK):

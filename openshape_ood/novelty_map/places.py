@@ -1,4 +1,4 @@
-"""Places of a thing in words, as its pictures show it: top, bottom, left, right, front and back."""
+"""Positions in words, as seen in plots: top, bottom, left, right, front and back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ SIDES = ((1, "bottom", "top"), (0, "left", "right"), (2, "back", "front"))
 
 
 def oriented(places: np.ndarray, up: str) -> np.ndarray:
-    """Places (n, 3) with gravity axis `up`, or rows and columns (n, 2) of an image, as shares of their extent.
+    """Positions (n, 3) with gravity axis `up`, or rows and columns (n, 2) of an image, as fractions of their extent.
 
-    To the right, upwards and, of three, towards the viewer: +x, +y, +z of a cloud with y up, as in its pictures. An
-    axis without extent is 0.5 throughout.
+    To the right, upwards and, for three axes, towards the viewer: +x, +y, +z of a y-up cloud, as in plots. An axis
+    without extent is 0.5.
     """
     xyz = upright(places[:, :3], up) if places.shape[1] == 3 else np.stack([places[:, 1], -places[:, 0]], axis=1)
     if not len(xyz):
@@ -24,10 +24,10 @@ def oriented(places: np.ndarray, up: str) -> np.ndarray:
 
 
 def in_words(shares: np.ndarray) -> str:
-    """Place of a piece in words, from the shares of the extent (m, 2|3) that its elements have.
+    """Position of a region in words, from its elements' fractions (m, 2|3) of the whole extent.
 
-    Each axis gives a word if the middle of the piece's range lies in an outer third of the extent. Without such a word
-    the piece lies in the "middle", or "throughout" if its range covers two thirds of every axis.
+    Each axis gives a word if the center of the region's range lies in an outer third. Without any word the position is
+    "middle", or "throughout" if the range covers two thirds of every axis.
 
     >>> in_words(np.array([[0.9, 0.95, 0.5], [1.0, 0.9, 0.4]]))
     'top right'

@@ -1,4 +1,4 @@
-"""NoveltyMap: a novelty and a nearest class an element, as colors, regions, a picture, a file."""
+"""NoveltyMap: novelty and nearest class of each element, as colors, regions, plot and file."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import save_whole
 
 COLORS = ("novelty", "class")
-LISTED = 8  # classes of the printed table
-TELLING = 0.9  # of the elements: where more lie beyond the threshold, nothing stands out
+LISTED = 8  # classes in the printed table
+TELLING = 0.9  # fraction of elements beyond the threshold above which the map does not locate anything
 UNTOLD = (
-    "nearly all of it is beyond the threshold. Is it another thing as a whole, is another axis up, or is it a scan "
-    "beside examples that are whole models?"
+    "nearly all of it is beyond the threshold. Is it another object as a whole, is another axis up, or is it a scan "
+    "compared with whole models?"
 )
 
-# doubles, for a scan may lie millions of meters from its origin
+# doubles, because a scan may lie millions of meters from its origin
 PLY = np.dtype(
     [(axis, "<f8") for axis in "xyz"]
     + [(channel, "u1") for channel in ("red", "green", "blue")]
@@ -42,7 +42,7 @@ PLY = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """What the figures of a map belong to.
+    """Elements of a map.
 
     Attributes
     ----------
@@ -63,31 +63,31 @@ class Elements:
 
     @property
     def places(self) -> np.ndarray:
-        """Where each element lies: (n, 3), or (n, 2), row and column, of pixels."""
+        """Position of each element: (n, 3), or (n, 2), row and column, for pixels."""
         return np.argwhere(np.ones(self.shape, dtype=bool)) if self.kind == "pixels" else self.rows[:, :3]
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A connected piece of a map, all of it beyond the threshold.
+    """Connected region of a map beyond the threshold.
 
     Attributes
     ----------
     indices : ndarray (m,)
-        Its elements, ascending.
+        Its elements, sorted.
     novelty : float
-        Their mean novelty.
+        Mean over its elements.
     center : ndarray (3,)
-        Their mean place, in the frame and units of the elements; (2,), row and column, of pixels.
+        Mean position, in the frame and units of the elements; (2,), row and column, for pixels.
     nearest : str or None
-        The class that most of them are nearest to; None where the map has none.
+        Most frequent nearest class of its elements; None if the map has no classes.
     where : str
-        Middle of its range in words, such as "top left": left, right, front and back are those of the pictures.
+        Position of its center in words, such as "top left"; left, right, front and back as in plots.
     heights : tuple of float
-        Its lowest and highest place, as shares of the height of the whole.
+        Its lowest and highest position, as fractions of the whole height.
     p_value : float or None
         Conformal, from the highest region of each calibration shape: for a known, undamaged shape the probability that
-        any region has at most t is at most t. None without marks that keep them, and for a smaller piece than theirs.
+        any region has at most t is at most t. None without stored regions, and for regions smaller than theirs.
     """
 
     indices: np.ndarray
@@ -104,7 +104,7 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class PatchNovelty:
-    """What was judged, before the interpolation: centers (p, 3), points of the shape; novelty (p,); nearest (p,)."""
+    """Patch values before interpolation: centers (p, 3), points of the shape; novelty (p,); nearest (p,)."""
 
     centers: np.ndarray
     novelty: np.ndarray
@@ -113,30 +113,30 @@ class PatchNovelty:
 
 @dataclass(frozen=True, eq=False)
 class NoveltyMap:
-    """Where a thing of n elements is novel against k known classes. As an array it is its novelty.
+    """Novelty of n elements against k known classes. As an array it is its novelty.
 
     Attributes
     ----------
     elements : Elements
         The n points, pixels or voxels.
     novelty : ndarray (n,)
-        Grows with novelty; 0 to 2 where it is a distance of cosines. NaN where nothing was seen.
+        Larger is more novel; 0 to 2 for a cosine distance. NaN is unseen.
     nearest, similarity : ndarray (n,) of str and of float, or None
-        The known class that each element speaks for, and how similar they are, where one was judged for each.
+        Nearest known class of each element, and the similarity to it, if available.
     classes : ndarray (k,) of str
-        Both are arrays of Python's strings (`dtype=object`): a long name does not take its room at every element.
+        Object arrays of Python strings, so that a long name is stored once.
     baseline : float
-        What half of the known places stay below; NaN where nothing says it.
+        Median novelty of known places; NaN if unknown.
     threshold : Threshold or None
-        Up to which a place is known.
+        Highest novelty of a known place.
     provenance : Provenance
         Encoder, method and settings.
     patches : PatchNovelty or None
-        What was judged, where elements were interpolated from it.
+        Patch values, if elements were interpolated from patches.
     name : str
-        Of the thing: its path, if it has one.
+        Name of the object: its path, if it has one.
     up : str
-        The gravity axis it was read with.
+        Its gravity axis.
     """
 
     elements: Elements
@@ -175,22 +175,23 @@ class NoveltyMap:
         shares = sorted(self.shares().items(), key=lambda item: -item[1])
         lines += [f"{share:6.1%}  nearest to {name}" for name, share in shares[:LISTED]]
         lines += [f"and {len(shares) - LISTED} more"] * (len(shares) > LISTED)
-        return "\n".join([*lines, *([] if self.tells else [f"the map does not tell where: {UNTOLD}"])])
+        return "\n".join([*lines, *([] if self.tells else [f"the map does not locate novelty: {UNTOLD}"])])
 
     @property
     def points(self) -> np.ndarray:
-        """The points (n, 3|6) of a map of points."""
+        """Points (n, 3|6) of a map of points."""
         return self.elements.rows
 
     @property
     def seen(self) -> np.ndarray:
-        """Which elements have a novelty (n,)."""
+        """Mask (n,) of elements with a novelty."""
         return np.isfinite(self.novelty)
 
     @property
     def is_novel(self) -> np.ndarray:
-        """Whether each element lies beyond the threshold (n,), False where nothing was seen; raises `InputError` where
-        the map has none. Marks with a largest share keep to it: the most novel elements."""
+        """Mask (n,) of elements beyond the threshold, False if unseen; limited to the largest fraction of its marks.
+
+        Raises `InputError` without a threshold."""
         if self.threshold is None:
             raise InputError(
                 f"{self.name}: a map by {self.provenance.method!r} has no threshold. Localize against example shapes, "
@@ -212,32 +213,32 @@ class NoveltyMap:
 
     @property
     def tells(self) -> bool:
-        """Whether the map says where: not if more than 90 % lies beyond the threshold, for then nothing stands out."""
+        """False if more than 90 % of the map lies beyond the threshold, so that nothing is located."""
         return self.threshold is None or bool(self._beyond <= TELLING)
 
     @property
     def _beyond(self) -> float:
-        """The share beyond the threshold of what was seen."""
+        """Fraction of the seen elements beyond the threshold."""
         return float(self._above.sum() / max(1, self.seen.sum()))
 
     def regions(self, min_size: float | None = None) -> list[Region]:
-        """The connected pieces beyond the threshold.
+        """Connected regions beyond the threshold.
 
         Parameters
         ----------
         min_size : int or float, optional
-            Elements that a piece has at least, or below 1 this share of those seen. The threshold's marks say it unless
-            given; without marks 1.
+            Minimum elements of a region, or below 1 the fraction of seen elements. Default: that of the threshold's
+            marks, else 1.
 
         Returns
         -------
         list of Region
-            The largest first.
+            Largest first.
 
         Raises
         ------
         InputError
-            Where the map has no threshold, and for a size that is no whole number.
+            Without a threshold, and for an invalid size.
         """
         marks = None if self.threshold is None else self.threshold.marks
         seen = int(self.seen.sum())
@@ -258,7 +259,7 @@ class NoveltyMap:
         return regions
 
     def p_value_of(self, piece: np.ndarray) -> float | None:
-        """The p-value of a connected piece (m,) of pixels or voxels, as `Region.p_value`."""
+        """P-value of a connected region (m,) of pixels or voxels, as `Region.p_value`."""
         marks = None if self.threshold is None else self.threshold.marks
         if marks is None or not len(marks.peaks):
             return None
@@ -271,17 +272,17 @@ class NoveltyMap:
         return float(marks.p_values([level])[0])
 
     def peak(self, share: float = 0.2) -> np.ndarray:
-        """The surroundings of the most novel element.
+        """Surroundings of the most novel element.
 
         Parameters
         ----------
         share : float
-            Of the elements, above 0 and at most 1.
+            Fraction of the elements, above 0 and at most 1.
 
         Returns
         -------
         ndarray (n,) of bool
-            A ball about the most novel element with that share of them.
+            True for this fraction of elements nearest to the most novel one.
         """
         if not isinstance(share, int | float) or not 0 < share <= 1:
             raise InputError(f"share is {share!r}; expected a part of the {self.elements.kind}, above 0 and at most 1")
@@ -289,17 +290,17 @@ class NoveltyMap:
         return around(self.elements.places, int(np.where(self.seen, self.novelty, -np.inf).argmax()), share)
 
     def shares(self) -> dict[str, float]:
-        """The share of the elements that each class is nearest to; empty where the map has no classes."""
+        """Fraction of the elements nearest to each class; empty without classes."""
         if self.nearest is None:
             return {}
         counts = np.bincount(self._class_index, minlength=len(self.classes))
         return {str(name): count / max(1, len(self)) for name, count in zip(self.classes, counts.tolist(), strict=True)}
 
     def bounds(self) -> tuple[float, float]:
-        """Where the colors begin and end: the baseline is gray, twice as far beyond it as the threshold is dark red.
+        """Novelties at the ends of the color ramp: gray at the baseline, dark red twice as far as the threshold.
 
-        The same for all shapes against one set of known classes, so that pictures can be compared. Without a threshold
-        they run from the least to the most novel element of this map.
+        Equal for all shapes with the same known classes, so that plots are comparable. Without a threshold, minimum and
+        maximum of this map.
         """
         if self.threshold is not None and np.isfinite(self.baseline):
             return self.baseline, self.baseline + 2 * (self.threshold.value - self.baseline)
@@ -307,7 +308,7 @@ class NoveltyMap:
         return (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
 
     def colors(self, by: str = "novelty") -> np.ndarray:
-        """A color an element (n, 3) in [0, 1], by "novelty" or by nearest "class"."""
+        """Color (n, 3) in [0, 1] of each element, by "novelty" or by nearest "class"."""
         self.check_color(by)
         return self._colors(by, slice(None), self.bounds())
 
@@ -318,13 +319,13 @@ class NoveltyMap:
         return np.stack([hex_to_rgb(palette[name]) for name in self.classes])[self._class_index[part]]
 
     def check_color(self, by: str) -> None:
-        """Raises `UnknownNameError` for another color than `colors` takes, `InputError` where the map has none such."""
+        """Raise `UnknownNameError` for an unknown color, `InputError` if the map has no such color."""
         check_choice(by, "color of a novelty map", COLORS)
         if by == "class" and self.nearest is None:
             raise InputError(f"{self.name}: this map has no nearest classes; expected color 'novelty'")
 
     def image(self, color: str = "novelty") -> np.ndarray:
-        """The colors of a map of pixels as an image (h, w, 3) in [0, 1], half over the gray image itself."""
+        """Colors of a map of pixels as an image (h, w, 3) in [0, 1], blended with the gray image."""
         if self.elements.kind != "pixels":
             raise InputError(f"{self.name}: this is a map of {self.elements.kind}; only a map of pixels is an image")
         self.check_color(color)
@@ -337,32 +338,34 @@ class NoveltyMap:
         return pixels.reshape(*self.elements.shape, 3)
 
     def plot(self, *, ax: Any = None, color: str = "novelty", bar: bool = True) -> Any:
-        """Draw it, see `openshape_ood.plots.novelty_map`; needs the extra `[plots]`."""
+        """Plot, see `openshape_ood.plots.novelty_map`; needs the extra `[plots]`."""
         from openshape_ood import plots
 
         return plots.novelty_map(self, ax=ax, color=color, bar=bar)
 
     def save(self, path: str | os.PathLike[str], color: str = "novelty") -> Path:
-        """Write a file, whole or not at all: a binary PLY of points or voxels, with x y z, red green blue, novelty
-        and class; a PNG of pixels, with the colors over the gray image.
+        """Write a file, whole or not at all.
+
+        A binary PLY of points or voxels with x y z, red green blue, novelty and class;
+        or a PNG of pixels, with colors over the gray image.
 
         Parameters
         ----------
         path : str or Path
             Ends in .ply, or .png for pixels.
         color : {"novelty", "class"}
-            What the colors mean.
+            Meaning of the colors.
 
         Returns
         -------
         Path
-            Of the file. The class in a PLY is a number, -1 where there is none; the header's comments say which is
-            which, and which axis points up.
+            Path of the file. The class in a PLY is a number, -1 for none; comments in its header list the classes and
+            the up axis.
 
         Raises
         ------
         InputError, FileError
-            For another suffix; where it cannot be written.
+            For another suffix; if writing fails.
         """
         suffix = ".png" if self.elements.kind == "pixels" else ".ply"
         if given_path(path, "path").suffix.lower() != suffix:
@@ -378,7 +381,7 @@ class NoveltyMap:
         return save_whole(path, ply_bytes(rows, self._comments()), "the novelty map")
 
     def check_some(self) -> None:
-        """Raises `InputError` for a map of nothing, as that of a view in which nothing was completed."""
+        """Raise `InputError` for an empty map, such as that of a view without completed objects."""
         if not len(self):
             raise InputError(f"{self.name}: this map holds no {self.elements.kind}; there is nothing to show")
 
@@ -390,7 +393,7 @@ class NoveltyMap:
         return np.fromiter((place[name] for name in self.nearest.tolist()), np.int64, len(self))
 
     def _comments(self) -> list[str]:
-        # JSON keeps a name on its line, whatever is in it
+        # JSON keeps any name on one line
         words = [f"class {i} {json.dumps(str(name))}" for i, name in enumerate(self.classes)]
         low, high = self.bounds()
         source = f"{self.provenance.method} with {json.dumps(self.provenance.identity.checkpoint)}"
@@ -401,14 +404,14 @@ class NoveltyMap:
 
 
 def region_size(min_size: Any, seen: int) -> int:
-    """Elements of a region of so many elements, or of a share below 1 of those seen. Raises `InputError` for others."""
+    """Elements of a region, from a number or a fraction of seen elements. Raises `InputError` for invalid sizes."""
     if isinstance(min_size, float) and 0 < min_size < 1:
         return max(1, math.ceil(min_size * seen - 1e-9))
     return check_whole(int(min_size) if isinstance(min_size, float) and min_size.is_integer() else min_size, "min_size")
 
 
 def png_bytes(image: np.ndarray) -> bytes:
-    """An image (h, w, 3) in [0, 1] as the bytes of a PNG file."""
+    """PNG file content of an image (h, w, 3) in [0, 1]."""
     from PIL import Image
 
     buffer = io.BytesIO()

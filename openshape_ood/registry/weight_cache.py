@@ -68,8 +68,8 @@ def read(row: Row) -> Weights | None:
     weights, path = _mapped(row), stripped_path(row)
     if weights is None and path and path.is_file() and cached(row) is None:
         why = f"checkpoint {row.name!r}: the stripped file {path} is damaged or not one of this library"
-        told = f"{why}, and the file it was made from is no longer in the cache; it is downloaded again"
-        warnings.warn(told, stacklevel=3)
+        message = f"{why}, and the file it was made from is no longer in the cache; it is downloaded again"
+        warnings.warn(message, stacklevel=3)
     return weights
 
 

@@ -33,8 +33,8 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
     file cannot be fetched or used.
     """
     if row.unconfirmed:
-        told = f"checkpoint {row.name!r} is not confirmed in full: {row.unconfirmed}. Check it before you rely on it"
-        warnings.warn(told, stacklevel=3)
+        message = f"checkpoint {row.name!r} is not confirmed in full: {row.unconfirmed}. Check it before you rely on it"
+        warnings.warn(message, stacklevel=3)
     weights = weight_cache.read(row) if checkpoint is None else None
     if weights is None:
         path = fetch(row) if checkpoint is None else given_path(checkpoint, "checkpoint")

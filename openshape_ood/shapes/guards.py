@@ -75,8 +75,8 @@ class SideFiles:
         try:
             return self[name]
         except FileNotFoundError:
-            told = f"it needs {name[:100]!r}, which is not in its own folder; put it beside the file"
-            raise ShapeFileError(told) from None
+            message = f"it needs {name[:100]!r}, which is not in its own folder; put it beside the file"
+            raise ShapeFileError(message) from None
 
     def check(self) -> None:
         """Raise an error that a parser swallowed."""

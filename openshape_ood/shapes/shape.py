@@ -121,8 +121,8 @@ def warn_of_stated(up: str, shapes: Sequence[Shape]) -> None:
     ]
     if others:
         more = f", as {len(others) - 1} more state another axis" if len(others) > 1 else ""
-        told = f"{others[0][0]} states that {others[0][1]} is up, but was given up={up!r}{more}; "
-        warnings.warn(told + "up='file' takes what files state", AxisWarning, stacklevel=4)
+        message = f"{others[0][0]} states that {others[0][1]} is up, but was given up={up!r}{more}; "
+        warnings.warn(message + "up='file' takes what files state", AxisWarning, stacklevel=4)
 
 
 def _has_fields(value: Any) -> bool:

@@ -238,11 +238,11 @@ class SurfaceModel:
         own = _for_data(own, data, params)
         rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
         good_tiles = gathered(data, sources, check_seed(seed), progress)
-        told = f"{len(sources)} good {data.kind}" if len(sources) > 1 else f"parts of one of {data.kind}"
+        described = f"{len(sources)} good {data.kind}" if len(sources) > 1 else f"parts of one of {data.kind}"
         size_of = PIECE / data.size**2 if isinstance(data, Images) else POINTS
         marked = partial(marks_of, data, good_tiles, replace(wanted, min_size=float(size_of)))
         folder = None if states is None else make_folder(states)
-        return cls(data, *fitted(own, good_tiles, rounds, seed, progress, told, folder, marked))
+        return cls(data, *fitted(own, good_tiles, rounds, seed, progress, described, folder, marked))
 
     def score(self, one: Any) -> SurfaceResult:
         """Novelty of an image or cloud as a whole, and of its places.

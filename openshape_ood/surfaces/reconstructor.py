@@ -314,9 +314,9 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
     values = given if seen.all() else np.where(seen[:, None], given, 0)
     least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if not (least >= -1 - ROUNDING and most <= 1 + ROUNDING):  # refuses NaN too
-        told = "hold NaN" if np.isnan(least) else f"go from {least:.4g} to {most:.4g}"
+        extent = "hold NaN" if np.isnan(least) else f"go from {least:.4g} to {most:.4g}"
         raise InputError(
-            f"tiles {told} where they are seen; expected [-1, 1]. Mask unseen pixels, and give each channel its "
+            f"tiles {extent} where they are seen; expected [-1, 1]. Mask unseen pixels, and give each channel its "
             "range: a `Rasterizer` has one for each, `image_tile` one for an image"
         )
     return np.require(values, np.float32, ["C", "W"]), np.require(seen, requirements=["C", "W"])  # as torch wants them

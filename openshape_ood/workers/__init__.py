@@ -203,9 +203,9 @@ class _Pool:
             except (OSError, EOFError) as error:
                 trouble = error
                 self._end(worker)
-        told = f"no reading process can be started: {trouble or 'it ends at once'}"
+        message = f"no reading process can be started: {trouble or 'it ends at once'}"
         asked = f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}'"
-        raise OpenShapeError(f"{told}. See the output of {asked}; workers=0 reads in this process")
+        raise OpenShapeError(f"{message}. See the output of {asked}; workers=0 reads in this process")
 
     def _end(self, worker: Worker | None) -> None:
         if worker is not None:

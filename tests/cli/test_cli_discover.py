@@ -90,7 +90,7 @@ def test_accepting_calibrates_again_on_the_same_shapes(folder: Path, tmp_path: P
     words = ["discover", folder / "s.npz", "--known-file", folder / "k.safetensors", "--calibrate", tmp_path / "c.npz"]
     out = tmp_path / "more.safetensors"
     done = run(*words, "--accept", "1=a thing", "--out", out)
-    assert done.exit_code == 0 and "the threshold was made again" in done.stdout
+    assert done.exit_code == 0 and "the threshold was calibrated again" in done.stdout
     known = KnownClasses.load(out)
     novelty = score_embeddings(Embeddings(chairs, tiny.identity), known, method=known.threshold.provenance.method)
     assert known.threshold.value == pytest.approx(novelty.novelty.max(), abs=1e-5) and known.threshold.n == 19
@@ -122,7 +122,7 @@ def test_embeddings_of_another_model_have_groups_without_names(tmp_path: Path) -
         write_embeddings(tmp_path / f"{name}.npz", Rows(ids, ids, ["y"] * len(axes), vectors), header)
     words = ["discover", tmp_path / "new.npz", "--examples", tmp_path / "known.npz", "--threshold", "0.5"]
     none = run(*words[:-2])
-    assert none.exit_code == 2 and "nothing is novel without a threshold" in none.stderr
+    assert none.exit_code == 2 and "no shape is novel without a threshold" in none.stderr
     told = run_json(*words)
     assert told["counts"]["groups"] == 2 and all(group["names"] == [] for group in told["groups"])
     named = run(*words, "--names", "car")
@@ -135,7 +135,7 @@ def test_embeddings_of_another_model_have_groups_without_names(tmp_path: Path) -
         (["--accept", "teapot"], "expected GROUP=NAME, as 1=teapot"),
         (["--accept", "1=a", "1=b"], "each group once"),
         (["--accept", "7=teapot"], "there is no group 7; expected a number from 1 to 2"),
-        (["--out", "x.safetensors"], "nothing is accepted"),
+        (["--out", "x.safetensors"], "give --accept GROUP=NAME"),
         (["--names", "gone.txt"], "gone.txt cannot be read"),
         (["--names", ","], "holds no name"),
         (["--sheet", "x.jpeg"], "--sheet is x.jpeg"),

@@ -125,14 +125,14 @@ def test_a_map_that_does_not_tell_says_so(folder: Path, known: Path, tiny: Shape
     classes = KnownClasses.load(known)
     pole = np.random.RandomState(0).rand(900, 3) * [0.02, 2, 0.02]
     found = localize(pole, classes, encoder=tiny)
-    assert found.is_novel.mean() > 0.9 and not found.tells and "does not tell where" in str(found)
+    assert found.is_novel.mean() > 0.9 and not found.tells and "does not locate novelty" in str(found)
     chair = localize(sample("chair", 1024, 50), classes, encoder=tiny)
     assert chair.tells and "does not tell" not in str(chair)
     np.save(folder / "pole.npy", pole)
     one = run("localize", folder / "pole.npy", "--known-file", known)
-    assert "the map does not tell where" in one.stdout and "points, " not in one.stdout.split("beyond")[1]
+    assert "the map does not locate novelty" in one.stdout and "points, " not in one.stdout.split("beyond")[1]
     many = run("localize", folder, "--known-file", known)
-    assert "1 of 4 maps do not tell where" in many.stdout or "2 of 4 maps do not tell where" in many.stdout
+    assert "1 of 4 maps do not locate novelty" in many.stdout or "2 of 4 maps do not locate novelty" in many.stdout
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_weights_leave_out_what_is_not_known():
     ("given", "message"),
     [
         ({"false_points": 0.1, "false_regions": 0.1}, "both given"),
-        ({"false_regions": 0.1, "largest": 0.5}, "has no say"),
+        ({"false_regions": 0.1, "largest": 0.5}, "has no effect"),
         ({"false_points": 2}, "rate"),
         ({"false_points": 0.1, "largest": 0.05}, "largest"),
         ({"false_points": 0.1, "largest": 0.5, "weights": [np.ones(256)] * 30}, "Leave one out"),

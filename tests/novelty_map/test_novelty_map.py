@@ -129,7 +129,7 @@ def test_where_nearly_all_is_beyond_the_threshold_the_map_does_not_tell() -> Non
     for beyond, tells in ((8, True), (9, True), (10, False)):
         novelty = np.append(np.repeat([0.9, 0.1], [beyond, 10 - beyond]), [np.nan] * 5)
         found = made(Elements("points", plate(15, 0)), novelty)
-        assert found.tells == tells and ("does not tell where" in str(found)) != tells
+        assert found.tells == tells and ("does not locate novelty" in str(found)) != tells
         assert f"{beyond * 10}% beyond" in str(found) and "33% of it was not seen" in str(found)
 
 

@@ -156,10 +156,10 @@ class TextEncoder:
         if self._row.text.kind != "open_clip":
             model: Any = self._model
             far = ", ".join(repr(name) for name, is_far in zip(words, model.far(anchors), strict=True) if is_far)
-            told = f"{self.identity.checkpoint!r} was not trained with names like {far} and hardly knows what "
-            told += "they look like; give example shapes instead: known={name: shapes}"
+            message = f"{self.identity.checkpoint!r} was not trained with names like {far} and hardly knows what "
+            message += "they look like; give example shapes instead: known={name: shapes}"
             if far:
-                warnings.warn(told, UntrainedNameWarning, stacklevel=2)
+                warnings.warn(message, UntrainedNameWarning, stacklevel=2)
         return anchors
 
     def serves(self, name: str) -> bool:
