@@ -15,12 +15,13 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks.object_pack import ObjectPack, read_pack
-from benchmarks.training import small_data, small_names, train_small
+from benchmarks.training import evaluate_small, fpfh, small_data, small_names, train_pointnet, train_small
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.errors import InputError
 from openshape_ood.registry.files import fetch
 from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.synthetic import sample
+from openshape_ood.synthetic.mesh import rotation
 
 
 @pytest.fixture
@@ -166,3 +167,52 @@ def test_a_stopped_run_goes_on(pack: Path, clip: Path, tmp_path: Path, monkeypat
     assert load_file(tmp_path / "whole.static.safetensors")["proj.weight"].shape == (192, 256)
     with pytest.raises(InputError, match="other settings"):
         run("whole", -1, "--seed", "1")
+
+
+def test_the_new_layers_learn_alone_first_and_weights_go_back(
+    pack: Path, mixture: Callable[..., small_data.Mixture]
+) -> None:
+    words = small_names.class_words(["chair", "table"], read_pack(pack))
+    every = sorted({word for each in words for word in each})
+    targets = [
+        small_names.targets(words, {w: i for i, w in enumerate(every)}, np.eye(len(every), d)) for d in (512, 192)
+    ]
+    learner = train_small.Learner(*targets, mixture(), 0)
+    batch = next(iter(mixture()))
+    loss, _ = learner(batch, alone=True)
+    loss.backward()
+    assert learner.network.proj.weight.grad is not None and learner.network.cls_token.grad is None
+    learner.follow(0, 0.99, alone=True)
+    start = learner.weights("clip", 1.0)
+    with torch.no_grad():
+        learner.network.cls_token += 1
+    learner.follow(0, 0.0, alone=False)
+    moved = [learner.weights("clip", back)["cls_token"] - start["cls_token"] for back in (0.0, 0.25, 1.0)]
+    for found, expected in zip(moved, (1.0, 0.75, 0.0), strict=True):
+        torch.testing.assert_close(found, torch.full_like(found, expected))
+
+
+def test_pointnet_and_rules_are_measured_beside_it(
+    pack: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_data, "BLOCK", 4)
+    where = tmp_path / "pointnet.safetensors"
+    what = [str(pack), str(clip), "--out", str(where), "--steps", "2", "--batch-size", "4", "--leave-out", "market"]
+    monkeypatch.setattr(sys, "argv", ["train_pointnet", *what])
+    train_pointnet.main()
+    monkeypatch.setattr(evaluate_small, "SEEDS", range(2))
+    what = [str(pack), "--part", "all", "--pointnet", str(where), "--out", str(tmp_path / "found.json")]
+    monkeypatch.setattr(sys, "argv", ["evaluate_small", *what])
+    evaluate_small.main()
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["model"] == "PointNet" and found["training"]["leave_out"] == "market" and found["objects"] == 4
+    by_rules = [one for one in found["half_known"] if one["way"] == "examples, FPFH" and one["view"] == "whole"]
+    assert by_rules[0]["accuracy"]["mean"] == 1
+
+
+def test_fpfh_is_the_same_for_a_turned_cloud_and_another_for_another_shape() -> None:
+    chair, ball = (sample(name, 1024, seed=0) for name in ("chair", "ball"))
+    own = fpfh.histogram(chair, 0)
+    assert own.sum() == pytest.approx(1)
+    turned = fpfh.histogram(3 * chair @ rotation("x", 70).T, 0)
+    assert abs(own - turned).sum() < 0.02 < 0.2 < abs(own - fpfh.histogram(ball, 0)).sum()
