@@ -234,7 +234,7 @@ def _drift(scored: Verdict) -> list[str]:
     found = scored.result.drift
     if not found.alarm:
         return []
-    drawn = scored.result.to_label(min(TO_LABEL, len(scored.result)))
+    drawn = scored.result.to_label()
     by_visitor = [shape.name for shape in scored.session.shapes] if isinstance(scored, ShapeVerdict) else None
     names = drawn.shapes if by_visitor is None else [by_visitor[row] for row in drawn.rows]
     remedy = f"{', '.join(names[:3])} and others" if found.tested > TO_LABEL else ""

@@ -263,7 +263,7 @@ class SceneResult:
         threshold = "" if self.result.threshold is None else f"; {self.result.threshold.describe()}"
         by = f"{own.method} by {own.identity.checkpoint}, proposals by {self.proposals.by}"
         drift = self.result.drift
-        alarm = f". {drift.describe('result.to_label(30)')}" if drift.alarm or drift.unexpected else ""
+        alarm = f". {drift.describe('result.to_label()')}" if drift.alarm or drift.unexpected else ""
         return f"{counts}; {shares}; {by}{threshold}{alarm}"
 
 
