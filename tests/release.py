@@ -27,7 +27,7 @@ MOST_BYTES = 30_000_000  # of each archive
 # beside Python modules
 DATA = re.compile(
     r"openshape_ood/(py\.typed|(app|cli)/\w+\.css|encoders/text/templates\.toml|scoring/negative_words\.txt"
-    r"|synthetic/categories\.toml|scenes/(sizes|proposals/traits)\.json|registry/checkpoints\.toml"
+    r"|synthetic/categories\.toml|scenes/(sizes|proposals/traits)\.json|scene_changes/calibration\.json|registry/checkpoints\.toml"
     r"|registry/(tiny|small|completion)/(\w+\.safetensors|tokenizer\.json|MODEL_CARD\.md))"
 )
 MODULE = re.compile(r"openshape_ood/([a-z]\w*/)*\w+\.py")

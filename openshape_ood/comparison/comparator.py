@@ -61,7 +61,6 @@ class Comparator(Method, Shared):
 
     card: Mapping[str, Any] = field(default_factory=dict)
     shared_file: ClassVar[str] = "comparator.safetensors"
-    shared_home: ClassVar[str] = "openshape_ood.comparison"
 
     @classmethod
     def of(

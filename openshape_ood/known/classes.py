@@ -6,7 +6,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -207,7 +207,7 @@ class KnownClasses(Shared):
 
     def __getstate__(self) -> dict[str, Any]:
         """Fields only, without cached values."""
-        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
+        return {field.name: self.__dict__[field.name] for field in fields(self)}
 
     def __repr__(self) -> str:
         patches = None if self.patches is None else self.patches.features

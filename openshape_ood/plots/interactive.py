@@ -165,8 +165,8 @@ def _texts(labels: Sequence[tuple[np.ndarray, str, str]]) -> Iterator[dict[str, 
     if not labels:
         return
     x, y, z = np.array([place for place, _, _ in labels]).T
-    names, hints = ([_plain(one[i]) for one in labels] for i in (1, 2))
-    hover = {"hovertext": hints, "hoverinfo": "text"}
+    names = [_plain(name) for _, name, _ in labels]
+    hover = {"hovertext": [_plain(hint) for _, _, hint in labels], "hoverinfo": "text"}
     yield {"x": x, "y": y, "z": z, "mode": "text", "text": names, "showlegend": False, **hover}
 
 

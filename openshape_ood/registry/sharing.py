@@ -55,7 +55,6 @@ class Shared:
     """Base of objects with `save(path)` and `load(path)` that live in folders and repositories."""
 
     shared_file: ClassVar[str]  # its name there
-    shared_home: ClassVar[str] = "openshape_ood"  # module to import the class from
 
     def save(self, path: Any) -> Path:
         """Write one .safetensors file."""
@@ -118,9 +117,10 @@ class Shared:
 
     def model_card(self) -> str:
         """README.md of the repository: what this is, and how to load it."""
-        from openshape_ood import __version__
+        from openshape_ood import __all__, __version__
 
-        name, home = type(self).__name__, self.shared_home
+        name, package = type(self).__name__, type(self).__module__.rpartition(".")[0]
+        home = "openshape_ood" if name in __all__ else package
         facts = dict(self.card_facts())
         title, licence = facts.pop("title"), facts.pop("licence", "")
         rows = ["| | |", "| --- | --- |", *(f"| {name} | {_cell(value)} |" for name, value in facts.items())]

@@ -71,7 +71,7 @@ def test_a_surface_then_good_ones_of_ones_own(page: _Page, tmp_path: Path, monke
         np.save(file["path"], road_scan(i, density=1200).points)
     *_, update = page.on_good(visit, ME, files, *SETTINGS)
     assert visit.good.names == ("good 0.npy", "good 1.npy", "good 2.npy") and update["good"] is None
-    assert "beside 3 good clouds" in update["headline"]  # what was compared is compared with these
+    assert "3 good clouds" in update["headline"]  # what was compared is compared with these
 
 
 @pytest.mark.slow

@@ -60,7 +60,7 @@ def test_removing_examples_keeps_the_names(session: Session) -> None:
 
 
 def test_the_same_shape_is_added_once(session: Session) -> None:
-    with pytest.raises(InputError, match=r"lamp\.ply is an example of sofa already"):
+    with pytest.raises(InputError, match=r"lamp\.ply is already an example of sofa"):
         session.with_example("sofa", "y").with_example("sofa", "y")
 
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_added(session: Session) -> None:
     with pytest.raises(ClassNamesError, match="choose the class"):
         session.with_example("  ", "y")
     for several in ("lamp, desk", "lamp; desk"):
-        with pytest.raises(ClassNamesError, match="an example of one class; 2 are written: lamp"):
+        with pytest.raises(ClassNamesError, match="an example of one class; 2 are given: lamp"):
             session.with_example(several, "y")
     with pytest.raises(UnknownNameError, match="up is 'w'"):
         session.with_example("sofa", "w")

@@ -95,7 +95,7 @@ def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: GoodSurfaces, fou
     assert 'class="box novel"' in said and "Damaged: " in said and "<p>Thinned.</p>" in said
     assert "0 of 6 are as novel or more" in said and "p = <b>0.143</b>" in said
     assert f"{found.beyond:,} points are beyond" in said and f"{found.unseen:,} points were not seen" in said
-    assert f"good up to {found.result.threshold.value:.3f}" in said and "beside 6 good clouds" in said
+    assert f"good up to {found.result.threshold.value:.3f}" in said and "6 good clouds" in said
     known = texts.surface(compare(SurfaceInput("other.ply", cloud(3)), good))
     assert 'class="box known"' in known and "Good: " in known
     assert "6 clouds are learned as good" in texts.learned(good) and "&lt;b&gt;road&lt;/b&gt; 0.ply" in texts.learned(

@@ -594,12 +594,17 @@ def test_a_run_with_other_weights_says_so_everywhere(tmp_path: Path) -> None:
     tensors = load((PACKAGE / "tiny" / "encoder.safetensors").read_bytes())
     save_file({name: np.asarray(tensor * 1.01, np.float32) for name, tensor in tensors.items()}, encoder)
     shutil.copytree(PACKAGE / "tiny", words.parent)
+    table = load(words.read_bytes())
+    save_file({name: np.array(row) for name, row in table.items()}, words, metadata={"made": "up"})
     settings = [*SETTINGS, "--per-class", "1", "--seeds", "1", "--no-cache", "--checkpoint", str(encoder)]
     report, printed = run("sr1", tmp_path / "out", *settings, "--text-checkpoint", str(words))
-    here, there = sha256(encoder), sha256(PACKAGE / "tiny" / "encoder.safetensors")
+    tiny = PACKAGE / "tiny"
     assert report["other_weights"] == [
-        f"tiny, sha256 {here[:12]}, registered {there[:12]}",
-        f"text encoder of tiny, sha256 {sha256(words)[:12]}, registered none",
+        f"{what}, sha256 {sha256(here)[:12]}, registered {sha256(there)[:12]}"
+        for what, here, there in (
+            ("tiny", encoder, tiny / "encoder.safetensors"),
+            ("text encoder of tiny", words, tiny / "text.safetensors"),
+        )
     ]
     (page,) = (tmp_path / "out").glob("*.md")
     for text in (printed, page.read_text()):

@@ -301,7 +301,7 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--calibrate-by", "folder"], "is for the shapes of --calibrate"),
         (["score", "chair.npy", *KNOWN, "--threshold", "gone.json"], "cannot read the threshold gone.json"),
         (["score", "chair.npy", *KNOWN, "--save-threshold", "x.txt"], ".json"),
-        (["score", "chair.npy", *KNOWN, "--coverage", "95"], "between 0 and 1"),
+        (["score", "chair.npy", *KNOWN, "--coverage", "95"], "a share above 0 and below 1"),
         (["score", ".", *KNOWN], "no shape files"),
         (["score", "a.ply", *KNOWN, "--known-up", "z"], "--known-up is for the shapes of --examples"),
         (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),

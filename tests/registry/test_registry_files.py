@@ -69,7 +69,7 @@ def test_an_address_is_downloaded_once(server: HubServer, tmp_path: Path, monkey
 @pytest.mark.parametrize(
     "repo, error, words",
     [
-        ("storage/lab/other", HashError, "Correct `sha256`"),
+        ("storage/lab/other/m.pt", HashError, "Correct `sha256`"),
         ("storage/lab/short", TransferError, "broke off after"),
         ("storage/lab/stalls", TransferError, "broke off after"),
         ("nowhere", ServerError, "HTTP 404"),

@@ -87,7 +87,7 @@ def test_the_network_is_given_what_the_row_says(encoder: PointEncoder, scene: Sc
     ones = PointEncoder(row, encoder.network, "5e", torch.device("cpu"))
     bare = Scene(scene.points)
     np.testing.assert_array_equal(ones.encode_points(scene), ones.encode_points(bare))
-    with pytest.warns(ScanWarning, match="has no color, and made-up was trained with it"):
+    with pytest.warns(ScanWarning, match="has no color, but made-up was trained with color"):
         gray = encoder.encode_points(bare)
     assert np.array_equal(gray, encoder.encode_points(Scene(scene.points, np.full((len(scene), 3), 0.5))))
     assert not np.array_equal(gray, encoder.encode_points(scene))
