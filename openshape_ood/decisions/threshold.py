@@ -316,7 +316,7 @@ ones of yours)'
             return f"threshold {self.value:.3f}: {self._promise(remedy)}"
         if self.coverage is None:
             return f"{self}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
-        return f"threshold {self.value:.3f} {self._promise(remedy)}"
+        return f"threshold {self.value:.3f}{',' * (self.low is not None)} {self._promise(remedy)}"
 
     def as_json(self) -> dict[str, Any]:
         """Value, coverage, count, source and promise; whose novelty it is for stands in the provenance of a result."""
