@@ -125,10 +125,10 @@ def told(id: str, path: str, stamp: str) -> tuple[str, str, str]:
 def stamp_of(path: str) -> str:
     """Size and modification time of a file; "" if it is missing."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return ""
-    return f"{found.st_size}:{found.st_mtime_ns}"
+    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str, str]]:
@@ -169,7 +169,7 @@ def settle(folder: Path) -> Counts:
     kept = np.zeros(len(everything), dtype=bool)
     kept[order[np.unique(everything[order], return_index=True)[1]]] = True
     rows = sum(map(len, ids[: len(embedded)]))
-    for file, mask in zip(embedded + errors, np.split(kept, np.cumsum([len(own) for own in ids])[:-1]), strict=True):
+    for file, mask in zip(embedded + errors, np.split(kept, np.cumsum([len(part) for part in ids])[:-1]), strict=True):
         _keep(file, mask)
     return Counts(int(kept[:rows].sum()), int(kept[rows:].sum()), rows - int(kept[:rows].sum()))
 
