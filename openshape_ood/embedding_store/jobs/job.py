@@ -13,7 +13,7 @@ import numpy as np
 from openshape_ood.checks import check_choice
 from openshape_ood.embedding_store import folder as store
 from openshape_ood.embedding_store.files import ERRORS, check_out, is_folder, read_errors, write_embeddings
-from openshape_ood.embedding_store.folder import key, keys, place, stamp_of, told, write_shard, written
+from openshape_ood.embedding_store.folder import key, keys, place, stamp_of, texts_of, write_shard, written
 from openshape_ood.embedding_store.jobs import on_ray
 from openshape_ood.embedding_store.jobs.settings import Item, Settings, Share, Step, Summary
 from openshape_ood.embedding_store.jobs.shards import embed_shards, load
@@ -136,7 +136,7 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
         nonlocal axes
         for item in _normal(items, share):
             axes = axes or item.up is not None
-            yield from told(item.id, text(item.path), item.stamp)
+            yield from texts_of(item.id, text(item.path), item.stamp)
 
     ids, wanted, files = keys(words()).reshape(-1, 3).T
     todo = np.zeros(len(ids), dtype=bool)
@@ -146,7 +146,7 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
         one, other = (next(islice(_normal(items, share), k, None)) for k in (first[inverse[i]], i))
         remedy = "Give one folder that holds both, or a list with a column id"
         raise InputError(f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected one. {remedy}")
-    there = keys(word for row in written(folder) for word in told(*row)).reshape(-1, 3).T
+    there = keys(word for row in written(folder) for word in texts_of(*row)).reshape(-1, 3).T
     done = todo & np.isin(wanted, there[1])
     changed = todo & ~done & np.isin(files, there[2])
     for i in np.flatnonzero(todo & ~done & ~changed & np.isin(ids, there[0]))[:1]:
