@@ -200,7 +200,7 @@ def names(values: Any, what: str, count: int | None = None) -> np.ndarray:
     return _counted(words(map(str, values)), what, count)
 
 
-def _counted(found: np.ndarray, what: str, count: int | None) -> np.ndarray:
-    if count is not None and len(found) != count:
-        raise InputError(f"{len(found)} {what} for {count}; expected one for each")
-    return found
+def _counted(values: np.ndarray, what: str, count: int | None) -> np.ndarray:
+    if count is not None and len(values) != count:
+        raise InputError(f"{len(values)} {what} for {count}; expected one for each")
+    return values

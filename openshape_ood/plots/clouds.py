@@ -74,13 +74,13 @@ def cloud(
 
 
 def novelty_map(
-    found: NoveltyMap, *, ax: canvas.Axes | None = None, color: str = "novelty", bar: bool = True
+    result: NoveltyMap, *, ax: canvas.Axes | None = None, color: str = "novelty", bar: bool = True
 ) -> canvas.Axes:
     """Draw a result of `localize` on the ramp `bounds()`, with a mark at its threshold if it has one.
 
     Parameters
     ----------
-    found : NoveltyMap
+    result : NoveltyMap
         A map of pixels is drawn over the gray image.
     ax : matplotlib axes, optional
     color : {"novelty", "class"}
@@ -92,34 +92,34 @@ def novelty_map(
     -------
     matplotlib axes
     """
-    if isinstance(found, NoveltyMap) and found.elements.kind == "pixels":
-        found.check_color(color)
+    if isinstance(result, NoveltyMap) and result.elements.kind == "pixels":
+        result.check_color(color)
         ax = canvas.axes_or_new(ax, SIZE)
-        draw_pixels(ax, found, color, bar)
+        draw_pixels(ax, result, color, bar)
     else:
-        table, colors = map_colors(found, color)
+        table, colors = map_colors(result, color)
         ax = canvas.axes_or_new(ax, SIZE)
-        draw_cloud(ax, table, found.up, colors, bar, found.threshold)
-    canvas.title(ax, heading(found), fontsize=font_size(ax, 12))
+        draw_cloud(ax, table, result.up, colors, bar, result.threshold)
+    canvas.title(ax, heading(result), fontsize=font_size(ax, 12))
     return ax
 
 
-def map_colors(found: Any, color: str) -> tuple[np.ndarray, PointColors]:
+def map_colors(result: Any, color: str) -> tuple[np.ndarray, PointColors]:
     """Cloud (n, 3|6) of a map, and its colors."""
-    if not isinstance(found, NoveltyMap) or found.elements.kind == "pixels":
-        given = f"a map of {found.elements.kind}" if isinstance(found, NoveltyMap) else type(found).__name__
+    if not isinstance(result, NoveltyMap) or result.elements.kind == "pixels":
+        given = f"a map of {result.elements.kind}" if isinstance(result, NoveltyMap) else type(result).__name__
         raise InputError(f"the novelty map is {given}; expected the NoveltyMap of points that localize returns")
-    found.check_color(color)
-    found.check_some()
-    table = np.asarray(found.points, dtype=np.float64)
+    result.check_color(color)
+    result.check_some()
+    table = np.asarray(result.points, dtype=np.float64)
     if color == "novelty":
-        return table, PointColors("novelty", found.novelty, *found.bounds())  # unseen points, NaN, are white
-    return table, choose_colors(table, found.up, color, found.nearest, classes=list(found.classes))
+        return table, PointColors("novelty", result.novelty, *result.bounds())  # unseen points, NaN, are white
+    return table, choose_colors(table, result.up, color, result.nearest, classes=list(result.classes))
 
 
-def heading(found: NoveltyMap) -> str:
+def heading(result: NoveltyMap) -> str:
     """Title: shape, and known classes if any."""
-    name, classes = canvas.short(PurePath(found.name).name, 50), canvas.shorts(found.classes, 20)
+    name, classes = canvas.short(PurePath(result.name).name, 50), canvas.shorts(result.classes, 20)
     more = f", {len(classes) - NAMED} more" if len(classes) > NAMED else ""
     return f"{name}\nagainst {canvas.short(', '.join(classes[:NAMED]), 40)}{more}" if classes else name
 

@@ -58,24 +58,24 @@ def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, tit
         peak = np.nanmax(values) if np.isfinite(values).any() else np.nan
         canvas.title(ax, f"{canvas.short(name, 30)}, up to {peak:.2f}", fontsize=11)
     more = f", and {len(chosen) - MOST} more names" if len(chosen) > MOST else ""
-    own = affinities.provenance
-    said = title or f"{own.method} by {own.identity.checkpoint}: gray is 0, dark red {canvas.number(high)}{more}"
-    figure.suptitle(canvas.short(said, 120 if columns > 2 else 60), fontsize=10, color=canvas.GREY, **canvas.PLAIN)
+    by = affinities.provenance
+    caption = title or f"{by.method} by {by.identity.checkpoint}: gray is 0, dark red {canvas.number(high)}{more}"
+    figure.suptitle(canvas.short(caption, 120 if columns > 2 else 60), fontsize=10, color=canvas.GREY, **canvas.PLAIN)
     return figure
 
 
-def draw_pixels(ax: canvas.Axes, found: NoveltyMap, color: str, bar: bool) -> None:
+def draw_pixels(ax: canvas.Axes, result: NoveltyMap, color: str, bar: bool) -> None:
     """Novelty map of pixels as an image, with a legend below."""
     ax.set_axis_off()
-    ax.imshow(found.image(color))
+    ax.imshow(result.image(color))
     if not bar:
         return
     if color == "novelty":
-        low, high = found.bounds()
+        low, high = result.bounds()
         below: dict[str, Any] = {"transform": ax.transAxes, "ha": "center", "va": "top", "color": canvas.GREY}
         ax.text(0.5, -0.04, f"gray {canvas.number(low)}, dark red {canvas.number(high)}", fontsize=9, **below)
         return
-    canvas.key(ax, class_colors(list(found.classes)), ncols=3)
+    canvas.key(ax, class_colors(list(result.classes)), ncols=3)
 
 
 def _picture(affinities: Affinities) -> np.ndarray:

@@ -118,9 +118,9 @@ def turnable(
     x, y, z = rows.astype(np.float32).T
     shared = {"mode": "markers", "marker": {"size": 3.5 if len(chosen) <= 3000 else 2.3, "line": {"width": 0}}}
     figure = graph_objects.Figure(layout=_layout(title, turn, ABOVE if above else TILT))
-    for trace, own in _traces(colors, colors.values[chosen]):
+    for trace, members in _traces(colors, colors.values[chosen]):
         marker = shared["marker"] | trace.pop("marker")
-        figure.add_scatter3d(x=x[own], y=-z[own], z=y[own], **shared | trace | {"marker": marker})
+        figure.add_scatter3d(x=x[members], y=-z[members], z=y[members], **shared | trace | {"marker": marker})
     for box in boxes:
         figure.add_scatter3d(**box)
     for surface in surfaces:
@@ -152,11 +152,11 @@ def _boxes(result: SceneResult | SceneMap) -> Iterator[dict[str, Any]]:
             yield {"x": x, "y": y, "z": z, "mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
 
 
-def _labels(found: SceneMap) -> dict[str, Any]:
+def _labels(result: SceneMap) -> dict[str, Any]:
     """Trace of the numbers and names above a map's objects; hovering shows the reasons."""
-    places = [one.box.center + [0, 0, one.box.size[2] / 2 + 0.1] for one in found]
-    names = [f"{one.number} {one.verdict.name or one.verdict.verdict}" for one in found]
-    hints = [f"object {one.number}: {one.verdict.verdict}. {one.verdict.reason}" for one in found]
+    places = [one.box.center + [0, 0, one.box.size[2] / 2 + 0.1] for one in result]
+    names = [f"{one.number} {one.verdict.name or one.verdict.verdict}" for one in result]
+    hints = [f"object {one.number}: {one.verdict.verdict}. {one.verdict.reason}" for one in result]
     return next(_texts(list(zip(places, names, hints, strict=True))))
 
 

@@ -73,13 +73,13 @@ def scene_colors(result: SceneResult, color: str) -> tuple[np.ndarray, PointColo
     return shown, PointColors("class", names, classes=_palette(result) | grays)
 
 
-def map_cells(found: SceneMap) -> tuple[np.ndarray, PointColors]:
+def map_cells(result: SceneMap) -> tuple[np.ndarray, PointColors]:
     """Cell centers (m, 3) of a map's objects, and their colors by name, or by verdict without a name."""
-    listed = list(found)
-    own = [one.verdict.name or one.verdict.verdict for one in listed]
-    names = words(np.repeat(np.array(own, dtype=object), [len(one.cells) for one in listed]))
+    listed = list(result)
+    verdicts = [one.verdict.name or one.verdict.verdict for one in listed]
+    names = words(np.repeat(np.array(verdicts, dtype=object), [len(one.cells) for one in listed]))
     given = {"new": NOVEL_EDGE, "unsure": canvas.GREY}  # no color of a class
-    palette = class_colors([name for name in dict.fromkeys(own) if name not in given])
+    palette = class_colors([name for name in dict.fromkeys(verdicts) if name not in given])
     return np.concatenate([one.centers for one in listed]), PointColors("class", names, classes={**palette, **given})
 
 

@@ -86,7 +86,7 @@ def contact_sheet(
 
 def group_sheet(
     shapes: Any,
-    found: Discovery,
+    discovery: Discovery,
     *,
     titles: Any = None,
     count: int = 6,
@@ -100,7 +100,7 @@ def group_sheet(
     ----------
     shapes : sequence of b shapes, or mapping from row to shape
         The shapes of `discover`, of which only the drawn ones are read. Rows that a mapping lacks are skipped.
-    found : Discovery
+    discovery : Discovery
         With at least one group.
     titles : list of str, optional
         Name of each shape. Default: its file name.
@@ -124,25 +124,25 @@ def group_sheet(
     >>> [part.get_suptitle() for part in sheet.subfigs]
     ['group 1: 2 shapes, stability 0.90']
     """
-    rows = list(shapes) if isinstance(shapes, Mapping) else range(len(found.novel))
+    rows = list(shapes) if isinstance(shapes, Mapping) else range(len(discovery.novel))
     listed = list_shapes(list(shapes.values()) if isinstance(shapes, Mapping) else shapes)
     check_rows(np.asarray(rows), "the discovery", np.asarray(listed), "shapes")
     ups, named = resolve_ups(up, listed, drawn=True), _titles(titles, listed)
     places = {row: i for i, row in enumerate(rows)}
     blocks: dict[str, Sequence[Cell]] = {}
-    for group, drawn in drawn_rows(found, count).items():
+    for group, drawn in drawn_rows(discovery, count).items():
         words = f"\n{group.words()}" if group.names else ""
         heading = f"group {group.number}: {len(group)} shapes, stability {group.stability:.2f}{words}"
         blocks[heading] = [(places[i], _short(named[places[i]]), "black") for i in drawn if i in places]
     return _sheet(None, blocks, listed, ups)
 
 
-def drawn_rows(found: Discovery, count: int = 6) -> dict[Group, list[int]]:
+def drawn_rows(discovery: Discovery, count: int = 6) -> dict[Group, list[int]]:
     """Rows that a sheet shows of each group. Raises `InputError` without groups."""
-    if not found.groups:
+    if not discovery.groups:
         raise InputError("there are no groups to draw; expected a discovery with one or more")
     most = check_whole(count, "count")
-    return {group: group.rows[thinned(len(group), most)].tolist() for group in found.groups[:MOST_GROUPS]}
+    return {group: group.rows[thinned(len(group), most)].tolist() for group in discovery.groups[:MOST_GROUPS]}
 
 
 def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -154,8 +154,8 @@ def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
 
 
 def _titles(titles: Any, listed: Sequence[Shape]) -> np.ndarray:
-    own = [PurePath(shape.path or shape.name).name for shape in listed] if titles is None else titles
-    return names(own, "titles", len(listed))
+    given = [PurePath(shape.path or shape.name).name for shape in listed] if titles is None else titles
+    return names(given, "titles", len(listed))
 
 
 def _short(title: str) -> str:

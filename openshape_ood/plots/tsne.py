@@ -103,11 +103,11 @@ def _mask(known: Any, titles: np.ndarray) -> np.ndarray:
 def _draw(ax: canvas.Axes, at: np.ndarray, titles: np.ndarray, is_known: np.ndarray, legend: bool) -> None:
     named = len(np.unique(titles)) <= NAMED
     for i, name in enumerate(np.unique(titles[is_known]).tolist()):
-        own = at[is_known & (titles == name)]
+        places = at[is_known & (titles == name)]
         color, mark = COLORS[i % len(COLORS)], MARKS[i // len(COLORS) % len(MARKS)]
-        ax.scatter(own[:, 0], own[:, 1], color=color, s=38, marker=mark, linewidths=0.6, edgecolors="white")
+        ax.scatter(places[:, 0], places[:, 1], color=color, s=38, marker=mark, linewidths=0.6, edgecolors="white")
         if named:
-            _name(ax, name, own, color=color, fontweight="bold")
+            _name(ax, name, places, color=color, fontweight="bold")
     x, y = at[~is_known].T
     ax.scatter(x, y, s=34, marker="^", linewidths=1.1, facecolors="none", edgecolors=BLACK)
     for name in np.unique(titles[~is_known]).tolist() if named else []:

@@ -39,67 +39,69 @@ NOTHING = np.zeros(0, dtype=bool)
 LIGHT = np.array([0.72, 1.0, 0.86])  # light on faces towards x, y (up) and z
 
 
-def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figure:
+def completed(result: CompletedView, *, title: str | None = None) -> canvas.Figure:
     """Draw a result of `complete_view`: image, affinities, completed things, unexplained space, located objects.
 
     Parameters
     ----------
-    found : CompletedView
+    result : CompletedView
     title : str, optional
 
     Returns
     -------
     matplotlib figure
     """
-    _check(found)
-    located = found.descriptions[len(found.field.names) :][:MOST_LOCATED]
+    _check(result)
+    located = result.descriptions[len(result.field.names) :][:MOST_LOCATED]
     count = 4 + len(located)
     rows = -(-count // COLUMNS)
     figure, axes = canvas.panels(rows, COLUMNS, size=(4.4 * COLUMNS, 4.2 * rows))
     for ax in axes.flat:
         ax.set_axis_off()
     first, second, third, fourth, *others = axes.flat
-    first.imshow(found.view.rgb)
-    canvas.title(first, title or found.view.name, fontsize=11)
-    second.imshow(lit(found))
-    canvas.title(second, f"affinities, by {found.affinities.provenance.method}", fontsize=11)
-    names = {name: found.cells[name] for name in found.field.names}
-    draw_cells(third, found, names)
+    first.imshow(result.view.rgb)
+    canvas.title(first, title or result.view.name, fontsize=11)
+    second.imshow(lit(result))
+    canvas.title(second, f"affinities, by {result.affinities.provenance.method}", fontsize=11)
+    names = {name: result.cells[name] for name in result.field.names}
+    draw_cells(third, result, names)
     canvas.title(third, "completed", fontsize=11)
-    draw_cells(fourth, found, None)
-    canvas.title(fourth, f"gray is known: {canvas.short(', '.join(found.known), 40)}", fontsize=11)
+    draw_cells(fourth, result, None)
+    canvas.title(fourth, f"gray is known: {canvas.short(', '.join(result.known), 40)}", fontsize=11)
     for ax, sentence in zip(others, located, strict=False):
-        draw_cells(ax, found, {sentence: found.cells[sentence]})
+        draw_cells(ax, result, {sentence: result.cells[sentence]})
         canvas.title(ax, canvas.short(sentence, 40), fontsize=11)
-    colors = [(name, tuple(color)) for name, color in found.colors().items() if names.get(name, NOTHING).any()]
+    colors = [(name, tuple(color)) for name, color in result.colors().items() if names.get(name, NOTHING).any()]
     if colors:
         canvas.key(second, dict(colors[:NAMED]), marker="s", ncols=3)
     return figure
 
 
-def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarray] | None, turn: float = ASIDE) -> None:
+def draw_cells(
+    ax: canvas.Axes, result: CompletedView, shown: dict[str, np.ndarray] | None, turn: float = ASIDE
+) -> None:
     """Draw cells (side, side, side) by description, each in its color; None: all judged cells, by novelty.
 
     turn: viewpoint, degrees to the right of the camera.
     """
     from matplotlib.collections import PolyCollection
 
-    side, inverse = found.side, np.linalg.inv(found.field.frame)
-    points = visible(found)
-    across, rise, _ = drawn_at(points[:, :3], found, turn)
+    side, inverse = result.side, np.linalg.inv(result.field.frame)
+    points = visible(result)
+    across, rise, _ = drawn_at(points[:, :3], result, turn)
     ax.scatter(across, rise, s=2.0, c=0.55 + 0.45 * points[:, 3:], linewidths=0, rasterized=True)
     paint = np.full((side, side, side, 3), np.nan)
     if shown is None:
-        paint[tuple(found.voxels.elements.rows.T)] = ramp(found.voxels.novelty, 0.0, 1.0)
-    own_colors = found.colors()
-    for name, own in (shown or {}).items():
-        paint[own] = own_colors[name]
+        paint[tuple(result.voxels.elements.rows.T)] = ramp(result.voxels.novelty, 0.0, 1.0)
+    own_colors = result.colors()
+    for name, cells in (shown or {}).items():
+        paint[cells] = own_colors[name]
     quads, colors = faces(paint)
     if len(quads):
-        grid = found.field.network.grid
+        grid = result.field.network.grid
         low, size = np.array(grid.low), np.subtract(grid.high, grid.low) / side
         places = moved(low + quads.reshape(-1, 3) * size, inverse)
-        x, y, near = (one.reshape(-1, 4) for one in drawn_at(places, found, turn))
+        x, y, near = (one.reshape(-1, 4) for one in drawn_at(places, result, turn))
         order = np.argsort(near.mean(axis=1), kind="stable")
         polygons = PolyCollection(
             list(np.stack([x, y], axis=-1)[order]), facecolors=colors[order], edgecolors="face", lw=0.3
@@ -127,12 +129,12 @@ def faces(paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(quads), np.concatenate(colors)
 
 
-def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16) -> Path:
+def film(result: CompletedView, path: str | os.PathLike[str], *, frames: int = 16) -> Path:
     """Write a film of the completed view from side to side: a looping GIF or an MP4 (H.264).
 
     Parameters
     ----------
-    found : CompletedView
+    result : CompletedView
     path : str or Path
         Ends in .gif or .mp4. MP4 needs the extra `film`.
     frames : int
@@ -147,7 +149,7 @@ def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16
     InputError, FileError, MissingPackageError
         For another suffix; if writing fails; without imageio, or imageio-ffmpeg for MP4.
     """
-    _check(found)
+    _check(result)
     given = given_path(path, "path")
     suffix = given.suffix.lower()
     if suffix not in FILMS:
@@ -159,7 +161,7 @@ def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16
     if suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
         raise MissingPackageError("MP4 films need imageio-ffmpeg: pip install 'openshape-ood[film]'")
     turns = np.linspace(-SWING, SWING, check_whole(frames, "frames", 2))
-    images = [imageio.imread(canvas.rendered(_frame(found, turn), "png", FRAME_DPI)) for turn in turns]
+    images = [imageio.imread(canvas.rendered(_frame(result, turn), "png", FRAME_DPI)) for turn in turns]
     shown = np.stack(images + images[-2:0:-1])[..., :3]
     if suffix == ".mp4":
         return save_whole(given, _mp4(shown), "the film")
@@ -184,15 +186,15 @@ def _mp4(frames: np.ndarray) -> bytes:
         return path.read_bytes()
 
 
-def traces(found: CompletedView) -> Iterator[dict[str, Any]]:
+def traces(result: CompletedView) -> Iterator[dict[str, Any]]:
     """Plotly traces beside the visible points: a surface for each description, and the new space."""
-    colors = found.colors()
-    for name, mesh in found.meshes().items():
+    colors = result.colors()
+    for name, mesh in result.meshes().items():
         x, y, z = mesh.vertices.T.astype(np.float32)
         i, j, k = mesh.faces.T
         color = "rgb({},{},{})".format(*np.rint(255 * colors[name]).astype(int))
         yield {"type": "mesh3d", "name": name, "x": x, "y": y, "z": z, "i": i, "j": j, "k": k} | {"color": color}
-    new = found.novelty.elements.rows[found.novelty.is_novel] if len(found.novelty) else np.empty((0, 3))
+    new = result.novelty.elements.rows[result.novelty.is_novel] if len(result.novelty) else np.empty((0, 3))
     if len(new):
         x, y, z = new.astype(np.float32).T
         yield {"type": "scatter3d", "name": "new", "x": x, "y": y, "z": z, "mode": "markers"} | {
@@ -200,11 +202,11 @@ def traces(found: CompletedView) -> Iterator[dict[str, Any]]:
         }
 
 
-def visible(found: CompletedView) -> np.ndarray:
+def visible(result: CompletedView) -> np.ndarray:
     """Visible points (m, 6) in and around the network's box, thinned."""
-    scene, grid = found.view.scene(), found.field.network.grid
+    scene, grid = result.view.scene(), result.field.network.grid
     margin = np.subtract(grid.high, grid.low) * MARGIN
-    near = in_bounds(moved(scene.points, found.field.frame), np.array([grid.low - margin, grid.high + margin]))
+    near = in_bounds(moved(scene.points, result.field.frame), np.array([grid.low - margin, grid.high + margin]))
     rows = np.flatnonzero(near)
     rows = rows[thinned(len(rows), MOST)]
     return np.hstack(
@@ -212,43 +214,43 @@ def visible(found: CompletedView) -> np.ndarray:
     )
 
 
-def is_completed(found: Any) -> bool:
+def is_completed(result: Any) -> bool:
     """True for a `CompletedView`, without importing its module."""
-    return all(hasattr(found, name) for name in ("view", "affinities", "field", "located"))
+    return all(hasattr(result, name) for name in ("view", "affinities", "field", "located"))
 
 
-def _check(found: Any) -> None:
-    if not is_completed(found):
-        raise InputError(f"the view is {type(found).__name__}; expected the CompletedView that complete_view returns")
+def _check(result: Any) -> None:
+    if not is_completed(result):
+        raise InputError(f"the view is {type(result).__name__}; expected the CompletedView that complete_view returns")
 
 
-def drawn_at(points: np.ndarray, found: CompletedView, turn: float) -> tuple[np.ndarray, ...]:
+def drawn_at(points: np.ndarray, result: CompletedView, turn: float) -> tuple[np.ndarray, ...]:
     """Project points (m, 3) of the world, seen from beside and above the camera: horizontal, vertical, nearness."""
-    return view(upright(points, "z"), turned(found, turn), ABOVE)
+    return view(upright(points, "z"), turned(result, turn), ABOVE)
 
 
-def turned(found: CompletedView, turn: float = ASIDE) -> float:
+def turned(result: CompletedView, turn: float = ASIDE) -> float:
     """Angle for `view`: degrees about the vertical, `turn` degrees to the right of the view's camera."""
     from openshape_ood.views.completion import camera_frame
 
-    x, y = camera_frame(found.view.pose)[0, :2]  # forward
+    x, y = camera_frame(result.view.pose)[0, :2]  # forward
     return float(np.rad2deg(np.arctan2(y, x))) - 90 + turn
 
 
-def _frame(found: CompletedView, turn: float) -> canvas.Figure:
+def _frame(result: CompletedView, turn: float) -> canvas.Figure:
     figure, axes = canvas.panels(1, 1, size=(6, 5))
-    draw_cells(axes[0, 0], found, {name: found.cells[name] for name in found.descriptions}, float(turn))
+    draw_cells(axes[0, 0], result, {name: result.cells[name] for name in result.descriptions}, float(turn))
     return figure
 
 
-def lit(found: CompletedView) -> np.ndarray:
+def lit(result: CompletedView) -> np.ndarray:
     """Gray image (h, w, 3), tinted by the name with the largest affinity."""
-    largest, tint = np.zeros((*found.view.shape, 1)), np.zeros((*found.view.shape, 3))
-    colors = found.colors()
-    for name in found.field.names:  # one by one, because there may be hundreds
-        values = np.nan_to_num(found.affinities[name])[..., None]
+    largest, tint = np.zeros((*result.view.shape, 1)), np.zeros((*result.view.shape, 3))
+    colors = result.colors()
+    for name in result.field.names:  # one by one, because there may be hundreds
+        values = np.nan_to_num(result.affinities[name])[..., None]
         tint = np.where(values > largest, colors[name], tint)
         largest = np.maximum(values, largest)
     share = largest / max(float(largest.max()), 1e-9)
-    gray = 0.35 + 0.5 * found.view.rgb.mean(axis=2, keepdims=True)
+    gray = 0.35 + 0.5 * result.view.rgb.mean(axis=2, keepdims=True)
     return np.clip(gray * (1 - share) + tint * share, 0, 1)

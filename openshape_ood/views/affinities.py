@@ -195,8 +195,8 @@ class Affinities:
             header = json.loads(arrays["header"].item())
             if header["format"] != WHAT:
                 raise ValueError(f"its header is not that of {WHAT!r}")
-            told = header["provenance"]
-            provenance = Provenance(**{**told, "identity": Identity(**told["identity"])})
+            fields = header["provenance"]
+            provenance = Provenance(**{**fields, "identity": Identity(**fields["identity"])})
             return cls(arrays["values"], tuple(header["names"]), provenance, arrays.get("rgb"))
 
     @classmethod
@@ -234,10 +234,10 @@ class Affinities:
         """Indices of some of the names. Default: all. Raises `UnknownNameError`."""
         if names is None:
             return list(range(len(self)))
-        place, asked = {name.casefold(): i for i, name in enumerate(self.names)}, clean_names(names)
-        if lacking := [name for name in asked if name.casefold() not in place]:
+        place, wanted = {name.casefold(): i for i, name in enumerate(self.names)}, clean_names(names)
+        if lacking := [name for name in wanted if name.casefold() not in place]:
             raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(self.names)}")
-        return [place[name.casefold()] for name in asked]
+        return [place[name.casefold()] for name in wanted]
 
 
 def _made(arrays: dict[str, np.ndarray]) -> int:

@@ -88,21 +88,21 @@ def load_view(
         raise FileError(f"{given}: there is no such file")
     try:
         if suffix in IMAGES:
-            found = _pair(given, depth, camera)
+            fields = _pair(given, depth, camera)
         elif suffix == ".npz":
             data = read_bounded(given)
-            found = {name.lower(): array for name, array in npz_arrays(data).items()}
-            _check_memory(sum(one.nbytes for one in found.values()), found["depth"].shape, PIXEL, len(data))
+            fields = {name.lower(): array for name, array in npz_arrays(data).items()}
+            _check_memory(sum(one.nbytes for one in fields.values()), fields["depth"].shape, PIXEL, len(data))
         else:
             data = read_bounded(given)
             content = read_pickle(data)
-            found = published_arrays(content, len(data)) | published_texts(content)
-        view = _view(found, scale, given.parent.name if given.name == "rgb.png" else given.name)
+            fields = published_arrays(content, len(data)) | published_texts(content)
+        view = _view(fields, scale, given.parent.name if given.name == "rgb.png" else given.name)
     except FileError:
         raise
     except DAMAGE as error:
-        told = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise FileError(f"cannot read the view {given}: {told}") from error
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise FileError(f"cannot read the view {given}: {reason}") from error
     view = _with_principal_point(view)
     if view.pose[2, 1] > OVER:
         warnings.warn(
@@ -148,33 +148,33 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
     scale = min(MILLIMETERS, 65_000 / max(farthest, 1e-6))
     units = np.rint(np.nan_to_num(view.depth.astype(np.float64)) * scale)
     units[view.seen] = np.maximum(units[view.seen], 1)  # 0 is unknown
-    told = {"intrinsics": view.intrinsics.tolist(), "pose": view.pose.tolist(), "depth_scale": scale}
+    camera = {"intrinsics": view.intrinsics.tolist(), "pose": view.pose.tolist(), "depth_scale": scale}
     folder, color = make_folder(given), np.rint(view.rgb * 255).astype(np.uint8)
     for name, pixels in (("rgb.png", color), ("depth.png", units.astype(np.uint16))):
         with saving(folder / name, "the view") as file:
             Image.fromarray(pixels).save(file, format="PNG")
-    save_whole(folder / "camera.json", json.dumps(told, indent=1).encode(), "the camera")
+    save_whole(folder / "camera.json", json.dumps(camera, indent=1).encode(), "the camera")
     return folder
 
 
-def published_arrays(found: Mapping[str, Any], held: int | None = None) -> dict[str, Any]:
+def published_arrays(scene: Mapping[str, Any], held: int | None = None) -> dict[str, Any]:
     """Arrays of a view from the content of a published scene file, of `held` bytes for an untrusted file.
 
     With `img_shape` (width, height), color and depth are resized to that size by nearest pixels. The intrinsics are
     then assigned to the stored or the resized image, whichever has its center nearer to their principal point.
     """
     for name in ("rgb", "depth", "cam_intr", "cam_extr"):
-        if not isinstance(found[name], np.ndarray):  # nested lists may expand far beyond their size
-            raise CloudError(f"its {name!r} is a {type(found[name]).__name__}; expected an array")
-    rgb, depth, pose = found["rgb"], found["depth"], found["cam_extr"]
-    intrinsics, (h, w) = np.array(found["cam_intr"][:3, :3], dtype=np.float64), depth.shape[:2]
-    if "img_shape" in found:
-        w, h = (side if isinstance(side, int) else 0 for side in found["img_shape"])
+        if not isinstance(scene[name], np.ndarray):  # nested lists may expand far beyond their size
+            raise CloudError(f"its {name!r} is a {type(scene[name]).__name__}; expected an array")
+    rgb, depth, pose = scene["rgb"], scene["depth"], scene["cam_extr"]
+    intrinsics, (h, w) = np.array(scene["cam_intr"][:3, :3], dtype=np.float64), depth.shape[:2]
+    if "img_shape" in scene:
+        w, h = (side if isinstance(side, int) else 0 for side in scene["img_shape"])
         if not (0 < w <= MAX_SIDE and 0 < h <= MAX_SIDE):
             raise CloudError(f"its img_shape is not a width and a height, whole numbers from 1 to {MAX_SIDE}")
     if held is not None:
         _check_memory(0, (h, w), PUBLISHED_PIXEL, held)
-    if "img_shape" in found:
+    if "img_shape" in scene:
         ratio = np.array([w, h]) / depth.shape[::-1]
         middle = np.array(depth.shape[::-1]) / 2
         if np.abs(intrinsics[:2, 2] / middle - 1).max() <= np.abs(intrinsics[:2, 2] / (middle * ratio) - 1).max():
@@ -184,11 +184,11 @@ def published_arrays(found: Mapping[str, Any], held: int | None = None) -> dict[
     return {"rgb": rgb, "depth": depth, "intrinsics": intrinsics, "pose": pose}
 
 
-def published_texts(found: Mapping[str, Any]) -> dict[str, Any]:
+def published_texts(scene: Mapping[str, Any]) -> dict[str, Any]:
     """`names` and `questions` of a view from a published scene file; empty if it has none."""
-    names = _texts(found.get("ovssc_obj_classes", ()), "ovssc_obj_classes")
-    asked = _listed(found.get("descriptions", ()), "descriptions")
-    questions = [_texts(one, "descriptions", 3) for one in asked]
+    names = _texts(scene.get("ovssc_obj_classes", ()), "ovssc_obj_classes")
+    listed = _listed(scene.get("descriptions", ()), "descriptions")
+    questions = [_texts(one, "descriptions", 3) for one in listed]
     return {"names": tuple(dict.fromkeys(names)), "questions": tuple(dict.fromkeys(questions))}
 
 
@@ -241,11 +241,11 @@ def _with_principal_point(view: View) -> View:
     return replace(view, intrinsics=swapped)
 
 
-def _view(found: Mapping[str, Any], scale: float | None, name: str) -> View:
-    depth, told = np.asarray(found["depth"]), found.get("depth_scale")
-    if isinstance(told, np.ndarray) and told.size == 1:
-        told = told.item()
-    scale = scale or (None if told is None else check_positive(told, "depth_scale"))
+def _view(fields: Mapping[str, Any], scale: float | None, name: str) -> View:
+    depth, stated = np.asarray(fields["depth"]), fields.get("depth_scale")
+    if isinstance(stated, np.ndarray) and stated.size == 1:
+        stated = stated.item()
+    scale = scale or (None if stated is None else check_positive(stated, "depth_scale"))
     if scale is None and depth.dtype.kind in "iu":
         scale = MILLIMETERS
         warnings.warn(
@@ -255,29 +255,29 @@ def _view(found: Mapping[str, Any], scale: float | None, name: str) -> View:
         )
     if scale is not None:
         depth = depth.astype(np.float64) / scale
-    texts = {key: found[key] for key in ("names", "questions") if isinstance(found.get(key), tuple)}
-    return View(np.asarray(found["rgb"]), depth, found["intrinsics"], found["pose"], name=name, **texts)
+    texts = {key: fields[key] for key in ("names", "questions") if isinstance(fields.get(key), tuple)}
+    return View(np.asarray(fields["rgb"]), depth, fields["intrinsics"], fields["pose"], name=name, **texts)
 
 
 def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
     """Color and depth as stored, without EXIF rotation, because the camera refers to the stored image."""
     beside = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
     beside.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
-    told = json.loads(read_bounded(beside[1]))
-    if not isinstance(told, dict):
+    stated = json.loads(read_bounded(beside[1]))
+    if not isinstance(stated, dict):
         raise CloudError(f"{beside[1]} holds no object with intrinsics and pose")
-    if lacking := [name for name in ("intrinsics", "pose") if name not in told]:
+    if lacking := [name for name in ("intrinsics", "pose") if name not in stated]:
         raise CloudError(f"{beside[1]} has no {lacking[0]!r}; expected intrinsics, pose and perhaps depth_scale")
-    intrinsics = told["intrinsics"]
+    intrinsics = stated["intrinsics"]
     if isinstance(intrinsics, dict):
         fx, fy, cx, cy = (intrinsics[name] for name in ("fx", "fy", "cx", "cy"))
         intrinsics = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
     rgb, units = _image(path, "RGB", beside[0]), _image(beside[0], None, path)
     if units.ndim != 2 or units.dtype.itemsize < 2:
         raise CloudError(f"{beside[0]} is {units.dtype} {units.shape}; expected a gray image of 16 bits")
-    return {"rgb": rgb, "depth": units, "pose": told["pose"]} | {
+    return {"rgb": rgb, "depth": units, "pose": stated["pose"]} | {
         "intrinsics": intrinsics,
-        "depth_scale": told.get("depth_scale"),
+        "depth_scale": stated.get("depth_scale"),
     }
 
 

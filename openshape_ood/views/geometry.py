@@ -26,14 +26,14 @@ def checked_matrix(given: Any, what: str, shape: tuple[int, int], infinite: bool
     infinite: also accept infinity, as for a box with an open side.
     """
     try:
-        found = np.array(to_numpy(given), dtype=np.float64)
+        matrix = np.array(to_numpy(given), dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        found = np.empty(0)
-    if found.shape != shape or np.isnan(found).any() or not (infinite or np.isfinite(found).all()):
+        matrix = np.empty(0)
+    if matrix.shape != shape or np.isnan(matrix).any() or not (infinite or np.isfinite(matrix).all()):
         raise InputError(f"{what} is {given!r:.80}; expected {shape} {'' if infinite else 'finite '}numbers")
-    if shape == (4, 4) and np.abs(found[3] - [0, 0, 0, 1]).max() > 1e-6:
-        raise InputError(f"{what} has {found[3].tolist()} as its last row; expected 0, 0, 0, 1")
-    return found
+    if shape == (4, 4) and np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-6:
+        raise InputError(f"{what} has {matrix[3].tolist()} as its last row; expected 0, 0, 0, 1")
+    return matrix
 
 
 def unproject(depth: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
@@ -53,9 +53,9 @@ def unproject(depth: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
 
 def moved(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Points (..., 3) transformed by a matrix (4, 4)."""
-    found: np.ndarray = points @ matrix[:3, :3].T
-    found += matrix[:3, 3]
-    return found
+    turned: np.ndarray = points @ matrix[:3, :3].T
+    turned += matrix[:3, 3]
+    return turned
 
 
 def project(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -94,14 +94,14 @@ class Lifted:
         if objects is not None:
             values = _by_object(values, objects)
         of_rows = Affinities(values.T[:, None], self.names, self.provenance)
-        found = of_rows.novelty(known, method=method, temperature=temperature)
+        result = of_rows.novelty(known, method=method, temperature=temperature)
         if threshold is not None:
-            threshold.check_fits(found.provenance)
+            threshold.check_fits(result.provenance)
         rows = self.scene.points
         if self.scene.color is not None:
             rows = np.hstack([rows, self.scene.color])
         elements = Elements("points", rows)
-        return replace(found, elements=elements, threshold=threshold, name=self.scene.name, up="z")
+        return replace(result, elements=elements, threshold=threshold, name=self.scene.name, up="z")
 
 
 def lift(
@@ -137,13 +137,13 @@ def lift(
         If no pixel has a depth, or none lies in the bounds.
     """
     given = (views,) if isinstance(views, View) else tuple(views)
-    told = (affinities,) if isinstance(affinities, Affinities) else tuple(affinities)
-    if not given or len(given) != len(told):
+    listed = (affinities,) if isinstance(affinities, Affinities) else tuple(affinities)
+    if not given or len(given) != len(listed):
         raise InputError(
-            f"there are {len(given)} views and {len(told)} affinities; expected one for each, one at least"
+            f"there are {len(given)} views and {len(listed)} affinities; expected one for each, one at least"
         )
-    names, provenance = told[0].names, told[0].provenance
-    for view, one in zip(given, told, strict=True):
+    names, provenance = listed[0].names, listed[0].provenance
+    for view, one in zip(given, listed, strict=True):
         one.check_fits(view)
         if one.names != names:
             raise InputError(f"{view.name} has affinities to other names, or in another order, than {given[0].name}")
@@ -152,7 +152,7 @@ def lift(
     color = np.concatenate([view.rgb.reshape(-1, 3)[mask] for view, mask in zip(given, kept, strict=True)])
     # column by column, so that of hundreds of names only the result is held as a whole
     columns = (
-        np.concatenate([one.values[i].reshape(-1)[mask] for one, mask in zip(told, kept, strict=True)])
+        np.concatenate([one.values[i].reshape(-1)[mask] for one, mask in zip(listed, kept, strict=True)])
         for i in range(len(names))
     )
     name = given[0].name if len(given) == 1 else f"{len(given)} views"
@@ -174,9 +174,9 @@ def lift(
 
 def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
     """Mask (h * w,) of each view's pixels with depth, within the bounds if given."""
-    kept, told = [view.seen.reshape(-1) for view in views], ", ".join(view.name for view in views)
+    kept, names = [view.seen.reshape(-1) for view in views], ", ".join(view.name for view in views)
     if not any(mask.any() for mask in kept):
-        raise CloudError(f"{told}: no pixel has a depth, so that there is no visible point")
+        raise CloudError(f"{names}: no pixel has a depth, so that there is no visible point")
     if bounds is None:
         return kept
     box = checked_matrix(bounds, "bounds", (2, 3), infinite=True)
@@ -186,7 +186,7 @@ def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
     if not any(mask.any() for mask in inside):
         middle = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)]).mean(axis=0)
         raise CloudError(
-            f"{told}: no point lies in {box.tolist()}; the camera looks elsewhere, its points lie around "
+            f"{names}: no point lies in {box.tolist()}; the camera looks elsewhere, its points lie around "
             f"{middle.round(2)}, in meters"
         )
     return inside
@@ -210,15 +210,15 @@ def _by_object(values: np.ndarray, objects: Proposals) -> np.ndarray:
     """Affinities (n, k) averaged over objects, relative to each name's largest."""
     if objects.n != len(values):
         raise InputError(f"the objects are of a scan of {objects.n} points, there are {len(values)}; expected the same")
-    found, means = values.copy(), [np.full(values.shape[1], np.nan)]
+    means_of, means = values.copy(), [np.full(values.shape[1], np.nan)]
     # points of two objects: the better value wins; any object precedes layout
     for rows in reversed([*objects.rows, *(plane.rows for plane in objects.layout)]):
-        own = values[rows]
-        sound = np.isfinite(own)
+        rows_of = values[rows]
+        sound = np.isfinite(rows_of)
         with np.errstate(invalid="ignore"):
-            means.append(np.where(sound, own, 0).sum(axis=0) / sound.sum(axis=0))
-        found[rows] = means[-1]
+            means.append(np.where(sound, rows_of, 0).sum(axis=0) / sound.sum(axis=0))
+        means_of[rows] = means[-1]
     top = np.fmax.reduce(means)
     known = top[np.isfinite(top)]
     scale = np.fmax(top, np.median(known) if len(known) else np.nan)
-    return found / np.where(scale > 0, scale, 1).astype(found.dtype)
+    return means_of / np.where(scale > 0, scale, 1).astype(means_of.dtype)

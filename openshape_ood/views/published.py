@@ -157,8 +157,8 @@ def _follow(name: str, argument: Any, stack: list[Any], records: Collection[str]
 def _named(name: str, records: Collection[str]) -> _Name:
     older = name.replace("numpy._core.", "numpy.core.", 1)
     if older not in ALLOWED and older not in records:
-        told = name[:80].replace(" ", ".")
-        raise CloudError(f"it asks for {told!r}; only NumPy arrays are read from such a file, nothing of it was run")
+        shown = name[:80].replace(" ", ".")
+        raise CloudError(f"it asks for {shown!r}; only NumPy arrays are read from such a file, nothing of it was run")
     return _Name(older)
 
 

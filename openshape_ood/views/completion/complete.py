@@ -108,11 +108,11 @@ def complete(
         raise InputError(
             f"{completer!r} is for targets in a relation; expected locate(view, target, relation, reference)"
         )
-    asked: list[tuple[str, ...]] = [(name,) for name in wanted]
+    phrases: list[tuple[str, ...]] = [(name,) for name in wanted]
     queries: tuple[torch.Tensor | None, ...] = (None,) * len(wanted)
     if completer.network.sizes.head == "text":
-        asked, queries = [()] * len(wanted), _embedded(text, wanted, completer)
-    return _field(source, wanted, asked, queries, affinities, completer, frame, num_points, seed)
+        phrases, queries = [()] * len(wanted), _embedded(text, wanted, completer)
+    return _field(source, wanted, phrases, queries, affinities, completer, frame, num_points, seed)
 
 
 def locate(
@@ -158,7 +158,7 @@ def locate(
     completer = model if isinstance(model, Completer) else Completer.from_pretrained(model)
     network, query = completer.network, None
     if network.sizes.head == "sentence":
-        asked: tuple[str, ...] = (f"{target} {relation} a {reference}",)
+        phrases: tuple[str, ...] = (f"{target} {relation} a {reference}",)
     elif not network.sizes.relates:
         raise InputError(
             f"{completer!r} has not learned relations; expected one that has: {RELATIONAL!r}, or a released one with "
@@ -167,11 +167,11 @@ def locate(
     elif network.sizes.head == "text-relation":
         # separately, because both may be the same name
         (first,), (second,) = (_embedded(text, (one,), completer) for one in (target, reference))
-        asked, query = (), network.relation_query([relation], (first, second))
+        phrases, query = (), network.relation_query([relation], (first, second))
     else:
-        asked, query = (target, reference), network.relation_query([relation])
+        phrases, query = (target, reference), network.relation_query([relation])
     sentence = (f"{target} {relation} {reference}",)
-    return _field(source, sentence, [asked], (query,), affinities, completer, frame, num_points, seed)
+    return _field(source, sentence, [phrases], (query,), affinities, completer, frame, num_points, seed)
 
 
 def camera_frame(pose: np.ndarray) -> np.ndarray:
@@ -190,17 +190,17 @@ def camera_frame(pose: np.ndarray) -> np.ndarray:
 def _embedded(text: Any, names: tuple[str, ...], completer: Completer) -> tuple[torch.Tensor, ...]:
     """Text embeddings (1, t) of names for a network that compares with them. Raises `InputError`."""
     width = completer.network.sizes.text
-    found = np.empty(0) if text is None else np.asarray(to_numpy(text.encode(list(names))))
-    if found.shape != (len(names), width):
-        given = "none" if text is None else f"{found.shape}"
+    vectors = np.empty(0) if text is None else np.asarray(to_numpy(text.encode(list(names))))
+    if vectors.shape != (len(names), width):
+        given = "none" if text is None else f"{vectors.shape}"
         raise InputError(f"{completer!r} compares with text embeddings ({len(names)}, {width}); given were {given}")
-    return torch.from_numpy(found).float().to(completer.device).split(1)
+    return torch.from_numpy(vectors).float().to(completer.device).split(1)
 
 
 def _field(
     source: Any,
     names: tuple[str, ...],
-    asked: Sequence[tuple[str, ...]],
+    phrases: Sequence[tuple[str, ...]],
     queries: tuple[torch.Tensor | None, ...],
     affinities: Affinities | None,
     completer: Completer,
@@ -209,7 +209,7 @@ def _field(
     seed: int,
 ) -> Field:
     """Field of names; asked: the affinities that each name is read from; none for a network of colors."""
-    needed = tuple(dict.fromkeys(one for own in asked for one in own))
+    needed = tuple(dict.fromkeys(one for words in phrases for one in words))
     points, color, views, columns = _gathered(source, needed, affinities)
     matrix, grid = _frame(frame, views, completer), completer.network.grid
     places = moved(points, matrix)
@@ -237,7 +237,7 @@ def _field(
             warnings.warn(f"no visible point has an affinity to {needed[i]!r}", ViewWarning, stacklevel=3)
         # hundreds of names share one copy of the points
         parts.append(VolumePart(shared, numbers) if known.all() else VolumePart(shared[known], numbers[known]))
-    reads = tuple(tuple(needed.index(one) for one in own) or (0,) for own in asked)
+    reads = tuple(tuple(needed.index(one) for one in words) or (0,) for words in phrases)
     provenance = Provenance(completer.identity, "completion", up="z", seed=seed, version=__version__)
     return Field(names, completer.network, tuple(parts), reads, queries, points[kept], matrix, views, provenance)
 

@@ -81,10 +81,10 @@ class Field:
             raise InputError(f"queries have the shape {given.shape}; expected places (m, 3) in meters")
         places = moved(given.astype(np.float64), self.frame)
         rows = self._rows(names)
-        found = np.empty((len(rows), len(places)), dtype=np.float32)
+        table = np.empty((len(rows), len(places)), dtype=np.float32)
         for row, i in enumerate(rows):
-            found[row] = self._of(i, places)
-        return found
+            table[row] = self._of(i, places)
+        return table
 
     def grid(self, side: int = 64, names: Sequence[str] | None = None) -> np.ndarray:
         """Logits (k, side, side, side) float32 at `centers(side)`."""
@@ -107,7 +107,7 @@ class Field:
 
     def occupied(self, name: str, side: int = 64) -> np.ndarray:
         """Cells (side, side, side) bool that a name occupies, among those in a view and not seen empty."""
-        return ((self._above(self._rows([name])[0], side) > 0) & self._told(side)).reshape(side, side, side)
+        return ((self._above(self._rows([name])[0], side) > 0) & self._covered(side)).reshape(side, side, side)
 
     def mesh(self, name: str, side: int = 64) -> Any:
         """Surface of a name's occupied space, in meters, z up; `.export("name.glb")` writes it.
@@ -138,7 +138,7 @@ class Field:
         import trimesh
 
         above = self._above(self._rows([name])[0], side)
-        above = np.where(self._told(side), above, np.minimum(above, -1)).reshape(side, side, side)
+        above = np.where(self._covered(side), above, np.minimum(above, -1)).reshape(side, side, side)
         if not (above > 0).any():
             raise InputError(f"{name!r} fills nothing that the view can tell, so that there is no mesh of it")
         # padded, so that the surface is closed at the faces of the box
@@ -169,11 +169,11 @@ class Field:
         UnknownNameError
             For an unknown name.
         """
-        rows, told, (filled, places) = self._rows(known), self._told(side), self._visible(side)
+        rows, covered, (filled, places) = self._rows(known), self._covered(side), self._visible(side)
         best, nearest = np.full(side**3, -np.inf), np.zeros(side**3, dtype=np.int64)
         for i in range(len(self.names)):
             above = self._above(i, side, places)
-            filled |= told & (above > 0)
+            filled |= covered & (above > 0)
             if i in rows:
                 nearest[above > best] = rows.index(i)
                 best = np.maximum(best, above)
@@ -203,13 +203,13 @@ class Field:
     def _of(self, i: int, places: np.ndarray) -> np.ndarray:
         """Logits (m,) of a name at positions (m, 3) in the frame of the network."""
         device = self.parts[0].points.device
-        found = [np.empty(0, dtype=np.float32)]
+        parts = [np.empty(0, dtype=np.float32)]
         with torch.inference_mode(), exact(device):
             volume = torch.cat([self._volume(part) for part in self.reads[i]], dim=1)
             for start in range(0, len(places), PIECE):
                 piece = torch.from_numpy(places[start : start + PIECE]).float().to(device)
-                found.append(self.network.decode(volume, piece[None], self.queries[i])[0].cpu().numpy())
-        return np.concatenate(found)
+                parts.append(self.network.decode(volume, piece[None], self.queries[i])[0].cpu().numpy())
+        return np.concatenate(parts)
 
     def _volume(self, part: int) -> Tensor:
         """Volume of a part; recent ones are cached."""
@@ -222,22 +222,22 @@ class Field:
 
     def _above(self, i: int, side: int, places: np.ndarray | None = None) -> np.ndarray:
         """Logits (side³,) of a name at cell centers, or at `places`, minus the occupancy threshold."""
-        found = self._of(i, self.cut(side).centers().numpy() if places is None else places)
+        logits = self._of(i, self.cut(side).centers().numpy() if places is None else places)
         sizes = self.network.sizes
-        return found - (found.max() - PEAK if sizes.relates and sizes.legacy else sizes.threshold)
+        return logits - (logits.max() - PEAK if sizes.relates and sizes.legacy else sizes.threshold)
 
-    def _told(self, side: int) -> np.ndarray:
+    def _covered(self, side: int) -> np.ndarray:
         """Mask (side³,) of cells in a view and not seen empty, computed once for all names."""
         if side not in self._cells:
             centers, grid = self.centers(side), self.network.grid
             scale = np.cbrt(abs(np.linalg.det(self.frame[:3, :3])))
             voxel = float(max(np.subtract(grid.high, grid.low)) / side / scale)  # meters
-            told = np.full(len(centers), not self.views)
+            covered = np.full(len(centers), not self.views)
             for view in self.views:
-                told |= in_picture(centers, view.intrinsics, view.pose, view.shape)
+                covered |= in_picture(centers, view.intrinsics, view.pose, view.shape)
             for view in self.views:
-                told &= signed_distance(centers, view.depth, view.intrinsics, view.pose, voxel) <= 0
-            self._cells[side] = told
+                covered &= signed_distance(centers, view.depth, view.intrinsics, view.pose, voxel) <= 0
+            self._cells[side] = covered
         return self._cells[side]
 
     def _visible(self, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -246,6 +246,6 @@ class Field:
         points, places = moved(self.points[inside], self.frame), self.cut(side).centers().numpy()
         counts = np.bincount(index, minlength=side**3)
         # a surface may lie half a cell behind the center of its cell
-        own = np.stack([np.bincount(index, axis, side**3) for axis in points.T], axis=1)
-        places[counts > 0] = own[counts > 0] / counts[counts > 0, None]
+        sums = np.stack([np.bincount(index, axis, side**3) for axis in points.T], axis=1)
+        places[counts > 0] = sums[counts > 0] / counts[counts > 0, None]
         return counts > 0, places

@@ -65,10 +65,10 @@ class Grid:
         at = self.positions(queries)
         if not self.legacy:
             at = at.flip(-1)  # torch expects z, y, x
-        found = grid_sample(
+        features = grid_sample(
             volume, at[:, :, None, None], mode="bilinear", padding_mode="border", align_corners=self.legacy
         )
-        return found[:, :, :, 0, 0].transpose(1, 2)
+        return features[:, :, :, 0, 0].transpose(1, 2)
 
 
 def scatter(features: Tensor, index: Tensor, size: int, pooling: str = "mean") -> Tensor:

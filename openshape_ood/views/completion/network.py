@@ -120,18 +120,18 @@ class CompletionNetwork(nn.Module):
         volume: (b, channels, s, s, s); for head "relation" the volumes of target and reference, concatenated along the
         channels. query: (b, d), from `relation_query`, or the text embedding of the name.
         """
-        found = self.grid.read(volume, queries)
+        features = self.grid.read(volume, queries)
         if self.told:
-            found = torch.cat([found, self.grid.positions(queries)], -1)
-        pointed = self.decoder(found)
+            features = torch.cat([features, self.grid.positions(queries)], -1)
+        pointed = self.decoder(features)
         if query is None:
             return pointed[..., 0]
         return cosine_similarity(pointed, query[:, None], dim=-1) / TEMPERATURE
 
     def relation_query(self, relations: Sequence[str], texts: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Query (b, d) of b relations for `decode`; texts (b, t): embeddings of targets and references, if needed."""
-        found = torch.stack([self.relations[name] for name in relations])
-        return found if texts is None else self.query(torch.cat([*texts, found], -1))
+        vectors = torch.stack([self.relations[name] for name in relations])
+        return vectors if texts is None else self.query(torch.cat([*texts, vectors], -1))
 
     def forward(self, points: Tensor, features: Tensor, queries: Tensor, query: Tensor | None = None) -> Tensor:
         """Logits (b, m) of names: `decode` of `volume`. Not for head "relation", which needs two volumes."""

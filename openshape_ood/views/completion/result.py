@@ -72,12 +72,12 @@ class CompletedView:
     @cached_property
     def cells(self) -> dict[str, np.ndarray]:
         """Occupied cells (side, side, side) bool by description."""
-        found: dict[str, np.ndarray] = {}
-        for name, own in self._fields.items():
-            found[name] = own.occupied(name, self.side)
+        masks: dict[str, np.ndarray] = {}
+        for name, field in self._fields.items():
+            masks[name] = field.occupied(name, self.side)
             if self.progress is not None:
-                self.progress(len(found), len(self._fields))
-        return found
+                self.progress(len(masks), len(self._fields))
+        return masks
 
     @cached_property
     def centers(self) -> np.ndarray:
@@ -87,11 +87,11 @@ class CompletedView:
     @cached_property
     def voxels(self) -> NoveltyMap:
         """Novelty map of the occupied cells, without floor, walls and ceiling."""
-        found = self.field.unexplained(self.known, self.side)
-        at = tuple(found.elements.rows.T)
-        kept = ~self._layout[at] | np.any([own[at] for own in self.cells.values()], axis=0)
-        parts = {key: getattr(found, key)[kept] for key in ("novelty", "nearest", "similarity")}
-        return replace(found, elements=Elements("voxels", found.elements.rows[kept]), **parts, name=self.view.name)
+        judged = self.field.unexplained(self.known, self.side)
+        at = tuple(judged.elements.rows.T)
+        kept = ~self._layout[at] | np.any([mask[at] for mask in self.cells.values()], axis=0)
+        parts = {key: getattr(judged, key)[kept] for key in ("novelty", "nearest", "similarity")}
+        return replace(judged, elements=Elements("voxels", judged.elements.rows[kept]), **parts, name=self.view.name)
 
     @cached_property
     def novelty(self) -> NoveltyMap:
@@ -110,32 +110,32 @@ class CompletedView:
         """Records of the descriptions, then of the new things: volume and position."""
         peaks = {one["name"]: one["peak"] for one in self.affinities.rows()}
         rows = []
-        for name, own in self.cells.items():
+        for name, at in self.cells.items():
             status = "located" if name not in self.field.names else "known" if name in self.known else "not known"
-            rows.append({"name": name, "status": status, "affinity": peaks.get(name)} | self._place(self.centers[own]))
+            rows.append({"name": name, "status": status, "affinity": peaks.get(name)} | self._place(self.centers[at]))
         for i, region in enumerate(self.new, 1):
-            own = self.novelty.elements.rows[region.indices]
-            rows.append({"name": f"new {i}", "status": "new", "affinity": None} | self._place(own))
+            at = self.novelty.elements.rows[region.indices]
+            rows.append({"name": f"new {i}", "status": "new", "affinity": None} | self._place(at))
         return rows
 
     def as_json(self) -> dict[str, Any]:
         """All results, for JSON."""
         h, w = self.view.shape
-        told = {"view": self.view.name, "height": h, "width": w, "known": self.known, "side": self.side}
-        told["cell_m"] = round(float(np.cbrt(self._volume)), 4)
+        record = {"view": self.view.name, "height": h, "width": w, "known": self.known, "side": self.side}
+        record["cell_m"] = round(float(np.cbrt(self._volume)), 4)
         sources = {"affinities": self.affinities.provenance, "completion": self.field.provenance}
         if self.located:
             sources["relations"] = self.located[0].provenance
-        return {**told, "found": self.rows(), "provenance": {key: own.as_json() for key, own in sources.items()}}
+        return {**record, "found": self.rows(), "provenance": {key: one.as_json() for key, one in sources.items()}}
 
     def meshes(self) -> dict[str, Any]:
         """Colored surface of each description that occupies space, in meters, z up; needs scikit-image."""
-        found = {}
-        for name, own in self.colors().items():
+        meshes = {}
+        for name, color in self.colors().items():
             if self.cells[name].any():
-                found[name] = self._fields[name].mesh(name, self.side)
-                found[name].visual.vertex_colors = [*np.rint(255 * own).astype(np.uint8), 255]
-        return found
+                meshes[name] = self._fields[name].mesh(name, self.side)
+                meshes[name].visual.vertex_colors = [*np.rint(255 * color).astype(np.uint8), 255]
+        return meshes
 
     def colors(self) -> dict[str, np.ndarray]:
         """Color (3,) in [0, 1] of each description."""
@@ -158,11 +158,11 @@ class CompletedView:
         if len(self.novelty):
             written.append(self.novelty.save(folder / "novelty.ply"))
         meshes = {} if find_spec("skimage") is None else self.meshes()
-        for i, (name, own) in enumerate(self.colors().items(), 1):
+        for i, (name, color) in enumerate(self.colors().items(), 1):
             places = self.centers[self.cells[name]]
             if len(places):
                 file = folder / f"{i:02}-{re.sub(r'[^A-Za-z0-9]+', '-', name)[:40]}.ply"
-                written.append(save_scene(Scene(places, np.tile(own, (len(places), 1))), file))
+                written.append(save_scene(Scene(places, np.tile(color, (len(places), 1))), file))
             if name in meshes:
                 text = meshes[name].export(file_type="obj", header=None)
                 written.append(save_whole(file.with_suffix(".obj"), text.encode(), "the mesh"))
@@ -189,12 +189,12 @@ class CompletedView:
 
     def _place(self, places: np.ndarray) -> dict[str, Any]:
         """Volume and position of cells with centers (m, 3)."""
-        told: dict[str, Any] = {"liters": round(1000 * self._volume * len(places), 1), "size": None, "center": None}
+        record: dict[str, Any] = {"liters": round(1000 * self._volume * len(places), 1), "size": None, "center": None}
         if len(places):
             edge = np.cbrt(self._volume)
-            told["size"] = (np.ptp(places, axis=0) + edge).round(2).tolist()
-            told["center"] = places.mean(axis=0).round(2).tolist()
-        return told
+            record["size"] = (np.ptp(places, axis=0) + edge).round(2).tolist()
+            record["center"] = places.mean(axis=0).round(2).tolist()
+        return record
 
     @cached_property
     def _layout(self) -> np.ndarray:
@@ -266,8 +266,8 @@ def complete_view(
     names = tuple(affinities.names[i] for i in affinities.index(known))
     how: dict[str, Any] = {"affinities": affinities, "seed": seed}
     located = tuple(locate(view, *question, model=relations, **how) for question in questions)
-    found = complete(view, affinities.names, model=model, **how)
-    return CompletedView(view, affinities, found, names, located, side, progress)
+    field = complete(view, affinities.names, model=model, **how)
+    return CompletedView(view, affinities, field, names, located, side, progress)
 
 
 def _glb(meshes: Mapping[str, Any]) -> bytes:

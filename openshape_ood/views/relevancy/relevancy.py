@@ -181,29 +181,29 @@ class RelevancyEncoder:
         ClassNamesError
             For no, blank, repeated or too long names.
         """
-        picture, asked = tiling.as_picture(rgb), clean_names(names)
+        picture, wanted = tiling.as_picture(rgb), clean_names(names)
         chosen, shape = tiling.find_preset(preset, legacy), picture.shape[:2]
-        if 4 * len(asked) * shape[0] * shape[1] > MOST_BYTES:
+        if 4 * len(wanted) * shape[0] * shape[1] > MOST_BYTES:
             raise InputError(
-                f"{len(asked)} names at {shape[1]} x {shape[0]} pixels would take more than 4 GiB; ask for fewer names "
-                "at once, or scale the image down"
+                f"{len(wanted)} names at {shape[1]} x {shape[0]} pixels would take more than 4 GiB; ask for fewer "
+                "names at once, or scale the image down"
             )
         if background is None:
-            behind = asked if chosen.legacy else list(BACKGROUND)
+            behind = wanted if chosen.legacy else list(BACKGROUND)
         else:
             behind = clean_names(background) if len(background) else []
-        words = list(dict.fromkeys([*behind, *asked]))  # the background always added up in one order
-        values, mean = np.empty((len(asked), *shape), dtype=np.float32), np.zeros(shape)
-        place, subtracted = {name: i for i, name in enumerate(asked)}, set(behind)
-        for name, found in self._maps(picture, words, chosen, check_seed(seed), progress):
+        words = list(dict.fromkeys([*behind, *wanted]))  # the background always added up in one order
+        values, mean = np.empty((len(wanted), *shape), dtype=np.float32), np.zeros(shape)
+        place, subtracted = {name: i for i, name in enumerate(wanted)}, set(behind)
+        for name, heat in self._maps(picture, words, chosen, check_seed(seed), progress):
             if name in place:
-                values[place[name]] = found
+                values[place[name]] = heat
             if name in subtracted:
-                mean += found
+                mean += heat
         values -= (mean / max(1, len(behind))).astype(np.float32)
         values *= SCALE
         provenance = Provenance(self.identity, "relevancy", up="", seed=seed, version=__version__)
-        return Affinities(values, tuple(asked), provenance, rgb=picture)
+        return Affinities(values, tuple(wanted), provenance, rgb=picture)
 
     def encode_text(self, names: Sequence[str], *, legacy: bool = False) -> np.ndarray:
         """Vectors (k, d) of names, each independent: means over their sentences, normalized unless `legacy`."""
@@ -239,17 +239,17 @@ class RelevancyEncoder:
 
         for block in blocks:
             keys = {word: json.dumps([*about, word]) for word in block}
-            found = {word: None if store is None else store.get(keys[word]) for word in block}
-            if missing := [word for word, one in found.items() if one is None]:
+            stored = {word: None if store is None else store.get(keys[word]) for word in block}
+            if missing := [word for word, one in stored.items() if one is None]:
                 computed = self._compute(picture, tiles, missing, preset, seed, passed)
                 for word, one in zip(missing, computed, strict=True):
-                    found[word] = values = one.numpy().reshape(-1)
+                    stored[word] = values = one.numpy().reshape(-1)
                     if store is not None:
                         store.put(keys[word], values)
             else:
                 for _ in range(batches):
                     passed()
-            for word, one in found.items():
+            for word, one in stored.items():
                 maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
                 yield word, tiling.paste(maps, tiles, (h, w), preset)[0].numpy()
 
@@ -278,8 +278,8 @@ class RelevancyEncoder:
                 for i in range(0, len(tiles), batch):
                     images = self.normalized(tiling.pixels(copy, tiles[i : i + batch], self._tower.side))
                     for mirrored in ways:
-                        found = self._tower.relevancy(images.flip(-1) if mirrored else images, text).cpu()
-                        total[:, i : i + batch] += found.flip(-1) if mirrored else found
+                        heat = self._tower.relevancy(images.flip(-1) if mirrored else images, text).cpu()
+                        total[:, i : i + batch] += heat.flip(-1) if mirrored else heat
                     passed()
         return total / (copies * len(ways))
 
