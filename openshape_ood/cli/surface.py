@@ -355,8 +355,8 @@ def spread(threshold: Threshold) -> str:
     rank = round(threshold.coverage * (threshold.n + 1))
     low, high = beta(rank, threshold.n + 1 - rank).interval(SURE)
     return (
-        f"from {threshold.n} good ones it varies: in {SURE:.0%} of such draws it keeps between {low:.1%} and "
-        f"{high:.1%} of good ones"
+        f"with {threshold.n} other good ones it would differ: {100 * SURE:.0f} % of such thresholds keep between "
+        f"{100 * low:.1f} % and {100 * high:.1f} % of good ones"
     )
 
 

@@ -168,7 +168,7 @@ def test_plain_images_of_bad_ones_are_not_learned(tmp_path):
     done = run("surface", "fit", tmp_path / "panoramas", *words)
     assert done.exit_code == 0, done.output
     assert "ignored 2 images in bad_ones" in " ".join(done.stderr.split())
-    assert "of known shapes like the 3 it was made from" in " ".join(done.stdout.split())
+    assert "of good ones like the 3 it was made from" in " ".join(done.stdout.split())
     words[1] = tmp_path / "other"
     alone = run("surface", "fit", tmp_path / "panoramas" / "bad_ones", *words)
     assert alone.exit_code == 0 and "ignored" not in alone.stderr, alone.output
@@ -243,7 +243,7 @@ def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
     words = ["--out", tmp_path / "found", "--report", tmp_path / "found" / "page.html", "--coverage", "0.9"]
     done = run("surface", "score", tmp_path / "model", tmp_path / "test", *words)
     assert done.exit_code == 1 and "keeps 90.5 % of" in done.stdout
-    assert "in 90% of such draws it keeps between 78.4% and 98.2% of good ones" in " ".join(done.stdout.split())
+    assert "90 % of such thresholds keep between 78.4 % and 98.2 % of good ones" in " ".join(done.stdout.split())
     page = (tmp_path / "found" / "page.html").read_text()
     assert page.index("&lt;b&gt;hole.png") < page.index("good.png") and "<b>hole" not in page
     assert page.count("data:image/png;base64,") == 2 and "1 could not be used" in page
