@@ -214,7 +214,9 @@ def _evidence(scored: Verdict) -> list[str]:
     novelty = f"Novelty <b>{scored.novelty:.3f}</b> by {by}" if one else f"Novelty by {by}"
     if threshold is None:
         return [f"{novelty}; no p-value. {escape(basis.missing)}", MISSING]
-    lines = [f"{novelty}; known up to {threshold.value:.3f}.", _promise(scored, threshold), *_drift(scored)]
+    above = "" if threshold.low is None else f", novel above {threshold.value:.3f}"
+    limit = threshold.value if threshold.low is None else threshold.low
+    lines = [f"{novelty}; known up to {limit:.3f}{above}.", _promise(scored, threshold), *_drift(scored)]
     if one and scored.p_value is not None:
         beyond = int((threshold.scores >= scored.novelty).sum())
         shapes = f"known {scored.origin}s" if basis.kind == "generated" else "calibration shapes"
@@ -234,11 +236,12 @@ def _drift(scored: Verdict) -> list[str]:
     found = scored.result.drift
     if not found.alarm:
         return []
-    drawn = scored.result.to_label(min(TO_LABEL, len(scored.result)))
+    drawn = scored.result.to_label()
     by_visitor = [shape.name for shape in scored.session.shapes] if isinstance(scored, ShapeVerdict) else None
     names = drawn.shapes if by_visitor is None else [by_visitor[row] for row in drawn.rows]
-    remedy = f"{', '.join(names[:3])} and others" if found.tested > TO_LABEL else ""
-    return [f'<b id="drift">{escape(found.describe(remedy))}</b>']
+    remedy = ", ".join(names) if found.tested > TO_LABEL else ""
+    then = f"Give the known ones below: {OWN}."
+    return [f'<b id="drift">{escape(found.describe(remedy))} {escape(then)}</b>']
 
 
 OWN = "“Calibrate on your own shapes”"  # the page's heading for calibration

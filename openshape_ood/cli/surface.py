@@ -350,10 +350,10 @@ def spread(threshold: Threshold) -> str:
     """
     if not threshold.n or threshold.coverage is None:
         return ""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     rank = round(threshold.coverage * (threshold.n + 1))
-    low, high = beta(rank, threshold.n + 1 - rank).interval(SURE)
+    low, high = betaincinv(rank, threshold.n + 1 - rank, [(1 - SURE) / 2, (1 + SURE) / 2])
     return (
         f"with {threshold.n} other good ones it would differ: {100 * SURE:.0f} % of such thresholds keep between "
         f"{100 * low:.1f} % and {100 * high:.1f} % of good ones"

@@ -226,10 +226,15 @@ class Threshold:
     def at(self, coverage: float | None) -> Threshold:
         """Threshold from the same known shapes for another coverage; self for None.
 
-        Raises `InputError` for a threshold without scores, and for too few scores.
+        Raises `InputError` for a threshold without scores or with two error rates, and for too few scores.
         """
         if coverage is None:
             return self
+        if self.low is not None:
+            raise InputError(
+                f"a coverage of {coverage:g} is given for a threshold with error rates. Expected one of them. "
+                "Leave the coverage out, or make the threshold anew."
+            )
         if self.marks is not None and not self.n:
             raise InputError(
                 f"a coverage is of whole shapes. Given was a threshold of maps: {self}. Leave the coverage out"
@@ -313,7 +318,7 @@ ones of yours)'
             return f"threshold {self.value:.3f}: {self._promise(remedy)}"
         if self.coverage is None:
             return f"{self}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
-        return f"threshold {self.value:.3f} {self._promise(remedy)}"
+        return f"threshold {self.value:.3f}{',' * (self.low is not None)} {self._promise(remedy)}"
 
     def as_json(self) -> dict[str, Any]:
         """Value, coverage, count, source and promise; whose novelty it is for stands in the provenance of a result."""
