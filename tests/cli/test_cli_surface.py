@@ -79,7 +79,7 @@ def test_notes_beside_images_and_a_threshold_from_two(tmp_path):
     assert done.exit_code == 0, done.output
     said = " ".join(done.stderr.split())
     assert "ignored beside images" in said and "notes.txt" in said
-    assert "the threshold is from 2 and keeps 67% of good ones. Give 19 or more" in said
+    assert "the threshold is from 2 and keeps 67 % of good ones. Fit 19 or more" in said
 
 
 def test_images_whose_names_differ_by_their_suffixes_have_maps_of_their_own(of_images, tmp_path):
@@ -190,7 +190,7 @@ def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monk
         write_sheet(tmp_path / "good" / f"{seed}.ply", seed)
     write_sheet(tmp_path / "bad.ply", 9, pit=True)
     done = run("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "16", "--folds", "2")
-    assert done.exit_code == 0 and "needs 19 of them or more; there were 3" in " ".join(done.stderr.split())
+    assert done.exit_code == 0 and "is from 3 and keeps 75 %" in " ".join(done.stderr.split())
     words = ["surface", "score", tmp_path / "model", tmp_path / "bad.ply"]
     (first,) = run_json(*words)["files"]
     monkeypatch.setattr(inputs, "LARGE_ELSE", 0)
