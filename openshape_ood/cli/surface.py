@@ -350,10 +350,10 @@ def spread(threshold: Threshold) -> str:
     """
     if not threshold.n or threshold.coverage is None:
         return ""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     rank = round(threshold.coverage * (threshold.n + 1))
-    low, high = beta(rank, threshold.n + 1 - rank).interval(SURE)
+    low, high = betaincinv(rank, threshold.n + 1 - rank, [(1 - SURE) / 2, (1 + SURE) / 2])
     return (
         f"from {threshold.n} good ones it varies: in {SURE:.0%} of such draws it keeps between {low:.1%} and "
         f"{high:.1%} of good ones"

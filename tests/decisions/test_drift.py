@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import binomtest, kstest
 
 from openshape_ood.decisions.drift import CUTS, HISTOGRAMS, Drift, DriftStream, Share, batch_drift
 from openshape_ood.errors import FileError, InputError
@@ -277,9 +277,16 @@ def test_the_message_of_an_alarm() -> None:
     assert found.as_json()["kept"] is None
 
 
-def test_shares_have_exact_intervals() -> None:
-    low, high = Share(0, 10).interval
-    assert (low, high) == (0.0, pytest.approx(1 - 0.025**0.1))  # the closed form where none counts
+@pytest.mark.parametrize(("count", "of"), [(0, 10), (10, 10), (28, 30), (3, 2000)])
+def test_shares_have_exact_intervals(count: int, of: int) -> None:
+    expected = binomtest(count, of).proportion_ci(0.95, "exact")
+    assert Share(count, of).interval == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize(("cut", "limit"), [(0.1, 35), (0.3, 27)])
+def test_the_cut_is_the_novelty_that_this_share_of_known_objects_reaches(cut: float, limit: int) -> None:
+    """The largest rank with rank / (n + 1) at most the cut: 3 and 11 of 38."""
+    assert DriftStream(np.arange(38.0), cut)._limits.tolist() == [limit]
 
 
 def test_a_saved_stream_goes_on_and_damage_is_refused(tmp_path: Path) -> None:
