@@ -27,6 +27,7 @@ from openshape_ood.comparison import (
     RelationSimilarity,
     WhitenedCosine,
 )
+from openshape_ood.comparison.families import restored
 from openshape_ood.comparison.network import Relation, RelationSizes
 from openshape_ood.comparison.scorer import select
 from openshape_ood.comparison.training import Recipe, fit_comparator
@@ -68,6 +69,13 @@ every_family = pytest.mark.parametrize("family", FAMILIES)
 
 def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("center", [np.full(D, np.inf), np.full(D, np.nan), np.zeros(D, dtype=np.int64)])
+def test_numbers_of_a_saved_similarity_are_finite_floats(center: np.ndarray) -> None:
+    settings, arrays = MADE["whitened"].similarity.state()
+    with pytest.raises(ValueError, match="expected finite numbers"):
+        restored("whitened", settings, {**arrays, "center": center})
 
 
 # what the families say

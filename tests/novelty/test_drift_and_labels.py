@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from openshape_ood import Embeddings, ShapeEncoder
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError
@@ -197,6 +198,18 @@ def test_unsure_is_saved_shown_and_off_by_default(tmp_path: Path) -> None:
     assert found.as_json()["threshold"]["low"] == made.low
     assert "low" not in THRESHOLD.state() and "low" not in THRESHOLD.as_json()
     assert result_of([0.0, 9.0]).verdicts == ["known", "novel"]
+
+
+def test_a_pipeline_takes_one_error_rate_or_two() -> None:
+    identity = ShapeEncoder.from_pretrained("tiny").identity
+    calibration, novel = (Embeddings(part, identity) for part in RNG.normal(size=(2, 30, 192)))
+    how: dict[str, Any] = {"model": "tiny", "identity": identity, "calibration": calibration, "coverage": 0.9}
+    plain = NoveltyPipeline.prepare(["chair", "sofa"], **how)
+    two = NoveltyPipeline.prepare(["chair", "sofa"], **how, unsure=(0.1, 0.2), novel=novel)
+    one = NoveltyPipeline.prepare(["chair", "sofa"], **how, unsure=(0.1,))
+    for made, expected in ((two, plain.with_unsure(0.1, 0.2, novel)), (one, plain.with_unsure(0.1))):
+        assert made.threshold is not None and expected.threshold is not None
+        assert made.threshold.state() == expected.threshold.state()
 
 
 def test_what_unsure_refuses() -> None:
