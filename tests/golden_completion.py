@@ -6,33 +6,24 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from pathlib import Path
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import golden
 import numpy as np
 import torch
 from published_completion import SMALL, completion_file, network_of, small_row
 
 from openshape_ood.views.completion.network import CompletionNetwork
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
-ABSENT = "OPENSHAPE_OOD_PARITY names no folder with golden numbers"
+absent = golden.needs("semabs_golden.npz")
 KINDS = {"single": torch.float32, "double": torch.float64}
 Found = Iterator[tuple[str, Any]]
 
 
-@cache
-def pack() -> dict[str, np.ndarray]:
-    with np.load(Path(str(FOLDER), "semabs_golden.npz")) as file:
-        return dict(file)
-
-
-def seed() -> int:
-    return int(pack()["seed"])
+pack, seed = partial(golden.arrays, "semabs_golden.npz"), partial(golden.seed_of, "semabs_golden.npz")
 
 
 def made(layout: str, kind: torch.dtype, side: int = 16, sizes: dict[str, int] = SMALL) -> CompletionNetwork:

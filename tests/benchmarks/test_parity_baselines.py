@@ -6,33 +6,22 @@ Where the environment variable OPENSHAPE_OOD_PARITY names a folder with `baselin
 from __future__ import annotations
 
 import importlib
-import os
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from golden import FOLDER, arrays, needs
 
 from benchmarks.baselines.networks import Classifier, Sizes
 from benchmarks.baselines.scores import SCORES, Fitted, Head
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY", "")
 LIMITS = {"dgcnn": 3e-3, "pn2": 5e-6, "pn2_torch": 5e-6}  # relative, of a row, in float32
 LIMIT64 = 1e-12
 HEADS = {"dgcnn": ("CE", "cosine", "subcenter_arcface"), "pn2": ("CE", "cosine", "subcenter_arcface")}
 CASES = [(kind, head) for kind in LIMITS for head in HEADS.get(kind, ("CE",))]
-pytestmark = pytest.mark.skipif(
-    not Path(FOLDER, "baseline_golden.npz").is_file() or not FOLDER,
-    reason="OPENSHAPE_OOD_PARITY names no folder with baseline_golden.npz",
-)
-
-
-@cache
-def golden() -> dict[str, np.ndarray]:
-    with np.load(Path(FOLDER, "baseline_golden.npz")) as arrays:
-        return {key: arrays[key] for key in arrays.files}
+GOLDEN = "baseline_golden.npz"
+pytestmark = needs(GOLDEN)
 
 
 @pytest.fixture
@@ -45,7 +34,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Any:
 def network(made: Any, kind: str, head: str) -> Classifier:
     classes = made.CLASSES[kind]
     built = Classifier(Sizes(kind, head, classes))
-    built.load_state_dict(made.state_dict(kind, head, classes, int(golden()["seed"])))
+    built.load_state_dict(made.state_dict(kind, head, classes, int(arrays(GOLDEN)["seed"])))
     return built.eval().requires_grad_(False)
 
 
@@ -60,7 +49,7 @@ def test_features_and_logits_are_the_published(made: Any, kind: str, head: str) 
     built = network(made, kind, head)
     for exact in (False, True):
         built = built.double() if exact else built
-        for case, which in made.CLOUDS[int(golden()["seed"])].items():
+        for case, which in made.CLOUDS[int(arrays(GOLDEN)["seed"])].items():
             clouds = torch.from_numpy(made.clouds(*which)).to(torch.float64 if exact else torch.float32)
             encoded = built.enco(clouds)
             features = built.penultimate(encoded)
@@ -69,7 +58,7 @@ def test_features_and_logits_are_the_published(made: Any, kind: str, head: str) 
             keys = {f"{kind}/{case}/encoder{ending}": encoded}
             keys |= {f"{kind}/{head}/{case}/{name}{ending}": value for name, value in found.items()}
             for key, value in keys.items():
-                error = relative(value.numpy(), golden()[key])
+                error = relative(value.numpy(), arrays(GOLDEN)[key])
                 print(f"{key} {error:.1e}")
                 assert error <= limit, f"{key}: relative error {error:.1e}"
 
@@ -85,10 +74,10 @@ PUBLISHED: dict[str, Any] = {  # from novelty here to the number there
 
 @pytest.mark.parametrize("kind, head", [case for case in CASES if case[0] != "pn2_torch"])
 def test_scores_are_the_published(made: Any, kind: str, head: str) -> None:
-    sets = made.sets(made.CLASSES[kind], int(golden()["seed"]))
+    sets = made.sets(made.CLASSES[kind], int(arrays(GOLDEN)["seed"]))
     (examples, labels), (held_out, _), (features, _) = (sets[name] for name in ("bank", "calibration", "test"))
     fitted = Fitted.of(Head.of(network(made, kind, head)), examples, labels, held_out)
-    right = {key.rpartition("/")[2]: v for key, v in golden().items() if key.startswith(f"{kind}/{head}/scores/")}
+    right = {key.rpartition("/")[2]: v for key, v in arrays(GOLDEN).items() if key.startswith(f"{kind}/{head}/scores/")}
     found = {name: PUBLISHED.get(name, np.negative)(novelty) for name, novelty in fitted.novelty(features).items()}
     found |= {"logits": fitted.head.logits(features), "react_threshold": np.array(fitted.clip)}
     assert found.keys() == right.keys() == {*SCORES, "logits", "react_threshold"}

@@ -16,14 +16,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from golden_completion import ABSENT, FOLDER, KINDS, Found, check, differences, made, pack, seed
+from golden_completion import KINDS, Found, absent, check, differences, made, pack, seed
 from published_completion import affinities, box_points, evaluation, result_rows, stream
 
 from benchmarks.semabs.evaluation import all_scores, scores, voxels
 from benchmarks.semabs.summary import COLUMNS, RELATIONS, best_cutoff, table
 from benchmarks.semabs.training import Lamb, accuracy, balanced_weights, occupancy_loss
 
-pytestmark = pytest.mark.skipif(not FOLDER, reason=ABSENT)
+pytestmark = absent
 
 
 def padded() -> np.ndarray:

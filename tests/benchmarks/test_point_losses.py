@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import golden
 import numpy as np
 import pytest
 import torch
@@ -23,8 +24,9 @@ from benchmarks.training.point_losses import (
     softmax_loss,
 )
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
-with_pack = pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with seg_golden.npz")
+GOLDEN = "seg_golden.npz"
+with_pack = golden.needs(GOLDEN)
+pack, seed = partial(golden.arrays, GOLDEN), partial(golden.seed_of, GOLDEN)
 
 
 def drawn(seed: int = 0, n: int = 240, k: int = 24, d: int = 32, ignored: float = 0.1) -> dict[str, torch.Tensor]:
@@ -56,15 +58,6 @@ def labelled(seed: int = 0, n: int = 6000, classes: int = 200) -> tuple[np.ndarr
     return np.where(rng.uniform(size=n) < 0.05, -1, truth), guess
 
 
-def pack() -> dict[str, np.ndarray]:
-    with np.load(Path(str(FOLDER), "seg_golden.npz")) as arrays:
-        return {
-            key: arrays[key]
-            for key in arrays.files
-            if key.startswith(("hinge", "softmax", "focal", "open", "iou", "seed"))
-        }
-
-
 def check(key: str, found: Any, limit: float = 1e-6) -> None:
     golden = pack()[key].astype(np.float64)
     values = np.asarray(found.detach() if isinstance(found, torch.Tensor) else found, dtype=np.float64)
@@ -77,7 +70,7 @@ def check(key: str, found: Any, limit: float = 1e-6) -> None:
 @with_pack
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_parity_of_the_hinge(metric: str) -> None:
-    given, name = drawn(int(pack().get("seed", 0))), "hinge" + "_l2" * (metric == "l2")
+    given, name = drawn(seed()), "hinge" + "_l2" * (metric == "l2")
     labels, features = given["labels"], given["features"].requires_grad_()
     near, far = hinge_loss(features, given["anchors"], labels, given["negatives"], metric=metric)
     reference_far = torch.where(labels >= 0, far, 0.6)  # there the unlabeled ones are as if at distance 0
@@ -92,7 +85,7 @@ def test_parity_of_the_hinge(metric: str) -> None:
 
 @with_pack
 def test_parity_of_the_softmax_and_of_cosines() -> None:
-    given = drawn(int(pack().get("seed", 0)))
+    given = drawn(seed())
     features, anchors, labels = given["features"], given["anchors"], given["labels"]
     check("softmax/temperature_1", softmax_loss(features, anchors, labels, 1.0))
     check("softmax/temperature_0.07", softmax_loss(features, anchors, labels))
@@ -103,7 +96,7 @@ def test_parity_of_the_softmax_and_of_cosines() -> None:
 
 @with_pack
 def test_parity_of_the_focal_loss() -> None:
-    given = drawn(int(pack().get("seed", 0)))
+    given = drawn(seed())
     labels, logits, weights = given["labels"], given["logits"].requires_grad_(), given["weights"]
     kept = labels >= 0
     check("focal/per_point", focal_loss(logits, labels, weights)[kept])
@@ -117,11 +110,11 @@ def test_parity_of_the_focal_loss() -> None:
 
 @with_pack
 def test_parity_of_ious() -> None:
-    truth, guess = labelled(int(pack().get("seed", 0)))
+    truth, guess = labelled(seed())
     ious = class_iou(confusion(truth, guess, 199))
     check("iou/per_class", ious)
     groups: dict[str, Any] = {"mean": slice(None)}
-    listed = next(Path(str(FOLDER)).parent.glob("*/scannet200.csv"), None)
+    listed = next(Path(golden.FOLDER).parent.glob("*/scannet200.csv"), None)
     if listed is not None:
         with listed.open(encoding="utf-8", newline="") as file:
             splits = [row["split"] for row in csv.DictReader(file)]

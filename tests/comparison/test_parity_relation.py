@@ -6,12 +6,12 @@ of it; `seed` in it, 0 where there is none, is that of weights and inputs. `pyte
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+import golden
 import numpy as np
 import pytest
 import torch
@@ -27,28 +27,16 @@ from openshape_ood.decisions.metrics import ood_metrics, published_fpr95
 from openshape_ood.scoring import judge
 from openshape_ood.scoring.neighbors import spread_out
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with relation_golden.npz"),
-]
+GOLDEN = "relation_golden.npz"
+pytestmark = [pytest.mark.slow, golden.needs(GOLDEN), pytest.mark.filterwarnings("ignore:k is 5, but")]
+pack, seed = partial(golden.arrays, GOLDEN), partial(golden.seed_of, GOLDEN)
 Differences = Iterator[tuple[str, float, float]]
-
-
-@cache
-def pack() -> dict[str, np.ndarray]:
-    with np.load(Path(str(FOLDER), "relation_golden.npz")) as arrays:
-        return {key: arrays[key] for key in arrays.files}
 
 
 @cache
 def released() -> tuple[Comparator, ImageFeatures]:
     with tempfile.TemporaryDirectory() as folder:
         return read_released(write_released(Path(folder), seed()))
-
-
-def seed() -> int:
-    return int(pack().get("seed", 0))
 
 
 def apart(name: str, found: object) -> float:

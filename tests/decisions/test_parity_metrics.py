@@ -7,16 +7,15 @@ Every case says its seed; scores in it are normality, the opposite of novelty. T
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+import golden
 import numpy as np
 import pytest
 
 from openshape_ood.decisions.metrics import METRICS, ood_metrics
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
 NAMES = {"fpr95": "fpr_at_95_tpr"}  # where the pack calls it otherwise
 
 
@@ -32,9 +31,9 @@ def normality(case: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with metrics.json")
+@golden.needs("metrics.json")
 def test_parity_metrics() -> None:
-    cases = json.loads(Path(FOLDER or "", "metrics.json").read_text(encoding="utf-8"))["cases"]
+    cases = json.loads(Path(golden.FOLDER, "metrics.json").read_text(encoding="utf-8"))["cases"]
     assert cases
     for name, case in cases.items():
         sets = normality(case)

@@ -10,12 +10,10 @@ float32, and with "64" behind in float64; `seed`, 0 where there is none, of weig
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,8 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from golden import FOLDER, needs
+from golden import arrays as golden_arrays
 from published_encoders import CASES, clouds, text_rows, write_checkpoint
 
 from openshape_ood import ShapeEncoder
@@ -33,7 +33,6 @@ from openshape_ood.encoders.pointbert.network import Adapters
 from openshape_ood.encoders.uni3d.network import Uni3D
 
 GOLDEN = json.loads(Path(__file__).with_name("golden_encoders.json").read_text())["cases"]
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
 LIMIT, LIMIT64 = 5e-6, 1e-12  # relative, of a row
 UNI3D = ("uni3d-ti", "uni3d-s", "uni3d-b", "uni3d-g-depth2")
 NAMES = (*UNI3D, "tamm", "openshape-shapenet")
@@ -41,7 +40,7 @@ FAST = [("uni3d-ti", "core_2048"), ("tamm", "grey_2048"), ("openshape-shapenet",
 SOURCE = '{ file = "model.pt" }'
 
 slow = pytest.mark.slow
-with_pack = pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with encoders_golden.npz")
+with_pack = needs("encoders_golden.npz")
 
 
 def load(name: str, seed: int = 0) -> ShapeEncoder:
@@ -106,12 +105,8 @@ def relative(values: np.ndarray, golden: np.ndarray) -> float:
     return float((difference / np.linalg.norm(golden, axis=-1)).max())
 
 
-@cache
 def pack() -> dict[str, np.ndarray]:
-    if not FOLDER:
-        return {}
-    with np.load(Path(FOLDER, "encoders_golden.npz")) as arrays:
-        return {key: arrays[key] for key in arrays.files}
+    return golden_arrays("encoders_golden.npz") if FOLDER else {}
 
 
 def seed_of_the_pack() -> int:

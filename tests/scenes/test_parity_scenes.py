@@ -8,13 +8,12 @@ differences; where spconv is installed, those of it, too.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import golden
 import numpy as np
 import pytest
 import torch
@@ -23,20 +22,17 @@ from published_scenes import criterion_shapes, kernels, network, on_grid, probe,
 from openshape_ood.scenes.sparse.convolution import Convolution, convolve
 from openshape_ood.scenes.sparse.on_spconv import SpconvGrid
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
-pytestmark = pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with seg_golden.npz")
+pytestmark = golden.needs("seg_golden.npz")
 LIMIT, LIMIT_TRAINING = 1e-5, 2e-5  # relative
 Differences = Iterator[tuple[str, float, float]]
 
 
-@cache
 def pack(name: str = "seg") -> dict[str, np.ndarray]:
-    with np.load(Path(str(FOLDER), f"{name}_golden.npz")) as arrays:
-        return {key: arrays[key] for key in arrays.files}
+    return golden.arrays(f"{name}_golden.npz")
 
 
 def seed(name: str = "seg") -> int:
-    return int(pack(name).get("seed", 0))
+    return golden.seed_of(f"{name}_golden.npz")
 
 
 def apart(key: str, found: Any, name: str = "seg") -> float:
@@ -189,12 +185,12 @@ def check(measure: Callable[[], Differences]) -> None:
 
 
 def test_keys_of_the_published_files() -> None:
-    listed = json.loads(Path(str(FOLDER), "seg_keys.json").read_text())
+    listed = json.loads(Path(golden.FOLDER, "seg_keys.json").read_text())
     for name in ("34C", "34D", "mini"):
         assert list(unet_shapes(name).items()) == [(key, tuple(shape)) for key, shape in listed[name].items()]
     for stage, shapes in listed["criterion"].items():
         assert criterion_shapes(stage) == {key: tuple(shape) for key, shape in shapes.items()}
-    listed = json.loads(Path(str(FOLDER), "openscene_keys.json").read_text())
+    listed = json.loads(Path(golden.FOLDER, "openscene_keys.json").read_text())
     own = {f"net3d.{key}": list(shape) for key, shape in unet_shapes("lseg").items()}
     assert list(own.items()) == list(listed["lseg"].items())
     differs = {f"net3d.{key}": list(shape) for key, shape in unet_shapes("openseg").items()}

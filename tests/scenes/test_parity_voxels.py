@@ -6,15 +6,13 @@ it, 0 where there is none, is that of the points.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
+import golden
 import numpy as np
 import pytest
 
 from openshape_ood.scenes import voxelize
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
+GOLDEN = "seg_golden.npz"
 
 
 def made_up(seed: int) -> np.ndarray:
@@ -27,11 +25,9 @@ def made_up(seed: int) -> np.ndarray:
     return points[rng.permutation(len(points))].astype(np.float32)
 
 
-@pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with seg_golden.npz")
+@golden.needs(GOLDEN)
 @pytest.mark.parametrize("size", [0.02, 0.05])
 def test_the_same_voxels_in_the_same_order(size: float) -> None:
-    with np.load(Path(str(FOLDER), "seg_golden.npz")) as golden:
-        seed = int(golden["seed"]) if "seed" in golden.files else 0
-        found = voxelize(made_up(seed), size)
-        for name, ours in {"coords": found.coords, "kept": found.first, "inverse": found.inverse}.items():
-            np.testing.assert_array_equal(ours, golden[f"voxel/{size}/{name}"], err_msg=name)
+    found = voxelize(made_up(golden.seed_of(GOLDEN)), size)
+    for name, ours in {"coords": found.coords, "kept": found.first, "inverse": found.inverse}.items():
+        np.testing.assert_array_equal(ours, golden.arrays(GOLDEN)[f"voxel/{size}/{name}"], err_msg=name)

@@ -8,11 +8,10 @@ Where the environment variable OPENSHAPE_OOD_PARITY names a folder with `crn_gol
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,35 +19,26 @@ import numpy as np
 import pytest
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import golden
+
 from openshape_ood.encoders.devices import exact
 from openshape_ood.surfaces import CompetitiveReconstructor, read_published
 from openshape_ood.surfaces.competition import competition_step, discriminator_loss, distance, generator_loss
 from openshape_ood.surfaces.reconstructor import pooled
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with crn_golden.npz"),
-]
+GOLDEN = "crn_golden.npz"
+pytestmark = [pytest.mark.slow, golden.needs(GOLDEN)]
+pack, seed = partial(golden.arrays, GOLDEN), partial(golden.seed_of, GOLDEN)
 Differences = Iterator[tuple[str, float, float]]
 VARIANTS = ("improved128", "improved64", "plain128", "plain64")
 WEIGHTS = (0.5, 1.0, 2.0)
 
 
 @cache
-def pack() -> dict[str, np.ndarray]:
-    with np.load(Path(str(FOLDER), "crn_golden.npz")) as arrays:
-        return {key: arrays[key] for key in arrays.files}
-
-
-@cache
 def make() -> Any:
-    sys.path.insert(0, str(FOLDER))
+    sys.path.insert(0, golden.FOLDER)
     return importlib.import_module("make_more")
-
-
-def seed() -> int:
-    return int(pack().get("seed", 0))
 
 
 def parts(variant: str) -> tuple[str, int]:

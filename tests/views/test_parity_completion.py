@@ -18,7 +18,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from golden_completion import ABSENT, FOLDER, KINDS, Found, check, differences, made, pack, seed
+from golden import FOLDER
+from golden_completion import KINDS, Found, absent, check, differences, made, pack, seed
 from published_completion import (
     FULL,
     LAYOUTS,
@@ -34,7 +35,7 @@ from published_completion import (
 from openshape_ood.views.completion.grid import scatter
 from openshape_ood.views.completion.network import RELATIONS
 
-pytestmark = pytest.mark.skipif(not FOLDER, reason=ABSENT)
+pytestmark = absent
 
 
 def given(kind: torch.dtype, n: int = 700, m: int = 300) -> tuple[torch.Tensor, ...]:
@@ -125,7 +126,7 @@ def test_parity_completion_full(kind: str) -> None:
 
 
 def test_keys_of_the_published_completion_files() -> None:
-    listed = json.loads(Path(str(FOLDER), "semabs_keys.json").read_text())
+    listed = json.loads(Path(FOLDER, "semabs_keys.json").read_text())
     for layout in LAYOUTS:
         for name, sizes in ((layout, FULL), (f"small/{layout}", SMALL)):
             assert completion_shapes(layout, sizes) == {key: tuple(shape) for key, shape in listed[name].items()}

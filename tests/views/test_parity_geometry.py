@@ -8,27 +8,27 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from golden_completion import ABSENT, FOLDER, Found, check, pack, seed
+from golden import FOLDER
+from golden_completion import Found, absent, check, pack, seed
 from published_completion import BOUNDS, box_points, corner_grid
 
 from openshape_ood.views import geometry
 from openshape_ood.views.completion.grid import Grid
 from openshape_ood.views.geometry import in_bounds, in_picture, moved, signed_distance, unproject
 
-pytestmark = pytest.mark.skipif(not FOLDER, reason=ABSENT)
+pytestmark = absent
 
 
 def of_geometry(_: torch.dtype) -> Found:
-    sys.path.insert(0, str(FOLDER))
+    sys.path.insert(0, FOLDER)
     try:
         make = importlib.import_module("make_semabs")
     finally:
-        sys.path.remove(str(FOLDER))
+        sys.path.remove(FOLDER)
     shape = tuple(json.loads(str(pack()["sizes"]))["scene"])
     depth, camera = make.depth(seed(), *shape), make.camera(*shape)
     queries = box_points("geometry", seed(), (400,))

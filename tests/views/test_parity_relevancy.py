@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import golden
 import numpy as np
 import open_clip
 import pytest
@@ -24,14 +23,8 @@ import torch
 from openshape_ood.views.relevancy import PRESETS, Preset, RelevancyEncoder, attention, relevancy, tiling
 from openshape_ood.views.relevancy.attention import Tower
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not FOLDER or not (Path(FOLDER) / "semabs_golden.npz").is_file(),
-        reason="OPENSHAPE_OOD_PARITY names no folder with semabs_golden.npz",
-    ),
-]
+GOLDEN = "semabs_golden.npz"
+pytestmark = [pytest.mark.slow, golden.needs(GOLDEN)]
 CHEFER, OURS = PRESETS["chefer_et_al"], replace(PRESETS["ours"], jitters=0)
 BAR, DOUBLE_BAR, HALF_BAR = 2e-5, 1e-10, 2e-3
 
@@ -40,10 +33,10 @@ BAR, DOUBLE_BAR, HALF_BAR = 2e-5, 1e-10, 2e-3
 def pack() -> Iterator[Any]:
     """The golden file, beside the functions that make its inputs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
+        patch.syspath_prepend(golden.FOLDER)
         import make_semabs
 
-        yield make_semabs, dict(np.load(Path(str(FOLDER)) / "semabs_golden.npz"))
+        yield make_semabs, golden.arrays(GOLDEN)
     sys.modules.pop("make_semabs", None)
 
 

@@ -14,7 +14,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from golden_completion import FOLDER, made
+from golden_completion import absent, made
 from published_completion import corner_grid
 from test_parity_relevancy import check, encoder, model, pack
 
@@ -25,7 +25,7 @@ from openshape_ood.views.completion import Completer, complete, locate
 from openshape_ood.views.geometry import in_picture, signed_distance
 from openshape_ood.views.relevancy import PRESETS, tiling
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder")]
+pytestmark = [pytest.mark.slow, absent]
 assert model and pack  # fixtures
 
 
