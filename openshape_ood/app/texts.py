@@ -134,9 +134,9 @@ def surface(compared: SurfaceVerdict) -> str:
     return _box("known", result.name, note, "Good: no place is worse than on the good clouds", lines)
 
 
-def _defects(found: Sequence[Defect]) -> list[str]:
+def _defects(defects: Sequence[Defect]) -> list[str]:
     """Largest defects, with p-values."""
-    shown = [f"{escape(one.where)}: {escape(str(one))}" for one in found[:DEFECTS]]
+    shown = [f"{escape(one.where)}: {escape(str(one))}" for one in defects[:DEFECTS]]
     return [f"Largest defects: {'; '.join(shown)}."] if shown else []
 
 
@@ -233,15 +233,15 @@ def _evidence(scored: Verdict) -> list[str]:
 
 def _drift(scored: Verdict) -> list[str]:
     """Alarm of the drift test; empty without an alarm."""
-    found = scored.result.drift
-    if not found.alarm:
+    drift = scored.result.drift
+    if not drift.alarm:
         return []
     drawn = scored.result.to_label()
     by_visitor = [shape.name for shape in scored.session.shapes] if isinstance(scored, ShapeVerdict) else None
     names = drawn.shapes if by_visitor is None else [by_visitor[row] for row in drawn.rows]
-    remedy = ", ".join(names) if found.tested > TO_LABEL else ""
+    remedy = ", ".join(names) if drift.tested > TO_LABEL else ""
     then = f"Give the known ones below: {OWN}."
-    return [f'<b id="drift">{escape(found.describe(remedy))} {escape(then)}</b>']
+    return [f'<b id="drift">{escape(drift.describe(remedy))} {escape(then)}</b>']
 
 
 OWN = "“Calibrate on your own shapes”"  # the page's heading for calibration
@@ -284,8 +284,8 @@ def table(scored: Verdict | None) -> str:
 
 
 def _not_read(failures: Sequence[Failure]) -> str:
-    said = ((one.source, one.error.removeprefix(f"{one.source}: ")) for one in failures)
-    rows = "".join(f"<li><b>{escape(name)}</b>: {escape(error)}</li>" for name, error in said)
+    lines = ((one.source, one.error.removeprefix(f"{one.source}: ")) for one in failures)
+    rows = "".join(f"<li><b>{escape(name)}</b>: {escape(error)}</li>" for name, error in lines)
     return f'<ul class="failures">{rows}</ul>' if rows else ""
 
 

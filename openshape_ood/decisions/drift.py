@@ -492,8 +492,8 @@ def batch_drift(
     if len(below) < FEWEST:
         reason = _too_few(len(below), len(tested))
         return Drift(None, None, len(tested), len(below), **about, reason=reason)
-    some = [one if len(one) <= MOST else rng.choice(one, MOST, replace=False) for one in (held, below)]
-    p_value = _permuted(some[0], some[1], rng)
+    known, batch = (one if len(one) <= MOST else rng.choice(one, MOST, replace=False) for one in (held, below))
+    p_value = _permuted(known, batch, rng)
     return Drift(p_value <= allowed, p_value, len(tested), len(below), **about)
 
 

@@ -305,7 +305,9 @@ ones of yours)'
             return f"{share} of {self.n} held-out {self.source} ({OWN}{f': {remedy}' if remedy else ''})"
         source = f" ({self.source})" if self.source else ""
         made_from = f"the {self.n} it was" if self.n else "those it was"
-        return f"{share} of known shapes like {made_from} made from{source}"
+        surface = self.provenance is not None and self.provenance.identity.space.startswith("reconstruction/")
+        kept = "good ones" if surface else "known shapes"
+        return f"{share} of {kept} like {made_from} made from{source}"
 
     def describe(self, remedy: str = "calibration=") -> str:
         """Value, fraction and kind of known rows kept, and how to calibrate on own shapes.

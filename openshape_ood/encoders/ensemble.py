@@ -193,7 +193,7 @@ def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _own_cloud(cloud: np.ndarray, given: CloudSpec, wanted: CloudSpec) -> np.ndarray:
-    """Convert a cloud (n, 6) prepared as `given` to `own`."""
+    """Convert a cloud (n, 6) prepared as `given` to `wanted`."""
     if resampled_size(len(cloud), wanted) != len(cloud):
         return prepare(cloud.astype(np.float64), wanted, up=given.up, seed=0, name="the cloud")
     return np.concatenate([exchange(cloud[:, :3], given.up, wanted.up), cloud[:, 3:]], axis=1)

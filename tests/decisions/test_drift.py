@@ -191,7 +191,9 @@ def test_a_batch_test_of_many_values_draws_some_of_both_samples() -> None:
 def test_few_objects_give_no_answer() -> None:
     calibration = np.random.default_rng(0).normal(size=50)
     assert DriftStream(calibration).update([0.0, 0.1]).alarm is None
-    assert batch_drift([0.0, 0.1], calibration).alarm is None
+    few, many = batch_drift([0.0, 0.1], calibration), batch_drift(calibration, calibration)
+    assert few.alarm is None and few.describe() == f"No drift test: {few.reason}."
+    assert many.alarm is False and many.describe().startswith("No sign that the known objects differ")
     assert DriftStream(calibration).update([]).alarm is None
 
 
