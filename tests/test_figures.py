@@ -576,10 +576,10 @@ def delayed(drift: str) -> list[str]:
     shown = []
     for novel in (0.0, 0.3):
         row = only(alarms()["delays"], drift=drift, novel=novel, n=200)
-        shown.append("never" if row["delay"] is None else number(row["delay"], 0))
-        for oracle in ("oracle_alike", "oracle"):
-            count, times = row[oracle], row[f"times_{oracle}"]
-            shown += ["never" if count is None else number(count, 0), "" if not times else number(times, 1)]
+        counts = (row["delay"], row["oracle_alike"])
+        shown += ["never" if count is None else number(count, 0) for count in counts]
+        ratios = (row["times_oracle_alike"], row["times_oracle"])
+        shown += ["" if not times else number(times, 1) for times in ratios]
     return shown
 
 
@@ -976,7 +976,7 @@ def sentence_of_delays() -> str:
         return f"{sum((row['times_oracle_alike'] or 99) <= 3 for row in rows)} of {len(rows)}"
 
     return (
-        f"Of the settings that the oracle alike finds, {kept(200)} keep it, with 50 calibration shapes {kept(50)}, with 2,000 "
+        f"Of the settings that the oracle finds, {kept(200)} keep it, with 50 calibration shapes {kept(50)}, with 2,000 "
         f"{kept(2000)}."
     )
 

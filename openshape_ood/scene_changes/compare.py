@@ -327,9 +327,7 @@ def compared(
     return SceneChanges(first, second, numbered, pair.registration, pair.spaces, calibration, fdr, control)
 
 
-def _hidden(
-    sides: Sequence[_Side], taken: Sequence[set[int]], limit: float
-) -> list[tuple[str, int, int]]:
+def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> list[tuple[str, int, int]]:
     """Changed objects, and objects of the other scan that stand inside their boxes.
 
     The place of the second object was hidden by the first, so that it was not seen empty; but the first filled it. The
