@@ -166,7 +166,7 @@ def _as_stored(inputs: Found, up: str) -> str:
 
 
 def _doubt(up: str, axis: UpAxis | None) -> str:
-    """What a report says of the axis where it may be another."""
+    """Remark of a report about an up axis that may be wrong."""
     if axis is None or (up == "file" and axis.axis in (None, "y")) or (up != "file" and axis.axis):
         return ""
     return f"Read with y up, but {axis}." if up == "file" else f"{axis}; y was taken."

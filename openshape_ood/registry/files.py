@@ -60,7 +60,7 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
         with suppress(OSError), replacing(wanted.record) as partial:
             partial.write_text(f"{found}  {wanted.place}\n", encoding="utf-8")
         warnings.warn(
-            f"{wanted.what}: the registry names no sha256, so that of this first use is taken: {found} ({path}). Any "
+            f"{wanted.what}: the registry names no sha256. This first use is recorded: {found} ({path}). Any "
             f"other content is refused from now on; to have it so everywhere, add sha256 = {found!r} to its row",
             stacklevel=3,
         )
