@@ -83,9 +83,9 @@ def holds_words(values: Any, deep: int) -> bool:
 def words(texts: Iterable[str]) -> np.ndarray:
     """Strings as an object array (k,): one long string does not enlarge every row."""
     listed = [str(text) if isinstance(text, str) else text for text in texts]  # str subclasses of numpy become str
-    found = np.empty(len(listed), dtype=object)
-    found[:] = listed
-    return found
+    filled = np.empty(len(listed), dtype=object)
+    filled[:] = listed
+    return filled
 
 
 def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:
@@ -116,10 +116,10 @@ def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np
     if given.dtype.kind == "f" and not np.isfinite(given).all():
         raise InputError(f"{what} hold NaN or infinity; expected names or whole numbers")
     try:
-        found, index = np.unique(given, return_inverse=True)
+        classes, index = np.unique(given, return_inverse=True)
     except TypeError as error:  # labels of mixed types
         raise InputError(f"{what} are of several types; expected all names or all whole numbers") from error
-    return found, index
+    return classes, index
 
 
 def originals(rows: np.ndarray) -> np.ndarray:

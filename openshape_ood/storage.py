@@ -125,16 +125,16 @@ def _locked(path: Path) -> int | None:
     try:
         import fcntl  # missing on Windows
 
-        found = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except (ImportError, OSError):
         return None
     with contextlib.suppress(OSError):
-        fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        own = os.fstat(found)
-        plain = stat.S_ISREG(own.st_mode) and own.st_nlink == 1 and own.st_uid == os.geteuid()
-        if plain and os.path.samestat(own, os.lstat(path)):  # not renamed in between
-            return found
-    os.close(found)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        status = os.fstat(lock)
+        plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
+        if plain and os.path.samestat(status, os.lstat(path)):  # not renamed in between
+            return lock
+    os.close(lock)
     return None
 
 
@@ -360,8 +360,8 @@ def _restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, opti
         _, place, i, name = key.split(".")
         of, one = held[int(place)][int(i)], tensors[key]
         # in its parameter's memory layout, which determines the rounding of a step
-        own = torch.empty_like(of, device="cpu", dtype=one.dtype).copy_(one) if one.shape == of.shape else one
-        states[int(place)].setdefault(int(i), {})[name] = own
+        restored = torch.empty_like(of, device="cpu", dtype=one.dtype).copy_(one) if one.shape == of.shape else one
+        states[int(place)].setdefault(int(i), {})[name] = restored
     for optimizer, state in zip(optimizers, states, strict=True):
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 

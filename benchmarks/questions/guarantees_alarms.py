@@ -1,7 +1,8 @@
 """Drift alarms: false alarms of streams and batches, the delay beside an oracle, and where no alarm can come.
 
-The oracle knows the law of the known novelties below the cut before and after the drift, and alarms at a likelihood
-ratio of 100. The second one knows them too, but ranks in the same growing pool as the test does.
+An oracle knows the law of the known novelties before and after the drift, and alarms at a likelihood ratio of 100. The
+first one sees all values below the cut 0.05. The second one has the information of the test: the same values below the
+same cuts, ranked in the same growing pool.
 """
 
 from __future__ import annotations
@@ -131,46 +132,53 @@ def drifts(pools: Mapping[str, Pools], random: np.random.Generator) -> dict[str,
     return found
 
 
-def law_ratio(before: np.ndarray, after: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Edges (bins - 1,) and the ratio (bins,) of the law after the drift to that before, below the first cut."""
-    limit = np.quantile(before, 1 - CUTS[0])
+def law_ratio(before: np.ndarray, after: np.ndarray, bins: int, cut: float = CUTS[0]) -> tuple[np.ndarray, np.ndarray]:
+    """Edges (bins - 1,) and the ratio (bins,) of the law after the drift to that before, below a cut."""
+    limit = np.quantile(before, 1 - cut)
     edges = np.quantile(before[before < limit], np.linspace(0, 1, bins + 1)[1:-1])
     ends = np.array([np.bincount(np.searchsorted(edges, z[z < limit]), minlength=bins) + 0.5 for z in (before, after)])
     return edges, (ends[1] / ends[1].sum()) / (ends[0] / ends[0].sum())
 
 
-def oracle_delay(
-    before: np.ndarray, after: np.ndarray, bins: int, share: float, pool: float, random: np.random.Generator
-) -> float:
-    """Objects at the alarm of the likelihood ratio; pool: calibration values of the growing pool, or infinity."""
-    limit = np.quantile(before, 1 - CUTS[0])
-    edges, ratio = law_ratio(before, after, bins)
-    values = np.where(random.random(LATEST) < share, np.inf, random.choice(after, LATEST))
-    places = np.flatnonzero(values < limit)
-    gains = ratio[np.searchsorted(edges, values[places])]
-    if np.isfinite(pool):
-        k = np.arange(len(gains))
-        gains = gains * (pool + k) / (pool + k * gains)
+def oracle_delay(values: np.ndarray, stream: DriftStream, laws: Sequence[Any], alike: bool) -> float:
+    """Objects at the alarm of the likelihood ratio of `laws`, one a cut.
+
+    alike: below the cuts that a new stream chooses for the values, in its growing pool. Else below the first cut.
+    """
+    limits = stream._limits
+    chosen = stream._chosen(values) if alike else np.full(len(values), limits[0])
+    gains = np.ones(len(values))
+    for limit, (edges, ratio) in zip(limits, laws, strict=False):
+        below = values < limit
+        here = below & (chosen == limit)
+        gain = ratio[np.searchsorted(edges, values[here])]
+        if alike:  # the pool: calibration values, and earlier ones drawn after the drift
+            held, earlier = (stream._pool < limit).sum(), (np.cumsum(below) - below)[here]
+            gain = gain * (held + earlier) / (held + earlier * gain)
+        gains[here] = gain
     beyond = np.flatnonzero(np.cumsum(np.log(gains)) >= np.log(1 / LEVEL))
-    return float(places[beyond[0]] + 1) if len(beyond) else np.inf
+    return float(beyond[0] + 1) if len(beyond) else np.inf
 
 
 def delays(
     name: str, before: np.ndarray, after: np.ndarray, bins: int, draws: int, random: np.random.Generator
 ) -> list[dict[str, Any]]:
     rows = []
+    laws = [law_ratio(before, after, bins, cut) for cut in CUTS]
     for n in DELAY_SIZES:
         for share in (0.0, 0.3):
-            own, known, ranked = [], [], []
+            found: dict[str, list[float]] = {"delay": [], "oracle": [], "oracle_alike": []}
             for seed in range(draws):
                 values = np.where(random.random(LATEST) < share, np.inf, random.choice(after, LATEST))
                 values[~np.isfinite(values)] = max(before.max(), after.max()) + 1
-                own.append(alarm_at(DriftStream(random.choice(before, n), seed=seed), values, 50))
-                known.append(oracle_delay(before, after, bins, share, np.inf, random))
-                ranked.append(oracle_delay(before, after, bins, share, n * (1 - CUTS[0]), random))
-            medians = {"delay": median(own), "oracle": median(known), "oracle_in_pool": median(ranked)}
-            found = {"found": float(np.isfinite(own).mean()), "ratio": medians["delay"] / medians["oracle"]}
-            rows.append({"drift": name, "n": n, "novel": share, **medians, **found})
+                stream = DriftStream(random.choice(before, n), seed=seed)
+                found["oracle"].append(oracle_delay(values, stream, laws, alike=False))
+                found["oracle_alike"].append(oracle_delay(values, stream, laws, alike=True))
+                found["delay"].append(alarm_at(stream, values, 50))
+            medians = {key: median(several) for key, several in found.items()}
+            ratios = {f"times_{key}": medians["delay"] / medians[key] for key in ("oracle", "oracle_alike")}
+            alarms = float(np.isfinite(found["delay"]).mean())
+            rows.append({"drift": name, "n": n, "novel": share, **medians, "found": alarms, **ratios})
     return rows
 
 
@@ -273,12 +281,12 @@ def tables(report: Mapping[str, Any]) -> list[str]:
             row["drift"],
             str(row["n"]),
             percent(row["novel"]),
-            *(objects(row[key]) for key in ("delay", "oracle", "oracle_in_pool")),
-            times(row),
+            objects(row["delay"]),
+            *(cell for key in ("oracle_alike", "oracle") for cell in (objects(row[key]), times(row[f"times_{key}"]))),
         )
         for row in report["delays"]
     ]
-    said.append(options.grid(("drift", "n", "novel, %", "delay", "oracle", "in the pool", "times"), lines))
+    said.append(options.grid(("drift", "n", "novel, %", "delay", "oracle, alike", "times", "oracle", "times"), lines))
     names = ("kept", "alarms", "oracle")
     lines = [(row["drift"], *(percent(row[name]) for name in names)) for row in report["batches"]]
     said.append(options.grid(("batch of 200", "kept, %", "alarms, %", "oracle, %"), lines))
@@ -290,8 +298,7 @@ def objects(count: float | None) -> str:
     return "never" if count is None or not np.isfinite(count) else f"{count:.0f}"
 
 
-def times(row: Mapping[str, Any]) -> str:
-    ratio = row["ratio"]
+def times(ratio: float | None) -> str:
     return "-" if ratio is None or not np.isfinite(ratio) else f"{ratio:.1f}"
 
 
@@ -318,7 +325,7 @@ def draw(report: Mapping[str, Any], path: Path) -> Sequence[Path]:
     )
     left.legend(loc="upper left")
     places = np.arange(len(rows))
-    for key, color, shift, label in (("delay", ORANGE, -0.2, "alarm"), ("oracle", GREEN, 0.2, "oracle")):
+    for key, color, shift, label in (("delay", ORANGE, -0.2, "alarm"), ("oracle_alike", GREEN, 0.2, "oracle")):
         seen = [LATEST if not finite(row[key]) else row[key] for row in rows]
         right.barh(places + shift, seen, 0.38, color=color, label=label)
     right.set_yticks(places, [row["drift"] for row in rows], fontsize=8)

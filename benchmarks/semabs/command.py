@@ -183,14 +183,29 @@ def train(args: argparse.Namespace) -> None:
 def summarize(args: argparse.Namespace) -> None:
     tasks, usual = [], NYU_METRIC if args.nyu else METRIC
     metric = args.metric or usual
-    for given in args.results:
-        name, _, path = given.rpartition("=")
-        rows = read_rows(Path(path), metric)
-        for line in summary(name or Path(path).stem, rows, args.published, args.cutoff_from, metric, args.nyu):
+    for name, path in (one for given in args.results for one in tables(given)):
+        rows = read_rows(path, metric)
+        for line in summary(name, rows, args.published, args.cutoff_from, metric, args.nyu):
             print(line)
         tasks.append("nyu" if args.nyu else "ovssc" if rows and "label" in rows[0] else "vool")
     if metric == usual:  # the published figures are of no other
         print(*(line for task in dict.fromkeys(tasks) for line in published_table(task)), sep="\n")
+
+
+def tables(given: str) -> list[tuple[str, Path]]:
+    """Name and file of each table of results; of a folder, of all published ones below it."""
+    name, _, place = given.rpartition("=")
+    path = Path(place)
+    if not path.is_dir():
+        return [(name or path.stem, path)]
+    found = sorted(path.rglob("*_eval_stats*.pkl"))
+    if not found:
+        raise FileError(f"{path} holds no *_eval_stats.pkl. Expected the folder of published results. Give a file.")
+    folders = [one.parent.relative_to(path).as_posix() for one in found]
+    return [
+        ("/".join(part for part in (name, folder, one.stem) if part not in ("", ".")), one)
+        for folder, one in zip(folders, found, strict=True)
+    ]
 
 
 def published_table(task: str) -> list[str]:
@@ -296,7 +311,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--device")
     one.set_defaults(run=evaluate)
     one = commands.add_parser("summarize", help="the tables: a column a split")
-    one.add_argument("results", nargs="+", metavar="[NAME=]FILE", help="a .csv of evaluate, or a published .pkl")
+    one.add_argument(
+        "results", nargs="+", metavar="[NAME=]FILE", help="a .csv of evaluate, a published .pkl, or a folder of these"
+    )
     how = one.add_mutually_exclusive_group()
     how.add_argument("--cutoff-from", type=Path, help="results on held-out training rooms")
     how.add_argument("--published", action="store_true", help="as published: cut-off and novel classes over all rows")

@@ -42,13 +42,13 @@ def address(host: str | None) -> str:
     ('this machine', '10.0.0.7', '2001:db8::/64')
     """
     try:
-        found = ip_address((host or "").partition("%")[0])
+        ip = ip_address((host or "").partition("%")[0])
     except ValueError:
         return host or HERE
-    found = getattr(found, "ipv4_mapped", None) or found
-    if found.is_loopback:
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    if ip.is_loopback:
         return HERE
-    return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))
+    return str(ip) if ip.version == 4 else str(ip_network((ip, 64), strict=False))
 
 
 class FairQueue:

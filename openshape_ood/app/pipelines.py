@@ -123,8 +123,8 @@ class Pipelines:
         given = self._unchanged(session, encoder)
         filled = given is None and session.kind == "both" and _can_fill(session, encoder)
         kind = "examples" if filled else session.kind if given is None else kind_of(given)
-        own = given.threshold.provenance if given is not None and given.threshold is not None else None
-        chosen = find_method((own.method if own else DEFAULTS[kind]) if method == AUTOMATIC else method, kind)
+        saved = given.threshold.provenance if given is not None and given.threshold is not None else None
+        chosen = find_method((saved.method if saved else DEFAULTS[kind]) if method == AUTOMATIC else method, kind)
         if given is None:
             known, remarks = self._known(session, encoder, text, origin if filled else None)
         else:
@@ -178,11 +178,11 @@ class Pipelines:
 
         if encoder.row.text.kind == "open_clip":  # open_clip encoders never warn, and may download
             return made(), tuple(remarks)
-        with self._warning, warnings.catch_warnings(record=True) as said:  # the recording of warnings is process-wide
+        with self._warning, warnings.catch_warnings(record=True) as warned:  # the recording of warnings is process-wide
             warnings.simplefilter("always")
             known = made()
         if not fill and len(examples) < len(session.names):
-            strange = [one for one in said if issubclass(one.category, UntrainedNameWarning)]
+            strange = [one for one in warned if issubclass(one.category, UntrainedNameWarning)]
             remarks += [f"{str(one.message).partition(';')[0]}; add examples of every class." for one in strange]
         return known, tuple(remarks)
 
@@ -203,9 +203,9 @@ class Pipelines:
         self, pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[str, str]
     ) -> tuple[NoveltyPipeline, Basis]:
         """Pipeline with its threshold, and the basis of the verdict."""
-        encoder, known, own = pipeline.encoders.shape, pipeline.known, session.calibration
+        encoder, known, held_out = pipeline.encoders.shape, pipeline.known, session.calibration
         pipeline = replace(pipeline, up="y" if ups[0] == AUTO else ups[0], silent=ups[1])
-        whose = (encoder.identity.sha256, pipeline.method, session.key, known is self.given, own and own.key)
+        whose = (encoder.identity.sha256, pipeline.method, session.key, known is self.given, held_out and held_out.key)
         basis: Basis = self._once(("basis", *whose, origin, ups), lambda: _basis(pipeline, session, origin, ups))
         return replace(pipeline, threshold=basis.threshold), basis
 
@@ -238,8 +238,8 @@ class Pipelines:
 
         def made() -> MemoryBank:
             shapes = {
-                name: [*(_compared(name, origin) if origin else ()), *(example.cloud for example in own)]
-                for name, own in session.known().items()
+                name: [*(_compared(name, origin) if origin else ()), *(example.cloud for example in examples)]
+                for name, examples in session.known().items()
             }
             return MemoryBank.from_examples(shapes, encoder, stage=stage, up="y")
 
@@ -272,14 +272,14 @@ class Pipelines:
 
 def _basis(pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[str, str]) -> Basis:
     """Basis of the verdict: the visitor's calibration files or threshold, else the default threshold."""
-    own, calibrated = session.calibration, None
+    held_out, calibrated = session.calibration, None
     try:
-        if own is not None and own.shapes:
-            shapes = [shape.cloud for shape in own.shapes]
-            calibrated = pipeline(shapes, up=[shape.up(*ups) for shape in own.shapes])
-            calibrated = replace(calibrated, shapes=tuple(shape.name for shape in own.shapes))
-        source = f"{len(own.shapes)} calibration files" if own is not None else ""
-        given, generated = None if own is None else own.threshold, GENERATED[origin]
+        if held_out is not None and held_out.shapes:
+            shapes = [shape.cloud for shape in held_out.shapes]
+            calibrated = pipeline(shapes, up=[shape.up(*ups) for shape in held_out.shapes])
+            calibrated = replace(calibrated, shapes=tuple(shape.name for shape in held_out.shapes))
+        source = f"{len(held_out.shapes)} calibration files" if held_out is not None else ""
+        given, generated = None if held_out is None else held_out.threshold, GENERATED[origin]
         threshold = pipeline.decided(given, calibrated, generated=generated, source=source).threshold
     except MixedEncodersError as error:
         return Basis(missing=f"It does not fit: {error}.")
@@ -310,7 +310,9 @@ def _find_axis(session: Session, pipeline: NoveltyPipeline) -> UpAxis | None:
 
 def _can_fill(session: Session, encoder: ShapeEncoder) -> bool:
     """True if examples can be generated for all classes without examples, in a form that suits the encoder."""
-    return trained_on_generated(encoder.identity) and all(own or resolve(name) for name, own in session.known().items())
+    return trained_on_generated(encoder.identity) and all(
+        examples or resolve(name) for name, examples in session.known().items()
+    )
 
 
 def _compared(name: str, origin: str) -> list[np.ndarray]:

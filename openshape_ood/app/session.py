@@ -97,13 +97,13 @@ class Session:
     @property
     def kind(self) -> Literal["names", "examples", "both"]:
         """Kind of known classes for `scoring.find_method`."""
-        having = [bool(own) for own in self.known().values()]
+        having = [bool(examples) for examples in self.known().values()]
         return "names" if not any(having) else "examples" if all(having) else "both"
 
     @property
     def key(self) -> Hashable:
         """Key equal for sessions with the same names and examples."""
-        return tuple((name, tuple(example.key for example in own)) for name, own in self.known().items())
+        return tuple((name, tuple(example.key for example in examples)) for name, examples in self.known().items())
 
     def with_shapes(self, shapes: Sequence[Shape], failures: Sequence[Failure] = ()) -> Session:
         """Copy with other shapes on the page, the first on display."""

@@ -134,9 +134,9 @@ def surface(compared: SurfaceVerdict) -> str:
     return _box("known", result.name, note, "Good: no place is worse than on the good clouds", lines)
 
 
-def _defects(found: Sequence[Defect]) -> list[str]:
+def _defects(defects: Sequence[Defect]) -> list[str]:
     """Largest defects, with p-values."""
-    shown = [f"{escape(one.where)}: {escape(str(one))}" for one in found[:DEFECTS]]
+    shown = [f"{escape(one.where)}: {escape(str(one))}" for one in defects[:DEFECTS]]
     return [f"Largest defects: {'; '.join(shown)}."] if shown else []
 
 
@@ -214,7 +214,9 @@ def _evidence(scored: Verdict) -> list[str]:
     novelty = f"Novelty <b>{scored.novelty:.3f}</b> by {by}" if one else f"Novelty by {by}"
     if threshold is None:
         return [f"{novelty}; no p-value. {escape(basis.missing)}", MISSING]
-    lines = [f"{novelty}; known up to {threshold.value:.3f}.", _promise(scored, threshold), *_drift(scored)]
+    above = "" if threshold.low is None else f", novel above {threshold.value:.3f}"
+    limit = threshold.value if threshold.low is None else threshold.low
+    lines = [f"{novelty}; known up to {limit:.3f}{above}.", _promise(scored, threshold), *_drift(scored)]
     if one and scored.p_value is not None:
         beyond = int((threshold.scores >= scored.novelty).sum())
         shapes = f"known {scored.origin}s" if basis.kind == "generated" else "calibration shapes"
@@ -231,14 +233,15 @@ def _evidence(scored: Verdict) -> list[str]:
 
 def _drift(scored: Verdict) -> list[str]:
     """Alarm of the drift test; empty without an alarm."""
-    found = scored.result.drift
-    if not found.alarm:
+    drift = scored.result.drift
+    if not drift.alarm:
         return []
-    drawn = scored.result.to_label(min(TO_LABEL, len(scored.result)))
+    drawn = scored.result.to_label()
     by_visitor = [shape.name for shape in scored.session.shapes] if isinstance(scored, ShapeVerdict) else None
     names = drawn.shapes if by_visitor is None else [by_visitor[row] for row in drawn.rows]
-    remedy = f"{', '.join(names[:3])} and others" if found.tested > TO_LABEL else ""
-    return [f'<b id="drift">{escape(found.describe(remedy))}</b>']
+    remedy = ", ".join(names) if drift.tested > TO_LABEL else ""
+    then = f"Give the known ones below: {OWN}."
+    return [f'<b id="drift">{escape(drift.describe(remedy))} {escape(then)}</b>']
 
 
 OWN = "“Calibrate on your own shapes”"  # the page's heading for calibration
@@ -281,8 +284,8 @@ def table(scored: Verdict | None) -> str:
 
 
 def _not_read(failures: Sequence[Failure]) -> str:
-    said = ((one.source, one.error.removeprefix(f"{one.source}: ")) for one in failures)
-    rows = "".join(f"<li><b>{escape(name)}</b>: {escape(error)}</li>" for name, error in said)
+    lines = ((one.source, one.error.removeprefix(f"{one.source}: ")) for one in failures)
+    rows = "".join(f"<li><b>{escape(name)}</b>: {escape(error)}</li>" for name, error in lines)
     return f'<ul class="failures">{rows}</ul>' if rows else ""
 
 

@@ -102,7 +102,7 @@ class Verdict:
         return self.answers[self.shown]
 
     def _settings(self) -> dict[str, Any]:
-        examples = {name: len(own) for name, own in self.session.known().items()}
+        examples = {name: len(shapes) for name, shapes in self.session.known().items()}
         return {"examples": examples, "calibrated_on": self.basis.kind or None}
 
     def ranked(self) -> list[tuple[str, float]]:
@@ -128,7 +128,7 @@ class ShapeVerdict(Verdict):
 
     def as_json(self) -> dict[str, Any]:
         """All figures on the page, for JSON."""
-        record, found, patches = self.result.as_json(), self.map, self.map.patches
+        record, shown, patches = self.result.as_json(), self.map, self.map.patches
         pairs = zip(record.pop("shapes"), self.session.shapes, strict=True)
         rows = [{**row, "shape": shape.name} for row, shape in pairs]
         several = {"shapes": [rows[i] for i in self.order()]} if len(rows) > 1 else {}
@@ -140,9 +140,9 @@ class ShapeVerdict(Verdict):
             **rows[self.shown],
             "points": len(self.shape.cloud),
             "novelty_map": {
-                "by": found.provenance.method,
+                "by": shown.provenance.method,
                 "compared": self.compared,
-                "colors": [float(bound) for bound in found.bounds()],
+                "colors": [float(bound) for bound in shown.bounds()],
                 "patch_centers": patches.centers.round(6).tolist() if patches else [],
                 "patch_novelty": patches.novelty.astype(float).round(6).tolist() if patches else [],
                 "patch_nearest": patches.nearest.tolist() if patches else [],

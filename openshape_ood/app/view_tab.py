@@ -42,8 +42,8 @@ class ViewInput:
 
     @property
     def nbytes(self) -> int:
-        own = () if self.affinities is None else (self.affinities.values,)
-        return sum(array.nbytes for array in (self.view.rgb, self.view.depth, *own))
+        values = () if self.affinities is None else (self.affinities.values,)
+        return sum(array.nbytes for array in (self.view.rgb, self.view.depth, *values))
 
 
 def generated() -> ViewInput:
@@ -140,31 +140,31 @@ def read_view(paths: Sequence[Path], visitor: Visitor = NOBODY, **bounds: Any) -
 
 def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
     """Main file of a view (the view or its image), and its side files by role."""
-    found: dict[str, list[Path]] = {"view": [], "depth": [], "camera": [], "affinities": []}
+    by_kind: dict[str, list[Path]] = {"view": [], "depth": [], "camera": [], "affinities": []}
     for path in paths:
         stem, suffix = path.stem.casefold(), path.suffix.lower()
         word = "affinities" if "affinit" in stem or "relevanc" in stem else "depth" if "depth" in stem else "view"
         allowed = {"affinities": (".npz",), "depth": IMAGES, "view": SUFFIXES}[word]
-        found["camera" if suffix == ".json" else word if suffix in allowed else "view"].append(path)
-    image = len(found["view"]) == 1 and found["view"][0].suffix.lower() in IMAGES
+        by_kind["camera" if suffix == ".json" else word if suffix in allowed else "view"].append(path)
+    image = len(by_kind["view"]) == 1 and by_kind["view"][0].suffix.lower() in IMAGES
     if (
-        len(found["view"]) != 1
-        or any(len(own) > 1 for own in found.values())
-        or (image and not all(map(found.get, ("depth", "camera"))))
+        len(by_kind["view"]) != 1
+        or any(len(files) > 1 for files in by_kind.values())
+        or (image and not all(map(by_kind.get, ("depth", "camera"))))
     ):
         raise ShapeFileError(
             f"a view is an image, its depth (an image with “depth” in its name) and a camera (.json), dropped "
             f"together; or one .npz file; given: {', '.join(path.name for path in paths) or 'nothing'}"
         )
-    return found["view"][0], {what: own[0] for what, own in found.items() if own and what != "view"}
+    return by_kind["view"][0], {what: files[0] for what, files in by_kind.items() if files and what != "view"}
 
 
 def _checked(
     answer: Any, rgb: np.ndarray, depth: np.ndarray, camera: np.ndarray, *values: np.ndarray, name: str
 ) -> ViewInput:
     """Result from the answer of `_read`."""
-    own = {"names": tuple(answer["listed"]), "questions": tuple(tuple(one) for one in answer["questions"])}
-    view = View(rgb, depth, intrinsics=camera[4:7, :3], pose=camera[:4], name=name, **own)
+    words = {"names": tuple(answer["listed"]), "questions": tuple(tuple(one) for one in answer["questions"])}
+    view = View(rgb, depth, intrinsics=camera[4:7, :3], pose=camera[:4], name=name, **words)
     affinities = Affinities(values[0], tuple(map(str, answer["names"]))) if values else None
     remarks = tuple(f"{str(one).replace(str(answer['name']), name)}." for one in answer["warnings"])
     return ViewInput(view, affinities, None, remarks)
@@ -173,10 +173,10 @@ def _checked(
 def _read(source: str, beside: Sequence[str]) -> Answer:
     """Task: image, depth, camera, affinities if present, warnings."""
     folder = Path(source).parent
-    own = {Path(name).stem: folder / name for name in beside}
+    files = {Path(name).stem: folder / name for name in beside}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        view = load_view(Path(source), depth=own.get("depth"), camera=own.get("camera"))
+        view = load_view(Path(source), depth=files.get("depth"), camera=files.get("camera"))
     h, w = view.shape
     if h * w > MAX_VIEW_PIXELS:
         raise CloudError(f"it has {w} x {h} pixels; this page takes {MAX_VIEW_PIXELS:,} at most")
@@ -188,8 +188,8 @@ def _read(source: str, beside: Sequence[str]) -> Answer:
     camera = np.concatenate([view.pose, np.eye(4)])
     camera[4:7, :3] = view.intrinsics
     arrays, names = [view.rgb, view.depth, camera], []
-    if "affinities" in own:
-        affinities = Affinities.load(own["affinities"])
+    if "affinities" in files:
+        affinities = Affinities.load(files["affinities"])
         if len(affinities) > MAX_CLASSES:
             raise CloudError(f"the affinities are to {len(affinities)} names; this page takes {MAX_CLASSES} at most")
         names = list(affinities.names)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from openshape_ood.cli.console import print_line, shown
+from openshape_ood.cli.console import Failure, print_line, shown
 from openshape_ood.cli.options import option
 from openshape_ood.cli.outputs import check_out
+from openshape_ood.cli.thresholds import Decision
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
     from openshape_ood.novelty import LabelSample, NoveltyPipeline, NoveltyResult
 
 DRIFT = "Drift"
-TO_LABEL = 30
 NAMED = 3  # shapes in the message
 
 
@@ -62,20 +62,24 @@ class DriftOptions:
 
 
 def recalibrated(
-    pipeline: "NoveltyPipeline", labels: "LabelSample | None", coverage: float | None
+    pipeline: "NoveltyPipeline", labels: "LabelSample | None", chosen: Decision, failures: list[Failure]
 ) -> "NoveltyPipeline":
     """The pipeline with the threshold of the labels, if there are any."""
     if labels is None:
         return pipeline
-    return pipeline.recalibrate(labels, *([] if coverage is None else [coverage]))
+    how = {} if chosen.coverage is None else {"coverage": chosen.coverage}
+    return chosen.with_unsure(pipeline.recalibrate(labels, **how), failures)
 
 
 def print_drift(result: "NoveltyResult", written: tuple[int, Path] | None = None) -> None:
     """Lines on the drift below a table: alarms, what labels show, and the file to fill in."""
     drift = result.drift
     if drift.alarm or drift.unexpected or drift.kept is not None or drift.expected_novel is not None:
-        drawn = result.to_label(min(TO_LABEL, len(result))).shapes
+        drawn = result.to_label().shapes if len(result) else ()
         first = ", ".join(map(shown, drawn[:NAMED])) + ", ..." * (len(drawn) > NAMED)
-        print_line(drift.describe(f"{first} (--label 30 FILE)"), "yellow" if drift.alarm or drift.unexpected else "")
+        about = drift.describe(f"{first} (--label {len(drawn)} FILE)")
+        if result.labels is not None and result.threshold is not None:
+            about = f"Before the labels, threshold {result.threshold.value:.3f}: {about}"
+        print_line(about, "yellow" if drift.alarm or drift.unexpected else "")
     if written is not None:
         print_line(f"{written[0]} shapes to label in {shown(written[1])}: fill in its column label, then --labels FILE")

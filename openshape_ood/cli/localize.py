@@ -36,7 +36,7 @@ EXAMPLES = """
 @Parameter(name="*")
 @dataclass(frozen=True)
 class LocalizeOptions(KnownOptions):
-    """The options of `KnownOptions`, and generated examples."""
+    """Options of known classes, with generated shapes as a source of examples."""
 
     generated: Annotated[
         Literal["models", "scans"] | None,
@@ -158,7 +158,7 @@ def localize(
 
 
 def _as_stored(inputs: Found, up: str) -> str:
-    """The axis with which the shapes of stored embeddings were read, unless another is asked for."""
+    """Up axis of stored embeddings for --up file, if all inputs are embeddings with one axis; else the given axis."""
     from openshape_ood.embedding_store import read_header
 
     axes = {read_header(store).provenance.up for store in inputs.stores}
@@ -166,7 +166,7 @@ def _as_stored(inputs: Found, up: str) -> str:
 
 
 def _doubt(up: str, axis: UpAxis | None) -> str:
-    """Remark of a report about an up axis that may be wrong."""
+    """Remark of a report on an uncertain up axis; empty for a certain one."""
     if axis is None or (up == "file" and axis.axis in (None, "y")) or (up != "file" and axis.axis):
         return ""
     return f"Read with y up, but {axis}." if up == "file" else f"{axis}; y was taken."

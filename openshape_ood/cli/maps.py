@@ -94,6 +94,9 @@ def print_maps(done: Localized, record: dict[str, Any], pipeline: NoveltyPipelin
         untold = sum(not row["map"]["tells"] for row in rows)
         if untold:
             print_line(f"{untold} of {len(rows)} maps do not locate novelty: {UNTOLD}")
+        if record["threshold"] is not None:
+            limit = record["threshold"]
+            print_line(f"beyond: points with a novelty above {limit['value']:.3f}{which(limit)}")
     print_line(words(pipeline.threshold))
     provenance = record["provenance"]
     written = ", ".join(shown(record[key]) for key in ("out", "picture", "report") if record[key])

@@ -113,7 +113,11 @@ def scene(
     scan = loaded_scan(file, chosen.up, unit) if file is not None else generated_room(names, chosen.seed)
     pipeline = chosen.pipeline(inputs, model="tiny", decide=not size_weight)
     result = score_scene(
-        scan, recalibrated(pipeline, labels, chosen.coverage), size_weight=size_weight, proposals=proposals, most=most
+        scan,
+        recalibrated(pipeline, labels, chosen, inputs.failures),
+        size_weight=size_weight,
+        proposals=proposals,
+        most=most,
     )
     # of the threshold before any labels: these show what it kept
     tested = drift.tested(

@@ -67,7 +67,7 @@ def score(
     check_out("--save-threshold", save_threshold, (".json",))
     inputs = find_shapes(files)
     before = chosen.pipeline(inputs)
-    pipeline = recalibrated(before, labels, chosen.coverage)
+    pipeline = recalibrated(before, labels, chosen, inputs.failures)
     if save_threshold is not None and pipeline.threshold is None:
         raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
     rows, read, results = [], [], []

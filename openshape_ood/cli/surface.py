@@ -144,9 +144,7 @@ def fit(
     for path in state_files(out):
         path.unlink(missing_ok=True)
 
-    if (n := model.threshold.n) < PROMISING:
-        keeps = f"keeps {model.threshold.coverage or 0:.0%} of good ones"
-        print_note(f"warning: the threshold is from {n} and {keeps}. Give {PROMISING} or more to keep 95 %", "yellow")
+    _warn_of_few(model)
 
     def show() -> None:
         _print_pairs(pairs)
@@ -329,6 +327,7 @@ def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> Non
                 "note: of some nearly every place is beyond the threshold: other things, or in another pose", "yellow"
             )
     _print_model(model)
+    _warn_of_few(model)
     if record["written"]:
         folder = "" if out is None else f", in {shown(out)}"
         print_line(f"written: {len(record['written'])} files{folder}")
@@ -347,13 +346,13 @@ def spread(threshold: Threshold) -> str:
     """
     if not threshold.n or threshold.coverage is None:
         return ""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     rank = round(threshold.coverage * (threshold.n + 1))
-    low, high = beta(rank, threshold.n + 1 - rank).interval(SURE)
+    low, high = betaincinv(rank, threshold.n + 1 - rank, [(1 - SURE) / 2, (1 + SURE) / 2])
     return (
-        f"from {threshold.n} good ones it varies: in {SURE:.0%} of such draws it keeps between {low:.1%} and "
-        f"{high:.1%} of good ones"
+        f"with {threshold.n} other good ones it would differ: {100 * SURE:.0f} % of such thresholds keep between "
+        f"{100 * low:.1f} % and {100 * high:.1f} % of good ones"
     )
 
 
@@ -386,12 +385,12 @@ def _print_model(model: SurfaceModel) -> None:
     if sentence := spread(model.threshold):
         print_line(sentence)
     print_line(f"of places: {shown(model.pixel_threshold)}")
-    if model.threshold.n < PROMISING and model.threshold.coverage is not None:
-        print_note(
-            f"note: a threshold that keeps {model.reconstructor.coverage:.0%} of good ones needs 19 of them or more; "
-            f"there were {model.threshold.n}",
-            "yellow",
-        )
+
+
+def _warn_of_few(model: SurfaceModel) -> None:
+    if (n := model.threshold.n) < PROMISING and model.threshold.coverage is not None:
+        keeps = f"keeps {100 * model.threshold.coverage:.0f} % of good ones"
+        print_note(f"warning: the threshold is from {n} and {keeps}. Fit {PROMISING} or more to keep 95 %", "yellow")
 
 
 def _roads_to_score(model: SurfaceModel, seed: int) -> list[Source]:

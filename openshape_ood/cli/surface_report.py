@@ -24,10 +24,10 @@ def _summary(record: Mapping[str, Any], spread: str) -> Iterator[str]:
     damaged = sum(row["verdict"] == "damaged" for row in rows)
     yield f"<h1>{TITLE}</h1>"
     yield f'<p class="said">{len(rows)} surfaces: <b>{damaged} damaged</b>, {len(rows) - damaged} good</p>'
-    threshold = model["threshold"]
+    threshold, varies = model["threshold"], f"; {spread}" if spread else ""
     yield (
         f'<p class="soft">By {text(model["reconstructor"])}; threshold {threshold["value"]:.3f}, which '
-        f"{text(threshold['promise'])}. {text(spread)}<br>In the pictures gray is what half of the good places stay "
+        f"{text(threshold['promise'])}{text(varies)}.<br>In the pictures gray is what half of the good places stay "
         f"below; dark red is as far beyond the threshold of places, "
         f"{model['place_threshold']['value']:.3f}{text(which(model['place_threshold']))}.</p>"
     )

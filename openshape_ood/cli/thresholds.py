@@ -127,15 +127,18 @@ class Decision:
             print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
         source = f"known shapes of {', '.join(map(str, self.calibrate))}" if self.calibrate else ""
         kind: Generated = "models" if generated == "models" else "scans"
-        decided = pipeline.decided(threshold, result, self.coverage, groups, kind, source)
+        return self.with_unsure(pipeline.decided(threshold, result, self.coverage, groups, kind, source), failures)
+
+    def with_unsure(self, pipeline: "NoveltyPipeline", failures: list[Failure]) -> "NoveltyPipeline":
+        """The pipeline with the third verdict of --unsure, if it is asked for."""
         if not self.unsure:
-            return decided
-        if decided.threshold is None:
+            return pipeline
+        if pipeline.threshold is None:
             raise InputError("--unsure needs a threshold, and there is none. Give --calibrate PATHS of known shapes.")
         from openshape_ood.novelty.pipeline import check_rates
 
         novel = _calibrated(pipeline, self.calibrate_novel, failures) if self.calibrate_novel else None
-        return replace(decided, threshold=decided.threshold.with_unsure(*check_rates(self.unsure, novel), novel))
+        return replace(pipeline, threshold=pipeline.threshold.with_unsure(*check_rates(self.unsure, novel), novel))
 
 
 def warn_of_axis(threshold: "Threshold | None", assumed: str | None, remedy: str = "try --up {up}") -> None:

@@ -86,8 +86,8 @@ class Comparator(Method, Shared):
     def __post_init__(self) -> None:
         super().__post_init__()
         # a threshold holds for one choice of settings, so the name contains them
-        own = ", ".join(f"{name} {value}" for name, value in sorted(self.settings.items()))
-        object.__setattr__(self, "name", self.name.partition(" (")[0] + (f" ({own})" if own else ""))
+        shown = ", ".join(f"{name} {value}" for name, value in sorted(self.settings.items()))
+        object.__setattr__(self, "name", self.name.partition(" (")[0] + (f" ({shown})" if shown else ""))
 
     def __repr__(self) -> str:
         classes = len(self.card.get("classes", ()))
@@ -131,14 +131,14 @@ class Comparator(Method, Shared):
         rows = [row for row in load_registry(registry).values() if row.kind == KIND]
         if is_shared(name) and name not in {place for row in rows for place in (row.name, row.encoder)}:
             return cls.load(shared_path(name, cls.shared_file, revision))
-        found = [row for row in rows if row.name == name] or [row for row in rows if row.encoder == name]
-        if not found:
+        matching = [row for row in rows if row.name == name] or [row for row in rows if row.encoder == name]
+        if not matching:
             there = ", ".join(f"{row.name} (for {row.encoder})" for row in rows) or "none"
             raise UnknownNameError(
                 f"the registry has no comparator for {name!r}; there are: {there}. `openshape-ood comparator fit` "
                 "trains one and writes its row; method=Comparator.load(FILE) needs none"
             )
-        return cls.load(fetch(found[-1]))
+        return cls.load(fetch(matching[-1]))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparator:
@@ -188,8 +188,8 @@ def registered_scorer(known: Any) -> Any:
 
 def _digest(similarity: Similarity) -> str:
     state, arrays = similarity.state()
-    found = hashlib.sha256(json.dumps([similarity.family, state], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([similarity.family, state], sort_keys=True).encode())
     for name in sorted(arrays):
-        found.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        found.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return found.hexdigest()
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()

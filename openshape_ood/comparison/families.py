@@ -118,9 +118,9 @@ class Plda(Similarity):
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         a, b = ((unit_or_zero(rows) - self.center) @ self.axes for rows in (a, b))
         total, joint = self.spread + 1, 2 * self.spread + 1
-        own = (1 / total - total / joint) / 2
+        square = (1 / total - total / joint) / 2
         constant = np.log(total**2 / joint).sum() / 2
-        return (a * (self.spread / joint)) @ b.T + (a**2 @ own)[:, None] + (b**2 @ own) + constant
+        return (a * (self.spread / joint)) @ b.T + (a**2 @ square)[:, None] + (b**2 @ square) + constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +147,9 @@ class PairMetric(Similarity):
         center, scale = rows.mean(axis=0), np.sqrt(rows.shape[1])
         first, second, different = PairSampler(labels, negatives=1, seed=seed).draw(pairs // 2, step=0)
         a, b = ((rows[i] - center) * scale for i in (first, second))
-        found = LogisticRegression(C=strength, max_iter=500).fit(np.hstack([np.abs(a - b), a * b]), ~different)
-        apart, product = np.split(found.coef_[0], 2)
-        return cls(center, apart, product, float(found.intercept_[0]))
+        model = LogisticRegression(C=strength, max_iter=500).fit(np.hstack([np.abs(a - b), a * b]), ~different)
+        apart, product = np.split(model.coef_[0], 2)
+        return cls(center, apart, product, float(model.intercept_[0]))
 
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         a, b = ((unit_or_zero(rows) - self.center) * np.sqrt(len(self.center)) for rows in (a, b))
@@ -181,10 +181,10 @@ class RelationSimilarity(Similarity):
         """Rows (n, d) as network input, float32."""
         if self.raw:
             return rows.astype(np.float32)
-        found = unit_or_zero(rows) - self.center
+        white = unit_or_zero(rows) - self.center
         if self.whitening is not None:
-            found = unit_or_zero(found @ self.whitening)
-        return (found * np.sqrt(len(self.center))).astype(np.float32)
+            white = unit_or_zero(white @ self.whitening)
+        return (white * np.sqrt(len(self.center))).astype(np.float32)
 
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return self.network.between(self.prepared(a), self.prepared(b)).double().numpy()
@@ -233,9 +233,9 @@ def _restored_relation(settings: Mapping[str, Any], arrays: Mapping[str, np.ndar
     if whitening is not None and whitening.shape != (len(center), len(center)):
         raise ValueError(f"its whitening has the shape {whitening.shape}; expected {len(center)} by {len(center)}")
     expected = {name: tuple(one.shape) for name, one in network.state_dict().items()}
-    told = faults(expected, {name: value.shape for name, value in weights.items()})
-    if told or len(center) != sizes.dim:
-        raise ValueError(told or f"its center has {len(center)} numbers for embeddings of {sizes.dim}")
+    differences = faults(expected, {name: value.shape for name, value in weights.items()})
+    if differences or len(center) != sizes.dim:
+        raise ValueError(differences or f"its center has {len(center)} numbers for embeddings of {sizes.dim}")
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, assign=True)
     return RelationSimilarity(network.float().eval().requires_grad_(False), center, whitening, bool(settings["raw"]))
 

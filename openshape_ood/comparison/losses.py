@@ -35,8 +35,8 @@ def pair_accuracy(logits: Tensor, different: Tensor) -> tuple[float, float, floa
     >>> pair_accuracy(torch.tensor([-1.0, 2.0, 3.0]), torch.tensor([0, 0, 1]))
     (0.75, 0.5, 1.0)
     """
-    told = logits[:, 1] > logits[:, 0] if logits.ndim == 2 and logits.shape[1] == 2 else logits.flatten() > 0
-    right = (told == different.bool()).double()
+    answers = logits[:, 1] > logits[:, 0] if logits.ndim == 2 and logits.shape[1] == 2 else logits.flatten() > 0
+    right = (answers == different.bool()).double()
     same, apart = (float(right[different.bool() == side].mean()) for side in (False, True))
     return (same + apart) / 2, same, apart
 

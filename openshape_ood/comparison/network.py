@@ -120,10 +120,10 @@ class Relation(nn.Module):
         device, kind = self.proj.weight.device, self.proj.weight.dtype
         with exact(device):
             a, b = (self.proj(torch.as_tensor(rows, dtype=kind, device=device)) for rows in (a, b))
-            found = torch.empty(len(a) * len(b), dtype=kind)
-            for start in range(0, len(found), pairs_at_once):
-                pairs = torch.arange(start, min(start + pairs_at_once, len(found)), device=device)
+            table = torch.empty(len(a) * len(b), dtype=kind)
+            for start in range(0, len(table), pairs_at_once):
+                pairs = torch.arange(start, min(start + pairs_at_once, len(table)), device=device)
                 logits = self.head(self.features(a[pairs // len(b)], b[pairs % len(b)]))
                 alike = -logits[:, 0] if self.sizes.outputs == 1 else logits[:, 0] - logits[:, 1]
-                found[start : start + pairs_at_once] = alike.cpu()
-        return found.view(len(a), len(b))
+                table[start : start + pairs_at_once] = alike.cpu()
+        return table.view(len(a), len(b))

@@ -53,23 +53,23 @@ class PairSampler:
         akin: float = 0.0,
         balanced: bool = True,
     ) -> None:
-        found, index = grouped(labels, np.empty(len(labels)))
+        classes, index = grouped(labels, np.empty(len(labels)))
         self.negatives, self.seed = check_whole(negatives, "negatives"), check_seed(seed)
         self.akin = check_share(akin, "akin")
         self.order = np.argsort(index, kind="stable")  # rows, class by class
         self.counts = np.bincount(index)
         self.starts = np.cumsum(self.counts) - self.counts
         self.several = np.flatnonzero(self.counts > 1)
-        if len(found) < 2 or not len(self.several):
+        if len(classes) < 2 or not len(self.several):
             raise InputError(
-                f"no pairs can be drawn from {len(index)} rows of {len(found)} classes, {len(self.several)} of these "
+                f"no pairs can be drawn from {len(index)} rows of {len(classes)} classes, {len(self.several)} of these "
                 "with two rows or more; expected two classes, and two rows of one of them"
             )
-        own = self.counts[self.several]
-        self.share = None if balanced else own / own.sum()
-        if families is not None and len(families) != len(found):
-            raise InputError(f"there are {len(families)} families for {len(found)} classes; expected one each")
-        self.family = np.zeros(len(found), dtype=np.int64)
+        sizes = self.counts[self.several]
+        self.share = None if balanced else sizes / sizes.sum()
+        if families is not None and len(families) != len(classes):
+            raise InputError(f"there are {len(families)} families for {len(classes)} classes; expected one each")
+        self.family = np.zeros(len(classes), dtype=np.int64)
         if families is not None:
             self.family = np.unique(np.asarray(families), return_inverse=True)[1]
 
@@ -92,27 +92,27 @@ class PairSampler:
         """
         rng = np.random.default_rng([self.seed, step])
         order, starts, counts = self.order, self.starts, self.counts
-        own = rng.choice(self.several, anchors, p=self.share)
-        place = rng.integers(counts[own])
-        other = _any_but(place, counts[own], rng)
-        classes = self._others(np.repeat(own, self.negatives), rng)
+        drawn = rng.choice(self.several, anchors, p=self.share)
+        place = rng.integers(counts[drawn])
+        other = _any_but(place, counts[drawn], rng)
+        classes = self._others(np.repeat(drawn, self.negatives), rng)
         away = order[starts[classes] + rng.integers(counts[classes])].reshape(anchors, self.negatives)
-        partner = np.column_stack([order[starts[own] + other], away])
+        partner = np.column_stack([order[starts[drawn] + other], away])
         different = np.tile(np.arange(1 + self.negatives) > 0, anchors)
-        return np.repeat(order[starts[own] + place], 1 + self.negatives), partner.ravel(), different
+        return np.repeat(order[starts[drawn] + place], 1 + self.negatives), partner.ravel(), different
 
-    def _others(self, own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _others(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Another class (p,) for each class."""
-        other = _any_but(own, len(self.counts), rng)
+        other = _any_but(given, len(self.counts), rng)
         members = np.argsort(self.family, kind="stable")  # classes, family by family
         sizes = np.bincount(self.family)
         starts = np.cumsum(sizes) - sizes
         place = np.empty_like(members)
         place[members] = np.arange(len(members))
-        mine = self.family[own]
-        near = np.flatnonzero((rng.random(len(own)) < self.akin) & (sizes[mine] > 1))
+        mine = self.family[given]
+        near = np.flatnonzero((rng.random(len(given)) < self.akin) & (sizes[mine] > 1))
         first = starts[mine[near]]
-        other[near] = members[first + _any_but(place[own[near]] - first, sizes[mine[near]], rng)]
+        other[near] = members[first + _any_but(place[given[near]] - first, sizes[mine[near]], rng)]
         return other
 
 

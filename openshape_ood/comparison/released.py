@@ -62,12 +62,12 @@ class ImageFeatures:
     def encode(self, images: Sequence[Any], batch_size: int = 32) -> np.ndarray:
         """Features (b, d) float32 of b images: PIL images, or arrays (h, w, 3) uint8."""
         size, device = check_whole(batch_size, "batch_size"), next(self.network.parameters()).device
-        found = [np.empty((0, self.dim), dtype=np.float32)]
+        rows = [np.empty((0, self.dim), dtype=np.float32)]
         with torch.inference_mode(), exact(device):
             for start in range(0, len(images), size):
                 batch = torch.stack([self.prepare(image) for image in images[start : start + size]])
-                found.append(self.network(batch.to(device)).cpu().numpy())
-        return np.concatenate(found)
+                rows.append(self.network(batch.to(device)).cpu().numpy())
+        return np.concatenate(rows)
 
 
 def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tuple[Comparator, ImageFeatures]:
@@ -120,17 +120,17 @@ def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
 
     made = getattr(torchvision.models, network)(weights=None)
     made.fc = nn.Identity()
-    own = {key: value for key, value in state.items() if not key.startswith(TWIN)}
+    kept = {key: value for key, value in state.items() if not key.startswith(TWIN)}
     twins = {key.removeprefix(TWIN): value for key, value in state.items() if key.startswith(TWIN)}
     twins = {key: value for key, value in twins.items() if not key.startswith("fc.")}
     # batch counts differ in files of torch before 1.9; nothing else may differ
-    differ = [k for k, v in own.items() if k in twins and not k.endswith(COUNTER) and not torch.equal(v, twins[k])]
+    differ = [k for k, v in kept.items() if k in twins and not k.endswith(COUNTER) and not torch.equal(v, twins[k])]
     if differ:
         raise WeightsError(f"{path}: {differ[0]} and {TWIN}{differ[0]} differ; expected the same tensor twice")
-    if own and twins and own.keys() != twins.keys():
-        odd = sorted(own.keys() ^ twins.keys())[0]
+    if kept and twins and kept.keys() != twins.keys():
+        odd = sorted(kept.keys() ^ twins.keys())[0]
         raise WeightsError(f"{path}: {odd} is there once; expected every tensor of the network twice")
-    load_strictly(made, own or twins, path, f"resend-{network}")
+    load_strictly(made, kept or twins, path, f"resend-{network}")
     return made
 
 
@@ -144,5 +144,5 @@ def convert_released(path: str | os.PathLike[str], out: str | os.PathLike[str], 
     comparator, images = read_released(path, network)
     relation: Any = comparator.similarity
     parts = {EXTRACTOR: images.network, RELATION: relation.network}
-    tensors = {f"{part}.{key}": one for part, own in parts.items() for key, one in own.state_dict().items()}
+    tensors = {f"{part}.{key}": one for part, module in parts.items() for key, one in module.state_dict().items()}
     return save_whole(out, save({key: one.contiguous() for key, one in tensors.items()}), "the weights to")

@@ -84,12 +84,12 @@ class Compare:
                 f"the softmax over one known class, {known.names[0]!r}, is always 1, and novelty always 0; "
                 'expected score="max", or two classes or more'
             )
-        own = [self._anchors(known, c, prototypes, k, anchors) for c in range(len(known.names))]
-        classes = np.repeat(np.arange(len(own)), [len(rows) for rows in own])
+        anchors_of = [self._anchors(known, c, prototypes, k, anchors) for c in range(len(known.names))]
+        classes = np.repeat(np.arange(len(anchors_of)), [len(rows) for rows in anchors_of])
         if score == "neighbors":
             check_count(k, "k", len(classes), "the number of examples that are compared with")
             distances.warn_of_few(k, np.bincount(classes), "neighbors of other classes count near it")
-        return ComparatorScorer(self.similarity, np.concatenate(own), classes, pool, score, k)
+        return ComparatorScorer(self.similarity, np.concatenate(anchors_of), classes, pool, score, k)
 
     def _check_fits(self, known: KnownClasses) -> None:
         if self.identity is not None and known.identity != ANONYMOUS and not self.identity.fits(known.identity):
@@ -105,21 +105,21 @@ class Compare:
 
     def _anchors(self, known: KnownClasses, c: int, prototypes: Prototypes, k: int, anchors: Anchors) -> np.ndarray:
         """Anchors of a class (p, d)."""
-        found = list[np.ndarray]()
+        parts = list[np.ndarray]()
         if anchors != "names" and known.examples is not None and c in known.shown:
             examples = known.examples[known.labels == c]
             rows = examples.astype(np.float64) if self.similarity.raw else unit_or_zero(examples)
-            found.append(select(rows, prototypes, k, unit=not self.similarity.raw))
-        if self.text and known.text is not None and (anchors != "examples" or not found):
-            found.append(known.text[c : c + 1])
-        if not found:
+            parts.append(select(rows, prototypes, k, unit=not self.similarity.raw))
+        if self.text and known.text is not None and (anchors != "examples" or not parts):
+            parts.append(known.text[c : c + 1])
+        if not parts:
             lacks = "examples" if anchors == "examples" else f"what anchors={anchors!r} asks for"
             learned = "names too" if self.text else "no names, only shapes"
             raise InputError(
                 f"known class {known.names[c]!r} has no {lacks}; this comparator learned {learned}. Expected examples "
                 "of every class"
             )
-        return np.concatenate(found)
+        return np.concatenate(parts)
 
 
 def select(rows: np.ndarray, prototypes: Prototypes, k: int = 1, unit: bool = False) -> np.ndarray:

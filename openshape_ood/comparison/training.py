@@ -175,8 +175,8 @@ def fit_comparator(
     check_choice(family, "family", FAMILIES)
     takes = list(signature(LEARNED[family].fit).parameters)[1:] if family in LEARNED else []
     check_settings(settings, takes, f"the family {family!r}")
-    own = {"recipe": recipe, "families": families, "folder": folder}  # for the relation network only
-    if family in LEARNED and (given := [name for name, value in own.items() if value is not None]):
+    special = {"recipe": recipe, "families": families, "folder": folder}  # for the relation network only
+    if family in LEARNED and (given := [name for name, value in special.items() if value is not None]):
         raise InputError(f"{' and '.join(given)} are for family 'relation', not {family!r}, which learns at once")
     if not isinstance(base, KnownClasses):
         raise InputError(f"base is a {type(base).__name__}; expected KnownClasses with examples of the base classes")
@@ -204,8 +204,8 @@ def fit_comparator(
         turn = _rotation(rows.shape[1], recipe, step)
         return prepared[a] @ turn, prepared[b] @ turn, torch.from_numpy(different)
 
-    told = json.dumps([asdict(recipe), labels.tolist(), str(families)], default=np.generic.item)
-    digest = hashlib.sha256(told.encode() + rows.tobytes())
+    content = json.dumps([asdict(recipe), labels.tolist(), str(families)], default=np.generic.item)
+    digest = hashlib.sha256(content.encode() + rows.tobytes())
     kept = None if folder is None else given_path(folder, "folder")
     history = train(network, batch, recipe, kept, digest.hexdigest(), report)
     network.eval().requires_grad_(False)
@@ -235,7 +235,7 @@ def train(
     state = None if folder is None else folder / STATE
     before = resumed_training(state, network, [optimizer], digest, WHAT) or []
     seen = [(float(loss), float(accuracy)) for loss, accuracy in before]  # of each step
-    told = False
+    warned = False
     network.train()
     for step in range(len(seen), recipe.steps):
         a, b, different = batch(step)
@@ -252,8 +252,8 @@ def train(
         now = _progress(seen, len(seen), recipe)
         if report:
             report(now)
-        if is_collapsed(now) and not told:
-            told = True
+        if is_collapsed(now) and not warned:
+            warned = True
             warnings.warn(collapse(now), CollapseWarning, stacklevel=3)
         if state is not None and keeps and (len(seen) % KEPT_EVERY == 0 or len(seen) == recipe.steps):
             state.parent.mkdir(parents=True, exist_ok=True)

@@ -42,26 +42,26 @@ def overlaps(base: Sequence[str], evaluation: Sequence[str]) -> dict[str, str]:
     >>> overlaps(["office_chair", "Sofas", "lamp"], ["chair", "couch", "lampshade"])
     {'office_chair': 'chair', 'Sofas': 'couch'}
     """
-    asked = {form: name for name in evaluation for form in readings(name)}
-    found = {}
+    forms = {form: name for name in evaluation for form in readings(name)}
+    shared = {}
     for name in base:
         parts = [one for part in (name, *name.split("/")) for one in _kinds(part)]
-        hit = next((asked[one] for one in parts if one in asked), None)
+        hit = next((forms[one] for one in parts if one in forms), None)
         if hit is not None:
-            found[name] = hit
-    return found
+            shared[name] = hit
+    return shared
 
 
 def check_apart(base: Sequence[str], evaluation: Sequence[str]) -> None:
     """Raise `ClassNamesError` with all overlaps, if there are any."""
     if isinstance(evaluation, str):
         raise ClassNamesError(f"evaluation is the string {evaluation!r}; expected a list of names: [{evaluation!r}]")
-    found = overlaps(base, evaluation)
-    if found:
-        some = ", ".join(f"{name!r} (is {other!r})" for name, other in list(found.items())[:6])
-        more = ", …" * (len(found) > 6)
+    shared = overlaps(base, evaluation)
+    if shared:
+        some = ", ".join(f"{name!r} (is {other!r})" for name, other in list(shared.items())[:6])
+        more = ", …" * (len(shared) > 6)
         raise ClassNamesError(
-            f"{len(found)} of the {len(base)} base classes are classes of the evaluation: {some}{more}. "
+            f"{len(shared)} of the {len(base)} base classes are classes of the evaluation: {some}{more}. "
             "A comparator trained on them has seen what it is asked about; leave them out"
         )
 

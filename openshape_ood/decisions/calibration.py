@@ -307,8 +307,8 @@ def share_between(value: float, name: str) -> Fraction:
     """A share as an exact fraction: 0.95 is 19 / 20, not the nearest float, which could shift a rank."""
     try:
         share = Fraction(repr(float(value)))
-    except (TypeError, ValueError) as error:  # ValueError: NaN and infinity are no fractions
-        raise InputError(f"{name} is {value!r}. Expected a share above 0 and below 1.") from error
+    except (TypeError, ValueError):  # ValueError: NaN and infinity are no fractions
+        share = Fraction(0)
     if not 0 < share < 1:
-        raise InputError(f"{name} is {value!r}. Expected a share above 0 and below 1.")
+        raise InputError(f"{name} is {value!r}. Expected a share above 0 and below 1. Give 0.95 for 95 %.")
     return share

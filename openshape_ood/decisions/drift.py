@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, check_seed
+from openshape_ood.checks import array, check_seed, check_whole, grouped
 from openshape_ood.decisions.calibration import one_of_each, share_between
 from openshape_ood.errors import InputError
 from openshape_ood.storage import loaded_state, save_whole
@@ -42,7 +42,7 @@ STEPS = 60  # of their step functions
 ON_HISTOGRAMS = 0.5  # share of the capital
 FIRST_RESTART = 64
 PERMUTATIONS = 999
-MOST = 10_000  # tested values below the cut that a batch test draws at random of more
+MOST = 10_000  # values below the cut, tested and calibration each, that a batch test draws at random of more
 BINS = 6  # of the report
 DEVIATES = 2.576  # standard errors
 TO_LABEL = 30
@@ -70,10 +70,11 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Lower and upper end, as fractions."""
-        from scipy.stats import binomtest
+        from scipy.special import betaincinv  # a tenth of the import time of scipy.stats
 
-        low, high = binomtest(self.count, self.of).proportion_ci(0.95, "exact")
-        return float(low), float(high)
+        count, rest = self.count, self.of - self.count
+        low = float(betaincinv(count, rest + 1, 0.025)) if count else 0.0
+        return low, float(betaincinv(count + 1, rest, 0.975)) if rest else 1.0
 
     def as_json(self) -> dict[str, Any]:
         """Count, number of objects, share, and both ends of the interval."""
@@ -210,6 +211,8 @@ class DriftStream:
         Share of novel objects that is expected.
     coverage : float, optional
         Share of the known objects that the threshold keeps, for the message.
+    scored_by : str
+        Method and encoder of the novelties. A pipeline continues its own tests only.
 
     Raises
     ------
@@ -240,16 +243,21 @@ class DriftStream:
         value: float | None = None,
         expected_novel: float | None = None,
         coverage: float | None = None,
+        scored_by: str = "",
     ) -> None:
         self._limits, self._pool = _limits(calibration, cut)
-        self.level, self.seed = float(share_between(level, "level")), check_seed(seed)
-        self.value, self.coverage, self.expected_novel = value, coverage, check_expected(expected_novel)
+        self._settle(level, seed, value, expected_novel, coverage, scored_by)
         self.tested = self.beyond = self.below = self.novel = 0
         self.highest = 0.0  # log of the highest capital
         self._report = _Report.of(self._pool, CUTS[0] if cut is None else float(cut))
         self._counts = np.zeros((0, sum(bins for bins, _ in HISTOGRAMS)))  # a row a copy: its histograms
         self._logs = np.zeros((0, len(_weights())))  # a row a copy: log capital of each bet
         self._seen: set[str] = set()
+
+    def _settle(self, level: Any, seed: Any, value: Any, expected_novel: Any, coverage: Any, scored_by: Any) -> None:
+        self.level, self.seed, self.scored_by = float(share_between(level, "level")), check_seed(seed), str(scored_by)
+        self.value = None if value is None else float(array([value], "thresholds", "n")[0])
+        self.coverage, self.expected_novel = check_share(coverage, "coverage"), check_share(expected_novel)
 
     def update(self, novelty: Any, groups: Sequence[Hashable] | None = None) -> Drift:
         """Test further objects, in their order.
@@ -271,9 +279,8 @@ class DriftStream:
         """
         values = array(novelty, "novelties", "b").astype(np.float64)
         if groups is not None:
-            if len(groups) != len(values):
-                raise InputError(f"{len(groups)} groups for {len(values)} objects. Expected one each. Give both alike.")
-            values = values[self._first_of(groups)]
+            objects, index = grouped(groups, values, "groups")
+            values = values[self._first_of(objects[index].tolist())]
         limits = self._chosen(values)
         self.tested += len(values)
         if self.value is not None:
@@ -313,7 +320,8 @@ class DriftStream:
         """Everything that `from_state` needs, of plain numbers and lists."""
         return {
             "format": FORMAT,
-            **{name: getattr(self, name) for name in PLAIN},
+            **{name: getattr(self, name) for name in (*SETTINGS, *COUNTS)},
+            "highest": self.highest,
             "limits": self._limits.tolist(),
             "pool": self._pool.tolist(),
             "counts": self._counts.tolist(),
@@ -331,9 +339,10 @@ class DriftStream:
         if state["format"] != FORMAT:
             raise KeyError("format")
         stream = cls.__new__(cls)
-        for name, kind in PLAIN.items():
-            optional = name in ("value", "expected_novel", "coverage") and state[name] is None
-            setattr(stream, name, None if optional else kind(state[name]))
+        stream._settle(**{name: state[name] for name in SETTINGS})
+        for name in COUNTS:
+            setattr(stream, name, check_whole(state[name], name, 0))
+        stream.highest = float(array([state["highest"]], "highest", "n")[0])
         stream._limits = array(state["limits"], "limits", "n").astype(np.float64)
         stream._pool = array(state["pool"], "pool", "n").astype(np.float64)
         stream._counts = _table(state["counts"], sum(bins for bins, _ in HISTOGRAMS))
@@ -344,7 +353,9 @@ class DriftStream:
             len(stream._logs) != len(stream._counts)
             or (np.diff(stream._pool) < 0).any()
             or (np.diff(stream._limits) > 0).any()
-            or not 0 <= stream.below <= stream.tested - stream.beyond <= stream.tested
+            or not stream.below <= stream.tested - stream.beyond
+            or not stream.novel <= stream.tested < 2**53
+            or stream.highest < 0
             or not _start(len(stream._logs) - 1) <= stream.below <= _start(len(stream._logs))
         ):
             raise ValueError("its numbers contradict each other")
@@ -412,10 +423,8 @@ class DriftStream:
         self.highest = max(self.highest, float(_log_capital(logs[:, 1:]).max()))
 
 
-PLAIN: dict[str, Any] = {
-    **dict.fromkeys(("level", "highest", "value", "expected_novel", "coverage"), float),
-    **dict.fromkeys(("seed", "tested", "beyond", "below", "novel"), int),
-}
+SETTINGS = ("level", "seed", "value", "expected_novel", "coverage", "scored_by")
+COUNTS = ("tested", "beyond", "below", "novel")
 
 
 def batch_drift(
@@ -433,7 +442,7 @@ def batch_drift(
     """Two-sample test of a batch without order: false alarms with probability at most `level`.
 
     Anderson-Darling statistic of the values below the cut, its p-value from 999 random permutations: exact. Of more
-    than 10,000 tested values below the cut, so many drawn at random are tested.
+    than 10,000 values of either sample, so many drawn at random count.
 
     Parameters
     ----------
@@ -469,7 +478,7 @@ def batch_drift(
     if allowed < 1 / (PERMUTATIONS + 1):
         raise InputError(f"level is {level!r}; expected 0.001 or more, the smallest p-value of 999 permutations")
     rng = np.random.default_rng(check_seed(seed))
-    expected = check_expected(expected_novel)
+    expected = check_share(expected_novel)
     tested = array(novelty, "novelties", "b").astype(np.float64)
     if groups is not None and len(tested):
         tested = tested[one_of_each(groups, len(tested), seed)]
@@ -483,17 +492,17 @@ def batch_drift(
     if len(below) < FEWEST:
         reason = _too_few(len(below), len(tested))
         return Drift(None, None, len(tested), len(below), **about, reason=reason)
-    drawn = below if len(below) <= MOST else rng.choice(below, MOST, replace=False)
-    p_value = _permuted(held, drawn, rng)
+    known, batch = (one if len(one) <= MOST else rng.choice(one, MOST, replace=False) for one in (held, below))
+    p_value = _permuted(known, batch, rng)
     return Drift(p_value <= allowed, p_value, len(tested), len(below), **about)
 
 
-def check_expected(share: Any) -> float | None:
-    """A share of novel objects, 0 to 1, or None. Raises `InputError` for another value."""
+def check_share(share: Any, name: str = "expected_novel") -> float | None:
+    """A share from 0 to 1, or None. Raises `InputError` for another value."""
     if share is None:
         return None
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise InputError(f"expected_novel is {share!r}. Expected a share from 0 to 1. Give 0.2 for one in five.")
+    if isinstance(share, bool) or not isinstance(share, int | float | np.floating) or not 0 <= share <= 1:
+        raise InputError(f"{name} is {share!r:.40}. Expected a share from 0 to 1. Give 0.2 for one in five.")
     return float(share)
 
 
@@ -516,7 +525,7 @@ class _Report:
         arrays = [array(state[name], name, "n").astype(np.float64) for name in ("edges", "held", "counts")]
         if [len(one) for one in arrays] != [BINS - 1, BINS, BINS]:
             raise ValueError("report")
-        return cls(float(state["cut"]), *arrays)
+        return cls(float(share_between(state["cut"], "cut")), *arrays)
 
     def state(self) -> dict[str, Any]:
         return {"cut": self.cut, **{name: getattr(self, name).tolist() for name in ("edges", "held", "counts")}}
@@ -579,7 +588,7 @@ def _limits(calibration: Any, cut: float | None) -> tuple[np.ndarray, np.ndarray
     below = np.searchsorted(held, limits, side="left")
     if below[0] < LEAST_POOL:
         raise InputError(
-            f"{below[0]} calibration scores are below the cut {cuts[0]:g}. Expected {LEAST_POOL} or more. "
+            f"{below[0]} calibration scores are below the cut {float(cuts[0]):g}. Expected {LEAST_POOL} or more. "
             "Choose a lower cut or a score with fewer ties."
         )
     return limits[below >= LEAST_POOL], held[: below[0]]

@@ -158,13 +158,16 @@ def risk_threshold(
     return float(levels[begins[np.flatnonzero(losses <= budget + ROUNDING)[-1]]])
 
 
-def check_shapes(n: int, rate: float, largest: float = 1.0) -> None:
-    """Raise `InputError` if n shapes cannot guarantee a rate; the message names alternatives."""
+def check_shapes(n: int, rate: float, largest: float = 1.0, bounded: bool = True) -> None:
+    """Raise `InputError` if n shapes cannot guarantee a rate; the message names alternatives.
+
+    bounded: False for a loss without a smaller bound.
+    """
     needed = shapes_needed(rate, largest)
     if n >= needed:
         return
     smaller = math.floor(1000 * float(share_between(rate, "rate")) * (n + 1)) / 1000
-    bound = f", or a smaller bound (largest={smaller:g})" if smaller > rate else ""
+    bound = f", or a smaller bound (largest={smaller:g})" if bounded and smaller > rate else ""
     higher = math.ceil(1000 * float(_bound(largest, rate)) / (n + 1)) / 1000
     raise InputError(
         f"{n} calibration shapes cannot promise a rate of {rate:g}. {needed} or more can. Give more, or a higher rate "

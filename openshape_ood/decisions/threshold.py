@@ -226,10 +226,15 @@ class Threshold:
     def at(self, coverage: float | None) -> Threshold:
         """Threshold from the same known shapes for another coverage; self for None.
 
-        Raises `InputError` for a threshold without scores, and for too few scores.
+        Raises `InputError` for a threshold without scores or with two error rates, and for too few scores.
         """
         if coverage is None:
             return self
+        if self.low is not None:
+            raise InputError(
+                f"a coverage of {coverage:g} is given for a threshold with error rates. Expected one of them. "
+                "Leave the coverage out, or make the threshold anew."
+            )
         if self.marks is not None and not self.n:
             raise InputError(
                 f"a coverage is of whole shapes. Given was a threshold of maps: {self}. Leave the coverage out"
@@ -300,7 +305,9 @@ ones of yours)'
             return f"{share} of {self.n} held-out {self.source} ({OWN}{f': {remedy}' if remedy else ''})"
         source = f" ({self.source})" if self.source else ""
         made_from = f"the {self.n} it was" if self.n else "those it was"
-        return f"{share} of known shapes like {made_from} made from{source}"
+        surface = self.provenance is not None and self.provenance.identity.space.startswith("reconstruction/")
+        kept = "good ones" if surface else "known shapes"
+        return f"{share} of {kept} like {made_from} made from{source}"
 
     def describe(self, remedy: str = "calibration=") -> str:
         """Value, fraction and kind of known rows kept, and how to calibrate on own shapes.
@@ -311,7 +318,7 @@ ones of yours)'
             return f"threshold {self.value:.3f}: {self._promise(remedy)}"
         if self.coverage is None:
             return f"{self}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
-        return f"threshold {self.value:.3f} {self._promise(remedy)}"
+        return f"threshold {self.value:.3f}{',' * (self.low is not None)} {self._promise(remedy)}"
 
     def as_json(self) -> dict[str, Any]:
         """Value, coverage, count, source and promise; whose novelty it is for stands in the provenance of a result."""

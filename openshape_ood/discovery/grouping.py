@@ -28,19 +28,19 @@ def find_grouping(grouping: str | Grouping) -> Grouping:
     """
     if not callable(grouping):
         check_choice(grouping, "grouping", tuple(GROUPINGS))
-    own = grouping if callable(grouping) else GROUPINGS[grouping]
+    function = grouping if callable(grouping) else GROUPINGS[grouping]
 
     def grouped(rows: np.ndarray, min_size: int) -> np.ndarray:
         numbers = np.full(len(rows), -1)
         if len(rows) < min_size:
             return numbers
-        found = np.asarray(own(rows, min_size))
-        if found.shape != numbers.shape or found.dtype.kind not in "iu":
-            raise InputError(f"the grouping gave {found!r:.60} for {len(rows)} rows; expected a whole number each")
-        labels, first, counts = np.unique(found, return_index=True, return_counts=True)
+        given = np.asarray(function(rows, min_size))
+        if given.shape != numbers.shape or given.dtype.kind not in "iu":
+            raise InputError(f"the grouping gave {given!r:.60} for {len(rows)} rows; expected a whole number each")
+        labels, first, counts = np.unique(given, return_index=True, return_counts=True)
         large = (labels >= 0) & (counts >= min_size)
         for number, label in enumerate(labels[large][np.argsort(first[large])]):
-            numbers[found == label] = number
+            numbers[given == label] = number
         return numbers
 
     return grouped
@@ -50,14 +50,14 @@ def hdbscan(rows: np.ndarray, min_size: int) -> np.ndarray:
     """Density-based groups. For unit rows, Euclidean distance and cosine give the same order."""
     from sklearn.cluster import HDBSCAN
 
-    def found(**single: bool) -> np.ndarray:
+    def clustered(**single: bool) -> np.ndarray:
         # with hundreds of dimensions a tree is slower than all distances
         how = {"min_samples": min(NEIGHBORS, min_size), "algorithm": "brute", "copy": True, **single}
         return np.asarray(HDBSCAN(min_cluster_size=min_size, **how).fit_predict(rows))
 
-    labels = found()
+    labels = clustered()
     # tried last, because a single group would take in nearly everything
-    return labels if (labels >= 0).any() else found(allow_single_cluster=True)
+    return labels if (labels >= 0).any() else clustered(allow_single_cluster=True)
 
 
 def agglomerative(rows: np.ndarray, min_size: int) -> np.ndarray:
@@ -81,12 +81,12 @@ def silhouette(sums: np.ndarray, labels: np.ndarray) -> float:
     counts, i = np.bincount(labels), np.arange(len(labels))
     if len(counts) < 2:
         return -1.0
-    own = sums[i, labels] / np.maximum(counts[labels] - 1, 1)
+    same = sums[i, labels] / np.maximum(counts[labels] - 1, 1)
     others = sums / counts
     others[i, labels] = np.inf
     other = others.min(axis=1)
-    largest = np.maximum(own, other)
-    return float(np.where((counts[labels] > 1) & (largest > 0), (other - own) / np.maximum(largest, 1e-300), 0).mean())
+    largest = np.maximum(same, other)
+    return float(np.where((counts[labels] > 1) & (largest > 0), (other - same) / np.maximum(largest, 1e-300), 0).mean())
 
 
 GROUPINGS: dict[str, Grouping] = {"hdbscan": hdbscan, "agglomerative": agglomerative}
@@ -110,9 +110,9 @@ def spread_labels(rows: np.ndarray, sampled: np.ndarray, labels: np.ndarray) -> 
     for group in range(len(reach) - 1):
         reach[group] = np.quantile(apart[labels == group], WITHIN)
     away, place = (one[:, 0] for one in nearest(rows, known, 1, metric="euclidean"))
-    found = np.where(away <= reach[labels[place]], labels[place], -1)
-    found[sampled] = labels
-    return found
+    spread = np.where(away <= reach[labels[place]], labels[place], -1)
+    spread[sampled] = labels
+    return spread
 
 
 def stability(rows: np.ndarray, labels: np.ndarray, grouped: Grouping, min_size: int, seed: int) -> np.ndarray:

@@ -118,9 +118,9 @@ def discover(
     groups = []
     # ties: the group of the first sorted row comes first
     for number, g in enumerate(sorted(range(len(members)), key=lambda g: -len(members[g])), 1):
-        own = z[members[g]]
-        outwards = np.argsort(-(own @ own.sum(axis=0)), kind="stable")
-        cosines = sorted(((-float(np.median(own @ v)), name) for name, v in vocabulary.items()))[:SUGGESTED]
+        inside = z[members[g]]
+        outwards = np.argsort(-(inside @ inside.sum(axis=0)), kind="stable")
+        cosines = sorted(((-float(np.median(inside @ v)), name) for name, v in vocabulary.items()))[:SUGGESTED]
         suggested = tuple(Suggestion(name, -cosine, folded(name) in known) for cosine, name in cosines)
         fit = None if fits is None else 1 - suggested[0].cosine <= fits.value
         groups.append(Group(number, members[g][outwards], float(stable[g]), suggested, fit))
@@ -160,8 +160,8 @@ def word_vectors(
         raise ClassNamesError(f"names are {reprlib.repr(names)}; expected a list of one name or more, or None")
     known = sorted({name for name in classes.tolist() if isinstance(name, str)})
     words = {folded(word): word for word in (*known, *listed)}
-    own = list(words.values())
-    rows = dict(zip(words, unit(text_for(identity, text).encode(own), "the text embedding of", own), strict=True))
+    texts = list(words.values())
+    rows = dict(zip(words, unit(text_for(identity, text).encode(texts), "the text embedding of", texts), strict=True))
     return {words[folded(name)]: rows[folded(name)] for name in listed}, {folded(c): rows[folded(c)] for c in known}
 
 
@@ -169,14 +169,14 @@ def name_threshold(
     z: np.ndarray, kept: np.ndarray, nearest: np.ndarray, vectors: Mapping[str, np.ndarray], min_size: int
 ) -> Threshold | None:
     """Largest 1 - cosine of a fitting name, from the distances between kept rows and their classes' names."""
-    own = []
+    distances = []
     for name in np.unique(nearest[kept]) if vectors else ():
         rows = np.unique(z[kept & (nearest == name)], axis=0)
         if len(rows) >= min_size:
-            own.append(1 - float(np.median(rows @ vectors[folded(str(name))])))
-    source = f"{len(own)} classes and their names"
-    if len(own) >= calibration_needed(COVERAGE):
-        return Threshold.from_novelty(own, COVERAGE, source=source)
-    if len(own) < LEAST_CLASSES:
+            distances.append(1 - float(np.median(rows @ vectors[folded(str(name))])))
+    source = f"{len(distances)} classes and their names"
+    if len(distances) >= calibration_needed(COVERAGE):
+        return Threshold.from_novelty(distances, COVERAGE, source=source)
+    if len(distances) < LEAST_CLASSES:
         return None
-    return Threshold(max(own), len(own) / (len(own) + 1), np.array(own), source=source)
+    return Threshold(max(distances), len(distances) / (len(distances) + 1), np.array(distances), source=source)

@@ -139,8 +139,8 @@ class Discovery:
         Mean of the rows, minus mean of all other rows, plus mean of the names, because shapes and names occupy
         different parts of the space. Without other rows, the mean of the rows.
         """
-        others, own = np.delete(self._unit, rows, axis=0), self._unit[rows].mean(axis=0)
-        moved = own if not len(others) else own - others.mean(axis=0) + unit(text, "the name").mean(axis=0)
+        others, mean = np.delete(self._unit, rows, axis=0), self._unit[rows].mean(axis=0)
+        moved = mean if not len(others) else mean - others.mean(axis=0) + unit(text, "the name").mean(axis=0)
         return unit(moved[None], "the direction of the group")
 
     def _added(
@@ -183,8 +183,8 @@ class Discovery:
         ]
         alone = shapes[self.labels == 0].tolist()
         counts = {"shapes": len(shapes), "novel": int(self.novel.sum()), "groups": len(groups), "alone": len(alone)}
-        told = self.name_threshold and self.name_threshold.as_json()
-        return {"groups": groups, "alone": alone, "name_threshold": told, "counts": counts, "grouped": self.grouped}
+        fitting = self.name_threshold and self.name_threshold.as_json()
+        return {"groups": groups, "alone": alone, "name_threshold": fitting, "counts": counts, "grouped": self.grouped}
 
     def __repr__(self) -> str:
         return f"Discovery({', '.join(f'{count} {what}' for what, count in self.as_json()['counts'].items())})"
@@ -195,11 +195,11 @@ def _joined(known: KnownClasses, made: KnownClasses) -> KnownClasses:
     if (known.examples is None) == (made.examples is None):
         return KnownClasses.join(known, made)
     examples = made if known.examples is None else known
-    own, labels = examples.labeled_examples()
+    rows, labels = examples.labeled_examples()
     names, vectors = (*known.names, *made.names), [one.text for one in (known, made) if one.text is not None]
     labels = labels + (len(known.names) if examples is made else 0)
     text, identity = np.concatenate(vectors), examples.identity
-    return replace(known, names=names, identity=identity, text=text, examples=own, labels=labels)
+    return replace(known, names=names, identity=identity, text=text, examples=rows, labels=labels)
 
 
 def text_for(identity: Identity, text: NamesEncoder | None) -> NamesEncoder:

@@ -61,10 +61,10 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
         if any(type(word) is not str for column in words.values() for word in column):
             raise ValueError("an id, path or axis that is no text")
         same: dict[str, Any] = {"provenance": json.dumps(asdict(header.provenance)), "status": "ok", "error": None}
-        found: dict[str, Any] = {**words, "embedding": embedding}
+        table: dict[str, Any] = {**words, "embedding": embedding}
         for start in range(0, n, batch_rows):
             some = slice(start, min(start + batch_rows, n))
-            yield {c: found[c][some] if c in found else [same[c]] * (some.stop - start) for c in columns}
+            yield {c: table[c][some] if c in table else [same[c]] * (some.stop - start) for c in columns}
 
 
 def read_failed(path: Path) -> Iterator[Failed]:
@@ -82,8 +82,8 @@ def _parts(rows: Rows, header: Header) -> tuple[np.ndarray, dict[str, str]]:
         name: [*map(text, column)]
         for name, column in zip(WORDS, (rows.ids, rows.paths, rows.ups, rows.stamps), strict=True)
     }
-    found = {KEY: header.to_json(), **{k: json.dumps(v) for k, v in {**columns, "failed": failed}.items()}}
-    return embedding, found | {"sum": _checksum(found, embedding)}
+    metadata = {KEY: header.to_json(), **{k: json.dumps(v) for k, v in {**columns, "failed": failed}.items()}}
+    return embedding, metadata | {"sum": _checksum(metadata, embedding)}
 
 
 def _checksum(texts: Mapping[str, str], embedding: np.ndarray) -> str:

@@ -178,10 +178,10 @@ def _reader(path: Path) -> Any:
 
 def _parts(files: list[Path], header: Header, columns: Collection[str], rows: int) -> Iterator[dict[str, Any]]:
     for path in files:
-        own = _reader(path).read_header(path)
-        if (own.identity.sha256, own.dim) != (header.identity.sha256, header.dim):
-            raise MixedEncodersError(f"{path} is by {own.identity}, others by {header.identity}; expected one encoder")
-        for some in _reader(path).read_rows(path, own, columns, rows):
+        part = _reader(path).read_header(path)
+        if (part.identity.sha256, part.dim) != (header.identity.sha256, header.dim):
+            raise MixedEncodersError(f"{path} is by {part.identity}, others by {header.identity}; expected one encoder")
+        for some in _reader(path).read_rows(path, part, columns, rows):
             if "embedding" in some and not np.isfinite(some["embedding"]).all():
                 raise FileError(f"{path} holds embeddings that are NaN or infinite; embed its shapes again")
             yield some

@@ -57,7 +57,7 @@ def open_folder(folder: Path, header: Header) -> None:
 
 def read_manifest(folder: Path) -> Header:
     """Header of the embeddings in a folder. Raises `FileError` if there is none."""
-    with _told(f"cannot read {folder / MANIFEST}"):
+    with _as_file_error(f"cannot read {folder / MANIFEST}"):
         return Header.from_json(read_regular(folder / MANIFEST), folder / MANIFEST)
 
 
@@ -73,7 +73,7 @@ def locked(folder: Path, shared: bool = False) -> Iterator[None]:
         yield
         return
     _make(folder)
-    with _told(f"cannot write to {folder}"):
+    with _as_file_error(f"cannot write to {folder}"):
         file = (folder / LOCK).open("w")
     with file:
         try:
@@ -117,7 +117,7 @@ def place(id: str, path: str, stamp: str = "") -> str:
     return f"{id}\0{path}\0{stamp}"
 
 
-def told(id: str, path: str, stamp: str) -> tuple[str, str, str]:
+def texts_of(id: str, path: str, stamp: str) -> tuple[str, str, str]:
     """Keys of a row: id; id with file and state; id with file."""
     return id, place(id, path, stamp), place(id, path)
 
@@ -125,10 +125,10 @@ def told(id: str, path: str, stamp: str) -> tuple[str, str, str]:
 def stamp_of(path: str) -> str:
     """Size and modification time of a file; "" if it is missing."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return ""
-    return f"{found.st_size}:{found.st_mtime_ns}"
+    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str, str]]:
@@ -169,7 +169,7 @@ def settle(folder: Path) -> Counts:
     kept = np.zeros(len(everything), dtype=bool)
     kept[order[np.unique(everything[order], return_index=True)[1]]] = True
     rows = sum(map(len, ids[: len(embedded)]))
-    for file, mask in zip(embedded + errors, np.split(kept, np.cumsum([len(own) for own in ids])[:-1]), strict=True):
+    for file, mask in zip(embedded + errors, np.split(kept, np.cumsum([len(part) for part in ids])[:-1]), strict=True):
         _keep(file, mask)
     return Counts(int(kept[:rows].sum()), int(kept[rows:].sum()), rows - int(kept[:rows].sum()))
 
@@ -182,12 +182,12 @@ def _keep(path: Path, mask: np.ndarray) -> None:
 
 
 def _make(folder: Path) -> None:
-    with _told(f"cannot write to {folder}"):
+    with _as_file_error(f"cannot write to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _as_file_error(what: str) -> Iterator[None]:
     """Raise errors of the system as `FileError`."""
     try:
         yield

@@ -34,12 +34,12 @@ def column_chunks(path: Path) -> list[Chunk]:
             raise ValueError("it has no Parquet footer")
         file.seek(ends - length)
         footer = _Compact(file.read(length)).struct()
-    found = []
+    chunks = []
     for group in footer.get(ROW_GROUPS, ()):
         for column in group[COLUMNS]:
-            told = column[META_DATA]
-            found.append(Chunk(told[PATH][0].decode("utf-8"), int(told[NUM_VALUES]), int(told[UNCOMPRESSED])))
-    return found
+            fields = column[META_DATA]
+            chunks.append(Chunk(fields[PATH][0].decode("utf-8"), int(fields[NUM_VALUES]), int(fields[UNCOMPRESSED])))
+    return chunks
 
 
 class _Compact:
@@ -51,12 +51,12 @@ class _Compact:
     def struct(self, deep: int = 0) -> dict[int, Any]:
         if deep > DEEPEST:
             raise ValueError("its footer is nested too deep")
-        found: dict[int, Any] = {}
+        fields: dict[int, Any] = {}
         field = 0
         while (head := self._byte()) & 15 != STOP:
             field = field + (head >> 4) if head >> 4 else self._integer()
-            found[field] = self._value(head & 15, deep)
-        return found
+            fields[field] = self._value(head & 15, deep)
+        return fields
 
     def _value(self, kind: int, deep: int, inside: bool = False) -> Any:
         if kind in (TRUE, TRUE + 1):  # a boolean field has its value in its type, an item has a byte
@@ -89,16 +89,16 @@ class _Compact:
         return self._bytes(1)[0]
 
     def _varint(self) -> int:
-        found = shift = 0
+        value = shift = 0
         while True:
             byte = self._byte()
-            found |= (byte & 127) << shift
+            value |= (byte & 127) << shift
             shift += 7
             if byte < 128:
-                return found
+                return value
             if shift > 63:
                 raise ValueError("its footer holds a number of more than 64 bits")
 
     def _integer(self) -> int:
-        found = self._varint()
-        return (found >> 1) ^ -(found & 1)
+        value = self._varint()
+        return (value >> 1) ^ -(value & 1)

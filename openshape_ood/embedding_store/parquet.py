@@ -70,13 +70,13 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
             continue
         some = some if len(good) == len(some) else some.take(good)
         _check_filled(some, {*columns} - {"error", "embedding"}, path)
-        found: dict[str, Any] = {name: _words(some[name], path) for name in columns if name != "embedding"}
+        batch: dict[str, Any] = {name: _words(some[name], path) for name in columns if name != "embedding"}
         if "embedding" in columns:
             vectors = some["embedding"]
             if vectors.null_count:
                 raise FileError(f"{path}: {vectors.null_count} rows with status ok have no embedding; embed them again")
-            found["embedding"] = np.asarray(vectors.flatten(), dtype=np.float32).reshape(len(vectors), header.dim)
-        yield found
+            batch["embedding"] = np.asarray(vectors.flatten(), dtype=np.float32).reshape(len(vectors), header.dim)
+        yield batch
 
 
 def read_failed(path: Path) -> Iterator[Failed]:
@@ -93,10 +93,10 @@ def read_failed(path: Path) -> Iterator[Failed]:
 def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | None, ...]]]:
     """String columns of any Parquet file, in batches; a missing column gives None, except the first."""
     with _opened(path, columns[:1], words=columns) as file:
-        own = [name for name in columns if name in file.schema_arrow.names]
-        for some in _all_rows(file, path, columns=own):
+        present = [name for name in columns if name in file.schema_arrow.names]
+        for some in _all_rows(file, path, columns=present):
             empty = [None] * len(some)
-            cells = [_words(some[name], path, _word) if name in own else empty for name in columns]
+            cells = [_words(some[name], path, _word) if name in present else empty for name in columns]
             yield list(zip(*cells, strict=True))
 
 
@@ -173,11 +173,11 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = 
         raise FileError(f"cannot read {path} as Parquet: {reason}. {remedy}") from error
 
 
-def _check_size(told: Any, path: Path) -> None:
+def _check_size(metadata: Any, path: Path) -> None:
     """Raise `FileError` for a file that expands far beyond its size, such as by repeated values."""
     size = path.stat().st_size
-    if told.num_rows > size + MAX_ROWS:
-        raise FileError(f"{path} has {told.num_rows:,} rows in {size:,} bytes; refused as a bomb")
+    if metadata.num_rows > size + MAX_ROWS:
+        raise FileError(f"{path} has {metadata.num_rows:,} rows in {size:,} bytes; refused as a bomb")
     chunks = column_chunks(path)
     numbers = sum(one.values for one in chunks if one.name == "embedding")
     require_memory(4 * numbers + sum(one.size for one in chunks), size, "what it holds")
@@ -189,14 +189,14 @@ def _words(column: Any, path: Path, as_word: Callable[[Any], Any] = lambda value
         if not hasattr(column, "dictionary"):  # numbers, or another string type
             column = column.dictionary_encode()
         words = [as_word(value) for value in column.dictionary.to_pylist()]
-        found = [None if i is None else words[i] for i in column.indices.to_pylist()]
+        values = [None if i is None else words[i] for i in column.indices.to_pylist()]
     except (UnicodeDecodeError, IndexError) as error:
         raise FileError(f"cannot read {path} as Parquet: {error}. It is damaged: remove it and embed again") from error
     if any(type(word) is not str or len(word) > MAX_WORD for word in words if word is not None):
         raise FileError(
             f"{path} holds what is no text, or more than {MAX_WORD:,} characters; expected ids, paths and reasons"
         )
-    return found
+    return values
 
 
 def _word(value: Any) -> str | None:

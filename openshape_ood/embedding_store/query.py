@@ -56,9 +56,9 @@ def known_from(source: Source, labels: Labels = "folder") -> KnownClasses:
     files, names, kept = sources(source), list[str](), list[np.ndarray]()
     header = read_header(files or source)
     for batch in read_embeddings(files, ("id", "embedding")):
-        own = [_class(id, labels) for id in batch["id"]]
-        kept.append(batch["embedding"][[name is not None for name in own]])
-        names += [name for name in own if name is not None]
+        classes = [_class(id, labels) for id in batch["id"]]
+        kept.append(batch["embedding"][[name is not None for name in classes]])
+        names += [name for name in classes if name is not None]
     if not names:
         raise InputError("no row of the embeddings has a class; expected ids among the labels")
     return KnownClasses.from_embeddings(np.concatenate(kept), names, header.identity, temperature=header.temperature)
@@ -94,9 +94,9 @@ def nearest(
     distances, ids, m = np.empty((len(queries), 0)), np.empty((len(queries), 0), dtype=object), 0
     for batch in read_embeddings(source, ("id", "embedding"), batch_rows):
         most = check_count(min(k, len(batch["id"])), "k", k, rows)
-        own = neighbors.nearest(queries, batch["embedding"], most, metric)
-        distances = np.concatenate([distances, own[0]], axis=1)
-        ids = np.concatenate([ids, words(batch["id"])[own[1]]], axis=1)
+        closest = neighbors.nearest(queries, batch["embedding"], most, metric)
+        distances = np.concatenate([distances, closest[0]], axis=1)
+        ids = np.concatenate([ids, words(batch["id"])[closest[1]]], axis=1)
         best = np.argsort(distances, axis=1, kind="stable")[:, :k]  # stable: earlier rows first
         distances, ids = np.take_along_axis(distances, best, axis=1), np.take_along_axis(ids, best, axis=1)
         m += len(batch["id"])

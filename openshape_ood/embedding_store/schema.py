@@ -46,8 +46,8 @@ class Header:
         return self.provenance.identity
 
     def to_json(self) -> str:
-        own = {"format": FORMAT, **asdict(self)}
-        return json.dumps(own | {"sum": checksum(own)})
+        fields = {"format": FORMAT, **asdict(self)}
+        return json.dumps(fields | {"sum": checksum(fields)})
 
     @classmethod
     def from_json(cls, content: str | bytes | None, where: Any) -> Header:
@@ -55,13 +55,13 @@ class Header:
         try:
             if content is None or len(content) > MAX_HEADER:
                 raise ValueError("there is none")
-            found = json.loads(content)
-            given, kind = found.pop("sum", ""), found["format"]
-            if kind != FORMAT or given != checksum(found):
+            fields = json.loads(content)
+            given, kind = fields.pop("sum", ""), fields["format"]
+            if kind != FORMAT or given != checksum(fields):
                 raise ValueError("another format" if kind != FORMAT else "damaged: its checksum is another")
-            del found["format"]
-            made = found.pop("provenance")
-            header = cls(Provenance(Identity(**made.pop("identity")), **made), **found)
+            del fields["format"]
+            made = fields.pop("provenance")
+            header = cls(Provenance(Identity(**made.pop("identity")), **made), **fields)
             header._check()
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise FileError(f"{where} does not say what made its embeddings; expected {FORMAT!r} ({error})") from error
@@ -90,11 +90,11 @@ class Header:
             raise MixedEncodersError(
                 f"{folder} holds embeddings by {there.identity}, asked for was {self.identity}; give another --out"
             )
-        own, other = self.settings(), there.settings()
-        keys = [key for key in own if own[key] != other[key]]
+        settings, other = self.settings(), there.settings()
+        keys = [key for key in settings if settings[key] != other[key]]
         if keys:
-            made, asked = (", ".join(f"{key} {one[key]}" for key in keys) for one in (other, own))
-            raise InputError(f"{folder} holds embeddings made with {made}, asked for was {asked}; give another --out")
+            made, wanted = (", ".join(f"{key} {one[key]}" for key in keys) for one in (other, settings))
+            raise InputError(f"{folder} holds embeddings made with {made}, asked for was {wanted}; give another --out")
 
 
 @dataclass(frozen=True)

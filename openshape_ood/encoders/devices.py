@@ -50,8 +50,8 @@ def find_device(device: str | torch.device | None) -> torch.device:
         mps = torch.backends.mps.is_available()
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
     try:
-        found = torch.device(device)
-        torch.empty(0, device=found).cpu()  # copied back, because "meta" holds no data
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen).cpu()  # copied back, because "meta" holds no data
     except (RuntimeError, AssertionError, TypeError) as error:
         raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
-    return found
+    return chosen

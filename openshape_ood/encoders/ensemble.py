@@ -125,12 +125,12 @@ class ShapeEnsemble:
         """
         values = [shape.value for shape in list_shapes(shapes)]
         how: dict[str, Any] = {"stage": stage, "up": up, "seed": seed, "batch_size": batch_size, "progress": progress}
-        found = []
+        patches = []
         for member in self.members:
-            own = member.encode_patches(values, **how)
-            found.append(own._replace(centers=_turned(own.centers, member.spec.up, self.spec.up)))
-        lead = max(found, key=lambda own: own.centers.shape[1])
-        parts = [own.features if own is lead else _nearest_features(lead.centers, own) for own in found]
+            one = member.encode_patches(values, **how)
+            patches.append(one._replace(centers=_turned(one.centers, member.spec.up, self.spec.up)))
+        lead = max(patches, key=lambda one: one.centers.shape[1])
+        parts = [one.features if one is lead else _nearest_features(lead.centers, one) for one in patches]
         return lead._replace(features=_side_by_side(parts))
 
     def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
@@ -143,8 +143,8 @@ class ShapeEnsemble:
 
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         for clouds in stacks:
-            own = (np.stack([_own_cloud(cloud, self.spec, m.spec) for cloud in clouds]) for m in self.members)
-            yield _side_by_side([m.encode_prepared(of) for m, of in zip(self.members, own, strict=True)])
+            stacks_of = (np.stack([_own_cloud(cloud, self.spec, m.spec) for cloud in clouds]) for m in self.members)
+            yield _side_by_side([m.encode_prepared(of) for m, of in zip(self.members, stacks_of, strict=True)])
 
     def __repr__(self) -> str:
         return f"ShapeEnsemble({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
@@ -192,11 +192,11 @@ def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
     return (np.concatenate(units, axis=-1) / math.sqrt(len(parts))).astype(np.float32)
 
 
-def _own_cloud(cloud: np.ndarray, given: CloudSpec, own: CloudSpec) -> np.ndarray:
-    """Convert a cloud (n, 6) prepared as `given` to `own`."""
-    if resampled_size(len(cloud), own) != len(cloud):
-        return prepare(cloud.astype(np.float64), own, up=given.up, seed=0, name="the cloud")
-    return np.concatenate([exchange(cloud[:, :3], given.up, own.up), cloud[:, 3:]], axis=1)
+def _own_cloud(cloud: np.ndarray, given: CloudSpec, wanted: CloudSpec) -> np.ndarray:
+    """Convert a cloud (n, 6) prepared as `given` to `wanted`."""
+    if resampled_size(len(cloud), wanted) != len(cloud):
+        return prepare(cloud.astype(np.float64), wanted, up=given.up, seed=0, name="the cloud")
+    return np.concatenate([exchange(cloud[:, :3], given.up, wanted.up), cloud[:, 3:]], axis=1)
 
 
 def _turned(centers: np.ndarray, up: str, to: str) -> np.ndarray:
@@ -206,8 +206,8 @@ def _turned(centers: np.ndarray, up: str, to: str) -> np.ndarray:
 
 def _nearest_features(centers: np.ndarray, of: Patches) -> np.ndarray:
     """Features (b, p, w) of the patches nearest to centers (b, p, 3)."""
-    found = []
-    for own, others, features in zip(centers, of.centers, of.features, strict=True):
-        apart = np.linalg.norm(own[:, None].astype(np.float64) - others[None], axis=2)
-        found.append(features[apart.argmin(axis=1)])
-    return np.stack(found)
+    nearest = []
+    for places, others, features in zip(centers, of.centers, of.features, strict=True):
+        apart = np.linalg.norm(places[:, None].astype(np.float64) - others[None], axis=2)
+        nearest.append(features[apart.argmin(axis=1)])
+    return np.stack(nearest)

@@ -46,8 +46,8 @@ class Identity:
             )
 
     def __str__(self) -> str:
-        own = f"{self.checkpoint} (sha256 {self.sha256[:8]})"
-        return own if self.sha256 else f"the text encoder of {self.checkpoint}"
+        hashed = f"{self.checkpoint} (sha256 {self.sha256[:8]})"
+        return hashed if self.sha256 else f"the text encoder of {self.checkpoint}"
 
 
 ANONYMOUS = Identity("embeddings", "embeddings")  # arrays of unknown origin
@@ -247,8 +247,8 @@ ENCODER = ("identity", "dim", "temperature", "encode")
 
 def check_encoders(encoder: Any, text: Any, members: tuple[str, ...] = ENCODER) -> None:
     """Raise `InputError` for an encoder without these members, or a text encoder that is no `NamesEncoder`."""
-    asked = {"encoder": (encoder, members), "text": (text, ("identity", "encode"))}
-    for name, (given, members) in asked.items():
+    required = {"encoder": (encoder, members), "text": (text, ("identity", "encode"))}
+    for name, (given, members) in required.items():
         lacks = [member for member in members if not hasattr(given, member)]
         if given is not None and lacks:
             raise InputError(

@@ -290,7 +290,7 @@ class ShapeEncoder(Shared):
                 alike, stacks = same_size(clouds)
                 with torch.inference_mode(), exact(self.device):
                     parts = [self.network.patches(torch.from_numpy(one).to(self.device), stage) for one in stacks]
-                columns = zip(*([column.float().cpu().numpy() for column in own] for own in parts), strict=True)
+                columns = zip(*([column.float().cpu().numpy() for column in part] for part in parts), strict=True)
                 found.append(tuple(in_order(alike, column) for column in columns))
                 bar.update(len(clouds))
         features, centers, *radii = (np.concatenate(column) for column in zip(*found, strict=True))

@@ -83,8 +83,8 @@ class PatchTransformer(nn.Module, ABC):
         parts = 1 if self.folded is None else max(1, -(-len(centers) // clouds))
         *blocks, last = self._blocks()
         first, others = [], []
-        for middles, own in zip(centers.chunk(parts), features.chunk(parts), strict=True):
-            x = self._tokens(middles, own)
+        for middles, some in zip(centers.chunk(parts), features.chunk(parts), strict=True):
+            x = self._tokens(middles, some)
             for block in blocks:
                 x = block(x)
             # computed separately even with `patches`, so that the numbers are equal

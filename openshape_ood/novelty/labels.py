@@ -10,7 +10,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,10 +99,9 @@ class LabelSample:
             For a shape that was not drawn, two labels of one shape, and shapes without a label.
         """
         if not isinstance(labels, Mapping):
-            if isinstance(labels, str) or len(labels) != len(self):
-                raise InputError(
-                    f"there are {len(labels)} labels. Expected {len(self)}, one a shape. Label all shapes."
-                )
+            count = len(labels) if isinstance(labels, Sized) and not isinstance(labels, str) else 1
+            if count != len(self) or isinstance(labels, str):
+                raise InputError(f"there are {count} labels. Expected {len(self)}, one a shape. Label all shapes.")
             labels = dict(zip(self.rows, labels, strict=True))
         by_row: dict[int, str] = {}
         for key, label in labels.items():
@@ -122,6 +121,17 @@ class LabelSample:
             raise InputError(
                 f"{len(missing)} of {len(self)} shapes have no label, the first {missing[0]}. "
                 "Expected a class, 'known' or 'novel' for each: the ones that are hard to tell count too. Label them."
+            )
+        return self
+
+    def check_classes(self, classes: Sequence[str]) -> LabelSample:
+        """Return self. Raises `InputError` for a missing label, and one other than `classes`, "known" and "novel"."""
+        other = [label for label in self.complete().labels if label not in {*classes, KNOWN, NOVEL}]
+        if other:
+            raise InputError(
+                f"the label {other[0]!r} is no known class. "
+                f"Expected {', '.join(map(str, classes))}, 'known' or 'novel'. "
+                "Correct the label, or add the class to the known ones."
             )
         return self
 
@@ -147,15 +157,7 @@ class LabelSample:
         Raises `InputError` for a sample that is not random, unknown or missing labels, and too few known shapes.
         """
         self._check_random()
-        allowed = {*classes, KNOWN, NOVEL}
-        other = [label for label in self.complete().labels if label not in allowed]
-        if other:
-            raise InputError(
-                f"the label {other[0]!r} is no known class. "
-                f"Expected {', '.join(map(str, classes))}, 'known' or 'novel'. "
-                "Correct the label, or add the class to the known ones."
-            )
-        known, needed = self.novelty[self.is_known], calibration_needed(coverage)
+        known, needed = self.novelty[self.check_classes(classes).is_known], calibration_needed(coverage)
         if len(known) < needed:
             raise InputError(
                 f"{len(known)} of {len(self)} labeled shapes are known. A coverage of {coverage:g} needs {needed}. "
@@ -209,8 +211,15 @@ class LabelSample:
         held = [i for i, (name, row) in enumerate(zip(self.shapes, self.rows, strict=True)) if key in (name, row)]
         if len(held) == 1 and not isinstance(key, bool):
             return held[0]
-        what = "is not among the shapes that were drawn" if not held else "is the name of several shapes"
-        raise InputError(f"{key!r} {what}. Expected one of {', '.join(self.shapes[:3])}, ... Give its name or its row.")
+        if len(held) > 1:
+            rows = ", ".join(str(self.rows[i]) for i in held[:3])
+            raise InputError(
+                f"{key!r} is the name of {len(held)} shapes. Expected one shape. Give its row: {rows}, ..."
+            )
+        raise InputError(
+            f"{key!r} is not among the shapes that were drawn. Expected one of {', '.join(self.shapes[:3])}, ... "
+            "Give its name or its row."
+        )
 
     def _check_random(self) -> None:
         if not self.is_random:
@@ -219,6 +228,15 @@ class LabelSample:
                 f"this sample {why}: shapes that somebody chose tell nothing of the others. Expected the random sample "
                 "of to_label(n). Draw one, and label all of it."
             )
+
+
+def check_sample(labels: Any) -> None:
+    """Raise `InputError` for a value that is no `LabelSample`."""
+    if not isinstance(labels, LabelSample):
+        raise InputError(
+            f"labels is a {type(labels).__name__}. Expected the LabelSample of result.to_label(n). "
+            "Give to_label(n).labeled({name: class})."
+        )
 
 
 def draw(of: int, n: int, seed: int) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.decisions.calibration import share_between
-from openshape_ood.decisions.drift import DriftStream, check_expected
+from openshape_ood.decisions.drift import DriftStream, check_share
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
@@ -29,7 +29,7 @@ from openshape_ood.known.classes import read_note
 from openshape_ood.novelty import up_axis
 from openshape_ood.novelty.calibration import COVERAGE, Calibration, chosen_threshold, from_calibration
 from openshape_ood.novelty.generated import Generated, generated_threshold
-from openshape_ood.novelty.labels import LabelSample, scored_by
+from openshape_ood.novelty.labels import LabelSample, check_sample, scored_by
 from openshape_ood.novelty.preparation import PATCH_STAGE, example_axis, known_classes, settled_method
 from openshape_ood.novelty.result import NoveltyResult
 from openshape_ood.novelty.up_axis import FALLBACK, UpAxis, by_words, find_up, plausible, spread
@@ -209,7 +209,7 @@ class NoveltyPipeline:
             classes = classes.with_temperature(encoders.shape.temperature)
         check_known(chosen, classes)
         rates = None if unsure is None else check_rates(unsure, novel)
-        expected = check_expected(expected_novel)
+        expected = check_share(expected_novel)
         pipeline = cls(classes, chosen, encoders, up=up, errors=errors, expected_novel=expected, **how)
         result = grouped = None
         if calibrating is not None:
@@ -265,11 +265,14 @@ class NoveltyPipeline:
             "value": threshold.value,
             "coverage": threshold.coverage,
             "expected_novel": self.expected_novel,
+            "scored_by": scored_by(self.provenance),
         }
         return DriftStream(scores, cut, level, int(self.seed), **how)
 
     def recalibrate(self, labels: LabelSample, coverage: float = COVERAGE) -> NoveltyPipeline:
         """Copy with a threshold from labeled shapes, calibrated for shapes like these.
+
+        A third verdict is not kept: the rates belong to the former shapes. Call `with_unsure` again.
 
         Parameters
         ----------
@@ -286,11 +289,7 @@ class NoveltyPipeline:
         MixedEncodersError
             For novelties of another encoder or method.
         """
-        if not isinstance(labels, LabelSample):
-            raise InputError(
-                f"labels is a {type(labels).__name__}. Expected the LabelSample of result.to_label(n). "
-                "Give to_label(n).labeled({name: class})."
-            )
+        check_sample(labels)
         if labels.scored_by != scored_by(self.provenance):
             raise MixedEncodersError(
                 f"the labeled shapes were scored with {labels.scored_by}. "
@@ -399,16 +398,34 @@ class NoveltyPipeline:
         NoveltyResult
             For up to `batch_size` shapes; the last may have failures only. Its `drift` is the state of the test after
             this batch. For the test, shapes must not be sorted by class.
+
+        Raises
+        ------
+        InputError
+            For a monitor of another threshold, encoder or method.
         """
         if monitor is True:
             try:
                 monitor = self.monitor()
             except InputError:  # too few calibration scores, or too many ties
                 monitor = False
+        elif monitor is not False:
+            self._check_monitor(monitor)
         for result in self._results(shapes, step):
             if isinstance(monitor, DriftStream):
                 result = replace(result, stream_drift=monitor.update(result.novelty))
             yield result
+
+    def _check_monitor(self, monitor: Any) -> None:
+        if not isinstance(monitor, DriftStream):
+            raise InputError(f"monitor is a {type(monitor).__name__}. Expected a DriftStream. Give pipeline.monitor().")
+        own, value = scored_by(self.provenance), None if self.threshold is None else self.threshold.value
+        same = monitor.value is None or (value is not None and np.isclose(monitor.value, value, rtol=1e-4, atol=1e-5))
+        if not same or monitor.scored_by not in ("", own):
+            raise InputError(
+                f"the monitor is of {monitor.scored_by}, threshold {monitor.value}. "
+                f"The pipeline is {own}, threshold {value}. Expected the same. Start with pipeline.monitor()."
+            )
 
     def _results(self, shapes: Iterable[Any], step: Callable[[], Any]) -> Iterator[NoveltyResult]:
         axis_known = self.silent is not None or self.up in UPS  # which axis shapes have that state none

@@ -12,11 +12,11 @@ import numpy as np
 
 from openshape_ood.checks import check_choice
 from openshape_ood.decisions.calibration import one_of_each
-from openshape_ood.decisions.drift import Drift, Share, batch_drift, check_expected
+from openshape_ood.decisions.drift import TO_LABEL, Drift, Share, batch_drift, check_share
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.novelty.labels import FOCUSES, RANDOM, LabelSample, check_size, draw, scored_by
+from openshape_ood.novelty.labels import FOCUSES, RANDOM, LabelSample, check_sample, check_size, draw, scored_by
 from openshape_ood.novelty.up_axis import UpAxis
 from openshape_ood.shapes.failure import Failure
 
@@ -155,32 +155,35 @@ class NoveltyResult:
         Raises
         ------
         InputError
-            For another number of groups, and labels of another result.
+            For another number of groups, labels of another result, missing labels and unknown classes.
         """
         context: dict[str, Any] = {}
         if groups is not None:
             one_of_each(groups, len(self))  # refuses what are no groups
             context["groups"] = tuple(groups)
         if expected_novel is not None:
-            context["expected_novel"] = check_expected(expected_novel)
+            context["expected_novel"] = check_share(expected_novel)
         if labels is not None:
+            check_sample(labels)
             rows = [row for row in labels.rows if 0 <= row < len(self)]
             if len(rows) < len(labels) or not np.allclose(self.novelty[rows], labels.novelty, rtol=1e-4, atol=1e-5):
                 raise InputError(
                     f"the labels are of other shapes than these {len(self)}. Expected a sample of this result. "
                     "Draw one with to_label."
                 )
-            labels.kept_by(self.threshold) if self.threshold is not None else labels.complete()
+            labels.check_classes(self.classes.tolist())
+            if self.threshold is not None:
+                labels.kept_by(self.threshold)
             context["labels"] = labels
         return replace(self, **context)
 
-    def to_label(self, n: int = 30, seed: int = 0, focus: str = RANDOM) -> LabelSample:
+    def to_label(self, n: int | None = None, seed: int = 0, focus: str = RANDOM) -> LabelSample:
         """A sample of the shapes to label, for `LabelSample.labeled` or `.save`.
 
         Parameters
         ----------
-        n : int
-            Number of shapes; with groups, number of objects, with one shape each. Default: 30.
+        n : int, optional
+            Number of shapes; with groups, number of objects, with one shape each. Default: 30, or all of fewer.
         seed : int
             Of the random draw. Default: 0.
         focus : {"random", "informative"}
@@ -197,7 +200,7 @@ class NoveltyResult:
         """
         check_choice(focus, "focus", FOCUSES)
         rows = np.arange(len(self)) if self.groups is None else one_of_each(self.groups, len(self), seed)
-        check_size(n, len(rows))
+        n = check_size(min(TO_LABEL, len(rows)) if n is None else n, len(rows))
         places = draw(len(rows), n, seed) if focus == RANDOM else np.argsort(-self.novelty[rows], kind="stable")[:n]
         drawn = rows[places].tolist()
         return LabelSample(
@@ -281,7 +284,7 @@ class NoveltyResult:
         provenance = self.provenance
         known = f"{len(self.classes)} known class{'es' * (len(self.classes) != 1)}"
         threshold = "" if self.threshold is None else f"; {self.threshold.describe()}"
-        alarm = f". {self.drift.describe('result.to_label(30)')}" if self.drift.alarm or self.drift.unexpected else ""
+        alarm = f". {self.drift.describe('result.to_label()')}" if self.drift.alarm or self.drift.unexpected else ""
         return f"{self._counts()}; {known}, {provenance.method} by {provenance.identity.checkpoint}{threshold}{alarm}"
 
     def __str__(self) -> str:

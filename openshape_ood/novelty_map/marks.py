@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -95,8 +95,7 @@ def calibrate_marks(
     if weights is not None and largest != 1:
         raise InputError("largest counts elements, weights count areas. Both cannot hold at once. Leave one out")
     curves, peaks, made = [], [], None
-    each: Iterable[Any] = repeat(None) if weights is None else weights
-    for novelty_map, areas in zip(maps, each, strict=weights is not None):
+    for novelty_map, areas in _paired(maps, weights):
         made = _same(made, novelty_map)
         curve, peak = summary(novelty_map.elements, novelty_map.novelty, min_size, areas)
         curves.append(curve)
@@ -141,12 +140,25 @@ def marks_threshold(
         needed = shapes_needed(rate, largest)
         raise InputError(f"there are no maps of known shapes. Expected {needed} or more, for {rate:g}. Give some")
     weights, n = object_weights(groups, len(curves))
-    check_shapes(n, rate, largest)
+    check_shapes(n, rate, largest, bounded=of == "points")
     if of == "regions":  # the loss steps at the highest region
         curves = [LossCurve(peak, np.ones(1)) for peak in peaks[:, None]]
     value = risk_threshold(curves, rate, groups=groups, largest=largest)
     marks = Marks(of, rate, n, largest, min_size, peaks, weights)
     return Threshold(value, provenance=provenance, source=source, marks=marks)
+
+
+def _paired(maps: Any, weights: Any) -> Iterator[tuple[NoveltyMap, Any]]:
+    """Maps with their weights or None. Raises `InputError` for other values and different numbers."""
+    if not isinstance(maps, Iterable) or not isinstance(weights, Iterable | None):
+        raise InputError(f"maps are {maps!r:.40}, weights {weights!r:.40}. Expected a list of each. Give maps.")
+    missing = object()
+    for novelty_map, areas in zip_longest(maps, () if weights is None else weights, fillvalue=missing):
+        if weights is not None and (novelty_map is missing or areas is missing):
+            raise InputError("there are more weights than maps, or fewer. Expected weights of each map. Give as many.")
+        if not isinstance(novelty_map, NoveltyMap):
+            raise InputError(f"a map is a {type(novelty_map).__name__}. Expected a NoveltyMap. Give maps of localize.")
+        yield novelty_map, None if weights is None else areas
 
 
 def _same(made: Provenance | None, novelty_map: NoveltyMap) -> Provenance:

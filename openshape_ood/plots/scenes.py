@@ -36,7 +36,7 @@ def scene(result: SceneResult, color: str = "name", *, title: str | None = None)
     result : SceneResult
     color : {"name", "novelty", "object"}
         Meaning of the object colors. Layout is light gray, leftover points are gray. Boxes of novel objects are dark
-        red; numbers are those of the result's table.
+        red, of unsure ones amber; numbers are those of the result's table.
     title : str, optional
 
     Returns
@@ -52,7 +52,8 @@ def scene(result: SceneResult, color: str = "name", *, title: str | None = None)
         _draw(ax, result, shown, rgb, turn, tilt)
     canvas.title(axes[0, 1], title or f"{result.scene.name}, colored by {color}", fontsize=13)
     if color == "name":
-        canvas.key(axes[0, 1], _palette(result), ncols=6)
+        unsure = {"box of an unsure object": UNSURE_EDGE} if any(one.verdict == "unsure" for one in result) else {}
+        canvas.key(axes[0, 1], {**_palette(result), **unsure}, ncols=6)
     return figure
 
 

@@ -55,13 +55,13 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
     wanted = _wanted(row, text)
     path = _fetch(wanted, progress)
     if wanted.record and not wanted.source.sha256:
-        found = sha256(path)
+        digest = sha256(path)
         # a cache that cannot be written is no error
         with suppress(OSError), replacing(wanted.record) as partial:
-            partial.write_text(f"{found}  {wanted.place}\n", encoding="utf-8")
+            partial.write_text(f"{digest}  {wanted.place}\n", encoding="utf-8")
         warnings.warn(
-            f"{wanted.what}: the registry names no sha256. This first use is recorded: {found} ({path}). Any "
-            f"other content is refused from now on; to have it so everywhere, add sha256 = {found!r} to its row",
+            f"{wanted.what}: the registry names no sha256. This first use is recorded: {digest} ({path}). Other content is "
+            f"refused from now on. For other machines, add sha256 = {digest!r} to its row",
             stacklevel=3,
         )
     return path
@@ -130,10 +130,10 @@ def _wanted(row: Row, text: tuple[str, str] | None = None) -> WeightsFile:
     wanted = WeightsFile(row.name, part, source, here or (None if source.kind == "hub" else brought), brought)
     if source.sha256:
         return wanted
-    record, found = own_folder("pins") / f"{_digest(f'{wanted.place} {source.revision}')}.txt", [""]
+    record, recorded = own_folder("pins") / f"{_digest(f'{wanted.place} {source.revision}')}.txt", [""]
     with suppress(OSError, UnicodeDecodeError):
-        found = [*record.read_text(encoding="utf-8").split(), ""]
-    return replace(wanted, source=replace(source, sha256=found[0] if len(found[0]) == 64 else ""), record=record)
+        recorded = [*record.read_text(encoding="utf-8").split(), ""]
+    return replace(wanted, source=replace(source, sha256=recorded[0] if len(recorded[0]) == 64 else ""), record=record)
 
 
 def _kept_at(source: Source) -> Path:
@@ -169,10 +169,10 @@ def _fetch(wanted: WeightsFile, progress: bool) -> Path:
             check_hash(wanted, cached)
         return cached
     try:
-        found = _download(wanted, wanted.path) if wanted.path else _from_hub(wanted, progress)
-        if cached and cached == wanted.brought != found:  # damaged after it was cached
+        path = _download(wanted, wanted.path) if wanted.path else _from_hub(wanted, progress)
+        if cached and cached == wanted.brought != path:  # damaged after it was cached
             cached.unlink(missing_ok=True)
-        return found
+        return path
     except OfflineError:
         if cached:  # a file is cached, but with another hash
             check_hash(wanted, cached)
@@ -194,7 +194,7 @@ def sha256(path: str | Path) -> str:
 def check_hash(wanted: WeightsFile, path: Path, given: Path | None = None) -> None:
     """Raise `HashError` if a file differs from the registered one; given: the source that `path` is a copy of."""
     expected = wanted.source.sha256
-    if not expected or expected == (found := sha256(path)):
+    if not expected or expected == (digest := sha256(path)):
         return
     remedy = REMEDIES["given" if given else wanted.source.kind]
     if wanted.record:
@@ -203,7 +203,7 @@ def check_hash(wanted: WeightsFile, path: Path, given: Path | None = None) -> No
     place = given or wanted.source.url or path.resolve()
     raise HashError(
         f"{wanted.what}: the file is not the registered one.\n  file      {place}\n"
-        f"  expected  sha256 {expected}\n  found     sha256 {found}\n"
+        f"  expected  sha256 {expected}\n  found     sha256 {digest}\n"
         f"{remedy}, or load the file as it is, if you trust it: {wanted.call('PATH')}"
     )
 

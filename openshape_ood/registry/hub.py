@@ -46,10 +46,10 @@ def download(wanted: WeightsFile, progress: bool) -> Path:
         _ask(source)
         answered = True
         with _patience(wanted):
-            found = hf_hub_download(source.repo, source.file, **where)
+            path = hf_hub_download(source.repo, source.file, **where)
     except Exception as error:
         raise _explained(error, wanted, answered, bar) from error
-    return Path(found)
+    return Path(path)
 
 
 def size(wanted: WeightsFile) -> int | None:

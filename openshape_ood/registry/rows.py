@@ -213,14 +213,14 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, R
 
     Raises `RegistryError` with table and field for an unreadable file or an invalid row.
     """
-    own = os.environ.get(REGISTRY_VARIABLE) if registry is None else registry
-    if registry is None and not own:
+    given = os.environ.get(REGISTRY_VARIABLE) if registry is None else registry
+    if registry is None and not given:
         return dict(packaged_rows())
     from openshape_ood.checks import given_path  # needs numpy, which packaged rows do not
     from openshape_ood.storage import read_regular
 
     use_named()
-    path = given_path(own, "registry", RegistryError)
+    path = given_path(given, "registry", RegistryError)
     return {**packaged_rows(), **_read_rows(path, _read_tables(path, read_regular), _packaged_tables())}
 
 
@@ -253,19 +253,19 @@ def _read_rows(path: Path, tables: Mapping[str, Any], others: Mapping[str, Any] 
         raise RegistryError(f"registry {path}: {error}") from None
 
 
-def _completed(name: str, tables: Mapping[str, Any], asked: tuple[str, ...] = ()) -> Any:
+def _completed(name: str, tables: Mapping[str, Any], before: tuple[str, ...] = ()) -> Any:
     """Table of a row, with missing parts (network, keys, text, clouds) copied from the row in `like`."""
     table = tables[name]
     if not isinstance(table, dict) or "like" not in table:
         return table
     other = table["like"]
-    if not isinstance(other, str) or other not in tables or other in (name, *asked):
+    if not isinstance(other, str) or other not in tables or other in (name, *before):
         raise RegistryError(
             f"[{name}] field 'like' is {other!r}; expected the name of another row, but not in a circle"
         )
-    if len(asked) == MOST_LIKE:
+    if len(before) == MOST_LIKE:
         raise RegistryError(f"[{name}] is the end of a chain of more than {MOST_LIKE} rows by 'like'; expected fewer")
-    base = _completed(other, tables, (*asked, name))
+    base = _completed(other, tables, (*before, name))
     if not isinstance(base, dict):
         return {}
     whole = {key: base[key] for key in ("kind", *SHARED, "scan") if key in base}

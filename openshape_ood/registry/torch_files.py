@@ -82,13 +82,13 @@ def read_torch(path: Path, name: str, trusted: bool) -> Any:
 def check(path: Path, name: str) -> None:
     """Raise `WeightsError` for a file that cannot be read within bounds of time and memory."""
     try:
-        found, plain = path.stat(), is_plain(path)
+        status, plain = path.stat(), is_plain(path)
     except OSError:  # reported by the reader that follows
         return
     except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {error}") from error
     if not plain:
-        _check(str(path.absolute()), name, (found.st_size, found.st_mtime_ns, found.st_ino))
+        _check(str(path.absolute()), name, (status.st_size, status.st_mtime_ns, status.st_ino))
 
 
 def is_plain(path: Path) -> bool:

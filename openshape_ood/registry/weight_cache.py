@@ -135,9 +135,9 @@ def _hashed(path: Path, digest: str) -> tuple[bytes, str]:
     with open(path, "rb") as file:
         size = file.read(8)
         header = size + file.read(int.from_bytes(size, "little"))
-        found = hmac.new(
+        digested = hmac.new(
             own_key() or secrets.token_bytes(), header.replace(digest.encode(), NO_DIGEST.encode()), "sha256"
         )
         while chunk := file.read(1 << 20):
-            found.update(chunk)
-    return header, found.hexdigest()
+            digested.update(chunk)
+    return header, digested.hexdigest()

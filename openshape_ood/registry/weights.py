@@ -74,17 +74,17 @@ def _sizes(row: Row, weights: weight_cache.Weights) -> Any:
 def _fitting(row: Row, weights: weight_cache.Weights) -> list[str]:
     """Names of packaged rows of the same architecture whose tensors have these shapes."""
     shapes: dict[Any, dict[str, tuple[int, ...]]] = {}
-    found = []
+    names = []
     for other in (other for other in load_registry().values() if other.architecture == row.architecture):
-        own = weights if other.keys == row.keys else replace(weights, tensors=_reread(weights.path, other))
-        sizes = _sizes(other, own)
+        renamed = weights if other.keys == row.keys else replace(weights, tensors=_reread(weights.path, other))
+        sizes = _sizes(other, renamed)
         if sizes not in shapes:  # several rows have equal sizes
             with torch.device("meta"):
                 network = ARCHITECTURES[row.architecture].build(sizes)
             shapes[sizes] = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-        if not faults(shapes[sizes], {key: tuple(tensor.shape) for key, tensor in own.tensors.items()}):
-            found.append(other.name)
-    return found
+        if not faults(shapes[sizes], {key: tuple(tensor.shape) for key, tensor in renamed.tensors.items()}):
+            names.append(other.name)
+    return names
 
 
 def _reread(path: Path, row: Row) -> dict[str, Tensor]:
@@ -133,8 +133,8 @@ def tensors_of(content: Any, keys: Keys, where: str) -> dict[str, Tensor]:
 
 def rekeyed(content: Mapping[str, Any], keys: Keys, where: str) -> dict[str, Tensor]:
     """Tensors of a table under the network's names. Raises `WeightsError`."""
-    own = {str(k).removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
-    tensors = {k.removeprefix(keys.body): v for k, v in own.items() if isinstance(v, Tensor)}
+    prefixed = {str(k).removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
+    tensors = {k.removeprefix(keys.body): v for k, v in prefixed.items() if isinstance(v, Tensor)}
     if not (keys.drop or keys.rename or keys.merge):
         return tensors
     return _merged(_renamed(tensors, keys, where), keys, where)
@@ -142,7 +142,7 @@ def rekeyed(content: Mapping[str, Any], keys: Keys, where: str) -> dict[str, Ten
 
 def _renamed(tensors: Mapping[str, Tensor], keys: Keys, where: str) -> dict[str, Tensor]:
     """Tensors after the rules, under their new names."""
-    found: dict[str, Tensor] = {}
+    renamed: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
         if len(key) > LONGEST_KEY:  # bounds the time of the patterns
             raise WeightsError(f"{where} has a key of {len(key)} characters; expected at most {LONGEST_KEY}")
@@ -150,10 +150,10 @@ def _renamed(tensors: Mapping[str, Tensor], keys: Keys, where: str) -> dict[str,
             continue
         for pattern, replacement in keys.rename:
             key = re.sub(pattern, replacement, key)
-        if key in found:
+        if key in renamed:
             raise WeightsError(f"{where}: `rename` gives two tensors the name {key!r}; make its patterns narrower")
-        found[key] = tensor
-    return found
+        renamed[key] = tensor
+    return renamed
 
 
 def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Tensor]:
@@ -222,20 +222,20 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], mapped: bool = False) 
     The network may be on the device "meta". mapped: nobody writes to the file, so its tensors need no copy.
     """
     expected = network.state_dict()
-    told = faults(*({key: tuple(tensor.shape) for key, tensor in side.items()} for side in (expected, state)))
-    if told:
-        raise ValueError(told)
-    own = {key: state[key].to(tensor.dtype, copy=not mapped) for key, tensor in expected.items()}
-    network.load_state_dict(own, assign=True)
+    differences = faults(*({key: tuple(tensor.shape) for key, tensor in side.items()} for side in (expected, state)))
+    if differences:
+        raise ValueError(differences)
+    converted = {key: state[key].to(tensor.dtype, copy=not mapped) for key, tensor in expected.items()}
+    network.load_state_dict(converted, assign=True)
 
 
-def faults(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str:
+def faults(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]) -> str:
     """Missing, left-over and misshapen keys of a file, as text; "" if all fit."""
-    wrong = [key for key in sorted(expected.keys() & found.keys()) if found[key] != expected[key]]
+    wrong = [key for key in sorted(expected.keys() & given.keys()) if given[key] != expected[key]]
     lists = {
-        "missing keys": sorted(expected.keys() - found.keys()),
-        "left-over keys": sorted(found.keys() - expected.keys()),
-        "wrong shapes": [f"{key} is {found[key]}, expected {expected[key]}" for key in wrong],
+        "missing keys": sorted(expected.keys() - given.keys()),
+        "left-over keys": sorted(given.keys() - expected.keys()),
+        "wrong shapes": [f"{key} is {given[key]}, expected {expected[key]}" for key in wrong],
     }
     more = {label: f" and {len(keys) - 4} more" if len(keys) > 4 else "" for label, keys in lists.items()}
     return "; ".join(f"{label}: {', '.join(keys[:4])}{more[label]}" for label, keys in lists.items() if keys)

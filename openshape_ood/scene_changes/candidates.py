@@ -5,7 +5,7 @@ A change needs points, not only a proposal: proposals that were merged or split 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,8 @@ LINK = 2.5  # voxels between parts of one change
 FAR = 0.3  # meters from the other scan, from which a voxel counts fully
 SEEN = 0.4  # of an object: less and nothing can be told
 PART = 1 / 3  # of the voxels of another changed proposal of one component: fewer are a part of that object
+STACKED = 0.5  # intersection over union of the floor under two changed proposals that touch: halves of one object
+INSIDE = 0.5  # of a component's voxels in the box of a changed object, with a margin of LINK voxels: a piece of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +65,20 @@ def candidates(scene: Scene, found: Proposals, other: Space) -> list[Candidate]:
     sets = [np.unique(cells.inverse[rows]) for rows in found.rows]
     judged = [_judged(cells, rows, own, i) for i, (rows, own) in enumerate(zip(found.rows, sets, strict=True))]
     whole = [one for one in judged if one.whole]
-    parts, claimed = list[Candidate](), dict[int, list[np.ndarray]]()
+    claimed, loose = dict[int, list[np.ndarray]](), list[np.ndarray]()
     for part in _components(cells):
         owners = _owners(part, whole, sets, cells)
-        if owners is None:
-            parts.append(_of_component(cells, part))
-            continue
+        if not owners:
+            loose.append(part)
         for i, own in owners.items():
             claimed.setdefault(i, [sets[i]]).append(own)
+    parts = list[Candidate]()
+    for part in loose:
+        owner = _around(part, claimed, cells)
+        if owner is None:
+            parts.append(_of_component(cells, part))
+        else:
+            claimed[owner].append(part)
     members = _points_of(cells)
     grown = [_grown(cells, judged[i], own, members) for i, own in claimed.items()]
     rest = [one for one in judged if not one.whole]
@@ -120,15 +128,37 @@ def _components(cells: _Cells) -> list[np.ndarray]:
 
 def _owners(
     part: np.ndarray, whole: Sequence[Candidate], sets: Sequence[np.ndarray], cells: _Cells
-) -> dict[int, np.ndarray] | None:
-    """The voxels of a component by the changed proposal they belong to; None if none has a part of it."""
+) -> dict[int, np.ndarray]:
+    """The voxels of a component by the changed proposal they belong to; empty if no proposal has a part of it."""
     size = {one.proposal: len(np.intersect1d(sets[one.proposal], part, assume_unique=True)) for one in whole}
     own = [i for i, count in size.items() if count >= max(LEAST, PART * max(size.values()))]
     if not own:
-        return None
+        return {}
     away = np.stack([cKDTree(cells.places[sets[i]]).query(cells.places[part])[0] for i in own])
-    nearest = away.argmin(axis=0)
-    return {i: part[nearest == place] for place, i in enumerate(own)}
+    nearest = np.array(own)[away.argmin(axis=0)]
+    owners = dict[int, np.ndarray]()
+    floors = {i: {tuple(cell) for cell in np.floor(cells.places[sets[i]][:, :2] / cells.size)} for i in own}
+    for i in sorted(own, key=lambda i: (-size[i], i)):
+        same = next((j for j in owners if _shared(floors[i], floors[j]) >= STACKED), i)
+        more = [part[nearest == i]] if same == i else [part[nearest == i], sets[i]]
+        owners[same] = np.unique(np.concatenate([owners.get(same, part[:0]), *more]))
+    return owners
+
+
+def _shared(first: set[tuple[float, ...]], second: set[tuple[float, ...]]) -> float:
+    return len(first & second) / len(first | second)
+
+
+def _around(part: np.ndarray, claimed: Mapping[int, Sequence[np.ndarray]], cells: _Cells) -> int | None:
+    """The changed proposal in whose box most of a component lies; None if there is none."""
+    best, share = None, INSIDE
+    places = cells.places[part]
+    for i, (own, *_) in claimed.items():
+        low, high = cells.places[own].min(axis=0), cells.places[own].max(axis=0)
+        inside = ((places > low - LINK * cells.size) & (places < high + LINK * cells.size)).all(axis=1).mean()
+        if inside >= share:
+            best, share = i, float(inside)
+    return best
 
 
 def _of_component(cells: _Cells, part: np.ndarray) -> Candidate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +16,11 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.novelty import NoveltyPipeline
 from openshape_ood.scene_changes.calibration import CONTROLS, ChangeCalibration, discoveries
 from openshape_ood.scene_changes.candidates import Candidate, candidates
-from openshape_ood.scene_changes.matching import differences, moved, overlap, replaced, usual_distance
+from openshape_ood.scene_changes.matching import WIDER, differences, moved, overlap, replaced, usual_distance
 from openshape_ood.scene_changes.registration import Registration, Surface, check_rotation, measured, register
 from openshape_ood.scene_changes.result import CANNOT_TELL, UNCHANGED, ObjectChange, SceneChanges
 from openshape_ood.scene_changes.space import VOXEL, Space, seen_space
+from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes import Scene, SceneResult, find_objects, score_scene
 from openshape_ood.scenes.objects import scan_pipeline
 from openshape_ood.scenes.proposals import Proposals
@@ -30,6 +31,7 @@ from openshape_ood.views.geometry import moved as placed
 
 STAYED = 0.5  # of the seen part of an object has points in the other scan
 SEEN = 0.4  # of an object: with less nothing can be told
+INSIDE = 0.7  # of the points of an object in the box of one that has changed: it stands in its place
 LISTED = 0.5  # p-value beyond which an apparent change is not even listed as one of which nothing can be told
 LARGER, EXTENT = 20.0, 200.0  # times as large a scan is of another unit; meters
 
@@ -307,6 +309,7 @@ def compared(
     left = [i for i in gone if i not in {a for _, a, _ in pairs}], [j for j in new if j not in {b for _, _, b in pairs}]
     together = replaced(sides[0].boxes(left[0]), sides[1].boxes(left[1]))
     pairs += [("replaced", left[0][i], left[1][j]) for i, j in together]
+    pairs += _hidden(sides, [{pair[side] for pair in pairs} for side in (1, 2)], calibration.limit)
     taken = {a for _, a, _ in pairs}, {b for _, _, b in pairs}
     entries: list[tuple[str, int | None, int | None]] = list(pairs)
     entries += [("removed", i, None) for i in gone if i not in taken[0]]
@@ -318,10 +321,45 @@ def compared(
         one if good else replace(one, kind=CANNOT_TELL, guess=one.kind, reason=_too_weak(one, fdr, control))
         for one, good in zip(made, reported, strict=True)
     ]
-    objects += _others(sides)
+    objects += _others(sides, taken)
     objects.sort(key=lambda one: (not one.reported, one.kind == UNCHANGED, one.p_value, -one.strength))
     numbered = tuple(replace(one, number=i) for i, one in enumerate(objects, 1))
     return SceneChanges(first, second, numbered, pair.registration, pair.spaces, calibration, fdr, control)
+
+
+def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> list[tuple[str, int, int]]:
+    """Changed objects, and objects of the other scan that stand inside their boxes.
+
+    The place of the second object was hidden by the first, so that it was not seen empty; but the first filled it. The
+    second is the same object, moved a little, or replaces it.
+    """
+    pairs = list[tuple[str, int, int]]()
+    for late, (side, other) in enumerate((sides, sides[::-1])):
+        rest = [
+            j
+            for j, one in enumerate(other.found)
+            if not one.whole and one.proposal >= 0 and one.occupied < STAYED and j not in taken[1 - late]
+        ]
+        for i in side.changed:
+            inside = {j: _inside(other, j, side.objects[i].box) for j in rest}
+            j = max(inside, key=lambda j: inside[j], default=-1)
+            if i in taken[late] or j < 0 or inside[j] < INSIDE:
+                continue
+            rest.remove(j)
+            taken[late].add(i)
+            taken[1 - late].add(j)
+            vectors, boxes = (side.vectors([i]), other.vectors([j])), (side.boxes([i]), other.boxes([j]))
+            usual = usual_distance(np.concatenate([own.vectors(range(len(own.found))) for own in sides]))
+            same = float(differences(*vectors, *boxes, usual)[0, 0]) <= limit
+            pairs.append(("moved" if same else "replaced", *((j, i) if late else (i, j))))
+    return pairs
+
+
+def _inside(side: _Side, j: int, box: Box) -> float:
+    """Fraction of an object's points in a box."""
+    points = side.result.scene.points[side.found[j].rows]
+    corners = box.corners()
+    return float(((points >= corners.min(axis=0) - WIDER) & (points <= corners.max(axis=0) + WIDER)).all(axis=1).mean())
 
 
 class _Side:
@@ -369,10 +407,13 @@ def _too_weak(one: ObjectChange, fdr: float, control: str) -> str:
     return f"maybe {one.kind}, but {why}: re-scans of unchanged places differ as much"
 
 
-def _others(sides: Sequence[_Side]) -> list[ObjectChange]:
+def _others(sides: Sequence[_Side], taken: Sequence[Collection[int]]) -> list[ObjectChange]:
     """Objects that are unchanged, or of which nothing can be told."""
     made = list[ObjectChange]()
-    rest = [[i for i, one in enumerate(side.found) if not one.whole] for side in sides]
+    rest = [
+        [i for i, one in enumerate(side.found) if not one.whole and i not in own]
+        for side, own in zip(sides, taken, strict=True)
+    ]
     partners = _partners(sides, rest)
     for late, (side, rows) in enumerate(zip(sides, rest, strict=True)):
         for i in rows:

@@ -257,13 +257,15 @@ class SceneResult:
     def _summary(self) -> str:
         counts = f"{len(self)} object{'s' * (len(self) != 1)} in {self.scene.name!r} of {len(self.scene)} points"
         if self.result.threshold is not None:
+            unsure = sum(one.verdict == "unsure" for one in self.objects)
             counts += f", {sum(one.verdict == 'novel' for one in self.objects)} of them novel"
+            counts += f", {unsure} unsure" if unsure else ""
         shares = ", ".join(f"{share:.0%} {what}" for what, share in self.shares().items())
         own = self.provenance
         threshold = "" if self.result.threshold is None else f"; {self.result.threshold.describe()}"
         by = f"{own.method} by {own.identity.checkpoint}, proposals by {self.proposals.by}"
         drift = self.result.drift
-        alarm = f". {drift.describe('result.to_label(30)')}" if drift.alarm or drift.unexpected else ""
+        alarm = f". {drift.describe('result.to_label()')}" if drift.alarm or drift.unexpected else ""
         return f"{counts}; {shares}; {by}{threshold}{alarm}"
 
 

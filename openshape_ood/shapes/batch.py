@@ -49,8 +49,8 @@ def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
 
     def read(file: list[Any]) -> tuple[str, list[np.ndarray]]:
         path, up, seed, name = file
-        cloud, own = load_shape(path, points, seed), file_up(path) if up == "file" else up
-        return own, [cloud if spec is None else prepare(cloud, spec, up=own, seed=seed, name=name)]
+        cloud, axis = load_shape(path, points, seed), file_up(path) if up == "file" else up
+        return axis, [cloud if spec is None else prepare(cloud, spec, up=axis, seed=seed, name=name)]
 
     return read
 

@@ -125,8 +125,8 @@ def _batches(
 
 def _read(shapes: Iterable[Shape], reading: Reading) -> Generator[tuple[Shape, Read], None, None]:
     """Read files by child processes, other shapes by this process."""
-    for are_files, own in groupby(shapes, lambda shape: shape.path is not None):
-        yield from (_read_files if are_files else _read_others)(own, reading)
+    for are_files, run in groupby(shapes, lambda shape: shape.path is not None):
+        yield from (_read_files if are_files else _read_others)(run, reading)
 
 
 def _read_files(shapes: Iterator[Shape], reading: Reading) -> Generator[tuple[Shape, Read], None, None]:

@@ -36,8 +36,8 @@ def stored_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
     for names in CHANNELS:
         if all(name in columns and np.shape(columns[name]) == (count,) for name in names):
             return np.column_stack([columns[name] for name in names])
-    found = (_three(np.asarray(columns[name]), count) for name in COLORS if name in columns)
-    return next((rgb for rgb in found if rgb is not None), None)
+    arrays = (_three(np.asarray(columns[name]), count) for name in COLORS if name in columns)
+    return next((rgb for rgb in arrays if rgb is not None), None)
 
 
 def color_doubt(columns: Mapping[str, Any], name: str) -> str | None:

@@ -27,16 +27,16 @@ def load_columns(path: Path) -> dict[str, np.ndarray]:
     Unmeasured points (NaN) are dropped; a mesh is sampled. Raises `ShapeFileError`. Warns about unusable columns that
     look like colors.
     """
-    data, kind, found = reading.file_bytes(path), format_of(path), {}
+    data, kind, named = reading.file_bytes(path), format_of(path), {}
     with reading.parsing(path):
         if not kind.holds_surface(data):
             columns = kind.columns(data, ("intensity", STRIP))
-            found = _named(columns)
-            doubt = None if "color" in found else color_doubt(columns, path.name)
-    if found:
+            named = _named(columns)
+            doubt = None if "color" in named else color_doubt(columns, path.name)
+    if named:
         if doubt:
             warnings.warn(doubt, stacklevel=2)
-        return found
+        return named
     return columns_by_width(reading.load_shape(path, ON_MESHES), str(path))
 
 
@@ -51,12 +51,12 @@ def columns_by_width(table: Any, name: str) -> dict[str, np.ndarray]:
 def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     fields.require_xyz(columns)
     points = np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"])
-    found = {"points": points, "color": named_color(columns, len(points))}
-    found |= {"intensity": columns.get("intensity"), "strips": columns.get(STRIP)}
+    parts = {"points": points, "color": named_color(columns, len(points))}
+    parts |= {"intensity": columns.get("intensity"), "strips": columns.get(STRIP)}
     measured = np.isfinite(points).all(axis=1)
     if not measured.any():
         raise CloudError("none of its points is finite")
-    return {name: one[measured] for name, one in found.items() if one is not None and len(one) == len(points)}
+    return {name: one[measured] for name, one in parts.items() if one is not None and len(one) == len(points)}
 
 
 def cloud_pieces(path: str | os.PathLike[str], others: Collection[str] = ()) -> Iterator[dict[str, np.ndarray]]:

@@ -89,19 +89,19 @@ def _drawn(
     rng: np.random.RandomState,
 ) -> np.ndarray:
     """Points (n, 3) or (n, 6), drawn in steps of these sizes."""
-    found, at = np.empty((sum(sizes), 3)), 0
+    points, at = np.empty((sum(sizes), 3)), 0
     # each step decodes the textures, so steps are longer for very many points
-    piece = PIECE * ((4 if len(found) > DRAWN else 2) if texture_bytes(surfaces) else 1)
+    piece = PIECE * ((4 if len(points) > DRAWN else 2) if texture_bytes(surfaces) else 1)
     for size in sizes:
         lot = np.stack([rng.random_sample(size) for _ in range(3)])
         for start in range(0, size, piece):
             xyz, rgb = _draw(surfaces, sums, ends, lot[:, start : start + piece])
-            if found.shape[1] == 3 and not np.isnan(rgb).all():
-                found = np.hstack([found, np.full(found.shape, np.nan)])
-            found[at : at + len(xyz), :3] = xyz
-            found[at : at + len(xyz), 3:] = rgb[:, : found.shape[1] - 3]
+            if points.shape[1] == 3 and not np.isnan(rgb).all():
+                points = np.hstack([points, np.full(points.shape, np.nan)])
+            points[at : at + len(xyz), :3] = xyz
+            points[at : at + len(xyz), 3:] = rgb[:, : points.shape[1] - 3]
             at += len(xyz)
-    return _with_gray(found)
+    return _with_gray(points)
 
 
 def most_points(mesh_or_scene: Geometry, held: int, each: int = SAMPLED) -> int:

@@ -61,16 +61,16 @@ def _upright(image: Image, converted: Callable[[Image], np.ndarray]) -> np.ndarr
     image.load()  # TIFF is rotated here
     width, height = image.size
     turned = image.getexif().get(ORIENTATION, 1)
-    stored = found = np.empty(0)
+    stored = pixels = np.empty(0)
     rows = max(1, STRIP // width)
     for top in range(0, height, rows):
         strip = converted(image.crop((0, top, width, min(top + rows, height))))
         if not top:
             shape = (width, height) if turned in (5, 6, 7, 8) else (height, width)
-            found = np.empty((*shape, *strip.shape[2:]), strip.dtype)
-            stored = STORED.get(turned, lambda upright: upright)(found)
+            pixels = np.empty((*shape, *strip.shape[2:]), strip.dtype)
+            stored = STORED.get(turned, lambda upright: upright)(pixels)
         stored[top : top + rows] = strip
-    return found
+    return pixels
 
 
 def _in_color(image: Image) -> np.ndarray:

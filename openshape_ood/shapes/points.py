@@ -156,9 +156,9 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
         remedy = "Divide those of 16 bits by 65535" if low >= 0 and rgb.dtype.kind in "iu" else normals
         raise CloudError(f"{name} run from {low:.4g} to {high:.4g}; colors are 0-1 or 0-255. {remedy}")
     scale = 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
-    found = rgb.astype(np.float64)
-    found /= scale
-    return found.clip(0, 1, out=found)
+    colors = rgb.astype(np.float64)
+    colors /= scale
+    return colors.clip(0, 1, out=colors)
 
 
 def resample(n: int, count: int, seed: int) -> np.ndarray:
@@ -199,7 +199,7 @@ def same_size(clouds: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarra
         return [np.arange(len(clouds))], [clouds]
     sizes = np.array([len(cloud) for cloud in clouds])
     alike = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
-    return alike, [np.stack([clouds[int(i)] for i in own]) for own in alike]
+    return alike, [np.stack([clouds[int(i)] for i in rows]) for rows in alike]
 
 
 def in_order(alike: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -141,20 +141,20 @@ def file_bytes(path: Path) -> bytes:
 def file_size(path: Path) -> int:
     """Size in bytes of a regular file with a known suffix. Raises `ShapeFileError` for other files."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError for a path with a zero byte
         pattern = "; a pattern has to be expanded first, e.g. sorted(folder.glob('*.ply'))" if "*" in path.name else ""
         raise NoSuchShapeError(f"{path}: no such file{pattern}") from None
     except OSError as error:
         raise _closed(path, error) from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
     if path.suffix.lower() not in BY_SUFFIX:
         remedy = CONVERTED.get(path.suffix.lower(), f"these work: {' '.join(BY_SUFFIX)}")
         raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; {remedy}")
-    if not stat.S_ISREG(found.st_mode):  # opening a pipe would block, reading a device might never end
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would block, reading a device might never end
         raise ShapeFileError(f"{path} is not a regular file")
-    return found.st_size
+    return status.st_size
 
 
 def _closed(path: Path, error: OSError) -> ShapeFileError:
@@ -212,6 +212,6 @@ def parsing(path: Path) -> Iterator[None]:
             raise
         reason = str(error)
         if not isinstance(error, OpenShapeError):  # our errors contain a remedy
-            told = " ".join(reason.split())[:300] or "no reason given"
-            reason = f"{told} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
+            words = " ".join(reason.split())[:300] or "no reason given"
+            reason = f"{words} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
         raise ShapeFileError(f"cannot read {path} as {kind}: {reason}") from error

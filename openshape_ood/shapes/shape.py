@@ -106,18 +106,18 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = 
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
         raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
-    found = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
-    if None in found and not drawn:
+    axes = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
+    if None in axes and not drawn:
         warnings.warn(UNSTATED, AxisWarning, stacklevel=1)
     if isinstance(up, str):
         warn_of_stated(up, shapes)
-    return [one or "y" for one in found]
+    return [one or "y" for one in axes]
 
 
 def warn_of_stated(up: str, shapes: Sequence[Shape]) -> None:
     """Warn if one axis is given for all shapes and files state another."""
     others = [
-        (shape.path or shape.name, own) for shape in shapes if up in UPS and (own := _stated(shape)) not in (None, up)
+        (shape.path or shape.name, axis) for shape in shapes if up in UPS and (axis := _stated(shape)) not in (None, up)
     ]
     if others:
         more = f", as {len(others) - 1} more state another axis" if len(others) > 1 else ""

@@ -60,7 +60,7 @@ def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[
     repeated = 1 - len(np.unique(xyz, axis=0)) / n
     middle = np.ptp(np.quantile(xyz, (0.005, 0.995), axis=0), axis=0)
     away = math.hypot(*xyz.mean(axis=0))
-    found = {
+    remarks = {
         f"only {n} points": n < FEW,
         f"{100 * repeated:.0f} % of the points are repeated": repeated > REPEATED,
         "a few stray points make it several times as large": n >= FEW and (size > STRAY * middle).any(),
@@ -68,7 +68,7 @@ def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[
         "flat: a plane, not an object": size.min() < THIN * size.max(),
         "of one color only": rgb is not None and np.ptp(rgb, axis=0).max() == 0,
     }
-    return [remark for remark, holds in found.items() if holds]
+    return [remark for remark, holds in remarks.items() if holds]
 
 
 def spacing(points: np.ndarray) -> float:
@@ -85,7 +85,7 @@ def spacing(points: np.ndarray) -> float:
         return float(np.median(_nearest(points, points[:: -(-n // 2000)])))
     some = points[np.random.RandomState(0).choice(n, SPACED // 2, replace=False)]
     among = max(2, AROUND * len(some) // n)
-    found = []
+    distances = []
     for place in some[:PLACES]:
         reach = np.partition(np.abs(some - place).max(axis=1), among)[among]
         if reach == 0:  # one repeated point
@@ -95,17 +95,17 @@ def spacing(points: np.ndarray) -> float:
         off = np.abs(near - place).max(axis=1)
         # query points lie well inside, so their neighbors are included
         inside = near[off <= reach / 2]
-        found.append(_nearest(near[off <= reach], inside[:: -(-len(inside) // ASKED)]))
-    return float(np.median(np.concatenate(found))) if found else float("inf")
+        distances.append(_nearest(near[off <= reach], inside[:: -(-len(inside) // ASKED)]))
+    return float(np.median(np.concatenate(distances))) if distances else float("inf")
 
 
-def _nearest(points: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def _nearest(points: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Distance from each query point, one of the points, to the nearest distinct point."""
     from scipy.spatial import KDTree
 
     ordered = points[np.lexsort(points.T)]
     again = (ordered[1:] == ordered[:-1]).all(axis=1)
-    distance, _ = KDTree(ordered[~np.append(again, False)]).query(asked, k=2)
+    distance, _ = KDTree(ordered[~np.append(again, False)]).query(queries, k=2)
     return distance[:, 1]
 
 

@@ -137,7 +137,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     def novelty_score(self, X: Any) -> np.ndarray:  # noqa: N803
         """Novelty (b,) of embeddings X (b, d): the lowest over all classes. Larger is more novel."""
-        return np.min([found.novelty for found in self._judged(self._queries(X))], axis=0)
+        return np.min([judgement.novelty for judgement in self._judged(self._queries(X))], axis=0)
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """Minus the novelty (b,): larger is better known, as in scikit-learn."""
@@ -173,11 +173,11 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         The default objective of `GridSearchCV`, whose default folds follow the order of rows: give
         `cv=StratifiedKFold()` for labeled classes, or folds whose test rows include novel classes.
         """
-        found = self.classify(X)
+        predicted = self.classify(X)
         expected = np.asarray(column_or_1d(to_numpy(y)))
-        check_consistent_length(found, expected)
+        check_consistent_length(predicted, expected)
         known = np.isin(expected, self.classes_)
-        return float(np.mean(np.where(known, found == expected, ~np.isin(found, self.classes_))))
+        return float(np.mean(np.where(known, predicted == expected, ~np.isin(predicted, self.classes_))))
 
     @property
     def offset_(self) -> float:
@@ -220,27 +220,27 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
             For a file that is damaged or no detector.
         """
         detector = load_detector(cls, path)
-        own = detector.identity
-        if identity is not None and own is None:
+        fitted_on = detector.identity
+        if identity is not None and fitted_on is None:
             raise MixedEncodersError(
                 f"the detector {path} has no identity of its encoder, to be used with {identity}; "
                 "expected one whose identity was set before it was saved, or load without identity"
             )
-        if identity is not None and own is not None and not own.fits(identity):
+        if identity is not None and fitted_on is not None and not fitted_on.fits(identity):
             raise MixedEncodersError(
-                f"the detector {path} was fitted on embeddings of {own}, to be used with {identity}; "
+                f"the detector {path} was fitted on embeddings of {fitted_on}, to be used with {identity}; "
                 "embeddings of different encoders cannot be compared. Use one encoder for both"
             )
         return detector
 
     def _method(self) -> Method:
-        found = find_method(self.method)
-        if found.rows == "patches" or found.needs not in ("any", "examples"):
+        method = find_method(self.method)
+        if method.rows == "patches" or method.needs not in ("any", "examples"):
             usable = ", ".join(name for name, m in METHODS.items() if m.needs in ("any", "examples"))
             raise InputError(
-                f"method {found.name!r} needs names or patches, a detector has embeddings. With these: {usable}"
+                f"method {method.name!r} needs names or patches, a detector has embeddings. With these: {usable}"
             )
-        return found
+        return method
 
     def _configured(self, method: Method, examples: int) -> Method:
         """The method, with this detector's k if it is given by name and takes k."""
@@ -274,10 +274,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def _extended(self, part: FittedPart, examples: np.ndarray, names: np.ndarray) -> FittedPart:
         """The part with the new examples of its classes."""
         match = names[:, None] == self.classes_[part.classes]
-        own = match.any(axis=1)
-        if not own.any():
+        added = match.any(axis=1)
+        if not added.any():
             return part
-        more = replace(self._known(examples[own], match[own].argmax(axis=1)), names=tuple(map(str, part.classes)))
+        more = replace(self._known(examples[added], match[added].argmax(axis=1)), names=tuple(map(str, part.classes)))
         if part.known is None:
             return replace(part, scorer=part.scorer.extended(more))
         pairs = zip(part.known.labeled_examples(), more.labeled_examples(), strict=True)

@@ -30,7 +30,7 @@ KEPT_SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (Prototype
 def save_detector(detector: Any, path: str | os.PathLike[str]) -> Path:
     """Write a fitted detector to a .safetensors file."""
     states = [scorer_state(part.scorer, detector.method) for part in detector._parts]
-    arrays = {f"{i}.{name}": array for i, (_, _, own) in enumerate(states) for name, array in own.items()}
+    arrays = {f"{i}.{name}": array for i, (_, _, state) in enumerate(states) for name, array in state.items()}
     header = {
         "parameters": {"method": detector.method, "k": int(detector.k), "coverage": float(detector.coverage)},
         "identity": None if detector.identity is None else asdict(detector.identity),
@@ -71,8 +71,8 @@ def load_detector(cls: Any, path: str | os.PathLike[str]) -> Any:
         detector._parts, first = [], 0
         for i, row in enumerate(header["parts"]):
             k, prefix = len(row["classes"]), f"{i}."
-            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            scorer = restored_scorer(row["scorer"], row["settings"], own, k, width)
+            fitted = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            scorer = restored_scorer(row["scorer"], row["settings"], fitted, k, width)
             threshold = Threshold(float(row["threshold"]), float(row["coverage"]))
             if not k:
                 raise ValueError("a part of it has no classes")

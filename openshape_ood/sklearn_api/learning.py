@@ -78,5 +78,5 @@ def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.
 
 def learned_threshold(novelty: np.ndarray, coverage: float) -> Threshold:
     """Conformal threshold if the examples are enough for the coverage, else the largest novelty and its coverage."""
-    found = Threshold.from_novelty(novelty, coverage, source="examples, each left out in turn", few=True)
-    return replace(found, value=found.value + SLACK * max(1, abs(found.value)))
+    threshold = Threshold.from_novelty(novelty, coverage, source="examples, each left out in turn", few=True)
+    return replace(threshold, value=threshold.value + SLACK * max(1, abs(threshold.value)))

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import clone
 
 from openshape_ood.checks import check_choice, check_seed, check_whole, given_path
+from openshape_ood.decisions.risk import check_shapes
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import FileError, InputError
@@ -222,6 +223,8 @@ class SurfaceModel:
         (True, True)
         """
         sources, wanted = good_sources(good), _wanted(false_points, false_regions, largest)
+        if wanted.rate is not None and len(sources) > 1:  # before anything is learned
+            check_shapes(len(sources), wanted.rate, wanted.largest, bounded=wanted.of == "points")
         own = None if reconstructor is None else _unfitted(reconstructor, params)
         if shape is not None:
             check_choice(shape, "shape", ("sheets", "objects"))

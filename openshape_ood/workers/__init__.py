@@ -204,8 +204,8 @@ class _Pool:
                 trouble = error
                 self._end(worker)
         message = f"no reading process can be started: {trouble or 'it ends at once'}"
-        asked = f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}'"
-        raise OpenShapeError(f"{message}. See the output of {asked}; workers=0 reads in this process")
+        command = f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}'"
+        raise OpenShapeError(f"{message}. See the output of {command}; workers=0 reads in this process")
 
     def _end(self, worker: Worker | None) -> None:
         if worker is not None:

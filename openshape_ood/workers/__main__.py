@@ -28,13 +28,13 @@ def main() -> None:
     with contextlib.suppress(OSError):  # out of memory, Linux ends this process before its parent
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     # standard streams are reserved for this module; output of parsers is dropped
-    told, replies = open(os.dup(0), "rb", buffering=0), open(os.dup(1), "wb", buffering=0)  # noqa: SIM115
+    tasks, replies = open(os.dup(0), "rb", buffering=0), open(os.dup(1), "wb", buffering=0)  # noqa: SIM115
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     warnings.showwarning = _tell
     messages: SimpleQueue[Any] = SimpleQueue()
-    threading.Thread(target=_listen, args=(told, messages), daemon=True).start()
+    threading.Thread(target=_listen, args=(tasks, messages), daemon=True).start()
     write(replies, HELLO)
     how = messages.get()
     if how["bounds"]:
@@ -62,11 +62,11 @@ def _tell(message: Warning | str, *_: Any, **__: Any) -> None:
     print("warning:", "".join(sign if sign.isprintable() else "?" for sign in str(message)), file=sys.stderr)
 
 
-def _listen(told: Any, messages: SimpleQueue[Any]) -> None:
+def _listen(tasks: Any, messages: SimpleQueue[Any]) -> None:
     """Read messages in a thread, so that the end of the parent ends this process at any time."""
     try:
         while True:
-            messages.put(receive(told, most=2**32))
+            messages.put(receive(tasks, most=2**32))
     except BaseException:
         os._exit(0)
 

@@ -178,17 +178,17 @@ class Worker:
         """Answer of the task; raises its error, or the reason of a missing answer. `enter` waits for buffer space."""
         try:
             with self.within(seconds):
-                said = receive(self._out)
-            if "error" in said:
-                kind, text = str(said["error"]), str(said["text"])
-                own: Any = MemoryError if kind == "MemoryError" else getattr(errors, kind, None)
-                ours = isinstance(own, type) and issubclass(own, OpenShapeError | MemoryError)
-                failure: Exception = own(text) if ours else OpenShapeError(f"{text} ({kind})" if text else kind)
-                if own is MemoryError and self._limits.memory is not None:
+                reply = receive(self._out)
+            if "error" in reply:
+                kind, text = str(reply["error"]), str(reply["text"])
+                known: Any = MemoryError if kind == "MemoryError" else getattr(errors, kind, None)
+                ours = isinstance(known, type) and issubclass(known, OpenShapeError | MemoryError)
+                failure: Exception = known(text) if ours else OpenShapeError(f"{text} ({kind})" if text else kind)
+                if known is MemoryError and self._limits.memory is not None:
                     self.close()  # a library may be half loaded
                     failure = WorkerError(self._limits.too_large)
             else:
-                specs, size = said["arrays"], 0
+                specs, size = reply["arrays"], 0
                 for shape, kind in specs:
                     if kind not in TYPES or len(shape) > 4 or any(type(n) is not int or n < 0 for n in shape):
                         raise ValueError(kind)
@@ -200,7 +200,7 @@ class Worker:
                 with self.within(seconds):
                     for array in arrays:
                         fill(self._out, bytes_of(array))
-                return said["answer"], arrays
+                return reply["answer"], arrays
         except (OSError, EOFError, ValueError, TypeError, KeyError, MemoryError) as error:
             failure = self.lost(error)
         raise failure

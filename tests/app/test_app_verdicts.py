@@ -197,6 +197,30 @@ def test_a_threshold_made_elsewhere_decides_where_it_fits(
     assert other.answer is None and "is for 'max_cosine'" in texts.verdict(other).replace("&#x27;", "'")
 
 
+def test_drift_is_reported_with_the_shapes_to_label(pipelines: Pipelines, tmp_path: Path) -> None:
+    shapes = [Shape(f"<{seed}>.npy", sample("chair", 300, seed)) for seed in range(32)]
+    verdict = pipelines.score(Session().with_names(NAMES).with_shapes(shapes), "tiny", origin="scan")
+    said = texts.verdict(verdict)
+    assert (
+        "The known objects here differ from the calibration set." in said and "Label 30 of these shapes: &lt;" in said
+    )
+    assert said.count(".npy") == 31 and "Give the known ones below" in said  # the shown one, and the drawn ones
+    record = json.loads(save_results(verdict, tmp_path)[1].read_text(encoding="utf-8"))
+    assert record["drift"]["alarm"] is True and record["drift"]["kept"] is None
+    assert "differ from" not in texts.verdict(
+        pipelines.score(Session().with_names(NAMES).with_shapes(shapes[:3]), "tiny")
+    )
+
+
+def test_shapes_between_two_limits_are_unsure(pipelines: Pipelines, found: Verdict, guitar: Session) -> None:
+    assert found.threshold is not None
+    given = replace(found.threshold, value=1.5, low=0.1)
+    verdict = pipelines.score(replace(guitar, calibration=Calibration(threshold=given)), "tiny")
+    said = texts.verdict(verdict)
+    assert verdict.answer == "unsure" and "Unsure: between known and novel" in said
+    assert "known up to 0.100, novel above 1.500" in said and "threshold 1.500, unsure from 0.100" in said
+
+
 def test_many_files_are_ranked_by_novelty(pipelines: Pipelines, tmp_path: Path) -> None:
     kinds = ("chair", "guitar", "table", "piano")
     shapes = [Shape(f"<{kind}>.npy", sample(kind, 2048, seed=3)) for kind in kinds]

@@ -73,6 +73,19 @@ def test_published_results_are_summarized_beside_the_published_table(
     assert "40.1" not in capsys.readouterr().out
 
 
+def test_a_folder_of_published_results_is_summarized(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for approach in ("ours", "chefer_et_al"):
+        own = path.parent / "models" / approach / "ovssc" / path.name
+        own.parent.mkdir(parents=True)
+        own.write_bytes(path.read_bytes())
+    assert command.main(["summarize", str(path.parent / "models"), "--published"]) == 0
+    told = capsys.readouterr().out
+    assert told.index(r"chefer\_et\_al/ovssc") < told.index("ours/ovssc") and told.count("| SemAbs | 40.1") == 1
+    (path.parent / "empty").mkdir()
+    assert command.main(["summarize", str(path.parent / "empty")]) == 1
+    assert "holds no *_eval_stats.pkl" in capsys.readouterr().err
+
+
 def test_the_published_table_of_descriptions() -> None:
     drawn = command.published_table("vool")[0]
     assert "| mean | 12.1 / 11.9 / 11.4 / 3.0 |" in drawn and drawn.count("\n") == 8

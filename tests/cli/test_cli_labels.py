@@ -43,6 +43,8 @@ def test_labels_of_a_random_sample_report_the_share_kept_and_make_a_threshold(sh
     assert after["drift"]["kept"]["of"] == 20
     assert Threshold.load(made).n == 20
     assert after["threshold"]["value"] == Threshold.load(made).value
+    shown = run("score", shapes, *KNOWN, "--labels", todo, "--unsure", "0.1").output
+    assert "Before the labels, threshold" in shown and "unsure from" in shown
 
 
 @pytest.mark.parametrize("label, message", [("", "have no label"), ("lamp", "lamp")])
@@ -64,6 +66,8 @@ def test_scans_of_one_object_in_a_folder_count_once(tmp_path: Path) -> None:
     of_objects = run_json("score", tmp_path / "scans", *KNOWN, "--objects-by", "folder")["drift"]
     assert (alone["tested"], of_objects["tested"]) == (24, 3)
     assert of_objects["alarm"] is None
+    few = run("score", tmp_path / "scans", *KNOWN, "--objects-by", "folder", "--expected-novel", "0.9")
+    assert few.exit_code == 0 and "(--label 3 FILE)" in " ".join(few.output.split())
 
 
 def test_a_third_verdict_needs_one_or_two_rates(shapes: Path) -> None:

@@ -79,7 +79,7 @@ def test_notes_beside_images_and_a_threshold_from_two(tmp_path):
     assert done.exit_code == 0, done.output
     said = " ".join(done.stderr.split())
     assert "ignored beside images" in said and "notes.txt" in said
-    assert "the threshold is from 2 and keeps 67% of good ones. Give 19 or more" in said
+    assert "the threshold is from 2 and keeps 67 % of good ones. Fit 19 or more" in said
 
 
 def test_images_whose_names_differ_by_their_suffixes_have_maps_of_their_own(of_images, tmp_path):
@@ -168,7 +168,7 @@ def test_plain_images_of_bad_ones_are_not_learned(tmp_path):
     done = run("surface", "fit", tmp_path / "panoramas", *words)
     assert done.exit_code == 0, done.output
     assert "ignored 2 images in bad_ones" in " ".join(done.stderr.split())
-    assert "of known shapes like the 3 it was made from" in " ".join(done.stdout.split())
+    assert "of good ones like the 3 it was made from" in " ".join(done.stdout.split())
     words[1] = tmp_path / "other"
     alone = run("surface", "fit", tmp_path / "panoramas" / "bad_ones", *words)
     assert alone.exit_code == 0 and "ignored" not in alone.stderr, alone.output
@@ -190,7 +190,7 @@ def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monk
         write_sheet(tmp_path / "good" / f"{seed}.ply", seed)
     write_sheet(tmp_path / "bad.ply", 9, pit=True)
     done = run("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "16", "--folds", "2")
-    assert done.exit_code == 0 and "needs 19 of them or more; there were 3" in " ".join(done.stderr.split())
+    assert done.exit_code == 0 and "is from 3 and keeps 75 %" in " ".join(done.stderr.split())
     words = ["surface", "score", tmp_path / "model", tmp_path / "bad.ply"]
     (first,) = run_json(*words)["files"]
     monkeypatch.setattr(inputs, "LARGE_ELSE", 0)
@@ -243,7 +243,7 @@ def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
     words = ["--out", tmp_path / "found", "--report", tmp_path / "found" / "page.html", "--coverage", "0.9"]
     done = run("surface", "score", tmp_path / "model", tmp_path / "test", *words)
     assert done.exit_code == 1 and "keeps 90.5 % of" in done.stdout
-    assert "in 90% of such draws it keeps between 78.4% and 98.2% of good ones" in " ".join(done.stdout.split())
+    assert "90 % of such thresholds keep between 78.4 % and 98.2 % of good ones" in " ".join(done.stdout.split())
     page = (tmp_path / "found" / "page.html").read_text()
     assert page.index("&lt;b&gt;hole.png") < page.index("good.png") and "<b>hole" not in page
     assert page.count("data:image/png;base64,") == 2 and "1 could not be used" in page

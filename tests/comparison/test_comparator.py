@@ -104,6 +104,16 @@ def test_plda_is_the_ratio_of_two_normal_densities() -> None:
     assert made.between(QUERIES[:1], QUERIES[1:2])[0, 0] == pytest.approx(same - apart)
 
 
+def test_the_spread_of_plda_is_the_variance_of_class_means_less_that_of_their_estimate() -> None:
+    made = Plda.fit(BASE, between_shrinkage=0)
+    rows, labels = unit(BASE.labeled_examples()[0]), BASE.labeled_examples()[1]
+    means = np.stack([rows[labels == c].mean(axis=0) for c in np.unique(labels)]) - made.center
+    variance = ((means @ made.axes) ** 2).sum(axis=0) / (len(means) - 1)
+    expected = np.maximum(variance - np.mean(1 / np.bincount(labels)), 0)
+    np.testing.assert_allclose(made.spread, expected, atol=1e-8)
+    assert expected.max() > 0.1
+
+
 def test_the_metric_is_linear_in_what_differs_and_what_agrees() -> None:
     made = PairMetric.fit(BASE, pairs=200)
     a, b = ((unit(one) - made.center) * np.sqrt(D) for one in (QUERIES[0], QUERIES[1]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import binomtest, kstest
 
 from openshape_ood.decisions.drift import CUTS, HISTOGRAMS, Drift, DriftStream, Share, batch_drift
 from openshape_ood.errors import FileError, InputError
@@ -181,10 +181,19 @@ def test_a_stream_goes_on_from_its_saved_state() -> None:
     assert again.state() == stream.state()
 
 
+def test_a_batch_test_of_many_values_draws_some_of_both_samples() -> None:
+    rng = np.random.default_rng(0)
+    calibration = rng.normal(size=12_000)
+    assert batch_drift(rng.normal(size=12_000), calibration).alarm is False
+    assert batch_drift(rng.normal(-0.2, 1, size=12_000), calibration).alarm
+
+
 def test_few_objects_give_no_answer() -> None:
     calibration = np.random.default_rng(0).normal(size=50)
     assert DriftStream(calibration).update([0.0, 0.1]).alarm is None
-    assert batch_drift([0.0, 0.1], calibration).alarm is None
+    few, many = batch_drift([0.0, 0.1], calibration), batch_drift(calibration, calibration)
+    assert few.alarm is None and few.describe() == f"No drift test: {few.reason}."
+    assert many.alarm is False and many.describe().startswith("No sign that the known objects differ")
     assert DriftStream(calibration).update([]).alarm is None
 
 
@@ -201,8 +210,15 @@ def test_what_is_refused() -> None:
     stream = DriftStream(calibration)
     with pytest.raises(InputError):
         stream.update([0.0, np.nan])
-    with pytest.raises(InputError, match="1 groups for 2 objects"):
-        stream.update([0.0, 0.1], groups=["a"])
+    for groups in (["a"], 5, [["a"], ["b"]], [None, "a"]):
+        with pytest.raises(InputError, match="groups"):
+            stream.update([0.0, 0.1], groups=groups)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"0 calibration scores are below the cut 0\.999"):
+        DriftStream(calibration, cut=0.999)
+    with pytest.raises(InputError, match="coverage is 2"):
+        DriftStream(calibration, coverage=2)
+    with pytest.raises(InputError, match="thresholds"):
+        DriftStream(calibration, value=np.nan)
     with pytest.raises(InputError, match="expected_novel is 2"):
         DriftStream(calibration, expected_novel=2)
     assert stream.tested == 0
@@ -263,9 +279,16 @@ def test_the_message_of_an_alarm() -> None:
     assert found.as_json()["kept"] is None
 
 
-def test_shares_have_exact_intervals() -> None:
-    low, high = Share(0, 10).interval
-    assert (low, high) == (0.0, pytest.approx(1 - 0.025**0.1))  # the closed form where none counts
+@pytest.mark.parametrize(("count", "of"), [(0, 10), (10, 10), (28, 30), (3, 2000)])
+def test_shares_have_exact_intervals(count: int, of: int) -> None:
+    expected = binomtest(count, of).proportion_ci(0.95, "exact")
+    assert Share(count, of).interval == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize(("cut", "limit"), [(0.1, 35), (0.3, 27)])
+def test_the_cut_is_the_novelty_that_this_share_of_known_objects_reaches(cut: float, limit: int) -> None:
+    """The largest rank with rank / (n + 1) at most the cut: 3 and 11 of 38."""
+    assert DriftStream(np.arange(38.0), cut)._limits.tolist() == [limit]
 
 
 def test_a_saved_stream_goes_on_and_damage_is_refused(tmp_path: Path) -> None:
@@ -283,6 +306,13 @@ def test_a_saved_stream_goes_on_and_damage_is_refused(tmp_path: Path) -> None:
         ("pool", [2.0, 1.0]),
         ("counts", [[1.0]]),
         ("logs", None),
+        ("highest", np.nan),
+        ("expected_novel", np.inf),
+        ("level", 2),
+        ("seed", -1),
+        ("tested", 10**400),
+        ("novel", 10**6),
+        ("report", {**state["report"], "cut": np.nan}),
     ]:
         (tmp_path / "bad.json").write_text(json.dumps(state | {name: value}))
         with pytest.raises(FileError, match="is no drift test, or a damaged one"):

@@ -13,6 +13,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.novelty import LabelSample, NoveltyPipeline, NoveltyResult
+from openshape_ood.scoring import find_method
 
 PROVENANCE = Provenance(Identity("made-up", "ab" * 32, "made-up"), "max_cosine", "y", version="0")
 RNG = np.random.default_rng(0)
@@ -70,6 +71,7 @@ def test_scans_of_one_object_count_once_in_tests_and_samples() -> None:
     assert len({row // 10 for row in drawn.rows}) == 4 and drawn.is_random
     with pytest.raises(InputError, match="there are 4 shapes to draw from"):
         found.to_label(5)
+    assert (len(found.to_label()), len(drifted().to_label())) == (4, 30)
 
 
 def test_labels_show_the_share_kept_and_repair_the_threshold() -> None:
@@ -133,6 +135,13 @@ def test_contradicting_labels() -> None:
     labels = dict.fromkeys(drawn.rows, "chair")
     with pytest.raises(InputError, match="has the labels 'chair' and 'novel'"):
         drawn.labeled({**labels, drawn.shapes[0]: "novel"})
+    for other in ("Novel", "lamp", "nan"):
+        with pytest.raises(InputError, match=f"the label {other!r} is no known class"):
+            drifted().with_context(labels=drawn.labeled(labels | {drawn.rows[0]: other}))
+    with pytest.raises(InputError, match="labels is a list"):
+        drifted().with_context(labels=["chair"] * 20)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"'a' is the name of 20 shapes.*Give its row: 2, "):
+        replace(drawn, shapes=("a",) * 20).labeled({"a": "chair"})
     with pytest.raises(InputError, match="labels are of other shapes"):
         result_of(RNG.normal(size=100)).with_context(labels=drawn.labeled(labels))
 
@@ -154,6 +163,11 @@ def test_a_pipeline_is_recalibrated_and_its_stream_goes_on() -> None:
     for _ in range(2):
         list(pipeline.stream([rows], monitor=monitor))
     assert monitor.drift == parts[-1].drift
+    for other in (repaired, replace(pipeline, threshold=None), replace(pipeline, method=find_method("mcm"))):
+        with pytest.raises(InputError, match=r"the monitor is of max_cosine by tiny .*, threshold 0\."):
+            next(other.stream([rows], monitor=monitor))
+    with pytest.raises(InputError, match="monitor is a str"):
+        next(pipeline.stream([rows], monitor="drift.json"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="there is no threshold"):
         replace(pipeline, threshold=None).monitor()
     with pytest.raises(InputError, match="bare number"):
@@ -194,5 +208,7 @@ def test_what_unsure_refuses() -> None:
         THRESHOLD.with_unsure(0.05, 0.05, range(5))
     with pytest.raises(InputError, match="no novel examples"):
         NoveltyPipeline.prepare(["chair"], model="tiny", unsure=(0.05, 0.05))
+    with pytest.raises(InputError, match=r"a coverage of 0\.9 is given for a threshold with error rates"):
+        THRESHOLD.with_unsure().at(0.9)
     with pytest.raises(InputError, match="low is 2"):
         Threshold(1.0, low=2.0)

@@ -67,8 +67,10 @@ def test_calibration_is_by_the_method_of_the_call(method: str) -> None:
 
 def test_several_scans_of_one_object_count_once() -> None:
     groups = [i // 2 for i in range(38)]
-    scores = by_example(calibration=poles(38), groups=groups).threshold.scores
-    alone = by_example(poles(38)).novelty
+    threshold = by_example(calibration=poles(38), groups=groups).threshold
+    scores, alone = threshold.scores, by_example(poles(38)).novelty
+    assert threshold.source == "one of each object of 38 calibration shapes"
+    assert by_example(calibration=poles()).threshold.source == "calibration shapes"
     assert len(scores) == 19
     for object_ in range(19):
         assert np.isin(alone[2 * object_ : 2 * object_ + 2], scores).sum() == 1

@@ -129,7 +129,7 @@ def test_weights_leave_out_what_is_not_known():
     with_damage = calibrate_marks([made(damaged()) for _ in range(19)], false_regions=0.05)
     without = calibrate_marks([made(damaged()) for _ in range(19)], false_regions=0.05, weights=[weights] * 19)
     assert without.value < 1 < with_damage.value
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(InputError, match="more weights than maps, or fewer"):
         calibrate_marks([made(damaged()) for _ in range(19)], false_regions=0.05, weights=[weights] * 5)
 
 
@@ -153,6 +153,12 @@ def test_what_is_refused(given, message):
 
 
 def test_no_maps_and_maps_of_two_methods_are_refused():
+    with pytest.raises(InputError, match="a map is a str"):
+        calibrate_marks(["a.ply"], false_regions=0.05)  # type: ignore[list-item]
+    with pytest.raises(InputError, match="maps are None"):
+        calibrate_marks(None, false_regions=0.05)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"Give more, or a higher rate \(0\.25\)$"):  # a bound has no effect on regions
+        calibrate_marks([made(plain(i)) for i in range(3)], false_regions=0.05)
     with pytest.raises(InputError, match="no maps"):
         calibrate_marks([])
     with pytest.raises(MixedEncodersError, match="one encoder and method"):

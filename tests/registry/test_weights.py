@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from torch import Tensor, nn
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import CheckpointError, WeightsError
 from openshape_ood.registry import torch_files
-from openshape_ood.registry.files import fetch
+from openshape_ood.registry.files import fetch, sha256
 from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.registry.rows import Keys
-from openshape_ood.registry.weights import load_strictly, read_content, read_weights, temperature_of
+from openshape_ood.registry.weights import load_network, load_strictly, read_content, read_weights, temperature_of
 
 PLAIN = Keys("", "pc_encoder.", "")
 PROJECTED = Keys("", "pc_encoder.", "ppat.")
@@ -407,6 +408,25 @@ def test_state_dicts_need_no_child(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     both = [1, 2]
     read_weights(saved({"one": both, "other": both}, tmp_path), PLAIN, "x")
     assert tried == [str(tmp_path / "model.pt")]
+
+
+@pytest.mark.parametrize(
+    ("given", "registered", "sandboxed"), [(False, True, False), (False, False, True), (True, True, True)]
+)
+@pytest.mark.filterwarnings("ignore:.*the registry names no sha256")
+def test_only_a_file_with_the_registered_hash_needs_no_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bool, registered: bool, sandboxed: bool
+) -> None:
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
+    tried: list[str] = []
+    monkeypatch.setattr(torch_files, "_check", lambda path, *_: tried.append(path))
+    both = [1, 2]
+    path, tiny = saved({"one": both, "other": both}, tmp_path), find_checkpoint("tiny")
+    source = replace(tiny.source, package="", file=path.name, sha256=sha256(path) if registered else "")
+    row = replace(tiny, folder=tmp_path, source=source)
+    with pytest.raises(WeightsError):  # no network of `tiny`
+        load_network(row, path if given else None)
+    assert tried == [str(path)] * sandboxed
 
 
 def test_archives_that_another_reader_may_read_otherwise(tmp_path: Path) -> None:

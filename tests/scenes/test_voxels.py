@@ -39,6 +39,12 @@ def test_voxels_come_in_the_order_of_their_first_points(far: float | list[float]
     assert {array.dtype for array in (found.coords, found.first, found.inverse)} == {np.dtype(np.int64)}
 
 
+def test_cells_whose_number_would_overflow_are_told_apart() -> None:
+    corner = 2.0**32 - 0.5  # spans 2, 2^32 and 2^32: the first two points would both have the number 0
+    points = np.array([[0.5, 0.5, 0.5], [1.5, 0.5, 0.5], [0.5, corner, corner]])
+    assert voxelize(points, 1.0).first.tolist() == [0, 1, 2]
+
+
 def test_single_precision_is_divided_in_double() -> None:
     points = (np.arange(60)[:, None] * np.float32(0.05)).repeat(3, axis=1)  # corners of cells, but for the rounding
     assert voxelize(points, 0.05).coords.tolist() == [list(cell) for cell in by_hand(points, 0.05)[0]]

@@ -39,11 +39,13 @@ def test_files_are_encoded_in_batches_whoever_reads_them(tmp_path: Path, workers
     assert len(steps) == 8
 
 
-def test_files_and_clouds_in_their_order_with_an_axis_each(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("up", "silent", "unstated"), [("file", "-y", "-y"), ("z", "-y", "z"), ("-x", "y", "-x")])
+def test_files_and_clouds_in_their_order_with_an_axis_each(tmp_path: Path, up: str, silent: str, unstated: str) -> None:
+    """An axis of the reading stands above that of shapes without one, and below that of a shape."""
     one, two, three = files(tmp_path, 3)
     given = [one, Shape(np.eye(3) + 5, "five", up="x"), Shape(np.eye(2), "flat"), two, Shape(three.value, "2", "z")]
-    (done,) = in_batches(given, Reading(points=9, silent="-y", readers=0), places)
-    assert (done.result, done.ups) == ([0, 5, 1, 2], ["-y", "x", "-y", "z"])
+    (done,) = in_batches(given, Reading(points=9, up=up, silent=silent, readers=0), places)
+    assert (done.result, done.ups) == ([0, 5, 1, 2], [unstated, "x", unstated, "z"])
     assert [failure.source for failure in done.failures] == ["flat"]
 
 

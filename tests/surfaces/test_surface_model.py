@@ -405,6 +405,14 @@ def test_promises_that_cannot_be_given_are_refused(given, message):
         SurfaceModel.fit([image(seed) for seed in range(5)], "pca", size=16, **given)
 
 
+def test_too_few_good_ones_are_refused_before_anything_is_read(tmp_path):
+    files = [tmp_path / f"{i}.png" for i in range(5)]
+    for file in files:
+        file.write_text("no image")
+    with pytest.raises(InputError, match="19 or more can"):
+        SurfaceModel.fit(files, "pca", size=16, false_regions=0.05)
+
+
 def test_parts_of_one_cloud_promise_nothing():
     with pytest.raises(InputError, match="parts of one"):
         SurfaceModel.fit(sheet(0, length=12.0), "pca", size=16, false_regions=0.3)

@@ -13,7 +13,7 @@ import numpy as np
 from openshape_ood.checks import check_choice
 from openshape_ood.embedding_store import folder as store
 from openshape_ood.embedding_store.files import ERRORS, check_out, is_folder, read_errors, write_embeddings
-from openshape_ood.embedding_store.folder import key, keys, place, stamp_of, told, write_shard, written
+from openshape_ood.embedding_store.folder import key, keys, place, stamp_of, texts_of, write_shard, written
 from openshape_ood.embedding_store.jobs import on_ray
 from openshape_ood.embedding_store.jobs.settings import Item, Settings, Share, Step, Summary
 from openshape_ood.embedding_store.jobs.shards import embed_shards, load
@@ -136,9 +136,9 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
         nonlocal axes
         for item in _normal(items, share):
             axes = axes or item.up is not None
-            yield from told(item.id, text(item.path), item.stamp)
+            yield from texts_of(item.id, text(item.path), item.stamp)
 
-    ids, asked, files = keys(words()).reshape(-1, 3).T
+    ids, wanted, files = keys(words()).reshape(-1, 3).T
     todo = np.zeros(len(ids), dtype=bool)
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
     todo[first] = True
@@ -146,8 +146,8 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
         one, other = (next(islice(_normal(items, share), k, None)) for k in (first[inverse[i]], i))
         remedy = "Give one folder that holds both, or a list with a column id"
         raise InputError(f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected one. {remedy}")
-    there = keys(word for row in written(folder) for word in told(*row)).reshape(-1, 3).T
-    done = todo & np.isin(asked, there[1])
+    there = keys(word for row in written(folder) for word in texts_of(*row)).reshape(-1, 3).T
+    done = todo & np.isin(wanted, there[1])
     changed = todo & ~done & np.isin(files, there[2])
     for i in np.flatnonzero(todo & ~done & ~changed & np.isin(ids, there[0]))[:1]:
         item = next(islice(_normal(items, share), i, None))
@@ -156,11 +156,11 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
         raise InputError(f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. {remedy}")
     todo &= ~done
     if retry and share is None:  # without shares only: other processes may still write errors
-        store.forget_errors(folder, asked[todo])
+        store.forget_errors(folder, wanted[todo])
     # errors of another file with the same id do not count
-    tried = todo & (not retry) & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
+    tried = todo & (not retry) & np.isin(wanted, keys(place(*one) for one in written(folder, ERRORS)))
     todo &= ~tried
-    return _Plan(asked, todo, axes, len(first), *(int(one.sum()) for one in (done, tried, changed & todo)))
+    return _Plan(wanted, todo, axes, len(first), *(int(one.sum()) for one in (done, tried, changed & todo)))
 
 
 def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:

@@ -192,6 +192,6 @@ def _share(ray: Any, settings: Settings, cluster: Cluster) -> tuple[float, float
     # other clusters may grow, lose and regain machines
     fits = cluster.address is not None or (workers * cluster.cpus <= cores and workers * gpus <= devices)
     if not workers or not fits:
-        asked = f"{workers or 1} workers of {cluster.cpus:g} CPUs and {gpus:g} GPUs"
-        raise OpenShapeError(f"{asked} do not fit into the cluster, which has {cores:g} CPUs and {devices:g} GPUs")
+        request = f"{workers or 1} workers of {cluster.cpus:g} CPUs and {gpus:g} GPUs"
+        raise OpenShapeError(f"{request} do not fit into the cluster, which has {cores:g} CPUs and {devices:g} GPUs")
     return cluster.cpus, gpus, workers

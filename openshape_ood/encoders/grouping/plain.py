@@ -112,9 +112,9 @@ def _distance_rows(xyz: Tensor, centers: Tensor, groups: np.ndarray) -> Iterator
     # -2 belongs to the factor, because a power of two adds no rounding
     norms, factors = [_squared_norms(points)[..., None].numpy() for points in (centers, xyz)], (-2 * centers).numpy()
     product, table = np.empty((2, ROWS, xyz.shape[1]), dtype=np.float32)
-    for cloud, own, center_norms, point_norms, members in zip(clouds, factors, *norms, groups, strict=True):
-        for start in range(0, len(own), ROWS):
-            a = own[start : start + ROWS, :, None]
+    for cloud, factor, center_norms, point_norms, members in zip(clouds, factors, *norms, groups, strict=True):
+        for start in range(0, len(factor), ROWS):
+            a = factor[start : start + ROWS, :, None]
             sums, term = table[: len(a)], product[: len(a)]
             np.multiply(a[:, 0], cloud[0], out=sums)
             for axis in (1, 2):
@@ -161,11 +161,11 @@ def nearest_points(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
         for rows, members in _distance_rows(xyz, centers, groups):
             limits = np.partition(rows, count - 1, axis=1)[:, count - 1 : count]
             for row, limit, group in zip(rows, limits, members, strict=True):
-                found = np.flatnonzero(row <= limit)
-                if len(found) > count:  # several points on the rim
+                nearest = np.flatnonzero(row <= limit)
+                if len(nearest) > count:  # several points on the rim
                     rim = np.flatnonzero(row == limit)
-                    found = np.setdiff1d(found, rim[count - len(found) :], assume_unique=True)
-                group[: len(found)] = found
+                    nearest = np.setdiff1d(nearest, rim[count - len(nearest) :], assume_unique=True)
+                group[: len(nearest)] = nearest
     return torch.from_numpy(groups)
 
 

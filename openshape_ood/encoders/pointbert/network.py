@@ -86,12 +86,12 @@ class FoldedAbstraction(nn.Module):
             points.split(clouds), centers.split(clouds), members.split(clouds), strict=True
         ):
             b, n, _ = part.shape
-            own = F.linear(part, self.point, self.bias).flatten(0, 1)
+            lifted = F.linear(part, self.point, self.bias).flatten(0, 1)
             offsets = F.linear(middles, self.center).flatten(0, 1)
             # one cloud after the other
             groups = (groups + n * torch.arange(b, device=points.device)[:, None, None]).flatten(0, 1)
             for offset, group in zip(offsets.split(max(1, rows // k)), groups.split(max(1, rows // k)), strict=True):
-                x = own.index_select(0, group.flatten()).view(len(group), k, -1)
+                x = lifted.index_select(0, group.flatten()).view(len(group), k, -1)
                 x = x.sub_(offset[:, None]).relu_().flatten(0, 1).to(self.second.dtype)
                 x = F.linear(x, self.second, self.second_bias).relu_()
                 # bias and ReLU are monotonic, so the maximum may come first, which saves work

@@ -212,15 +212,15 @@ class TextEncoder:
     def _cached(self, words: Sequence[str]) -> dict[str, Vectors]:
         """Cached vectors of `words`, all in one precision, because vectors of two precisions must not be compared."""
         store: Any = self._store
-        found: dict[str, Vectors] = {}
+        vectors: dict[str, Vectors] = {}
         # finding the best device would import torch
         for guess in ("float32", "float16", "") if self._device is None else ("",):
             precision = guess or self._precision
             stored = {word: store.get(self._key(word, precision)) for word in words}
-            found = {word: vector for word, vector in stored.items() if vector is not None}
-            if len(found) == len(words):
+            vectors = {word: vector for word, vector in stored.items() if vector is not None}
+            if len(vectors) == len(words):
                 break
-        return found
+        return vectors
 
     @cached_property
     def _precision(self) -> str:

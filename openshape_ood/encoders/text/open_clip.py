@@ -91,10 +91,10 @@ def find_config(row: Row) -> dict[str, Any]:
         # embeddings would be silently wrong
         quick = bool(_pretrained_config(row).get("quick_gelu", False))
         if quick != bool(config.get("quick_gelu", False)):
-            own, right = ("QuickGELU", "-quickgelu") if quick else ("plain GELU", "")
+            kind, right = ("QuickGELU", "-quickgelu") if quick else ("plain GELU", "")
             raise RegistryError(
-                f"{where} the weights {row.text.pretrained!r} were trained with {own}, and the model {model!r} has the "
-                "other activation; embeddings would be silently wrong. Use model = "
+                f"{where} the weights {row.text.pretrained!r} were trained with {kind}, and the model {model!r} has "
+                "the other activation; embeddings would be silently wrong. Use model = "
                 f"{model.removesuffix('-quickgelu') + right!r}"
             )
     return config
@@ -133,21 +133,21 @@ def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Ten
     def keys_of(shapes: dict[str, tuple[int, ...]]) -> dict[str, str]:
         keys = text_keys(shapes)
         expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-        told = faults(expected, {key: shapes[own] for key, own in keys.items()})
-        if told:
-            why = f"{path} does not hold the text side of {row.text.model}. {told}"
+        differences = faults(expected, {key: shapes[stored] for key, stored in keys.items()})
+        if differences:
+            why = f"{path} does not hold the text side of {row.text.model}. {differences}"
             raise WeightsError(f"{what}: {why}. Is it the file of another text encoder?")
         return keys
 
     if path.suffix == ".safetensors":
         with open_safetensors(path, "pt", what) as file:
             keys = keys_of({key: tuple(file.get_slice(key).get_shape()) for key in list(file.keys())})
-            yield from ((key, file.get_tensor(own)) for key, own in keys.items())
+            yield from ((key, file.get_tensor(stored)) for key, stored in keys.items())
         return
     # memory-mapped, so that the image side is never read
     tensors = read_weights(path, Keys(inside="state_dict"), what)
     keys = keys_of({key: tuple(tensor.shape) for key, tensor in tensors.items()})
-    yield from ((key, tensors[own]) for key, own in keys.items())
+    yield from ((key, tensors[stored]) for key, stored in keys.items())
 
 
 def text_keys(keys: Any) -> dict[str, str]:

@@ -76,12 +76,12 @@ class TableModel:
         return (embeddings @ self.vectors[sorted(set(known))].astype(np.float32).T).max(axis=1) < self.near
 
     def _unknown(self, names: Sequence[str]) -> str:
-        asked = []
+        unknown = []
         for name in names[:5]:
             close = self._close(name.casefold())
-            asked.append(f"{name!r} (close: {', '.join(map(repr, close))})" if close else repr(name))
+            unknown.append(f"{name!r} (close: {', '.join(map(repr, close))})" if close else repr(name))
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        what = f"{self.name!r} has no vector for {', '.join(asked)}{more}; its table has {len(self.names):,} names"
+        what = f"{self.name!r} has no vector for {', '.join(unknown)}{more}; its table has {len(self.names):,} names"
         how = f" or fetch the text encoder of {self.tower!r}, which serves any name" if self.tower else ""
         return f"{what}. Take one of these, give an alias{how}"
 

@@ -66,18 +66,18 @@ def stated_unit(data: bytes) -> float | None:
 def _asset(data: bytes) -> dict[str, ElementTree.Element]:
     """Elements of the document's asset section, by tag."""
     parser: Any = ElementTree.XMLPullParser(("end",))
-    found: dict[str, ElementTree.Element] = {}
+    elements: dict[str, ElementTree.Element] = {}
     try:
         _check_plain(data)
         for start in range(0, len(data), PIECE):
             parser.feed(data[start : start + PIECE])
             for _, element in parser.read_events():
                 if _tag(element) == "asset":
-                    return found
-                found.setdefault(_tag(element), element)
+                    return elements
+                elements.setdefault(_tag(element), element)
     except (ShapeFileError, ElementTree.ParseError):
         pass
-    return found
+    return elements
 
 
 def _check(data: bytes) -> ElementTree.Element:
@@ -119,10 +119,10 @@ def _unfolded(root: ElementTree.Element) -> int:
             known[url] = None
             element = by_id.get(url.removeprefix("#"))
             known[url] = 0 if element is None else size(element)
-        found = known[url]
-        if found is None:
+        memory = known[url]
+        if memory is None:
             raise ShapeFileError(f"node {url!r} instances itself")
-        return found
+        return memory
 
     def size(element: ElementTree.Element) -> int:
         tag = _tag(element)

@@ -46,10 +46,10 @@ def las_parts(
         require_memory(size + header.point_count * POINT, held, points)
         if not header.point_count:
             raise CloudError("it holds no points")
-        own = {name.lower(): name for name in header.point_format.dimension_names}
-        found = ["red", "green", "blue"] if "red" in own else []
-        found += [name for name in others if name in own]
-        names = {"x": "x", "y": "y", "z": "z"} | {name: own[name] for name in found}
+        stored = {name.lower(): name for name in header.point_format.dimension_names}
+        kept = ["red", "green", "blue"] if "red" in stored else []
+        kept += [name for name in others if name in stored]
+        names = {"x": "x", "y": "y", "z": "z"} | {name: stored[name] for name in kept}
         read = 0
         for chunk in reader.chunk_iterator(PIECE):
             read += len(chunk)

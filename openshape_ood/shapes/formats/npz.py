@@ -79,12 +79,12 @@ def _members(archive: zipfile.ZipFile, held: int) -> dict[str, np.ndarray]:
     # zipfile limits a single inflate step only for deflate
     if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
         raise CloudError("packed in a way that NumPy never uses; save it again with np.savez")
-    found = {}
+    arrays = {}
     for member in members:
         with archive.open(member) as file:
             plain = file.read(member.file_size)  # read() without a size would inflate beyond the declared size
-        found[member.filename.removesuffix(".npy")] = npy_array(io.BytesIO(plain), len(plain))
-    return found
+        arrays[member.filename.removesuffix(".npy")] = npy_array(io.BytesIO(plain), len(plain))
+    return arrays
 
 
 FORMAT = Format(suffixes=(".npz",), cloud=read_npz)

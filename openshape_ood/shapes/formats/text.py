@@ -29,8 +29,8 @@ def read_text(data: bytes) -> Table:
     try:
         table = np.loadtxt(io.StringIO(text), skiprows=first, delimiter=delimiter, ndmin=2, dtype=np.float64)
     except ValueError as error:
-        told = str(error).partition("; use")[0].rstrip(".")  # options of numpy's loader are meaningless here
-        raise CloudError(f"{told}; expected as many numbers, with decimal points, in every line") from error
+        reason = str(error).partition("; use")[0].rstrip(".")  # options of numpy's loader are meaningless here
+        raise CloudError(f"{reason}; expected as many numbers, with decimal points, in every line") from error
     if {"x", "y", "z"} <= set(names) and len(names) == table.shape[1]:
         return dict(zip(names, table.T, strict=True))
     if table.shape[1] not in (3, 6):
