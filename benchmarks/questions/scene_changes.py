@@ -111,13 +111,13 @@ def measure_calibration(count: int, out: Path) -> dict[str, Any]:
     same, other = ([value for record in moves for value in record[name]] for name in ("same", "other"))
     strengths = {by: [record[by] for record in still] for by in BYS}
     source = "unchanged pairs of generated rooms"
-    made = {by: ChangeCalibration(tuple(own), tuple(same), by, source) for by, own in strengths.items()}
+    made = {by: ChangeCalibration(tuple(own), tuple(other), by, source) for by, own in strengths.items()}
     content = json.dumps({by: own.as_json() for by, own in made.items()}) + "\n"
     Path(packaged.__file__).with_name(packaged.PACKAGED).write_text(content, encoding="utf-8")
     limit = made["columns"].limit
     rows = [{"by": by, "pairs": count, "largest at .1": float(np.quantile(own, 0.9))} for by, own in strengths.items()]
     told = {"rows": rows, "limit": limit, "same": len(same), "other": len(other)}
-    return told | {"other within the limit": bootstrap([value <= limit for value in other] or [False], DRAWS)}
+    return told | {"same within the limit": bootstrap([value <= limit for value in same] or [False], DRAWS)}
 
 
 @cache

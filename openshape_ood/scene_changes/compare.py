@@ -172,7 +172,7 @@ def calibrate_changes(
     Returns
     -------
     ChangeCalibration
-        The differences of looks at one object are those of generated rooms.
+        Its limit for moved objects is that of generated rooms.
 
     Raises
     ------
