@@ -59,7 +59,7 @@ def demo(
         print_line(f"Known by name: {', '.join(KNOWN)}. Simulated scans of these, and of four other things:")
         print_table(rows, ("shape", "nearest", "novelty", "p_value", "verdict"), fold="shape")
         print_line(thresholds.words(pipeline.threshold))
-        print_line("A score is of the whole shape. Where it is novel, the novelty map says: the guitar, colored in")
+        print_line("The last score rates the chair as a whole. The novelty map finds its new part, the guitar:")
         print_line(" and ".join(shown(path) for path in written))
         print_line("next, your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")
 
