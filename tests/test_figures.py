@@ -209,8 +209,8 @@ def sentence_of_false_changes() -> str:
     own = result("changes-changed")
     rays, columns = (only(own["reported"], by=by) for by in ("rays", "columns"))
     return (
-        f"Of {rays['reported']} reported changes in {own['pairs']} pairs with cameras, {span(rays['false'], percent)} % "
-        f"are false, most of them parts of true changes; {span(rays['elsewhere'], percent)} % are at a place where "
+        f"Of {rays['reported']} reported changes in {own['pairs']} pairs with cameras, {span(rays['false'], percent)} "
+        f"% are false, most of them parts of true changes; {span(rays['elsewhere'], percent)} % are at a place where "
         f"nothing changed. Without cameras {span(columns['false'], percent)} % of {columns['reported']} are false."
     )
 
@@ -220,7 +220,8 @@ def sentence_of_registration() -> str:
     found, refused = own["rows"]
     return (
         f"Of {found['count']} scans that were turned by any angle and shifted by up to 3 m, "
-        f"{span(found['fraction'], percent)} % were found again within 3 cm and 1° (median {1000 * own['median']['meters']:.1f} mm); "
+        f"{span(found['fraction'], percent)} % were found again within 3 cm and 1° "
+        f"(median {1000 * own['median']['meters']:.1f} mm); "
         f"{span(refused['fraction'], percent)} % of scans of another room were refused."
     )
 

@@ -137,7 +137,7 @@ def _owners(
     away = np.stack([cKDTree(cells.places[sets[i]]).query(cells.places[part])[0] for i in own])
     nearest = np.array(own)[away.argmin(axis=0)]
     owners = dict[int, np.ndarray]()
-    floors = {i: {tuple(cell) for cell in np.floor(cells.places[sets[i]][:, :2] / cells.size)} for i in own}
+    floors = {i: (cells.places[sets[i]][:, :2].min(axis=0), cells.places[sets[i]][:, :2].max(axis=0)) for i in own}
     for i in sorted(own, key=lambda i: (-size[i], i)):
         same = next((j for j in owners if _shared(floors[i], floors[j]) >= STACKED), i)
         more = [part[nearest == i]] if same == i else [part[nearest == i], sets[i]]
@@ -145,8 +145,11 @@ def _owners(
     return owners
 
 
-def _shared(first: set[tuple[float, ...]], second: set[tuple[float, ...]]) -> float:
-    return len(first & second) / len(first | second)
+def _shared(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> float:
+    """Intersection over union of two rectangles, each (low, high)."""
+    common = np.maximum(0, np.minimum(first[1], second[1]) - np.maximum(first[0], second[0])).prod()
+    areas = (first[1] - first[0]).prod() + (second[1] - second[0]).prod()
+    return float(common / max(areas - common, 1e-9))
 
 
 def _around(part: np.ndarray, claimed: Mapping[int, Sequence[np.ndarray]], cells: _Cells) -> int | None:
