@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "compare": ("report.compare", (), "one table of many runs, published figures among them"),
     "coverage": ("questions.coverage", (), "do thresholds keep their promise?"),
     "data": ("threedos.data.command", (), "the release of 3DOS, checked and downloaded"),
-    "dents": ("surfaces.dents", (), "of which class is a thing, and where is its surface wrong?"),
+    "dents": ("surfaces.dents", (), "class of a thing, and damage of its surface"),
     "discovery": ("questions.discovery", (), "are novel classes found again as groups?"),
     "engines": ("performance.engines", (), "many files on one machine and with Ray"),
     "guarantees": ("questions.guarantees", (), "do alarms, repair and error rates keep what they promise?"),

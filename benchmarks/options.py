@@ -1,4 +1,4 @@
-"""What the commands share: their options, the way they end, and how they print a table."""
+"""Common options of the commands, exit codes, and printing of tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "device": {"help": "cpu, cuda, mps; without it, the best there is"},
     "batch_size": {"type": int, "default": 32, "help": "clouds embedded at once"},
     "workers": {"type": int, "default": 1, "help": "reader processes; 0 reads in this one"},
-    "cache": {"type": Path, "help": "folder for embeddings; without it, that of the benchmarks"},
+    "cache": {"type": Path, "help": "folder for embeddings (default: the benchmarks' cache)"},
     "no_cache": {"action": "store_true", "help": "compute every embedding, keep none"},
     "seeds": {"type": int, "nargs": "+", "default": [0, 1, 2, 3, 4], "help": "each a run of its own"},
     "no_pictures": {"dest": "pictures", "action": "store_false", "help": "figures only"},
@@ -200,7 +200,7 @@ def check_pictures(args: argparse.Namespace) -> None:
 
 
 def finish(work: Callable[[], int | None], kept: str = "") -> int:
-    """The exit status of a command: that of `work`, or 0; 1 with one line on stderr where the input was wrong."""
+    """Exit status of a command: the result of `work`, or 0; 1 with one line on stderr for wrong input."""
     try:
         return work() or 0
     except (OpenShapeError, OSError) as error:

@@ -294,7 +294,7 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
         if metadata.get("format") != f"openshape_ood {what} 1":
-            raise ValueError(f"its header is not that of 'openshape_ood {what} 1'")
+            raise ValueError(f"its header does not say 'openshape_ood {what} 1'")
         yield json.loads(metadata["header"]), load_file(path)
     except FileError:
         raise

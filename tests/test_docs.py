@@ -111,6 +111,8 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     known.save(folder / "known.safetensors")
     for seed in range(100, 119):  # 19 promise 95 %
         write_cloud(folder / "held_out" / f"{seed}.ply", sample("chair", 600, seed))
+    for seed in range(30):  # as many as are labeled
+        write_cloud(folder / "new_scans" / f"{seed}.ply", scan("chair", 600, 200 + seed))
     (folder / "list.csv").write_text("path\nscans/one.ply\nscans/two.ply\n")
     examples = {name: sorted((folder / "examples" / name).iterdir()) for name in ("chair", "sofa")}
     novelty = score_novelty(sorted((folder / "held_out").iterdir()), examples, model="tiny")

@@ -181,22 +181,23 @@ def sentence_of_the_cost_of_a_map() -> str:
 
 
 CHANGES = {
-    "strongest change of a pair, p ≤ 0.1": "maximum",
+    "largest change of a pair, p ≤ 0.1": "maximum",
     "Benjamini and Yekutieli": "by",
     "voxel difference, 0.05 m² or more": "voxel difference 0.05",
     "voxel difference, 0.5 m² or more": "voxel difference 0.5",
 }
+CAMERAS = {"given": "rays", "none": "columns", "": ""}
 
 
-def changes_made_up(rule: str) -> list[str]:
-    return [span(only(result("changes-unchanged")["rows"], rule=CHANGES[rule])["any"], percent)]
+def changes_made_up(rule: str, cameras: str) -> list[str]:
+    return [span(only(result("changes-unchanged")["rows"], rule=CHANGES[rule], by=CAMERAS[cameras])["any"], percent)]
 
 
 def changes_found(which: str) -> list[str]:
     name, _, count = which.partition(", ")
-    row = only(result("changes-changed")["rows"], changes=name)
-    assert count == str(row["count"])
-    return [span(row["right"], percent)]
+    rows = [only(result("changes-changed")["rows"], changes=name, by=by) for by in ("rays", "columns")]
+    assert {str(row["count"]) for row in rows} == {count}
+    return [span(row["right"], percent) for row in rows]
 
 
 def voxel_difference(size: str) -> list[str]:
@@ -206,9 +207,11 @@ def voxel_difference(size: str) -> list[str]:
 
 def sentence_of_false_changes() -> str:
     own = result("changes-changed")
+    rays, columns = (only(own["reported"], by=by) for by in ("rays", "columns"))
     return (
-        f"Of {own['reported']} reported changes in {own['pairs']} pairs, {span(own['false'], percent)} % are none that was "
-        f"made, parts of others among them; {span(own['elsewhere'], percent)} % are at a place where nothing changed."
+        f"Of {rays['reported']} reported changes in {own['pairs']} pairs with cameras, {span(rays['false'], percent)} "
+        f"% are false, most of them parts of true changes; {span(rays['elsewhere'], percent)} % are at a place where "
+        f"nothing changed. Without cameras {span(columns['false'], percent)} % of {columns['reported']} are false."
     )
 
 
@@ -216,8 +219,9 @@ def sentence_of_registration() -> str:
     own = result("changes-registration")
     found, refused = own["rows"]
     return (
-        f"Of {found['count']} scans that were turned by any angle and shifted by up to 3 m, {span(found['fraction'], percent)}"
-        f" % were found again within 3 cm and 1° (median {1000 * own['median']['meters']:.1f} mm); "
+        f"Of {found['count']} scans that were turned by any angle and shifted by up to 3 m, "
+        f"{span(found['fraction'], percent)} % were found again within 3 cm and 1° "
+        f"(median {1000 * own['median']['meters']:.1f} mm); "
         f"{span(refused['fraction'], percent)} % of scans of another room were refused."
     )
 
@@ -576,10 +580,10 @@ def delayed(drift: str) -> list[str]:
     shown = []
     for novel in (0.0, 0.3):
         row = only(alarms()["delays"], drift=drift, novel=novel, n=200)
-        shown.append("never" if row["delay"] is None else number(row["delay"], 0))
-        for oracle in ("oracle_alike", "oracle"):
-            count, times = row[oracle], row[f"times_{oracle}"]
-            shown += ["never" if count is None else number(count, 0), "" if not times else number(times, 1)]
+        counts = (row["delay"], row["oracle_alike"])
+        shown += ["never" if count is None else number(count, 0) for count in counts]
+        ratios = (row["times_oracle_alike"], row["times_oracle"])
+        shown += ["" if not times else number(times, 1) for times in ratios]
     return shown
 
 
@@ -720,12 +724,12 @@ TABLES = [
     Table("docs/results/decisions.md", " | known by | 1 known", 2, axes_found),
     Table("docs/results/decisions.md", " | known by | kept", 2, axes_saved),
     Table("docs/results/decisions.md", "novel classes | grouping", 2, discovered),
-    Table("docs/scene-map.md", "shared variance | rank", 1, map_validity),
-    Table("docs/scene-map.md", "things | count", 1, map_rooms),
-    Table("docs/changes.md", "unchanged rooms, re-scanned", 1, changes_made_up),
-    Table("docs/changes.md", "changes of 0.5 m or more", 1, changes_found),
-    Table("docs/changes.md", "parts of the voxel difference", 1, voxel_difference),
-    Table("docs/scene-map.md", "questions until 90", 1, map_labels),
+    Table("docs/results/over-time.md", "shared variance | rank", 1, map_validity),
+    Table("docs/results/over-time.md", "things | count", 1, map_rooms),
+    Table("docs/results/over-time.md", "unchanged rooms, re-scanned", 2, changes_made_up),
+    Table("docs/results/over-time.md", "changes, count", 1, changes_found),
+    Table("docs/results/over-time.md", "voxel difference, m", 1, voxel_difference),
+    Table("docs/results/over-time.md", "questions until 90", 1, map_labels),
     Table("docs/results/3dos.md", " | SR1 | SR2 | SN", 1, compared),
     Table("docs/results/decisions.md", "point AUROC, %", 1, planted),
     Table("docs/results/decisions.md", "novelty lost", 1, cut_out),
@@ -976,7 +980,7 @@ def sentence_of_delays() -> str:
         return f"{sum((row['times_oracle_alike'] or 99) <= 3 for row in rows)} of {len(rows)}"
 
     return (
-        f"Of the settings that the oracle alike finds, {kept(200)} keep it, with 50 calibration shapes {kept(50)}, with 2,000 "
+        f"Of the settings that the oracle finds, {kept(200)} keep it, with 50 calibration shapes {kept(50)}, with 2,000 "
         f"{kept(2000)}."
     )
 
@@ -1003,9 +1007,9 @@ SENTENCES = [
     Sentence("docs/results/views.md", sentence_of_foreign_voxels),
     Sentence("docs/results/decisions.md", sentence_of_the_map),
     Sentence("docs/results/speed.md", sentence_of_reading),
-    Sentence("docs/changes.md", sentence_of_false_changes),
-    Sentence("docs/changes.md", sentence_of_registration),
-    Sentence("docs/scene-map.md", sentence_of_the_cost_of_a_map),
+    Sentence("docs/results/over-time.md", sentence_of_false_changes),
+    Sentence("docs/results/over-time.md", sentence_of_registration),
+    Sentence("docs/results/over-time.md", sentence_of_the_cost_of_a_map),
 ]
 
 

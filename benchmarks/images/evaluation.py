@@ -1,4 +1,4 @@
-"""What is measured on one setting: every way to compare, by AUROC, both FPR95s and closed-set accuracy."""
+"""Measurement of one setting: every comparator by AUROC, both FPR95s and closed-set accuracy."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def known_classes(support: ImageList, features: np.ndarray, rows: np.ndarray, en
 
 
 def learned(base: KnownClasses | None, relation: Comparator | None, families: Sequence[str]) -> dict[str, Comparator]:
-    """What compares: the relation network, the cosine, and families that are fitted to the base classes."""
+    """Comparators: the relation network, the cosine, and families fitted to the base classes."""
     found = ({} if relation is None else {"relation": relation}) | {"cosine": Comparator.of(Cosine())}
     return found if base is None else found | {f"{one}, of base": fit_comparator(base, one) for one in families}
 
@@ -121,7 +121,7 @@ def measure(
 
 
 def overlap_notes(base: Sequence[str], asked: Sequence[str]) -> list[str]:
-    """What has to be said where base classes are classes that are asked about."""
+    """Notes on base classes that are also classes of the target."""
     if any(name[0] == "n" and name[1:].isdigit() for name in base):
         return ["the base classes are named by WordNet numbers: whether they are classes of the target is not checked"]
     found = overlaps(base, asked)

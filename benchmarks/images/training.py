@@ -64,7 +64,7 @@ SMALL = "test_resnet"  # of timm, 0.4 million weights: what is trained on genera
 
 @dataclass(frozen=True)
 class ImageRecipe(Recipe):
-    """How encoder and relation network are trained together; defaults are ours, `published()` is the paper's.
+    """Settings of the joint training of encoder and relation network. Defaults are ours; `published()` is the paper's.
 
     lars: LARS by timm instead of the optimizer; constant: whether the rate stays after the warm-up; balanced: whether
     classes are drawn evenly; min_scale, max_scale: area of a crop; flip, jitter, jitter_share, gray: of the changes;
@@ -107,7 +107,7 @@ def published() -> ImageRecipe:
 
 
 def small() -> ImageRecipe:
-    """What learns something of generated outlines within a minute or two."""
+    """Settings that learn some of the generated outlines in one or two minutes."""
     return ImageRecipe(
         steps=150, pairs=64, negatives=1, rate=2e-3, center=False, depth=1, side=48, jitter=0.3, flip=0.0,
         supervised=250,
@@ -221,7 +221,7 @@ def train_system(
 ) -> Comparator:
     """Trains a network of timm, in place, and a relation network on its features; the first process writes both.
 
-    Raises `InputError` for a training that has collapsed in the end, of which only the training is kept.
+    Raises `InputError` if the training has collapsed at its end; only its state is then kept.
     """
     from timm.optim import Lars
 

@@ -1,1 +1,1 @@
-"""How fast, and how much memory."""
+"""Measurements of time and memory."""

@@ -1,7 +1,7 @@
 """`python -m benchmarks engines`: generated meshes through both engines of `openshape-ood embed`, compared row by row.
 
-With --kill one of Ray's two workers gets SIGKILL when a third of the shapes is done. Each engine runs in a process of
-its own; its memory is that of all processes under it, shared pages counted once (Linux).
+With --kill one of Ray's two workers gets SIGKILL when a third of the shapes is done. Each engine runs in its
+own process; its memory is the sum over all child processes, shared pages counted once (Linux).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def run_engine(engine: str, shapes: str, table: str, workers: int, kill: bool) -
 
 
 def count_rows(table: Path) -> dict[str, int]:
-    """What is in a table, counted anew."""
+    """Number of embeddings, errors and duplicate ids in a table."""
     from openshape_ood.embedding_store import read_embeddings, read_errors
 
     ids = Counter(id for batch in read_embeddings(table, ("id",)) for id in batch["id"])
@@ -98,7 +98,7 @@ def largest_difference(tables: Sequence[Path]) -> float:
 
 
 def is_sound(result: dict[str, Any]) -> bool:
-    """Whether every row that went in came out, once."""
+    """True if every input row came out exactly once."""
     return result["rows_out"] + result["errors"] == result["rows_in"] and not result["duplicates"]
 
 

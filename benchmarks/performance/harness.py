@@ -135,12 +135,12 @@ class Turns:
         return Quartiles.of(self.of(contender, stages).tolist())
 
     def ratio(self, slow: str, fast: str, stages: Sequence[str] = ()) -> Quartiles:
-        """How many times the seconds of `fast` those of `slow` are, turn by turn."""
+        """Seconds of `slow` divided by seconds of `fast`, turn by turn."""
         return Quartiles.of((self.of(slow, stages) / self.of(fast, stages)).tolist())
 
 
 def in_turns(contenders: Mapping[str, Callable[[], T]], repeats: int, say: str = "") -> dict[str, list[T]]:
-    """What every contender gave, `repeats` times, one after the other; `say` names the run on stderr."""
+    """Results of every contender, run in turns, `repeats` times; `say` names the run on stderr."""
     found: dict[str, list[T]] = {name: [] for name in contenders}
     for i in range(repeats):
         for name, run in contenders.items():
@@ -196,8 +196,11 @@ def peak_mb() -> int | None:
 
 @dataclass(frozen=True)
 class Child:
-    """What a function in a process of its own gave; the most MiB that it and all below it held, shared pages once, None
-    where nobody looked; and how many processes are left."""
+    """Result of a function run in its own process.
+
+    found: its return value; peak_mib: peak memory of it and its children, shared pages counted once, None if not
+    measured; left: number of remaining processes.
+    """
 
     found: Any
     peak_mib: float | None
@@ -237,7 +240,7 @@ def apart(
 
 
 def child(module: str, function: str, given: str) -> None:
-    """What the process of `apart` does."""
+    """Main function of the process of `apart`."""
     print(json.dumps(getattr(importlib.import_module(module), function)(*json.loads(given))))
 
 
@@ -268,7 +271,7 @@ def memory_of(process: int) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures are of: processor, cores, system, and how many cores others kept busy in the last minute."""
+    """Machine of the figures: processor, cores, system, and cores kept busy by others in the last minute."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),

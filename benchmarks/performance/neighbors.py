@@ -1,8 +1,7 @@
 """`python -m benchmarks neighbors`: time and memory of the neighbor search, and the recall of an approximate one.
 
-The vectors are made up: a mixture of clusters of unequal size on the unit sphere, whose variance falls along the axes
-as that of embeddings does; the recall is of these alone. Every search runs in a process of its own, for its peak
-memory.
+The vectors are made up: a mixture of clusters of unequal size on the unit sphere. Their variance falls along the axes
+as in embeddings. The recall holds for these vectors only. Every search runs in its own process, for its peak memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How many pairs a second comparators compare, and how long it takes to score many shapes against many classes.
+"""Pairs a second of comparators, and time to score many shapes against many classes.
 
 The relation network beside its bound: the matrix products of its linear layers, on rows that lie ready. Then so many
 shapes against the mean examples of so many classes, by every family, on made-up embeddings. CPU seconds, medians of so

@@ -72,7 +72,7 @@ def measured(folder: str, count: int, cell: float, block: int) -> dict[str, Any]
 
 
 def _agreement(path: Path) -> dict[str, float]:
-    """How much of a scored road was seen, and how well its pits stand out."""
+    """Seen share of a scored road, and the detection of its pits."""
     from openshape_ood.shapes.columns import cloud_pieces
 
     seen, both, either, points = 0, 0, 0, 0

@@ -1,4 +1,4 @@
-"""What a scan costs: reading it, its voxels with mean color and majority label, and the way back to its points.
+"""Cost of a scan: reading, voxels with mean color and majority label, and the way back to its points.
 
     python -m benchmarks scans --points 100000 1000000 5000000 --score
 

@@ -1,11 +1,11 @@
-"""Time of the U-Nets that rebuild tiles of surfaces, beside the matrix products that they cannot do without.
+"""Time of the U-Nets that rebuild tiles of surfaces, next to the time of their matrix products alone.
 
     python -m benchmarks unets --sides 32 128
 
-A step of the denoising U-Net, a step of competing ones (CRN), of which two meet, and the novelty map of a tile by
-either. The tiles are generated roads. The bound is the products alone, of convolutions as many rows as they have
-places, which lie ready in the cache; one process takes them in turns with the work itself. CPU seconds of one thread,
-so that a busy machine changes little.
+Measured: a step of the denoising U-Net, a step of two competing U-Nets (CRN), and the novelty map of a tile by either.
+The tiles are generated roads. The bound is the matrix products alone, with operands in the cache; a convolution has
+one row for each output pixel. One process alternates between products and work. CPU seconds of one thread, so a busy
+machine changes little.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RECIPES = {  # of the reconstructors, as they are unless told otherwise
 
 @dataclass(frozen=True)
 class Task:
-    """What is timed: `count` steps, or maps of `count` tiles."""
+    """Timed work: `count` steps, or maps of `count` tiles."""
 
     name: str
     stage: str

@@ -122,7 +122,7 @@ def known_classes(by: str, names: list[str], encoder: ShapeEncoder, text: TextEn
 
 
 def sets(titles: np.ndarray, known: list[str], count: int, seed: int) -> Iterator[tuple[str, int, np.ndarray]]:
-    """What a set is made of, its size, and which shapes are in it."""
+    """Sets of shapes: description, size, and mask of the members."""
     rng = np.random.RandomState([seed, 6])
     old, new = np.flatnonzero(np.isin(titles, known)), np.flatnonzero(~np.isin(titles, known))
     for size in SIZES:

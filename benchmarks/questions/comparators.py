@@ -1,6 +1,6 @@
 """`python -m benchmarks comparators`: does a learned comparator pay, and where?
 
-All families are fitted to the same embeddings of base classes (`benchmarks.training.base_shapes`), none of which is a
+All families are fitted to the same embeddings of base classes (`benchmarks.training.base_shapes`); none is a
 class of 3DOS, and judged beside the distance to prototypes on SR1, SR2 and SN of generated shapes; on categories that
 the encoder never saw; and on the base classes themselves, halved at random into known and novel ones. Over the data
 seeds: AUROC, FPR95, accuracy, and what each has more than the prototypes, paired. `--save DIR` keeps the comparators.

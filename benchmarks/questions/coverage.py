@@ -54,7 +54,7 @@ LEFT_IN, LEFT_OUT = "the support itself, tested on clean", "leave-one-out on the
 
 @dataclass(frozen=True)
 class Reached:
-    """What calibration sets of n reach; shares of known shapes kept, as fractions.
+    """Coverage reached by calibration sets of n: shares of known shapes kept, as fractions.
 
     promise: what exchangeable shapes reach on average; mean over the draws, error its standard error; spread: standard
     deviation over the draws; low, high: the central 90 % of them; law, law_low, law_high: the same of the
@@ -216,7 +216,7 @@ def _rounded(row: Reached) -> dict[str, Any]:
 
 
 def tables(report: Mapping[str, Any]) -> list[str]:
-    """What a coverage of 95 % reaches, a row a case and size of calibration set; and of what."""
+    """Table of the share reached by a coverage of 95 %, one row for each case and n; and its caption."""
     settings, pools, rows = report["settings"], report["pools"], []
     for row in (row for row in report["coverage"] if row["coverage"] == COVERAGE):
         case = "" if row["case"] == row["score"] else row["case"]
@@ -229,7 +229,7 @@ def tables(report: Mapping[str, Any]) -> list[str]:
     about = (
         f"Percent of known shapes kept at a coverage of {100 * COVERAGE:g} %: mean over {settings['draws']:,} draws of "
         f"n calibration and {settings['tests']} test shapes ± its standard error; spread: standard deviation over the "
-        "draws, beside that of the beta-binomial law; novel kept: scans of novel classes that pass for known. "
+        "draws, next to the beta-binomial law's;  novel kept: scans of novel classes that pass for known. "
         f"{report['source']}; {report['model']}; drawn from {pools['clean']:,} clean shapes and {pools['scans']:,} "
         f"scans of the known classes, {pools['novel']:,} scans of novel ones; prototypes of {pools['bank']:,} other "
         "clean shapes. Where calibration and test differ in kind, other pools move the figures by up to three points."

@@ -2,7 +2,7 @@
 
 Simulated scans of five known and seven novel generated classes, and of five known ones and those that `tiny` never
 saw in training; known by clean example shapes, the threshold from other scans of the known classes. What lies beyond
-it is grouped by `discover` and, beside it, by k-means that is told the number of novel classes. Over the seeds: the
+it is grouped by `discover` and by k-means with the true number of novel classes. Over the seeds: the
 adjusted Rand index with the classes (a row of no group is one of its own), purity, names; then groups whose name fits
 are accepted, and fresh scans are judged again. Prints it with intervals and the groups of the first seed, writes the
 same as JSON, and draws these groups.

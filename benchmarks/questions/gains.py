@@ -1,4 +1,4 @@
-"""What an ensemble gains over its members, by every method, on the same shapes; part of `benchmarks scores`.
+"""Gain of an ensemble over its members, by every method, on the same shapes; part of `benchmarks scores`.
 
 Three ways to fuse: `together`, as the library does it, by the mean of the members' cosines; and, to compare, each
 member judged alone and its novelty fused with the others' by `scoring.fusion`, by `ranks` or by `p values` among the
@@ -56,9 +56,9 @@ class Gain:
 def member_novelty(
     method: Method, known: Sequence[KnownClasses], embedded: Mapping[str, np.ndarray], tests: Sequence[str]
 ) -> list[Novelty]:
-    """What each member alone says of the sets, and of validation, under one seed; known: each member's classes.
+    """Novelty of the sets and of validation by each member alone, under one seed; known: each member's classes.
 
-    embedded: set -> rows (b, d) of the ensemble, in which the members stand side by side.
+    embedded: set -> rows (b, d) of the ensemble: concatenated rows of the members.
     """
     ends = np.cumsum([one.dim for one in known])[:-1]
     parts = {name: np.split(embedded[name], ends, axis=1) for name in (*tests, "validation")}
@@ -68,10 +68,10 @@ def member_novelty(
 def gains(
     row: tuple[str, str, str], names: Sequence[str], together: Pairs, alone: Sequence[Sequence[Novelty]], draws: int
 ) -> list[Gain]:
-    """What one method gains by each way to fuse.
+    """Gain of one method by each fusion.
 
     row: benchmark, group and method; names: of the members; together: pairs of the ensemble, one a seed; alone: for
-    each seed, what `member_novelty` gives.
+    each seed, the result of `member_novelty`.
     """
     of = [[_pair(seed[i]) for seed in alone] for i in range(len(names))]
     members = {name: _auroc(pairs) for name, pairs in zip(names, of, strict=True)}
@@ -86,7 +86,7 @@ def gains(
 
 
 def _fused(alone: Sequence[Novelty], how: str) -> Novelty:
-    """One novelty of that of the members, by their places among the validation shapes."""
+    """Fused novelty of the members, by their ranks among the validation shapes."""
     references = [one["validation"] for one in alone]
 
     def fused(name: str) -> np.ndarray:

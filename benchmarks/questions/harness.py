@@ -1,4 +1,4 @@
-"""What the commands of this folder do alike: load what they ask, and tell and keep what they found."""
+"""Common steps of the commands of this folder: load inputs, print and save results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def loaded(args: argparse.Namespace) -> tuple[ShapeEncoder, TextEncoder]:
 
 
 def facts(encoder: ShapeEncoder, text: TextEncoder | None = None) -> dict[str, Any]:
-    """What was asked, as a report begins."""
+    """First entries of a report: checkpoint, its hash, other weights in use."""
     own = {"model": encoder.identity.checkpoint, "checkpoint_sha256": encoder.identity.sha256}
     return own | {"other_weights": other_weights(encoder, text)}
 

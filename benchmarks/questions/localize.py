@@ -90,7 +90,7 @@ def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
 
 
 def _position(found: NoveltyMap, known: Any, encoder: ShapeEncoder) -> np.ndarray:
-    """What the place alone says: distance (n,) of the nearest patch center of a known shape, in the encoder's frame."""
+    """Baseline by place alone: distance (n,) to the nearest patch center of a known shape, in the encoder's frame."""
     assert found.patches is not None
     # the shape's own points alone say what its frame is
     points = in_frame(found.points, encoder.spec, up=found.up, seed=0)

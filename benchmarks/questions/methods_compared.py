@@ -32,7 +32,7 @@ def compared_rows(drawn: Drawn, shots: int | None) -> list[dict[str, Any]]:
     list of dict
         `shots`: examples of each class, 0 where `shots` is given and classes are known by names, None for all.
         `auroc`, `fpr95`: mean, low, high as fractions, and the value of each data seed. `difference`: mean, low, high
-        of the AUROC beyond that of `versus`, the default of the group; None for that default itself, and for a
+        of the AUROC minus the AUROC of `versus`, the default of the group; None for the default itself, and for a
         single data seed, whose interval is a bootstrap over shapes.
     """
     by_seed = [{(row.benchmark, row.method): row for row in rows} for rows in drawn.values()]

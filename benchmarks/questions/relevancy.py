@@ -188,9 +188,9 @@ def run_through(way: Callable[..., Iterator[Any]], *given: Any) -> None:
 
 
 def preset_cost(model: Any, preset: Preset, side: int = 896) -> dict[str, Any]:
-    """CPU seconds, and MiB at most beside the model, of a square picture.
+    """CPU seconds of a square picture, and peak MiB in addition to the model.
 
-    Of a preset of too many passes that of one copy that is not mirrored, and the seconds times the copies.
+    A preset of too many passes is measured on one copy, not mirrored; the seconds are multiplied by the copies.
     """
     copies = (1 + preset.jitters) * (1 + preset.flip)
     tiles = len(tiling.cut(side, side, preset))

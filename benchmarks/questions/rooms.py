@@ -212,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = "does a point encoder trained on generated rooms label points, and know what is new?"
     parser = options.parser("rooms", about, "checkpoint", "real", "import")
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms of each kind (default: 20)")
-    parser.add_argument("--method", help="how novelty of points is scored (default: that of names)")
+    parser.add_argument("--method", help="method of the novelty of points (default: the one for names)")
     parser.add_argument("--fit", type=int, default=32, help="rooms of the linear classifier (default: 32)")
     args = parser.parse_args(argv)
     with warnings.catch_warnings():

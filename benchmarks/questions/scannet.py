@@ -2,7 +2,7 @@
 
 Scans are read one at a time. Every point gets the class of its voxel. Mean IoU of voxels and of vertices, with classes
 that are in neither truth nor prediction left out, and as 0. Then some classes are hidden from the names: is their
-novelty above that of the others, at points and at whole objects, and which groups of known classes are taken for novel?
+higher novelty than the others, at points and at whole objects, and which groups of known classes are taken for novel?
 Only the names are hidden: a network that was trained with all classes has seen them.
 """
 
@@ -81,7 +81,7 @@ def by_classifier(encoder: PointEncoder, table: ClassTable, splits: Sequence[np.
     if sizes.embedding == "final" or sizes.outputs != len(table):
         has = "none" if sizes.embedding == "final" or not sizes.outputs else f"one of {sizes.outputs} classes"
         raise InputError(
-            f"--by classifier needs a file with a classifier of the {len(table)} classes of {table.title}; that of "
+            f"--by classifier needs a file with a classifier of the {len(table)} classes of {table.title}; the one of "
             f"{encoder.identity.checkpoint} has {has}. Give --by names, or --checkpoint of a later stage"
         )
 

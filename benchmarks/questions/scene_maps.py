@@ -71,7 +71,7 @@ def mapped(made: Walk, pipeline: NoveltyPipeline, **how: Any) -> SceneMap:
 
 
 def calibrated(pipeline: NoveltyPipeline, seed: int) -> tuple[NoveltyPipeline, Threshold]:
-    """The pipeline with the threshold of single looks, one of each object, and that of objects' means."""
+    """The pipeline with two thresholds: of single looks, one of each object, and of objects' means."""
     means, rows, groups = list[float](), list[np.ndarray](), list[str]()
     for i in range(CALIBRATION_ROOMS):
         made = walk(20_000 + 100 * seed + i, 9, 0, VIEWS, SIZE)

@@ -259,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rooms", type=int, default=10, help="generated rooms; 0 leaves them out (default: 10)")
     parser.add_argument("--foreign", type=int, default=20, help="rooms with one foreign object (default: 20)")
     parser.add_argument("--seed", type=int, default=FIRST, help=f"of the first room (default: {FIRST})")
-    parser.add_argument("--method", help="how novelty is scored (default: that of names)")
+    parser.add_argument("--method", help="method of the novelty (default: the one for names)")
     parser.add_argument("--size-weight", type=float, default=0.0, help="of size in meters (default: 0)")
     parser.add_argument("--only-pictures", action="store_true", help="three scans drawn, and nothing measured")
     parser.add_argument("--stability", action="store_true", help="which proposals return, and nothing else measured")

@@ -167,7 +167,7 @@ def _of(method: Method, classes: Mapping[str, KnownClasses]) -> KnownClasses:
 
 
 def _takes(method: Method, classes: Mapping[str, KnownClasses]) -> bool:
-    """Whether so few examples are enough for a method; where not, a line on stderr says why it has no row."""
+    """True if so few examples are enough for a method; else a line on stderr gives the reason for the missing row."""
     try:
         fitted(method, _of(method, classes))
     except InputError as error:
@@ -229,7 +229,7 @@ def ranked(rows: Sequence[Row], group: str) -> list[str]:
 
 
 def recommendation(rows: Sequence[Row]) -> list[str]:
-    """What the figures speak for, a sentence a group; who has both names and examples may take any method."""
+    """Recommendation of the figures, one sentence a group. With both names and examples any method is possible."""
     lines = []
     for group in GROUPS:
         open_to = list(GROUPS) if group == "both" else [group]
@@ -246,7 +246,7 @@ def _mean(rows: Sequence[Row], method: str) -> float:
 
 
 def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
-    """Whether a method's AUROC lies within the best one's interval everywhere."""
+    """True if a method's AUROC lies within the best one's interval everywhere."""
     lows = {row.benchmark: row.auroc.low for row in rows if row.method == best}
     return all(row.auroc.mean >= lows[row.benchmark] for row in rows if row.method == other)
 

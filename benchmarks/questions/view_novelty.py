@@ -1,4 +1,4 @@
-"""What no known name explains in a view: generated rooms with one thing whose name is withheld, and rooms without.
+"""Unexplained things in a view: generated rooms with one thing whose name is withheld, and rooms without.
 
 Affinities are a stand-in for CLIP's relevancy, made from true masks: another gain for each name, leaks to other things
 and to floor and walls, blur, shift and smooth noise; the mean of names that are in no room is taken off. The withheld
@@ -45,7 +45,7 @@ GRID = np.linspace(0.0, 1.2, 49)  # thresholds that are tried
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What the known names leave unexplained of a room, and whether each point is of what nobody named (n,)."""
+    """Novelty of a room's points by the known names, and mask (n,) of the points of the unnamed thing."""
 
     found: NoveltyMap
     truth: np.ndarray

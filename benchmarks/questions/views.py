@@ -89,7 +89,7 @@ def untrained(completer: Completer, seed: int = 0) -> Completer:
 
 
 def stand_in_figures(rooms: Iterable[Seen]) -> dict[str, float]:
-    """How good the stand-in is, over names."""
+    """Quality of the stand-in, over names."""
     found = np.concatenate(
         [quality(one.sample, one.names, one.affinities.values[: len(one.names)]) for one in rooms if one.names]
     )
@@ -163,7 +163,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def shown(rooms: Sequence[Seen], rows: Sequence[Row]) -> dict[str, Seen]:
-    """The room with most names, that of the median IoU, and the worst one."""
+    """Three rooms: with most names, with the median IoU, and the worst one."""
     figures = {
         number: np.mean([r.figures["network"] for r in rows if r.room == number]) for number in {r.room for r in rows}
     }

@@ -1,1 +1,1 @@
-"""What a run prints, draws and writes."""
+"""Tables, pictures and files of a run."""

@@ -79,7 +79,7 @@ class Run:
 
     @property
     def kind(self) -> tuple[str, str, str]:
-        """What a run is called by in the table: model, protocol, data."""
+        """Label of a run in the table: model, protocol, data."""
         return (self.model, str(self.report["protocol"]), "generated" if self.generated else "3DOS")
 
 
@@ -177,7 +177,7 @@ SEEDS = ("data_seed", "seeds")
 
 
 def _settings(run: Run, means: bool) -> dict[str, Any]:
-    """What tells runs of one model apart; without seeds where these are pooled."""
+    """Settings that distinguish runs of one model; without seeds if they are pooled."""
     settings = {key: value for key, value in run.report["settings"].items() if not means or key not in SEEDS}
     if TRAINED_MARK in run.model:  # on every benchmark anew: its weights are not one file
         return settings
@@ -185,7 +185,7 @@ def _settings(run: Run, means: bool) -> dict[str, Any]:
 
 
 def protocols_of(runs: Sequence[Run], means: bool = False) -> list[str]:
-    """What the table calls each run's protocol: numbered where runs of one model and protocol differ in settings."""
+    """Protocol of each run in the table, numbered if runs of one model and protocol differ in settings."""
     met: dict[tuple[str, ...], list[tuple[str, int]]] = defaultdict(list)
     times: Counter[tuple[str, ...]] = Counter()
     numbers = []
@@ -251,7 +251,7 @@ MEANS_NOTE = "± is the standard deviation over runs that differ in the seeds of
 
 
 def variant_notes(runs: Sequence[Run], means: bool = False) -> list[str]:
-    """What the numbers behind protocols stand for: the settings in which such runs differ, and their files."""
+    """Legend of the numbers after protocols: settings in which the runs differ, and their files."""
     found: dict[tuple[str, ...], list[Run]] = defaultdict(list)
     for run, protocol in zip(runs, protocols_of(runs, means), strict=True):
         if protocol != run.report["protocol"]:

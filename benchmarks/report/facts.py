@@ -1,4 +1,4 @@
-"""What was run, in words."""
+"""Settings of a run, in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SWITCHES = {
 
 
 def header(report: Mapping[str, Any]) -> str:
-    """What was run, line by line; data that differ from the published are named first, loudly."""
+    """Settings of a run, line by line. Data that differ from the published data come first."""
     return "\n".join(map(wrapped, (*warnings(report), *facts_of_run(report))))
 
 

@@ -53,7 +53,7 @@ class Failure:
 
     @property
     def accepted(self) -> bool:
-        """Whether it is taken as known at all."""
+        """True if it is accepted as known."""
         return self.novelty <= self.threshold
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind: JSON, report, pictures, failure page, a table of every shape."""
+"""Output files of a run: JSON, report, pictures, failure page, a table of every shape."""
 
 from __future__ import annotations
 

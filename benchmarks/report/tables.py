@@ -103,7 +103,7 @@ def with_interval(figure: Mapping[str, Any]) -> str:
 
 
 def method_label(result: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> str:
-    """What classes are known by; with the score where several results share it."""
+    """Label of known classes (names, prototypes, ...), with the score if several results share it."""
     alike = [other for other in results if other["known_by"] == result["known_by"]]
     return result["known_by"] if len(alike) == 1 else f"{result['known_by']}: {result['score']}"
 
@@ -160,7 +160,7 @@ FIGURES_NOTE = (
 
 
 def published_text(report: Mapping[str, Any]) -> str:
-    """What others published, in plain text, or why nothing is shown."""
+    """Published figures in plain text, or the reason why none are shown."""
     rows = published_rows(report["benchmark"], report["provenance"]["identity"]["checkpoint"])
     if report["data"]["generated"] or not rows:
         return wrapped(why_none_published(report))
@@ -176,14 +176,14 @@ def why_none_published(report: Mapping[str, Any]) -> str:
 
 
 def same_test_set(report: Mapping[str, Any]) -> str:
-    """Whether published figures and ours are on the same shapes, in a sentence."""
+    """Sentence: are published figures and ours on the same shapes?"""
     if report["data"]["differs"] or report["data"]["absent"]:
         return f"They are on the whole test set ({TEST_SET}); THE DATA OF THIS RUN DIFFER FROM THE PUBLISHED ONES."
     return f"They are on the same test set ({TEST_SET}), unless said below."
 
 
 def printed_accuracy(report: Mapping[str, Any]) -> list[str]:
-    """What the 3DOS code prints as accuracy by prototypes, beside the real one."""
+    """Accuracy by prototypes as the 3DOS code prints it, next to the real one."""
     return [
         f"{result['known_by']}: accuracy as the 3DOS code prints it: {mean_and_spread(printed)} (it looks the "
         f"prototype's index up among the support's labels); as it should be: {mean_and_spread(result['accuracy'])}"
@@ -199,7 +199,7 @@ ACCEPTED_NOTE = (
 
 
 def accepted_table(report: Mapping[str, Any]) -> Table:
-    """What each method's thresholds from the validation shapes accept, in percent; no rows of a run without."""
+    """Percent of shapes accepted by each method's thresholds from validation shapes; no rows without these."""
     results = report["results"]
     kept = {method_label(result, results): result["kept"] for result in results if result.get("kept")}
     parts = [part for part in ("known", "novel1", "novel2") if any(part in shares for shares in kept.values())]
@@ -208,7 +208,7 @@ def accepted_table(report: Mapping[str, Any]) -> Table:
 
 
 def confusion_table(report: Mapping[str, Any]) -> str:
-    """Which known classes novel ones are taken for, in plain text; "" where nothing is known of it."""
+    """Known classes that novel ones are taken for, in plain text; "" if not recorded."""
     table = taken_for(report)
     return f"novel shapes are taken for (percent of each class):\n{table.text()}" if table.rows else ""
 
@@ -251,7 +251,7 @@ def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def ablation_table(report: Mapping[str, Any]) -> str:
-    """What each switch is worth, in plain text: a table a figure; "" of a run without."""
+    """Effect of each switch in plain text: one table a figure; "" for a run without switches."""
     tables = ablation_tables(report)
     blocks = [f"{title}, change in points\n{table.text()}" for title, table in tables.items()]
     return "\n\n".join([*blocks, wrapped(ABLATION_NOTE)] if blocks else [])

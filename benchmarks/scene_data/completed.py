@@ -23,7 +23,7 @@ from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion.complete import Completer, complete
 from openshape_ood.views.completion.network import RELATIONS
 
-THRESHOLDS = np.linspace(0.05, 0.9, 18)  # of affinities, of which the largest is 1
+THRESHOLDS = np.linspace(0.05, 0.9, 18)  # of affinities; the largest affinity is 1
 CUTOFFS = np.linspace(-4, 4, 33)  # of logits
 SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)  # of an untrained network's logits
 STRUCTURES = [generate_binary_structure(3, connectivity) for connectivity in (1, 2, 3)]
@@ -33,7 +33,7 @@ MOST = {"one": 2, "several": 2, "hidden": 2}  # triples of a room
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """What is measured of a name, or of a triple: the room's seed, what it is, and its figures (t,)."""
+    """Measurement of a name or a triple: the room's seed, the name, and its figures (t,)."""
 
     room: int
     what: str

@@ -2,7 +2,7 @@
 
 `DIR/small_house_layout.json` says for each model its mesh below `DIR`, scale, class, whether it is structure, and its
 poses. Facts in the layout, meshes and their licence (MIT-0, aws-robomaker-small-house-world) are no part of this
-project. Grey: the textures are not there, and a color of one's own for each model would be the answer.
+project. Grey: the textures are not there, and an arbitrary color for each model would give the answer away.
 """
 
 from __future__ import annotations

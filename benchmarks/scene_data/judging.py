@@ -155,7 +155,7 @@ def share(mask: np.ndarray) -> float:
 
 
 def verdicts(case: Case, threshold: float) -> dict[str, list[bool]]:
-    """Which known objects that were found a threshold keeps, and whether it calls the foreign one new."""
+    """Verdicts of a threshold: known objects found and kept, and the foreign object called new."""
     assert case.novelty is not None
     own, novelty = case.match, case.novelty
     return {
@@ -165,9 +165,9 @@ def verdicts(case: Case, threshold: float) -> dict[str, list[bool]]:
 
 
 def foreign_ranks(case: Case) -> dict[str, float]:
-    """Where the one foreign object of a room ranks by novelty: among proposals that are objects, and among all.
+    """Rank by novelty of a room's one foreign object: among proposals that are objects, and among all.
 
-    Infinity where no proposal is it.
+    Infinity if no proposal covers it.
     """
     own = int(case.match[case.foreign.argmax()])
     if own < 0 or case.novelty is None:

@@ -10,13 +10,13 @@ import numpy as np
 from benchmarks.scene_data.metrics import class_iou, confusion, mean_iou
 from benchmarks.scene_data.scannet import ClassTable, Labelled
 
-DROPPED = 12  # bits of a float32: novelty is told to 1 in 2,000, and counted in a bounded table
+DROPPED = 12  # bits of a float32: novelty has a resolution of 1 in 2,000, so that its table of counts is bounded
 CELLS = 1 << (32 - DROPPED)
 KEPT = 0.95  # of the known
 
 
 class NoveltyCounts:
-    """How many values of novelty fell where, for each group of known classes and for hidden ones."""
+    """Histograms of novelty, for each group of known classes and for hidden ones."""
 
     def __init__(self, groups: Sequence[str]) -> None:
         self.groups = tuple(groups)
@@ -57,7 +57,7 @@ def novelty_cells(novelty: np.ndarray) -> np.ndarray:
 
 
 class Tally:
-    """What is known after some scans; `splits`: masks (k,) of hidden classes."""
+    """State after some scans; `splits`: masks (k,) of hidden classes."""
 
     def __init__(self, table: ClassTable, splits: Sequence[np.ndarray]) -> None:
         self.table, self.splits = table, list(splits)

@@ -86,7 +86,7 @@ def scannet20() -> ClassTable:
     through = np.zeros(max(int(row["raw"]) for row in rows) + 1, dtype=np.int64)
     for row in rows:
         through[int(row["raw"])] = direct[int(row["scannet20"])]
-    # that of the first of the 200 that belongs to it
+    # the color of the first of the 200 that belongs to it
     colors = np.array([scannet200().colors[[int(row["scannet20"]) for row in rows].index(one)] for one in ids])
     numbers, none = {"nyu40": direct, "raw": through}, np.zeros(len(ids), dtype=bool)
     return ClassTable("ScanNet20", tuple(NAMES20.values()), ids, numbers, {}, none, colors)

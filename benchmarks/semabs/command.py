@@ -146,7 +146,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def add_rows(path: Path, rows: list[dict[str, Any]], columns: list[str]) -> None:
-    """Those of a view at once, so that of one that was stopped at there are none; columns: of what is there."""
+    """Append all rows of a view at once, so a stopped run leaves no partial view. columns: of the existing file."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]))
     if not columns:

@@ -34,7 +34,7 @@ class Seen:
     maps: dict[str, np.ndarray]
 
     def numbers(self, network: CompletionNetwork, names: Sequence[str]) -> list[np.ndarray] | None:
-        """What the network is given of the points (n, f), once a name; None where a name has no relevancy."""
+        """Network input of the points (n, f) for each name; None for a name without relevancy."""
         if network.sizes.head.startswith("text"):
             return [self.colors]
         return [self.maps[name][:, None] for name in names] if all(name in self.maps for name in names) else None
@@ -68,9 +68,9 @@ def result_rows(
 
 
 def asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str], tuple[str, ...], np.ndarray]]:
-    """What a row is about, the names whose relevancies it needs, and which queries are right (n,).
+    """Rows of the table: description, names whose relevancies it needs, and mask of the right queries (n,).
 
-    In the split of synonyms names are replaced by theirs, and a thing is right that has any class with this synonym.
+    The split of synonyms replaces names by synonyms; a thing of any class with this synonym is then right.
     """
     other = SYNONYMS if split.endswith("synonyms") else {}
     if head in ("name", "text"):
@@ -91,7 +91,7 @@ def asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str],
 
 
 def visible(datum: Datum, num_points: int, seed: Any) -> Seen:
-    """What the view shows in its bounds, at most so many points; seed: as `numpy.random.default_rng` takes it."""
+    """Visible points of the view in its bounds, at most so many; seed: as `numpy.random.default_rng` takes it."""
     places = moved(unproject(datum.depth, datum.intrinsics), datum.pose)
     kept = np.flatnonzero((datum.depth.reshape(-1) > 0) & in_bounds(places, datum.bounds))
     if not len(kept):
@@ -107,7 +107,7 @@ def visible(datum: Datum, num_points: int, seed: Any) -> Seen:
 
 
 def left_out(datum: Datum, head: str) -> np.ndarray:
-    """Which queries (n,) do not count: those out of bounds, and of classes those that the camera does not look at."""
+    """Mask (n,) of ignored queries: out of bounds and, for classes, outside the camera's picture."""
     outside = ~in_bounds(datum.queries, datum.bounds)
     if head not in ("name", "text"):
         return outside
@@ -116,7 +116,7 @@ def left_out(datum: Datum, head: str) -> np.ndarray:
 
 
 def volume(network: CompletionNetwork, points: np.ndarray, numbers: list[np.ndarray], device: torch.device) -> Tensor:
-    """What `decode` reads: the volumes of target and reference one after the other, or that of the one name."""
+    """Input of `decode`: the volumes of target and reference, concatenated, or the volume of one name."""
     places = torch.from_numpy(points).float().to(device)[None]
     return torch.cat([network.volume(places, torch.from_numpy(one).float().to(device)[None]) for one in numbers], 1)
 
@@ -124,7 +124,7 @@ def volume(network: CompletionNetwork, points: np.ndarray, numbers: list[np.ndar
 def told(
     network: CompletionNetwork, about: dict[str, str], names: Sequence[str], texts: Texts | None, device: torch.device
 ) -> Tensor | None:
-    """What `decode` compares with: of relations, of text, or None. Raises `InputError` for text without embeddings."""
+    """Vectors for `decode`: of relations, of text, or None. Raises `InputError` for text without embeddings."""
     head, vectors = network.sizes.head, None
     if head.startswith("text"):
         if texts is None:

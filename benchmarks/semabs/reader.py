@@ -91,7 +91,7 @@ def _datum(file: Any, scene_id: str, image: str, extractor: str) -> Datum:
 
 
 def _region(file: Any, reference: Any) -> np.ndarray:
-    """What a region reference points at, without the axis of items."""
+    """Content of a region reference, without the axis of items."""
     return np.asarray(file[reference][reference]).squeeze(0)
 
 
@@ -115,7 +115,7 @@ def view_files(folder: Path) -> list[Path]:
 
 
 def load_datum(path: Path) -> Datum:
-    """What `save_datum` wrote; raises `FileError` for anything else."""
+    """Read a file of `save_datum`. Raises `FileError` for any other file."""
     with loaded_npz(path, "view that `convert` wrote") as arrays:
         own: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Datum)}
         return Datum(**{**own, "scene_id": str(own["scene_id"])})

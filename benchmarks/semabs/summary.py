@@ -116,7 +116,7 @@ def figure(rows: Sequence[Row], column: str, metric: str = METRIC) -> float:
 def interval(
     rows: Sequence[Row], column: str, metric: str = METRIC, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """What 95 % of the figures lie within when rooms are drawn with replacement."""
+    """Interval of 95 % of the figures when rooms are drawn with replacement."""
     by_room: dict[str, list[Row]] = {}
     for row in rows:
         by_room.setdefault(room(row), []).append(row)

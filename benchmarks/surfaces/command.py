@@ -104,7 +104,7 @@ def summary(runs: Sequence[Run]) -> dict[str, measure.Figure]:
 
 
 def notes(shown: Mapping[str, Mapping[str, measure.Figure]]) -> list[str]:
-    """What is to be said of the table: who loses to the baselines, and AUROCs below one half, which are left so."""
+    """Notes on the table: methods that lose to the baselines, and AUROCs below one half, which stay as they are."""
     baselines, found = [shown[name] for name in BASELINES if name in shown], list[str]()
     for name, own in shown.items():
         compared = [key for key in ("image_auroc", "pixel_aupro") if key in own and name not in BASELINES]

@@ -125,7 +125,7 @@ def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What was fitted, in how many seconds, and, of one that was watched, scores (t,) of the test tiles an epoch."""
+    """A fitted reconstructor, its seconds and, if watched, scores (t,) of the test tiles for each epoch."""
 
     reconstructor: Any
     seconds: float
@@ -189,7 +189,7 @@ class Watched:
         return torch.cat(found).numpy()
 
     def _best(self, units: torch.nn.ModuleList, x: torch.Tensor) -> tuple[torch.nn.Module, torch.nn.Module]:
-        """Which rebuilds best, and which is farthest from rebuilding the other's answers."""
+        """The unit that rebuilds best, and the unit farthest from rebuilding the other's answers."""
         answers = [unit(x) for unit in units]
         errors = [float((x - y).abs().mean()) for y in answers]
         best = int(np.argmin(errors))

@@ -1,4 +1,4 @@
-"""`python -m benchmarks dents`: of which class, and where is the surface wrong? A dent in a known thing, other
+"""`python -m benchmarks dents`: class of a thing, and damage of its surface. A dent in a known thing, other
 things whole; the two questions apart."""
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _words(value: Any) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
-    parser = options.parser("dents", "of which class is it, and where is its surface wrong?")
+    parser = options.parser("dents", "class of a thing, and damage of its surface")
     options.add_numbers(
         parser, points=(60_000, "of a scan"), good=(20, "scans of each thing to learn from"),
         tested=(8, "whole and dented ones of each"), things=(len(THINGS), "of the six"),

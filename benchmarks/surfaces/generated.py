@@ -44,7 +44,7 @@ class Roads:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What one reconstructor says of test scans: scores (s,), maps (t, h, w), novelty of the points of each scan.
+    """Results of one reconstructor on test scans: scores (s,), maps (t, h, w), novelty of the points of each scan.
 
     maps: empty of one that looks at the clouds themselves.
     """

@@ -69,7 +69,7 @@ class Layout:
 def mvtec(root: Path, category: str) -> Layout:
     """`<category>/train/good/*`, `<category>/test/<defect or good>/*`, `<category>/ground_truth/<defect>/*_mask.png`.
 
-    Raises `FileError` without these folders, and for a defect of which only some images have a mask; `InputError` for a
+    Raises `FileError` without these folders, and for a defect with masks for only some images; `InputError` for a
     category that is not there.
     """
     home = root / category
@@ -147,7 +147,7 @@ def load(images: Sequence[Image], size: int) -> Loaded:
 
 
 def _truth(image: Image, shape: tuple[int, ...], size: int) -> np.ndarray:
-    """Where the image is damaged (s, s), by the nearest of its pixels."""
+    """Mask of damage (s, s), by the nearest pixel of the image."""
     if image.truth is None:
         return np.zeros((size, size), dtype=bool)
     given = load_pixels(image.truth)

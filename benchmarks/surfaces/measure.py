@@ -38,7 +38,7 @@ class Places:
 
     @property
     def damaged(self) -> np.ndarray:
-        """Which images (t,) show damage."""
+        """Mask of images (t,) with damage."""
         return np.bincount(self.owner, self.regions > 0) > 0
 
 
@@ -110,7 +110,7 @@ def _sums(places: Places) -> dict[str, np.ndarray]:
 
 
 def _weights(damaged: np.ndarray, draws: int) -> np.ndarray:
-    """How often each image is drawn (draws, t)."""
+    """Number of draws of each image (draws, t)."""
     random, found = np.random.RandomState(0), np.zeros((draws, len(damaged)))
     groups = [group for group in (np.flatnonzero(damaged), np.flatnonzero(~damaged)) if len(group)]
     for row in found:

@@ -1,7 +1,7 @@
-"""What the published protocol of Competitive Reconstruction Networks would have said, beside the honest number.
+"""Result of the published protocol of Competitive Reconstruction Networks, next to the honest number.
 
-It takes the AUROC of the test images after each epoch, turns it round where it is below one half, keeps the largest of
-all epochs, and by that chooses the checkpoint. Whatever has no skill profits from each of the three.
+The protocol takes the AUROC of the test images after each epoch, replaces values below one half by 1 minus the value,
+and keeps the largest of all epochs, which also chooses the checkpoint. Each of the three steps raises chance results.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import options
 from openshape_ood.decisions.metrics import auroc
 
-# images without and with defects, epochs; cable is that of MVTec AD after the published 20,000 optimizer steps
+# images without and with defects, epochs; cable: MVTec AD's, after the published 20,000 optimizer steps
 SETTINGS = {
     "25 + 25 images, one epoch": (25, 25, 1),
     "25 + 25 images, 20 epochs": (25, 25, 20),
@@ -38,7 +38,7 @@ def published_auroc(epochs: Epochs) -> float:
 
 
 def noise(good: int, bad: int, epochs: int) -> Noise:
-    """What the published protocol says of random scores, new ones each epoch: exact, by the law of Mann and Whitney.
+    """Result of the published protocol on random scores, new in each epoch: exact, by the law of Mann and Whitney.
 
     >>> round(noise(25, 25, 20).mean, 2)
     0.68
@@ -74,7 +74,7 @@ def noise_table() -> str:
 
 
 def compat_report(name: str, epochs: Epochs, honest: float) -> list[str]:
-    """Lines: the honest number, that of the published protocol on the same scores, and what noise would reach."""
+    """Lines: the honest number, the published protocol's number on the same scores, and the number of pure noise."""
     good, bad = (len(one) for one in epochs[0])
     found = noise(good, bad, len(epochs))
     said = published_auroc(epochs)

@@ -42,7 +42,7 @@ Measure = Callable[[Any], float]
 
 
 def settings(trial: Any) -> dict[str, Any]:
-    """What a trial tries: those of the published sweep, and ours."""
+    """Settings of a trial: the published sweep's and ours."""
     return {
         "rate": trial.suggest_float("rate", 1e-4, 1e-2, log=True),
         "rate_schedule": trial.suggest_categorical("rate_schedule", ("constant", "cosine")),
@@ -77,7 +77,7 @@ def on_roads(args: argparse.Namespace) -> Measure:
 
 
 def on_images(args: argparse.Namespace) -> tuple[Measure, dict[str, Any]]:
-    """The same on training images of a data set, of which some are held out, and which these are."""
+    """The same on training images of a data set; some are held out, and listed in the second result."""
     (layout,) = asked_layouts(args.data, args)
     whole, rng = load(layout.train, args.size), np.random.RandomState(args.seed)
     if len(layout.train) < LEAST:

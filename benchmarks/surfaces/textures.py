@@ -18,7 +18,7 @@ Rows = np.ndarray
 
 
 def write_textures(root: Path, seed: int = 0) -> Path:
-    """`root` with a category for each texture, of which every image follows from the seed."""
+    """`root` with a category for each texture; every image follows from the seed."""
     for number, (name, texture) in enumerate(TEXTURES.items()):
         parts = [("train/good", "", TRAINED), *((f"test/{kind or 'good'}", kind, TESTED) for kind in ("", *DEFECTS))]
         for part, (folder, kind, count) in enumerate(parts):

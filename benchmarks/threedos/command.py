@@ -69,7 +69,7 @@ def _say(message: Warning | str, category: object, filename: str, lineno: int, *
 
 
 def summary(finished: Finished, files: Sequence[Path]) -> str:
-    """What a run prints: what was run, the table, which novel classes are taken for which, where the files are."""
+    """Output of a run: settings, table, confused classes, paths of the files."""
     from benchmarks.report.facts import header
     from benchmarks.report.tables import ablation_table, confusion_table, run_table, spreadsheet_lines
 

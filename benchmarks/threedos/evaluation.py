@@ -27,7 +27,7 @@ def evaluate(
 
 
 def judge(embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference]) -> dict[Method, Judged]:
-    """What each method says of each set, a mapping a seed."""
+    """Result of each method on each set, one mapping a seed."""
     queries = [{name: z for name, z in sets.items() if name != "support"} for sets in embedded]
     return {
         method: tuple(judge_all(method, sets, known) for sets, known in zip(queries, references, strict=True))
@@ -85,7 +85,7 @@ def pairs(scored: Sequence[Mapping[str, Scored]], novel: str) -> list[tuple[np.n
 
 
 def right(scored: Sequence[Mapping[str, Scored]], labels: np.ndarray) -> np.ndarray:
-    """Whether each known test shape was given its own class (s, m)."""
+    """Mask (s, m) of known test shapes with the right class."""
     return np.stack([s["known"].nearest == labels for s in scored])
 
 

@@ -61,7 +61,7 @@ def weighted_metrics(
 ) -> dict[str, np.ndarray]:
     """auroc, fpr95, aupr_in, aupr_out, each (draws,), of novelty known (m,) and novel (n,) that counts several times.
 
-    Weights (draws, m) and (draws, n) are whole numbers; each value is that of `ood_metrics` on the repeated scores.
+    Weights (draws, m) and (draws, n) are whole numbers; each value equals `ood_metrics` on the repeated scores.
     """
     thresholds = np.unique(np.concatenate([known, novel]))
     kept, taken = _accepted(known, known_weights, thresholds), _accepted(novel, novel_weights, thresholds)
@@ -74,7 +74,7 @@ def weighted_metrics(
 
 
 def _accepted(scores: np.ndarray, weights: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """How many objects have at most each novelty: (draws, 1 + thresholds), whole numbers, so that sums are exact."""
+    """Number of objects with at most each novelty: (draws, 1 + thresholds), integers, so sums are exact."""
     order = np.argsort(scores)
     sums = np.zeros((len(weights), 1 + len(scores)), dtype=np.float64)
     np.cumsum(weights.take(order, axis=1), axis=1, out=sums[:, 1:])

@@ -1,4 +1,4 @@
-"""What embeddings are held against, and what each method of the library makes of it.
+"""References that embeddings are compared with, and the library's methods on them.
 
 By cosine, or by Euclidean distances of raw features, as the published reference run has them.
 """
@@ -21,7 +21,7 @@ from openshape_ood.scoring.neighbors import nearest
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What is known under one seed: names with the class of each (owners), raw features of the support (examples)."""
+    """Known classes under one seed: names, class of each name (owners), raw features of the support (examples)."""
 
     names: KnownClasses | None
     owners: np.ndarray
@@ -73,7 +73,7 @@ METHODS = (
 
 
 def judge_all(method: Method, sets: Mapping[str, np.ndarray], reference: Reference) -> dict[str, Scored]:
-    """What a method says of each set of queries that is not empty, with the example most like each in its class."""
+    """Result of a method on each nonempty set of queries, with the nearest example in each predicted class."""
     found, metric = {}, "cosine" if reference.unit else "euclidean"
     for name, queries in ((name, queries) for name, queries in sets.items() if len(queries)):
         novelty, classes = method.judge(queries, reference)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # the reader processes import this module, and must not wait 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What stays the same over a run and its ablation; `text` makes the text encoder, None leaves names out."""
+    """Constants of a run and its ablation; `text` makes the text encoder, None leaves names out."""
 
     split: Split
     data: BenchmarkData
@@ -47,11 +47,11 @@ class Run:
         return self.embedder.encoder
 
     def results(self, settings: Settings) -> list[MethodResult]:
-        """What every method finds under these settings."""
+        """Results of every method under these settings."""
         return evaluate(self.data, *self.prepared(settings), self.draws)
 
     def judged(self, settings: Settings) -> dict[str, Judged]:
-        """What every method, by what it knows the classes by, says of each set; without figures."""
+        """Novelty of each set by every method and kind of known classes; without figures."""
         return {method.known_by: scored for method, scored in judge(*self.prepared(settings)).items()}
 
     def prepared(self, settings: Settings) -> tuple[list[dict[str, np.ndarray]], list[Reference]]:
@@ -126,7 +126,7 @@ def run(split: Split, args: argparse.Namespace) -> Finished:
 
 
 def _switches(this: Run, settings: Settings) -> list[Switch]:
-    """What there is to turn; without corrupted copies where the data have none."""
+    """Switches of the ablation; without corrupted copies if the data have none."""
     (other,) = (PROTOCOLS[name](this.encoder.row, this.split.track) for name in PROTOCOLS if name != settings.protocol)
     turned = switches(settings, other)
     for switch in [switch for switch in turned if switch.settings.support == "with corrupted copies"]:
@@ -155,7 +155,7 @@ def load(split: Split, args: argparse.Namespace, cache: Path | None) -> Benchmar
 
 
 def cache_folder(args: argparse.Namespace) -> Path | None:
-    """Where embeddings and parsed files are kept; None with --no-cache."""
+    """Folder of embeddings and parsed files; None with --no-cache."""
     return None if args.no_cache else args.cache or own_folder("benchmarks")
 
 

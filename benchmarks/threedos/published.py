@@ -23,7 +23,7 @@ KNOWN_BY = ("names", "prototypes", "nearest example", "")
 
 @dataclass(frozen=True)
 class Source:
-    """Where figures stand: a short name for tables, the place in full, what it is."""
+    """Source of published figures: short name for tables, full place, description."""
 
     name: str
     where: str
@@ -56,7 +56,7 @@ class Published:
 
     @property
     def support(self) -> str:
-        """What it looks shapes up in, as in our settings."""
+        """Kind of support shapes, as in our settings."""
         return str(self.settings.get("support", "clean"))
 
     @property

@@ -27,7 +27,7 @@ SEMNOV_POINTS["real"] = (2048, 2048)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one cloud is prepared: brought `up` -> `to`, resampled, and gray; part of the name of its embedding.
+    """Preparation of one cloud: axis `up` -> `to`, resampling, gray; part of the key of its embedding.
 
     fewer: as in the `CloudSpec` of the encoder.
     """
@@ -81,7 +81,7 @@ class Settings:
     support: Support = "clean"
 
     def recipe(self, part: str, row: Row) -> Recipe:
-        """How the clouds of a set are prepared for an encoder; all benchmark data is y up."""
+        """Preparation of a set's clouds for an encoder; all benchmark data is y up."""
         points = self.support_points if part == "support" else self.test_points
         return Recipe(points, "y", row.spec.up if self.exchange else "y", self.color, row.spec.fewer)
 

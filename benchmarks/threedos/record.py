@@ -77,7 +77,7 @@ def record(
 
 
 def other_weights(encoder: ShapeEncoder, text: TextEncoder | None) -> list[str]:
-    """What was loaded in the place of registered files, by their sha256, in words."""
+    """Files loaded in place of registered ones, with their sha256, in words."""
     row, own, registered = encoder.row, encoder.identity.sha256, known_sha256(encoder.row)
     found = [f"{row.name}, sha256 {own[:12]}, registered {registered[:12] or 'none'}"] if registered != own else []
     _, given, own = text.weights.rpartition(" sha256:") if text else ("", "", "")
@@ -132,7 +132,7 @@ REPORT = {
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """What a run left in its JSON file. Raises `FileError` with the path and what is wrong with the file."""
+    """Read the JSON file of a run. Raises `FileError` with the path and the problem."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
@@ -150,7 +150,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def problems(value: Any, wanted: Any, where: str = "") -> Iterator[str]:
-    """What is wrong with a value from a JSON file, thing after thing; nothing if it is as `wanted`."""
+    """Problems of a value from a JSON file, one by one; none if it is as `wanted`."""
     kind = wanted.expected if isinstance(wanted, Is) else "a list" if isinstance(wanted, list) else "named values"
     fits = wanted.holds(value) if isinstance(wanted, Is) else isinstance(value, list if kind == "a list" else dict)
     if not fits:

@@ -1,4 +1,4 @@
-"""What a benchmark run found, before it becomes a table, a file or a picture."""
+"""Results of a benchmark run, before tables, files and pictures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What one method says of b shapes: novelty (b,), nearest known class (b,), and the support shape (b,) like it."""
+    """Result of one method on b shapes: novelty (b,), nearest known class (b,), and nearest support shape (b,)."""
 
     novelty: np.ndarray
     nearest: np.ndarray

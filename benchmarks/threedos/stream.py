@@ -19,14 +19,14 @@ AHEAD = 3  # batches a process may be ahead of the encoder; a batch is its cloud
 
 
 class Network(Protocol):
-    """What is asked of an encoder here."""
+    """Protocol of the encoders used here."""
 
     def encode_prepared(self, points: Sequence[np.ndarray]) -> np.ndarray: ...
 
 
 @dataclass
 class Tally:
-    """How many embeddings were computed, and how many were found in the store."""
+    """Number of computed embeddings, and of embeddings found in the store."""
 
     embedded: int = 0
     reused: int = 0

@@ -1,1 +1,1 @@
-"""How `tiny` was made."""
+"""Training and evaluation of the packaged networks."""

@@ -1,8 +1,7 @@
-"""Labeled shapes that a comparator for `tiny` learns from: none is of a class that 3DOS asks about.
+"""Labeled shapes for training comparators of `tiny`, without the classes of 3DOS.
 
 Two kinds of base classes: the structural variants of generated categories, and compounds. A compound is two shapes
-of such categories joined in one way, that of its class: nothing that the encoder was trained with, and as many
-classes as one likes.
+of these categories, joined in the way of its class. The encoder never saw compounds, and their classes are unlimited.
 """
 
 from __future__ import annotations

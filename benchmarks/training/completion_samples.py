@@ -1,4 +1,4 @@
-"""What `train_completion` learns from: generated rooms in one view each, with the cells that every object fills.
+"""Training data of `train_completion`: generated rooms in one view each, with the cells that every object fills.
 
 A view is made in a tenth to a fifth of a second, three times as long as it is looked at in a step, so views are made
 once and kept, in shards of `SHARD` under a folder: `python -m benchmarks.training.completion_samples DIR`.
@@ -96,7 +96,7 @@ class Sample:
         return self.filled[self.objects(name) - 1].any(axis=0)
 
     def points(self) -> np.ndarray:
-        """Where each pixel lies (h * w, 3) float32 in the frame of the box; NaN where there is nothing."""
+        """Points (h * w, 3) float32 of the pixels in the frame of the box; NaN for empty pixels."""
         depth = np.where(self.depth > 0, self.depth, np.nan)
         return moved(unproject(depth, self.intrinsics), self.pose).astype(np.float32)
 
@@ -163,7 +163,7 @@ def sample_of(made: RoomView, seed: int = 0) -> Sample:
 
 
 def seen_cells(depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Whether the middle of each cell is in the picture (c,), its pixel (c,), and how far before the surface it is.
+    """Mask of cells in the picture (c,), pixel of each cell center (c,), and its distance in front of the surface.
 
     The last is in meters, below 0 behind the surface, NaN where the picture does not say.
     """

@@ -15,7 +15,7 @@ MIRRORED = {"on the left of": "on the right of", "on the right of": "on the left
 
 
 class Triple(NamedTuple):
-    """Where a target can be, cells (c,); kind: "one" of its name, one of "several" in view, or "hidden"."""
+    """Possible cells (c,) of a target; kind: "one" of its name, one of "several" in view, or "hidden"."""
 
     target: str
     relation: str
@@ -25,7 +25,7 @@ class Triple(NamedTuple):
 
 
 def holds(target: np.ndarray, reference: np.ndarray) -> str:
-    """The relation of a target's box (2, 3) to that of a reference, in the frame of the camera; "" for none."""
+    """The relation of a target's box (2, 3) to a reference's box, in the frame of the camera; "" for none."""
     middle, other = target.mean(axis=0), reference.mean(axis=0)
     over = ((middle >= reference[0]) & (middle <= reference[1]))[:2].all()
     if over and reference[0, 2] + 0.2 < target[0, 2] < reference[1, 2] + 0.03:

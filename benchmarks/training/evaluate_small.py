@@ -147,7 +147,7 @@ def figures_of(way: str, nearness: np.ndarray, known: np.ndarray, labels: np.nda
 
 
 def trained(path: Path | None) -> Any:
-    """What a training wrote into its file."""
+    """Header that a training wrote into its file."""
     if not path:
         return None
     with safe_open(path, "np") as file:

@@ -1,4 +1,4 @@
-"""What a way of training `tiny` is worth on what it did not show: networks of `train_tiny --hold-out`, several seeds.
+"""Comparison of trainings of `tiny` on held-out variants: networks of `train_tiny --hold-out`, several seeds.
 
     python -m benchmarks.training.held_out a.safetensors b.safetensors --real DIR
 

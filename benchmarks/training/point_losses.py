@@ -46,7 +46,7 @@ def hinge_loss(
     far: float = 0.6,
     metric: str = "cosine",
 ) -> tuple[Tensor, Tensor]:
-    """What draws each point to its own anchor (n,), and what drives it from others (n,); 0 where unlabeled.
+    """Loss of attraction to each point's own anchor (n,), and of repulsion from others (n,); 0 where unlabeled.
 
     negatives: other classes (n, m), see `draw_negatives`; near: distance to the own anchor that costs nothing; far:
     mean distance to the others that costs nothing; metric: "cosine", 1 less it, or "l2" of the vectors as they are.

@@ -30,8 +30,10 @@ STATE = "training.safetensors"
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast: `steps` of the schedule, of which at most `minutes` are taken now; `sgd` has the momentum
-    and the two drops of Rozenberszki et al., `adamw` a warm-up and a cosine."""
+    """Schedule of a training: `steps` in all, at most `minutes` in this run.
+
+    `sgd` has the momentum and the two drops of Rozenberszki et al., `adamw` a warm-up and a cosine.
+    """
 
     steps: int = 200
     minutes: float = float("inf")
@@ -64,7 +66,7 @@ def batch_of(
 
 
 def speed(progress: float, optimizer: str) -> float:
-    """What the rate is multiplied by after this share of the steps."""
+    """Factor of the learning rate after this share of the steps."""
     if optimizer == "sgd":
         return 0.3 ** sum(progress >= share for share in (0.3, 0.375))  # epochs 120 and 150 of 400
     return min(1.0, progress / WARM + 0.05) * 0.5 * (1 + np.cos(np.pi * min(progress, 1.0)))
@@ -81,11 +83,11 @@ def train(
     settings: Any = None,
     told: Callable[[dict[str, Any]], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
-    """Train in place; the log, of which `told` gets each line. The network is left in evaluation mode.
+    """Train in place and return the log; `told` gets each line. The network is left in evaluation mode.
 
-    batches: from the number of a step, from 0, to its batch. folder: where `STATE` is kept, and gone on from if
-    `settings` are the same. frozen: all but `final` stays, statistics of norms too. Raises `InputError` where the loss
-    is no number any more, and for a folder of a run with other settings.
+    batches: from the number of a step, from 0, to its batch. folder: place of `STATE`; a run with the same `settings`
+    continues from it. frozen: train `final` only, norms unchanged. Raises `InputError` for a loss that is not finite,
+    and for a folder of a run with other settings.
     """
     network.train(not frozen)
     for name, parameter in network.named_parameters():

@@ -87,7 +87,7 @@ def nearest_names(queries: np.ndarray, names: Sequence[str], text: TextEncoder) 
 
 
 def half_known(queries: np.ndarray, labels: np.ndarray, text: TextEncoder) -> float:
-    """Mean AUROC over draws of which half of the names are known; the shapes of the others are novel."""
+    """Mean AUROC over draws. Each draw makes half of the names known; shapes of the other names are novel."""
     names, areas = np.unique(labels), []
     for draw in range(DRAWS):
         kept = np.random.RandomState(draw).permutation(len(names))[: len(names) // 2]

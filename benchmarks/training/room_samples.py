@@ -1,4 +1,4 @@
-"""What `train_rooms` learns from: generated rooms in labelled voxels, each a pure function of a seed and a number."""
+"""Training data of `train_rooms`: generated rooms in labeled voxels, each a pure function of a seed and a number."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ EVERY = 3.0  # minutes between two states that are kept
 
 
 def ramp(share: float, fall: float, least: float) -> float:
-    """What the learning rate is multiplied by: it rises over `WARM`, and falls to `least` over the share `fall`."""
+    """Factor of the learning rate: it rises over `WARM`, and falls to `least` over the share `fall`."""
     return max(min(share / WARM, 1.0, (1 - share) / fall), least)
 
 

@@ -1,4 +1,4 @@
-"""How large things of a category are: `python -m benchmarks.training.sizes --out FILE`.
+"""Sizes of the categories' objects: `python -m benchmarks.training.sizes --out FILE`.
 
 The package has such a file as `openshape_ood/scenes/sizes.json`. The command refuses to write there.
 

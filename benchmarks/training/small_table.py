@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training.small_table", description=__doc__)
     parser.add_argument("pack", type=Path)
     parser.add_argument("clip", type=Path)
-    parser.add_argument("--accuracy", type=Path, help="JSON of evaluate_small, of which the accuracy of names is kept")
+    parser.add_argument("--accuracy", type=Path, help="JSON of evaluate_small; its accuracy by names is kept")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     table = read_table(args.clip)

@@ -53,7 +53,7 @@ class Batch(NamedTuple):
 
 
 class Pair(nn.Module):
-    """The network of names and that of relations, with one U-Net."""
+    """The networks of names and of relations, with one U-Net."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ def volumes(network: CompletionNetwork, points: Tensor, affinities: Tensor, half
 
 
 def at_centers(network: CompletionNetwork, volume: Tensor, cells: Tensor | None = None) -> Tensor:
-    """What `decode` gives at the middles of the grid's own cells (c,), or some of them, without interpolation."""
+    """Values of `decode` at the centers of all cells of the grid, or of `cells` (c,), without interpolation."""
     at = network.grid.positions(torch.from_numpy(CENTERS).float())
     found = volume.flatten(2)
     if cells is not None:
@@ -197,7 +197,7 @@ class Training:
         self.run = Run(self.network, optimizer, settings, state, **how)
 
     def learn(self, views: Views) -> dict[str, float]:
-        """One step; the loss of names and that of the relation."""
+        """One step; the losses of names and of the relation."""
         args, step = self.args, self.run.step
         rng = np.random.RandomState([args.seed, step])
         order = np.random.RandomState([args.seed, step // len(views), 1]).permutation(len(views))

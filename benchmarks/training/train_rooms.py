@@ -103,7 +103,7 @@ class Objective(nn.Module):
 
     @staticmethod
     def _of_others(logits: Tensor) -> Tensor:
-        """How far what has no name is from being as near to every class."""
+        """Loss of points without a name: distance from equal similarity to every class."""
         if not len(logits):
             return logits.sum()
         return -F.log_softmax(logits, dim=1).mean() - torch.tensor(logits.shape[1]).log()

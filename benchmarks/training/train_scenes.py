@@ -175,7 +175,7 @@ def written(network: SparseUNet, row: Row, args: argparse.Namespace, place: Path
     name = f"scenes-{args.stage}"
     text = {key: value for key, value in asdict(row.text).items() if value or key == "templates"}
     parts: dict[str, dict[str, Any]] = {
-        "": {"kind": "points", "architecture": "sparse-unet", "licence": "that of the data it was trained with"},
+        "": {"kind": "points", "architecture": "sparse-unet", "licence": "as the training data"},
         ".sizes": asdict(network.sizes),
         ".source": {"file": path.name, "sha256": sha256(path)},
         ".keys": {"inside": "", "prefix": ""},

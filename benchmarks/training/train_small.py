@@ -61,7 +61,7 @@ SIZES = PointBERTSizes(
 
 
 def grown(tiny: Mapping[str, Tensor], noise: float, seed: int) -> tuple[PointBERT, nn.Linear]:
-    """A network whose cls token is that of `tiny` twice over, and the projection that gives `tiny`'s embeddings.
+    """A network whose cls token repeats `tiny`'s twice, and the projection that gives `tiny`'s embeddings.
 
     noise: of the copied matrices, in parts of their standard deviation.
     """

@@ -106,7 +106,7 @@ class Names:
         self.category = torch.tensor([i for i, ws in enumerate(words) for _ in ws])
 
     def loss(self, z: Tensor, labels: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of unit embeddings z (b, d) over the main names, plus half that of each synonym against
+        """Cross-entropy of unit embeddings z (b, d) over the main names, plus half the loss of each synonym against
         all names of other categories; and the logits (b, k) of the main names.
 
         All synonyms take part in every step: 600 steps into a trial that drew one a step 7.5 % were right, into one

@@ -36,7 +36,7 @@ def serve(
     port : int
         Port; 0 takes any free one.
     model : str, optional
-        Initial checkpoint. Default: that of the known classes, else vitb32 if it is on this machine, else tiny, with a
+        Initial checkpoint. Default: the known classes', else vitb32 if it is on this machine, else tiny, with a
         note.
     known : sequence of k str or KnownClasses
         Initial class names, or initial known classes: their examples and threshold are used until a visitor changes

@@ -148,10 +148,10 @@ class Guard:
         theirs = [one for one in self._uploads if one.address == whose]
         minutes = f"in {WINDOW_SECONDS / 60:.0f} minutes; try again later"
         if sum(one.files for one in theirs) >= UPLOADS:
-            raise RefusedRequestError(429, f"there were {UPLOADS} uploads from your address {minutes}")
+            raise RefusedRequestError(429, f"your address sent {UPLOADS} files {minutes}")
         if sum(one.size for one in theirs) + size > UPLOADS_OF_LARGEST * self._largest:
             raise RefusedRequestError(
-                429, f"there were {UPLOADS_OF_LARGEST} times the largest file from your address {minutes}"
+                429, f"your address sent {UPLOADS_OF_LARGEST} times the size of the largest file {minutes}"
             )
         if sum(one.size for one in self._uploads) + size > DISC_OF_LARGEST * self._largest:
             raise RefusedRequestError(503, "there are many uploads at the moment; try again in some minutes")
@@ -179,15 +179,15 @@ class Guard:
         number = request.get("fn_index") if isinstance(request, dict) else None
         handler = self._handlers.get(number) if type(number) is int else None
         if handler is None:
-            raise RefusedRequestError(400, "fn_index is the number of no handler of this page")
+            raise RefusedRequestError(400, "fn_index names no handler of this page")
         data, session, event = (request.get(name) for name in ("data", "session_hash", "event_data"))
         if not isinstance(data, list) or len(data) != len(handler.inputs):
             raise RefusedRequestError(400, f"data is not a list of {len(handler.inputs)} values, one for each input")
         for component, value in zip(handler.inputs, data, strict=True):
             if not _suits(value, component):
-                raise RefusedRequestError(400, f"{component.label}: {repr(value)[:60]} is no value of this input")
+                raise RefusedRequestError(400, f"{component.label}: {repr(value)[:60]} is not a valid value")
         if not isinstance(session, str) or not session:
-            raise RefusedRequestError(400, "session_hash is not the name of a session")
+            raise RefusedRequestError(400, "session_hash names no session")
         if handler.collects_event_data and not (isinstance(event, dict) and {"index", "value"} <= event.keys()):
             raise RefusedRequestError(400, "event_data lacks index and value of the clicked row")
         return {name: request[name] for name in FIELDS if name in request}

@@ -35,7 +35,7 @@ class Shape:
     stated: str = ""
 
     def up(self, chosen: str, silent: str = "y") -> str:
-        """Gravity axis: the chosen one, or for "file" and "auto" that of the file, else `silent`."""
+        """Gravity axis: the chosen one; for "file" and "auto" the file's, else `silent`."""
         return (self.stated or silent) if chosen in ("file", AUTO) else check_up(chosen)
 
 

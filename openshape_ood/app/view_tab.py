@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the reading process has no memory for torch
 
 GENERATED = "a generated view"
 FURNITURE, FOREIGN = ("chair", "table", "sofa", "bed", "lamp"), "bicycle"
-SEED = 3  # a room of which the camera sees much
+SEED = 3  # a room that the camera sees much of
 SIDE = 32  # cells of the grid a side
 ANSWERED = 8 * MAX_VIEW_PIXELS * (4 + MAX_CLASSES)  # bytes: color, depth and affinities of each pixel
 KINDS = (".json", *SUFFIXES)

@@ -67,13 +67,15 @@ def warn_of_known(files: Sequence[File], silent: str) -> None:
 
 
 def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -> None:
-    """A word where files say that another axis than `up` points up, or nothing is said at all and y was taken: then
-    also of a better one, if that is known; and of what --up auto found."""
+    """Print a note if files state another up axis than `up`, or none, so that y is used.
+
+    better: an axis that fits better, named too if known, or the answer of --up auto.
+    """
     stated = [_stated(file.path) for file in files] if up != AUTO else []
     others = [axis for axis in stated if axis not in ("", None, up)]
     if up == AUTO and better is not None:
         print_note(
-            str(better) if better.axis else f"note: {better}; y was taken. Give --up where you know it", "yellow"
+            str(better) if better.axis else f"note: {better}; y is used. Give --up AXIS if you know it", "yellow"
         )
     elif up == "file":
         _note_silent(stated.count(None), better)
@@ -90,4 +92,4 @@ def _note_silent(count: int, better: UpAxis | None) -> None:
         print_note(f"warning: read with y up, but {better}. Give --up {better.axis}", "yellow")
     elif count:
         phrase = "1 file does not say" if count == 1 else f"{count} files do not say"
-        print_note(f"note: {phrase} which axis points up, and y was taken; if that is not so, give --up z", "yellow")
+        print_note(f"note: {phrase} which axis points up; y is used. Give --up z if z is up", "yellow")

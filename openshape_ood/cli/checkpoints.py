@@ -307,7 +307,7 @@ class WeightsPart:
 
 
 def own_part(row: Row) -> str:
-    """What the weights of a row are of."""
+    """Kind of network of a row, in words."""
     from openshape_ood.registry.rows import ENCODERS
 
     return "encoder" if row.kind in ENCODERS else row.kind
@@ -492,6 +492,6 @@ def _strip(row: Row, path: Path) -> Path | None:
 
     try:
         weights = read_file(path, row, trusted=bool(row.source.sha256))
-    except WeightsError:  # the registered file all the same: whoever loads it is told
+    except WeightsError:  # still the registered file; loading it reports the error
         return None
     return weight_cache.keep(row, weights)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from openshape_ood.known import KnownClasses, MemoryBank
     from openshape_ood.scoring import Method
 
-GENERATED = 80  # shapes a class; of fewer, the threshold is told badly
+GENERATED = 80  # shapes a class; fewer give an imprecise threshold
 POINTS = 2048
 HOW = (
     "no known classes; expected names (--known chair sofa table), a folder with a subfolder of shapes a class "
@@ -139,7 +139,7 @@ def _encoded(
 ) -> tuple[np.ndarray, np.ndarray, MemoryBank | None]:
     """Embeddings (m, d) of the examples of all classes, the class of each (m,), and their patches at a stage.
 
-    All are read as one list. Raises `InputError` for a class of which none can be used.
+    All are read as one list. Raises `InputError` for a class without a usable file.
     """
     from openshape_ood.known import MemoryBank
 

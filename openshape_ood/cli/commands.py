@@ -1,4 +1,4 @@
-"""Which commands there are, and what holds for all: errors as one line and a code, JSON, and words before a command."""
+"""Table of commands, and their common behavior: errors as one line and an exit code, JSON, options before a command."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _flags(words: Sequence[str], several: bool = False) -> set[str]:
 
 
 def _explained(error: CycloptsError, words: Sequence[str]) -> str:
-    """What is wrong with the words, and why files may be missing where some were given."""
+    """Error message for wrong arguments, with the likely reason for missing files."""
     if isinstance(error, MissingArgumentError) and error.argument and not error.argument.names[0].startswith("-"):
         taken = _flags(words, several=True) & {word.partition("=")[0] for word in words}
         if taken:

@@ -163,7 +163,7 @@ def plain(value: Any) -> Any:
 
 
 class Bar:
-    """How far it is; `step` counts one file, on a terminal by `advance`, else in a line now and then."""
+    """Progress of a command. `step` counts one file: a bar on a terminal, else a line now and then."""
 
     def __init__(self, what: str = "", total: int = 0, advance: Callable[[], None] | None = None) -> None:
         self.what, self.total, self.done = what, total, 0
@@ -199,7 +199,7 @@ def progress(what: str, total: int) -> Iterator[Bar]:
 
 @contextmanager
 def steps(what: str) -> Iterator[Callable[[int, int], None]]:
-    """What a function calls with the numbers done and of all, which it alone knows: after each step of its own."""
+    """Callback for a function that knows its own steps: called with the number done and the total."""
     with ExitStack() as stack:
         bars: list[Bar] = []
 

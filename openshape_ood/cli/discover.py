@@ -225,8 +225,8 @@ def _print(discovery: Discovery, record: Mapping[str, Any], min_size: int, thres
         print_line("the threshold was calibrated again for these classes")
     else:
         print_line(
-            "by the threshold of before, which was made without these classes and is not saved with them: --calibrate "
-            "PATHS of known shapes makes one"
+            "the earlier threshold was used; it was calibrated without these classes and is not saved with them. Give "
+            "--calibrate PATHS of known shapes for a new one"
         )
     if record["out"]:
         print_line(f"known classes in {shown(record['out'])}")

@@ -250,7 +250,7 @@ def _network() -> dict[str, Any]:
 
 
 def _problems(report: dict[str, Any]) -> list[str]:
-    """What is wrong, each with what to do; a checkpoint that was never downloaded is no such thing."""
+    """Problems, each with a remedy. A checkpoint that was never downloaded is no problem."""
     from openshape_ood.storage import own_folder
 
     problems = [

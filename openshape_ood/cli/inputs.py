@@ -1,4 +1,4 @@
-"""What the user gave -> shape files: files as they are, folders searched, patterns expanded, lists read."""
+"""Shape files of the arguments: files as they are, folders searched, patterns expanded, lists read."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Found:
         return [read_header(store).identity for store in self.stores]
 
     def as_json(self, done: str, count: int) -> dict[str, Any]:
-        """What became of the files, of which `count` were `done`."""
+        """Summary of the files: `count` of them `done`, others failed or ignored."""
         counts = {done: count, "failed": len(self.failures), "ignored": len(self.ignored)}
         return {"failed": failed_json(self.failures), "ignored": self.ignored, "counts": counts}
 
     def with_stored_files(self) -> Found:
-        """The same with the files that stored embeddings are of; reading them says which are not there."""
+        """Copy with the source files of stored embeddings. Reading reports the missing ones."""
         from openshape_ood.embedding_store import read_embeddings
 
         files = [
@@ -96,7 +96,7 @@ def find_shapes(given: Sequence[str]) -> Found:
 
 
 def nothing_found(given: Sequence[str], ignored: Sequence[str]) -> str:
-    """What to say where no file is a shape."""
+    """Error message for inputs without a shape file."""
     where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
     return f"no shape files in {where} ({len(ignored)} other files); expected {' '.join(SUFFIXES)}"
 
@@ -112,7 +112,7 @@ def read_text(option: str, path: Path) -> str:
 
 
 def named_ignored(ignored: Sequence[str]) -> None:
-    """A word on which files were taken for no shapes."""
+    """Remark about ignored files."""
     links = [path for path in ignored if os.path.isdir(path)]
     for why, paths in (
         ("for they are no shapes", [path for path in ignored if path not in links]),

@@ -57,7 +57,7 @@ class KnownOptions(Decision):
         str | None,
         option(
             ENCODER,
-            f"{options.MODEL}. Default: that of --known-file or of the given embeddings, else vitb32.",
+            f"{options.MODEL}. Default: the checkpoint of --known-file or of the given embeddings, else vitb32.",
             "NAME",
             "--model",
             "-m",
@@ -80,7 +80,7 @@ class KnownOptions(Decision):
 
     @cached_property
     def wanted(self) -> "RequestedClasses":
-        """The known classes that were asked for; what can be wrong with them is told before any shape is read."""
+        """The requested known classes, validated before any shape is read."""
         from openshape_ood.cli.classes import gather
         from openshape_ood.errors import InputError
         from openshape_ood.scoring import find_method
@@ -103,7 +103,7 @@ class KnownOptions(Decision):
     ) -> "NoveltyPipeline":
         """Known classes, method, encoder, axis and threshold of these options, for the shapes that were found.
 
-        model: where neither an option nor a file says which. patches: the stage of which they are kept, if at all.
+        model: checkpoint if neither an option nor a file names one. patches: stage of the kept patches, or None.
         Examples that cannot be used are added to the failures. decide: False for no threshold.
         """
         from openshape_ood.cli.axes import with_axis

@@ -1,4 +1,4 @@
-"""What `localize` found in one shape or many: records, tables, and the maps of the most novel."""
+"""Results of `localize`: records, tables, and the maps of the most novel shapes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Localized:
         self.files += files
 
     def record(self, pipeline: NoveltyPipeline, inputs: Found, more: dict[str, Any]) -> dict[str, Any]:
-        """What --json prints: threshold and baseline are those of the points, `whole` is of whole shapes."""
+        """Record for --json. Threshold and baseline are of points; `whole` is of whole shapes."""
         like, whole = self.like, as_json(pipeline, pipeline.provenance)
         return {
             "provenance": like and {**like.provenance.as_json(), "up": pipeline.up},

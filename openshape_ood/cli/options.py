@@ -42,7 +42,7 @@ def option(
 
 
 def argument(help: str, metavar: str, completer: Callable[[], list[str]] | None = None) -> Parameter:
-    """What stands behind a command without the name of an option."""
+    """Positional arguments of a command."""
     return Parameter(help=help, metavar=metavar, completer=completer and (lambda _: completer()))
 
 

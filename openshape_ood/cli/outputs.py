@@ -1,4 +1,4 @@
-"""Files that commands write: what can be wrong with them is told before the work, not after it."""
+"""Output files of commands, checked before the work begins."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def drawn_by(path: Path | None) -> str:
 
 
 def can_draw() -> bool:
-    """Whether pictures can be drawn; says what is missing where not."""
+    """True if pictures can be drawn; else prints the missing package."""
     if find_spec("matplotlib") is None:
         print_note("no pictures: these need pip install 'openshape-ood[plots]'", "yellow")
         return False

@@ -1,4 +1,4 @@
-"""What is new here, and where: the record of `localize` as one HTML file, the most novel first.
+"""HTML report of `localize`: each shape with its novel parts, the most novel first.
 
 It holds its pictures and asks nothing of the network. Names come from files: all of them are escaped.
 """

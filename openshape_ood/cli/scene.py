@@ -164,7 +164,7 @@ def _warn_of_axes(file: Path | None, chosen: ScanOptions, pipeline: NoveltyPipel
 
 
 def _by_options(warning: object) -> str:
-    """What a message names as a setting in Python, as the option of this command."""
+    """A message with Python's settings replaced by this command's options."""
     return SETTING.sub(r"--\1 \2", str(warning))
 
 

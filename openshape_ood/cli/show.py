@@ -85,7 +85,7 @@ def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
 
 
 def _up(data: bytes) -> str:
-    """The axis that a saved map says in its header, else that of scans."""
+    """Up axis in the header of a saved map. Default: z, the axis of scans."""
     match = re.search(rb"(?m)^comment up (-?[xyz])$", data[: data.find(b"end_header")])
     return match[1].decode() if match else "z"
 

@@ -193,9 +193,7 @@ def score(
     inputs, pipeline = Found(), None
     if by_class:
         if model.data.kind in PICTURES:
-            raise InputError(
-                f"--known, --examples and --known-file ask of which class shapes are; the model is of {model.data.kind}"
-            )
+            raise InputError(f"--known, --examples and --known-file classify shapes; the model is of {model.data.kind}")
         pipeline = chosen.pipeline(inputs, model="tiny")
     failures, maps = inputs.failures, Maps.of(sources, out, {} if report else None)
     rows: list[dict[str, Any]] = []
@@ -220,20 +218,19 @@ def score(
 
 
 def _check_no_decision(chosen: OneAxisOptions) -> None:
-    """Raises `InputError` for options of a decision by class, of which there are none."""
+    """Raises `InputError` for options of a decision by class if no classes are given."""
     named = (*(one.name for one in fields(Decision) if one.name != "coverage"), "method", "known_up")
     given = next((name for name in named if getattr(chosen, name) != getattr(type(chosen), name)), None)
     if given:
         raise InputError(
-            f"--{given.replace('_', '-')} is of the question of which class; expected --known, --examples or "
+            f"--{given.replace('_', '-')} is an option of classification; expected --known, --examples or "
             "--known-file beside it. The thresholds of surfaces are those of the model"
         )
 
 
 @dataclass
 class Maps:
-    """The maps that are written; ids: where in `folder` those of each source are, without suffix; pictures: for a
-    report, by source."""
+    """Written maps. ids: place in `folder` of each source's maps, without suffix; pictures: for a report, by source."""
 
     ids: dict[str, str]
     folder: Path | None

@@ -51,7 +51,7 @@ class Decision:
         float | None,
         option(
             DECISION,
-            "Fraction of known shapes kept. Default: that of the given threshold, else 0.95.",
+            "Fraction of known shapes kept. Default: the given threshold's, else 0.95.",
             "SHARE",
         ),
     ] = None

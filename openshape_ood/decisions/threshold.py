@@ -293,13 +293,13 @@ ones of yours)'
         if self.marks is not None and self.marks.rate is not None:
             count = f"{self.marks.shapes} object{'s' * (self.marks.shapes > 1)}"
             return f"{self.marks.promise} (from {count}{f': {self.source}' if self.source else ''})"
-        if self.low is not None:
-            missed = "" if self.missed is None else f", and at most {100 * self.missed:.3g} % of the novel called known"
-            alpha = 100 * (1 - (self.coverage or 0))
-            rates = f"unsure from {self.low:.3f}; at most {alpha:.3g} % of the known called novel{missed}; "
-            return rates + replace(self, low=None, missed=None)._promise(remedy)
         if self.coverage is None:
             return ""
+        if self.low is not None:
+            missed = "" if self.missed is None else f", and at most {100 * self.missed:.3g} % of the novel called known"
+            alpha = 100 * (1 - self.coverage)
+            rates = f"unsure from {self.low:.3f}; at most {alpha:.3g} % of the known called novel{missed}; "
+            return rates + replace(self, low=None, missed=None)._promise(remedy)
         share = f"keeps {f'{100 * self.coverage:.1f}'.removesuffix('.0')} %"
         if self.is_generated:
             return f"{share} of {self.n} held-out {self.source} ({OWN}{f': {remedy}' if remedy else ''})"
@@ -317,7 +317,9 @@ ones of yours)'
         if self.marks is not None and self.marks.rate is not None:
             return f"threshold {self.value:.3f}: {self._promise(remedy)}"
         if self.coverage is None:
-            return f"{self}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
+            return (
+                f"{self._named()}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
+            )
         return f"threshold {self.value:.3f}{',' * (self.low is not None)} {self._promise(remedy)}"
 
     def as_json(self) -> dict[str, Any]:
@@ -362,9 +364,11 @@ ones of yours)'
         return loaded_state(path, cls.from_state, "threshold")
 
     def __str__(self) -> str:
-        if self.promise:
-            return self.describe()
-        return f"threshold {self.value:.3f}{f' ({self.source})' if self.source else ''}"
+        return self.describe() if self.promise else self._named()
+
+    def _named(self) -> str:
+        unsure = "" if self.low is None else f", unsure from {self.low:.3f}"
+        return f"threshold {self.value:.3f}{unsure}{f' ({self.source})' if self.source else ''}"
 
 
 def check_threshold(given: Any) -> None:

@@ -57,9 +57,9 @@ def discover(
     names : sequence of str, optional
         Candidate names. Default: no suggestions.
     text : NamesEncoder, optional
-        Text encoder of the names. Default: that of the checkpoint of the embeddings.
+        Text encoder of the names. Default: the text encoder of the embeddings' checkpoint.
     threshold : Threshold, optional
-        Threshold for novel rows. Default: that of the judgement.
+        Threshold for novel rows. Default: the judgement's.
     grouping : {"hdbscan", "agglomerative"} or callable
         "hdbscan": by density (without separate groups, the densest part is one group). "agglomerative": by mean cosine,
         with the largest silhouette. Or a function of distinct unit rows (n, d) and `min_size` that returns group

@@ -203,7 +203,7 @@ def _joined(known: KnownClasses, made: KnownClasses) -> KnownClasses:
 
 
 def text_for(identity: Identity, text: NamesEncoder | None) -> NamesEncoder:
-    """The given text encoder, or that of the checkpoint. Raises `MixedEncodersError` for another space."""
+    """The given text encoder. Default: the checkpoint's. Raises `MixedEncodersError` for another space."""
     from openshape_ood.encoders.text.encoder import TextEncoder
     from openshape_ood.registry import is_registered
 

@@ -68,7 +68,7 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
 
 
 def read_failed(path: Path) -> Iterator[Failed]:
-    """What failed."""
+    """Shapes that could not be embedded."""
     with _opened(path) as (texts, _):
         for one in json.loads(texts["failed"]):
             yield Failed(**{key: str(value) for key, value in one.items()})

@@ -114,7 +114,7 @@ class Embeddings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.identity, Identity):
-            raise InputError(f"identity is {self.identity!r}; expected that of the encoder, encoder.identity")
+            raise InputError(f"identity is {self.identity!r}. Expected the encoder's. Give encoder.identity")
         object.__setattr__(self, "vectors", array(self.vectors, "embeddings", "bd"))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         if self.names and len(self.names) != len(self.vectors):

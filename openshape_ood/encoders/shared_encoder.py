@@ -59,7 +59,7 @@ def _row(header: Mapping[str, Any], folder: Path, registry: str | os.PathLike[st
     """The row of a header, checked field by field. Of text encoders only those of the registry are named."""
     rows, text = load_registry(registry), header["text"]
     if text is not None and (text not in rows or not rows[text].text.kind):
-        raise ValueError(f"its text encoder is that of {text!r}; expected a checkpoint of the registry")
+        raise ValueError(f"its text encoder belongs to {text!r}; expected a checkpoint of the registry")
     table = {field: header[field] for field in (*SPELLED, "sizes", "spec")}
     table |= {"text": False, "source": {"file": "encoder.safetensors"}, "keys": {}}
     try:

@@ -72,7 +72,7 @@ def from_calibration(
     try:
         return Threshold.from_novelty(result.novelty, COVERAGE if coverage is None else coverage, **how)
     except InputError as error:
-        lost = f", {len(result.failures)} of which cannot be used" if result.failures else ""
+        lost = f", {len(result.failures)} unusable" if result.failures else ""
         remedy = "Give more, or a smaller coverage (coverage=, --coverage)"
         raise InputError(f"the calibration shapes{lost}: {error}. {remedy}") from None
 

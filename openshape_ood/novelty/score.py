@@ -64,7 +64,7 @@ def score_novelty(
         n held-out known shapes from the same source as the shapes to score. The threshold keeps a fraction `coverage`
         of them (0.95 needs n >= 19).
     coverage : float, optional
-        Fraction of known shapes that the threshold keeps. Default: that of the given or saved threshold, else 0.95.
+        Fraction of known shapes that the threshold keeps. Default: the given or saved threshold's, else 0.95.
     groups : sequence of n, optional
         Object of each calibration shape, if objects have several shapes, as in `Threshold.from_novelty`.
     expected_novel : float, optional

@@ -60,7 +60,7 @@ def localize(
     encoder, model, device
         Any `PatchEncoder`, or the checkpoint `model` on `device`.
     text : NamesEncoder, optional
-        For names. Default: that of the encoder's checkpoint.
+        For names. Default: the text encoder of the encoder's checkpoint.
     by : {"local", "tokens", "text"}, optional
         "local" compares features of each patch alone, "tokens" features after the transformer, "text" projected tokens
         with the names. Default: the stage of known classes with patches; else "local" for examples and "text" for

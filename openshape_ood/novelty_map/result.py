@@ -227,7 +227,7 @@ class NoveltyMap:
         Parameters
         ----------
         min_size : int or float, optional
-            Minimum elements of a region, or below 1 the fraction of seen elements. Default: that of the threshold's
+            Minimum elements of a region, or below 1 the fraction of seen elements. Default: the one of the threshold's
             marks, else 1.
 
         Returns
@@ -381,7 +381,7 @@ class NoveltyMap:
         return save_whole(path, ply_bytes(rows, self._comments()), "the novelty map")
 
     def check_some(self) -> None:
-        """Raise `InputError` for an empty map, such as that of a view without completed objects."""
+        """Raise `InputError` for an empty map, for example of a view without completed objects."""
         if not len(self):
             raise InputError(f"{self.name}: this map holds no {self.elements.kind}; there is nothing to show")
 

@@ -79,7 +79,7 @@ def bin_edges(sets: Sequence[np.ndarray], smallest: int) -> list[float]:
 
 
 def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | None = None) -> canvas.Axes:
-    """Draw the ROC curve of the novelty of known shapes (m,) against that of novel shapes (n,).
+    """Draw the ROC curve of the novelty of known shapes (m,) against the novelty of novel shapes (n,).
 
     Known shapes are the positive class, as in 3DOS. A dot marks the fraction of novel shapes accepted when 95 % of the
     known are (FPR95).

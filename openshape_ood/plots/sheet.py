@@ -99,7 +99,7 @@ def group_sheet(
     Parameters
     ----------
     shapes : sequence of b shapes, or mapping from row to shape
-        The shapes of `discover`, of which only the drawn ones are read. Rows that a mapping lacks are skipped.
+        The shapes of `discover`. Only the drawn ones are read. Rows that a mapping lacks are skipped.
     discovery : Discovery
         With at least one group.
     titles : list of str, optional

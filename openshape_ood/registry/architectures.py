@@ -152,7 +152,7 @@ class SparseUNetSizes:
         if self.embedding not in EMBEDDINGS:
             raise ValueError(f"field 'embedding' is {self.embedding!r}; known: {', '.join(EMBEDDINGS)}")
         if self.embedding == "final" and not self.outputs:
-            raise ValueError("field 'outputs' is 0, but the embedding is that of 'final'")
+            raise ValueError("field 'outputs' is 0, but 'final' gives the embedding")
 
     @property
     def embedding_dim(self) -> int:

@@ -100,7 +100,7 @@ def _ask(source: Source) -> None:
     for attempt in range(3):
         if attempt:
             time.sleep(1)
-        # plain, for the client's own question is preceded by another, which waits for three seconds
+        # a plain request: the client would first wait three seconds for another one
         answer = get_session().head(url, timeout=seconds, follow_redirects=False)
         if answer.status_code not in BUSY_STATUSES:  # a refusal too: the client then asks with a token, and explains
             return

@@ -22,7 +22,7 @@ from openshape_ood.errors import FileError, InputError
 from openshape_ood.storage import save_whole
 
 LEAST = 19  # pairs, with which a p-value of 0.05 can be had
-SAME = 0.05  # of looks at one object differ more than the limit
+CONFUSED = 0.05  # of pairs of different objects are as alike as an object that moved is to itself
 CONTROLS = ("maximum", "by")
 PACKAGED = "calibration.json"
 
@@ -36,7 +36,7 @@ class ChangeCalibration:
     strengths : tuple of n float
         The largest strength of each pair, square meters, ascending; 0 for a pair without any apparent change.
     differences : tuple of float
-        Differences of looks at the same object that was moved, see `difference`, ascending.
+        Differences of pairs of different objects, see `differences`, ascending.
     by : {"columns", "rays"}
         How free space was found.
     source : str
@@ -67,8 +67,8 @@ class ChangeCalibration:
 
     @property
     def limit(self) -> float:
-        """The difference that 95 % of looks at one object keep."""
-        return float(np.quantile(self.differences, 1 - SAME, method="higher"))
+        """Largest difference of an object that moved: 5 % of pairs of different objects differ less."""
+        return float(np.quantile(self.differences, CONFUSED, method="lower"))
 
     @classmethod
     def packaged(cls, by: str = "columns") -> ChangeCalibration:

@@ -64,10 +64,10 @@ def candidates(scene: Scene, found: Proposals, other: Space) -> list[Candidate]:
     cells = _cells(scene, found, other)
     sets = [np.unique(cells.inverse[rows]) for rows in found.rows]
     judged = [_judged(cells, rows, own, i) for i, (rows, own) in enumerate(zip(found.rows, sets, strict=True))]
-    whole = [one for one in judged if one.whole]
+    whole = _joined(cells, [one for one in judged if one.whole], sets)
     claimed, loose = dict[int, list[np.ndarray]](), list[np.ndarray]()
     for part in _components(cells):
-        owners = _owners(part, whole, sets, cells)
+        owners = _owners(part, list(whole), sets, cells)
         if not owners:
             loose.append(part)
         for i, own in owners.items():
@@ -80,7 +80,7 @@ def candidates(scene: Scene, found: Proposals, other: Space) -> list[Candidate]:
         else:
             claimed[owner].append(part)
     members = _points_of(cells)
-    grown = [_grown(cells, judged[i], own, members) for i, own in claimed.items()]
+    grown = [_grown(cells, whole[i], own, members) for i, own in claimed.items()]
     rest = [one for one in judged if not one.whole]
     return grown + [one for one in parts if one.strength > 0] + rest
 
@@ -126,27 +126,38 @@ def _components(cells: _Cells) -> list[np.ndarray]:
     return [np.sort(part) for part in parts if len(part) >= LEAST]
 
 
-def _owners(
-    part: np.ndarray, whole: Sequence[Candidate], sets: Sequence[np.ndarray], cells: _Cells
-) -> dict[int, np.ndarray]:
+def _joined(cells: _Cells, whole: Sequence[Candidate], sets: list[np.ndarray]) -> dict[int, Candidate]:
+    """Changed proposals by index, halves of one object put together; so are their voxels in `sets`."""
+    joined = dict[int, Candidate]()
+    for one in sorted(whole, key=lambda one: (-len(sets[one.proposal]), one.proposal)):
+        i = one.proposal
+        j = next((j for j in joined if _stacked(cells, sets[i], sets[j])), None)
+        if j is None:
+            joined[i] = one
+        else:
+            sets[j] = np.union1d(sets[i], sets[j])
+            joined[j] = _judged(cells, np.union1d(one.rows, joined[j].rows), sets[j], j)
+    return joined
+
+
+def _stacked(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool:
+    """True if one lies on the other, over about the same floor."""
+    low, high = (np.stack([bound(cells.places[own], axis=0) for own in (first, second)]) for bound in (np.min, np.max))
+    common = np.maximum(0, high.min(axis=0) - low.max(axis=0))[:2].prod()
+    areas = (high - low)[:, :2].prod(axis=1)
+    gap = (low.max(axis=0) - high.min(axis=0))[2]
+    return bool(gap <= LINK * cells.size and common >= STACKED * (areas.sum() - common))
+
+
+def _owners(part: np.ndarray, whole: Sequence[int], sets: Sequence[np.ndarray], cells: _Cells) -> dict[int, np.ndarray]:
     """The voxels of a component by the changed proposal they belong to; empty if no proposal has a part of it."""
-    size = {one.proposal: len(np.intersect1d(sets[one.proposal], part, assume_unique=True)) for one in whole}
+    size = {i: len(np.intersect1d(sets[i], part, assume_unique=True)) for i in whole}
     own = [i for i, count in size.items() if count >= max(LEAST, PART * max(size.values()))]
     if not own:
         return {}
     away = np.stack([cKDTree(cells.places[sets[i]]).query(cells.places[part])[0] for i in own])
-    nearest = np.array(own)[away.argmin(axis=0)]
-    owners = dict[int, np.ndarray]()
-    floors = {i: {tuple(cell) for cell in np.floor(cells.places[sets[i]][:, :2] / cells.size)} for i in own}
-    for i in sorted(own, key=lambda i: (-size[i], i)):
-        same = next((j for j in owners if _shared(floors[i], floors[j]) >= STACKED), i)
-        more = [part[nearest == i]] if same == i else [part[nearest == i], sets[i]]
-        owners[same] = np.unique(np.concatenate([owners.get(same, part[:0]), *more]))
-    return owners
-
-
-def _shared(first: set[tuple[float, ...]], second: set[tuple[float, ...]]) -> float:
-    return len(first & second) / len(first | second)
+    nearest = away.argmin(axis=0)
+    return {i: part[nearest == place] for place, i in enumerate(own)}
 
 
 def _around(part: np.ndarray, claimed: Mapping[int, Sequence[np.ndarray]], cells: _Cells) -> int | None:

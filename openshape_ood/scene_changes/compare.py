@@ -20,8 +20,8 @@ from openshape_ood.scene_changes.matching import WIDER, differences, moved, over
 from openshape_ood.scene_changes.registration import Registration, Surface, check_rotation, measured, register
 from openshape_ood.scene_changes.result import CANNOT_TELL, UNCHANGED, ObjectChange, SceneChanges
 from openshape_ood.scene_changes.space import VOXEL, Space, seen_space
-from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes import Scene, SceneResult, find_objects, score_scene
+from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.objects import scan_pipeline
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import as_scene
@@ -172,7 +172,7 @@ def calibrate_changes(
     Returns
     -------
     ChangeCalibration
-        The differences of looks at one object are those of generated rooms.
+        Its limit for moved objects is that of generated rooms.
 
     Raises
     ------
@@ -327,9 +327,7 @@ def compared(
     return SceneChanges(first, second, numbered, pair.registration, pair.spaces, calibration, fdr, control)
 
 
-def _hidden(
-    sides: Sequence[_Side], taken: Sequence[set[int]], limit: float
-) -> list[tuple[str, int, int]]:
+def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> list[tuple[str, int, int]]:
     """Changed objects, and objects of the other scan that stand inside their boxes.
 
     The place of the second object was hidden by the first, so that it was not seen empty; but the first filled it. The

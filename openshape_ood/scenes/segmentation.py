@@ -50,7 +50,7 @@ def segment_scene(
     encoder : PointEncoder, optional
         Precedes `model`; pass it for repeated calls.
     text : NamesEncoder, optional
-        Text encoder for names. Default: that of the encoder.
+        Text encoder for names. Default: the encoder's own.
     model, device : str, optional
         Point encoder of the registry, and its device.
     method : str or Method, optional

@@ -67,7 +67,9 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
     uint8 colors, or any value above 1, mean 0 to 255. Raises `CloudError` with `name` and a remedy for any other value.
     """
     if np.ma.is_masked(value):
-        raise CloudError(f"{name} is a masked array; drop what is masked first: points[~points.mask.any(axis=1)].data")
+        raise CloudError(
+            f"{name} is a masked array; drop the masked points first: points[~points.mask.any(axis=1)].data"
+        )
     try:
         given = np.asarray(value)
     except ValueError:  # rows of different lengths
@@ -169,7 +171,7 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
     >>> sorted(resample(3, 5, seed=0).tolist())[0], len(resample(3, 5, seed=0)), len(set(resample(9, 5, seed=0)))
     (0, 5, 5)
     """
-    # RandomState, because its stream is frozen; that of a Generator may change with numpy
+    # RandomState, because its stream is frozen; a Generator's stream may change with numpy
     rng = np.random.RandomState([check_seed(seed), n])
     if n >= count:
         return rng.permutation(n)[:count]
@@ -209,9 +211,9 @@ def check_up(up: Any, name: str = "up") -> str:
     """A valid gravity axis. Raises `UnknownNameError` with `name` for any other value."""
     if up == "auto":
         raise UnknownNameError(
-            f"{name} is 'auto', which takes known classes and several shapes: score_novelty(shapes, known, up='auto') "
-            f"or openshape_ood.novelty.find_up find the axis, to be given here; expected one of {', '.join(UPS)}, "
-            "or 'file'"
+            f"{name} is 'auto', which needs known classes and several shapes; expected one of "
+            f"{', '.join(UPS)}, or 'file'. Find the axis by score_novelty(shapes, known, up='auto') or "
+            "openshape_ood.novelty.find_up and give it"
         )
     if up not in UPS:
         raise UnknownNameError(f"{name} is {up!r}; expected one of {', '.join(UPS)}, or 'file' to ask the file")

@@ -20,7 +20,7 @@ from openshape_ood.shapes.reading import load_shape, stated_up
 
 # a constant text, so that Python shows it once
 UNSTATED = (
-    "up is not given, and there are shapes that do not say which axis points up: these are read with y up. Give "
+    "no up axis is given, and some shapes state none. y is used for them. Give "
     "up='z' for scans with z up, up='y' if y is right; score_novelty(..., up='auto') finds it, with several shapes"
 )
 SURFACES = tuple(suffix for suffix, one in BY_SUFFIX.items() if one.cloud is None)

@@ -41,9 +41,9 @@ class Examination:
         of, on = told["class"], told["surface"]
         verdict = of["verdict"] or "no threshold"
         lines = [self.name]
-        lines += [f"  of which class? nearest to {of['nearest']}, novelty {of['novelty']:.3f}: {verdict}"]
+        lines += [f"  class: nearest to {of['nearest']}, novelty {of['novelty']:.3f}: {verdict}"]
         lines += [] if self.classes.threshold is None else [f"  {self.classes.threshold.describe()}"]
-        lines += [f"  surface damage? novelty {on['novelty']:.3f}: {on['verdict']}"]
+        lines += [f"  surface damage: novelty {on['novelty']:.3f}: {on['verdict']}"]
         lines += [f"  {self.surface.threshold.describe()}"]
         lines += [f"  {on['beyond']:.1%} of the seen places are beyond their threshold"]
         return "\n".join(lines + ([] if self.surface.map.tells else [f"  the map does not locate damage: {UNTOLD}"]))

@@ -180,7 +180,7 @@ def _training(folder: Path | None, name: str) -> Training:
 
 
 def _of_tiles(learned: Reconstructor, maps: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Novelty of each image or cloud: that of its worst tile."""
+    """Novelty of each image or cloud: of its worst tile."""
     worst = np.full(owner.max() + 1, -np.inf)
     np.maximum.at(worst, owner, learned.pooled(maps))
     return worst[np.isfinite(worst)]

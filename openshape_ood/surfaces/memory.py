@@ -116,7 +116,9 @@ class PatchMemory(Reconstructor):
         if self.rows_.ndim != 2 or not self.rows_.size:
             raise ValueError(f"its patches are {self.rows_.shape}")
         if state[GIVEN] and isinstance(self.backbone, str):
-            raise InputError("its backbone was a module of one's own; give it: load_reconstructor(path, backbone=...)")
+            raise InputError(
+                "the file lacks the backbone, a module of yours. Give it again: load_reconstructor(path, backbone=...)"
+            )
         tensors = {k.removeprefix(NAMED): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(NAMED)}
         if not state[GIVEN]:
             with torch.device("meta"):  # on meta first: the declared network may exceed the memory

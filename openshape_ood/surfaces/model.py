@@ -68,7 +68,7 @@ class SurfaceResult:
     ----------
     name : str
     novelty : float
-        Of the whole: that of its worst tile; for an object, the mean of the most novel hundredth of its points.
+        Novelty of the whole: of its worst tile; for an object, the mean of the most novel hundredth of its points.
     threshold : Threshold
         Of wholes, as for good ones.
     map : NoveltyMap

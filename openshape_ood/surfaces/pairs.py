@@ -38,7 +38,7 @@ def pairs_in(folder: Path) -> list[Pair]:
     Raises
     ------
     FileError
-        For a folder without images, stems of which only some are in both folders, and a wrong pairing by order: unequal
+        For a folder without images, stems that are only partly in both folders, and a wrong pairing by order: unequal
         numbers of images, or different numbers in the names.
     """
     heights, intensities = (images_in(folder / side) for side in (HEIGHT, INTENSITY))

@@ -31,7 +31,7 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
 
     It scores in evaluation mode, so tiles are independent; the published code scores in training mode, with varying
     results. `residual` is "chain", as in its inference; use "answer" for its validation. Maps are on the raw scale,
-    twice that of the published images. There are no thresholds: call `calibrate`.
+    twice the scale of the published images. There are no thresholds: call `calibrate`.
 
     Parameters
     ----------

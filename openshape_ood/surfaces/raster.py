@@ -104,7 +104,7 @@ class Raster:
         Raises
         ------
         InputError
-            If the shape differs from that of the mask.
+            If the shape differs from the mask's.
         """
         given = np.asarray(to_numpy(scores))
         if given.shape != self.mask.shape or given.dtype.kind not in "fiub":

@@ -101,7 +101,7 @@ class Reconstructor(BaseEstimator, ABC):
         Parameters
         ----------
         normal : array (t, c, h, w)
-            Defect-free tiles in [-1, 1]; at least two, some of which are held out.
+            At least two defect-free tiles in [-1, 1]; some are held out.
         y : None
             For scikit-learn; ignored.
         mask : array (t, h, w) of bool, optional

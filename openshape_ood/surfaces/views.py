@@ -56,10 +56,10 @@ class ViewRasterizer:
         ----------
         points : array (n, 3)
         radius : float, optional
-            Of the ball that fills a view, in the unit of the points: the same for objects whose sizes are compared;
-            that of the cloud if left out.
+            Radius of the ball that fills a view, in the unit of the points; give one radius to compare sizes. Default:
+            the cloud's.
         center : array (3,), optional
-            What views are about; the middle of the box of the points if left out.
+            Center of the views. Default: the middle of the box of the points.
 
         Returns
         -------

@@ -55,7 +55,7 @@ def synonyms(name: str) -> tuple[str, ...]:
 
 
 def variants(name: str) -> tuple[str, ...]:
-    """Structural variants of a category, one of which a seed picks. Raises `UnknownNameError` for an unknown category.
+    """Structural variants of a category; a seed picks one. Raises `UnknownNameError` for an unknown category.
 
     Examples
     --------

@@ -45,7 +45,7 @@ class Scan:
     wall: bool = False
     clutter: int = 0  # number of other objects
     background: float = 0.0  # maximum fraction of floor, wall and clutter points
-    falloff: float = 0.0  # 0: uniform density; 1: that of a single depth image
+    falloff: float = 0.0  # 0: uniform density; 1: density of a single depth image
     tilt: float = 0.0  # degrees from upright
 
     @classmethod

@@ -26,7 +26,7 @@ EYE = (1.2, 1.7)  # meters above the floor
 PITCH = np.radians((10.0, 28.0))
 REACH = (0.8, 4.2)  # meters from the camera to objects
 CLEAR = 0.35  # meters between the camera and objects of its height
-CAMERAS = 24  # candidates, of which the one that sees most is taken
+CAMERAS = 24  # candidates; the one that sees most is used
 BLOCK = 2_000_000  # tests of pixels against triangles per block
 
 

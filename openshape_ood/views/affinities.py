@@ -194,7 +194,7 @@ class Affinities:
         with loaded_npz(path, "affinities", _made) as arrays:
             header = json.loads(arrays["header"].item())
             if header["format"] != WHAT:
-                raise ValueError(f"its header is not that of {WHAT!r}")
+                raise ValueError(f"its header does not say {WHAT!r}")
             fields = header["provenance"]
             provenance = Provenance(**{**fields, "identity": Identity(**fields["identity"])})
             return cls(arrays["values"], tuple(header["names"]), provenance, arrays.get("rgb"))

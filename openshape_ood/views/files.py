@@ -233,8 +233,8 @@ def _with_principal_point(view: View) -> View:
     swapped = view.intrinsics.copy()
     swapped[[0, 1], 2] = swapped[[1, 0], 2]
     warnings.warn(
-        f"{view.name}: the principal point ({view.intrinsics[0, 2]:g}, {view.intrinsics[1, 2]:g}) is that of an image "
-        f"{h} x {w}, this one is {w} x {h}; cx and cy were exchanged. Give View(...) what is right otherwise",
+        f"{view.name}: the principal point ({view.intrinsics[0, 2]:g}, {view.intrinsics[1, 2]:g}) fits an image "
+        f"{h} x {w}, this one is {w} x {h}. cx and cy were exchanged. Give View(...) other values if this is wrong",
         ViewWarning,
         stacklevel=3,
     )

@@ -150,7 +150,7 @@ def lift(
     kept = _kept(given, bounds)
     points = np.concatenate([view.points[mask] for view, mask in zip(given, kept, strict=True)])
     color = np.concatenate([view.rgb.reshape(-1, 3)[mask] for view, mask in zip(given, kept, strict=True)])
-    # column by column, so that of hundreds of names only the result is held as a whole
+    # column by column: with hundreds of names only the result is held as a whole
     columns = (
         np.concatenate([one.values[i].reshape(-1)[mask] for one, mask in zip(listed, kept, strict=True)])
         for i in range(len(names))

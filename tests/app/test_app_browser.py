@@ -511,7 +511,7 @@ def test_a_request_made_by_hand_leaves_no_traceback(http: httpx.Client, server: 
 
     for label, value in (("Encoder", "huge"), ("Encoder", None), ("Shape is a", ["scan"]), ("Colored by", {"a": 1})):
         answer = join(number, *(values | {label: value}).values())
-        assert answer.status_code == 400 and answer.text.startswith(f"{label}: {value!r} is no value of this input")
+        assert answer.status_code == 400 and answer.text.startswith(f"{label}: {value!r} is not a valid value")
     gone = {"path": str(next(server.temp.glob("openshape*")) / "files" / "gone.ply")}
     whole = {**gone, "meta": {"_type": "gradio.FileData"}}
     for number in (number for number, names in inputs.items() if len(names) == 7):

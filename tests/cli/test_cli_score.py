@@ -340,7 +340,7 @@ def test_why_nothing_can_be_calibrated_on_is_said(mixed: Path, tmp_path: Path) -
     (tmp_path / "bare").mkdir()
     assert "bare can be used: there are no shape files" in run(*words, tmp_path / "bare").stderr
     few = run(*words, mixed / "sub", mixed / "empty.obj").stderr
-    assert "shapes, 1 of which cannot be used: 1 calibration score" in few
+    assert "shapes, 1 unusable: 1 calibration score" in few
 
 
 def test_a_folder_that_is_closed_is_told_before_the_work(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,12 +380,12 @@ def test_up_auto_finds_the_axis_of_files_that_do_not_say_it(lying: Path) -> None
     told = score_novelty([row["file"] for row in clouds], ["chair", "sofa"], model="tiny", up="z").novelty
     assert [row["novelty"] for row in clouds] == pytest.approx(told.tolist())
     one = run("score", lying / "chair_0.npy", *KNOWN, "--threshold", "0.9", "--up", "auto")
-    assert "undecided: 1 shape does not tell" in one.stderr and "y was taken" in one.stderr and "up auto" in one.stdout
+    assert "undecided: 1 shape does not tell" in one.stderr and "y is used" in one.stderr and "up auto" in one.stdout
 
 
 def test_without_an_axis_it_is_said_once_and_what_fits_better_where_most_are_novel(lying: Path) -> None:
     quiet = run("score", lying, *KNOWN, "--threshold", "2").stderr
-    assert quiet.count("note: 8 files do not say which axis points up, and y was taken") == 1
+    assert quiet.count("note: 8 files do not say which axis points up; y is used") == 1
     doubted = run("score", lying, *KNOWN, "--threshold", "0.5").stderr
     assert "warning: read with y up, but z is up: of 8 shapes" in doubted and "Give --up z" in doubted
     assert "which axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
@@ -395,7 +395,7 @@ def test_auto_is_for_shapes_that_are_judged(lying: Path) -> None:
     embed = ["embed", lying, "--out", lying / "e.npz", "--model", "tiny"]
     for words in (embed, ["known", "save", *KNOWN, "--out", lying / "k.safetensors"]):
         result = run(*words, "--up", "auto")
-        assert result.exit_code == 2 and "takes known classes and several shapes" in result.stderr
+        assert result.exit_code == 2 and "needs known classes and several shapes" in result.stderr
     assert run("score", lying, *KNOWN, "--known-up", "auto").exit_code == 2
 
 

@@ -111,7 +111,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
     assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
     for words in (("--threshold", "0.3"), ("--calibrate-by", "folder")):
-        assert f"{words[0]} is of the question of which class" in said("score", model, *words)
+        assert f"{words[0]} is an option of classification" in said("score", model, *words)
     assert "expected FILES" in said("score", model)
     assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
     for words, told in (

@@ -157,3 +157,12 @@ def test_numbers_of_any_kind_make_one_that_can_be_saved(tmp_path: Path) -> None:
     assert (again.value, again.coverage, again.scores.tolist()) == (0.5, 0.75, [1, 2, 3])
     with pytest.raises(InputError, match="scores of a threshold"):
         Threshold(0.5, 0.9, np.array([[1.0]]))
+
+
+def test_a_bare_number_with_a_second_limit_promises_nothing() -> None:
+    made = Threshold(0.5, low=0.2)
+    assert made.promise == "" and str(made) == "threshold 0.500, unsure from 0.200"
+    assert made.describe().startswith(
+        "threshold 0.500, unsure from 0.200: which share of known shapes it keeps is unknown"
+    )
+    assert made.verdicts([0.1, 0.3, 0.6]) == ["known", "unsure", "novel"]

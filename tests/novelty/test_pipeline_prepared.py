@@ -164,7 +164,7 @@ def test_a_method_without_a_name_is_in_no_file(tiny: ShapeEncoder, tmp_path: Pat
 
 def test_the_axis_of_shapes_that_state_none(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> None:
     pipeline = NoveltyPipeline.prepare(NAMES, encoder=tiny)
-    with pytest.warns(AxisWarning, match="up is not given"):
+    with pytest.warns(AxisWarning, match="no up axis is given"):
         assert next(pipeline.stream(clouds[:1])).up == ("y",)
     silent = NoveltyPipeline(**{**vars_of(pipeline), "silent": "z"})
     assert silent(clouds[:1]).up == next(silent.stream(clouds[:1])).up == ("z",)

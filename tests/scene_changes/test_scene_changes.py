@@ -68,6 +68,29 @@ def test_a_chair_replaced_by_a_guitar_has_name_and_verdict_of_both(pipeline: Nov
     assert one.after is not None and (one.after.name, one.after.verdict) == ("new", "novel")
 
 
+def test_a_chair_inside_the_place_of_a_wardrobe_replaces_it(pipeline: NoveltyPipeline) -> None:
+    wide, narrow = ("wardrobe", 2.0, 2.0), ("chair", 2.0, 2.0)  # the inside of a wardrobe was never seen empty
+    for first, second in ((wide, narrow), (narrow, wide)):
+        found = compared(place([SOFA, first]), place([SOFA, second], seed=1), pipeline)
+        assert kinds(found) == ["replaced"], str(found)
+        assert len({id(one.before) for one in found.objects}) == len(found.objects)
+
+
+def test_halves_of_a_removed_object_are_one_change() -> None:
+    wide = ("wardrobe", 2.0, 2.0)
+    pair = compare(place([SOFA, wide]), place([SOFA], seed=1), aligned=True, runs=1)
+    scan, found = pair.scans[0], pair.found[0]
+    gone = max(pair.candidates[0], key=lambda one: one.strength)
+    high = scan.points[gone.rows, 2] > np.median(scan.points[gone.rows, 2])
+    others = [rows for i, rows in enumerate(found.rows) if i != gone.proposal]
+    for parts in ([gone.rows], [gone.rows[high], gone.rows[~high]]):
+        own = Proposals(
+            (*parts, *others), np.ones(len(parts) + len(others)), found.layout, "given", len(parts), len(scan)
+        )
+        (one,) = [one for one in candidates(scan, own, pair.spaces[1]) if one.whole]
+        assert np.isin(gone.rows, one.rows).mean() > 0.95
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_what_is_hidden_is_never_removed(gone: bool, pipeline: NoveltyPipeline) -> None:
     screen = ("wardrobe", 2.0, 1.8)

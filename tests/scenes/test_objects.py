@@ -135,6 +135,20 @@ def test_verdict_map_files_and_agreement(scan, tmp_path):
         scored(scan, points=scored(scan.take(np.arange(2000))).map)
 
 
+def test_objects_between_two_limits_are_unsure_in_rows_words_files_and_colors(scan, tmp_path):
+    plots = pytest.importorskip("openshape_ood.plots")
+    masks = [scan.instances == number for number in (1, 2, 3)]
+    low, high = np.convolve(sorted(one.novelty for one in scored(scan, proposals=masks)), [0.5, 0.5], "valid")
+    result = scored(scan, proposals=masks, threshold=Threshold(high, low=low))
+    assert [one.verdict for one in result] == ["novel", "unsure", "known"]
+    assert [one.name == "new" for one in result] == [True, False, False]
+    assert "1 of them novel, 1 unsure" in str(result) and "unsure" in result._repr_html_()
+    told = json.loads(result.save(tmp_path / "found")[0].read_text())
+    assert [one["verdict"] for one in told["objects"]] == ["novel", "unsure", "known"] and "drift" in told
+    colors = {line.get_color() for axes in plots.scene(result).axes for line in axes.lines}
+    assert colors == {plots.scenes.NOVEL_EDGE, plots.scenes.UNSURE_EDGE, plots.scenes.KNOWN_EDGE}
+
+
 def test_rows_of_the_result_are_the_proposals_as_they_were_given(scan, tmp_path):
     masks = [scan.instances == number for number in (2, 3, 1)]
     alone = np.concatenate([scored(scan, proposals=[mask]).result.novelty for mask in masks])

@@ -304,7 +304,7 @@ def test_masked_arrays_are_refused_where_something_is_masked() -> None:
     masked = np.ma.masked_array(cloud(), mask=cloud() > np.inf)
     assert np.array_equal(check_cloud(masked, "it"), cloud())
     masked[3] = np.ma.masked
-    with pytest.raises(CloudError, match=r"it is a masked array; drop what is masked first: points\[~points.mask"):
+    with pytest.raises(CloudError, match=r"it is a masked array; drop the masked points first: points\[~points.mask"):
         check_cloud(masked, "it")
 
 

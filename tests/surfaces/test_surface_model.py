@@ -286,7 +286,7 @@ def test_two_questions_are_answered_apart(of_images):
     assert guitar.classes.novelty[0] > chair.classes.novelty[0] + 0.2 and guitar.surface.is_novel
     told = guitar.as_json()
     assert told.keys() == {"name", "class", "surface"} and "novelty" in told["class"] and "novelty" in told["surface"]
-    assert "of which class?" in str(chair) and "surface damage?" in str(chair)
+    assert "class: nearest to" in str(chair) and "surface damage: novelty" in str(chair)
 
 
 def pair(seed: int, pit: bool = False) -> dict[str, np.ndarray]:

@@ -1,1 +1,1 @@
-"""How fast the encoder is, against the same mathematics done the plain way and against its matrix products alone."""
+"""Speed of the encoder, next to the same mathematics done the plain way and to its matrix products alone."""

@@ -1,4 +1,4 @@
-"""What ours is measured beside: the same network done the plain way, and the reference implementation itself.
+"""Baselines of the speed: the same network done the plain way, and the reference implementation itself.
 
 The plain way, from the published keys: dense distances by a matrix product, a full sort for the ball query, a loop for
 farthest-point sampling, 1x1 convolution and batch normalization one after the other on the grouped tensor, attention
@@ -6,9 +6,9 @@ with its table written out, every token through every block. Mathematics: Liu et
 (network `ppat`); set abstraction of PointNet++, arXiv 1706.02413. The table of center differences that the reference
 computes and never uses is left out.
 
-The reference, from a checkout of OpenShape/openshape-demo-support on the Hugging Face Hub: nothing of it is changed but
-two functions of its module `pointnet_util`, by which the clock is told where its stages end; on a GPU its
-farthest-point sampling, which needs a dgl built for CUDA, is replaced by the plain loop.
+The reference, from a checkout of OpenShape/openshape-demo-support on the Hugging Face Hub: it is unchanged, except
+for two functions of its module `pointnet_util`, which tell the clock the end of a stage. On a GPU the plain loop
+replaces its farthest-point sampling, which needs a dgl built for CUDA.
 
 Shapes below: b clouds, n points, p patches of k points, s features a patch, t = p + 1 tokens, w wide, d embedding.
 """

@@ -1,4 +1,4 @@
-"""What is timed: our encoder of any architecture; beside a PointBERT the plain way, and a reference where given."""
+"""Timed networks: our encoder of any architecture; next to a PointBERT the plain way and, if given, a reference."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def exact(device: torch.device) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far our network and the plain one are from each other on the same points.
+    """Difference between our network and the plain one on the same points.
 
     embedding: the largest relative difference of embeddings from the same centers and members; whole: each in its own
     way; picked, members: the share of patch centers, and of members of their groups, that are the same; reference: the

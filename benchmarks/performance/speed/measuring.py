@@ -29,7 +29,7 @@ GROUPING = ("sample", "group")  # whose products are no layers
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for a cell; points None: what the model was trained with."""
+    """Settings of a cell; points None: the number that the model was trained with."""
 
     device: str
     threads: int
@@ -53,7 +53,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Cell:
-    """What was seen: times turn by turn, agreement, operations, bytes."""
+    """Measurements: times turn by turn, agreement, operations, bytes."""
 
     model: str
     precision: str
@@ -78,7 +78,7 @@ class Cell:
         return [name for name in (PLAIN, REFERENCE) if name in self.turns.seconds]
 
     def parts(self) -> dict[str, Sequence[str]]:
-        """What ratios are taken of: all stages, all but sampling where it is one, and each."""
+        """Stages of the ratios: all, all but sampling if it is a stage, and each."""
         rest = {"all but sampling": self.stages[1:]} if "sample" in self.stages else {}
         return {"all": self.stages, **rest, **{stage: (stage,) for stage in self.stages}}
 
@@ -86,7 +86,7 @@ class Cell:
         return self.turns.ratio(slow, OURS, self.parts()[part])
 
     def over_bound(self, who: str = OURS, stage: str = "") -> Quartiles:
-        """How many times as long as its matrix products alone."""
+        """Time divided by the time of its matrix products alone."""
         return self.turns.ratio(who, BOUND, [stage] if stage else self.bounded)
 
     def as_json(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
             passes[FILES] = contenders.around(ours, files, points)
             usual = CpuClock if settings.cpu_seconds else Clock
             clocks: dict[str, Any] = dict.fromkeys(passes, CudaClock if device.type == "cuda" else usual)
-            clocks[FILES] = usual  # the CPU waits for its end, as for that of an overlapped pass
+            clocks[FILES] = usual  # the CPU waits for its end, as it does for an overlapped pass
             if device.type == "cuda":
                 passes[CALL], clocks[CALL] = contenders.overlapped(ours, clouds), partial(Clock, of=contenders.BATCHES)
             with exact(device):

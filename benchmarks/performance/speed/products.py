@@ -108,7 +108,7 @@ SHAPES: dict[str, Callable[[Any, Any], list[Product]]] = {
 
 
 def products_of(run: Pass, stages: Iterable[str]) -> list[Product]:
-    """The products of one pass, by the stage that the clock is told; those of other stages are left out."""
+    """Matrix products of one pass in the given stages of the clock."""
     watch, seen = _Watch(), list[Product]()
 
     class Stages(Clock):
@@ -162,7 +162,7 @@ class Bound:
             self._stages[product.stage] += self._pieces(product)
 
     def __call__(self, clock: Clock) -> None:
-        """One pass; the clock is told at the end of each stage."""
+        """One pass; the clock records the end of each stage."""
         for stage, pieces in self._stages.items():
             for multiply in pieces:
                 multiply()

@@ -1,4 +1,4 @@
-"""What a run shows: ratios first, then stages, then memory; and stages as a picture."""
+"""Report of a run: ratios, then stages, then memory; and stages as a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Uni3D is measured beside: the same network done the plain way.
+"""Baseline of Uni3D's speed: the same network done the plain way.
 
 From the keys of the network: a loop for farthest-point sampling, dense distances by a matrix product and `topk`,
 convolution and batch normalization one after the other on the grouped tensor, the maximum of a patch repeated for every

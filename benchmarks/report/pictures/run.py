@@ -30,7 +30,7 @@ def draw_all(folder: Path, finished: Finished) -> dict[str, Path]:
 
 
 def heading(finished: Finished, what: str = "", seeds: str = "") -> str:
-    """What a picture shows, of which run, and of which seed: the first, unless `seeds` says more."""
+    """Title of a picture: content, run and seed (the first, unless `seeds` is given)."""
     model = f"{finished.model} (OTHER WEIGHTS)" if finished.report.get("other_weights") else finished.model
     run = f"{finished.split.title} · {model} · {finished.protocol} protocol"
     more = f" of {', '.join(map(str, finished.seeds))}" if len(finished.seeds) > 1 else ""
@@ -39,12 +39,12 @@ def heading(finished: Finished, what: str = "", seeds: str = "") -> str:
 
 
 def first_seed(result: MethodResult) -> dict[str, Scored]:
-    """What a method said under the first seed; sets without shapes left out."""
+    """Novelty of a method under the first seed, without empty sets."""
     return {part: scored for part, scored in result.scored[0].items() if len(scored.novelty)}
 
 
 def threshold_of(result: MethodResult) -> tuple[float, str] | None:
-    """The threshold of the first seed, that of the validation or else of the known test shapes, and what it keeps."""
+    """Threshold of the first seed, from validation shapes or else known test shapes, and the share that it keeps."""
     part, sets = "known" if result.threshold is None else "validation", first_seed(result)
     if part not in sets:
         return None

@@ -1,4 +1,4 @@
-"""What a data folder holds, benchmark by benchmark, beside what was published; no cloud is read."""
+"""Content of a data folder, benchmark by benchmark, next to the published counts; no cloud is read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def published_class_counts(name: str) -> dict[str, dict[str, int]]:
 
 
 def differences(name: str, counts: Counts) -> list[str]:
-    """Where counts are not the published ones: "known, bookshelf: 266 found, 267 published"."""
+    """Differences from the published counts: "known, bookshelf: 266 found, 267 published"."""
     rows = [(part, sum(counts[part].values()), count) for part, count in published_counts(name).items()]
     for part, classes in published_class_counts(name).items():
         rows += [(f"{part}, {title}", counts[part].get(title, 0), count) for title, count in classes.items()]
@@ -69,7 +69,7 @@ class Checked:
 
 
 def check_benchmark(split: Split, root: Path) -> Checked:
-    """What `root` holds for a benchmark; never raises for what is missing or damaged there."""
+    """Content of `root` for a benchmark; never raises for missing or damaged files."""
     if missing := _missing(split, root):
         return Checked(split, problem=_said(missing))
     try:
@@ -153,7 +153,7 @@ def _row(part: str, title: str, found: int, published: int | None) -> tuple[str,
 
 
 def _copies(root: Path, splits: Iterable[Split]) -> str:
-    """What is wrong with the corrupted copies of ModelNet40, "" where all can be read."""
+    """Problem of the corrupted copies of ModelNet40, "" if all can be read."""
     try:
         missing = _first_missing(root, [path for split in splits for path in modelnet.corrupted_paths(root, split)])
         if not missing:

@@ -68,7 +68,7 @@ def _row(path: Path, name: str, fields: Any) -> Archive:
 
 
 def _is_allowed(address: str) -> bool:
-    """Whether an address may be asked: https, or http to this machine."""
+    """True for an allowed address: https, or http to this machine."""
     try:
         parts = urlsplit(address)
         return (parts.scheme == "https" and bool(parts.hostname)) or _is_local(address)
@@ -166,7 +166,7 @@ def _check_tar(archive: Archive, partial: Path) -> bool:
 
 
 def _partial(whole: Path) -> Path:
-    """What an earlier download has left, or a name of nothing."""
+    """Partial file of an earlier download, or a path that does not exist."""
     return next(whole.parent.glob(f"{whole.stem}.*.partial"), whole.with_suffix(".partial"))
 
 

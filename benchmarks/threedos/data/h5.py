@@ -60,7 +60,7 @@ def _opened(path: str, state: tuple[int, int, int], process: int) -> Any:
 
 
 def index(path: Path, points: int | None = None, labels: int | None = None) -> tuple[int, np.ndarray]:
-    """How many clouds `data` (n, points, 3) has, and `label` (n,), all below `labels`; None takes any, or none."""
+    """Number of clouds in `data` (n, points, 3) and `label` (n,), all below `labels`; None accepts any, or none."""
     import h5py
 
     if not path.is_file():

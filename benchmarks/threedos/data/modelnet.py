@@ -50,17 +50,17 @@ class TextShape:
 
 
 def listing(root: Path, part: str) -> Path:
-    """Where the list of a split's shapes, "train" or "test", is expected."""
+    """Expected list of a split's shapes: "train" or "test"."""
     return root / FOLDER / f"modelnet40_{part}.txt"
 
 
 def original_cache(root: Path, split: Split, part: str) -> Path | None:
-    """Where the original keeps the clouds of the benchmark's known classes, if it has a name for them."""
+    """The original's cache file of the known classes' clouds, if it has one."""
     return root / CACHES / f"{SETS[split.name][0]}_{part}.h5" if split.name in SETS else None
 
 
 def corrupted_paths(root: Path, split: Split) -> tuple[Path, ...]:
-    """Where the corrupted copies of the support are expected, a kind and severity after the other."""
+    """Expected files of the corrupted copies of the support, by kind and severity."""
     if split.name not in SETS:
         raise InputError(f"{split.name} has no corrupted copies of ModelNet40; those that have: {', '.join(SETS)}")
     stem = f"modelnet_{SETS[split.name][1]}_train"
@@ -68,7 +68,7 @@ def corrupted_paths(root: Path, split: Split) -> tuple[Path, ...]:
 
 
 def is_there(root: Path, split: Split, part: str) -> bool:
-    """Whether a split of ModelNet40 can be read: from the original's cache, or from text."""
+    """True if a split of ModelNet40 can be read, from the original's cache or from text."""
     original = original_cache(root, split, part)
     return bool(original and original.is_file()) or listing(root, part).is_file()
 
@@ -128,7 +128,7 @@ def _stored(path: Path, texts: Sequence[TextShape], progress: bool) -> tuple[H5S
 
 
 def _starts(path: Path, stamp: bytes) -> list[int]:
-    """Where each cloud begins, and the last ends; nothing of a file that is missing, damaged or made from others."""
+    """Start of each cloud, and end of the last; empty for a missing, damaged or outdated file."""
     import h5py
 
     try:

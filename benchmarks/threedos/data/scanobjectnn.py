@@ -19,7 +19,7 @@ PARTS = ("training", "test")
 
 
 def path_of(root: Path, part: str) -> Path:
-    """Where the file of a part, "training" or "test", is expected."""
+    """Expected file of a part, "training" or "test"."""
     return root / "ScanObjectNN" / "h5_files" / SPLIT / f"{part}_{NAME}"
 
 

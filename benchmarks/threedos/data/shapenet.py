@@ -22,7 +22,7 @@ CELL_PHONE = "02992529"
 
 
 def paths_of(root: Path, part: str) -> tuple[Path, Path, Path]:
-    """Where clouds, synset ids and model ids of a split, "train", "val" or "test", are expected."""
+    """Expected files of clouds, synset ids and model ids of a split: "train", "val" or "test"."""
     return _three(root / FOLDER, f"sncore_{part}_{POINTS}")
 
 

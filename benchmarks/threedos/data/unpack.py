@@ -109,7 +109,7 @@ def _problem(member: tarfile.TarInfo, parts: list[str], top: str, held: int) -> 
 
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> int:
-    """How many files that makes. Raises `ShapeFileError` for one in the place of another."""
+    """Write one member; returns 1 for a file, 0 for a folder. Raises `ShapeFileError` if its path is taken."""
     try:
         content = archive.extractfile(member)
         if content is None:  # a folder

@@ -149,8 +149,8 @@ class Block(nn.Sequential):
 class Adapters(nn.Module):
     """Adapters of TAMM in place of a projection (Zhang et al., arXiv 2402.18490): one for text, one for images.
 
-    Zero-shot classification adds half the cosine of the image branch to that of the text branch. The equally weighted
-    sum of the unit vectors gives the same numbers; its length is between 0.5 and 1.5.
+    Zero-shot classification adds half the cosine of the image branch to the cosine of the text branch. The equally
+    weighted sum of the unit vectors gives the same numbers; its length is between 0.5 and 1.5.
     """
 
     def __init__(self, sizes: PointBERTSizes) -> None:

@@ -51,8 +51,8 @@ def _layers(first: int, hidden: int, last: int) -> nn.Sequential:
 class FoldedPatchNetwork(nn.Module):
     """Patch network for inference: batch-norm folded in, each product computed once.
 
-    - A member enters the first layer as [xyz - c, color], c the patch's center. Its product is that of [xyz, color],
-      which depends on the point only, minus that of c. Both are computed once.
+    - A member enters the first layer as [xyz - c, color], c the patch's center. Its product is the product of
+      [xyz, color], which depends on the point only, minus the product of c. Both are computed once.
     - No nonlinearity separates the second layer f = W2 x + b2 from the third, W3 [max f, f] + b3: the member's half is
       (W3 W2) x, with half the inner width of W3 f, and the half of the maximum is computed once a patch.
     - The last bias is added after the maximum over the members.

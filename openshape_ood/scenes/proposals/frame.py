@@ -126,13 +126,13 @@ class Frame:
         return self.steps[rows] * STEP
 
     def outward(self, directions: np.ndarray) -> np.ndarray:
-        """Directions (..., 3) from this frame to that of the scan."""
+        """Directions (..., 3) from this frame to the scan's frame."""
         turned = np.array(directions, dtype=np.float64)
         turned[..., :2] = turned[..., :2] @ self.quarter
         return turned
 
     def place(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 3) from this frame to that of the scan."""
+        """Points (..., 3) from this frame to the scan's frame."""
         return self.outward(points) + self.middle
 
     def plane(self, grid: Grid, normal: np.ndarray, offset: float) -> tuple[np.ndarray, float]:

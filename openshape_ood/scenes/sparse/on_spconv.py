@@ -45,7 +45,7 @@ class SpconvMap:
     key: str
 
     def convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
-        """`convolve` of rows in the order of the source grid; returns rows in that of the target."""
+        """`convolve` of rows in the order of the source grid; returns rows in the order of the target grid."""
         inside, outside = kernel.shape[1:]
         if len(x) * (width := max(inside, outside)) * x.element_size() >= MOST:
             raise InputError(

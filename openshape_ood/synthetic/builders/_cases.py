@@ -165,7 +165,7 @@ def cased(
     lift: float,
     style: Style | None = None,
 ) -> Mesh:
-    """A finished piece: case, sometimes an overhanging top, on its base; `size` is that of the case."""
+    """A finished piece: case, sometimes an overhanging top, on its base; `size` is the case's."""
     width, height, depth = size
     style = style or style_of(rng)
     case = fitted(rng, style, width, height, depth, cells)

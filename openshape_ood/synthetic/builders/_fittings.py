@@ -1,4 +1,4 @@
-"""What is fitted: handles, knobs, casters, windows, taps and basins, fields of keys."""
+"""Fittings: handles, knobs, casters, windows, taps and basins, fields of keys."""
 
 from __future__ import annotations
 

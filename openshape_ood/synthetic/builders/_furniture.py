@@ -120,7 +120,7 @@ def apron(width: float, depth: float, y: float, height: float, thickness: float 
 
 @dataclass(frozen=True)
 class Style:
-    """What all fronts of one piece share: panel kind, handle kind, board thickness and gap (meters)."""
+    """Settings of all fronts of one piece: panel kind, handle kind, board thickness and gap (meters)."""
 
     panel: str
     handle: str

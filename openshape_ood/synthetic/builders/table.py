@@ -231,7 +231,7 @@ def work_bench(rng: Random) -> Mesh:
 
 
 def storage_coffee_table(rng: Random) -> Mesh:
-    """A low block: compartments and drawers beneath a top, of which a part may be a tray with a rim."""
+    """A low block: compartments and drawers beneath a top; part of the top may be a tray with a rim."""
     w, d, h, t = rng.uniform(0.75, 1.5), rng.uniform(0.45, 0.9), rng.uniform(0.22, 0.42), rng.uniform(0.018, 0.07)
     kinds = [pick(rng, ("open", "open", "drawer", "flap")) for _ in range(count(rng, 1, 3))]
     cells = [c for column in columns(kinds) for c in rows([column.kind] * count(rng, 1, 2), column)]

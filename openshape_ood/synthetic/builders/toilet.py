@@ -14,7 +14,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid
 
 
 class Seat(NamedTuple):
-    """Where a toilet's rim is: its height, full widths and the power of its back half."""
+    """Rim of a toilet: height, full widths and power of its back half."""
 
     y: float
     width: float

@@ -41,7 +41,7 @@ class Stage(nn.Module):
 
 
 class Residual(nn.Module):
-    """Three stages; the output of the first is added to that of the last."""
+    """Three stages; the output of the first is added to the output of the last."""
 
     def __init__(self, inside: int, outside: int, groups: int) -> None:
         super().__init__()

@@ -112,7 +112,7 @@ class RelevancyEncoder:
         Parameters
         ----------
         model, pretrained : str
-            Names in open_clip. The activation is that of the weights' training.
+            Names in open_clip. The activation is the one of the weights' training.
         checkpoint : path, optional
             File of weights in place of the Hub's (.safetensors, .pt or .bin).
         **settings
@@ -172,7 +172,7 @@ class RelevancyEncoder:
         Returns
         -------
         Affinities
-            (k, h, w): relevancy minus that of the background, times 50.
+            (k, h, w): relevancy minus the background's, times 50.
 
         Raises
         ------
