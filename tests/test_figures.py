@@ -969,8 +969,8 @@ def sentence_of_many_novel() -> str:
         return ends((row["alarms"] for row in rows), 1)
 
     return (
-        f"With 60 % novel objects, by all three methods, the chosen cut alarms in {alarm(None)} of the streams, 0.05 in "
-        f"{alarm(0.05)}, 0.3 in {alarm(0.3)}."
+        f"With 60 % novel objects, by all three methods, the chosen cut alarms in {alarm(None)} of the streams, 0.05 "
+        f"in {alarm(0.05)}, 0.3 in {alarm(0.3)}."
     )
 
 
@@ -980,8 +980,8 @@ def sentence_of_delays() -> str:
         return f"{sum((row['times_oracle_alike'] or 99) <= 3 for row in rows)} of {len(rows)}"
 
     return (
-        f"Of the settings that the oracle finds, {kept(200)} keep it, with 50 calibration shapes {kept(50)}, with 2,000 "
-        f"{kept(2000)}."
+        f"Of the settings that the oracle finds, {kept(200)} keep it, with 50 calibration shapes {kept(50)}, with "
+        f"2,000 {kept(2000)}."
     )
 
 

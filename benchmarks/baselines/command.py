@@ -1,7 +1,7 @@
 """The command `python -m benchmarks baselines`: the trained baselines of 3DOS, trained, scored and tabled.
 
 python -m benchmarks baselines train --set sr1 --network dgcnn            # writes a file in the published layout
-python -m benchmarks baselines eval --set sr1 --ckpt FILE.pth             # of one's own, or of somebody else
+python -m benchmarks baselines eval --set sr1 --ckpt FILE.pth             # your own file, or another one
 python -m benchmarks baselines table --data-seeds 0 1 2                   # all of it, beside a frozen encoder
 """
 

@@ -102,7 +102,7 @@ def settle(network: Classifier, support: Objects, args: argparse.Namespace) -> N
 
 
 def scored(fitted: Fitted, rows: np.ndarray) -> dict[str, Scored]:
-    """What every score says of features (b, 256)."""
+    """Novelty of features (b, 256) by every score."""
     novelty, classes = fitted.novelty(rows), fitted.classes(rows)
     nearest = distances(rows.astype(np.float64), fitted.examples).argmin(axis=1)
     return {name: Scored(novelty[name], classes[name], nearest) for name in SCORES}
@@ -142,7 +142,7 @@ def run(args: argparse.Namespace) -> str:
     path = args.out / f"{args.ckpt.stem}-on-{split.name}{'-copies' if args.copies else ''}.json"
     save_whole(path, json.dumps(report, indent=1).encode(), "report")
     unit = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12) for name, rows in found.items()}
-    looked_up = replace(data, support=support)  # the copies among the support, of which some are the nearest
+    looked_up = replace(data, support=support)  # with copies in the support; some are the nearest
     name = report["provenance"]["identity"]["checkpoint"]
     finished = Finished(split, looked_up, name, PROTOCOL, [args.seed], results, unit, report)
     drawn = write_shapes(path.with_suffix(""), finished, args.pictures)
@@ -156,7 +156,7 @@ SUPPORT: Any = {False: "clean", True: "with corrupted copies"}
 
 
 def model_name(network: Classifier, copies: bool) -> str:
-    """ "DGCNN (trained)", as published rows call networks; the head where it is not that of cross-entropy."""
+    """ "DGCNN (trained)", as published rows call networks; with the head if it is not cross-entropy."""
     head = "" if network.sizes.head == "CE" else f", {network.sizes.head}"
     return f"{TITLES[network.sizes.network]} (trained{head}{' + copies' if copies else ''})"
 
@@ -188,7 +188,7 @@ def _described(
 
 
 def recipe_of(path: Path) -> dict[str, Any]:
-    """What a file was trained by, as its log has it; nothing is known of files of others."""
+    """Training settings of a file, from its log; empty for files without a log."""
     try:
         with path.with_suffix(LOG).open("rb") as file:
             return dict(json.loads(file.readline(LONGEST))["recipe"])

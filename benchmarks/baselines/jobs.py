@@ -20,7 +20,7 @@ GOES_ON = "; the same command goes on from the last epoch"  # of a training that
 
 
 def file_of(args: argparse.Namespace, benchmark: str, network: str, head: str, data_seed: int, seed: int) -> Path:
-    """Where a training is written."""
+    """Output path of a training."""
     copied, sown = "-copies" if args.copies else "", "" if args.data_root else f"-data{data_seed}"
     return Path(args.out, f"{benchmark}-{network}-{head}{copied}{sown}-seed{seed}.pth")
 

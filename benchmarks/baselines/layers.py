@@ -16,7 +16,7 @@ from torch.nn import functional
 
 
 def in_use(norm: Any) -> Any:
-    """The norm itself, or that of two which is in use."""
+    """The norm itself, or the one of two norms in use."""
     return getattr(norm, "current", norm)
 
 
@@ -30,7 +30,7 @@ def applied(rows: Tensor, convolution: Any, norm: Any) -> Tensor:
 
 
 def rectified(rows: Tensor, norm: Any, counts: Tensor) -> Tensor:
-    """What of rows (m, c) is positive behind a norm, of whose statistics each row is `counts` rows."""
+    """Positive part of normalized rows (m, c); each row counts `counts` times in the norm's statistics."""
     norm = in_use(norm)
     if not norm.training:
         own = norm.running_mean, norm.running_var, norm.weight, norm.bias

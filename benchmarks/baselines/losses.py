@@ -1,4 +1,4 @@
-"""What each head is trained by."""
+"""Losses of the heads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def loss_of(network: Classifier, features: Tensor, logits: Tensor, labels: Tenso
 
 
 def with_margin(cosines: Tensor, labels: Tensor) -> Tensor:
-    """Cosines (b, k) with that of the target at an angle larger by the margin; linear where that would pass pi."""
+    """Cosines (b, k); the target's angle is enlarged by the margin, and linear where it would pass pi."""
     rows = torch.arange(len(labels))
     target = cosines[rows, labels]
     sine = (1 - target.square()).clamp(min=1e-7).sqrt()  # its gradient is infinite at 0
@@ -40,7 +40,7 @@ def with_margin(cosines: Tensor, labels: Tensor) -> Tensor:
 
 
 class TwoNorms(nn.Module):
-    """A norm for shapes, and one for generated clouds, of which `generated` says which is in use."""
+    """Two norms, for shapes and for generated clouds; `generated` selects the one in use."""
 
     def __init__(self, norm: nn.Module, second: nn.Module) -> None:
         super().__init__()

@@ -254,7 +254,7 @@ HEADS = ("CE", "cosine", "subcenter_arcface", "ARPL")
 
 @dataclass(frozen=True)
 class Sizes:
-    """Which classifier: a name of `NETWORKS`, one of `HEADS`, how many classes."""
+    """Sizes of a classifier: a name of `NETWORKS`, one of `HEADS`, the number of classes."""
 
     network: str
     head: str

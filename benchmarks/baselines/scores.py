@@ -82,7 +82,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What scores hold features against: those (m, 256) of training shapes with labels (m,), their means by class, and
+    """References of the scores: features (m, 256) of training shapes with labels (m,), their means by class, and
     what ReAct clips at, of the features of shapes held out."""
 
     head: Head

@@ -50,7 +50,7 @@ CALLED = {
 
 @dataclass(frozen=True)
 class Job:
-    """What is done: `kind` is a network that is trained with a head, or the frozen encoder."""
+    """One job of the table: `kind` is a network trained with a head, or the frozen encoder."""
 
     kind: str
     head: str
@@ -99,7 +99,7 @@ def _checkpoint(job: Job, args: argparse.Namespace) -> Path:
 
 
 def _report(job: Job, args: argparse.Namespace) -> Path:
-    """Where `eval`, or the run of the frozen encoder, leaves its figures."""
+    """Report of `eval`, or of the frozen encoder's run."""
     if job.head:
         copied = "-copies" if args.copies else ""
         return Path(args.out, f"{_checkpoint(job, args).stem}-on-{job.benchmark}{copied}.json")
@@ -112,7 +112,7 @@ def _folder(job: Job, args: argparse.Namespace) -> Path:
 
 
 def _done(job: Job, args: argparse.Namespace) -> bool:
-    """Whether its report is there. Raises `FileError` for one of a table of other sizes, or of another training."""
+    """True if its report exists. Raises `FileError` for one of a table of other sizes, or of another training."""
     path = _report(job, args)
     if not path.is_file():
         return False
@@ -139,7 +139,7 @@ def _data(job: Job, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _given(job: Job, args: argparse.Namespace) -> dict[str, Any]:
-    """Of the recipe of a training, what is not that of 3DOS."""
+    """Settings of a training that differ from 3DOS."""
     small = {} if args.data_root else SMALL[job.kind]
     own = {name: getattr(args, name) for name in ("epochs", "batch", "rate", "points")}
     return small | {name: value for name, value in own.items() if value is not None}

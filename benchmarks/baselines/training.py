@@ -43,7 +43,7 @@ BATCH = {"dgcnn": 64, "pn2": 64, "pn2_torch": 32}
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a baseline is trained; defaults are those of 3DOS. batch, rate: of 3DOS for the network where None."""
+    """Settings of a training; defaults are 3DOS's. batch, rate: None takes 3DOS's values for the network."""
 
     network: str = "dgcnn"
     head: str = "CE"

@@ -294,7 +294,7 @@ def _seen(pair: RoomPair, item: Any) -> bool:
 
 
 def matched(pair: RoomPair, result: SceneChanges) -> tuple[list[dict[str, Any]], list[str]]:
-    """What became of each planted change; and for each reported one "" if it is one of them, "part" if it is at one of
+    """Outcome of each planted change; and for each reported one "" if it is one of them, "part" if it is at one of
     them, else "elsewhere"."""
     records, used = list[dict[str, Any]](), set[int]()
     for one in pair.changes:

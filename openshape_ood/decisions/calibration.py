@@ -171,7 +171,7 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
     """One random row of each group: calibration scores if objects were scanned several times.
 
     Scans of one object are dependent. One scan of each of g objects is exchangeable with a scan of a new object, so the
-    coverage is exactly that of g scores.
+    coverage equals the one of g scores exactly.
 
     Parameters
     ----------

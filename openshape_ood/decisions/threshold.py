@@ -252,7 +252,7 @@ class Threshold:
             ) from None
 
     def fits(self, provenance: Provenance) -> bool:
-        """Whether it is for the novelty of this encoder and method, as far as it says whose it is."""
+        """True if it fits the novelty of this encoder and method, as far as it states its own."""
         made_for = self.provenance
         return made_for is None or (
             made_for.identity.fits(provenance.identity) and made_for.method == provenance.method

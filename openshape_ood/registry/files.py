@@ -60,8 +60,8 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
         with suppress(OSError), replacing(wanted.record) as partial:
             partial.write_text(f"{digest}  {wanted.place}\n", encoding="utf-8")
         warnings.warn(
-            f"{wanted.what}: the registry names no sha256. This first use is recorded: {digest} ({path}). Other content is "
-            f"refused from now on. For other machines, add sha256 = {digest!r} to its row",
+            f"{wanted.what}: the registry names no sha256. This first use is recorded: {digest} ({path}). Other "
+            f"content is refused from now on. For other machines, add sha256 = {digest!r} to its row",
             stacklevel=3,
         )
     return path

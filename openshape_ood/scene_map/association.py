@@ -1,4 +1,4 @@
-"""Which object of the map a look shows: by the cells of space that it fills, then by its embedding."""
+"""Association of a look with an object of the map: by occupied cells, then by embedding."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ ROUNDING = 1e-3  # by which a pose may differ from a rotation
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """What one view, scan or crop shows of b objects.
+    """Observation of b objects by one view, scan or crop.
 
     crops: points (m, 3) of each, meters, in the frame of the map; whole: (b,) bool; stability: (b,); result: of the b
     crops; position: of the camera (3,), None if unknown.

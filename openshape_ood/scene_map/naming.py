@@ -1,4 +1,4 @@
-"""Which unknown objects to show a person first, and how far a name that the person gives reaches."""
+"""Order of the unknown objects to name, and the reach of a given name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GROUPED = 2  # objects of a group, at least
 
 @dataclass(frozen=True)
 class Question:
-    """Unknown objects that look alike, of which one is to be shown to a person.
+    """Group of unknown objects that look alike; one of them is shown to a person.
 
     Attributes
     ----------

@@ -36,7 +36,7 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the map says of an object.
+    """State of an object of the map.
 
     Attributes
     ----------

@@ -371,7 +371,7 @@ class SceneMap:
         return list(_changes(event, before))
 
     def _event(self, looks: Looks, origin: np.ndarray | None) -> tuple[dict[str, Any], Draft]:
-        """What a view does to the map, for the log; nothing is changed yet."""
+        """Event of a view for the log; the map is not changed yet."""
         draft = Draft(self.state, origin)
         listed, touched, seen = list[dict[str, Any]](), set[tuple[int, int]](), set[int]()
         start = np.zeros(3) if origin is None else origin  # only a view without crops has no origin yet
@@ -680,7 +680,7 @@ def _replayed(folder: Path) -> tuple[MapState, int]:
         for event, end in read_events(path, start, -1 if state is None else state.seq):
             if state is None:
                 if event["kind"] != "map" or event["format"] != FORMAT:
-                    raise ValueError(f"its first event is not that of {FORMAT!r}")
+                    raise ValueError(f"its first event does not name {FORMAT!r}")
                 if event["seq"] != 0:
                     raise ValueError(f"{SNAPSHOT}, from which it goes on, is missing or damaged")
                 state = MapState(Settings(**event["settings"]), seq=0)

@@ -20,7 +20,7 @@ ARRAYS = ("cells", "embeddings", "directions", "points", "ranks")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a map is made with; the first event of its log.
+    """Settings of a map; the first event of its log.
 
     dim: of the embeddings; n: calibration novelties; alpha: fraction of known objects that may be called new; combine:
     how p-values of looks are combined; cell: meters; identity, method: whose novelty it is; threshold: its value;

@@ -179,7 +179,7 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"sizes": {"depth": 65_000}}, "depth"),
     ({"sizes": {"width": 1 << 40}}, "width"),
     ({"architecture": "os.system"}, "'architecture' is 'os.system'"),
-    ({"text": "/etc/passwd"}, "text encoder is that of '/etc/passwd'"),
+    ({"text": "/etc/passwd"}, "text encoder belongs to '/etc/passwd'"),
     ({"text": ["tiny"]}, "no shape encoder, or a damaged one"),
     ({"sha256": "2c8b0eb4d3ce90638c7a365bd330ed910da476fa7746beebf3eb3addf9c6a07f"}, "the weights of 'tiny'"),
     ({"sha256": ""}, "identifies the weights"),

@@ -30,7 +30,7 @@ BESIDE = ("read meshes", "whole")  # in no sum: instead of another stage, or sev
 COLORS = dict(zip((*STAGES, *WHOLE), (AMBER, GREEN, SKY, BLUE, BLUE), strict=True))
 NAMES = {REFERENCE: "reference", PLAIN: "plain way", OURS: "ours", BOUND: "products alone"}
 
-RATIO_NOTE = """How many times as long as ours the other takes, median [quartiles] over turns; rest: all but sampling.
+RATIO_NOTE = """Time of the other divided by ours, median [quartiles] over turns; rest: all but sampling.
 ours / bound: how many times as long as their matrix products alone our layers take. plain differs: relative difference
 of our embeddings from the plain way's, from the same members / each in its own way / share of members not the same.
 reference differs: the same, from the same centers."""

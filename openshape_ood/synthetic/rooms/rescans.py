@@ -153,7 +153,7 @@ def _moved(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
 
 
 def _planted(room: Furnisher, rng: np.random.RandomState, counts: Mapping[str, int]) -> list[Planted]:
-    """Changes of objects on which nothing stands, of which there may be too few."""
+    """Changes of objects that carry nothing; there may be too few of them."""
     free = [int(i) for i in rng.permutation(_free_objects(room))]
     changes = list[Planted]()
     for kind, count in counts.items():
