@@ -186,7 +186,7 @@ CHANGES = {
     "voxel difference, 0.05 m² or more": "voxel difference 0.05",
     "voxel difference, 0.5 m² or more": "voxel difference 0.5",
 }
-CAMERAS = {"given": "rays", "none": "columns", "": ""}
+CAMERAS = {"given": "rays", "none": "columns", "–": ""}
 
 
 def changes_made_up(rule: str, cameras: str) -> list[str]:
@@ -217,12 +217,12 @@ def sentence_of_false_changes() -> str:
 
 def sentence_of_registration() -> str:
     own = result("changes-registration")
-    found, refused = own["rows"]
+    found, refused = (round(row["count"] * row["fraction"]["mean"]) for row in own["rows"])
+    count = own["rows"][0]["count"]
     return (
-        f"Of {found['count']} scans that were turned by any angle and shifted by up to 3 m, "
-        f"{span(found['fraction'], percent)} % were found again within 3 cm and 1° "
-        f"(median {1000 * own['median']['meters']:.1f} mm); "
-        f"{span(refused['fraction'], percent)} % of scans of another room were refused."
+        f"Of {count} scans that were turned by any angle and shifted by up to 3 m, {found} were found again within "
+        f"3 cm and 1° (median {1000 * own['median']['meters']:.1f} mm); {refused} of {count} comparisons with another "
+        "room were refused."
     )
 
 

@@ -67,7 +67,7 @@ def changes(
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
-    """Compare two scans of one place: which objects moved, are gone, are new, and of which nothing can be told."""
+    """Compare two scans of one place: objects that moved, are gone, are new, or cannot be decided."""
     from openshape_ood.cli.inputs import Found
     from openshape_ood.scene_changes import compare_scenes
 

@@ -36,7 +36,7 @@ SIDES = ("before", "after")
 def changes(result: SceneChanges, *, title: str | None = None) -> canvas.Figure:
     """Draw both scans side by side, from one side and from above, without the ceiling; a color for each kind of change.
 
-    Boxes and numbers are those of the reported changes and, thinner, of objects of which nothing can be told.
+    Boxes and numbers are those of the reported changes and, thinner, of undecided objects.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def change_boxes(result: SceneChanges) -> Iterator[dict[str, Any]]:
 
 
 def labelled(result: SceneChanges) -> list[tuple[np.ndarray, str, str]]:
-    """A place (3,), a label, and the words under the mouse, for each reported change and where nothing can be told."""
+    """A place (3,), a label, and the words under the mouse, for each reported change and undecided object."""
     found = []
     for one in result.objects:
         if one.kind != UNCHANGED:

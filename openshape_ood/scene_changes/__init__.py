@@ -1,4 +1,4 @@
-"""Two scans of one place: which objects moved, which are gone, which are new, and of which nothing can be told."""
+"""Two scans of one place: objects that moved, are gone, are new, and those that cannot be decided."""
 
 from openshape_ood.scene_changes.calibration import ChangeCalibration as ChangeCalibration
 from openshape_ood.scene_changes.compare import calibrate_changes as calibrate_changes

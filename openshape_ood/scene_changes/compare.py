@@ -30,9 +30,9 @@ from openshape_ood.views.geometry import checked_matrix
 from openshape_ood.views.geometry import moved as placed
 
 STAYED = 0.5  # of the seen part of an object has points in the other scan
-SEEN = 0.4  # of an object: with less nothing can be told
+SEEN = 0.4  # of an object: with less it is undecided
 INSIDE = 0.7  # of the points of an object in the box of one that has changed: it stands in its place
-LISTED = 0.5  # p-value beyond which an apparent change is not even listed as one of which nothing can be told
+LISTED = 0.5  # p-value beyond which an apparent change is not listed as undecided
 LARGER, EXTENT = 20.0, 200.0  # times as large a scan is of another unit; meters
 
 Given = Any  # Scene, points or a sequence of Views
@@ -82,8 +82,8 @@ def compare_scenes(
 
     The second scan is brought into the frame of the first. Space that a scan has seen empty is told from space it has
     not seen: an object is removed only if its place was seen empty afterwards, and added only if its place was seen
-    empty before; else nothing can be told. A change needs points whose place was seen empty in the other scan, not only
-    a proposal without a counterpart.
+    empty before; else it cannot be decided. A change needs points whose place was seen empty in the other scan, not
+    only a proposal without a counterpart.
 
     Parameters
     ----------
@@ -408,7 +408,7 @@ def _too_weak(one: ObjectChange, fdr: float, control: str) -> str:
 
 
 def _others(sides: Sequence[_Side], taken: Sequence[Collection[int]]) -> list[ObjectChange]:
-    """Objects that are unchanged, or of which nothing can be told."""
+    """Objects that are unchanged or undecided."""
     made = list[ObjectChange]()
     rest = [
         [i for i, one in enumerate(side.found) if not one.whole and i not in own]

@@ -136,8 +136,8 @@ def register(before: Surface, after: Surface, pose: np.ndarray | None = None) ->
     """The pose of the second scan in the frame of the first.
 
     pose: a first guess, centimeters and degrees off at most; without one every turn and shift is tried. Raises
-    `InputError` for scans that do not fit: residual above 5 cm, overlap below 30 %
-    (70 % without a guess), or two poses that fit alike.
+    `InputError` for scans that do not fit: residual above 5 cm, overlap below 30 % (70 %
+    without a guess), or two poses that fit alike.
     """
     if pose is not None:
         fitted = _fit(before, after.taken(_spaced(len(after.places), FINE)), pose, RADII[2:])
