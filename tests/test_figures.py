@@ -654,8 +654,9 @@ def small_names(view: str) -> list[str]:
     return [percent(result(name)["zero_shot"][view]["mean"], 1) for name in HELD_OUT]
 
 
-def small_half_known(view: str, way: str) -> list[str]:
-    found = [only(result(name)["half_known"]["figures"], view=view, way=way) for name in HELD_OUT]
+def small_half_known(view: str, known_by: str) -> list[str]:
+    ways = {"3 examples": "examples, embedding", "3 examples, D2": "examples, D2", "3 examples, FPFH": "examples, FPFH"}
+    found = [only(result(name)["half_known"], view=view, way=ways.get(known_by, known_by)) for name in HELD_OUT]
     return [f"{percent(one['accuracy']['mean'], 1)}; {percent(one['auroc']['mean'], 1)}" for one in found]
 
 
