@@ -133,13 +133,15 @@ def _moved_differences(pair: RoomPair) -> tuple[list[float], list[float]]:
     for scan, own, result in zip((pair.before, pair.after), found.candidates, results, strict=True):
         listed = [one for one in sorted(result.objects, key=lambda one: one.proposal) if own[one.proposal].whole]
         boxes.append([one.box for one in listed])
+        assert scan.instances is not None  # generated rooms have them
         instances.append([int(np.bincount(scan.instances[one.rows]).argmax()) for one in listed])
         table = np.asarray(getattr(result.result.embeddings, "vectors", ()), dtype=np.float64)
         every.append(table / np.linalg.norm(table, axis=1, keepdims=True))
         vectors.append(every[-1][[one.proposal for one in listed]])
     if not boxes[0] or not boxes[1]:
         return [], []
-    table = differences(*vectors, *boxes, usual_distance(np.concatenate(every)))
+    usual = usual_distance(np.concatenate(every))
+    table = differences(vectors[0], vectors[1], boxes[0], boxes[1], usual)
     same_pairs = {(one.before.instance, one.after.instance) for one in pair.changes if one.before and one.after}
     same, other = list[float](), list[float]()
     for i, a in enumerate(instances[0]):

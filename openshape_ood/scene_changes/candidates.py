@@ -104,8 +104,9 @@ def _judged(cells: _Cells, rows: np.ndarray, own: np.ndarray, proposal: int) -> 
     free, occupied = cells.changed[own], cells.occupied[own]
     seen = int(free.sum() + occupied.sum())
     whole = free.sum() >= max(LEAST, GONE * seen) and seen >= SEEN * len(own)
-    shares = free.mean(), occupied.mean(), 1 - free.mean() - occupied.mean()
-    return Candidate(rows, *map(float, shares), _strength(cells, own), bool(whole), proposal)
+    is_free, is_taken = float(free.mean()), float(occupied.mean())
+    unseen = 1 - is_free - is_taken
+    return Candidate(rows, is_free, is_taken, unseen, _strength(cells, own), bool(whole), proposal)
 
 
 def _strength(cells: _Cells, own: np.ndarray) -> float:

@@ -218,7 +218,8 @@ def compare(
     registration = _registered(surfaces, aligned, pose)
     scans = given[0][0], replace(given[1][0], points=placed(given[1][0].points, registration.pose))
     pair = Comparison(scans, (found[0], found[1]), (surfaces[0], surfaces[1].moved(registration.pose)), registration)
-    eyes = None if given[0][1] is None else (given[0][1], placed(given[1][1], registration.pose))
+    first, second = given[0][1], given[1][1]
+    eyes = None if first is None or second is None else (first, placed(second, registration.pose))
     return judged(pair, eyes, (given[0][2], given[1][2]), voxel)
 
 
@@ -309,7 +310,7 @@ def compared(
     left = [i for i in gone if i not in {a for _, a, _ in pairs}], [j for j in new if j not in {b for _, _, b in pairs}]
     together = replaced(sides[0].boxes(left[0]), sides[1].boxes(left[1]))
     pairs += [("replaced", left[0][i], left[1][j]) for i, j in together]
-    pairs += _hidden(sides, [{pair[side] for pair in pairs} for side in (1, 2)], calibration.limit)
+    pairs += _hidden(sides, ({a for _, a, _ in pairs}, {b for _, _, b in pairs}), calibration.limit)
     taken = {a for _, a, _ in pairs}, {b for _, _, b in pairs}
     entries: list[tuple[str, int | None, int | None]] = list(pairs)
     entries += [("removed", i, None) for i in gone if i not in taken[0]]
@@ -392,12 +393,18 @@ def _change(
         "moved": "the same shape and size is at another place",
         "replaced": "another object is in its place",
     }[kind]
-    shares = {
-        name: float(np.mean([getattr(one, name) for one in own if one is not None]))
-        for name in ("free", "occupied", "unseen")
-    }
+    ends = [one for one in own if one is not None]
     return ObjectChange(
-        0, kind, objects[0], objects[1], strength, calibration.p_value(strength), reason=reason, **shares
+        0,
+        kind,
+        objects[0],
+        objects[1],
+        strength,
+        calibration.p_value(strength),
+        free=float(np.mean([one.free for one in ends])),
+        occupied=float(np.mean([one.occupied for one in ends])),
+        unseen=float(np.mean([one.unseen for one in ends])),
+        reason=reason,
     )
 
 
@@ -418,7 +425,6 @@ def _others(sides: Sequence[_Side], taken: Sequence[Collection[int]]) -> list[Ob
     for late, (side, rows) in enumerate(zip(sides, rest, strict=True)):
         for i in rows:
             one, thing = side.found[i], side.objects[i]
-            shares = {"free": one.free, "occupied": one.occupied, "unseen": one.unseen}
             when = "before" if late else "afterwards"
             seen = one.free + one.occupied
             kind, reason = CANNOT_TELL, f"{one.free:.0%} of its place was seen empty {when}, {one.occupied:.0%} taken"
@@ -429,8 +435,10 @@ def _others(sides: Sequence[_Side], taken: Sequence[Collection[int]]) -> list[Ob
             partner = partners.get((late, i))
             if kind == UNCHANGED and late:
                 continue  # it stands among the objects of the first scan, maybe split or merged
-            pair = (None, thing) if late else (thing, None if partner is None else sides[1].objects[partner])
-            made.append(ObjectChange(0, kind, *pair, one.strength, 1.0, reason=reason, **shares))
+            other = None if late or partner is None else sides[1].objects[partner]
+            before, after = (None, thing) if late else (thing, other)
+            shares = one.free, one.occupied, one.unseen
+            made.append(ObjectChange(0, kind, before, after, one.strength, 1.0, *shares, reason))
     return made
 
 

@@ -183,9 +183,9 @@ def _searched(before: Surface, after: Surface) -> Registration:
 def _guesses(before: Surface, after: Surface) -> list[np.ndarray]:
     """Poses (4, 4): turns by the walls, and for each the shifts at which most cells meet."""
     if before.heading is None or after.heading is None:
-        turns = 2 * np.pi * np.arange(TURNS) / TURNS
+        turns = [2 * np.pi * i / TURNS for i in range(TURNS)]
     else:
-        turns = before.heading - after.heading + np.pi / 2 * np.arange(4)
+        turns = [before.heading - after.heading + np.pi / 2 * i for i in range(4)]
     guesses = []
     for yaw in turns:
         pose = np.eye(4)
