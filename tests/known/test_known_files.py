@@ -80,7 +80,7 @@ def damaged(path: Path, header: Any = None, **arrays: np.ndarray) -> Path:
 @pytest.mark.parametrize(
     "header, arrays, message",
     [
-        ({"format": "something else"}, {}, "header is not that of"),
+        ({"format": "something else"}, {}, "header does not say"),
         ({"names": ["pole"]}, {}, "labels do not count the 1 classes"),
         ({"names": ["pole", "pole"]}, {}, "named twice"),
         ({"identity": {"checkpoint": "fake", "space": "words", "key": "x"}}, {}, "no set of known classes"),
