@@ -647,11 +647,12 @@ def card_real(shapes: str) -> list[str]:
 
 
 SMALL = "openshape_ood/registry/small/MODEL_CARD.md"
-HELD_OUT = ("small-realistic", "small-realistic-static", "small-realistic-tiny")
+HELD_OUT = ("small-realistic", "small-realistic-static", "small-realistic-tiny", "small-realistic-pointnet")
 
 
 def small_names(view: str) -> list[str]:
-    return [percent(result(name)["zero_shot"][view]["mean"], 1) for name in HELD_OUT]
+    found = [result(name)["zero_shot"][view] for name in HELD_OUT]
+    return [f"{percent(one['mean'], 1)} [{percent(one['low'])}, {percent(one['high'])}]" for one in found]
 
 
 def small_half_known(view: str, known_by: str) -> list[str]:
