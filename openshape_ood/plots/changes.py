@@ -75,7 +75,7 @@ def change_points(result: SceneChanges) -> tuple[np.ndarray, PointColors]:
         own, scene = result.kinds_of_points(late), _result(result, late)
         rows, _ = _drawn(result, late)
         if not late:
-            rows = rows[np.isin(own[rows], [KINDS.index(kind) for kind in CHANGES])]
+            rows = rows[np.isin(own[rows], [KINDS.index(kind) for kind in (*CHANGES, CANNOT_TELL)])]
         shown.append(scene.scene.points[rows])
         kinds.append(words([*KINDS, "layout and rest"])[own[rows]])
     gray = "#" + f"{round(255 * FAINT):02X}" * 3

@@ -201,7 +201,7 @@ def _layout(title: str | None, turn: float, tilt: float) -> dict[str, Any]:
         "scene": {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "camera": camera},
         "margin": {"l": 0, "r": 0, "b": 0, "t": 70 if title else 0},
         "title": heading,
-        "legend": {"itemsizing": "constant", "font": {"size": 14}},
+        "legend": {"itemsizing": "constant", "font": {"size": 14}, "y": 0.94},  # below the toolbar
         "paper_bgcolor": "white",
     }
 

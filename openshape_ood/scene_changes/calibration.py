@@ -22,7 +22,7 @@ from openshape_ood.errors import FileError, InputError
 from openshape_ood.storage import save_whole
 
 LEAST = 19  # pairs, with which a p-value of 0.05 can be had
-CONFUSED = 0.05  # of pairs of different objects are as alike as an object that moved is to itself
+CONFUSED = 0.01  # of pairs of different objects are as alike as an object that moved is to itself
 CONTROLS = ("maximum", "by")
 PACKAGED = "calibration.json"
 
@@ -67,7 +67,7 @@ class ChangeCalibration:
 
     @property
     def limit(self) -> float:
-        """Largest difference of an object that moved: 5 % of pairs of different objects differ less."""
+        """Largest difference of an object that moved: 1 % of pairs of different objects differ less."""
         return float(np.quantile(self.differences, CONFUSED, method="lower"))
 
     @classmethod
