@@ -30,7 +30,7 @@ TRAIN_OPTIONS = {
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = options.Parser(
         prog="python -m benchmarks baselines", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, dest="mode", metavar="train|eval|table")
@@ -57,7 +57,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             one.add_argument("--draws", **options.OPTIONS["draws"])
             one.add_argument("--no-pictures", **options.OPTIONS["no_pictures"])
     about = "train and score all, beside a frozen encoder"
-    one = options.add(commands.add_parser("table", help=about, allow_abbrev=False), *SHARED, "model")
+    one = options.add(commands.add_parser("table", help=about, allow_abbrev=False), *SHARED, "model", "import")
     many: dict[str, Any] = {"nargs": "+", "help": "(default: %(default)s)"}
     one.add_argument("--sets", choices=sets, default=sets, **many)
     one.add_argument("--networks", choices=tuple(NETWORKS), default=["dgcnn", "pn2"], **many)

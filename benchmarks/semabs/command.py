@@ -252,7 +252,7 @@ def summary(
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    made = options.Parser(
         prog="python -m benchmarks semabs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
@@ -278,6 +278,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("train", help="a network by the published recipe; goes on from the state beside --out")
     one.add_argument("views", type=Path)
     one.add_argument("--model", default="semabs-ovssc", help="a row of kind completion (default: %(default)s)")
+    one.add_argument("--import", **options.OPTIONS["import"])
     one.add_argument(
         "--out", type=Path, required=True, help="a .pth file in the published layout; its log is beside it"
     )
@@ -298,6 +299,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("evaluate", help="a network on converted views: a table of results")
     one.add_argument("views", type=Path)
     one.add_argument("--model", default="semabs-ovssc", help="a row of kind completion (default: %(default)s)")
+    one.add_argument("--import", **options.OPTIONS["import"])
     one.add_argument("--checkpoint", type=Path, help="its file, if it is not kept")
     one.add_argument("--split", choices=(*SPLITS, NYU, TRAINING), required=True)
     one.add_argument("--out", type=Path, required=True, help="a .csv file of this network; goes on with it")

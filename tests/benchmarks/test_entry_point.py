@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,24 @@ def test_without_a_name_all_are_listed(capsys: pytest.CaptureFixture[str]) -> No
 def test_every_command_has_one_way_in() -> None:
     modules = {module for module, _, _ in COMMANDS.values()}
     assert all(hasattr(import_module(f"benchmarks.{module}"), "main") for module in modules)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["baselines", "table"],
+        ["semabs", "train", "views", "--steps", "1", "--out", "x.pth"],
+        ["semabs", "evaluate", "views", "--split", "nyu", "--out", "x.csv"],
+    ],
+)
+def test_commands_with_modes_import_a_module_of_the_user(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "refuses.py"
+    path.write_text("raise SystemExit(7)\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--import", str(path)])
+    assert ended.value.code == 7
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--import", "no_such_module"])
+    assert ended.value.code == 2 and "no module 'no_such_module'" in capsys.readouterr().err
