@@ -411,6 +411,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual, help="default: all but calibration")
     parser.add_argument("--pairs", type=int, default=80, help="unchanged pairs of scans (default: %(default)s)")
     parser.add_argument("--rooms", type=int, default=8, help="a set of changes (default: %(default)s)")
-    parser.add_argument("--turns", type=int, default=40, help="registrations (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=159, help="registrations (default: %(default)s)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
