@@ -52,7 +52,10 @@ def address(host: str | None) -> str:
 
 
 class FairQueue:
-    """One slot per visitor, never all to one address. Next: the address with fewest slots, then the longest wait."""
+    """At most one slot per visitor; of two slots or more, one remote address never holds all.
+
+    Next is the address with the fewest slots, then the longest wait.
+    """
 
     def __init__(self, places: int) -> None:
         self._places = places

@@ -63,7 +63,7 @@ class Pipelines:
         """given: known classes of a file, used until a visitor changes names or encoder or adds an example."""
         self.given = given
         self._loading = threading.Lock()  # a download may take minutes; other visitors do not wait
-        self._lock = threading.Lock()  # guards the three attributes below
+        self._lock = threading.Lock()  # guards the attributes below
         self._encoders: dict[str, tuple[ShapeEncoder, TextEncoder]] = {}
         self._kept: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}

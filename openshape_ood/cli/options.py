@@ -81,7 +81,7 @@ def command(app: App, name: str) -> Callable[[Callable[..., None]], Callable[...
 
 
 def _flowing(text: str) -> str:
-    """Paragraphs as lines, which a terminal breaks where it ends."""
+    """Join each paragraph into one line; the terminal wraps it."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in cleandoc(text).split("\n\n"))
 
 

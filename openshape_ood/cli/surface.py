@@ -43,7 +43,7 @@ TABLE = ("file", "novelty", "p_value", "verdict", "defects", "beyond", "unseen")
 CLASS = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}
 PROMISING = 19  # shapes that a threshold of 95 % needs
 SURE = 0.9  # of the draws of good ones
-GOOD = 20  # generated roads that are learned: as many as a threshold of 95 % needs
+GOOD = 20  # generated good roads; coverage 95 % needs 19
 
 EXAMPLES = """
   openshape-ood surface fit good/ --out model
@@ -242,7 +242,7 @@ class Maps:
         return cls(_ids([one.name for one in sources]), None if folder is None else folder.expanduser(), pictures)
 
     def stem(self, source: Source) -> str | None:
-        """The path of the maps of a source, in a folder that is made, without suffix."""
+        """Path of a source's maps, without suffix. Creates the folder."""
         from openshape_ood.storage import make_folder
 
         if self.folder is None:
@@ -290,7 +290,7 @@ def _scores(
     maps: Maps,
     scored: dict[str, Any],
 ) -> dict[str, Any]:
-    """The record of all; with a folder also in scores.csv, a line a file, those that failed last, and scores.json."""
+    """Record of all files. In a folder also scores.json, and scores.csv with a line a file, failures last."""
     from openshape_ood.cli.results import as_json
     from openshape_ood.storage import make_folder
 
@@ -340,7 +340,7 @@ def _defects(row: dict[str, Any]) -> list[Defect]:
 
 
 def spread(threshold: Threshold) -> str:
-    """A sentence on the share of good ones that such a threshold keeps: the central 90 % of its Beta law.
+    """Text with the central 90 % interval of the fraction of good surfaces kept (Beta law).
 
     Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673. Empty for a bare number.
     """
@@ -420,7 +420,7 @@ def _roads(seed: int, damages: Sequence[str]) -> list[Source]:
 
 
 def _ids(names: Sequence[str]) -> dict[str, str]:
-    """Paths without suffix below the folder that all have in common; with it where two would be one.
+    """Paths relative to the common folder, without suffix. The suffix stays if two paths would be equal.
 
     >>> _ids(["a/crack/000.png", "a/good/000.png"]) == {"a/crack/000.png": "crack/000", "a/good/000.png": "good/000"}
     True

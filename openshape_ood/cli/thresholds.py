@@ -115,7 +115,7 @@ class Decision:
         failures: list[Failure],
         generated: str | None = None,
     ) -> "NoveltyPipeline":
-        """The pipeline with the threshold that the options ask for, or else the one that precedes the others.
+        """Pipeline with the explicit or calibrated threshold, else the next one in the order of precedence.
 
         generated: "models" if the known classes are generated models, whose threshold is then of such.
         """

@@ -20,7 +20,9 @@ SIZE = (5.6, 5.6)  # inches
 MOST = 10_000  # points drawn
 INK = 0.45  # total area of the points / area of the axes
 NAMED = 4  # in the title
-EDGE = 0.85  # how light a point's edge is beside the point: light ones stand out from white paper, near ones from far
+EDGE = (
+    0.85  # edge brightness / point brightness: darker edges separate light points from paper and near points from far
+)
 
 
 def cloud(

@@ -112,7 +112,7 @@ def is_plain(path: Path) -> bool:
 
 
 def _is_plain(content: bytes, pickles: int) -> bool:
-    """The same for one stream of pickles; damaged content and unknown protocols count as far as they are read."""
+    """`is_plain` for one stream of pickles. If parsing fails, the part before the failure decides."""
     shared, before, tuples, file = set[Any](), ("", ""), 0, BytesIO(content)
     codes: Any = (code for _ in range(pickles) for code in pickletools.genops(file))
     try:

@@ -20,8 +20,8 @@ MOST = 60_000_000  # voxels of a place
 RAYS = 8_000  # of each camera
 STEP = 0.7  # voxels along a ray
 RANGE = 6.0  # meters that a camera sees
-DENSE = 0.5  # of the usual density of the floor: it is seen there
-LEVEL = 0.85  # |z| of the normals of what lies level
+DENSE = 0.5  # least density of floor that counts as seen, as a fraction of the median
+LEVEL = 0.85  # least |z| of the normal of a level surface
 CEILING = 3.5  # meters over the floor, of the columns at most
 
 By = Literal["rays", "columns"]
@@ -29,7 +29,7 @@ By = Literal["rays", "columns"]
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """What a scan says about each place.
+    """Free and occupied space of a scan.
 
     low: corner (3,) of the first voxel; size: of a voxel, meters; free: (x, y, z) bool; by: "rays" from the cameras to
     the points, or "columns" over floor and tops that were seen; points: (n, 3) of the scan; reach: meters to the
@@ -99,7 +99,7 @@ def _by_rays(
     low: np.ndarray,
     voxel: float,
 ) -> np.ndarray:
-    """Voxels that a ray from a camera to a point passes, up to the first that is occupied, without the last."""
+    """Free voxels along rays from cameras to points. A ray stops at the first occupied voxel."""
     free = np.zeros(occupied.shape, dtype=bool)
     spans = np.array([occupied.shape[1] * occupied.shape[2], occupied.shape[2], 1])
     taken, seen = occupied.reshape(-1), free.reshape(-1)
@@ -129,7 +129,7 @@ def _by_rays(
 def _by_columns(
     scene: Scene, found: Proposals, surface: Surface, occupied: np.ndarray, low: np.ndarray, voxel: float
 ) -> np.ndarray:
-    """Columns over floor that was seen at the usual density, up to what is above it; and over tops of things."""
+    """Free voxels: columns above floor with enough points, up to the first occupied voxel, and above level tops."""
     free = np.zeros(occupied.shape, dtype=bool)
     floors = [plane.rows for plane in found.layout if plane.kind == "floor"]
     if not floors:
@@ -157,7 +157,7 @@ def _by_columns(
 def _over_tops(
     free: np.ndarray, surface: Surface, occupied: np.ndarray, low: np.ndarray, voxel: float, start: int, top: int
 ) -> None:
-    """Above the highest voxel of a column, if it lies level and so do those around it: a table that was seen."""
+    """Mark the space above level tops, such as tables, as free. A top is level if its 3 x 3 columns are."""
     level = (np.abs(surface.normals[:, 2]) > LEVEL) & (surface.kind == 0)
     flat = np.zeros(occupied.shape, dtype=bool)
     flat[tuple(np.floor((surface.places[level] - low) / voxel).astype(np.int64).T)] = True

@@ -14,7 +14,7 @@ OVERLAP = 0.3  # intersection over union with a better candidate above which a c
 
 
 def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """Index (p,) of the smallest larger set with four fifths of each set, -1 for none."""
+    """For each set (p,): index of the smallest larger set with four fifths of it; -1 if none."""
     table, size = members(rows, count), np.array([len(own) for own in rows], dtype=np.int64)
     both = (table @ table.T).toarray()
     holds = (both >= INSIDE * size[:, None]) & (size[None] > size[:, None])

@@ -169,7 +169,7 @@ def _binary_tables(body: memoryview, elements: list[Element], order: str) -> dic
 
 
 def _rows(body: memoryview, at: int, element: Element, order: str) -> tuple[Columns, int]:
-    """Columns of one element and its end: in one step if all rows equal the first in size, else row by row."""
+    """Columns of one element and its end: in one step if all rows have the size of the first, else row by row."""
     if element.count == 0:
         return {}, at
     fields: list[Any] = []
