@@ -907,7 +907,7 @@ def sentence_of_completion() -> str:
     return (
         f"The network is {figures(many, seen)} above the best that visible points give, in rooms of fewer things "
         f"{figures(few, seen)}; there it is above dilated true masks, too ({figures(few, masks)}), and among 8 to 13 "
-        "things level with them. What costs most is to know which thing is meant, not to complete it. "
+        "things level with them. Most errors come from localization, not from completion. "
         f"Of the hidden cells it finds {hidden}"
     )
 
