@@ -88,7 +88,10 @@ class FairQueue:
         waiting = [other for other, _ in self._waiting]
         alike = sum(other.address == visitor.address for other in waiting)
         if waiting.count(visitor) >= WAITING or alike >= (WAITING_HERE if visitor.is_here else WAITING_AT_ADDRESS):
-            raise InputError("your previous request is still running; wait for it, then try again")
+            raise InputError(
+                f"too many requests from you or your network are waiting. Expected at most {WAITING} for a visitor. "
+                "Try again in a minute"
+            )
 
     def _next(self) -> tuple[Visitor, object] | None:
         if len(self._held) >= self._places:

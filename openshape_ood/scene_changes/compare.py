@@ -332,7 +332,7 @@ def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> 
     """Changed objects, and objects of the other scan that stand inside their boxes.
 
     The place of the second object was hidden by the first, so that it was not seen empty; but the first filled it. The
-    second is the same object, moved a little, or replaces it.
+    second is the same object, moved a little, or replaces it. `taken`: of each scan, in pairs already; it grows.
     """
     pairs = list[tuple[str, int, int]]()
     for late, (side, other) in enumerate((sides, sides[::-1])):
@@ -341,10 +341,10 @@ def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> 
             for j, one in enumerate(other.found)
             if not one.whole and one.proposal >= 0 and one.occupied < STAYED and j not in taken[1 - late]
         ]
-        for i in side.changed:
+        for i in (i for i in side.changed if i not in taken[late]):
             inside = {j: _inside(other, j, side.objects[i].box) for j in rest}
             j = max(inside, key=lambda j: inside[j], default=-1)
-            if i in taken[late] or j < 0 or inside[j] < INSIDE:
+            if j < 0 or inside[j] < INSIDE:
                 continue
             rest.remove(j)
             taken[late].add(i)
