@@ -110,7 +110,7 @@ def span(figure: Mapping[str, float] | Sequence[float], write: Callable[[float],
 
 def real_objects(model: str, known_by: str) -> list[str]:
     view = {"whole": "whole", "from one side": "one-sided"}[model]
-    way = {"names": "names", "3 examples of each class": "3 examples", "3 examples, simple histogram": "3 examples, D2"}
+    way = {"names": "names", "3 examples of each class": "3 examples", "3 examples, distance histogram": "3 examples, D2"}
     row = only(result("objects-tiny-real_pack")["figures"], view=view, way=way[known_by])
     return [span(row[key], lambda value: percent(value, 1)) for key in ("accuracy", "auroc", "fpr95")]
 
