@@ -213,10 +213,10 @@ def sentence_of_false_changes() -> str:
     own = result("changes-changed")
     rays, columns = (only(own["reported"], by=by) for by in ("rays", "columns"))
     return (
-        f"With cameras, {rays['reported']} changes were reported in {own['pairs']} pairs. {span(rays['false'], percent)} "
-        f"% are false; most of these are parts of true changes. {span(rays['elsewhere'], percent)} % are at a place where "
-        f"nothing changed. Without cameras, {span(columns['false'], percent)} % of {columns['reported']} reported changes "
-        "are false."
+        f"With cameras, {rays['reported']} changes were reported in {own['pairs']} pairs. "
+        f"{span(rays['false'], percent)} % are false; most of these are parts of true changes. "
+        f"{span(rays['elsewhere'], percent)} % are at a place where nothing changed. Without cameras, "
+        f"{span(columns['false'], percent)} % of {columns['reported']} reported changes are false."
     )
 
 
