@@ -49,7 +49,7 @@ EXAMPLES = """
   openshape-ood surface fit good/ --out model
   openshape-ood surface score model scans/ --out found
   openshape-ood surface score --out found
-  openshape-ood surface score model scans/ --known chair table --out found
+  openshape-ood surface score model scans/ --known chair table --model tiny --out found
 
 The third line needs no file: it learns and scores generated roads.
 """
@@ -172,8 +172,7 @@ def score(
 ) -> None:
     """Find damaged images or clouds, and locate the damage: tables, maps over images, colored clouds and pictures.
 
-    With known classes (--known, --examples, --known-file) the class of each cloud is scored too, independently. Default
-    encoder: tiny.
+    With known classes (--known, --examples, --known-file) the class of each cloud is scored too, independently.
     """
     from openshape_ood.cli.inputs import Found
     from openshape_ood.surfaces import SurfaceModel
@@ -194,7 +193,7 @@ def score(
     if by_class:
         if model.data.kind in PICTURES:
             raise InputError(f"--known, --examples and --known-file classify shapes; the model is of {model.data.kind}")
-        pipeline = chosen.pipeline(inputs, model="tiny")
+        pipeline = chosen.pipeline(inputs)
     failures, maps = inputs.failures, Maps.of(sources, out, {} if report else None)
     rows: list[dict[str, Any]] = []
     with progress("scoring", len(sources)) as bar:
