@@ -89,8 +89,8 @@ def test_messages_that_cannot_be_used_are_logged() -> None:
 
 
 def test_known_classes_of_a_file_bring_their_encoder(tmp_path) -> None:
-    chairs = [sample("chair", 300, seed) for seed in range(40)]
-    own = NoveltyPipeline.prepare({"chair": chairs[:4]}, model="tiny", calibration=chairs[1:], up="y")
+    chairs = [sample("chair", 300, seed) for seed in range(43)]
+    own = NoveltyPipeline.prepare({"chair": chairs[:4]}, model="tiny", calibration=chairs[4:], up="y")
     file = own.save(tmp_path / "known.safetensors")
     with open_map({**PARAMETERS, "known_file": str(file), "map": str(tmp_path / "home.map")}) as found:
         assert found.pipeline.provenance.identity.checkpoint == "tiny"
