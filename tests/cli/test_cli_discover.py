@@ -155,7 +155,7 @@ def test_the_axis_is_asked_of_what_was_read(folder: Path, tmp_path: Path) -> Non
         np.save(tmp_path / f"chair_{seed}.npy", sample("chair", 1024, seed)[:, [0, 2, 1]], allow_pickle=False)
     (tmp_path / "broken.ply").write_text("no")
     words = ["discover", tmp_path, "--known-file", folder / "k.safetensors", "--names", "car", "--readers", "0"]
-    assert "note: 5 files do not say" in run(*words, "--threshold", "2").stderr
+    assert "note: 5 files do not state" in run(*words, "--threshold", "2").stderr
     assert "warning: read with y up, but z is up" in run(*words, "--threshold", "0.6").stderr
 
 

@@ -95,11 +95,11 @@ def test_another_axis_than_that_of_the_threshold_is_said(saved: Path, folder: Pa
     words = ["--known-file", saved, "--calibrate", folder / "held_out", *QUICK, "--up", "z"]
     assert run("known", "save", *words, "--out", path).exit_code == 0
     said = run("score", folder / "chair.npy", "--known-file", path).stderr
-    assert "from shapes with z up, y was taken for these; try --up z" in said
+    assert "from shapes with z up, but these were read with y up; try --up z" in said
     for words in (["--known-file", path, "--up", "z"], ["--known-file", path, "--up", "y"], ["--known-file", saved]):
-        assert "was taken for these" not in run("score", folder / "chair.npy", *words).stderr
+        assert "but these were read with" not in run("score", folder / "chair.npy", *words).stderr
     generated = run("score", folder / "chair.npy", "--known", "chair", "--model", "tiny", "--up", "z")
-    assert generated.exit_code == 0 and "was taken for these" not in generated.stderr
+    assert generated.exit_code == 0 and "but these were read with" not in generated.stderr
 
 
 def test_scans_of_one_object_count_once(folder: Path) -> None:

@@ -270,14 +270,14 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
     chair = write_shape(tmp_path / "chair.npy", "chair")
     result = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1", "--up", "y")
     assert "up y:" in result.stdout
-    assert "1 file says that z is up" in result.stderr
+    assert "1 file states z as up axis" in result.stderr
     # what could not be read was not read with any axis
     (tmp_path / "b.dae").write_text("<COLLADA><asset><up_axis>Z_UP</up_axis></asset></COLLADA>")
     result = run("score", chair, tmp_path / "a.dae", tmp_path / "b.dae", *KNOWN, "--threshold", "1", "--up", "y")
-    assert result.exit_code == 1 and "1 file says that z is up" in result.stderr
+    assert result.exit_code == 1 and "1 file states z as up axis" in result.stderr
     asked = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1")
-    assert "up file (what each file says, else y)" in asked.stdout
-    assert "says that z is up" not in asked.stderr
+    assert "up file (stated by each file, else y)" in asked.stdout
+    assert "as up axis" not in asked.stderr
     assert run_json("score", chair, *KNOWN, "--up", "-z")["shapes"][0]["up"] == "-z"
 
 
@@ -292,13 +292,13 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--up", "q"], "--up is 'q'"),
         (["score", "chair.npy", *KNOWN, "--out", "x.xlsx"], ".csv or .json"),
         (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "no folder gone"),
-        (["score", "chair.npy", *KNOWN, "--threshold", "1", "--calibrate", "x"], "expected one of them"),
+        (["score", "chair.npy", *KNOWN, "--threshold", "1", "--calibrate", "x"], "Expected one of them"),
         (["score", "chair.npy", *KNOWN, "--threshold", "nan"], "finite"),
         (
             ["score", "chair.npy", *KNOWN, "--threshold", "1", "--coverage", "0.9"],
             "(given with --threshold) is a bare number",
         ),
-        (["score", "chair.npy", *KNOWN, "--calibrate-by", "folder"], "is for the shapes of --calibrate"),
+        (["score", "chair.npy", *KNOWN, "--calibrate-by", "folder"], "was given without --calibrate"),
         (["score", "chair.npy", *KNOWN, "--threshold", "gone.json"], "cannot read the threshold gone.json"),
         (["score", "chair.npy", *KNOWN, "--save-threshold", "x.txt"], ".json"),
         (["score", "chair.npy", *KNOWN, "--coverage", "95"], "a share above 0 and below 1"),
@@ -336,9 +336,9 @@ def test_a_warning_is_a_note_said_once(tmp_path: Path) -> None:
 
 def test_why_nothing_can_be_calibrated_on_is_said(mixed: Path, tmp_path: Path) -> None:
     words = ["score", mixed / "chair.npy", *KNOWN, "--calibrate"]
-    assert "can be used; the first: nothere: no such file" in run(*words, "nothere").stderr
+    assert "can be used. First failure: nothere: no such file" in run(*words, "nothere").stderr
     (tmp_path / "bare").mkdir()
-    assert "bare can be used: there are no shape files" in run(*words, tmp_path / "bare").stderr
+    assert "bare can be used. Expected shape files" in run(*words, tmp_path / "bare").stderr
     few = run(*words, mixed / "sub", mixed / "empty.obj").stderr
     assert "shapes, 1 unusable: 1 calibration score" in few
 
@@ -385,10 +385,10 @@ def test_up_auto_finds_the_axis_of_files_that_do_not_say_it(lying: Path) -> None
 
 def test_without_an_axis_it_is_said_once_and_what_fits_better_where_most_are_novel(lying: Path) -> None:
     quiet = run("score", lying, *KNOWN, "--threshold", "2").stderr
-    assert quiet.count("note: 8 files do not say which axis points up; y is used") == 1
+    assert quiet.count("note: 8 files do not state their up axis; y is used") == 1
     doubted = run("score", lying, *KNOWN, "--threshold", "0.5").stderr
     assert "warning: read with y up, but z is up: of 8 shapes" in doubted and "Give --up z" in doubted
-    assert "which axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
+    assert "up axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
 
 
 def test_auto_is_for_shapes_that_are_judged(lying: Path) -> None:

@@ -79,7 +79,7 @@ def test_notes_beside_images_and_a_threshold_from_two(tmp_path):
     assert done.exit_code == 0, done.output
     said = " ".join(done.stderr.split())
     assert "ignored beside images" in said and "notes.txt" in said
-    assert "the threshold is from 2 and keeps 67 % of good ones. Fit 19 or more" in said
+    assert "the threshold is from 2 surfaces and keeps 67 % of good surfaces. Fit 19 or more" in said
 
 
 def test_images_whose_names_differ_by_their_suffixes_have_maps_of_their_own(of_images, tmp_path):
@@ -112,7 +112,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
     for words in (("--threshold", "0.3"), ("--calibrate-by", "folder")):
         assert f"{words[0]} is an option of classification" in said("score", model, *words)
-    assert "expected FILES" in said("score", model)
+    assert "Expected files to score" in said("score", model)
     assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
     for words, told in (
         (["mean", "--steps", "5"], "--steps is a setting of the reconstructor unet or crn, and given is mean"),
@@ -243,7 +243,7 @@ def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
     words = ["--out", tmp_path / "found", "--report", tmp_path / "found" / "page.html", "--coverage", "0.9"]
     done = run("surface", "score", tmp_path / "model", tmp_path / "test", *words)
     assert done.exit_code == 1 and "keeps 90.5 % of" in done.stdout
-    assert "90 % of such thresholds keep between 78.4 % and 98.2 % of good ones" in " ".join(done.stdout.split())
+    assert "90 % of these thresholds keep between 78.4 % and 98.2 % of good surfaces" in " ".join(done.stdout.split())
     page = (tmp_path / "found" / "page.html").read_text()
     assert page.index("&lt;b&gt;hole.png") < page.index("good.png") and "<b>hole" not in page
     assert page.count("data:image/png;base64,") == 2 and "1 could not be used" in page
@@ -303,7 +303,7 @@ def test_a_fit_that_was_stopped_goes_on_to_the_same_model(of_images, tmp_path, m
     other = run(*words, tmp_path / "cut", "--rate", "0.01")
     assert other.exit_code == 2 and "other settings" in other.stderr
     again = run(*words, tmp_path / "cut")
-    assert again.exit_code == 0 and "going on with the training in" in again.stderr
+    assert again.exit_code == 0 and "resuming the training in" in again.stderr
     assert steps.count(0) == 3 and 15 < len(steps) < 20  # of three trainings; no more than some steps were done again
     assert [one.name for one in (tmp_path / "cut").iterdir()] == ["surface.safetensors"]
     one, other = (SurfaceModel.load(tmp_path / name, device="cpu") for name in ("whole", "cut"))
@@ -329,6 +329,6 @@ def test_a_fit_that_was_killed_goes_on_to_the_same_model(of_images, tmp_path):
         and state.is_file()
         and not (tmp_path / "cut" / "surface.safetensors").is_file()
     )
-    assert b"going on with" in (again := command("cut")).communicate()[1] and again.returncode == 0
+    assert b"resuming the training" in (again := command("cut")).communicate()[1] and again.returncode == 0
     one, other = ((tmp_path / name / "surface.safetensors").read_bytes() for name in ("whole", "cut"))
     assert one == other
