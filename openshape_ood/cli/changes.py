@@ -157,7 +157,8 @@ def _calibration(
     if made.n < LEAST:
         least = 1 / (made.n + 1)
         print_note(
-            f"{made.n} pair{'s' * (made.n > 1)} of re-scans: no p-value is below {least:.2g}; {LEAST} pairs would give 0.05",
+            f"{made.n} pair{'s' * (made.n > 1)} of re-scans: no p-value is below {least:.2g}; {LEAST} pairs would give "
+            "0.05",
             "yellow",
         )
     if target is not None:
