@@ -217,7 +217,7 @@ def test_stored_embeddings_are_examples_and_calibrate_too(
     assert by_stores["threshold"]["value"] == pytest.approx(by_files["threshold"]["value"], abs=1e-5)
     assert by_stores["shapes"][0]["novelty"] == pytest.approx(by_files["shapes"][0]["novelty"], abs=1e-5)
     again = run("embed", tmp_path / "mixed.npz", "--out", tmp_path / "x.npz", "--model", "tiny")
-    assert again.exit_code == 2 and "holds embeddings already" in again.stderr
+    assert again.exit_code == 2 and "holds embeddings; expected shapes" in again.stderr
 
 
 def test_embeddings_of_another_model_need_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +245,7 @@ def test_embeddings_of_another_model_need_no_encoder(tmp_path: Path, monkeypatch
 
 def test_what_was_ignored_is_named(mixed: Path) -> None:
     result = run("score", mixed, *KNOWN, "--threshold", "1")
-    assert "ignored, for they are no shapes: " in result.stderr and "notes.md" in result.stderr
+    assert "ignored, because they are no shapes: " in result.stderr and "notes.md" in result.stderr
     for name in ("a.mtl", "b.png", "c.md"):
         (mixed / name).touch()
     assert "and 1 more" in run("score", mixed, *KNOWN, "--threshold", "1").stderr
