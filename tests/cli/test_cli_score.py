@@ -147,7 +147,7 @@ def test_a_threshold_is_saved_and_judges_later_runs(mixed: Path, tmp_path: Path)
     other = run(*words, "--threshold", kept, "--method", "energy")
     assert other.exit_code == 2 and "the threshold is for 'max_cosine'" in other.stderr
     lost = run("score", mixed / "chair.npy", "--known", "wooden seat", "--model", "tiny", "--save-threshold", kept)
-    assert lost.exit_code == 2 and "no threshold to save" in lost.stderr
+    assert lost.exit_code == 2 and "--save-threshold was given, but there is no threshold" in lost.stderr
 
 
 def test_known_classes_of_files(mixed: Path, tmp_path: Path) -> None:
@@ -189,14 +189,18 @@ def test_stored_embeddings_are_scored_as_their_shapes(mixed: Path, tmp_path: Pat
         assert (one["verdict"], one["nearest"], one["up"]) == (other["verdict"], other["nearest"], "z")
     assert stored["provenance"] == shapes["provenance"]
     late = run("score", store, *words, "--up", "x", "--num-samples", "2").stderr
-    assert "note: --up x is for files" in late and "made with --up z" in late and "--num-samples 2" in late
+    assert (
+        "note: --up x has no effect on the embeddings in" in late
+        and "made with --up z" in late
+        and "--num-samples 2" in late
+    )
 
 
 def test_an_axis_that_stored_embeddings_have_is_no_difference(mixed: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.npz"
     assert run("embed", mixed / "chair.npy", "--out", store, "--model", "tiny").exit_code == 0
     words = ["score", store, "--known", "chair", "--threshold", "1", "--up"]
-    assert "is for files" not in run(*words, "y").stderr and "made with --up file" in run(*words, "z").stderr
+    assert "has no effect" not in run(*words, "y").stderr and "made with --up file" in run(*words, "z").stderr
 
 
 def test_stored_embeddings_are_examples_and_calibrate_too(
@@ -303,7 +307,7 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--save-threshold", "x.txt"], ".json"),
         (["score", "chair.npy", *KNOWN, "--coverage", "95"], "a share above 0 and below 1"),
         (["score", ".", *KNOWN], "no shape files"),
-        (["score", "a.ply", *KNOWN, "--known-up", "z"], "--known-up is for the shapes of --examples"),
+        (["score", "a.ply", *KNOWN, "--known-up", "z"], "Expected shapes of --examples. "),
         (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
         (["score", "--known=chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
@@ -346,7 +350,7 @@ def test_why_nothing_can_be_calibrated_on_is_said(mixed: Path, tmp_path: Path) -
 def test_a_folder_that_is_closed_is_told_before_the_work(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     result = run("score", mixed / "chair.npy", *KNOWN, "--out", mixed / "t.csv")
-    assert result.exit_code == 2 and "nothing may be written in" in result.stderr and not result.stdout
+    assert result.exit_code == 2 and "is not writable" in result.stderr and not result.stdout
 
 
 def test_an_error_is_json_too_where_that_was_asked_for(tmp_path: Path) -> None:

@@ -107,21 +107,25 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "no image and no cloud" in said("fit", tmp_path / "empty", "--out", tmp_path / "m")
     assert "one image; expected two" in said("fit", tmp_path / "mixed" / "two.png", "--out", tmp_path / "m")
     assert "--out FOLDER" in said("fit", of_images / "good")
-    assert "00.png; expected a folder" in said("fit", of_images / "good", "--out", of_images / "good" / "00.png")
+    assert "00.png. Expected a folder" in said("fit", of_images / "good", "--out", of_images / "good" / "00.png")
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
-    assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
+    assert "for a model of images" in said("score", model, of_images / "good", "--known", "chair")
     for words in (("--threshold", "0.3"), ("--calibrate-by", "folder")):
         assert f"{words[0]} is an option of classification" in said("score", model, *words)
     assert "Expected files to score" in said("score", model)
     assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
     for words, told in (
-        (["mean", "--steps", "5"], "--steps is a setting of the reconstructor unet or crn, and given is mean"),
-        (["unet", "--weights", "1", "0", "0"], "--weights is a setting of the reconstructor crn, and given is unet"),
+        (
+            ["mean", "--steps", "5"],
+            "--steps was given with --reconstructor mean. Expected the reconstructor unet or crn",
+        ),
+        (["unet", "--weights", "1", "0", "0"], "--weights was given with --reconstructor unet. Expected"),
         (["crn", "--depth", "4"], "depth is 4; expected"),
         (["crn", "--rate", "0"], "rate is 0.0; expected"),
     ):
         assert told in said("fit", of_images / "good", "--out", tmp_path / "m", "--reconstructor", *words)
-    assert "crn, and none is given" in said("fit", of_images / "good", "--out", tmp_path / "m", "--units", "2")
+    none = said("fit", of_images / "good", "--out", tmp_path / "m", "--units", "2")
+    assert "--units was given without --reconstructor. Expected the reconstructor crn" in none
     deep = pixels(of_images / "good" / "00.png")[..., 0].astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
     assert "is of uint16, the good images are of uint8" in said("score", model, tmp_path / "deep.png")
@@ -152,7 +156,7 @@ def test_a_road_data_set_is_learned_as_pairs(tmp_path):
     told = run_json("surface", "score", tmp_path / "model", tmp_path / "roads")
     assert told["pairs"] == {"order": 20, "names": 2} and told["model"]["data"]["kind"] == "pairs"
     refused = run("surface", "score", tmp_path / "model", tmp_path / "roads", "--known", "chair")
-    assert refused.exit_code == 2 and "the model is of pairs" in " ".join(refused.stderr.split())
+    assert refused.exit_code == 2 and "for a model of pairs" in " ".join(refused.stderr.split())
     (tmp_path / "roads" / "bad_ones" / "height_files" / "000.png").unlink()
     alone = run("surface", "score", tmp_path / "model", tmp_path / "roads")
     assert alone.exit_code == 2 and "000 of intensity_files, which has no partner" in " ".join(alone.stderr.split())
@@ -190,7 +194,7 @@ def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monk
         write_sheet(tmp_path / "good" / f"{seed}.ply", seed)
     write_sheet(tmp_path / "bad.ply", 9, pit=True)
     done = run("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "16", "--folds", "2")
-    assert done.exit_code == 0 and "is from 3 and keeps 75 %" in " ".join(done.stderr.split())
+    assert done.exit_code == 0 and "is from 3 surfaces and keeps 75 %" in " ".join(done.stderr.split())
     words = ["surface", "score", tmp_path / "model", tmp_path / "bad.ply"]
     (first,) = run_json(*words)["files"]
     monkeypatch.setattr(inputs, "LARGE_ELSE", 0)
