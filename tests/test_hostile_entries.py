@@ -35,8 +35,8 @@ SAID = {
     "a_list_of_very_many_rows": "20,000,000 rows in",
     "a_store_of_wide_zeros": "it is refused as a bomb",
     "a_store_of_one_long_class": "the class of an id is 'aaaaaaaaaaaa...aaaaaaaaaaaaa', of 16,000 characters",
-    "tensors_of_one_number": "q.weight, k.weight, v.weight hold more numbers than the file",
-    "tensors_that_share_their_numbers": "hold more numbers than the file",
+    "tensors_of_one_number": "q.weight, k.weight, v.weight have far more numbers than the file",
+    "tensors_that_share_their_numbers": "have far more numbers than the file",
     "known_classes_with_one_long_name": "of 60,000 characters; expected a name of 256 at most. Shorten it",
     "a_detector_with_one_long_name": "of 60,000 characters; expected a name of 256 at most. Shorten it",
     "a_map_with_one_long_name": "class 0 is 'aaaaaaaaaaaa...aaaaaaaaaaaaa', of 60,000 characters",
@@ -44,7 +44,7 @@ SAID = {
     "labels_that_are_nowhere": "would take 128,000,000,000 bytes of memory",
     "labels_that_are_not_of_the_clouds": "label (500000000,); expected a label a cloud",
     "a_cloud_that_is_nowhere": "would take 6,000,000,000 bytes of memory",
-    "a_long_chain_of_rows": "the end of a chain of more than 16 rows by 'like'",
+    "a_long_chain_of_rows": "ends a chain of 'like' with more than 16 rows",
 }
 NEEDS = {"list": "pyarrow", "h5": "h5py", "show": "plotly"}
 
