@@ -149,7 +149,8 @@ def shared_path(name: str | os.PathLike[str], file: str, revision: str = "main")
         return folder / file
     if not isinstance(name, str) or not REPOSITORY.fullmatch(name):
         raise InputError(
-            f"name is {str(name)!r}, and there is no such folder. Expected a folder, or owner/name on the Hub. Correct it"
+            f"name is {str(name)!r}, and there is no such folder. Expected a folder, or owner/name on the Hub. Correct "
+            "the name"
         )
     wanted = SharedFile(name, "encoder", Source(repo=name, file=file, revision=revision))
     if (size := hub.size(wanted)) and size > MOST_BYTES:

@@ -164,7 +164,7 @@ def test_what_cannot_be_combined(name: str, message: str) -> None:
 
 def test_other_kinds_of_rows_cannot_be_combined() -> None:
     rows = [find_checkpoint("tiny"), replace(find_checkpoint("tiny-b"), kind="comparator")]
-    with pytest.raises(InputError, match="contains 'tiny-b', which is of kind 'comparator'. Expected shape encoders"):
+    with pytest.raises(InputError, match=r"contains 'tiny-b', which is of kind 'comparator'\. Expected shape encoders"):
         ensemble(rows)
 
 

@@ -234,7 +234,7 @@ def test_rows_that_cannot_be_used(registry: Path, change: tuple[str, str], said:
 
 
 def test_a_name_of_another_kind_is_told() -> None:
-    with pytest.raises(UnknownNameError, match="'lground-34d' is of kind 'points'. Expected 'shape'"):
+    with pytest.raises(UnknownNameError, match=r"'lground-34d' is of kind 'points'\. Expected 'shape'"):
         find_checkpoint("lground-34d")
     with pytest.raises(InputError, match="'tiny' is of kind 'shape'"):
         find_checkpoint("tiny", kinds=("points",))
