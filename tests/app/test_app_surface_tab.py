@@ -142,7 +142,7 @@ def test_what_cannot_be_compared(good: GoodSurfaces, monkeypatch: pytest.MonkeyP
     with pytest.raises(InputError, match=r"x\.ply"):
         compare(SurfaceInput("x.ply", {"points": cloud(0)["points"]}), good)  # without intensity
     monkeypatch.setattr(surface_tab, "MAX_GOOD_POINTS", 10_000)
-    with pytest.raises(InputError, match="15,728 points in total. Expected at most 10,000"):
+    with pytest.raises(InputError, match=r"15,728 points in total\. Expected at most 10,000"):
         learn([SurfaceInput("a.ply", cloud(0)), SurfaceInput("b.ply", cloud(1))])
 
 
