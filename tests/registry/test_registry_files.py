@@ -196,7 +196,9 @@ def test_what_is_packaged_needs_no_home(variable: str, monkeypatch: pytest.Monke
     monkeypatch.delenv("OPENSHAPE_OOD_CACHE")
     monkeypatch.setenv(variable, "~nosuchuser/cache")
     assert fetch(find_checkpoint("tiny")).is_file()
-    with pytest.raises(FileError, match=r"no cache at ~nosuchuser/cache.* Set OPENSHAPE_OOD_CACHE to a folder"):
+    with pytest.raises(
+        FileError, match=r"there is no cache folder ~nosuchuser/cache.* Set OPENSHAPE_OOD_CACHE to a folder"
+    ):
         fetch(find_checkpoint("vitb32"))
 
 
