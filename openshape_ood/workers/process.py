@@ -244,7 +244,7 @@ class Worker:
         return WorkerError(f"the process that read it ended with status {code}")
 
     def close(self, patience: float = 0.0) -> int | None:
-        """Wait `patience` seconds for the end of the process, then kill it. Returns its status, negative for a signal."""
+        """Wait `patience` seconds for the process, then kill it. Returns its exit status, negative for a signal."""
         self.ended = True
         _watch.discard(self)
         for seconds in (patience, KILL_SECONDS):
