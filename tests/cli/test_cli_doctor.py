@@ -34,7 +34,7 @@ def test_what_works_offline_and_how_to_get_the_rest(own_cache: Path, monkeypatch
     assert checkpoints["vitb32"]["get"] == "openshape-ood checkpoints fetch vitb32"
     assert {cache["what"]: cache["bytes"] for cache in found["caches"]} == {
         "downloads": 0,
-        "by address or by hand": 0,
+        "downloads by address or by hand": 0,
         "stripped encoders": 0,
         "text embeddings": 5,
     }
