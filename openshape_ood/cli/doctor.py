@@ -81,6 +81,8 @@ class DoctorOptions(KnownOptions):
     calibrate: Annotated[list[str] | None, NOT_HERE] = None
     calibrate_by: Annotated[Literal["file", "folder"], NOT_HERE] = "file"
     coverage: Annotated[float | None, NOT_HERE] = None
+    unsure: Annotated[list[float] | None, NOT_HERE] = None
+    calibrate_novel: Annotated[list[str] | None, NOT_HERE] = None
     up: Annotated[str, NOT_HERE] = "file"
     num_samples: Annotated[int, NOT_HERE] = 1
     batch_size: Annotated[int, NOT_HERE] = 32
