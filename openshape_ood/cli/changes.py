@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from openshape_ood.scenes import Scene
 
 EXAMPLES = """
-  openshape-ood changes before.ply after.ply --known chair table sofa --out found
-  openshape-ood changes --known chair table sofa bed
+  openshape-ood changes before.ply after.ply --known chair table sofa --model tiny --out found
+  openshape-ood changes --known chair table sofa bed --model tiny
   openshape-ood changes before.ply after.ply --known chair --aligned --fdr 0.05 --json
   openshape-ood changes before.ply after.ply --known chair --rescans monday.ply tuesday.ply
 """
@@ -99,7 +99,7 @@ def changes(
     else:
         scans = loaded_scan(before, chosen.up, unit), loaded_scan(after, chosen.up, unit)
     null = _calibration(rescans, calibration, save_calibration, chosen.up, unit, aligned, voxel)
-    pipeline = chosen.pipeline(found, model="tiny")
+    pipeline = chosen.pipeline(found)
     with warnings_as_notes():
         result = compare_scenes(
             *scans, pipeline, aligned=aligned, fdr=fdr, control=control, calibration=null, voxel=voxel

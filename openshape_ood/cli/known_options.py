@@ -101,13 +101,11 @@ class KnownOptions(Decision):
             find_method(self.method, wanted.kind)
         return wanted
 
-    def pipeline(
-        self, inputs: "Found", *, model: str | None = None, patches: str | None = None, decide: bool = True
-    ) -> "NoveltyPipeline":
+    def pipeline(self, inputs: "Found", *, patches: str | None = None, decide: bool = True) -> "NoveltyPipeline":
         """Pipeline of these options: known classes, method, encoder, up axis and threshold.
 
-        inputs: the shapes to score; unusable examples are added to its failures. model: checkpoint if neither an option
-        nor a file names one. patches: stage of the saved patches, or None. decide: False for no threshold.
+        inputs: the shapes to score; unusable examples are added to its failures. patches: stage of the saved patches,
+        or None. decide: False for no threshold.
         """
         from openshape_ood.cli.axes import with_axis
         from openshape_ood.cli.classes import build
@@ -120,8 +118,7 @@ class KnownOptions(Decision):
         method = None if self.method is None else find_method(self.method, wanted.kind)
         files = {"checkpoint": self.checkpoint, "text_checkpoint": self.text_checkpoint}
         stored = inputs.identities
-        name = self.model or (None if wanted.saved else model)
-        encoders = Encoders(name, **files, device=self.device, others=[*wanted.identities, *stored])
+        encoders = Encoders(self.model, **files, device=self.device, others=[*wanted.identities, *stored])
         reading, example_reading = self.readings(encoders.points)
         known = build(wanted, method, encoders, example_reading, inputs.failures, patches)
         chosen = method or find_method(default_method(known))

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from openshape_ood.shapes.batches import Reading
 
 EXAMPLES = """
-  openshape-ood scene room.ply --known chair table sofa --out found
-  openshape-ood scene --known chair table sofa bed
+  openshape-ood scene room.ply --known chair table sofa --model tiny --out found
+  openshape-ood scene --known chair table sofa bed --model tiny
   openshape-ood scene room.ply --known chair table --export crops
   openshape-ood scene room.glb --known-file known.safetensors --unit cm --json
 """
@@ -95,7 +95,7 @@ def scene(
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
-    """Find the objects of a scan, and name each or call it new. Default encoder: tiny."""
+    """Find the objects of a scan, and name each or call it new."""
     from openshape_ood.cli.drift import print_drift, recalibrated
     from openshape_ood.cli.inputs import Found
     from openshape_ood.scenes import score_scene
@@ -115,7 +115,7 @@ def scene(
     check_empty("--export", export)
     names, inputs = list(chosen.wanted.examples), Found()
     scan = loaded_scan(file, chosen.up, unit) if file is not None else generated_room(names, chosen.seed)
-    pipeline = chosen.pipeline(inputs, model="tiny", decide=not size_weight)
+    pipeline = chosen.pipeline(inputs, decide=not size_weight)
     result = score_scene(
         scan,
         recalibrated(pipeline, labels, chosen, inputs.failures),

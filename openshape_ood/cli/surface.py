@@ -49,7 +49,7 @@ EXAMPLES = """
   openshape-ood surface fit good/ --out model
   openshape-ood surface score model scans/ --out found
   openshape-ood surface score --out found
-  openshape-ood surface score model scans/ --known chair table --out found
+  openshape-ood surface score model scans/ --known chair table --model tiny --out found
 
 The third line needs no file: it learns and scores generated roads.
 """
@@ -180,7 +180,7 @@ def score(
     """Find damaged images or clouds, and locate the damage: tables, maps over images, colored clouds and pictures.
 
     With known classes (--known, --examples, --known-file), each cloud also gets a class and a verdict about its class,
-    independent of the verdict about damage. Default encoder: tiny.
+    independent of the verdict about damage.
     """
     from openshape_ood.cli.inputs import Found
     from openshape_ood.surfaces import SurfaceModel
@@ -204,7 +204,7 @@ def score(
                 f"known classes were given for a model of {model.data.kind}. Expected a model of clouds, because known "
                 "classes are classes of shapes. Leave out --known, --examples and --known-file"
             )
-        pipeline = chosen.pipeline(inputs, model="tiny")
+        pipeline = chosen.pipeline(inputs)
     failures, maps = inputs.failures, Maps.of(sources, out, {} if report else None)
     rows: list[dict[str, Any]] = []
     with progress("scoring", len(sources)) as bar:

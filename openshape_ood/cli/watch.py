@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openshape_ood.scene_map import SceneMap
 
 EXAMPLES = """
-  openshape-ood watch scans --known chair table sofa --map home.map --once
+  openshape-ood watch scans --known chair table sofa --model tiny --map home.map --once
   openshape-ood watch scans --map home.map --page home.html
   openshape-ood watch drive.mcap --known chair table --map home.map --frame map --json
 """
@@ -116,7 +116,7 @@ def _map(
         if (folder / EVENTS).is_file() and not named:
             return SceneMap.load(folder, max_jump=max_jump)
         inputs = Found()
-        pipeline = chosen.pipeline(inputs, model="tiny")
+        pipeline = chosen.pipeline(inputs)
         failures += inputs.failures
         if (folder / EVENTS).is_file():
             return SceneMap.load(folder, pipeline, max_jump=max_jump)

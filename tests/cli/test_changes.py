@@ -11,7 +11,7 @@ from made_up_changes import place
 
 from openshape_ood.scenes import Scene, save_scene
 
-KNOWN = ("--known", "chair", "sofa", "table")
+KNOWN = ("--known", "chair", "sofa", "table", "--model", "tiny")
 THINGS = [("sofa", 1.0, 0.6), ("chair", 3.0, 1.2), ("table", 1.2, 2.6)]
 
 

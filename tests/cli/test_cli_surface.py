@@ -172,7 +172,7 @@ def test_plain_images_of_bad_ones_are_not_learned(tmp_path):
     done = run("surface", "fit", tmp_path / "panoramas", *words)
     assert done.exit_code == 0, done.output
     assert "ignored 2 images in bad_ones" in " ".join(done.stderr.split())
-    assert "of good ones like the 3 it was made from" in " ".join(done.stdout.split())
+    assert "of good ones like the 3 used for calibration" in " ".join(done.stdout.split())
     words[1] = tmp_path / "other"
     alone = run("surface", "fit", tmp_path / "panoramas" / "bad_ones", *words)
     assert alone.exit_code == 0 and "ignored" not in alone.stderr, alone.output
@@ -220,7 +220,7 @@ def test_the_class_is_told_beside_the_surface(tmp_path):
     np.save(tmp_path / "test" / "chair.npy", sample(mesh, 4000, 9))
     np.save(tmp_path / "test" / "guitar.npy", sample("guitar", 4000, 1))
     run_json("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--reconstructor", "pca", "--size", "32")
-    words = ["--known", "chair", "table", "--threshold", "0.8"]
+    words = ["--known", "chair", "table", "--model", "tiny", "--threshold", "0.8"]
     told = run_json("surface", "score", tmp_path / "model", tmp_path / "test", *words, "--out", tmp_path / "found")
     assert len(told["written"]) == 6 and (tmp_path / "found" / "maps" / "guitar.ply").exists()
     rows = {row["file"].rsplit("/", 1)[1]: row for row in told["files"]}

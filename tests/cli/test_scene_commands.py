@@ -19,7 +19,7 @@ from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.synthetic import sample
 
-NAMES = ["--known", "chair", "sofa"]
+NAMES = ["--known", "chair", "sofa", "--model", "tiny"]
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +123,11 @@ def loaded(folder):
 
 
 def test_crops_of_scans_are_z_up_unless_stated(scan, crops, tiny):
-    words = ["scene", scan, "--proposals", "contact", "--json"]
+    words = ["scene", scan, "--model", "tiny", "--proposals", "contact", "--json"]
     calibrate = ["--calibrate", crops / "held_out"]
     mapping = {name: loaded(crops / "examples" / name) for name in ("chair", "sofa")}
     with pytest.warns(AxisWarning, match="6 known shapes do not state an up axis; z is assumed"):
-        result = score_scene(load_scene(scan), mapping, tiny, proposals="contact")
+        result = score_scene(load_scene(scan), mapping, encoder=tiny, proposals="contact")
     for own, note, up in (
         ([], "26 known shapes do not state an up axis; z is assumed", "z"),
         (["--up", "y"], "y is assumed", "y"),
@@ -171,7 +171,7 @@ def test_a_threshold_of_shapes_with_another_axis_is_noticed(scan, crops, tmp_pat
     ):
         one = crops / "held_out" / "chair0.npy"
         calibrate = ["--calibrate", crops / "held_out", "--save-threshold", kept]
-        assert run("score", one, *NAMES, "--model", "tiny", *calibrate, "--up", up).exit_code == 0
+        assert run("score", one, *NAMES, *calibrate, "--up", up).exit_code == 0
         said = " ".join(run(*words, kept).stderr.split())
         assert note in said if note else said == ""
     done = run("scene", scan, *NAMES, "--proposals", "contact")  # by generated shapes, which have y up
