@@ -328,11 +328,13 @@ def compared(scored: Verdict) -> str:
     return f'<div id="compared"><p>{escape(scored.compared)}</p></div>'
 
 
-def calibration(own: Calibration, failures: Sequence[Failure] = ()) -> str:
+def calibration(calibration_set: Calibration, failures: Sequence[Failure] = ()) -> str:
     """HTML about the visitor's calibration, with a list of unreadable files."""
-    given = f"{len(own.shapes)} calibration files."
-    given = given if own.threshold is None else f"Your {own.threshold.describe(OWN)}."
-    return f'<div id="own"><p>{escape(given)}</p>{_not_read(failures)}</div>'
+    threshold = calibration_set.threshold
+    text = (
+        f"{len(calibration_set.shapes)} calibration files." if threshold is None else f"Your {threshold.describe(OWN)}."
+    )
+    return f'<div id="own"><p>{escape(text)}</p>{_not_read(failures)}</div>'
 
 
 def known(session: Session) -> str:
