@@ -124,7 +124,7 @@ def test_relations_are_located(folder: Path, tmp_path: Path, monkeypatch: pytest
 def test_names_are_counted_as_many_as_there_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openshape_ood.cli.console.SECONDS", 0.0)  # a line a step
     done = run("view", folder, "--masks", folder / "masks.npz", *SMALL)
-    assert "names: 1 of 3, some" in done.stderr and "names: 2 of 3, some" in done.stderr, done.stderr
+    assert "names: 1 of 3, about" in done.stderr and "names: 2 of 3, about" in done.stderr, done.stderr
 
 
 def test_bad_input(folder: Path, made: RoomView) -> None:
