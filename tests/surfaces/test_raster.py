@@ -177,7 +177,7 @@ BAD: list[tuple[str, Callable[[np.ndarray], object], type[Exception], str]] = [
     ("one point", lambda p: HEIGHTS.rasterize(p * 0), CloudError, "line"),
     ("a line", lambda p: HEIGHTS.rasterize(p * [1, 0, 0]), CloudError, "line"),
     ("no plane", lambda p: HEIGHTS.rasterize(3 * np.random.default_rng(0).random((20_000, 3))), CloudError, "plane"),
-    ("all holes", lambda p: Rasterizer(cell=0.005, channels=("height",)).rasterize(p[:900]), CloudError, "cells are empty"),
+    ("all holes", lambda p: Rasterizer(cell=0.005, channels=("height",)).rasterize(p[:900]), CloudError, "are empty"),
     ("far away", lambda p: HEIGHTS.rasterize(np.vstack([p, [[1e300] * 3]])), CloudError, "stray"),
     ("no intensity", lambda p: Rasterizer().rasterize(p), InputError, "no intensity.*channels="),
     ("below 0", lambda p: Rasterizer().rasterize(p, p[:, 0] - 1), InputError, "of at least 0"),
