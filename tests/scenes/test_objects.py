@@ -251,7 +251,7 @@ def test_scans_that_hold_no_room():
     # a layer of it as a plane on which no superpoint lies
     tall = np.random.default_rng(2).permutation(floor_with_things())[:4000] * 100
     assert all(len(plane.rows) for plane in find_objects(Scene(tall), runs=2).layout)
-    with pytest.raises(InputError, match="at least 0.02 m"):
+    with pytest.raises(InputError, match=r"at least 0\.02 m"):
         find_objects(Scene(np.zeros((1, 3))))
     with pytest.raises(InputError, match=r"scene\.crop\(low, high\), or divide millimeters by 1000"):
         find_objects(Scene(thing * 1e4))
