@@ -147,7 +147,7 @@ def lift(
         one.check_fits(view)
         if one.names != names:
             raise InputError(
-                f"{view.name} and {given[0].name} have affinities to different names; expected the same names in one order"
+                f"{view.name} and {given[0].name} have affinities to different names; expected one order of names"
             )
     kept = _kept(given, bounds)
     points = np.concatenate([view.points[mask] for view, mask in zip(given, kept, strict=True)])
