@@ -1,8 +1,8 @@
 """A ROS 2 node around a map: clouds or depth images in, detections and markers out.
 
 The node has no state of its own: the map holds everything. Messages become frames as in a bag, so verdicts are the
-same. Start it with `python -m openshape_ood.ros --ros-args -p known:="[chair, table]" -p map:=home.map`. It was
-tested with stand-ins for messages, not on a robot.
+same. It was tested with stand-ins for messages, not on a robot. Start it with
+`python -m openshape_ood.ros --ros-args -p known:="[chair, table]" -p model:=tiny -p map:=home.map`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from openshape_ood.errors import OpenShapeError
 from openshape_ood.scene_map import MapObject, SceneMap
 
 PARAMETERS: dict[str, Any] = {
-    "known": [""], "known_file": "", "model": "tiny", "map": "home.map", "frame": "map", "max_jump": 5.0,
+    "known": [""], "known_file": "", "model": "", "map": "home.map", "frame": "map", "max_jump": 5.0,
     "cloud": "/points", "depth": "", "camera": "",
 }  # fmt: skip
 COLORS = {"new": (0.75, 0.1, 0.1), "unsure": (0.9, 0.6, 0.2), "known": (0.3, 0.6, 0.3)}
@@ -33,7 +33,7 @@ def open_map(parameters: dict[str, Any]) -> SceneMap:
     known: Any = [name for name in parameters["known"] if name]
     if parameters["known_file"]:
         known = KnownClasses.load(parameters["known_file"])
-    return SceneMap.prepare(known, path=folder, model=parameters["model"], max_jump=jump)
+    return SceneMap.prepare(known, path=folder, model=parameters["model"] or None, max_jump=jump)
 
 
 class MapNode:

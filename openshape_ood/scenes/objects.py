@@ -33,9 +33,10 @@ SIZED = "+size"  # suffix of a method's name, because a threshold holds for one 
 def score_scene(
     scene: Scene,
     known: Sequence[str] | Mapping[str, Any] | KnownClasses | NoveltyPipeline,
-    encoder: str | Encoder = "tiny",
     *,
+    encoder: Encoder | None = None,
     text: NamesEncoder | None = None,
+    model: str | None = None,
     method: str | Method | None = None,
     threshold: Threshold | None = None,
     proposals: str | Proposals | NoveltyMap | Sequence[Any] = "tree",
@@ -63,9 +64,7 @@ def score_scene(
         n points in meters, z up, as from `load_scene`.
     known : sequence of k str, mapping, KnownClasses or NoveltyPipeline
         As in `score_novelty`; or a prepared pipeline with encoder, method, threshold and sampling.
-    encoder : str or Encoder
-        Checkpoint of the registry, or an encoder object.
-    text, method, device, seed, num_samples, batch_size, progress
+    encoder, text, model, method, device, seed, num_samples, batch_size, progress
         As in `score_novelty`.
     known_up : str, optional
         Gravity axis of example shapes. Default: the axis stated by each file, else z with a warning, because examples
@@ -107,7 +106,8 @@ def score_scene(
     --------
     >>> from openshape_ood.synthetic import sample
     >>> chair, guitar = (sample(name, 4000, seed=1)[:, [0, 2, 1]] for name in ("chair", "guitar"))
-    >>> result = score_scene(Scene(np.concatenate([chair, guitar + [3, 0, 0]])), ["chair", "sofa"], proposals="contact")
+    >>> scene = Scene(np.concatenate([chair, guitar + [3, 0, 0]]))
+    >>> result = score_scene(scene, ["chair", "sofa"], model="tiny", proposals="contact")
     >>> [(one.nearest, len(one.rows)) for one in result]
     [('sofa', 4000), ('chair', 4000)]
     """
@@ -116,16 +116,16 @@ def score_scene(
         raise InputError("sizes are given, but size_weight is 0, so they have no effect; expected 0.1 or so")
     if threshold is not None:
         check_threshold(threshold)
-    if not isinstance(encoder, str):
-        check_encoders(encoder, text)
+    check_encoders(encoder, text)
     scene = as_scene(scene)
     frame = Frame.of(scene)
     if points is not None:
         check_map(points, scene)
     found = _proposals(frame, scene, proposals, most)
-    how: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
-    how |= {"method": method, "threshold": None if weight else threshold, "generated": None if weight else "scans"}
-    pipeline = scan_pipeline(known, encoder, text, known_up, device, how)
+    how: dict[str, Any] = {"encoder": encoder, "text": text, "model": model, "method": method, "device": device}
+    how |= {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
+    how |= {"threshold": None if weight else threshold, "generated": None if weight else "scans"}
+    pipeline = scan_pipeline(known, known_up, how)
     crops = _crops(frame, scene, found, color)
     rows: Any = crops or Embeddings(np.empty((0, pipeline.known.dim)), pipeline.provenance.identity)
     result = pipeline(rows)
@@ -135,25 +135,15 @@ def score_scene(
     return _result(scene, frame, found, result, boxes, points)
 
 
-def scan_pipeline(
-    known: Any,
-    encoder: str | Encoder,
-    text: NamesEncoder | None,
-    known_up: str | None,
-    device: Any,
-    how: dict[str, Any],
-) -> NoveltyPipeline:
-    """Pipeline for crops, which are z up."""
+def scan_pipeline(known: Any, known_up: str | None, how: dict[str, Any]) -> NoveltyPipeline:
+    """Pipeline for crops, which are z up. how: arguments of `NoveltyPipeline.prepare`."""
     if isinstance(known, NoveltyPipeline):
         return replace(known, up=SCANS, errors="raise")
-    model: Any = encoder
-    if isinstance(encoder, str):
-        others = [known.identity] if isinstance(known, KnownClasses) else []
-        model = Encoders(encoder, device=device, others=others).shape
     axes: Any = known_up
     if isinstance(known, Mapping):
-        known, axes = with_axes(known, known_up, model)
-    return NoveltyPipeline.prepare(known, encoder=model, text=text, up=SCANS, known_up=axes, device=device, **how)
+        how = {**how, "encoder": Encoders(how["model"], how["encoder"], device=how["device"]).shape}
+        known, axes = with_axes(known, known_up, how["encoder"])
+    return NoveltyPipeline.prepare(known, up=SCANS, known_up=axes, **how)
 
 
 def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Proposals:

@@ -52,7 +52,7 @@ def test_fetch_and_verify(env: dict[str, str]) -> None:
     # what is missing is said first, with its size
     assert said[0] == "sound, encoder: 600 kB from lab/sound/model.pt"
     assert "other, encoder: 600 kB from lab/other/model.pt" in said[:4]
-    assert said[3] == "to download together: 1.2 MB and what has no size"
+    assert said[3] == "download in total: 1.2 MB and the files of unknown size"
     assert [(one["checkpoint"], one["part"]) for one in fetched["fetched"]] == [
         ("sound", "encoder"),
         ("sound", "text"),
@@ -243,15 +243,15 @@ def test_another_file_is_not_added(stick: Path, downloaded: Path) -> None:
     (found,) = run_json("checkpoints", "verify", stick, code=1)["files"]
     assert (found["status"], found["checkpoint"]) == ("unknown", "")
     for words, told in {
-        ("add", stick): "no file of the registry has",
+        ("add", stick): "which is not in the registry",
         ("add", stick, "--as", "mine"): "expected",
     }.items():
         error = run_json("checkpoints", *words, code=2)["error"]
         assert error["type"] == "HashError" and told in error["message"] and str(stick) in error["message"]
     error = run_json("checkpoints", "add", stick, "--as", "tiny", code=2)["error"]
-    assert error["type"] == "WeightsError" and "nothing needs to be added" in error["message"]
+    assert error["type"] == "WeightsError" and "Nothing needs to be added" in error["message"]
     both = run("checkpoints", "add", stick, "--as", "vitb32+tiny")
-    assert both.exit_code == 2 and "expected --as the one whose file it is: tiny, vitb32" in both.stderr
+    assert both.exit_code == 2 and "Expected one encoder. Give one of: tiny, vitb32" in both.stderr
     missing = run("checkpoints", "add", stick.with_name("none.pt"))
     assert (
         missing.exit_code == 2 and "there is no file" in missing.stderr and "on the command line" not in missing.stderr

@@ -138,9 +138,9 @@ def test_a_map_that_does_not_tell_says_so(folder: Path, known: Path, tiny: Shape
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--out", "x.ply"], "are of one shape, given were 4"),
+        (["--out", "x.ply"], "was given with 4 shapes. Expected one shape"),
         (["--report", "x.pdf"], ".html"),
-        (["--known-up", "z"], "--known-up is for the shapes of --examples"),
+        (["--known-up", "z"], "Expected shapes of --examples. "),
     ],
 )
 def test_wrong_usage_over_a_folder(folder: Path, known: Path, words: list[str], message: str) -> None:

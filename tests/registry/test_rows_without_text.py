@@ -115,7 +115,7 @@ def test_the_command_line_says_so(registry: Path, tmp_path: Path) -> None:
     record = {one["name"]: one for one in json.loads(run("checkpoints", "list", "--json").stdout)["checkpoints"]}
     assert not record["mine"]["names"] and record["tiny"]["names"]
     assert "examples only" in " ".join(run("checkpoints", "list").stdout.split())
-    assert "none: classes are known by examples only" in run("checkpoints", "show", "mine").stdout
+    assert "none: known classes need examples" in run("checkpoints", "show", "mine").stdout
     doctor = json.loads(run("doctor", "--json").stdout)
     (own,) = [one for one in doctor["checkpoints"] if one["name"] == "mine"]
     assert own["works_offline"] and own["text"] == "none"
