@@ -55,7 +55,7 @@ def save(
     included.
     """
     from openshape_ood.cli.axes import warn_of_axes
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
 
     check_out("--out", out, SUFFIXES)
     examples = [file for files in chosen.wanted.with_files.values() for file in files]
@@ -69,7 +69,7 @@ def save(
             "--false-points or --false-regions was given without patches. Expected patches, which `localize` compares. "
             "Give --patches"
         )
-    inputs, decide = Found(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
+    inputs, decide = Inputs(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
     pipeline = chosen.pipeline(inputs, patches="local" if patches else None, decide=decide)
     warn_of_axes(examples, chosen.known_up or chosen.up)
     known, threshold = pipeline.known, pipeline.threshold

@@ -46,7 +46,11 @@ def segment(
     ] = None,
     threshold: Annotated[
         str | None,
-        option(DECISION, "Points above it are novel: a number, or a file written by --save-threshold.", "X|FILE"),
+        option(
+            DECISION,
+            "Threshold: a number, or a file written by --save-threshold. Points with a higher novelty are novel.",
+            "X|FILE",
+        ),
     ] = None,
     calibrate: Annotated[
         list[Path] | None,

@@ -69,7 +69,8 @@ def view(
         option(RESULT, "Output folder: JSON, PLY, OBJ and GLB files, pictures and a film.", "FOLDER", "--out", "-o"),
     ] = None,
     film: Annotated[
-        Literal["gif", "mp4"] | None, option(RESULT, "Format of the film. Default: gif. mp4 needs openshape-ood[film].")
+        Literal["gif", "mp4"] | None,
+        option(RESULT, "Format of the film. Default: gif. mp4 needs pip install 'openshape-ood\\[film]'."),
     ] = None,
     side: Annotated[int, option(RESULT, "Number of grid cells per side.", min=8, max=128)] = 48,
     clip: ClipOptions = ClipOptions(),
