@@ -82,7 +82,7 @@ def test_a_class_of_ones_own_keeps_the_verdict(pipelines: Pipelines, guitar: Ses
     assert verdict.threshold is not None and verdict.threshold.n == 100
     said = texts.verdict(verdict)
     assert "Shapes of lyre cannot be generated" in said and f"chair, table: compared with {COMPARED} generated" in said
-    assert "of each class but lyre and of the 1 example that you added" in verdict.compared
+    assert "of each class except lyre and of the 1 example that you added" in verdict.compared
     chair = own.with_shapes([Shape("a chair", sample("chair", 2048, seed=9))])
     assert (pipelines.score(chair, "tiny").nearest, pipelines.score(chair, "tiny").answer) == ("chair", "known")
     piano = own.with_shapes([Shape("a piano", sample("piano", 2048, seed=9))])
