@@ -74,7 +74,7 @@ def test_known_classes_by_folder_and_by_labels(folder: Path) -> None:
 
 def test_no_class_without_a_folder(tmp_path: Path) -> None:
     write_store(tmp_path, ["a.ply"], vectors(1), rows=1)
-    with pytest.raises(InputError, match="in Python labels, a mapping"):
+    with pytest.raises(InputError, match="in Python give labels, a mapping"):
         store.known_from(tmp_path)
 
 

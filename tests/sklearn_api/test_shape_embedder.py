@@ -164,7 +164,7 @@ def test_the_identity_goes_into_the_detectors_file(tmp_path: Path, tiny: ShapeEn
 @pytest.mark.parametrize(
     "shapes, error, message",
     [
-        (CLOUDS[0], CloudError, r"an array \(500, .\).*For one shape: \[shape\]"),
+        (CLOUDS[0], CloudError, r"an array \(500, .\).*For a single shape, give \[shape\]"),
         ([], CloudError, "list of at least one"),
         (np.empty((0, 5, 3)), CloudError, "at least one"),
         ("chair.npy", CloudError, r"are str; .*\[shape\]"),
