@@ -260,7 +260,7 @@ def test_a_class_without_examples_is_named() -> None:
     """R13."""
     text = unit(RANDOM.standard_normal((4, D)))
     named = replace(KNOWN.relabeled(("a", "b", "c", "d"), [0, 1, 2], text))
-    with pytest.raises(InputError, match="class 'd' has no examples; this comparator learned no names"):
+    with pytest.raises(InputError, match="class 'd' has no examples; this comparator learned only shapes, no names"):
         judge(QUERIES, named, MADE["relation"])
     with pytest.raises(InputError, match="needs example shapes"):
         score_novelty(Embeddings(QUERIES, MINE), ["a", "b"], encoder=Encoder(), text=words(), method=MADE["relation"])

@@ -379,7 +379,7 @@ def test_what_vim_cannot_fit() -> None:
         Subspace.fit(EXAMPLES, np.zeros((len(EXAMPLES), K)), 2)
     with pytest.raises(InputError, match="71 rows of examples and 70 of logits"):
         Subspace.fit(EXAMPLES, logits(EXAMPLES)[1:], 2)
-    with pytest.raises(InputError, match="one number a row"):
+    with pytest.raises(InputError, match="one number per row"):
         Subspace.fit(EXAMPLES[:, :1], logits(EXAMPLES), 1)
     subspace = Subspace.fit(EXAMPLES, logits(EXAMPLES), 2)
     with pytest.raises(InputError, match="rows of queries and 1 of logits"):

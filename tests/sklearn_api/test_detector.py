@@ -244,7 +244,7 @@ def test_known_and_new_classes_in_one_call_and_the_first_call() -> None:
         (np.ones((2, 8)), None, "Expected labels y"),
         (np.ones((2, 7)), ["sofa", "sofa"], "7 features"),
         (np.full((2, 8), np.nan), ["sofa", "sofa"], "NaN"),
-        (np.ones((4, 8)), ["sofa"] * 4, "expected 5 or more"),
+        (np.ones((4, 8)), ["sofa"] * 4, "Expected 5 or more"),
         (np.ones((2, 8)), ["sofa"], "inconsistent"),
     ],
 )
@@ -510,7 +510,7 @@ class Flat:
 
 def test_what_a_method_of_ones_own_says_is_checked() -> None:
     X, y = blobs()  # noqa: N806
-    with pytest.raises(InputError, match=r"(?s)method 'flat' gives .* as similarity; expected a Judgement"):
+    with pytest.raises(InputError, match=r"(?s)method 'flat' returned .* as similarity; expected a Judgement"):
         NoveltyDetector(Method("flat", Flat, settings={"right": False})).fit(X, y)
     detector = NoveltyDetector(Method("flat", Flat, settings={"right": 10})).fit(X, y)
     assert detector.predict(X[:9]).shape == (9,)
