@@ -251,7 +251,9 @@ def test_by_both_the_anchor_is_the_example_and_the_name_where_there_is_none() ->
 def test_by_both_of_two_encoders() -> None:
     with pytest.raises(MixedEncodersError, match=r"the text encoder of fake.*other"):
         KnownClasses.from_both(["pole"], {"pole": POLE}, FakeEncoder(Identity("other", "another", "f" * 64)), words())
-    with pytest.raises(ClassNamesError, match="examples of 'ball', 'cube'. Expected examples of named classes only: 'pole'"):
+    with pytest.raises(
+        ClassNamesError, match="examples of 'ball', 'cube'. Expected examples of named classes only: 'pole'"
+    ):
         KnownClasses.from_both(["pole"], {"ball": POLE, "pole": POLE, "cube": POLE}, FakeEncoder(), words())
 
 

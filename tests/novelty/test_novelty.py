@@ -211,7 +211,9 @@ def test_one_known_class_and_a_softmax(method: str) -> None:
 
 
 def test_a_class_of_one_example_and_a_covariance() -> None:
-    with pytest.raises(InputError, match=r"none of the 2 classes has two examples.*use prototypes or nearest neighbors"):
+    with pytest.raises(
+        InputError, match=r"none of the 2 classes has two examples.*use prototypes or nearest neighbors"
+    ):
         by_example(known={"pole": POLE, "plate": PLATE}, method="mahalanobis")
     assert np.isfinite(by_example(method="mahalanobis").novelty).all()  # pole has two
 
