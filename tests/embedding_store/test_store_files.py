@@ -78,7 +78,7 @@ def test_what_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Expected \(1, 8\)"):
         write_embeddings(tmp_path / "x.npz", made_rows(["a"], vectors(2)), HEADER)
     (tmp_path / "x.pickle").write_bytes(b"cos\nsystem\n")
-    with pytest.raises(FileError, match="no file of embeddings"):
+    with pytest.raises(FileError, match="not a file of embeddings"):
         list(read_embeddings(tmp_path / "x.pickle"))
     with pytest.raises(FileError, match="no embeddings"):
         list(read_embeddings([]))
