@@ -187,7 +187,7 @@ def test_another_text_space_is_refused_and_both_are_named(encoder: PointEncoder,
         (["chair", "chair"], {}, "named twice"),
         (["chair"], {"method": "knn"}, "needs example shapes"),
         (["chair"], {"smooth": -1}, "smooth is -1"),
-        (["chair"], {"threshold": 0.5}, "expected a Threshold"),
+        (["chair"], {"threshold": 0.5}, "Expected a Threshold"),
         (["chair"], {"encoder": "tiny"}, "has no identity"),
     ],
 )
