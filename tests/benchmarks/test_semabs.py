@@ -183,7 +183,7 @@ def test_own_views_are_converted_trained_on_and_evaluated(tmp_path, small_clip, 
     (folder / "room 1" / "scan.ply").unlink()
     capsys.readouterr()
     assert command.main(["convert", str(folder), str(tmp_path / "other"), "--names", "chair", "table"]) == 1
-    assert "no scan.* beside it" in capsys.readouterr().err
+    assert "there is no scan.* in its folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("layout", "head", "more"), [("ovssc", "ovssc", ""), ("vool", "vool", ", pointing = 16")])

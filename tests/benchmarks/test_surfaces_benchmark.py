@@ -204,7 +204,7 @@ def test_a_search_on_a_data_set_opens_no_test_image(kind: str, tmp_path: Path, c
     assert found["settings"]["data"] == own.name and found["settings"]["learned from"] < len(own.train)
     assert 0.5 < found["simple"]["PCA of patches"] <= 1
     # the words of the last line are options of the other commands
-    (line,) = (line for line in said.splitlines() if line.startswith("the best"))
+    (line,) = (line for line in said.splitlines() if line.startswith("best options"))
     parser = argparse.ArgumentParser()
     contenders.add_training(parser, 2, 2)
     given = contenders.settings(parser.parse_args(line.split(": ")[1].split()))
