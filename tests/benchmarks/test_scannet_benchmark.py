@@ -122,10 +122,10 @@ def test_labels_of_either_scale(tmp_path: Path) -> None:
         InputError, match=rf"none of its labels \({other}, 60000\) is the raw id of a class of ScanNet200"
     ):
         read_scan(saved("s2.ply", [other, 60000]), scannet200())
-    with pytest.raises(InputError, match="it has the label 163; expected at most 40 in NYU40. Try --labels raw"):
+    with pytest.raises(InputError, match=r"label 163; expected at most 40 in NYU40\. Try --labels raw"):
         read_scan(saved("s3_vh_clean_2.ply", [163, 1]), scannet20())
     with pytest.raises(
-        InputError, match="its labels are NYU40's 40 classes, which do not determine those of ScanNet200"
+        InputError, match="its labels are NYU40's 40 classes"
     ):
         read_scan(saved("s4_vh_clean_2.ply", [1, 2]), scannet200())
     assert not read_scan(saved("s5.ply", [0, 0]), scannet200()).has_labels

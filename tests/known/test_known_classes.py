@@ -252,7 +252,7 @@ def test_by_both_of_two_encoders() -> None:
     with pytest.raises(MixedEncodersError, match=r"the text encoder of fake.*other"):
         KnownClasses.from_both(["pole"], {"pole": POLE}, FakeEncoder(Identity("other", "another", "f" * 64)), words())
     with pytest.raises(
-        ClassNamesError, match="examples of 'ball', 'cube'. Expected examples of named classes only: 'pole'"
+        ClassNamesError, match=r"'ball', 'cube'\. Expected examples of named classes only: 'pole'"
     ):
         KnownClasses.from_both(["pole"], {"ball": POLE, "pole": POLE, "cube": POLE}, FakeEncoder(), words())
 
@@ -269,7 +269,7 @@ def test_patches_are_unit_rows_of_every_example() -> None:
 
 
 def test_patches_of_what_has_none() -> None:
-    with pytest.raises(InputError, match="fake has no patches. Expected an encoder with encode_patches"):
+    with pytest.raises(InputError, match=r"fake has no patches\. Expected an encoder with encode_patches"):
         KnownClasses.from_examples({"pole": POLE}, FakeEncoder(), patches="tokens")
     with pytest.raises(InputError, match="the examples of class 'a' are embeddings"):
         KnownClasses.from_examples({"a": EMBEDDINGS}, PatchEncoder(), patches="tokens")
