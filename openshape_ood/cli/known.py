@@ -82,7 +82,7 @@ def save(
 
 @options.command(app, "join")
 def join(files: Saved, /, *, out: Out, json: options.Json = False) -> None:
-    """Join files of known classes of one encoder. All files must have examples, or all names, or all both.
+    """Join files of known classes of one encoder. All files must have the same contents: examples, names, or both.
 
     The joined file has no threshold, because a threshold belongs to one set of classes. `known save --known-file FILE
     --calibrate PATHS` adds one.
