@@ -61,7 +61,7 @@ def save(
     examples = [file for files in chosen.wanted.with_files.values() for file in files]
     if patches and not examples:
         raise InputError(
-            "--patches was given without example files. Expected shapes whose patches are saved. Give --examples FOLDER"
+            "--patches was given without example files. Expected shapes, to save their patches. Give --examples FOLDER"
         )
     marks.check(chosen.calibrate)
     if marks.requested and not (patches or chosen.known_file):
