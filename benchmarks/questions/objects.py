@@ -185,7 +185,7 @@ def draw(path: Path, report: Mapping[str, Any]) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     names = ("model", "checkpoint", "text_checkpoint", "registry", "device", "draws", "no_pictures")
     seeds = list(range(10))
     parser = options.parser("objects", "are real objects known, and are novel ones found?", *names, seeds=seeds)

@@ -208,7 +208,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     about = "does a point encoder trained on generated rooms label points, and know what is new?"
     parser = options.parser("rooms", about, "checkpoint", "real", "import")
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms of each kind (default: 20)")

@@ -221,7 +221,7 @@ def run(benchmark: str, args: argparse.Namespace) -> None:
 
 
 def main(benchmark: str, argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     about = f"points of {TABLES[benchmark]().title} labelled by names, and classes whose names are hidden"
     shared = ("checkpoint", "text_checkpoint", "registry", "seed", "device", "no_pictures")
     parser = options.parser(benchmark, about, *shared, model=MODELS[benchmark])

@@ -252,7 +252,7 @@ def run_stability(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     about = "are the objects of a scan found, named, and told from novel ones?"
     names = ("model", "checkpoint", "text_checkpoint", "device", "real", "no_pictures")
     parser = options.parser("scenes", about, *names)

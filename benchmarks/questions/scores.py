@@ -45,7 +45,7 @@ from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, find_met
 from openshape_ood.scoring.methods import Kind, fitted
 from openshape_ood.scoring.text_scores import negative_words
 
-if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
+if TYPE_CHECKING:  # reader processes import this module, and importing torch would slow them
     from openshape_ood import ShapeEncoder, TextEncoder
 
 # what stands for a user who has names, examples, or both; the last may use any method
@@ -303,7 +303,7 @@ def _check_data_seeds(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     names = ("model", "checkpoint", "text_checkpoint", "registry", "data_root", "per_class", "data_seed")
     more = ("num_samples", "draws", "shots", "device", "batch_size", "workers", "cache", "no_cache")
     parser = options.parser("scores", "every method on SR1 and SR2", *names, *more, seeds=list(SEEDS))

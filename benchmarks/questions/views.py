@@ -175,7 +175,7 @@ def shown(rooms: Sequence[Seen], rows: Sequence[Row]) -> dict[str, Seen]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     about = "is what one view hides completed, and is a thing found by its relation to another?"
     parser = options.parser("views", about, "checkpoint", "device", model=DEFAULT)
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms (default: 20)")

@@ -234,8 +234,21 @@ def judged(pair: Comparison, cameras: Any = None, of: Any = (None, None), voxel:
         seen_space(scans[i], pair.found[i], pair.surfaces[i], bounds, cameras and cameras[i], of[i], voxel, reach)
         for i in (0, 1)
     )
-    sides = candidates(scans[0], pair.found[0], second), candidates(scans[1], pair.found[1], first)
-    return replace(pair, spaces=(first, second), candidates=sides)
+    sides = [candidates(scan, own, other) for scan, own, other in zip(scans, pair.found, (second, first), strict=True)]
+    gone = [_changed_points(scan, own) for scan, own in zip(scans, sides, strict=True)]
+    for i, other in enumerate((second, first)):
+        if gone[1 - i].any():
+            sides[i] = candidates(scans[i], pair.found[i], other, gone[1 - i])
+    return replace(pair, spaces=(first, second), candidates=tuple(sides))
+
+
+def _changed_points(scan: Scene, found: Sequence[Candidate]) -> np.ndarray:
+    """True (n,) for points of objects that changed."""
+    changed = np.zeros(len(scan), dtype=bool)
+    for one in found:
+        if one.whole:
+            changed[one.rows] = True
+    return changed
 
 
 def scored(pair: Comparison, pipeline: NoveltyPipeline) -> tuple[SceneResult, SceneResult]:
@@ -342,10 +355,10 @@ def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> 
             if not one.whole and one.proposal >= 0 and one.occupied < STAYED and j not in taken[1 - late]
         ]
         for i in (i for i in side.changed if i not in taken[late]):
-            inside = {j: _inside(other, j, side.objects[i].box) for j in rest}
-            j = max(inside, key=lambda j: inside[j], default=-1)
-            if j < 0 or inside[j] < INSIDE:
+            inside = [j for j in rest if _inside(other, j, side.objects[i].box) >= INSIDE]
+            if not inside:
                 continue
+            j = max(inside, key=lambda j: len(other.found[j].rows))
             rest.remove(j)
             taken[late].add(i)
             taken[1 - late].add(j)

@@ -514,7 +514,7 @@ def test_an_evaluation_lists_every_shape(tmp_path: Path, capsys: Any) -> None:
     points = ["--support-points", "64", "--test-points", "64"]
     assert main(["eval", *given, *points, "--ckpt", str(path), "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "novel shapes are taken for (percent of each class):" in printed
+    assert "nearest known classes of novel shapes (percent of each novel class):" in printed
     assert "by MSP, MLS, Entropy," in " ".join(printed.split())
     (folder,) = (one for one in tmp_path.iterdir() if one.is_dir())
     assert [one.name for one in folder.iterdir()] == ["objects.csv"]

@@ -78,7 +78,7 @@ def test_known_names_come_in_any_ordered_form(kind: Callable[[list[str]], Any]) 
 
 @pytest.mark.parametrize("kind", [set, frozenset, iter])
 def test_known_names_need_an_order_and_a_second_look(kind: Callable[[list[str]], Any]) -> None:
-    with pytest.raises(ClassNamesError, match="expected a list of names"):
+    with pytest.raises(ClassNamesError, match="Expected a list of names"):
         by_name(known=kind(NAMES))
 
 
@@ -222,7 +222,7 @@ def test_patches_come_from_the_encoder() -> None:
     with pytest.raises(InputError, match="fake has no patches"):
         by_example(method="vote_entropy")
     known = {"pole": FakeEncoder().encode(POLE)}
-    with pytest.raises(InputError, match="class 'pole' is given as embeddings; patches need the example shapes"):
+    with pytest.raises(InputError, match="the examples of class 'pole' are embeddings"):
         score_novelty(SHAPES, known, encoder=PatchEncoder(), method="vote_entropy")
 
 
@@ -233,7 +233,7 @@ def test_views_are_asked_of_the_encoder_for_shapes_and_examples() -> None:
 
 
 def test_examples_of_another_dimension() -> None:
-    with pytest.raises(MixedEncodersError, match=r"'pole' is an array of shape \(2, 512\); fake has embeddings of 4"):
+    with pytest.raises(MixedEncodersError, match=r"'pole' is an array of shape \(2, 512\).*by fake of width 4"):
         by_name(known={"pole": np.ones((2, 512)), "plate": None})
 
 
@@ -282,7 +282,7 @@ def test_known_up_is_that_of_the_examples() -> None:
     lying = {"pole": POLE[:, [0, 2, 1]], "plate": PLATE[:, [0, 2, 1]]}
     assert by_example(POLE, lying, known_up="z").novelty[0] == pytest.approx(0, abs=1e-5)
     assert by_example(POLE[:, [0, 2, 1]], lying, up="z").novelty[0] == pytest.approx(0, abs=1e-5)
-    with pytest.raises(InputError, match="say with known_up"):
+    with pytest.raises(InputError, match="Give it with known_up"):
         by_example([POLE], lying, up=["z"])
     assert by_name([POLE], up=["y"]).up == ("y",)
 
@@ -309,13 +309,13 @@ def test_settings_reach_the_encoder() -> None:
         (POLE, ["chair", {"sofa": POLE}], {}, InputError, "mixes names and examples"),
         (POLE, {"chair": POLE, "": None}, {}, ClassNamesError, "known class 1 is ''"),
         (POLE, {"chair": None, 3: None}, {}, ClassNamesError, "known class 1 is 3"),
-        (POLE, {"chair": POLE, "sofa": "sofa"}, {}, InputError, "class 'sofa' has 'sofa' where its examples"),
+        (POLE, {"chair": POLE, "sofa": "sofa"}, {}, InputError, "class 'sofa' has 'sofa' as its examples"),
         (
             POLE,
             {"chair": POLE, "sofa": [None]},
             {},
             InputError,
-            "where there is only the name, score_novelty takes None",
+            "For a class with only a name, give None to score_novelty",
         ),
         (POLE, {"chair": POLE, "sofa": None}, {"method": "knn"}, InputError, "needs examples of every class"),
         (POLE, {"chair": None, "sofa": None}, {"method": "knn"}, InputError, "needs example shapes"),
@@ -478,7 +478,7 @@ def test_tiny_refuses_names_that_read_the_same(tiny: ShapeEncoder, tiny_text: Te
 
 def test_patches_are_of_one_view(tiny: ShapeEncoder) -> None:
     chairs = [sample("chair", 500, seed=s) for s in (1, 2)]
-    with pytest.raises(InputError, match="method 'vote_entropy' judges patches of one sampling, num_samples is 3"):
+    with pytest.raises(InputError, match="method 'vote_entropy' got num_samples=3"):
         score_novelty(chairs, {"chair": chairs}, encoder=tiny, method="vote_entropy", num_samples=3)
 
 
@@ -503,7 +503,7 @@ def test_new_or_not_is_answered_with_a_threshold() -> None:
     assert result.is_novel.tolist() == (result.novelty > result.threshold.value).tolist() == [False, False, True]
     assert result.p_values[2] == pytest.approx(1 / 31) and result.p_values[0] > 0.1
     assert [line.split()[-1] for line in str(result).splitlines()[1:4]] == ["known", "known", "novel"]
-    with pytest.raises(InputError, match=r"there is no threshold.*threshold=\.\.\."):
+    with pytest.raises(InputError, match=r"there is no threshold.*threshold=Threshold"):
         _ = by_example().is_novel
 
 
@@ -531,7 +531,7 @@ def test_ready_embeddings_of_another_encoder_and_without_shapes() -> None:
     known = KnownClasses.from_examples(EXAMPLES, PatchEncoder(), patches="tokens")
     with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\), the shapes by other"):
         score_novelty(rows, known)
-    with pytest.raises(InputError, match="judges patches of one sampling, these are embeddings"):
+    with pytest.raises(InputError, match="got embeddings"):
         score_novelty(by_example().embeddings, known, method="vote_entropy")
     with pytest.raises(InputError, match="query row 1 is zero"):
         score_novelty(Embeddings(np.eye(4)[:2] * [[1], [0]], known.identity), known)
@@ -575,7 +575,7 @@ def test_what_is_no_encoder_text_encoder_or_threshold(settings: dict[str, Any], 
 
 
 def test_known_classes_were_read_already() -> None:
-    with pytest.raises(InputError, match="known_up is for example shapes"):
+    with pytest.raises(InputError, match="known_up is given with ready KnownClasses"):
         by_example(known=KnownClasses.from_examples(EXAMPLES, FakeEncoder()), known_up="z")
 
 

@@ -263,8 +263,8 @@ def test_it_is_whole_or_not_there(found: NoveltyMap, tmp_path: Path) -> None:
         ({"chair": None}, "local", "only names"),
         ({"chair": EXAMPLES["chair"][:1]}, None, "no class has two different example shapes"),
         ({"chair": EXAMPLES["chair"][:1] * 2}, None, "no class has two different example shapes"),
-        ({"chair": np.ones((3, 192), dtype=np.float32)}, None, "patches need the example shapes"),
-        ({"chair": ["sofa", "couch"]}, None, "class 'chair' has .*couch.* where its examples were expected"),
+        ({"chair": np.ones((3, 192), dtype=np.float32)}, None, "embeddings have no patches"),
+        ({"chair": ["sofa", "couch"]}, None, "class 'chair' has .*couch.* as its examples"),
         ([], None, "no known classes"),
     ],
 )

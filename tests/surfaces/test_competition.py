@@ -192,7 +192,7 @@ def test_the_state_of_another_training_is_refused(other: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "settings, told",
     [
-        ({"weights": (0.0, 1.0, 1.0)}, "expected three, none below 0, the first above"),
+        ({"weights": (0.0, 1.0, 1.0)}, "Expected three numbers: the first above 0"),
         ({"weights": None}, "weights are of type object"),
         ({"margin": 0.0}, "margin is 0.0"),
         ({"optimizer": "lion"}, "unknown optimizer 'lion'"),
