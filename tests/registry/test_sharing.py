@@ -157,7 +157,7 @@ def test_a_download_that_fails_says_what_to_do(
 
 def test_a_file_of_the_hub_that_is_too_large_is_not_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sharing.hub, "size", lambda wanted: sharing.MOST_BYTES + 1)
-    with pytest.raises(WeightsError, match=r"lab/mine/known\.safetensors has 4,294,967,297 bytes\. At most"):
+    with pytest.raises(WeightsError, match=r"lab/mine/known\.safetensors has 4,294,967,297 bytes\. Expected at most"):
         KnownClasses.from_pretrained("lab/mine")
 
 
