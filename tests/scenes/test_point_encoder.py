@@ -150,7 +150,7 @@ def test_classes_by_example_points_and_their_threshold(encoder: PointEncoder, sc
     assert 0 < again.is_novel.mean() < 0.2 and again.regions()
     kept = segment_scene(scene, known.with_threshold(threshold), encoder=encoder)
     assert kept.threshold is threshold and kept.provenance.method == "knn"
-    with pytest.raises(MixedEncodersError, match="belongs to one encoder and method"):
+    with pytest.raises(MixedEncodersError, match="Expected the same encoder and method"):
         segment_scene(scene, known, encoder=encoder, method="nearest_distance", threshold=threshold)
 
 
