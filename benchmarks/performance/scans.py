@@ -102,7 +102,7 @@ def measure_scoring(count: int, seed: int) -> dict[str, Any]:
     # its colors are noise, which no surface has
     scene = Scene(made_up(count, seed).points, name=f"{count:,} points")
     before, clock = memory(forget=True), CpuClock()
-    found = score_scene(scene, known, encoder)
+    found = score_scene(scene, known, encoder=encoder)
     clock.mark("score_scene")
     peak = (memory()["peak"] - before["resident"]) / MIB
     told = {"points": len(scene), "candidates": found.proposals.candidates, "objects": len(found)}

@@ -59,9 +59,10 @@ def compare_scenes(
     before: Scene | Sequence[View],
     after: Scene | Sequence[View],
     known: Sequence[str] | Mapping[str, Any] | KnownClasses | NoveltyPipeline,
-    encoder: str | Encoder = "tiny",
     *,
+    encoder: Encoder | None = None,
     text: NamesEncoder | None = None,
+    model: str | None = None,
     method: Any = None,
     threshold: Threshold | None = None,
     aligned: bool = False,
@@ -89,7 +90,7 @@ def compare_scenes(
     ----------
     before, after : Scene, points as it takes them, or sequence of View
         Meters, z up. Views bring their camera poses.
-    known, encoder, text, method, threshold, known_up, device, seed, num_samples, batch_size
+    known, encoder, text, model, method, threshold, known_up, device, seed, num_samples, batch_size
         As in `score_scene`.
     aligned : bool
         True for scans in one frame, which may be up to 0.5 m and 10° off. Default: any turn about z and any shift.
@@ -124,7 +125,7 @@ def compare_scenes(
     --------
     >>> from openshape_ood.synthetic.rooms.rescans import room_pair
     >>> pair = room_pair(2, removed=1, objects=8)
-    >>> found = compare_scenes(pair.before, pair.after, ["chair", "table"], aligned=True, runs=1)
+    >>> found = compare_scenes(pair.before, pair.after, ["chair", "table"], model="tiny", aligned=True)
     >>> [one.kind for one in found]
     ['removed']
     """
@@ -133,8 +134,7 @@ def compare_scenes(
     check_choice(control, "control", CONTROLS)
     if threshold is not None:
         check_threshold(threshold)
-    if not isinstance(encoder, str):
-        check_encoders(encoder, text)
+    check_encoders(encoder, text)
     pair = compare(before, after, aligned=aligned, pose=pose, cameras=cameras, voxel=voxel, runs=runs)
     if calibration is None:
         calibration = ChangeCalibration.packaged(pair.spaces[0].by)
@@ -143,9 +143,9 @@ def compare_scenes(
             f"the calibration is of {calibration.by}, and free space was found by {pair.spaces[0].by}. Expected the "
             "same. Calibrate with cameras if they are given, and without if not"
         )
-    how: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": False}
-    how |= {"method": method, "threshold": threshold, "generated": "scans"}
-    pipeline = scan_pipeline(known, encoder, text, known_up, device, how)
+    how: dict[str, Any] = {"encoder": encoder, "text": text, "model": model, "method": method, "device": device}
+    how |= {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "threshold": threshold}
+    pipeline = scan_pipeline(known, known_up, how)
     first, second = scored(pair, pipeline)
     return compared(pair, first, second, calibration, fdr, control)
 

@@ -224,7 +224,7 @@ def test_stages_leave_what_they_should(tree: Path, stages: Path, capsys: Any) ->
     assert log["steps"] == 2 and log["rare_things"] == 1 and log["points"]["guitar"] > 0
     again = ["pretrain", "--data-root", str(tree), "--out", str(stages), *QUICK, "--mix", "--sample-tail", "--steps"]
     assert train_scenes.main([*again, "2"]) == 0  # nothing to do
-    assert train_scenes.main([*again, "3"]) == 1 and "a run with other settings" in capsys.readouterr().err
+    assert train_scenes.main([*again, "3"]) == 1 and "a training with other settings" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -31,8 +31,8 @@ IDENTITY = Identity("fake", "words", "f" * 64)
         (["chair", None], "known class 1 is None"),
         ([3], "known class 0 is 3"),
         ([b"chair"], "known class 0 is b'chair'"),
-        (["chair", "sofa", "chair"], "named twice: 'chair'"),
-        (np.array(["chair", "chair"]), "named twice: 'chair'"),
+        (["chair", "sofa", "chair"], "repeated: 'chair'"),
+        (np.array(["chair", "chair"]), "repeated: 'chair'"),
     ],
 )
 def test_names_that_cannot_be_used(names: Any, message: str) -> None:

@@ -80,9 +80,9 @@ def damaged(path: Path, header: Any = None, **arrays: np.ndarray) -> Path:
 @pytest.mark.parametrize(
     "header, arrays, message",
     [
-        ({"format": "something else"}, {}, "header does not say"),
+        ({"format": "something else"}, {}, "its header is not"),
         ({"names": ["pole"]}, {}, "labels do not count the 1 classes"),
-        ({"names": ["pole", "pole"]}, {}, "named twice"),
+        ({"names": ["pole", "pole"]}, {}, "are repeated"),
         ({"identity": {"checkpoint": "fake", "space": "words", "key": "x"}}, {}, "no set of known classes"),
         ({}, {"labels": np.array([0, 1, 2])}, "labels do not count the 2 classes"),
         ({}, {"labels": np.array([0.0, 0.0, 1.0])}, "labels do not count"),

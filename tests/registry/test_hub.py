@@ -81,12 +81,12 @@ def run(registry: Path, names: list[str], env: dict[str, str], **streams: Any) -
 
 
 FAILURES = {
-    "gone": ("ServerError", "does not know the repository"),
+    "gone": ("ServerError", "the repository does not exist, or is private"),
     "no-revision": ("ServerError", "no revision 'main'"),
     "no-file": ("ServerError", "no such file"),
     "private": ("ServerError", "HF_TOKEN"),
     "gated": ("ServerError", "licence must be accepted"),
-    "forbidden": ("ServerError", "forbids it (HTTP 403)"),
+    "forbidden": ("ServerError", "forbids the download (HTTP 403)"),
     "broken": ("ServerError", "HTTP 500"),
     "busy": ("ServerError", "HTTP 503"),
     "portal": ("ServerError", "login page"),
@@ -121,7 +121,7 @@ def test_a_failed_download_says_how_to_go_on(failures: dict[str, Any], name: str
     assert f"hf download lab/{name} model.pt" in message
     assert f"https://huggingface.co/lab/{name}/blob/main/model.pt" in message
     call = f'encoder=ShapeEncoder.from_pretrained("{name}", checkpoint="model.pt")'
-    assert f"hand {call} to score_novelty" in message
+    assert f"pass {call} to score_novelty" in message
     assert '"tiny" is inside the package and runs offline' in message
 
 

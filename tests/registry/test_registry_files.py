@@ -73,7 +73,7 @@ def test_an_address_is_downloaded_once(server: HubServer, tmp_path: Path, monkey
         ("storage/lab/short", TransferError, "broke off after"),
         ("storage/lab/stalls", TransferError, "broke off after"),
         ("nowhere", ServerError, "HTTP 404"),
-        ("lab/portal/resolve/main/m.pt", ServerError, "a web page came"),
+        ("lab/portal/resolve/main/m.pt", ServerError, "the server sent a web page"),
         ("lab/mute/resolve/main/m.pt", OfflineError, "cannot reach 127.0.0.1"),
     ],
 )
@@ -95,7 +95,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 def test_what_is_longer_than_any_checkpoint(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MOST_BYTES", 1000)
-    with pytest.raises(TransferError, match="longer than 1,000 bytes"):
+    with pytest.raises(TransferError, match="more than 1,000 bytes"):
         fetch(address(tmp_path, f"{server.url}/storage/lab/sound"))
 
 
@@ -135,7 +135,7 @@ def test_the_first_use_is_recorded_told_once_and_kept_to(tmp_path: Path) -> None
         warnings.simplefilter("error")
         assert fetch(made) == tmp_path / "m.pt"
     (tmp_path / "m.pt").write_bytes(CONTENT[::-1])
-    with pytest.raises(HashError, match="where the sha256 of its first use is recorded") as caught:
+    with pytest.raises(HashError, match="which records the sha256 of its first use") as caught:
         fetch(made)
     assert str(pins()[0]) in str(caught.value)
     pins()[0].unlink()
@@ -196,7 +196,9 @@ def test_what_is_packaged_needs_no_home(variable: str, monkeypatch: pytest.Monke
     monkeypatch.delenv("OPENSHAPE_OOD_CACHE")
     monkeypatch.setenv(variable, "~nosuchuser/cache")
     assert fetch(find_checkpoint("tiny")).is_file()
-    with pytest.raises(FileError, match=r"no cache at ~nosuchuser/cache.* Set OPENSHAPE_OOD_CACHE to a folder"):
+    with pytest.raises(
+        FileError, match=r"there is no cache folder ~nosuchuser/cache.* Set OPENSHAPE_OOD_CACHE to a folder"
+    ):
         fetch(find_checkpoint("vitb32"))
 
 

@@ -70,7 +70,7 @@ def found(scan):
 
 
 def scored(scene, **how):
-    return score_scene(scene, KNOWN, SizeEncoder(), text=SizeNames(), **how)
+    return score_scene(scene, KNOWN, encoder=SizeEncoder(), text=SizeNames(), **how)
 
 
 def test_what_stands_on_the_floor_is_found_and_the_floor_is_layout(scan, found):

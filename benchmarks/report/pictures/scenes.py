@@ -39,7 +39,7 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
     for made, column in zip(rooms, axes.T, strict=True):
         scene = made.scene
         own = how | {"proposals": find_objects(scene)}
-        called, judged = (score_scene(scene, of, encoder, **own) for of in (names.vocabulary, names.known))
+        called, judged = (score_scene(scene, of, encoder=encoder, **own) for of in (names.vocabulary, names.known))
         true = np.array([place.get(name, 0) for name in made.names])[scene.labels]
         found = np.array([0, *(place[one.nearest] for one in called), 0])[called.numbers]
         values = np.array([one.novelty for one in judged])
