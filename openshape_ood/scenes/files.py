@@ -240,7 +240,7 @@ def _label_file(path: Path) -> Path:
 def _labelled(scene: Scene, path: Path) -> Scene:
     labels = load_labels(path)
     if len(labels) != len(scene):
-        raise ShapeFileError(f"{path} has {len(labels):,} labels; expected {len(scene):,}, as {scene.name} has points")
+        raise ShapeFileError(f"{path} has {len(labels):,} labels; expected {len(scene):,}, one a point of {scene.name}")
     return replace(scene, labels=labels if labels.any() else None)
 
 

@@ -149,7 +149,9 @@ def scan_pipeline(known: Any, known_up: str | None, how: dict[str, Any]) -> Nove
 def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Proposals:
     if isinstance(given, Proposals):
         if given.n != len(scene):
-            raise InputError(f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected the same")
+            raise InputError(
+                f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected equal numbers"
+            )
         if most is not None:
             check_whole(most, "most")
         stability = None if given.stability is None else given.stability[:most]

@@ -79,9 +79,9 @@ def graph(grid: Grid, direction: np.ndarray) -> Graph:
 def superpoints(edges: Graph, count: int) -> np.ndarray:
     """Superpoint (v,) of each of `count` voxels, numbered from 0.
 
-    Edges of a minimum spanning tree join two segments, smoothest first, unless an edge is rougher than the roughest
-    edge inside either segment by more than `GRAIN` divided by its size (Felzenszwalb and Huttenlocher, IJCV 2004, who
-    use all edges). Segments of fewer than 8 voxels join their most similar neighbor.
+    The edges of a minimum spanning tree are visited, smoothest first. An edge joins its two segments, unless it is
+    rougher than the roughest edge inside either segment by more than `GRAIN` divided by the segment's size. Segments of
+    fewer than 8 voxels join their most similar neighbor. Felzenszwalb and Huttenlocher (IJCV 2004) use all edges.
     """
     order = _spanning(edges, count)
     left = list(zip(*(column[order].tolist() for column in (edges.first, edges.second, edges.weight)), strict=True))
