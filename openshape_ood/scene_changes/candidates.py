@@ -73,7 +73,9 @@ def candidates(scene: Scene, found: Proposals, other: Space, gone: np.ndarray | 
     cells = _cells(scene, found, other, gone)
     sets = [np.unique(cells.inverse[rows]) for rows in found.rows]
     parts = _components(cells)
-    compared = [_compared(cells, rows, own, i, parts) for i, (rows, own) in enumerate(zip(found.rows, sets, strict=True))]
+    compared = [
+        _compared(cells, rows, own, i, parts) for i, (rows, own) in enumerate(zip(found.rows, sets, strict=True))
+    ]
     whole = [one.proposal for one in compared if one.whole]
     claimed, loose = {i: [sets[i]] for i in whole}, list[np.ndarray]()
     for part in parts:
@@ -113,7 +115,9 @@ def _cells(scene: Scene, found: Proposals, other: Space, gone: np.ndarray | None
     return _Cells(voxels.inverse, places, distance, changed, occupied, other.size)
 
 
-def _compared(cells: _Cells, rows: np.ndarray, own: np.ndarray, proposal: int, parts: Sequence[np.ndarray]) -> Candidate:
+def _compared(
+    cells: _Cells, rows: np.ndarray, own: np.ndarray, proposal: int, parts: Sequence[np.ndarray]
+) -> Candidate:
     """A proposal has changed if most of its seen part has. A connected part that was seen empty is enough to see."""
     free, occupied = int(cells.changed[own].sum()), int(cells.occupied[own].sum())
     whole = free >= max(LEAST, GONE * (free + occupied))
@@ -162,7 +166,9 @@ def _joined(cells: _Cells, changed: list[Candidate]) -> list[Candidate]:
         if len(group) == 1:
             joined.append(changed[largest])
             continue
-        rows, own = (np.unique(np.concatenate([lists[i] for i in group])) for lists in ([c.rows for c in changed], sets))
+        rows, own = (
+            np.unique(np.concatenate([lists[i] for i in group])) for lists in ([c.rows for c in changed], sets)
+        )
         joined.append(_candidate(cells, rows, own, True, changed[largest].proposal))
     return joined
 

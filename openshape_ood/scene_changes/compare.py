@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +26,7 @@ from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.objects import scan_pipeline
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import as_scene
+from openshape_ood.scenes.validation import ScanWarning
 from openshape_ood.views import View
 from openshape_ood.views.geometry import checked_matrix
 from openshape_ood.views.geometry import moved as placed
@@ -33,7 +35,8 @@ STAYED = 0.5  # of the seen part of an object has points in the other scan
 SEEN = 0.4  # of an object: with less it is undecided
 INSIDE = 0.7  # of the points of an object in the box of one that has changed: it stands in its place
 LISTED = 0.5  # p-value beyond which an apparent change is not listed as undecided
-LARGER, EXTENT = 20.0, 200.0  # times as large a scan is of another unit; meters
+LARGER, EXTENT = 20.0, 200.0  # ratio of extents from which the units differ; largest extent in meters
+SCALED = 3.0  # ratio of extents that an error of the alignment names
 
 Given = Any  # Scene, points or a sequence of Views
 
@@ -207,6 +210,7 @@ def compare(
         raise InputError(f"voxel is {voxel!r}. Expected meters from 0.01 to 0.5. Give 0.05 or so")
     given = _given(before, "before"), _given(after, "after")
     _check_units(given[0][0], given[1][0])
+    _warn_of_same(given[0][0], given[1][0])
     if cameras is not None:
         given = tuple(  # type: ignore[assignment]
             (scan, _positions(own, scan.name), None) for (scan, _, _), own in zip(given, cameras, strict=True)
@@ -296,11 +300,33 @@ def _check_units(before: Scene, after: Scene) -> None:
             )
 
 
+def _warn_of_same(before: Scene, after: Scene) -> None:
+    if before.points.shape == after.points.shape and np.array_equal(before.points, after.points):
+        warnings.warn(
+            f"{before.name} and {after.name} have the same points, so nothing can have changed. Expected two scans "
+            "from different times. Check the files",
+            ScanWarning,
+            stacklevel=4,
+        )
+
+
 def _registered(surfaces: Sequence[Surface], aligned: bool, pose: Any) -> Registration:
-    if pose is not None:
-        given = check_rotation(checked_matrix(pose, "pose", (4, 4)))
-        return measured(surfaces[0], surfaces[1], given)
-    return register(surfaces[0], surfaces[1], np.eye(4) if aligned else None)
+    """The second scan in the frame of the first. An error names the ratio of extents if it explains the misfit."""
+    try:
+        if pose is not None:
+            given = check_rotation(checked_matrix(pose, "pose", (4, 4)))
+            return measured(surfaces[0], surfaces[1], given)
+        return register(surfaces[0], surfaces[1], np.eye(4) if aligned else None)
+    except InputError as error:
+        extents = [float(np.ptp(one.places, axis=0).max()) for one in surfaces]
+        ratio = max(extents) / max(min(extents), 1e-9)
+        if ratio < SCALED:
+            raise
+        larger, smaller = surfaces if extents[0] > extents[1] else surfaces[::-1]
+        raise InputError(
+            f"{larger.name} is about {ratio:.0f} times as large as {smaller.name}, and they do not fit. Expected two "
+            "scans of one place in meters. Check the units; on the command line, give --unit"
+        ) from error
 
 
 def compared(

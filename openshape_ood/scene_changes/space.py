@@ -128,7 +128,7 @@ def _by_rays(
 
 
 def _without_margin(free: np.ndarray, occupied: np.ndarray) -> np.ndarray:
-    """Free voxels without those at the margin of unseen space; rays end before surfaces, so voxels there count as seen."""
+    """Remove free voxels at the margin of unseen space. Voxels next to points count as seen: rays end before them."""
     unseen = ~free & ~maximum_filter(occupied, 3)
     return free & (uniform_filter(unseen.astype(np.float32), 3) <= MARGIN)
 
