@@ -101,7 +101,7 @@ def measure_scoring(count: int, seed: int) -> dict[str, Any]:
     # without its colors, which are unrealistic noise
     scene = Scene(made_up(count, seed).points, name=f"{count:,} points")
     before, clock = memory(forget=True), CpuClock()
-    result = score_scene(scene, known, encoder)
+    result = score_scene(scene, known, encoder=encoder)
     clock.mark("score_scene")
     peak = (memory()["peak"] - before["resident"]) / MIB
     counts = {"points": len(scene), "candidates": result.proposals.candidates, "objects": len(result)}

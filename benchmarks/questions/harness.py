@@ -85,7 +85,7 @@ def run_parts(
         record = parts[part](args)
         for row in record.get("rows", [record]):
             print(", ".join(f"{name} {spanned(one)}" for name, one in row.items() if name not in ("marks", "each")))
-        path = args.out / f"{benchmark}-{part}{options.suffix(args, 'parts')}.json"
+        path = args.out / f"{benchmark}-{part}{options.suffix(args, 'parts', 'real')}.json"
         print(write_json(path, {"benchmark": benchmark, "part": part, **record}))
 
 

@@ -76,7 +76,7 @@ def by_objects(encoder: ShapeEncoder, known: KnownClasses) -> Way:
     place = {name: i for i, name in enumerate(CLASSES, 1)}
 
     def guess(scene: Scene) -> Guess:
-        result = score_scene(scene, known, encoder)
+        result = score_scene(scene, known, encoder=encoder)
         assert result.map.nearest is not None
         classes = np.array([place.get(name, 0) for name in result.map.nearest])
         for plane in result.proposals.layout:

@@ -169,7 +169,7 @@ def changed(scene: Scene) -> dict[str, tuple[Scene, np.ndarray]]:
 
 
 def _objects(scene: Scene, encoder: ShapeEncoder, known: KnownClasses) -> dict[frozenset[int], str]:
-    result = score_scene(replace(scene, labels=None, instances=None), known, encoder)
+    result = score_scene(replace(scene, labels=None, instances=None), known, encoder=encoder)
     return {frozenset(one.rows.tolist()): one.nearest for one in result}
 
 

@@ -83,7 +83,7 @@ def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, **how: A
     overlap = metrics.overlap_table(proposals.rows, scene.instances, objects)
     if way == ALL or not len(proposals):
         return Case(titles, foreign, overlap)
-    result = score_scene(scene, names.known, encoder, proposals=proposals, **how)
+    result = score_scene(scene, names.known, encoder=encoder, proposals=proposals, **how)
     titled = called(result, names.vocabulary, **how)
     nearest = np.array([names.known.names.index(name) for name in result.result.nearest])
     table = painted(room, result, titled, names.vocabulary.names)

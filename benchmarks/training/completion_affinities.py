@@ -41,7 +41,7 @@ def scaled(maps: np.ndarray) -> np.ndarray:
 
 
 def one_map(shown: np.ndarray, objects: np.ndarray, rng: np.random.RandomState, severity: float) -> np.ndarray:
-    """Map (h, w) of a name; shown (h, w): object number at each pixel; objects: numbers of the objects with the name."""
+    """Map (h, w) of a name; shown (h, w): object number per pixel; objects: numbers of the objects with the name."""
     share = np.zeros(256)
     others = rng.random_sample(256) < LEAKS * severity
     share[others] = severity * rng.uniform(*LEAK, int(others.sum()))

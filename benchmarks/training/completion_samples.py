@@ -107,7 +107,7 @@ class Sample:
 
 
 def cells_of(points: np.ndarray) -> np.ndarray:
-    """Mask (c,) of cells that surface points (n, 3) in the box's frame fill or enclose; points may be outside the box."""
+    """Mask (c,) of cells that surface points (n, 3) in the box's frame fill or enclose; points may lie outside."""
     index = np.floor((points - SIZES.low) / CELL).astype(np.int64)
     low = index.min(axis=0)
     surface = np.zeros(index.max(axis=0) - low + 1, dtype=bool)

@@ -116,7 +116,7 @@ def seen(pack: ObjectPack, view: str, count: int) -> list[np.ndarray]:
 def of_seed(
     seed: int, classes: np.ndarray, features: dict[str, dict[str, np.ndarray]], vectors: np.ndarray
 ) -> list[Any]:
-    """Figures of every view and method with half of the classes known; by examples, classes with two objects or more."""
+    """Figures of every view and method with half of the classes known; by examples, of classes with two objects."""
     random = np.random.RandomState([seed, 33])
     names, counts = np.unique(classes, return_counts=True)
     known = random.permutation(len(names))[: (len(names) + 1) // 2]

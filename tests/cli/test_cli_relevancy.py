@@ -86,7 +86,7 @@ def test_a_published_scene_is_viewed_with_its_own_names_and_questions(
     assert names[:3] == ["chair", "table", "lamp"] and "lamp on table" in names
     told = " ".join(done.stderr.split())
     assert "names of the file: chair, table" in told and "questions of the file: lamp on table" in told
-    assert "1 of the file's questions left out" in told
+    assert "1 of the file's questions are dropped" in told
     own = run_json("view", *small, "--names", "sofa", "--locate", "cup; on; sofa")
     assert [one["name"] for one in own["found"]][:2] == ["sofa", "cup"]
     masks = tmp_path / "masks.npz"
@@ -102,7 +102,10 @@ def test_a_published_scene_is_viewed_with_its_own_names_and_questions(
         ([], "there are no class names"),
         (["--names", "chair", "chair"], "are the same"),
         (["--names", "chair", "--preset", "best"], "unknown preset 'best'; known: ours, chefer_et_al, quick"),
-        (["--names", "chair", "--known", "sofa"], "--known has 'sofa', which is not among --names: chair"),
+        (
+            ["--names", "chair", "--known", "sofa"],
+            "--known has 'sofa', which is not among --names. Expected one of chair",
+        ),
         (["--names", "chair", "--prompts", "a photo"], "expected a string with exactly one {}"),
     ],
 )

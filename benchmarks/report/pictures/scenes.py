@@ -40,7 +40,7 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
         scene = made.scene
         proposals = find_objects(scene)
         called, judged = (
-            score_scene(scene, known, encoder, **how | {"proposals": proposals})
+            score_scene(scene, known, encoder=encoder, **how | {"proposals": proposals})
             for known in (names.vocabulary, names.known)
         )
         true = np.array([place.get(name, 0) for name in made.names])[scene.labels]
