@@ -172,7 +172,8 @@ def flag(name: str) -> str:
 
 def check(args: argparse.Namespace, **least: float) -> None:
     """Raises `InputError` for an option, or one of a list, that is below its least value, which is that of `LEAST`
-    unless given, for seeds that are none or twice the same, and for data that are not there, before anything is loaded.
+    unless given, for seeds that are none or twice the same, for data that are not there, and for more `shots` than
+    generated examples, before anything is loaded.
     """
     if (root := getattr(args, "data_root", None)) and not root.is_dir():
         raise InputError(f"--data-root: no folder {root}; expected the unpacked data, see benchmarks/README.md")
@@ -188,6 +189,12 @@ def check(args: argparse.Namespace, **least: float) -> None:
         if any(value is not None and value < bound for value in values):
             shown = " ".join(map(str, values))
             raise InputError(f"{flag(name)} is {shown}; expected {bound} or more")
+    shots, examples = getattr(args, "shots", None) or [], getattr(args, "per_class", None)
+    if shots and examples and not getattr(args, "data_root", None) and max(shots) > examples:
+        raise InputError(
+            f"--shots has {max(shots)}, and --per-class {examples} generates {examples} examples of each class. "
+            f"Expected at most {examples}. Give --per-class {max(shots)} or fewer shots"
+        )
 
 
 def check_pictures(args: argparse.Namespace) -> None:

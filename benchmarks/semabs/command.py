@@ -1,6 +1,6 @@
 """`python -m benchmarks semabs`: the data converted, networks evaluated on it, and the tables of their results.
 
-    python -m benchmarks semabs convert DATASET VIEWS                     # once; the files hold relevancies
+    python -m benchmarks semabs convert DATASET VIEWS --split train       # a folder a split; the files hold relevancies
     python -m benchmarks semabs convert OWN VIEWS --names chair table     # views of yours: CLIP makes the relevancies
     python -m benchmarks semabs train VIEWS --model semabs-clipspatial-vool --steps 20000 --out clipspatial.pth
     torchrun --nproc-per-node 8 -m benchmarks semabs train VIEWS --steps 20000 --out ovssc.pth    # evaluate likewise
@@ -16,6 +16,7 @@ import argparse
 import csv
 import io
 import json
+import sys
 import textwrap
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -72,7 +73,8 @@ def read_rows(path: Path, metric: str = METRIC) -> list[dict[str, Any]]:
 
 def _check_columns(columns: Collection[str], metric: str) -> None:
     if lacking := [name for name in ("scene_id", "split", "cutoff", metric) if name not in columns]:
-        raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(columns) or 'none'}")
+        hint = ". It is of NYU: give --nyu" if NYU_METRIC in columns and metric == METRIC else ""
+        raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(columns) or 'none'}{hint}")
 
 
 def frame_rows(columns: Mapping[str, np.ndarray], metric: str = METRIC) -> list[dict[str, Any]]:
@@ -92,10 +94,12 @@ def frame_rows(columns: Mapping[str, np.ndarray], metric: str = METRIC) -> list[
 
 
 def converted(args: argparse.Namespace) -> None:
-    from benchmarks.semabs.convert import Settings, convert
+    from benchmarks.semabs.convert import Settings, convert, read_splits, split_files
 
     by = f"{args.clip} {args.checkpoint.name if args.checkpoint else args.pretrained}"
-    settings = Settings(args.image, args.extractor, tuple(listed(args.names)), args.preset, args.seed, by)
+    settings = Settings(
+        args.image, args.extractor, tuple(listed(args.names)), args.preset, args.seed, by, args.split or ""
+    )
     rank, world = processes()
 
     @cache
@@ -105,7 +109,18 @@ def converted(args: argparse.Namespace) -> None:
         how: dict[str, Any] = {"checkpoint": args.checkpoint, "device": own_device(args.device)}
         return RelevancyEncoder.from_pretrained(args.clip, args.pretrained, **how)
 
-    for path, made in convert(args.dataset, args.views, settings, encoder, slice(rank, None, world)):
+    if args.split_file and not args.split:
+        raise InputError("--split-file was given without --split. Expected the name of a split. Give --split NAME")
+    if not (args.split or rank) and (files := split_files(args.dataset)):
+        parts = ", ".join(f"{name} ({len(own)})" for name, own in read_splits(files[0]).items())
+        print(
+            f"note: all views are converted into one folder; {files[0].name} divides them into {parts}. "
+            "--split NAME converts one",
+            file=sys.stderr,
+        )
+    for path, made in convert(
+        args.dataset, args.views, settings, encoder, slice(rank, None, world), split_file=args.split_file
+    ):
         print(f"{path}{f', relevancies by {by}' * made}", flush=True)
 
 
@@ -124,7 +139,11 @@ def evaluate(args: argparse.Namespace) -> None:
     completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint, device=own_device(args.device))
     texts = named(args.text, completer.network.sizes.head)
     paths = view_files(args.views)
-    before = read_rows(args.out) if args.out.is_file() and args.out.stat().st_size else []
+    before = (
+        read_rows(args.out, NYU_METRIC if args.split == NYU else METRIC)
+        if args.out.is_file() and args.out.stat().st_size
+        else []
+    )
     columns, done = list(before[0]) if before else [], {(row["scene_id"], row["split"]) for row in before}
 
     def rows_of(path: Path) -> tuple[str, list[dict[str, Any]]]:
@@ -228,6 +247,9 @@ def summary(
     chosen_on = [row for row in rows if published or row["split"] == TRAINING]
     if cutoff_from:
         chosen_on = read_rows(cutoff_from, metric)
+    others = sorted({row.get("label", "") for row in rows} - set(NYU_CLASSES)) if nyu else []
+    if nyu:
+        chosen_on = [row for row in chosen_on if row.get("label") in NYU_CLASSES]
     if not chosen_on:
         raise InputError(
             f"{name}: a cut-off is chosen on held-out training rooms; give their results with --cutoff-from, or in the "
@@ -248,7 +270,8 @@ def summary(
     how = "on these very rows, as published" if published else "on held-out training rooms"
     told = ", ".join(f"{at:g}: {100 * mean:.1f}" for at, mean in curve(chosen_on, metric).items())
     drawn = Table((name, *columns), tuple(lines)).markdown()
-    return [drawn, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each: {told}", ""]
+    left = [f"Left out, as NYU's table has no such class: {', '.join(others)}", ""] if others else []
+    return [drawn, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each: {told}", "", *left]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -265,6 +288,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--extractor", choices=EXTRACTORS, default=EXTRACTORS[0], help="of relevancies (default: %(default)s)"
     )
+    words = "of a published data set: convert the views of this split only, such as train or unseen_instances"
+    one.add_argument("--split", metavar="NAME", help=words)
+    words = "the file of splits (default: DATASET/vool_split.pkl, as the published evaluation; else ssc_split.pkl)"
+    one.add_argument("--split-file", type=Path, metavar="FILE", help=words)
     own = one.add_argument_group("relevancies, where the files have none")
     words = "of own views: what is asked for, or a .txt file with a name a line; all of the scan's unless given"
     own.add_argument("--names", nargs="+", default=[], metavar="NAME", help=words)

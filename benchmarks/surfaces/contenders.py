@@ -29,12 +29,19 @@ BASELINES = (HEIGHT, "mean image", "PCA, 32 components", "PCA of patches")
 PIXELS_KEPT = 0.99  # of the normal ones, by the threshold
 TOGETHER = 64  # tiles scored at once between epochs
 TUNED = ("denoising U-Net", "CRN")  # rows that take `SETTINGS`; the others keep the recipe in their name
+
+
+def margin(given: str) -> float | str:
+    """A number, or "none"."""
+    return given if given == "none" else float(given)
+
+
 SETTINGS: dict[str, dict[str, Any]] = {
-    "batch": {"type": int, "help": "tiles a step of the U-Net and CRN"},
+    "batch": {"type": int, "help": "tiles a step of the U-Net and CRN, also of its published recipe"},
     "rate": {"type": float, "help": "learning rate of both"},
     "optimizer": {"choices": tuple(OPTIMIZERS), "help": "of both"},
     "rate_schedule": {"choices": RATES, "help": "of both"},
-    "depth": {"type": int, "help": "levels of both; by the size of the tiles if left out"},
+    "depth": {"type": int, "help": "levels of both, 5 or more; by the size of the tiles if left out"},
     "norm": {"choices": NORMS, "help": "of CRN"},
     "weights": {
         "type": float,
@@ -42,7 +49,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "metavar": ("R", "F", "D"),
         "help": "of CRN: loss weights of reconstruction, feedback and discrimination",
     },
-    "margin": {"type": float, "help": "of CRN: error up to which a discriminator gains"},
+    "margin": {
+        "type": margin,
+        "help": "of CRN: error up to which a discriminator gains; none, as published, for no bound",
+    },
     "corruption": {"choices": ("cutout", "none"), "help": "of both: boxes are cut out of tiles that are to be rebuilt"},
 }
 
@@ -66,7 +76,9 @@ def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
         "denoising U-Net": UNetReconstructor(**budget),
         "CRN": CompetitiveReconstructor(units, **budget),
         "CRN without competition": CompetitiveReconstructor(units, weights=(1.0, 0.0, 0.0), **budget),
-        "CRN, published recipe": CompetitiveReconstructor(**PUBLISHED | budget | {"units": units, "batch": 16}),
+        "CRN, published recipe": CompetitiveReconstructor(
+            **PUBLISHED | budget | {"units": units, "batch": args.batch or 16}
+        ),
     }
     for name in TUNED:
         own = found[name]
@@ -79,8 +91,7 @@ def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
 def settings(args: argparse.Namespace) -> dict[str, Any]:
     """The given ones of `SETTINGS`."""
     given = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
-    if given.get("corruption") == "none":
-        given["corruption"] = None
+    given |= {name: None for name in ("margin", "corruption") if given.get(name) == "none"}
     return given | ({"weights": tuple(given["weights"])} if "weights" in given else {})
 
 
@@ -92,7 +103,8 @@ def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> Non
     )  # fmt: skip
     for name, how in SETTINGS.items():
         parser.add_argument(options.flag(name), **how)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="reconstructors whose words in the table begin so")
+    words = "rows of the table: a whole name, or the beginning of several"
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=words)
     parser.add_argument("--pretrained", action="store_true", help="fetch ImageNet's weights for the patch memory")
     parser.add_argument("--compat-report", action="store_true", help="what the published protocol would have said")
     for name in ("log_file", "tensorboard"):
@@ -116,11 +128,15 @@ def slug(name: str) -> str:
 
 
 def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> dict[str, Reconstructor]:
-    """Those whose words begin as one of `names`; raises `UnknownNameError` for a name that none begins as."""
+    """The rows with one of these names; a name that no row has stands for all that begin so.
+
+    Raises `UnknownNameError` for a name that none begins as.
+    """
     for name in names or ():
         if not any(words.startswith(name) for words in given):
             raise UnknownNameError(f"no reconstructor is called {name!r}; there are {', '.join(given)}")
-    return {words: one for words, one in given.items() if not names or words.startswith(tuple(names))}
+    begun = tuple(name for name in names or () if name not in given)
+    return {words: one for words, one in given.items() if not names or words in names or words.startswith(begun)}
 
 
 @dataclass(frozen=True, eq=False)
