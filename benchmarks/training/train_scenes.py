@@ -247,7 +247,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     shared = ("text_checkpoint", "seed", "device", "threads")
     parser = options.parser("train_scenes", "an encoder of points, in stages", *shared, batch_size=2)
     parser.set_defaults(out=Path("results/train-scenes"))

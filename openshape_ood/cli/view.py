@@ -34,9 +34,9 @@ def view(
     file: Annotated[
         Path | None,
         argument(
-            "A color image with --depth and --camera, or with depth.png and camera.json in its folder; or this folder. "
-            "Or an .npz file with rgb, depth, intrinsics and pose. Or a published scene (.pkl), which has names and "
-            "questions. Default: a generated room and its masks.",
+            "A color image. Give --depth and --camera too, or put depth.png and camera.json into its folder. FILE may "
+            "also be this folder, an .npz file with rgb, depth, intrinsics and pose, or a published scene (.pkl) with "
+            "names and questions. Default: a generated room and its masks.",
             "[FILE]",
         ),
     ] = None,
@@ -70,7 +70,7 @@ def view(
     ] = None,
     film: Annotated[
         Literal["gif", "mp4"] | None,
-        option(RESULT, "Format of the film. Default: gif. mp4 needs openshape-ood\\[film]."),
+        option(RESULT, "Format of the film. Default: gif. mp4 needs pip install 'openshape-ood\\[film]'."),
     ] = None,
     side: Annotated[int, option(RESULT, "Number of grid cells per side.", min=8, max=128)] = 48,
     clip: ClipOptions = ClipOptions(),

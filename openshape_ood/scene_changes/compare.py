@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +26,7 @@ from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.objects import scan_pipeline
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import as_scene
+from openshape_ood.scenes.validation import ScanWarning
 from openshape_ood.views import View
 from openshape_ood.views.geometry import checked_matrix
 from openshape_ood.views.geometry import moved as placed
@@ -33,7 +35,8 @@ STAYED = 0.5  # of the seen part of an object has points in the other scan
 SEEN = 0.4  # of an object: with less it is undecided
 INSIDE = 0.7  # of the points of an object in the box of one that has changed: it stands in its place
 LISTED = 0.5  # p-value beyond which an apparent change is not listed as undecided
-LARGER, EXTENT = 20.0, 200.0  # times as large a scan is of another unit; meters
+LARGER, EXTENT = 20.0, 200.0  # ratio of extents from which the units differ; largest extent in meters
+SCALED = 3.0  # ratio of extents that an error of the alignment names
 
 Given = Any  # Scene, points or a sequence of Views
 
@@ -207,6 +210,7 @@ def compare(
         raise InputError(f"voxel is {voxel!r}. Expected meters from 0.01 to 0.5. Give 0.05 or so")
     given = _given(before, "before"), _given(after, "after")
     _check_units(given[0][0], given[1][0])
+    _warn_of_same(given[0][0], given[1][0])
     if cameras is not None:
         given = tuple(  # type: ignore[assignment]
             (scan, _positions(own, scan.name), None) for (scan, _, _), own in zip(given, cameras, strict=True)
@@ -234,8 +238,21 @@ def judged(pair: Comparison, cameras: Any = None, of: Any = (None, None), voxel:
         seen_space(scans[i], pair.found[i], pair.surfaces[i], bounds, cameras and cameras[i], of[i], voxel, reach)
         for i in (0, 1)
     )
-    sides = candidates(scans[0], pair.found[0], second), candidates(scans[1], pair.found[1], first)
-    return replace(pair, spaces=(first, second), candidates=sides)
+    sides = [candidates(scan, own, other) for scan, own, other in zip(scans, pair.found, (second, first), strict=True)]
+    gone = [_changed_points(scan, own) for scan, own in zip(scans, sides, strict=True)]
+    for i, other in enumerate((second, first)):
+        if gone[1 - i].any():
+            sides[i] = candidates(scans[i], pair.found[i], other, gone[1 - i])
+    return replace(pair, spaces=(first, second), candidates=tuple(sides))
+
+
+def _changed_points(scan: Scene, found: Sequence[Candidate]) -> np.ndarray:
+    """True (n,) for points of objects that changed."""
+    changed = np.zeros(len(scan), dtype=bool)
+    for one in found:
+        if one.whole:
+            changed[one.rows] = True
+    return changed
 
 
 def scored(pair: Comparison, pipeline: NoveltyPipeline) -> tuple[SceneResult, SceneResult]:
@@ -283,11 +300,33 @@ def _check_units(before: Scene, after: Scene) -> None:
             )
 
 
+def _warn_of_same(before: Scene, after: Scene) -> None:
+    if before.points.shape == after.points.shape and np.array_equal(before.points, after.points):
+        warnings.warn(
+            f"{before.name} and {after.name} have the same points, so nothing can have changed. Expected two scans "
+            "from different times. Check the files",
+            ScanWarning,
+            stacklevel=4,
+        )
+
+
 def _registered(surfaces: Sequence[Surface], aligned: bool, pose: Any) -> Registration:
-    if pose is not None:
-        given = check_rotation(checked_matrix(pose, "pose", (4, 4)))
-        return measured(surfaces[0], surfaces[1], given)
-    return register(surfaces[0], surfaces[1], np.eye(4) if aligned else None)
+    """The second scan in the frame of the first. An error names the ratio of extents if it explains the misfit."""
+    try:
+        if pose is not None:
+            given = check_rotation(checked_matrix(pose, "pose", (4, 4)))
+            return measured(surfaces[0], surfaces[1], given)
+        return register(surfaces[0], surfaces[1], np.eye(4) if aligned else None)
+    except InputError as error:
+        extents = [float(np.ptp(one.places, axis=0).max()) for one in surfaces]
+        ratio = max(extents) / max(min(extents), 1e-9)
+        if ratio < SCALED:
+            raise
+        larger, smaller = surfaces if extents[0] > extents[1] else surfaces[::-1]
+        raise InputError(
+            f"{larger.name} is about {ratio:.0f} times as large as {smaller.name}, and they do not fit. Expected two "
+            "scans of one place in meters. Check the units; on the command line, give --unit"
+        ) from error
 
 
 def compared(
@@ -342,10 +381,10 @@ def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> 
             if not one.whole and one.proposal >= 0 and one.occupied < STAYED and j not in taken[1 - late]
         ]
         for i in (i for i in side.changed if i not in taken[late]):
-            inside = {j: _inside(other, j, side.objects[i].box) for j in rest}
-            j = max(inside, key=lambda j: inside[j], default=-1)
-            if j < 0 or inside[j] < INSIDE:
+            inside = [j for j in rest if _inside(other, j, side.objects[i].box) >= INSIDE]
+            if not inside:
                 continue
+            j = max(inside, key=lambda j: len(other.found[j].rows))
             rest.remove(j)
             taken[late].add(i)
             taken[1 - late].add(j)

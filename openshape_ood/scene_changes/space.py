@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from scipy.ndimage import maximum_filter, minimum_filter
+from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
 from scipy.spatial import cKDTree
 
 from openshape_ood.errors import InputError
@@ -20,6 +20,7 @@ MOST = 60_000_000  # voxels of a place
 RAYS = 8_000  # of each camera
 STEP = 0.7  # voxels along a ray
 RANGE = 6.0  # meters that a camera sees
+MARGIN = 0.3  # most unseen voxels among the 27 around a free one: a ray that grazes an unseen surface frees nothing
 DENSE = 0.5  # least density of floor that counts as seen, as a fraction of the median
 LEVEL = 0.85  # least |z| of the normal of a level surface
 CEILING = 3.5  # meters over the floor, of the columns at most
@@ -123,7 +124,13 @@ def _by_rays(
             seen[flat[inside & ~hit]] = True
             if far > 2 * voxel:  # a camera may be nearer to something than a voxel
                 step, length = step[~hit], length[~hit]
-    return free & ~occupied
+    return _without_margin(free & ~occupied, occupied)
+
+
+def _without_margin(free: np.ndarray, occupied: np.ndarray) -> np.ndarray:
+    """Remove free voxels at the margin of unseen space. Voxels next to points count as seen: rays end before them."""
+    unseen = ~free & ~maximum_filter(occupied, 3)
+    return free & (uniform_filter(unseen.astype(np.float32), 3) <= MARGIN)
 
 
 def _by_columns(
@@ -175,7 +182,5 @@ def _over_tops(
 
 def _mean(values: np.ndarray) -> np.ndarray:
     """Mean over 3 x 3 cells."""
-    from scipy.ndimage import uniform_filter
-
     mean: np.ndarray = uniform_filter(values.astype(np.float64), 3)
     return mean

@@ -89,7 +89,7 @@ def test_lists_with_spaces_and_any_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "lines, said",
     [
-        ("PACS/cat/two.png x\n", "line 1 is .*expected a path, a space and a whole number"),
+        ("PACS/cat/two.png x\n", "line 1 is .*expected a path, a space and an integer label"),
         ("PACS/cat/two.png 1\n4\n", "line 2 is '4'"),
         ("../cat/two.png 1\n", "leaves the folder of the data"),
         ("\n", "has no image that is there"),
@@ -171,7 +171,7 @@ def test_images_outside_of_classes_and_a_single_domain(tmp_path: Path) -> None:
         folder_settings(root, ["cat"])
     domains(root, sketch="cat")
     Image.new("RGB", (4, 4)).save(root / "photo" / "loose.png")
-    with pytest.raises(InputError, match=r"loose\.png lies in no folder of a class"):
+    with pytest.raises(InputError, match=r"loose\.png is not in the folder of a class"):
         folder_settings(root, ["cat"])
 
 

@@ -246,7 +246,7 @@ def test_a_network_is_evaluated_and_summarized(layout, head, more, tmp_path, mon
     told = capsys.readouterr().out
     assert "| mine | room | visual | vocab | class |" in told and "chosen on held-out training rooms" in told
     assert command.main(["summarize", str(out), "--published"]) == 0
-    assert "on these very rows, as published" in capsys.readouterr().out
+    assert "on the same rows, as published" in capsys.readouterr().out
 
 
 def test_views_of_nyu_are_evaluated_and_summarized_by_class(tmp_path, monkeypatch, capsys) -> None:
@@ -347,7 +347,7 @@ def test_embeddings_of_names_are_asked_for(tmp_path: Path, monkeypatch: pytest.M
     completer = Completer.from_pretrained("small", registry=registry)
     with pytest.raises(InputError, match="--text FILE"):
         next(rows_of(read_published(write_view(tmp_path / f"{SCENE}.hdf5")), completer, "train"))
-    with pytest.raises(InputError, match="16 wide; the network takes 64"):
+    with pytest.raises(InputError, match="have 16 numbers; the network expects 64"):
         next(rows_of(read_published(tmp_path / f"{SCENE}.hdf5"), completer, "train", texts=lambda _: torch.ones(16)))
     with pytest.raises(UnknownNameError, match="'chair'"):
         texts_of(write_texts(tmp_path), "text")("chair")

@@ -35,7 +35,7 @@ def test_as_many_of_each_class_as_are_wanted_and_others_for_another_seed() -> No
     first, again, other = ([id(shape) for shape in one.shapes] for one in drawn)
     assert first == again and first != other
     assert data.with_shots(None, 0) is data
-    with pytest.raises(InputError, match=r"--shots 6: .* has 5 examples; expected as many at least"):
+    with pytest.raises(InputError, match=r"--shots 6: .* has 5 examples; expected 6 or more"):
         data.with_shots(6, 0)
 
 
@@ -127,7 +127,7 @@ def test_of_a_single_draw_the_interval_is_over_shapes() -> None:
         (["--data-seeds", "1", "1"], "expected two or more, each once"),
         (["--data-seeds", "0", "-1"], "seed is -1; expected a whole number"),
         (["--shots", "0"], "--shots is 0; expected 1 or more"),
-        (["--shots", "9", "--name", "sr2"], "has 4 examples; expected as many at least"),
+        (["--shots", "9", "--name", "sr2"], "has 4 examples; expected 9 or more"),
         (["--data-root", "tests", "--data-seeds", "0", "1"], "which needs --shots"),
     ],
 )
