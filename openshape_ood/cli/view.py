@@ -200,7 +200,8 @@ def _relevancy(scene: View, names: list[str], clip: ClipOptions, device: str | N
     try:
         encoder = clip.encoder(device)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
+        words = str(error).rstrip(".")
+        raise CheckpointError(f"{words}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
     with steps("tiles") as step:
         return encoder.encode_image(scene.rgb, names, preset=clip.preset, seed=seed, progress=step)
 

@@ -58,6 +58,18 @@ def test_a_run_for_each_number_and_one_table_of_all(tmp_path: Path, monkeypatch:
     assert printed.getvalue().count("nearest example") >= 2
 
 
+def test_more_shots_than_examples_are_refused_before_any_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*SMALL, "--shots", "1", "5", "--out", str(tmp_path / "results")]
+    for started in (main("sr2", ["sr2"], words), scores.main([*words, "--name", "sr2"])):
+        told = capsys.readouterr()
+        assert started == 1 and not told.out
+        assert "--shots has 5, and --per-class 4 generates 4 examples of each class" in told.err
+        assert "Give --per-class 5 or fewer shots" in told.err
+    assert not (tmp_path / "results").exists()
+
+
 @FEW
 def test_methods_over_draws_of_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
