@@ -159,7 +159,7 @@ def test_two_of_the_callers_own_contradict(
     query: np.ndarray, held_out: list[Path], files: Files, tiny: ShapeEncoder
 ) -> None:
     known = KnownClasses.load(files[True, True])
-    with pytest.raises(InputError, match="threshold and calibration were both given"):
+    with pytest.raises(InputError, match="threshold and calibration are both given"):
         score_novelty(query, known, encoder=tiny, threshold=Threshold(GIVEN), calibration=held_out)
 
 

@@ -1,8 +1,8 @@
 """The small house of `--real DIR`: a furnished house of free CAD models, scanned like the generated rooms.
 
-`DIR/small_house_layout.json` says for each model its mesh below `DIR`, scale, class, whether it is structure, and its
-poses. Facts in the layout, meshes and their licence (MIT-0, aws-robomaker-small-house-world) are no part of this
-project. Grey: the textures are not there, and an arbitrary color for each model would give the answer away.
+`DIR/small_house_layout.json` lists for each model its mesh in `DIR`, scale, class, poses, and if it is structure.
+Layout and meshes (MIT-0, aws-robomaker-small-house-world) are not part of this project. The scans are gray: there are
+no textures, and a color per model would reveal the objects.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from openshape_ood.synthetic.sampling import sample_surface
 from openshape_ood.views.geometry import moved as shifted
 
 LAYOUT = "small_house_layout.json"
-# low and high x of the three parts that are scanned on their own
+# low and high x of the three areas, which are scanned separately
 AREAS = {"bedroom and study": (-11.0, -2.5), "living room": (-2.4, 4.7), "kitchen": (4.9, 11.0)}
 VIEWS, SPACING = 24, 0.04
 PAIR_VIEWS = 12
@@ -43,10 +43,10 @@ OFF = (0.02, 2.0)  # meters and degrees between the frames of both scans
 
 
 def house_rooms(folder: Path, *, views: int = VIEWS, spacing: float = SPACING, seed: int = 0) -> list[Room]:
-    """The three areas of the house, scanned from so many places each, points about `spacing` meters apart.
+    """Scan the three areas of the house, each from `views` positions, with points about `spacing` meters apart.
 
-    Names are those of generated categories where the class is one or another word for one, else the layout's own.
-    Raises `InputError` where the layout or one of its meshes is not there.
+    A class is named as its generated category if it has one, else as in the layout. Raises `InputError` if the layout
+    or a mesh is missing.
     """
     pieces, items = assemble(folder)
     names = (*LABELS, *sorted({piece.name for piece in pieces} - set(LABELS)))
@@ -141,11 +141,11 @@ def _elsewhere(
 
 
 def assemble(folder: Path) -> tuple[tuple[Piece, ...], tuple[Item, ...]]:
-    """Every placed model of the house in its frame, z up, meters; and the facts of those that are no structure."""
+    """Every placed model of the house, z up, in meters; and the items, which are the models that are not structure."""
     pieces: list[Piece] = []
     items: list[Item] = []
     for model, entry in _models(folder).items():
-        if entry["mesh"] is None:  # not there for size
+        if entry["mesh"] is None:  # a model without mesh
             continue
         mesh = _mesh(folder / entry["mesh"], float(entry["scale"]))
         name = resolve(entry["class"]) or entry["class"]
@@ -162,7 +162,7 @@ def assemble(folder: Path) -> tuple[tuple[Piece, ...], tuple[Item, ...]]:
 
 
 def pose_matrix(x: float, y: float, z: float, roll: float, pitch: float, yaw: float) -> np.ndarray:
-    """Matrix (4, 4) of a pose in radians: Rz(yaw) Ry(pitch) Rx(roll), then the place."""
+    """Matrix (4, 4) of a pose with angles in radians: rotation Rz(yaw) Ry(pitch) Rx(roll), then translation."""
     (cr, sr), (cp, sp), (cy, sy) = ((np.cos(angle), np.sin(angle)) for angle in (roll, pitch, yaw))
     about_x = np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
     about_y = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
@@ -184,7 +184,7 @@ def _models(folder: Path) -> dict[str, Any]:
 
 
 def _mesh(path: Path, scale: float) -> Mesh:
-    """A mesh file in meters; its unit is what the layout says, not what the reader records."""
+    """Read a mesh file in meters; its unit is the scale in the layout, not the one in the file."""
     whole: Any = read_dae(path.read_bytes(), SideFiles(path.parent)).to_geometry()
     faces = np.asarray(whole.faces, dtype=np.int64)
     return Mesh(scale * np.asarray(whole.vertices, dtype=np.float64), faces, np.zeros(len(faces), dtype=np.int64))

@@ -68,7 +68,7 @@ def changes(
         Path | None, option(CHANGE, "Calibration from --save-calibration, in place of --rescans.", "FILE")
     ] = None,
     save_calibration: Annotated[
-        Path | None, option(CHANGE, "Save the calibration by --rescans: .json.", "FILE")
+        Path | None, option(CHANGE, "Save the calibration from --rescans: .json.", "FILE")
     ] = None,
     voxel: Annotated[float, option(CHANGE, "Voxel size of free space in meters.", min=0.01, max=0.5)] = 0.05,
     unit: Annotated[
@@ -79,7 +79,7 @@ def changes(
     json: options.Json = False,
 ) -> None:
     """Compare two scans of one place: which objects moved, are gone, are new, or are undecided."""
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.scene_changes import compare_scenes
 
     check_picture("--page", page, (".html",), "plotly")
@@ -91,7 +91,7 @@ def changes(
             "--unit or --up was given without files. Expected BEFORE and AFTER. Leave the options out for a generated "
             "room"
         )
-    found = Found()
+    inputs = Inputs()
     names = list(chosen.wanted.examples)
     if before is None or after is None:
         scans = _generated(names, chosen.seed)
@@ -99,7 +99,7 @@ def changes(
     else:
         scans = loaded_scan(before, chosen.up, unit), loaded_scan(after, chosen.up, unit)
     null = _calibration(rescans, calibration, save_calibration, chosen.up, unit, aligned, voxel)
-    pipeline = chosen.pipeline(found)
+    pipeline = chosen.pipeline(inputs)
     with warnings_as_notes():
         result = compare_scenes(
             *scans, pipeline, aligned=aligned, fdr=fdr, control=control, calibration=null, voxel=voxel
@@ -108,7 +108,7 @@ def changes(
     if page is not None:
         written.append(_page(result, page.expanduser()))
     write({**result.as_json(), "written": written}, json, lambda: _print(result, written))
-    finish(found.failures)
+    finish(inputs.failures)
 
 
 def _generated(names: list[str], seed: int) -> tuple[Scene, Scene]:

@@ -324,9 +324,9 @@ def part_names(row: Row, with_text: bool = True) -> list[str]:
 
 
 def own_parts(row: Row) -> list[WeightsPart]:
-    """Registered and stripped file of a row's network, if they are on this machine.
+    """Files of a row's network on this machine: the registered and the stripped one.
 
-    If neither is, the registered file alone. The first of the list is the file that loads offline.
+    If there is none, the list has the registered file, without path. The first file is the one that loads offline.
     """
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import cached, known_sha256
@@ -467,7 +467,7 @@ def size_text(count: int | None) -> str:
 def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int | None]]:
     """Files of checkpoints in the order of fetching: row, part, download source, bytes.
 
-    The source is "" for a file on this machine. If no size is registered, the Hub is asked; None without an answer.
+    The source is "" for a file on this machine. The size is None if neither the registry nor the Hub states it.
     """
     from openshape_ood.encoders.text.open_clip import hub_address
     from openshape_ood.registry import files, weight_cache

@@ -35,8 +35,8 @@ PIPE_CLOSED = 141  # exit code if the reader of a pipe has closed it, as in shel
 # options that may precede a command, in addition to --help
 BEFORE = {
     "--version": "print the version and exit",
-    "--json": "as after the command: JSON on the standard output",
-    "--import MODULE": "import your Python module first, which registers an encoder, a score or a method",
+    "--json": "print the result as JSON",
+    "--import MODULE": "first import your Python module, which registers an encoder, a score or a method",
     "--debug": "show the traceback of an error",
     "--install-completion": "install completion of commands and options for your shell",
 }

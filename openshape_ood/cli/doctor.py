@@ -23,7 +23,7 @@ from openshape_ood.errors import FileError, OpenShapeError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.console import Failure
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.novelty.up_axis import UpAxis
     from openshape_ood.registry import Row
     from openshape_ood.shapes.batches import Batch
@@ -81,6 +81,8 @@ class DoctorOptions(KnownOptions):
     calibrate: Annotated[list[str] | None, NOT_HERE] = None
     calibrate_by: Annotated[Literal["file", "folder"], NOT_HERE] = "file"
     coverage: Annotated[float | None, NOT_HERE] = None
+    unsure: Annotated[list[float] | None, NOT_HERE] = None
+    calibrate_novel: Annotated[list[str] | None, NOT_HERE] = None
     up: Annotated[str, NOT_HERE] = "file"
     num_samples: Annotated[int, NOT_HERE] = 1
     batch_size: Annotated[int, NOT_HERE] = 32
@@ -308,7 +310,7 @@ def _print_part(title: str, lines: Sequence[str] | Mapping[str, str]) -> None:
         print_line(f"  {line}", lines[line] if isinstance(lines, Mapping) else "")
 
 
-def examine_files(inputs: Found, chosen: DoctorOptions) -> dict[str, Any]:
+def examine_files(inputs: Inputs, chosen: DoctorOptions) -> dict[str, Any]:
     """Report on shape files, in the form of --json. Without known classes, no up axis is searched."""
     from openshape_ood.shapes.batches import Reading, in_batches
     from openshape_ood.shapes.reading import stated_up

@@ -33,7 +33,7 @@ class File:
 
 
 @dataclass
-class Found:
+class Inputs:
     """Inputs of a command.
 
     files: shape files in the given order. stores: stored embeddings. ignored: other files. failures: missing inputs.
@@ -56,7 +56,7 @@ class Found:
         counts = {done: count, "failed": len(self.failures), "ignored": len(self.ignored)}
         return {"failed": failed_json(self.failures), "ignored": self.ignored, "counts": counts}
 
-    def with_stored_files(self) -> Found:
+    def with_stored_files(self) -> Inputs:
         """Copy with the source files of stored embeddings. Missing files are reported when they are read."""
         from openshape_ood.embedding_store import read_embeddings
 
@@ -69,11 +69,11 @@ class Found:
         return replace(self, files=each_once([*self.files, *files]))
 
 
-def find_files(given: Iterable[str | Path]) -> Found:
+def find_files(given: Iterable[str | Path]) -> Inputs:
     """Shape files, each once, and stored embeddings among the given paths, folders and patterns."""
     from openshape_ood.embedding_store.files import is_stored
 
-    inputs = Found()
+    inputs = Inputs()
     for word in given:
         path = os.path.expanduser(word)
         if is_stored(path):
@@ -90,7 +90,7 @@ def find_files(given: Iterable[str | Path]) -> Found:
     return inputs
 
 
-def find_shapes(given: Sequence[str]) -> Found:
+def find_shapes(given: Sequence[str]) -> Inputs:
     """As `find_files`. Raises `InputError` if there is nothing to read."""
     inputs = find_files(given)
     if not (inputs.files or inputs.stores or inputs.failures):
@@ -127,7 +127,7 @@ def named_ignored(ignored: Sequence[str]) -> None:
             print_note(f"ignored, {why}: {', '.join(map(shown, paths[:NAMED]))}{more}")
 
 
-def _expand(pattern: str, inputs: Found) -> None:
+def _expand(pattern: str, inputs: Inputs) -> None:
     matches = sorted(glob.glob(pattern, recursive=True))
     if not matches:
         inputs.failures.append(Failure(pattern, "no file matches this pattern"))
@@ -139,7 +139,7 @@ def _expand(pattern: str, inputs: Found) -> None:
             _take(path, os.path.basename(path), inputs)
 
 
-def _search(folder: str, inputs: Found) -> None:
+def _search(folder: str, inputs: Inputs) -> None:
     def note(error: OSError) -> None:
         inputs.failures.append(Failure(str(error.filename), f"cannot be searched: {error.strerror or error}"))
 
@@ -153,7 +153,7 @@ def _search(folder: str, inputs: Found) -> None:
             _take(path, os.path.relpath(path, folder), inputs)
 
 
-def _take(path: str, name: str, inputs: Found) -> None:
+def _take(path: str, name: str, inputs: Inputs) -> None:
     if _suffix(path) in SUFFIXES and not os.path.basename(path).startswith("."):
         inputs.files.append(File(path, Path(name).as_posix()))
     else:

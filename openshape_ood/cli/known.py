@@ -55,13 +55,13 @@ def save(
     included.
     """
     from openshape_ood.cli.axes import warn_of_axes
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
 
     check_out("--out", out, SUFFIXES)
     examples = [file for files in chosen.wanted.with_files.values() for file in files]
     if patches and not examples:
         raise InputError(
-            "--patches was given without example files. Expected shapes whose patches are saved. Give --examples FOLDER"
+            "--patches was given without example files. Expected shapes, to save their patches. Give --examples FOLDER"
         )
     marks.check(chosen.calibrate)
     if marks.requested and not (patches or chosen.known_file):
@@ -69,7 +69,7 @@ def save(
             "--false-points or --false-regions was given without patches. Expected patches, which `localize` compares. "
             "Give --patches"
         )
-    inputs, decide = Found(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
+    inputs, decide = Inputs(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
     pipeline = chosen.pipeline(inputs, patches="local" if patches else None, decide=decide)
     warn_of_axes(examples, chosen.known_up or chosen.up)
     known, threshold = pipeline.known, pipeline.threshold
@@ -82,7 +82,7 @@ def save(
 
 @options.command(app, "join")
 def join(files: Saved, /, *, out: Out, json: options.Json = False) -> None:
-    """Join files of known classes of one encoder. All files must have examples, or all names, or all both.
+    """Join files of known classes of one encoder. All files must have the same contents: examples, names, or both.
 
     The joined file has no threshold, because a threshold belongs to one set of classes. `known save --known-file FILE
     --calibrate PATHS` adds one.

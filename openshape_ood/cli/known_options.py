@@ -15,7 +15,7 @@ from openshape_ood.cli.thresholds import Decision
 
 if TYPE_CHECKING:
     from openshape_ood.cli.classes import RequestedClasses
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.novelty import NoveltyPipeline
     from openshape_ood.shapes.batches import Reading
 
@@ -101,7 +101,7 @@ class KnownOptions(Decision):
             find_method(self.method, wanted.kind)
         return wanted
 
-    def pipeline(self, inputs: "Found", *, patches: str | None = None, decide: bool = True) -> "NoveltyPipeline":
+    def pipeline(self, inputs: "Inputs", *, patches: str | None = None, decide: bool = True) -> "NoveltyPipeline":
         """Pipeline of these options: known classes, method, encoder, up axis and threshold.
 
         inputs: the shapes to score; unusable examples are added to its failures. patches: stage of the saved patches,

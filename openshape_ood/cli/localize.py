@@ -19,7 +19,7 @@ from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.classes import RequestedClasses
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.novelty.result import NoveltyResult
     from openshape_ood.novelty.up_axis import UpAxis
     from openshape_ood.novelty_map import NoveltyMap
@@ -161,7 +161,7 @@ def localize(
     finish(inputs.failures, bool(done.rows))
 
 
-def _as_stored(inputs: Found, up: str) -> str:
+def _as_stored(inputs: Inputs, up: str) -> str:
     """Up axis of stored embeddings for --up file, if all inputs are embeddings with one axis; else the given axis."""
     from openshape_ood.embedding_store import read_header
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openshape_ood.cli.console import print_line, print_table, shown
-from openshape_ood.cli.inputs import File, Found
+from openshape_ood.cli.inputs import File, Inputs
 from openshape_ood.cli.results import Scored, as_json, records
 from openshape_ood.cli.thresholds import words
 from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
@@ -39,7 +39,7 @@ class Localized:
         self.maps = {row["file"]: self.maps[row["file"]] for row in self.rows[:KEPT] if row["file"] in self.maps}
         self.files += files
 
-    def record(self, pipeline: NoveltyPipeline, inputs: Found, more: dict[str, Any]) -> dict[str, Any]:
+    def record(self, pipeline: NoveltyPipeline, inputs: Inputs, more: dict[str, Any]) -> dict[str, Any]:
         """Record for --json. Its threshold and baseline apply to points; `whole` applies to whole shapes."""
         like, whole = self.like, as_json(pipeline, pipeline.provenance)
         return {

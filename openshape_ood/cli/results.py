@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.cli.console import print_note, progress, shown
-from openshape_ood.cli.inputs import File, Found
+from openshape_ood.cli.inputs import File, Inputs
 from openshape_ood.embedding_store import read_embeddings, read_header
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.novelty import Failure, NoveltyPipeline, NoveltyResult
@@ -26,7 +26,7 @@ class Scored:
     stored: bool = False
 
 
-def score_all(pipeline: NoveltyPipeline, inputs: Found, failures: list[Failure], label: str) -> Iterator[Scored]:
+def score_all(pipeline: NoveltyPipeline, inputs: Inputs, failures: list[Failure], label: str) -> Iterator[Scored]:
     """Results of all usable files, then of all stored embeddings, in batches. Other files go to `failures`."""
     files = {file.path: file for file in inputs.files}
     with progress(label, len(files)) as bar:
@@ -44,7 +44,7 @@ def score_all(pipeline: NoveltyPipeline, inputs: Found, failures: list[Failure],
         _note_late(pipeline, store, header.provenance, ups)
 
 
-def provenance_of(pipeline: NoveltyPipeline, inputs: Found) -> Provenance:
+def provenance_of(pipeline: NoveltyPipeline, inputs: Inputs) -> Provenance:
     """Provenance of the results. Without files, it is that of the first stored embeddings."""
     if inputs.files or not inputs.stores:
         return pipeline.provenance

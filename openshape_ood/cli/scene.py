@@ -97,7 +97,7 @@ def scene(
 ) -> None:
     """Find the objects of a scan, and name each or call it new."""
     from openshape_ood.cli.drift import print_drift, recalibrated
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.scenes import score_scene
 
     drift.check()
@@ -113,7 +113,7 @@ def scene(
             "these options out"
         )
     check_empty("--export", export)
-    names, inputs = list(chosen.wanted.examples), Found()
+    names, inputs = list(chosen.wanted.examples), Inputs()
     scan = loaded_scan(file, chosen.up, unit) if file is not None else generated_room(names, chosen.seed)
     pipeline = chosen.pipeline(inputs, decide=not size_weight)
     result = score_scene(

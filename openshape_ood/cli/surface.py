@@ -182,7 +182,7 @@ def score(
     With known classes (--known, --examples, --known-file), each cloud also gets a class and a verdict about its class,
     independent of the verdict about damage.
     """
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.surfaces import SurfaceModel
     from openshape_ood.surfaces.inputs import list_sources, pairs_by
 
@@ -197,7 +197,7 @@ def score(
         model = SurfaceModel.load(folder, device=chosen.device)
     model = replace(model, threshold=model.threshold.at(chosen.coverage))
     sources = list_sources(files) if files else _roads_to_score(model, chosen.seed)
-    inputs, pipeline = Found(), None
+    inputs, pipeline = Inputs(), None
     if by_class:
         if model.data.kind in PICTURES:
             raise InputError(
@@ -228,7 +228,7 @@ def score(
 
 
 def _check_no_decision(chosen: OneAxisOptions) -> None:
-    """Raise `InputError` if an option of the verdict about the class is given. Called without known classes."""
+    """Raise `InputError` if an option of classification is given, for a call without known classes."""
     named = (*(one.name for one in fields(Decision) if one.name != "coverage"), "method", "known_up")
     given = next((name for name in named if getattr(chosen, name) != getattr(type(chosen), name)), None)
     if given:

@@ -30,7 +30,11 @@ class Decision:
 
     threshold: Annotated[
         str | None,
-        option(DECISION, "Shapes above it are novel: a number, or a file written by --save-threshold.", "X|FILE"),
+        option(
+            DECISION,
+            "Threshold: a number, or a file written by --save-threshold. Shapes with a higher novelty are novel.",
+            "X|FILE",
+        ),
     ] = None
     calibrate: Annotated[
         list[str] | None,

@@ -102,7 +102,7 @@ def _map(
     folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure], known_map: Path | None
 ) -> SceneMap:
     """Map in the folder, or a new map of the known classes in the options."""
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.scene_map import SceneMap
     from openshape_ood.scene_map.scene_map import EVENTS
 
@@ -115,7 +115,7 @@ def _map(
     with warnings_as_notes():
         if (folder / EVENTS).is_file() and not named:
             return SceneMap.load(folder, max_jump=max_jump)
-        inputs = Found()
+        inputs = Inputs()
         pipeline = chosen.pipeline(inputs)
         failures += inputs.failures
         if (folder / EVENTS).is_file():

@@ -1,4 +1,4 @@
-"""Clustering of unit rows, and stability of the clusters."""
+"""Clustering of unit vectors, and stability of the clusters."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from openshape_ood.scoring.neighbors import nearest
 
 Grouping = Callable[[np.ndarray, int], np.ndarray]
 
-MOST = 5_000  # maximum rows of a clustering: the distance table is 200 MB
+MOST = 5_000  # maximum number of rows to cluster; their distance table takes 200 MB
 MOST_GROUPS = 40  # largest number of groups tried by "agglomerative"
-NEIGHBORS = 3  # for HDBSCAN's density
-WITHIN = 0.95  # fraction of a group's members within the radius in which other rows join
-DRAWS, SHARE = 20, 0.8  # samplings, and fraction of rows in each, for the stability
+NEIGHBORS = 3  # min_samples of HDBSCAN
+WITHIN = 0.95  # quantile of the members' neighbor distances; a row outside the sample joins within this distance
+DRAWS, SHARE = 20, 0.8  # for the stability: number of samples, and fraction of the rows in each
 
 
 def find_grouping(grouping: str | Grouping) -> Grouping:
-    """Grouping function: unit rows (n, d) -> group numbers (n,) from 0 in the order of first rows, or -1.
+    """Function that groups unit rows (n, d). It returns group numbers (n,): from 0 by first member, -1 for no group.
 
     Raises `UnknownNameError` for an unknown name. The function raises `InputError` if a custom grouping returns an
     invalid result.
@@ -36,7 +36,10 @@ def find_grouping(grouping: str | Grouping) -> Grouping:
             return numbers
         given = np.asarray(function(rows, min_size))
         if given.shape != numbers.shape or given.dtype.kind not in "iu":
-            raise InputError(f"the grouping gave {given!r:.60} for {len(rows)} rows; expected a whole number each")
+            raise InputError(
+                f"the grouping returned {given!r:.60} for {len(rows)} rows. Expected one whole number per row. "
+                "Correct the function."
+            )
         labels, first, counts = np.unique(given, return_index=True, return_counts=True)
         large = (labels >= 0) & (counts >= min_size)
         for number, label in enumerate(labels[large][np.argsort(first[large])]):
@@ -47,21 +50,21 @@ def find_grouping(grouping: str | Grouping) -> Grouping:
 
 
 def hdbscan(rows: np.ndarray, min_size: int) -> np.ndarray:
-    """Density-based groups. For unit rows, Euclidean distance and cosine give the same order."""
+    """Density-based groups, by Euclidean distance. For unit rows it gives the same order as the cosine."""
     from sklearn.cluster import HDBSCAN
 
     def clustered(**single: bool) -> np.ndarray:
-        # with hundreds of dimensions a tree is slower than all distances
+        # in hundreds of dimensions, a tree is slower than computing all distances
         how = {"min_samples": min(NEIGHBORS, min_size), "algorithm": "brute", "copy": True, **single}
         return np.asarray(HDBSCAN(min_cluster_size=min_size, **how).fit_predict(rows))
 
     labels = clustered()
-    # tried last, because a single group would take in nearly everything
+    # a single group is allowed only if there are no others, because it would contain nearly all rows
     return labels if (labels >= 0).any() else clustered(allow_single_cluster=True)
 
 
 def agglomerative(rows: np.ndarray, min_size: int) -> np.ndarray:
-    """Groups by mean cosine, as many as give the largest mean silhouette."""
+    """Groups by average linkage of cosines. The number of groups is the one with the largest mean silhouette."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
@@ -71,7 +74,8 @@ def agglomerative(rows: np.ndarray, min_size: int) -> np.ndarray:
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), "average")
     cuts = [fcluster(tree, k, "maxclust") - 1 for k in range(2, min(MOST_GROUPS, len(rows) - 1) + 1)]
-    sums = distance @ np.eye(cuts[-1].max() + 1)[cuts[-1]]  # of the finest partition; coarser ones are sums of it
+    # summed distances to the groups of the finest partition; coarser partitions add these sums
+    sums = distance @ np.eye(cuts[-1].max() + 1)[cuts[-1]]
     first = np.unique(cuts[-1], return_index=True)[1]
     return max(cuts, key=lambda labels: silhouette(sums @ np.eye(labels.max() + 1)[labels[first]], labels))
 
@@ -98,15 +102,16 @@ def sample_of(n: int, seed: int) -> np.ndarray:
 
 
 def spread_labels(rows: np.ndarray, sampled: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Group numbers (n,) of all unit rows (n, d) from those (s,) of sampled rows: the nearest row's group, or -1.
+    """Group numbers (n,) of all unit rows (n, d), given the group numbers `labels` (s,) of the sampled rows.
 
-    A row joins if it is no farther than 95 % of the group's sampled members are from their nearest neighbor.
+    A row joins the group of its nearest sampled row, if that row is near enough; else its number is -1. Near enough
+    means within the 95 % quantile of the distances between the group's sampled members and their nearest neighbors.
     """
     if len(sampled) == len(rows):
         return labels
     known = rows[sampled]
     apart = nearest(known, known, 2, metric="euclidean")[0][:, 1]  # the nearest row is the row itself
-    reach = np.zeros(labels.max(initial=-1) + 2)  # the last entry stands for no group
+    reach = np.zeros(labels.max(initial=-1) + 2)  # the last entry is for rows without a group
     for group in range(len(reach) - 1):
         reach[group] = np.quantile(apart[labels == group], WITHIN)
     away, place = (one[:, 0] for one in nearest(rows, known, 1, metric="euclidean"))
@@ -116,13 +121,13 @@ def spread_labels(rows: np.ndarray, sampled: np.ndarray, labels: np.ndarray) -> 
 
 
 def stability(rows: np.ndarray, labels: np.ndarray, grouped: Grouping, min_size: int, seed: int) -> np.ndarray:
-    """Mean over samplings of each group's largest Jaccard index (g,) with a group of the sampling."""
+    """Stability (g,) of each group: largest Jaccard index with a group of a random sample, averaged over samples."""
     count, n = labels.max(initial=-1) + 1, len(rows)
     random, total = np.random.RandomState(seed), np.zeros(count)
     for _ in range(DRAWS if count else 0):
         kept = np.sort(random.permutation(n)[: math.ceil(SHARE * n)])
         again = grouped(rows[kept], max(2, round(SHARE * min_size)))
-        # the last row and column stand for no group
+        # the last row and column are for rows without a group
         shared = np.zeros((count + 1, again.max() + 2))
         np.add.at(shared, (labels[kept], again), 1)
         either = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0) - shared

@@ -21,9 +21,9 @@ from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known import folded
 
-SUGGESTED = 3  # per group
-COVERAGE = 0.95  # fraction of known classes whose own name fits
-LEAST_CLASSES = 4  # with fewer, more than one right name in five would be refused
+SUGGESTED = 3  # names per group
+COVERAGE = 0.95  # fraction of the known classes that their own names fit
+LEAST_CLASSES = 4  # with fewer classes, the threshold would reject more than one correct name in five
 
 
 def discover(
@@ -39,13 +39,13 @@ def discover(
 ) -> Discovery:
     """Group the novel rows and suggest names for the groups.
 
-    A name fits a group if its median cosine with the group's rows is as high as that of known names with the rows kept
-    as their classes. The limit accepts 95 % of the known classes (with fewer than 19 classes, k / (k + 1) of k). A
-    class counts if `min_size` rows are kept; with fewer than four classes no limit exists. Class names must be words of
-    the text encoder.
+    A name fits a group if its median cosine with the group's rows is high enough. "High enough" is calibrated on the
+    known classes: on the median cosines between their names and the rows kept as these classes. The threshold accepts
+    95 % of the known classes, or k / (k + 1) if there are k < 19. Only classes with at least `min_size` kept rows
+    count. With fewer than four of them there is no threshold. The text encoder must know the class names.
 
-    If more than 5,000 distinct rows are novel, a random sample of 5,000 is grouped. Another row joins the group of its
-    nearest sampled row if it is no farther from it than 95 % of that group's sampled members are from their nearest. A
+    If more than 5,000 distinct rows are novel, a random sample of 5,000 is grouped. Every other row joins the group of
+    its nearest sampled row, if the distance is within the 95 % quantile of the neighbor distances in that group. A
     group with fewer than `min_size` sampled rows is not found.
 
     Parameters
@@ -59,28 +59,28 @@ def discover(
     text : NamesEncoder, optional
         Text encoder of the names. Default: the text encoder of the embeddings' checkpoint.
     threshold : Threshold, optional
-        Threshold for novel rows. Default: the judgement's.
+        Threshold for novel rows. Default: the threshold of `judgement`.
     grouping : {"hdbscan", "agglomerative"} or callable
-        "hdbscan": by density (without separate groups, the densest part is one group). "agglomerative": by mean cosine,
-        with the largest silhouette. Or a function of distinct unit rows (n, d) and `min_size` that returns group
-        numbers (n,), negative for none.
+        "hdbscan" groups by density; if it finds no separate groups, the densest part is the only group. "agglomerative"
+        groups by average linkage of cosines, with the largest silhouette. A function gets distinct unit rows (n, d) and
+        `min_size`, and returns group numbers (n,); negative means no group.
     min_size : int
         Minimum number of distinct rows in a group, 2 or more.
     seed : int
-        For sampling and stability.
+        Seed of the random sample and of the stability.
 
     Returns
     -------
     Discovery
-        Without groups if fewer than `min_size` distinct rows are novel.
+        It has no groups if fewer than `min_size` distinct rows are novel.
 
     Raises
     ------
     InputError
-        For a judgement without threshold or of other rows, and for invalid values; `ClassNamesError` for an empty
-        vocabulary or a blank name.
+        If there is no threshold, the judgement is of other rows, or a value is invalid. `ClassNamesError`: the list of
+        names is empty or has a blank name.
     MixedEncodersError
-        For embeddings, threshold or names of another encoder.
+        If embeddings, threshold or names belong to another encoder.
 
     References
     ----------
@@ -108,15 +108,15 @@ def discover(
     rows, owner = np.unique(z[novel], axis=0, return_inverse=True)
     sampled = sample_of(len(rows), seed)
     kept, same = np.unique(originals(rows[sampled]), return_inverse=True)
-    found = grouped(rows[sampled][kept], min_size)
-    stable = stability(rows[sampled][kept], found, grouped, min_size, seed)
-    labels, owner = spread_labels(rows, sampled, found[same]), owner.ravel()
+    clusters = grouped(rows[sampled][kept], min_size)
+    stable = stability(rows[sampled][kept], clusters, grouped, min_size, seed)
+    labels, owner = spread_labels(rows, sampled, clusters[same]), owner.ravel()
     order = np.argsort(owner, kind="stable")
     places, owned = np.flatnonzero(novel)[order], labels[owner[order]]
     members = [places[owned == g] for g in range(len(stable))]
     fits = name_threshold(z, ~novel, nearest, known, min_size)
     groups = []
-    # ties: the group of the first sorted row comes first
+    # of groups with the same size, the one with the first sorted row comes first
     for number, g in enumerate(sorted(range(len(members)), key=lambda g: -len(members[g])), 1):
         inside = z[members[g]]
         outwards = np.argsort(-(inside @ inside.sum(axis=0)), kind="stable")
@@ -128,20 +128,26 @@ def discover(
 
 
 def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) -> np.ndarray:
-    """Mask (b,) of novel rows, after checks that judgement, embeddings and threshold belong together."""
+    """Mask (b,) of novel rows. Raises errors if judgement, embeddings and threshold do not belong together."""
     if not hasattr(judgement, "novelty") or not isinstance(embeddings, Embeddings):
         given = f"{type(judgement).__name__} and {type(embeddings).__name__}"
-        raise InputError(f"given were {given}; expected what score_novelty gave, and its Embeddings: result.embeddings")
+        raise InputError(
+            f"the arguments are {given}. Expected a result of score_novelty, and its Embeddings. "
+            "Give result and result.embeddings."
+        )
     check_rows(judgement.novelty, "the judgement", embeddings.vectors, "the embeddings")
     provenance = getattr(judgement, "provenance", None)
     if provenance is not None and not provenance.identity.fits(embeddings.identity):
         raise MixedEncodersError(
-            f"the judgement is of rows by {provenance.identity}, the embeddings are by {embeddings.identity}; expected "
-            "those of the same rows"
+            f"the judgement is of rows by {provenance.identity}, but the embeddings are by {embeddings.identity}. "
+            "Expected the same rows. Give result.embeddings."
         )
     if threshold is None:
         if not hasattr(judgement, "is_novel"):
-            raise InputError("there is no threshold to tell known from novel by; give threshold=")
+            raise InputError(
+                "there is no threshold between known and novel. Expected one, because a Judgement has none. "
+                "Give threshold=."
+            )
         return np.asarray(judgement.is_novel)
     check_threshold(threshold)
     if provenance is not None:
@@ -152,12 +158,15 @@ def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) 
 def word_vectors(
     names: Sequence[str] | None, classes: np.ndarray, text: NamesEncoder | None, identity: Identity
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Unit vectors (d,) of the vocabulary by name, and of known classes by folded name; empty without names."""
+    """Unit vectors (d,) of the candidate names, and of the known classes by folded name; empty without candidates."""
     if names is None:
         return {}, {}
     listed = [] if isinstance(names, str) else list(names)
     if not listed or not all(isinstance(name, str) and name.strip() for name in listed):
-        raise ClassNamesError(f"names are {reprlib.repr(names)}; expected a list of one name or more, or None")
+        raise ClassNamesError(
+            f"names are {reprlib.repr(names)}. Expected a list of one or more nonempty names. "
+            "Give such a list, or None."
+        )
     known = sorted({name for name in classes.tolist() if isinstance(name, str)})
     words = {folded(word): word for word in (*known, *listed)}
     texts = list(words.values())
@@ -168,7 +177,7 @@ def word_vectors(
 def name_threshold(
     z: np.ndarray, kept: np.ndarray, nearest: np.ndarray, vectors: Mapping[str, np.ndarray], min_size: int
 ) -> Threshold | None:
-    """Largest 1 - cosine of a fitting name, from the distances between kept rows and their classes' names."""
+    """Largest 1 - cosine of a name that fits, calibrated on the kept rows and the names of their classes."""
     distances = []
     for name in np.unique(nearest[kept]) if vectors else ():
         rows = np.unique(z[kept & (nearest == name)], axis=0)

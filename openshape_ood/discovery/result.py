@@ -15,11 +15,11 @@ from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder,
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, folded
 
-REACH = 0.05  # quantile of the kept rows' cosines with their names, which a fitting name must reach
+REACH = 0.05  # a name fits from this quantile on of the cosines between kept rows and the names of their classes
 
 
 class Suggestion(NamedTuple):
-    """Suggested name: its median cosine with the group's rows, and whether it is a known class."""
+    """Suggested name, its median cosine with the rows of the group, and True if it is a known class."""
 
     name: str
     cosine: float
@@ -33,15 +33,15 @@ class Group:
     Attributes
     ----------
     number : int
-        From 1, largest group first.
+        Number from 1, largest group first.
     rows : (m,) int64
-        Indices into the embeddings, ordered from the center outwards: the first is the medoid, with the largest mean
-        cosine to all.
+        Indices into the embeddings, ordered from the center outwards. The first is the medoid, the row with the largest
+        mean cosine to all rows of the group.
     stability : float
-        Mean Jaccard index, 0 to 1, with the most similar group in random samples of four fifths of the novel rows.
-        Below 0.6 the group may be chance; from 0.75 it counts as real (Hennig, 2007).
+        Jaccard index, 0 to 1, with the most similar group in a random sample of four fifths of the novel rows, averaged
+        over samples. Below 0.6 the group may be chance; from 0.75 on it counts as real (Hennig, 2007).
     names : tuple of Suggestion
-        At most three, nearest first; none without a vocabulary.
+        At most three suggestions, nearest first. Empty without candidate names.
     fits : bool, optional
         True if the first name fits; None if unknown.
     """
@@ -69,13 +69,13 @@ class Discovery:
     ----------
     groups : tuple of Group
     novel : (b,) bool
-        True for rows beyond the threshold.
+        True for rows with a novelty beyond the threshold.
     embeddings : Embeddings
         Embeddings of all rows.
     name_threshold : Threshold, optional
-        Largest 1 - cosine of a fitting name; None if unknown.
+        Largest 1 - cosine of a name that fits; None if unknown.
     grouped : int
-        Distinct novel rows that were clustered: all, or a sample of 5,000, which the others joined.
+        Number of distinct novel rows that were clustered: all, or a sample of 5,000.
     """
 
     groups: tuple[Group, ...]
@@ -86,7 +86,7 @@ class Discovery:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """Group number (b,) of each row; 0 for novel rows of no group, -1 for known rows."""
+        """Group number (b,) of each row; 0 for novel rows without a group, -1 for known rows."""
         labels = np.where(self.novel, 0, -1)
         for group in self.groups:
             labels[group.rows] = group.number
@@ -95,33 +95,34 @@ class Discovery:
     def accept(
         self, names: Mapping[int, str], known: KnownClasses, *, text: NamesEncoder | None = None
     ) -> KnownClasses:
-        """Known classes with groups added, for scoring again.
+        """Known classes with groups added as classes, for scoring again.
 
-        The rows of a group become examples of its class. If classes have names, its name is embedded too. A name fits
-        if its median cosine with the rows reaches the 5 % quantile of kept rows' cosines with their names. If classes
-        have names only, a class with a fitting name gets no examples. A name that does not fit, because the text
-        encoder does not know it, is replaced by `Discovery.direction` of the rows. Groups with the same name, or with a
-        known name, form one class. The result has no threshold, because a threshold holds for its own classes only.
+        The rows of a group become examples of its class. If the known classes have embeddings of names, the new name is
+        embedded too. The name fits if its median cosine with the rows reaches the 5 % quantile of the cosines between
+        kept rows and the names of their classes. If the name does not fit, because the text encoder does not know it,
+        `Discovery.direction` of the rows replaces it. If the known classes have only names, a class whose name fits
+        gets no examples. Groups with the same name, or with the name of a known class, form one class. The result has
+        no threshold, because a threshold holds only for the classes that it was made with.
 
         Parameters
         ----------
         names : mapping of int to str
-            Group number -> class name.
+            Class name for each group number.
         known : KnownClasses
         text : NamesEncoder, optional
-            Needed if the known classes have names. Default: the text encoder of the checkpoint of the embeddings.
+            Text encoder, needed if the known classes have names. Default: the one of the embeddings' checkpoint.
 
         Raises
         ------
         InputError
-            For an unknown group number; `ClassNamesError` for no name or a blank one; `MixedEncodersError` for known
-            classes of another encoder.
+            For an unknown group number. `ClassNamesError`: a name is missing or blank. `MixedEncodersError`: the known
+            classes belong to another encoder.
         """
         known.check_fits(self.embeddings.identity)
         groups = {group.number: group for group in self.groups}
         strangers = [number for number in names if number not in groups]
         if strangers:
-            there = f"a number from 1 to {len(groups)}" if groups else "none, as there are no groups"
+            there = f"a number from 1 to {len(groups)}" if groups else "no number, because there are no groups"
             raise InputError(f"there is no group {strangers[0]!r}; expected {there}")
         check_names(list(dict.fromkeys(names.values())))
         by_name = known.examples is None
@@ -134,10 +135,11 @@ class Discovery:
         return unit(self.embeddings.vectors, "embedding", self.embeddings.names)
 
     def direction(self, rows: np.ndarray, text: np.ndarray) -> np.ndarray:
-        """Unit vector (1, d) that replaces the name of rows (m,) among names (k, d).
+        """Unit vector (1, d) that replaces the embedded name of the class with `rows` (m,).
 
-        Mean of the rows, minus mean of all other rows, plus mean of the names, because shapes and names occupy
-        different parts of the space. Without other rows, the mean of the rows.
+        `text` (k, d) are the embedded names of all classes. The vector is the mean of the rows, minus the mean of all
+        other rows, plus the mean of the names. The shift is needed because shapes and names occupy different parts of
+        the space. Without other rows: the mean of the rows.
         """
         others, mean = np.delete(self._unit, rows, axis=0), self._unit[rows].mean(axis=0)
         moved = mean if not len(others) else mean - others.mean(axis=0) + unit(text, "the name").mean(axis=0)
@@ -146,7 +148,7 @@ class Discovery:
     def _added(
         self, known: KnownClasses, name: str, rows: np.ndarray, text: NamesEncoder | None, by_name: bool
     ) -> KnownClasses:
-        """Known classes with a group added. by_name: the classes had names only before any group was added."""
+        """Known classes with a group added. `by_name` is True if the original classes had only names."""
         vectors = self.embeddings.vectors[rows]
         there = [i for i, other in enumerate(known.names) if folded(other) == folded(name)]
         if there and by_name and there[0] not in known.shown:
@@ -167,7 +169,7 @@ class Discovery:
         return _joined(known, replace(made, text=vector))
 
     def as_json(self) -> dict[str, Any]:
-        """Groups, ungrouped novel rows ("alone") and counts, as strings and numbers; rows by name."""
+        """Groups, novel rows without a group ("alone"), and counts. Rows are given by name."""
         shapes = np.array(self.embeddings.names or [f"row {i}" for i in range(len(self.novel))], dtype=object)
         groups = [
             {
@@ -191,7 +193,7 @@ class Discovery:
 
 
 def _joined(known: KnownClasses, made: KnownClasses) -> KnownClasses:
-    """Classes with names, joined with one more named class; each with or without examples."""
+    """Union of named classes and one more named class. Both may have examples."""
     if (known.examples is None) == (made.examples is None):
         return KnownClasses.join(known, made)
     examples = made if known.examples is None else known
@@ -203,17 +205,20 @@ def _joined(known: KnownClasses, made: KnownClasses) -> KnownClasses:
 
 
 def text_for(identity: Identity, text: NamesEncoder | None) -> NamesEncoder:
-    """The given text encoder. Default: the checkpoint's. Raises `MixedEncodersError` for another space."""
+    """The given text encoder. Default: the one of the checkpoint. Raises `MixedEncodersError` for another space."""
     from openshape_ood.encoders.text.encoder import TextEncoder
     from openshape_ood.registry import is_registered
 
     check_encoders(None, text)
     if text is None:
         if not is_registered(identity.checkpoint):
-            raise InputError(f"the registry has no text encoder of {identity.checkpoint!r} for names; give text=")
+            raise InputError(
+                f"the registry has no text encoder for {identity.checkpoint!r}. Expected one for the names. Give text=."
+            )
         return TextEncoder.from_pretrained(identity.checkpoint)
     if not text.identity.fits(identity):
         raise MixedEncodersError(
-            f"the names are embedded by {text.identity}, the rows by {identity}; expected one embedding space for both"
+            f"the names are embedded by {text.identity}, the rows by {identity}. Expected one embedding space. "
+            "Give a text encoder of that space."
         )
     return text

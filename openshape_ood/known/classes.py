@@ -1,4 +1,4 @@
-"""KnownClasses: embeddings of known classes, input of every method."""
+"""KnownClasses: embeddings of the known classes, the input of every method."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ KIND = "set of known classes"
 
 @dataclass(frozen=True, eq=False)
 class KnownClasses(Shared):
-    """k known classes: their names, and embeddings of names, examples or both.
+    """k known classes: their names, with embeddings of the names, of example shapes, or of both.
 
     Attributes
     ----------
     names : tuple of k str
     identity : Identity
-        Encoder of all embeddings here.
+        Encoder of all embeddings in this object.
     text : (k, d) float, optional
-        Unit embedding of each class's name.
+        Unit embedding of the name of each class.
     negatives : (j, d) float, optional
-        Unit embeddings of negative words, for other things (NegLabel, arXiv 2403.20078).
+        Unit embeddings of negative words, which name other things (NegLabel, arXiv 2403.20078).
     examples : (m, d) float, optional
         Embeddings of example shapes.
     labels : (m,) int64, optional
@@ -46,11 +46,11 @@ class KnownClasses(Shared):
     patches : MemoryBank, optional
         Patches of the example shapes.
     temperature : float, optional
-        Divisor of cosines with text in the encoder's training; None if unknown.
+        Divisor of the cosines between shapes and text in the training of the encoder; None if unknown.
     threshold : Threshold, optional
-        Default threshold. Modified classes, such as from `join`, have none.
+        Default threshold. Modified classes, for example from `join`, have none.
     marks : Threshold, optional
-        Default threshold of maps, from `calibrate_marks` for these classes.
+        Default threshold of novelty maps, from `calibrate_marks` for these classes.
     """
 
     names: tuple[str, ...]
@@ -67,9 +67,9 @@ class KnownClasses(Shared):
 
     @classmethod
     def from_pretrained(cls, name: str | os.PathLike[str], *, revision: str = "main") -> KnownClasses:
-        """Known classes of a folder that `save_pretrained` wrote, or of a repository "owner/name" of the Hub.
+        """Load known classes from a folder of `save_pretrained`, or from a Hub repository "owner/name".
 
-        Raises `FileError` for another file, `InputError` and `CheckpointError` as `ShapeEncoder.from_pretrained`.
+        Raises `FileError` for another file, else the same errors as `ShapeEncoder.from_pretrained`.
         """
         return cls.load(shared_path(name, cls.shared_file, revision))
 
@@ -101,20 +101,20 @@ class KnownClasses(Shared):
         ----------
         names : sequence of k str
         text : NamesEncoder
-            A `TextEncoder`, or any object that encodes names.
+            A `TextEncoder`, or any other object that encodes names.
         negatives : sequence of str
-            Words for other things; the half farthest from the names is kept, as in NegLabel.
+            Words for other things. As in NegLabel, the half with the smallest cosines with the names is used.
         temperature : float, optional
-            `encoder.temperature` of the shape encoder; a text encoder has none.
+            `encoder.temperature` of the shape encoder. A text encoder has no temperature.
 
         Raises
         ------
         ClassNamesError
-            For no, blank or duplicate names.
+            If there are no names, or a name is blank or occurs twice.
         """
         names = check_names(names)
         if isinstance(text, str) or hasattr(text, "spec"):
-            raise InputError(f"text is {text!r}; expected a TextEncoder, as TextEncoder.from_pretrained(...) gives it")
+            raise InputError(f"text is {text!r}. Expected a TextEncoder. Give TextEncoder.from_pretrained(...).")
         vectors = unit(text.encode(names), "the text embedding of", names)
         words = _farther_half(vectors, check_names(negatives), text) if len(negatives) else None
         return cls(names, replace(text.identity, sha256=""), vectors, words, temperature=temperature)
@@ -129,18 +129,20 @@ class KnownClasses(Shared):
         patches: str | None = None,
         **settings: Any,
     ) -> KnownClasses:
-        """Known classes by example: name -> shapes in any form that `encode` takes, or ready embeddings (m, d).
+        """Known classes by example.
 
         Parameters
         ----------
         examples : mapping from k names
+            Example shapes of each class, in any form that `encode` takes, or their embeddings (m, d).
         encoder : Encoder
         up : str, sequence of str, or mapping
-            Gravity axis of the example shapes: one for all; one an example; or class -> one an example.
+            Gravity axis of the example shapes: one axis for all, a sequence with the axis of each example, or a mapping
+            from each class to such a sequence.
         patches : str, optional
-            Stage of the patches to keep ("local" or "tokens"); examples must then be shapes. Default: no patches.
+            Stage of the patches to store, "local" or "tokens"; the examples must then be shapes. Default: no patches.
         **settings
-            `seed`, `num_samples`, `batch_size`, `progress` of `encode`.
+            `seed`, `num_samples`, `batch_size` and `progress`, as in `encode`.
 
         Examples
         --------
@@ -160,7 +162,7 @@ class KnownClasses(Shared):
             memory = MemoryBank.from_examples(examples, encoder, stage=patches, up=up, **settings)
         rows = np.concatenate(rows_of_class)
         known = cls(names, encoder.identity, None, None, rows, labels, memory, encoder.temperature)
-        unit(known.anchors, "the mean example of", names)  # refuses examples that cancel each other
+        unit(known.anchors, "the mean example of", names)  # raises if the mean of the examples is zero
         return known
 
     @classmethod
@@ -177,16 +179,16 @@ class KnownClasses(Shared):
     ) -> KnownClasses:
         """Known classes by name, with examples for some or all of them.
 
-        Parameters as in `from_names` and `from_examples`. Raises `ClassNamesError` for examples of a class that is not
-        among the names.
+        The parameters are as in `from_names` and `from_examples`. Raises `ClassNamesError` if a class with examples is
+        not among the names.
         """
         check_settings(settings, ENCODING, "KnownClasses.from_both")
         by_name = cls.from_names(names, text)
         strangers = [name for name in check_examples(examples) if name not in by_name.names]
         if strangers:
             raise ClassNamesError(
-                f"there are examples of {', '.join(map(repr, strangers))}, but the known classes are "
-                f"{', '.join(map(repr, by_name.names))}; expected every class among the names"
+                f"there are examples of {', '.join(map(repr, strangers))}. Expected examples of named classes only: "
+                f"{', '.join(map(repr, by_name.names))}. Add the name, or leave these examples out."
             )
         shown = cls.from_examples(examples, encoder, up=up, patches=patches, **settings)
         by_name.check_fits(shown.identity)
@@ -196,23 +198,23 @@ class KnownClasses(Shared):
     def from_embeddings(
         cls, vectors: Any, labels: Sequence[str], identity: Identity, *, temperature: float | None = None
     ) -> KnownClasses:
-        """Known classes from ready embeddings (m, d) of any length with names (m,); classes are sorted by name.
+        """Known classes from ready embeddings (m, d) and the class name of each (m,). Classes are sorted by name.
 
         Raises `InputError` for rows that are zero or not finite, and for invalid labels.
         """
         ready = Embeddings(vectors, identity)
         classes, index = grouped(labels, ready.vectors)
-        unit(ready.vectors, "the embedding in")  # refuses rows without a direction
+        unit(ready.vectors, "the embedding in")  # raises for zero rows
         return cls(check_names(classes), identity, examples=ready.vectors, labels=index, temperature=temperature)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Fields only, without cached values."""
+        """State for pickle: the fields, without cached values."""
         return {field.name: self.__dict__[field.name] for field in fields(self)}
 
     def __repr__(self) -> str:
         patches = None if self.patches is None else self.patches.features
-        held = {"names": self.text, "examples": self.examples, "patches": patches}
-        counts = ", ".join(f"{len(rows)} {what}" for what, rows in held.items() if rows is not None)
+        tables = {"names": self.text, "examples": self.examples, "patches": patches}
+        counts = ", ".join(f"{len(rows)} {what}" for what, rows in tables.items() if rows is not None)
         return f"KnownClasses({', '.join(self.names[:4])}{', …' * (len(self.names) > 4)}: {counts} of {self.identity})"
 
     @property
@@ -220,9 +222,12 @@ class KnownClasses(Shared):
         return self.labeled_examples()[0].shape[1] if self.text is None else self.text.shape[1]
 
     def labeled_examples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Examples (m, d) and their classes (m,). Raises `InputError` if the classes are names only."""
+        """Examples (m, d) and their classes (m,). Raises `InputError` if the classes have only names."""
         if self.examples is None or self.labels is None:
-            raise InputError(f"the known classes of {self.identity} are names only; expected example shapes")
+            raise InputError(
+                f"the known classes of {self.identity} have only names. Expected example shapes. "
+                "Make the classes with KnownClasses.from_examples."
+            )
         return self.examples, self.labels
 
     @cached_property
@@ -235,7 +240,7 @@ class KnownClasses(Shared):
         """Unit vector (k, d) of each class: its normalized mean example, or else its name."""
         if self.examples is None or self.labels is None:
             if self.text is None:
-                raise InputError(f"known classes of {self.identity} have neither names' embeddings nor examples")
+                raise InputError(f"known classes of {self.identity} have neither embeddings of names nor examples")
             return self.text
         anchors = np.zeros((len(self.names), self.dim)) if self.text is None else self.text.astype(np.float64)
         for c in self.shown:
@@ -243,7 +248,7 @@ class KnownClasses(Shared):
         return anchors
 
     def normalized(self) -> KnownClasses:
-        """Copy with unit examples in float64; the object itself if they are unit vectors already, to 1e-6.
+        """Copy with examples as unit vectors in float64. Returns self if they have unit length already, to 1e-6.
 
         Examples
         --------
@@ -256,7 +261,7 @@ class KnownClasses(Shared):
         return replace(self, examples=unit_or_zero(self.examples))
 
     def with_temperature(self, temperature: float | None) -> KnownClasses:
-        """Copy with a default temperature; cached, so that fitted scorers are reused."""
+        """Copy with a temperature, if these classes have none. The copy is cached, so fitted scorers are reused."""
         if temperature is None or self.temperature is not None:
             return self
         made = self.__dict__.get("_warm")
@@ -269,7 +274,7 @@ class KnownClasses(Shared):
         self.identity.check_fits(identity)
 
     def subset(self, kept: np.ndarray) -> KnownClasses:
-        """Copy with the examples of a mask (m,), without patches; classes without examples are dropped."""
+        """Copy with the examples in a mask (m,), without patches. Classes without examples are dropped."""
         examples, labels = self.labeled_examples()
         names, index = np.unique(labels[kept], return_inverse=True)
         kept_names = tuple(self.names[i] for i in names)
@@ -280,7 +285,7 @@ class KnownClasses(Shared):
         )  # fmt: skip
 
     def relabeled(self, names: tuple[str, ...], places: Sequence[int], text: np.ndarray | None) -> KnownClasses:
-        """Copy under other names; `places` (k,): position of each class among them."""
+        """Copy with other names. `places` (k,) are the positions of the classes among these names."""
         index = np.asarray(places)
         memory = self.patches and replace(self.patches, labels=index[self.patches.labels])
         labels = None if self.labels is None else index[self.labels]
@@ -290,12 +295,12 @@ class KnownClasses(Shared):
     def with_examples(
         self, examples: Mapping[str, Any], encoder: Encoder, *, up: Axes = "file", **settings: Any
     ) -> KnownClasses:
-        """Copy with more examples; a class with only a name then has examples too.
+        """Copy with more examples. A class that had only a name can get its first examples.
 
         Parameters
         ----------
         examples : mapping
-            Name of a known class -> shapes, or ready embeddings (m, d), as in `from_examples`.
+            Shapes, or their embeddings (m, d), for names of known classes, as in `from_examples`.
         encoder : Encoder
             Encoder of these classes.
         up, **settings
@@ -304,12 +309,13 @@ class KnownClasses(Shared):
         Returns
         -------
         KnownClasses
-            Without a threshold, which held for the earlier examples. With patches if these classes have patches.
+            It has no threshold, because a threshold holds only for the examples that made it. It has patches if these
+            classes have patches.
 
         Raises
         ------
         ClassNamesError
-            For an unknown class; `join` adds classes.
+            For an unknown class. To add classes, use `join`.
         MixedEncodersError
             For another encoder.
 
@@ -327,8 +333,8 @@ class KnownClasses(Shared):
         strangers = [name for name in check_examples(examples) if name not in self.names]
         if strangers:
             raise ClassNamesError(
-                f"there are examples of {', '.join(map(repr, strangers))}, but the known classes are "
-                f"{', '.join(map(repr, self.names))}; expected examples of these. KnownClasses.join adds classes"
+                f"there are examples of {', '.join(map(repr, strangers))}. Expected examples of known classes only: "
+                f"{', '.join(map(repr, self.names))}. To add classes, use KnownClasses.join."
             )
         self.check_fits(encoder.identity)
         made = KnownClasses.from_examples(examples, encoder, up=up, patches=stage, **settings)
@@ -341,38 +347,41 @@ class KnownClasses(Shared):
             self, identity=encoder.identity, examples=rows, labels=labels, patches=memory, threshold=None, marks=None,
             temperature=made.temperature if self.temperature is None else self.temperature,
         )  # fmt: skip
-        unit(known.anchors, "the mean example of", self.names)  # refuses examples that cancel each other
+        unit(known.anchors, "the mean example of", self.names)  # raises if the mean of the examples is zero
         return known
 
     def with_threshold(self, threshold: Threshold) -> KnownClasses:
-        """Copy with a threshold, which `save` stores too. Raises `MixedEncodersError` for another encoder's."""
+        """Copy with a threshold, which `save` stores too.
+
+        Raises `MixedEncodersError` for a threshold of another encoder.
+        """
         check_threshold(threshold)
         if threshold.provenance is not None:
             self.check_fits(threshold.provenance.identity)
         return replace(self, threshold=threshold)
 
     def with_marks(self, threshold: Threshold) -> KnownClasses:
-        """Copy with a threshold of maps from `calibrate_marks`, which `save` stores too.
+        """Copy with a threshold of novelty maps from `calibrate_marks`, which `save` stores too.
 
-        Raises `InputError` for another threshold, `MixedEncodersError` for another encoder's threshold.
+        Raises `InputError` for a threshold of shapes, `MixedEncodersError` for a threshold of another encoder.
         """
         check_threshold(threshold)
         if threshold.marks is None or threshold.provenance is None:
             raise InputError(
-                f"given was {threshold}. Marks need a threshold of maps. Make one with calibrate_marks(maps), or give "
-                "this one to with_threshold"
+                f"the threshold is {threshold}. Expected a threshold of maps. Make one with calibrate_marks(maps), or "
+                "give this one to with_threshold."
             )
         self.check_fits(threshold.provenance.identity)
         return replace(self, marks=threshold)
 
     def marks_for(self, provenance: Provenance) -> Threshold | None:
-        """Threshold of maps, if it fits this encoder and method."""
+        """Threshold of maps, if it was made with this encoder and method; else None."""
         return self.marks if self.marks is not None and self.marks.fits(provenance) else None
 
     def save(self, path: str | os.PathLike[str], note: Mapping[str, Any] | None = None) -> Path:
-        """Write a .safetensors file, whole or not at all. Raises `FileError`.
+        """Write a .safetensors file. A failed write leaves no file. Raises `FileError` if writing fails.
 
-        note: further values for JSON; `load` ignores them, `read_note` returns them.
+        `note` has further values, which JSON must allow. `load` ignores them, `read_note` returns them.
         """
         arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
         header: dict[str, Any] = {"names": self.names, "identity": asdict(self.identity)}
@@ -394,7 +403,7 @@ class KnownClasses(Shared):
             memory: dict[str, Any] = {n.removeprefix("patches."): a for n, a in arrays.items() if n not in tables}
             strangers = sorted({*tables} - {*ARRAYS} | {*memory} - {*MEMORY})
             if strangers:
-                raise ValueError(f"it holds {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
+                raise ValueError(f"it contains {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
             temperature, threshold, about = header["temperature"], header.get("threshold"), header.get("patches")
             if about is not None:
                 about = {**about, "radius": float(about["radius"])}
@@ -413,18 +422,18 @@ class KnownClasses(Shared):
 
     @classmethod
     def join(cls, *several: KnownClasses) -> KnownClasses:
-        """Union of several sets of classes, in order: all by example, all by name, or all by both.
+        """Union of several sets of classes, in order. All sets must be by example, all by name, or all by both.
 
-        A negative word that is the name of a class in another set is dropped. Thresholds are dropped too, because they
-        hold for their own classes only.
+        A negative word that is the name of a class in another set is dropped. The result has no threshold, because a
+        threshold holds only for the classes that it was made with.
 
         Raises
         ------
         MixedEncodersError, ClassNamesError
-            For sets of different encoders; for a class that occurs twice.
+            If sets belong to different encoders, or a class occurs twice.
         """
         if not several:
-            raise InputError("there are no known classes to join; expected at least one set")
+            raise InputError("there are no known classes to join. Expected at least one set. Give one or more.")
         _check_joinable(several)
         starts = np.cumsum([0, *(len(one.names) for one in several)])
         names = tuple(name for one in several for name in one.names)
@@ -445,28 +454,30 @@ class KnownClasses(Shared):
 
 
 def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Note from `KnownClasses.save`, empty if there is none. Raises `FileError` for any other file."""
+    """Note that `KnownClasses.save` wrote; empty if there is none. Raises `FileError` for any other file."""
     with loaded_arrays(path, KIND) as (header, _):
         return dict(header.get("note") or {})
 
 
 def _same(words: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Mask (j,) of unit vectors (j, d) that equal one of (k, d)."""
+    """Mask (j,) of the unit vectors in `words` (j, d) that equal a vector in `anchors` (k, d)."""
     return (words @ anchors.T).max(axis=1) >= 1 - 1e-6
 
 
 def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder) -> np.ndarray:
-    """Unit embeddings (j, d) of the words whose largest cosine with a class (k, d) is at most the median.
+    """Unit embeddings (j, d) of the half of the words that is farthest from the classes (k, d).
 
-    The name of a class has cosine 1 with it and is never kept.
+    The distance is 1 minus the largest cosine with a class. Words that name a class are never in the result.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a hardly known negative word does no harm
+        warnings.simplefilter("ignore")  # a negative word that the text encoder hardly knows does no harm
         vectors = unit(text.encode(words), "the text embedding of", words)
     best = (vectors @ anchors.T).max(axis=1)
     kept = (best <= np.median(best)) & ~_same(vectors, anchors)
     if not kept.any():
-        raise ClassNamesError("every negative word is the name of a known class; expected words for other things")
+        raise ClassNamesError(
+            "every negative word is the name of a known class. Expected words for other things. Give more words."
+        )
     return vectors[kept]
 
 
@@ -474,11 +485,11 @@ def _check_sound(known: KnownClasses) -> None:
     """Raise `ValueError` for arrays that do not fit the names or each other."""
     k = len(known.names)
     if known.text is None and known.examples is None:
-        raise ValueError("it holds neither names' embeddings nor examples")
+        raise ValueError("it contains neither embeddings of names nor examples")
     d = known.dim
     _check_labels("labels", known.labels, k)
     if (known.labels is None) != (known.examples is None):
-        raise ValueError("examples and labels do not belong together")
+        raise ValueError("examples and labels do not fit each other")
     m = 0 if known.labels is None else len(known.labels)
     expected = {"text": (k, d), "examples": (m, d), "negatives": (None, d)}
     for name, shape in expected.items():
@@ -502,30 +513,44 @@ def _check_sound(known: KnownClasses) -> None:
 
 
 def _check_joinable(several: Sequence[KnownClasses]) -> None:
-    """Raise `InputError` for an argument that is no set, `MixedEncodersError` or `ClassNamesError` for conflicts."""
+    """Raise an error if the sets cannot be joined.
+
+    `InputError`: an argument is not a `KnownClasses`. `MixedEncodersError` or `ClassNamesError`: sets conflict.
+    """
     for one in several:
         if not hasattr(one, "identity") or not hasattr(one, "names"):
             raise InputError(
-                f"cannot join {one!r:.60}, a {type(one).__name__}; expected KnownClasses, each an argument of its own"
+                f"cannot join {one!r:.60}, a {type(one).__name__}. Expected KnownClasses. "
+                "Give each set as a separate argument."
             )
     first = several[0]
     for other in several[1:]:
         first.check_fits(other.identity)
         if _kind(first) != _kind(other):
             raise MixedEncodersError(
-                f"known classes of {first.identity} with embeddings of {first.dim} and of {other.identity} with "
-                f"{other.dim} cannot be joined: expected both known by example, both by name, or both by both"
+                f"cannot join known classes of {first.identity}, with embeddings of {first.dim} numbers, and of "
+                f"{other.identity}, with {other.dim} numbers. Expected one encoder, and both sets by example, by name, "
+                "or by both. Prepare both sets alike."
             )
     names = [name for one in several for name in one.names]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise ClassNamesError(f"in more than one of the sets: {', '.join(map(repr, twice))}; expected each class once")
+        raise ClassNamesError(
+            f"more than one set contains {', '.join(map(repr, twice))}. Expected each class once. "
+            "Rename or remove one of them."
+        )
     temperatures = sorted({one.temperature for one in several if one.temperature is not None})
     if len(temperatures) > 1:
-        raise MixedEncodersError(f"the sets have the temperatures {temperatures}; expected those of one encoder")
+        raise MixedEncodersError(
+            f"the sets have the temperatures {temperatures}. Expected the temperature of one encoder. "
+            "Prepare all sets with the same encoder."
+        )
     stages = sorted({one.patches.stage for one in several if one.patches is not None})
     if len(stages) > 1:
-        raise MixedEncodersError(f"the sets have patches of the stages {', '.join(stages)}; expected one")
+        raise MixedEncodersError(
+            f"the sets have patches of the stages {', '.join(stages)}. Expected one stage. "
+            "Prepare all sets with the same stage."
+        )
 
 
 def _kind(known: KnownClasses) -> tuple[int, bool, bool]:
@@ -540,17 +565,17 @@ def _check_rows(name: str, rows: np.ndarray, shape: tuple[int | None, ...]) -> N
 
 def _check_length(name: str, rows: np.ndarray) -> None:
     length = np.linalg.norm(rows, axis=-1)
-    if name == "examples":  # ready embeddings keep their length
+    if name == "examples":  # examples may have any length above 0
         if not (length > 0).all():
-            raise ValueError("examples hold a row of zeros")
+            raise ValueError("examples contain a row of zeros")
     elif not np.allclose(length, 1, atol=1e-3):
-        raise ValueError(f"{name} are no unit vectors")
+        raise ValueError(f"{name} are not unit vectors")
 
 
 def _check_labels(name: str, labels: np.ndarray | None, k: int, n: int | None = None) -> None:
     if labels is None:
         return
     if labels.ndim != 1 or labels.dtype.kind != "i" or (n is not None and len(labels) != n):
-        raise ValueError(f"{name} do not count the {k} classes")
+        raise ValueError(f"{name} are not one whole number per row")
     if len(labels) and not 0 <= labels.min() <= labels.max() < k:
-        raise ValueError(f"{name} do not count the {k} classes")
+        raise ValueError(f"{name} are not all from 0 to {k - 1}")

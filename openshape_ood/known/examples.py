@@ -19,27 +19,31 @@ ENCODING = ("seed", "num_samples", "batch_size", "progress")  # arguments of `en
 
 
 def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of classes with examples. Raises `InputError` for a class without examples, or for no mapping."""
+    """Names of classes with examples. Raises `InputError` if a class has none, or `examples` is not a mapping."""
     if not isinstance(examples, Mapping):
-        raise InputError(f"examples are a {type(examples).__name__}; expected a mapping, {{name: shapes}}")
+        raise InputError(
+            f"examples are a {type(examples).__name__}. Expected a mapping from names to shapes. Give {{name: shapes}}."
+        )
     for name, value in examples.items():
         words = value if isinstance(value, list | tuple) and value else [value]
         if all(word is None or _is_word(word) for word in words):
             raise InputError(
-                f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Give example shapes; "
-                "where there is only the name, score_novelty takes None, and KnownClasses.from_both all names"
+                f"class {name!r} has {reprlib.repr(value)} as its examples. Expected example shapes. For a class with "
+                "only a name, give None to score_novelty, or all names to KnownClasses.from_both."
             )
     names = check_names(list(examples))
     same: dict[str, str] = {}
     for name in names:
         first = same.setdefault(folded(name), name)
         if first is not name:
-            raise ClassNamesError(f"known classes {first!r} and {name!r} are the same name; expected one of them")
+            raise ClassNamesError(
+                f"known classes {first!r} and {name!r} are the same name. Expected one of them. Remove or rename one."
+            )
     return names
 
 
 def folded(name: str) -> str:
-    """Class name without case, underscores and extra blanks, for comparing spellings.
+    """Class name in lower case, without underscores and extra blanks, to compare spellings.
 
     >>> folded("Night_Stand ")
     'night stand'
@@ -52,7 +56,7 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and not Path(value).suffix and not Path(value).exists()
 
 
-Axes = str | Sequence[str] | Mapping[str, Sequence[str]]  # for all examples, one an example, or by class
+Axes = str | Sequence[str] | Mapping[str, Sequence[str]]  # one axis for all examples, one per example, or by class
 
 
 def _axes_of(name: str, up: Axes) -> str | Sequence[str]:
@@ -71,28 +75,34 @@ def embedded(value: Any, name: str, encoder: Encoder, up: Axes, settings: Mappin
 def embedded_patches(
     examples: Mapping[str, Any], encoder: Any, up: Axes, stage: str, settings: Mapping[str, Any]
 ) -> list[Patches]:
-    """Patches of the examples, class by class."""
+    """Patches of the examples of each class."""
     check_patches(encoder)
     passed = {key: value for key, value in settings.items() if key in ("batch_size", "seed", "progress")}
     patches = []
     for name, value in examples.items():
         if ready_embeddings(value, name, encoder) is not None:
-            raise InputError(f"class {name!r} is given as embeddings; patches need the example shapes themselves")
+            raise InputError(
+                f"the examples of class {name!r} are embeddings. Expected shapes, because embeddings have no patches. "
+                "Give the shapes."
+            )
         with _named(name):
             patches.append(encoder.encode_patches(value, up=_axes_of(name, up), stage=stage, **passed))
     return patches
 
 
 def check_patches(encoder: Any) -> None:
-    """Raise `InputError` for an encoder without patches."""
+    """Raise `InputError` if the encoder has no patches."""
     if not hasattr(encoder, "encode_patches"):
-        raise InputError(f"{encoder.identity.checkpoint} has no patches; expected an encoder with encode_patches")
+        raise InputError(
+            f"{encoder.identity.checkpoint} has no patches. Expected an encoder with encode_patches. "
+            "Choose another encoder or method."
+        )
 
 
 def ready_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | None:
-    """Ready embeddings (m, d): an array of them, one (d,), or a list of either; None if `value` holds shapes.
+    """Ready embeddings (m, d), from an array (m, d) or (d,), or a list of such arrays. None if `value` contains shapes.
 
-    Decided by dimensions only, so that clouds are not copied.
+    Only dimensions are compared, so clouds are not copied.
     """
     tables = [value] if _form(value) else list(value) if isinstance(value, list | tuple) else []
     forms = [_form(table) for table in tables]
@@ -105,12 +115,15 @@ def ready_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | No
     if width != encoder.dim:
         rows = sum(1 if len(form) == 1 else form[0] for form in forms if form)
         raise MixedEncodersError(
-            f"class {name!r} is an array of shape ({rows}, {width}); {encoder.identity.checkpoint} has embeddings of "
-            f"{encoder.dim} and takes clouds (n, 3|6). Are these embeddings of another encoder?"
+            f"class {name!r} is an array of shape ({rows}, {width}). Expected clouds (n, 3|6), or embeddings by "
+            f"{encoder.identity.checkpoint} of width {encoder.dim}. Check that no other encoder made these."
         )
     stacked = np.concatenate([np.atleast_2d(np.asarray(to_numpy(table))) for table in tables])
     if not len(stacked):
-        raise InputError(f"class {name!r} has no examples: its embeddings have the shape {stacked.shape}")
+        raise InputError(
+            f"class {name!r} has no examples: its embeddings have the shape {stacked.shape}. Expected one or more. "
+            "Add examples, or leave the class out."
+        )
     return stacked
 
 

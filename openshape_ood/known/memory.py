@@ -26,13 +26,13 @@ class MemoryBank:
     labels : (n,) int64
         Class of each patch, an index into the names.
     centers : (n, 3) float32
-        Position in the encoder's frame.
+        Center of each patch, in the coordinates that the encoder gets.
     shapes : (n,) int64
-        Number of the example shape of each patch.
+        Example shape of each patch, as a number from 0.
     stage : str
-        Kind of features, see `ShapeEncoder.encode_patches`.
+        Kind of features. See `ShapeEncoder.encode_patches`.
     radius : float
-        Of a patch, in the encoder's frame.
+        Radius of a patch, in the coordinates that the encoder gets.
     """
 
     features: np.ndarray
@@ -49,13 +49,16 @@ class MemoryBank:
     def from_examples(
         cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: Axes = "file", **settings: Any
     ) -> MemoryBank:
-        """Memory bank of name -> example shapes, classes numbered in this order; `settings` as in `KnownClasses`."""
+        """Memory bank of example shapes, given as a mapping from class names. `settings` are as in `KnownClasses`.
+
+        Labels number the classes in the order of the mapping.
+        """
         check_settings(settings, ENCODING, "MemoryBank.from_examples")
         return cls.from_patches(embedded_patches(examples, encoder, up, stage, settings), stage)
 
     @classmethod
     def from_patches(cls, batches: Sequence[Patches], stage: str) -> MemoryBank:
-        """Memory bank of encoded patches, one entry a class, classes numbered in this order."""
+        """Memory bank of encoded patches. Each entry of `batches` is one class; labels number them in this order."""
         features = np.concatenate([patches.features for patches in batches])
         shapes, count, width = features.shape
         rows = unit(features.reshape(-1, width), "the patch in").astype(np.float32)

@@ -20,7 +20,8 @@ from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.shape import list_shapes
 
 COVERAGE = 0.95  # default
-SAME = 1e-10  # 1 - cosine of what is one content, on two machines; two scans of an object are a million times as far
+# largest 1 - cosine of one shape embedded on two machines; two scans of one object differ by a million times as much
+SAME = 1e-10
 
 WHY = (
     "an example is its own nearest neighbor, so the threshold would be too low and known shapes would be novel. "
@@ -35,10 +36,10 @@ def chosen_threshold(
     generated: Callable[[float], Threshold | None] | None,
     coverage: float | None = None,
 ) -> Threshold | None:
-    """Threshold by precedence, for a coverage; None if there is none.
+    """Threshold with the highest precedence, for a coverage; None if no source gives one.
 
-    Precedence: explicit; from calibration shapes; saved with the known classes; from `generated`, a function that
-    calibrates on generated shapes.
+    Precedence: explicit, then from calibration shapes, then saved with the known classes, then from `generated`.
+    `generated` is a function of the coverage that calibrates on generated shapes.
     """
     if coverage is not None:
         calibration_needed(coverage)  # validates the coverage
@@ -60,7 +61,8 @@ def from_calibration(
 ) -> Threshold:
     """Conformal threshold from the result of known shapes.
 
-    Raises `InputError` if they are examples, or too few. Its provenance has their up axis, if they share one.
+    The provenance of the threshold contains the up axis of the shapes, if they share one. Raises `InputError` if some
+    of the shapes are also examples, or if there are too few shapes.
     """
     if result.embeddings is not None:
         check_content_apart(result.embeddings.vectors, result.shapes, known)
@@ -87,7 +89,7 @@ class Calibration:
 
     @classmethod
     def of(cls, shapes: Any, coverage: float | None, groups: Sequence[Any] | None, known: Any) -> Calibration:
-        """Validated calibration. Raises `InputError` for contradictory arguments."""
+        """Validate the calibration arguments. Raises `InputError` if they contradict each other."""
         calibration_needed(COVERAGE if coverage is None else coverage)  # validates the coverage
         if isinstance(shapes, Embeddings):
             names = shapes.row_names()

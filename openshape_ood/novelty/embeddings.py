@@ -27,21 +27,21 @@ def score_embeddings(
     coverage: float | None = None,
     groups: Sequence[Any] | None = None,
 ) -> NoveltyResult:
-    """Novelty of embeddings against known classes, for any model: `score_novelty` without shapes.
+    """Novelty of embeddings of any model against known classes. It works like `score_novelty`, without shapes.
 
     Parameters
     ----------
     vectors : array (b, d), data frame or Embeddings
-        Nonzero vectors; `Embeddings` include their identity and names. A data frame has one column for each dimension;
-        its index becomes the names.
+        Nonzero vectors. `Embeddings` include the identity of the model and the names of the rows. A data frame has one
+        column for each dimension, and its index gives the names.
     known : KnownClasses or mapping
-        Name -> embeddings (m, d) of the same model, of examples of the class.
+        A mapping gives for each class name the embeddings (m, d) of its examples, by the same model.
     method : str or Method, optional
-        As in `score_novelty`; a method for embeddings.
+        As in `score_novelty`, but only methods that score embeddings.
     threshold, coverage, groups
         As in `score_novelty`.
     calibration : array (n, d) or Embeddings, optional
-        Of known objects that are not among the examples.
+        Embeddings of known objects that are not among the examples.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def score_embeddings(
     Raises
     ------
     MixedEncodersError
-        For embeddings of different widths or encoders.
+        If embeddings differ in width or encoder.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def score_embeddings(
 
 
 def _index_of(vectors: Any) -> tuple[str, ...]:
-    """Index of a data frame as names; empty for a default index, and for an array."""
+    """Names from the index of a data frame; empty for an array or a default index."""
     index = getattr(vectors, "index", None)
     if not hasattr(vectors, "columns") or index is None or list(index) == list(range(len(vectors))):
         return ()
@@ -84,13 +84,16 @@ def _index_of(vectors: Any) -> tuple[str, ...]:
 
 def _of_arrays(known: Mapping[str, Any], identity: Identity) -> KnownClasses:
     if not isinstance(known, Mapping):
-        raise InputError(f"known is {type(known).__name__}; expected KnownClasses, or name -> embeddings (m, d)")
+        raise InputError(
+            f"known is {type(known).__name__}. Expected KnownClasses, or a mapping from names to embeddings (m, d). "
+            "Give one of them."
+        )
     names = check_examples(known)
     tables = [array(known[name], f"the embeddings of class {name!r}", "md") for name in names]
     for name, table in zip(names, tables, strict=True):
         check_widths(table, f"the embeddings of class {name!r}", tables[0], f"those of {names[0]!r}")
     labels = np.repeat(np.arange(len(names)), [len(table) for table in tables])
     made = KnownClasses(names, identity, examples=np.concatenate(tables), labels=labels)
-    unit(made.labeled_examples()[0], "the embedding in")  # refuses rows without a direction
-    unit(made.anchors, "the mean example of", names)  # refuses examples of a class that cancel each other
+    unit(made.labeled_examples()[0], "the embedding in")  # raises for zero rows
+    unit(made.anchors, "the mean example of", names)  # raises if the mean of the examples of a class is zero
     return made

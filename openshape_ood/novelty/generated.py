@@ -1,8 +1,8 @@
 """Calibration on generated shapes of the known classes, for encoders trained on generated shapes.
 
-The coverage of `decisions.calibration` then holds for shapes drawn like these: generated scans or whole models. For
-real objects, calibrate on your own known shapes. The package contains embeddings of these shapes
-(`python -m benchmarks.training.calibration_set` makes the file).
+The coverage of `decisions.calibration` then holds only for shapes from the same generator: scans or whole models. For
+real objects, calibrate on your own known shapes. The package contains embeddings of the generated shapes, made by
+`python -m benchmarks.training.calibration_set`.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Pipeline(Protocol):
 
 
 def generated_threshold(pipeline: Pipeline, coverage: float = 0.95, generated: Generated = "scans") -> Threshold | None:
-    """Threshold that keeps a fraction of generated shapes of the known classes; it holds for shapes like these.
+    """Threshold that keeps a fraction of generated shapes of the known classes. It holds for generated shapes only.
 
-    None for encoders other than `tiny` and `small`, which were trained on generated shapes, and if no known class is a
-    generated category. If only some are, `source` names them.
+    The result is None if the encoder is not `tiny` or `small`, the two that were trained on generated shapes. It is
+    also None if no known class is a generated category. If only some classes are, `source` lists them.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def generated_threshold(pipeline: Pipeline, coverage: float = 0.95, generated: G
 
 
 def trained_on_generated(identity: Identity) -> bool:
-    """True for encoders trained on generated shapes: the packaged `tiny` or `small`."""
+    """True for the encoders trained on generated shapes: the packaged `tiny` and `small`."""
     name = identity.checkpoint
     return name in MODELS and identity.sha256 == find_checkpoint(name).source.sha256
 
@@ -95,20 +95,20 @@ def shapes_of(categories: Sequence[str], generated: Generated) -> list[np.ndarra
 
 
 def embedded(category: str, generated: Generated, encoders: Any, model: str = MODEL) -> np.ndarray:
-    """Embeddings (50, d) of the generated shapes of a category, from the package, else encoded and cached.
+    """Embeddings (50, d) of the generated shapes of a category: from the package, else encoded and cached.
 
-    model: name of the encoder, which is loaded only if the package lacks them.
+    `model` is the name of the encoder. It is loaded only if the package has no such embeddings.
     """
-    held = _packaged(model)
-    rows = held.get(f"{generated} {category}")
+    packaged = _packaged(model)
+    rows = packaged.get(f"{generated} {category}")
     if rows is None:
-        rows = held[f"{generated} {category}"] = encoders.shape.encode(shapes_of([category], generated), up="y")
+        rows = packaged[f"{generated} {category}"] = encoders.shape.encode(shapes_of([category], generated), up="y")
     return np.asarray(rows, dtype=np.float32)
 
 
 @cache
 def _packaged(model: str = MODEL) -> dict[str, np.ndarray]:
-    """Packaged embeddings of a model, if they fit the packaged weights; else empty."""
+    """Packaged embeddings of a model. Empty if they were made with other weights."""
     row = find_checkpoint(model)
     path = Path(row.folder) / model / FILE
     if not path.is_file():
@@ -118,7 +118,7 @@ def _packaged(model: str = MODEL) -> dict[str, np.ndarray]:
 
 
 def write_packaged(path: Path, encoder: Any, categories: Sequence[str]) -> Path:
-    """Embed the generated shapes of all categories, float16, for the package."""
+    """Embed the generated shapes of all categories, and save them as float16 for the package."""
     arrays = {
         f"{generated} {category}": encoder.encode(shapes_of([category], generated), up="y").astype(np.float16)
         for generated in ("scans", "models")

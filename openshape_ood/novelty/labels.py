@@ -1,7 +1,8 @@
-"""LabelSample: a random sample of shapes to label, with labels; saved as a CSV table with one column to edit.
+"""LabelSample: a sample of shapes to label. It is saved as a CSV table with one column to edit.
 
-The labels estimate the fraction of known shapes that a threshold keeps, and give a new threshold. Both need a random
-sample: labels of the most novel shapes are not representative.
+From the labels of a random sample, `kept_by` estimates the fraction of known shapes that a threshold keeps, and
+`threshold` makes a new threshold. The most novel shapes are not a random sample, so their labels cannot be used for
+this.
 """
 
 from __future__ import annotations
@@ -41,17 +42,17 @@ class LabelSample:
     shapes, nearest : tuple of n str
     novelty : (n,) float64
     rows : tuple of n int
-        Their rows in the result.
+        Indices of these shapes in the result.
     places : tuple of n int
-        Their places among the objects to draw from: the rows, unless there are groups.
+        Indices of these shapes among the objects to draw from. They differ from `rows` only if the result has groups.
     of, seed : int
-        Number of objects to draw from, and seed.
+        Number of objects to draw from, and seed of the draw.
     focus : {"random", "informative"}
-        "informative": the most novel shapes, for naming; not for calibration.
+        "informative" means the most novel shapes. They are for naming, not for calibration.
     scored_by : str
-        Method and encoder of the novelties.
+        Method and encoder that gave the novelties.
     labels : tuple of n str, optional
-        Class of each shape, "known" or "novel"; "" without a label.
+        Label of each shape: a class name, "known" or "novel". "" means that the label is missing.
 
     Examples
     --------
@@ -80,28 +81,28 @@ class LabelSample:
 
     @property
     def is_random(self) -> bool:
-        """True if the places are those of the seed's draw."""
+        """True if the shapes are the ones that a random draw with this seed gives."""
         drawn = draw(self.of, len(self), self.seed)
         return self.focus == RANDOM and drawn.tolist() == sorted(self.places)
 
     def labeled(self, labels: Mapping[Any, str | None] | Sequence[str | None]) -> LabelSample:
-        """Sample with labels.
+        """Copy of the sample with labels.
 
         Parameters
         ----------
         labels : mapping or sequence of n
-            Name or row of the shape -> its class, "known", or "novel" (None means "novel"); or one label for each
-            shape, in order.
+            A label is a class name, "known" or "novel"; None means "novel". A mapping gives the label for the name or
+            the row of a shape. A sequence gives one label for each shape, in order.
 
         Raises
         ------
         InputError
-            For a shape that was not drawn, two labels of one shape, and shapes without a label.
+            If a shape was not drawn, has two labels, or has none.
         """
         if not isinstance(labels, Mapping):
             count = len(labels) if isinstance(labels, Sized) and not isinstance(labels, str) else 1
             if count != len(self) or isinstance(labels, str):
-                raise InputError(f"there are {count} labels. Expected {len(self)}, one a shape. Label all shapes.")
+                raise InputError(f"there are {count} labels. Expected {len(self)}, one per shape. Label all shapes.")
             labels = dict(zip(self.rows, labels, strict=True))
         by_row: dict[int, str] = {}
         for key, label in labels.items():
@@ -109,7 +110,7 @@ class LabelSample:
             name = NOVEL if label is None else str(label).strip()
             if by_row.setdefault(place, name) != name:
                 raise InputError(
-                    f"{self.shapes[place]} has the labels {by_row[place]!r} and {name!r}. Expected one label a shape. "
+                    f"{self.shapes[place]} has the labels {by_row[place]!r} and {name!r}. Expected one per shape. "
                     "Remove one of them."
                 )
         return replace(self, labels=tuple(by_row.get(i, "") for i in range(len(self)))).complete()
@@ -119,19 +120,19 @@ class LabelSample:
         missing = [name for name, label in zip(self.shapes, self.labels or [""] * len(self), strict=True) if not label]
         if missing:
             raise InputError(
-                f"{len(missing)} of {len(self)} shapes have no label, the first {missing[0]}. "
-                "Expected a class, 'known' or 'novel' for each: the ones that are hard to tell count too. Label them."
+                f"{len(missing)} of {len(self)} shapes have no label; the first is {missing[0]}. "
+                "Expected a class, 'known' or 'novel' for each shape. Label these too, even if they are hard to decide."
             )
         return self
 
     def check_classes(self, classes: Sequence[str]) -> LabelSample:
-        """Return self. Raises `InputError` for a missing label, and one other than `classes`, "known" and "novel"."""
+        """Return self. Raises `InputError` if a label is missing, or is none of `classes`, "known" and "novel"."""
         other = [label for label in self.complete().labels if label not in {*classes, KNOWN, NOVEL}]
         if other:
             raise InputError(
-                f"the label {other[0]!r} is no known class. "
+                f"the label {other[0]!r} is not a known class. "
                 f"Expected {', '.join(map(str, classes))}, 'known' or 'novel'. "
-                "Correct the label, or add the class to the known ones."
+                "Correct the label, or add the class to the known classes."
             )
         return self
 
@@ -141,9 +142,9 @@ class LabelSample:
         return np.array([label != NOVEL for label in self.complete().labels], dtype=bool)
 
     def kept_by(self, threshold: Threshold) -> Share | None:
-        """Fraction of the known shapes that a threshold keeps. None without known shapes.
+        """Fraction of the shapes labeled as known that a threshold keeps. None if no shape is.
 
-        Raises `InputError` for a sample that is not random.
+        Raises `InputError` if the sample is not random.
         """
         self._check_random()
         known = self.novelty[self.is_known]
@@ -152,9 +153,9 @@ class LabelSample:
     def threshold(
         self, classes: Sequence[str], coverage: float = 0.95, provenance: Provenance | None = None
     ) -> Threshold:
-        """Conformal threshold of the known shapes.
+        """Conformal threshold from the shapes labeled as known.
 
-        Raises `InputError` for a sample that is not random, unknown or missing labels, and too few known shapes.
+        Raises `InputError` if the sample is not random, a label is invalid or missing, or too few shapes are known.
         """
         self._check_random()
         known, needed = self.novelty[self.check_classes(classes).is_known], calibration_needed(coverage)
@@ -167,9 +168,9 @@ class LabelSample:
         return Threshold.from_novelty(known, coverage, provenance=provenance, source=source)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .csv table to edit: the column `label` takes a class, "known" or "novel".
+        """Write a .csv table to edit. Fill in the column `label` with a class name, "known" or "novel".
 
-        Raises `FileError`.
+        Raises `FileError` if writing fails.
         """
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
@@ -182,7 +183,7 @@ class LabelSample:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LabelSample:
-        """Read an edited table from `save`. Raises `FileError` for any other file."""
+        """Read a table that `save` wrote, after editing. Raises `FileError` for any other file."""
         path = given_path(path, "path")
         try:
             content = read_regular(path)
@@ -195,52 +196,51 @@ class LabelSample:
             novelty = array([float(row["novelty"]) for row in rows], "novelty", "n").astype(np.float64)
             texts = {name: tuple((row[name] or "").strip() for row in rows) for name in ("label", "shape", "nearest")}
             if len(set(numbers["place"])) != len(rows) or len(rows) != int(n):
-                raise InputError(f"{len(rows)} rows of {n} shapes; each must be there once")
+                raise InputError(f"{len(rows)} rows for {n} shapes; expected one row for each shape")
         except OSError as error:
             raise FileError(f"cannot read the labels {path}: {error.strerror or error}") from error
         except (InputError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
             raise FileError(
-                f"{path} is no table of labels ({error}). Expected one that to_label(...).save or --label wrote, with "
-                "all its rows. Edit the column label alone."
+                f"{path} is not a table of labels ({error}). Expected a table that to_label(...).save or --label "
+                "wrote, with all its rows. Edit only the column label."
             ) from error
         rows_of = numbers["row"], numbers["place"]
         names = (texts["shape"], texts["nearest"])
         return cls(*names, novelty, *rows_of, int(of), int(seed), focus, scored_by, texts["label"])
 
     def _place(self, key: Any) -> int:
-        held = [i for i, (name, row) in enumerate(zip(self.shapes, self.rows, strict=True)) if key in (name, row)]
-        if len(held) == 1 and not isinstance(key, bool):
-            return held[0]
-        if len(held) > 1:
-            rows = ", ".join(str(self.rows[i]) for i in held[:3])
+        matches = [i for i, (name, row) in enumerate(zip(self.shapes, self.rows, strict=True)) if key in (name, row)]
+        if len(matches) == 1 and not isinstance(key, bool):
+            return matches[0]
+        if len(matches) > 1:
+            rows = ", ".join(str(self.rows[i]) for i in matches[:3])
             raise InputError(
-                f"{key!r} is the name of {len(held)} shapes. Expected one shape. Give its row: {rows}, ..."
+                f"{key!r} is the name of {len(matches)} shapes. Expected one shape. Give its row: {rows}, ..."
             )
         raise InputError(
-            f"{key!r} is not among the shapes that were drawn. Expected one of {', '.join(self.shapes[:3])}, ... "
-            "Give its name or its row."
+            f"{key!r} is not in the sample. Expected one of {', '.join(self.shapes[:3])}, ... Give its name or its row."
         )
 
     def _check_random(self) -> None:
         if not self.is_random:
-            why = "is for naming" if self.focus == INFORMATIVE else "is not the one that was drawn"
+            why = "was chosen for naming" if self.focus == INFORMATIVE else "is not the one that was drawn"
             raise InputError(
-                f"this sample {why}: shapes that somebody chose tell nothing of the others. Expected the random sample "
-                "of to_label(n). Draw one, and label all of it."
+                f"this sample {why}, so it does not represent the other shapes. Expected a random sample from "
+                "to_label(n). Draw one, and label all of it."
             )
 
 
 def check_sample(labels: Any) -> None:
-    """Raise `InputError` for a value that is no `LabelSample`."""
+    """Raise `InputError` if the value is not a `LabelSample`."""
     if not isinstance(labels, LabelSample):
         raise InputError(
-            f"labels is a {type(labels).__name__}. Expected the LabelSample of result.to_label(n). "
+            f"labels is a {type(labels).__name__}. Expected a LabelSample from result.to_label(n). "
             "Give to_label(n).labeled({name: class})."
         )
 
 
 def draw(of: int, n: int, seed: int) -> np.ndarray:
-    """Sorted random places."""
+    """Random indices (n,) below `of`, sorted and without repetition."""
     drawn: np.ndarray = np.sort(np.random.RandomState(check_seed(seed)).permutation(of)[:n])
     return drawn
 
@@ -251,7 +251,7 @@ def scored_by(provenance: Provenance) -> str:
 
 
 def check_size(n: Any, of: int) -> int:
-    """Number of shapes to draw. Raises `InputError`."""
+    """Validated number of shapes to draw. Raises `InputError` for more than `of`."""
     if check_whole(n, "n") > of:
         raise InputError(f"n is {n}, there are {of} shapes to draw from. Expected at most {of}. Score more shapes.")
     return int(n)

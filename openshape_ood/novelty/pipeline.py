@@ -47,7 +47,7 @@ Ups = str | Sequence[str]
 
 @dataclass(frozen=True)
 class Queries:
-    """Shapes to score, or their ready embeddings; `ups` (b,), or None if not determined yet."""
+    """Shapes to score, or their embeddings in `ready`. `ups` (b,) are the up axes; empty if not determined yet."""
 
     names: tuple[str, ...]
     shapes: tuple[Shape, ...] = ()
@@ -56,9 +56,9 @@ class Queries:
 
     @classmethod
     def of(cls, shapes: Any, up: Ups = "file", errors: Errors = "raise", silent: str | None = None) -> Queries:
-        """Validated queries. silent: axis of shapes without a stated axis, as in `NoveltyPipeline`.
+        """Validate the shapes and their axes. `silent` is the axis of shapes without a stated axis.
 
-        Raises `CloudError` for invalid shapes, `InputError` for axes that do not fit them."""
+        Raises `CloudError` for invalid shapes, `InputError` if the number of axes is wrong or an axis is invalid."""
         if isinstance(shapes, Embeddings):
             return cls(shapes.row_names(), ready=shapes)
         listed = list_shapes(shapes)
@@ -90,15 +90,15 @@ class NoveltyPipeline:
     up : str
         Gravity axis of the shapes, as in `score_novelty`.
     silent : str, optional
-        Axis of shapes without a stated axis, for up "file" or "auto". None: y, with a warning.
+        Axis of shapes without a stated axis, if `up` is "file" or "auto". None: y, with a warning.
     up_axis : UpAxis, optional
-        Axis found for up "auto".
+        Result of the axis search, if `up` is "auto".
     seed, num_samples, batch_size, progress
         As in `ShapeEncoder.encode`.
     errors : {"raise", "skip"}
-        Treatment of unusable shapes.
+        "raise" stops at the first unusable shape; "skip" lists unusable shapes in the result.
     readers : int, optional
-        Processes that read files ahead of the encoder. Default: by the number of files.
+        Number of processes that read files ahead of the encoder. Default: depends on the number of files.
     failures : tuple of Failure
         Unusable calibration shapes.
     expected_novel : float, optional
@@ -165,19 +165,18 @@ class NoveltyPipeline:
         num_samples, batch_size, progress
             As in `score_novelty`.
         generated : {"scans", "models"}, optional
-            Kind of generated shapes for the last resort of the threshold: simulated scans, or whole models. None: no
-            such threshold.
+            Generated shapes for the fallback threshold: simulated scans or whole models. None: no fallback threshold.
         expected_novel, unsure, novel
             As in `score_novelty`.
         up : str
-            As in `score_novelty`, one axis for all shapes.
+            As in `score_novelty`, but one axis for all shapes.
         identity : Identity, optional
-            Identity of embeddings to score; the shape encoder is then loaded only if needed.
+            Encoder identity of the embeddings to score. With it, the shape encoder is loaded only if needed.
 
         Raises
         ------
         InputError, MixedEncodersError, ClassNamesError, CheckpointError
-            For invalid values; parts of different encoders; unavailable weights.
+            If a value is invalid, if parts belong to different encoders, or if weights are unavailable.
         """
         check_choice(errors, "errors", ("raise", "skip"))
         check_seed(seed)
@@ -190,16 +189,19 @@ class NoveltyPipeline:
         ready = isinstance(known, KnownClasses)
         if known_up is not None and isinstance(known, KnownClasses):
             raise InputError(
-                "known_up is for example shapes; these were read when they were encoded. Leave known_up out"
+                "known_up is given with ready KnownClasses. Expected known_up only with example shapes. Leave it out."
             )
         examples_up = example_axis(up, known_up) if isinstance(known, Mapping) else "file"
         check_encoders(encoder, text)
         if threshold is not None:
             check_threshold(threshold)
             if calibration is not None:
-                raise InputError("threshold and calibration were both given; expected one of them")
+                raise InputError("threshold and calibration are both given. Expected one of them. Leave one out.")
         if groups is not None and calibration is None:
-            raise InputError("groups are given and no calibration; expected the object of each calibration shape")
+            raise InputError(
+                "groups are given without calibration. Expected the object of each calibration shape. "
+                "Give calibration shapes too."
+            )
         calibrating = None if calibration is None else Calibration.of(calibration, coverage, groups, known)
         held = [one for one in (getattr(known, "identity", None) if ready else None, identity) if one is not None]
         encoders = Encoders(model, encoder, text, device=device, others=held)
@@ -215,7 +217,7 @@ class NoveltyPipeline:
         if calibrating is not None:
             result = pipeline(calibrating.shapes)
             found_up = result.up_axis
-            if found_up is not None and found_up.axis is not None:  # what is known and of one source tells it best
+            if found_up is not None and found_up.axis is not None:  # known shapes of one source: best data for the axis
                 pipeline = replace(pipeline, up_axis=found_up, silent=found_up.axis)
             pipeline = replace(pipeline, failures=result.failures)
             grouped = calibrating.groups_of(result)
@@ -223,18 +225,18 @@ class NoveltyPipeline:
         return decided if rates is None else decided.with_unsure(*rates, novel)
 
     def with_unsure(self, alpha: float = 0.05, beta: float | None = None, novel: Any = None) -> NoveltyPipeline:
-        """Copy with a third verdict, "unsure", see `Threshold.with_unsure`.
+        """Copy with a third verdict, "unsure". See `Threshold.with_unsure`.
 
         Parameters
         ----------
         alpha, beta : float
         novel : shapes or Embeddings, optional
-            Novel examples, drawn like future novel shapes.
+            Novel examples from the same source as future novel shapes.
 
         Raises
         ------
         InputError
-            Without a threshold from known shapes.
+            If there is no threshold from known shapes.
         """
         if self.threshold is None:
             raise InputError(
@@ -244,7 +246,7 @@ class NoveltyPipeline:
         return replace(self, threshold=self.threshold.with_unsure(alpha, beta, examples))
 
     def monitor(self, cut: float | None = None, level: float = 0.01) -> DriftStream:
-        """A drift test for `stream`, which can be saved and goes on over several calls.
+        """A drift test for `stream`. It can be saved, and several calls can continue the same test.
 
         Parameters
         ----------
@@ -254,7 +256,7 @@ class NoveltyPipeline:
         Raises
         ------
         InputError
-            Without a threshold with the scores of at least 19 known shapes.
+            If there is no threshold, or it has the scores of fewer than 19 known shapes.
         """
         if self.threshold is None:
             raise InputError(
@@ -270,30 +272,30 @@ class NoveltyPipeline:
         return DriftStream(scores, cut, level, int(self.seed), **how)
 
     def recalibrate(self, labels: LabelSample, coverage: float = COVERAGE) -> NoveltyPipeline:
-        """Copy with a threshold from labeled shapes, calibrated for shapes like these.
+        """Copy with a new threshold from labeled shapes, calibrated for shapes of their source.
 
-        A third verdict is not kept: the rates belong to the former shapes. Call `with_unsure` again.
+        The copy has no third verdict, because its error rates were calibrated on other shapes. Call `with_unsure`
+        again.
 
         Parameters
         ----------
         labels : LabelSample
-            Of `result.to_label`, with all labels.
+            Sample from `result.to_label`, with all labels.
         coverage : float
-            Fraction of known shapes to keep. Default: 0.95, which needs 19 known shapes among the labeled.
+            Fraction of known shapes to keep. Default: 0.95, which needs 19 shapes labeled as known.
 
         Raises
         ------
         InputError
-            For missing labels, a sample that is not random, labels other than the known classes, "known" and "novel",
-            and too few known shapes.
+            If labels are missing or invalid, the sample is not random, or too few shapes are known.
         MixedEncodersError
-            For novelties of another encoder or method.
+            If the sample was scored with another encoder or method.
         """
         check_sample(labels)
         if labels.scored_by != scored_by(self.provenance):
             raise MixedEncodersError(
                 f"the labeled shapes were scored with {labels.scored_by}. "
-                f"The pipeline is {scored_by(self.provenance)}. Expected the same. Draw a sample with this pipeline."
+                f"Expected {scored_by(self.provenance)}, as in the pipeline. Draw a sample with this pipeline."
             )
         return replace(self, threshold=labels.threshold(self.known.names, coverage, self.provenance))
 
@@ -306,7 +308,7 @@ class NoveltyPipeline:
         generated: Generated | None = "scans",
         source: str = "",
     ) -> NoveltyPipeline:
-        """Copy with the threshold by precedence, see `calibration.chosen_threshold`.
+        """Copy with the threshold of highest precedence. See `calibration.chosen_threshold`.
 
         Parameters
         ----------
@@ -315,7 +317,7 @@ class NoveltyPipeline:
         calibration : NoveltyResult, optional
             Result of this pipeline for n known shapes.
         source : str
-            Description of these shapes.
+            Description of the calibration shapes.
         """
         provenance = self.provenance
         if threshold is not None:
@@ -343,9 +345,9 @@ class NoveltyPipeline:
         )  # fmt: skip
 
     def __call__(self, shapes: Any, *, up: Ups | None = None) -> NoveltyResult:
-        """Result for shapes, ready `Embeddings`, or validated `Queries`.
+        """Score shapes, ready `Embeddings`, or validated `Queries`.
 
-        up: as in `score_novelty`. Default: the axis of the pipeline.
+        `up` is as in `score_novelty`. Default: the axis of the pipeline.
         """
         up = self.up if up is None else up
         queries = shapes if isinstance(shapes, Queries) else Queries.of(shapes, up, self.errors, self.silent)
@@ -380,14 +382,14 @@ class NoveltyPipeline:
     ) -> Iterator[NoveltyResult]:
         """Yield results for any number of shapes, in batches, in order and in bounded memory.
 
-        Each file is read once, by child processes with limits of time and memory; with `num_samples` above 1 the
-        encoder reads it again, because every sampling of a surface differs. Unusable shapes are in the `failures` of
-        their batch. For up="auto" call `with_axis` first.
+        Child processes with limits of time and memory read each file once. If `num_samples` is above 1, the encoder
+        reads the file again, because every sampling of a surface differs. Each result lists the unusable shapes of its
+        batch in `failures`. For up="auto", call `with_axis` first.
 
         Parameters
         ----------
         shapes : iterable
-            Clouds (n, 3|6), paths and trimesh objects; `Embeddings` form a batch each.
+            Clouds (n, 3|6), paths and trimesh objects. Each `Embeddings` object is a batch by itself.
         step : callable
             Called after each shape.
         monitor : DriftStream or bool
@@ -396,13 +398,13 @@ class NoveltyPipeline:
         Yields
         ------
         NoveltyResult
-            For up to `batch_size` shapes; the last may have failures only. Its `drift` is the state of the test after
-            this batch. For the test, shapes must not be sorted by class.
+            Result of up to `batch_size` shapes. The last one may contain only failures. `drift` is the state of the
+            drift test after this batch; the test is valid only if the shapes are not sorted by class.
 
         Raises
         ------
         InputError
-            For a monitor of another threshold, encoder or method.
+            If the monitor belongs to another threshold, encoder or method.
         """
         if monitor is True:
             try:
@@ -419,16 +421,16 @@ class NoveltyPipeline:
     def _check_monitor(self, monitor: Any) -> None:
         if not isinstance(monitor, DriftStream):
             raise InputError(f"monitor is a {type(monitor).__name__}. Expected a DriftStream. Give pipeline.monitor().")
-        own, value = scored_by(self.provenance), None if self.threshold is None else self.threshold.value
+        scorer, value = scored_by(self.provenance), None if self.threshold is None else self.threshold.value
         same = monitor.value is None or (value is not None and np.isclose(monitor.value, value, rtol=1e-4, atol=1e-5))
-        if not same or monitor.scored_by not in ("", own):
+        if not same or monitor.scored_by not in ("", scorer):
             raise InputError(
-                f"the monitor is of {monitor.scored_by}, threshold {monitor.value}. "
-                f"The pipeline is {own}, threshold {value}. Expected the same. Start with pipeline.monitor()."
+                f"the monitor belongs to {monitor.scored_by}, threshold {monitor.value}. "
+                f"Expected {scorer}, threshold {value}, as in the pipeline. Start with pipeline.monitor()."
             )
 
     def _results(self, shapes: Iterable[Any], step: Callable[[], Any]) -> Iterator[NoveltyResult]:
-        axis_known = self.silent is not None or self.up in UPS  # which axis shapes have that state none
+        axis_known = self.silent is not None or self.up in UPS  # axis of shapes without a stated axis
         for are_ready, some in groupby(shapes, lambda one: isinstance(one, Embeddings)):
             if are_ready:
                 yield from map(self._of_embeddings, some)
@@ -447,7 +449,7 @@ class NoveltyPipeline:
     def _of_shapes(
         self, values: Sequence[Any], ups: Sequence[str], names: tuple[str, ...], given_up: str, progress: bool = False
     ) -> NoveltyResult:
-        """Encode shapes and score their embeddings. given_up: the axis in the provenance."""
+        """Encode shapes and score their embeddings. `given_up` is the axis for the provenance."""
         encoder = self.encoders.shape
         if len(values):
             how = {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
@@ -462,7 +464,7 @@ class NoveltyPipeline:
         return self._scored(embeddings, tuple(ups), provenance, patches)
 
     def _of_embeddings(self, embeddings: Embeddings) -> NoveltyResult:
-        """Score ready embeddings, which have no reading settings."""
+        """Score ready embeddings. Their provenance has no reading settings."""
         check_one_sampling(self.method, True)
         if embeddings.temperature is None and self.encoders.is_loaded:
             embeddings = replace(embeddings, temperature=self.encoders.shape.temperature)
@@ -486,7 +488,7 @@ class NoveltyPipeline:
         provenance: Provenance,
         patches: np.ndarray | None = None,
     ) -> NoveltyResult:
-        """Score embeddings (b, d) against the known classes; the threshold decides in the result."""
+        """Score embeddings (b, d) against the known classes. The result applies the threshold."""
         known = self.known.with_temperature(embeddings.temperature)
         known.identity.check_fits(embeddings.identity)
         if self.threshold is not None:
@@ -512,27 +514,31 @@ class NoveltyPipeline:
         )
 
     def with_axis(self, shapes: Iterable[Any]) -> NoveltyPipeline:
-        """Copy with the axis found for up="auto" among shapes without a stated axis; y with a warning if undecided.
+        """Copy with the up axis that fits the shapes without a stated axis best, for up="auto".
 
-        shapes: paths, clouds, trimesh objects, or `Shape`s.
+        If the search is undecided, the axis is y, with a warning. `shapes` are paths, clouds, trimesh objects or
+        `Shape`s.
         """
         axis = self.find_axis(shapes)
         if axis is None:
             return replace(self, silent=self.silent or FALLBACK)
         if axis.axis is None:
-            message = f"{axis}. They are read with {FALLBACK} up; give up= where you know it, up={FALLBACK!r} if so"
+            message = f"{axis}. They are read with {FALLBACK} up. If you know the axis, give it, as in up={FALLBACK!r}"
             warnings.warn(message, AxisWarning, stacklevel=3)
         return replace(self, up_axis=axis, silent=axis.axis or FALLBACK)
 
     def find_axis(self, shapes: Iterable[Any], most: int | None = None) -> UpAxis | None:
-        """Result of `find_up` for at most `most` (200) shapes without a stated axis; None if none is readable."""
+        """Result of `find_up` for the shapes without a stated axis. None if none is usable.
+
+        `most` is the maximum number of shapes to compare. Default: 200.
+        """
         listed = [_as_shape(i, one) for i, one in enumerate(shapes)]
         silent = [one for one in listed if one.path is None or not _states_axis(one.path)]
         chosen = [silent[i] for i in spread(len(silent), most or up_axis.MOST)]
         reading = replace(self.reading, up=FALLBACK, num_samples=1)
 
         def thinned(batch: Batch) -> list[Any]:
-            # thinned to the encoder's point count, so that hundreds of large scans fit in memory
+            # subsampled to the encoder's point count, so that hundreds of large scans fit in memory
             return [
                 c[resample(len(c), reading.points, reading.seed)] if len(c) > reading.points else c
                 for c in batch.shapes
@@ -547,26 +553,29 @@ class NoveltyPipeline:
         return find_up(clouds, self.known, encoder=self.encoders.shape, text=text, candidates=axes, **how)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write known classes, method, threshold and axis to a .safetensors file, whole or not at all.
+        """Write known classes, method, threshold and axis to a .safetensors file. A failed write leaves no file.
 
         `KnownClasses.load` and --known-file read it too. It contains name and hash of the encoder, not its weights.
         Raises `InputError` for a method without a registered name, `FileError` if writing fails.
         """
         if find_method(self.method.name) != self.method:
-            raise InputError(f"method {self.method.name!r} has settings or code of its own, which no file holds")
+            raise InputError(
+                f"method {self.method.name!r} has custom settings or code, which a file cannot contain. "
+                "Expected a registered method. Choose a key of METHODS."
+            )
         known = self.known if self.threshold is None else self.known.with_threshold(self.threshold)
         settings = {name: getattr(self, name) for name in SAVED}
         return known.save(path, note={"method": self.method.name, **settings})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **settings: Any) -> NoveltyPipeline:
-        """Read a file of `save`; prepare a pipeline from a file of known classes.
+        """Prepare a pipeline from a file of `save`, or from a file of known classes.
 
         Parameters
         ----------
         path : str or path
         **settings
-            Arguments of `prepare`, which precede the settings in the file.
+            Arguments of `prepare`. They take precedence over the settings in the file.
         """
         known = KnownClasses.load(path)
         note = read_note(path)
@@ -576,14 +585,16 @@ class NoveltyPipeline:
             made = cls.prepare(known, **{**saved, **settings})
             return replace(made, silent=axis and check_up(axis))
         except (TypeError, ValueError) as error:
-            raise FileError(f"{path} is no pipeline, or a damaged one: {error}") from error
+            raise FileError(
+                f"{path} is damaged, or not a pipeline: {error}. Expected a file of save. Save the pipeline again."
+            ) from error
 
 
 SAVED = ("up", "silent", "seed", "num_samples")
 
 
 def check_rates(unsure: Any, novel: Any) -> tuple[float, float | None]:
-    """One or two error rates. Raises `InputError` for other values, and for a second rate without novel examples."""
+    """Validated error rates: one or two. Raises `InputError` for a second rate without novel examples."""
     rates = tuple(unsure) if isinstance(unsure, Sequence) else (unsure,)
     if isinstance(unsure, str) or len(rates) not in (1, 2):
         raise InputError(f"unsure is {unsure!r}. Expected one or two error rates. Give (0.05, 0.05), or 0.05.")
@@ -591,21 +602,24 @@ def check_rates(unsure: Any, novel: Any) -> tuple[float, float | None]:
         share_between(rate, "unsure")
     if len(rates) == 2 and novel is None:
         raise InputError(
-            "unsure has two rates, and there are no novel examples. The second rate needs some. "
-            "Give novel=, or the first rate alone."
+            "unsure has two rates, but there are no novel examples. The second rate needs some. "
+            "Give novel=, or only the first rate."
         )
     return rates[0], rates[1] if len(rates) == 2 else None
 
 
 def check_one_sampling(method: Method, stored: bool, num_samples: int = 1) -> None:
-    """Raise `InputError` for a patch method without patches."""
+    """Raise `InputError` if the method needs patches and there are none."""
     if method.rows == "patches" and (stored or num_samples != 1):
-        given = "these are embeddings" if stored else f"num_samples is {num_samples}"
-        raise InputError(f"method {method.name!r} judges patches of one sampling, {given}. Give shapes, num_samples=1")
+        given = "embeddings" if stored else f"num_samples={num_samples}"
+        raise InputError(
+            f"method {method.name!r} got {given}. Expected shapes, sampled once, because it scores their patches. "
+            "Give shapes and num_samples=1."
+        )
 
 
 def _judge_patches(patches: np.ndarray, vectors: np.ndarray, known: KnownClasses, method: Method) -> Judgement:
-    """Judgement with novelty from patches (b, p, w) and similarity from embeddings (b, d)."""
+    """Score shapes: novelty from patches (b, p, w), similarity from embeddings (b, d)."""
     similarity = judge(vectors, known, "max_cosine").similarity
     if not len(vectors):
         return Judgement(np.empty(0), np.empty(0, dtype=np.int64), similarity)

@@ -1,4 +1,4 @@
-"""Known classes from any form of argument, and their method."""
+"""Preparation of known classes from any form of argument, and choice of their method."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PATCH_STAGE = "tokens"  # default stage for patch methods
 
 
 def settled_method(known: Any, method: str | Method | None) -> Method:
-    """The given method, or the default for this kind of classes. Raises `InputError` for a misfit."""
+    """The given method, or the default for this kind of classes. Raises `InputError` if it does not fit the kind."""
     kind = how_known(known)
     ready = isinstance(known, KnownClasses)
     if method is None:
         method = default_method(known) if ready else DEFAULTS[kind]
-    # known classes with names and examples of every class suit every method
+    # classes with both names and examples suit every method
     anything = ready and kind == "examples" and known.text is not None
     return find_method(method, None if anything else kind)
 
@@ -44,13 +44,13 @@ def how_known(known: Any) -> Kind:
         return "examples" if len(with_examples) == len(known) else "both"
     if isinstance(known, Sequence) and any(isinstance(item, Mapping) for item in known):
         raise InputError(
-            "known mixes names and examples in a list; give one mapping, with None for a class with only a name: "
-            '{"chair": shapes, "sofa": None}'
+            "known mixes names and examples in a list. Expected one mapping, with None for a class with only a name. "
+            'Give {"chair": shapes, "sofa": None}.'
         )
     if not isinstance(known, Sequence | np.ndarray):  # the order of a set is undefined
         raise ClassNamesError(
-            f"known is {type(known).__name__}; expected a list of names, known=list(...), or a mapping from names to "
-            "examples"
+            f"known is {type(known).__name__}. Expected a list of names, or a mapping from names to examples. "
+            "Give list(...) or dict(...)."
         )
     check_names(known)
     return "names"
@@ -64,7 +64,7 @@ def example_axis(up: str | Sequence[str], known_up: str | Mapping[str, Sequence[
     if isinstance(up, str) and up == AUTO:
         return "file"
     if not isinstance(up, str):
-        raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
+        raise InputError("up is one axis per shape. The example shapes need an axis too. Give it with known_up.")
     return up
 
 
@@ -76,7 +76,7 @@ def known_classes(
     up: str | Mapping[str, Sequence[str]] = "file",
     **settings: Any,
 ) -> KnownClasses:
-    """Known classes from any form of `score_novelty`, with the data that a method needs; `up`: axis of examples."""
+    """Prepare known classes with the data that a method needs. `up` is the axis of the example shapes."""
     if isinstance(known, KnownClasses):
         return known
     examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}

@@ -21,13 +21,13 @@ from openshape_ood.novelty.up_axis import UpAxis
 from openshape_ood.shapes.failure import Failure
 
 LISTED = 30  # rows of the table in a notebook
-WHOLE, HEAD, TAIL = 60, 20, 10  # printed rows: up to WHOLE all, beyond that HEAD and TAIL
+WHOLE, HEAD, TAIL = 60, 20, 10  # a longer table than WHOLE prints its first HEAD and last TAIL rows
 COLUMNS = ("shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up")
 
 
 @dataclass(frozen=True, eq=False)
 class NoveltyResult:
-    """Result of `score_novelty` for b shapes and k classes; `np.asarray(result)` is its novelty.
+    """Result of `score_novelty` for b shapes and k classes. `np.asarray(result)` gives the novelty.
 
     Attributes
     ----------
@@ -39,21 +39,21 @@ class NoveltyResult:
         Cosine with each class.
     classes : (k,) str
     shapes : tuple of b str
-        Names.
+        Names of the shapes.
     up : tuple of b str
         Gravity axis of each shape; empty for ready embeddings.
     provenance : Provenance
-        Origin of the result.
+        Encoder, method and settings that made the result.
     threshold : Threshold, optional
         Threshold of `is_novel`.
     embeddings : Embeddings, optional
         Embeddings of the shapes, for scoring with another method.
     failures : tuple of Failure
-        Unusable shapes, with errors="skip"; not counted anywhere else.
+        Unusable shapes, if errors="skip". They are not among the b shapes.
     up_axis : UpAxis, optional
-        Axis found with up="auto" for shapes without a stated axis.
+        Result of the axis search for shapes without a stated axis, if up="auto".
     groups : tuple of b, optional
-        Object of each shape, if objects have several; see `with_context`.
+        Object of each shape, if objects have several shapes. See `with_context`.
     expected_novel : float, optional
         Expected fraction of novel shapes.
     labels : LabelSample, optional
@@ -97,17 +97,17 @@ class NoveltyResult:
 
     @property
     def is_novel(self) -> np.ndarray:
-        """Mask (b,) of new shapes. Raises `InputError` without a threshold."""
+        """Mask (b,) of novel shapes. Raises `InputError` without a threshold."""
         return self._decided().is_novel(self.novelty)
 
     @property
     def p_values(self) -> np.ndarray:
-        """Conformal p-values (b,), small for novel. Raises `InputError` without a threshold with scores."""
+        """Conformal p-values (b,), small for novel shapes. Raises `InputError` without a threshold that has scores."""
         return self._decided().p_values(self.novelty)
 
     @property
     def verdicts(self) -> list[str]:
-        """ "known" or "novel" of each shape, and "unsure" for a threshold with two error rates.
+        """Verdict of each shape: "known" or "novel". A threshold with two error rates also gives "unsure".
 
         Raises `InputError` without a threshold.
         """
@@ -115,10 +115,11 @@ class NoveltyResult:
 
     @cached_property
     def drift(self) -> Drift:
-        """Drift test: are the known shapes drawn like the calibration set of the threshold?
+        """Drift test: do the known shapes have the same distribution as the calibration set of the threshold?
 
-        For a result of `NoveltyPipeline.stream`, the state of the stream after this batch. Otherwise the batch test,
-        see `decisions.drift.batch_drift`. If no test is possible, `alarm` is None and `reason` explains it.
+        A result of `NoveltyPipeline.stream` has the state of the stream's test after this batch. Any other result has
+        the batch test of `decisions.drift.batch_drift`. If no test is possible, `alarm` is None and `reason` explains
+        it.
 
         Examples
         --------
@@ -146,20 +147,20 @@ class NoveltyResult:
         Parameters
         ----------
         groups : sequence (b,), optional
-            Object of each shape: of several scans of one object, a random one counts.
+            Object of each shape. The test uses one random shape of each object.
         expected_novel : float, optional
-            Expected fraction of novel shapes, 0 to 1; a deviation is a second, weaker sign of drift.
+            Expected fraction of novel shapes, 0 to 1. A deviation from it is a second, weaker sign of drift.
         labels : LabelSample, optional
-            Labeled sample of `to_label`, for the fraction of known shapes kept.
+            Labeled sample from `to_label`. It estimates the fraction of known shapes kept.
 
         Raises
         ------
         InputError
-            For another number of groups, labels of another result, missing labels and unknown classes.
+            If the number of groups is wrong, or labels are missing, invalid or of another result.
         """
         context: dict[str, Any] = {}
         if groups is not None:
-            one_of_each(groups, len(self))  # refuses what are no groups
+            one_of_each(groups, len(self))  # validates the groups
             context["groups"] = tuple(groups)
         if expected_novel is not None:
             context["expected_novel"] = check_share(expected_novel)
@@ -168,7 +169,7 @@ class NoveltyResult:
             rows = [row for row in labels.rows if 0 <= row < len(self)]
             if len(rows) < len(labels) or not np.allclose(self.novelty[rows], labels.novelty, rtol=1e-4, atol=1e-5):
                 raise InputError(
-                    f"the labels are of other shapes than these {len(self)}. Expected a sample of this result. "
+                    f"the labels belong to another result, not to these {len(self)} shapes. Expected a sample of them. "
                     "Draw one with to_label."
                 )
             labels.check_classes(self.classes.tolist())
@@ -178,16 +179,17 @@ class NoveltyResult:
         return replace(self, **context)
 
     def to_label(self, n: int | None = None, seed: int = 0, focus: str = RANDOM) -> LabelSample:
-        """A sample of the shapes to label, for `LabelSample.labeled` or `.save`.
+        """Sample of the shapes, to label with `LabelSample.labeled` or to save as a table.
 
         Parameters
         ----------
         n : int, optional
-            Number of shapes; with groups, number of objects, with one shape each. Default: 30, or all of fewer.
+            Number of shapes. If the result has groups: number of objects, with one shape of each. Default: 30, or all
+            if there are fewer.
         seed : int
-            Of the random draw. Default: 0.
+            Seed of the random draw. Default: 0.
         focus : {"random", "informative"}
-            "informative": the most novel shapes, for naming. Only a random sample calibrates. Default: "random".
+            "informative" gives the most novel shapes, for naming. Calibration needs a random sample. Default: "random".
 
         Returns
         -------
@@ -196,7 +198,7 @@ class NoveltyResult:
         Raises
         ------
         InputError
-            If there are fewer shapes.
+            If there are fewer than n shapes.
         """
         check_choice(focus, "focus", FOCUSES)
         rows = np.arange(len(self)) if self.groups is None else one_of_each(self.groups, len(self), seed)
@@ -218,16 +220,17 @@ class NoveltyResult:
     def _decided(self) -> Threshold:
         if self.threshold is None:
             raise InputError(
-                "there is no threshold for a verdict; give score_novelty(..., calibration=...) known shapes that are "
-                "not among the examples, or threshold=..., such as Threshold.from_novelty of these"
+                "there is no threshold for a verdict. Expected a threshold, or known shapes that are not among the "
+                "examples. Give score_novelty(..., calibration=shapes), or threshold=Threshold.from_novelty(...)."
             )
         return self.threshold
 
     def as_json(self) -> dict[str, Any]:
         """All results as strings and numbers: provenance, classes, threshold, drift, failures, records.
 
-        A record has shape, up, nearest, similarity (with the nearest), novelty, similarities (class -> cosine), p_value
-        and verdict ("known", "novel" or "unsure"). p_value is None without scores, verdict is None without a threshold.
+        A record has shape, up, nearest, similarity (to the nearest class), novelty, similarities (cosine to each
+        class), p_value and verdict ("known", "novel" or "unsure"). verdict is None without a threshold. p_value is None
+        if there is no threshold with calibration scores.
         """
         names, records = self.classes.tolist(), self.records()
         threshold = self.threshold and self.threshold.as_json()
@@ -250,7 +253,7 @@ class NoveltyResult:
         return records
 
     def to_frame(self) -> Any:
-        """pandas data frame with one row a shape: shape, nearest, similarity, novelty, p_value, verdict, up.
+        """pandas data frame with one row per shape: shape, nearest, similarity, novelty, p_value, verdict, up.
 
         p_value and verdict are None without a threshold. Raises `MissingPackageError` without pandas.
         """
@@ -288,7 +291,7 @@ class NoveltyResult:
         return f"{self._counts()}; {known}, {provenance.method} by {provenance.identity.checkpoint}{threshold}{alarm}"
 
     def __str__(self) -> str:
-        """Table with one row a shape; of more than 60 shapes both ends, and counts."""
+        """Table with one row per shape. For more than 60 shapes: the first 20, the last 10, and counts."""
         n = len(self)
         kept = range(n) if n <= WHOLE else [*range(HEAD), *range(n - TAIL, n)]
         columns = [
@@ -316,7 +319,10 @@ def drift_of(
     groups: Sequence[Hashable] | None = None,
     expected_novel: float | None = None,
 ) -> Drift:
-    """Batch drift test of novelties (b,) against the scores of a threshold, or the reason why none is possible."""
+    """Batch drift test of novelties (b,) against the calibration scores of a threshold.
+
+    If no test is possible, the result has the reason.
+    """
     if threshold is None:
         return Drift(None, None, len(novelty), 0, expected_novel=expected_novel, reason="there is no threshold")
     how: dict[str, Any] = {"groups": groups, "expected_novel": expected_novel}
@@ -334,7 +340,7 @@ def drift_of(
 
 
 def verdict_counts(verdicts: Sequence[str | None]) -> str:
-    """ "2 novel, 3 known", and "1 unsure" if there is one.
+    """Counts as text, such as "2 novel, 3 known". "unsure" is counted only if it occurs.
 
     >>> verdict_counts(["known", "novel", "unsure"])
     '1 novel, 1 known, 1 unsure'
@@ -344,7 +350,7 @@ def verdict_counts(verdicts: Sequence[str | None]) -> str:
 
 
 def html_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """HTML table of the nonempty columns of records; names of shapes and classes are escaped."""
+    """HTML table of records without their empty columns. Names of shapes and classes are escaped."""
     shown = [name for name in columns if any(record[name] is not None for record in records)]
     head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in shown)
     rows = "".join(f"<tr>{''.join(_cell(name, record[name]) for name in shown)}</tr>" for record in records)
@@ -360,9 +366,11 @@ def _cell(name: str, value: Any) -> str:
 
 
 def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
-    """Columns of records as a pandas data frame. Raises `MissingPackageError` without pandas."""
+    """pandas data frame of chosen columns of records. Raises `MissingPackageError` without pandas."""
     try:
         import pandas
     except ImportError as error:
-        raise MissingPackageError("to_frame needs pandas: pip install pandas; as_json needs nothing") from error
+        raise MissingPackageError(
+            "to_frame needs pandas, which is not installed. Run pip install pandas, or use as_json."
+        ) from error
     return pandas.DataFrame(rows, columns=list(columns))

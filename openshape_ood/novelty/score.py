@@ -45,46 +45,53 @@ def score_novelty(
     shapes : shapes or Embeddings
         Any form that `ShapeEncoder.encode` takes, or ready `Embeddings` (b, d), such as `result.embeddings`.
     known : sequence of k str, mapping or KnownClasses
-        Names; or name -> example shapes or ready embeddings (m, d), None for a class with only a name.
+        Class names, or a mapping from class names to example shapes or their embeddings (m, d). In a mapping, None
+        means that the class has only a name.
     encoder : Encoder, optional
-        Precedes `model`, which is loaded in each call. For repeated calls use `NoveltyPipeline.prepare`.
+        Shape encoder; takes precedence over `model`. Each call loads `model` again: for repeated calls use
+        `NoveltyPipeline.prepare`.
     text : NamesEncoder, optional
         Text encoder for names. Default: the one that the shape encoder was aligned with.
     model : str, optional
-        Checkpoint of the registry, or an ensemble such as "vitb32+uni3d-b", by the mean cosine. Default: the checkpoint
-        of the known classes or embeddings, else "vitb32".
+        Checkpoint of the registry, or an ensemble such as "vitb32+uni3d-b", which averages the cosines. Default: the
+        checkpoint of the known classes or embeddings, else "vitb32".
     method : str or Method, optional
-        A key of `openshape_ood.scoring.METHODS`, or a custom `Method`. Default: by `scoring.DEFAULTS` for names, for
-        examples or for both.
+        A key of `openshape_ood.scoring.METHODS`, or a custom `Method`. Default: the method in `scoring.DEFAULTS` for
+        names, for examples or for both.
     threshold : Threshold, optional
-        Threshold of `result.is_novel`, for the same encoder and method. Default: from `calibration`; else saved with
-        the known classes for this method; else, for `tiny` and `small`, which were trained on generated shapes, from
-        generated scans of the known classes; else none.
+        Threshold of `result.is_novel`, made with the same encoder and method. Default: made from `calibration`, else
+        the one saved with the known classes for this method, else made from generated scans of the known classes (only
+        for `tiny` and `small`, which were trained on generated shapes), else none.
     calibration : shapes or Embeddings, optional
         n held-out known shapes from the same source as the shapes to score. The threshold keeps a fraction `coverage`
         of them (0.95 needs n >= 19).
     coverage : float, optional
-        Fraction of known shapes that the threshold keeps. Default: the given or saved threshold's, else 0.95.
+        Fraction of known shapes that the threshold keeps. Default: the coverage of the given or saved threshold, else
+        0.95.
     groups : sequence of n, optional
         Object of each calibration shape, if objects have several shapes, as in `Threshold.from_novelty`.
     expected_novel : float, optional
-        Expected fraction of novel shapes; a deviation is a sign of drift in `result.drift`.
+        Expected fraction of novel shapes. `result.drift` reports a deviation from it as a sign of drift.
     unsure : (float, float), optional
-        Two error rates for a third verdict, "unsure": fraction of the known called novel, fraction of the novel called
-        known. The second needs `novel`; without, give only the first. Default: two verdicts.
+        Two error rates, which add a third verdict, "unsure". The first is the fraction of known shapes called novel.
+        The second is the fraction of novel shapes called known; it needs `novel`. Without `novel`, give only the first.
+        Default: two verdicts.
     novel : shapes or Embeddings, optional
-        Novel examples, drawn like future novel shapes; at least 19 for a second rate of 0.05.
+        Novel examples from the same source as future novel shapes; at least 19 for a second rate of 0.05.
     errors : {"raise", "skip"}
-        Treatment of unusable shapes; "skip" lists them in `result.failures`.
-    up, known_up : str
-        Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file" for the
-        axis in each file, else y. `up` may also be one axis a shape, or "auto": for shapes without a stated axis, the
-        axis of the calibration shapes, else the result of `find_up` (four to seven times the work), else y with a
-        warning. Default of `known_up`: `up`, or "file" if that is "auto"; also class -> an axis an example.
+        "raise" stops at the first unusable shape; "skip" lists unusable shapes in `result.failures`.
+    up : str or sequence of b str
+        Gravity axis of the shapes: "y", "z" or "x", with an optional "-". "file" means the axis stated in each file,
+        else y. "auto" means the axis stated in each file; for the other shapes it means the axis of the calibration
+        shapes, else the result of `find_up` (four to seven times the work), else y with a warning. A sequence gives
+        each shape its axis.
+    known_up : str or mapping, optional
+        Gravity axis of the example shapes, "file", or a mapping from each class to the axes of its examples. Default:
+        `up`, or "file" if `up` is "auto".
     device : optional
         Device of loaded models.
     seed, num_samples, batch_size, progress
-        As in `ShapeEncoder.encode`; no effect, like `up`, for ready embeddings.
+        As in `ShapeEncoder.encode`. Like `up`, they have no effect on ready embeddings.
 
     Returns
     -------
@@ -102,9 +109,12 @@ def score_novelty(
     """
     queries = Queries.of(shapes, up, errors)
     if not isinstance(up, str) and known_up is None and isinstance(known, Mapping):
-        raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
+        raise InputError("up is one axis per shape. The example shapes need an axis too. Give it with known_up.")
     if calibration is not None and not isinstance(calibration, Embeddings) and not isinstance(up, str):
-        raise InputError("up is given a shape each; calibrate in a call of its own, and give its threshold")
+        raise InputError(
+            "up is one axis per shape, and calibration shapes are given too. Expected one axis for all. "
+            "Calibrate in a separate call, and give its threshold."
+        )
     pipeline = NoveltyPipeline.prepare(
         known,
         encoder=encoder,

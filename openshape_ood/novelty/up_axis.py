@@ -1,8 +1,9 @@
-"""Up axis of a set of shapes without a stated axis: the one under which the known classes fit best.
+"""Search for the up axis of a set of shapes without a stated axis: the axis under which the known classes fit best.
 
-A single shape is ambiguous: a table on its side looks like a shelf. Over a set, the best axis must meet two conditions:
-the shapes' novelty is lower than under the next best, in a paired test; and clearly more shapes are kept as known.
-Novel shapes alone fail the second: "undecided". `python -m benchmarks axis` measures it.
+A single shape is ambiguous: a table on its side looks like a shelf. For a set, the best axis must meet two conditions.
+First, the novelty is lower than under the next best axis, in a paired test. Second, clearly more shapes are kept as
+known. If all shapes are novel, no axis meets the second condition, and the result is "undecided".
+`python -m benchmarks axis` measures how well this works.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.shapes.points import UPS, check_up
 from openshape_ood.shapes.shape import Shape, list_shapes
 
-SCANS = ("y", "z", "-y")  # world frames, and the frame of most cameras, whose y points down
-SIGNIFICANCE = 0.01  # of the paired test
-RISE = 0.15  # minimum increase of the fraction kept, over any other axis
-COVERAGE = 0.95  # of the examples, without a threshold
-MOST = 200  # maximum shapes read under every axis, evenly sampled
+SCANS = ("y", "z", "-y")  # two world frames, and the frame of most cameras, where y points down
+SIGNIFICANCE = 0.01  # significance level of the paired test
+RISE = 0.15  # minimum difference between the fractions kept under the best axis and under any other
+COVERAGE = 0.95  # fraction of the examples that count as known
+MOST = 200  # maximum number of shapes to compare; more are sampled evenly
 FALLBACK = "y"
 
 Judging = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # rows (n, d) -> novelty (n,), kept (n,)
@@ -41,13 +42,13 @@ class UpAxis:
     Attributes
     ----------
     axis : str or None
-        "y", "z", ... or None: undecided.
+        "y", "z", ...; None means undecided.
     margin : float
-        Fraction of shapes kept under the best axis minus that under the next best, -1 to 1.
+        Fraction of shapes kept under the best axis minus the fraction under the next best, -1 to 1.
     kept, novelty : mapping
-        Axis -> fraction of the shapes kept as known, and mean novelty.
+        Fraction of the shapes kept as known, and mean novelty, for each axis.
     p_value : float
-        Of a one-sided paired t test between the best and the next best axis.
+        p-value of a one-sided paired t test between the best and the next best axis.
     shapes : int
         Number of compared shapes.
 
@@ -95,21 +96,22 @@ def find_up(
 ) -> UpAxis:
     """Find the common up axis of shapes, or "undecided".
 
-    Cost: one encoding for each shape and axis, of at most 200 shapes. Axes stated by files are ignored here;
+    At most 200 shapes are encoded, once for each axis. Axes stated in files are ignored here;
     `score_novelty(..., up="auto")` uses them.
 
     Parameters
     ----------
     shapes : shapes
-        Any form that `ShapeEncoder.encode` takes, b shapes of one source. A single shape is "undecided".
+        Any form that `ShapeEncoder.encode` takes, b shapes of one source. For a single shape the result is "undecided".
     known : KnownClasses
-        By example, a shape is kept if its novelty is at most that of 95 % of the examples, each left out in turn; by
-        name, if it is nearer to a known name than to any everyday word for other things. Thresholds are ignored.
+        If the classes have examples, a shape counts as known if it is less novel than 95 % of the examples, each scored
+        against the others. If they have only names, a shape counts as known if it is nearer to a known name than to any
+        everyday word for other things. Thresholds are ignored.
     encoder : Encoder
     text : NamesEncoder, optional
-        For these words, if the known classes have none. Default: the encoder's text encoder.
+        Encoder of the words for other things, if the known classes have none. Default: the encoder's text encoder.
     candidates : sequence of axes, optional
-        Two or more axes. Default: y, z and -y for clouds, by gravity and cameras; all six if every shape is a surface,
+        Two or more axes. Default: y, z and -y, the axes of scanners and cameras. If every shape is a surface: all six,
         because CAD programs have no gravity.
     seed, num_samples, batch_size, progress
         As in `ShapeEncoder.encode`.
@@ -137,7 +139,7 @@ def find_up(
 
 
 def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> UpAxis:
-    """Best axis, from the novelty (n,) of n shapes under each axis and the masks (n,) of kept shapes.
+    """Best up axis, given for each axis the novelty (n,) of n shapes and the mask (n,) of shapes kept as known.
 
     Examples
     --------
@@ -149,7 +151,7 @@ def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarra
     shares = {axis: float(np.mean(values)) for axis, values in kept.items()}
     best, second, *_ = sorted(means, key=lambda axis: means[axis])
     margin = shares[best] - max(share for axis, share in shares.items() if axis != best)
-    # copies of one shape are no evidence, because they agree under every axis
+    # copies of one shape count once, because they have the same novelty under every axis
     apart = np.unique(originals(np.stack([*novelty.values()], axis=1)))
     p_value = _paired((novelty[second] - novelty[best])[apart])
     chosen_axis = best if p_value < SIGNIFICANCE and margin > RISE else None
@@ -157,7 +159,7 @@ def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarra
 
 
 def _paired(differences: np.ndarray) -> float:
-    """One-sided p-value of differences (n,) with a positive mean."""
+    """One-sided p-value of a t test that the mean of differences (n,) is positive."""
     from scipy.special import stdtr
 
     n = len(differences)
@@ -173,7 +175,7 @@ def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:
 
 
 def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None) -> Judging:
-    """Function for novelty and mask of kept rows, by the examples or by words for other things."""
+    """Function that gives novelty and mask of kept rows. It uses the examples, else words for other things."""
     if kind_of(known) == "examples":
         scorer: Any = fitted(METHODS["prototype_distance"], known)
         labels, left_out = known.labeled_examples()[1], scorer.left_out(known)
@@ -201,17 +203,17 @@ def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None)
 
 
 def by_words(known: KnownClasses) -> bool:
-    """True if the text encoder is needed for words for other things."""
+    """True if the text encoder must embed the words for other things."""
     return kind_of(known) != "examples" and known.negatives is None
 
 
 def plausible(shapes: Sequence[Shape], given: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Plausible up axes of shapes of one source, or the given ones, validated."""
+    """Plausible up axes of shapes of one source. If axes are given, they are validated and returned."""
     if given is None:
         return UPS if all(shape.is_surface for shape in shapes) else SCANS
     axes = tuple(dict.fromkeys(check_up(axis, "a candidate") for axis in given))
     if len(axes) < 2:
-        raise InputError(f"candidates are {', '.join(axes) or 'none'}; expected at least two axes to compare")
+        raise InputError(f"candidates are {', '.join(axes) or 'none'}. Expected at least two axes. Give more axes.")
     return axes
 
 
@@ -223,7 +225,7 @@ def spread(count: int, most: int) -> list[int]:
 def _encoded(
     shapes: Sequence[Shape], axes: Sequence[str], encoder: Any, settings: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Embeddings (n, d) under every axis; files are read once, unless samplings of a surface differ."""
+    """Embeddings (n, d) under every axis. Files are read once, unless `num_samples` is above 1."""
     once, size = settings["num_samples"] == 1 and hasattr(encoder, "spec"), settings["batch_size"]
     rows_by_axis: dict[str, list[np.ndarray]] = {axis: [] for axis in axes}
     for start in range(0, len(shapes), check_whole(size, "batch_size")):

@@ -61,7 +61,7 @@ def test_fetch_and_verify(env: dict[str, str]) -> None:
     ]
     assert [one["bytes"] for one in fetched["fetched"]] == [600_000, None, None, None]
     assert [one["file"] for one in fetched["failed"]] == ["gone (encoder)", "other (encoder)"]
-    assert "does not know the repository" in fetched["failed"][0]["reason"]
+    assert "the repository does not exist, or is private" in fetched["failed"][0]["reason"]
     assert "is not the registered one" in fetched["failed"][1]["reason"]
     assert run_json("checkpoints", "verify", "sound")["files"][0]["status"] == "sound"
     assert run_json("checkpoints", "verify", "gone", code=1)["files"][0]["status"] == "missing"
@@ -266,7 +266,7 @@ def test_a_text_encoder_brought_by_hand(stick: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(OfflineError, match=r"checkpoints add text\.safetensors --as vitb32 --text` here"):
         fetch_file(row)
     error = run_json("checkpoints", "add", stick, "--as", "vitb32", "--text", code=2)["error"]
-    assert "expected a file that ends in '.safetensors'" in error["message"]
+    assert "Expected a file that ends in '.safetensors'" in error["message"]
     file = stick.with_name("renamed.safetensors")
     file.write_bytes(b"weights")
     (added,) = run_json("checkpoints", "add", file, "--as", "vitb32", "--text")["added"]
@@ -294,7 +294,7 @@ def test_point_encoders_are_listed_and_shown() -> None:
     assert [part["source"] for part in shown["files"]] == ["hand", "hub"]
     assert run_json("checkpoints", "verify", "lground-34d", code=1)["files"][0]["status"] == "missing"
     failed = run_json("checkpoints", "fetch", "lground-34d", "--no-text", code=2)["failed"]
-    assert "its authors give it to people only" in failed[0]["reason"]
+    assert "Its authors offer no automatic download" in failed[0]["reason"]
 
 
 PAGE_ROWS = """
@@ -334,7 +334,7 @@ def page_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_got_by_hand(name: str, part: str, source: str, code: int) -> None:
     done = run("checkpoints", "add", PACKAGE / source, "--as", name)
     assert done.exit_code == 0 and done.stdout.startswith(f"{name}, {part}: ")
-    assert done.stderr.startswith("warning: ") and "the registry names no sha256" in done.stderr
+    assert done.stderr.startswith("warning: ") and "the registry has no sha256" in done.stderr
     first = run_json("checkpoints", "verify", name, code=code)["files"][0]
     assert (first["part"], first["status"]) == (part, "sound")
     assert Path(first["path"]).read_bytes() == (PACKAGE / source).read_bytes()

@@ -162,7 +162,7 @@ def test_the_axis_is_asked_of_what_was_read(folder: Path, tmp_path: Path) -> Non
 def test_nothing_done_is_json_too(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.ply").write_text("no")
     words = ["--known-file", folder / "k.safetensors", "--threshold", "0.8"]
-    assert "none of the shapes" in run_json("discover", tmp_path, *words, code=2)["error"]["message"]
+    assert "no shape can be used" in run_json("discover", tmp_path, *words, code=2)["error"]["message"]
     out = ["--out", tmp_path / "x.npz", "--model", "tiny"]
     assert "no shape to embed" in run_json("embed", tmp_path / "*.obj", *out, code=2)["error"]["message"]
 

@@ -34,7 +34,7 @@ def test_what_works_offline_and_how_to_get_the_rest(own_cache: Path, monkeypatch
     assert checkpoints["vitb32"]["get"] == "openshape-ood checkpoints fetch vitb32"
     assert {cache["what"]: cache["bytes"] for cache in found["caches"]} == {
         "downloads": 0,
-        "by address or by hand": 0,
+        "downloads by address or by hand": 0,
         "stripped encoders": 0,
         "text embeddings": 5,
     }
@@ -76,7 +76,7 @@ def test_without_a_home_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENSHAPE_OOD_CACHE", "~nosuchuser/cache")
     found = run_json("doctor", code=1)
     (problem,) = found["problems"]
-    assert "no cache at ~nosuchuser/cache" in problem and found["self_test"]["ok"]
+    assert "there is no cache folder ~nosuchuser/cache" in problem and found["self_test"]["ok"]
 
 
 def test_the_network_is_asked_where_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_labels_have_the_numbers_that_are_given(scan, tmp_path):
         ([], "--known names no class"),
         (["--known", "floor", "wall", "--ids", "1"], "--ids has 1 numbers for 2 classes"),
         (["--known", "chair", "--model", "tiny"], "tiny"),
-        (["--known", "floor", "--up", "z"], "a generated room is in meters, z up"),
+        (["--known", "floor", "--up", "z"], "A generated room is in meters, with z up"),
     ],
 )
 def test_what_cannot_be_is_said(words, said):

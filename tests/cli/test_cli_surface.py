@@ -78,7 +78,7 @@ def test_notes_beside_images_and_a_threshold_from_two(tmp_path):
     done = run("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "16")
     assert done.exit_code == 0, done.output
     said = " ".join(done.stderr.split())
-    assert "ignored beside images" in said and "notes.txt" in said
+    assert "ignored text files among images" in said and "notes.txt" in said
     assert "the threshold is from 2 surfaces and keeps 67 % of good surfaces. Fit 19 or more" in said
 
 
@@ -128,7 +128,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "--units was given without --reconstructor. Expected the reconstructor crn" in none
     deep = pixels(of_images / "good" / "00.png")[..., 0].astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    assert "is of uint16, the good images are of uint8" in said("score", model, tmp_path / "deep.png")
+    assert "is of uint16, but the good images are of uint8" in said("score", model, tmp_path / "deep.png")
 
 
 def write_pairs(folder, count, bad=False, words=("height", "intensity")):
@@ -187,6 +187,9 @@ def test_the_settings_of_a_training_are_kept(of_images, tmp_path):
     own = {"steps": 2, "batch": 4, "rate": 0.001, "optimizer": "adamw", "rate_schedule": "cosine", "width": 2}
     own |= {"depth": 5, "units": 3, "norm": "batch", "weights": (1.0, 0.5, 0.25), "margin": 0.1}
     assert {name: kept[name] for name in own} == own
+    words[words.index("--margin") + 1] = "none"
+    run_json("surface", "fit", of_images / "good", "--out", tmp_path / "other", "--reconstructor", "crn", *words)
+    assert SurfaceModel.load(tmp_path / "other", device="cpu").reconstructor.margin is None
 
 
 def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monkeypatch):

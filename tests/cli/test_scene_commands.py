@@ -164,7 +164,11 @@ def test_known_up_without_known_shapes_is_refused(scan):
 
 def test_a_threshold_of_shapes_with_another_axis_is_noticed(scan, crops, tmp_path):
     kept, words = tmp_path / "kept.json", ["scene", scan, *NAMES, "--proposals", "contact", "--threshold"]
-    for up, note in (("file", "from shapes with y up, z was taken"), ("x", "with x up, z was taken"), ("z", "")):
+    for up, note in (
+        ("file", "from shapes with y up, but these were read with z up"),
+        ("x", "with x up, but these were read with z up"),
+        ("z", ""),
+    ):
         one = crops / "held_out" / "chair0.npy"
         calibrate = ["--calibrate", crops / "held_out", "--save-threshold", kept]
         assert run("score", one, *NAMES, *calibrate, "--up", up).exit_code == 0
@@ -176,7 +180,7 @@ def test_a_threshold_of_shapes_with_another_axis_is_noticed(scan, crops, tmp_pat
 
 
 def test_what_cannot_be_is_said_first(scan, tmp_path):
-    assert "generated categories" in run("scene", "--known", "quark").stderr.replace("\n", " ")
+    assert "--known has no generated category" in run("scene", "--known", "quark").stderr.replace("\n", " ")
     for decision in ("--threshold", "--coverage"):
         sized = run("scene", scan, *NAMES, "--size-weight", "0.1", decision, "0.8")
         assert sized.exit_code == 2

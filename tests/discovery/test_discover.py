@@ -199,15 +199,15 @@ def test_accepting_drops_the_threshold_of_the_classes_of_before() -> None:
 @pytest.mark.parametrize(
     "settings, error, message",
     [
-        ({"names": []}, ClassNamesError, "expected a list of one name or more"),
-        ({"names": ["car", " "]}, ClassNamesError, "expected a list of one name"),
+        ({"names": []}, ClassNamesError, "Expected a list of one or more"),
+        ({"names": ["car", " "]}, ClassNamesError, "Expected a list of one or more"),
         ({"names": "car"}, ClassNamesError, "names are 'car'"),
-        ({"names": ["car"], "text": None}, InputError, "no text encoder of 'fake'"),
+        ({"names": ["car"], "text": None}, InputError, "no text encoder for 'fake'"),
         ({"names": ["car"], "text": FakeText({}, Identity("x", "other"))}, MixedEncodersError, "one embedding space"),
         ({"min_size": 1}, InputError, "min_size is 1"),
         ({"seed": -1}, InputError, "seed is -1"),
         ({"grouping": "dbscan"}, UnknownNameError, "known: hdbscan, agglomerative"),
-        ({"grouping": lambda z, _: z}, InputError, "expected a whole number each"),
+        ({"grouping": lambda z, _: z}, InputError, "Expected one whole number per row"),
         (
             {"threshold": Threshold(0.5, provenance=scored(ALL).provenance.__class__(ME, "knn"))},
             MixedEncodersError,
@@ -230,7 +230,7 @@ def test_rows_of_another_encoder_or_without_a_threshold_are_refused() -> None:
     for plain in (scored(ALL, None), judge(ALL, KNOWN, "prototype_distance")):
         with pytest.raises(InputError, match="there is no threshold"):
             discover(plain, Embeddings(ALL, ME))
-    with pytest.raises(InputError, match="expected what score_novelty gave"):
+    with pytest.raises(InputError, match="Expected a result of score_novelty"):
         discover(ALL, Embeddings(ALL, ME))
     number: Any = 0.5
     with pytest.raises(InputError, match=r"threshold is 0\.5; expected a Threshold"):

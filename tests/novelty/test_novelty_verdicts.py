@@ -81,12 +81,12 @@ def test_several_scans_of_one_object_count_once() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"calibration": poles(), "threshold": Threshold(1.0)}, "expected one of them"),
-        ({"groups": [1]}, "no calibration"),
+        ({"calibration": poles(), "threshold": Threshold(1.0)}, "Expected one of them"),
+        ({"groups": [1]}, "without calibration"),
         ({"calibration": poles(), "groups": [1]}, r"groups have the shape \(1,\) for 19"),
         ({"calibration": poles(3)}, "3 calibration scores cannot promise"),
         ({"calibration": poles(), "coverage": 2}, "coverage is 2"),
-        ({"calibration": poles(), "up": ["y", "y", "y"], "known_up": "y"}, "a call of its own"),
+        ({"calibration": poles(), "up": ["y", "y", "y"], "known_up": "y"}, "in a separate call"),
         ({"calibration": [*poles(18), 3 * EXAMPLES["plate"]]}, r"1 of the 19 .* same as examples \(shape 18\)"),
         ({"errors": "ignore"}, "unknown errors 'ignore'; known: raise, skip"),
     ],
@@ -216,7 +216,7 @@ def test_embeddings_of_any_model_are_calibrated() -> None:
     [
         (ROWS[:, :5], TABLES, MixedEncodersError, "embeddings have 5 numbers a row"),
         (ROWS, {**TABLES, "d": np.ones((2, 5))}, MixedEncodersError, "class 'd' have 5 numbers a row"),
-        (ROWS, ["a", "b"], InputError, "known is list; expected KnownClasses, or name -> embeddings"),
+        (ROWS, ["a", "b"], InputError, "known is list. Expected KnownClasses, or a mapping"),
         (ROWS, {"a": None}, InputError, "class 'a'"),
         (ROWS, {"a": np.ones((0, 6))}, InputError, "the embeddings of class 'a' are empty"),
         (ROWS, {"a": np.stack([ROWS[0], -ROWS[0]])}, InputError, "mean example of 'a'"),

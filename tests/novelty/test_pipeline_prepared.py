@@ -150,7 +150,7 @@ def test_a_file_of_known_classes_is_a_pipeline_too(
 @pytest.mark.parametrize("note", [{"up": "north"}, {"seed": "x"}, {"method": "none"}, {"num_samples": -1}])
 def test_a_damaged_note_is_an_error(note: dict[str, Any], tiny: ShapeEncoder, tmp_path: Path) -> None:
     known = KnownClasses.from_embeddings(np.eye(192)[:2], ["chair", "table"], tiny.identity)
-    with pytest.raises(FileError, match="no pipeline, or a damaged one"):
+    with pytest.raises(FileError, match="is damaged, or not a pipeline"):
         NoveltyPipeline.load(known.save(tmp_path / "known.safetensors", note=note))
 
 

@@ -205,7 +205,7 @@ def test_an_encoder_of_one_s_own_localizes() -> None:
     found = localize(shape.cloud, EXAMPLES, encoder=encoder)
     assert len(found) == 700 and found.patches.novelty.shape == (8,) and found.provenance.identity is encoder.identity
     assert (found.points == shape.cloud).all() and np.isfinite(found.threshold.value)
-    with pytest.raises(InputError, match="corners has no text encoder of its own; give text="):
+    with pytest.raises(InputError, match="corners has no text encoder. Expected one for names. Give text="):
         localize(shape.cloud, ["chair"], encoder=encoder)
 
 
@@ -263,8 +263,8 @@ def test_it_is_whole_or_not_there(found: NoveltyMap, tmp_path: Path) -> None:
         ({"chair": None}, "local", "only names"),
         ({"chair": EXAMPLES["chair"][:1]}, None, "no class has two different example shapes"),
         ({"chair": EXAMPLES["chair"][:1] * 2}, None, "no class has two different example shapes"),
-        ({"chair": np.ones((3, 192), dtype=np.float32)}, None, "patches need the example shapes"),
-        ({"chair": ["sofa", "couch"]}, None, "class 'chair' has .*couch.* where its examples were expected"),
+        ({"chair": np.ones((3, 192), dtype=np.float32)}, None, "embeddings have no patches"),
+        ({"chair": ["sofa", "couch"]}, None, "class 'chair' has .*couch.* as its examples"),
         ([], None, "no known classes"),
     ],
 )
@@ -300,7 +300,7 @@ def test_a_bank_says_whose_it_is_before_anything_is_fetched(bank: KnownClasses) 
 
 
 def test_what_patches_cannot_be_made_of(tiny: ShapeEncoder, bank: KnownClasses) -> None:
-    with pytest.raises(InputError, match="encoder and text are objects, not names"):
+    with pytest.raises(InputError, match="Expected an object"):
         localize(EXAMPLES["chair"][0], EXAMPLES, encoder="tiny")
     with pytest.raises(UnknownNameError, match="unknown stage 'last'; known: "):
         KnownClasses.from_examples(EXAMPLES, tiny, patches="last")

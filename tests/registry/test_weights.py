@@ -270,8 +270,8 @@ def test_checkpoints_of_something_else(tmp_path: Path, name: str, content: Any) 
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    assert "no checkpoint file at" in refusal(tmp_path / "none.pt")
-    assert "no checkpoint file at" in refusal(tmp_path)
+    assert "Expected a checkpoint" in refusal(tmp_path / "none.pt")
+    assert "Expected a checkpoint" in refusal(tmp_path)
 
 
 def rules(**fields: Any) -> Keys:
@@ -413,7 +413,7 @@ def test_state_dicts_need_no_child(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("given", "registered", "sandboxed"), [(False, True, False), (False, False, True), (True, True, True)]
 )
-@pytest.mark.filterwarnings("ignore:.*the registry names no sha256")
+@pytest.mark.filterwarnings("ignore:.*the registry has no sha256")
 def test_only_a_file_with_the_registered_hash_needs_no_sandbox(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bool, registered: bool, sandboxed: bool
 ) -> None:
