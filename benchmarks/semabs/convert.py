@@ -121,7 +121,7 @@ def _check_settings(path: Path, settings: Settings) -> None:
         save_whole(path, json.dumps(content, indent=1).encode(), "the settings")
     elif before | {"split": content["split"]} == content:
         raise InputError(
-            f"{path.parent} holds views of the split {before.get('split') or 'of none'!r}, not of {content['split']!r}. "
+            f"{path.parent} has views of the split {before.get('split') or 'none'!r}, not of {content['split']!r}. "
             "Expected a folder for each split. Give another folder"
         )
     else:

@@ -132,7 +132,7 @@ def markdown(content: dict[str, Any]) -> str:
     if "zero_shot" in content:
         z, of_3dos = content["zero_shot"], content["zero_shot"]["benchmark"]
         blocks += [
-            f"Zero-shot on real shapes: {100 * z['accuracy']:.1f} % of {z['shapes']} shapes among {z['classes']} names; "
+            f"Zero-shot on real shapes: {100 * z['accuracy']:.1f} % of {z['shapes']}, among {z['classes']} names; "
             f"{100 * of_3dos['accuracy']:.1f} % of {of_3dos['shapes']} among the {of_3dos['classes']} classes of 3DOS; "
             f"AUROC with half of the names known, {real.DRAWS} draws: {100 * z['auroc']:.1f}. Simulated scans of "
             f"the meshes ({z['scans']}): {100 * z['scans_accuracy']:.1f} % and {100 * z['scans_auroc']:.1f}.",

@@ -33,7 +33,7 @@ def shown(category: str) -> list[str]:
 
 
 def of_variants(chosen: Callable[[str], list[str]], encoder: ShapeEncoder, text: TextEncoder) -> dict[str, float]:
-    """Accuracy among the trained categories, and AUROC with half of them known, on hard scans of the chosen variants."""
+    """Accuracy among the trained categories, and AUROC with half of them known, on hard scans of some variants."""
     pairs = [(c, v) for c in trained_categories() for v in chosen(c)]
     meshes = [generate(c, FIRST + i, v) for c, v in pairs for i in range(QUERIES)]
     clouds = [scan(mesh, 2048, FIRST + i, severity=generated.SEVERITY) for i, mesh in enumerate(meshes)]

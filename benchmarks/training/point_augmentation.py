@@ -50,7 +50,7 @@ def turned(points: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def bent(points: np.ndarray, cell: float, far: float, rng: np.random.RandomState) -> np.ndarray:
-    """Elastic distortion by smoothed noise on a grid of `cell` meters; `far` is its standard deviation before smoothing."""
+    """Elastic distortion by smoothed noise on a grid of `cell` meters; `far` is its deviation before smoothing."""
     low = points.min(axis=0)
     sides = ((points.max(axis=0) - low) // cell).astype(int) + 3
     noise = [rng.standard_normal(sides) for _ in range(3)]

@@ -32,7 +32,7 @@ def mean_of_labeled(per_point: Tensor, labels: Tensor) -> Tensor:
 
 
 def softmax_loss(features: Tensor, anchors: Tensor, labels: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """Cross-entropy (n,) over cosines with all anchors, 0 for unlabeled points; temperature 1: the paper's contrast_ce."""
+    """Cross-entropy (n,) over cosines with all anchors, 0 if unlabeled; temperature 1: the paper's contrast_ce."""
     return F.cross_entropy(cosines(features, anchors) / temperature, labels, ignore_index=-1, reduction="none")
 
 
@@ -64,7 +64,7 @@ def hinge_loss(
 
 
 def text_loss(kind: str, features: Tensor, anchors: Tensor, labels: Tensor, draws: torch.Generator) -> Tensor:
-    """Softmax loss (n,), or the sum (n,) of both parts of the hinge loss, with negatives drawn by `draws` on the CPU."""
+    """Softmax loss (n,), or the sum (n,) of both parts of the hinge loss, negatives drawn by `draws` on the CPU."""
     if kind == "softmax":
         return softmax_loss(features, anchors, labels)
     negatives = draw_negatives(labels.cpu(), len(anchors), generator=draws).to(anchors.device)

@@ -20,7 +20,7 @@ EVERY = 3.0  # minutes between two saved states
 
 
 def ramp(share: float, fall: float, least: float) -> float:
-    """Factor of the learning rate: linear rise over the fraction `WARM`, linear fall to `least` over the fraction `fall`."""
+    """Factor of the learning rate: linear rise over the share `WARM`, linear fall to `least` over the share `fall`."""
     return max(min(share / WARM, 1.0, (1 - share) / fall), least)
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks train_scenes`: training of a point encoder in the stages of Rozenberszki et al., arXiv 2204.07761.
+"""`python -m benchmarks train_scenes`: training of a point encoder in the stages of arXiv 2204.07761.
 
     pretrain    features attracted to the text of their classes: softmax over anchors, or the paper's hinge loss
     train       all weights and a 1 x 1 classifier: cross-entropy, or focal loss with weights by frequency
@@ -87,8 +87,9 @@ def surveyed(source: Source) -> tuple[np.ndarray, list[Scene]]:
         if labels is not None:
             counts += np.bincount(labels, minlength=len(counts) + 1)[1:]
     if not counts.any():
-        raise InputError(f"no labels: all points of {len(rows)} training scans have label 0; expected labels of
-        classes")
+        raise InputError(
+            f"no labels: all points of {len(rows)} training scans have label 0; expected labels of classes"
+        )
     tail = source.tail
     if tail is None:
         tail = (counts > 0) & (counts <= np.quantile(counts[counts > 0], RARE))
@@ -267,13 +268,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--network", choices=(SMALL, *NETWORKS), default=SMALL, help="(default: %(default)s)")
     parser.add_argument("--voxel", type=float, default=0.05, help="meters (default: %(default)s)")
     parser.add_argument("--input", choices=INPUTS, default="color", help="(default: %(default)s)")
-    parser.add_argument("--crop", type=float, default=0.0, help="meters; train on a square of each scan; 0: whole scans")
+    parser.add_argument("--crop", type=float, default=0.0, help="meters; train on squares of this side; 0: whole scans")
     words = "augmentations (default: all; without a value: none)"
     parser.add_argument("--augment", nargs="*", choices=AUGMENTATIONS, default=list(AUGMENTATIONS), help=words)
     parser.add_argument("--sample-tail", action="store_true", help="paste objects of rare classes")
     parser.add_argument("--mix", action="store_true", help="mix two scans (Mix3D)")
     parser.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw", help="(default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=4e-3, help="learning rate; the paper has 0.05 with sgd (default: %(default)s)")
+    parser.add_argument(
+        "--rate", type=float, default=4e-3, help="learning rate; paper: 0.05 with sgd (default: %(default)s)"
+    )
     parser.add_argument("--steps", type=int, default=1000, help="steps of the schedule (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop this run after so many minutes")
     parser.add_argument("--every", type=int, default=10, help="steps between two log lines (default: %(default)s)")

@@ -131,7 +131,7 @@ def test_the_temperature_goes_with_the_shards(items: list[Item], tmp_path: Path,
 def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:
     out = tmp_path / "out"
     embed(items[:2], out, TINY)
-    with pytest.raises(InputError, match="seed 0. Expected seed 1"):
+    with pytest.raises(InputError, match=r"seed 0\. Expected seed 1"):
         embed(items, out, replace(TINY, seed=1))
     with pytest.raises(MixedEncodersError, match=r"tiny.*Expected vitb32"):
         embed(items, out, replace(TINY, model="vitb32"))
