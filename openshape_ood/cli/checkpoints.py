@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 from openshape_ood.cli.console import Failure, failed_json, finish, print_line, print_note, print_table, shown, write
@@ -16,6 +17,7 @@ from openshape_ood.errors import FileError, HashError, OpenShapeError, WeightsEr
 if TYPE_CHECKING:
     from openshape_ood.registry import Row
 
+LINE = 90  # characters in a line of a long list
 EXAMPLES = """
   openshape-ood checkpoints list
   openshape-ood checkpoints fetch vitb32
@@ -119,12 +121,18 @@ def _names_entries(known: dict[str, Any]) -> list[dict[str, str]]:
     accuracy = sorted(known["accuracy"].items(), key=lambda pair: (-pair[1], pair[0]))
     entries = [
         {"field": "names", "value": f"{len(known['names']):,}; listed by --json"},
-        {"field": "trained names", "value": ", ".join(known["trained_names"])},
+        *_lines("trained names", known["trained_names"]),
     ]
     if accuracy:
-        shares = ", ".join(f"{name} {100 * share:.0f}" for name, share in accuracy)
-        entries.append({"field": "accuracy, % of unseen objects", "value": shares})
+        shares = [f"{name} {100 * share:.0f}" for name, share in accuracy]
+        entries += _lines("accuracy, % of unseen objects", shares)
     return entries
+
+
+def _lines(field: str, words: Sequence[str]) -> list[dict[str, str]]:
+    """Entries of a long list, one for each line; the first one has the name of the field."""
+    lines = wrap(", ".join(words), LINE)
+    return [{"field": field if i == 0 else "", "value": line} for i, line in enumerate(lines)]
 
 
 @command(app, "fetch")
