@@ -169,8 +169,8 @@ class MapState:
             nothing = np.empty(shapes.get(name, (0, dim)), dtype=kind)
             arrays_of[name] = np.concatenate([nothing, *several])
             arrays_of[f"{name}_counts"] = np.array([len(one) for one in several], dtype=np.int64)
-        for i, one in enumerate(self.named.values()):
-            arrays_of[f"named.{i}"] = one.examples
+        for i, entry in enumerate(self.named.values()):
+            arrays_of[f"named.{i}"] = entry.examples
         named = [{"name": one.name, "reach": one.reach, "objects": one.objects} for one in self.named.values()]
         header: dict[str, Any] = {"settings": asdict(self.settings), "objects": records, "named": named}
         header |= {"origin": self.origin, "position": self.position}
