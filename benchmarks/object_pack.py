@@ -1,8 +1,8 @@
 """Named real objects in a folder: a pack of two files, or a subfolder for each class.
 
-A pack has `objects.npz` with `xyz` (n, p, 3) and `rgb` (n, p, 3; 0 to 255), y up, and `objects.csv` with a line
-for each row of the arrays: `name`, `coarse` (the class) and `source` (the collection that it is from). In a folder
-of subfolders the class is the subfolder's name and the source is the folder.
+A pack has two files. `objects.npz` has `xyz` (n, p, 3) and `rgb` (n, p, 3; 0 to 255), y up. `objects.csv` has a
+line for each object: `name`, `coarse` (its class) and `source` (its collection). With subfolders, the class is the
+subfolder's name and the source is the name of the folder.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from openshape_ood.shapes import load_shape
 from openshape_ood.shapes.formats import SUFFIXES
 
 EXPECTED = "expected objects.npz and objects.csv, or a subfolder with shapes for each class"
-MOST_BYTES = 4 * 2**30  # of the arrays, unpacked
+MOST_BYTES = 4 * 2**30  # of the unpacked arrays
 
 
 @dataclass(frozen=True, eq=False)
 class ObjectPack:
-    """Clouds (b of (n, 6): xyz, rgb in [0, 1]), y up, with a name, a class and a source each."""
+    """Clouds (each (n, 6): xyz, rgb in [0, 1]; y up), and the name, class and source of each."""
 
     clouds: list[np.ndarray]
     names: np.ndarray
@@ -32,19 +32,19 @@ class ObjectPack:
     sources: np.ndarray
 
     def of(self, kept: np.ndarray) -> ObjectPack:
-        """The objects of a mask or of indices."""
+        """Select objects by a mask or by indices."""
         chosen = np.arange(len(self.clouds))[kept]
         columns = (values[chosen] for values in (self.names, self.classes, self.sources))
         return ObjectPack([self.clouds[i] for i in chosen], *columns)
 
     def with_at_least(self, objects: int) -> ObjectPack:
-        """The objects of the classes that have so many."""
+        """Select the classes with at least `objects` objects."""
         names, counts = np.unique(self.classes, return_counts=True)
         return self.of(np.isin(self.classes, names[counts >= objects]))
 
 
 def read_pack(folder: Path) -> ObjectPack:
-    """The objects of a folder; raises `InputError` for one in neither layout."""
+    """Read the objects of a folder; raises `InputError` if it has neither layout."""
     if (folder / "objects.npz").is_file() and (folder / "objects.csv").is_file():
         return _of_arrays(folder)
     files = [path for path in sorted(folder.glob("*/*")) if path.suffix.lower() in SUFFIXES]
@@ -60,7 +60,7 @@ def _of_arrays(folder: Path) -> ObjectPack:
     xyz, rgb = _arrays(folder / "objects.npz")
     if not rows or not {"name", "coarse", "source"} <= set(rows[0]):
         raise InputError(
-            f"{folder / 'objects.csv'}: expected a header with name, coarse and source, and a line an object"
+            f"{folder / 'objects.csv'}: expected a header with name, coarse and source, and one line per object"
         )
     if len(rows) != len(xyz):
         raise InputError(
@@ -71,7 +71,7 @@ def _of_arrays(folder: Path) -> ObjectPack:
 
 
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and colors (n, p, 3), unpacked only if they fit."""
+    """Positions and colors, both (n, p, 3); refused if the unpacked size is above `MOST_BYTES`."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())

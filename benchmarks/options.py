@@ -19,46 +19,46 @@ from openshape_ood.registry.extensions import use_module
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "model": {"default": "tiny", "help": "a checkpoint of the registry, or several joined by +"},
-    "checkpoint": {"type": Path, "help": "a weights file at hand instead of the registered one"},
-    "text_checkpoint": {"type": Path, "help": "a file with the weights of the text encoder, likewise"},
-    "registry": {"type": Path, "help": "a registry of your own"},
+    "checkpoint": {"type": Path, "help": "a local weights file instead of the registered one"},
+    "text_checkpoint": {"type": Path, "help": "a local weights file of the text encoder"},
+    "registry": {"type": Path, "help": "your own registry file"},
     "data_root": {"type": Path, "help": "the unpacked 3DOS release; without it, generated shapes"},
-    "per_class": {"type": int, "default": 60, "help": "generated shapes a class"},
-    "data_seed": {"type": int, "default": 0, "help": "which generated shapes"},
-    "num_samples": {"type": int, "default": 1, "help": "embeddings a shape, averaged"},
-    "seed": {"type": int, "default": 0, "help": "of every draw"},
+    "per_class": {"type": int, "default": 60, "help": "number of generated shapes per class"},
+    "data_seed": {"type": int, "default": 0, "help": "seed of the generated shapes"},
+    "num_samples": {"type": int, "default": 1, "help": "samplings per shape; their embeddings are averaged"},
+    "seed": {"type": int, "default": 0, "help": "seed of all random draws"},
     "draws": {"type": int, "default": 1000, "help": "bootstrap draws for intervals"},
-    "device": {"help": "cpu, cuda, mps; without it, the best there is"},
+    "device": {"help": "cpu, cuda or mps; by default the fastest one available"},
     "batch_size": {"type": int, "default": 32, "help": "clouds embedded at once"},
-    "workers": {"type": int, "default": 1, "help": "reader processes; 0 reads in this one"},
+    "workers": {"type": int, "default": 1, "help": "reader processes; 0 reads in the main process"},
     "cache": {"type": Path, "help": "folder for embeddings (default: the benchmarks' cache)"},
-    "no_cache": {"action": "store_true", "help": "compute every embedding, keep none"},
-    "seeds": {"type": int, "nargs": "+", "default": [0, 1, 2, 3, 4], "help": "each a run of its own"},
-    "no_pictures": {"dest": "pictures", "action": "store_false", "help": "figures only"},
-    "real": {"type": Path, "help": "a folder with small_house_layout.json and its meshes, beside generated rooms"},
-    "threads": {"type": int, "default": 1, "help": "of the network, on the CPU"},
+    "no_cache": {"action": "store_true", "help": "compute every embedding and store none"},
+    "seeds": {"type": int, "nargs": "+", "default": [0, 1, 2, 3, 4], "help": "random seeds; one run per seed"},
+    "no_pictures": {"dest": "pictures", "action": "store_false", "help": "write no pictures"},
+    "real": {"type": Path, "help": "a folder with small_house_layout.json and its meshes, used with generated rooms"},
+    "threads": {"type": int, "default": 1, "help": "CPU threads of the network"},
     "shots": {
         "type": int,
         "nargs": "+",
-        "help": "examples of each known class, drawn by the data seed; a run for each",
+        "help": "number of examples per known class, drawn with the data seed; one run per number",
     },
-    "repeats": {"type": int, "default": 1, "help": "turns; medians are of so many"},
-    # no beginning of an option of torchrun's, which refuses such
-    "log_file": {"type": Path, "help": "a file of JSON lines, one a step of training"},
-    "tensorboard": {"type": Path, "help": "a folder for TensorBoard, likewise"},
-    "out": {"type": Path, "default": Path("results"), "help": "folder of the results"},
+    "repeats": {"type": int, "default": 1, "help": "number of timed repeats; their median is reported"},
+    # torchrun refuses options that are prefixes of its own options; these two are not
+    "log_file": {"type": Path, "help": "a file of JSON lines, one per training step"},
+    "tensorboard": {"type": Path, "help": "a folder for TensorBoard's event files"},
+    "out": {"type": Path, "default": Path("results"), "help": "output folder"},
 }
 OPTIONS["import"] = {
     "action": "import",
     "metavar": "MODULE",
-    "help": "a Python module or file of yours, which registers an encoder, a score or a method; may come several times",
+    "help": "your Python module or file, which registers an encoder, a score or a method; may be repeated",
 }
-# options that change no figure, or that other words of a file's name hold
+# options that change no figure, or that are part of the file name in another way
 UNNAMED = {"import", "out", "progress", "pictures", "picture", "cache", "no_cache", "log_file", "tensorboard", "state"}
 MODEL = {"model", "checkpoint", "text_checkpoint", "registry"}
 MACHINE = {"device", "batch_size", "workers", "threads"}
-LONGEST = 60  # characters of an option in a file's name
-# what every command refuses less of
+LONGEST = 60  # characters of an option's values in a file name
+# least allowed value of each option, in every command
 LEAST = {
     "per_class": 1,
     "num_samples": 1,
@@ -72,7 +72,7 @@ LEAST = {
 
 
 class Import(argparse.Action):
-    """Imports a module of the user's as soon as it is named, before names of models and methods are looked up."""
+    """Import the user's module while options are parsed, before names of models and methods are looked up."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         try:
@@ -82,30 +82,30 @@ class Import(argparse.Action):
 
 
 class Options(argparse.Namespace):
-    """Options of a command; `usual` holds their defaults by name, which `vars` does not show."""
+    """Options of a command; `usual` maps their names to their defaults and is not part of `vars`."""
 
     __slots__ = ("usual",)
     usual: Mapping[str, Any]
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose options know their defaults, for `suffix`."""
+    """A parser that adds the defaults to its result, for `suffix`."""
 
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
         self.register("action", "import", Import)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        found, rest = super().parse_known_args(args, Options() if namespace is None else namespace)
-        if isinstance(found, Options):
-            found.usual = {action.dest: self.get_default(action.dest) for action in self._actions}
-        return found, rest
+        options, rest = super().parse_known_args(args, Options() if namespace is None else namespace)
+        if isinstance(options, Options):
+            options.usual = {action.dest: self.get_default(action.dest) for action in self._actions}
+        return options, rest
 
 
 def suffix(args: argparse.Namespace, *skipped: str, **usual: Any) -> str:
-    """The part of a result's file name that tells its settings: every option that does not have its usual value.
+    """Settings for a result's file name: every option with another value than usual.
 
-    So a run with other settings overwrites no other run. The usual values are the defaults, unless given here.
+    A run with other settings then has another file name. The usual values are the defaults, or those in `usual`.
 
     >>> suffix(add(Parser(), "seeds", "per_class").parse_args(["--seeds", "1", "2", "--per-class", "60"]))
     '-seeds-1-2'
@@ -113,7 +113,7 @@ def suffix(args: argparse.Namespace, *skipped: str, **usual: Any) -> str:
     known = {**getattr(args, "usual", {}), **usual}
     words = []
     for name, value in vars(args).items():
-        # a number of pictures is a setting, whether they are drawn is none
+        # `pictures` as a number is a setting; as a bool it changes no figure
         unnamed = name in UNNAMED and (isinstance(value, bool) or name not in ("pictures", "picture"))
         if name in known and not unnamed and name not in skipped and value != known[name]:
             flag_words = [*(["no"] if value is False else []), name.replace("_", "-")]
@@ -122,7 +122,7 @@ def suffix(args: argparse.Namespace, *skipped: str, **usual: Any) -> str:
 
 
 def _words(value: Any) -> list[str]:
-    """An option's value as words of a file's name; a digest in the place of a long one."""
+    """An option's value as words for a file name; a long value becomes a digest."""
     several = value if isinstance(value, list | tuple) else [value]
     texts = [re.sub(r"[^\w.+]+", "_", one.stem if isinstance(one, Path) else str(one)) for one in several]
     return texts if len("-".join(texts)) <= LONGEST else [hashlib.sha256("-".join(texts).encode()).hexdigest()[:8]]
@@ -134,36 +134,36 @@ def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.A
     Parameters
     ----------
     command, about : str
-        Its name, as `python -m benchmarks NAME` takes it or a module of its own, and what it does.
+        Name, as in `python -m benchmarks NAME` or `python -m benchmarks.NAME`, and description for --help.
     *names : str
-        Options of `OPTIONS` that it takes; --out and --quiet it always takes.
+        Keys of `OPTIONS`; --out and --quiet are always added.
     **defaults
-        Further ones, with a default of the command's own.
+        Further keys of `OPTIONS`, each with the default of this command.
     """
     dot = " " if command in COMMANDS else "."
     if "model" in (*names, *defaults):
         names = (*names, "import")
-    found = Parser(prog=f"python -m benchmarks{dot}{command}", description=about, allow_abbrev=False)
-    return add(found, *names, **defaults)
+    made = Parser(prog=f"python -m benchmarks{dot}{command}", description=about, allow_abbrev=False)
+    return add(made, *names, **defaults)
 
 
-def add(found: argparse.ArgumentParser, *names: str, **defaults: Any) -> argparse.ArgumentParser:
-    """The parser with these options, --out and --quiet."""
+def add(target: argparse.ArgumentParser, *names: str, **defaults: Any) -> argparse.ArgumentParser:
+    """Add these options, --out and --quiet; return the parser."""
     for name in (*names, *defaults, "out"):
         option = OPTIONS[name] | ({"default": defaults[name]} if name in defaults else {})
         shown = "" if option.get("default") is None else " (default: %(default)s)"
-        found.add_argument(flag(name), **option | {"help": option["help"] + shown})
-    found.add_argument("--quiet", dest="progress", action="store_false", help="no progress on stderr")
-    return found
+        target.add_argument(flag(name), **option | {"help": option["help"] + shown})
+    target.add_argument("--quiet", dest="progress", action="store_false", help="no progress on stderr")
+    return target
 
 
-def add_numbers(found: argparse.ArgumentParser, **given: tuple[Any, str]) -> None:
-    """A command's own options, as name=(default, what it is), of the type of the default, or of those in a list."""
+def add_numbers(target: argparse.ArgumentParser, **given: tuple[Any, str]) -> None:
+    """Add options, each as name=(default, help text); the type is that of the default or of a list's first value."""
     for name, (default, words) in given.items():
         several = isinstance(default, list)
         how: dict[str, Any] = {"type": type(default[0]), "nargs": "+"} if several else {"type": type(default)}
         shown = " ".join(map(str, default)) if several else "%(default)s"
-        found.add_argument(flag(name), default=default, help=f"{words} (default: {shown})", **how)
+        target.add_argument(flag(name), default=default, help=f"{words} (default: {shown})", **how)
 
 
 def flag(name: str) -> str:
@@ -171,14 +171,16 @@ def flag(name: str) -> str:
 
 
 def check(args: argparse.Namespace, **least: float) -> None:
-    """Raises `InputError` for an option, or one of a list, that is below its least value, which is that of `LEAST`
-    unless given, for seeds that are none or twice the same, and for data that are not there, before anything is loaded.
+    """Check options before anything is loaded.
+
+    Raises `InputError` for a missing data folder, for an invalid or repeated seed, for more `shots` than generated
+    examples, and for a value below its least value. Least values are in `LEAST`; `least` overrides them.
     """
     if (root := getattr(args, "data_root", None)) and not root.is_dir():
         raise InputError(f"--data-root: no folder {root}; expected the unpacked data, see benchmarks/README.md")
     seeds = getattr(args, "seeds", None) or []
     for seed in [getattr(args, "seed", None), *seeds]:
-        if seed is not None:  # else the recipe's own
+        if seed is not None:  # None: the recipe has its own seeds
             check_seed(seed)
     if len(set(seeds)) < len(seeds):
         raise InputError(f"--seeds are {' '.join(map(str, seeds))}; expected each once")
@@ -188,19 +190,28 @@ def check(args: argparse.Namespace, **least: float) -> None:
         if any(value is not None and value < bound for value in values):
             shown = " ".join(map(str, values))
             raise InputError(f"{flag(name)} is {shown}; expected {bound} or more")
+    shots, examples = getattr(args, "shots", None) or [], getattr(args, "per_class", None)
+    if shots and examples and not getattr(args, "data_root", None) and max(shots) > examples:
+        raise InputError(
+            f"--shots has {max(shots)}, and --per-class {examples} generates {examples} examples of each class. "
+            f"Expected at most {examples}. Give --per-class {max(shots)} or fewer shots"
+        )
 
 
 def check_pictures(args: argparse.Namespace) -> None:
-    """Raises `MissingPackageError` if pictures are wanted and cannot be drawn; before the work, not after it."""
+    """Raise `MissingPackageError` if pictures are requested but their packages are missing."""
     missing = [name for name in ("matplotlib", "plotly") if not find_spec(name)]
     if args.pictures and missing:
         raise MissingPackageError(
-            f"pictures need {', '.join(missing)}: pip install -e '.[benchmarks]'; or leave them out: --no-pictures"
+            f"pictures need {', '.join(missing)}: pip install -e '.[benchmarks]'; or use --no-pictures"
         )
 
 
 def finish(work: Callable[[], int | None], kept: str = "") -> int:
-    """Exit status of a command: the result of `work`, or 0; 1 with one line on stderr for wrong input."""
+    """Run a command; return its exit status.
+
+    It is the result of `work`, or 0. Wrong input gives 1 and one line on stderr; Ctrl-C gives 130.
+    """
     try:
         return work() or 0
     except (OpenShapeError, OSError) as error:
@@ -212,10 +223,10 @@ def finish(work: Callable[[], int | None], kept: str = "") -> int:
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
-    """Rows of cells as a table for the terminal, as wide as it has to be; the first `words` columns are set left."""
+    """Text table of the rows, at most 240 characters wide; the first `words` columns are left-aligned."""
     return Table(tuple(head), tuple(map(tuple, rows)), words).text(width=240)
 
 
 def printable(words: str) -> str:
-    """Words on one line, without what a terminal would obey."""
+    """Text on one line, without control characters."""
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in words)

@@ -14,11 +14,10 @@ import numpy as np
 
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError, OpenShapeError, UnknownNameError
 
-# rows of a block: 2^21 float64 are 16 MiB
-BLOCK_ELEMENTS = 1 << 21
-UNFOLD = 32  # bytes of memory per byte of file: the shortest rows of numbers take 16, packed clouds up to 20
-SLACK = 96 * 2**20  # bytes; small files may repeat their content many times
-WHOLE = (128, 320 * 2**20)  # the same two bounds if every intermediate copy is counted
+BLOCK_ELEMENTS = 1 << 21  # numbers in a block of rows: 16 MiB as float64
+UNFOLD = 32  # bytes of memory allowed per byte of file; the shortest rows of text take 16, packed clouds up to 20
+SLACK = 96 * 2**20  # additional bytes, because small files may repeat their content many times
+WHOLE = (128, 320 * 2**20)  # UNFOLD and SLACK if every intermediate copy is counted
 LONGEST_NAME = 256  # characters of a class name
 SAME = 1e-5  # tolerance between batches, thread counts and processors
 
@@ -39,10 +38,11 @@ def check_seed(seed: int) -> int:
 
 
 def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarray:
-    """Convert `values` to a finite float32 or float64 array with `axes`, one letter each; only axis b may be empty.
+    """Convert `values` to a finite float32 or float64 array. Only the axis b may be empty.
 
-    float32 stays float32. With `any_type`, any number type of up to 8 bytes stays, so large arrays are not copied.
-    Raises `InputError` with the name `what` and the first invalid row.
+    axes: one letter for each axis. any_type: True to keep any number type of up to 8 bytes, so that large arrays are
+    not copied; False to convert all types but float32 to float64. what: name of the values for messages. Raises
+    `InputError` with the first invalid row.
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"
     if holds_words(values, len(axes)):  # numpy would reserve the length of the longest string for each element
@@ -100,11 +100,11 @@ def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) ->
 def check_rows(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:
     """Raise `InputError` if two tables differ in their number of rows."""
     if len(first) != len(second):
-        raise InputError(f"there are {len(first)} rows of {what} and {len(second)} of {than}; expected as many of both")
+        raise InputError(f"there are {len(first)} rows of {what} and {len(second)} of {than}; expected equal numbers")
 
 
 def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np.ndarray, np.ndarray]:
-    """Sorted distinct labels (k,) and the index (m,) of each example's label. Raises `InputError`."""
+    """Sorted distinct labels (k,), and the index (m,) of each example's label among them. Raises `InputError`."""
     try:
         given = words(labels) if holds_words(labels, 1) else np.asarray(to_numpy(labels))
     except ValueError as error:
@@ -125,7 +125,7 @@ def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np
 def originals(rows: np.ndarray) -> np.ndarray:
     """Index (n,) of the first equal row for each row (n, d).
 
-    Rows that differ by at most `SAME` are equal: batches, thread counts and processors change the last digits.
+    Rows that differ by at most `SAME` count as equal, because batches, thread counts and processors change last digits.
 
     >>> originals(np.array([[0.0, 1], [1, 0], [1e-7, 1]])).tolist()
     [0, 1, 0]
@@ -152,12 +152,12 @@ def check_positive(value: Any, what: str) -> float:
 def check_share(value: Any, what: str) -> float:
     """A number from 0 to 1. Raises `InputError`."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:
-        raise InputError(f"{what} is {value!r}; expected a share, 0 to 1")
+        raise InputError(f"{what} is {value!r}; expected a fraction from 0 to 1")
     return float(value)
 
 
 def check_count(value: Any, what: str, most: int, of: str) -> int:
-    """`value` as an int. Raises `InputError` unless it is a whole number from 1 to `most`, the number of `of`."""
+    """`value` as an int. Raises `InputError` unless it is a whole number from 1 to `most`. of: meaning of `most`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= int(value) <= most:
         raise InputError(f"{what} is {value!r}; expected a whole number from 1 to {most}, {of}")
     return int(value)
@@ -177,22 +177,22 @@ def check_choice(value: Any, what: str, choices: tuple[str, ...]) -> None:
 
 
 def memory_for(held: int, whole: bool = True) -> int:
-    """Maximum bytes of memory for a file of `held` bytes, see `require_memory`."""
+    """Maximum bytes of memory for a file of `held` bytes. whole: as in `require_memory`."""
     unfold, free = WHOLE if whole else (UNFOLD, SLACK)
     return unfold * held + free
 
 
 def require_memory(needed: int, held: int, what: str, *, whole: bool = False) -> None:
-    """Refuse to allocate `needed` bytes for a file of `held` bytes. Call it before the allocation.
+    """Raise `InputError` if `needed` bytes are too many for a file of `held` bytes. Call it before the allocation.
 
-    The limit is a multiple of the file size plus a constant. whole: `needed` counts every copy. Readers add the file
-    name to the message. Raises `InputError`.
+    The limit is a multiple of the file size plus a constant. whole: True if `needed` counts every copy. Readers add the
+    file name to the message.
     """
     most = memory_for(held, whole)
     if needed > most:
         raise InputError(
             f"{what} would take {needed:,} bytes of memory, and the file has {held:,} bytes. A file of this size may "
-            f"take {most:,}; it is refused as a bomb. If the file is sound, split or thin its content"
+            f"take {most:,}; it is refused as a bomb. If the file is valid, split or thin its content"
         )
 
 
@@ -214,7 +214,7 @@ def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) 
 
 
 def blocks(table: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Row slices of a table (b, d), each with its rows as float64."""
+    """Consecutive blocks of a table (b, d): slice of row indices, and these rows as float64."""
     rows = max(1, BLOCK_ELEMENTS // table.shape[1])
     for start in range(0, len(table), rows):
         part = slice(start, start + rows)
@@ -246,7 +246,7 @@ def check_directions(vectors: np.ndarray, what: str, names: Sequence[str] = ()) 
 def unit_or_zero(rows: np.ndarray) -> np.ndarray:
     """Rows (m, d) scaled to length 1, in float64; zero rows stay zero."""
     rows = rows.astype(np.float64)
-    # divided by the largest number first, so that squares neither overflow nor vanish
+    # divided by the largest number first, so that squares neither overflow nor become 0
     most = np.abs(rows).max(axis=1, keepdims=True)
     scaled = rows / np.where(most > 0, most, 1)
     length = np.linalg.norm(scaled, axis=1, keepdims=True)
@@ -254,7 +254,7 @@ def unit_or_zero(rows: np.ndarray) -> np.ndarray:
 
 
 def check_names(names: Any) -> tuple[str, ...]:
-    """Class names as a tuple. Raises `ClassNamesError` for no name, a blank or repeated name, or no list of strings."""
+    """Class names as a tuple. Raises `ClassNamesError` unless they are a list of distinct names that are not blank."""
     if isinstance(names, np.ndarray):
         names = names.tolist()
     if isinstance(names, str):
@@ -266,7 +266,7 @@ def check_names(names: Any) -> tuple[str, ...]:
         check_name(name, f"known class {i}")
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise ClassNamesError(f"known classes are named twice: {', '.join(map(repr, twice))}")
+        raise ClassNamesError(f"known classes are repeated: {', '.join(map(repr, twice))}; expected each once")
     return names
 
 
@@ -281,5 +281,5 @@ def check_length(name: str, what: str, error: type[OpenShapeError] = ClassNamesE
     """A name, possibly blank. Raises `error` if it is too long."""
     if len(name) > LONGEST_NAME:
         message = f"{what} is {reprlib.repr(name)}, of {len(name):,} characters"
-        raise error(f"{message}; expected a name of {LONGEST_NAME} at most. Shorten it")
+        raise error(f"{message}; expected at most {LONGEST_NAME}. Shorten it")
     return name

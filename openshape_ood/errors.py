@@ -3,20 +3,20 @@
 ```text
 OpenShapeError
 ├── InputError          (ValueError)    a value that cannot be used
-│   ├── CloudError                      points that are no cloud: NaN, wrong columns, a single point
-│   ├── ClassNamesError                 names of known classes: none, blank, twice
+│   ├── CloudError                      points that form no cloud: NaN, wrong columns, a single point
+│   ├── ClassNamesError                 class names that are missing, blank or repeated
 │   ├── UnknownNameError                a checkpoint, method, category or axis that does not exist
-│   └── MixedEncodersError              embeddings of different encoders put together
+│   └── MixedEncodersError              embeddings of different encoders in one call
 ├── FileError           (OSError)       a file that cannot be used
-│   ├── ShapeFileError                  a shape that cannot be read, or is hostile
-│   │   └── NoSuchShapeError            (also FileNotFoundError) a path where there is no file
-│   ├── RegistryError   (ValueError)    the registry: unknown, missing or ill-typed fields
+│   ├── ShapeFileError                  a shape file that cannot be read, or is hostile
+│   │   └── NoSuchShapeError            (also FileNotFoundError) a path without a file
+│   ├── RegistryError   (ValueError)    a registry with unknown, missing or ill-typed fields
 │   └── CheckpointError                 weights that cannot be fetched or used
 │       ├── OfflineError                the Hub cannot be reached, or offline mode is set
 │       ├── ServerError                 the Hub answered with an error
-│       ├── TransferError               the download broke off or came out short
+│       ├── TransferError               the download was interrupted or is incomplete
 │       ├── HashError                   the file differs from the registered one
-│       └── WeightsError                no checkpoint, missing or left-over keys, wrong shapes
+│       └── WeightsError                the file is no checkpoint, or its keys or shapes do not fit
 ├── WorkerError                         a child process ended before its task was done
 └── MissingPackageError (ImportError)   an optional package that is not installed
 ```
@@ -36,11 +36,11 @@ class CloudError(InputError):
 
 
 class ClassNamesError(InputError):
-    """Class names that are empty, blank or repeated."""
+    """Class names that are missing, blank or repeated."""
 
 
 class UnknownNameError(InputError):
-    """Unknown name; the message lists or suggests known ones."""
+    """Unknown name. The message lists or suggests known names."""
 
 
 class MixedEncodersError(InputError):
@@ -92,4 +92,4 @@ class WorkerError(OpenShapeError):
 
 
 class MissingPackageError(OpenShapeError, ImportError):
-    """Missing optional package; the message names the install command."""
+    """Missing optional package. The message has the install command."""

@@ -1,8 +1,8 @@
-"""A ROS 2 node around a map: clouds or depth images in, detections and markers out.
+"""A ROS 2 node for a map: it receives clouds or depth images, and publishes detections and markers.
 
-The node has no state of its own: the map holds everything. Messages become frames as in a bag, so verdicts are the
-same. Start it with `python -m openshape_ood.ros --ros-args -p known:="[chair, table]" -p map:=home.map`. It was
-tested with stand-ins for messages, not on a robot.
+The map holds the whole state. Messages are converted to frames as for a bag, so the verdicts are equal. The node was
+tested with imitated messages, not on a robot. Start it with
+`python -m openshape_ood.ros --ros-args -p known:="[chair, table]" -p model:=tiny -p map:=home.map`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from openshape_ood.errors import OpenShapeError
 from openshape_ood.scene_map import MapObject, SceneMap
 
 PARAMETERS: dict[str, Any] = {
-    "known": [""], "known_file": "", "model": "tiny", "map": "home.map", "frame": "map", "max_jump": 5.0,
+    "known": [""], "known_file": "", "model": "", "map": "home.map", "frame": "map", "max_jump": 5.0,
     "cloud": "/points", "depth": "", "camera": "",
 }  # fmt: skip
 COLORS = {"new": (0.75, 0.1, 0.1), "unsure": (0.9, 0.6, 0.2), "known": (0.3, 0.6, 0.3)}
 
 
 def open_map(parameters: dict[str, Any]) -> SceneMap:
-    """Open the map folder, or create a map of the known classes in the parameters."""
+    """Open the map in the folder, or create a map with the known classes in the parameters."""
     folder, jump = Path(parameters["map"]).expanduser(), parameters["max_jump"] or None
     if (folder / "events.jsonl").is_file():
         return SceneMap.load(folder, max_jump=jump)
@@ -33,25 +33,25 @@ def open_map(parameters: dict[str, Any]) -> SceneMap:
     known: Any = [name for name in parameters["known"] if name]
     if parameters["known_file"]:
         known = KnownClasses.load(parameters["known_file"])
-    return SceneMap.prepare(known, path=folder, model=parameters["model"], max_jump=jump)
+    return SceneMap.prepare(known, path=folder, model=parameters["model"] or None, max_jump=jump)
 
 
 class MapNode:
-    """Callbacks of a node: messages in, detections and markers out.
+    """Callbacks of a node, which add messages to a map, and publish detections and markers.
 
     Parameters
     ----------
     node : rclpy.node.Node
-        Or any object with `create_subscription`, `create_publisher` and `get_logger`.
+        A node, or any object with `create_subscription`, `create_publisher` and `get_logger`.
     messages : namespace
         Message types, see `message_types`.
-    found : SceneMap
+    scene_map : SceneMap
     parameters : dict
-        As `PARAMETERS`.
+        Values with the keys of `PARAMETERS`.
     """
 
-    def __init__(self, node: Any, messages: Any, found: SceneMap, parameters: dict[str, Any]) -> None:
-        self.node, self.messages, self.map = node, messages, found
+    def __init__(self, node: Any, messages: Any, scene_map: SceneMap, parameters: dict[str, Any]) -> None:
+        self.node, self.messages, self.map = node, messages, scene_map
         self.frame = parameters["frame"]
         self.stream = Stream(self.frame)
         self.detections = node.create_publisher(messages.Detection3DArray, "~/objects", 10)
@@ -73,7 +73,7 @@ class MapNode:
         return take
 
     def take(self, frame: Frame) -> None:
-        """Add a frame to the map and publish the map; log unusable frames."""
+        """Add a frame to the map, and publish the map. Unusable frames are logged."""
         try:
             changes = self.map.add(frame.given(), None if frame.points is None else frame.pose, frame.time)
         except OpenShapeError as error:
@@ -95,7 +95,7 @@ class MapNode:
         self.markers.publish(markers)
 
     def close(self) -> None:
-        """Add waiting frames, write a snapshot and release the folder."""
+        """Add the waiting frames, save the map and release its folder."""
         for frame in self.stream.rest():
             self.take(frame)
         if self.map.path is not None:
@@ -107,19 +107,19 @@ class MapNode:
         header.stamp.sec, header.stamp.nanosec = int(time), int(time % 1 * 1e9)
 
     def _detection(self, one: MapObject, time: float) -> Any:
-        found, guess = self.messages.Detection3D(), self.messages.ObjectHypothesisWithPose()
-        self._head(found.header, time)
-        found.id = str(one.number)
+        detection, guess = self.messages.Detection3D(), self.messages.ObjectHypothesisWithPose()
+        self._head(detection.header, time)
+        detection.id = str(one.number)
         guess.hypothesis.class_id = one.verdict.name or one.verdict.verdict
         guess.hypothesis.score = float(1 - one.verdict.p_value if one.verdict.verdict == "new" else one.verdict.p_value)
-        found.results.append(guess)
-        self._place(found.bbox.center, found.bbox.size, one)
-        return found
+        detection.results.append(guess)
+        self._place(detection.bbox.center, detection.bbox.size, one)
+        return detection
 
     def _marker(self, one: MapObject, time: float) -> Any:
         made = self.messages.Marker()
         self._head(made.header, time)
-        made.ns, made.id, made.type, made.action = "objects", one.number, 1, 0  # a cube, added or changed
+        made.ns, made.id, made.type, made.action = "objects", one.number, 1, 0  # a cube, to be added or changed
         self._place(made.pose, made.scale, one)
         made.color.r, made.color.g, made.color.b = COLORS[one.verdict.verdict]
         made.color.a = 0.4

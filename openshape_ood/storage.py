@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Restored = TypeVar("Restored")
 
-# errors of reading a damaged file of the right kind; numpy also fails on tokens and characters
+# errors that reading a damaged file of the right kind can raise; numpy also raises errors of tokens and syntax
 DAMAGE = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, SyntaxError,
     SystemError, OpenShapeError,
@@ -50,13 +50,13 @@ def own_folder(name: str) -> Path:
     try:
         return folder.expanduser() / name
     except RuntimeError as error:
-        raise FileError(f"no cache at {folder}: {error} Set {CACHE_VARIABLE} to a folder") from error
+        raise FileError(f"there is no cache folder {folder}: {error} Set {CACHE_VARIABLE} to a folder") from error
 
 
 def own_key() -> bytes | None:
     """32 secret bytes of this user, made on first use, for signing files in the cache. None if they cannot be stored.
 
-    They lie outside the cache, because other users may write there.
+    They are stored outside the cache, because other users may be able to write to the cache.
     """
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     try:
@@ -75,22 +75,22 @@ def own_key() -> bytes | None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Temporary name beside `path`: renamed to `path` on success, deleted on an exception.
+    """Temporary name in the folder of `path`. The file is renamed to `path` on success, and deleted on an exception.
 
-    Readers see the old file or the whole new one, for any number of writing processes and threads.
+    Readers see the old or the complete new file, for any number of writing processes and threads.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # processes on two machines may share a pid
+    # with random digits, because processes on two machines may have the same pid
     with _moved(path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial"), path) as partial:
         yield partial
 
 
 @contextlib.contextmanager
 def _replacing_again(path: Path) -> Iterator[Path]:
-    """`replacing` with a fixed temporary name, so that the leftover of a killed process is overwritten, then removed.
+    """`replacing` with a fixed temporary name, so that the leftover of a killed process is overwritten.
 
-    A lock gives the name to one writer at a time; other writers use random names. The lock ends with its process. Locks
-    hold within one running kernel, so the name contains the kernel's identifier.
+    A lock gives the name to one writer at a time; other writers use random names. The lock ends with its process. A
+    lock is valid within one running kernel only, so the name contains the identifier of the kernel.
     """
     partial = path.with_name(f"{path.name}.{_kernel()}.partial")
     lock = _locked(partial)
@@ -101,7 +101,7 @@ def _replacing_again(path: Path) -> Iterator[Path]:
     try:
         with _moved(partial, path):
             yield partial
-    finally:  # only after the rename: the next holder of the lock may write
+    finally:  # after the rename, because the next holder of the lock may write at once
         os.close(lock)
 
 
@@ -110,7 +110,7 @@ def _moved(partial: Path, path: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
-    except BaseException:  # also on an interrupt; after the rename the name may belong to another writer
+    except BaseException:  # also on an interrupt
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
@@ -119,8 +119,7 @@ def _moved(partial: Path, path: Path) -> Iterator[Path]:
 def _locked(path: Path) -> int | None:
     """Descriptor of a locked file, created if missing; None if another process holds the lock or locking fails.
 
-    In a folder that other users may write to, a name may be a link: only a regular file of this user with one name is
-    accepted.
+    Other users may have put a link there. Therefore, only a regular file of this user with a single name is accepted.
     """
     try:
         import fcntl  # missing on Windows
@@ -132,7 +131,7 @@ def _locked(path: Path) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         status = os.fstat(lock)
         plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
-        if plain and os.path.samestat(status, os.lstat(path)):  # not renamed in between
+        if plain and os.path.samestat(status, os.lstat(path)):  # not renamed meanwhile
             return lock
     os.close(lock)
     return None
@@ -147,7 +146,7 @@ def _kernel() -> str:
 
 
 class ArrayStore:
-    """Vectors (d,) float32 on disk, one file a key, with a checksum; a damaged file counts as missing."""
+    """Vectors (d,) float32 on disk, in one file per key, with a checksum. A damaged file counts as missing."""
 
     def __init__(self, folder: Path, dim: int) -> None:
         self.folder = folder
@@ -166,7 +165,7 @@ class ArrayStore:
         return vector if np.isfinite(vector).all() else None
 
     def put(self, key: str, vector: NDArray[np.float32]) -> None:
-        """Store a vector if the disk permits it; a cache that cannot be written is no error."""
+        """Store a vector. If the folder is not writable, nothing happens."""
         numbers = vector.astype("<f4").tobytes()
         with contextlib.suppress(OSError), replacing(self._path(key)) as partial:
             partial.write_bytes(_checksum(key, numbers) + numbers)
@@ -180,11 +179,11 @@ def _checksum(key: str, numbers: bytes) -> bytes:
 
 
 def read_regular(path: Path) -> bytes:
-    """Content of a regular file. Raises `OSError`, also for a pipe or a device, such as `/dev/stdin`.
+    """Content of a regular file. Raises `OSError`.
 
-    Reading a pipe or a device might never end.
+    A pipe or a device such as `/dev/stdin` is refused, because reading it might never end.
     """
-    # opened without waiting for the writer of a pipe
+    # opened without waiting for a process that writes to a pipe
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         _check_mode(os.fstat(file.fileno()).st_mode)
         return file.read()
@@ -197,7 +196,7 @@ def check_regular(path: Path) -> None:
 
 def _check_mode(mode: int) -> None:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder raises its own error when opened
-        raise OSError(errno.EINVAL, "it is a pipe or a device; expected a regular file. Save it to one first")
+        raise OSError(errno.EINVAL, "it is a pipe or a device; expected a regular file. Save the data to one first")
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
@@ -211,14 +210,14 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
-    """Write `content` whole or not at all. Raises `FileError` naming `what`."""
+    """Write a file, whole or not at all. what: name of the content for messages. Raises `FileError`."""
     with saving(path, what) as file:
         file.write(content)
     return given_path(path, "path")
 
 
 def loaded_state(path: Any, restore: Callable[[Any], Restored], what: str) -> Restored:
-    """The object that `restore` makes of the content of a .json file. Raises `FileError` naming `what`."""
+    """Object that `restore` makes from the content of a .json file. what: its name in messages. Raises `FileError`."""
     path = given_path(path, "path")
     try:
         return restore(json.loads(read_regular(path)))
@@ -230,7 +229,7 @@ def loaded_state(path: Any, restore: Callable[[Any], Restored], what: str) -> Re
 
 @contextlib.contextmanager
 def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
-    """Open a file for an atomic write of content too large to hold twice. Raises `FileError`."""
+    """Open a file for an atomic write in parts. Raises `FileError`."""
     path = given_path(path, "path")
     try:
         if not path.parent.is_dir():
@@ -270,7 +269,7 @@ def _plain(value: Any) -> Any:
 
 
 def _ordered(content: bytes) -> bytes:
-    """Sort the metadata of a .safetensors file: the package writes it in random order, so equal files would differ."""
+    """Sort the metadata of a .safetensors file. The package writes it in random order, so equal files would differ."""
     end = 8 + int.from_bytes(content[:8], "little")
     table = json.loads(content[8:end])
     table["__metadata__"] = dict(sorted(table["__metadata__"].items()))
@@ -283,7 +282,8 @@ def _ordered(content: bytes) -> bytes:
 def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndarray]]]:
     """Header and arrays of a file that `save_arrays` wrote. No code in the file is executed.
 
-    Raises `FileError` for any other file, also if errors of the caller's block show that it is damaged.
+    Raises `FileError` for any other file. An error of damaged data inside the caller's `with` block becomes a
+    `FileError` too.
     """
     from safetensors import SafetensorError, safe_open
     from safetensors.numpy import load_file
@@ -294,7 +294,7 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
         if metadata.get("format") != f"openshape_ood {what} 1":
-            raise ValueError(f"its header does not say 'openshape_ood {what} 1'")
+            raise ValueError(f"its header is not 'openshape_ood {what} 1'")
         yield json.loads(metadata["header"]), load_file(path)
     except FileError:
         raise
@@ -307,9 +307,9 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
 def keep_training(
     path: Path, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any, progress: Any, what: str
 ) -> None:
-    """Save a training for `resumed_training`, whole or not at all.
+    """Save the state of a training for `resumed_training`, whole or not at all.
 
-    settings: all settings that the training depends on, for JSON; progress: its position, for JSON.
+    settings: all settings that the training depends on. progress: its position. Both must fit JSON.
     """
     save_arrays(path, _training_arrays(network, optimizers), {"settings": settings, "progress": progress}, what)
 
@@ -317,9 +317,9 @@ def keep_training(
 def resumed_training(
     path: Path | None, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any, what: str
 ) -> Any:
-    """Progress of a saved training, with network and optimizers restored; None without a file.
+    """Restore network and optimizers from a saved training, and return its progress. None without a file.
 
-    Raises `InputError` for a training with other settings, `FileError` for any other file.
+    Raises `InputError` for a training with other settings, and `FileError` for any other file.
     """
     if path is None or not path.is_file():
         return None
@@ -329,8 +329,8 @@ def resumed_training(
             _restore_training(arrays, network, optimizers)
             return progress
     raise InputError(
-        f"{path} is of a run with other settings or on other data; expected the same as now. Give another folder, or "
-        "delete the file"
+        f"{path} is from a training with other settings or data. Expected the same settings and data. Give another "
+        "folder, or delete the file"
     )
 
 
@@ -359,7 +359,7 @@ def _restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, opti
     for key in (key for key in tensors if key[0] == "o"):
         _, place, i, name = key.split(".")
         of, one = held[int(place)][int(i)], tensors[key]
-        # in its parameter's memory layout, which determines the rounding of a step
+        # with the memory layout of the parameter, because the layout affects the rounding of a step
         restored = torch.empty_like(of, device="cpu", dtype=one.dtype).copy_(one) if one.shape == of.shape else one
         states[int(place)].setdefault(int(i), {})[name] = restored
     for optimizer, state in zip(optimizers, states, strict=True):

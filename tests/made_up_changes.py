@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from openshape_ood import Scene
 from openshape_ood.synthetic import sample
 
-SIDE, HIGH, STEP = 4.0, 2.4, 0.04  # meters
+SIDE, HIGH, STEP = 4.0, 2.4, 0.05  # meters
 Thing = tuple[str, float, float]  # category, x and y
 
 
@@ -38,7 +39,12 @@ def shell(walls: Sequence[int] = (0, 1, 2)) -> np.ndarray:
 
 
 def place(things: Sequence[Thing], seed: int = 0, walls: Sequence[int] = (0, 1, 2), name: str = "place") -> Scene:
-    """A room with things in it and 3 mm of noise."""
+    """A room with things in it and 3 mm of noise, made once."""
+    return _place(tuple(things), seed, tuple(walls), name)
+
+
+@lru_cache
+def _place(things: tuple[Thing, ...], seed: int, walls: tuple[int, ...], name: str) -> Scene:
     rng = np.random.RandomState(seed)
     points = np.concatenate([shell(walls), *(stood(one) for one in things)])
     return Scene(points + rng.normal(0, 0.003, points.shape), name=name)

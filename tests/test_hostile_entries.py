@@ -35,16 +35,16 @@ SAID = {
     "a_list_of_very_many_rows": "20,000,000 rows in",
     "a_store_of_wide_zeros": "it is refused as a bomb",
     "a_store_of_one_long_class": "the class of an id is 'aaaaaaaaaaaa...aaaaaaaaaaaaa', of 16,000 characters",
-    "tensors_of_one_number": "q.weight, k.weight, v.weight hold more numbers than the file",
-    "tensors_that_share_their_numbers": "hold more numbers than the file",
-    "known_classes_with_one_long_name": "of 60,000 characters; expected a name of 256 at most. Shorten it",
-    "a_detector_with_one_long_name": "of 60,000 characters; expected a name of 256 at most. Shorten it",
+    "tensors_of_one_number": "q.weight, k.weight, v.weight have far more numbers than the file",
+    "tensors_that_share_their_numbers": "have far more numbers than the file",
+    "known_classes_with_one_long_name": "of 60,000 characters; expected at most 256. Shorten it",
+    "a_detector_with_one_long_name": "of 60,000 characters; expected at most 256. Shorten it",
     "a_map_with_one_long_name": "class 0 is 'aaaaaaaaaaaa...aaaaaaaaaaaaa', of 60,000 characters",
     "a_scan_with_one_long_name_beside": "label 0 is 'aaaaaaaaaaaa...aaaaaaaaaaaaa', of 60,000 characters",
     "labels_that_are_nowhere": "would take 128,000,000,000 bytes of memory",
-    "labels_that_are_not_of_the_clouds": "label (500000000,); expected a label a cloud",
+    "labels_that_are_not_of_the_clouds": "label (500000000,); expected one label per cloud",
     "a_cloud_that_is_nowhere": "would take 6,000,000,000 bytes of memory",
-    "a_long_chain_of_rows": "the end of a chain of more than 16 rows by 'like'",
+    "a_long_chain_of_rows": "ends a chain of 'like' with more than 16 rows",
 }
 NEEDS = {"list": "pyarrow", "h5": "h5py", "show": "plotly"}
 
@@ -88,9 +88,9 @@ def test_names_of_a_length_that_people_read_pass_and_are_found_again(tmp_path: P
     detector.save(tmp_path / "b.safetensors")
     assert NoveltyDetector.load(tmp_path / "b.safetensors").classes_.tolist() == names
     names[1] += "b"
-    with pytest.raises(OpenShapeError, match=r"known class 1 is 'b.*', of 257 characters; expected a name of 256"):
+    with pytest.raises(OpenShapeError, match=r"known class 1 is 'b.*', of 257 characters; expected at most 256"):
         KnownClasses.from_embeddings(rows, names, known.identity)
-    with pytest.raises(OpenShapeError, match=r"a label is 'b.*', of 257 characters; expected a name of 256"):
+    with pytest.raises(OpenShapeError, match=r"a label is 'b.*', of 257 characters; expected at most 256"):
         NoveltyDetector().fit(np.repeat(rows, 20, axis=0), np.repeat(names, 20).tolist())
 
 
@@ -126,5 +126,5 @@ def test_a_pipe_is_refused_and_not_waited_for(name: str, tmp_path: Path) -> None
     reading.start()
     reading.join(30)
     assert not reading.is_alive()
-    assert "it is a pipe or a device; expected a regular file. Save it to one first" in said[0]
+    assert "it is a pipe or a device; expected a regular file. Save the data to one first" in said[0]
     assert str(path) in said[0]

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
+from inspect import signature
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 from fakes import Farthest
+from huggingface_hub import constants
 
-from openshape_ood import KnownClasses, Method, NoveltyDetector, ShapeEncoder, TextEncoder, cli, score_novelty
+from openshape_ood import (
+    KnownClasses,
+    Method,
+    NoveltyDetector,
+    NoveltyPipeline,
+    Scene,
+    ShapeEncoder,
+    TextEncoder,
+    cli,
+    compare_scenes,
+    localize,
+    score_novelty,
+    score_scene,
+)
 from openshape_ood.app.layout import Components
 from openshape_ood.app.pipelines import Pipelines, method_names
 from openshape_ood.app.session import Session, Shape
 from openshape_ood.embedding_store import score_store
+from openshape_ood.novelty_map.patches import localize_many
+from openshape_ood.scenes import save_scene
 from openshape_ood.scoring import METHODS
+from openshape_ood.surfaces import SurfaceModel
 from openshape_ood.synthetic import sample
 
 NAMES = ("chair", "sofa", "table")
@@ -166,3 +184,34 @@ def test_a_method_of_ones_own_stands_in_the_list_of_the_page(own: str) -> None:
     Components(gradio, Session().with_names(", ".join(NAMES)), "tiny", max_file_mb=1)
     (choices,) = [call.args[0] for call in gradio.Dropdown.call_args_list if call.kwargs["elem_id"] == "method"]
     assert own in choices and set(METHODS) < set(choices)
+
+
+@pytest.mark.parametrize(
+    "function", [score_novelty, NoveltyPipeline.prepare, localize, localize_many, score_scene, compare_scenes]
+)
+def test_encoder_and_model_are_the_same_arguments_everywhere(function: Callable[..., object]) -> None:
+    own, same = (signature(one).parameters for one in (function, score_novelty))
+    for name in ("encoder", "model"):
+        assert (own[name].kind, own[name].default) == (same[name].kind, same[name].default)
+
+
+def test_commands_have_one_default_encoder(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path))
+    scan = save_scene(Scene(np.random.default_rng(1).uniform(0, 1, (3000, 3)) * [4, 3, 0.01]), tmp_path / "scan.ply")
+    SurfaceModel.fit([sample("chair", 2000, seed) for seed in range(3)], reconstructor="pca").save(tmp_path / "model")
+    shape, watched, told = folder / "guitar.npy", ("--map", tmp_path / "map", "--once"), []
+    for words in (
+        ("score", shape),
+        ("scene", scan),
+        ("changes", scan, scan, "--aligned"),
+        ("watch", tmp_path, *watched),
+        ("surface", "score", tmp_path / "model", shape),
+    ):
+        with pytest.raises(SystemExit) as end:
+            cli.main([*map(str, words), "--known", *NAMES])
+        assert end.value.code == 2
+        told.append(capsys.readouterr().err[-800:])
+    assert len(set(told)) == 1 and "vitb32" in told[0] and "--model tiny, offline" in told[0]

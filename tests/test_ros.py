@@ -9,9 +9,11 @@ import pytest
 from made_up_bag import as_object, cloud, messages, write_bag
 from made_up_place import block, made_map, pipeline
 
+from openshape_ood import NoveltyPipeline
 from openshape_ood.bags.reading import read_bag
-from openshape_ood.ros import PARAMETERS, MapNode
+from openshape_ood.ros import PARAMETERS, MapNode, open_map
 from openshape_ood.scene_map import SceneMap
+from openshape_ood.synthetic import sample
 
 
 class Any3:
@@ -84,3 +86,11 @@ def test_messages_that_cannot_be_used_are_logged() -> None:
     node.callbacks["/points"](as_object(cloud(block((1, 1, 1)), 1.0)))  # no transform
     running.close()
     assert "no transform" in node.logged[0] and not node.published["~/objects"]
+
+
+def test_known_classes_of_a_file_bring_their_encoder(tmp_path) -> None:
+    chairs = [sample("chair", 300, seed) for seed in range(43)]
+    own = NoveltyPipeline.prepare({"chair": chairs[:4]}, model="tiny", calibration=chairs[4:], up="y")
+    file = own.save(tmp_path / "known.safetensors")
+    with open_map({**PARAMETERS, "known_file": str(file), "map": str(tmp_path / "home.map")}) as found:
+        assert found.pipeline.provenance.identity.checkpoint == "tiny"

@@ -87,7 +87,7 @@ def by_scene(method: Method, folder: Path) -> None:
     boxes = np.concatenate([RANDOM.uniform(size=(500, 3)) + [3 * i, 0, 0] for i in range(2)])
     masks = [np.arange(500), np.arange(500, 1000)]
     text = FakeText({"pole": np.eye(4)[0], "plate": np.eye(4)[1]}, WORDS)
-    score_scene(Scene(boxes), ["pole", "plate"], LongEncoder(), text=text, proposals=masks, method=method)
+    score_scene(Scene(boxes), ["pole", "plate"], encoder=LongEncoder(), text=text, proposals=masks, method=method)
 
 
 class Voxels:

@@ -74,7 +74,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     args = parse(argv)
 
     def work() -> None:

@@ -1,1 +1,1 @@
-"""ReSeND's own evaluation, on photographs and drawings: is an image of a class that examples show?"""
+"""ReSeND's evaluation on images: does an image belong to one of the known classes?"""

@@ -1,7 +1,7 @@
-"""`python -m benchmarks resend`: the evaluation of ReSeND on its own image lists, with baselines beside it.
+"""`python -m benchmarks resend`: the evaluation of ReSeND on its image lists, with baselines.
 
-Known classes are shown by the images of a support list; of each image of a target list it is asked whether it is of one
-of them. Without --data-root: drawn images, and a small encoder and relation network that are trained first, once.
+The images of a support list are examples of the known classes; each image of a target list is known or unknown. Without
+--data-root, images are drawn, and a small encoder and relation network are trained once.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.storage import own_folder
 
 EVALUATORS = ("prototypes", "significant", "neighbors")
-DRAWN = "!!! GENERATED IMAGES (no --data-root): figures are of drawn outlines, none of ReSeND's data sets"
+DRAWN = "!!! GENERATED IMAGES (no --data-root): figures are of drawn outlines, not of ReSeND's data sets"
 
 
-Read = tuple[Setting, ImageList, ImageList, list[str]]  # support, target, and what has to be said of them
+Read = tuple[Setting, ImageList, ImageList, list[str]]  # setting, support, target, notes
 
 
 def places(args: argparse.Namespace) -> tuple[Path, Path | None, Path | None]:
-    """The folders of images and of lists, if these are not to be made, and the list or folder of base classes."""
+    """Folder of images, folder of lists (None: made from folders), and list or folder of base classes."""
     if args.root is None:
         if args.lists or args.dataset not in (None, "PACS_DG") or args.unknown:
             words = f"{args.dataset or 'PACS_DG'} with --lists {args.lists}"
@@ -70,28 +70,28 @@ def places(args: argparse.Namespace) -> tuple[Path, Path | None, Path | None]:
             raise InputError(f"{option}: there is no folder {folder}; expected one as benchmarks/README.md says")
     if args.lists is None and args.dataset is not None:
         raise InputError(
-            f"--dataset {args.dataset} needs --lists; without, --data-root is the data set, DOMAIN/CLASS/IMAGE"
+            f"--dataset {args.dataset} needs --lists; without lists, --data-root is read as DOMAIN/CLASS/IMAGE"
         )
     if args.lists is not None and args.unknown:
-        raise InputError("--unknown and --lists together; lists say themselves which classes are known")
+        raise InputError("--unknown and --lists are given together; the lists already define the known classes")
     return args.root, args.lists, args.base
 
 
 def read_settings(args: argparse.Namespace, root: Path, lists: Path | None) -> list[Read]:
-    """All that are asked for, by lists or by folders, before anything is embedded."""
+    """Read all requested settings, from lists or from folders."""
     if lists is None:
         made = folder_settings(root, args.unknown, args.source, args.target)
-        said = f"lists made from the folders of {root}; unknown by wish: {', '.join(args.unknown) or 'none'}"
-        return [(*one, [said] if i == 0 else []) for i, one in enumerate(made)]
+        note = f"lists made from the folders of {root}; --unknown: {', '.join(args.unknown) or 'none'}"
+        return [(*one, [note] if i == 0 else []) for i, one in enumerate(made)]
     wanted = settings(args.dataset or "PACS_DG", args.source, args.target)
     return [(one, *read_setting(one, lists, root, args.skip_missing)) for one in wanted]
 
 
 def system(args: argparse.Namespace, base: ImageList | None) -> tuple[Comparator | None, ImageFeatures, list[str]]:
-    """The relation network, where there is one for the encoder, the encoder, and what has to be said of them."""
+    """The relation network (None if the encoder has none), the encoder, and notes on them."""
     relation, notes = None, list[str]()
     if args.checkpoint is not None and args.encoder is not None:
-        raise InputError("--checkpoint brings its own encoder; expected it or --encoder, not both")
+        raise InputError("--checkpoint and --encoder are given together; a checkpoint has an encoder. Remove one")
     if args.checkpoint is not None:
         relation, images = read_system(args.checkpoint, args.network)
     elif args.encoder is not None:
@@ -113,7 +113,7 @@ def system(args: argparse.Namespace, base: ImageList | None) -> tuple[Comparator
 
 
 def table(rows: Sequence[Measured]) -> str:
-    """A line a setting and way; then the means over the settings, where there are several."""
+    """One line per setting and method, then means over the settings if there are several."""
     several, lines = len({row.setting for row in rows}) > 1, list[tuple[str, ...]]()
     for row in [*rows, *(means(rows) if several else [])]:
         auroc, *others = (percent(value) for value in row.figures[:4])
@@ -125,10 +125,9 @@ def table(rows: Sequence[Measured]) -> str:
 
 
 def means(rows: Sequence[Measured]) -> list[Measured]:
-    """Over the settings, by method."""
-    names = dict.fromkeys(row.method for row in rows)
-    own = {name: [row.figures for row in rows if row.method == name] for name in names}
-    return [Measured("mean", name, *np.mean(figures, axis=0).tolist()) for name, figures in own.items()]
+    """Mean of each method over the settings."""
+    by_method = {row.method: [one.figures for one in rows if one.method == row.method] for row in rows}
+    return [Measured("mean", name, *np.mean(figures, axis=0).tolist()) for name, figures in by_method.items()]
 
 
 def run(args: argparse.Namespace) -> None:
@@ -149,25 +148,25 @@ def run(args: argparse.Namespace) -> None:
     compared = learned(fitted, relation, args.families)
     rows, lines, records = list[Measured](), list[str](), list[dict[str, Any]]()
     shown: tuple[Any, ...] | None = None
-    for setting, support, target, said in read:
-        found = counts(support, target)
-        differ = found.differences(setting.published) if args.root and setting.published else []
-        said += overlap_notes(fitted.names if fitted else (), [*support.names.values(), *target.names.values()])
-        lines.append(f"{setting.title}: {found}")
+    for setting, support, target, warnings in read:
+        counted = counts(support, target)
+        differ = counted.differences(setting.published) if args.root and setting.published else []
+        warnings += overlap_notes(fitted.names if fitted else (), [*support.names.values(), *target.names.values()])
+        lines.append(f"{setting.title}: {counted}")
         lines += [f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(differ)}"] if differ else []
-        lines += [f"!!! {one}" for one in said]
+        lines += [f"!!! {one}" for one in warnings]
         everything, tested = features(support.paths), features(target.paths)
         taken = few_shot(support.labels, args.few_shot, args.replacement, args.seed)
         known = known_classes(support, everything, taken, images)
         methods = ways(compared, args.evaluators, args.nnk, len(known.names) > 1)
-        own, judged = measure(setting, target, tested, known, np.unique(support.labels), args.draws, methods)
-        rows += own
+        measured, judged = measure(setting, target, tested, known, np.unique(support.labels), args.draws, methods)
+        rows += measured
         record = {
             "setting": setting.title,
-            "counts": asdict(found),
+            "counts": asdict(counted),
             "published": setting.published and asdict(setting.published),
         }
-        records.append(record | {"differs": differ, "notes": said})
+        records.append(record | {"differs": differ, "notes": warnings})
         shown = shown or (setting, judged, target, tested, support, everything)
     path = write_json(args.out / f"{stem(args)}.json", report(args, images, notes, records, rows))
     files = [path]
@@ -185,13 +184,13 @@ def report(
     records: Sequence[Mapping[str, Any]],
     rows: Sequence[Measured],
 ) -> dict[str, Any]:
-    own = ("few_shot", "replacement", "seed", "nnk", "evaluators", "families", "draws", "skip_missing", "unknown")
+    keys = ("few_shot", "replacement", "seed", "nnk", "evaluators", "families", "draws", "skip_missing", "unknown")
     return {
         "dataset": dataset_of(args),
         "generated": args.root is None,
         "notes": list(notes),
         "identity": asdict(images.identity),
-        "settings": {key: getattr(args, key) for key in own},
+        "settings": {key: getattr(args, key) for key in keys},
         "convention": CONVENTION,
         "lists": list(records),
         "rows": [asdict(row) for row in rows],
@@ -200,12 +199,12 @@ def report(
 
 
 def dataset_of(args: argparse.Namespace) -> str:
-    """Its name; of folders, the name of the one that holds the domains."""
+    """Name of the data set; without lists, the name of its folder."""
     return str(args.root.resolve().name if args.root and not args.lists else args.dataset or "PACS_DG")
 
 
 def stem(args: argparse.Namespace) -> str:
-    """Names the files: what was run, and every setting that is not the usual one."""
+    """File name of a run: data set, encoder, and changed settings."""
     words = ["resend", dataset_of(args) if args.root else "generated", args.source, args.target]
     words += [args.checkpoint.name if args.checkpoint else args.encoder or "small"]
     words += ["unknown", *args.unknown] if args.unknown else []
@@ -217,31 +216,35 @@ def stem(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
-    about = "ReSeND's evaluation on its image lists, baselines beside it"
+    """Run the command; returns its exit status."""
+    about = "ReSeND's evaluation on its image lists, with baselines"
     names = ("seed", "device", "batch_size", "workers", "cache", "no_cache", "no_pictures")
     parser = options.parser("resend", about, *names, draws=200)
     add = parser.add_argument
-    add("--dataset", choices=DATASETS, help="of the lists (default: PACS_DG)")
+    add("--dataset", choices=DATASETS, help="data set of the lists (default: PACS_DG)")
     add("--source", help="one source of the data set (default: all)")
-    add("--target", help="one target of it (default: all)")
-    add("--data-root", dest="root", type=Path, help="what paths in the lists start from; without it, drawn images")
-    words = "the folder with <data set>/<list>.txt; without it, --data-root holds DOMAIN/CLASS/IMAGE"
+    add("--target", help="one target of the data set (default: all)")
+    add("--data-root", dest="root", type=Path, help="folder of the images in the lists; without it, drawn images")
+    words = "folder with <data set>/<list>.txt; without it, --data-root has DOMAIN/CLASS/IMAGE"
     add("--lists", type=Path, help=words)
-    words = "of folders without lists: classes that the support does not show"
+    words = "without lists: classes to leave out of the support"
     add("--unknown", nargs="+", default=[], metavar="CLASS", help=words)
-    add("--checkpoint", type=Path, help="the published files, or what benchmarks resend_train wrote")
-    add("--network", choices=NETWORKS, default="resnet18", help="of published files (default: %(default)s)")
-    add("--encoder", help="instead of a checkpoint: any network of timm, as resnet50, or open_clip:MODEL/PRETRAINED")
+    add("--checkpoint", type=Path, help="folder of the published files, or of benchmarks resend_train")
+    add("--network", choices=NETWORKS, default="resnet18", help="network of published files (default: %(default)s)")
+    add(
+        "--encoder",
+        help="instead of a checkpoint: a network of timm, for example resnet50, or open_clip:MODEL/PRETRAINED",
+    )
     add("--weights", type=Path, help="a file with the encoder's weights instead of its published ones")
     add("--base", type=Path, help="a list or a folder of images of base classes, for --families")
-    add("--families", nargs="+", choices=FAMILIES, default=["whitened"], help="fitted to --base (default: whitened)")
-    shown = "what stands for a class (default: its mean)"
-    add("--evaluators", nargs="+", choices=EVALUATORS, default=["prototypes"], help=shown)
-    add("--nnk", type=int, default=1, help="prototypes of a class, or neighbors (default: %(default)s)")
-    add("--few-shot", type=int, help="images of each class of the support (default: all)")
-    add("--without-replacement", dest="replacement", action="store_false", help="few-shot takes no image twice")
-    add("--skip-missing", action="store_true", help="leave out images that are not there, and say so")
+    words = "comparators to fit to --base (default: whitened)"
+    add("--families", nargs="+", choices=FAMILIES, default=["whitened"], help=words)
+    words = "representation of a class (default: its mean)"
+    add("--evaluators", nargs="+", choices=EVALUATORS, default=["prototypes"], help=words)
+    add("--nnk", type=int, default=1, help="prototypes per class, or neighbors (default: %(default)s)")
+    add("--few-shot", type=int, help="support images per class (default: all)")
+    add("--without-replacement", dest="replacement", action="store_false", help="--few-shot draws no image twice")
+    add("--skip-missing", action="store_true", help="leave out missing images, and report their number")
     args = parser.parse_args(argv)
     args.cache = args.cache or own_folder("benchmarks")
     return options.finish(lambda: run(args))

@@ -1,4 +1,4 @@
-"""Image encoders by name: timm's networks, open_clip's image towers, and what a folder holds beside its comparator."""
+"""Image encoders: timm's networks, open_clip's image encoders, and encoders saved with a comparator."""
 
 from __future__ import annotations
 
@@ -30,15 +30,20 @@ COMPARATOR, ENCODER, WHAT = "comparator.safetensors", "encoder.safetensors", "im
 
 
 def new_network(name: str, pretrained: bool = False, seed: int = 0) -> nn.Module:
-    """A network of timm without its classifier; errors as of `timm_network`."""
+    """A network of timm without its classifier; raises what `timm_network` raises."""
     return timm_network(PUBLISHED.get(name, name), pretrained, seed, num_classes=0)
 
 
 def find_encoder(name: str, weights: Path | None = None) -> ImageFeatures:
-    """The encoder of a name, with its published weights, or those of a file.
+    """An encoder by name, with its published weights or those of a file.
 
-    name: "resnet18", "resnet50" (with ImageNet's weights of torchvision), any network of timm, or the image tower of
-    open_clip as "open_clip:MODEL/PRETRAINED". weights: read strictly, without a classifier.
+    Parameters
+    ----------
+    name : str
+        "resnet18" or "resnet50" (torchvision's ImageNet weights), any network of timm, or an image encoder of open_clip
+        as "open_clip:MODEL/PRETRAINED".
+    weights : Path, optional
+        Weights file; a classifier in it is ignored, all other keys must match.
     """
     if name.startswith(CLIP):
         return _clip_tower(name, weights)
@@ -49,10 +54,10 @@ def find_encoder(name: str, weights: Path | None = None) -> ImageFeatures:
 
 
 def of_network(network: Any, name: str, side: int | None = None) -> ImageFeatures:
-    """A network of timm with the paper's way of preparing images: resized to a square whatever their sides."""
-    own = network.pretrained_cfg
-    side = side or (SIDE if name.partition(".")[0] in PUBLISHED else own["input_size"][-1])
-    prepare = partial(prepared_image, side=side, mean=own.get("mean", MEAN), spread=own.get("std", SPREAD))
+    """A network of timm with the paper's preprocessing: images are resized to a square, without keeping proportions."""
+    config = network.pretrained_cfg
+    side = side or (SIDE if name.partition(".")[0] in PUBLISHED else config["input_size"][-1])
+    prepare = partial(prepared_image, side=side, mean=config.get("mean", MEAN), spread=config.get("std", SPREAD))
     return ImageFeatures(network, name, network.num_features, prepare)
 
 
@@ -77,8 +82,8 @@ def _clip_tower(name: str, weights: Path | None) -> ImageFeatures:
     given = str(weights or tag)
     try:
         whole, _, prepare = open_clip.create_model_and_transforms(model, pretrained=given, weights_only=True)
-    except Exception as error:  # of the Hub or of the file
-        raise WeightsError(f"no weights of {name}: {error!s:.200}. --weights FILE takes a file at hand") from error
+    except Exception as error:  # any error of the Hub or of the file
+        raise WeightsError(f"no weights of {name}: {error!s:.200}. Give a local file with --weights FILE") from error
     dim = int(open_clip.get_model_config(model)["embed_dim"])
     return ImageFeatures(whole.visual.float(), name, dim, lambda image: prepare(image.convert("RGB")))
 
@@ -94,7 +99,7 @@ def save_system(folder: Path, comparator: Comparator, network: nn.Module, name: 
 
 
 def read_system(path: Path, network: str = "resnet18") -> tuple[Comparator, ImageFeatures]:
-    """Comparator and encoder of a folder that `benchmarks resend_train` wrote, or of published files."""
+    """Comparator and encoder of a folder by `benchmarks resend_train`, or of published files."""
     if not (path / COMPARATOR).is_file():
         return read_released(path, network)
     with loaded_arrays(path / ENCODER, WHAT) as (header, arrays):
@@ -121,10 +126,10 @@ def embed(
     cache: Path | None = None,
     progress: bool = False,
 ) -> np.ndarray:
-    """Features (n, d) float32 of images, those in the cache not computed again. Raises `InputError` naming a file."""
-    own = sha256(repr([encoder.identity, getattr(encoder.prepare, "keywords", "")]).encode()).hexdigest()
-    store = None if cache is None else ArrayStore(cache / "images" / own[:16], encoder.dim)
-    found = np.empty((len(paths), encoder.dim), dtype=np.float32)
+    """Features (n, d) float32 of images; cached ones are not computed again. Raises `InputError` with the file."""
+    key = sha256(repr([encoder.identity, getattr(encoder.prepare, "keywords", "")]).encode()).hexdigest()
+    store = None if cache is None else ArrayStore(cache / "images" / key[:16], encoder.dim)
+    features = np.empty((len(paths), encoder.dim), dtype=np.float32)
     with ThreadPoolExecutor(max(1, workers)) as pool, tqdm(total=len(paths), disable=not progress) as bar, tolerant():
         for start in range(0, len(paths), batch_size):
             some = paths[start : start + batch_size]
@@ -136,23 +141,23 @@ def embed(
                 kept[i] = row
                 if store is not None:
                     store.put(keys[i], row)
-            found[start : start + len(some)] = kept
+            features[start : start + len(some)] = kept
             bar.update(len(some))
-    wrong = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    wrong = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(wrong):
         raise InputError(f"the features of {paths[wrong[0]]} are not finite; expected weights that fit the encoder")
-    return found
+    return features
 
 
 def photograph(path: Path) -> Any:
-    """An image in RGB, decoded. Raises `FileError` for what is none, or too large."""
+    """Decode an image as RGB. Raises `FileError` for a file that is no image or is too large."""
     with opened(path) as image:
         return image.convert("RGB")
 
 
 @contextlib.contextmanager
 def tolerant() -> Iterator[None]:
-    """Images that end too early are taken as far as they go, as published."""
+    """Accept truncated images, as the published code does."""
     from PIL import ImageFile
 
     before = ImageFile.LOAD_TRUNCATED_IMAGES

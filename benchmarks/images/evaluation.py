@@ -1,4 +1,4 @@
-"""Measurement of one setting: every comparator by AUROC, both FPR95s and closed-set accuracy."""
+"""Figures of one setting: AUROC, two kinds of FPR95 and closed-set accuracy of every comparator."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, short
 from openshape_ood.plots.canvas import title as set_title
 from openshape_ood.scoring import Judgement, Method, judge
 
-COUNT, PAIRS = 12, 6  # failures of a kind; pairs to a row
-HEIGHT = 1.75  # inches of a row
-Side = tuple[Path, str, str]  # an image, the words above it and their color
+COUNT, PAIRS = 12, 6  # failures per kind; pairs per row
+HEIGHT = 1.75  # inches per row
+Side = tuple[Path, str, str]  # an image, its title and the title's color
 Block = tuple[str, Sequence[tuple[Side, Side]]]  # a title and its pairs
 CONVENTION = (
-    "A known image is positive. FPR95 is the share of unknown images accepted where 95 % of the known are: at the one "
-    "threshold nearest to that (published), or interpolated along the curve."
+    "A known image is positive. FPR95 is the fraction of unknown images accepted when 95 % of the known ones are, at "
+    "the threshold nearest to 95 % (published), or interpolated on the curve."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One way on one setting; figures are fractions, intervals of 95 % from draws of images."""
+    """Figures of one method on one setting, as fractions; 95 % intervals by bootstrap over images."""
 
     setting: str
     method: str
@@ -53,81 +53,84 @@ class Measured:
 
 
 def few_shot(labels: np.ndarray, shots: int | None, replacement: bool, seed: int) -> np.ndarray:
-    """Rows of the support that are taken: all, or `shots` of each class.
+    """Indices of the support images to use: all, or `shots` per class.
 
-    With replacement, as published, an image may be taken twice; without, a class of fewer images gives all it has. A
-    class's draw depends on the seed and its place in the order of labels alone.
+    With replacement, as published, an image may be drawn twice. Without it, a class with fewer images gives all of
+    them. The draw of a class depends only on the seed and the index of its label.
     """
     if shots is None:
         return np.arange(len(labels))
-    found = []
+    drawn = []
     for c, label in enumerate(np.unique(labels)):
-        own, rng = np.flatnonzero(labels == label), np.random.default_rng([seed, c])
-        found.append(rng.choice(own, shots if replacement else min(shots, len(own)), replace=replacement))
-    return np.sort(np.concatenate(found))
+        members, rng = np.flatnonzero(labels == label), np.random.default_rng([seed, c])
+        drawn.append(rng.choice(members, shots if replacement else min(shots, len(members)), replace=replacement))
+    return np.sort(np.concatenate(drawn))
 
 
 def known_classes(support: ImageList, features: np.ndarray, rows: np.ndarray, encoder: ImageFeatures) -> KnownClasses:
-    labels, own = np.unique(support.labels[rows], return_inverse=True)
+    labels, numbers = np.unique(support.labels[rows], return_inverse=True)
     names = tuple(support.names[int(label)] for label in labels)
-    return KnownClasses(names, encoder.identity, examples=features[rows], labels=own)
+    return KnownClasses(names, encoder.identity, examples=features[rows], labels=numbers)
 
 
 def learned(base: KnownClasses | None, relation: Comparator | None, families: Sequence[str]) -> dict[str, Comparator]:
     """Comparators: the relation network, the cosine, and families fitted to the base classes."""
-    found = ({} if relation is None else {"relation": relation}) | {"cosine": Comparator.of(Cosine())}
-    return found if base is None else found | {f"{one}, of base": fit_comparator(base, one) for one in families}
+    made = ({} if relation is None else {"relation": relation}) | {"cosine": Comparator.of(Cosine())}
+    return made if base is None else made | {f"{one}, of base": fit_comparator(base, one) for one in families}
 
 
 def ways(compared: Mapping[str, Comparator], evaluators: Sequence[str], k: int, many: bool) -> dict[str, Method]:
-    """Every comparator in every way; the softmax, the published score, where there are two classes or more."""
+    """Title -> method, for every comparator and evaluator.
+
+    A relation network also gets the softmax, the published score, if there are two classes or more.
+    """
     settings: dict[str, dict[str, Any]] = {
         "prototypes": {},
         "significant": {"prototypes": "k-center", "k": k},
         "neighbors": {"prototypes": "all", "score": "neighbors", "k": k},
     }
-    found: dict[str, Method] = {}
+    methods: dict[str, Method] = {}
     for name, one in compared.items():
         trained = one.similarity.family == "relation"
         for evaluator in dict.fromkeys((*evaluators, *([] if trained else ["neighbors"]))):
             title = f"{name}, {evaluator}" + ("" if evaluator == "prototypes" else f" ({k})")
             if trained and evaluator != "neighbors" and many:
-                found[f"{title}, softmax"] = one.configured(**settings[evaluator], score="softmax")
-            found[title] = one.configured(**settings[evaluator])
-    return found
+                methods[f"{title}, softmax"] = one.configured(**settings[evaluator], score="softmax")
+            methods[title] = one.configured(**settings[evaluator])
+    return methods
 
 
 def measure(
     setting: Setting, target: ImageList, rows: np.ndarray, known: KnownClasses, labels: np.ndarray, draws: int,
     methods: Mapping[str, Method],
 ) -> tuple[list[Measured], dict[str, Judgement]]:  # fmt: skip
-    """Every method on the features (n, d) of the target; labels (k,) are those of the known classes."""
+    """Figures and scores of every method on the target's features (n, d); labels (k,): those of the known classes."""
     is_known = np.isin(target.labels, labels)
-    found, judged = list[Measured](), dict[str, Judgement]()
+    measured, judged = list[Measured](), dict[str, Judgement]()
     for name, method in methods.items():
-        judged[name] = said = judge(rows, known, method)
-        sides = said.novelty[is_known], said.novelty[~is_known]
+        judged[name] = result = judge(rows, known, method)
+        sides = result.novelty[is_known], result.novelty[~is_known]
         figures = ood_metrics(*sides)
-        right, own = labels[said.nearest[is_known]], target.labels[is_known]
+        predicted, true = labels[result.nearest[is_known]], target.labels[is_known]
         intervals = metric_intervals([sides], draws) if draws else {}
-        found.append(
+        measured.append(
             Measured(
                 setting.title, name, figures["auroc"], published_fpr95(*sides), figures["fpr95"],
-                float(np.mean(right == own)), balanced_accuracy(own, right),
+                float(np.mean(predicted == true)), balanced_accuracy(true, predicted),
                 {metric: span for metric, span in intervals.items() if metric in ("auroc", "fpr95")},
             )
         )  # fmt: skip
-    return found, judged
+    return measured, judged
 
 
-def overlap_notes(base: Sequence[str], asked: Sequence[str]) -> list[str]:
-    """Notes on base classes that are also classes of the target."""
+def overlap_notes(base: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Notes on base classes that are also classes of support or target."""
     if any(name[0] == "n" and name[1:].isdigit() for name in base):
-        return ["the base classes are named by WordNet numbers: whether they are classes of the target is not checked"]
-    found = overlaps(base, asked)
-    some = ", ".join(f"{name} (is {other})" for name, other in list(found.items())[:6]) + ", …" * (len(found) > 6)
-    said = f"{len(found)} base classes are classes of support or target, so nothing is new about these: {some}"
-    return [said] if found else []
+        return ["the base classes have WordNet numbers as names; their overlap with the target is not checked"]
+    same = overlaps(base, classes)
+    some = ", ".join(f"{name} (is {other})" for name, other in list(same.items())[:6]) + ", …" * (len(same) > 6)
+    note = f"{len(same)} base classes are also classes of support or target, and therefore not novel: {some}"
+    return [note] if same else []
 
 
 def draw_failures(
@@ -139,8 +142,10 @@ def draw_failures(
     support: ImageList,
     known: np.ndarray,
 ) -> Path:
-    """The images that failed, each beside the example that it was taken for: rows (n, d) and known (m, d) are the
-    features of target and support."""
+    """Draw the worst images, each next to the nearest example of its predicted class.
+
+    rows (n, d) and known (m, d): features of target and support.
+    """
     is_known, labels = np.isin(target.labels, support.labels), np.unique(support.labels)
     keeps = np.quantile(judged.novelty[is_known], 0.95)
 
@@ -148,29 +153,29 @@ def draw_failures(
         taken = int(labels[judged.nearest[i]])
         near = _nearest(rows[i], known, np.flatnonzero(support.labels == taken))
         verdict, color = ("accepted", ORANGE) if judged.novelty[i] <= keeps else ("rejected", BLUE)
-        said = f"{short(target.names[int(target.labels[i])], 16)}\n{number(judged.novelty[i])}, {verdict}"
-        return (target.paths[i], said, color), (support.paths[near], f"for {short(support.names[taken], 14)}", GREY)
+        text = f"{short(target.names[int(target.labels[i])], 16)}\n{number(judged.novelty[i])}, {verdict}"
+        return (target.paths[i], text, color), (support.paths[near], f"for {short(support.names[taken], 14)}", GREY)
 
     order = np.argsort(judged.novelty, kind="stable")
     sides = {
-        "Unknown images most confidently taken as known": order[~is_known[order]],
-        "Known images most confidently called novel": order[::-1][is_known[order[::-1]]],
+        "Unknown images with the lowest novelty": order[~is_known[order]],
+        "Known images with the highest novelty": order[::-1][is_known[order[::-1]]],
     }
-    beside = ", each beside the nearest example of the class it was taken for"
-    blocks = [(kind + beside, [pair(i) for i in own[:COUNT].tolist()]) for kind, own in sides.items()]
+    pairing = ", each next to the nearest example of its predicted class"
+    blocks = [(kind + pairing, [pair(i) for i in images[:COUNT].tolist()]) for kind, images in sides.items()]
     heading = f"{title}: novelty up to {number(float(keeps))} keeps 95 % of the known images"
     return _draw_pairs(path, heading, blocks)
 
 
 def _draw_pairs(path: Path, heading: str, blocks: Sequence[Block]) -> Path:
-    """Write a sheet of pairs, a block under each title."""
+    """Write a sheet of image pairs, one block per title."""
     rows = [max(1, -(-len(pairs) // PAIRS)) for _, pairs in blocks]
     figure = new_figure((16, 0.8 + HEIGHT * sum(rows) + 0.5 * len(rows)))
     figure.suptitle(heading, fontsize=11, **PLAIN)
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=[0.25 + n for n in rows])))
     for part, (text, pairs), n in zip(parts, blocks, rows, strict=True):
         part.suptitle(text, fontsize=11, fontweight="bold", **PLAIN)
-        # every third is a gap
+        # every third column is a gap
         axes = part.subplots(n, 3 * PAIRS, squeeze=False, gridspec_kw={"width_ratios": (1, 1, 0.25) * PAIRS})
         for ax in axes.flat:
             ax.set_axis_off()
@@ -187,6 +192,6 @@ def _show(path: Path, ax: Any) -> None:
 
 
 def _nearest(row: np.ndarray, known: np.ndarray, places: np.ndarray) -> int:
-    """The example of some places with the largest cosine."""
+    """The index in `places` whose row of `known` has the largest cosine with `row`."""
     norms = np.linalg.norm(known[places], axis=1)
     return int(places[(known[places] @ row / np.where(norms > 0, norms, 1)).argmax()])

@@ -1,7 +1,7 @@
-"""A generated image set in the layout of PACS_DG, with lists: drawn outlines in four manners, and base classes.
+"""A generated image set in the layout of PACS_DG, with lists: outlines drawn in four styles, and base classes.
 
-Ten outlines that have names, six of them known; as base classes, for the comparator to learn from, outlines drawn at
-random. What a comparator does here says little of photographs: the set is there to try the commands on.
+It has ten named outlines, six of them known; base classes are random outlines. The set is for trying the commands:
+its figures say little about photographs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFilter
 from openshape_ood.storage import replacing
 
 SIDE, BASE = 64, 40
-KNOWN, LABELS_FROM = 6, 3  # the first label is not 0: labels are names
+KNOWN, LABELS_FROM = 6, 3  # number of known classes; first label, which need not be 0
 DOMAINS = {"ArtPainting": "art_painting", "Cartoon": "cartoon", "Photo": "photo", "Sketch": "sketch"}
-VERSION = 1  # of the pictures
-# corners of outlines, x and y from 0 to 9
+VERSION = 1  # of the generated images
+# corners of the outlines: x and y as digits from 0 to 9
 CORNERS = {
     "arrow": "04 54 52 95 58 56 06",
     "house": "05 50 95 85 89 19 15",
@@ -33,13 +33,13 @@ CORNERS = {
 
 
 def generated(cache: Path, per_class: int = 20, per_base: int = 24, seed: int = 0) -> Path:
-    """A folder with `data` and `lists` in the cache, made if it is not there."""
+    """A cache folder with `data` and `lists`, created if missing."""
     folder = cache / f"resend-images-{VERSION}-{per_class}-{per_base}-{seed}"
     if not folder.is_dir():
         try:
             with replacing(folder) as partial:
                 _written(partial, per_class, per_base, seed)
-        except OSError:  # another process was quicker
+        except OSError:  # another process has created it
             if not folder.is_dir():
                 raise
     return folder
@@ -75,13 +75,13 @@ def _list(path: Path, lines: list[str]) -> None:
 
 
 def outline(name: str) -> np.ndarray:
-    """Corners (p, 2) from -1 to 1."""
+    """Corners (p, 2) of a named outline, from -1 to 1."""
     points = np.array([[int(pair[0]), int(pair[1])] for pair in CORNERS[name].split()])
     return points / 4.5 - 1
 
 
 def random_outline(seed: int, c: int) -> np.ndarray:
-    """A polygon of 4 to 12 corners, or a closed curve of three waves."""
+    """A polygon with 4 to 12 corners, or a closed curve of three sine waves."""
     rng = np.random.default_rng([seed, 77, c])
     if c % 2:
         angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(4, 13)))
@@ -94,12 +94,12 @@ def random_outline(seed: int, c: int) -> np.ndarray:
 
 
 def _draw(path: Path, points: np.ndarray, domain: str, seed: list[int]) -> None:
-    """An outline turned by up to 25 degrees, scaled, moved, a little bent, in the manner of its domain."""
+    """Draw an outline, rotated by up to 25 degrees, scaled, shifted and jittered, in the style of its domain."""
     rng = np.random.default_rng(seed)
     angle, scale = np.deg2rad(rng.uniform(-25, 25)), rng.uniform(0.55, 0.9, 2)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     placed = (points * scale + rng.normal(0, 0.02, points.shape)) @ turn + rng.uniform(-0.1, 0.1, 2)
-    corners = [(float(x), float(y)) for x, y in (placed + 1) * SIDE]  # twice as large, then reduced: smooth edges
+    corners = [(float(x), float(y)) for x, y in (placed + 1) * SIDE]  # drawn twice as large, for smooth edges
     ink, paper = (tuple(int(v) for v in rng.integers(*span, 3)) for span in ((0, 130), (150, 256)))
     large = Image.new("RGB", (2 * SIDE, 2 * SIDE), "white" if domain == "Sketch" else paper)
     pen = ImageDraw.Draw(large)

@@ -1,8 +1,7 @@
-"""The data sets of ReSeND's evaluation: their settings, what was published of them, and their lists of images.
+"""Data sets of ReSeND's evaluation: settings, published counts, and readers of their image lists.
 
-A line of a list is a path below the root of the data and, after the last space, a label, any whole number. A class is
-known where the support shows it; it has the name of the folder of its first image. Without lists, folders of domains,
-of classes and of images are taken for them.
+A line of a list is a path in the data folder, a space and an integer label. Classes in the support list are known. The
+name of a class is the folder of its first image. Without lists, folders DOMAIN/CLASS/IMAGE are read.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from openshape_ood.errors import FileError, InputError, UnknownNameError
 from openshape_ood.surfaces.inputs import IMAGES
 
 MOST_LINES = 20_000_000  # of a list
-# data sets whose lists leave out the first folders
+# first folders that the lists of these data sets leave out
 BELOW = {"DomainNet": "DomainNet", "ImageNet": "ImageNet/Data/CLS-LOC/train"}
-SHOWN = 3  # missing images that are named
-MOST_NAMED = 30  # folders
+SHOWN = 3  # missing images listed by name
+MOST_NAMED = 30  # folders listed by name
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Images, and classes of them, in support and target; None where it was not published."""
+    """Numbers of images and classes in support and target; None if not published."""
 
     support: int | None
     known: int
@@ -38,9 +37,9 @@ class Counts:
     unknown_classes: int
 
     def differences(self, published: Counts) -> list[str]:
-        own, other = asdict(self), asdict(published)
-        differ = [name for name in own if other[name] not in (None, own[name])]
-        return [f"{name.replace('_', ' ')} {own[name]:,} (published {other[name]:,})" for name in differ]
+        here, other = asdict(self), asdict(published)
+        differ = [name for name in here if other[name] not in (None, here[name])]
+        return [f"{name.replace('_', ' ')} {here[name]:,} (published {other[name]:,})" for name in differ]
 
     def __str__(self) -> str:
         images = (f"support {self.support or 0:,}", f"target known {self.known:,}", f"target unknown {self.unknown:,}")
@@ -50,7 +49,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class Setting:
-    """One support and one target of a data set, with the names of their lists. published: None for own folders."""
+    """One support and one target of a data set, with the names of their lists.
+
+    published: published counts, or None for the user's folders.
+    """
 
     dataset: str
     source: str
@@ -66,7 +68,7 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class ImageList:
-    """n images: their paths, labels (n,), and the name of each label that occurs."""
+    """Paths and labels (n,) of n images, and label -> name."""
 
     paths: tuple[Path, ...]
     labels: np.ndarray
@@ -76,7 +78,7 @@ class ImageList:
         return len(self.paths)
 
 
-# --- what was published: images of support, target known, target unknown; and classes of these ---
+# --- published counts: images in support, target known, target unknown; and their classes ---
 
 REAL, PAINTING, SKETCH = (7230, 3134, 3027), (3954, 1722, 1473), (3206, 1387, 1659)
 WITHIN = {
@@ -86,7 +88,7 @@ WITHIN = {
     "DomainNet_Sketch": ("Sketch", SKETCH, (25, 25, 25)),
 }
 DOMAINNET = {"Real": REAL, "Painting": PAINTING, "Sketch": SKETCH}
-# each domain the target, and the others the support
+# one domain is the target, all others are the support
 PACS = {"ArtPainting": (3124, 1599, 449), "Cartoon": (3525, 1939, 405), "Photo": (3450, 1238, 432)}
 PACS |= {"Sketch": (2533, 3769, 160)}
 OFFICE = {"Art": (4727, 559, 388), "Clipart": (3926, 1088, 686), "Product": (3954, 1183, 683)}
@@ -123,7 +125,7 @@ DATASETS = tuple(dict.fromkeys(one.dataset for one in SETTINGS))
 
 
 def settings(dataset: str, source: str | None = None, target: str | None = None) -> list[Setting]:
-    """The settings of a data set, all or those of one source or target. Raises `UnknownNameError` where none is."""
+    """Settings of a data set, optionally of one source or target. Raises `UnknownNameError` if none matches."""
     every = [one for one in SETTINGS if one.dataset == dataset]
     kept = [one for one in every if source in (None, one.source) and target in (None, one.target)]
     if not kept:
@@ -136,14 +138,14 @@ def settings(dataset: str, source: str | None = None, target: str | None = None)
 
 
 def find_list(lists: Path, dataset: str, name: str) -> Path:
-    """<lists>/<dataset>/<name>.txt, in whatever case and with or without underscores. Raises `FileError`."""
+    """<lists>/<dataset>/<name>.txt; case and underscores are ignored. Raises `FileError` unless exactly one exists."""
     folder = lists / dataset
     there = sorted(folder.glob("*.txt"))
-    found = [path for path in there if _plain(path.stem) == _plain(name)]
-    if len(found) != 1:
+    same = [path for path in there if _plain(path.stem) == _plain(name)]
+    if len(same) != 1:
         names = ", ".join(path.name for path in there[:20]) or "no list"
         raise FileError(f"there is no list {folder / name}.txt; expected one, and {folder} has {names}")
-    return found[0]
+    return same[0]
 
 
 def _plain(name: str) -> str:
@@ -151,29 +153,29 @@ def _plain(name: str) -> str:
 
 
 def read_list(path: Path, root: Path, skip_missing: bool = False) -> tuple[ImageList, int]:
-    """The images of a list, and how many of it are left out since there is no file.
+    """Read a list of images; returns it with the number of missing images.
 
-    Raises `InputError` for a line that is no path and label, and for images that are not there unless these are to be
-    skipped; `FileError` for a list that cannot be read.
+    Raises `InputError` for an invalid line, and for missing images unless `skip_missing`; `FileError` for a list that
+    cannot be read.
     """
-    found, missing = list[tuple[Path, int]](), list[Path]()
+    rows, missing = list[tuple[Path, int]](), list[Path]()
     names: dict[int, str] = {}
     for image, label in _lines(path, root):
         names.setdefault(label, image.parent.name)
         if image.is_file():
-            found.append((image, label))
+            rows.append((image, label))
         else:
             missing.append(image)
     if missing and not skip_missing:
         some = ", ".join(map(str, missing[:SHOWN])) + ", …" * (len(missing) > SHOWN)
         raise InputError(
-            f"{len(missing):,} of the {len(missing) + len(found):,} images of {path} are not there: {some}. Is "
-            f"{root} the folder that the paths start from? --skip-missing leaves them out, and says so"
+            f"{len(missing):,} of the {len(missing) + len(rows):,} images of {path} are not there: {some}. Expected "
+            f"paths relative to {root}. Check --data-root, or leave them out with --skip-missing"
         )
-    if not found:
+    if not rows:
         raise InputError(f"{path} has no image that is there; expected lines of a path and a label")
-    paths, labels = zip(*found, strict=True)
-    times = Counter(names.values())  # two classes may have folders of one name
+    paths, labels = zip(*rows, strict=True)
+    times = Counter(names.values())  # folders of two classes may have the same name
     shown = {c: names[c] if times[names[c]] == 1 else f"{names[c]} ({c})" for c in sorted(set(labels))}
     return ImageList(paths, np.array(labels), shown), len(missing)
 
@@ -191,13 +193,13 @@ def _lines(path: Path, root: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _parsed(line: str, where: str, dataset: str, root: Path) -> tuple[Path, int]:
-    """The file and the label of a line; a path may hold spaces, and may not leave the root."""
+    """File and label of a line. The path may have spaces, and must stay inside the root."""
     parts = re.fullmatch(r"\s*(.*?)\s+([+-]?\d{1,9})\s*", line)
     relative = PurePosixPath(parts[1].lstrip("/") if parts else "")
     if parts is None or not relative.parts:
-        raise InputError(f"{where} is {line.strip()!r:.80}; expected a path, a space and a whole number, the label")
+        raise InputError(f"{where} is {line.strip()!r:.80}; expected a path, a space and an integer label")
     if ".." in relative.parts:
-        raise InputError(f"{where}: the path {parts[1]!r:.80} leaves the folder of the data; expected one below it")
+        raise InputError(f"{where}: the path {parts[1]!r:.80} leaves the folder of the data; expected a path inside it")
     first = next((name for name in BELOW if name in dataset), None)
     if first is not None and relative.parts[0] != first:
         relative = PurePosixPath(BELOW[first]) / relative
@@ -207,9 +209,9 @@ def _parsed(line: str, where: str, dataset: str, root: Path) -> tuple[Path, int]
 def read_setting(
     setting: Setting, lists: Path, root: Path, skip_missing: bool = False
 ) -> tuple[ImageList, ImageList, list[str]]:
-    """Support and target, and what has to be said of them: missing images, images in both.
+    """Read support and target; also returns notes on missing images and on images in both.
 
-    Raises `InputError` where the target has no image of a known class or none of an unknown one.
+    Raises `InputError` if the target has no image of a known class, or none of an unknown class.
     """
     files = [find_list(lists, setting.dataset, name) for name in (setting.support, setting.tested)]
     (support, lacking), (target, absent) = (read_list(path, root, skip_missing) for path in files)
@@ -226,7 +228,7 @@ def read_setting(
 
 
 def _one_sided(support: ImageList, target: ImageList) -> str:
-    """ "known" or "unknown" where all images of the target are, else nothing."""
+    """ "known" or "unknown" if all images of the target are, else ""."""
     known = np.isin(target.labels, support.labels)
     return "known" if known.all() else "" if known.any() else "unknown"
 
@@ -235,34 +237,34 @@ def _one_sided(support: ImageList, target: ImageList) -> str:
 
 
 def folder_list(folder: Path) -> ImageList:
-    """The images of a folder and of those below it; the class of an image is the name of the folder that holds it.
+    """All images in a folder and its subfolders; the class of an image is the name of its folder.
 
-    Raises `InputError` where there is none.
+    Raises `InputError` if there is none.
     """
     return _numbered(_images(folder))
 
 
 def listed(path: Path, root: Path, skip_missing: bool = False) -> tuple[ImageList, int]:
-    """The images of a list, as `read_list` gives them, or of a folder."""
+    """Read the images of a list or of a folder; returns them with the number of missing images."""
     return (folder_list(path), 0) if path.is_dir() else read_list(path, root, skip_missing)
 
 
 def folder_settings(
     root: Path, unknown: Sequence[str] = (), source: str | None = None, target: str | None = None
 ) -> list[tuple[Setting, ImageList, ImageList]]:
-    """Support and target of the domains of a folder, DOMAIN/CLASS/IMAGE: each the target, the others the support.
+    """Settings from folders DOMAIN/CLASS/IMAGE: each domain in turn is the target, all others are the support.
 
     Parameters
     ----------
     unknown : sequence of str
-        Classes that no support shows, beside those that the domains of the support have not.
+        Classes to leave out of the support.
     source, target : str, optional
-        One domain as the support, one as the target.
+        Domain to use as the support, and as the target.
 
     Raises
     ------
     InputError
-        For fewer than two domains, a name that none has, images outside of classes, and a target without known or
+        For fewer than two domains, an unknown name, images outside a class folder, and a target without known or
         without unknown classes.
     """
     domains = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
@@ -270,60 +272,60 @@ def folder_settings(
         names = ", ".join(domains) or "none"
         raise InputError(f"{root} has the folders {names}; expected two domains or more, as in {root}/photo/dog/1.jpg")
     images = {name: _images(path) for name, path in domains.items()}
-    for name, own in images.items():
-        if loose := [path for path in own if path.parent == domains[name]]:
-            raise InputError(f"{loose[0]} lies in no folder of a class; expected {root}/DOMAIN/CLASS/IMAGE")
-    every = sorted({path.parent.name for own in images.values() for path in own})
+    for name, paths in images.items():
+        if loose := [path for path in paths if path.parent == domains[name]]:
+            raise InputError(f"{loose[0]} is not in the folder of a class; expected {root}/DOMAIN/CLASS/IMAGE")
+    every = sorted({path.parent.name for paths in images.values() for path in paths})
     for one, given, there in (("--source", [source], domains), ("--target", [target], domains)):
         check_listed([name for name in given if name is not None], one, there)
     check_listed(unknown, "--unknown", every)
-    found = []
+    made = []
     for name in [target] if target else [name for name in domains if name != source]:
         shown = [source] if source else [other for other in domains if other != name]
         support = [path for other in shown for path in images[other] if path.parent.name not in unknown]
         if not support:
             raise InputError(
-                f"{' and '.join(shown)} have no image of a known class; expected one that is not --unknown"
+                f"{' and '.join(shown)} have no image of a known class; expected a class that is not in --unknown"
             )
         words = source or f"no_{name}"
         setting = Setting(root.resolve().name, words, name, words, name, None)
         pair = _numbered(support, every), _numbered(images[name], every)
         if alone := _one_sided(*pair):
             raise InputError(
-                f"all {len(pair[1]):,} images of {domains[name]} are of {alone} classes; expected some of both. "
-                f"--unknown CLASS keeps a class out of the support: {', '.join(every[:MOST_NAMED])}"
+                f"all {len(pair[1]):,} images of {domains[name]} are of {alone} classes; expected known and unknown "
+                f"ones. Leave a class out of the support with --unknown CLASS: {', '.join(every[:MOST_NAMED])}"
             )
-        found.append((setting, *pair))
-    return found
+        made.append((setting, *pair))
+    return made
 
 
 def check_listed(given: Sequence[str], option: str, there: Collection[str]) -> None:
-    """Raises `InputError` for a name that is not there."""
+    """Raise `InputError` for a name that is not in `there`."""
     for name in given:
         if name not in there:
             raise InputError(f"{option} {name}: no such folder; expected one of {', '.join([*there][:MOST_NAMED])}")
 
 
 def _images(folder: Path) -> list[Path]:
-    """In the order of their paths; links to folders are not followed, hidden files are left out."""
-    found = list[Path]()
+    """Images in path order, without hidden files and without following links to folders."""
+    images = list[Path]()
     for place, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if not name.startswith("."))
-        own = (Path(place, name) for name in sorted(names) if not name.startswith("."))
-        found += [path for path in own if path.suffix.lower() in IMAGES]
-        if len(found) > MOST_LINES:
+        paths = (Path(place, name) for name in sorted(names) if not name.startswith("."))
+        images += [path for path in paths if path.suffix.lower() in IMAGES]
+        if len(images) > MOST_LINES:
             raise InputError(f"{folder} has more than {MOST_LINES:,} images; expected fewer")
-    if not found:
+    if not images:
         raise InputError(f"{folder} has no image; expected {' '.join(IMAGES)} in a folder for each class")
-    return found
+    return images
 
 
 def _numbered(paths: Sequence[Path], classes: Sequence[str] | None = None) -> ImageList:
-    """Images with the numbers of their classes among all, sorted by name unless given."""
-    own = [path.parent.name for path in paths]
-    numbers = {name: i for i, name in enumerate(classes or sorted(set(own)))}
-    labels = np.array([numbers[name] for name in own])
-    return ImageList(tuple(paths), labels, {numbers[name]: name for name in sorted(set(own))})
+    """Images whose labels are indices into `classes`. Default: their folder names, sorted."""
+    folders = [path.parent.name for path in paths]
+    numbers = {name: i for i, name in enumerate(classes or sorted(set(folders)))}
+    labels = np.array([numbers[name] for name in folders])
+    return ImageList(tuple(paths), labels, {numbers[name]: name for name in sorted(set(folders))})
 
 
 def counts(support: ImageList, target: ImageList) -> Counts:

@@ -1,10 +1,9 @@
-"""`python -m benchmarks resend_train`: an image encoder and a relation network trained together, as ReSeND was.
+"""`python -m benchmarks resend_train`: joint training of an image encoder and a relation network, as in ReSeND.
 
-On a list of images of base classes, or on folders of them; without, on generated outlines. Pairs, loss, what is seen
-of collapse and how a stopped training goes on are those of `openshape_ood.comparison.training`; the images of each step
-are cropped, mirrored and recolored by draws that depend on seed, process and step alone. By
-`torchrun --nproc-per-node N -m benchmarks resend_train` in N processes, each with its share of the pairs, by nccl where
-each has a GPU, else by gloo; normalization is each process's own on the CPU, and common to all on GPUs.
+Training data are a list or folders of images of base classes; without them, generated outlines. Pairs, loss, the check
+for collapse and resuming are in `openshape_ood.comparison.training`. Augmentation is random and depends only on seed,
+process and step. `torchrun --nproc-per-node N -m benchmarks resend_train` divides the pairs among N processes, with
+nccl if each has a GPU, else with gloo. Batch statistics are per process on the CPU, and synchronized on GPUs.
 """
 
 from __future__ import annotations
@@ -59,17 +58,32 @@ from openshape_ood.comparison.training import (
 from openshape_ood.errors import InputError
 from openshape_ood.storage import own_folder
 
-SMALL = "test_resnet"  # of timm, 0.4 million weights: what is trained on generated outlines
+SMALL = "test_resnet"  # a network of timm with 0.4 million weights, for generated outlines
 
 
 @dataclass(frozen=True)
 class ImageRecipe(Recipe):
-    """Settings of the joint training of encoder and relation network. Defaults are ours; `published()` is the paper's.
+    """Settings of the joint training of encoder and relation network; `published()` has those of the paper.
 
-    lars: LARS by timm instead of the optimizer; constant: whether the rate stays after the warm-up; balanced: whether
-    classes are drawn evenly; min_scale, max_scale: area of a crop; flip, jitter, jitter_share, gray: of the changes;
-    side: of the square that the network takes; supervised: steps in which the encoder first learns to tell the base
-    classes from each other, as the paper's had on ImageNet: from random weights alone hardly any pair is learned.
+    Parameters
+    ----------
+    lars : bool
+        Use timm's LARS instead of `optimizer`.
+    constant : bool
+        Keep the rate constant after the warm-up.
+    balanced : bool
+        Draw all classes equally often.
+    min_scale, max_scale : float
+        Range of a crop's area, as a fraction of the image.
+    flip, jitter_share, gray : float
+        Probabilities of mirroring, color jitter and gray images.
+    jitter : float
+        Strength of the color jitter.
+    side : int
+        Pixels per side of the network's input.
+    supervised : int
+        Steps of classifier training before. From random weights, hardly any pair is learned; the paper's encoder was
+        trained on ImageNet.
     """
 
     lars: bool = False
@@ -99,7 +113,7 @@ class ImageRecipe(Recipe):
 
 
 def published() -> ImageRecipe:
-    """The settings of the paper for 16 processes of 256 pairs; from scratch, or with few pairs, they collapse."""
+    """The paper's settings, for 16 processes of 256 pairs. They collapse from random weights, or with few pairs."""
     return ImageRecipe(
         width=768, depth=4, heads=12, std=0.02, steps=13_000, pairs=4096, negatives=20, rate=0.008, decay=5e-4,
         warm_up=500 / 13_000, optimizer="sgd", lars=True, zero_head=False, center=False, constant=True,
@@ -107,7 +121,7 @@ def published() -> ImageRecipe:
 
 
 def small() -> ImageRecipe:
-    """Settings that learn some of the generated outlines in one or two minutes."""
+    """Settings for the generated outlines; they learn a little in one or two minutes."""
     return ImageRecipe(
         steps=150, pairs=64, negatives=1, rate=2e-3, center=False, depth=1, side=48, jitter=0.3, flip=0.0,
         supervised=250,
@@ -115,7 +129,7 @@ def small() -> ImageRecipe:
 
 
 class System(nn.Module):
-    """Pairs of images (n, 3, h, w) -> logits (n, outputs); all images of a step share their normalization."""
+    """Pairs of images (n, 3, h, w) -> logits (n, outputs); batch statistics are over both images of all pairs."""
 
     def __init__(self, encoder: nn.Module, relation: Relation) -> None:
         super().__init__()
@@ -127,9 +141,9 @@ class System(nn.Module):
 
 
 class Steps(torch.utils.data.Dataset[Batch]):
-    """The pairs of each step as images: the same step has the same ones, in whatever process they are made.
+    """Image pairs of each step; a step always has the same pairs, in any process.
 
-    share: which of how many processes this one is; stats: mean and spread of a channel.
+    stats: mean and standard deviation per channel; share: rank and number of processes.
     """
 
     def __init__(
@@ -168,14 +182,14 @@ class Steps(torch.utils.data.Dataset[Batch]):
             return self.stacked(first), self.stacked(second), torch.from_numpy(different)
 
     def stacked(self, rows: Any) -> Tensor:
-        """Images (n, 3, h, w) of some rows, changed by the draws of torch's generator."""
+        """Augmented images (n, 3, h, w) of some rows; uses torch's global generator."""
         paths = [self.images.paths[int(row)] for row in rows]
         with tolerant():
             return torch.stack([self.changed(photograph(path)) for path in paths])
 
 
 def supervise(encoder: Any, steps: Steps, rate: float = 5e-3, count: int = 64) -> None:
-    """Trains the encoder in place to tell the base classes apart, the same in every process."""
+    """Train the encoder in place as a classifier of the base classes, identically in every process."""
     images, total = steps.images, steps.recipe.supervised
     labels = torch.from_numpy(np.unique(images.labels, return_inverse=True)[1])
     with torch.random.fork_rng(devices=[]):
@@ -195,7 +209,7 @@ def supervise(encoder: Any, steps: Steps, rate: float = 5e-3, count: int = 64) -
 
 
 def feed(steps: Steps, workers: int, device: torch.device) -> Callable[[int], Batch]:
-    """The batches from the first step that is asked for on, made by so many processes ahead of time."""
+    """Function step -> batch, for consecutive steps from any first one; `workers` processes prepare batches ahead."""
     coming = list[Iterator[Batch]]()
 
     def batch(step: int) -> Batch:
@@ -219,9 +233,9 @@ def train_system(
     device: str | None = "cpu",
     report: Callable[[Progress], None] | None = None,
 ) -> Comparator:
-    """Trains a network of timm, in place, and a relation network on its features; the first process writes both.
+    """Train a network of timm in place, and a relation network on its features; process 0 writes both.
 
-    Raises `InputError` if the training has collapsed at its end; only its state is then kept.
+    Raises `InputError` if the training has collapsed at its end. Only its state is written then.
     """
     from timm.optim import Lars
 
@@ -244,14 +258,14 @@ def train_system(
         network = nn.parallel.DistributedDataParallel(network)
     lars = Lars(decayed(network, recipe), lr=recipe.rate, momentum=0.9, always_adapt=True) if recipe.lars else None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CollapseWarning)  # told step by step, and refused in the end
+        warnings.simplefilter("ignore", CollapseWarning)  # the report shows it, and the end raises an error
         history = train(
             network, feed(steps, workers, where), recipe, folder, digest.hexdigest(), None if rank else report,
             optimizer=lars, keeps=rank == 0,
         )  # fmt: skip
     if is_collapsed(history[-1]):
         raise InputError(
-            f"the training has collapsed: {collapse(history[-1])}. Nothing is written to {folder} but the training"
+            f"the training has collapsed: {collapse(history[-1])}. Only the training state is written to {folder}"
         )
     made = of_network(encoder.cpu(), name, recipe.side)
     relation.cpu().eval().requires_grad_(False)
@@ -265,7 +279,7 @@ def train_system(
 
 
 def small_system(base: ImageList, folder: Path, progress: bool = True) -> Path:
-    """A folder with a small encoder and a comparator trained on generated outlines, if it is not there yet."""
+    """Train a small encoder and comparator on generated outlines, unless the folder has them; returns the folder."""
     recipe, network = small(), new_network(SMALL)
     if not (folder / COMPARATOR).is_file():
         train_system(base, network, SMALL, recipe, folder, report=reporter(recipe.steps) if progress else None)
@@ -284,37 +298,37 @@ def run(args: argparse.Namespace) -> None:
     recipe = recipe_of(args)
     with joined(args.device) as (rank, world):
         images, missing, name = base_images(args)
-        untrained = args.untrained or (name == SMALL and args.weights is None)  # nothing is published for it
+        untrained = args.untrained or (name == SMALL and args.weights is None)  # SMALL has no published weights
         encoder: Any = new_network(name) if untrained else find_encoder(name, args.weights).network
         encoder.requires_grad_(True)
         show = rank == 0 and args.progress
         if show:
             skipped = f", {missing:,} not there" if missing else ""
             print(f"{len(images):,} images of {len(images.names)} classes{skipped}; {world} processes", file=sys.stderr)
-        told = reporter(recipe.steps) if show else None
+        shown = reporter(recipe.steps) if show else None
         path, board = (args.log_file, args.tensorboard) if rank == 0 else (None, None)
         with training_log(path, board, resumed=(args.out / STATE).is_file()) as log:
-            report = logged(log(encoder=name, processes=world), told)
+            report = logged(log(encoder=name, processes=world), shown)
             comparator = train_system(
                 images, encoder, name, recipe, args.out, workers=args.workers, device=args.device, report=report
             )
         if rank == 0:
-            print(f"{comparator}\n{args.out}: python -m benchmarks resend --checkpoint {args.out} takes it")
+            print(f"{comparator}\n{args.out}: evaluate it with python -m benchmarks resend --checkpoint {args.out}")
 
 
 def base_images(args: argparse.Namespace) -> tuple[ImageList, int, str]:
-    """The images of the base classes, how many of a list are not there, and the encoder to train on them."""
+    """Images of the base classes, number of missing images, and name of the encoder."""
     if args.list is None and args.images is None:
         place = generated(args.cache or own_folder("benchmarks"))
         return *read_list(place / "lists/ImageNet/train.txt", place / "data"), args.encoder or SMALL
     name, root = args.encoder or "resnet18", args.images
     if root is None or not root.is_dir():
-        raise InputError(f"--data-root is {root}; expected the folder that the paths of {args.list} start from")
+        raise InputError(f"--data-root is {root}; expected the folder of the images in {args.list}")
     return *listed(args.list or root, root, args.skip_missing), name
 
 
 def logged(take: Take, then: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
-    """Gives the records of a training, with the seconds since it began here, to a log, and then to another."""
+    """Function that passes each record, with the elapsed seconds, to the log `take`, and then to `then`."""
     started = time.perf_counter()
 
     def report(now: Progress) -> None:
@@ -326,29 +340,31 @@ def logged(take: Take, then: Callable[[Progress], None] | None) -> Callable[[Pro
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong or the training collapsed."""
-    about = "an image encoder and a relation network trained together on a list of base classes"
+    """Run the command; returns its exit status, 1 also for a collapsed training."""
+    about = "joint training of an image encoder and a relation network on a list of base classes"
     parser = options.parser("resend_train", about, "device", "cache", "log_file", "tensorboard", workers=0)
     parser.set_defaults(out=Path("results/resend"))
     parser.add_argument(
-        "--list", type=Path, help="lines of a path and a label; without it, the classes are folders of --data-root"
+        "--list",
+        type=Path,
+        help="file with a path and a label per line; without it, classes are folders of --data-root",
     )
     parser.add_argument(
         "--data-root",
         dest="images",
         type=Path,
-        help="the folder that the paths start from; without it, generated outlines",
+        help="folder of the images in the list; without it, generated outlines",
     )
-    parser.add_argument("--skip-missing", action="store_true", help="leave out images that are not there")
+    parser.add_argument("--skip-missing", action="store_true", help="leave out missing images")
     parser.add_argument("--encoder", help=f"a network of timm (default: resnet18; {SMALL} for generated outlines)")
-    parser.add_argument("--weights", type=Path, help="a file with the encoder's first weights")
-    parser.add_argument("--untrained", action="store_true", help="the encoder's first weights at random")
-    parser.add_argument("--published", action="store_true", help="the paper's settings where none is given")
+    parser.add_argument("--weights", type=Path, help="a file with the encoder's initial weights")
+    parser.add_argument("--untrained", action="store_true", help="start the encoder from random weights")
+    parser.add_argument("--published", action="store_true", help="use the paper's settings as defaults")
     for one in fields(ImageRecipe):
-        if one.name not in ("center", "akin", "whiten", "turned"):  # of embeddings, not of images
+        if one.name not in ("center", "akin", "whiten", "turned"):  # settings for embeddings only
             kind: Any = type(one.default)
             how = {"type": kind, "metavar": kind.__name__.upper()}
             how = {"action": argparse.BooleanOptionalAction} if kind is bool else how
-            parser.add_argument(options.flag(one.name), default=None, help=f"(ours: {one.default})", **how)
+            parser.add_argument(options.flag(one.name), default=None, help=f"(default: {one.default})", **how)
     args = parser.parse_args(argv)
-    return options.finish(lambda: run(args), kept="; the same command goes on from the last step that was kept")
+    return options.finish(lambda: run(args), kept="; the same command resumes from the last saved step")

@@ -1,11 +1,12 @@
-"""`python -m benchmarks axis`: is the axis that points up found, and what does `up="auto"` save?
+"""`python -m benchmarks axis`: does `find_up` find the up axis, and what does `up="auto"` gain?
 
-Generated objects with z up, as one-sided scans and as whole meshes; or with --data-root the real meshes that
-`benchmarks/training/real.toml` names, scanned likewise. For each seed some classes are known and the others novel. Sets
-of 1, 5, 20 and 100 shapes are drawn: known ones, novel ones, half and half, and novel ones of a single class. For each
-the share of sets whose axis `find_up` finds, leaves undecided and gets wrong, beside the simple rule (the least mean
-novelty) and that rule where it is significant; then how many known shapes are kept, and novel ones caught, by
-up="file", "z" and "auto". Writes the same as JSON.
+Shapes are generated objects with z up, as one-sided scans and as whole meshes. With --data-root they are the real
+meshes of `benchmarks/training/real.toml`, scanned in the same way. For each seed some classes are known, the others
+novel. Sets of 1, 5, 20 and 100 shapes are drawn: known, novel, half of each, and novel ones of a single class.
+
+The first table has the fraction of sets whose axis is right, undecided and wrong, by `find_up`, by the least mean
+novelty, and by the latter if it is significant. The second one has the fraction of known shapes kept and of novel
+shapes caught with up="file", "z" and "auto". Writes the same as JSON.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from openshape_ood.synthetic.calibration import calibration_models, calibration_
 from openshape_ood.synthetic.mesh import Mesh, rotation
 from openshape_ood.synthetic.scanner import Scan, scan_with
 
-TRUE, READ = "z", "y"  # what is up, and what is taken for it where nobody says
+TRUE, READ = "z", "y"  # the true up axis, and the default of a file without one
 SIZES = (1, 5, 20, 100)
 SETS = ("known", "half novel", "novel", "one novel class")
 KINDS = {"scans": SCANS, "meshes": UPS}
@@ -43,14 +44,17 @@ KNOWN_BY = ("names", "examples")
 RULES = ("least mean novelty", "and significant", "find_up")
 CLASSES, NOVEL, EXAMPLES, POINTS, SEVERITY, FIRST = 8, 16, 20, 2048, 0.7, 9_000_000
 
-# of one set: what is found, which of its shapes each axis keeps as known, and which of them are
+# one set: result of `find_up`; axis -> mask of shapes accepted as known; mask of known shapes
 Drawn = tuple[UpAxis, dict[str, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Row:
-    """Sets of one sort: the share whose axis each rule finds and gets wrong; of known shapes the share that is
-    kept, and of novel ones the share that is caught, by each setting of `up`."""
+    """Figures of sets of one kind, as fractions.
+
+    found, wrong: rule -> sets with the right and with a wrong axis; kept, caught: setting of `up` -> known shapes kept,
+    novel shapes caught.
+    """
 
     kind: str
     known_by: str
@@ -63,12 +67,12 @@ class Row:
 
 
 def z_up(cloud: np.ndarray) -> np.ndarray:
-    """A cloud with y up, turned so that z is up."""
+    """Rotate a y-up cloud to z up."""
     return np.stack([cloud[:, 0], -cloud[:, 2], cloud[:, 1]], axis=1)
 
 
 def scanned(mesh: Mesh, seed: int) -> np.ndarray:
-    """The object alone, noisy and from one side, turned about gravity."""
+    """Simulated scan of the object alone: one-sided, noisy, rotated about the up axis."""
     rng = np.random.RandomState([seed, 77])
     settings = replace(Scan.of_severity(SEVERITY, rng), views=1, floor=False, wall=False, clutter=0)
     cloud, _ = scan_with(settings, mesh, POINTS, rng)
@@ -76,7 +80,7 @@ def scanned(mesh: Mesh, seed: int) -> np.ndarray:
 
 
 def pool(kind: str, meshes: Mapping[str, list[Mesh]] | None, names: Sequence[str], args: Any, seed: int) -> Iterator:
-    """Title and cloud of the shapes of one seed: `--per-class` of each class."""
+    """Yield title and cloud of each shape of one seed, `--per-class` per class."""
     for name in names:
         for i in range(args.per_class):
             number = FIRST + 1000 * seed + i
@@ -98,17 +102,17 @@ def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
         shown, clouds = zip(*pool(kind, meshes, names.tolist(), args, seed), strict=True)
         titles, embedded = np.array(shown), {axis: encoder.encode(list(clouds), up=axis) for axis in KINDS[kind]}
         generated = (calibration_scans if kind == "scans" else calibration_models)(known_names, EXAMPLES)
-        calibration = encoder.encode(generated, up="y")  # the right axis
+        calibration = encoder.encode(generated, up="y")  # their true axis
         for by in KNOWN_BY:
             known = known_classes(by, known_names, encoder, text)
             method, judged = default_method(known), judging(known, encoder, text)
             threshold = Threshold.from_novelty(judge(calibration, known, method).novelty).value
             of = {axis: judged(rows) for axis, rows in embedded.items()}
-            said = {axis: judge(rows, known, method).novelty <= threshold for axis, rows in embedded.items()}
+            accepted = {axis: judge(rows, known, method).novelty <= threshold for axis, rows in embedded.items()}
             for what, size, chosen in sets(titles, known_names, args.sets, seed):
-                found = compare_axes(*({axis: pair[i][chosen] for axis, pair in of.items()} for i in (0, 1)))
-                own = {axis: values[chosen] for axis, values in said.items()}
-                row = (found, own, np.isin(titles[chosen], known_names))
+                axis = compare_axes(*({axis: pair[i][chosen] for axis, pair in of.items()} for i in (0, 1)))
+                kept = {axis: values[chosen] for axis, values in accepted.items()}
+                row = (axis, kept, np.isin(titles[chosen], known_names))
                 drawn.setdefault((kind, by, what, size), []).append(row)
     return [summary(key, rows) for key, rows in drawn.items()]
 
@@ -122,7 +126,7 @@ def known_classes(by: str, names: list[str], encoder: ShapeEncoder, text: TextEn
 
 
 def sets(titles: np.ndarray, known: list[str], count: int, seed: int) -> Iterator[tuple[str, int, np.ndarray]]:
-    """Sets of shapes: description, size, and mask of the members."""
+    """Yield sets of shapes: kind, size, and indices of the members."""
     rng = np.random.RandomState([seed, 6])
     old, new = np.flatnonzero(np.isin(titles, known)), np.flatnonzero(~np.isin(titles, known))
     for size in SIZES:
@@ -141,38 +145,39 @@ def pick(among: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarra
 
 
 def summary(key: tuple[str, str, str, int], rows: Sequence[Drawn]) -> Row:
-    answers = {rule: [answer(rule, found) for found, *_ in rows] for rule in RULES}
+    answers = {rule: [answer(rule, axis) for axis, *_ in rows] for rule in RULES}
     right = {rule: float(np.mean([axis == TRUE for axis in given])) for rule, given in answers.items()}
     wrong = {rule: float(np.mean([axis not in (TRUE, None) for axis in given])) for rule, given in answers.items()}
     settings = {"file": [READ] * len(rows), "z": [TRUE] * len(rows), "auto": [f.axis or READ for f, *_ in rows]}
     kept, caught = ({}, {})
     for name, axes in settings.items():
-        said = np.concatenate([own[axis] for axis, (_, own, _) in zip(axes, rows, strict=True)])
+        accepted = np.concatenate([of[axis] for axis, (_, of, _) in zip(axes, rows, strict=True)])
         is_known = np.concatenate([known for *_, known in rows])
-        kept[name] = float(said[is_known].mean()) if is_known.any() else None
-        caught[name] = float(1 - said[~is_known].mean()) if not is_known.all() else None
+        kept[name] = float(accepted[is_known].mean()) if is_known.any() else None
+        caught[name] = float(1 - accepted[~is_known].mean()) if not is_known.all() else None
     return Row(*key, right, wrong, kept, caught)
 
 
-def answer(rule: str, found: UpAxis) -> str | None:
-    least = min(found.novelty, key=lambda axis: found.novelty[axis])
+def answer(rule: str, result: UpAxis) -> str | None:
+    least = min(result.novelty, key=lambda axis: result.novelty[axis])
     if rule == RULES[0]:
         return least
-    return found.axis if rule == "find_up" else least if found.p_value < SIGNIFICANCE else None
+    return result.axis if rule == "find_up" else least if result.p_value < SIGNIFICANCE else None
 
 
 def tables(rows: Sequence[Row]) -> list[str]:
-    """Found, undecided and wrong by `find_up`, wrong by the simple rules; then kept and caught by setting."""
+    """Two tables: right, undecided and wrong axes; known shapes kept and novel ones caught, by setting of `up`."""
     head = ["shapes", "known by", "set of"]
     of = {(r.kind, r.known_by, r.set, r.size): r for r in rows}
     keys = list(dict.fromkeys(key[:3] for key in of))
     lines, verdicts = [], []
     for key in keys:
-        own = [of[*key, size] for size in SIZES]
-        lines.append((*key, *map(three, own), *(f"{100 * r.wrong[rule]:.0f}" for rule in RULES[:2] for r in own[2:])))
+        some = [of[*key, size] for size in SIZES]
+        wrong = (f"{100 * r.wrong[rule]:.0f}" for rule in RULES[:2] for r in some[2:])
+        lines.append((*key, *map(three, some), *wrong))
         verdicts += [
             (*key, str(r.size), *(share(part[s]) for part in (r.kept, r.caught) for s in ("file", "z", "auto")))
-            for r in own[2:]
+            for r in some[2:]
         ]
     first = options.grid(
         [*head, *(f"find_up, {s}" for s in SIZES), *(f"{rule}: wrong, {s}" for rule in RULES[:2] for s in SIZES[2:])],
@@ -185,8 +190,8 @@ def tables(rows: Sequence[Row]) -> list[str]:
         words=3,
     )
     return [
-        f"% of the sets found / undecided / wrong:\n{first}",
-        f"% of the known shapes kept, of the novel ones caught:\n{second}",
+        f"% of the sets with the right axis / undecided / with a wrong axis:\n{first}",
+        f"% of the known shapes kept, % of the novel shapes caught:\n{second}",
     ]
 
 
@@ -212,11 +217,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
-    about = "is the axis that points up found?"
+    """Run the command; returns its exit status."""
+    about = "does find_up find the up axis?"
     names = ("model", "checkpoint", "text_checkpoint", "device", "seeds")
     parser = options.parser("axis", about, *names, per_class=15)
     parser.add_argument("--data-root", type=Path, help="a folder of real meshes; without it, generated ones")
-    parser.add_argument("--sets", type=int, default=40, help="sets of each sort and size, a seed (default: 40)")
+    parser.add_argument("--sets", type=int, default=40, help="sets per kind, size and seed (default: 40)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

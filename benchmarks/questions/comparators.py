@@ -1,9 +1,9 @@
-"""`python -m benchmarks comparators`: does a learned comparator pay, and where?
+"""`python -m benchmarks comparators`: are learned comparators better than the distance to prototypes?
 
-All families are fitted to the same embeddings of base classes (`benchmarks.training.base_shapes`); none is a
-class of 3DOS, and judged beside the distance to prototypes on SR1, SR2 and SN of generated shapes; on categories that
-the encoder never saw; and on the base classes themselves, halved at random into known and novel ones. Over the data
-seeds: AUROC, FPR95, accuracy, and what each has more than the prototypes, paired. `--save DIR` keeps the comparators.
+All families are fitted to the same embeddings of base classes (`benchmarks.training.base_shapes`), none of which is a
+class of 3DOS. They are compared with the distance to prototypes on generated SR1, SR2 and SN, on categories that the
+encoder was not trained on, and on the base classes, divided at random into known and novel. Figures over the data seeds
+are AUROC, FPR95, accuracy, and paired differences to the prototypes. `--save DIR` writes the comparators.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import METHODS, Method, judge
 
 BASELINE = "prototype_distance"
-HALVINGS = 5  # of classes that are known or novel by lot, where they are too many for all ways
+HALVINGS = 5  # random divisions of classes into known and novel, if there are too many to try all
 FIGURES = ("auroc", "fpr95", "accuracy")
 
 
 @dataclass(frozen=True)
 class Task:
-    """Splits whose figures are averaged; where `by_lot`, their classes are halved into known and novel ones."""
+    """Splits whose figures are averaged; by_lot: half of their classes are known, by random choice."""
 
     name: str
     splits: tuple[Split, ...]
@@ -50,7 +50,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """Known classes, and rows (b, d) of known ones with their labels (b,), and of novel ones."""
+    """Known classes; test embeddings (b, d) of known shapes with labels (b,); test embeddings of novel shapes."""
 
     known: KnownClasses
     rows: np.ndarray
@@ -94,7 +94,7 @@ def question(encoder: Any, known: Mapping[str, tuple[np.ndarray, np.ndarray]], n
 
 
 def halvings(count: int) -> list[tuple[int, ...]]:
-    """Half of so many classes: all ways where they are few, else some at random."""
+    """Halves of `count` classes: all of them if `count` is at most 6, else some random ones."""
     if count <= 6:
         return list(combinations(range(count), count // 2))
     rng = np.random.RandomState(count)
@@ -103,12 +103,12 @@ def halvings(count: int) -> list[tuple[int, ...]]:
 
 def figures(question: Question, method: Method) -> dict[str, float]:
     of_known, of_novel = (judge(rows, question.known, method) for rows in (question.rows, question.novel))
-    found = ood_metrics(of_known.novelty, of_novel.novelty)
-    return {m: found[m] for m in FIGURES[:2]} | {"accuracy": float(np.mean(of_known.nearest == question.labels))}
+    metrics = ood_metrics(of_known.novelty, of_novel.novelty)
+    return {m: metrics[m] for m in FIGURES[:2]} | {"accuracy": float(np.mean(of_known.nearest == question.labels))}
 
 
 def measured_methods(fitted: Mapping[str, Comparator]) -> dict[str, Method]:
-    """The distances, each family on prototypes, and the relation network as published and on all examples."""
+    """Distances, each family on prototypes, and the relation network with its published score and on all examples."""
     relation = fitted["relation"]
     return {
         BASELINE: METHODS[BASELINE],
@@ -120,21 +120,21 @@ def measured_methods(fitted: Mapping[str, Comparator]) -> dict[str, Method]:
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Of each task and method the figures with their intervals over the data seeds, and their paired gain."""
-    found = []
+    """Figures of each task and method with intervals over the data seeds, and paired gains over the baseline."""
+    means = []
     for task, method in dict.fromkeys((row["task"], row["method"]) for row in rows):
-        own, base = ([r for r in rows if (r["task"], r["method"]) == (task, m)] for m in (method, BASELINE))
-        told = {m: over_seeds([row[m] for row in own]) for m in FIGURES}
-        gain = {m: over_seeds([a[m] - b[m] for a, b in zip(own, base, strict=True)], -1.0) for m in FIGURES}
-        found.append({"task": task, "method": method, **told, "gain": gain})
-    return found
+        some, base = ([r for r in rows if (r["task"], r["method"]) == (task, m)] for m in (method, BASELINE))
+        figures = {m: over_seeds([row[m] for row in some]) for m in FIGURES}
+        gain = {m: over_seeds([a[m] - b[m] for a, b in zip(some, base, strict=True)], -1.0) for m in FIGURES}
+        means.append({"task": task, "method": method, **figures, "gain": gain})
+    return means
 
 
-def table(found: Sequence[Mapping[str, Any]]) -> str:
-    names = list(dict.fromkeys(one["task"] for one in found))
+def table(means: Sequence[Mapping[str, Any]]) -> str:
+    names = list(dict.fromkeys(one["task"] for one in means))
     lines = []
-    for method in dict.fromkeys(one["method"] for one in found):
-        of = {one["task"]: one for one in found if one["method"] == method}
+    for method in dict.fromkeys(one["method"] for one in means):
+        of = {one["task"]: one for one in means if one["method"] == method}
         cells = []
         for task in names:
             cells.append(f"{100 * of[task]['auroc']['mean']:.1f} / {100 * of[task]['fpr95']['mean']:.1f}")
@@ -160,26 +160,26 @@ def run(args: argparse.Namespace) -> None:
     methods = measured_methods(fitted)
     rows = []
     for task, seed in tqdm([(t, s) for t in tasks() for s in args.seeds], disable=not args.progress):
-        asked = list(questions(task, embedder, args.per_class, seed))
+        tested = list(questions(task, embedder, args.per_class, seed))
         for name, method in methods.items():
-            each = [figures(one, method) for one in asked]
+            each = [figures(one, method) for one in tested]
             mean = {m: float(np.mean([one[m] for one in each])) for m in FIGURES}
             rows.append({"task": task.name, "method": name, "seed": seed, **mean})
     report = harness.facts(encoder) | {
         "settings": {key: getattr(args, key) for key in ("seeds", "per_class", "compounds", "shapes")},
         "base_classes": base_categories(),
-        "figures": (found := summary(rows)),
+        "figures": (means := summary(rows)),
         "rows": rows,
     }
-    harness.finish(args, f"comparators-{harness.named(report)}-generated", report, [table(found)], named=("save",))
+    harness.finish(args, f"comparators-{harness.named(report)}-generated", report, [table(means)], named=("save",))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     names = ("model", "device", "seeds", "batch_size", "workers", "cache", "no_cache")
-    parser = options.parser("comparators", "does a learned comparator pay, and where?", *names, per_class=30)
-    parser.add_argument("--compounds", type=int, default=COMPOUNDS, help="base classes (default: %(default)s)")
-    parser.add_argument("--shapes", type=int, default=SHAPES, help="of each base class (default: %(default)s)")
-    parser.add_argument("--save", type=Path, help="a folder for the comparators, a file each")
+    parser = options.parser("comparators", "are learned comparators better than prototypes?", *names, per_class=30)
+    parser.add_argument("--compounds", type=int, default=COMPOUNDS, help="compound base classes (default: %(default)s)")
+    parser.add_argument("--shapes", type=int, default=SHAPES, help="shapes per base class (default: %(default)s)")
+    parser.add_argument("--save", type=Path, help="folder for the fitted comparators, one file each")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

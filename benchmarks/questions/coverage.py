@@ -1,10 +1,9 @@
-"""Do thresholds keep their promise? Nominal against reached coverage, over many calibration sets.
+"""Coverage of thresholds: nominal against measured, over many calibration sets.
 
     python -m benchmarks coverage --name sr1 --draws 1000
 
-On made-up scores, and on generated shapes: calibrated on clean shapes and tested on clean ones, where the promise
-must hold; on clean shapes and tested on simulated scans, where it breaks; on a few scans and tested on others, where
-it holds again. Writes <name>-<model>-coverage.json.
+Scores are random numbers, or of generated shapes. Calibration and test shapes are both clean, where coverage must hold;
+clean and simulated scans, where it breaks; or both scans, where it holds again. Writes <name>-<model>-coverage.json.
 """
 
 from __future__ import annotations
@@ -37,28 +36,37 @@ from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import judge
 
-if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
+if TYPE_CHECKING:  # reader processes import this module, and importing torch would slow them
     from openshape_ood import ShapeEncoder
 
 Draw = Callable[[int, int, np.random.RandomState], tuple[np.ndarray, np.ndarray]]
 
-COVERAGE = 0.95  # of the table
+COVERAGE = 0.95  # shown in the table
 MADE_UP, CLEAN, BROKEN, AGAIN = "made up", "clean, tested on clean", "clean, tested on scans", "scans, tested on scans"
 EXCHANGEABLE = (MADE_UP, CLEAN, AGAIN)
 COVERAGES = (0.5, 0.8, 0.9, COVERAGE, 0.99)
 SIZES = (20, 50, 100, 200, 1000)
-SMALL = (20, 50, 100)  # sets of scans that somebody would label, and supports to leave one out of
-CENTRAL = 0.9  # of the draws lie between low and high
+SMALL = (20, 50, 100)  # sizes of calibration sets of scans, and of supports for leave-one-out
+CENTRAL = 0.9  # fraction of the draws between low and high
 LEFT_IN, LEFT_OUT = "the support itself, tested on clean", "leave-one-out on the support, tested on clean"
 
 
 @dataclass(frozen=True)
 class Reached:
-    """Coverage reached by calibration sets of n: shares of known shapes kept, as fractions.
+    """Fraction of known shapes kept by thresholds from calibration sets of n shapes.
 
-    promise: what exchangeable shapes reach on average; mean over the draws, error its standard error; spread: standard
-    deviation over the draws; low, high: the central 90 % of them; law, law_low, law_high: the same of the
-    beta-binomial; novel: share of novel scans kept as known.
+    Parameters
+    ----------
+    promise : float
+        Expected coverage for exchangeable shapes.
+    mean, error, spread : float
+        Mean over the draws, its standard error, and the standard deviation over the draws.
+    low, high : float
+        Central 90 % of the draws.
+    law, law_low, law_high : float
+        Standard deviation and central 90 % of the beta-binomial distribution.
+    novel : float, optional
+        Fraction of novel scans accepted as known.
     """
 
     score: str
@@ -79,7 +87,7 @@ class Reached:
 
 @dataclass(frozen=True, eq=False)
 class Pools:
-    """Novelty under one score of shapes that calibration and test sets are drawn from: clean, scans, novel scans."""
+    """Novelty by one score of the shapes to draw from: clean, scans, novel scans."""
 
     score: str
     clean: np.ndarray
@@ -88,36 +96,36 @@ class Pools:
 
 
 def made_up(n: int, tests: int, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """n calibration scores and as many as are tested, all from one law."""
+    """n calibration scores and `tests` test scores from one distribution."""
     scores = random.normal(size=n + tests)
     return scores[:n], scores[n:]
 
 
 def within(pool: np.ndarray) -> Draw:
-    """Both from one pool, none twice: exchangeable, so that the law is exact whatever the pool."""
+    """Calibration and test shapes from one pool without repeats: exchangeable, so that the law is exact."""
     return lambda n, tests, random: ((drawn := random.permutation(pool))[:n], drawn[n : n + tests])
 
 
 def between(calibration: np.ndarray, tested: np.ndarray) -> Draw:
-    """Calibration from one pool, tests from another."""
+    """Calibration shapes from one pool, test shapes from another."""
     return lambda n, tests, random: (random.permutation(calibration)[:n], random.permutation(tested)[:tests])
 
 
 def supports(embeddings: np.ndarray, labels: np.ndarray, left_out: bool) -> Draw:
-    """The calibration set is the support that new shapes are compared with, left in or out of itself in turn."""
+    """The calibration set is the support itself; left_out: each shape is scored against all others (leave-one-out)."""
 
     def drawn(n: int, tests: int, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         support, new = within(np.arange(len(labels)))(n, tests, random)
         owners = np.unique(labels[support], return_inverse=True)[1]
         known = embeddings[support]
-        own = leave_one_out(known, owners, to_prototypes) if left_out else to_prototypes(known, known, owners)
-        return own, to_prototypes(embeddings[new], known, owners)
+        scores = leave_one_out(known, owners, to_prototypes) if left_out else to_prototypes(known, known, owners)
+        return scores, to_prototypes(embeddings[new], known, owners)
 
     return drawn
 
 
 def to_prototypes(queries: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """1 - the largest cosine with a class mean, of unit vectors: orders shapes as prototype_distance does."""
+    """1 - the largest cosine of unit vectors with a class mean; the order is that of prototype_distance."""
     sums = np.zeros((labels.max() + 1, examples.shape[1]))
     np.add.at(sums, labels, examples)
     return 1 - (queries @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T).max(axis=1)
@@ -126,7 +134,7 @@ def to_prototypes(queries: np.ndarray, examples: np.ndarray, labels: np.ndarray)
 def reach(
     drawn: Draw, score: str, case: str, n: int, tests: int, draws: int, seed: int, novel: np.ndarray | None = None
 ) -> list[Reached]:
-    """A row a coverage, those that n scores cannot promise left out; the same calibration sets for all of them."""
+    """One row per coverage that n scores can guarantee; all rows use the same calibration sets."""
     random = np.random.RandomState(seed)
     coverages = [coverage for coverage in COVERAGES if n >= calibration_needed(coverage)]
     kept, accepted = np.empty((2, draws, len(coverages)))
@@ -136,17 +144,17 @@ def reach(
         kept[i] = [np.mean(~one.is_novel(tested)) for one in thresholds]
         accepted[i] = [np.nan if novel is None else np.mean(~one.is_novel(novel)) for one in thresholds]
     rows = []
-    for coverage, own, passed in zip(coverages, kept.T, accepted.T, strict=True):
-        law, spread = coverage_law(n, coverage, tests), own.std(ddof=1)
-        ends = (*np.quantile(own, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2]), *np.array(law.interval(CENTRAL)) / tests)
-        means = (expected_coverage(n, coverage), own.mean(), spread / np.sqrt(draws), spread, law.std() / tests)
+    for coverage, each, passed in zip(coverages, kept.T, accepted.T, strict=True):
+        law, spread = coverage_law(n, coverage, tests), each.std(ddof=1)
+        ends = (*np.quantile(each, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2]), *np.array(law.interval(CENTRAL)) / tests)
+        means = (expected_coverage(n, coverage), each.mean(), spread / np.sqrt(draws), spread, law.std() / tests)
         row = Reached(score, case, n, coverage, *map(float, (*means, *ends)))
         rows.append(row if novel is None else replace(row, novel=float(passed.mean())))
     return rows
 
 
 def reach_on(pools: Pools, tests: int, draws: int, seed: int) -> Iterator[Reached]:
-    """All cases of one score, with as many calibration shapes as the pools have room for."""
+    """All cases of one score, for each number of calibration shapes that the pools are large enough for."""
     many, few = fitting(SIZES, len(pools.clean), tests), fitting(SMALL, len(pools.scans), tests)
     broken, again = between(pools.clean, pools.scans), within(pools.scans)
     for case, drawn, sizes in ((CLEAN, within(pools.clean), many), (BROKEN, broken, many), (AGAIN, again, few)):
@@ -159,7 +167,7 @@ def fitting(sizes: Sequence[int], pool: int, tests: int) -> list[int]:
 
 
 def pools_of(data: BenchmarkData, embedded: Mapping[str, np.ndarray], encoder: ShapeEncoder) -> list[Pools]:
-    """One by names, one by prototypes: means of other shapes, as what is compared with precedes calibration."""
+    """Pools by names and by prototypes; prototypes are means of other shapes than the pools."""
     from openshape_ood import TextEncoder
 
     text = TextEncoder.from_pretrained(encoder.identity.checkpoint)
@@ -175,7 +183,7 @@ def pools_of(data: BenchmarkData, embedded: Mapping[str, np.ndarray], encoder: S
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """The whole experiment, as the JSON file has it."""
+    """The whole experiment; returns the content of the JSON file."""
     from openshape_ood import ShapeEncoder
 
     started = time.perf_counter()
@@ -216,7 +224,7 @@ def _rounded(row: Reached) -> dict[str, Any]:
 
 
 def tables(report: Mapping[str, Any]) -> list[str]:
-    """Table of the share reached by a coverage of 95 %, one row for each case and n; and its caption."""
+    """Table for a coverage of 95 %, one row per case and n; and its caption."""
     settings, pools, rows = report["settings"], report["pools"], []
     for row in (row for row in report["coverage"] if row["coverage"] == COVERAGE):
         case = "" if row["case"] == row["score"] else row["case"]
@@ -229,10 +237,10 @@ def tables(report: Mapping[str, Any]) -> list[str]:
     about = (
         f"Percent of known shapes kept at a coverage of {100 * COVERAGE:g} %: mean over {settings['draws']:,} draws of "
         f"n calibration and {settings['tests']} test shapes ± its standard error; spread: standard deviation over the "
-        "draws, next to the beta-binomial law's;  novel kept: scans of novel classes that pass for known. "
+        "draws; by law: that of the beta-binomial distribution; novel kept: scans of novel classes accepted as known. "
         f"{report['source']}; {report['model']}; drawn from {pools['clean']:,} clean shapes and {pools['scans']:,} "
         f"scans of the known classes, {pools['novel']:,} scans of novel ones; prototypes of {pools['bank']:,} other "
-        "clean shapes. Where calibration and test differ in kind, other pools move the figures by up to three points."
+        "clean shapes. If calibration and test differ in kind, other pools change the figures by up to three points."
     )
     return [options.grid(head, rows, words=2), textwrap.fill(about, 120)]
 
@@ -246,11 +254,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
-    about = "do thresholds keep their promise? nominal against reached coverage, over many calibration sets"
+    """Run the command; returns its exit status."""
+    about = "coverage of thresholds: nominal against measured, over many calibration sets"
     names = ("model", "draws", "data_seed", "seed", "batch_size", "workers")
     parser = options.parser("coverage", about, *names, per_class=300)
-    parser.add_argument("--name", choices=("sr1", "sr2"), default="sr1", help="whose classes are known (default: sr1)")
-    parser.add_argument("--tests", type=int, default=200, help="shapes tested in a draw (default: 200)")
+    parser.add_argument(
+        "--name", choices=("sr1", "sr2"), default="sr1", help="benchmark with the known classes (default: sr1)"
+    )
+    parser.add_argument("--tests", type=int, default=200, help="test shapes per draw (default: 200)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

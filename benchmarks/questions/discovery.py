@@ -1,11 +1,12 @@
-"""`python -m benchmarks discovery`: are novel classes found again as groups, and are they named?
+"""`python -m benchmarks discovery`: does `discover` find novel classes as groups, and name them?
 
-Simulated scans of five known and seven novel generated classes, and of five known ones and those that `tiny` never
-saw in training; known by clean example shapes, the threshold from other scans of the known classes. What lies beyond
-it is grouped by `discover` and by k-means with the true number of novel classes. Over the seeds: the
-adjusted Rand index with the classes (a row of no group is one of its own), purity, names; then groups whose name fits
-are accepted, and fresh scans are judged again. Prints it with intervals and the groups of the first seed, writes the
-same as JSON, and draws these groups.
+Simulated scans are of five known and seven novel generated classes, or of five known classes and the classes that
+`tiny` was not trained on. Examples are clean shapes; other scans of the known classes set the threshold. Scans above it
+are grouped by `discover`, and by k-means with the true number of novel classes.
+
+Figures over the seeds are the adjusted Rand index with the classes (an ungrouped scan is a group of one), purity, and
+accuracy of names. Then groups with a fitting name are accepted as known, and new scans are scored. Prints figures with
+intervals and the groups of the first seed, writes the same as JSON, and draws these groups.
 """
 
 from __future__ import annotations
@@ -50,13 +51,13 @@ FIGURES = {
     "kept": "fresh known scans known, with accepted groups",
     "named": "fresh novel scans given their name by them",
 }
-SHOWN = {"ari": (1, 2), "groups": (1, 1)}  # by what factor, in how many digits
-BOUNDS = {"ari": (-1.0, 1.0), "groups": (-np.inf, np.inf)}  # of what is no share
+SHOWN = {"ari": (1, 2), "groups": (1, 1)}  # printed scale and digits; default: percent
+BOUNDS = {"ari": (-1.0, 1.0), "groups": (-np.inf, np.inf)}  # range of figures that are no fractions
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Scans of one seed: what was said of them, their classes (b,), and fresh ones."""
+    """Scans of one seed: clouds, classes (b,), scores; embeddings and classes of new scans."""
 
     novel: tuple[str, ...]
     known: KnownClasses
@@ -76,10 +77,10 @@ def make(kind: str, seed: int, encoder: ShapeEncoder, per_class: int) -> Data:
     known = KnownClasses.from_examples(examples, encoder, up="y")
     seeds = range(FIRST + 1000 * seed, FIRST + 1000 * seed + per_class + FRESH)
     made = [[scan(name, POINTS, i, severity=SEVERITY) for i in seeds] for name in (*known_names, *novel)]
-    first, rest = ([c for own in made for c in own[part]] for part in (slice(per_class), slice(per_class, None)))
+    first, rest = ([c for clouds in made for c in clouds[part]] for part in (slice(per_class), slice(per_class, None)))
     calibration = Embeddings(encoder.encode(calibration_scans(known_names, EXAMPLES), up="y"), encoder.identity)
-    asked = Embeddings(encoder.encode(first, up="y"), encoder.identity)
-    result = score_embeddings(asked, known, calibration=calibration)
+    queries = Embeddings(encoder.encode(first, up="y"), encoder.identity)
+    result = score_embeddings(queries, known, calibration=calibration)
     titles = np.array([*known_names, *novel])
     fresh = encoder.encode(rest, up="y")
     return Data(tuple(novel), known, first, np.repeat(titles, per_class), result, fresh, np.repeat(titles, FRESH))
@@ -95,38 +96,38 @@ def find(data: Data, grouping: str, text: TextEncoder, names: Sequence[str]) -> 
 
 
 def measured(data: Data, grouping: str, text: TextEncoder) -> tuple[dict[str, float], Discovery]:
-    found = find(data, grouping, text, categories())
+    discovery = find(data, grouping, text, categories())
     without = find(data, grouping, text, [name for name in categories() if name not in data.novel])
-    labels, truth = found.labels[found.novel], data.titles[found.novel]
+    labels, truth = discovery.labels[discovery.novel], data.titles[discovery.novel]
     alone = labels == 0
     labels[alone] = -np.arange(1, alone.sum() + 1)
-    largest = [majority(data, group.rows) for group in found.groups]
+    largest = [majority(data, group.rows) for group in discovery.groups]
     is_novel = np.isin(data.titles, data.novel)
-    right = [group.names[0].name == name for group, (name, _) in zip(found.groups, largest, strict=True)]
-    there = [name in {n.name for n in g.names} for g, (name, _) in zip(found.groups, largest, strict=True)]
+    right = [group.names[0].name == name for group, (name, _) in zip(discovery.groups, largest, strict=True)]
+    there = [name in {n.name for n in g.names} for g, (name, _) in zip(discovery.groups, largest, strict=True)]
     figures = {
-        "caught": found.novel[is_novel].mean(),
-        "false": mean((~is_novel)[found.novel]),
+        "caught": discovery.novel[is_novel].mean(),
+        "false": mean((~is_novel)[discovery.novel]),
         "ari": adjusted_rand_score(truth, labels),
         "purity": sum(count for _, count in largest) / max(1, (~alone).sum()),
         "grouped": mean(~alone),
-        "groups": len(found.groups),
+        "groups": len(discovery.groups),
         "right": mean(right),
         "in_three": mean(there),
-        "fits": mean([group.fits is True for group in found.groups]),
+        "fits": mean([group.fits is True for group in discovery.groups]),
         "none": mean([group.fits is False for group in without.groups]),
-        **accepted(data, found, text),
+        **accepted(data, discovery, text),
     }
-    return {name: float(value) for name, value in figures.items()}, found
+    return {name: float(value) for name, value in figures.items()}, discovery
 
 
-def accepted(data: Data, found: Discovery, text: TextEncoder) -> dict[str, float]:
-    """Of fresh scans the known ones that are still known, and the novel ones known under their own name."""
-    names = {group.number: group.names[0].name for group in found.groups if group.fits}
-    known = found.accept(names, data.known, text=text) if names else data.known
+def accepted(data: Data, discovery: Discovery, text: TextEncoder) -> dict[str, float]:
+    """New known scans that are still accepted, and new novel scans accepted under their true name, as fractions."""
+    names = {group.number: group.names[0].name for group in discovery.groups if group.fits}
+    known = discovery.accept(names, data.known, text=text) if names else data.known
     again = score_embeddings(data.fresh, known, threshold=data.result.threshold)
-    novel, own = np.isin(data.fresh_titles, data.novel), again.nearest == data.fresh_titles
-    return {"kept": float((~again.is_novel)[~novel].mean()), "named": float((~again.is_novel & own)[novel].mean())}
+    novel, right = np.isin(data.fresh_titles, data.novel), again.nearest == data.fresh_titles
+    return {"kept": float((~again.is_novel)[~novel].mean()), "named": float((~again.is_novel & right)[novel].mean())}
 
 
 def majority(data: Data, rows: np.ndarray) -> tuple[str, int]:
@@ -135,26 +136,26 @@ def majority(data: Data, rows: np.ndarray) -> tuple[str, int]:
 
 
 def mean(values: Any) -> float:
-    """Of nothing 0."""
+    """Mean, or 0 without values."""
     return float(np.mean(values)) if len(values) else 0.0
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    found = []
+    result = []
     for kind, grouping in dict.fromkeys((row["kind"], row["grouping"]) for row in rows):
-        own = [row["figures"] for row in rows if (row["kind"], row["grouping"]) == (kind, grouping)]
-        means = {n: over_seeds([one[n] for one in own], *BOUNDS.get(n, ())) for n in FIGURES}
-        found.append({"kind": kind, "grouping": grouping} | means)
-    return found
+        each = [row["figures"] for row in rows if (row["kind"], row["grouping"]) == (kind, grouping)]
+        means = {n: over_seeds([one[n] for one in each], *BOUNDS.get(n, ())) for n in FIGURES}
+        result.append({"kind": kind, "grouping": grouping} | means)
+    return result
 
 
 def tables(figures: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line a figure, a column a grouping; then the groups of the first seed."""
+    """Two tables: one line per figure and one column per grouping; the groups of the first seed."""
     lines = []
     for kind in dict.fromkeys(one["kind"] for one in figures):
-        own = {one["grouping"]: one for one in figures if one["kind"] == kind}
+        of = {one["grouping"]: one for one in figures if one["kind"] == kind}
         lines += [
-            (kind, words, *(harness.words(own[g][name], *SHOWN.get(name, (100, 0))) for g in own))
+            (kind, words, *(harness.words(of[g][name], *SHOWN.get(name, (100, 0))) for g in of))
             for name, words in FIGURES.items()
         ]
     first = [
@@ -172,15 +173,15 @@ def run(args: argparse.Namespace) -> None:
     for kind, seed in tqdm([(kind, seed) for kind in KINDS for seed in args.seeds], disable=not args.progress):
         data = make(kind, seed, encoder, args.per_class)
         for grouping in GROUPINGS:
-            figures, found = measured(data, grouping, text)
+            figures, discovery = measured(data, grouping, text)
             rows.append({"kind": kind, "grouping": grouping, "seed": seed, "figures": figures})
-            shown = shown or (data, found)
+            shown = shown or (data, discovery)
     assert shown is not None
-    data, found = shown
+    data, discovery = shown
     groups = [
         {"group": g.number, "size": len(g), "stability": g.stability, "class": name, "purity": n / len(g)}
         | {"names": g.words()}
-        for g in found.groups
+        for g in discovery.groups
         for name, n in [majority(data, g.rows)]
     ]
     report = harness.facts(encoder, text) | {
@@ -193,18 +194,18 @@ def run(args: argparse.Namespace) -> None:
     }
 
     def drawn(path: Path) -> list[Path]:
-        if not found.groups:
+        if not discovery.groups:
             return []
-        return [plots.save(plots.group_sheet(data.clouds, found, titles=data.titles.tolist(), up="y"), path)]
+        return [plots.save(plots.group_sheet(data.clouds, discovery, titles=data.titles.tolist(), up="y"), path)]
 
     harness.finish(args, f"discovery-{harness.named(report)}-generated", report, tables(means, groups), drawn)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
-    about = "are novel classes found again as groups, and named?"
+    """Run the command; returns its exit status."""
+    about = "does discover find novel classes as groups, and name them?"
     names = ("model", "checkpoint", "text_checkpoint", "device", "seeds", "no_pictures")
     args = options.parser("discovery", about, *names, per_class=25).parse_args(argv)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # names that it never saw are a question asked here
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # untrained names are part of this benchmark
         return options.finish(lambda: run(args))

@@ -1,8 +1,8 @@
-"""Gain of an ensemble over its members, by every method, on the same shapes; part of `benchmarks scores`.
+"""Gain of an ensemble over its members, for every method, on the same shapes; part of `benchmarks scores`.
 
-Three ways to fuse: `together`, as the library does it, by the mean of the members' cosines; and, to compare, each
-member judged alone and its novelty fused with the others' by `scoring.fusion`, by `ranks` or by `p values` among the
-validation shapes, which are known and among no examples.
+There are three kinds of fusion. `together` is that of the library: the mean of the members' cosines. The other two
+score each member alone, and fuse the novelties with `scoring.fusion`, by `ranks` or by `p values` among the validation
+shapes, which are known shapes outside the examples.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Novelty = Mapping[str, np.ndarray]  # set -> (b,)
 
 @dataclass(frozen=True)
 class Gain:
-    """One method and one way to fuse on one benchmark, as fractions.
+    """Gain of one method with one fusion on one benchmark, as fractions.
 
-    members: AUROC of each alone, mean over the seeds; over_best, over_mean: metric -> what the ensemble has more than
-    the member with the largest AUROC here, and than the members on average, with its paired 95 % interval.
+    members: AUROC of each member alone, mean over the seeds; over_best, over_mean: metric -> difference of the ensemble
+    to the member with the largest AUROC, and to the mean of the members, with paired 95 % interval.
     """
 
     benchmark: str
@@ -49,16 +49,17 @@ class Gain:
     def as_json(self) -> dict[str, Any]:
         words = {"benchmark": self.benchmark, "known_by": self.known_by, "method": self.method, "fused": self.fused}
         figures = {"auroc": round(self.auroc, 9), "members": {n: round(v, 9) for n, v in self.members.items()}}
-        told = {"best": self.best, "over_best": _rounded(self.over_best), "over_mean": _rounded(self.over_mean)}
-        return words | figures | told
+        gains = {"best": self.best, "over_best": _rounded(self.over_best), "over_mean": _rounded(self.over_mean)}
+        return words | figures | gains
 
 
 def member_novelty(
     method: Method, known: Sequence[KnownClasses], embedded: Mapping[str, np.ndarray], tests: Sequence[str]
 ) -> list[Novelty]:
-    """Novelty of the sets and of validation by each member alone, under one seed; known: each member's classes.
+    """Novelty of the test sets and of validation by each member alone, for one seed.
 
-    embedded: set -> rows (b, d) of the ensemble: concatenated rows of the members.
+    known: known classes of each member; embedded: set -> embeddings (b, d) of the ensemble, which are those of the
+    members side by side.
     """
     ends = np.cumsum([one.dim for one in known])[:-1]
     parts = {name: np.split(embedded[name], ends, axis=1) for name in (*tests, "validation")}
@@ -70,8 +71,8 @@ def gains(
 ) -> list[Gain]:
     """Gain of one method by each fusion.
 
-    row: benchmark, group and method; names: of the members; together: pairs of the ensemble, one a seed; alone: for
-    each seed, the result of `member_novelty`.
+    row: benchmark, group and method; names: of the members; together: novelty of known and novel shapes by the
+    ensemble, one pair per seed; alone: result of `member_novelty` for each seed.
     """
     of = [[_pair(seed[i]) for seed in alone] for i in range(len(names))]
     members = {name: _auroc(pairs) for name, pairs in zip(names, of, strict=True)}
@@ -86,7 +87,7 @@ def gains(
 
 
 def _fused(alone: Sequence[Novelty], how: str) -> Novelty:
-    """Fused novelty of the members, by their ranks among the validation shapes."""
+    """Fused novelty of the members, by ranks or p-values among the validation shapes."""
     references = [one["validation"] for one in alone]
 
     def fused(name: str) -> np.ndarray:
@@ -99,7 +100,7 @@ def _fused(alone: Sequence[Novelty], how: str) -> Novelty:
 
 
 def _pair(novelty: Novelty) -> tuple[np.ndarray, np.ndarray]:
-    """Of the known and of all novel shapes."""
+    """Novelty of the known shapes, and of all novel shapes."""
     return novelty["known"], np.concatenate([v for name, v in novelty.items() if name.startswith("novel")])
 
 
@@ -108,17 +109,17 @@ def _auroc(pairs: Pairs) -> float:
 
 
 def _differences(base: Pairs, other: Pairs, draws: int) -> dict[str, Difference]:
-    found = paired_differences(base, other, draws)
-    return {name: found[name] for name in METRICS}
+    differences = paired_differences(base, other, draws)
+    return {name: differences[name] for name in METRICS}
 
 
-def table(found: Sequence[Gain]) -> str:
-    """A row a method: AUROC of each member and of the ensemble, and its gains in points."""
-    head = ["benchmark", "method", *(found[0].members if found else ()), "together", "over the best", "over their mean"]
+def table(rows: Sequence[Gain]) -> str:
+    """One row per method: AUROC of each member and of the ensemble, and its gains in points."""
+    head = ["benchmark", "method", *(rows[0].members if rows else ()), "together", "over the best", "over their mean"]
     head += [f"by {how}, over the best" for how in ("ranks", "p values")]
     lines = []
-    for one in (one for one in found if one.fused == "together"):
-        others = {o.fused: o for o in found if (o.benchmark, o.method) == (one.benchmark, one.method)}
+    for one in (one for one in rows if one.fused == "together"):
+        others = {o.fused: o for o in rows if (o.benchmark, o.method) == (one.benchmark, one.method)}
         cells = [f"{100 * value:.1f}" for value in (*one.members.values(), one.auroc)]
         cells += [_points(one.over_best["auroc"]), _points(one.over_mean["auroc"])]
         cells += [_points(others[how].over_best["auroc"]) if how in others else "" for how in ("ranks", "p values")]
@@ -135,5 +136,5 @@ def _points(difference: Difference) -> str:
     return f"{value:+.1f} [{low:+.1f} to {high:+.1f}]"
 
 
-def _rounded(found: Mapping[str, Difference]) -> dict[str, list[float]]:
-    return {name: [round(value, 9) for value in values] for name, values in found.items()}
+def _rounded(differences: Mapping[str, Difference]) -> dict[str, list[float]]:
+    return {name: [round(value, 9) for value in values] for name, values in differences.items()}

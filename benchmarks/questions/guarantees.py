@@ -1,10 +1,10 @@
-"""Guarantees that report when they no longer hold: drift alarms, repair with few labels, two error rates, marks.
+"""Guarantees: drift alarms, recalibration with few labels, two error rates, marks of maps.
 
     python -m benchmarks guarantees --real DIR
     python -m benchmarks guarantees --parts alarms repair
 
-Each part is a module of its own with `measure(args)`, `tables(report)` and `draw(report, path)`, and writes
-guarantees-PART.json and .png.
+Each part is a module with `measure(args)`, `tables(report)` and `draw(report, path)`. It writes guarantees-PART.json
+and .png.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Any
 from benchmarks import options
 from benchmarks.questions import harness
 
-# part: its module in this folder and the question that it answers
+# part -> module in this folder, and question that it answers
 PARTS: dict[str, tuple[str, str]] = {
-    "alarms": ("guarantees_alarms", "do alarms come where the known objects drift, and only there?"),
-    "repair": ("guarantees_repair", "is the promise back after a few labels, and do two error rates hold?"),
-    "marks": ("guarantees_marks", "do marks keep to the rate that was requested, and what does it cost?"),
+    "alarms": ("guarantees_alarms", "are there alarms after a drift of the known objects, and only then?"),
+    "repair": ("guarantees_repair", "does coverage hold again after a few labels, and do two error rates hold?"),
+    "marks": ("guarantees_marks", "do marks keep the requested rate of false points, and how many parts do they miss?"),
 }
 
 
 def measure(part: str, args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
-    """The module of a part and its report, with the settings and the processor time."""
+    """The module of a part, and its report with settings and CPU time."""
     module, began = import_module(f"benchmarks.questions.{PARTS[part][0]}"), time.process_time()
     settings = {name: getattr(args, name) for name in ("draws", "per_class", "seed")}
     report = {"part": part, "question": PARTS[part][1], "settings": settings, **module.measure(args)}
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the parts and write guarantees-PART.json. The exit status."""
+    """Run the command; returns its exit status."""
     about = "Guarantees and their alarms: " + "; ".join(f"{part}: {question}" for part, (_, question) in PARTS.items())
     names = ("draws", "seed", "real", "cache", "batch_size", "workers", "no_pictures")
     parser = options.parser("guarantees", about, *names, per_class=200)

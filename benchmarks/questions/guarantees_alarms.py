@@ -1,8 +1,8 @@
-"""Drift alarms: false alarms of streams and batches, the delay beside an oracle, and where no alarm can come.
+"""Drift alarms: false alarms of streams and batches, delay compared with an oracle, drifts that cannot be detected.
 
-An oracle knows the law of the known novelties before and after the drift, and alarms at a likelihood ratio of 100. The
-first one sees all values below the cut 0.05. The second one has the information of the test: the same values below the
-same cuts, ranked in the same growing pool.
+An oracle knows the distribution of the known novelties before and after the drift, and alarms at a likelihood ratio of
+100. The first oracle uses all values below the cut 0.05. The second one has the information of the test: the same
+values below the same cuts, ranked in the same growing pool.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from openshape_ood.decisions.drift import CUTS, DriftStream, batch_drift
 
 LENGTH, LATEST = 10_000, 3_000  # objects of a stream: for false alarms, for delays
 SIZES, DELAY_SIZES = (50, 200, 1000), (50, 200, 2000)
-SHARES = (0.0, 0.2, 0.6)  # of novel objects
+SHARES = (0.0, 0.2, 0.6)  # fraction of novel objects
 LEVEL = 0.01
-MADE = 100_000  # novelties of a made-up law
+MADE = 100_000  # random novelties of a simulated distribution
 STEP = 20  # objects between two points of the picture
 EMPIRICAL = {"clean to scans": ("generated", "clean", "scans"), "models to scans": ("house", "models", "scans")}
 
 
 class FixedRanks(DriftStream):
-    """The failure that the growing pool avoids: ranks against the calibration values alone."""
+    """A wrong test, for comparison: ranks against the calibration values only, without the growing pool."""
 
     def _ranks(self, values: np.ndarray, limits: np.ndarray) -> np.ndarray:
         values, limits = values[values < limits], limits[values < limits]
@@ -44,7 +44,7 @@ class FixedRanks(DriftStream):
 
 
 def uniformity(draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Kolmogorov-Smirnov test of the smoothed rank of one known object, 2 draws a calibration set."""
+    """Kolmogorov-Smirnov test that the smoothed rank of a known object is uniform, over calibration sets of n."""
     rows = []
     for n in (20, 50, 200):
         ranks = []
@@ -60,7 +60,7 @@ def uniformity(draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def alarm_at(stream: DriftStream, values: np.ndarray, step: int = 1000) -> float:
-    """Number of objects at the alarm; infinity without one. The stream is looked at after each step."""
+    """Number of objects until the alarm; infinity without one. Values are passed in steps of `step`."""
     for begin in range(0, len(values), step):
         before = deepcopy(stream)
         if stream.update(values[begin : begin + step]).alarm:
@@ -70,7 +70,7 @@ def alarm_at(stream: DriftStream, values: np.ndarray, step: int = 1000) -> float
 
 
 def false_alarms(pool: np.ndarray, n: int, draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Streams with novel objects beyond the cut."""
+    """False alarms of streams whose novel objects are all above the cut."""
     rows = []
     for share in SHARES:
         alarms = []
@@ -87,7 +87,7 @@ def alarm_row(alarms: np.ndarray, **about: Any) -> dict[str, Any]:
 
 
 def fixed_ranks(draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Streams of known objects with ranks against a fixed calibration set."""
+    """False alarms of streams of known objects with ranks in a fixed calibration set."""
     rows = []
     for n in SIZES:
         streams = [FixedRanks(random.normal(size=n)) for _ in range(draws)]
@@ -97,7 +97,7 @@ def fixed_ranks(draws: int, random: np.random.Generator) -> list[dict[str, Any]]
 
 
 def contaminated(known: np.ndarray, novel: np.ndarray, draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Streams in which novel objects come as they are, some of them below the cut, by cut; n = 200."""
+    """Alarms by cut for streams with real novel objects, some of them below the cut; n = 200."""
     rows = []
     for cut in (None, *CUTS):
         below = float((novel < np.quantile(known, 1 - (cut or CUTS[0]))).mean())
@@ -115,7 +115,7 @@ def mixed(known: np.ndarray, novel: np.ndarray, share: float, length: int, rando
 
 
 def drifts(pools: Mapping[str, Pools], random: np.random.Generator) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
-    """Name -> novelties before and after, and the bins by which the oracle sees them."""
+    """Name -> novelties before and after the drift, and number of bins of the oracle."""
     base, moved = random.normal(size=(2, MADE))
     few = random.random(MADE)
     made = {
@@ -125,15 +125,15 @@ def drifts(pools: Mapping[str, Pools], random: np.random.Generator) -> dict[str,
         "half shifted by -1.5": np.where(few < 0.5, moved - 1.5, moved),
         "beyond the cut only": np.where((few < 0.3) | (moved > 1.645), 3.0, moved),
     }
-    found = {name: (base, after, 50) for name, after in made.items()}
+    cases = {name: (base, after, 50) for name, after in made.items()}
     for name, (source, before, after) in EMPIRICAL.items():
         for method, of in pools.get(source, {}).items():
-            found[f"{name}, {method}"] = (of[before], of[after], 20)
-    return found
+            cases[f"{name}, {method}"] = (of[before], of[after], 20)
+    return cases
 
 
 def law_ratio(before: np.ndarray, after: np.ndarray, bins: int, cut: float = CUTS[0]) -> tuple[np.ndarray, np.ndarray]:
-    """Edges (bins - 1,) and the ratio (bins,) of the law after the drift to that before, below a cut."""
+    """Edges (bins - 1,) of bins below a cut, and likelihood ratio (bins,) of after to before the drift."""
     limit = np.quantile(before, 1 - cut)
     edges = np.quantile(before[before < limit], np.linspace(0, 1, bins + 1)[1:-1])
     ends = np.array([np.bincount(np.searchsorted(edges, z[z < limit]), minlength=bins) + 0.5 for z in (before, after)])
@@ -141,9 +141,9 @@ def law_ratio(before: np.ndarray, after: np.ndarray, bins: int, cut: float = CUT
 
 
 def oracle_delay(values: np.ndarray, stream: DriftStream, laws: Sequence[Any], alike: bool) -> float:
-    """Objects at the alarm of the likelihood ratio of `laws`, one a cut.
+    """Number of objects until the oracle's alarm; laws: result of `law_ratio` for each cut.
 
-    alike: below the cuts that a new stream chooses for the values, in its growing pool. Else below the first cut.
+    alike: True to use the cuts and the growing pool of the stream; False to use all values below the first cut.
     """
     limits = stream._limits
     chosen = stream._chosen(values) if alike else np.full(len(values), limits[0])
@@ -152,7 +152,7 @@ def oracle_delay(values: np.ndarray, stream: DriftStream, laws: Sequence[Any], a
         below = values < limit
         here = below & (chosen == limit)
         gain = ratio[np.searchsorted(edges, values[here])]
-        if alike:  # the pool: calibration values, and earlier ones drawn after the drift
+        if alike:  # the pool has the calibration values, and earlier values from after the drift
             held, earlier = (stream._pool < limit).sum(), (np.cumsum(below) - below)[here]
             gain = gain * (held + earlier) / (held + earlier * gain)
         gains[here] = gain
@@ -167,28 +167,28 @@ def delays(
     laws = [law_ratio(before, after, bins, cut) for cut in CUTS]
     for n in DELAY_SIZES:
         for share in (0.0, 0.3):
-            found: dict[str, list[float]] = {"delay": [], "oracle": [], "oracle_alike": []}
+            lists: dict[str, list[float]] = {"delay": [], "oracle": [], "oracle_alike": []}
             for seed in range(draws):
                 values = np.where(random.random(LATEST) < share, np.inf, random.choice(after, LATEST))
                 values[~np.isfinite(values)] = max(before.max(), after.max()) + 1
                 stream = DriftStream(random.choice(before, n), seed=seed)
-                found["oracle"].append(oracle_delay(values, stream, laws, alike=False))
-                found["oracle_alike"].append(oracle_delay(values, stream, laws, alike=True))
-                found["delay"].append(alarm_at(stream, values, 50))
-            medians = {key: median(several) for key, several in found.items()}
+                lists["oracle"].append(oracle_delay(values, stream, laws, alike=False))
+                lists["oracle_alike"].append(oracle_delay(values, stream, laws, alike=True))
+                lists["delay"].append(alarm_at(stream, values, 50))
+            medians = {key: median(several) for key, several in lists.items()}
             ratios = {f"times_{key}": medians["delay"] / medians[key] for key in ("oracle", "oracle_alike")}
-            alarms = float(np.isfinite(found["delay"]).mean())
+            alarms = float(np.isfinite(lists["delay"]).mean())
             rows.append({"drift": name, "n": n, "novel": share, **medians, "found": alarms, **ratios})
     return rows
 
 
 def median(values: Sequence[float]) -> float:
-    """The median with infinities, as the upper of two in the middle."""
+    """Upper median; values may be infinite."""
     return float(np.sort(values)[len(values) // 2])
 
 
 def batches(named: Mapping[str, Any], draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Alarms of batches of 200 objects below 200 calibration shapes: without drift, and for each drift."""
+    """Alarms of batches of 200 objects with 200 calibration shapes, without drift and for each drift."""
     cases = {"none": (*(random.normal(size=MADE),) * 2, 50), **named}
     rows = []
     for name, (before, after, bins) in cases.items():
@@ -205,7 +205,7 @@ def batches(named: Mapping[str, Any], draws: int, random: np.random.Generator) -
 def oracle_finds(
     tested: np.ndarray, held: np.ndarray, before: np.ndarray, after: np.ndarray, bins: int, random: np.random.Generator
 ) -> bool:
-    """Permutation test at 1 % of the likelihood ratio of both laws below the cut: no test of ranks finds more."""
+    """Permutation test at 1 % of the likelihood ratio below the cut, which is the most powerful rank test."""
     limit = np.sort(held)[-math.floor(CUTS[0] * (len(held) + 1))]
     edges, ratio = law_ratio(before, after, bins)
     held, tested = held[held < limit], tested[tested < limit]
@@ -218,14 +218,14 @@ Task = tuple[str, Callable[..., list[dict[str, Any]]], tuple[Any, ...], dict[str
 
 
 def tasks(pools: Mapping[str, Pools], draws: int, seed: int) -> list[Task]:
-    """Section, function, arguments and labels of its rows: every task draws from a generator of its own."""
+    """Section, function, arguments and labels of every task; each task has its own random generator."""
     few, named = max(2, min(40, draws // 10)), drifts(pools, np.random.default_rng(seed))
     each = [(source, method, sets) for source, of in pools.items() for method, sets in of.items()]
     listed: list[Task] = [("uniform", uniformity, (draws,), {}), ("fixed_ranks", fixed_ranks, (few,), {})]
     for source, method, sets in each:
         about = {"source": source, "method": method}
         sizes = SIZES if method == "prototypes" else SIZES[1:2]
-        if source == "generated":  # ranks depend on no law
+        if source == "generated":  # one source suffices, because ranks do not depend on the distribution
             listed += [("false_alarms", false_alarms, (sets["scans"], n, draws), about) for n in sizes]
         listed.append(("contaminated", contaminated, (sets["scans"], sets["novel"], few), about))
     listed += [("delays", delays, (name, *drift, few), {}) for name, drift in named.items()]
@@ -238,7 +238,7 @@ def rows_of(task: Task, seed: int, place: int) -> list[dict[str, Any]]:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """All simulations; `draws` streams for false alarms, a tenth of it for the rest, 40 at most."""
+    """All simulations: `draws` streams for false alarms, a tenth (at most 40) for all else."""
     from openshape_ood import ShapeEncoder, TextEncoder
 
     encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
@@ -250,7 +250,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def tables(report: Mapping[str, Any]) -> list[str]:
-    """False alarms, contamination, delays and batches."""
+    """Tables of false alarms, contamination, delays and batches."""
     rows: list[tuple[str, ...]] = [
         (
             row["source"],
@@ -261,9 +261,9 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         )
         for row in report["false_alarms"]
     ]
-    said = [options.grid(("known scans", "method", "n", "novel, %", "false alarms, %"), rows, words=2)]
+    blocks = [options.grid(("known scans", "method", "n", "novel, %", "false alarms, %"), rows, words=2)]
     lines: list[tuple[str, ...]] = [(str(row["n"]), percent(row["alarms"])) for row in report["fixed_ranks"]]
-    said.append(options.grid(("ranks in a fixed set, n", "false alarms, %"), lines))
+    blocks.append(options.grid(("ranks in a fixed set, n", "false alarms, %"), lines))
     lines = [
         (
             row["source"],
@@ -275,7 +275,7 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         )
         for row in report["contaminated"]
     ]
-    said.append(options.grid(("real novel", "method", "cut", "below it, %", "novel, %", "alarms, %"), lines, words=2))
+    blocks.append(options.grid(("real novel", "method", "cut", "below it, %", "novel, %", "alarms, %"), lines, words=2))
     lines = [
         (
             row["drift"],
@@ -286,12 +286,12 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         )
         for row in report["delays"]
     ]
-    said.append(options.grid(("drift", "n", "novel, %", "delay", "oracle, alike", "times", "oracle", "times"), lines))
+    blocks.append(options.grid(("drift", "n", "novel, %", "delay", "oracle, alike", "times", "oracle", "times"), lines))
     names = ("kept", "alarms", "oracle")
     lines = [(row["drift"], *(percent(row[name]) for name in names)) for row in report["batches"]]
-    said.append(options.grid(("batch of 200", "kept, %", "alarms, %", "oracle, %"), lines))
+    blocks.append(options.grid(("batch of 200", "kept, %", "alarms, %", "oracle, %"), lines))
     lines = [(str(row["n"]), f"{row['p_value']:.3f}") for row in report["uniform"]]
-    return [*said, options.grid(("ranks uniform, n", "KS p"), lines)]
+    return [*blocks, options.grid(("ranks uniform, n", "KS p"), lines)]
 
 
 def objects(count: float | None) -> str:
@@ -303,7 +303,7 @@ def times(ratio: float | None) -> str:
 
 
 def draw(report: Mapping[str, Any], path: Path) -> Sequence[Path]:
-    """Delay of every drift beside the oracle, n = 200, and the capital of streams with and without drift."""
+    """Draw e-values of streams with and without drift, and the delay of every drift next to the oracle's, n = 200."""
     from openshape_ood import plots
     from openshape_ood.novelty_map.colors import BLACK, BLUE, GREEN, ORANGE
 

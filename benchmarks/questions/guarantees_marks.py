@@ -1,8 +1,8 @@
-"""Marks of maps: is the promise of risk control kept, and what does it cost in planted parts found?
+"""Marks of maps: does risk control keep the requested rate of false marks, and how many planted parts are still found?
 
-Simulated shapes are lines of places with noise of their own, some with a bump that nobody damaged: n calibration
-shapes say the mean share of points marked falsely on new ones, and the share of new ones with a false region. Then real
-maps: `localize` on generated shapes with a planted part, the surface of chairs with a dent, roads with damage.
+Simulated shapes are lines of places with noise; some have an undamaged bump. With n calibration shapes, the mean
+fraction of false points on new shapes is measured, and the fraction of new shapes with a false region. Real maps are
+those of `localize` on generated shapes with a planted part, of chair surfaces with a dent, and of damaged roads.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.novelty_map.marks import marks_threshold, summary
 
-POOL, PLACES = 4000, 150  # simulated shapes, and places of each
-BUMPS = 0.15  # of the shapes
+POOL, PLACES = 4000, 150  # simulated shapes, and places per shape
+BUMPS = 0.15  # fraction of shapes with a bump
 OBJECTS, SCANS = 1000, 10
-TESTED = 100  # new shapes a draw
-POINTS = {20: 1.0, 50: 0.5, 100: 1.0, 200: 1.0}  # calibration shapes: the largest share that is marked
+TESTED = 100  # new shapes per draw
+POINTS = {20: 1.0, 50: 0.5, 100: 1.0, 200: 1.0}  # number of calibration shapes -> largest fraction marked
 REGIONS = (20, 50, 200)
 RATE, REGION_RATE, GROUP_RATE = 0.01, 0.05, 0.1
-FEWEST_PLACES = 5  # of a simulated region
+FEWEST_PLACES = 5  # least size of a simulated region
 
-KNOWN, HELD, NEW, PLANTED = 40, 70, 40, 20  # shapes a class of localize; planted ones a pair
-GOOD, MORE, WHOLE, DAMAGED = 20, 200, 60, 60  # surfaces: learned from, calibrated on, tested
+KNOWN, HELD, NEW, PLANTED = 40, 70, 40, 20  # localize: examples, calibration and test shapes per class; per pair
+GOOD, MORE, WHOLE, DAMAGED = 20, 200, 60, 60  # surfaces: training, calibration, undamaged tests, damaged tests
 CHAIR, DENSE = 2, 10_000
 RULES = ("today", "points, n = 20", "points, n = 50", "points, n = 100", "points, n = 200",
          "regions, n = 20", "regions, n = 50", "regions, n = 200")  # fmt: skip
 COLUMNS = ("false points", "false region", "part marked", "found", "marks on the part")
-HALF = 0.5  # of a part's points are marked: it is found
+HALF = 0.5  # a part is found if at least this fraction of its points is marked
 
 
 @dataclass(frozen=True)
 class Case:
-    """Maps of one task: of known shapes to calibrate on, of new known ones, and of damaged ones with their truth."""
+    """Maps of one task: of calibration shapes, of new known shapes, and of damaged shapes with their truth."""
 
     name: str
     today: float
@@ -54,14 +54,14 @@ class Case:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """The simulation, with `--draws` calibration sets a row, and the three tasks."""
+    """The simulation, with `--draws` calibration sets per row, and the three tasks."""
     rng = np.random.default_rng([args.seed, 33])
     simulated = [*_points(args.draws, rng), *_regions(args.draws, rng), *_groups(max(2, args.draws // 5), rng)]
     return {"simulation": simulated, "cost": [row for case in cases(args.seed) for row in cost(case)]}
 
 
 def simulated_shapes(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Novelties (count, places): each shape has noise of its own, and some have a bump."""
+    """Novelties (count, places): each shape has its own noise level, and some have a bump."""
     scale = rng.lognormal(0, 0.3, (count, 1))
     novelty = scale * rng.normal(size=(count, PLACES))
     bumped = np.flatnonzero(rng.random(count) < BUMPS)
@@ -110,11 +110,11 @@ def _regions(draws: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
 
 
 def _groups(draws: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
-    """Ten scans each of some objects: counted as objects, and taken for independent."""
+    """Ten scans of each object, calibrated with groups of scans and, wrongly, as independent shapes."""
     each = np.repeat(simulated_shapes(OBJECTS, rng), SCANS, axis=0)
     pool = (each + 0.2 * rng.normal(size=each.shape)).reshape(OBJECTS, SCANS, PLACES)
     shares = [[LossCurve.of(one) for one in scans] for scans in pool]
-    # 1 where any place lies above: the highest place is the region
+    # loss 1 if any place is above the limit: the highest place decides
     steps = [[LossCurve(peak, np.ones(1)) for peak in scans.max(axis=1)[:, None]] for scans in pool]
     for promise, objects, rate, curves in (("regions", 4, REGION_RATE, steps), ("points", 10, GROUP_RATE, shares)):
         row: dict[str, Any] = {
@@ -142,7 +142,7 @@ def _mean(losses: Sequence[float]) -> dict[str, float]:
 
 
 def cases(seed: int) -> Iterator[Case]:
-    """The three tasks, one at a time."""
+    """Yield the three tasks."""
     for of in (_planted, _dents, _roads):
         yield of(seed)
 
@@ -217,10 +217,10 @@ def _surface(name: str, cloud: Callable[[int], Any], broken: Callable[[int], tup
 
 
 def cost(case: Case) -> list[dict[str, Any]]:
-    """A row for each rule: what it marks falsely on new known shapes, and how many parts it finds."""
-    found = [summary(one.elements, one.novelty, case.min_size) for one in case.held]
-    order = np.random.default_rng(0).permutation(len(found))  # classes in turn would be no draw
-    curves, peaks = [found[i][0] for i in order], np.array([found[i][1] for i in order])
+    """One row per rule: false marks on new known shapes, and parts found."""
+    each = [summary(one.elements, one.novelty, case.min_size) for one in case.held]
+    order = np.random.default_rng(0).permutation(len(each))  # shuffled, because the classes alternate
+    curves, peaks = [each[i][0] for i in order], np.array([each[i][1] for i in order])
     tested = np.array([summary(one.elements, one.novelty, case.min_size)[1] for one in case.known])
     rows: list[dict[str, Any]] = []
     for rule in RULES:
@@ -244,15 +244,15 @@ def cost(case: Case) -> list[dict[str, Any]]:
 def figures(case: Case, made: Threshold, tested: np.ndarray) -> dict[str, float]:
     """The columns of one rule."""
     marked = [(replace(one, threshold=made).is_novel, truth & one.seen) for one, truth in case.damaged]
-    shares = np.array([own[truth].mean() for own, truth in marked])
-    on = [own[truth].sum() / own.sum() for own, truth in marked if own.any()]
+    shares = np.array([marks[truth].mean() for marks, truth in marked])
+    on = [marks[truth].sum() / marks.sum() for marks, truth in marked if marks.any()]
     false = [replace(one, threshold=made).is_novel.sum() / one.seen.sum() for one in case.known]
     values = (np.mean(false), (tested > made.value).mean(), shares.mean(), (shares >= HALF).mean())
     return dict(zip(COLUMNS, map(float, (*values, np.mean(on) if on else 0.0)), strict=True))
 
 
 def tables(report: Mapping[str, Any]) -> list[str]:
-    """The promise in simulation, and the cost."""
+    """Two tables: rates in simulation, and parts found."""
     simulated = []
     for row in report["simulation"]:
         of = f"{row['promise']}, {row['objects']} objects x {SCANS} scans" if "objects" in row else row["promise"]
@@ -276,7 +276,7 @@ def _shares(row: Mapping[str, Any]) -> list[str]:
 
 
 def draw(report: Mapping[str, Any], path: Path) -> list[Path]:
-    """The promise by calibration shapes, and a chair with and without a guitar, marked before and after."""
+    """Draw the false rate by number of calibration shapes, and marks on a chair with and without a guitar."""
     from benchmarks.report.pictures.explained import CHAIR_SEED, DRAWN, example_shapes
     from openshape_ood import ShapeEncoder, plots
     from openshape_ood.novelty_map import calibrate_marks, localize, localize_many
@@ -298,8 +298,7 @@ def draw(report: Mapping[str, Any], path: Path) -> list[Path]:
     for ax, ((what, cloud), (rule, made)) in zip(
         axes.flat[1:], [(shape, rule) for shape in panels for rule in rules], strict=True
     ):
-        found = localize(cloud, known, encoder=encoder, up="y", threshold=made)
-        marked = found.is_novel.astype(float)
+        marked = localize(cloud, known, encoder=encoder, up="y", threshold=made).is_novel.astype(float)
         plots.cloud(cloud, "novelty", marked, ax=ax, low=0, high=1, legend=False)
         ax.set_title(f"{what}\n{rule}: {100 * marked.mean():.0f} % marked", fontsize=9)
     return [plots.save(figure, path, dpi=90)]

@@ -1,8 +1,8 @@
-"""Novelties of real encoders by three methods: what the simulations of guarantees draw from.
+"""Pools of novelties by three methods, from which the simulations of `guarantees` draw.
 
-`generated`: clean shapes and scans of the known classes of SR1, scans of its novel classes. `house`: household models
-of `--real DIR`, furniture known and the rest novel, as models and as simulated scans with clutter, and generated scans
-of the same classes. The examples are other generated shapes, clean ones.
+Source `generated`: clean shapes and scans of the known classes of SR1, and scans of its novel classes. Source `house`:
+household models of `--real DIR`, where furniture is known and all else is novel, as models and as simulated scans with
+clutter, and generated scans of the same classes. Examples are other clean generated shapes.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from benchmarks.threedos.splits import load_split
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import judge
 
-if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
+if TYPE_CHECKING:  # reader processes import this module, and importing torch would slow them
     from openshape_ood import ShapeEncoder, TextEncoder
     from openshape_ood.synthetic.mesh import Mesh
 
 METHODS = {"names": "max_cosine", "prototypes": "prototype_distance", "neighbors": "knn"}
 FURNITURE = ("bed", "cabinet", "chair", "desk", "door", "night stand", "sofa", "table", "tv stand", "wardrobe")
-EXAMPLES, SCANS = 30, 30  # generated examples of a class; draws of a model
-CLEAN = 0.02  # severity of a draw of a model
+EXAMPLES, SCANS = 30, 30  # generated examples per class; samplings or scans per model
+CLEAN = 0.02  # severity of a clean sampling of a model
 Pools = dict[str, dict[str, np.ndarray]]  # method -> set -> novelty
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A draw of a household model: its surface, or a simulated scan of it."""
+    """A sampling or a simulated scan of a household model."""
 
     title: str
     folder: str
-    place: int  # among the meshes of the folder
+    place: int  # index of the mesh in the folder
     seed: int
     severity: float
 
@@ -58,31 +58,31 @@ class Model:
 
 @cache
 def meshes(folder: str) -> list[tuple[str, Mesh]]:
-    """Class and mesh of every model below a folder; a reader process loads them once."""
+    """Class and mesh of every model in a folder; each process loads them once."""
     from benchmarks.training.real import real_meshes
 
     return [(name, mesh) for name, several in real_meshes(Path(folder)).items() for mesh in several]
 
 
 def load_pools(args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) -> dict[str, Pools]:
-    """Source -> pools of its sets by every method; the house only with `--real`."""
+    """Source -> pools of its sets by every method; `house` only with `--real`."""
     sources = {"generated": generated_sets(args.per_class, args.seed)}
     if args.real is not None:
         sources["house"] = house_sets(args.real, args.seed)
     embedder = Embedder(encoder, args.cache, args.batch_size, args.workers, args.progress)
     recipe = openshape(encoder.row).recipe("test", encoder.row)
-    found = {}
+    pools = {}
     for source, sets in sources.items():
         (embedded,) = embedder.embed(sets, recipe, [1], num_samples=1)
         titles = np.array([shape.title for shape in sets["examples"].shapes])
-        found[source] = dict(judged(embedded, titles, encoder, text))
-    return found
+        pools[source] = dict(judged(embedded, titles, encoder, text))
+    return pools
 
 
 def judged(
     embedded: Mapping[str, np.ndarray], titles: np.ndarray, encoder: ShapeEncoder, text: TextEncoder
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Method -> set -> novelty, of all sets but the examples, whose classes are `titles`."""
+    """Yield each method with set -> novelty, for all sets except the examples, whose classes are `titles`."""
     names = sorted(set(titles.tolist()))
     examples = KnownClasses.from_examples({name: embedded["examples"][titles == name] for name in names}, encoder)
     for label, method in METHODS.items():
@@ -98,11 +98,11 @@ def generated_sets(per_class: int, seed: int) -> dict[str, Objects]:
 
 
 def house_sets(folder: Path, seed: int) -> dict[str, Objects]:
-    """The same of household models: models, their scans, scans of novel ones, and generated scans of the classes."""
+    """Examples, furniture models, their scans, scans of novel models, and generated scans of the furniture classes."""
     models = [(name, place) for place, (name, _) in enumerate(meshes(str(folder)))]
     furniture = [one for one in models if one[0] in FURNITURE]
     others = [one for one in models if one[0] not in FURNITURE]
-    first = 20_000_000 + 10_000 * seed  # beyond the seeds of `generated`
+    first = 20_000_000 + 10_000 * seed  # above the seeds of `generated`
 
     def draws(models: list[tuple[str, int]], severity: float, begin: int) -> Objects:
         rows = SCANS * models
@@ -110,7 +110,7 @@ def house_sets(folder: Path, seed: int) -> dict[str, Objects]:
 
     def of_classes(begin: int, scanned: bool) -> Objects:
         rows = [(name, begin + i) for name in FURNITURE for i in range(EXAMPLES)]
-        return Objects(tuple(generated.Generated(name, name, own, scanned) for name, own in rows))
+        return Objects(tuple(generated.Generated(name, name, number, scanned) for name, number in rows))
 
     return {
         "examples": of_classes(first, False),
@@ -122,5 +122,5 @@ def house_sets(folder: Path, seed: int) -> dict[str, Objects]:
 
 
 def facts(pools: Mapping[str, Pools]) -> dict[str, Any]:
-    """Number of novelties of every source and set."""
+    """Size of the pool of every source and set."""
     return {source: {part: len(z) for part, z in next(iter(of.values())).items()} for source, of in pools.items()}

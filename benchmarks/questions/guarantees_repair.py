@@ -1,7 +1,7 @@
-"""Repair with few labels, and two error rates: known kept and novel found by number of labels, intervals, "unsure".
+"""Recalibration with few labels, and two error rates with the verdict "unsure".
 
-A draw calibrates on one set, judges a batch from another, labels a random part of it and recalibrates on the known
-ones. `kept` is the share of fresh known shapes that the new threshold keeps.
+A draw calibrates on one set, scores a batch from another one, labels a random part of the batch, and recalibrates on
+its known shapes. `kept` is the fraction of new known shapes that the new threshold keeps.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from openshape_ood.decisions.drift import Share
 from openshape_ood.decisions.threshold import Threshold
 
 LABELS = (19, 30, 50, 100)
-BATCH, CALIBRATION, NOVEL = 300, 200, 0.3  # shapes of a batch, of the first calibration set; share of novel ones
+BATCH, CALIBRATION, NOVEL = 300, 200, 0.3  # shapes in a batch and in the first calibration set; fraction of novel ones
 COVERAGE = 0.95
 SHIFTS = {"clean to scans": ("generated", "clean", "scans"), "models to scans": ("house", "models", "scans")}
 RATES = (0.05, 0.05)
@@ -32,7 +32,7 @@ UNSURE_SIZES = ((50, 50), (200, 200))  # known shapes and novel examples
 def repaired(
     of: Mapping[str, np.ndarray], before: str, after: str, draws: int, random: np.random.Generator
 ) -> list[dict[str, Any]]:
-    """A row a number of known labels, chosen at random, and one of the most novel shapes."""
+    """One row per number of labeled known shapes, chosen at random; the last row has the 30 most novel ones."""
     known, novel = of[after], of["novel"]
     first = [Threshold.from_novelty(random.choice(of[before], CALIBRATION)) for _ in range(draws)]
     truth = np.array([(known <= one.value).mean() for one in first])
@@ -50,13 +50,13 @@ def repaired(
 
 
 def chosen_badly(known: np.ndarray, draws: int, random: np.random.Generator) -> list[float]:
-    """Thresholds of the 30 most novel of the known shapes of a batch, which `recalibrate` refuses."""
+    """Thresholds from the 30 most novel known shapes of a batch, a choice that `recalibrate` refuses."""
     count = round(BATCH * (1 - NOVEL))
     return [Threshold.from_novelty(np.sort(random.choice(known, count))[-30:]).value for _ in range(draws)]
 
 
 def budget(of: Mapping[str, np.ndarray], after: str, draws: int, random: np.random.Generator) -> dict[str, Any]:
-    """30 labels in all of a batch with 30 % novel shapes: how many are known, and how often they suffice."""
+    """30 labels in a batch with 30 % novel shapes: how often enough of them are known, and coverage then."""
     counts = random.binomial(30, 1 - NOVEL, draws)
     enough = counts >= calibration_needed(COVERAGE)
     values = [Threshold.from_novelty(random.choice(of[after], n)).value for n in counts[enough]]
@@ -64,15 +64,15 @@ def budget(of: Mapping[str, np.ndarray], after: str, draws: int, random: np.rand
 
 
 def shares(values: Sequence[float], known: np.ndarray, novel: np.ndarray) -> dict[str, float]:
-    """Means over thresholds: known shapes kept, with the standard deviation, and novel ones found."""
+    """Means over thresholds: known shapes kept with standard deviation, and novel shapes found."""
     held, new = np.sort(known), np.sort(novel)
     kept = np.searchsorted(held, values, side="right") / len(held)
-    found = 1 - np.searchsorted(new, values, side="right") / len(new)
-    return {"kept": float(kept.mean()), "spread": float(kept.std()), "found": float(found.mean())}
+    caught = 1 - np.searchsorted(new, values, side="right") / len(new)
+    return {"kept": float(kept.mean()), "spread": float(kept.std()), "found": float(caught.mean())}
 
 
 def unsure(of: Mapping[str, np.ndarray], draws: int, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Mean error rates of two limits and the shares that stay unsure; without novel examples the first rate alone."""
+    """Mean error rates of two thresholds, and fractions called unsure; m = 0: no novel examples, first rate only."""
     known, novel = of["scans"], of["novel"]
     rows = []
     for n, m in (*UNSURE_SIZES, (200, 0)):
@@ -91,7 +91,7 @@ def unsure(of: Mapping[str, np.ndarray], draws: int, random: np.random.Generator
 
 
 def grouped_coverage(draws: int, random: np.random.Generator) -> dict[str, float]:
-    """Known scans of new objects kept: ten scans each of 30 objects taken for 300, and for 30."""
+    """Known scans of new objects kept, with ten scans of 30 objects calibrated as 300 shapes and as 30 groups."""
     kept = []
     for _ in range(draws):
         objects, scans = random.normal(size=30), random.normal(scale=0.3, size=(30, 10))
@@ -104,7 +104,7 @@ def grouped_coverage(draws: int, random: np.random.Generator) -> dict[str, float
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """All simulations, `draws` each."""
+    """All simulations, with `draws` draws each."""
     from openshape_ood import ShapeEncoder, TextEncoder
 
     encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
@@ -123,49 +123,30 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def tables(report: Mapping[str, Any]) -> list[str]:
-    """Known kept and novel found by number of labels; error rates with a third verdict."""
+    """Tables of known kept and novel found by number of labels, and of error rates with "unsure"."""
     lines: list[tuple[str, ...]] = [
         (row["shift"], row["method"], row["by"], str(row["labels"]), percent(row["kept"]), percent(row["spread"]),
          percent(row["found"]), percent(row["covered"]) if "covered" in row else "-")
         for row in report["repair"]
     ]  # fmt: skip
-    head: tuple[str, ...] = (
-        "shift",
-        "method",
-        "chosen",
-        "known labels",
-        "kept, %",
-        "±",
-        "novel found, %",
-        "interval covers, %",
-    )
-    said = [options.grid(head, lines, words=3)]
+    head: tuple[str, ...] = ("shift", "method", "chosen", "known labels", "kept, %", "±", "novel found, %",
+                             "interval covers, %")  # fmt: skip
+    blocks = [options.grid(head, lines, words=3)]
     lines = [(row["shift"], row["method"], percent(row["enough"]), percent(row["kept"])) for row in report["budget"]]
-    said.append(options.grid(("30 labels, 30 % novel", "method", "enough known, %", "kept, %"), lines, words=2))
+    blocks.append(options.grid(("30 labels, 30 % novel", "method", "enough known, %", "kept, %"), lines, words=2))
     names = ("known_called_novel", "novel_called_known", "known_unsure", "novel_unsure")
     lines = [
         (row["source"], row["method"], f"{row['n']}, {row['m']}", *(percent(row[name]) for name in names))
         for row in report["unsure"]
     ]
-    head = (
-        "unsure",
-        "method",
-        "known, novel",
-        "known: novel, %",
-        "novel: known, %",
-        "known unsure, %",
-        "novel unsure, %",
-    )
-    said.append(options.grid(head, lines, words=2))
-    groups = report["groups"]
-    said.append(
-        f"ten scans each of 30 objects: as 300 {percent(groups['as_300'])} % kept, as 30 {percent(groups['as_30'])} %"
-    )
-    return said
+    rates = ("known: novel, %", "novel: known, %", "known unsure, %", "novel unsure, %")
+    blocks.append(options.grid(("unsure", "method", "known, novel", *rates), lines, words=2))
+    as_300, as_30 = (percent(report["groups"][key]) for key in ("as_300", "as_30"))
+    return [*blocks, f"ten scans of 30 objects, known kept: {as_300} % as 300 shapes, {as_30} % as 30 groups"]
 
 
 def draw(report: Mapping[str, Any], path: Path) -> Sequence[Path]:
-    """Known kept and novel found by the number of labels, of every shift and method."""
+    """Draw known kept and novel found by number of labels, one panel per shift."""
     from openshape_ood import plots
     from openshape_ood.novelty_map.colors import BLACK, BLUE, GREEN, ORANGE
 
@@ -173,27 +154,17 @@ def draw(report: Mapping[str, Any], path: Path) -> Sequence[Path]:
     figure, axes = plots.panels(1, len(shifts), size=(5.5 * len(shifts), 4.5))
     colors = (BLUE, ORANGE, GREEN)
     for axis, shift in zip(axes[0], shifts, strict=True):
-        own = [row for row in report["repair"] if row["shift"] == shift and row["by"] != "most novel"]
-        for method, color in zip(dict.fromkeys(row["method"] for row in own), colors, strict=False):
-            rows = [row for row in own if row["method"] == method]
+        some = [row for row in report["repair"] if row["shift"] == shift and row["by"] != "most novel"]
+        for method, color in zip(dict.fromkeys(row["method"] for row in some), colors, strict=False):
+            rows = [row for row in some if row["method"] == method]
             labels = [str(row["labels"]) for row in rows]
             axis.errorbar(labels, [100 * row["kept"] for row in rows], [100 * row["spread"] for row in rows],
                           color=color, marker="o", capsize=3, label=f"known kept, {method}")  # fmt: skip
-            axis.plot(
-                labels,
-                [100 * row["found"] for row in rows],
-                color=color,
-                ls=":",
-                marker="s",
-                label=f"novel found, {method}",
-            )
+            shown = [100 * row["found"] for row in rows]
+            axis.plot(labels, shown, color=color, ls=":", marker="s", label=f"novel found, {method}")
         axis.axhline(95, color=BLACK, lw=1)
-        axis.set(
-            title=shift,
-            xlabel="known shapes labeled (0: the old threshold)",
-            ylabel="%: mean and spread of draws",
-            ylim=(40, 101),
-        )
+        words = {"xlabel": "labeled known shapes (0: the old threshold)", "ylabel": "%: mean and spread of draws"}
+        axis.set(title=shift, ylim=(40, 101), **words)
         axis.grid(axis="y", lw=0.4)
     axes[0][0].legend(fontsize=8, loc="lower right")
     return [plots.save(figure, path)]

@@ -1,4 +1,4 @@
-"""Common steps of the commands of this folder: load inputs, print and save results."""
+"""Common steps of the commands in this folder: load encoders, print and save results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from benchmarks.report.output import write_json
 from benchmarks.threedos.record import other_weights
 from openshape_ood.storage import save_whole
 
-if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
+if TYPE_CHECKING:  # reader processes import this module, and importing torch would slow them
     from openshape_ood import ShapeEncoder, TextEncoder
 
 
 def loaded(args: argparse.Namespace) -> tuple[ShapeEncoder, TextEncoder]:
-    """The encoders that a command's options name, once there is a folder for what it finds."""
+    """Make the output folder, then load the encoders named by the options."""
     from openshape_ood import ShapeEncoder, TextEncoder
 
     args.out.mkdir(parents=True, exist_ok=True)
@@ -30,13 +30,13 @@ def loaded(args: argparse.Namespace) -> tuple[ShapeEncoder, TextEncoder]:
 
 
 def facts(encoder: ShapeEncoder, text: TextEncoder | None = None) -> dict[str, Any]:
-    """First entries of a report: checkpoint, its hash, other weights in use."""
-    own = {"model": encoder.identity.checkpoint, "checkpoint_sha256": encoder.identity.sha256}
-    return own | {"other_weights": other_weights(encoder, text)}
+    """First entries of a report: checkpoint, its hash, and unregistered weights in use."""
+    identity = {"model": encoder.identity.checkpoint, "checkpoint_sha256": encoder.identity.sha256}
+    return identity | {"other_weights": other_weights(encoder, text)}
 
 
 def named(report: Mapping[str, Any]) -> str:
-    """The encoder as files are called by it: with the beginning of its hash where it is not the registered one."""
+    """The encoder's name for file names; unregistered weights add the first eight digits of their hash."""
     return str(report["model"]) + (f"-{report['checkpoint_sha256'][:8]}" if report["other_weights"] else "")
 
 
@@ -44,31 +44,31 @@ def finish(
     args: argparse.Namespace,
     name: str,
     report: Mapping[str, Any],
-    said: Sequence[Any],
+    lines: Sequence[Any],
     draw: Callable[[Path], Sequence[Path]] | None = None,
     named: Sequence[str] = (),
     texts: Mapping[str, str] | None = None,
     **usual: Any,
 ) -> None:
-    """Writes NAME.json, draws beside it unless told not to, and prints what is to be said, then the files.
+    """Write NAME.json and its picture, then print `lines` and the paths of the files.
 
-    Options that are not as usual are added to the name, as `options.suffix` has them; `named`: options that the name
-    holds already; `texts`: further files beside NAME.json, by suffix.
+    `options.suffix` adds changed options to the name, except those in `named`, which the name has already.
+    `texts` maps the suffix of a further file to its content.
     """
     path = write_json(args.out / f"{name}{settings_of(args, *named, **usual)}.json", finite(report))
     others = [save_whole(path.with_suffix(end), text.encode(), "a table") for end, text in (texts or {}).items()]
     files = [path, *others, *(draw(path.with_suffix(".png")) if draw and args.pictures else ())]
-    print(*weights_notes(report), *said, sep="\n\n")
+    print(*weights_notes(report), *lines, sep="\n\n")
     print("", *files, sep="\n")
 
 
 def settings_of(args: argparse.Namespace, *named: str, **usual: Any) -> str:
-    """`options.suffix` of a command whose figures do not depend on the machine."""
+    """`options.suffix` without the options of model and machine."""
     return options.suffix(args, *options.MODEL, *options.MACHINE, *named, **usual)
 
 
 def finite(value: Any) -> Any:
-    """With None for what JSON has no word for: a figure that there is not, a rank of what was not found."""
+    """Replace NaN and infinite numbers by None, as JSON has neither."""
     if isinstance(value, Mapping):
         return {key: finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -76,7 +76,28 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
+def run_parts(
+    args: argparse.Namespace, benchmark: str, parts: Mapping[str, Callable[[argparse.Namespace], dict[str, Any]]]
+) -> None:
+    """Run the requested parts of a benchmark; print the rows of each, and write BENCHMARK-PART.json."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    for part in args.parts:
+        record = parts[part](args)
+        for row in record.get("rows", [record]):
+            print(", ".join(f"{name} {spanned(one)}" for name, one in row.items() if name not in ("marks", "each")))
+        path = args.out / f"{benchmark}-{part}{options.suffix(args, 'parts', 'real')}.json"
+        print(write_json(path, {"benchmark": benchmark, "part": part, **record}))
+
+
+def spanned(value: Any, digits: int = 3) -> str:
+    """A value as text; a mean with its interval as "0.600 (0.400 to 0.800)"."""
+    if isinstance(value, Mapping) and "mean" in value:
+        mean, low, high = (f"{value[key]:.{digits}f}" for key in ("mean", "low", "high"))
+        return f"{mean} ({low} to {high})"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def words(figure: Mapping[str, float], scale: float, digits: int) -> str:
-    """Mean and interval, as tables have them."""
+    """Mean and interval as a table cell: "0.6 [0.4, 0.8]"."""
     mean, low, high = (f"{scale * figure[key]:.{digits}f}" for key in ("mean", "low", "high"))
     return f"{mean} [{low}, {high}]"

@@ -1,10 +1,10 @@
-"""`python -m benchmarks localize`: does a novelty map point at the foreign part of a shape?
+"""`python -m benchmarks localize`: does a novelty map show the foreign part of a shape?
 
-Generated shapes with a planted part, which is known point by point: a chair with a guitar for a back, a table with a
-plant on it. Two measures of `localize`, by each kind of feature: the AUROC of the novelty of foreign points
-against the host's, and what cutting out the most novel region takes off the shape's novelty, beside cutting out a
-region of the same size at random, and the foreign part itself. Prints both with bootstrap intervals over the shapes,
-writes the same as JSON, and draws a chair.
+Shapes are generated with a planted part, for example a chair with a guitar as its back. For each kind of feature, the
+first figure of `localize` is the AUROC of foreign points against the host's points. The second one is the decrease of
+the shape's novelty if its most novel region is cut out; for comparison, a random region of the same size and the
+foreign part are cut out. Prints both with bootstrap intervals over the shapes, writes the same as JSON, and draws a
+chair.
 """
 
 from __future__ import annotations
@@ -39,16 +39,19 @@ BY = {
     "local": "patches before the transformer",
     "tokens": "patches after it",
     "text": "patches after it, against names",
-    "position": "where the patch lies, nothing else",
+    "position": "position of the patch only",
 }
-REGION = 0.2  # of the points
-RANDOM = 8  # regions a shape
+REGION = 0.2  # fraction of the points in a region
+RANDOM = 8  # random regions per shape
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One planted shape: AUROC by each kind of feature, the shape's novelty, what it loses by three cuts, and the share
-    of the foreign points, and of the host's, above the threshold."""
+    """Figures of one shape with a planted part.
+
+    auroc: kind of feature -> AUROC of points; drop_region, drop_random, drop_part: decrease of the shape's novelty by
+    each cut; above_foreign, above_host: fraction of foreign points and of the host's points above the threshold.
+    """
 
     host: str
     donor: str
@@ -64,7 +67,7 @@ class Measured:
 
 
 def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[Measured]:
-    """Every pair of `PLANTED`, `--count` shapes of each, against `--examples` shapes of each known class."""
+    """Measure `--count` shapes of every pair of `PLANTED`, with `--examples` shapes per known class."""
     shapes = {name: [sample(name, args.points, seed) for seed in range(args.examples)] for name in KNOWN}
     known: dict[str, Any] = {
         stage: KnownClasses.from_examples(shapes, encoder, up="y", patches=stage) for stage in ("local", "tokens")
@@ -89,19 +92,18 @@ def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
     return rows
 
 
-def _position(found: NoveltyMap, known: Any, encoder: ShapeEncoder) -> np.ndarray:
-    """Baseline by place alone: distance (n,) to the nearest patch center of a known shape, in the encoder's frame."""
-    assert found.patches is not None
-    # the shape's own points alone say what its frame is
-    points = in_frame(found.points, encoder.spec, up=found.up, seed=0)
-    own = nearest(found.patches.centers, found.points[:, :3], metric="euclidean")[1][:, 0]
-    centers = points[own]
+def _position(local: NoveltyMap, known: Any, encoder: ShapeEncoder) -> np.ndarray:
+    """Baseline by position: distance (n,) to the nearest patch center of a known shape, in the encoder's frame."""
+    assert local.patches is not None
+    # the frame comes from the shape's points, not from the patch centers
+    points = in_frame(local.points, encoder.spec, up=local.up, seed=0)
+    centers = points[nearest(local.patches.centers, local.points[:, :3], metric="euclidean")[1][:, 0]]
     distance = nearest(centers, known.patches.centers, metric="euclidean")[0][:, 0]
     return weights(points, centers, known.patches.radius) @ distance
 
 
 def summary(rows: Sequence[Measured], draws: int) -> dict[str, Any]:
-    """All figures over all shapes, over each kind of planting, and over each pair."""
+    """Means of all figures over all shapes, over each kind of planting, and over each pair."""
     kinds = {"all": list(rows)} | {kind: [row for row in rows if of(row.keep)] for kind, of in KINDS.items()}
     pairs = {f"{h} + {d}": [row for row in rows if (row.host, row.donor) == (h, d)] for h, d, _ in PLANTED}
     fields = ("novelty", "drop_region", "drop_random", "drop_part", "above_foreign", "above_host")
@@ -118,7 +120,7 @@ def summary(rows: Sequence[Measured], draws: int) -> dict[str, Any]:
 
 
 def tables(figures: Mapping[str, Any]) -> list[str]:
-    """AUROC by feature, and the drops."""
+    """Two tables: AUROC by feature, and decreases of novelty."""
     auroc = [(name, *(harness.words(f["auroc"][by], 100, 1) for by in BY)) for name, f in figures.items()]
     cuts = ("novelty", "drop_region", "drop_random", "drop_beyond_random", "drop_part")
     drops = [(name, *(harness.words(f[key], 1, 3) for key in cuts)) for name, f in figures.items()]
@@ -137,22 +139,22 @@ def run(args: argparse.Namespace) -> None:
         "figures": figures,
         "shapes": [asdict(row) for row in rows],
     }
-    said = [*tables(figures), "\n".join(f"{by}: {words}" for by, words in BY.items())]
+    lines = [*tables(figures), "\n".join(f"{by}: {words}" for by, words in BY.items())]
 
     def drawn(path: Path) -> list[Path]:
         return [draw_chair(path.with_stem(path.stem.replace(stem, "explain-chair", 1)), encoder)]
 
     stem = f"explain-{harness.named(report)}"
-    harness.finish(args, stem, report, said, drawn)
+    harness.finish(args, stem, report, lines, drawn)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     about = "novelty maps of shapes with a planted foreign part"
     names = ("model", "checkpoint", "text_checkpoint", "draws", "device", "no_pictures")
     parser = options.parser("localize", about, *names)
-    parser.add_argument("--count", type=int, default=30, help="shapes a pair (default: 30)")
-    parser.add_argument("--examples", type=int, default=40, help="example shapes a known class (default: 40)")
-    parser.add_argument("--points", type=int, default=2048, help="points a shape (default: 2048)")
+    parser.add_argument("--count", type=int, default=30, help="shapes per pair (default: 30)")
+    parser.add_argument("--examples", type=int, default=40, help="example shapes per known class (default: 40)")
+    parser.add_argument("--points", type=int, default=2048, help="points per shape (default: 2048)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

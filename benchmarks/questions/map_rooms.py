@@ -1,4 +1,4 @@
-"""Walks through generated rooms: the views of a level camera, and what each object of a map truly is."""
+"""Walks through generated rooms: views of a camera, and matching of map objects with true objects."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from openshape_ood.views.geometry import looking
 KNOWN = ("chair", "sofa", "table", "bed", "bookshelf", "lamp")
 UNKNOWN = ("piano", "toilet", "washing machine", "fan", "plant", "bathtub", "bench")
 EYE, PITCH = (1.2, 1.7), np.radians((10.0, 28.0))
-CLEAR = 0.2  # meters from the camera to things
-BESIDE = 0.05  # meters by which cells of an object reach beyond its box
+CLEAR = 0.2  # least distance in meters from the camera to objects
+BESIDE = 0.05  # meters that cells of an object may be outside its box
 
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """Views of a room, in order, and its things."""
+    """Views of a room, in order, and its objects."""
 
     views: tuple[View, ...]
     items: tuple[Item, ...]
 
 
 def walk(seed: int, known: int, unknown: int, views: int, size: tuple[int, int]) -> Walk:
-    """A room with so many known things and different unknown ones, seen from its edge all around, with sensor noise."""
+    """A room with `known` known and `unknown` unknown objects, in `views` views around its edge, with sensor noise."""
     for attempt in range(200):
         rng = np.random.RandomState([seed, attempt, 77])
         foreign = [str(name) for name in rng.permutation(UNKNOWN)[:unknown]]
         try:
             plain, items = furnish(rng, KNOWN, foreign, known, (5, 10))
-        except InputError:  # no place for one
+        except InputError:  # no free space for an object
             continue
         if sum(not item.foreign for item in items) == known:
             break
@@ -65,7 +65,7 @@ def walk(seed: int, known: int, unknown: int, views: int, size: tuple[int, int])
 
 
 def shown(points: np.ndarray, items: Sequence[Item]) -> int | None:
-    """The place of the thing that has most of some points (n, 3) in its box; None if none has half of them."""
+    """Index of the item whose box has the most of some points (n, 3); None if no box has half of them."""
     inside = [
         float(((points >= item.box[0] - BESIDE) & (points <= item.box[1] + BESIDE)).all(axis=1).mean())
         for item in items
@@ -75,10 +75,10 @@ def shown(points: np.ndarray, items: Sequence[Item]) -> int | None:
 
 
 def matched(objects: Sequence[MapObject], items: Sequence[Item]) -> dict[int, MapObject]:
-    """For each thing the object of the map that shows it most often."""
-    found: dict[int, MapObject] = {}
+    """Index of an item -> the map object that matches it, with the most looks."""
+    by_item: dict[int, MapObject] = {}
     for one in sorted(objects, key=lambda one: (one.evidence.looks, one.seen)):
         place = shown(one.centers, items)
         if place is not None:
-            found[place] = one
-    return found
+            by_item[place] = one
+    return by_item

@@ -1,9 +1,8 @@
 """Methods over several data seeds or numbers of examples; part of `benchmarks scores`.
 
-Data seeds draw other generated shapes, or with `--shots` other examples; each is a repetition of the whole measurement.
-The difference of a method to the default of its group is taken within each of them, so that what all methods find hard
-about one draw of data cancels out. Intervals are 95 % by Student's t over the data seeds, of each method alone: among
-many methods some will seem better by chance.
+Each data seed repeats the whole measurement with other generated shapes, or with `--shots` with other examples. The
+difference of a method to the default of its group is paired within each data seed. Intervals are 95 % by Student's t
+over the data seeds, without correction for the number of methods: some will seem better by chance.
 """
 
 from __future__ import annotations
@@ -25,22 +24,22 @@ Drawn = Mapping[int, Sequence["Row"]]  # data seed -> rows of all benchmarks
 
 
 def compared_rows(drawn: Drawn, shots: int | None) -> list[dict[str, Any]]:
-    """A row a benchmark and method, from those of each data seed.
+    """One row per benchmark and method, from the rows of each data seed.
 
     Returns
     -------
     list of dict
-        `shots`: examples of each class, 0 where `shots` is given and classes are known by names, None for all.
-        `auroc`, `fpr95`: mean, low, high as fractions, and the value of each data seed. `difference`: mean, low, high
-        of the AUROC minus the AUROC of `versus`, the default of the group; None for the default itself, and for a
-        single data seed, whose interval is a bootstrap over shapes.
+        `shots`: examples per class, None for all; 0 for methods by names if `shots` is given. `auroc`, `fpr95`: mean,
+        low, high as fractions, and the value of each data seed; with a single data seed the interval is a bootstrap
+        over shapes. `difference`: mean, low, high of the AUROC minus that of `versus`, the default of the group; None
+        for the default, and for a single data seed.
     """
     by_seed = [{(row.benchmark, row.method): row for row in rows} for rows in drawn.values()]
-    found = []
+    result = []
     for (benchmark, method), first in by_seed[0].items():
         rows, versus = [rows[benchmark, method] for rows in by_seed], DEFAULTS[first.known_by]
-        own = 0 if shots and first.known_by == "names" else shots
-        words = {"shots": own, "benchmark": benchmark, "known_by": first.known_by, "method": method}
+        number = 0 if shots and first.known_by == "names" else shots
+        words = {"shots": number, "benchmark": benchmark, "known_by": first.known_by, "method": method}
         figures: dict[str, Any] = {name: _figure([getattr(row, name) for row in rows]) for name in ("auroc", "fpr95")}
         figures["accuracy"] = round(sum(row.accuracy for row in rows) / len(rows), 9)
         difference = None
@@ -49,8 +48,8 @@ def compared_rows(drawn: Drawn, shots: int | None) -> list[dict[str, Any]]:
             difference = _rounded(
                 over_seeds([row.auroc.mean - of[benchmark, versus].auroc.mean for row, of in paired], -1)
             )
-        found.append(words | figures | {"versus": versus, "difference": difference})
-    return found
+        result.append(words | figures | {"versus": versus, "difference": difference})
+    return result
 
 
 def _figure(each: Sequence[Any]) -> dict[str, Any]:
@@ -64,7 +63,7 @@ def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Best AUROC first within a number of shots, a benchmark and a group; * marks intervals without zero."""
+    """Table sorted by AUROC within each number of shots, benchmark and group; * marks intervals that exclude 0."""
     order = sorted(rows, key=lambda row: -row["auroc"]["mean"])
     keys = ("shots", "benchmark", "known_by")
     places = {place: i for i, place in enumerate(dict.fromkeys(tuple(row[key] for key in keys) for row in rows))}
@@ -85,7 +84,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A column a number, as fractions: auroc_mean, auroc_low, ..."""
+    """Rows as CSV, one column per number, as fractions: auroc_mean, auroc_low, ..."""
     buffer = StringIO()
     lines = [_flat(row) for row in rows]
     writer = csv.DictWriter(buffer, list(lines[0]), lineterminator="\n")

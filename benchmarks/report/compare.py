@@ -1,6 +1,6 @@
 """Many runs in one table: `python -m benchmarks compare results/*.json [--markdown] [--out FILE.png]`.
 
-Reports are read and checked first: a file from elsewhere may hold anything.
+Reports are untrusted files: they are validated first.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from benchmarks.threedos.record import LONGEST, plain, read_record
 from benchmarks.threedos.splits import split_names
 from openshape_ood.errors import InputError
 
-MOST_DRAWN = 400  # lines of the picture
-OTHER = "†"  # behind the data of a run that are not the published
-MEAN = "mean"  # of SR1 and SR2, as the papers print it
+MOST_DRAWN = 400  # rows of the picture
+OTHER = "†"  # marks runs on data that differ from the published data
+MEAN = "mean"  # benchmark name of rows that average SR1 and SR2, as the papers do
 PAPER_PAIR = ("sr1", "sr2")
 HEAD = ("benchmark", "model", "protocol", "data", "known by", "accuracy", "AUROC", "FPR95")
 CAPTION = (
-    "percent [95 % interval]; known against both novel sets. Published rows name their source as protocol; "
-    "MEAN is over SR1 and SR2."
+    "percent [95 % interval]; known against both novel sets. The protocol of a published row is its source. MEAN is "
+    "over SR1 and SR2."
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command: 0 when done, 1 with one line on stderr when a file is no report."""
+    """Run the command. Returns 0, or 1 with one line on stderr if a file is no report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description="One table of many runs.")
-    parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="JSON files that runs left")
-    words = "runs that differ in the seeds of data or training alone become one row, their mean"
+    parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="JSON files of runs")
+    words = "one row with the mean of all runs that differ only in the seeds of data or training"
     parser.add_argument("--means", action="store_true", help=words)
-    parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
-    parser.add_argument("--out", type=Path, metavar="FILE.png", help="draw the figures as dots with intervals, too")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--out", type=Path, metavar="FILE.png", help="also draw the figures as dots with intervals")
     args = parser.parse_args(argv)
 
     def compare() -> None:
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @dataclass(eq=False)
 class Run:
-    """A report that was read, and the file it is from."""
+    """A report and its file."""
 
     path: Path
     report: Mapping[str, Any] = field(repr=False)
@@ -69,31 +69,31 @@ class Run:
         self.benchmark, self.generated = str(report["benchmark"]), bool(report["data"]["generated"])
         other = " (other weights)" if report.get("other_weights") else ""
         self.model = str(report["provenance"]["identity"]["checkpoint"]) + other
-        self.name = plain(self.path.name, longest=4 * LONGEST)  # of the file, as it can be printed
+        self.name = plain(self.path.name, longest=4 * LONGEST)  # printable file name
 
     @property
     def data_label(self) -> str:
-        """The data as the table calls them, marked where they are not the published."""
+        """Label of the data, marked if they differ from the published data."""
         data = self.report["data"]
         return f"{self.kind[2]} {OTHER}" if data["differs"] or data["absent"] else self.kind[2]
 
     @property
     def kind(self) -> tuple[str, str, str]:
-        """Label of a run in the table: model, protocol, data."""
+        """Model, protocol and data."""
         return (self.model, str(self.report["protocol"]), "generated" if self.generated else "3DOS")
 
 
 def read_run(path: Path) -> Run:
-    """A run from the JSON file it left."""
+    """Read the JSON file of a run."""
     return Run(path, read_record(path))
 
 
-# --- rows: a run's methods, their means over SR1 and SR2, and what others published ---
+# --- rows: methods of runs, their means over SR1 and SR2, published figures ---
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure as a fraction, with its 95 % interval where one is known, or the standard deviation of several runs."""
+    """A figure as a fraction; with its 95 % interval, or with the standard deviation over several runs."""
 
     mean: float
     interval: tuple[float, float] | None = None
@@ -106,8 +106,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Row:
-    """A method of a run ("3DOS" or "generated" data, with `OTHER` behind) or a "published" one; known against both
-    novel sets."""
+    """One method of a run, or a published one; known against both novel sets.
+
+    data: "3DOS" or "generated", followed by `OTHER` if the data differ; or "published".
+    """
 
     benchmark: str
     model: str
@@ -130,9 +132,9 @@ class Row:
 
 
 def rows_of(runs: Sequence[Run], means: bool = False) -> list[Row]:
-    """A row a run and method, their means over SR1 and SR2, and the published rows; in the order of the table.
+    """All rows in table order: one per run and method, means over SR1 and SR2, published rows.
 
-    means: runs that differ in their seeds alone make one row.
+    means: runs that differ only in their seeds make one row.
     """
     called = protocols_of(runs, means)
     ours = [row for run, protocol in zip(runs, called, strict=True) for row in _rows(run, protocol)]
@@ -142,7 +144,7 @@ def rows_of(runs: Sequence[Run], means: bool = False) -> list[Row]:
     if set(PAPER_PAIR) <= {run.benchmark for run in runs if not run.generated}:
         shown = {(row.encoder, row.source.name, row.label) for row in beside}
         rows += _means([_published_row(r) for r in all_published() if (r.encoder, r.source.name, r.label) in shown])
-    names = [*split_names(), MEAN]  # and behind them what this version does not know
+    names = [*split_names(), MEAN]  # unknown benchmarks come after these
     order = {name: i for i, name in enumerate(names)}
     return sorted(rows, key=lambda row: (order.get(row.benchmark, len(names)), row.benchmark, -row.auroc.mean))
 
@@ -156,11 +158,11 @@ def _rows(run: Run, protocol: str) -> Iterable[Row]:
 
 
 def _pooled(rows: Sequence[Row]) -> list[Row]:
-    """One row of those that are called alike: their mean and standard deviation."""
-    found: dict[Any, list[Row]] = defaultdict(list)
+    """One row for all rows with equal labels: their mean and standard deviation."""
+    groups: dict[Any, list[Row]] = defaultdict(list)
     for row in rows:
-        found[row.benchmark, row.model, row.protocol, row.data, row.known_by].append(row)
-    return [of[0] if len(of) == 1 else _mean_of_runs(of) for of in found.values()]
+        groups[row.benchmark, row.model, row.protocol, row.data, row.known_by].append(row)
+    return [group[0] if len(group) == 1 else _mean_of_runs(group) for group in groups.values()]
 
 
 def _mean_of_runs(rows: Sequence[Row]) -> Row:
@@ -177,9 +179,9 @@ SEEDS = ("data_seed", "seeds")
 
 
 def _settings(run: Run, means: bool) -> dict[str, Any]:
-    """Settings that distinguish runs of one model; without seeds if they are pooled."""
+    """Settings that distinguish runs of one model; with `means`, without the seeds."""
     settings = {key: value for key, value in run.report["settings"].items() if not means or key not in SEEDS}
-    if TRAINED_MARK in run.model:  # on every benchmark anew: its weights are not one file
+    if TRAINED_MARK in run.model:  # trained per benchmark: the weights differ between benchmarks
         return settings
     return settings | {"weights": run.report["provenance"]["identity"]["sha256"]}
 
@@ -191,7 +193,7 @@ def protocols_of(runs: Sequence[Run], means: bool = False) -> list[str]:
     numbers = []
     for run in runs:
         settings = json.dumps(_settings(run, means), sort_keys=True)
-        # a second run of the very same counts as other
+        # a second run with equal settings counts as another variant
         variant = (settings, 0 if means else times[run.benchmark, *run.kind, settings])
         times[run.benchmark, *run.kind, settings] += 1
         if variant not in met[run.kind]:
@@ -205,10 +207,10 @@ def protocols_of(runs: Sequence[Run], means: bool = False) -> list[str]:
 
 def _means(rows: Sequence[Row]) -> list[Row]:
     """Means of the rows that SR1 and SR2 both have."""
-    found: dict[Any, dict[str, Row]] = defaultdict(dict)
+    groups: dict[Any, dict[str, Row]] = defaultdict(dict)
     for row in rows:
-        found[row.model, row.protocol, row.data, row.known_by].setdefault(row.benchmark, row)
-    return [_mean(*(pair[name] for name in PAPER_PAIR)) for pair in found.values() if set(PAPER_PAIR) <= set(pair)]
+        groups[row.model, row.protocol, row.data, row.known_by].setdefault(row.benchmark, row)
+    return [_mean(*(pair[name] for name in PAPER_PAIR)) for pair in groups.values() if set(PAPER_PAIR) <= set(pair)]
 
 
 def _mean(first: Row, second: Row) -> Row:
@@ -221,9 +223,9 @@ def _mean(first: Row, second: Row) -> Row:
 
 
 def published_beside(runs: Sequence[Run]) -> list[Published]:
-    """Published rows beside the runs on real data, each once."""
-    asked = dict.fromkeys((run.benchmark, run.model) for run in runs if not run.generated)
-    return list({id(row): row for asking in asked for row in published_rows(*asking)}.values())
+    """Published rows for the runs on real data, each once."""
+    pairs = dict.fromkeys((run.benchmark, run.model) for run in runs if not run.generated)
+    return list({id(row): row for pair in pairs for row in published_rows(*pair)}.values())
 
 
 def _published_row(row: Published) -> Row:
@@ -236,28 +238,28 @@ def _published_row(row: Published) -> Row:
 
 
 def compared(runs: Sequence[Run], markdown: bool = False, means: bool = False) -> str:
-    """The table with what has to be said about it, as plain text or Markdown."""
+    """The table with its notes and warnings, as plain text or Markdown."""
     table = Table(HEAD, tuple(row.cells for row in rows_of(runs, means)), words=5)
     sources = sources_of(published_beside(runs))
-    said = [MEANS_NOTE] if means else []
-    said += [*variant_notes(runs, means), *(f"warning: {words}" for words in warnings(runs, means))]
+    notes = [MEANS_NOTE] if means else []
+    notes += [*variant_notes(runs, means), *(f"warning: {words}" for words in warnings(runs, means))]
     if not markdown:
-        return "\n".join([table.text(), *map(wrapped, (CAPTION, *said, *sources))])
-    listed = "\n".join(f"- {words}" for words in [*map(markdown_words, said), *sources])
+        return "\n".join([table.text(), *map(wrapped, (CAPTION, *notes, *sources))])
+    listed = "\n".join(f"- {words}" for words in [*map(markdown_words, notes), *sources])
     return "\n\n".join(part for part in (table.markdown(), markdown_words(f"In {CAPTION}"), listed) if part)
 
 
-MEANS_NOTE = "± is the standard deviation over runs that differ in the seeds of data or training alone."
+MEANS_NOTE = "± is the standard deviation over runs that differ only in the seeds of data or training."
 
 
 def variant_notes(runs: Sequence[Run], means: bool = False) -> list[str]:
-    """Legend of the numbers after protocols: settings in which the runs differ, and their files."""
-    found: dict[tuple[str, ...], list[Run]] = defaultdict(list)
+    """Legend of numbered protocols: the settings in which the runs differ, and their files."""
+    groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
     for run, protocol in zip(runs, protocols_of(runs, means), strict=True):
         if protocol != run.report["protocol"]:
-            found[run.kind[0], protocol, run.kind[2]].append(run)
+            groups[run.kind[0], protocol, run.kind[2]].append(run)
     notes = []
-    for called, of in found.items():
+    for called, of in groups.items():
         settings, alike = of[0].report["settings"], [run.report["settings"] for run in runs if run.kind == of[0].kind]
         varied = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
         words = ", ".join(f"{setting_name(key)} {setting_words(settings[key])}" for key in varied)
@@ -267,8 +269,8 @@ def variant_notes(runs: Sequence[Run], means: bool = False) -> list[str]:
 
 
 def warnings(runs: Sequence[Run], means: bool = False) -> list[str]:
-    """Runs of one benchmark on different data, and data that are not the published: other counts, classes left out."""
-    found, kinds = [], {"numbers of shapes": "counts", "sha256": "sha256"}
+    """Warnings: runs of one benchmark on different data, and runs whose data differ from the published data."""
+    lines, kinds = [], {"numbers of shapes": "counts", "sha256": "sha256"}
     data_of = {run: (run.benchmark, run.report["settings"].get("data_seed") if means else None) for run in runs}
     for benchmark, seed in dict.fromkeys(data_of.values()):
         of, words = [run for run in runs if data_of[run] == (benchmark, seed)], []
@@ -277,19 +279,19 @@ def warnings(runs: Sequence[Run], means: bool = False) -> list[str]:
             if differing := [plain(p) for p in parts if any(one.get(p) != data[0].get(p) for one in data)]:
                 words.append(f"{what} of {', '.join(differing)}")
         if words:
-            groups: dict[str, list[str]] = defaultdict(list)  # those on the same data together
+            groups: dict[str, list[str]] = defaultdict(list)  # runs on equal data
             for run in of:
                 groups[json.dumps([run.report["data"][key] for key in kinds.values()], sort_keys=True)].append(run.name)
             against = " against ".join(", ".join(names) for names in groups.values())
-            found.append(f"{plain(benchmark.upper())} was run on different data ({'; '.join(words)}): {against}")
+            lines.append(f"{plain(benchmark.upper())} was run on different data ({'; '.join(words)}): {against}")
     of_words: dict[str, list[str]] = defaultdict(list)
     for run in runs:
         data = run.report["data"]
         absent = [f"left out {', '.join(map(plain, data['absent']))}"] if data["absent"] else []
         if wrong := [*map(plain, count_differences(data["differs"])), *absent]:
             of_words["; ".join(wrong)].append(run.name)
-    return found + [
-        f"{OTHER} {', '.join(of)}: its data are not the published: {words}" for words, of in of_words.items()
+    return lines + [
+        f"{OTHER} {', '.join(of)}: the data differ from the published ones: {words}" for words, of in of_words.items()
     ]
 
 
@@ -326,7 +328,7 @@ def draw(rows: Sequence[Row], path: Path) -> Path:
     legend = dict(zip(labels, handles, strict=True))  # one of each
     if any(row.data.endswith(OTHER) for row in rows):
         figure.suptitle(
-            f"{OTHER} run on other data than the published: not comparable with published figures", fontsize=9
+            f"{OTHER} run on data that differ from the published: not comparable with published figures", fontsize=9
         )
     figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 WIDTH = 120
-MOST_DIFFERING = 3  # single classes that are named
-# settings that are not called what they are; underscores of the others are blanks
+MOST_DIFFERING = 3  # single classes listed by name
+# printed names of settings; all others are printed with spaces for underscores
 SWITCHES = {
     "exchange": "axes exchanged", "unit": "unit vectors", "num_samples": "samplings a shape",
     "encoder_up": "encoder's up axis", "draws": "bootstrap draws", "data_seed": "seed of generated shapes",
@@ -17,18 +17,18 @@ SWITCHES = {
 
 
 def header(report: Mapping[str, Any]) -> str:
-    """Settings of a run, line by line. Data that differ from the published data come first."""
+    """Settings of a run, line by line, with warnings first."""
     return "\n".join(map(wrapped, (*warnings(report), *facts_of_run(report))))
 
 
 def warnings(report: Mapping[str, Any]) -> list[str]:
     data = report["data"]
-    found = weights_notes(report)
+    lines = weights_notes(report)
     if data["differs"]:
-        found.append(f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(count_differences(data['differs']))}")
+        lines.append(f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(count_differences(data['differs']))}")
     if data["absent"]:
-        found.append(f"!!! LEFT OUT, for want of support or test shapes: {', '.join(data['absent'])}")
-    return found
+        lines.append(f"!!! LEFT OUT, because support or test shapes are missing: {', '.join(data['absent'])}")
+    return lines
 
 
 def weights_notes(report: Mapping[str, Any]) -> list[str]:
@@ -36,7 +36,7 @@ def weights_notes(report: Mapping[str, Any]) -> list[str]:
 
 
 def count_differences(differs: Sequence[str]) -> list[str]:
-    """The counts that are not the published ones: all totals, and of single classes a few and how many more."""
+    """Counts that differ from the published ones: all totals, and at most `MOST_DIFFERING` single classes."""
     single = [words for words in differs if "," in words.partition(":")[0]]
     totals = [words for words in differs if words not in single]
     more = [f"and {len(single) - MOST_DIFFERING:,} more"] if len(single) > MOST_DIFFERING else []
@@ -58,19 +58,19 @@ def facts_of_run(report: Mapping[str, Any]) -> list[str]:
 
 
 def text_words(text: Mapping[str, Any] | None) -> str:
-    """The embedding space and how names become embeddings; a run without names has none."""
+    """Embedding space, templates and averaging of the names; a run without names has none."""
     if text is None:
         return "none, known classes by examples only"
     return f"{text['space']}, {text['templates']} template{'s' * (text['templates'] != 1)}, average: {text['average']}"
 
 
 def classes_of(report: Mapping[str, Any], part: str) -> list[str]:
-    """Classes with shapes in a set, in label order."""
+    """Classes that have shapes in a set, in label order."""
     return [title for title, _ in report["classes"][part] if report["data"]["counts"][part].get(title)]
 
 
 def counts_line(report: Mapping[str, Any]) -> str:
-    """Shapes of every set, and how many were published where that differs."""
+    """Number of shapes in every set, with the published number if it differs."""
     cells = []
     for part, counts in report["data"]["counts"].items():
         total, published = sum(counts.values()), report["data"]["published_counts"].get(part)
@@ -79,9 +79,10 @@ def counts_line(report: Mapping[str, Any]) -> str:
 
 
 def switches_line(settings: Mapping[str, Any]) -> str:
-    """Every setting in words; those that do not apply are left out."""
-    found = {key: value for key, value in settings.items() if value is not None}
-    return "; ".join(f"{setting_name(key)} {setting_words(value)}" for key, value in found.items())
+    """Every setting that applies, in words."""
+    return "; ".join(
+        f"{setting_name(key)} {setting_words(value)}" for key, value in settings.items() if value is not None
+    )
 
 
 def setting_name(key: str) -> str:
@@ -101,5 +102,5 @@ def setting_words(value: Any) -> str:
 
 
 def wrapped(words: str) -> str:
-    """Lines of words."""
+    """Text wrapped to `WIDTH`."""
     return "\n".join(textwrap.wrap(words, WIDTH, subsequent_indent="  ", break_on_hyphens=False))

@@ -1,6 +1,6 @@
-"""Failures of a run: the novel shapes most confidently taken as known, as a page.
+"""Page of a run's failures: the novel shapes with the lowest novelty.
 
-The page is one HTML file that needs nothing else: pairs of clouds that can be turned.
+The page is one self-contained HTML file with pairs of clouds that can be rotated.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from openshape_ood.plots.canvas import new_figure, number, rendered
 from openshape_ood.plots.points import thinned
 from openshape_ood.storage import save_whole
 
-COUNT = 12  # shapes a method
-POINTS = 1500  # of a cloud
+COUNT = 12  # shapes per method
+POINTS = 1500  # points per cloud
 THUMBNAIL = (1.0, 1.0)  # inches
 THUMBNAIL_DPI, THUMBNAIL_COLORS = 96, 24
-STEPS = 10_000  # a cloud reaches from -STEPS to STEPS along its longest side
+STEPS = 10_000  # coordinates along a cloud's longest side go from -STEPS to STEPS
 NEAREST = "nearest known sample"
 
 
 @dataclass(frozen=True, eq=False)
 class Failure:
-    """A tested shape, what a method said of it under the first seed, and the example of its class that is nearest."""
+    """A tested shape, its novelty and class under the first seed, and the nearest example of that class."""
 
     part: str
     index: int
@@ -53,13 +53,13 @@ class Failure:
 
     @property
     def accepted(self) -> bool:
-        """True if it is accepted as known."""
+        """True if the shape is accepted as known."""
         return self.novelty <= self.threshold
 
 
 def worst(finished: Finished, method: MethodResult, count: int = COUNT) -> list[Failure]:
-    """The novel shapes most confidently taken as known: the least novel first, ties in the order of the data."""
-    scored, found, failures = first_seed(method), threshold_of(method), []
+    """The novel shapes with the lowest novelty, lowest first; ties in the order of the data."""
+    scored, threshold, failures = first_seed(method), threshold_of(method), []
     places = [(part, i) for part in ("novel1", "novel2") if part in scored for i in range(len(scored[part].novelty))]
     novelty = np.array([scored[part].novelty[i] for part, i in places])
     for at in np.argsort(novelty, kind="stable")[:count].tolist():
@@ -68,15 +68,14 @@ def worst(finished: Finished, method: MethodResult, count: int = COUNT) -> list[
         z, example = finished.embeddings[part][index], finished.embeddings["support"][near]
         shape, example_shape = finished.data.sets[part].shapes[index], finished.data.support.shapes[near]
         title, cosine = finished.data.known[taken].title, float(z.astype(np.float64) @ example.astype(np.float64))
-        bound = found[0] if found else float("-inf")  # without any known shape there is nothing to accept by
-        said = (float(novelty[at]), title, near, example_shape, cosine, bound)
-        failures.append(Failure(part, index, shape, *said))
+        bound = threshold[0] if threshold else float("-inf")  # without known shapes nothing is accepted
+        failures.append(Failure(part, index, shape, float(novelty[at]), title, near, example_shape, cosine, bound))
     return failures
 
 
 def _title(result: MethodResult) -> str:
-    found = threshold_of(result)
-    bound = f", accepted up to {number(found[0])} (keeps {found[1]})" if found else ""
+    threshold = threshold_of(result)
+    bound = f", accepted up to {number(threshold[0])} (keeps {threshold[1]})" if threshold else ""
     return f"by {result.known_by}: novelty ({result.score}){bound}"
 
 
@@ -87,13 +86,13 @@ def _thinned(shape: Shape) -> np.ndarray:
 
 @dataclass
 class Clouds:
-    """The clouds that the page shows, each read once, by set and index: as numbers for plotly and as a thumbnail."""
+    """Clouds of the page by set and index, each read once: coordinates for plotly and a thumbnail."""
 
     traces: dict[str, dict[str, Any]] = field(default_factory=dict)
     thumbnails: dict[str, str] = field(default_factory=dict)
 
     def add(self, part: str, index: int, shape: Shape) -> str:
-        """The cloud's name on the page."""
+        """Add a cloud; returns its key on the page."""
         key = f"{part}-{index}"
         if key not in self.traces:
             cloud = _thinned(shape)
@@ -103,7 +102,7 @@ class Clouds:
 
 
 def write_failure_page(folder: Path, finished: Finished, count: int = COUNT) -> Path:
-    """Write `failures.html` into `folder`: for each method up to `count` shapes."""
+    """Write `failures.html` into `folder`, with up to `count` shapes per method."""
     try:
         from plotly.offline import get_plotlyjs
     except ModuleNotFoundError as error:
@@ -117,20 +116,20 @@ def write_failure_page(folder: Path, finished: Finished, count: int = COUNT) -> 
         "subtitle": escape(heading(finished).replace("\n", " · ")),
         "links": "".join(links),
         "sections": "".join(sections),
-        # no character of it can end or open a script element
+        # escaped, so that no text can open or close a script element
         "data": re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", data),
         "plotly": str(get_plotlyjs()),
     }
     frame = Path(__file__).with_name("failures.html").read_text(encoding="utf-8")
-    # each {{name}} is filled in once, and what is filled in is not looked at again
+    # one pass: inserted text is not searched for {{name}} again
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], frame)
     folder.mkdir(parents=True, exist_ok=True)
-    # ids may hold halves of characters that no UTF-8 can spell
+    # ids may hold lone surrogates, which UTF-8 cannot encode
     return save_whole(folder / "failures.html", page.encode("utf-8", "replace"), "the page")
 
 
 def trace(cloud: np.ndarray) -> dict[str, Any]:
-    """A y-up cloud (p, 3) in plotly's frame, z up, as 16-bit numbers about its middle."""
+    """A y-up cloud (p, 3) in plotly's z-up frame, centered, as 16-bit integers."""
     middle = (cloud.min(axis=0) + cloud.max(axis=0)) / 2
     largest = max(float(np.ptp(cloud, axis=0).max()) / 2, 1e-12)
     x, y, z = np.rint((cloud - middle) / largest * STEPS).astype("<i2").T
@@ -141,7 +140,7 @@ def trace(cloud: np.ndarray) -> dict[str, Any]:
 
 
 def thumbnail(cloud: np.ndarray) -> bytes:
-    """A small PNG of few colors."""
+    """A small PNG with few colors."""
     from PIL import Image
 
     figure = new_figure(THUMBNAIL, layout=None)

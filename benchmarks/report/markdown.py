@@ -1,4 +1,4 @@
-"""A run as a page: what was run, its figures, the published ones, and why they differ. Markdown, as GitHub shows it."""
+"""Markdown page of a run: settings, figures, published figures, and why they differ."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from openshape_ood.storage import replacing
 
 COMMANDS = {"synthetic": "sn", "real": "r2r"}
 DEFAULTS = {"num_samples": 1, "draws": 1000, "per_class": 60, "data_seed": 0, "batch_size": 32}  # of the commands
-FILES = {"failures.html": "failures, to be turned", "objects.csv": "every shape"}
+FILES = {"failures.html": "failures, as clouds to turn", "objects.csv": "every shape"}
 
 
 def write_report(finished_report: Mapping[str, Any], path: Path, pictures: Mapping[str, str]) -> Path:
-    """Write a run's page to `path` (Markdown), with links to what exists of its pictures and its files."""
+    """Write a run's page to `path`, with links to its pictures and files if they exist."""
     beside = {title: f"{path.stem}/{name}" for name, title in FILES.items()} | {"all figures": f"{path.stem}.json"}
     there = {title: file for title, file in (dict(pictures) | beside).items() if (path.parent / file).is_file()}
     with replacing(path) as partial:
@@ -30,14 +30,14 @@ def write_report(finished_report: Mapping[str, Any], path: Path, pictures: Mappi
 
 
 def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
-    """The whole page; sections that have nothing to say are left out."""
+    """The whole page; empty sections are left out."""
     sections: dict[str, Iterable[str]] = {
         "What was run": _what(report),
         "Figures": _figures(report),
         "Published figures": _published(report),
         "Why the figures differ": _why(report),
-        "What novel shapes are taken for": _confusion(report),
-        "What each switch is worth": _ablation(report),
+        "Nearest known classes of novel shapes": _confusion(report),
+        "Effect of each switch": _ablation(report),
         "Pictures and files": _pictures(pictures),
         "For the spreadsheet": _spreadsheet(report),
         "How to repeat it": [f"```bash\n{command(report)}\n```"],
@@ -68,7 +68,7 @@ def _published(report: Mapping[str, Any]) -> Iterable[str]:
     if not rows:
         yield markdown_words(tables.why_none_published(report))
         return
-    yield markdown_words(f"By others, in percent, one or a few runs each. {tables.same_test_set(report)}")
+    yield markdown_words(f"Published figures in percent, of one or a few runs each. {tables.same_test_set(report)}")
     yield tables.published_table(rows, report, differs=True).markdown()
     yield "\n".join(f"- {source}" for source in tables.sources_of(rows, "**"))
     scores = {row.method: row.score for row in rows}
@@ -84,25 +84,25 @@ def _why(report: Mapping[str, Any]) -> Iterable[str]:
     if not _rows(report):
         return
     data, lines = report["data"], []
-    wanting = ["left out for want of support or test shapes: " + ", ".join(data["absent"])] if data["absent"] else []
-    if found := [*facts.count_differences(data["differs"]), *wanting]:
-        lines.append(f"- **data**: this run had others. {markdown_words('; '.join(found))}.")
+    absent = ["left out, because support or test shapes are missing: " + ", ".join(data["absent"])]
+    if differences := [*facts.count_differences(data["differs"]), *(absent if data["absent"] else [])]:
+        lines.append(f"- **data**: this run had other data. {markdown_words('; '.join(differences))}.")
     yield "\n".join([*lines, *(f"- **{row['title']}**: {row['text']} (Source: {row['source']}.)" for row in reasons())])
 
 
 def _confusion(report: Mapping[str, Any]) -> Iterable[str]:
     taken = tables.taken_for(report)
     if taken.rows:
-        yield "The known classes that each novel class is taken for most often, in percent of its shapes."
+        yield "Most frequent nearest known classes of each novel class, in percent of its shapes."
         yield taken.markdown()
 
 
 def _ablation(report: Mapping[str, Any]) -> Iterable[str]:
-    found = tables.ablation_tables(report)
-    for title, table in found.items():
+    effects = tables.ablation_tables(report)
+    for title, table in effects.items():
         yield f"{title}, change in points:"
         yield table.markdown()
-    if found:
+    if effects:
         yield markdown_words(tables.ABLATION_NOTE)
 
 
@@ -120,7 +120,7 @@ def _spreadsheet(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def command(report: Mapping[str, Any]) -> str:
-    """The command that runs this again; where weights and caches lie is not part of it."""
+    """The command that repeats the run, without paths of weights and caches."""
     settings, name = report["settings"], report["benchmark"]
     several = COMMANDS.get(load_split(name).track) if name in split_names() else None
     words = ["python", "-m", *([f"benchmarks.{several}", "--set", name] if several else [f"benchmarks.{name}"])]

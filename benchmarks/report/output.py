@@ -17,12 +17,12 @@ from openshape_ood.registry.rows import PACKAGE
 from openshape_ood.storage import csv_cell, replacing
 
 REGISTRY = PACKAGE / "checkpoints.toml"
-LICENCE = "Apache-2.0"  # of what the benchmarks make from generated shapes
+LICENCE = "Apache-2.0"  # of files made from generated shapes
 PICTURES = ("overview.png", "histograms.png", "roc.png", "confusion.png", "embeddings.png", "failures.png")
 
 
 def stem(finished: Finished) -> str:
-    """Names a run's files: what was run, and every setting that is not the usual one."""
+    """File name of a run without suffix: benchmark, model, protocol, data, and the changed settings."""
     report, identity = finished.report, finished.report["provenance"]["identity"]
     usual = {"num_samples": 1, "seeds": list(SEEDS), "data_seed": 0, "per_class": 60, "draws": 1000, "shots": None}
     data = "generated" if finished.data.generated else "3dos"
@@ -32,7 +32,7 @@ def stem(finished: Finished) -> str:
         if given not in (None, value):
             words += [name.replace("_", "-"), *map(str, given if isinstance(given, list) else [given])]
     words += ["no-names"] if report["text"] is None else []
-    # unless the packaged registry has just this checkpoint, with these sizes
+    # add the hash unless the packaged registry has this checkpoint with these sizes
     row = find_checkpoint(finished.model, REGISTRY) if is_registered(finished.model, REGISTRY) else None
     sizes = {"name": row.architecture, **asdict(row.sizes)} if row else None
     if row is None or (row.source.sha256, sizes) != (identity["sha256"], report["architecture"]):
@@ -41,7 +41,10 @@ def stem(finished: Finished) -> str:
 
 
 def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path]:
-    """<stem>.json and .md in `out`, the rest in a folder beside them; each whole or not at all. The ones to look at."""
+    """Write <stem>.json and .md to `out` and all other files to the folder <stem>; each write is atomic.
+
+    Returns the files that the command prints.
+    """
     from benchmarks.report.markdown import write_report
 
     folder = out / stem(finished)
@@ -53,9 +56,9 @@ def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path
 
 
 def write_shapes(folder: Path, finished: Finished, pictures: bool = True) -> dict[str, Path]:
-    """Write `objects.csv`, the pictures and `failures.html` into a folder; the pictures by their titles."""
+    """Write `objects.csv`, the pictures and `failures.html` into a folder; returns title -> picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (*PICTURES, "failures.html", "objects.csv"):  # of an earlier run of that name
+    for name in (*PICTURES, "failures.html", "objects.csv"):  # files of an earlier run
         (folder / name).unlink(missing_ok=True)
     write_objects(folder / "objects.csv", finished)
     if not pictures:
@@ -69,9 +72,9 @@ def write_shapes(folder: Path, finished: Finished, pictures: bool = True) -> dic
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
-    """Write a result, whole or not at all, with the versions that made it; returns `path`.
+    """Write a result atomically, with the versions of Python, torch and numpy; returns `path`.
 
-    `content["versions"]` may name further packages. Python, torch and numpy are always there.
+    `content["versions"]` may add versions of further packages.
     """
     versions = package_versions() | dict(content.get("versions", {}))
     with replacing(path) as partial:
@@ -80,7 +83,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> Path:
 
 
 def check_out(path: Path) -> None:
-    """Refuse a place inside the package: no benchmark replaces a file that the library reads."""
+    """Refuse an output path inside the package, so that no benchmark replaces a file of the library."""
     if path.resolve().is_relative_to(PACKAGE.resolve().parent):
         raise SystemExit(f"error: --out {path} is inside the package; expected another place. Copy the file afterwards")
 
@@ -88,13 +91,13 @@ def check_out(path: Path) -> None:
 def package_versions() -> dict[str, str]:
     """Versions of Python, torch and numpy."""
     import numpy as np
-    import torch  # reader processes import this module, and must not wait for torch
+    import torch  # here, because reader processes import this module and do not need torch
 
     return {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": str(np.__version__)}
 
 
 def write_objects(path: Path, finished: Finished) -> Path:
-    """A row a shape, seed and method: its set, class, novelty, and what it was taken for."""
+    """Write one row per shape, seed and method: set, class, novelty, nearest known class."""
     known = [c.title for c in finished.data.known]
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -102,8 +105,8 @@ def write_objects(path: Path, finished: Finished) -> Path:
         for result in finished.results:
             for seed, sets in zip(finished.seeds, result.scored, strict=True):
                 for name, of in sets.items():
-                    said = zip(finished.data.sets[name].shapes, of.novelty, of.nearest, strict=True)
-                    for shape, novelty, nearest in said:
+                    scored = zip(finished.data.sets[name].shapes, of.novelty, of.nearest, strict=True)
+                    for shape, novelty, nearest in scored:
                         words = (name, shape.id, shape.title, seed, result.known_by)
                         rows.writerow([*map(csv_cell, words), f"{novelty:.6f}", csv_cell(known[nearest])])
     return path

@@ -1,4 +1,4 @@
-"""A run's report as tables for people: plain text for the terminal, the same rows for Markdown."""
+"""Tables of a run's report, as plain text, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ TEST_SET = "train + test of ScanObjectNN's main split, objects with background"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under a head; the first `words` columns are set left, and the last one of a table with remarks."""
+    """Rows of cells under a head.
+
+    The first `words` columns are left-aligned, and the last one as well if it holds remarks.
+    """
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -30,13 +33,13 @@ class Table:
         return column < self.words or (self.remarks and column == len(self.head) - 1)
 
     def text(self, width: int = WIDTH) -> str:
-        """Plain text no wider than `width`: where there is too much, words are wrapped within their column."""
+        """Plain text no wider than `width`; long words are wrapped within their column."""
         from rich.box import Box
         from rich.console import Console
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        # nothing but a line below the head, and a gap between columns
+        # only a line below the head, and a gap between columns
         box = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
         drawn = RichTable(box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for i, name in enumerate(self.head):
@@ -57,7 +60,7 @@ class Table:
         return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rules, *rows[1:]))
 
     def latex(self) -> str:
-        """A tabular with the rules of booktabs."""
+        """A tabular environment with booktabs rules."""
         columns = "".join("l" if self._is_words(i) else "r" for i in range(len(self.head)))
         head, *rows = (" & ".join(map(latex_words, row)) + r" \\" for row in (self.head, *self.rows))
         lines = [
@@ -73,13 +76,13 @@ class Table:
 
 
 def latex_words(words: str) -> str:
-    """Words that LaTeX shows as they are."""
+    """Escape text for LaTeX."""
     marks = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
     return "".join(marks.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in " ".join(words.split()))
 
 
 def markdown_words(words: str) -> str:
-    """Words that Markdown shows as they are: no new column, no markup."""
+    """Escape text for a Markdown table cell."""
     plain = " ".join(words.split()).replace("&", "&amp;").replace("<", "&lt;")
     for mark in ("\\", "|", "*", "_", "`", "[", "]"):
         plain = plain.replace(mark, f"\\{mark}")
@@ -87,12 +90,12 @@ def markdown_words(words: str) -> str:
 
 
 def percent(fraction: float) -> str:
-    # 74.85, of counts or as published, is a little less than that as a float
+    # 1e-9: 74.85 as a float is slightly too small and would be rounded down
     return f"{100 * fraction + 1e-9:.1f}"
 
 
 def mean_and_spread(figure: Mapping[str, Any]) -> str:
-    """ "95.5 ±0.2", the latter where there are several seeds."""
+    """ "95.5 ±0.2", or "95.5" for a single seed."""
     spread = f" ±{percent(figure['spread'])}" if len(figure["seeds"]) > 1 else ""
     return percent(figure["mean"]) + spread
 
@@ -103,13 +106,13 @@ def with_interval(figure: Mapping[str, Any]) -> str:
 
 
 def method_label(result: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> str:
-    """Label of known classes (names, prototypes, ...), with the score if several results share it."""
+    """Kind of known classes (names, prototypes, ...), followed by the score if several results share the kind."""
     alike = [other for other in results if other["known_by"] == result["known_by"]]
     return result["known_by"] if len(alike) == 1 else f"{result['known_by']}: {result['score']}"
 
 
 def figures_table(report: Mapping[str, Any]) -> Table:
-    """Method and novel set against all figures, in percent."""
+    """One row per method and novel set, one column per figure, in percent."""
     rows: list[tuple[str, ...]] = []
     for result in report["results"]:
         label = method_label(result, report["results"])
@@ -122,7 +125,7 @@ def figures_table(report: Mapping[str, Any]) -> Table:
 
 
 def published_table(rows: Sequence[Published], report: Mapping[str, Any], differs: bool = False) -> Table:
-    """Published rows in the columns of `figures_table`; with `differs`, what was different about their runs."""
+    """Published rows in the columns of `figures_table`; `differs` adds a column of differences in settings."""
     cells: list[tuple[str, ...]] = []
     for row in rows:
         label, remark = (row.encoder, row.label, row.source.name), differences_in_settings(row, report)
@@ -140,13 +143,13 @@ def _known(figure: float | None) -> str:
 
 
 def sources_of(rows: Sequence[Published], mark: str = "") -> list[str]:
-    """Each source of some rows once; places hold code spans, which are to stay so in Markdown."""
+    """Each source of the rows once. `where` is not escaped, because it may hold Markdown code spans."""
     sources = {row.source.name: row.source for row in rows}.values()
     return [f"{mark}{source.name}{mark}: {source.where}. {source.what}" for source in sources]
 
 
 def run_table(report: Mapping[str, Any]) -> str:
-    """A run's figures, what to know about them, and the published ones below."""
+    """A run's figures, notes on them, and the published figures below."""
     lines = [figures_table(report).text(), wrapped(FIGURES_NOTE), *map(wrapped, printed_accuracy(report))]
     if (accepted := accepted_table(report)).rows:
         lines += ["", wrapped(ACCEPTED_NOTE), accepted.text()]
@@ -154,52 +157,51 @@ def run_table(report: Mapping[str, Any]) -> str:
 
 
 FIGURES_NOTE = (
-    "percent: mean over the seeds ±their standard deviation [bootstrap 95 % interval]; known is the positive class, "
-    "FPR95 the share of novel shapes accepted where 95 % of the known are kept"
+    "percent: mean over the seeds ±their standard deviation [bootstrap 95 % interval]; known is the positive class; "
+    "FPR95 is the fraction of novel shapes accepted by the threshold that keeps 95 % of the known ones"
 )
 
 
 def published_text(report: Mapping[str, Any]) -> str:
-    """Published figures in plain text, or the reason why none are shown."""
+    """Published figures as text, or the reason why none are shown."""
     rows = published_rows(report["benchmark"], report["provenance"]["identity"]["checkpoint"])
     if report["data"]["generated"] or not rows:
         return wrapped(why_none_published(report))
-    head = wrapped(f"Published by others, one or a few runs each. {same_test_set(report)}")
+    head = wrapped(f"Published figures, of one or a few runs each. {same_test_set(report)}")
     return "\n".join([head, published_table(rows, report).text(), *map(wrapped, sources_of(rows))])
 
 
 def why_none_published(report: Mapping[str, Any]) -> str:
-    """In a sentence."""
+    """Sentence: why no published figures are shown."""
     if report["data"]["generated"]:
-        return "Published figures are on real data and not comparable with figures on generated shapes: none are shown."
-    return f"No published figures on {report['benchmark'].upper()} are at hand."
+        return "Published figures are not shown: they are on real data, and these shapes are generated."
+    return f"No published figures on {report['benchmark'].upper()} are known."
 
 
 def same_test_set(report: Mapping[str, Any]) -> str:
     """Sentence: are published figures and ours on the same shapes?"""
     if report["data"]["differs"] or report["data"]["absent"]:
         return f"They are on the whole test set ({TEST_SET}); THE DATA OF THIS RUN DIFFER FROM THE PUBLISHED ONES."
-    return f"They are on the same test set ({TEST_SET}), unless said below."
+    return f"They are on the same test set ({TEST_SET}), except where noted below."
 
 
 def printed_accuracy(report: Mapping[str, Any]) -> list[str]:
-    """Accuracy by prototypes as the 3DOS code prints it, next to the real one."""
+    """Accuracy by prototypes as the 3DOS code prints it, next to the correct one."""
     return [
-        f"{result['known_by']}: accuracy as the 3DOS code prints it: {mean_and_spread(printed)} (it looks the "
-        f"prototype's index up among the support's labels); as it should be: {mean_and_spread(result['accuracy'])}"
+        f"{result['known_by']}: accuracy as the 3DOS code prints it: {mean_and_spread(printed)} (it reads the "
+        f"prototype's index in the labels of the support); the correct accuracy: {mean_and_spread(result['accuracy'])}"
         for result in report["results"]
         if (printed := result.get("printed_accuracy"))
     ]
 
 
 ACCEPTED_NOTE = (
-    "taken for known, percent: each seed at its own threshold, which keeps 95 % of the validation shapes; mean over "
-    "the seeds:"
+    "accepted as known, percent: the threshold of each seed keeps 95 % of the validation shapes; mean over the seeds:"
 )
 
 
 def accepted_table(report: Mapping[str, Any]) -> Table:
-    """Percent of shapes accepted by each method's thresholds from validation shapes; no rows without these."""
+    """Percent of shapes that each method's thresholds accept; no rows without validation shapes."""
     results = report["results"]
     kept = {method_label(result, results): result["kept"] for result in results if result.get("kept")}
     parts = [part for part in ("known", "novel1", "novel2") if any(part in shares for shares in kept.values())]
@@ -208,15 +210,15 @@ def accepted_table(report: Mapping[str, Any]) -> Table:
 
 
 def confusion_table(report: Mapping[str, Any]) -> str:
-    """Known classes that novel ones are taken for, in plain text; "" if not recorded."""
+    """Nearest known classes of each novel class, as text; "" if not recorded."""
     table = taken_for(report)
-    return f"novel shapes are taken for (percent of each class):\n{table.text()}" if table.rows else ""
+    return f"nearest known classes of novel shapes (percent of each novel class):\n{table.text()}" if table.rows else ""
 
 
 def taken_for(report: Mapping[str, Any]) -> Table:
-    """Novel class against method: the known classes it is taken for most often, with percentages.
+    """One row per novel class, one column per method: its most frequent nearest known classes, with percentages.
 
-    Methods that take every class for the same ones share a column, as the scores of a classifier's logits do.
+    Methods with equal results share a column; for example, all scores of one classifier.
     """
     results, alike = report["results"], dict[str, list[Mapping[str, Any]]]()
     for result in results:
@@ -234,10 +236,10 @@ def taken_for(report: Mapping[str, Any]) -> Table:
 
 
 def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
-    """The 3DOS code's line of each method, as fractions: AUROC, FPR95, AUPR-in, AUPR-out of each novel set.
+    """Line of each method as the 3DOS code prints it: AUROC, FPR95, AUPR-in, AUPR-out of each novel set, as fractions.
 
-    The protocol of the published run has the line of that run: AUROC and FPR95 only, six numbers. A benchmark with a
-    single novel set has a third of the numbers.
+    The protocol `semnov` prints AUROC and FPR95 only, six numbers, as its published run did. A benchmark with one
+    novel set has a third of the numbers.
     """
     metrics = METRICS[:2] if report["protocol"] == REFERENCE else METRICS
     count = {2: "two", 4: "four"}[len(metrics)]
@@ -251,22 +253,21 @@ def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def ablation_table(report: Mapping[str, Any]) -> str:
-    """Effect of each switch in plain text: one table a figure; "" for a run without switches."""
+    """Effect of each switch as text, one table per figure; "" for a run without switches."""
     tables = ablation_tables(report)
     blocks = [f"{title}, change in points\n{table.text()}" for title, table in tables.items()]
     return "\n\n".join([*blocks, wrapped(ABLATION_NOTE)] if blocks else [])
 
 
 ABLATION_NOTE = (
-    "Each row turns one switch, all else as in this run; [95 % interval] of the change, paired over the same shapes; "
-    "* where it excludes 0. AUROC and FPR95 are of known against novel 1 and 2 together; FPR95 is better when it "
-    "falls. A dash: the switch has no bearing on the method, as names have no support and no raw features, and "
-    "examples no templates."
+    "Each row changes one setting of this run. [95 % interval] of the change, paired over the same shapes; * if it "
+    "excludes 0. AUROC and FPR95 are for known against novel 1 and 2 together; a lower FPR95 is better. A dash: the "
+    "setting does not affect the method. Names have no support and no raw features; examples have no templates."
 )
 
 
 def ablation_tables(report: Mapping[str, Any]) -> dict[str, Table]:
-    """Figure -> a table of switch against method."""
+    """Figure -> table with one row per switch and one column per method."""
     entries = report.get("ablation") or []
     methods = list(dict.fromkeys(entry["known_by"] for entry in entries))
     tables = {}

@@ -1,6 +1,6 @@
-"""Rooms in one view, completed and judged: a row of IoUs for each name, each relation and each foreign thing.
+"""Completion of rooms from one view: IoU of each name and each relation, AUROC of each foreign object.
 
-Figures are arrays (t,): one number, or one for each threshold and variant that a baseline may choose from.
+Figures are arrays (t,): one number, or one per threshold and variant, from which a baseline chooses the best.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from openshape_ood.views.completion.network import RELATIONS
 
 THRESHOLDS = np.linspace(0.05, 0.9, 18)  # of affinities; the largest affinity is 1
 CUTOFFS = np.linspace(-4, 4, 33)  # of logits
-SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)  # of an untrained network's logits
+SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)  # quantiles of an untrained network's logits
 STRUCTURES = [generate_binary_structure(3, connectivity) for connectivity in (1, 2, 3)]
 SIDE = SIZES.side
-MOST = {"one": 2, "several": 2, "hidden": 2}  # triples of a room
+MOST = {"one": 2, "several": 2, "hidden": 2}  # triples per room
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Measurement of a name or a triple: the room's seed, the name, and its figures (t,)."""
+    """Figures (t,) of a name or a triple in one room (its seed)."""
 
     room: int
     what: str
@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A room in one view: the names in it, hidden targets in a relation to them, and what all of these light up."""
+    """A room in one view: visible names, hidden targets that are in a relation to them, affinities of all names."""
 
     seed: int
     made: RoomView
@@ -65,23 +65,23 @@ class Seen:
         return cls(seed, made, sample, names, hidden, Affinities(stand_in(sample, every, rng), every), bfloat16)
 
 
-def iou(found: np.ndarray, true: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Of cells (..., c), over those that are counted (c,)."""
-    both, either = (found & true & counted).sum(-1), ((found | true) & counted).sum(-1)
+def iou(predicted: np.ndarray, true: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """IoU (...) of cells (..., c), over the counted ones (c,)."""
+    both, either = (predicted & true & counted).sum(-1), ((predicted | true) & counted).sum(-1)
     return both / np.maximum(either, 1)
 
 
 def highest(sample: Sample, values: np.ndarray) -> np.ndarray:
-    """The highest value (h, w) of a visible point in each cell (c,), -inf in cells without one."""
+    """Largest of the pixels' values (h, w) in each cell (c,); -inf in cells without a visible point."""
     places = torch.from_numpy(sample.points())
     inside = GRID.inside(places).numpy()
-    found = np.full(SIDE**3, -np.inf)
-    np.maximum.at(found, GRID.cells(places[inside]).numpy(), values.reshape(-1)[inside])
-    return found
+    largest = np.full(SIDE**3, -np.inf)
+    np.maximum.at(largest, GRID.cells(places[inside]).numpy(), values.reshape(-1)[inside])
+    return largest
 
 
 def dilated(cells: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Cells (t, c) grown by one over faces, edges or corners, seen empty ones removed or not: (6 t, c)."""
+    """Cells (t, c) dilated by one over faces, edges or corners, each with and without the free cells: (6 t, c)."""
     solid = cells.reshape(-1, SIDE, SIDE, SIDE)
     grown = np.concatenate([binary_dilation(solid, one[None]).reshape(cells.shape) for one in STRUCTURES])
     return np.concatenate([grown, grown & ~free])
@@ -89,7 +89,7 @@ def dilated(cells: np.ndarray, free: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def volumes_of(seen: Seen, completer: Completer, affinities: Affinities, names: Sequence[str]) -> torch.Tensor:
-    """Those of some names (k, f, s, s, s): what `complete` computes one by one."""
+    """Network volumes of names (k, f, s, s, s), in one batch."""
     points = seen.sample.points()
     kept = np.isfinite(points).all(axis=1)
     values = np.stack([affinities[name].reshape(-1)[kept] for name in names])
@@ -98,7 +98,7 @@ def volumes_of(seen: Seen, completer: Completer, affinities: Affinities, names: 
 
 @torch.no_grad()
 def named(seen: Seen, completer: Completer, untrained: Completer) -> list[Row]:
-    """Every name of a room."""
+    """Rows of every visible name in a room."""
     sample, names = seen.sample, seen.names
     if not names:
         return []
@@ -114,7 +114,7 @@ def named(seen: Seen, completer: Completer, untrained: Completer) -> list[Row]:
         true, counted = sample.cells(name), sample.in_view
         points = highest(sample, seen.affinities[name]) > THRESHOLDS[:, None]
         exact = highest(sample, masks[name])[None] > 0.5
-        found = {
+        predicted = {
             "visible points": points,
             "the same, dilated": dilated(points, sample.free),
             "true mask": exact,
@@ -124,10 +124,10 @@ def named(seen: Seen, completer: Completer, untrained: Completer) -> list[Row]:
             "network, another name's": logits[i - 1 : i or None] > cutoff if len(names) > 1 else logits[:0] > 0,
             "network, untrained": raw[i] > np.quantile(raw[i][counted], SHARES)[:, None],
         }
-        figures = {key: iou(cells, true, counted) for key, cells in found.items()}
+        figures = {key: iou(cells, true, counted) for key, cells in predicted.items()}
         for key, part in (("seen cells found", visible), ("hidden cells found", ~visible)):
-            own = true & counted & part
-            figures[key] = (found["network"] & own).sum(1) / own.sum() if own.any() else np.empty(0)
+            cells = true & counted & part
+            figures[key] = (predicted["network"] & cells).sum(1) / cells.sum() if cells.any() else np.empty(0)
         kind = "never trained" if name in NEVER else "known"
         rows.append(Row(seen.seed, name, kind, figures, int((true & counted).sum())))
     return rows
@@ -135,13 +135,13 @@ def named(seen: Seen, completer: Completer, untrained: Completer) -> list[Row]:
 
 @torch.no_grad()
 def related(seen: Seen, completer: Completer, relater: Completer) -> list[Row]:
-    """Some targets of a room that are in a relation, in view or hidden."""
+    """Rows of some relations in a room, with visible and with hidden targets."""
     sample, rng = seen.sample, np.random.RandomState([seen.seed, 22])
     visible = visible_triples(sample)
     chosen = list(seen.hidden)
     for kind in ("one", "several"):
-        own = [one for one in visible if one.kind == kind]
-        chosen += [own[i] for i in rng.permutation(len(own))[: MOST[kind]]]
+        same = [one for one in visible if one.kind == kind]
+        chosen += [same[i] for i in rng.permutation(len(same))[: MOST[kind]]]
     if not chosen:
         return []
     names = sorted({name for one in chosen for name in (one.target, one.reference)})
@@ -150,21 +150,21 @@ def related(seen: Seen, completer: Completer, relater: Completer) -> list[Row]:
     rows = []
     for one in chosen:
         others = [relation for relation in RELATIONS if relation != one.relation]
-        asked = [one.relation, others[rng.randint(len(others))]]
+        relations = [one.relation, others[rng.randint(len(others))]]
         pair = [names.index(one.target), names.index(one.reference)]
         joined = both[pair].flatten(0, 1).expand(2, -1, -1, -1, -1)
-        right, wrong = relation_logits(relater.network, joined, asked).numpy() > relater.network.sizes.threshold
+        right, wrong = relation_logits(relater.network, joined, relations).numpy() > relater.network.sizes.threshold
         ignored = alone[pair[0]] > CUTOFFS[:, None]
-        found = {"relation": right[None], "another relation": wrong[None], "relation ignored": ignored}
-        figures = {key: iou(cells, one.cells, sample.in_view) for key, cells in found.items()}
+        predicted = {"relation": right[None], "another relation": wrong[None], "relation ignored": ignored}
+        figures = {key: iou(cells, one.cells, sample.in_view) for key, cells in predicted.items()}
         rows.append(Row(seen.seed, one.relation, one.kind, figures, int(one.cells.sum())))
     return rows
 
 
 def foreign(seed: int, kind: str, completer: Completer) -> Row | None:
-    """A room with one thing whose name is withheld: AUROC over the voxels of objects, it against all others.
+    """AUROC of one object whose name is withheld: its voxels against those of all other objects of the room.
 
-    None where it is not seen, or nothing else.
+    None if the object is not visible, or is the only visible one.
     """
     made = room_view(seed, categories=[one for one in FURNITURE if one != kind], foreign=[kind], objects=9)
     sample, rng = sample_of(made, seed), np.random.RandomState([seed, 23])

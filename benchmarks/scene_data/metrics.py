@@ -1,7 +1,7 @@
-"""Figures of proposals, of named objects and of labelled points, as pure functions.
+"""Figures of proposals, named objects and labelled points.
 
-Proposals are sets of rows of a scan of n points; true objects are the instances that count. A proposal may answer for
-several objects and an object be answered by several proposals: at an IoU beyond 0.5 no proposal can do either twice.
+A proposal is a set of point indices of a scan of n points. At IoU 0.25 a proposal may match several objects, and an
+object several proposals; above IoU 0.5 a match is unique.
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ import numpy as np
 
 from openshape_ood.decisions.metrics import ood_metrics
 
-FOUND = 0.25  # IoU from which a proposal counts as an object
+FOUND = 0.25  # least IoU of a match between a proposal and an object
 
 
 def overlap_table(rows: Sequence[np.ndarray], instances: np.ndarray, objects: Sequence[int]) -> np.ndarray:
-    """IoU (p, m) of p proposals, rows of points, and the m true objects that count; instances: of the points (n,).
+    """IoU (p, m) of p proposals, lists of point indices, and m true objects; instances (n,): object of each point.
 
-    Points of no instance, 0, are left out; those of other objects are what a proposal has too much.
+    Points of instance 0 are ignored. Points of all other instances count, also of those not in `objects`.
 
     >>> overlap_table([np.array([0, 1, 2]), np.array([3, 4])], np.array([1, 1, 2, 2, 0]), [1, 2]).round(2).tolist()
     [[0.67, 0.25], [0.0, 0.5]]
     """
-    own = [instances[one] for one in rows]
     most = int(instances.max(initial=0)) + 1
-    counts = np.array([np.bincount(each, minlength=most) for each in own]).reshape(len(own), most)
+    counts = np.array([np.bincount(instances[one], minlength=most) for one in rows]).reshape(len(rows), most)
     size = counts[:, 1:].sum(axis=1)
     wanted = np.asarray(objects, dtype=np.int64)
     both = counts[:, wanted]
@@ -35,7 +34,7 @@ def overlap_table(rows: Sequence[np.ndarray], instances: np.ndarray, objects: Se
 
 
 def proposal_figures(overlap: np.ndarray) -> dict[str, float]:
-    """Number of proposals; recall at IoU 0.25 and 0.5; precision at 0.25; of a table (p, m).
+    """Number of proposals, recall at IoU 0.25 and 0.5, precision at 0.25, from a table of IoU (p, m).
 
     >>> proposal_figures(np.array([[0.6, 0.0], [0.1, 0.3], [0.0, 0.1]]))
     {'proposals': 3.0, 'recall25': 1.0, 'recall50': 0.5, 'precision25': 0.6666666666666666}
@@ -52,7 +51,7 @@ def proposal_figures(overlap: np.ndarray) -> dict[str, float]:
 
 
 def matched(overlap: np.ndarray) -> np.ndarray:
-    """The proposal (m,) that overlaps each object most, -1 where none does enough; of a table (p, m).
+    """Best proposal (m,) of each object from a table of IoU (p, m); -1 if its IoU is below `FOUND`.
 
     >>> matched(np.array([[0.6, 0.0], [0.1, 0.2]])).tolist()
     [0, -1]
@@ -63,7 +62,7 @@ def matched(overlap: np.ndarray) -> np.ndarray:
 
 
 def known_against_novel(novelty: np.ndarray, is_novel: np.ndarray) -> float:
-    """AUROC of novelty (m,), a tie one half; nan unless there are both kinds.
+    """AUROC of novelty (m,), where a tie counts one half; NaN unless there are known and novel ones.
 
     >>> known_against_novel(np.array([0.1, 0.2, 0.9]), np.array([False, False, True]))
     1.0
@@ -74,7 +73,7 @@ def known_against_novel(novelty: np.ndarray, is_novel: np.ndarray) -> float:
 
 
 def rank_of(novelty: np.ndarray, which: int) -> int:
-    """The place of one of several in the order of falling novelty, from 1; the last of those that are equal.
+    """Rank of one value in descending order, from 1; of equal values, the last rank.
 
     >>> rank_of(np.array([0.3, 0.9, 0.5]), 2)
     2
@@ -83,15 +82,17 @@ def rank_of(novelty: np.ndarray, which: int) -> int:
 
 
 def confusion(truth: np.ndarray, guess: np.ndarray, count: int) -> np.ndarray:
-    """Points (k + 1, k + 1) of each class, from 0 to `count`, k, by the class they are said to be of; of truth and
-    guess (n,), where below 0 in truth is without a label and left out."""
+    """Confusion matrix (count + 1, count + 1) of truth and guess (n,), classes 0 to `count`, true classes in rows.
+
+    Points with truth below 0 have no label and are left out.
+    """
     kept = truth >= 0
     cells = truth[kept] * (count + 1) + guess[kept]
     return np.bincount(cells, minlength=(count + 1) ** 2).reshape(count + 1, count + 1)
 
 
 def class_iou(table: np.ndarray) -> np.ndarray:
-    """IoU (k,) of each class of a confusion (k, k), true in rows; nan for one in neither truth nor guess.
+    """IoU (k,) of each class of a confusion matrix (k, k); NaN for a class without true or predicted points.
 
     >>> class_iou(np.array([[2, 0, 0], [1, 1, 0], [0, 0, 0]])).round(2).tolist()
     [0.67, 0.5, nan]
@@ -102,11 +103,11 @@ def class_iou(table: np.ndarray) -> np.ndarray:
 
 
 def mean_iou(iou: np.ndarray, of: Any = slice(None), absent: float = np.nan) -> tuple[float, int]:
-    """The mean over some classes, a mask or rows, and how many of them counted; absent: what a NaN counts as.
+    """Mean IoU over classes, selected by a mask or indices, and their number. NaN counts as `absent`, or not at all.
 
     >>> mean_iou(np.array([0.5, np.nan])), mean_iou(np.array([0.5, np.nan]), absent=0.0)
     ((0.5, 1), (0.25, 2))
     """
-    own = np.nan_to_num(iou[of], nan=absent)
-    counted = own[~np.isnan(own)]
+    chosen = np.nan_to_num(iou[of], nan=absent)
+    counted = chosen[~np.isnan(chosen)]
     return (float(counted.mean()) if len(counted) else float("nan")), len(counted)

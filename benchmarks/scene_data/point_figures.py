@@ -1,4 +1,4 @@
-"""Figures of labelled points, added up a scan at a time: IoU of classes, novelty of hidden ones, objects."""
+"""Figures of labelled points, accumulated scan by scan: IoU of classes, novelty of hidden classes, objects."""
 
 from __future__ import annotations
 
@@ -10,54 +10,56 @@ import numpy as np
 from benchmarks.scene_data.metrics import class_iou, confusion, mean_iou
 from benchmarks.scene_data.scannet import ClassTable, Labelled
 
-DROPPED = 12  # bits of a float32: novelty has a resolution of 1 in 2,000, so that its table of counts is bounded
+DROPPED = 12  # low bits of a float32: novelty is rounded to 1 in 2,000, which bounds the histogram
 CELLS = 1 << (32 - DROPPED)
-KEPT = 0.95  # of the known
+KEPT = 0.95  # fraction of known points that the threshold keeps
 
 
 class NoveltyCounts:
-    """Histograms of novelty, for each group of known classes and for hidden ones."""
+    """Histograms of novelty, for each group of known classes and for the hidden classes."""
 
     def __init__(self, groups: Sequence[str]) -> None:
         self.groups = tuple(groups)
         self.counts = np.zeros((len(self.groups) + 1, CELLS), dtype=np.uint32)
 
     def add(self, novelty: np.ndarray, group: np.ndarray) -> None:
-        """Values (n,), and the group of each: its index, -1 for what is hidden."""
+        """Add values (n,); group (n,): index of the group, -1 for hidden classes."""
         cells = novelty_cells(novelty)
         for i in range(-1, len(self.groups)):
             self.counts[i] += np.bincount(cells[group == i], minlength=CELLS).astype(np.uint32)
 
     def figures(self) -> dict[str, Any]:
-        """AUROC, a tie one half; FPR95 as of `ood_metrics`, the share of hidden ones accepted where 95 % of the known
-        are; the share of each group called novel there; NaN where there is nothing to compare."""
+        """AUROC, FPR95 as in `ood_metrics`, and the fraction of each group called novel at that threshold.
+
+        In AUROC a tie counts one half. Figures without points are NaN.
+        """
         filled = self.counts.any(axis=0)
         *groups, hidden = self.counts[:, filled].astype(np.int64)
         known = np.sum(groups, axis=0)
         total, novel = int(known.sum()), int(hidden.sum())
-        found: dict[str, Any] = {"known": total, "hidden": novel, "auroc": np.nan, "fpr95": np.nan}
+        result: dict[str, Any] = {"known": total, "hidden": novel, "auroc": np.nan, "fpr95": np.nan}
         if not total:
-            return found | {"false_alarms": dict.fromkeys(self.groups, np.nan)}
+            return result | {"false_alarms": dict.fromkeys(self.groups, np.nan)}
         accepted = np.cumsum(known) / total
         if novel:
-            found["auroc"] = float((hidden * (np.cumsum(known) - known / 2)).sum() / total / novel)
+            result["auroc"] = float((hidden * (np.cumsum(known) - known / 2)).sum() / total / novel)
             curve = np.concatenate([[0], accepted]), np.concatenate([[0], np.cumsum(hidden) / novel])
-            found["fpr95"] = float(np.interp(KEPT, *curve))
+            result["fpr95"] = float(np.interp(KEPT, *curve))
         beyond = np.arange(len(known)) > np.searchsorted(accepted, KEPT)
         each = zip(self.groups, groups, strict=True)
-        return found | {
+        return result | {
             "false_alarms": {n: float(of[beyond].sum() / of.sum()) if of.any() else np.nan for n, of in each}
         }
 
 
 def novelty_cells(novelty: np.ndarray) -> np.ndarray:
-    """The cell (n,) of each value, in the order of the values."""
+    """Histogram cell (n,) of each value; the order of cells is that of the values."""
     bits = (np.asarray(novelty, dtype=np.float32) + np.float32(0)).view(np.uint32)
     return (np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31)) >> DROPPED).astype(np.int64)
 
 
 class Tally:
-    """State after some scans; `splits`: masks (k,) of hidden classes."""
+    """Accumulated figures; `splits`: masks (k,) of hidden classes."""
 
     def __init__(self, table: ClassTable, splits: Sequence[np.ndarray]) -> None:
         self.table, self.splits = table, list(splits)
@@ -69,17 +71,17 @@ class Tally:
         self.object_rows: list[dict[str, Any]] = []
 
     def add(self, scan: Labelled, inverse: np.ndarray, nearest: np.ndarray, novelty: Sequence[np.ndarray]) -> None:
-        """A scan with the voxel (n,) of each point, and of each voxel its class (v,) and a novelty (v,) a split."""
+        """Add a scan: voxel (n,) of each point, predicted class (v,) of each voxel, novelty (v,) for each split."""
         row: dict[str, Any] = {"scan": scan.scene.name, "points": len(inverse), "voxels": len(nearest)}
         self.scans.append(row | {"outside": {str(raw): n for raw, n in scan.outside.items()}, "miou": None})
         if not scan.has_labels or scan.scene.labels is None:
             return
         truth, called = scan.scene.labels - 1, nearest[inverse]
         first = np.unique(inverse, return_index=True)[1]  # a voxel has the label of its first point
-        own = confusion(truth, called, len(self.table) - 1)
+        vertices = confusion(truth, called, len(self.table) - 1)
         self.voxels += confusion(truth[first], nearest, len(self.table) - 1)
-        self.vertices += own
-        self.scans[-1] |= {"labeled": int((truth >= 0).sum()), "miou": mean_iou(class_iou(own))[0]}
+        self.vertices += vertices
+        self.scans[-1] |= {"labeled": int((truth >= 0).sum()), "miou": mean_iou(class_iou(vertices))[0]}
         labeled = truth >= 0
         for hidden, values, counts in zip(self.splits, novelty, self.points, strict=True):
             counts.add(values[inverse][labeled], self._groups(truth[labeled], hidden))
@@ -92,12 +94,12 @@ class Tally:
     def _add_objects(
         self, scan: str, truth: np.ndarray, instances: np.ndarray, called: np.ndarray, novelty: Sequence[np.ndarray]
     ) -> None:
-        """An object is the points of one instance and one class."""
-        own = np.flatnonzero((truth >= 0) & (instances > 0))
-        pairs, index = np.unique(np.stack([instances[own], truth[own]]), axis=1, return_inverse=True)
+        """Add the objects of a scan; an object has the points of one instance and one class."""
+        labeled = np.flatnonzero((truth >= 0) & (instances > 0))
+        pairs, index = np.unique(np.stack([instances[labeled], truth[labeled]]), axis=1, return_inverse=True)
         counts = np.bincount(index.ravel())
-        means = [np.bincount(index.ravel(), values[own]) / counts for values in novelty]
-        parts = np.split(own[np.argsort(index.ravel(), kind="stable")], np.cumsum(counts)[:-1])
+        means = [np.bincount(index.ravel(), values[labeled]) / counts for values in novelty]
+        parts = np.split(labeled[np.argsort(index.ravel(), kind="stable")], np.cumsum(counts)[:-1])
         for i, (instance, label) in enumerate(pairs.T.tolist()):
             most = int(np.bincount(called[parts[i]]).argmax())
             row = {"scan": scan, "instance": instance, "class": self.table.names[label]}
@@ -108,13 +110,13 @@ class Tally:
             table.add(mean, self._groups(pairs[1], hidden))
 
     def figures(self) -> dict[str, Any]:
-        """IoU of voxels and of vertices in both conventions, absent classes, open-set figures, objects named right."""
+        """IoU of voxels and vertices in both conventions, absent classes, open-set figures, accuracy of objects."""
         iou = {"voxels": class_iou(self.voxels), "vertices": class_iou(self.vertices)}
         groups = {"all": np.ones(len(self.table), dtype=bool), **self.table.groups}
         conventions = {"absent left out": np.nan, "absent as 0": 0.0}
         means = {
-            where: {how: {n: mean_iou(own, m, as_) for n, m in groups.items()} for how, as_ in conventions.items()}
-            for where, own in iou.items()
+            where: {how: {n: mean_iou(each, m, as_) for n, m in groups.items()} for how, as_ in conventions.items()}
+            for where, each in iou.items()
         }
         true = self.vertices.sum(axis=1)
         classes = [
@@ -125,10 +127,10 @@ class Tally:
         absent = [one["name"] for one in classes if not one["labeled"]]
         only = [one["name"] for one in classes if not one["labeled"] and one["vertices"] == 0]
         split, names = zip(self.splits, self.points, self.objects, strict=True), np.array(self.table.names)
-        found = [{"hidden": names[h].tolist(), "points": p.figures(), "objects": o.figures()} for h, p, o in split]
+        open_set = [{"hidden": names[h].tolist(), "points": p.figures(), "objects": o.figures()} for h, p, o in split]
         rights = {"all": [row["right"] for row in self.object_rows]} | {
             name: [row["right"] for row in self.object_rows if row["group"] == name] for name in self.table.groups
         }
         objects = {name: (float(np.mean(of)) if of else np.nan, len(of)) for name, of in rights.items()}
-        told = {"miou": means, "classes": classes, "absent": absent, "only_called": only}
-        return told | {"open_set": found, "objects": objects}
+        closed = {"miou": means, "classes": classes, "absent": absent, "only_called": only}
+        return closed | {"open_set": open_set, "objects": objects}

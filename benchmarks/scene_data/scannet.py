@@ -1,4 +1,4 @@
-"""ScanNet200 and ScanNet20: their classes, the folders that their scans come in, a scan with its classes."""
+"""ScanNet200 and ScanNet20: classes, folder layouts, reader of labelled scans."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from openshape_ood.errors import InputError
 from openshape_ood.scenes import Scene, load_scene
 
 TABLE = Path(__file__).with_name("scannet200.csv")
-RAW_MESH = "_vh_clean_2.ply"  # of a scan as ScanNet hands it out; the labels beside it are NYU40's
+RAW_MESH = "_vh_clean_2.ply"  # end of ScanNet's mesh files; their label files use NYU40
 LABELS_BESIDE = ".labels.ply"
 PARTS = ("train", "val", "test")
 LISTS = ("{}.txt", "scannetv2_{}.txt", "train/{}.txt", "splits/{}.txt")
-SCALES = ("auto", "raw", "nyu40")  # what the numbers of the files mean
+SCALES = ("auto", "raw", "nyu40")  # kinds of label numbers
 GROUPS = ("head", "common", "tail")
 MOST_NYU40 = 40
-# ids of the 20 among NYU40's; the last is a rest, and the bare word in OpenScene's list of names
+# NYU40 ids of the 20 classes; the last class is the rest, named "other" as in OpenScene
 NAMES20 = {
     **{1: "wall", 2: "floor", 3: "cabinet", 4: "bed", 5: "chair", 6: "sofa", 7: "table", 8: "door", 9: "window"},
     **{10: "bookshelf", 11: "picture", 12: "counter", 14: "desk", 16: "curtain", 24: "refrigerator"},
@@ -32,9 +32,11 @@ NAMES20 = {
 
 @dataclass(frozen=True, eq=False)
 class ClassTable:
-    """k classes of points. ids (k,): what ScanNet's text format has for them; of: from numbers of files, "raw" or
-    "nyu40", to the class + 1, 0 for none; groups: masks (k,); absent (k,): those that validation is known not to have;
-    colors (k, 3) in [0, 1]."""
+    """k classes of points.
+
+    ids (k,): numbers in ScanNet's text format; of: "raw" or "nyu40" -> table from a label number to class + 1 (0 for
+    none); groups: masks (k,); absent (k,): True for classes that validation does not have; colors (k, 3) in [0, 1].
+    """
 
     title: str
     names: tuple[str, ...]
@@ -53,7 +55,7 @@ class ClassTable:
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """A scan whose labels are class + 1, 0 for none; `outside`: how many points have which number of no class."""
+    """A scan with labels class + 1, 0 for none; outside: label number without a class -> number of points."""
 
     scene: Scene
     outside: dict[int, int]
@@ -86,7 +88,7 @@ def scannet20() -> ClassTable:
     through = np.zeros(max(int(row["raw"]) for row in rows) + 1, dtype=np.int64)
     for row in rows:
         through[int(row["raw"])] = direct[int(row["scannet20"])]
-    # the color of the first of the 200 that belongs to it
+    # each class has the color of the first of its classes in ScanNet200
     colors = np.array([scannet200().colors[[int(row["scannet20"]) for row in rows].index(one)] for one in ids])
     numbers, none = {"nyu40": direct, "raw": through}, np.zeros(len(ids), dtype=bool)
     return ClassTable("ScanNet20", tuple(NAMES20.values()), ids, numbers, {}, none, colors)
@@ -96,42 +98,42 @@ TABLES = {"scannet200": scannet200, "scannet20": scannet20}
 
 
 def _places(ids: np.ndarray) -> np.ndarray:
-    found = np.zeros(int(ids.max()) + 1, dtype=np.int64)
-    found[ids] = np.arange(1, len(ids) + 1)
-    return found
+    places = np.zeros(int(ids.max()) + 1, dtype=np.int64)
+    places[ids] = np.arange(1, len(ids) + 1)
+    return places
 
 
 def find_scans(root: Path, part: str) -> list[Path]:
-    """The scans of a part of a tree, in the order of their names or of the list.
+    """Scans of a part in a folder `root`, in the order of their names or of the list.
 
-    A tree has a folder for each part, or scans in any folder and a list of the part: `val.txt` or `scannetv2_val.txt`,
-    lines of relative paths or of names of scans.
+    `root` has a folder for each part, or a list of the part with relative paths or names of scans: `val.txt` or
+    `scannetv2_val.txt`.
     """
     check_choice(part, "part", PARTS)
     if not root.is_dir():
         raise InputError(f"--data-root: no folder {root}; expected a tree of ScanNet's scans, see benchmarks/README.md")
     listed = next((path for name in LISTS if (path := root / name.format(part)).is_file()), None)
     folder = root / part
-    own = _meshes(folder) if folder.is_dir() else []
-    # one preprocessor puts the scans of validation into train/ too: there the list decides
-    if listed is not None and (part == "train" or not own):
+    scans = _meshes(folder) if folder.is_dir() else []
+    # one preprocessor also puts the validation scans into train/; a list of the part then decides
+    if listed is not None and (part == "train" or not scans):
         return _listed(listed, root)
-    if own:
-        return own
+    if scans:
+        return scans
     wanted = f"a folder {part}/ with .ply files, or a list {part}.txt or scannetv2_{part}.txt"
     has = ", ".join(sorted(path.name for path in root.iterdir())[:8]) or "nothing"
-    raise InputError(f"{root} does not say which scans are its part {part!r}: expected {wanted}; it holds {has}")
+    raise InputError(f"{root} has no part {part!r}: expected {wanted}; it holds {has}")
 
 
 def _meshes(folder: Path) -> list[Path]:
-    """The scans in a folder, or of ScanNet's own layout one in each of its folders."""
-    found = sorted({*folder.glob("*.ply"), *folder.glob(f"*/*{RAW_MESH}")})
-    return [path for path in found if not path.name.endswith(LABELS_BESIDE)]
+    """Scans in a folder, or one in each of its subfolders, as in ScanNet's layout."""
+    paths = sorted({*folder.glob("*.ply"), *folder.glob(f"*/*{RAW_MESH}")})
+    return [path for path in paths if not path.name.endswith(LABELS_BESIDE)]
 
 
 def _listed(path: Path, root: Path) -> list[Path]:
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    found, missing = list[Path](), list[str]()
+    scans, missing = list[Path](), list[str]()
     for line in filter(None, lines):
         name = Path(line).name
         tried = [root / line, path.parent / line, root / "train" / name]
@@ -141,23 +143,24 @@ def _listed(path: Path, root: Path) -> list[Path]:
         if scan is None:
             missing.append(line)
         else:
-            found.append(scan)
-    if missing or not found:
+            scans.append(scan)
+    if missing or not scans:
         some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        told = f"{len(missing)} of the scans in it are not there: {some}" if missing else "it is empty"
-        raise InputError(f"{path}: {told}; expected paths relative to {root}, or names of scans in it")
-    return found
+        problem = f"{len(missing)} of the scans in it are not there: {some}" if missing else "it is empty"
+        raise InputError(f"{path}: {problem}; expected paths relative to {root}, or names of scans in it")
+    return scans
 
 
 def scan_name(path: Path) -> str:
-    """`scene0000_00` for all files of that scan."""
+    """Name of the scan of a file, for example `scene0000_00`."""
     return path.name.removesuffix(RAW_MESH) if path.name.endswith(RAW_MESH) else path.stem
 
 
 def read_scan(path: Path, table: ClassTable, scale: str = "auto") -> Labelled:
-    """A scan with its classes; scale: what its numbers mean, `auto` takes NYU40's for files as ScanNet hands them out.
+    """Read a scan with its classes.
 
-    Raises `InputError` where the numbers cannot be of that scale, or none is of a class.
+    scale: kind of its label numbers; "auto" is "nyu40" for ScanNet's mesh files, else "raw". Raises `InputError` if the
+    numbers are not of that kind, or if none has a class.
     """
     check_choice(scale, "--labels", SCALES)
     meaning = ("nyu40" if path.name.endswith(RAW_MESH) else "raw") if scale == "auto" else scale
@@ -166,12 +169,12 @@ def read_scan(path: Path, table: ClassTable, scale: str = "auto") -> Labelled:
         return Labelled(scene, {})
     if meaning not in table.of:
         raise InputError(
-            f"{path}: its labels are NYU40's {MOST_NYU40} classes, which {table.title} cannot be told from; expected "
-            "the raw ids that either preprocessor of ScanNet200 writes (--labels raw if these are)"
+            f"{path}: its labels are NYU40's {MOST_NYU40} classes, which do not determine those of {table.title}. "
+            "Expected raw ids, as from a preprocessor of ScanNet200. If they are raw ids, use --labels raw"
         )
     most = int(scene.labels.max())
     if meaning == "nyu40" and most > MOST_NYU40:
-        raise InputError(f"{path}: it has the label {most}, and NYU40's end at {MOST_NYU40}; are they --labels raw?")
+        raise InputError(f"{path}: it has the label {most}; expected at most {MOST_NYU40} in NYU40. Try --labels raw")
     places = table.of[meaning]
     labels = np.where(scene.labels < len(places), places[np.minimum(scene.labels, len(places) - 1)], 0)
     ids, counts = np.unique(scene.labels[(labels == 0) & (scene.labels > 0)], return_counts=True)
@@ -182,9 +185,9 @@ def read_scan(path: Path, table: ClassTable, scale: str = "auto") -> Labelled:
 
 
 def hidden_classes(table: ClassTable, count: int, seed: int) -> np.ndarray:
-    """A mask (k,) of classes that are hidden from the names: of each group as many, up to one.
+    """Random mask (k,) of classes to hide from the names; their numbers per group differ by at most one.
 
-    Never those of no object (wall, floor, ceiling) and no rest ("other"), nor what validation does not have.
+    Wall, floor, ceiling, "other" and classes that validation does not have are never hidden.
     """
     rng = np.random.RandomState([seed, 200])
     apart = np.isin(table.names, ("wall", "floor", "ceiling", "other")) | table.absent

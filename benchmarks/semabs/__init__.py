@@ -1,1 +1,1 @@
-"""The evaluation of Semantic Abstraction (arXiv:2207.11514): its data, losses, metrics and tables."""
+"""Data, training, metrics and tables of Semantic Abstraction (arXiv:2207.11514)."""

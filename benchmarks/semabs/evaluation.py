@@ -1,4 +1,4 @@
-"""Rows of results: a completion network on views of the published data, what it is given and asked, and its figures."""
+"""Evaluation of completion networks on views of the published data: inputs, queries, figures."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from openshape_ood.views.completion import RELATIONS, Completer
 from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.geometry import BOUNDS, in_bounds, in_picture, moved, unproject
 
-GAIN = 50.0  # of relevancies less their mean
+GAIN = 50.0  # factor of centered relevancies
 PIECE = 1 << 18
 CUTOFFS = tuple(round(-2.5 + 0.1 * i, 1) for i in range(25))  # -2.5 to -0.1
-SIDES, NYU_SIDES = (32, 64), (60,)  # of voxels
+SIDES, NYU_SIDES = (32, 64), (60,)  # voxels per side
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Points (n, 3) of the pixels in bounds, their colors (n, 3) in [0, 1], and what each has (n,) of every label."""
+    """Points (n, 3) of the pixels in bounds, their colors (n, 3) in [0, 1], and relevancy (n,) of every label."""
 
     points: np.ndarray
     colors: np.ndarray
     maps: dict[str, np.ndarray]
 
     def numbers(self, network: CompletionNetwork, names: Sequence[str]) -> list[np.ndarray] | None:
-        """Network input of the points (n, f) for each name; None for a name without relevancy."""
+        """Features of the points (n, f) for each name; None if a name has no relevancy."""
         if network.sizes.head.startswith("text"):
             return [self.colors]
         return [self.maps[name][:, None] for name in names] if all(name in self.maps for name in names) else None
@@ -43,34 +43,34 @@ class Seen:
 def result_rows(
     datum: Datum, completer: Completer, split: str, num_points: int = 80_000, seed: int = 0, texts: Texts | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a view: one a class or description, whichever the network's head is for, and cut-off.
+    """Yield the rows of a view: one per cut-off and class, or per cut-off and description, as the head requires.
 
-    texts: embeddings of names, for networks that compare with text; raises `InputError` without.
+    Raises `InputError` if the network has a text head and `texts` is None.
     """
     network, device = completer.network, completer.device
     seen = visible(datum, num_points, seed)
     hidden = left_out(datum, network.sizes.head)
-    for about, names, labels in asked(datum, network.sizes.head, split):
+    for about, names, labels in questions(datum, network.sizes.head, split):
         numbers = seen.numbers(network, names)
         if numbers is None:
-            continue  # nothing is known of where it might be
+            continue  # no relevancy of this name
         with torch.inference_mode(), exact(device):
             parts = volume(network, seen.points, numbers, device)
-            query, found = told(network, about, names, texts, device), []
+            query, pieces = query_vectors(network, about, names, texts, device), []
             for start in range(0, len(datum.queries), PIECE):
                 piece = torch.tensor(datum.queries[start : start + PIECE], device=device)[None]
-                found.append(network.decode(parts, piece, query)[0].cpu().numpy())
-        logits = np.concatenate(found)
+                pieces.append(network.decode(parts, piece, query)[0].cpu().numpy())
+        logits = np.concatenate(pieces)
         figures = all_scores(logits, labels, hidden, datum.queries, sides=NYU_SIDES if split == NYU else SIDES)
         for i, cutoff in enumerate(CUTOFFS):
             row = {"scene_id": datum.scene_id, "split": split, "cutoff": cutoff, **about}
             yield row | {name: float(values[i]) for name, values in figures.items()}
 
 
-def asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str], tuple[str, ...], np.ndarray]]:
-    """Rows of the table: description, names whose relevancies it needs, and mask of the right queries (n,).
+def questions(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str], tuple[str, ...], np.ndarray]]:
+    """Yield each class or description of a view, the names whose relevancies it needs, and its true queries (n,) bool.
 
-    The split of synonyms replaces names by synonyms; a thing of any class with this synonym is then right.
+    The split of synonyms replaces names by synonyms; all classes with the synonym are then true.
     """
     other = SYNONYMS if split.endswith("synonyms") else {}
     if head in ("name", "text"):
@@ -91,7 +91,7 @@ def asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str],
 
 
 def visible(datum: Datum, num_points: int, seed: Any) -> Seen:
-    """Visible points of the view in its bounds, at most so many; seed: as `numpy.random.default_rng` takes it."""
+    """At most `num_points` visible points of the view in its bounds; seed: as for `numpy.random.default_rng`."""
     places = moved(unproject(datum.depth, datum.intrinsics), datum.pose)
     kept = np.flatnonzero((datum.depth.reshape(-1) > 0) & in_bounds(places, datum.bounds))
     if not len(kept):
@@ -107,7 +107,7 @@ def visible(datum: Datum, num_points: int, seed: Any) -> Seen:
 
 
 def left_out(datum: Datum, head: str) -> np.ndarray:
-    """Mask (n,) of ignored queries: out of bounds and, for classes, outside the camera's picture."""
+    """Mask (n,) of ignored queries: out of bounds and, for class heads, outside the image."""
     outside = ~in_bounds(datum.queries, datum.bounds)
     if head not in ("name", "text"):
         return outside
@@ -121,18 +121,18 @@ def volume(network: CompletionNetwork, points: np.ndarray, numbers: list[np.ndar
     return torch.cat([network.volume(places, torch.from_numpy(one).float().to(device)[None]) for one in numbers], 1)
 
 
-def told(
+def query_vectors(
     network: CompletionNetwork, about: dict[str, str], names: Sequence[str], texts: Texts | None, device: torch.device
 ) -> Tensor | None:
-    """Vectors for `decode`: of relations, of text, or None. Raises `InputError` for text without embeddings."""
+    """Query of `decode`: vectors of a relation or of text, or None. Raises `InputError` if `texts` is missing."""
     head, vectors = network.sizes.head, None
     if head.startswith("text"):
         if texts is None:
-            raise InputError(f"networks of head {head!r} compare with text: give embeddings of the names, --text FILE")
+            raise InputError(f"networks with head {head!r} need embeddings of the names; give them with --text FILE")
         vectors = [texts(name)[None].to(device) for name in names]
         if vectors[0].shape[1] != network.sizes.text:
             raise InputError(
-                f"embeddings of text are {vectors[0].shape[1]} wide; the network takes {network.sizes.text}"
+                f"embeddings of text have {vectors[0].shape[1]} numbers; the network expects {network.sizes.text}"
             )
         if head == "text":
             return vectors[0]
@@ -142,18 +142,17 @@ def told(
 
 
 def scores(predicted: np.ndarray, labels: np.ndarray, ignored: np.ndarray) -> dict[str, np.ndarray]:
-    """Figures (t,) of bools (t, m) against labels (m,), m places.
+    """Figures (t,) of predictions (t, m) against labels (m,), m places, without ignored ones (m,).
 
-    iou, precision and recall are NaN where their denominator is 0; false_negative and false_positive are shares of what
-    is not ignored (m,), NaN where all is.
+    false_negative and false_positive are fractions of the counted places. A figure with denominator 0 is NaN.
     """
     counted = ~ignored
-    found, true = predicted & counted, labels & counted
-    both = (found & true).sum(-1)
-    every, positive, true_positive = counted.sum(-1), found.sum(-1), true.sum(-1)
+    positives, true = predicted & counted, labels & counted
+    both = (positives & true).sum(-1)
+    every, positive, true_positive = counted.sum(-1), positives.sum(-1), true.sum(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
-            "iou": both / (found | true).sum(-1),
+            "iou": both / (positives | true).sum(-1),
             "precision": both / positive,
             "recall": both / true_positive,
             "false_negative": (true_positive - both) / every,
@@ -162,23 +161,23 @@ def scores(predicted: np.ndarray, labels: np.ndarray, ignored: np.ndarray) -> di
 
 
 def voxel_index(points: np.ndarray, side: int) -> np.ndarray:
-    """The voxel (..., ) of points (..., 3), x slowest; by side - 1, as the published tables are made."""
+    """Flat voxel index (...) of points (..., 3), x slowest; scaled by side - 1, as in the published tables."""
     low, scale = BOUNDS[0].astype(points.dtype), ((side - 1) / np.ptp(BOUNDS, axis=0)).astype(points.dtype)
     cells = np.clip(((points - low) * scale).astype(np.int64), 0, side - 1)
     return (cells[..., 0] * side + cells[..., 1]) * side + cells[..., 2]
 
 
 def voxelized(values: np.ndarray, index: np.ndarray, side: int, least: Any = False) -> np.ndarray:
-    """The largest value (m,) in each voxel (side³,), of bools whether any is true; `least` where there is none."""
-    found = np.full(side**3, least, dtype=values.dtype)
-    np.maximum.at(found, index, values)
-    return found
+    """Largest value of each voxel (side³,), for bools "any"; `least` for voxels without values."""
+    largest = np.full(side**3, least, dtype=values.dtype)
+    np.maximum.at(largest, index, values)
+    return largest
 
 
 def voxels(logits: np.ndarray, labels: np.ndarray, ignored: np.ndarray, points: np.ndarray, side: int) -> Any:
-    """Logits, labels and what is ignored of points (m, 3), each (m,), as those of voxels (side³,).
+    """Logits, labels and ignored mask of voxels (side³,), from those of points (m,).
 
-    Voxels without points, or with one that is ignored, are ignored.
+    Voxels without points, or with an ignored point, are ignored.
     """
     index = voxel_index(points, side)
     top, hidden = voxelized(logits, index, side, -np.inf), voxelized(ignored, index, side)
@@ -193,11 +192,11 @@ def all_scores(
     cutoffs: Sequence[float] = CUTOFFS,
     sides: Sequence[int] = SIDES,
 ) -> dict[str, np.ndarray]:
-    """Every figure of result rows by its column, at each cut-off (t,), as those of `voxels` are given."""
+    """Column -> figures (t,) at each cut-off, for points and for voxels of each side."""
     of = {"point": (logits, labels, ignored)}
     of |= {f"voxel{side}x{side}x{side}": voxels(logits, labels, ignored, points, side) for side in sides}
-    found: dict[str, np.ndarray] = {}
+    columns: dict[str, np.ndarray] = {}
     for what, (values, true, left) in of.items():
-        own = scores(values > np.array(cutoffs, dtype=values.dtype)[:, None], true, left)
-        found |= {f"{what}_{name}": value for name, value in own.items()}
-    return found
+        figures = scores(values > np.array(cutoffs, dtype=values.dtype)[:, None], true, left)
+        columns |= {f"{what}_{name}": value for name, value in figures.items()}
+    return columns

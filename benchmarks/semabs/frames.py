@@ -1,4 +1,4 @@
-"""Published tables of results, `<task>_eval_stats.pkl`: pickled frames of pandas, read without pandas or unpickling."""
+"""Reader of the published results, `<task>_eval_stats.pkl`: pickled pandas frames, read without unpickling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openshape_ood.errors import CloudError
 from openshape_ood.shapes.pictures import read_bounded
 from openshape_ood.views.published import Record, plain, read_pickle
 
-MAX_STEPS = 30_000_000  # instructions: a few for every text of a column
+MAX_STEPS = 30_000_000  # pickle instructions; each text needs a few
 FRAMES = ("pandas.core.frame DataFrame", "pandas DataFrame")
 OTHERS = "save the frame as .csv: frame.to_csv('results.csv')"
 MANAGER, BLOCK = "pandas.core.internals.managers BlockManager", "pandas._libs.internals _unpickle_block"
@@ -27,33 +27,33 @@ def read_frame(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     CloudError
-        For anything else, without having run any of it.
+        For any other content. No code of the file is run.
     """
     data = read_bounded(path)
     try:
         frame = read_pickle(data, RECORDS, MAX_STEPS)
-    except CloudError as error:  # such as columns that pyarrow holds
+    except CloudError as error:  # for example pyarrow columns
         raise CloudError(f"{error}; {OTHERS}") from error
     state = frame.state if isinstance(frame, Record) and frame.name in FRAMES else None
     manager = _record(state.get("_mgr") if isinstance(state, dict) else None, MANAGER, "a frame of pandas 1.3 or later")
     if len(manager) != 2 or not all(isinstance(one, list | tuple) for one in manager) or len(manager[1]) != 2:
-        raise CloudError("it holds a frame in another layout; expected blocks, and an index of columns and one of rows")
+        raise CloudError("it holds a frame in another layout; expected blocks, an index of columns, an index of rows")
     blocks, axes = manager
     names = _labels(axes[0])
-    found: dict[str, np.ndarray] = {}
+    columns: dict[str, np.ndarray] = {}
     for block in blocks:
         parts = _record(block, BLOCK, "a block of a frame")
         values, places = plain(parts[0]) if parts else None, _places(parts[1:2], len(names))
         if not isinstance(values, np.ndarray) or values.ndim != 2 or len(values) != len(places):
             raise CloudError("it holds a block that is no table of plain numbers or texts")
-        found |= {names[place]: column for place, column in zip(places, values, strict=True)}
-    if set(found) != set(names) or len({len(column) for column in found.values()}) > 1:
+        columns |= {names[place]: column for place, column in zip(places, values, strict=True)}
+    if set(columns) != set(names) or len({len(column) for column in columns.values()}) > 1:
         raise CloudError("its columns are not all there, or differ in length")
-    return found
+    return columns
 
 
 def _record(value: Any, name: str, what: str) -> tuple[Any, ...]:
-    """Arguments of a call that the file asks for."""
+    """Arguments of a call recorded in the file."""
     if not isinstance(value, Record) or value.name != name:
         raise CloudError(f"it does not hold {what}; {OTHERS}")
     return value.arguments
@@ -68,14 +68,14 @@ def _labels(index: Any) -> list[str]:
 
 
 def _places(given: tuple[Any, ...], count: int) -> list[int]:
-    """Numbers of the columns of a block: an array of them, or a slice."""
+    """Column numbers of a block, from an array or a slice."""
     places = plain(given[0]) if given else None
     if isinstance(places, Record) and places.name == SLICE and len(places.arguments) == 3:
         limits = places.arguments
         if all(one is None or (isinstance(one, int) and abs(one) <= count) for one in limits) and limits[2] != 0:
             return [*range(count)[slice(*limits)]]
     elif isinstance(places, np.ndarray) and places.dtype.kind in "iu" and places.ndim == 1:
-        found: list[int] = places.tolist()
-        if all(0 <= one < count for one in found):
-            return found
+        numbers: list[int] = places.tolist()
+        if all(0 <= one < count for one in numbers):
+            return numbers
     raise CloudError("it holds a block whose columns are not numbered")

@@ -1,4 +1,4 @@
-"""The published data, a HDF5 file a view full of region references, and the same as an npz file without them."""
+"""Reader of the published data, one HDF5 file per view with region references, and its conversion to npz files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from openshape_ood.storage import replacing
 
 IMAGES, EXTRACTORS = ("rgb", "domain_randomized_rgb"), ("ours", "chefer_et_al")
 TARGETS = ("target_obj_name", "target_obj_id", "spatial_relation_name", "reference_obj_name")
-MEAN = "mean"  # the last of the labels with a relevancy
+MEAN = "mean"  # last label with a relevancy
 SIDE = 128  # pixels of a stored relevancy
 
 
 @dataclass(frozen=True, eq=False)
 class Datum:
-    """A view of the data; n queries, k labels, t descriptions."""
+    """A view with n queries, k labels and t descriptions."""
 
     scene_id: str
     rgb: np.ndarray  # (h, w, 3) uint8
@@ -30,20 +30,20 @@ class Datum:
     pose: np.ndarray  # (4, 4), camera to the frame of the bounds; scaled by 0.6 and mirrored, as published
     bounds: np.ndarray  # (2, 3)
     queries: np.ndarray  # (n, 3) float32
-    objects: np.ndarray  # (n,) int32, what fills each query, a row of `classes`
-    classes: np.ndarray  # of str, the class of each object
-    visible: np.ndarray  # of str, classes with pixels in the view
-    labels: np.ndarray  # (k,) of str, names with a relevancy
+    objects: np.ndarray  # (n,) int32, object at each query, an index of `classes`
+    classes: np.ndarray  # str, class of each object
+    visible: np.ndarray  # str, classes with pixels in the view
+    labels: np.ndarray  # (k,) str, names with a relevancy
     relevancies: np.ndarray  # (k, 128, 128) float32
-    mean: np.ndarray  # (128, 128) float32, of the relevancies of that image and extractor
+    mean: np.ndarray  # (128, 128) float32, mean of the relevancies of this image and extractor
     descriptions: np.ndarray  # (t, 3) of str: target, relation, reference
     target_ids: np.ndarray  # (t,) int64
 
 
 def read_published(path: Path, image: str = "rgb", extractor: str = "ours") -> Datum:
-    """A file of the published data set, with the relevancies of one image and extractor; none where it has no list.
+    """Read a file of the published data set, with the relevancies of one image and extractor if it has them.
 
-    Raises `FileError` for what is no such file.
+    Raises `FileError` for any other file.
     """
     import h5py
 
@@ -61,16 +61,16 @@ def _datum(file: Any, scene_id: str, image: str, extractor: str) -> Datum:
     data, key = file["data"], f"{image}|{extractor}"
     if "saliencies" in data:
         labels = _texts(data["saliencies"][f"{key}|saliency_text_labels"])
-        # each by its own reference: their places in the array of the file are those of no list
+        # read each relevancy by its reference; their order in the file's array is not that of the labels
         maps = [_region(file, one) for one in data["saliencies"][key]]
-    else:  # to be computed
+    else:  # `convert` computes them
         labels, maps = [MEAN], [np.zeros((SIDE, SIDE), dtype=np.float32)]
     if len(maps) != len(labels) or labels[-1] != MEAN:
         raise ValueError(
             f"{len(maps)} relevancies for {len(labels)} labels, the last {labels[-1]!r}; expected {MEAN!r}"
         )
-    told = data.get("descriptions", {name: np.empty(0) for name in TARGETS})  # NYU's views are of classes alone
-    columns = {name: _texts(told[name]) for name in TARGETS if name != "target_obj_id"}
+    described = data.get("descriptions", {name: np.empty(0) for name in TARGETS})  # NYU's views have no descriptions
+    columns = {name: _texts(described[name]) for name in TARGETS if name != "target_obj_id"}
     return Datum(
         scene_id,
         _region(file, data[image][0]),
@@ -86,12 +86,12 @@ def _datum(file: Any, scene_id: str, image: str, extractor: str) -> Datum:
         np.stack(maps[:-1]).astype(np.float32) if len(maps) > 1 else np.empty((0, *maps[-1].shape), np.float32),
         maps[-1].astype(np.float32),
         np.array(list(zip(*columns.values(), strict=True)), dtype="U").reshape(-1, 3),
-        np.asarray(told["target_obj_id"], dtype=np.int64),
+        np.asarray(described["target_obj_id"], dtype=np.int64),
     )
 
 
 def _region(file: Any, reference: Any) -> np.ndarray:
-    """Content of a region reference, without the axis of items."""
+    """Content of a region reference, without its first axis."""
     return np.asarray(file[reference][reference]).squeeze(0)
 
 
@@ -100,7 +100,7 @@ def _texts(given: Any) -> list[str]:
 
 
 def save_datum(datum: Datum, path: Path) -> Path:
-    """Write it as .npz, whole or not at all."""
+    """Write a view as .npz, atomically."""
     with replacing(path) as partial, partial.open("wb") as file:
         arrays: dict[str, Any] = {one.name: np.asarray(getattr(datum, one.name)) for one in fields(Datum)}
         np.savez_compressed(file, **arrays)
@@ -108,7 +108,7 @@ def save_datum(datum: Datum, path: Path) -> Path:
 
 
 def view_files(folder: Path) -> list[Path]:
-    """The files that `convert` wrote, sorted; raises `InputError` where there are none."""
+    """Sorted files of `convert`; raises `InputError` if there are none."""
     if paths := sorted(folder.glob("*.npz")):
         return paths
     raise InputError(f"{folder} has no .npz files; make them with `python -m benchmarks semabs convert`")
@@ -117,5 +117,5 @@ def view_files(folder: Path) -> list[Path]:
 def load_datum(path: Path) -> Datum:
     """Read a file of `save_datum`. Raises `FileError` for any other file."""
     with loaded_npz(path, "view that `convert` wrote") as arrays:
-        own: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Datum)}
-        return Datum(**{**own, "scene_id": str(own["scene_id"])})
+        parts: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Datum)}
+        return Datum(**{**parts, "scene_id": str(parts["scene_id"])})

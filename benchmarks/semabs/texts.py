@@ -1,4 +1,4 @@
-"""Embeddings of names, for the baselines that compare with text: from a file, or from CLIP as published."""
+"""Embeddings of names for networks with a text head: from a file, or from CLIP as published."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch.nn.functional import normalize
 from openshape_ood.errors import UnknownNameError
 from openshape_ood.shapes.formats.npz import loaded_npz
 
-Texts = Callable[[str], Tensor]  # a name -> its embedding (t,)
-TEMPLATE = "a render of a {} in a game engine."  # of classes; targets and references go bare, and not of length 1
+Texts = Callable[[str], Tensor]  # name -> embedding (t,)
+TEMPLATE = "a render of a {} in a game engine."  # for classes; names in descriptions have none, and are not normalized
 
 
 def texts_of(path: Path | None, head: str) -> Texts:
-    """Embeddings from an .npz file of `names` (k,) and `vectors` (k, t); without one those of CLIP's ViT-B/32.
+    """Embeddings from an .npz file with `names` (k,) and `vectors` (k, t). Default: CLIP ViT-B/32.
 
-    Raises `FileError` for another file, and what `load_clip` does where CLIP's weights cannot be had.
+    Raises `FileError` for another file, and the errors of `load_clip` if CLIP's weights are missing.
     """
     if path is None:
         return _by_clip(bare=head == "text-relation")
@@ -30,12 +30,12 @@ def texts_of(path: Path | None, head: str) -> Texts:
             raise ValueError(f"vectors are {tuple(vectors.shape)}")
         kept = dict(zip(names, vectors, strict=True))
 
-    def found(name: str) -> Tensor:
+    def embedding(name: str) -> Tensor:
         if name not in kept:
             raise UnknownNameError(f"{path} has no embedding of {name!r}")
         return kept[name]
 
-    return found
+    return embedding
 
 
 def _by_clip(bare: bool) -> Texts:
@@ -44,9 +44,9 @@ def _by_clip(bare: bool) -> Texts:
     loaded = load_clip("ViT-B-32", "openai", None)
 
     @cache
-    def found(name: str) -> Tensor:
+    def embedding(name: str) -> Tensor:
         with torch.inference_mode():
             vector = loaded.network.encode_text(loaded.tokenizer([name if bare else TEMPLATE.replace("{}", name)]))[0]
         return vector.float().clone() if bare else normalize(vector.float(), dim=0)
 
-    return found
+    return embedding

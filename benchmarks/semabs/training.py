@@ -1,8 +1,8 @@
-"""Training of the paper's networks by its recipe, one loop for all: which one it is, the row's head says.
+"""Training of the paper's networks by its recipe; the head in the registry row selects the network.
 
-A scene a step, four of its classes or descriptions; LAMB, cosine with warm-up, gradients clipped. A run is a pure
-function of its arguments on one machine, also when it was stopped and resumed. Under torchrun each process has a scene
-of its own in every step, and gradients are means over the processes, as published.
+A step uses one scene and four of its classes or descriptions, with LAMB, cosine schedule with warm-up, and clipped
+gradients. On one machine a run is deterministic, also after a stop. Under torchrun each process has another scene in
+each step, and gradients are averaged over the processes, as published.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from benchmarks.semabs.evaluation import asked, left_out, told, visible, volume
+from benchmarks.semabs.evaluation import left_out, query_vectors, questions, visible, volume
 from benchmarks.semabs.reader import Datum, load_datum, view_files
 from benchmarks.semabs.texts import Texts
 from benchmarks.training.processes import average, processes
@@ -31,11 +31,12 @@ from openshape_ood.storage import replacing, save_whole
 from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.geometry import in_bounds, moved
 
-CLIP_NORM, TURN, STRETCH = 2.0, 0.15, 0.1  # of gradients; radians and share of a random affine
-FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-6  # of LAMB: what its means keep, and what is added to a root
-FIGURES = ("loss", "accuracy", "asked")  # of a step
-SHIFT = {"name": 0.05, "text": 0.05}  # of the box, as a deviation; of relations twice as much
-PUBLISHED = (  # ours -> the released files' keys, whose inverse the rows have
+CLIP_NORM = 2.0  # of gradients
+TURN, STRETCH = 0.15, 0.1  # of the random affine map: largest rotation in radians, largest stretch as a fraction
+FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-6  # beta1, beta2 and epsilon of LAMB
+FIGURES = ("loss", "accuracy", "asked")  # logged for each step
+SHIFT = {"name": 0.05, "text": 0.05}  # standard deviation of the shift in box lengths, by head; default 0.1
+PUBLISHED = (  # our key pattern -> key of the released files; registry rows have the inverse
     (r"^points\.", "pts_feat_extractor."),
     (r"^unet\.last\.", "vol_feature_extractor.final_conv."),
     (r"^unet\.upsamplings\.(\d+)\.", r"vol_feature_extractor.decoders.\1.upsampling.upsample."),
@@ -47,7 +48,7 @@ PUBLISHED = (  # ours -> the released files' keys, whose inverse the rows have
 
 @dataclass(frozen=True)
 class Recipe:
-    """The published numbers, but for `steps`: 200 epochs there, each step of a scene in each of 8 processes."""
+    """The published settings, except `steps`: they are 200 epochs, with 8 processes of one scene per step."""
 
     steps: int
     warm: int = 1024
@@ -59,7 +60,7 @@ class Recipe:
     balance: bool = False
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step: it rises, then falls along half a cosine."""
+        """Learning rate of a step: linear warm-up, then half a cosine."""
         if step < self.warm:
             return self.lr * (step + 1) / self.warm
         return self.lr * 0.5 * (1 + math.cos(math.pi * (step - self.warm) / max(1, self.steps - self.warm)))
@@ -68,9 +69,9 @@ class Recipe:
 def train(
     views: Path, row: Row, out: Path, recipe: Recipe, texts: Texts | None, device: torch.device, every: int
 ) -> Iterator[dict[str, Any]]:
-    """Train, and yield a line of the log every so many steps; `out` is in the published layout.
+    """Train, and yield a record every `every` steps; writes `out` in the published layout, and the log <out>.jsonl.
 
-    Goes on from the state beside `out` where there is one. The log is <out>.jsonl. Raises `InputError`.
+    Resumes from the state file of `out` if there is one. Raises `InputError`.
     """
     paths, (rank, world) = view_files(views), processes()
     torch.manual_seed(recipe.seed)
@@ -79,22 +80,21 @@ def train(
     settings, state = {"model": row.name, **asdict(recipe)}, out.with_name(out.name + ".state.safetensors")
     settings |= {"processes": world} if world > 1 else {}
     if out.exists() and not state.exists():
-        raise InputError(f"{out} is there and {state.name} beside it is not, so nothing goes on; give another --out")
+        raise InputError(f"{out} exists, but its state {state.name} does not: it cannot be resumed. Give another --out")
     run = Run(network, Lamb(network.parameters(), lr=recipe.lr), settings, state, steps=recipe.steps)
     for line in run.lines(lambda: _step(run, network, paths, recipe, texts), every):
         if not rank:
             _save(out, network, run.step * world // len(paths))
             log = "".join(json.dumps(one) + "\n" for one in run.log)
             save_whole(out.with_name(out.name + ".jsonl"), log.encode(), "log")
-            run.keep()  # last: what is stopped before it is done again, the same
+            run.keep()  # last, so that a run stopped before it repeats these steps
         yield line
 
 
 def _step(
     run: Run, network: CompletionNetwork, paths: list[Path], recipe: Recipe, texts: Texts | None
 ) -> dict[str, float]:
-    """One step on a view of each process. A view that shows nothing to ask for is passed over; without any other there
-    are no figures."""
+    """One step on one view per process. Views without classes or descriptions are skipped; {} if all are skipped."""
     rank, world = processes()
     place = run.step * world + rank
     order = np.random.default_rng([recipe.seed, place // len(paths)]).permutation(len(paths))
@@ -111,10 +111,10 @@ def _step(
 def _loss(
     network: CompletionNetwork, datum: Datum, recipe: Recipe, texts: Texts | None, rng: np.random.Generator
 ) -> tuple[Tensor | None, tuple[float, ...]]:
-    """The loss on a view, and `FIGURES`; None and no figures where there is nothing to ask for."""
+    """Loss on a view, and `FIGURES`; (None, ()) if it has no classes or descriptions to train on."""
     device, head = next(network.parameters()).device, network.sizes.head
     seen, hidden = visible(datum, recipe.points, rng), left_out(datum, head)
-    every = [(*one, seen.numbers(network, one[1])) for one in asked(datum, head, "train")]
+    every = [(*one, seen.numbers(network, one[1])) for one in questions(datum, head, "train")]
     able = [one for one in every if one[3] is not None and (one[2] & ~hidden).any()]
     if not able:
         return None, ()
@@ -126,29 +126,31 @@ def _loss(
         about, names, labels, numbers = able[i]
         chosen = drawn_queries(labels, recipe.queries, rng)
         places = torch.from_numpy(queries[chosen]).float().to(device)[None]
-        query = told(network, about, names, texts, device)
+        query = query_vectors(network, about, names, texts, device)
         logits.append(network.decode(volume(network, points, numbers or [], device), places, query)[0])
         right.append(torch.from_numpy(labels[chosen]).float())
         ignored.append(torch.from_numpy(hidden[chosen]))
-    found, labels, out = torch.stack(logits), torch.stack(right).to(device), torch.stack(ignored).to(device)
+    stacked, labels, out = torch.stack(logits), torch.stack(right).to(device), torch.stack(ignored).to(device)
     if out.all():
         return None, ()
-    loss = occupancy_loss(found, labels, out, recipe.balance)
-    return loss, (loss.item(), accuracy(found, labels, out).item(), float(len(found)))
+    loss = occupancy_loss(stacked, labels, out, recipe.balance)
+    return loss, (loss.item(), accuracy(stacked, labels, out).item(), float(len(stacked)))
 
 
 def drawn_queries(labels: np.ndarray, count: int, rng: Any) -> np.ndarray:
-    """Rows (min(count, n),) of labels (n,), none twice: half of the mass on what is right, half on the rest."""
+    """Random indices (min(count, n),) of labels (n,), without repeats; half the probability is on true labels."""
     shares = np.where(labels, 0.5 / max(1, labels.sum()), 0.5 / max(1, (~labels).sum()))
     if count >= len(labels):
         return np.arange(len(labels))
-    # the least of exponential waiting times are a draw by shares
+    # weighted sampling without replacement: the smallest exponential waiting times
     times = rng.exponential(size=len(labels)) / shares
-    return np.sort(np.argpartition(times, count)[:count])  # sorted: the order would be the processor's
+    return np.sort(
+        np.argpartition(times, count)[:count]
+    )  # sorted, because argpartition's order depends on the processor
 
 
 def drawn_affine(bounds: np.ndarray, shift: float, rng: Any) -> np.ndarray:
-    """A random matrix (4, 4) about the middle of the box: turned about each axis, stretched along each, and moved."""
+    """Random affine matrix (4, 4) about the center of the box: rotation, stretch and shift along each axis."""
     middle, extent = bounds.mean(axis=0), np.ptp(bounds, axis=0)
     linear = np.diag(1 + rng.uniform(0, STRETCH, 3))
     for axis, angle in enumerate(rng.uniform(-TURN, TURN, 3)):
@@ -163,12 +165,12 @@ def drawn_affine(bounds: np.ndarray, shift: float, rng: Any) -> np.ndarray:
 
 
 def published_key(key: str, head: str) -> str:
-    """The key that the released files have for one of ours; of relations the U-Net lies within another module."""
+    """Key in the released files for one of our keys; networks of relations have the U-Net in another module."""
     inner = "completion_net." if head not in SHIFT else ""
     if key.startswith("decoder."):
-        own = f"{inner}visual" if head.startswith("text") or head == "name" else "spatial"
-        return "module." + key.replace("decoder.", f"{own}_sampler.mlp.")
-    key = re.sub(r"\.stages\.(\d)\.", lambda found: f".basic_module.conv{int(found[1]) + 1}.", key)
+        part = f"{inner}visual" if head.startswith("text") or head == "name" else "spatial"
+        return "module." + key.replace("decoder.", f"{part}_sampler.mlp.")
+    key = re.sub(r"\.stages\.(\d)\.", lambda match: f".basic_module.conv{int(match[1]) + 1}.", key)
     key = re.sub(r"\.norm\.(?=weight$|bias$)", ".groupnorm.", key)
     for ours, theirs in PUBLISHED:
         key, changed = re.subn(ours, theirs, key)
@@ -184,16 +186,16 @@ def _save(out: Path, network: CompletionNetwork, epochs: int) -> None:
 
 
 def balanced_weights(labels: Tensor) -> Tensor:
-    """The inverse of the share of each label's kind in its row, with mean 1: (b, m) of b classes or descriptions."""
+    """Weights (b, m) of labels (b, m): inverse frequency of 0 and 1 in each row, with mean 1."""
     positive = labels.mean(-1, keepdim=True)
-    shares = labels * positive + (1 - labels) * (1 - positive) + 1e-10  # each its own, never 0; the rest as published
+    shares = labels * positive + (1 - labels) * (1 - positive) + 1e-10  # as published, except that it is never 0
     return (1 / shares) / (1 / shares).mean()
 
 
 def occupancy_loss(logits: Tensor, labels: Tensor, ignored: Tensor | None = None, balance: bool = False) -> Tensor:
-    """The mean cross-entropy of logits (b, m) and labels (b, m), 0 or 1, without what is ignored (b, m).
+    """Mean cross-entropy of logits (b, m) and labels (b, m), 0 or 1, without the ignored ones (b, m).
 
-    The published training of relations leaves out nothing, not even padding.
+    The published training of relations ignores nothing, not even padding.
     """
     weights = balanced_weights(labels) if balance else None
     each = binary_cross_entropy_with_logits(logits, labels, weight=weights, reduction="none")
@@ -201,15 +203,15 @@ def occupancy_loss(logits: Tensor, labels: Tensor, ignored: Tensor | None = None
 
 
 def accuracy(logits: Tensor, labels: Tensor, ignored: Tensor | None = None) -> Tensor:
-    """The share of queries on the right side of logit 0."""
+    """Fraction of queries on the right side of logit 0."""
     right = (logits > 0) == (labels > 0.5)
     return (right if ignored is None else right[~ignored]).to(logits.dtype).mean()
 
 
 class Lamb(torch.optim.Optimizer):
-    """LAMB (arXiv:1904.00962) as published: without bias correction, decay within the step.
+    """LAMB (arXiv:1904.00962) as published: without bias correction, and with weight decay inside the step.
 
-    Steps have a length in proportion to each parameter's norm, at most 10; its state has the last `trust_ratio`.
+    Step lengths are proportional to each parameter's norm, which is capped at 10. The state has the last `trust_ratio`.
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float = 1e-3, weight_decay: float = 1e-5) -> None:

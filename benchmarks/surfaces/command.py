@@ -1,9 +1,9 @@
-"""`python -m benchmarks surfaces`: where is a generated road damaged, when only sound ones are known?
+"""`python -m benchmarks surfaces`: localize damage on generated roads after training on undamaged ones.
 
-Clouds of roads with markings, camber and slope are brought to rasters; each reconstructor learns from the sound ones,
-maps other roads, sound ones and ones with a pothole, a crack, a bump or debris, and its maps are brought back to the
-points. Prints image, pixel and point figures with intervals, every reconstructor beside the mean image and PCA, and
-what noise reaches under the published protocol; writes the same as JSON and draws one road of each damage.
+Clouds of roads with markings, camber and slope become rasters. Each reconstructor learns from undamaged roads and maps
+test roads, half of them with a pothole, a crack, a bump or debris. The maps are transferred back to the points. Prints
+image, pixel and point figures with intervals, for baselines too, and the result of noise under the published protocol.
+Writes the same as JSON and draws one road per kind of damage.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ COLUMNS = {
     "point_aupro": "point AUPRO",
     "point_iou": "point IoU",
 }
-TOKENS = "PCA of tokens, tiny"  # looks at the clouds themselves
+TOKENS = "PCA of tokens, tiny"  # uses the clouds, not the rasters
 FULL = {"seeds": [0, 1, 2, 3, 4], "roads": 80, "tested": 48, "steps": 300, "width": 16}
 
 
@@ -79,51 +79,48 @@ def run_one(
 ) -> Run:
     encoder = ShapeEncoder.from_pretrained("tiny", device=args.device) if isinstance(given, Tokens) else None
     if encoder:
-        own = fitted(given, {"normal": seen_by(encoder, train.scans)[0]}, seed, log, method=name, data_seed=seed)
+        trained = fitted(given, {"normal": seen_by(encoder, train.scans)[0]}, seed, log, method=name, data_seed=seed)
     else:
         normal = {"normal": train.tiles, "mask": train.mask, "groups": train.owner}
         watched = test.tiles if args.compat_report else None
-        own = fitted(given, normal, seed, log, watched, state_folder(args), method=name, data_seed=seed)
+        trained = fitted(given, normal, seed, log, watched, state_folder(args), method=name, data_seed=seed)
     start = time.perf_counter()
-    judged = judge_tokens(own.reconstructor, encoder, test) if encoder else judge(own.reconstructor, test)
-    seconds = {"training": own.seconds, "a tile": (time.perf_counter() - start) / len(test.tiles)}
-    found = figures(judged, test, own.reconstructor.pixel_threshold_.value, args.draws)
-    return Run(name, seed, found, seconds, judged, own)
+    judged = judge_tokens(trained.reconstructor, encoder, test) if encoder else judge(trained.reconstructor, test)
+    seconds = {"training": trained.seconds, "a tile": (time.perf_counter() - start) / len(test.tiles)}
+    result = figures(judged, test, trained.reconstructor.pixel_threshold_.value, args.draws)
+    return Run(name, seed, result, seconds, judged, trained)
 
 
 def summary(runs: Sequence[Run]) -> dict[str, measure.Figure]:
-    """Of one data seed its figures with bootstrap intervals; of several their mean, with Student's t over the seeds."""
+    """Figures with intervals: by bootstrap for one data seed, by Student's t over several data seeds."""
     names = [name for name in (*COLUMNS, "point_f1", "pixel_iou") if name in runs[0].figures]
     if len(runs) == 1:
         return {name: runs[0].figures[name] for name in names}
-    found = {}
-    for name in names:
-        own = over_seeds([run.figures[name][0] for run in runs])
-        found[name] = (own["mean"], own["low"], own["high"])
-    return found
+    means = {name: over_seeds([run.figures[name][0] for run in runs]) for name in names}
+    return {name: (mean["mean"], mean["low"], mean["high"]) for name, mean in means.items()}
 
 
 def notes(shown: Mapping[str, Mapping[str, measure.Figure]]) -> list[str]:
-    """Notes on the table: methods that lose to the baselines, and AUROCs below one half, which stay as they are."""
-    baselines, found = [shown[name] for name in BASELINES if name in shown], list[str]()
-    for name, own in shown.items():
-        compared = [key for key in ("image_auroc", "pixel_aupro") if key in own and name not in BASELINES]
-        lost = [COLUMNS[key] for key in compared if any(one[key][0] > own[key][0] for one in baselines)]
+    """Notes on the table: methods below a baseline, and AUROCs below one half."""
+    baselines, lines = [shown[name] for name in BASELINES if name in shown], list[str]()
+    for name, row in shown.items():
+        compared = [key for key in ("image_auroc", "pixel_aupro") if key in row and name not in BASELINES]
+        lost = [COLUMNS[key] for key in compared if any(one[key][0] > row[key][0] for one in baselines)]
         if lost:
-            found.append(f"{name} loses to the best of the simple ones: {' and '.join(lost)}")
-        for key in measure.below_half(own):
-            found.append(f"{name}: {key} is below one half; its novelty is lower where the road is damaged")
-    return found
+            lines.append(f"{name} is below the best baseline: {' and '.join(lost)}")
+        for key in measure.below_half(row):
+            lines.append(f"{name}: {key} is below one half; its novelty is lower where the road is damaged")
+    return lines
 
 
 def compat_lines(runs: Mapping[str, Sequence[Run]], test: Roads) -> list[str]:
-    """The report of the published protocol on the first data seed, of each reconstructor that has epochs."""
+    """Report of the published protocol on the first data seed, for each reconstructor with epochs."""
     bad = np.array([scan.damaged.any() for scan in test.scans])
     lines = []
-    for name, own in runs.items():
-        scans = [worst(scores, test) for scores in own[0].fitted.epochs]
+    for name, rows in runs.items():
+        scans = [worst(scores, test) for scores in rows[0].fitted.epochs]
         if scans:
-            honest = own[0].figures["image_auroc"][0]
+            honest = rows[0].figures["image_auroc"][0]
             lines += protocol.compat_report(name, [(one[~bad], one[bad]) for one in scans], honest)
     return lines
 
@@ -150,8 +147,8 @@ def run(args: argparse.Namespace) -> None:
             for name, given in tqdm(chosen.items(), desc=f"data seed {seed}", disable=not args.progress):
                 runs[name].append(run_one(name, given, train, test, args, seed, log))
     assert first is not None
-    shown = {name: summary(own) for name, own in runs.items()}
-    said = notes(shown)
+    shown = {name: summary(rows) for name, rows in runs.items()}
+    lines = notes(shown)
     report = {
         "version": __version__,
         "settings": {
@@ -160,39 +157,40 @@ def run(args: argparse.Namespace) -> None:
         | {"pixels kept": PIXELS_KEPT, "pretrained": args.pretrained}
         | settings(args),
         "figures": shown,
-        "notes": said,
+        "notes": lines,
         "noise": {name: vars(protocol.noise(*s)) for name, s in protocol.SETTINGS.items()},
         "runs": [
             {"method": one.name, "data_seed": one.seed, "seconds": one.seconds, **one.figures}
             for one in chain.from_iterable(runs.values())
         ],
     }
-    # five data seeds are those of the package
+    # the committed results have five data seeds
     name = options.suffix(args, *options.MACHINE, "full", "compat_report", seeds=FULL["seeds"])
     files = [write_json(args.out / f"surfaces-generated{name}.json", report)]
     if args.pictures:
         from benchmarks.surfaces.pictures import draw_roads
 
-        files.append(draw_roads(files[0].with_suffix(".png"), first, {name: own[0] for name, own in runs.items()}))
-    seconds = {name: float(np.mean([one.seconds["training"] for one in own])) for name, own in runs.items()}
-    rows = {name: {**own, "training": seconds[name]} for name, own in shown.items()}
-    print(measure.table(COLUMNS, rows), *said, sep="\n")
+        files.append(draw_roads(files[0].with_suffix(".png"), first, {name: rows[0] for name, rows in runs.items()}))
+    seconds = {name: float(np.mean([one.seconds["training"] for one in rows])) for name, rows in runs.items()}
+    table = {name: {**row, "training": seconds[name]} for name, row in shown.items()}
+    print(measure.table(COLUMNS, table), *lines, sep="\n")
     if args.compat_report:
         print("", *compat_lines(runs, first), "", protocol.noise_table(), sep="\n")
     print("", *files, sep="\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
-    about = "where is a generated road damaged, when only sound ones are known?"
+    """Run the command; returns its exit status."""
+    about = "localize damage on generated roads after training on undamaged ones"
     parser = options.parser("surfaces", about, "device", "no_pictures", draws=500, seeds=[0])
     options.add_numbers(
-        parser, roads=(30, "sound roads to learn from"),
-        tested=(20, "sound and damaged roads each"), severity=(0.5, "of the damage; 1 is 2 to 4 cm"),
+        parser, roads=(30, "undamaged training roads"),
+        tested=(20, "undamaged test roads, and as many damaged ones"),
+        severity=(0.5, "severity of the damage; 1 means 2 to 4 cm"),
     )  # fmt: skip
-    surfaces = "flat roads, or ones with ruts and joints that are sound (default: %(default)s)"
+    surfaces = "flat roads, or uneven ones with ruts and joints, which are no damage (default: %(default)s)"
     parser.add_argument("--surface", choices=("flat", "uneven"), default="flat", help=surfaces)
     add_training(parser, steps=200, width=8)
-    parser.add_argument("--full", action="store_true", help="five data seeds, more and longer")
+    parser.add_argument("--full", action="store_true", help="five data seeds, more roads and longer training")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

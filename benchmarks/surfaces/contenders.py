@@ -1,4 +1,4 @@
-"""The reconstructors that stand side by side, records of trainings, and one watched for the published protocol."""
+"""The compared reconstructors, their options and training, and scores after each epoch for the published protocol."""
 
 from __future__ import annotations
 
@@ -26,38 +26,47 @@ from openshape_ood.surfaces.unet import NORMS
 
 HEIGHT = "height alone"
 BASELINES = (HEIGHT, "mean image", "PCA, 32 components", "PCA of patches")
-PIXELS_KEPT = 0.99  # of the normal ones, by the threshold
+PIXELS_KEPT = 0.99  # fraction of normal pixels that the threshold keeps
 TOGETHER = 64  # tiles scored at once between epochs
-TUNED = ("denoising U-Net", "CRN")  # rows that take `SETTINGS`; the others keep the recipe in their name
+TUNED = ("denoising U-Net", "CRN")  # rows that `SETTINGS` change; the others have a fixed recipe
+
+
+def margin(given: str) -> float | str:
+    """A number, or "none"."""
+    return given if given == "none" else float(given)
+
+
 SETTINGS: dict[str, dict[str, Any]] = {
-    "batch": {"type": int, "help": "tiles a step of the U-Net and CRN"},
-    "rate": {"type": float, "help": "learning rate of both"},
-    "optimizer": {"choices": tuple(OPTIMIZERS), "help": "of both"},
-    "rate_schedule": {"choices": RATES, "help": "of both"},
-    "depth": {"type": int, "help": "levels of both; by the size of the tiles if left out"},
-    "norm": {"choices": NORMS, "help": "of CRN"},
+    "batch": {"type": int, "help": "tiles per step of the U-Net and CRN, also with the published recipe"},
+    "rate": {"type": float, "help": "learning rate of the U-Net and CRN"},
+    "optimizer": {"choices": tuple(OPTIMIZERS), "help": "optimizer of the U-Net and CRN"},
+    "rate_schedule": {"choices": RATES, "help": "schedule of the learning rate, U-Net and CRN"},
+    "depth": {"type": int, "help": "levels of the U-Net and CRN, 5 or more (default: from the size of the tiles)"},
+    "norm": {"choices": NORMS, "help": "normalization layers of CRN"},
     "weights": {
         "type": float,
         "nargs": 3,
         "metavar": ("R", "F", "D"),
-        "help": "of CRN: loss weights of reconstruction, feedback and discrimination",
+        "help": "loss weights of CRN: reconstruction, feedback, discrimination",
     },
-    "margin": {"type": float, "help": "of CRN: error up to which a discriminator gains"},
-    "corruption": {"choices": ("cutout", "none"), "help": "of both: boxes are cut out of tiles that are to be rebuilt"},
+    "margin": {
+        "type": margin,
+        "help": "margin of CRN's discrimination loss: larger errors do not lower it; none, as published: no bound",
+    },
+    "corruption": {"choices": ("cutout", "none"), "help": "cut boxes out of the inputs of the U-Net and CRN, or not"},
 }
 
 
 def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
-    """Reconstructors by their words in the table, with the options of `add_training`.
+    """Table name -> reconstructor, with the options of `add_training`.
 
-    Without `pretrained` the patch memory looks through a network that was not trained. Raises `InputError` for
-    settings that cannot be.
+    Without `pretrained` the patch memory uses an untrained network. Raises `InputError` for invalid settings.
     """
     kept: dict[str, Any] = {"pixel_coverage": PIXELS_KEPT}
     device, units, pretrained = args.device, args.units, args.pretrained
     budget: dict[str, Any] = {"steps": args.steps, "width": args.width, "device": device, **kept}
     seen_by = "ImageNet's" if pretrained else "untrained"
-    found: dict[str, Reconstructor] = {
+    made: dict[str, Reconstructor] = {
         HEIGHT: HeightReconstructor(**kept),
         BASELINES[1]: MeanReconstructor(**kept),
         BASELINES[2]: PCAReconstructor(32, **kept),
@@ -66,43 +75,44 @@ def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
         "denoising U-Net": UNetReconstructor(**budget),
         "CRN": CompetitiveReconstructor(units, **budget),
         "CRN without competition": CompetitiveReconstructor(units, weights=(1.0, 0.0, 0.0), **budget),
-        "CRN, published recipe": CompetitiveReconstructor(**PUBLISHED | budget | {"units": units, "batch": 16}),
+        "CRN, published recipe": CompetitiveReconstructor(
+            **PUBLISHED | budget | {"units": units, "batch": args.batch or 16}
+        ),
     }
-    for name in TUNED:
-        own = found[name]
-        own.set_params(**{key: one for key, one in settings(args).items() if key in own.get_params()})
-        if isinstance(own, Recipe):
-            check_recipe(own)
-    return found
+    for one in (made[name] for name in TUNED):
+        one.set_params(**{key: value for key, value in settings(args).items() if key in one.get_params()})
+        if isinstance(one, Recipe):
+            check_recipe(one)
+    return made
 
 
 def settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The given ones of `SETTINGS`."""
+    """The options of `SETTINGS` that are set."""
     given = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
-    if given.get("corruption") == "none":
-        given["corruption"] = None
+    given |= {name: None for name in ("margin", "corruption") if given.get(name) == "none"}
     return given | ({"weights": tuple(given["weights"])} if "weights" in given else {})
 
 
 def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> None:
-    """Options of the commands that train reconstructors."""
+    """Add the options of the commands that train reconstructors."""
     options.add_numbers(
-        parser, steps=(steps, "of a training"), width=(width, "channels of the U-Nets' first level"),
-        units=(4, "U-Nets that compete"),
+        parser, steps=(steps, "training steps"), width=(width, "channels of the U-Nets' first level"),
+        units=(4, "competing U-Nets"),
     )  # fmt: skip
     for name, how in SETTINGS.items():
         parser.add_argument(options.flag(name), **how)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="reconstructors whose words in the table begin so")
-    parser.add_argument("--pretrained", action="store_true", help="fetch ImageNet's weights for the patch memory")
-    parser.add_argument("--compat-report", action="store_true", help="what the published protocol would have said")
+    words = "only these reconstructors: a whole table name, or the beginning of several"
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=words)
+    parser.add_argument("--pretrained", action="store_true", help="download ImageNet weights for the patch memory")
+    parser.add_argument("--compat-report", action="store_true", help="also print the result of the published protocol")
     for name in ("log_file", "tensorboard"):
         parser.add_argument(options.flag(name), **options.OPTIONS[name])
-    kept = "folder in which trainings are kept; after a stop the same command goes on from there"
+    kept = "folder for training states; the same command resumes an interrupted run"
     parser.add_argument("--state", type=Path, metavar="DIR", help=kept)
 
 
 def state_folder(args: argparse.Namespace) -> Path | None:
-    """The folder of `--state`, made if need be. Raises `InputError` for one beside `--compat-report`."""
+    """The folder of `--state`, created if missing. Raises `InputError` together with `--compat-report`."""
     if args.state is not None and args.compat_report:
         raise InputError(
             "--compat-report scores the networks of all epochs, and --state keeps the last one. Leave one of them out"
@@ -111,21 +121,25 @@ def state_folder(args: argparse.Namespace) -> Path | None:
 
 
 def slug(name: str) -> str:
-    """Words as part of a file's name."""
+    """Text as part of a file name."""
     return "".join(c if c.isalnum() else "-" for c in name.replace(",", "").replace("'", "")).lower()
 
 
 def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> dict[str, Reconstructor]:
-    """Those whose words begin as one of `names`; raises `UnknownNameError` for a name that none begins as."""
+    """Reconstructors with one of these table names; a name of no reconstructor selects all that begin with it.
+
+    Raises `UnknownNameError` for a name that selects none.
+    """
     for name in names or ():
         if not any(words.startswith(name) for words in given):
             raise UnknownNameError(f"no reconstructor is called {name!r}; there are {', '.join(given)}")
-    return {words: one for words, one in given.items() if not names or words.startswith(tuple(names))}
+    begun = tuple(name for name in names or () if name not in given)
+    return {words: one for words, one in given.items() if not names or words in names or words.startswith(begun)}
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A fitted reconstructor, its seconds and, if watched, scores (t,) of the test tiles for each epoch."""
+    """A fitted reconstructor, its training seconds and, if requested, scores of the test tiles (t,) per epoch."""
 
     reconstructor: Any
     seconds: float
@@ -141,27 +155,33 @@ def fitted(
     states: Path | None = None,
     **facts: Any,
 ) -> Fitted:
-    """A copy of `given` that has learned from `normal`, what `fit` takes.
+    """Fit a copy of `given` on `normal`, the keyword arguments of `fit`.
 
-    watched: test tiles (t, c, h, w) that are scored after each epoch of a competition; they change nothing. states: a
-    folder in which a training is kept, by its facts. The log gets the facts with each record.
+    Parameters
+    ----------
+    watched : numpy.ndarray, optional
+        Test tiles (t, c, h, w), scored after each epoch of CRN. They do not change the training.
+    states : Path, optional
+        Folder for training states; `facts` name the file.
+    **facts
+        Added to each record of the log.
     """
-    own, report = clone(given), log(**facts)
+    one, report = clone(given), log(**facts)
     watch = None
-    if watched is not None and isinstance(own, CompetitiveReconstructor):
-        epoch = min(own.steps, len(normal["normal"]) // own.batch)
-        watch = Watched(own, normal["normal"], watched, epoch, report)
+    if watched is not None and isinstance(one, CompetitiveReconstructor):
+        epoch = min(one.steps, len(normal["normal"]) // one.batch)
+        watch = Watched(one, normal["normal"], watched, epoch, report)
     start = time.perf_counter()
     state = states and states / f"{slug('-'.join(map(str, facts.values())))}.safetensors"
-    own.fit(**normal, seed=seed, progress=watch or report, state=state)
-    return Fitted(own, time.perf_counter() - start, watch.scores if watch else ())
+    one.fit(**normal, seed=seed, progress=watch or report, state=state)
+    return Fitted(one, time.perf_counter() - start, watch.scores if watch else ())
 
 
 class Watched:
-    """Scores the test tiles after each epoch of a training as the published validation does; passes records on.
+    """Scores the test tiles after each epoch, as the published validation does, and passes records on.
 
-    A tile's score is the mean of |G(x) - D(G(x))| of the units that are then best, by some of the normal tiles, in
-    evaluation mode, which draws nothing at random and changes no buffer: the training goes on as if nobody had looked.
+    A tile's score is the mean of |G(x) - D(G(x))|, where G and D are the best units on some normal tiles. Evaluation
+    mode uses no random numbers and changes no buffer, so that the training is not affected.
     """
 
     def __init__(
@@ -181,15 +201,15 @@ class Watched:
         device = next(units.parameters()).device
         with torch.inference_mode():
             generator, discriminator = self._best(units, self.normal.to(device))
-            found = []
+            errors = []
             for some in self.test.split(TOGETHER):
                 y = generator(some.to(device))
-                found.append((y - discriminator(y)).abs().mean(dim=(1, 2, 3)).cpu())
+                errors.append((y - discriminator(y)).abs().mean(dim=(1, 2, 3)).cpu())
         units.train()
-        return torch.cat(found).numpy()
+        return torch.cat(errors).numpy()
 
     def _best(self, units: torch.nn.ModuleList, x: torch.Tensor) -> tuple[torch.nn.Module, torch.nn.Module]:
-        """The unit that rebuilds best, and the unit farthest from rebuilding the other's answers."""
+        """G: the unit with the smallest error. D: the unit whose error grows most on the outputs of G."""
         answers = [unit(x) for unit in units]
         errors = [float((x - y).abs().mean()) for y in answers]
         best = int(np.argmin(errors))

@@ -1,5 +1,7 @@
-"""`python -m benchmarks dents`: class of a thing, and damage of its surface. A dent in a known thing, other
-things whole; the two questions apart."""
+"""`python -m benchmarks dents`: is the class of an object novel, and is its surface damaged?
+
+The two questions are measured separately, on dented and on undamaged objects.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +26,12 @@ from openshape_ood.synthetic.mesh import Mesh
 KNOWN = ["chair", "table", "sofa"]
 THINGS = (("chair", 2), ("chair", 1), ("chair", 3), ("chair", 4), ("table", 3), ("sofa", 1))
 NOVEL = "guitar"
-WHOLE, DENTED = 100, 200  # seeds of the points that are tested
+WHOLE, DENTED = 100, 200  # first seeds of the test scans
 METHODS = {"nearest": "nearest good point", "pca": "PCA of views"}
 COLUMNS = (
     "thing", "by", "turned", "place AUROC", "whole AUROC", "whole, damaged", "dented, damaged", "of a new class",
 )  # fmt: skip
-TURNS = 9  # a stream of random numbers
+TURNS = 9  # random stream of the rotations
 
 
 def run(args: argparse.Namespace) -> None:
@@ -52,17 +54,17 @@ def run(args: argparse.Namespace) -> None:
                     other = examine(sample(NOVEL, args.points, 1), model, **how)
                     shown = [("whole", whole[0]), *(("with a dent", one) for one in spoilt[:2])]
                     shown.append((f"{NOVEL}, whole", other[0]))
-    told = {name: getattr(args, name) for name in ("points", "good", "tested", "turned")}
+    settings = {name: getattr(args, name) for name in ("points", "good", "tested", "turned")}
     answers = [{"thing": name, **one.as_json()} for name, one in shown]
-    report = {"version": __version__, "settings": told, "things": rows, "examples": answers}
+    report = {"version": __version__, "settings": settings, "things": rows, "examples": answers}
     files = [write_json(args.out / f"surfaces-dents{options.suffix(args)}.json", report)]
     files.append(draw(files[0].with_suffix(".png"), THINGS[0][0], shown))
     print(options.grid(COLUMNS, [[_words(row[name]) for name in COLUMNS] for row in rows]), "", *files, sep="\n")
 
 
 def _scans(mesh: Mesh, first: int, args: argparse.Namespace, degrees: float) -> list[Dented]:
-    """Scans of a thing, good or dented, each turned about the upright axis by up to so many degrees."""
-    found = []
+    """Scans of an object, good or dented, each rotated about the up axis by at most `degrees`."""
+    scans = []
     for seed in range(first, first + (args.tested if first else args.good)):
         if first == DENTED:
             one = dented(mesh, args.points, seed)
@@ -71,35 +73,35 @@ def _scans(mesh: Mesh, first: int, args: argparse.Namespace, degrees: float) -> 
         turn = np.radians(degrees) * np.random.RandomState([seed, TURNS]).uniform(-1, 1)
         x, y, z = one.cloud.T
         turned = np.stack([np.cos(turn) * x + np.sin(turn) * z, y, np.cos(turn) * z - np.sin(turn) * x], axis=1)
-        found.append(replace(one, cloud=turned))
-    return found
+        scans.append(replace(one, cloud=turned))
+    return scans
 
 
 def figures(whole: list[Examination], spoilt: list[Examination], shapes: list[Dented]) -> dict[str, Any]:
-    """Of one thing: how well places and wholes are told apart, and how many of each are said to be wrong or new."""
+    """Figures of one object: AUROC of points and of scans, number of scans called damaged, number called novel."""
     apart = []
     for one, shape in zip(spoilt, shapes, strict=True):
         novelty, seen = one.surface.map.novelty, one.surface.map.seen
         apart.append(auroc(novelty[seen & ~shape.truth], novelty[seen & shape.truth]))
     scores = [np.array([one.surface.novelty for one in group]) for group in (whole, spoilt)]
-    found: list[Any] = [float(np.mean(apart)), float(auroc(*scores))]
-    found += [f"{sum(one.surface.is_novel for one in group)} of {len(group)}" for group in (whole, spoilt)]
+    cells: list[Any] = [float(np.mean(apart)), float(auroc(*scores))]
+    cells += [f"{sum(one.surface.is_novel for one in group)} of {len(group)}" for group in (whole, spoilt)]
     new = sum(bool(one.classes.is_novel[0]) for one in (*whole, *spoilt))
-    return dict(zip(COLUMNS[3:], [*found, f"{new} of {len(whole) + len(spoilt)}"], strict=True))
+    return dict(zip(COLUMNS[3:], [*cells, f"{new} of {len(whole) + len(spoilt)}"], strict=True))
 
 
 def draw(path: Path, category: str, shown: Sequence[tuple[str, Examination]]) -> Path:
-    """A map for each, and the two answers above it."""
+    """Draw the novelty map of each examination, with its two verdicts in the title."""
     from benchmarks.report.pictures.scenes import by_palette
 
     figure, axes = plots.panels(1, len(shown), size=(3.4 * len(shown), 4.0))
     for ax, (what, one) in zip(axes.flat, shown, strict=True):
         one.surface.map.plot(ax=ax)
-        told = one.as_json()
+        verdicts = one.as_json()
         name = what if "," in what else f"{category}, {what}"
         ax.set_title(
-            f"{name}\nclass: {told['class']['verdict']} ({told['class']['novelty']:.2f})\n"
-            f"surface: {told['surface']['verdict']} ({told['surface']['novelty']:.2f})",
+            f"{name}\nclass: {verdicts['class']['verdict']} ({verdicts['class']['novelty']:.2f})\n"
+            f"surface: {verdicts['surface']['verdict']} ({verdicts['surface']['novelty']:.2f})",
             fontsize=9,
         )
     return by_palette(plots.save(figure, path, dpi=80))
@@ -110,14 +112,13 @@ def _words(value: Any) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
-    parser = options.parser("dents", "class of a thing, and damage of its surface")
+    """Run the command; returns its exit status."""
+    parser = options.parser("dents", "is the class of an object novel, and is its surface damaged?")
     options.add_numbers(
-        parser, points=(60_000, "of a scan"), good=(20, "scans of each thing to learn from"),
-        tested=(8, "whole and dented ones of each"), things=(len(THINGS), "of the six"),
+        parser, points=(60_000, "points per scan"), good=(20, "training scans per object"),
+        tested=(8, "undamaged and dented test scans per object, each"), things=(len(THINGS), "objects, at most six"),
     )  # fmt: skip
-    parser.add_argument(
-        "--turned", type=float, nargs="+", default=[0.0], metavar="DEGREES", help="that each scan is turned by at most"
-    )
+    words = "largest rotation of each scan about the up axis; one run per value"
+    parser.add_argument("--turned", type=float, nargs="+", default=[0.0], metavar="DEGREES", help=words)
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

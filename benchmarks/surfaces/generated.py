@@ -1,4 +1,4 @@
-"""Generated roads on the whole way: cloud, raster, novelty map, cloud."""
+"""Generated roads: from clouds to rasters, novelty maps, and figures of pixels and points."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from openshape_ood.synthetic.roads import CELL, DAMAGES, RELIEF, RoadScan, road_
 
 CHANNELS = ("height", "intensity", "normal")
 RASTERIZER = Rasterizer(cell=CELL, tile=32, channels=CHANNELS, height=RELIEF)
-STREAM = 10_000  # seeds of roads that belong to one data seed
+STREAM = 10_000  # road seeds per data seed
 
 
 @dataclass(frozen=True, eq=False)
 class Roads:
-    """Scans of s roads, and all their tiles (t, c, h, w) as one array, with mask (t, h, w) and scan (t,) of each."""
+    """Scans of s roads; all their tiles (t, c, h, w), with mask (t, h, w) and owner (t,), the scan of each tile."""
 
     scans: list[RoadScan]
     rasters: list[Raster]
@@ -46,7 +46,7 @@ class Roads:
 class Judged:
     """Results of one reconstructor on test scans: scores (s,), maps (t, h, w), novelty of the points of each scan.
 
-    maps: empty of one that looks at the clouds themselves.
+    maps is empty for a reconstructor that uses the clouds.
     """
 
     score: np.ndarray
@@ -55,13 +55,13 @@ class Judged:
 
 
 def sound_roads(count: int, seed: int, *, tested: bool = False, uneven: bool = False) -> Roads:
-    """Roads without damage; other ones to be tested than to be trained on."""
+    """Roads without damage; training and test roads have different seeds."""
     first = STREAM * seed + (STREAM // 4 if tested else 0)
     return rasters([road_scan(first + i, uneven=uneven) for i in range(count)])
 
 
 def damaged_roads(count: int, seed: int, severity: float, *, uneven: bool = False) -> Roads:
-    """Roads with one damage each, every kind as often."""
+    """Roads with one damage each, each kind equally often."""
     first = STREAM * seed + STREAM // 2
     how: dict[str, Any] = {"severity": severity, "uneven": uneven}
     return rasters([road_scan(first + i, DAMAGES[i % len(DAMAGES)], **how) for i in range(count)])
@@ -72,13 +72,13 @@ def joined(*parts: Roads) -> Roads:
 
 
 def rasters(scans: Sequence[RoadScan]) -> Roads:
-    """Tiles that lie along the way the scanner drove."""
-    found = [replace(RASTERIZER, along=scan.heading.tolist()).rasterize(scan.points, scan.intensity) for scan in scans]
-    return Roads(list(scans), found)
+    """Rasterize the scans, with tiles along the scanner's heading."""
+    made = [replace(RASTERIZER, along=scan.heading.tolist()).rasterize(scan.points, scan.intensity) for scan in scans]
+    return Roads(list(scans), made)
 
 
 def judge(reconstructor: Reconstructor, test: Roads) -> Judged:
-    """Scores of scans, which are those of their worst tiles, and maps over pixels and points."""
+    """Score each scan by its worst tile; map novelty over pixels and points."""
     maps, owner = reconstructor.novelty(test.tiles, test.mask), test.owner
     score = worst(np.nan_to_num(reconstructor.pooled(maps), nan=-np.inf), test)
     points = [raster.to_points(maps[owner == i]) for i, raster in enumerate(test.rasters)]
@@ -86,14 +86,14 @@ def judge(reconstructor: Reconstructor, test: Roads) -> Judged:
 
 
 def worst(scores: np.ndarray, test: Roads) -> np.ndarray:
-    """The largest score of the tiles (t,) of each scan (s,)."""
-    found = np.full(len(test.scans), -np.inf)
-    np.maximum.at(found, test.owner, scores)
-    return found
+    """Largest score (s,) of each scan's tiles, from scores (t,)."""
+    largest = np.full(len(test.scans), -np.inf)
+    np.maximum.at(largest, test.owner, scores)
+    return largest
 
 
 def seen_by(encoder: ShapeEncoder, scans: Sequence[RoadScan]) -> tuple[Patches, list[np.ndarray]]:
-    """The patches of roads, and their points (n, 3) in the frame of the patches; the way driven lies along x."""
+    """Patches of roads, and their points (n, 3) in the frame of the patches; the heading is x."""
     clouds = [np.column_stack([*from_above(scan).T, scan.points[:, 2] - scan.points[:, 2].mean()]) for scan in scans]
     spec = encoder.spec
     places = [in_frame(cloud, spec, up="z", seed=0) for cloud in clouds]
@@ -101,27 +101,27 @@ def seen_by(encoder: ShapeEncoder, scans: Sequence[RoadScan]) -> tuple[Patches, 
 
 
 def judge_tokens(reconstructor: Tokens, encoder: ShapeEncoder, test: Roads) -> Judged:
-    """Scores of scans, and novelty of their points; a patch is as large as the encoder's."""
+    """Score the scans and their points by the encoder's patches."""
     patches, places = seen_by(encoder, test.scans)
     one_by_one = [
         patches._replace(features=patches.features[[i]], centers=patches.centers[[i]]) for i in range(len(places))
     ]
-    maps = [reconstructor.localize(one, points=own) for one, own in zip(one_by_one, places, strict=True)]
+    maps = [reconstructor.localize(one, points=points) for one, points in zip(one_by_one, places, strict=True)]
     return Judged(reconstructor.score(patches), np.empty(0), [one.novelty for one in maps])
 
 
 def from_above(scan: RoadScan) -> np.ndarray:
-    """Along and across the road (n, 2), meters."""
+    """Positions (n, 2) along and across the road, in meters."""
     along = scan.heading[:2] / np.linalg.norm(scan.heading[:2])
     flat = scan.points[:, :2] - scan.points[:, :2].mean(axis=0)
     return np.column_stack([flat @ along, flat @ [-along[1], along[0]]])
 
 
 def figures(judged: Judged, test: Roads, threshold: float, draws: int) -> dict:
-    """Image, pixel and point figures, each with its interval, and the share of points that no tile has seen.
+    """Image, pixel and point figures with intervals, and the fraction of points outside every tile.
 
-    Pixels are those that points lie in, of overlapping tiles each on its own. Points are not found where they are not
-    seen. Letters as in `Roads`.
+    Only pixels with points count; pixels of overlapping tiles count separately. Points outside every tile get the
+    lowest novelty.
     """
     bad = np.array([scan.damaged.any() for scan in test.scans])
     pixels = place_figures(pixel_places(judged, test, threshold), draws) if judged.maps.size else {}
@@ -146,5 +146,5 @@ def point_places(judged: Judged, test: Roads, threshold: float) -> Places:
     owner = np.repeat(np.arange(len(test.scans)), [len(scan.points) for scan in test.scans])
     truth = np.concatenate([scan.truth for scan in test.scans]).astype(np.int64)
     key = np.where(truth > 0, owner * (len(DAMAGES) + 1) + truth, -1)
-    regions = np.unique(key, return_inverse=True)[1]  # numbered from 0, the sound ones
+    regions = np.unique(key, return_inverse=True)[1]  # 0: undamaged points
     return Places(np.nan_to_num(novelty, nan=least), regions, owner, threshold)

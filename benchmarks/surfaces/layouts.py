@@ -1,6 +1,6 @@
-"""The folders of the published data sets as lists of images: MVTec AD, road images, street panoramas.
+"""Readers of the published data sets' folders: MVTec AD, road images, street panoramas.
 
-Images are in order of their names, and masks are found by their names. Roads are paired by `surfaces.pairs`.
+Images are sorted by name, and masks are matched by name. `surfaces.pairs` pairs the images of a road.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from openshape_ood.surfaces.images import image_tile
 from openshape_ood.surfaces.inputs import SIDES, Source
 from openshape_ood.surfaces.pairs import BAD, GOOD, images_in, pairs_in
 
-TRAINED = 0.7  # share of the sorted good roads and panoramas; the rest is tested
+TRAINED = 0.7  # fraction of the sorted good roads and panoramas used for training; the rest is tested
 
 
 @dataclass(frozen=True)
 class Image:
     """One image of a data set.
 
-    name: its path below the data set without suffix, which two images never share, as their stems may. files: of a road
-    height and intensity. kind: "good", or what is wrong. truth: an image that is above 0 where it is damaged, if known.
+    name: unique path in the data set, without suffix; files: one file, or height and intensity of a road; kind: "good"
+    or the defect; truth: an image that is above 0 where the surface is damaged, if known.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Image:
 
     @property
     def source(self) -> Source:
-        """As a `SurfaceModel` reads it."""
+        """The image as input of a `SurfaceModel`."""
         if len(self.files) == 1:
             return Source(self.files[0], self.name, "image")
         return Source(dict(zip(SIDES, self.files, strict=True)), self.name, "pair")
@@ -47,9 +47,9 @@ class Image:
 
 @dataclass(frozen=True)
 class Layout:
-    """A data set: what is trained on, all of it good, and what is tested.
+    """A data set: good training images, and test images.
 
-    pairing: of roads by folder "names" or "order", see `surfaces.pairs`.
+    pairing: for roads, folder -> "names" or "order", see `surfaces.pairs`.
     """
 
     name: str
@@ -69,8 +69,7 @@ class Layout:
 def mvtec(root: Path, category: str) -> Layout:
     """`<category>/train/good/*`, `<category>/test/<defect or good>/*`, `<category>/ground_truth/<defect>/*_mask.png`.
 
-    Raises `FileError` without these folders, and for a defect with masks for only some images; `InputError` for a
-    category that is not there.
+    Raises `FileError` for a missing folder or mask, and `InputError` for a missing category.
     """
     home = root / category
     if not home.is_dir() or not category or Path(category).name != category:
@@ -79,25 +78,25 @@ def mvtec(root: Path, category: str) -> Layout:
     train = [Image(_name(path, root), (path,), "good") for path in images_in(home / "train" / "good")]
     test = []
     for folder in filter(Path.is_dir, _listed(home / "test")):
-        found, masks = images_in(folder), home / "ground_truth" / folder.name
-        truths = [_mask(masks, path) if folder.name != "good" else None for path in found]
-        missing = [path.name for path, truth in zip(found, truths, strict=True) if truth is None]
+        paths, masks = images_in(folder), home / "ground_truth" / folder.name
+        truths = [_mask(masks, path) if folder.name != "good" else None for path in paths]
+        missing = [path.name for path, truth in zip(paths, truths, strict=True) if truth is None]
         if masks.is_dir() and missing and folder.name != "good":
             raise FileError(f"{masks} has no mask of {', '.join(missing[:3])}; expected one for each image, or none")
-        test += [Image(_name(p, root), (p,), folder.name, t) for p, t in zip(found, truths, strict=True)]
+        test += [Image(_name(p, root), (p,), folder.name, t) for p, t in zip(paths, truths, strict=True)]
     return Layout(f"mvtec-{category}", tuple(train), tuple(test))
 
 
 def categories(root: Path) -> list[str]:
-    """The categories of MVTec AD that are there."""
+    """Names of the categories in a folder."""
     return sorted(path.parent.parent.name for path in root.glob("*/train/good") if path.is_dir())
 
 
 def roads(root: Path) -> Layout:
     """`good_ones` and `bad_ones`, each with `height_files` and `intensity_files`: pairs of gray images.
 
-    The first 70 % of the good ones are trained on; the others and all bad ones are tested. Raises `FileError` for an
-    image without its partner.
+    The first 70 % of the good roads are for training, all others for the test. Raises `FileError` for an image without
+    its partner.
     """
     pairs = {part: pairs_in(root / part) for part in (GOOD, BAD)}
     good, bad = (
@@ -105,12 +104,15 @@ def roads(root: Path) -> Layout:
         for part, kind in ((GOOD, "good"), (BAD, "bad"))
     )
     split = int(TRAINED * len(good))
-    pairing = {part: own[0].by for part, own in pairs.items()}
+    pairing = {part: images[0].by for part, images in pairs.items()}
     return Layout("roads", tuple(good[:split]), (*good[split:], *bad), pairing)
 
 
 def panorama(root: Path) -> Layout:
-    """`good_ones/*`, `bad_ones/*`; the first 70 % of the good ones are trained on, at most twice as many bad tested."""
+    """`good_ones/*` and `bad_ones/*`; the first 70 % of the good ones are for training, all others for the test.
+
+    At most twice as many bad images as training images are used.
+    """
     good = [Image(_name(path, root), (path,), "good") for path in images_in(root / GOOD)]
     bad = [Image(_name(path, root), (path,), "bad") for path in images_in(root / BAD)]
     split = int(TRAINED * len(good))
@@ -119,9 +121,9 @@ def panorama(root: Path) -> Layout:
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """Images as t tiles (t, c, s, s) in [-1, 1] with mask (t, s, s), and where they are damaged (t, s, s) bool.
+    """Images as tiles (t, c, s, s) in [-1, 1] with mask (t, s, s), and their true damage (t, s, s) bool.
 
-    The truth is None unless every bad image has one.
+    truth is None unless every bad image has one.
     """
 
     tiles: np.ndarray
@@ -130,9 +132,9 @@ class Loaded:
 
 
 def load(images: Sequence[Image], size: int) -> Loaded:
-    """Images of any size and depth as squares; of a road height and intensity, each once.
+    """Load images as square tiles: three channels of an image, or height and intensity of a road.
 
-    Raises `FileError`, and `InputError` for roads in color, or of two sizes.
+    Raises `FileError`, and `InputError` for a road in color or with two sizes.
     """
     tiles, masks, truths = [], [], []
     known = all(image.truth for image in images if image.bad)
@@ -147,7 +149,7 @@ def load(images: Sequence[Image], size: int) -> Loaded:
 
 
 def _truth(image: Image, shape: tuple[int, ...], size: int) -> np.ndarray:
-    """Mask of damage (s, s), by the nearest pixel of the image."""
+    """Mask of damage (s, s), by nearest-neighbor resampling."""
     if image.truth is None:
         return np.zeros((size, size), dtype=bool)
     given = load_pixels(image.truth)

@@ -1,6 +1,6 @@
-"""Figures of novelty maps whose truth is known, with bootstrap intervals over the images.
+"""Figures of novelty maps with known truth, with bootstrap intervals over the images.
 
-Letters: t images (or clouds), n places of all of them (pixels or points).
+Shapes: t images (or clouds), n places (pixels or points) of all images.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from openshape_ood.decisions.metrics import auroc, overlap_at, region_overlap
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 
-MOST_FALSE = 0.3  # of AUPRO
-# shares of sound places beyond the thresholds that a bootstrap works with; the figures themselves are exact
+MOST_FALSE = 0.3  # largest false-positive rate of AUPRO
+# false-positive rates of the thresholds in the bootstrap; the figures themselves use all thresholds
 FALSE = np.concatenate([np.linspace(0, MOST_FALSE, 301), np.linspace(MOST_FALSE, 1, 101)[1:]])
-Figure = tuple[float, float, float]  # with its interval, low and high
+Figure = tuple[float, float, float]  # value, low, high
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Pixels or points that were judged.
+    """Scored pixels or points, all arrays (n,).
 
-    regions: 0 where sound, else the number of the damaged region. owner: the image of each, 0 to t - 1.
+    regions: 0 for undamaged places, else the number of the damaged region; owner: index of the image.
     """
 
     novelty: np.ndarray
@@ -43,18 +43,18 @@ class Places:
 
 
 def image_figures(score: np.ndarray, bad: np.ndarray, draws: int, threshold: Threshold | None = None) -> dict:
-    """Of scores (t,) and which images are bad (t,): AUROC with interval; with a threshold F1, and the normal kept."""
+    """AUROC with interval from scores (t,) and labels bad (t,); with a threshold also F1 and fraction of good kept."""
     known, novel = score[~bad], score[bad]
     low, high = metric_intervals([(known, novel)], draws)["auroc"]
-    found: dict[str, Figure | float] = {"image_auroc": (auroc(known, novel), low, high)}
+    result: dict[str, Figure | float] = {"image_auroc": (auroc(known, novel), low, high)}
     if threshold is not None:
-        said = threshold.is_novel(score)
-        found |= {"image_f1": overlap_at(bad, said)["f1"], "image_kept": float(1 - said[~bad].mean())}
-    return found
+        is_novel = threshold.is_novel(score)
+        result |= {"image_f1": overlap_at(bad, is_novel)["f1"], "image_kept": float(1 - is_novel[~bad].mean())}
+    return result
 
 
 def place_figures(places: Places, draws: int) -> dict[str, Figure]:
-    """AUROC and AUPRO of places, IoU and F1 beyond the threshold, all places of all images as one set."""
+    """AUROC and AUPRO of places, and IoU and F1 at the threshold, with the places of all images as one set."""
     bad = places.regions > 0
     at = overlap_at(bad, places.novelty > places.threshold)
     exact = {
@@ -68,33 +68,33 @@ def place_figures(places: Places, draws: int) -> dict[str, Figure]:
 
 
 def resampled(places: Places, draws: int) -> dict[str, np.ndarray]:
-    """The figures (draws,) of other images of the same kind: damaged and sound ones are drawn apart, each whole."""
+    """Bootstrap figures (draws,): whole images are resampled, damaged and undamaged ones separately."""
     sums = _sums(places)
     weights = _weights(places.damaged, draws)
-    sound, found, overlap = (
+    false_rate, true_rate, overlap = (
         (weights @ sums[name]) / np.maximum(weights @ sums[name][:, -1], 1)[:, None]
         for name in ("sound", "damaged", "regions")
     )
-    both, said, true = (weights @ sums[name] for name in ("both", "said", "true"))
+    both, predicted, true = (weights @ sums[name] for name in ("both", "predicted", "true"))
     grid = np.linspace(0, MOST_FALSE, 301)
-    below = np.array([np.interp(grid, x, y) for x, y in zip(sound, overlap, strict=True)])
+    below = np.array([np.interp(grid, x, y) for x, y in zip(false_rate, overlap, strict=True)])
     return {
-        "auroc": np.trapezoid(found, sound, axis=1),
+        "auroc": np.trapezoid(true_rate, false_rate, axis=1),
         "aupro": np.trapezoid(below, grid, axis=1) / MOST_FALSE,
-        "iou": both / np.maximum(said + true - both, 1),
-        "f1": 2 * both / np.maximum(said + true, 1),
+        "iou": both / np.maximum(predicted + true - both, 1),
+        "f1": 2 * both / np.maximum(predicted + true, 1),
     }
 
 
 def _sums(places: Places) -> dict[str, np.ndarray]:
-    """Of each image (t, ...): how much lies beyond each of a row of thresholds, from none to all of it."""
+    """Sums per image: places beyond each of a series of thresholds (t, thresholds), and at the threshold (t,)."""
     bad = places.regions > 0
     if bad.all() or not bad.any():
         raise InputError("all places are sound, or all are damaged; expected some of each")
     steps = np.unique(np.quantile(places.novelty[~bad], 1 - FALSE))
     count = len(steps) + 2  # beyond all, and all
     images = int(places.owner.max()) + 1
-    # how many thresholds, from the highest, a place is not beyond
+    # number of thresholds, from the highest down, that are not below a place's novelty
     column = len(steps) - np.searchsorted(steps, places.novelty, side="left") + 1
     cell = places.owner * count + column
     share = 1 / np.bincount(places.regions)[places.regions]
@@ -103,37 +103,37 @@ def _sums(places: Places) -> dict[str, np.ndarray]:
         table = np.bincount(cell, weights.astype(np.float64), images * count).reshape(images, count)
         return np.cumsum(table, axis=1)
 
-    said = places.novelty > places.threshold
-    flat = {"both": said & bad, "said": said, "true": bad}
+    predicted = places.novelty > places.threshold
+    flat = {"both": predicted & bad, "predicted": predicted, "true": bad}
     curves = {"sound": beyond(~bad), "damaged": beyond(bad), "regions": beyond(np.where(bad, share, 0.0))}
     return curves | {name: np.bincount(places.owner, one, images) for name, one in flat.items()}
 
 
 def _weights(damaged: np.ndarray, draws: int) -> np.ndarray:
-    """Number of draws of each image (draws, t)."""
-    random, found = np.random.RandomState(0), np.zeros((draws, len(damaged)))
+    """Multiplicity of each image in each resample (draws, t)."""
+    random, counts = np.random.RandomState(0), np.zeros((draws, len(damaged)))
     groups = [group for group in (np.flatnonzero(damaged), np.flatnonzero(~damaged)) if len(group)]
-    for row in found:
+    for row in counts:
         for group in groups:
             np.add.at(row, group[random.randint(len(group), size=len(group))], 1)
-    return found
+    return counts
 
 
 def below_half(figures: Mapping[str, Any]) -> list[str]:
-    """Names of AUROCs under one half: said, and never turned round."""
+    """Names of AUROCs below one half, which are reported and never inverted."""
     return [name for name, value in figures.items() if "auroc" in name and value[0] < 0.5]
 
 
 def cell(value: Any) -> str:
-    """A figure, with its interval where it has one."""
+    """A figure, with its interval if it has one."""
     return f"{value:.3f}" if isinstance(value, float) else "{:.3f} [{:.2f}, {:.2f}]".format(*value)
 
 
-def table(columns: Mapping[str, str], found: Mapping[str, Mapping[str, Any]]) -> str:
-    """A row a reconstructor, with those figures that any has, and the seconds of its training."""
-    shown = [key for key in columns if any(key in own for own in found.values())]
+def table(columns: Mapping[str, str], figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """One row per reconstructor: its figures and training seconds. Columns without figures are left out."""
+    shown = [key for key in columns if any(key in row for row in figures.values())]
     rows = [
-        (name, *(cell(own[key]) if key in own else "-" for key in shown), f"{own['training']:.0f} s")
-        for name, own in found.items()
+        (name, *(cell(row[key]) if key in row else "-" for key in shown), f"{row['training']:.0f} s")
+        for name, row in figures.items()
     ]
     return options.grid(("", *(columns[key] for key in shown), "training"), rows)

@@ -1,4 +1,4 @@
-"""Roads from above: what was measured, what is damaged, and what each reconstructor says."""
+"""Pictures of roads from above: intensity, true damage, novelty by each reconstructor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAMAGE = np.array([0.75, 0.1, 0.1])
 
 
 def draw_roads(path: Path, test: Roads, runs: Mapping[str, Any]) -> Path:
-    """A row for the first road of each damage: intensity, truth, then the novelty of the points by each run."""
+    """Draw one row per kind of damage, its first road: intensity, truth, novelty of the points by each run."""
     shown = [next(i for i, scan in enumerate(test.scans) if (scan.truth == 1 + k).any()) for k in range(len(DAMAGES))]
     columns = 2 + len(runs)
     figure, axes = plots.panels(len(shown), columns, size=(SIDE * columns, SIDE * len(shown) + 0.9))
@@ -39,6 +39,6 @@ def draw_roads(path: Path, test: Roads, runs: Mapping[str, Any]) -> Path:
             if row == 0:
                 ax.set_title(name.replace(", ", ",\n"), fontsize=8)
         axes[row, 0].set_ylabel(damage, fontsize=9)
-    words = "gray: what half of the sound pixels stay below; dark red: as far beyond the threshold"
+    words = "gray: median novelty of undamaged pixels; dark red: as far above the threshold as gray is below it"
     figure.suptitle(f"generated roads from above; {words}", fontsize=9)
     return by_palette(plots.save(figure, path, dpi=80))

@@ -1,7 +1,7 @@
-"""Result of the published protocol of Competitive Reconstruction Networks, next to the honest number.
+"""Published protocol of Competitive Reconstruction Networks, and its result for noise.
 
-The protocol takes the AUROC of the test images after each epoch, replaces values below one half by 1 minus the value,
-and keeps the largest of all epochs, which also chooses the checkpoint. Each of the three steps raises chance results.
+The protocol takes the AUROC of the test images after each epoch. Values below one half become 1 minus the value, and
+the largest of all epochs is reported and chooses the checkpoint. Each step raises the result of chance.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ import numpy as np
 from benchmarks import options
 from openshape_ood.decisions.metrics import auroc
 
-# images without and with defects, epochs; cable: MVTec AD's, after the published 20,000 optimizer steps
+# images without defects, images with defects, epochs; cable: MVTec AD with the published 20,000 optimizer steps
 SETTINGS = {
     "25 + 25 images, one epoch": (25, 25, 1),
     "25 + 25 images, 20 epochs": (25, 25, 20),
     "cable, 58 + 92 images, 2,500 epochs": (58, 92, 2500),
 }
-Epochs = Sequence[tuple[np.ndarray, np.ndarray]]  # scores of the images without and with defects, an epoch each
+Epochs = Sequence[tuple[np.ndarray, np.ndarray]]  # per epoch: scores of images without and with defects
 
 
 @dataclass(frozen=True)
 class Noise:
-    """AUROC that scores of no skill reach: on average, and what one run in twenty is above."""
+    """AUROC of random scores: mean, and 95 % quantile over runs."""
 
     mean: float
     high: float
 
 
 def published_auroc(epochs: Epochs) -> float:
-    """The number that the published protocol reports: turned to one half or more, the largest over the epochs."""
+    """The number that the published protocol reports: max(AUROC, 1 - AUROC), the largest over the epochs."""
     values = [auroc(good, bad) for good, bad in epochs]
     return max(max(value, 1 - value) for value in values)
 
 
 def noise(good: int, bad: int, epochs: int) -> Noise:
-    """Result of the published protocol on random scores, new in each epoch: exact, by the law of Mann and Whitney.
+    """Result of the published protocol for scores that are random in each epoch, from the exact Mann-Whitney law.
 
     >>> round(noise(25, 25, 20).mean, 2)
     0.68
@@ -52,36 +52,34 @@ def noise(good: int, bad: int, epochs: int) -> Noise:
 
 
 def _auroc_law(good: int, bad: int) -> np.ndarray:
-    """Chances (good bad + 1,) of each number of pairs in right order, of scores that tell nothing."""
+    """Probability (good bad + 1,) of each number of correctly ordered pairs under random scores."""
     rows = [np.ones(1) for _ in range(bad + 1)]
     for m in range(1, good + 1):
         for n in range(1, bad + 1):
-            # the largest of all scores is of a good image, or of a bad one, which is above all good ones
-            found = np.zeros(m * n + 1)
-            found[: len(rows[n])] += m / (m + n) * rows[n]
-            found[m:] += n / (m + n) * rows[n - 1]
-            rows[n] = found
+            # the largest score belongs to a good image, or to a bad one, which is then above all m good ones
+            law = np.zeros(m * n + 1)
+            law[: len(rows[n])] += m / (m + n) * rows[n]
+            law[m:] += n / (m + n) * rows[n - 1]
+            rows[n] = law
     return rows[bad]
 
 
 def noise_table() -> str:
-    """Pure noise under the published protocol, beside its honest AUROC of 0.50."""
-    rows = []
-    for name, setting in SETTINGS.items():
-        found = noise(*setting)
-        rows.append((name, "0.500", f"{found.mean:.3f}", f"{found.high:.3f}"))
-    return options.grid(("scores of no skill", "honest", "published protocol", "1 run in 20 above"), rows)
+    """Table of random scores under the published protocol; their true AUROC is 0.50."""
+    results = {name: noise(*setting) for name, setting in SETTINGS.items()}
+    rows = [(name, "0.500", f"{one.mean:.3f}", f"{one.high:.3f}") for name, one in results.items()]
+    return options.grid(("random scores", "true AUROC", "published protocol", "1 run in 20 above"), rows)
 
 
 def compat_report(name: str, epochs: Epochs, honest: float) -> list[str]:
-    """Lines: the honest number, the published protocol's number on the same scores, and the number of pure noise."""
+    """Lines: the AUROC, its value under the published protocol, and the value of random scores under it."""
     good, bad = (len(one) for one in epochs[0])
-    found = noise(good, bad, len(epochs))
-    said = published_auroc(epochs)
-    above = "more than" if said > found.high else "no more than"
+    random = noise(good, bad, len(epochs))
+    value = published_auroc(epochs)
+    above = "more than" if value > random.high else "no more than"
     return [
-        f"{name}: image AUROC {honest:.3f}, one score that was fixed before the test images were seen",
-        f"  the published protocol says {said:.3f}: {len(epochs)} epochs, turned to one half or more, the largest kept",
-        f"  under it noise reaches {found.mean:.3f} on average and {found.high:.3f} in one run of 20, with {good} good "
-        f"and {bad} bad images; {said:.3f} is {above} that",
+        f"{name}: image AUROC {honest:.3f}, by a score that was fixed before the test images were read",
+        f"  the published protocol reports {value:.3f}: the largest of max(AUROC, 1 - AUROC) over {len(epochs)} epochs",
+        f"  random scores reach {random.mean:.3f} on average under it, and {random.high:.3f} in one run of 20, with "
+        f"{good} good and {bad} bad images; {value:.3f} is {above} that",
     ]

@@ -1,7 +1,7 @@
-"""The commands on published data sets: `benchmarks.mvtec`, `benchmarks.roads` and `benchmarks.panorama`.
+"""The commands on published data sets: `benchmarks mvtec`, `benchmarks roads` and `benchmarks panorama`.
 
-Each reconstructor learns from the training images alone; its thresholds are of a tenth of them. The test images are
-scored once, in evaluation mode, and choose nothing: no checkpoint, no direction, no epoch.
+Each reconstructor learns from the training images; a tenth of them sets its thresholds. The test images are scored
+once, and select no checkpoint, no sign of the score and no epoch.
 """
 
 from __future__ import annotations
@@ -56,54 +56,56 @@ OF_FILE = "CRN, published file"
 
 
 def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[str, Any], list[str]]:
-    """The report of one data set, and lines to print."""
+    """Evaluate one data set; returns its report and the lines to print."""
     train, test = load(layout.train, args.size), load(layout.test, args.size)
     bad = np.array([image.bad for image in layout.test])
     normal = {"normal": train.tiles, "mask": train.mask}
     every = contenders(args)
-    if train.tiles.shape[1] != 2:  # no height
+    if train.tiles.shape[1] != 2:  # the images have no height
         del every[HEIGHT]
     chosen = some_of(every, args.only)
-    found: dict[str, dict[str, Any]] = {}
-    said, compat = pairing(layout), list[str]()
+    rows: dict[str, dict[str, Any]] = {}
+    notes, compat = pairing(layout), list[str]()
     for name in tqdm([OF_FILE] * bool(args.compat) + list(chosen), desc=layout.name, disable=not args.progress):
         shown = test
         if name == OF_FILE:
-            own, shown = of_file(args.compat, train, test, args.device)
-            said.append(f"{name}: its thresholds are of the training images, which it may have learned from")
+            model, shown = of_file(args.compat, train, test, args.device)
+            notes.append(f"{name}: its thresholds are from the training images, which the network may have learned")
         else:
             watched = test.tiles if args.compat_report else None
             facts = {"states": state_folder(args), "data": layout.name, "method": name}
-            own = fitted(chosen[name], normal, args.seed, log, watched, **facts)
-        maps = own.reconstructor.novelty(shown.tiles, shown.mask)
-        score = own.reconstructor.pooled(maps).astype(np.float64)
-        found[name] = figures(own, score, maps, test, bad, args.draws) | {"training": own.seconds}
-        said += [f"{name}: {key} is below one half, and left so" for key in below_half(found[name])]
-        if own.epochs:
-            pairs = [(one[~bad], one[bad]) for one in own.epochs]
-            compat += protocol.compat_report(name, pairs, found[name]["image_auroc"][0])
-        write_scores(args.out / layout.name / slug(name), layout, own, score)
+            model = fitted(chosen[name], normal, args.seed, log, watched, **facts)
+        maps = model.reconstructor.novelty(shown.tiles, shown.mask)
+        score = model.reconstructor.pooled(maps).astype(np.float64)
+        rows[name] = figures(model, score, maps, test, bad, args.draws) | {"training": model.seconds}
+        notes += [f"{name}: {key} is below one half; it is not inverted" for key in below_half(rows[name])]
+        if model.epochs:
+            pairs = [(one[~bad], one[bad]) for one in model.epochs]
+            compat += protocol.compat_report(name, pairs, rows[name]["image_auroc"][0])
+        write_scores(args.out / layout.name / slug(name), layout, model, score)
         if args.save and name != OF_FILE:
-            save_model(args.save / layout.name / slug(name), layout, own, args.size)
+            save_model(args.save / layout.name / slug(name), layout, model, args.size)
         if args.maps:
-            write_maps(args.out / layout.name / slug(name), layout, own, shown)
+            write_maps(args.out / layout.name / slug(name), layout, model, shown)
     counts = {"trained": len(layout.train), "good": int((~bad).sum()), "bad": int(bad.sum())}
-    lines = [layout.name, table(COLUMNS, found), *said, *compat]
+    lines = [layout.name, table(COLUMNS, rows), *notes, *compat]
     paired = {"pairing": dict(layout.pairing)} if layout.pairing else {}
-    return {"data": layout.name, "images": counts, **paired, "figures": found}, lines
+    return {"data": layout.name, "images": counts, **paired, "figures": rows}, lines
 
 
 def pairing(layout: Layout) -> list[str]:
-    """A line about each way in which roads were paired."""
+    """A line for each way in which the images of roads were paired."""
     folders: dict[str, list[str]] = {}
     for folder, by in layout.pairing.items():
         folders.setdefault(by, []).append(folder)
-    return [f"height and intensity of {' and '.join(own)} are paired by {PAIRED_BY[by]}" for by, own in folders.items()]
+    return [f"height and intensity of {' and '.join(f)} are paired by {PAIRED_BY[by]}" for by, f in folders.items()]
 
 
 def of_file(path: Path, train: Loaded, test: Loaded, device: str | None) -> tuple[Fitted, Loaded]:
-    """A published network with thresholds, and the test images as it takes them: of roads height, intensity and
-    intensity again. Raises `InputError` for one of images of another size."""
+    """Read a published network and calibrate it; returns it with the test images in its channels.
+
+    Its three channels for roads are height, intensity and intensity. Raises `InputError` if its image size differs.
+    """
     made = read_published(path, device=device, pixel_coverage=PIXELS_KEPT)
     height, width = made.shape_[1:]
     if (height, width) != train.tiles.shape[2:]:
@@ -114,51 +116,51 @@ def of_file(path: Path, train: Loaded, test: Loaded, device: str | None) -> tupl
 
 
 def figures(
-    own: Fitted, score: np.ndarray, maps: np.ndarray, test: Loaded, bad: np.ndarray, draws: int
+    model: Fitted, score: np.ndarray, maps: np.ndarray, test: Loaded, bad: np.ndarray, draws: int
 ) -> dict[str, Any]:
-    """Of images (t,), and of pixels (t, h, w) where the truth is known."""
-    found = image_figures(score, bad, draws, own.reconstructor.threshold_)
+    """Figures of images from score (t,), and of pixels from maps (t, h, w) if the truth is known."""
+    result = image_figures(score, bad, draws, model.reconstructor.threshold_)
     if test.truth is None:
-        return found
+        return result
     seen = np.isfinite(maps)
     owner = np.broadcast_to(np.arange(len(maps))[:, None, None], maps.shape)
     regions = image_regions(test.truth)
-    threshold = own.reconstructor.pixel_threshold_.value
+    threshold = model.reconstructor.pixel_threshold_.value
     places = Places(maps[seen].astype(np.float64), regions[seen], owner[seen], threshold)
-    return found | {f"pixel_{name}": value for name, value in place_figures(places, draws).items()}
+    return result | {f"pixel_{name}": value for name, value in place_figures(places, draws).items()}
 
 
-def write_scores(folder: Path, layout: Layout, own: Fitted, score: np.ndarray) -> Path:
-    """scores.csv: a row a test image, by its path below the data set, so that no two share a row."""
+def write_scores(folder: Path, layout: Layout, model: Fitted, score: np.ndarray) -> Path:
+    """Write scores.csv: one row per test image, named by its path in the data set."""
     folder.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("file_name", "anomaly_score", "is_novel", "kind"))
-    novel = own.reconstructor.threshold_.is_novel(score)
-    for image, value, said in zip(layout.test, score.tolist(), novel.tolist(), strict=True):
-        rows.writerow((csv_cell(image.name), f"{value:.6g}", int(said), csv_cell(image.kind)))
+    novel = model.reconstructor.threshold_.is_novel(score)
+    for image, value, is_novel in zip(layout.test, score.tolist(), novel.tolist(), strict=True):
+        rows.writerow((csv_cell(image.name), f"{value:.6g}", int(is_novel), csv_cell(image.kind)))
     return save_whole(folder / "scores.csv", text.getvalue().encode(), "the scores")
 
 
-def write_maps(folder: Path, layout: Layout, own: Fitted, test: Loaded) -> None:
-    """A PNG a test image, in folders as the data set's."""
+def write_maps(folder: Path, layout: Layout, model: Fitted, test: Loaded) -> None:
+    """Write the map of each test image as PNG, in subfolders as in the data set."""
     for image, tile, mask in zip(layout.test, test.tiles, test.mask, strict=True):
         path = folder / f"{image.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        own.reconstructor.localize(tile, mask, name=image.name).save(path)
+        model.reconstructor.localize(tile, mask, name=image.name).save(path)
 
 
-def save_model(folder: Path, layout: Layout, own: Fitted, size: int) -> Path:
+def save_model(folder: Path, layout: Layout, model: Fitted, size: int) -> Path:
     """Save a fitted reconstructor with its thresholds in a folder that `surface score` reads."""
     sources = [image.source for image in layout.train]
     data = (Pairs if sources[0].kind == "pair" else Images).of(sources, size, None)
-    one = own.reconstructor
+    one = model.reconstructor
     thresholds = one.threshold_, one.pixel_threshold_, one.baseline_
     return SurfaceModel(data, one, np.ones((1, 1, 1), np.float32), *thresholds).save(folder)
 
 
-def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
-    """The data sets that are asked for; all are looked through before the first is trained on."""
+def requested_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
+    """List the requested data sets; all are validated before the first training."""
     options.check(args, steps=1, width=1, units=1, size=32)
     if kind != "mvtec":
         return [LAYOUTS[kind](args.data_root)]
@@ -166,14 +168,14 @@ def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
     names = categories(root) if args.category == "all" else [args.category]
     if not names:
         raise InputError(f"{root} has no category, a folder with train/good; expected those of MVTec AD")
-    found = [LAYOUTS[kind](root, name) for name in names]
+    layouts = [LAYOUTS[kind](root, name) for name in names]
     generated = args.data_root is None
-    return [replace(one, name=one.name.replace("mvtec", "textures")) if generated else one for one in found]
+    return [replace(one, name=one.name.replace("mvtec", "textures")) if generated else one for one in layouts]
 
 
 def run(kind: str, args: argparse.Namespace) -> None:
     state_folder(args)
-    layouts = asked_layouts(kind, args)
+    layouts = requested_layouts(kind, args)
     chosen = {n: getattr(args, n) for n in ("size", "steps", "width", "units", "seed", "pretrained")}
     chosen |= {"compat": args.compat and args.compat.name, **settings(args)}
     with training_log(args.log_file, args.tensorboard) as log:
@@ -186,17 +188,17 @@ def run(kind: str, args: argparse.Namespace) -> None:
 
 
 def main(kind: str, argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     about = {"mvtec": "MVTec AD", "roads": "road images, height and intensity", "panorama": "street panoramas"}[kind]
     parser = options.parser(kind, f"reconstructors on {about}", "device", "seed", draws=500)
     drawn = "; without it, generated textures" if kind == "mvtec" else ""
     parser.add_argument("--data-root", type=Path, required=not drawn, help=f"the unpacked data set{drawn}")
     if kind == "mvtec":
-        parser.add_argument("--category", default="all", help="one of its folders, or all (default: %(default)s)")
-    options.add_numbers(parser, size=(128, "pixels of a side"))
+        parser.add_argument("--category", default="all", help="a folder of the data set, or all (default: %(default)s)")
+    options.add_numbers(parser, size=(128, "pixels per side"))
     add_training(parser, steps=1000, width=16)
-    parser.add_argument("--compat", type=Path, metavar="FILE", help="a checkpoint of the published code, scored too")
-    saved = "a folder for each fitted reconstructor, for `openshape-ood surface score`"
+    parser.add_argument("--compat", type=Path, metavar="FILE", help="also score this checkpoint of the published code")
+    saved = "save each fitted reconstructor in a subfolder, for `openshape-ood surface score`"
     parser.add_argument("--save", type=Path, metavar="DIR", help=saved)
     parser.add_argument("--maps", action="store_true", help="write the map of every test image")
     args = parser.parse_args(argv)

@@ -1,13 +1,12 @@
-"""`python -m benchmarks search`: settings of the competing U-Nets by Optuna, needs the extra `[search]`.
+"""`python -m benchmarks search`: settings of the competing U-Nets by Optuna; needs the extra `[search]`.
 
     python -m benchmarks search                                              # generated roads
     python -m benchmarks search --data mvtec --data-root MVTEC --category cable
 
-What is sought is the AUPRO on data that no command tests on: a setting that was chosen on the test images would be
-measured by what it was fitted to. Of generated roads these are other ones than those of `benchmarks surfaces`. Of a
-data set they are training images that were held out, each once as it is and once with a defect that is planted: a
-scratch, a stain or a hole. No test image is opened. Real defects look different, so the best setting need not be the
-best on them.
+The search maximizes AUPRO on validation data that no command tests on. Generated roads have other seeds than those of
+`benchmarks surfaces`. In a data set, some training images are held out; each is used once unchanged and once with a
+planted scratch, stain or hole. No test image is read. Real defects look different, and another setting may be best for
+them.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from benchmarks.surfaces.contenders import BASELINES, PIXELS_KEPT
 from benchmarks.surfaces.generated import damaged_roads, joined, judge, pixel_places, sound_roads
 from benchmarks.surfaces.layouts import LAYOUTS, load
 from benchmarks.surfaces.measure import MOST_FALSE
-from benchmarks.surfaces.published import asked_layouts
+from benchmarks.surfaces.published import requested_layouts
 from benchmarks.surfaces.textures import DEFECTS, spoilt
 from openshape_ood.decisions.metrics import image_regions, region_overlap
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.surfaces import CompetitiveReconstructor, PatchPCA, PCAReconstructor
 
-APART = 50_000  # data seeds of the search: no command tests on these
+APART = 50_000  # first data seed of the search; no command tests on these seeds
 SHARES = (0.0, 0.25, 0.5, 1.0, 2.0)
-HELD, LEAST = 0.3, 8  # share of the training images that are held out; images that a data set has at least
+HELD, LEAST = 0.3, 8  # fraction of the training images held out; least number of training images
 SIMPLE = {
     BASELINES[2]: PCAReconstructor(32, pixel_coverage=PIXELS_KEPT),
     BASELINES[3]: PatchPCA(pixel_coverage=PIXELS_KEPT),
@@ -42,7 +41,7 @@ Measure = Callable[[Any], float]
 
 
 def settings(trial: Any) -> dict[str, Any]:
-    """Settings of a trial: the published sweep's and ours."""
+    """Settings of a trial: those of the published sweep and further ones."""
     return {
         "rate": trial.suggest_float("rate", 1e-4, 1e-2, log=True),
         "rate_schedule": trial.suggest_categorical("rate_schedule", ("constant", "cosine")),
@@ -55,30 +54,30 @@ def settings(trial: Any) -> dict[str, Any]:
 
 
 def value(given: dict[str, Any], measure: Measure, args: argparse.Namespace) -> float:
-    """The AUPRO of a setting."""
+    """AUPRO of a setting."""
     fixed = {"steps": args.steps, "width": args.width, "device": args.device, "pixel_coverage": PIXELS_KEPT}
     return measure(CompetitiveReconstructor(**fixed, **given))
 
 
 def on_roads(args: argparse.Namespace) -> Measure:
-    """The AUPRO on the roads of the search of a reconstructor that learns from others of them."""
+    """Measure of a reconstructor: its AUPRO on generated validation roads after training on others."""
     data_seed = APART + args.seed
     train = sound_roads(args.roads, data_seed)
     valid = joined(
         sound_roads(args.tested, data_seed, tested=True), damaged_roads(args.tested, data_seed, args.severity)
     )
 
-    def measure(own: Any) -> float:
-        own.fit(train.tiles, mask=train.mask, groups=train.owner, seed=args.seed)
-        places = pixel_places(judge(own, valid), valid, own.pixel_threshold_.value)
+    def measure(model: Any) -> float:
+        model.fit(train.tiles, mask=train.mask, groups=train.owner, seed=args.seed)
+        places = pixel_places(judge(model, valid), valid, model.pixel_threshold_.value)
         return region_overlap(places.novelty, places.regions, MOST_FALSE)
 
     return measure
 
 
 def on_images(args: argparse.Namespace) -> tuple[Measure, dict[str, Any]]:
-    """The same on training images of a data set; some are held out, and listed in the second result."""
-    (layout,) = asked_layouts(args.data, args)
+    """Measure of a reconstructor: its AUPRO on held-out training images; and facts for the report."""
+    (layout,) = requested_layouts(args.data, args)
     whole, rng = load(layout.train, args.size), np.random.RandomState(args.seed)
     if len(layout.train) < LEAST:
         raise InputError(
@@ -92,8 +91,8 @@ def on_images(args: argparse.Namespace) -> tuple[Measure, dict[str, Any]]:
     truth = np.concatenate([np.zeros_like(whole.mask[held]), np.stack([where for _, where in spoiled])])
     regions = image_regions(truth & mask)
 
-    def measure(own: Any) -> float:
-        maps = own.fit(whole.tiles[kept], mask=whole.mask[kept], seed=args.seed).novelty(tiles, mask)
+    def measure(model: Any) -> float:
+        maps = model.fit(whole.tiles[kept], mask=whole.mask[kept], seed=args.seed).novelty(tiles, mask)
         return region_overlap(maps[mask].astype(np.float64), regions[mask], MOST_FALSE)
 
     chosen_on = f"{len(held)} held-out training images with planted defects and without; no test image was opened"
@@ -101,7 +100,7 @@ def on_images(args: argparse.Namespace) -> tuple[Measure, dict[str, Any]]:
 
 
 def planted(tile: np.ndarray, kind: str, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """A tile (c, s, s) with a defect, and where it is (s, s)."""
+    """A tile (c, s, s) with a defect, and the mask of the defect (s, s)."""
     image, where = spoilt(np.moveaxis(tile, 0, -1).astype(np.float64) / 2 + 0.5, kind, rng)
     return np.moveaxis(2 * image.clip(0, 1) - 1, -1, 0).astype(np.float32), where
 
@@ -113,7 +112,7 @@ def run(args: argparse.Namespace) -> None:
     if args.data in ("roads", "panorama") and args.data_root is None:
         raise InputError(f"--data {args.data} needs its folder: --data-root DIR")
     if args.data == "mvtec" and not args.category:
-        raise InputError("--data mvtec needs one of its classes, as each has settings of its own: --category NAME")
+        raise InputError("--data mvtec needs a category, because each has its own settings: --category NAME")
     try:
         import optuna
     except ModuleNotFoundError as error:
@@ -124,11 +123,11 @@ def run(args: argparse.Namespace) -> None:
     def objective(trial: Any) -> float:
         try:
             return value(settings(trial), measure, args)
-        except InputError as error:  # it diverged
+        except InputError as error:  # the training diverged
             raise optuna.TrialPruned(str(error)) from error
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=args.seed))
-    study.enqueue_trial(  # the defaults, so that nothing worse is advised
+    study.enqueue_trial(  # the defaults first: the best setting is at least as good
         {"rate": 2e-3, "rate_schedule": "constant", "optimizer": "adam", "feedback": 0.25, "discrimination": 0.25}
         | {"margin": 0.2, "corruption": "cutout", "units": 4}
     )
@@ -141,23 +140,23 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"all {len(trials)} trials diverged; give more steps or another seed")
     simple = {name: measure(one) for name, one in SIMPLE.items()}
     of_data = ("roads", "tested", "severity") if not about else ("size",)
-    told = about | {name: getattr(args, name) for name in ("seed", *of_data, "steps", "width")}
+    facts = about | {name: getattr(args, name) for name in ("seed", *of_data, "steps", "width")}
     file = write_json(
         args.out / f"surfaces-search{options.suffix(args, *options.MACHINE)}.json",
-        {"settings": told, "best": ranked[0], "trials": trials, "simple": simple},
+        {"settings": facts, "best": ranked[0], "trials": trials, "simple": simple},
     )
     rows = [(", ".join(map(_words, one["settings"].items())), f"{one['aupro']:.3f}") for one in ranked[:5]]
-    rows += [(f"{name}, without any search", f"{one:.3f}") for name, one in simple.items()]
+    rows += [(f"{name}, without search", f"{one:.3f}") for name, one in simple.items()]
     print(options.grid(("settings", "AUPRO"), rows), *([f"chosen on {about['chosen on']}"] if about else []), sep="\n")
-    print(f"the best, for benchmarks and for surface fit --reconstructor crn: {flags(ranked[0]['settings'])}")
+    print(f"best options, for benchmarks and for surface fit --reconstructor crn: {flags(ranked[0]['settings'])}")
     print("", file, sep="\n")
 
 
 def flags(best: Mapping[str, Any]) -> str:
-    """The best settings as options."""
-    own = {**best, "corruption": best["corruption"] or "none"}
-    own["weights"] = f"1 {own.pop('feedback'):g} {own.pop('discrimination'):g}"
-    words = {name: f"{one:.3g}" if isinstance(one, float) else str(one) for name, one in own.items()}
+    """The best settings as command-line options."""
+    given = {**best, "corruption": best["corruption"] or "none"}
+    given["weights"] = f"1 {given.pop('feedback'):g} {given.pop('discrimination'):g}"
+    words = {name: f"{one:.3g}" if isinstance(one, float) else str(one) for name, one in given.items()}
     return " ".join(f"{options.flag(name)} {one}" for name, one in words.items())
 
 
@@ -167,17 +166,17 @@ def _words(setting: tuple[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the command; returns its exit status."""
     parser = options.parser("search", "settings of the competing U-Nets by Optuna", "device", "seed")
     data = ("roads-generated", *LAYOUTS)
-    parser.add_argument("--data", choices=data, default=data[0], help="what is learned (default: %(default)s)")
+    parser.add_argument("--data", choices=data, default=data[0], help="training data (default: %(default)s)")
     parser.add_argument("--data-root", type=Path, help="the unpacked data set; mvtec without it: generated textures")
-    parser.add_argument("--category", help="of mvtec: one of its folders")
+    parser.add_argument("--category", help="a folder of mvtec")
     options.add_numbers(
-        parser, trials=(30, "settings tried, the defaults first"), roads=(30, "sound roads to learn from"),
-        tested=(20, "sound and damaged roads each, to choose by"), severity=(0.5, "of the damage"),
-        steps=(200, "of a training"), width=(8, "channels of the U-Nets' first level"),
-        size=(128, "pixels of a side, of images"),
+        parser, trials=(30, "settings to try, the defaults first"), roads=(30, "undamaged training roads"),
+        tested=(20, "undamaged validation roads, and as many damaged ones"), severity=(0.5, "severity of the damage"),
+        steps=(200, "training steps"), width=(8, "channels of the U-Nets' first level"),
+        size=(128, "pixels per side of images"),
     )  # fmt: skip
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

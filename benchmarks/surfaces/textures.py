@@ -1,6 +1,6 @@
-"""Generated textures in the layout of MVTec AD: good images, and ones with a scratch, a stain or a hole.
+"""Generated textures in the layout of MVTec AD: good images, and images with a scratch, a stain or a hole.
 
-Within a texture no place is like the same place of another image, as of cut-outs of one material.
+Images of one texture are not aligned: they look like different cut-outs of one material.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from PIL import Image
 
 SIDE = 256  # pixels of an image
 DEFECTS = ("scratch", "stain", "hole")
-TRAINED, TESTED = 20, 10  # good images, and images of the good and of each defect that are tested
+TRAINED, TESTED = 20, 10  # good training images; test images per defect, and good test images
 Rows = np.ndarray
 
 
 def write_textures(root: Path, seed: int = 0) -> Path:
-    """`root` with a category for each texture; every image follows from the seed."""
+    """Write one category per texture to `root`; the seed determines every image."""
     for number, (name, texture) in enumerate(TEXTURES.items()):
         parts = [("train/good", "", TRAINED), *((f"test/{kind or 'good'}", kind, TESTED) for kind in ("", *DEFECTS))]
         for part, (folder, kind, count) in enumerate(parts):
@@ -33,8 +33,8 @@ def write_textures(root: Path, seed: int = 0) -> Path:
 
 
 def spoilt(image: Rows, kind: str, rng: np.random.RandomState) -> tuple[Rows, Rows]:
-    """An image (s, s, c) with one defect, and where it is (s, s)."""
-    y, x = np.mgrid[: len(image), : len(image)] * (SIDE / len(image))  # lengths are those in an image of `SIDE` pixels
+    """An image (s, s, c) with one defect, and the mask of the defect (s, s)."""
+    y, x = np.mgrid[: len(image), : len(image)] * (SIDE / len(image))  # in pixels of an image with `SIDE` pixels
     row, column = rng.uniform(0.2 * SIDE, 0.8 * SIDE, 2)
     turn = rng.uniform(0, np.pi)
     along = (x - column) * np.cos(turn) + (y - row) * np.sin(turn)
@@ -52,11 +52,11 @@ def spoilt(image: Rows, kind: str, rng: np.random.RandomState) -> tuple[Rows, Ro
 
 
 def _noise(rng: np.random.RandomState, down: float, along: float) -> Rows:
-    """Smooth noise (s, s) of deviation 1; the lengths are those of its waves, in pixels."""
+    """Smooth noise (s, s) with standard deviation 1; `down` and `along` are its correlation lengths in pixels."""
     from scipy.ndimage import gaussian_filter
 
-    found = gaussian_filter(rng.normal(size=(SIDE, SIDE)), (down, along), mode="wrap")
-    return (found - found.mean()) / found.std()
+    noise = gaussian_filter(rng.normal(size=(SIDE, SIDE)), (down, along), mode="wrap")
+    return (noise - noise.mean()) / noise.std()
 
 
 def _tinted(gray: Rows, color: tuple[float, float, float], rng: np.random.RandomState) -> Rows:
@@ -64,26 +64,26 @@ def _tinted(gray: Rows, color: tuple[float, float, float], rng: np.random.Random
 
 
 def brushed(rng: np.random.RandomState) -> Rows:
-    """Metal, brushed along the rows."""
+    """Metal brushed along the rows."""
     gray = 0.55 + 0.08 * _noise(rng, 0.6, 25) + 0.03 * _noise(rng, 40, 40)
     return _tinted(gray, (1.0, 1.0, 1.03), rng)
 
 
 def cloth(rng: np.random.RandomState) -> Rows:
-    """A weave, shifted from image to image."""
+    """A weave with a random shift."""
     y, x = np.mgrid[:SIDE, :SIDE] + rng.uniform(0, 16, 2)[:, None, None]
     over = np.sin(2 * np.pi * x / 8) * np.sin(2 * np.pi * y / 8) + 0.4 * np.sin(2 * np.pi * (x + y) / 16)
     return _tinted(0.45 + 0.12 * over + 0.04 * _noise(rng, 1, 1), (0.8, 0.9, 1.1), rng)
 
 
 def wood(rng: np.random.RandomState) -> Rows:
-    """Grain along the columns, of uneven width."""
+    """Wood grain along the columns, of uneven width."""
     x = np.mgrid[:SIDE, :SIDE][1] + 6 * _noise(rng, 60, 20) + rng.uniform(0, 40)
     return _tinted(0.5 + 0.1 * np.sin(2 * np.pi * x / 20) + 0.05 * _noise(rng, 12, 0.8), (1.2, 0.85, 0.55), rng)
 
 
 def stone(rng: np.random.RandomState) -> Rows:
-    """Grains of two sizes."""
+    """Stone with grains of two sizes."""
     return _tinted(0.5 + 0.1 * _noise(rng, 2, 2) + 0.06 * _noise(rng, 6, 6), (1.0, 0.97, 0.92), rng)
 
 

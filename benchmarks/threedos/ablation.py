@@ -1,4 +1,4 @@
-"""From one protocol towards the other, one switch at a time, and what each is worth."""
+"""Ablation: change one setting of a protocol at a time and measure the effect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METRICS = ("auroc", "fpr95")
 
 @dataclass(frozen=True)
 class Switch:
-    """One setting, or two that only make sense together, turned to another value."""
+    """A change of one setting, or of two that belong together."""
 
     name: str
     settings: Settings
@@ -27,12 +27,12 @@ class Switch:
     after: str
 
     def applies_to(self, known_by: str) -> bool:
-        """Names have neither support nor raw features; examples have no sentence around them."""
+        """False for settings without effect: names have no support and no raw features, examples no templates."""
         return self.name not in (("support", "normalization") if known_by == "names" else ("templates",))
 
 
 def switches(base: Settings, other: Settings) -> list[Switch]:
-    """Each switch in which the protocols differ, turned to the other's, then what neither protocol has."""
+    """Each setting in which the protocols differ, then the changes that no protocol has."""
     num_samples = VIEWS if base.num_samples == 1 else 1
     points = replace(base, support_points=other.support_points, test_points=other.test_points)
     counts = [f"{s.support_points:,}/{s.test_points:,}" for s in (base, other)]
@@ -59,7 +59,7 @@ def ablate(
     judge: Callable[[Settings], Mapping[str, Judged]],
     draws: int,
 ) -> list[dict[str, Any]]:
-    """A row a switch and method, where it applies: what turning it changes, with its paired bootstrap interval."""
+    """One row per switch and method that it applies to: the change of each figure with its paired interval."""
     rows = []
     for switch in turned:
         for known_by, new in judge(switch.settings).items():

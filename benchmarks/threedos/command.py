@@ -26,13 +26,13 @@ OPTIONS = (
 
 
 def main(command: str, names: Sequence[str], argv: Sequence[str] | None = None) -> int:
-    """Run the benchmarks of a command: 0 when done, 1 with one line on stderr when the input was wrong."""
+    """Run the benchmarks of a command. Returns 0, or 1 with one line on stderr for wrong input."""
     return run_all(parse(command, names, argv), names)
 
 
 def run_all(args: argparse.Namespace, names: Sequence[str]) -> int:
-    """Run the benchmarks of a command with these settings; returns what `main` does."""
-    kept = "" if args.no_cache else "; what was embedded is kept, the same command goes on from there"
+    """Run the benchmarks of a command with these settings; returns the exit status, as `main`."""
+    kept = "" if args.no_cache else "; computed embeddings are cached, and the same command resumes the run"
     with warnings.catch_warnings():
         warnings.simplefilter("once", append=True)
         warnings.showwarning = _say
@@ -41,7 +41,7 @@ def run_all(args: argparse.Namespace, names: Sequence[str]) -> int:
 
 def _run(args: argparse.Namespace, names: Sequence[str]) -> None:
     _check(args)
-    args.out.mkdir(parents=True, exist_ok=True)  # before the work, whose results would else have no place
+    args.out.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong path fails at once
     for name in args.set or names:
         runs = []
         for shots in args.shots or [None]:
@@ -57,19 +57,19 @@ def _run(args: argparse.Namespace, names: Sequence[str]) -> None:
 
 
 def with_shots(args: argparse.Namespace, shots: int | None, **changed: Any) -> argparse.Namespace:
-    """The settings of one of the runs that `--shots` asks for."""
+    """The settings of one run of `--shots`."""
     one = copy.copy(args)
     vars(one).update(changed, shots=shots)
     return one
 
 
 def _say(message: Warning | str, category: object, filename: str, lineno: int, *_: object, **__: object) -> None:
-    """A warning as one line, without the place in the code that raised it."""
+    """Print a warning on one line, without its place in the code."""
     print(f"warning: {message}", file=sys.stderr)
 
 
 def summary(finished: Finished, files: Sequence[Path]) -> str:
-    """Output of a run: settings, table, confused classes, paths of the files."""
+    """Printed output of a run: settings, tables, paths of the files."""
     from benchmarks.report.facts import header
     from benchmarks.report.tables import ablation_table, confusion_table, run_table, spreadsheet_lines
 
@@ -86,29 +86,30 @@ def parse(command: str, names: Sequence[str], argv: Sequence[str] | None = None)
     parser = options.parser(command, "; ".join(load_split(name).title for name in names), *OPTIONS)
     parser.set_defaults(set=[])
     if len(names) > 1:
-        words = f"of {', '.join(names)} (default: all)"
+        words = f"benchmarks to run, of {', '.join(names)} (default: all)"
         parser.add_argument("--set", nargs="+", choices=names, metavar="SET", help=words)
-    words = "openshape: the encoder's own preprocessing, cosines (default); semnov: the published reference run"
+    words = "openshape: the encoder's preprocessing, cosines (default); semnov: the published reference run"
     parser.add_argument("--protocol", choices=PROTOCOLS, default="openshape", help=words)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="of sampling (default: 1 41 13718)")
-    parser.add_argument("--ablate", action="store_true", help="turn each switch of the protocol, one at a time")
-    parser.add_argument("--no-names", action="store_true", help="examples only: no text encoder is needed")
-    words = "an error where the data differ from the published counts"
+    words = "sampling seeds (default: 1 41 13718)"
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help=words)
+    parser.add_argument("--ablate", action="store_true", help="change each setting of the protocol, one at a time")
+    parser.add_argument("--no-names", action="store_true", help="examples only; no text encoder is needed")
+    words = "fail if the data differ from the published counts"
     parser.add_argument("--strict", action="store_true", help=words)
-    words = "figures and report only"
+    words = "write no pictures"
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help=words)
     return parser.parse_args(argv)
 
 
 def settings(command: str, names: Sequence[str], **given: Any) -> argparse.Namespace:
-    """The settings of a run by their names; those that are not given have their defaults."""
-    found = parse(command, names, [])
-    vars(found).update(given)
-    return found
+    """Settings of a run from keyword arguments; all others have their defaults."""
+    args = parse(command, names, [])
+    vars(args).update(given)
+    return args
 
 
 def _check(args: argparse.Namespace) -> None:
     options.check_pictures(args)
     options.check(args, draws=100)
     if args.cache and args.no_cache:
-        raise InputError("--cache and --no-cache together; expected one of them")
+        raise InputError("--cache and --no-cache are given together. Expected at most one of them. Remove one")

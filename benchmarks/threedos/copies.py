@@ -1,6 +1,6 @@
-"""Damaged copies of support shapes, for the question whether a support set closer to scans serves better.
+"""Damaged copies of support shapes: does a support set closer to scans give better figures?
 
-Made from points alone, so that they work for whatever data set the shapes come from.
+They are made from points alone and work for every data set.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LIDAR_POINTS = 768
 
 @dataclass(frozen=True)
 class Copy:
-    """A damaged shape: "partial", as seen from one place, "lidar", a sparse, noisy depth image, or "occlusion"."""
+    """A damaged shape: "partial" (the view of one camera), "lidar" (a sparse, noisy depth image) or "occlusion"."""
 
     whole: Shape
     kind: Literal["partial", "lidar", "occlusion"]
@@ -45,12 +45,12 @@ class Copy:
 
 
 def partial_views(objects: Objects) -> Objects:
-    """One partial view of each shape; which, depends on its place in the list."""
+    """One partial view of each shape; its index in the list seeds the camera."""
     return Objects(tuple(Copy(shape, "partial", 0, i) for i, shape in enumerate(objects.shapes)))
 
 
 def with_copies(split: Split, data: BenchmarkData, root: Path | None) -> Objects:
-    """The support, and beside it its corrupted copies: of the release below `root`, or made here."""
+    """The support and its corrupted copies, read from the release in `root` or, if it is None, made here."""
     if root is None:
         return Objects(data.support.shapes + damaged(data.support).shapes)
     from benchmarks.threedos.data import corrupted_support
@@ -59,13 +59,13 @@ def with_copies(split: Split, data: BenchmarkData, root: Path | None) -> Objects
 
 
 def damaged(objects: Objects) -> Objects:
-    """Both kinds of damage at four severities, the eight copies that 3DOS has of each shape, made here."""
+    """Eight copies per shape, as in 3DOS: two kinds of damage at four severities."""
     kinds: tuple[Literal["lidar", "occlusion"], ...] = ("lidar", "occlusion")
     return Objects(tuple(Copy(s, k, v, i) for k in kinds for v in SEVERITIES for i, s in enumerate(objects.shapes)))
 
 
 def viewpoint(cloud: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """A place (3,) to look at a y-up cloud from: any azimuth, 0 to 50 degrees up, three extents away."""
+    """Random camera position (3,) for a y-up cloud: any azimuth, elevation 0 to 50 degrees, three diagonals away."""
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(0, 50))
     direction = np.array([np.cos(elevation) * np.cos(azimuth), np.sin(elevation), np.cos(elevation) * np.sin(azimuth)])
     center = (cloud.min(axis=0) + cloud.max(axis=0)) / 2
@@ -73,22 +73,22 @@ def viewpoint(cloud: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def visible(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Indices, ascending, of the points (n, 3) that a camera (3,) sees: hidden point removal, Katz et al. 2007."""
+    """Ascending indices of the points (n, 3) that a camera (3,) sees, by hidden point removal (Katz et al. 2007)."""
     from scipy.spatial import ConvexHull, QhullError
 
     rays = cloud.astype(np.float64) - camera
     distance = np.linalg.norm(rays, axis=1, keepdims=True)
-    radius = 100 * distance.max()  # the larger, the more is visible; for some thousand points this is usual
+    radius = 100 * distance.max()  # a larger radius makes more points visible; 100 is usual for thousands of points
     flipped = rays + 2 * (radius - distance) * rays / distance
     try:
         hull = ConvexHull(np.concatenate([flipped, np.zeros((1, 3))]))
-    except QhullError:  # fewer than four points, or all in one plane with the camera: nothing hides anything
+    except QhullError:  # fewer than four points, or all in one plane with the camera: no point is hidden
         return np.arange(len(cloud))
     return np.sort(hull.vertices[hull.vertices < len(cloud)])
 
 
 def _lidar(cloud: np.ndarray, severity: int, rng: np.random.RandomState) -> np.ndarray:
-    """One side, at most 768 points, the fewer and the noisier the severer; the noise is along the rays."""
+    """One side of the shape, at most 768 points; severity reduces the points and adds noise along the rays."""
     camera = viewpoint(cloud, rng)
     seen = cloud[visible(cloud, camera)]
     count = max(2, min(len(seen), LIDAR_POINTS // severity))
@@ -100,7 +100,7 @@ def _lidar(cloud: np.ndarray, severity: int, rng: np.random.RandomState) -> np.n
 
 
 def _occluded(cloud: np.ndarray, severity: int, rng: np.random.RandomState) -> np.ndarray:
-    """Without the nearest eighth of all points to some of its own: one place for each degree of severity."""
+    """Remove the eighth of the points nearest to a random point, `severity` times."""
     for _ in range(severity):
         distance = np.linalg.norm(cloud - cloud[rng.randint(len(cloud))], axis=1)
         cloud = cloud[np.sort(np.argsort(distance, kind="stable")[len(cloud) // 8 :])]

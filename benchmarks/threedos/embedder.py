@@ -1,4 +1,4 @@
-"""Whole sets of shapes to embeddings, for one encoder."""
+"""Embeddings of sets of shapes by one encoder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Embedder:
-    """Embeds each cloud once for each recipe and seed, in this run and, with a cache folder, in any other."""
+    """Embeds each cloud once per recipe and seed; with a cache folder, once over all runs."""
 
     encoder: ShapeEncoder
     cache: Path | None
@@ -37,10 +37,10 @@ class Embedder:
     def embed(
         self, sets: Mapping[str, Objects], recipe: Recipe, seeds: Sequence[int], num_samples: int
     ) -> list[dict[str, np.ndarray]]:
-        """Raw embeddings (b, d) float32 of each set, a mapping a seed; of several samplings their mean."""
+        """Raw embeddings (b, d) float32 of each set, one mapping per seed; several samplings are averaged."""
         drawn = {seed: sample_seeds(seed, num_samples) for seed in seeds}
-        stores = {own: self._store(recipe, own) for own in sorted(set().union(*drawn.values()))}
-        # in one stream, the sets that were not read yet, or whose embeddings are not all there
+        stores = {one: self._store(recipe, one) for one in sorted(set().union(*drawn.values()))}
+        # one stream of all sets that are unread or lack embeddings
         lacking = [objects for objects in dict.fromkeys(sets.values()) if not self._has(objects, stores)]
         shapes = [shape for objects in lacking for shape in objects.shapes]
         settings: dict[str, Any] = {"batch_size": self.batch_size, "workers": self.workers, "progress": self.progress}
@@ -48,12 +48,12 @@ class Embedder:
         self._keys |= {objects: list(islice(keys, len(objects))) for objects in lacking}
 
         def mean(objects: Objects, seed: int) -> np.ndarray:
-            return mean_sample([stores[own].get(self._keys[objects]) for own in drawn[seed]])
+            return mean_sample([stores[one].get(self._keys[objects]) for one in drawn[seed]])
 
         return [{name: mean(objects, seed) for name, objects in sets.items()} for seed in seeds]
 
     def fingerprint(self, objects: Objects) -> str:
-        """sha256 over the content of the shapes, in order; of shapes that were embedded."""
+        """sha256 over the content of embedded shapes, in order."""
         return hashlib.sha256(b"".join(self._keys[objects])).hexdigest()
 
     def _has(self, objects: Objects, stores: Mapping[int, EmbeddingStore]) -> bool:

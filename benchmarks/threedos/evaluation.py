@@ -1,4 +1,4 @@
-"""Embeddings of a run's sets -> what each method says of them -> figures with their intervals."""
+"""Embeddings of a run's sets -> scores of each method -> figures with intervals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.threedos.objects import BenchmarkData, Objects
 from benchmarks.threedos.results import SHOWN, Figure, MethodResult, Scored
 from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics
 
-Judged = tuple[Mapping[str, Scored], ...]  # what a method says of each set, a mapping a seed
+Judged = tuple[Mapping[str, Scored], ...]  # per seed: set -> scores of one method
 
 KEPT = 0.95
 NOVEL = ("novel1", "novel2")
@@ -22,12 +22,12 @@ NOVEL = ("novel1", "novel2")
 def evaluate(
     data: BenchmarkData, embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference], draws: int
 ) -> list[MethodResult]:
-    """Every method on every set: `embedded` and `references` hold one mapping, one reference, for each seed."""
+    """Results of every method; `embedded` and `references` have one entry per seed."""
     return [_result(*judged, data, references, draws) for judged in judge(embedded, references).items()]
 
 
 def judge(embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference]) -> dict[Method, Judged]:
-    """Result of each method on each set, one mapping a seed."""
+    """Scores of each method on each set, one mapping per seed."""
     queries = [{name: z for name, z in sets.items() if name != "support"} for sets in embedded]
     return {
         method: tuple(judge_all(method, sets, known) for sets, known in zip(queries, references, strict=True))
@@ -37,7 +37,7 @@ def judge(embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Ref
 
 
 def labels_of(objects: Objects, data: BenchmarkData) -> np.ndarray:
-    """Index (b,) of each object's class among the known ones."""
+    """Index (b,) of each object's class in the known classes."""
     index = {c.title: i for i, c in enumerate(data.known)}
     return np.array([index[title] for title in objects.titles.tolist()], dtype=np.int64)
 
@@ -45,17 +45,17 @@ def labels_of(objects: Objects, data: BenchmarkData) -> np.ndarray:
 def _result(
     method: Method, scored: Judged, data: BenchmarkData, references: Sequence[Reference], draws: int
 ) -> MethodResult:
-    found = method_result(method.known_by, method.score, scored, data, draws)
+    result = method_result(method.known_by, method.score, scored, data, draws)
     if method.known_by != "prototypes":
-        return found
+        return result
     labels, both = labels_of(data.test_known, data), zip(scored, references, strict=True)
     as_printed = np.stack([printed_prototype_classes(s["known"].nearest, of.labels) == labels for s, of in both])
     printed = _shares(as_printed, accuracy_intervals(as_printed, labels, draws)["accuracy"])
-    return replace(found, printed_accuracy=printed)
+    return replace(result, printed_accuracy=printed)
 
 
 def method_result(known_by: str, score: str, scored: Judged, data: BenchmarkData, draws: int) -> MethodResult:
-    """The figures of what one method says of each set, a mapping a seed."""
+    """Figures of one method from its scores of each set, one mapping per seed."""
     labels = labels_of(data.test_known, data)
     hits = right(scored, labels)
     intervals = accuracy_intervals(hits, labels, draws)
@@ -74,23 +74,23 @@ def method_result(known_by: str, score: str, scored: Judged, data: BenchmarkData
 
 
 def novel_sets(scored: Sequence[Mapping[str, Scored]]) -> list[str]:
-    """The novel sets that have shapes."""
+    """The nonempty novel sets."""
     return [name for name in NOVEL if name in scored[0]]
 
 
 def pairs(scored: Sequence[Mapping[str, Scored]], novel: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Novelty of the known (m,) and of a novel set, or "both" (n,), a pair a seed."""
+    """Per seed: novelty of the known shapes (m,) and of a novel set or "both" (n,)."""
     names = novel_sets(scored) if novel == "both" else [novel]
     return [(s["known"].novelty, np.concatenate([s[name].novelty for name in names])) for s in scored]
 
 
 def right(scored: Sequence[Mapping[str, Scored]], labels: np.ndarray) -> np.ndarray:
-    """Mask (s, m) of known test shapes with the right class."""
+    """Mask (s, m) of known test shapes with the right class, s seeds."""
     return np.stack([s["known"].nearest == labels for s in scored])
 
 
 def kept(result: MethodResult) -> dict[str, float] | None:
-    """Share of each set that lies below the threshold of its seed, mean over the seeds."""
+    """Fraction of each set at or below the threshold of its seed, mean over the seeds."""
     if result.thresholds is None:
         return None
     limited = list(zip(result.scored, result.thresholds, strict=True))
@@ -107,7 +107,7 @@ def _metrics(novelty: list[tuple[np.ndarray, np.ndarray]], draws: int) -> dict[s
 
 
 def _shares(hits: np.ndarray, interval: tuple[float, float]) -> Figure:
-    """The share of hits (s, m) under each seed."""
+    """Fraction of hits (s, m) of each seed."""
     return Figure(tuple(float(row.mean()) for row in hits), *interval)
 
 

@@ -1,4 +1,4 @@
-"""Benchmark data that needs no download: generated shapes as CAD models, simulated scans of them as scans."""
+"""Generated benchmark data, without download: clean shapes as CAD models, simulated scans of them as scans."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from openshape_ood.errors import InputError
 
 POINTS = 2048
 SEVERITY = 0.8
-# where the seeds of a run's shapes begin, one range a part; training begins at 2**24
+# first seed of each part of a run; training seeds begin at 2**24
 FIRST = {"support": 0, "validation": 2_500_000, "test": 5_000_000}
 RANGE = 2_500_000
-LEAST_STRIDE = 1000  # between the seeds of one data seed and the next
-# what a benchmark of each track is made of: whether support, and whether test shapes, are scans
+LEAST_STRIDE = 1000  # between the first seeds of two data seeds
+# per track: are the support shapes scans, and are the test shapes scans?
 SCANNED = {"synthetic to real": (False, True), "synthetic": (False, False), "real": (True, True)}
 
 
 @dataclass(frozen=True)
 class Generated:
-    """A generated shape of a category, named by its seed; sampled cleanly or scanned."""
+    """A generated shape of a category with its seed, sampled or scanned."""
 
     title: str
     category: str
@@ -43,7 +43,7 @@ class Generated:
 
 
 def load(split: Split, per_class: int, seed: int) -> BenchmarkData:
-    """`per_class` shapes of each known class as support, half as many as validation, `per_class` of each to test."""
+    """Benchmark data: `per_class` support shapes per known class, half as many for validation, `per_class` to test."""
     stride = max(LEAST_STRIDE, per_class)
     if not 1 <= per_class <= RANGE:
         raise InputError(f"per_class is {per_class}; expected 1 to {RANGE} shapes a class")
@@ -54,7 +54,7 @@ def load(split: Split, per_class: int, seed: int) -> BenchmarkData:
     support_scanned, test_scanned = SCANNED[split.track]
 
     def shapes(classes: Iterable[ObjectClass], part: str, count: int, scanned: bool) -> Objects:
-        # a class of several categories takes them in turn
+        # a class with several categories uses them in turn
         first, rows = FIRST[part] + stride * seed, [(c, i) for c in classes for i in range(count)]
         return Objects(
             tuple(Generated(c.title, c.generated[i % len(c.generated)], first + i, scanned) for c, i in rows)

@@ -1,8 +1,7 @@
-"""Bootstrap 95 % intervals: how far a figure would move with other objects of the same kind.
+"""Bootstrap 95 % intervals of AUROC, FPR95, AUPR and accuracy over test objects.
 
-The unit is the object, not the embedding: a draw takes as many objects as there are, with replacement, and holds
-the same ones against each sampling seed; the figure is the mean over the seeds. All draws come from numpy's
-`RandomState`, whose stream is frozen, by whole numbers: the same seed gives the same draws for ever.
+Objects are resampled with replacement, and each resample is used for every sampling seed. The figure is the mean over
+the seeds. Draws are integers from numpy's `RandomState`, whose stream is frozen: a seed always gives the same draws.
 """
 
 from __future__ import annotations
@@ -14,32 +13,32 @@ import numpy as np
 from benchmarks.intervals import PERCENTILES
 from openshape_ood.decisions.metrics import ood_metrics
 
-Pairs = Sequence[tuple[np.ndarray, np.ndarray]]  # a sampling seed each: novelty of known (m,), of novel objects (n,)
+Pairs = Sequence[tuple[np.ndarray, np.ndarray]]  # per sampling seed: novelty of known (m,) and of novel objects (n,)
 Interval = tuple[float, float]
 Difference = tuple[float, float, float]
 
-HELD = 2**16  # draws times objects worked on at once: 5 MiB of temporaries; more is no faster
+HELD = 2**16  # draws times objects per block: 5 MiB of temporaries; larger blocks are no faster
 
 
 def metric_intervals(pairs: Pairs, draws: int = 1000, seed: int = 0) -> dict[str, Interval]:
-    """Metric -> (low, high) of its mean over the pairs, as fractions; each pair lists the same objects in one order.
+    """Metric -> (low, high) of its mean over the pairs, as fractions; all pairs list the same objects in one order.
 
-    Known and novel objects are resampled apart, each as one set: novel 1 and 2 together are not stratified.
+    Known and novel objects are resampled separately; novel 1 and novel 2 together are not stratified.
     """
     (means,) = _resampled_means([pairs], draws, seed)
     return {name: _interval(values) for name, values in means.items()}
 
 
 def paired_differences(base: Pairs, other: Pairs, draws: int = 1000, seed: int = 0) -> dict[str, Difference]:
-    """Metric -> (mean of other - mean of base, low, high), both under the same resample of the same objects."""
+    """Metric -> (mean of other - mean of base, low, high); both use the same resamples."""
     now = [_means([ood_metrics(*pair) for pair in pairs]) for pairs in (base, other)]
     return _differences(now, _resampled_means([base, other], draws, seed))
 
 
 def accuracy_intervals(right: np.ndarray, titles: np.ndarray, draws: int = 1000, seed: int = 0) -> dict[str, Interval]:
-    """(low, high) of accuracy and balanced accuracy, from right (s, m) bool under s seeds and true titles (m,).
+    """(low, high) of accuracy and balanced accuracy, from right (s, m) bool of s seeds and true titles (m,).
 
-    Objects are resampled within their class: no class vanishes, and the classes' shares are taken as given.
+    Objects are resampled within their class, so that class sizes stay fixed.
     """
     (drawn,) = _resampled_accuracies([right], titles, draws, seed)
     return {name: _interval(values) for name, values in drawn.items()}
@@ -48,7 +47,7 @@ def accuracy_intervals(right: np.ndarray, titles: np.ndarray, draws: int = 1000,
 def accuracy_differences(
     base: np.ndarray, other: np.ndarray, titles: np.ndarray, draws: int = 1000, seed: int = 0
 ) -> dict[str, Difference]:
-    """(other - base, low, high) of accuracy and balanced accuracy, both under the same resample."""
+    """(other - base, low, high) of accuracy and balanced accuracy; both use the same resamples."""
     _, labels = np.unique(titles, return_inverse=True)
     sizes = np.bincount(labels)
     now = [_accuracies((np.bincount(labels, weights=r.mean(axis=0)) / sizes)[None], sizes) for r in (base, other)]
@@ -59,9 +58,9 @@ def accuracy_differences(
 def weighted_metrics(
     known: np.ndarray, novel: np.ndarray, known_weights: np.ndarray, novel_weights: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """auroc, fpr95, aupr_in, aupr_out, each (draws,), of novelty known (m,) and novel (n,) that counts several times.
+    """auroc, fpr95, aupr_in and aupr_out (draws,) of weighted novelty known (m,) and novel (n,).
 
-    Weights (draws, m) and (draws, n) are whole numbers; each value equals `ood_metrics` on the repeated scores.
+    Weights (draws, m) and (draws, n) are integers. Each value equals `ood_metrics` on the repeated scores.
     """
     thresholds = np.unique(np.concatenate([known, novel]))
     kept, taken = _accepted(known, known_weights, thresholds), _accepted(novel, novel_weights, thresholds)
@@ -74,23 +73,23 @@ def weighted_metrics(
 
 
 def _accepted(scores: np.ndarray, weights: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Number of objects with at most each novelty: (draws, 1 + thresholds), integers, so sums are exact."""
+    """Number of objects at or below each threshold: (draws, 1 + thresholds), integers, so sums are exact."""
     order = np.argsort(scores)
     sums = np.zeros((len(weights), 1 + len(scores)), dtype=np.float64)
     np.cumsum(weights.take(order, axis=1), axis=1, out=sums[:, 1:])
     steps = np.searchsorted(scores[order], thresholds, side="right")
-    # take, not sums[:, steps]: each draw's row lies in one piece, and is later summed alike in any block of draws
+    # `take` gives contiguous rows, whose later sums do not depend on the block; sums[:, steps] does not
     return sums.take(np.concatenate([[0], steps]), axis=1)
 
 
 def _rejected(accepted: np.ndarray) -> np.ndarray:
-    """The same counted from the other end: how many have at least each novelty, from 0 to all."""
+    """Number of objects above each threshold, ascending, from `_accepted`."""
     return np.ascontiguousarray((accepted[:, -1:] - accepted)[:, ::-1])
 
 
 def _fpr95(kept: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Linear between the points of the curve; where it is flat at 95 % exactly, the last of them, as np.interp."""
-    # the quotient is compared as it stands: 19 of every 20 divided is the float 0.95, whatever their number
+    """FPR at TPR 0.95, linear between curve points; if the curve is flat at 0.95, its last point, as np.interp."""
+    # exact comparison is right: 19 n / 20 n is the float 0.95 for every n
     tpr = kept / kept[:, -1:]
     before = (tpr <= 0.95).sum(axis=1) - 1
     draw = np.arange(len(tpr))
@@ -100,7 +99,7 @@ def _fpr95(kept: np.ndarray, taken: np.ndarray) -> np.ndarray:
 
 
 def _aupr(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Trapezoids under precision over recall, from (recall 0, precision 1), as scikit-learn draws the curve."""
+    """Area under precision over recall by trapezoids, from (recall 0, precision 1), as in scikit-learn."""
     both = positive + negative
     precision = np.divide(positive, both, out=np.ones_like(both), where=both > 0)
     areas = np.diff(positive) * (precision[:, 1:] + precision[:, :-1])
@@ -108,10 +107,10 @@ def _aupr(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
 
 
 def _resampled_means(sides: Sequence[Pairs], draws: int, seed: int) -> list[dict[str, np.ndarray]]:
-    """For each side, metric -> (draws,) mean over its pairs; every pair under the same resamples."""
+    """For each side, metric -> mean over its pairs (draws,); all pairs use the same resamples."""
     random, counts, blocks = np.random.RandomState(seed), list(map(len, sides[0][0])), []
     for block in _blocks(draws, sum(counts)):
-        # a draw after the other, known first: the stream is the same however the draws are blocked
+        # draw by draw, known first: the random stream does not depend on the block size
         drawn = [[random.randint(count, size=count, dtype=np.int64) for count in counts] for _ in range(block)]
         known, novel = (np.stack([np.bincount(d[i], minlength=counts[i]) for d in drawn]) for i in (0, 1))
         blocks.append([_means([weighted_metrics(*pair, known, novel) for pair in pairs]) for pairs in sides])
@@ -131,12 +130,12 @@ def _blocks(draws: int, objects: int) -> Iterator[int]:
 def _resampled_accuracies(
     sides: Sequence[np.ndarray], titles: np.ndarray, draws: int, seed: int
 ) -> list[dict[str, np.ndarray]]:
-    """For each side (s, m), accuracy and balanced accuracy (draws,), all under the same resamples."""
+    """For each side (s, m), accuracy and balanced accuracy (draws,); all use the same resamples."""
     random = np.random.RandomState(seed)
     _, labels = np.unique(titles, return_inverse=True)
     sizes, shares = np.bincount(labels), [right.mean(axis=0) for right in sides]
     recalls = [np.empty((draws, len(sizes))) for _ in sides]
-    # a class after the other, all draws of each: again the same stream in any blocks
+    # class by class, all draws of each: the random stream does not depend on the block size
     for label, count in enumerate(sizes.tolist()):
         members, start = np.flatnonzero(labels == label), 0
         for block in _blocks(draws, count):
@@ -148,7 +147,7 @@ def _resampled_accuracies(
 
 
 def _accuracies(recalls: np.ndarray, sizes: np.ndarray) -> dict[str, np.ndarray]:
-    """Both figures (draws,) from the recall of each class (draws, classes) and the classes' sizes."""
+    """Accuracy and balanced accuracy (draws,) from recalls (draws, classes) and class sizes."""
     return {"accuracy": np.average(recalls, axis=1, weights=sizes), "balanced_accuracy": recalls.mean(axis=1)}
 
 
@@ -158,7 +157,7 @@ def _interval(values: np.ndarray) -> Interval:
 
 
 def _differences(now: Sequence[dict], drawn: Sequence[dict[str, np.ndarray]]) -> dict[str, Difference]:
-    """(second - first, low, high) of every figure."""
+    """Figure -> (second - first, low, high)."""
     return {
         name: (float(now[1][name] - now[0][name]), *_interval(drawn[1][name] - values))
         for name, values in drawn[0].items()

@@ -1,6 +1,6 @@
-"""References that embeddings are compared with, and the library's methods on them.
+"""Known classes of a run, and the library's methods that score embeddings against them.
 
-By cosine, or by Euclidean distances of raw features, as the published reference run has them.
+They use cosines, or Euclidean distances of raw features, as the published reference run does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from openshape_ood.scoring.neighbors import nearest
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Known classes under one seed: names, class of each name (owners), raw features of the support (examples)."""
+    """Known classes of one seed.
+
+    names: classes by names, or None; owners: class of each name; examples: raw features of the support.
+    """
 
     names: KnownClasses | None
     owners: np.ndarray
@@ -38,7 +41,7 @@ class Reference:
         identity: Identity,
         unit: bool,
     ) -> Reference:
-        """support (m, d) with labels (m,); classes are called by their labels."""
+        """Reference from support (m, d) with labels (m,), which also name the classes."""
         called = tuple(map(str, range(int(labels.max()) + 1)))
         return cls(names, owners, KnownClasses(called, identity, examples=support, labels=labels), unit)
 
@@ -49,20 +52,20 @@ class Reference:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to score: by cosine as the library's `score`, of raw features as its method `raw`."""
+    """A scoring method: the library's `score` for cosines, and its method `raw` for raw features."""
 
     known_by: str
     score: str
     raw: str = ""
 
     def judge(self, queries: np.ndarray, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
-        """Novelty (b,) and nearest class (b,) of queries (b, d); of several names of a class the best one counts."""
+        """Novelty (b,) and nearest class (b,) of queries (b, d); the best name of a class counts."""
         known = reference.examples if self.raw else reference.names
         if known is None:
             raise InputError("the classes have no names here; expected a text encoder")
         raw = self.raw and not reference.unit
-        found = LIBRARY[self.raw].fit(known).judge(queries) if raw else judge(queries, known, self.score)
-        return found.novelty, found.nearest if self.raw else reference.owners[found.nearest]
+        result = LIBRARY[self.raw].fit(known).judge(queries) if raw else judge(queries, known, self.score)
+        return result.novelty, result.nearest if self.raw else reference.owners[result.nearest]
 
 
 METHODS = (
@@ -73,22 +76,22 @@ METHODS = (
 
 
 def judge_all(method: Method, sets: Mapping[str, np.ndarray], reference: Reference) -> dict[str, Scored]:
-    """Result of a method on each nonempty set of queries, with the nearest example in each predicted class."""
-    found, metric = {}, "cosine" if reference.unit else "euclidean"
+    """Scores of each nonempty set of queries (b, d), with the nearest example of the predicted class."""
+    scored, metric = {}, "cosine" if reference.unit else "euclidean"
     for name, queries in ((name, queries) for name, queries in sets.items() if len(queries)):
         novelty, classes = method.judge(queries, reference)
         example = np.empty(len(queries), dtype=np.int64)
         for c in np.unique(classes):
-            asked, members = np.flatnonzero(classes == c), np.flatnonzero(reference.labels == c)
+            chosen, members = np.flatnonzero(classes == c), np.flatnonzero(reference.labels == c)
             rows = np.asarray(reference.examples.examples)[members]
-            example[asked] = members[nearest(queries[asked], rows, metric=metric)[1][:, 0]]
-        found[name] = Scored(novelty, classes, example)
-    return found
+            example[chosen] = members[nearest(queries[chosen], rows, metric=metric)[1][:, 0]]
+        scored[name] = Scored(novelty, classes, example)
+    return scored
 
 
 def printed_prototype_classes(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Classes (b,) as the 3DOS code prints them: the nearest prototype's index, looked up among the support's labels.
+    """Classes (b,) as the 3DOS code prints them: it uses the nearest prototype's index as an index into the support.
 
-    github.com/antoalli/3D_OS `classifiers/trainer_ddp_cla_md.py`; every run built on it has the same slip.
+    github.com/antoalli/3D_OS `classifiers/trainer_ddp_cla_md.py`; every run built on it has the same error.
     """
     return labels[np.minimum(classes, len(labels) - 1)]

@@ -1,4 +1,4 @@
-"""The shapes of one benchmark run, whichever data they come from; none is read before it is needed."""
+"""The shapes of one benchmark run from any data set, read when needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openshape_ood.errors import InputError
 
 
 class Shape(Protocol):
-    """One shape of a data set: a dataclass of a few words that another process is handed, and that reads the cloud."""
+    """One shape of a data set: a small dataclass that can be sent to a process, which then reads the cloud."""
 
     @property
     def title(self) -> str: ...
@@ -25,12 +25,12 @@ class Shape(Protocol):
     def id(self) -> str: ...
 
     def read(self) -> np.ndarray:
-        """The cloud (n, 3) float32, y up. Raises `ShapeFileError` naming the file."""
+        """Read the cloud (n, 3) float32, y up. Raises `ShapeFileError` with the file's name."""
         ...
 
 
 def to_words(value: Any) -> Any:
-    """A shape as JSON: dataclasses and paths by the name of their class."""
+    """A shape as JSON; dataclasses and paths are written with the name of their class."""
     if isinstance(value, Path):
         return {"class": "pathlib:Path", "values": [str(value)]}
     if not is_dataclass(value):
@@ -40,7 +40,7 @@ def to_words(value: Any) -> Any:
 
 
 def from_words(words: Any) -> Any:
-    """The shape again."""
+    """The shape from `to_words`."""
     if not isinstance(words, dict):
         return words
     module, _, name = words["class"].partition(":")
@@ -65,16 +65,16 @@ class Objects:
         return {str(title): int(count) for title, count in zip(titles, counts, strict=True)}
 
     def of(self, classes: Iterable[ObjectClass]) -> Objects:
-        """Those of some classes only, in the same order."""
+        """The shapes of these classes, in the same order."""
         wanted = {c.title for c in classes}
         return Objects(tuple(shape for shape in self.shapes if shape.title in wanted))
 
 
 @dataclass(frozen=True)
 class BenchmarkData:
-    """Support shapes of the known classes, known ones held out, and what is tested; all y up.
+    """Support, validation and test shapes of a benchmark, y up.
 
-    known: in label order; validation may be empty; absent: classes that the data lack wholly.
+    known: in label order; validation may be empty; absent: classes without data.
     """
 
     source: str
@@ -94,19 +94,19 @@ class BenchmarkData:
         return known | {"novel1": self.novel1, "novel2": self.novel2}
 
     def with_shots(self, shots: int | None, seed: int) -> BenchmarkData:
-        """With so many support shapes of each known class, drawn by `seed`; None keeps all.
+        """Keep `shots` random support shapes per known class; None keeps all.
 
-        Raises `InputError` for a class that has fewer.
+        Raises `InputError` if a class has fewer.
         """
         if shots is None:
             return self
         random, titles = np.random.RandomState([seed, 41]), self.support.titles
         kept: list[int] = []
         for one in self.known:
-            own = np.flatnonzero(titles == one.title)
-            if len(own) < shots:
-                raise InputError(f"--shots {shots}: {one.title} has {len(own)} examples; expected as many at least")
-            kept += sorted(random.permutation(own)[:shots].tolist())
+            members = np.flatnonzero(titles == one.title)
+            if len(members) < shots:
+                raise InputError(f"--shots {shots}: {one.title} has {len(members)} examples; expected {shots} or more")
+            kept += sorted(random.permutation(members)[:shots].tolist())
         return replace(self, support=Objects(tuple(self.support.shapes[i] for i in kept)))
 
     @property

@@ -26,13 +26,16 @@ from openshape_ood.errors import CheckpointError, OpenShapeError, ShapeFileError
 from openshape_ood.known import KnownClasses
 from openshape_ood.storage import own_folder
 
-if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
+if TYPE_CHECKING:  # reader processes import this module, and importing torch would slow them
     from openshape_ood import ShapeEncoder, TextEncoder
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Constants of a run and its ablation; `text` makes the text encoder, None leaves names out."""
+    """Inputs of a run and its ablation.
+
+    text: makes the text encoder from a template list, or None for a run without names.
+    """
 
     split: Split
     data: BenchmarkData
@@ -40,7 +43,7 @@ class Run:
     text: Callable[[str], TextEncoder] | None
     seeds: Sequence[int]
     draws: int
-    data_root: Path | None = None  # where corrupted copies are looked for, if they are not made
+    data_root: Path | None = None  # folder with corrupted copies; None: they are made here
 
     @property
     def encoder(self) -> ShapeEncoder:
@@ -51,12 +54,12 @@ class Run:
         return evaluate(self.data, *self.prepared(settings), self.draws)
 
     def judged(self, settings: Settings) -> dict[str, Judged]:
-        """Novelty of each set by every method and kind of known classes; without figures."""
+        """Scores of every method on each set, without figures."""
         return {method.known_by: scored for method, scored in judge(*self.prepared(settings)).items()}
 
     def prepared(self, settings: Settings) -> tuple[list[dict[str, np.ndarray]], list[Reference]]:
-        """Raw embeddings of each set, and what they are held against, for each seed."""
-        names = self._names(settings)  # before the long work, for a text encoder may be missing
+        """Raw embeddings of each set, and the known classes, for each seed."""
+        names = self._names(settings)  # first, because a text encoder may be missing
         owners = np.repeat(np.arange(len(self.data.known)), [len(c.names) for c in self.data.known])
         support = self.support(settings)
         embedded = self._embed({**self.data.sets, "support": support}, settings)
@@ -64,7 +67,7 @@ class Run:
         return embedded, [Reference.of(names, owners, sets["support"], *rest) for sets in embedded]
 
     def _names(self, settings: Settings) -> KnownClasses | None:
-        """The classes by their names. Several of one class stay apart: the best one counts."""
+        """Known classes by names; each name of a class is an entry of its own, and the best one counts."""
         if self.text is None:
             return None
         names = [name for c in self.data.known for name in c.names]
@@ -72,12 +75,12 @@ class Run:
             known = KnownClasses.from_names(names, self.text(settings.templates))
         except CheckpointError as error:
             words = str(error).rstrip(".")
-            raise type(error)(f"{words}. Or here: --text-checkpoint FILE, or --no-names for examples alone") from error
+            raise type(error)(f"{words}. Or use --text-checkpoint FILE, or --no-names for examples only") from error
         known.check_fits(self.encoder.identity)
         return known
 
     def support(self, settings: Settings) -> Objects:
-        """The support shapes, and beside them the copies that the settings ask for."""
+        """The support shapes and the copies that the settings add."""
         clean = self.data.support
         if settings.support == "clean":
             return clean
@@ -92,7 +95,7 @@ class Run:
         embedded: list[dict[str, np.ndarray]] = [{} for _ in self.seeds]
         for recipe, same in by_recipe.items():
             more = self.embedder.embed(same, recipe, self.seeds, settings.num_samples)
-            embedded = [found | new for found, new in zip(embedded, more, strict=True)]
+            embedded = [old | new for old, new in zip(embedded, more, strict=True)]
         return embedded
 
 
@@ -119,14 +122,14 @@ def run(split: Split, args: argparse.Namespace) -> Finished:
         before = {result.known_by: result.scored for result in results}
         report["ablation"] = ablate(before, _switches(this, settings), data, this.judged, args.draws)
     report["run"] = {"seconds": round(time.perf_counter() - started, 1), **asdict(embedder.tally)}
-    report["run"]["peak_mb"] = peak_mb()  # the readers hold a few batches more
+    report["run"]["peak_mb"] = peak_mb()  # without the batches in the reader processes
     unit = {name: z / np.linalg.norm(z, axis=1, keepdims=True) for name, z in embedded[0].items()}
     model = encoder.identity.checkpoint
     return Finished(split, data, model, settings.protocol, args.seeds, results, unit, report)
 
 
 def _switches(this: Run, settings: Settings) -> list[Switch]:
-    """Switches of the ablation; without corrupted copies if the data have none."""
+    """Switches of the ablation; corrupted copies only if the data have them."""
     (other,) = (PROTOCOLS[name](this.encoder.row, this.split.track) for name in PROTOCOLS if name != settings.protocol)
     turned = switches(settings, other)
     for switch in [switch for switch in turned if switch.settings.support == "with corrupted copies"]:
@@ -146,7 +149,7 @@ def _text(args: argparse.Namespace) -> Callable[[str], TextEncoder] | None:
 
 
 def load(split: Split, args: argparse.Namespace, cache: Path | None) -> BenchmarkData:
-    """The objects that the settings ask for: data_root, per_class, data_seed, progress."""
+    """The data of a benchmark, from the options data_root, per_class, data_seed and progress."""
     if not args.data_root:
         return generated.load(split, args.per_class, args.data_seed)
     from benchmarks.threedos import data
@@ -155,7 +158,7 @@ def load(split: Split, args: argparse.Namespace, cache: Path | None) -> Benchmar
 
 
 def cache_folder(args: argparse.Namespace) -> Path | None:
-    """Folder of embeddings and parsed files; None with --no-cache."""
+    """Cache folder for embeddings and parsed files; None with --no-cache."""
     return None if args.no_cache else args.cache or own_folder("benchmarks")
 
 
@@ -164,9 +167,9 @@ def _differences(split: Split, data: BenchmarkData, args: argparse.Namespace) ->
         return []
     from benchmarks.threedos.data.check import differences
 
-    found = differences(split.name, data.counts)
-    wrong = found + [f"no object of {title}" for title in data.absent]
+    counts = differences(split.name, data.counts)
+    wrong = counts + [f"no object of {title}" for title in data.absent]
     if args.strict and wrong:
         words = f"{args.data_root} is not the published data of {split.name}: {'; '.join(wrong)}"
         raise ShapeFileError(f"{words}. Without --strict it is used as it is")
-    return found
+    return counts

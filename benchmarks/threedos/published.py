@@ -1,4 +1,4 @@
-"""Figures that others published, `published.toml`, and what was different about the runs behind them."""
+"""Published figures from `published.toml`, and how the settings of their runs differ."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from openshape_ood.registry.rows import list_checkpoints
 
 METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out")
 PARTS = ("novel1", "novel2", "both")
-MOST = 12  # rows under a run
-TRAINED, FROZEN = 3, 2  # of them for the best trained networks, and at least for the best other frozen encoders
-REFERENCE = "semnov"  # the source whose settings are a protocol here
+MOST = 12  # published rows below a run
+TRAINED, FROZEN = 3, 2  # rows for the best trained networks; least rows for other frozen encoders
+REFERENCE = "semnov"  # the source whose settings are a protocol
 TRAINED_MARK = " (trained"
 KNOWN_BY = ("names", "prototypes", "nearest example", "")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Source of published figures: short name for tables, full place, description."""
+    """Source of published figures: short name for tables, full reference, description."""
 
     name: str
     where: str
@@ -34,8 +34,8 @@ class Source:
 class Published:
     """A published row. All figures are in percent.
 
-    encoder: a checkpoint's name, or a network with "(trained)" or "(trained once)"; known_by: as in our results, ""
-    where none fits; percent: "both" and, where known, "novel1" and "novel2" -> metric -> figure.
+    encoder: a checkpoint's name, or a network with "(trained)" or "(trained once)"; known_by: as in our results, or
+    "" if none fits; percent: "both" and, if known, "novel1" and "novel2" -> metric -> figure.
     """
 
     benchmark: str
@@ -56,12 +56,12 @@ class Published:
 
     @property
     def support(self) -> str:
-        """Kind of support shapes, as in our settings."""
+        """Kind of support shapes, as in `Settings`."""
         return str(self.settings.get("support", "clean"))
 
     @property
     def label(self) -> str:
-        """The method, with what stands beside its support shapes."""
+        """The method, with "+ copies" if its support has copies."""
         return self.method if self.support == "clean" else f"{self.method} + copies"
 
 
@@ -77,7 +77,7 @@ def sources() -> Mapping[str, Source]:
 
 
 def reasons() -> Sequence[Mapping[str, str]]:
-    """Why figures of different runs differ, each with "title", "text" and "source", as they are read best."""
+    """Reasons why figures differ: "title", "text" and "source" of each, in reading order."""
     rows: Sequence[Mapping[str, str]] = _tables()["reasons"]
     return rows
 
@@ -96,7 +96,7 @@ def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
         **{key: method[key] for key in ("known_by", "score")},
         source=sources()[table["source"]],
         settings=table["settings"] | {key: method[key] for key in ("unit", "means", "templates") if key in method},
-        # rows end with the last figure that is known
+        # a row ends with its last known figure
         percent={part: dict(zip(METRICS, row[part], strict=False)) for part in PARTS if part in row},
         accuracy=accuracy,
         balanced_accuracy=balanced,
@@ -105,26 +105,29 @@ def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
 
 
 def score_words(method: str) -> str:
-    """The score of a published method, in words."""
+    """Score of a published method, in words."""
     return str(_tables()["methods"][method]["score"])
 
 
 def published_rows(benchmark: str, model: str | None = None) -> list[Published]:
-    """The rows worth printing under a run: of a trained network its own, of an encoder twelve at most, the same
-    encoder, the best trained, other frozen."""
+    """Published rows to print below a run.
+
+    For a trained network all its rows. For an encoder at most `MOST`: the same encoder, the best trained networks,
+    other frozen encoders.
+    """
     rows = [row for row in all_published() if row.benchmark == benchmark]
     trained_network, mark, _ = (model or "").partition(TRAINED_MARK)
     if mark:  # every score of every training of this network
         return [row for row in rows if row.encoder.partition(TRAINED_MARK)[0] == trained_network]
-    own = sorted(_best(row for row in rows if row.encoder == model), key=lambda row: row.source.name != REFERENCE)
-    own = sorted(own[: MOST - TRAINED - FROZEN], key=lambda row: KNOWN_BY.index(row.known_by))
+    same = sorted(_best(row for row in rows if row.encoder == model), key=lambda row: row.source.name != REFERENCE)
+    same = sorted(same[: MOST - TRAINED - FROZEN], key=lambda row: KNOWN_BY.index(row.known_by))
     others = _best(row for row in rows if row.encoder != model)
-    first: dict[tuple[str, ...], Published] = {}  # of each training: one network has a row for every score
+    first: dict[tuple[str, ...], Published] = {}  # best row of each training, which has one row per score
     for row in others:
         if row.trained:
             first.setdefault((row.source.name, row.encoder, row.support), row)
     trained = list(first.values())[:TRAINED]
-    return own + trained + [row for row in others if not row.trained][: MOST - len(own) - len(trained)]
+    return same + trained + [row for row in others if not row.trained][: MOST - len(same) - len(trained)]
 
 
 def _best(rows: Iterable[Published]) -> list[Published]:
@@ -132,46 +135,46 @@ def _best(rows: Iterable[Published]) -> list[Published]:
 
 
 def differences_in_settings(row: Published, report: Mapping[str, Any]) -> str:
-    """In words, what was different about a published row's run; "nothing that is known" where all agree."""
+    """Differences in settings between a published row and a run, in words; "nothing that is known" if none."""
     there, here, data = row.settings, report["settings"], report["data"]
     model = report["provenance"]["identity"]["checkpoint"]
-    found = []
+    lines = []
     if row.trained:
-        found.append("a network trained on the support set")
+        lines.append("a network trained on the support set")
     elif row.encoder != model:
-        found.append(f"another encoder (here {model})")
+        lines.append(f"another encoder (here {model})")
     points = [key for key in ("support_points", "test_points") if key in there]
     if any(there[key] != here[key] for key in points):
-        # one number, or support/test where they differ
-        counts = ["/".join(f"{n:,}" for n in dict.fromkeys(own[key] for key in points)) for own in (there, here)]
-        found.append(f"{counts[0]} points (here {counts[1]})")
+        # one number, or support/test if they differ
+        counts = ["/".join(f"{n:,}" for n in dict.fromkeys(side[key] for key in points)) for side in (there, here)]
+        lines.append(f"{counts[0]} points (here {counts[1]})")
     if there.get("color", here["color"]) != here["color"]:
-        found.append(f"color {there['color']:g} (here {here['color']:g})")
-    # whether the encoder was given its own gravity axis; data of all benchmarks are y up
+        lines.append(f"color {there['color']:g} (here {here['color']:g})")
+    # did the encoder get its own up axis? all benchmark data are y up
     if "exchange" in there and row.encoder in list_checkpoints():
         upright = there["exchange"] or find_checkpoint(row.encoder).spec.up == "y"
         if upright != (here["exchange"] or here["encoder_up"] == "y"):
-            found.append("axes exchanged (here not)" if upright else "no axis exchange")
-    # rows by names have cosines whatever the features of shapes are compared by, as ours
+            lines.append("axes exchanged (here not)" if upright else "no axis exchange")
+    # rows by names use cosines under both protocols
     if there.get("unit", here["unit"]) != here["unit"]:
-        found.append("cosine (here raw L2)" if there["unit"] else "raw L2")
+        lines.append("cosine (here raw L2)" if there["unit"] else "raw L2")
     elif here["unit"] and "means" in there:
-        found.append("class means of raw features (here of unit vectors)")
+        lines.append("class means of raw features (here of unit vectors)")
     ours = here["templates"] if report["text"] else None
-    if there.get("templates", ours) != ours:  # only rows that use names have any
+    if there.get("templates", ours) != ours:  # only rows by names have templates
         shown = "no names" if ours is None else ours or "bare names"
-        found.append(f"{there['templates'] or 'bare names'} (here {shown})")
+        lines.append(f"{there['templates'] or 'bare names'} (here {shown})")
     samples = there.get("num_samples", 1)
     if samples != here["num_samples"]:
-        found.append(f"{samples} sample{'s' * (samples > 1)} a shape (here {here['num_samples']})")
+        lines.append(f"{samples} sample{'s' * (samples > 1)} a shape (here {here['num_samples']})")
     if row.support != here["support"]:
-        found.append(f"support {row.support} (here {here['support']})")
+        lines.append(f"support {row.support} (here {here['support']})")
     if there.get("start") == "random":
-        found.append("random sampling start")
+        lines.append("random sampling start")
     runs, seeds = there.get("seeds"), len(here["seeds"])
     if runs is not None and (row.trained or runs != seeds):
         kind = "training" if row.trained else "seed"
-        found.append(f"{runs} {kind}{'s' * (runs > 1)} (here {seeds} seed{'s' * (seeds > 1)})")
-    found += [row.remark] if row.remark else []
-    found += ["data (here other counts)"] if data["differs"] or data["absent"] else []
-    return ", ".join(found) or "nothing that is known"
+        lines.append(f"{runs} {kind}{'s' * (runs > 1)} (here {seeds} seed{'s' * (seeds > 1)})")
+    lines += [row.remark] if row.remark else []
+    lines += ["data (here other counts)"] if data["differs"] or data["absent"] else []
+    return ", ".join(lines) or "nothing that is known"

@@ -1,4 +1,4 @@
-"""The JSON of a run: what was run, on what, and what came out; written here, and read and checked here."""
+"""The JSON report of a run: written, read and validated here."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from benchmarks.threedos.protocol import Run
     from openshape_ood import ShapeEncoder, TextEncoder
 
-LARGEST = 64 * 2**20  # bytes of a report; real ones have some 10,000
-LONGEST = 60  # characters of a name that are shown
+LARGEST = 64 * 2**20  # bytes of a report; real ones have about 10,000
+LONGEST = 60  # printed characters of a name
 
 
 def record(
     this: Run, settings: Settings, results: Sequence[MethodResult], differs: list[str], args: argparse.Namespace
 ) -> dict[str, Any]:
-    """Everything about a run that a reader of its figures may ask for."""
+    """The report of a run: data, settings, provenance, results."""
     import torch
 
     from benchmarks.threedos.data.check import published_counts
@@ -41,7 +41,7 @@ def record(
     split, data, encoder = this.split, this.data, this.encoder
     text = this.text(settings.templates) if this.text else None
     average = {"templates": len(text.templates), "average": text.average} if text else {}
-    found = {
+    data_facts = {
         "source": data.source,
         "generated": data.generated,
         "absent": list(data.absent),
@@ -61,7 +61,7 @@ def record(
         "benchmark": split.name,
         "title": split.title,
         "protocol": switches.pop("protocol"),
-        "data": found,
+        "data": data_facts,
         "classes": {part: [[c.title, list(c.names)] for c in of] for part, of in classes.items()},
         "provenance": asdict(provenance),
         "architecture": {"name": encoder.row.architecture, **asdict(encoder.row.sizes)},
@@ -77,17 +77,19 @@ def record(
 
 
 def other_weights(encoder: ShapeEncoder, text: TextEncoder | None) -> list[str]:
-    """Files loaded in place of registered ones, with their sha256, in words."""
-    row, own, registered = encoder.row, encoder.identity.sha256, known_sha256(encoder.row)
-    found = [f"{row.name}, sha256 {own[:12]}, registered {registered[:12] or 'none'}"] if registered != own else []
-    _, given, own = text.weights.rpartition(" sha256:") if text else ("", "", "")
-    if text and "revision:" not in text.weights and given and own != row.text.sha256:
-        found.append(f"text encoder of {row.name}, sha256 {own[:12]}, registered {row.text.sha256[:12] or 'none'}")
-    return found
+    """Unregistered weights in use, in words with sha256."""
+    row, sha256, registered = encoder.row, encoder.identity.sha256, known_sha256(encoder.row)
+    lines = (
+        [f"{row.name}, sha256 {sha256[:12]}, registered {registered[:12] or 'none'}"] if registered != sha256 else []
+    )
+    _, given, sha256 = text.weights.rpartition(" sha256:") if text else ("", "", "")
+    if text and "revision:" not in text.weights and given and sha256 != row.text.sha256:
+        lines.append(f"text encoder of {row.name}, sha256 {sha256[:12]}, registered {row.text.sha256[:12] or 'none'}")
+    return lines
 
 
 def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:
-    """One method's part of the report."""
+    """Entry of one method in the report."""
     printed = result.printed_accuracy if settings.protocol == "semnov" else None
     shares = kept(result)
     return {
@@ -106,8 +108,8 @@ def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:
 # --- reading ---
 
 
-Is = namedtuple("Is", "expected holds")  # a single value for which `holds`; `expected` says in words what that is
-Each = namedtuple("Each", "value")  # a mapping from any name to values that look like one
+Is = namedtuple("Is", "expected holds")  # schema of a single value: a predicate, and its description for errors
+Each = namedtuple("Each", "value")  # schema of a mapping from any name to values of one schema
 
 
 def _is_setting(value: Any) -> bool:
@@ -120,7 +122,7 @@ COUNT = Is("a count", lambda value: type(value) is int and value >= 0)
 SHARE = Is("a fraction from 0 to 1", lambda value: type(value) in (int, float) and 0 <= value <= 1)
 FIGURE = {"mean": SHARE, "low": SHARE, "high": SHARE}
 SETS = {"counts": Each(Each(COUNT)), "differs": [TEXT], "absent": [TEXT], "sha256": Each(TEXT)}
-# what is read of a report: a mapping by key, a list of one thing, a mapping to one thing, or a single value
+# schema of the parts of a report that are read; a dict has fixed keys, a list has items of one schema
 REPORT = {
     "benchmark": TEXT,
     "protocol": TEXT,
@@ -150,7 +152,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def problems(value: Any, wanted: Any, where: str = "") -> Iterator[str]:
-    """Problems of a value from a JSON file, one by one; none if it is as `wanted`."""
+    """Yield each difference between a value from a JSON file and its schema `wanted`."""
     kind = wanted.expected if isinstance(wanted, Is) else "a list" if isinstance(wanted, list) else "named values"
     fits = wanted.holds(value) if isinstance(wanted, Is) else isinstance(value, list if kind == "a list" else dict)
     if not fits:
@@ -169,6 +171,6 @@ def problems(value: Any, wanted: Any, where: str = "") -> Iterator[str]:
 
 
 def plain(words: str, longest: int = LONGEST) -> str:
-    """Words of a file as a table may show them: no control characters, not too long."""
+    """Text from a file for a table: no control characters, at most `longest` characters."""
     safe = printable(words)
     return safe if len(safe) <= longest else safe[: longest - 1] + "…"

@@ -1,4 +1,4 @@
-"""Results of a benchmark run, before tables, files and pictures."""
+"""Results of a benchmark run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN = ("auroc", "fpr95", "aupr_in", "aupr_out")
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure as a fraction: each seed's value, and the bootstrap 95 % interval of their mean."""
+    """A figure as a fraction: the value of each seed, and the bootstrap 95 % interval of their mean."""
 
     seeds: tuple[float, ...]
     low: float
@@ -28,7 +28,7 @@ class Figure:
 
     @property
     def spread(self) -> float:
-        """Standard deviation over the seeds; 0 of a single one."""
+        """Standard deviation over the seeds; 0 for a single seed."""
         return float(np.std(self.seeds, ddof=1)) if len(self.seeds) > 1 else 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Result of one method on b shapes: novelty (b,), nearest known class (b,), and nearest support shape (b,)."""
+    """Scores of b shapes by one method: novelty, nearest known class, and nearest support shape, each (b,)."""
 
     novelty: np.ndarray
     nearest: np.ndarray
@@ -47,10 +47,11 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class MethodResult:
-    """One method: what it said of each set under each seed, and its figures.
+    """Scores and figures of one method.
 
-    scored: a mapping a seed, from the set; metrics: "novel1", "novel2", "both" -> metric -> figure; printed_accuracy:
-    as the 3DOS code prints it; confusion: novel class -> known class -> share; thresholds: keep 95 % of validation.
+    scored: per seed, set -> scores; metrics: "novel1", "novel2" or "both" -> metric -> figure; printed_accuracy: as
+    the 3DOS code prints it; confusion: novel class -> nearest known class -> fraction; thresholds: per seed, keeping
+    95 % of the validation shapes.
     """
 
     known_by: str
@@ -65,13 +66,13 @@ class MethodResult:
 
     @property
     def threshold(self) -> float | None:
-        """That of the first seed, which is the one that pictures show."""
+        """Threshold of the first seed, which the pictures show."""
         return self.thresholds[0] if self.thresholds else None
 
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A run, for whoever draws or writes it; embeddings: set -> (b, d) unit vectors under the first seed."""
+    """A finished run; embeddings: set -> unit vectors (b, d) under the first seed."""
 
     split: Split
     data: BenchmarkData

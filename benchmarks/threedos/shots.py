@@ -1,4 +1,4 @@
-"""Figures by the number of examples of each class: one table, one JSON file and one picture of several runs."""
+"""Figures by number of examples per class: table, JSON file and picture of several runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN = {"accuracy": "accuracy", "auroc": "AUROC", "fpr95": "FPR95"}
 
 
 def rows_of(runs: Sequence[Finished]) -> list[dict[str, Any]]:
-    """A row a number of shots and way that the classes are known by; known against both novel sets."""
+    """One row per number of shots and kind of known classes; known against both novel sets."""
     return [
         {"shots": run.report["settings"]["shots"], "known_by": one.known_by, "accuracy": one.accuracy.as_json()}
         | {name: one.metrics["both"][name].as_json() for name in ("auroc", "fpr95")}
@@ -24,7 +24,7 @@ def rows_of(runs: Sequence[Finished]) -> list[dict[str, Any]]:
 
 
 def write(folder: Path, runs: Sequence[Finished], stem: str, pictures: bool) -> tuple[str, list[Path]]:
-    """The table for people, and the files written."""
+    """Write the files; returns the table as text, and their paths."""
     rows = rows_of(runs)
     report = {key: runs[0].report[key] for key in ("benchmark", "title", "provenance", "versions")} | {"rows": rows}
     files = [write_json(folder / f"{stem}.json", report)]
@@ -39,7 +39,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def draw(path: Path, report: Mapping[str, Any]) -> Path:
-    """A panel a figure, a line a way that the classes are known by, over the number of examples."""
+    """Draw each figure over the number of examples: one panel per figure, one line per kind of known classes."""
     from openshape_ood import plots
 
     rows = report["rows"]
@@ -49,10 +49,10 @@ def draw(path: Path, report: Mapping[str, Any]) -> Path:
     shots = sorted({row["shots"] for row in rows})
     for axis, (name, title) in zip(axes[0], SHOWN.items(), strict=True):
         for way in dict.fromkeys(row["known_by"] for row in rows):
-            own = [row[name] for row in sorted(rows, key=lambda row: row["shots"]) if row["known_by"] == way]
-            places = range(len(own))
-            axis.plot(places, [100 * one["mean"] for one in own], "o-", label=way)
-            axis.fill_between(places, *([100 * one[end] for one in own] for end in ("low", "high")), alpha=0.15)
+            values = [row[name] for row in sorted(rows, key=lambda row: row["shots"]) if row["known_by"] == way]
+            places = range(len(values))
+            axis.plot(places, [100 * one["mean"] for one in values], "o-", label=way)
+            axis.fill_between(places, *([100 * one[end] for one in values] for end in ("low", "high")), alpha=0.15)
         axis.set_xticks(range(len(shots)), [str(one) for one in shots])
         axis.set(title=title, xlabel="examples of each class", ylabel="%")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)

@@ -1,4 +1,4 @@
-"""The benchmarks as data: `splits.toml`, read."""
+"""Definitions of the benchmarks, read from `splits.toml`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Track = Literal["synthetic to real", "synthetic", "real"]
 
 @dataclass(frozen=True)
 class ObjectClass:
-    """One class of a benchmark and its names: in prompts, in the data sets, among generated shapes."""
+    """One class of a benchmark, with its names in prompts, in each data set and in the generated categories."""
 
     title: str
     names: tuple[str, ...]
@@ -27,7 +27,7 @@ class ObjectClass:
 
 @dataclass(frozen=True)
 class Split:
-    """A benchmark: known classes, in label order, against one or two sets of novel ones; CAD models, scans or both."""
+    """A benchmark: known classes in label order, and one or two sets of novel classes."""
 
     name: str
     title: str
@@ -52,7 +52,7 @@ def _tables() -> dict[str, Any]:
 
 
 def split_names(track: Track | None = None) -> tuple[str, ...]:
-    """Names of all benchmarks, or of one track's."""
+    """Names of all benchmarks, or of those in one track."""
     return tuple(name for name, row in _tables()["benchmarks"].items() if track in (None, row["track"]))
 
 

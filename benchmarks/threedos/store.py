@@ -1,4 +1,4 @@
-"""Embeddings kept on disk by what they were made from, so that no cloud is embedded twice."""
+"""Cache of embeddings on disk, keyed by cloud and settings: no cloud is embedded twice."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from openshape_ood.storage import replacing
 
 SHARD = re.compile(r"[0-9a-f]{64}\.safetensors")
 ABANDONED = 3600  # seconds
-# one shard a batch is safe against a kill, but thousands of small files are slow to open
+# one shard per batch survives a kill, but thousands of small files are slow to open
 MOST_SHARDS = 64
 
 
 class DamagedCacheWarning(UserWarning):
-    """A file of the embedding cache that is not what was written; its clouds are embedded again."""
+    """A damaged file in the embedding cache; its clouds are embedded again."""
 
 
 def content_key(cloud: np.ndarray) -> bytes:
-    """sha256 of a cloud: its type, its shape and every number, in C order."""
+    """sha256 of a cloud's type, shape and numbers in C order."""
     array = np.ascontiguousarray(cloud)
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
     digest.update(array.data)
@@ -37,10 +37,10 @@ def content_key(cloud: np.ndarray) -> bytes:
 
 
 class EmbeddingStore:
-    """Raw embeddings (d,) float32 by `content_key`, for one checkpoint, one recipe and one seed: the record.
+    """Raw embeddings (d,) float32 by `content_key`, for one record: checkpoint, recipe and seed.
 
-    Every `add` is one shard, a safetensors file called by the sha256 of its content, written under a temporary name
-    and checked when read. Without a folder they are kept in memory only.
+    Each `add` writes one shard, a safetensors file named by the sha256 of its content and verified when read. Without
+    a folder, embeddings are kept in memory only.
     """
 
     def __init__(self, root: Path | None, record: Mapping[str, Any], dim: int) -> None:
@@ -48,11 +48,11 @@ class EmbeddingStore:
         name = f"{record['checkpoint'][:16]}-{record_key(dict(record))[:16]}"
         self.folder = root / "embeddings" / name if root else None
         self._index: dict[bytes, int] = {}
-        # one growing table: thousands of small arrays, kept among large ones that come and go, fragment the memory
+        # one growing table, because thousands of small arrays would fragment the memory
         self._table = np.empty((1024, dim), dtype=np.float32)
         if self.folder:
             path = self.folder / "record.json"
-            if not path.is_file():  # written once: what is complete may be read-only
+            if not path.is_file():  # written once: a complete cache may be read-only
                 _replace(path, (json.dumps(record, indent=2) + "\n").encode())
             forget_abandoned(self.folder)
             self._open(self.folder)
@@ -64,15 +64,15 @@ class EmbeddingStore:
         return len(self._index)
 
     def keys(self) -> frozenset[bytes]:
-        """Of all embeddings that are there."""
+        """Keys of all stored embeddings."""
         return frozenset(self._index)
 
     def get(self, keys: Sequence[bytes]) -> np.ndarray:
-        """Embeddings (b, d) in the order of the keys; raises `KeyError` for one that is not there."""
+        """Embeddings (b, d) in the order of the keys; raises `KeyError` for a missing one."""
         return self._table[np.array([self._index[key] for key in keys], dtype=np.int64)]
 
     def add(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
-        """Keep embeddings (b, d); on disk when this returns."""
+        """Store embeddings (b, d); they are on disk when this returns."""
         embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
         if self.folder and len(keys):
             _write_shard(self.folder, keys, embeddings)
@@ -102,13 +102,13 @@ class EmbeddingStore:
         try:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() != path.stem:
-                raise ValueError("its content is not the one that was written")
+                raise ValueError("its content differs from its sha256")
             shard = load(content)
             keys, embeddings = shard["keys"], shard["embeddings"]
             if keys.shape != (len(embeddings), 32) or embeddings.shape != (len(keys), self.dim):
                 raise ValueError(f"it has keys {keys.shape} and embeddings {embeddings.shape}")
             return list(map(bytes, keys)), embeddings
-        except FileNotFoundError:  # another run has merged the shards since they were listed
+        except FileNotFoundError:  # another run has merged the shards in the meantime
             pass
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             warnings.warn(f"{path}: {error}; removed, its clouds are embedded again", DamagedCacheWarning, stacklevel=2)
@@ -126,7 +126,7 @@ def _write_shard(folder: Path, keys: Sequence[bytes], embeddings: np.ndarray) ->
 
 
 def forget_abandoned(folder: Path, pattern: str = "*.partial") -> None:
-    """Remove what runs that were killed have left; one that is at work has newer files."""
+    """Remove partial files of killed runs; those of an active run are newer than `ABANDONED`."""
     for partial in folder.glob(pattern):
         with contextlib.suppress(OSError):
             if time.time() - partial.stat().st_mtime > ABANDONED:
@@ -138,6 +138,6 @@ def _replace(path: Path, content: bytes) -> Path:
         with replacing(path) as partial:
             partial.write_bytes(content)
     except OSError as error:
-        what = f"cannot keep embeddings in {path.parent}: {error.strerror or error}"
-        raise FileError(f"{what}. Another folder: --cache DIR; none: --no-cache") from error
+        what = f"cannot write embeddings to {path.parent}: {error.strerror or error}. Expected a writable folder"
+        raise FileError(f"{what}. Use --cache DIR for another one, or --no-cache") from error
     return path

@@ -1,4 +1,4 @@
-"""Clouds to embeddings as a stream: reader processes prepare them, the encoder never waits, nothing is held."""
+"""Embeddings of a stream of clouds: reader processes prepare them ahead of the encoder, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.threedos.store import EmbeddingStore, content_key
 from openshape_ood.errors import OpenShapeError, WorkerError
 from openshape_ood.workers import in_order
 
-AHEAD = 3  # batches a process may be ahead of the encoder; a batch is its clouds, once for each seed and view
+AHEAD = 3  # batches that a process may be ahead of the encoder; a batch has its clouds once per seed and sampling
 
 
 class Network(Protocol):
@@ -26,13 +26,13 @@ class Network(Protocol):
 
 @dataclass
 class Tally:
-    """Number of computed embeddings, and of embeddings found in the store."""
+    """Numbers of computed embeddings and of embeddings read from the store."""
 
     embedded: int = 0
     reused: int = 0
 
 
-Read = tuple[bytes, Mapping[int, np.ndarray]]  # of a cloud: content key, prepared for each seed that lacks it
+Read = tuple[bytes, Mapping[int, np.ndarray]]  # content key of a cloud; prepared cloud of each seed that lacks it
 
 
 def embed(
@@ -46,9 +46,9 @@ def embed(
     progress: bool,
     tally: Tally,
 ) -> list[bytes]:
-    """Content keys (b,) of the shapes, once the store of every seed holds their embeddings.
+    """Fill the store of every seed with the shapes' embeddings; returns their content keys (b,).
 
-    Batches begin at fixed places in the list, so that a run that was cut off and goes on has the same ones.
+    A resumed run has the same batches, because they begin at fixed indices of the list.
     """
     from tqdm import tqdm
 
@@ -69,13 +69,13 @@ def embed(
 
 
 def _embed_missing(batch: Sequence[Read], seed: int, encoder: Network, store: EmbeddingStore, tally: Tally) -> None:
-    # a mapping, for the same cloud can occur twice in a batch
+    # a dict, because a cloud can occur twice in a batch
     missing = {key: prepared[seed] for key, prepared in batch if key not in store}
     if missing:
-        found = encoder.encode_prepared(list(missing.values()))
-        if not (np.isfinite(found).all() and np.linalg.norm(found, axis=1).all()):
+        rows = encoder.encode_prepared(list(missing.values()))
+        if not (np.isfinite(rows).all() and np.linalg.norm(rows, axis=1).all()):
             raise OpenShapeError("the encoder gave an embedding that is zero or not finite; its weights are damaged")
-        store.add(list(missing), found)
+        store.add(list(missing), rows)
     tally.embedded += len(missing)
     tally.reused += len(batch) - len(missing)
 
@@ -83,7 +83,7 @@ def _embed_missing(batch: Sequence[Read], seed: int, encoder: Network, store: Em
 def _read(
     batches: Sequence[Sequence[Shape]], recipe: Recipe, there: Mapping[int, frozenset[bytes]], workers: int
 ) -> Generator[list[Read]]:
-    """The batches, read in order: by so many processes, or by this one for 0."""
+    """Read the batches in order, by `workers` processes; 0 reads in this process."""
     keys = [[key.hex() for key in known] for known in there.values()]
     settings = {"recipe": asdict(recipe), "seeds": list(there), "there": keys}
     arguments = ([to_words(shape) for shape in batch] for batch in batches)
@@ -92,8 +92,8 @@ def _read(
         for done in all_done:
             if isinstance(done.error, WorkerError):
                 raise OpenShapeError(
-                    f"a reader process died, perhaps for want of memory: {done.error}. Run it again, with --workers 0 "
-                    "to read in the main process; embeddings that are in the cache are not computed again"
+                    f"a reader process died, perhaps because memory ran out: {done.error}. Run the command again, with "
+                    "--workers 0 to read in the main process; cached embeddings are not computed again"
                 ) from done.error
             if done.error is not None:
                 raise done.error
@@ -104,7 +104,7 @@ def _read(
 def preparer(
     recipe: dict[str, Any], seeds: list[int], there: list[list[str]]
 ) -> Callable[[list[Any]], tuple[list[tuple[str, list[int]]], list[np.ndarray]]]:
-    """The task of a process: read shapes, name them by content, prepare them for the seeds that lack them."""
+    """Task of a process: read shapes, compute their keys, prepare them for the seeds that lack them."""
     how = Recipe(**recipe)
     known = {seed: frozenset(keys) for seed, keys in zip(seeds, there, strict=True)}
 

@@ -1,9 +1,9 @@
-"""Web page for scoring shapes: `openshape-ood serve`. The extra `[app]`.
+"""Web page for scoring shapes: `openshape-ood serve`. Needs the extra `[app]`.
 
-`shape_tab`, `scan_tab`, `view_tab`, `surface_tab`: inputs of each tab; `uploads`: reading in a child process;
-`session`: shapes and known classes of one visitor; `session_store`: all sessions; `pipelines`: scoring; `verdicts`:
-results; `pictures`, `texts`, `downloads`: their display; `layout`: components; `page`: handlers; `guard`: checks of
-requests; `fair_queue` and `quotas`: limits; `server`: the server.
+Inputs of the tabs: `shape_tab`, `scan_tab`, `view_tab`, `surface_tab`. Reading in a child process: `uploads`. Shapes
+and known classes of one visitor: `session`; of all visitors: `session_store`. Scoring: `pipelines`. Results:
+`verdicts`. Display of results: `pictures`, `texts`, `downloads`. Components: `layout`. Handlers: `page`. Checks of
+requests: `guard`. Limits: `fair_queue`, `quotas`. Server: `server`.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def serve(
     Parameters
     ----------
     host : str
-        Address to listen on. Default: loopback, this machine only. There is no password: everyone who reaches the
+        Address to listen on. Default: loopback, this machine only. There is no password: everyone who can reach the
         address can use the page.
     port : int
-        Port; 0 takes any free one.
+        Port. 0: any free port.
     model : str, optional
-        Initial checkpoint. Default: the known classes', else vitb32 if it is on this machine, else tiny, with a
-        note.
+        Initial checkpoint. Default: the checkpoint of the known classes; else vitb32 if it is on this machine, else
+        tiny, with a note.
     known : sequence of k str or KnownClasses
-        Initial class names, or initial known classes: their examples and threshold are used until a visitor changes
-        the names or the encoder, or adds an example.
+        Initial class names, or initial known classes. Examples and threshold of the latter are used until a visitor
+        changes the names or the encoder, or adds an example.
     max_file_mb : int, optional
-        Largest upload. Default: `quotas.MAX_FILE_MB`.
+        Largest upload in MB. Default: `quotas.MAX_FILE_MB`.
     open_browser : bool
 
     Raises

@@ -18,9 +18,9 @@ Shown = ShapeVerdict | ScanVerdict | ViewVerdict | SurfaceVerdict  # results tha
 
 
 def save_results(shown: Shown, root: Path, color: str = "novelty") -> tuple[Path, Path]:
-    """Write the PLY and the JSON into a new folder with a random name below `root`.
+    """Write PLY and JSON to a new folder with a random name in `root`, and return both paths.
 
-    color: of `pictures.COLORS_OF_SCANS`, for a scan.
+    color: for a scan, one of `pictures.COLORS_OF_SCANS`.
     """
     folder, stem = root / secrets.token_hex(16), safe_stem(shown.name)
     folder.mkdir(mode=0o700, parents=True)

@@ -1,7 +1,7 @@
 """Fair queue: slots for costly work, shared among visitors.
 
-gradio's queue (`concurrency_limit`) is first come, first served, and does not distinguish visitors: two long uploads of
-one visitor would occupy both slots, and frequent requests would fill the queue. Its `max_size` limits only the total.
+gradio's queue (`concurrency_limit`) is first come, first served, and does not distinguish visitors. Two long uploads of
+one visitor would occupy both slots, and many requests would fill the queue. Its `max_size` limits only the total.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import NamedTuple
 from openshape_ood.app.quotas import WAIT_SECONDS
 from openshape_ood.errors import InputError
 
-WAITING = 2  # waiting requests of one visitor
-WAITING_AT_ADDRESS = 8
-WAITING_HERE = 24  # for this machine, which also stands for all visitors behind a proxy
+WAITING = 2  # maximum waiting requests of one visitor
+WAITING_AT_ADDRESS = 8  # maximum waiting requests of one address
+WAITING_HERE = 24  # the same for this machine; all visitors behind a proxy share its address
 
 
 class Visitor(NamedTuple):
-    """address: origin of the requests; session: name chosen by the visitor's browser."""
+    """A visitor. address: origin of the requests. session: name chosen by the visitor's browser."""
 
     address: str
     session: str
 
     @property
     def is_here(self) -> bool:
-        """True for this machine, whose address does not distinguish visitors."""
+        """True for this machine; visitors behind a proxy share its address."""
         return self.address in ("", HERE)
 
 
@@ -36,7 +36,7 @@ HERE = "this machine"
 
 
 def address(host: str | None) -> str:
-    """Address for counting requests: one for this machine, one for the IPv6 network of a customer.
+    """Address for counting requests. All loopback addresses count as one address, and so does an IPv6 /64 network.
 
     >>> address("::1"), address("10.0.0.7"), address("2001:db8::17")
     ('this machine', '10.0.0.7', '2001:db8::/64')
@@ -52,9 +52,9 @@ def address(host: str | None) -> str:
 
 
 class FairQueue:
-    """At most one slot per visitor; of two slots or more, one remote address never holds all.
+    """Queue with at most one slot per visitor. If there are several slots, one remote address never gets all of them.
 
-    Next is the address with the fewest slots, then the longest wait.
+    The next slot goes to the address with the fewest slots; ties go to the request that has waited longest.
     """
 
     def __init__(self, places: int) -> None:
@@ -72,7 +72,7 @@ class FairQueue:
             self._waiting.append(ticket)
             try:
                 if not self._changed.wait_for(lambda: self._next() is ticket, seconds):
-                    raise InputError("others use this page at the moment; try again in a minute")
+                    raise InputError("other visitors use all slots of this page at the moment. Try again in a minute")
                 self._held.append(visitor)
             finally:
                 self._waiting.remove(ticket)
@@ -89,7 +89,7 @@ class FairQueue:
         alike = sum(other.address == visitor.address for other in waiting)
         if waiting.count(visitor) >= WAITING or alike >= (WAITING_HERE if visitor.is_here else WAITING_AT_ADDRESS):
             raise InputError(
-                f"too many requests from you or your network are waiting. Expected at most {WAITING} for a visitor. "
+                f"too many requests from you or your network are waiting. Expected at most {WAITING} from a visitor. "
                 "Try again in a minute"
             )
 
@@ -103,4 +103,6 @@ class FairQueue:
             for ticket in self._waiting
             if ticket[0] not in self._held and (ticket[0].is_here or addresses.count(ticket[0].address) < most)
         ]
-        return min(able, key=lambda ticket: addresses.count(ticket[0].address), default=None)  # the first of equals
+        return min(
+            able, key=lambda ticket: addresses.count(ticket[0].address), default=None
+        )  # ties: the first, which has waited longest

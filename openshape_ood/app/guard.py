@@ -1,9 +1,10 @@
 """Checks of every request before gradio: address, origin, size, uploads per visitor, types of values.
 
-gradio 6 limits the size of a file (`max_file_size`), serves and accepts only uploaded files, and deletes old ones
-(`delete_cache`); these checks are not repeated here. It does not check the Host header. It answers requests of other
-sites' pages, only without the header that lets them read the answer. It trusts X-Forwarded-Host, publishes its API,
-fetches http addresses given in place of files, does not count uploads, and prints a traceback for a wrong type.
+gradio 6 limits the size of a file (`max_file_size`), accepts and serves uploaded files only, and deletes old files
+(`delete_cache`). These checks are not repeated here. gradio does not check the Host header, and does not count uploads.
+It answers requests from pages of other sites, although these pages cannot read the answer. It trusts X-Forwarded-Host
+and publishes its API. It fetches http addresses that are given in place of files, and prints a traceback for a wrong
+type.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from openshape_ood.app.quotas import (
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UPLOAD, JOIN = "/gradio_api/upload", "/gradio_api/queue/join"
-# addresses of the page; all others of gradio, such as its API description, are blocked
+# addresses that the page uses; other addresses of gradio, such as its API description, are blocked
 ANSWERED = {
     "GET": re.compile(
         r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt|/(assets|static|svelte)/.*|/gradio_api/"
@@ -38,7 +39,7 @@ ANSWERED = {
     ),
     "POST": re.compile(rf"{UPLOAD}|{JOIN}|/gradio_api/(cancel|reset)"),
 }
-# sources that a browser may load for the page: this server only
+# content security policy: the page loads from this server only
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
@@ -49,9 +50,9 @@ HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
 }
-# gradio derives its own address from these headers, which any client can set
+# gradio derives its own address from these headers, but any client can set them
 UNBELIEVED = (b"forwarded", b"x-forwarded-host", b"x-forwarded-server", b"x-forwarded-prefix", b"x-gradio-server")
-FIELDS = ("data", "event_data", "fn_index", "trigger_id", "session_hash")  # of a request to a handler
+FIELDS = ("data", "event_data", "fn_index", "trigger_id", "session_hash")  # fields of a request to a handler
 
 
 class RefusedRequestError(Exception):
@@ -60,7 +61,7 @@ class RefusedRequestError(Exception):
 
 @dataclass(eq=False)
 class Upload:
-    """One request: time, address, bytes and number of files."""
+    """One upload: time, address, bytes and number of files."""
 
     at: float
     address: str
@@ -71,7 +72,7 @@ class Upload:
 class Guard:
     """ASGI middleware that refuses requests which the page itself never sends.
 
-    files: folder of uploads; largest: bytes of an upload; handlers: of the gradio Blocks, by number.
+    files: folder of uploads. largest: maximum bytes of an upload. handlers: number -> handler of the gradio Blocks.
     """
 
     def __init__(self, app: Any, host: str, files: Path, largest: int, handlers: Mapping[int, Any]) -> None:
@@ -114,17 +115,17 @@ class Guard:
     def _check(self, scope: Any) -> None:
         headers = dict(scope["headers"])
         host, origin = headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin")
-        # refuses other sites whose name resolves to this machine
+        # protects against other sites whose name resolves to this machine
         if self._hosts is not None and _name(f"//{host}") not in self._hosts:
             raise RefusedRequestError(400, "the Host header is not a name of this machine")
         if origin is not None and origin.decode("latin-1").partition("//")[2].lower() != host.lower():
             raise RefusedRequestError(403, "requests from pages of other sites are refused")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if method not in ANSWERED or not ANSWERED[method].fullmatch(scope["path"]):
-            raise RefusedRequestError(404, "unknown address")
+            raise RefusedRequestError(404, "the address is not part of the page")
 
     async def _upload(self, scope: Any, receive: Any, send: Any) -> None:
-        """Count an upload before it begins, and its files after it has arrived."""
+        """Count an upload before it begins, and its files after it was received."""
         length = dict(scope["headers"]).get(b"content-length", b"")
         if not length.isdigit():
             raise RefusedRequestError(411, "an upload needs a Content-Length")
@@ -137,29 +138,28 @@ class Guard:
             await send(event)
 
         await self._app(scope, receive, kept)
-        with contextlib.suppress(ValueError, TypeError):  # after a refusal
+        with contextlib.suppress(ValueError, TypeError):  # no list of files after a refusal
             upload.files = max(1, len(json.loads(answer)))
 
     def _counted(self, whose: str, size: int) -> Upload:
-        """Record a new upload. Raises if recent uploads are too many or too large together."""
+        """Record a new upload. Raises `RefusedRequestError` if recent uploads are too many, or too large in total."""
         now = time.monotonic()
         while self._uploads and now - self._uploads[0].at > WINDOW_SECONDS:
             self._uploads.popleft()
         theirs = [one for one in self._uploads if one.address == whose]
         minutes = f"in {WINDOW_SECONDS / 60:.0f} minutes; try again later"
         if sum(one.files for one in theirs) >= UPLOADS:
-            raise RefusedRequestError(429, f"your address sent {UPLOADS} files {minutes}")
+            raise RefusedRequestError(429, f"your address may send {UPLOADS} files {minutes}")
         if sum(one.size for one in theirs) + size > UPLOADS_OF_LARGEST * self._largest:
-            raise RefusedRequestError(
-                429, f"your address sent {UPLOADS_OF_LARGEST} times the size of the largest file {minutes}"
-            )
+            total = UPLOADS_OF_LARGEST * self._largest / 2**20
+            raise RefusedRequestError(429, f"your address may send {total:,.0f} MB {minutes}")
         if sum(one.size for one in self._uploads) + size > DISC_OF_LARGEST * self._largest:
-            raise RefusedRequestError(503, "there are many uploads at the moment; try again in some minutes")
+            raise RefusedRequestError(503, "there are too many uploads at the moment; try again in some minutes")
         self._uploads.append(Upload(now, whose, size))
         return self._uploads[-1]
 
     def _checked(self, body: bytes, joins: bool) -> bytes:
-        """Body of a request: JSON with uploaded files only, and, for a handler, with all of its values."""
+        """Validated body of a request: JSON that names uploaded files only. joins: True for a call of a handler."""
         try:
             request = json.loads(body or b"null")
         except (ValueError, RecursionError):
@@ -170,16 +170,16 @@ class Guard:
             if isinstance(one, dict):
                 if "path" in one and not _is_uploaded(one["path"], self._files):
                     raise RefusedRequestError(403, "only uploaded files may be used")
-                one.pop("url", None)  # no remote addresses either
+                one.pop("url", None)  # would be fetched by gradio
             waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
         return json.dumps(self._of_handler(request) if joins else request).encode()
 
     def _of_handler(self, request: Any) -> dict[str, Any]:
-        """Validate a request to a handler; gradio would print a traceback for a missing value or a wrong type."""
+        """Validated request to a handler. gradio would print a traceback for a missing value or a wrong type."""
         number = request.get("fn_index") if isinstance(request, dict) else None
         handler = self._handlers.get(number) if type(number) is int else None
         if handler is None:
-            raise RefusedRequestError(400, "fn_index names no handler of this page")
+            raise RefusedRequestError(400, "fn_index is not the number of a handler of this page")
         data, session, event = (request.get(name) for name in ("data", "session_hash", "event_data"))
         if not isinstance(data, list) or len(data) != len(handler.inputs):
             raise RefusedRequestError(400, f"data is not a list of {len(handler.inputs)} values, one for each input")
@@ -187,7 +187,7 @@ class Guard:
             if not _suits(value, component):
                 raise RefusedRequestError(400, f"{component.label}: {repr(value)[:60]} is not a valid value")
         if not isinstance(session, str) or not session:
-            raise RefusedRequestError(400, "session_hash names no session")
+            raise RefusedRequestError(400, "session_hash is not a name of a session")
         if handler.collects_event_data and not (isinstance(event, dict) and {"index", "value"} <= event.keys()):
             raise RefusedRequestError(400, "event_data lacks index and value of the clicked row")
         return {name: request[name] for name in FIELDS if name in request}
@@ -196,10 +196,10 @@ class Guard:
 def _suits(value: Any, component: Any) -> bool:
     """True if a value has the type of a gradio component and is one of its choices."""
     if value is None:
-        return component.value is None  # no text or file yet
+        return component.value is None  # valid before a first text or file
     model = getattr(component, "data_model", None)
     if model is None:
-        # the choices of a radio depend on the result, so its handler checks them
+        # the handler checks the value of a radio, because its choices depend on the result
         choices = component.choices if component.get_block_name() == "dropdown" else ()
         return isinstance(value, str) and (not choices or value in {known for _, known in choices})
     try:
@@ -214,7 +214,7 @@ def _without(scope: Any, *headers: bytes) -> Any:
 
 
 def _name(address: str) -> str:
-    """Host of an address, without port."""
+    """Host name in an address, without port."""
     try:
         return urlsplit(address).hostname or ""
     except ValueError:
@@ -222,7 +222,7 @@ def _name(address: str) -> str:
 
 
 async def _body(receive: Any) -> bytes:
-    """Read a body of at most `REQUEST_BYTES`."""
+    """Body of a request, at most `REQUEST_BYTES`."""
     body, more = bytearray(), True
     while more:
         event = await receive()

@@ -17,10 +17,10 @@ from openshape_ood.scenes.files import UNITS
 from openshape_ood.shapes.batches import AUTO
 from openshape_ood.shapes.points import UPS
 
-SCAN_AXES = [("file, else z", "file"), *((axis, axis) for axis in UPS)]
-SCAN_UNITS = [("file, else meters", "file"), *((unit, unit) for unit in UNITS)]
-AXES = [("file, else y", "file"), ("auto: by all files", AUTO), *((axis, axis) for axis in UPS)]
-# suggest classes while typing; a clicked row sends the place of its shape
+SCAN_AXES = [("from file, else z", "file"), *((axis, axis) for axis in UPS)]
+SCAN_UNITS = [("from file, else meters", "file"), *((unit, unit) for unit in UNITS)]
+AXES = [("from file, else y", "file"), ("auto: best fit for all files", AUTO), *((axis, axis) for axis in UPS)]
+# LOADED suggests classes while typing. CLICKED sends the position of the shape in a clicked row
 LOADED = "() => document.querySelector('#owner input, #owner textarea').setAttribute('list', 'classes')"
 CLICKED = """element.addEventListener('click', event => {
     const row = event.target.closest('button[data-place]');
@@ -42,7 +42,7 @@ def look(gr: Any) -> dict[str, Any]:
         input_padding="7px",
         block_label_text_size="13px",
         block_title_text_size="13px",
-        # every text has a contrast of at least 4.5 to its background
+        # every text has a contrast of at least 4.5 : 1 with its background
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
@@ -76,14 +76,14 @@ class Components:
 
     @property
     def zones(self) -> list[Any]:
-        """Upload areas, cleared after reading."""
+        """Upload areas, which are cleared after reading."""
         return [self.dropped, self.scan, self.view, self.good, self.surface, self.calibration]
 
     def _inputs(self, gr: Any, most: int) -> None:
-        """Add the inputs; most: MB of a file."""
+        """Add the inputs. most: MB of the largest file."""
         with gr.Tabs(elem_id="kinds", elem_classes="second"):
             with gr.Tab("Shapes"):
-                self.dropped = _drop(gr, f"Meshes or clouds, up to {most} MB", "drop", file_count="multiple")
+                self.dropped = _drop(gr, f"Meshes or point clouds, up to {most} MB", "drop", file_count="multiple")
                 with gr.Column(elem_id="offered"):
                     _formats(gr, texts.FORMATS)
                     with gr.Row(elem_id="examples"):
@@ -96,14 +96,14 @@ class Components:
                     self.unit = _choice(gr, SCAN_UNITS, "file", "Unit", "unit", 100)
                 self.generated_scan = gr.Button(scan_tab.GENERATED, size="sm", elem_id="room-example")
             with gr.Tab("A view", elem_id="kind-view"):
-                label = f"Image, depth, camera, up to {most} MB each"
+                label = f"Image, depth image and camera, up to {most} MB each"
                 self.view = _drop(gr, label, "drop-view", file_count="multiple")
                 _formats(gr, texts.FORMATS_OF_VIEWS)
                 self.generated_view = gr.Button(view_tab.GENERATED, size="sm", elem_id="view-example")
             with gr.Tab("A surface", elem_id="kind-surface"):
-                label = f"First: clouds of good surfaces, up to {most} MB each"
+                label = f"1. Point clouds of good surfaces, up to {most} MB each"
                 self.good = _drop(gr, label, "drop-good", 96, file_count="multiple")
-                label = f"Then: the cloud to compare, up to {most} MB"
+                label = f"2. The point cloud to check, up to {most} MB"
                 self.surface = _drop(gr, label, "drop-surface", 96)
                 _formats(gr, texts.FORMATS_OF_SURFACES)
                 self.generated_surface = gr.Button(surface_tab.GENERATED, size="sm", elem_id="surface-example")
@@ -112,27 +112,32 @@ class Components:
         label = "Known classes, separated by commas"
         self.names = gr.Textbox(", ".join(names), label=label, elem_id="names", max_lines=3)
         with gr.Row(elem_id="settings"):
-            offered = dict.fromkeys([*list_checkpoints(), model])  # an ensemble is not in the list
-            models = [(f"{name} (a toy)" if name == "tiny" else name, name) for name in offered]
+            offered = dict.fromkeys([*list_checkpoints(), model])  # the model may be an ensemble
+            models = [(f"{name} (toy encoder)" if name == "tiny" else name, name) for name in offered]
             self.model = _choice(gr, models, model, "Encoder", "model")
             self.method = _choice(gr, method_names(), AUTOMATIC, "Method", "method")
             self.up = _choice(gr, AXES, "file", "Up axis (scans: often z)", "up")
-            self.origin = _choice(gr, list(ORIGINS), MODEL, "Shape is a", "origin")
+            self.origin = _choice(gr, list(ORIGINS), MODEL, "Kind of shape", "origin")
         self.score = gr.Button("Score", variant="primary", elem_id="score")
 
     def _known(self, gr: Any, session: Session) -> None:
         self.known = gr.HTML(texts.known(session), elem_id="classes-known")
         with gr.Row(elem_id="adding"):
-            # no handler writes here, so that typing during scoring is not lost
+            # no handler changes this text, so that typing during scoring is not lost
             self.owner = gr.Textbox(
-                label="Class, known or new", placeholder="lamp", elem_id="owner", min_width=160, max_lines=1, scale=2
+                label="Class of the shape, known or new",
+                placeholder="lamp",
+                elem_id="owner",
+                min_width=160,
+                max_lines=1,
+                scale=2,
             )
             self.add = gr.Button("Add as example", elem_id="add", min_width=100, size="sm")
             self.clear = gr.Button("Remove examples", elem_id="clear", min_width=100, size="sm")
 
     def _decision(self, gr: Any) -> None:
         with gr.Accordion("Calibrate on your own shapes", open=False, elem_id="decision"):
-            label = "Known shapes, or a threshold (.json)"
+            label = "Known shapes, or a saved threshold (.json)"
             self.calibration = _drop(gr, label, "calibrate", file_count="multiple")
             _formats(gr, texts.CALIBRATION)
             self.own = gr.HTML("")

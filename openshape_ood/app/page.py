@@ -32,13 +32,13 @@ Handler = Callable[..., Iterator[Update]]
 def build(
     pipelines: Pipelines, results: Path, model: str, known: Sequence[str], max_file_mb: int = MAX_FILE_MB
 ) -> tuple[Any, dict[str, Any]]:
-    """Build the gradio Blocks, and the settings of `launch` for theme and style.
+    """The page as gradio Blocks, and the arguments of `launch` for theme and style.
 
-    results: folder of downloads; model: initial checkpoint; known: initial class names.
+    results: folder of downloads. model: initial checkpoint. known: initial class names.
     """
     import gradio as gr
 
-    # served in place: gradio's copies would be deleted by `delete_cache`
+    # served without a copy, because `delete_cache` would delete gradio's copies
     gr.set_static_paths([results])
     begin = Session().with_names(", ".join(known))
     with gr.Blocks(
@@ -54,7 +54,7 @@ def build(
 
 
 class _Page:
-    """Handlers: (visit, visitor, values of components) -> updates."""
+    """Handlers of the page: functions (visit, visitor, values of components) -> updates."""
 
     def __init__(
         self, gr: Any, on: Components, pipelines: Pipelines, results: Path, begin: Session, max_file_mb: int
@@ -72,7 +72,7 @@ class _Page:
         gr, on = self.gr, self.on
         settings = [on.names, on.model, on.method, on.up, on.origin, on.color]
         answer = [on.table, on.headline, on.color, on.plot, on.compared, on.bars, on.cloud, on.figures]
-        # no API; `Guard` has checked the values; `FairQueue` limits parallel work
+        # no API and no preprocessing, because `Guard` validates the values; `FairQueue` limits parallel work
         common: dict[str, Any] = {
             "outputs": [*answer, *on.zones, on.message, on.own, on.known, on.up, on.origin],
             "api_visibility": "private",
@@ -80,14 +80,14 @@ class _Page:
             "show_progress": "hidden",
             "concurrency_limit": None,
         }
-        # a choice made during scoring is scored afterwards
+        # a choice that is made during scoring is scored afterwards
         scoring = {**common, "trigger_mode": "always_last"}
 
         def handler(act: Callable[..., Iterator[Update]], *given: Any, opens: bool = False) -> Handler:
             def run(request: Any, *values: Any) -> Iterator[Update]:
                 yield from self._answered(functools.partial(act, *given), request, values, opens)
 
-            run.__annotations__["request"] = gr.Request  # tells gradio to pass the request
+            run.__annotations__["request"] = gr.Request  # makes gradio pass the request
             return run
 
         def clicked(request: Any, event: Any, color: str) -> Iterator[Update]:
@@ -124,7 +124,7 @@ class _Page:
         blocks.load(handler(self.on_open, first, opens=True), settings, **common)
 
     def _answered(self, act: Handler, request: Any, values: Sequence[Any], opens: bool) -> Iterator[Update]:
-        """Updates of a handler; an `OpenShapeError` becomes a message, and the previous result stays."""
+        """Updates of a handler. An `OpenShapeError` is shown as a message, and the previous result stays."""
         visitor = Visitor(address(request.client.host if request.client else None), str(request.session_hash))
         visit, known = self.store.of(visitor, self.begin)
         note = {} if known or opens else {self.on.message: texts.message(FORGOTTEN, refused=True)}
@@ -164,7 +164,7 @@ class _Page:
 
     def on_surface(self, visit: Visit, visitor: Visitor, file: Any, *settings: Any) -> Iterator[Update]:
         if visit.good is None:
-            raise InputError("there is nothing yet to compare it with; drop good clouds first")
+            raise InputError("there are no good clouds to compare with. Drop good clouds first")
         yield from self._on_input(visit, visitor, "".join(paths(file)), read_surface, texts.COMPARING, settings)
 
     def _on_input(
@@ -196,7 +196,7 @@ class _Page:
     def on_generated(
         self, make: Callable[[], Any], note: str, visit: Visit, visitor: Visitor, *settings: Any
     ) -> Iterator[Update]:
-        """Show generated data; make: function that returns a scan or a view, or good surfaces and one to compare."""
+        """Show generated data. make: function that returns a scan, a view, or good surfaces with one to check."""
         yield self._working(note)
         with self.queue.place(visitor):
             made = make()
@@ -230,9 +230,7 @@ class _Page:
         visit.session = session = visit.session.with_names(names).with_example(owner or "", up)
         name, example = session.examples[-1]
         count = len(session.of(name))
-        text = (
-            f"{example.name} is now an example of {name}, which has {count}; what is scored next is compared with it."
-        )
+        text = f"{example.name} is now an example of {name} ({count} in total). The next scoring compares with it."
         update = {self.on.message: texts.message(text), self.on.known: texts.known(session)}
         if name not in parse_names(names):
             update[self.on.names] = f"{names.rstrip(', ;')}, {name}"
@@ -240,7 +238,7 @@ class _Page:
 
     def on_clear(self, visit: Visit, visitor: Visitor) -> Iterator[Update]:
         visit.session = visit.session.without_examples()
-        text = "The examples are removed; the classes are known by their names alone."
+        text = "All examples are removed. The classes are known by their names only."
         yield {self.on.message: texts.message(text), self.on.known: texts.known(visit.session)}
 
     def on_color(self, visit: Visit, visitor: Visitor, color: str) -> Iterator[Update]:
@@ -251,7 +249,7 @@ class _Page:
     def on_show(self, visit: Visit, visitor: Visitor, place: Any, color: str) -> Iterator[Update]:
         verdict = visit.verdict
         if verdict is None or not isinstance(place, int) or not 0 <= place < len(verdict.session.shapes):
-            raise InputError("this shape is no longer on the page; drop it again")
+            raise InputError("this shape is no longer on the page. Drop it again")
         yield {self.on.headline: texts.working()}
         with self.queue.place(visitor):
             verdict = self.pipelines.show(verdict, place)
@@ -262,7 +260,7 @@ class _Page:
         return {self.on.headline: texts.working(done), self.on.message: ""}
 
     def _read(self, reading: Generator[str, None, Any]) -> Generator[Update, None, Any]:
-        """Read dropped files and show the progress; returns the result."""
+        """Read dropped files and show the progress. Returns the result of `reading`."""
         yield self._working()
         try:
             while True:
@@ -274,8 +272,8 @@ class _Page:
         return functools.partial(read, visitor=visitor, max_bytes=self.max_bytes)
 
     def _scored_again(self, visit: Visit, visitor: Visitor, *settings: Any) -> Update:
-        there = visit.session.shapes or visit.input is not None
-        return self._scored(visit, visitor, *settings) if there else {}
+        has_input = visit.session.shapes or visit.input is not None
+        return self._scored(visit, visitor, *settings) if has_input else {}
 
     def _scored(
         self, visit: Visit, visitor: Visitor, names: str, model: str, method: str, up: str, origin: str, color: str
@@ -295,14 +293,14 @@ class _Page:
             return self._show(visit, shown, color=color)
 
     def _show(self, visit: Visit, shown: Shown | None, headline: str = "", color: str = "") -> Update:
-        """Show a verdict with its picture, or a text alone."""
+        """Show a verdict with its picture, or a text only."""
         gr = self.gr
         table = below = bars = ""
         before, colors = visit.verdict, {} if shown is None else colors_of(shown)
         color = color if color in colors else "novelty"
         picked: dict[str, Any] = {"value": color, **({"choices": list(colors)} if colors else {})}
         if colors and before is not None and colors_of(before) is colors:
-            picked = {}  # keep the visitor's choice
+            picked = {}  # keeps the visitor's choice
         if shown is None:
             update = dict.fromkeys((self.on.plot, self.on.cloud, self.on.figures), gr.update(visible=False))
         else:
@@ -325,7 +323,7 @@ class _Page:
         gr = self.gr
         cloud, figures = save_results(shown, self.results, color)
         visit.folders.append(cloud.parent)
-        for old in visit.folders[:-2]:  # the browser may still download the previous result
+        for old in visit.folders[:-2]:  # keeps the previous result, which the browser may still download
             remove_results(old)
         visit.folders = visit.folders[-2:]
         return {
@@ -335,6 +333,6 @@ class _Page:
 
 
 def paths(files: Any) -> list[str]:
-    """Paths of uploaded files in gradio's description."""
+    """Paths of uploaded files, from gradio's description of one or several files."""
     listed = files if isinstance(files, list) else [files] if files else []
     return [file["path"] for file in listed]

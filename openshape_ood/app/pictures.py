@@ -24,14 +24,14 @@ DRAWN = 3000  # points of a thumbnail
 COLORS = {"novelty": "novelty", "nearest class": "class"}
 COLORS_OF_SCANS = {"novelty": "novelty", "name": "name", "object": "object"}
 HEIGHT, HEIGHT_OF_SCANS = 310, 430  # pixels of an interactive figure
-FILLED = 1.45  # longest side of a shape in plotly's units, which fills the picture
-FILLED_FLAT = 1.25  # for a surface, whose diagonal must be visible
+FILLED = 1.45  # longest side of a shape in plotly's units, so that it fills the picture
+FILLED_FLAT = 1.25  # the same for a surface, whose diagonal must fit
 SHEET_DPI = 60
 TURN, TILT = np.radians(35), np.radians(20)
 
 
 def thumbnail(cloud: np.ndarray, size: int = 44) -> bytes:
-    """PNG (size, size) of a y-up cloud (n, 3|6), seen from above its front left; nearer points are darker.
+    """PNG (size, size) of a cloud (n, 3|6) with y up, seen from the front left and above. Nearer points are darker.
 
     >>> thumbnail(np.eye(3))[:8]
     b'\\x89PNG\\r\\n\\x1a\\n'
@@ -43,7 +43,7 @@ def thumbnail(cloud: np.ndarray, size: int = 44) -> bytes:
     big = 2 * size
     image = np.full((big, big), -np.inf)
     for right in (0, 1):
-        for down in (0, 1):  # a point covers two by two pixels
+        for down in (0, 1):  # a point covers 2 x 2 pixels
             rows = (big - 3 - up * (big - 4)).astype(int) + down
             columns = (1 + across * (big - 4)).astype(int) + right
             np.maximum.at(image, (rows, columns), depth)
@@ -61,7 +61,7 @@ def data_uri(png: bytes) -> str:
 
 
 def _seen(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Horizontal, vertical and depth coordinates (n,), each in [0, 1]; the first two have the same scale."""
+    """Horizontal, vertical and depth coordinates of points, (n,) each, in [0, 1]. The first two share a scale."""
     x, y, z = (xyz - (xyz.min(axis=0) + xyz.max(axis=0)) / 2).T
     across, away = np.cos(TURN) * x + np.sin(TURN) * z, np.cos(TURN) * z - np.sin(TURN) * x
     up, near = np.cos(TILT) * y - np.sin(TILT) * away, np.cos(TILT) * away + np.sin(TILT) * y
@@ -71,17 +71,17 @@ def _seen(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def sheet(completed: CompletedView) -> bytes:
-    """PNG of a view, its affinities, the completed things and the new things."""
+    """PNG of a view, its affinities, the completed objects and the new objects."""
     return rendered(completed.plot(), "png", SHEET_DPI)
 
 
 def colors_of(shown: Shown) -> dict[str, str]:
-    """Choices of color, if there are several."""
+    """Choices for coloring: label -> name; empty if there is only one."""
     return COLORS_OF_SCANS if isinstance(shown, ScanVerdict) else COLORS if isinstance(shown, ShapeVerdict) else {}
 
 
 def turning(shown: Shown, color: str) -> Any:
-    """Interactive plotly figure."""
+    """Interactive plotly figure of a result."""
     height = HEIGHT if isinstance(shown, ShapeVerdict) else HEIGHT_OF_SCANS
     # keeps the rotation when the colors change
     kept = {"height": height, "uirevision": shown.name}

@@ -1,4 +1,4 @@
-"""Scoring of a session by `NoveltyPipeline`, and novelty maps of its shapes."""
+"""Scoring of the shapes of a session with `NoveltyPipeline`, and their novelty maps."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ from openshape_ood.synthetic.calibration import FIRST_SEED, resolve
 
 AUTOMATIC = "automatic"
 GENERATED: dict[str, Generated] = {MODEL: "models", SCAN: "scans"}
-COMPARED = 24  # generated shapes of each class as reference of the colors
-FIRST_COMPARED = FIRST_SEED + 10_000
-KEPT = 512  # cached embeddings of examples, calibration sets and thresholds
+COMPARED = 24  # generated shapes per class, for comparison and for the colors of maps
+FIRST_COMPARED = FIRST_SEED + 10_000  # their first seed
+KEPT = 512  # cached entries of each kind: embeddings of examples, calibration sets, thresholds
 MEMORIES = 8  # cached memory banks, about 10 MB each
 
 
@@ -57,12 +57,12 @@ def method_names() -> list[str]:
 
 
 class Pipelines:
-    """Encoders and caches shared by all sessions; no session data."""
+    """Encoders and caches shared by all sessions. Holds no data of a session."""
 
     def __init__(self, given: KnownClasses | None = None) -> None:
-        """given: known classes of a file, used until a visitor changes names or encoder or adds an example."""
+        """given: known classes from a file, used until a visitor changes names or encoder, or adds an example."""
         self.given = given
-        self._loading = threading.Lock()  # a download may take minutes; other visitors do not wait
+        self._loading = threading.Lock()  # separate lock, because a download may take minutes
         self._lock = threading.Lock()  # guards the attributes below
         self._encoders: dict[str, tuple[ShapeEncoder, TextEncoder]] = {}
         self._kept: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
@@ -74,12 +74,12 @@ class Pipelines:
     ) -> ShapeVerdict:
         """Score the session's shapes.
 
-        model: name of a checkpoint; method: one of `method_names`; up: gravity axis of the shapes, as in `Shape.up`;
-        origin: one of `ORIGINS`; the threshold is from generated shapes of this origin. Raises `OpenShapeError` with a
-        message for the visitor: no shape, an unavailable checkpoint, or too few examples for the method.
+        model: name of a checkpoint. method: one of `method_names`. up: up axis of the shapes, as in `Shape.up`. origin:
+        one of `ORIGINS`, the kind of generated shapes for the threshold. Raises `OpenShapeError` with a message for the
+        visitor if there is no shape, the checkpoint is unavailable, or the method needs more examples.
         """
         if session.shape is None:
-            raise InputError("there is no shape yet; drop one or pick an example")
+            raise InputError("there is no shape yet. Drop one, or pick an example")
         if origin not in ORIGINS:
             raise InputError(f"origin is {origin!r}; expected one of {', '.join(ORIGINS)}")
         pipeline, remarks = self._prepared(session, model, method, origin)
@@ -92,9 +92,9 @@ class Pipelines:
         return ShapeVerdict(session, result, compared, basis, shown, origin, up, axis, remarks, map=novelty_map)
 
     def score_scan(self, given: ScanInput, session: Session, model: str, method: str = AUTOMATIC) -> ScanVerdict:
-        """Score the objects of a scan, with a threshold from scans of single shapes.
+        """Score the objects of a scan. A generated threshold comes from scans of single shapes.
 
-        Calibration shapes without a stated axis get the axis chosen for the scan, else z, with a remark.
+        For calibration shapes without a stated axis, the axis chosen for the scan is used, else z, with a remark.
         """
         pipeline, remarks = self._prepared(session, model, method, SCAN)
         axis = crop_axis(None, given.up)
@@ -118,7 +118,7 @@ class Pipelines:
     def _prepared(
         self, session: Session, model: str, method: str, origin: str
     ) -> tuple[NoveltyPipeline, tuple[str, ...]]:
-        """Pipeline without a threshold, and remarks on the known classes."""
+        """Pipeline without a threshold, and remarks on its known classes."""
         encoder, text = self._loaded(model)
         given = self._unchanged(session, encoder)
         filled = given is None and session.kind == "both" and _can_fill(session, encoder)
@@ -128,7 +128,7 @@ class Pipelines:
         if given is None:
             known, remarks = self._known(session, encoder, text, origin if filled else None)
         else:
-            known, remarks = given, (f"Known as in the file: {given!r}.",)
+            known, remarks = given, (f"Known classes from the file: {given!r}.",)
         if chosen.needs == "negatives" and known.negatives is None:
             known = replace(known, negatives=self._negatives(session.names, text))
         if chosen.needs == "patches" and given is None:
@@ -143,7 +143,7 @@ class Pipelines:
         return self._encoders[model]
 
     def _unchanged(self, session: Session, encoder: ShapeEncoder) -> KnownClasses | None:
-        """Known classes of the file, if the visitor has changed neither names nor encoder and added nothing."""
+        """Known classes from the file; None if the visitor has changed names or encoder, or added an example."""
         given = self.given
         if given is None or session.examples or session.names != parse_names(", ".join(given.names)):
             return None
@@ -154,31 +154,31 @@ class Pipelines:
     ) -> tuple[KnownClasses, tuple[str, ...]]:
         """Known classes and remarks on them.
 
-        fill: origin of generated examples for classes without examples; None for no generated examples.
+        fill: origin of the generated examples for classes without examples; None to generate none.
         """
         examples = {
-            name: np.stack([self._embedding(example, encoder) for example in own])
-            for name, own in session.known().items()
-            if own
+            name: np.stack([self._embedding(example, encoder) for example in class_examples])
+            for name, class_examples in session.known().items()
+            if class_examples
         }
         remarks = []
         if fill:
             without = [name for name in session.names if name not in examples]
             examples |= {name: self._filling(resolve(name) or name, encoder, fill) for name in without}
             remarks = [
-                f"{', '.join(without)}: compared with {COMPARED} generated {fill}s each, for you gave no examples."
+                f"{', '.join(without)}: compared with {COMPARED} generated {fill}s each, because you gave no examples."
             ]
         elif len(examples) not in (0, len(session.names)):
-            remarks = ["Examples count once every class has one; until then all classes are known by their names."]
+            remarks = ["Examples are used when every class has one. Until then, all classes are known by their names."]
 
         def made() -> KnownClasses:
             if examples:
                 return KnownClasses.from_both(session.names, examples, encoder, text)
             return KnownClasses.from_names(session.names, text, temperature=encoder.temperature)
 
-        if encoder.row.text.kind == "open_clip":  # open_clip encoders never warn, and may download
+        if encoder.row.text.kind == "open_clip":  # never warns, and may take long to download
             return made(), tuple(remarks)
-        with self._warning, warnings.catch_warnings(record=True) as warned:  # the recording of warnings is process-wide
+        with self._warning, warnings.catch_warnings(record=True) as warned:  # locked, because recording is process-wide
             warnings.simplefilter("always")
             known = made()
         if not fill and len(examples) < len(session.names):
@@ -202,7 +202,7 @@ class Pipelines:
     def _decided(
         self, pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[str, str]
     ) -> tuple[NoveltyPipeline, Basis]:
-        """Pipeline with its threshold, and the basis of the verdict."""
+        """Pipeline with its threshold, and the basis of its verdicts."""
         encoder, known, held_out = pipeline.encoders.shape, pipeline.known, session.calibration
         pipeline = replace(pipeline, up="y" if ups[0] == AUTO else ups[0], silent=ups[1])
         whose = (encoder.identity.sha256, pipeline.method, session.key, known is self.given, held_out and held_out.key)
@@ -222,7 +222,7 @@ class Pipelines:
         elif generated or (session.kind == "examples" and added >= 2):
             memory = self._memory(session, encoder, "local", origin if generated else None)
             alone = [name for name in session.names if not resolve(name)]
-            but = f" but {', '.join(alone)}" if alone else ""
+            but = f" except {', '.join(alone)}" if alone else ""
             sets = [f"{COMPARED} generated {origin}s of each class{but}"] if generated else []
             sets += [f"the {added} example{'s' if added > 1 else ''} that you added"] if added else []
             words = BY_PATCHES.format(" and of ".join(sets))
@@ -234,7 +234,7 @@ class Pipelines:
         return replace(localize(shape.cloud, known, **how), name=shape.name), words
 
     def _memory(self, session: Session, encoder: ShapeEncoder, stage: str, origin: str | None = None) -> MemoryBank:
-        """Patches of the examples, and, with an origin, of generated shapes of every class."""
+        """Patches of the examples. With an origin, also patches of generated shapes of every class."""
 
         def made() -> MemoryBank:
             shapes = {
@@ -247,9 +247,9 @@ class Pipelines:
         return self._once(key, made, room=MEMORIES)
 
     def _once(self, key: tuple[Hashable, ...], make: Callable[[], Any], room: int = KEPT) -> Any:
-        """Cached result of `make`; at most `room` entries of a kind are kept, most recently used first.
+        """Cached result of `make`. At most `room` entries of a kind are kept: those used most recently.
 
-        During the computation, only requests for the same entry wait.
+        While an entry is computed, only requests for the same entry wait.
         """
         with self._lock:
             if key in self._kept:
@@ -282,11 +282,11 @@ def _basis(pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[
         given, generated = None if held_out is None else held_out.threshold, GENERATED[origin]
         threshold = pipeline.decided(given, calibrated, generated=generated, source=source).threshold
     except MixedEncodersError as error:
-        return Basis(missing=f"It does not fit: {error}.")
+        return Basis(missing=f"The threshold does not fit: {error}.")
     except InputError as error:
-        return Basis(missing=f"The calibration files: {error}.")
+        return Basis(missing=f"The calibration files cannot be used: {error}.")
     if threshold is None:
-        return Basis(missing="There is nothing to calibrate on.")
+        return Basis(missing="There are no calibration shapes.")
     if calibrated is not None:
         return Basis("files", threshold)
     if threshold in (given, pipeline.known.threshold):
@@ -297,11 +297,11 @@ def _basis(pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[
 def _assumed(session: Session, silent: str) -> tuple[str, ...]:
     """Remark on calibration shapes without a stated axis, for a scan."""
     count = sum(not shape.stated for shape in session.calibration.shapes) if session.calibration else 0
-    return (f"{assumed(count, silent, 'drop files that state it, or turned ones')}.",) if count else ()
+    return (f"{assumed(count, silent, 'drop files that state their axis, or rotated ones')}.",) if count else ()
 
 
 def _find_axis(session: Session, pipeline: NoveltyPipeline) -> UpAxis | None:
-    """Axis of all shapes without a stated axis, calibration shapes included; None if all state theirs."""
+    """Axis of all shapes without a stated axis, including calibration shapes; None if all shapes state theirs."""
     shapes = (*session.shapes, *(session.calibration.shapes if session.calibration else ()))
     silent = [shape.cloud for shape in shapes if not shape.stated]
     encoders = pipeline.encoders
@@ -309,13 +309,13 @@ def _find_axis(session: Session, pipeline: NoveltyPipeline) -> UpAxis | None:
 
 
 def _can_fill(session: Session, encoder: ShapeEncoder) -> bool:
-    """True if examples can be generated for all classes without examples, in a form that suits the encoder."""
+    """True if the encoder was trained on generated shapes, and all classes without examples can be generated."""
     return trained_on_generated(encoder.identity) and all(
         examples or resolve(name) for name, examples in session.known().items()
     )
 
 
 def _compared(name: str, origin: str) -> list[np.ndarray]:
-    """Generated shapes of a class, other than those of the calibration; none if it cannot be generated."""
+    """Generated shapes of a class, with other seeds than for calibration; empty if it cannot be generated."""
     category, make = resolve(name), scan if origin == SCAN else sample
     return [make(category, 2048, FIRST_COMPARED + i) for i in range(COMPARED)] if category else []

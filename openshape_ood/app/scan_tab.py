@@ -1,4 +1,4 @@
-"""Scans of rooms on the page: reading and object search in a child process; a generated scan."""
+"""Tab for scans of rooms: reading and object search in a child process, and a generated scan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openshape_ood.novelty import NoveltyResult
 from openshape_ood.scenes import Proposals, Scene, SceneResult, find_objects, load_scene
 from openshape_ood.scenes.proposals.layout import Plane
 
-ANSWERED = 100 * MAX_ROOM_POINTS  # bytes: position, color and object of each point
+ANSWERED = 100 * MAX_ROOM_POINTS  # maximum bytes of an answer: position, color and object of each point
 GENERATED = "a generated room"
 FURNITURE, FOREIGN = ("chair", "sofa", "table", "bed", "cabinet"), "bicycle"
 
@@ -27,7 +27,8 @@ FURNITURE, FOREIGN = ("chair", "sofa", "table", "bed", "cabinet"), "bicycle"
 class ScanInput:
     """Scan on the page, with its object proposals.
 
-    scene: at most `MAX_ROOM_POINTS`; remarks: on reading; up: axis chosen for its file, "file" for none.
+    scene: the scan, with at most `MAX_ROOM_POINTS` points. remarks: remarks from reading. up: axis chosen for its file,
+    "file" for the file's own axis.
     """
 
     scene: Scene
@@ -61,28 +62,28 @@ def object_shapes(result: SceneResult) -> list[Shape]:
 
 def object_result(result: SceneResult) -> NoveltyResult:
     """Result for the objects, in the order of `object_shapes`, without embeddings."""
-    all_of_them, rows = result.result, np.array([one.proposal for one in result], dtype=np.int64)
-    arrays = {name: getattr(all_of_them, name)[rows] for name in ("novelty", "nearest", "similarity")}
-    return replace(all_of_them, **arrays, shapes=tuple(all_of_them.shapes[i] for i in rows), embeddings=None)
+    proposals, rows = result.result, np.array([one.proposal for one in result], dtype=np.int64)
+    arrays = {name: getattr(proposals, name)[rows] for name in ("novelty", "nearest", "similarity")}
+    return replace(proposals, **arrays, shapes=tuple(proposals.shapes[i] for i in rows), embeddings=None)
 
 
 def read_scan(path: Path, visitor: Visitor = NOBODY, up: str = "file", unit: str = "file", **bounds: Any) -> ScanInput:
-    """Read an uploaded scan and find its objects; up, unit: as in `load_scene`; bounds: of `read_sealed`."""
+    """Read an uploaded scan and find its objects. up, unit: as in `load_scene`. bounds: limits for `read_sealed`."""
     how: dict[str, Any] = {"settings": {"up": up, "unit": unit}, "what": "scan", "least": ROOM_SECONDS, **bounds}
     return replace(read_sealed(_read, path, visitor, _checked, most=ANSWERED, **how), up=up)
 
 
 def _checked(answer: Any, points: np.ndarray, members: np.ndarray, *color: np.ndarray, name: str) -> ScanInput:
-    """Result from the answer of `_read`."""
+    """Validate the answer of `_read`, and make the result from it."""
     scene = Scene(points, *color, name=name)
     rows, sizes = members.astype(np.int64), [int(size) for size in answer["sizes"]]
     inside = rows.ndim == 1 and ((rows >= 0) & (rows < len(scene))).all()
     if not inside or min(sizes, default=1) < 1 or sum(sizes) != len(rows) or len(scene) > MAX_ROOM_POINTS:
-        raise ValueError("rows beyond the scan")
+        raise ValueError("rows outside of the scan")
     sets = np.split(rows, np.cumsum(sizes)[:-1]) if sizes else []
     planes = [
-        Plane(kind, np.array(normal, dtype=float), float(offset), own)
-        for (kind, normal, offset), own in zip(answer["planes"], sets, strict=False)
+        Plane(kind, np.array(normal, dtype=float), float(offset), plane_rows)
+        for (kind, normal, offset), plane_rows in zip(answer["planes"], sets, strict=False)
     ]
     objects = tuple(sets[len(planes) :])
     score, stability = (np.array(answer[key], dtype=np.float64) for key in ("score", "stability"))
@@ -96,7 +97,7 @@ def _checked(answer: Any, points: np.ndarray, members: np.ndarray, *color: np.nd
 
 
 def _read(source: str, up: str, unit: str) -> Answer:
-    """Task: points, rows of layout and objects, colors if present, warnings."""
+    """Task of the child process: points, rows of layout and objects, colors if present, warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         scene = load_scene(source, up=up, unit=unit)

@@ -1,4 +1,4 @@
-"""Server of the page: one address, loopback by default; no sharing, no analytics, no external resources."""
+"""Server of the page, on one address (default: loopback), without sharing, analytics or external resources."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(
         model = DEFAULT if _is_here(DEFAULT) else FALLBACK
         if model != DEFAULT:
             how = f"openshape-ood checkpoints fetch {DEFAULT}"
-            print(f"{DEFAULT} is not on this machine ({how}): the page begins with {model}", flush=True)
+            print(f"{DEFAULT} is not on this machine (to get it: {how}). The page begins with {model}", flush=True)
     model = find_checkpoint(model).name
     clean_names(known.names if isinstance(known, KnownClasses) else known)
     port = _free_port(host, port)
@@ -49,7 +49,7 @@ def run(
         try:
             print(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)", flush=True)
             if host not in LOOPBACK:
-                print(f"It has no password, and whoever reaches {host} can use it.", flush=True)
+                print(f"It has no password: everyone who can reach {host} can use it.", flush=True)
             stopped.wait()
         finally:
             end_reading()
@@ -57,7 +57,7 @@ def run(
 
 
 def _is_here(model: str) -> bool:
-    """True if both encoders of a checkpoint load without network."""
+    """True if shape encoder and text encoder of a checkpoint load without network access."""
     from openshape_ood.encoders.text.encoder import cached_file
     from openshape_ood.registry import files, weight_cache
 
@@ -74,15 +74,15 @@ def launch(
     max_file_mb: int,
     open_browser: bool,
 ) -> Any:
-    """Start the server in its own threads and return the gradio Blocks; files of visitors lie below `root`."""
-    # read on gradio's import or use; requests to this machine bypass proxies
+    """Start the server in its own threads, and return the gradio Blocks. Files of visitors are stored in `root`."""
+    # gradio reads these variables on import or later; NO_PROXY makes requests to this machine bypass proxies
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(root / "files")
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
         dict.fromkeys([*filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy")]), *LOOPBACK])
     )
     try:
-        for package in ("gradio", "plotly"):  # reported before anything is built
+        for package in ("gradio", "plotly"):  # a missing package is reported before the page is built
             import_module(package)
     except ModuleNotFoundError as error:
         raise MissingPackageError(f"the page needs {error.name}: pip install 'openshape-ood[app]'") from error
@@ -132,13 +132,13 @@ def _free_port(host: str, port: int) -> int:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
-            f"cannot listen on {host}, port {port}: {reason}; another port may do, or 0 for any"
+            f"cannot listen on {host}, port {port}: {reason}. Expected a free port. Give another, or 0 for any free one"
         ) from error
 
 
 @contextmanager
 def _stopped_politely() -> Iterator[threading.Event]:
-    """Event set by SIGINT and SIGTERM, so that the folder is removed; gradio's own `close` handles only SIGINT."""
+    """Event that SIGINT and SIGTERM set, so that the folder is removed. gradio itself handles only SIGINT."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped

@@ -25,8 +25,8 @@ from openshape_ood.shapes.points import check_up, exchange
 class Shape:
     """Shape on the page.
 
-    name: as given by the visitor; cloud (n, 3|6) float64 in its own frame and units; note: changes made on reading;
-    stated: gravity axis stated by its file, "" for none.
+    name: file name from the visitor. cloud: (n, 3|6) float64 in the file's frame and units. note: remarks from reading.
+    stated: up axis stated by the file, "" for none.
     """
 
     name: str
@@ -35,13 +35,13 @@ class Shape:
     stated: str = ""
 
     def up(self, chosen: str, silent: str = "y") -> str:
-        """Gravity axis: the chosen one; for "file" and "auto" the file's, else `silent`."""
+        """Up axis: the chosen one. For "file" and "auto", the axis stated by the file, else `silent`."""
         return (self.stated or silent) if chosen in ("file", AUTO) else check_up(chosen)
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """Example of a known class: cloud (n, 3|6) float32, y up; key identifies equal examples."""
+    """Example of a known class. cloud: (n, 3|6) float32, y up. key: equal for equal clouds."""
 
     name: str
     cloud: np.ndarray
@@ -50,7 +50,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """The visitor's calibration: known shapes that are no examples, or a saved threshold."""
+    """Calibration set of a visitor: known shapes that are no examples, or a saved threshold."""
 
     shapes: tuple[Shape, ...] = ()
     threshold: Threshold | None = None
@@ -61,10 +61,10 @@ class Calibration:
 class Session:
     """State of a visitor's page.
 
-    names (k,): known classes; examples: by class; shapes: on the page; shown: place of the shape on display; failures:
-    dropped files that could not be read; calibration: the visitor's own.
+    names: k known classes. examples: pairs (class, example). shapes: shapes on the page. shown: index of the displayed
+    shape. failures: dropped files that could not be read. calibration: calibration set of the visitor.
 
-    Examples of a removed class are kept, and used again if the class returns.
+    Examples of a removed class are kept. They are used again if the class is added again.
     """
 
     names: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class Session:
 
     @property
     def shape(self) -> Shape | None:
-        """Shape on display, None before the first."""
+        """Displayed shape; None before the first one."""
         return self.shapes[self.shown] if self.shapes else None
 
     @property
@@ -91,44 +91,46 @@ class Session:
         return tuple(example for owner, example in self.examples if owner == name)
 
     def known(self) -> dict[str, tuple[Example, ...]]:
-        """Class -> its examples, empty for a class with only a name."""
+        """Class name -> its examples, empty for a class with only a name."""
         return {name: self.of(name) for name in self.names}
 
     @property
     def kind(self) -> Literal["names", "examples", "both"]:
         """Kind of known classes for `scoring.find_method`."""
-        having = [bool(examples) for examples in self.known().values()]
-        return "names" if not any(having) else "examples" if all(having) else "both"
+        has_examples = [bool(examples) for examples in self.known().values()]
+        return "names" if not any(has_examples) else "examples" if all(has_examples) else "both"
 
     @property
     def key(self) -> Hashable:
-        """Key equal for sessions with the same names and examples."""
+        """Cache key, equal for sessions with the same names and examples."""
         return tuple((name, tuple(example.key for example in examples)) for name, examples in self.known().items())
 
     def with_shapes(self, shapes: Sequence[Shape], failures: Sequence[Failure] = ()) -> Session:
-        """Copy with other shapes on the page, the first on display."""
+        """Copy with other shapes on the page, of which the first is displayed."""
         return replace(self, shapes=tuple(shapes), shown=0, failures=tuple(failures))
 
     def with_names(self, text: str) -> Session:
-        """Copy with the class names in a text. Raises `ClassNamesError` for no, too many or repeated names."""
+        """Copy with the class names in a text. Raises `ClassNamesError` for missing, too many or repeated names."""
         return replace(self, names=parse_names(text))
 
     def with_example(self, name: str, up: str) -> Session:
-        """Copy with the shape on display as an example of class `name`; up: as in `Shape.up`.
+        """Copy with the displayed shape as an example of class `name`. up: as in `Shape.up`.
 
-        A new class is added to the names. Raises `InputError` without a shape, for an existing example, and beyond the
-        page's limit.
+        A new class is added to the names. Raises `InputError` if there is no shape, the example exists, or the visitor
+        has the maximum of examples.
         """
         if self.shape is None:
-            raise InputError("there is no shape yet; drop one or pick an example first")
+            raise InputError("there is no shape yet. Drop one, or pick an example")
         if not name or not name.strip():
-            raise ClassNamesError("choose the class of the shape, or type a new one")
+            raise ClassNamesError("no class is given. Choose the class of the shape, or type a new one")
         name, *others = parse_names(name, "the class is")
         if others:
-            raise ClassNamesError(f"a shape is an example of one class; {1 + len(others)} are given: {name}, ...")
+            raise ClassNamesError(
+                f"{1 + len(others)} classes are given: {name}, ... Expected one class for the shape. Type one name"
+            )
         name = next((known for known in self.names if known.casefold() == name.casefold()), name)
         if len(self.examples) >= MAX_EXAMPLES:
-            raise InputError(f"there are {MAX_EXAMPLES} examples already, the maximum of this page")
+            raise InputError(f"you have {MAX_EXAMPLES} examples, the maximum of this page. Remove examples first")
         example = _example(self.shape, self.shape.up(up))
         if any(example.key == other.key for other in self.of(name)):
             raise InputError(f"{self.shape.name} is already an example of {name}")
@@ -136,7 +138,7 @@ class Session:
         return replace(self, names=names, examples=(*self.examples, (name, example)))
 
     def without_examples(self) -> Session:
-        """Copy with names only."""
+        """Copy without examples, only with names."""
         return replace(self, examples=())
 
 
@@ -146,22 +148,24 @@ def parse_names(text: str, what: str = "the known classes are") -> tuple[str, ..
     >>> parse_names("chair, night_stand\\nsofa,")
     ('chair', 'night stand', 'sofa')
 
-    Raises `ClassNamesError` for no, too many, too long or repeated names.
+    Raises `ClassNamesError` for missing, too many, too long or repeated names. what: beginning of the message.
     """
     if len(text) > 2 * MAX_CLASSES * MAX_NAME:
         raise ClassNamesError(f"{what} a text of {len(text):,} characters; expected at most {MAX_CLASSES} names")
     names = tuple(clean_names([name for name in re.split(r"[,;\n]", text) if name.strip()]))
     if len(names) > MAX_CLASSES:
-        raise ClassNamesError(f"{what} {len(names)} names; this page takes at most {MAX_CLASSES}")
+        raise ClassNamesError(f"{what} {len(names)} names; expected at most {MAX_CLASSES} on this page")
     for name in names:
         if len(name) > MAX_NAME:
-            raise ClassNamesError(f"{name[:MAX_NAME]}… has {len(name)} characters; this page takes at most {MAX_NAME}")
+            raise ClassNamesError(
+                f"{name[:MAX_NAME]}… has {len(name)} characters; expected at most {MAX_NAME} on this page"
+            )
     return names
 
 
 def _example(shape: Shape, up: str) -> Example:
     cloud = shape.cloud[kept_rows(len(shape.cloud), EXAMPLE_POINTS)]
-    # centered: float32 would blur a scan far from its origin
+    # centered, because float32 is too coarse for a scan far from its origin
     xyz = exchange(cloud[:, :3] - cloud[:, :3].mean(axis=0), up, "y")
     upright = np.concatenate([xyz, cloud[:, 3:]], axis=1).astype(np.float32)
     return Example(shape.name, upright, sha256(upright.tobytes()).hexdigest())

@@ -1,8 +1,8 @@
 """Sessions of all visitors, in bounded memory.
 
-`gr.State` belongs to a session that the browser names, so one visitor can open any number, and gradio drops the least
-recently used (`state_session_capacity`) without its `delete_callback`. Sixty requests of one visitor would remove the
-known classes of all others. Here an address only displaces its own sessions.
+The browser chooses the session of a `gr.State`, so one visitor can open any number of sessions. gradio then drops the
+least recently used ones (`state_session_capacity`) without calling `delete_callback`. Sixty requests of one visitor
+would remove the known classes of all others. Here, an address can only displace its own sessions.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from openshape_ood.app.view_tab import ViewInput
 from openshape_ood.shapes.failure import Failure
 
 FORGOTTEN = (
-    "The page no longer has your shapes and examples: it was restarted, or had more visitors than it can remember. "
-    "Drop them again."
+    "The page no longer has your shapes and examples: it was restarted, or had too many visitors. Drop the files again."
 )
 Input = ScanInput | ViewInput | SurfaceInput
 
@@ -35,9 +34,9 @@ Input = ScanInput | ViewInput | SurfaceInput
 class Visit:
     """State of one visitor.
 
-    session: shapes and known classes; input: the scan, view or surface shown in place of shapes; file: of a scan; good:
-    surfaces to compare with; verdict: of shapes or of a scan; headline: text in place of the verdict; folders: of
-    downloads.
+    session: shapes and known classes. input: the scan, view or surface shown in place of shapes. file: path of a scan.
+    good: good surfaces to compare with. verdict: verdict on shapes or on a scan. headline: text in place of the
+    verdict. folders: folders of downloads.
     """
 
     session: Session
@@ -57,7 +56,7 @@ class Visit:
 
     @property
     def is_personal(self) -> bool:
-        """True if it holds any data of the visitor."""
+        """True if the visitor has added examples, a calibration set or good surfaces."""
         return bool(self.session.examples or self.session.calibration or self.good)
 
     @property
@@ -66,7 +65,7 @@ class Visit:
 
 
 class SessionStore:
-    """Visits, least recently seen first; at most `most` of them with `most_bytes` in total."""
+    """Visits, least recently used first. At most `most` visits with `most_bytes` in total are stored."""
 
     def __init__(self, most: int = VISITS, most_bytes: int = VISITS_BYTES) -> None:
         self._most, self._most_bytes = most, most_bytes
@@ -74,7 +73,7 @@ class SessionStore:
         self._kept: OrderedDict[Visitor, Visit] = OrderedDict()
 
     def of(self, visitor: Visitor, begin: Session) -> tuple[Visit, bool]:
-        """Visit of a visitor, and True if it was remembered; a new visit starts with the session `begin`."""
+        """Visit of a visitor, and True if it was stored. A new visit starts with the session `begin`."""
         with self._lock:
             known = visitor in self._kept
             visit = self._kept.setdefault(visitor, Visit(begin))
@@ -83,7 +82,7 @@ class SessionStore:
             return visit, known
 
     def _make_room(self, newest: Visitor) -> None:
-        """Drop visits of the address with the most visits; those without personal data first."""
+        """Drop visits of the address with the most visits or bytes; visits without personal data first."""
         sizes = {visitor: visit.nbytes for visitor, visit in self._kept.items()}
         while len(sizes) > 1 and (len(sizes) > self._most or sum(sizes.values()) > self._most_bytes):
             many = len(sizes) > self._most
@@ -92,7 +91,7 @@ class SessionStore:
                 shares[visitor.address] += 1 if many else size
             greedy = shares.most_common(1)[0][0]
             theirs = [visitor for visitor in sizes if visitor.address == greedy and visitor != newest] or list(sizes)
-            first = min(theirs, key=lambda visitor: self._kept[visitor].is_personal)  # ties: the least recently seen
+            first = min(theirs, key=lambda visitor: self._kept[visitor].is_personal)  # ties: the least recently used
             for folder in self._kept.pop(first).folders:
                 remove_results(folder)
             del sizes[first]

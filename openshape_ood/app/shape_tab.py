@@ -1,4 +1,4 @@
-"""Shapes on the page: dropped files, calibration shapes or a threshold, generated examples."""
+"""Tab for shapes: dropped files, calibration shapes or a threshold, and generated examples."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ EXAMPLES = {
 
 
 def read_shape(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> Shape:
-    """Read an uploaded shape; bounds: of `read_sealed`. Default: quotas."""
-    most = MAX_POINTS * 6 * 8  # 64 bits: xyz, rgb
+    """Read an uploaded shape. bounds: limits for `read_sealed`."""
+    most = MAX_POINTS * 6 * 8  # xyz and rgb with 8 bytes each
     return read_sealed(read_cloud, path, visitor, _checked, most=most, **bounds)
 
 
 def _checked(answer: Any, cloud: np.ndarray, *, name: str) -> Shape:
-    """Result from the answer of `read_cloud`."""
+    """Validate the answer of `read_cloud`, and make the result from it."""
     cloud, points = check_cloud(cloud, name), int(answer["points"])
     stated = check_up(answer["stated"]) if answer["stated"] else ""
     kept = len(cloud)
@@ -63,12 +63,12 @@ def _checked(answer: Any, cloud: np.ndarray, *, name: str) -> Shape:
 def read_each(
     paths: Sequence[str], read: Callable[[Path], One], strict: bool = False
 ) -> Generator[str, None, tuple[list[One], list[Failure]]]:
-    """Read dropped files; yields the progress as text.
+    """Read dropped files, and yield the progress as text.
 
-    strict: raise the first error. Otherwise at least one file must be readable.
+    strict: True to raise the first error. Otherwise, at least one file must be readable.
     """
     if len(paths) > MAX_FILES:
-        raise InputError(f"{len(paths)} files were dropped; this page takes at most {MAX_FILES} at once")
+        raise InputError(f"{len(paths)} files were dropped; expected at most {MAX_FILES} at once")
     results, failures = [], []
     with taken(paths) as files:
         for i, path in enumerate(files):
@@ -88,7 +88,7 @@ def read_each(
 def read_calibration(
     paths: Sequence[str], read: Callable[..., Shape], visitor: Visitor
 ) -> Generator[str, None, tuple[Calibration, list[Failure]]]:
-    """Threshold if one .json file was dropped, else known shapes, each read by `read`."""
+    """Calibration from dropped files: a threshold from one .json file, else known shapes, each read by `read`."""
     if len(paths) == 1 and Path(paths[0]).suffix.lower() == ".json":
         return Calibration(threshold=_read_threshold(paths[0], visitor)), []
     shapes, failures = yield from read_each(paths, read)
@@ -99,7 +99,7 @@ def read_calibration(
 def _read_threshold(path: str, visitor: Visitor) -> Threshold:
     with taken([path]) as (file,):
         if file.is_file() and file.stat().st_size > REQUEST_BYTES:
-            raise FileError(f"{file.name} is no threshold: one has less than {REQUEST_BYTES / 2**20:.0f} MB")
+            raise FileError(f"{file.name} is no threshold: expected less than {REQUEST_BYTES / 2**20:.0f} MB")
         how: dict[str, Any] = {"suffixes": [".json"], "what": "threshold", "most": 8 * REQUEST_BYTES}
         return read_sealed(read_threshold, file, visitor, _checked_threshold, **how)
 

@@ -1,4 +1,4 @@
-"""Clouds of surfaces: good ones to learn from, one to compare, and a generated road."""
+"""Tab for surfaces: good clouds to learn from, a cloud to check, and a generated road."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:  # the reading process has no memory for torch
 
 GENERATED = "a generated road"
 ROADS, ROAD, DAMAGE = 20, 101, ("pothole", "crack")  # good roads; seed of the damaged one
-ANSWERED = 8 * 5 * MAX_ROOM_POINTS  # bytes: position, intensity and strip of each point
+ANSWERED = 8 * 5 * MAX_ROOM_POINTS  # maximum bytes of an answer: position, intensity and strip of each point
 MEASURED = ("intensity", "strips")
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceInput:
-    """Cloud on the page: points (n, 3), intensity and strips (n,) if present; remarks: on reading."""
+    """Cloud on the page. cloud: points (n, 3), and intensity and strips (n,) if present. remarks: from reading."""
 
     name: str
     cloud: Mapping[str, np.ndarray]
@@ -40,7 +40,7 @@ class SurfaceInput:
 
 @dataclass(frozen=True, eq=False)
 class GoodSurfaces:
-    """Model of the good clouds, their names, and remarks on reading."""
+    """Model of the good clouds, with their names and remarks from reading."""
 
     model: SurfaceModel
     names: tuple[str, ...]
@@ -55,7 +55,7 @@ class GoodSurfaces:
 
 @dataclass(frozen=True, eq=False)
 class SurfaceVerdict:
-    """Cloud compared with the good ones."""
+    """Result for a cloud, compared with the good clouds."""
 
     result: SurfaceResult
     good: GoodSurfaces
@@ -76,12 +76,12 @@ class SurfaceVerdict:
 
     @property
     def unseen(self) -> int:
-        """Points in no tile or view."""
+        """Number of points that are in no tile or view."""
         return int((~self.result.map.seen).sum())
 
     @property
     def beyond(self) -> int:
-        """Points beyond the threshold of points."""
+        """Number of points above the threshold of points."""
         return int(self.result.map.is_novel.sum())
 
     def as_json(self) -> dict[str, Any]:
@@ -111,14 +111,14 @@ def learn(good: Sequence[SurfaceInput]) -> GoodSurfaces:
     count = sum(len(one.cloud["points"]) for one in good)
     if count > MAX_GOOD_POINTS:
         raise InputError(
-            f"the good clouds have {count:,} points together; this page takes {MAX_GOOD_POINTS:,}. Drop fewer of them"
+            f"the good clouds have {count:,} points in total. Expected at most {MAX_GOOD_POINTS:,}. Drop fewer of them"
         )
     model = SurfaceModel.fit([_source(one) for one in good])
     return GoodSurfaces(model, tuple(one.name for one in good), tuple(remark for one in good for remark in one.remarks))
 
 
 def compare(surface: SurfaceInput, good: GoodSurfaces) -> SurfaceVerdict:
-    """Compare a cloud with the good ones. Raises `OpenShapeError` for another kind of cloud."""
+    """Compare a cloud with the good clouds. Raises `OpenShapeError` for another kind of cloud."""
     return SurfaceVerdict(good.model.score(_source(surface)), good, (*surface.remarks, *good.remarks))
 
 
@@ -129,13 +129,13 @@ def _source(one: SurfaceInput) -> Any:
 
 
 def read_surface(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> SurfaceInput:
-    """Read an uploaded cloud; bounds: of `read_sealed`."""
+    """Read an uploaded cloud. bounds: limits for `read_sealed`."""
     how: dict[str, Any] = {"least": ROOM_SECONDS, **bounds}
     return read_sealed(_read, path, visitor, _checked, most=ANSWERED, **how)
 
 
 def _checked(answer: Any, *columns: np.ndarray, name: str) -> SurfaceInput:
-    """Result from the answer of `_read`."""
+    """Validate the answer of `_read`, and make the result from it."""
     cloud = dict(zip(("points", *map(str, answer["measured"])), columns, strict=True))
     n, count = len(cloud["points"]), int(answer["points"])
     shapes = {"points": (n, 3), **dict.fromkeys(MEASURED, (n,))}
@@ -148,7 +148,7 @@ def _checked(answer: Any, *columns: np.ndarray, name: str) -> SurfaceInput:
 
 
 def _read(source: str) -> Answer:
-    """Task: points, thinned to `MAX_ROOM_POINTS`, and their measurements."""
+    """Task of the child process: points, thinned to `MAX_ROOM_POINTS`, and their measurements."""
     from openshape_ood.shapes.columns import load_columns
 
     cloud = load_columns(Path(source))

@@ -1,4 +1,4 @@
-"""Texts of the page, as HTML. Names from visitors and files are escaped here only."""
+"""Texts of the page, as HTML. Names from visitors and files are escaped only in this module."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from openshape_ood.surfaces import Defect
 from openshape_ood.views.completion import CompletedView
 
 BARS = 6  # classes with a bar
-THUMBNAILS = 5  # per class
-DEFECTS = 5
+THUMBNAILS = 5  # thumbnails per class
+DEFECTS = 5  # listed defects
 
 TITLE = """<h1>Is this object one of the known classes, or something new?</h1>"""
-CALIBRATION = f"19 to {MAX_FILES} shapes of the known classes, from the same source, that are no examples."
+CALIBRATION = f"19 to {MAX_FILES} known shapes from the same source as yours, other than the examples."
 FORMATS_OF_VIEWS = (
-    "Together: image (PNG, JPG), depth image with “depth” in its name (16-bit PNG), camera (JSON); or one NPZ. "
-    "If CLIP is not on this machine, also an NPZ with “affinities” in its name"
+    "Drop together: image (PNG, JPG), depth image with “depth” in its name (16-bit PNG), camera (JSON). Or one NPZ. "
+    "If CLIP is not on this machine, add an NPZ with “affinities” in its name"
 )
 FORMATS = " ".join(suffix[1:].upper() for suffix in SUFFIXES)
-FORMATS_OF_SURFACES = f"Roads, walls, parts, in meters; one long good cloud or, better, 20: {FORMATS}"
+FORMATS_OF_SURFACES = f"Roads, walls or parts, in meters. Best: 20 good clouds; at least one long cloud. {FORMATS}"
 
 
 def message(text: str = "", refused: bool = False) -> str:
-    """Message line above the verdict; "" without text."""
+    """HTML of the message above the verdict; "" without text."""
     if not text:
         return ""
     kind, role = ("refused", "alert") if refused else ("said", "status")
@@ -48,25 +48,25 @@ WORKING = '<div id="verdict" class="box open working" role="status"><h2>Scoring�
 COMPLETING = "Completing the hidden parts of the view, name by name."
 READING = "Reading the scan and searching for objects."
 LEARNING = "Learning from the good clouds."
-COMPARING = "Reading the cloud and comparing it with the good ones."
+COMPARING = "Reading the cloud and comparing it with the good clouds."
 COMPARED = (
-    '<div id="compared"><p>The surface is rebuilt by a model of the good clouds, and each point is compared with '
-    "it: gray points are usual, dark red points differ from all good ones.</p></div>"
+    '<div id="compared"><p>A model of the good clouds reconstructs the surface, and each point is compared with the '
+    "reconstruction. Gray: as on good clouds. Dark red: very different.</p></div>"
 )
 FIRST = '<div id="verdict" class="box open"><h2>Drop a shape or pick an example.</h2></div>'
 TOY = (
-    "<code>tiny</code> is a toy encoder for trying this page, trained on generated shapes. For real objects choose "
+    "<code>tiny</code> is a toy encoder, trained on generated shapes, for trying this page. For real objects, choose "
     "<code>vitb32</code> or a larger encoder."
 )
 
 
 def working(done: str = "") -> str:
-    """Placeholder of the verdict; done: progress so far."""
+    """Placeholder for the verdict. done: text about the progress."""
     return WORKING.replace("</h2>", f"</h2><p>{escape(done)}</p>") if done else WORKING
 
 
 def verdict(scored: Verdict) -> str:
-    """Headline, p-value and basis of the verdict."""
+    """HTML of the verdict: headline, p-value and basis."""
     kind, headline = _headline(scored)
     lines = [*_evidence(scored), *_axis(scored), *map(escape, scored.remarks)]
     toy = f'<p class="toy">{TOY}</p>' if scored.is_toy else ""
@@ -80,7 +80,7 @@ def verdict(scored: Verdict) -> str:
 
 
 def _box(kind: str, name: str, note: str, headline: str, lines: Iterable[str], more: str = "") -> str:
-    """A verdict box; headline, lines and more are HTML."""
+    """HTML of a verdict box. headline, lines and more are HTML; name and note are text."""
     noted = f" <small>({escape(note)})</small>" if note else ""
     rows = "".join(f"<p>{line}</p>" for line in lines)
     named = f'<span class="name">{escape(name)}{noted}</span>'
@@ -88,14 +88,14 @@ def _box(kind: str, name: str, note: str, headline: str, lines: Iterable[str], m
 
 
 def view(shown: ViewVerdict) -> str:
-    """Number of new things in a view, encoder and affinities."""
+    """HTML of the result for a view: number of new objects, completion network and affinities."""
     completed, (h, w) = shown.completed, shown.completed.view.shape
     new = len(completed.new)
-    headline = f"{new} new thing{'s' * (new != 1)} in this view" if new else "Nothing new in this view"
+    headline = f"{new} new object{'s' * (new != 1)} in this view" if new else "Nothing new in this view"
     lines = [
         f"Completed by <code>{escape(completed.field.provenance.identity.checkpoint)}</code> from affinities by "
-        f"{escape(completed.affinities.provenance.method)}. New: visible occupied space, other than floor and walls, "
-        "that no known name fills.",
+        f"{escape(completed.affinities.provenance.method)}. New: visible occupied space that no known name fills, "
+        "except floor and walls.",
         *map(escape, shown.remarks),
     ]
     note = f"{w} × {h} pixels, {completed.view.seen.mean():.0%} with depth"
@@ -103,26 +103,26 @@ def view(shown: ViewVerdict) -> str:
 
 
 def learned(good: GoodSurfaces) -> str:
-    """Message about the good clouds."""
+    """HTML of the message about the good clouds."""
     count = len(good.names)
     more = f" and {count - 5} more" if count > 5 else ""
-    headline = f"{count} cloud{'s are' if count > 1 else ' is'} learned as good. Drop the one to compare."
+    headline = f"Learned from {count} good cloud{'s' * (count > 1)}. Now drop the cloud to check."
     return _box("open", ", ".join(good.names[:5]) + more, "", headline, map(escape, good.remarks))
 
 
 def surface(compared: SurfaceVerdict) -> str:
-    """Verdict on a surface compared with good ones, with p-value and threshold."""
+    """HTML of the verdict on a surface, with p-value and threshold."""
     result, threshold, method = compared.result, compared.result.threshold, compared.good.model.reconstructor.method
     beyond = int((threshold.scores >= result.novelty).sum())
-    what = "the value of its worst place" if compared.is_sheet else "the mean of its most novel hundredth of points"
-    of = f"{threshold.n} {'is' if beyond == 1 else 'are'} as novel or more."
+    what = "the value of its worst place" if compared.is_sheet else "the mean of the most novel 1 % of its points"
+    of = f"{threshold.n} good clouds {'is' if beyond == 1 else 'are'} as novel or more."
     lines = [
         f"p = <b>{result.p_value:.3f}</b>: {beyond} of {of}",
-        f"Novelty <b>{result.novelty:.3f}</b>, {what}, by <code>{escape(method)}</code>; good up to "
+        f"Novelty <b>{result.novelty:.3f}</b>, {what}, by <code>{escape(method)}</code>. Good up to "
         f"{threshold.value:.3f}.",
         f"The {escape(threshold.describe())}.",
-        f"{compared.beyond:,} points are beyond the threshold of points, {compared.unseen:,} points were not seen.",
-        f"Of points, the {escape(compared.good.model.pixel_threshold.describe())}.",
+        f"{compared.beyond:,} points are above the threshold of points; {compared.unseen:,} points have no score.",
+        f"For points, the {escape(compared.good.model.pixel_threshold.describe())}.",
         *_defects(result.defects),
         *([] if result.map.tells else [f"The map does not locate damage: {UNTOLD}"]),
         *map(escape, compared.remarks),
@@ -130,18 +130,18 @@ def surface(compared: SurfaceVerdict) -> str:
     count = len(compared.good.names)
     note = f"{len(result.map):,} points, {count} good cloud{'s' * (count != 1)}"
     if result.is_novel:
-        return _box("novel", result.name, note, "Damaged: one place or more differs from the good clouds", lines)
-    return _box("known", result.name, note, "Good: no place is worse than on the good clouds", lines)
+        return _box("novel", result.name, note, "Damaged: at least one place differs from the good clouds", lines)
+    return _box("known", result.name, note, "Good: no place is worse than on good clouds", lines)
 
 
 def _defects(defects: Sequence[Defect]) -> list[str]:
-    """Largest defects, with p-values."""
+    """Line with the largest defects and their p-values; empty if there are none."""
     shown = [f"{escape(one.where)}: {escape(str(one))}" for one in defects[:DEFECTS]]
     return [f"Largest defects: {'; '.join(shown)}."] if shown else []
 
 
 def things(completed: CompletedView) -> str:
-    """Table of names and new things: volume and position."""
+    """HTML table of names and new objects, with volume and position."""
     rows = [
         [
             escape(one["name"]),
@@ -167,13 +167,13 @@ def _numbers(numbers: Iterable[float] | None, between: str) -> str:
 
 
 def sheet(completed: CompletedView) -> str:
-    """Picture of a view, its affinities, the completed things and the new things."""
+    """HTML with the picture of a view, its affinities, the completed objects and the new objects."""
     source = data_uri(pictures.sheet(completed))
-    return f'<div id="compared"><img id="sheet" src="{source}" alt="the view, completed things, new things"></div>'
+    return f'<div id="compared"><img id="sheet" src="{source}" alt="the view, completed objects, new objects"></div>'
 
 
 def parts(shown: Shown) -> tuple[str, str, str, str]:
-    """HTML for verdict, table, caption of the picture, and bars."""
+    """HTML of the verdict, the table, the caption of the picture, and the bars."""
     if isinstance(shown, ViewVerdict):
         return view(shown), things(shown.completed), sheet(shown.completed), ""
     if isinstance(shown, SurfaceVerdict):
@@ -219,20 +219,20 @@ def _evidence(scored: Verdict) -> list[str]:
     lines = [f"{novelty}; known up to {limit:.3f}{above}.", _promise(scored, threshold), *_drift(scored)]
     if one and scored.p_value is not None:
         beyond = int((threshold.scores >= scored.novelty).sum())
-        shapes = f"known {scored.origin}s" if basis.kind == "generated" else "calibration shapes"
+        shapes = f"generated {scored.origin}s" if basis.kind == "generated" else "calibration shapes"
         are = "is" if beyond == 1 else "are"
         lines.insert(0, f"p = <b>{scored.p_value:.3f}</b>: {beyond} of {threshold.n} {shapes} {are} as novel or more.")
     if basis.uncovered:
         names = escape(", ".join(basis.uncovered))
         lines.append(
-            f"No calibration shape is of the class {names}, which cannot be generated, so the fraction of its shapes "
-            "that is kept is unknown. Give calibration files of all classes."
+            f"Shapes of {names} cannot be generated, so the threshold is not calibrated for them. Give calibration "
+            "files of all classes."
         )
     return lines
 
 
 def _drift(scored: Verdict) -> list[str]:
-    """Alarm of the drift test; empty without an alarm."""
+    """Line with the alarm of the drift test; empty without an alarm."""
     drift = scored.result.drift
     if not drift.alarm:
         return []
@@ -244,17 +244,17 @@ def _drift(scored: Verdict) -> list[str]:
     return [f'<b id="drift">{escape(drift.describe(remedy))} {escape(then)}</b>']
 
 
-OWN = "“Calibrate on your own shapes”"  # the page's heading for calibration
+OWN = "“Calibrate on your own shapes”"  # heading of the calibration area
 MISSING = (
-    "For a verdict, give 19 or more known shapes below that are no examples, or a saved threshold "
-    "(<code>openshape-ood score --save-threshold</code>)."
+    "For a verdict, drop 19 or more known shapes, other than the examples, into the calibration area below. Or drop a "
+    "threshold saved by <code>openshape-ood score --save-threshold</code>."
 )
 
 
 def _promise(scored: Verdict, threshold: Threshold) -> str:
-    """Fraction and kind of shapes that the threshold keeps, and how to calibrate on own shapes."""
+    """Sentence on the fraction of known shapes that the threshold keeps, and on calibration with own shapes."""
     cut = threshold.is_generated and isinstance(scored, ScanVerdict)
-    more = " Objects cut out of a room only partly resemble generated ones." if cut else ""
+    more = " Objects from a scan only partly resemble generated shapes." if cut else ""
     text = threshold.describe(OWN)
     lead = "The threshold is yours: " if scored.basis.kind == "threshold" else ""
     return escape(f"{lead}{text if lead else f'T{text[1:]}'}.{more}")
@@ -270,7 +270,7 @@ def _axis(scored: Verdict) -> list[str]:
 
 
 def table(scored: Verdict | None) -> str:
-    """Table of several shapes, most novel first, and of files that could not be read; "" for one shape."""
+    """HTML table of shapes, most novel first, and a list of unreadable files; "" for a single shape."""
     is_scan = isinstance(scored, ScanVerdict) and bool(scored.session.shapes)
     if scored is None or (len(scored.session.shapes) < 2 and not scored.session.failures and not is_scan):
         return ""
@@ -290,7 +290,7 @@ def _not_read(failures: Sequence[Failure]) -> str:
 
 
 def _ranked(scored: Verdict, place: int) -> list[str]:
-    """Cells of a shape."""
+    """HTML cells of the row of a shape."""
     name, answer = escape(scored.session.shapes[place].name), scored.answers[place] or "none"
     current = ' aria-current="true"' if place == scored.shown else ""
     cells = [
@@ -306,7 +306,7 @@ def _ranked(scored: Verdict, place: int) -> list[str]:
 
 
 def bars(scored: Verdict) -> str:
-    """Bars of the nearest classes; longer is more similar."""
+    """HTML bars of the nearest classes. A longer bar means more similar."""
     if not scored.session.shapes:
         return ""
     rows = []
@@ -319,24 +319,26 @@ def bars(scored: Verdict) -> str:
         )
     more = len(scored.ranked()) - BARS
     of = f" of {escape(scored.shape.name)}" if isinstance(scored, ScanVerdict) else ""
-    rest = f"<small>and {more} more in the JSON</small>" if more > 0 else ""
+    rest = f"<small>and {more} more in the JSON file</small>" if more > 0 else ""
     return f'<div id="bars"><h3>Nearest classes{of} <small>cosine similarity</small></h3>{"".join(rows)}{rest}</div>'
 
 
 def compared(scored: Verdict) -> str:
-    """Explanation of the colors of the picture."""
+    """HTML with the explanation of the colors of the picture."""
     return f'<div id="compared"><p>{escape(scored.compared)}</p></div>'
 
 
-def calibration(own: Calibration, failures: Sequence[Failure] = ()) -> str:
-    """The visitor's calibration, and files of it that could not be read."""
-    given = f"{len(own.shapes)} calibration files."
-    given = given if own.threshold is None else f"Your {own.threshold.describe(OWN)}."
-    return f'<div id="own"><p>{escape(given)}</p>{_not_read(failures)}</div>'
+def calibration(calibration_set: Calibration, failures: Sequence[Failure] = ()) -> str:
+    """HTML about the visitor's calibration, with a list of unreadable files."""
+    threshold = calibration_set.threshold
+    text = (
+        f"{len(calibration_set.shapes)} calibration files." if threshold is None else f"Your {threshold.describe(OWN)}."
+    )
+    return f'<div id="own"><p>{escape(text)}</p>{_not_read(failures)}</div>'
 
 
 def known(session: Session) -> str:
-    """Table of known classes: names or examples, counts, thumbnails."""
+    """HTML table of known classes: name or examples, number of examples, thumbnails."""
     rows = [
         [
             escape(name),

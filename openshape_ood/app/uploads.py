@@ -1,6 +1,6 @@
-"""Uploads: read by a sealed child process whose answer is validated.
+"""Reading of uploads in a sandboxed child process, whose answer is validated.
 
-gradio limits the bytes of an upload, not the cost of parsing it.
+gradio limits the bytes of an upload, but not the time and memory for parsing it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from openshape_ood.workers.process import find
 
 SURFACE_POINTS = 10_000  # points sampled from a mesh
 NOBODY = Visitor(HERE, "")
-Answer = tuple[Mapping[str, Any], list[np.ndarray]]  # of a task: JSON and arrays
+Answer = tuple[Mapping[str, Any], list[np.ndarray]]  # answer of a task: JSON and arrays
 Read = TypeVar("Read")
 
 _queue = FairQueue(READERS)
@@ -44,15 +44,15 @@ _reading: WeakSet[workers.Worker] = WeakSet()
 
 
 def kept_rows(count: int, most: int) -> np.ndarray:
-    """Sorted rows that remain after random thinning; all if there are at most `most`."""
+    """Sorted indices of the rows that remain after random thinning to at most `most` rows."""
     return np.sort(np.random.RandomState(0).permutation(count)[:most])
 
 
 @contextmanager
 def taken(paths: Sequence[str | os.PathLike[str]]) -> Generator[list[Path]]:
-    """Move uploaded files to a folder of their own while they are read: equal files of two visitors share a path.
+    """Link uploaded files into a new folder while they are read, because equal files of two visitors share a path.
 
-    A missing file is left out.
+    For a missing file, the path in the folder is given without a file.
     """
     with tempfile.TemporaryDirectory(prefix="taken-") as folder:
         links = []
@@ -80,15 +80,16 @@ def read_sealed(
     memory: int = READ_MEMORY,
     max_bytes: int = MAX_FILE_MB * 2**20,
 ) -> Read:
-    """Let `task(source, **settings)` read an uploaded file in a sealed process that sees no other file.
+    """Run `task(source, **settings)` on an uploaded file, in a sandboxed process whose folder has only the given files.
 
-    A compromised parser may return anything, so `checked(answer, *arrays, name=...)` turns the answer into the result,
-    or raises ValueError, TypeError, KeyError or AttributeError if it is no valid `what`.
+    A compromised parser may return anything. Therefore `checked(answer, *arrays, name=...)` validates the answer and
+    makes the result from it. It raises ValueError, TypeError, KeyError or AttributeError if the answer is no valid
+    `what`.
 
-    most: bytes of arrays in the answer; beside: further files in the folder, by name; seconds: time limit, default by
-    the sizes of the files and `least`; memory: bytes of address space, on platforms with this limit; max_bytes: of a
-    file. Raises `ShapeFileError` with the file's name without its path, `MissingPackageError` for a format that needs
-    an extra, `InputError` if the visitor waits too long.
+    most: maximum bytes of arrays in the answer. beside: name -> further file in the folder. seconds: time limit;
+    default: from the file sizes and `least`. memory: maximum bytes of address space, on platforms with this limit.
+    max_bytes: maximum size of a file. Raises `ShapeFileError` with the name of the file, `MissingPackageError` for a
+    format that needs an extra, and `InputError` if the visitor waits too long.
     """
     others, size = beside or {}, 0
     for one in (path, *others.values()):
@@ -108,7 +109,7 @@ def read_sealed(
     try:
         return checked(done.answer, *done.arrays, name=path.name)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ShapeFileError(f"{path.name}: what came back from reading it is no {what}") from error
+        raise ShapeFileError(f"{path.name}: the reading process returned no valid {what}") from error
 
 
 def reader(task: str, **settings: Any) -> Callable[..., Any]:
@@ -126,11 +127,13 @@ def end_reading() -> None:
 def _check_before(path: Path, max_bytes: int, suffixes: Sequence[str]) -> None:
     suffix = path.suffix.lower()
     if suffix not in suffixes:
-        raise ShapeFileError(f"{path.name}: {suffix or 'no suffix'} is not read; these are: {' '.join(suffixes)}")
+        raise ShapeFileError(
+            f"{path.name} has {f'the suffix {suffix}' if suffix else 'no suffix'}; expected one of {' '.join(suffixes)}"
+        )
     if not path.is_file():
-        raise ShapeFileError(f"{path.name} is no longer there; upload it again")
+        raise ShapeFileError(f"{path.name} is no longer on the server. Upload it again")
     if path.stat().st_size > max_bytes:
-        raise ShapeFileError(f"{path.name} is larger than {max_bytes / 2**20:.0f} MB; thin it out or split it first")
+        raise ShapeFileError(f"{path.name} has more than {max_bytes / 2**20:.0f} MB. Thin it or split it first")
 
 
 def _link(path: Path, source: Path) -> None:
@@ -143,21 +146,21 @@ def _link(path: Path, source: Path) -> None:
 def _refusal(error: Exception, name: str, source: Path, memory: int) -> Exception:
     """Error message for the visitor."""
     if isinstance(error, MemoryError):
-        return ShapeFileError(f"“{name}” needs more memory than the {memory / 2**30:.3g} GiB that reading may take")
+        return ShapeFileError(f"reading “{name}” needs more memory than the limit of {memory / 2**30:.3g} GiB")
     if isinstance(error, WorkerError):
-        return ShapeFileError(f"“{name}”: {error}; it may be damaged, or unfold to far more than its size")
+        return ShapeFileError(f"“{name}”: {error}. It may be damaged, or decompress to far more than its size")
     kind = MissingPackageError if isinstance(error, MissingPackageError) else ShapeFileError
     text = str(error).replace(str(source), f"“{name}”").replace(source.name, f"“{name}”")
     return kind(text.replace(f"{source.parent}{os.sep}", ""))
 
 
 def read_threshold(source: str) -> Answer:
-    """Task: fields and scores of a threshold."""
+    """Task of the child process: fields and scores of a threshold."""
     threshold = Threshold.load(source)
     return {name: value for name, value in threshold.state().items() if name != "scores"}, [threshold.scores]
 
 
 def read_cloud(source: str) -> Answer:
-    """Task: point count, stated axis and cloud of a file, thinned to `MAX_POINTS`."""
+    """Task of the child process: point count, stated axis and cloud of a file, thinned to `MAX_POINTS`."""
     cloud = check_cloud(load_shape(source, points=SURFACE_POINTS), Path(source).name)
     return {"points": len(cloud), "stated": stated_up(source)}, [cloud[kept_rows(len(cloud), MAX_POINTS)]]

@@ -1,4 +1,4 @@
-"""Verdicts on the shapes of a session, and their basis."""
+"""Verdicts on the shapes of a session, and the threshold they are based on."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from openshape_ood.scenes import SceneResult
 
 MODEL, SCAN = ORIGINS = ("whole model", "scan")
 BY_TEXT = (
-    "Each patch of the shape is compared with the class names only, which is imprecise. With two or more examples, and "
-    "at least one of every class, it would be compared with their patches."
+    "Each patch of the shape is compared with the class names only, which is imprecise. For a comparison with patches "
+    "of examples, add two or more examples, at least one of every class."
 )
 BY_PATCHES = (
     "Each patch of the shape is compared with the patches of {}: gray patches resemble them, dark red patches do not."
 )
 BY_OBJECT = (
-    "Each object is scored as a shape. Floor, walls and leftover points are gray; the ceiling is hidden. "
-    "Click an object in the list to select it; it can be added as an example."
+    "Each object is scored as a shape. Floor, walls and points without object are gray; the ceiling is hidden. "
+    "Click an object in the list to select it. You can add the selected object as an example."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """Basis of a verdict.
+    """Origin of the threshold of a verdict.
 
-    kind: generated shapes, calibration files or a threshold of the visitor; "" for none, with the reason in `missing`.
-    uncovered: known classes without a calibration shape.
+    kind: "generated" shapes, calibration "files", or a saved "threshold"; "" for no threshold, with the reason in
+    `missing`. uncovered: known classes without a calibration shape.
     """
 
     kind: Literal["generated", "files", "threshold", ""] = ""
@@ -47,9 +47,9 @@ class Basis:
 class Verdict:
     """Result for the shapes on the page, or for the objects of a room.
 
-    session: of the shapes; result: for all b shapes, with a threshold if possible; shown: place of the shape on
-    display, which the properties refer to; compared: explanation of the colors; origin: one of `ORIGINS`; up: chosen
-    axis; axis: detected axis, for "auto"; remarks: for the visitor.
+    session: session with the shapes. result: result for all b shapes, with a threshold if possible. shown: index of the
+    displayed shape, to which the properties refer. compared: explanation of the colors. origin: one of `ORIGINS`. up:
+    chosen axis. axis: detected axis, for "auto". remarks: remarks for the visitor.
     """
 
     session: Session
@@ -85,7 +85,7 @@ class Verdict:
 
     @property
     def p_values(self) -> np.ndarray | None:
-        """p-values; None without a threshold, or if it has no scores."""
+        """p-values of all shapes; None without a threshold, or if it has no calibration scores."""
         return self.result.p_values if self.threshold is not None and self.threshold.n else None
 
     @property
@@ -112,13 +112,13 @@ class Verdict:
         return [(str(self.result.classes[i]), float(similarity[i])) for i in order]
 
     def order(self) -> list[int]:
-        """Places of the shapes, most novel first."""
+        """Indices of the shapes, most novel first."""
         return [int(i) for i in np.argsort(-self.result.novelty, kind="stable")]
 
 
 @dataclass(frozen=True, eq=False)
 class ShapeVerdict(Verdict):
-    """Verdict on shapes; map: novelty map of the shape on display."""
+    """Verdict on shapes. map: novelty map of the displayed shape."""
 
     map: NoveltyMap = field(kw_only=True)
 
@@ -127,7 +127,7 @@ class ShapeVerdict(Verdict):
         return self.shape.name
 
     def as_json(self) -> dict[str, Any]:
-        """All figures on the page, for JSON."""
+        """All figures on the page, in a form for JSON."""
         record, shown, patches = self.result.as_json(), self.map, self.map.patches
         pairs = zip(record.pop("shapes"), self.session.shapes, strict=True)
         rows = [{**row, "shape": shape.name} for row, shape in pairs]
@@ -152,7 +152,7 @@ class ShapeVerdict(Verdict):
 
 @dataclass(frozen=True, eq=False)
 class ScanVerdict(Verdict):
-    """Verdict on a scan; scene: its result; the session's shapes are its objects, most novel first."""
+    """Verdict on a scan. scene: result of the scan. The shapes of the session are its objects, most novel first."""
 
     scene: SceneResult = field(kw_only=True)
 
@@ -165,6 +165,6 @@ class ScanVerdict(Verdict):
         return self.scene.map
 
     def as_json(self) -> dict[str, Any]:
-        """All figures, for JSON; labels: meaning of the PLY's labels."""
+        """All figures, in a form for JSON, with the names of the labels in the PLY file."""
         labels = {str(label): name for label, name in self.scene.painted()[1].items()}
         return {**self.scene.as_json(), **self._settings(), "remarks": self.remarks, "labels": labels}

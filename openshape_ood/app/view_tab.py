@@ -1,4 +1,4 @@
-"""Images with depth: reading in a child process, completion; a generated view."""
+"""Tab for images with depth: reading in a child process, completion, and a generated view."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:  # the reading process has no memory for torch
 
 GENERATED = "a generated view"
 FURNITURE, FOREIGN = ("chair", "table", "sofa", "bed", "lamp"), "bicycle"
-SEED = 3  # a room that the camera sees much of
-SIDE = 32  # cells of the grid a side
-ANSWERED = 8 * MAX_VIEW_PIXELS * (4 + MAX_CLASSES)  # bytes: color, depth and affinities of each pixel
+SEED = 3  # gives a room of which the camera sees a large part
+SIDE = 32  # cells per side of the grid
+ANSWERED = 8 * MAX_VIEW_PIXELS * (4 + MAX_CLASSES)  # maximum bytes: color, depth and affinities of each pixel
 KINDS = (".json", *SUFFIXES)
 
 
 @dataclass(frozen=True, eq=False)
 class ViewInput:
-    """View on the page; affinities: with the names in the visitor's file; masks: of the generated room."""
+    """View on the page. affinities: affinities in the visitor's file. masks: name -> mask, for the generated room."""
 
     view: View
     affinities: Affinities | None = None
@@ -57,7 +57,7 @@ def generated() -> ViewInput:
 
 @dataclass(frozen=True, eq=False)
 class ViewVerdict:
-    """View with the completed names and the unexplained remainder."""
+    """Result for a view: the completed names, and the space that no name explains."""
 
     completed: CompletedView
     remarks: tuple[str, ...] = ()
@@ -75,11 +75,11 @@ class ViewVerdict:
 
 
 def complete(given: ViewInput, names: Sequence[str], chosen: bool = True) -> ViewVerdict:
-    """Complete a view: space filled by the names, and space that no name explains.
+    """Complete a view: find the space filled by each name, and the space that no name explains.
 
-    chosen: True if the visitor chose the names; otherwise names that came with the view precede. Questions that came
-    with it are answered. Raises `OpenShapeError` with a message for the visitor: names without affinities, missing
-    weights.
+    chosen: True if the visitor chose the names; otherwise, names in the file of the view take precedence. Questions in
+    this file are answered. Raises `OpenShapeError` with a message for the visitor if names have no affinities, or
+    weights are missing.
     """
     from openshape_ood.synthetic.calibration import resolve
     from openshape_ood.views.completion import complete_view
@@ -121,13 +121,13 @@ def _encoder() -> Any:
         return RelevancyEncoder.from_pretrained()
     except CheckpointError as error:
         raise CheckpointError(
-            f"without affinities an image needs CLIP: {error}. Or also drop affinities, an .npz file of "
+            f"an image without affinities needs CLIP: {error}. Or also drop affinities: an .npz file from "
             "openshape-ood relevancy --out, with “affinities” in its name"
         ) from error
 
 
 def read_view(paths: Sequence[Path], visitor: Visitor = NOBODY, **bounds: Any) -> ViewInput:
-    """Read the uploaded files of one view; bounds: of `read_sealed`."""
+    """Read the uploaded files of one view. bounds: limits for `read_sealed`."""
     first, beside = _sorted(paths)
     names = {f"{what}{path.suffix.lower()}": path for what, path in beside.items()}
     how: dict[str, Any] = {"settings": {"beside": list(names)}, "what": "view", "suffixes": KINDS, "beside": names}
@@ -139,7 +139,7 @@ def read_view(paths: Sequence[Path], visitor: Visitor = NOBODY, **bounds: Any) -
 
 
 def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
-    """Main file of a view (the view or its image), and its side files by role."""
+    """Main file of a view (the view or its image), and a dictionary role -> additional file."""
     by_kind: dict[str, list[Path]] = {"view": [], "depth": [], "camera": [], "affinities": []}
     for path in paths:
         stem, suffix = path.stem.casefold(), path.suffix.lower()
@@ -153,8 +153,8 @@ def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
         or (image and not all(map(by_kind.get, ("depth", "camera"))))
     ):
         raise ShapeFileError(
-            f"a view is an image, its depth (an image with “depth” in its name) and a camera (.json), dropped "
-            f"together; or one .npz file; given: {', '.join(path.name for path in paths) or 'nothing'}"
+            f"the files are {', '.join(path.name for path in paths) or 'missing'}. Expected an image, its depth image "
+            "(with “depth” in its name) and a camera (.json), or one .npz file. Drop them together"
         )
     return by_kind["view"][0], {what: files[0] for what, files in by_kind.items() if files and what != "view"}
 
@@ -162,7 +162,7 @@ def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
 def _checked(
     answer: Any, rgb: np.ndarray, depth: np.ndarray, camera: np.ndarray, *values: np.ndarray, name: str
 ) -> ViewInput:
-    """Result from the answer of `_read`."""
+    """Validate the answer of `_read`, and make the result from it."""
     words = {"names": tuple(answer["listed"]), "questions": tuple(tuple(one) for one in answer["questions"])}
     view = View(rgb, depth, intrinsics=camera[4:7, :3], pose=camera[:4], name=name, **words)
     affinities = Affinities(values[0], tuple(map(str, answer["names"]))) if values else None
@@ -171,7 +171,7 @@ def _checked(
 
 
 def _read(source: str, beside: Sequence[str]) -> Answer:
-    """Task: image, depth, camera, affinities if present, warnings."""
+    """Task of the child process: image, depth, camera, affinities if present, warnings."""
     folder = Path(source).parent
     files = {Path(name).stem: folder / name for name in beside}
     with warnings.catch_warnings(record=True) as caught:
@@ -179,11 +179,11 @@ def _read(source: str, beside: Sequence[str]) -> Answer:
         view = load_view(Path(source), depth=files.get("depth"), camera=files.get("camera"))
     h, w = view.shape
     if h * w > MAX_VIEW_PIXELS:
-        raise CloudError(f"it has {w} x {h} pixels; this page takes {MAX_VIEW_PIXELS:,} at most")
+        raise CloudError(f"it has {w} x {h} pixels; expected at most {MAX_VIEW_PIXELS:,}")
     if len(view.names) + 2 * len(view.questions) > MAX_CLASSES:
         raise CloudError(
-            f"it lists {len(view.names)} names and {len(view.questions)} questions; expected {MAX_CLASSES} names, "
-            "two for a question"
+            f"it lists {len(view.names)} names and {len(view.questions)} questions; expected at most {MAX_CLASSES} "
+            "names, where a question counts as two"
         )
     camera = np.concatenate([view.pose, np.eye(4)])
     camera[4:7, :3] = view.intrinsics
@@ -191,7 +191,7 @@ def _read(source: str, beside: Sequence[str]) -> Answer:
     if "affinities" in files:
         affinities = Affinities.load(files["affinities"])
         if len(affinities) > MAX_CLASSES:
-            raise CloudError(f"the affinities are to {len(affinities)} names; this page takes {MAX_CLASSES} at most")
+            raise CloudError(f"the affinities have {len(affinities)} names; expected at most {MAX_CLASSES}")
         names = list(affinities.names)
         arrays.append(affinities.values)
     texts = [str(one.message) for one in caught if issubclass(one.category, UserWarning)]

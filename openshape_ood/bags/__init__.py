@@ -1,1 +1,4 @@
-"""Frames of a robot from ROS 2 messages, recorded (MCAP) or live. Light modules, because a child process loads them."""
+"""Frames of a robot from ROS 2 messages, recorded (MCAP) or live.
+
+A child process loads these modules, so they import few others.
+"""

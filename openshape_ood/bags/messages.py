@@ -1,7 +1,7 @@
-"""Frames for a map from ROS 2 messages: point clouds, or depth with camera info, each with its pose from transforms.
+"""Frames for a map from ROS 2 messages. A frame is a point cloud, or depth with camera info, with its pose.
 
-Messages are read by their attributes, so bags and live topics work alike and no ROS is needed. Sizes in a message are
-checked against its bytes.
+Messages are read by their attributes, so bags and live topics work alike, and ROS is not needed. Sizes in a message are
+checked against its number of bytes.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from openshape_ood.scenes import Scene
     from openshape_ood.views import View
 
-LATE = 1.0  # seconds by which messages may be out of order
+LATE = 1.0  # seconds by which messages may arrive out of order
 WAITING = 64  # maximum frames in the sorting buffer
-FRAMES, KEPT = 1000, 200  # coordinate frames, and stored transforms of each
+FRAMES, KEPT = 1000, 200  # maximum coordinate frames, and stored transforms of each
 MOST_POINTS, MOST_PIXELS = 20_000_000, 40_000_000
-FAR = 1000.0  # meters; implausible indoors
-STRAY = 0.01  # maximum fraction of points beyond `FAR`, which are dropped
-STALE = 1.0  # maximum seconds between a frame and its nearest transform
+FAR = 1000.0  # meters from the sensor, implausible indoors
+STRAY = 0.01  # maximum fraction of points farther than `FAR`; these are dropped
+STALE = 1.0  # maximum seconds between a frame and the transform nearest in time
 FLOATS = {7: "f4", 8: "f8"}  # PointField datatypes of coordinates
-PACKED = {6: "u4", 7: "f4"}  # of color, 0x00RRGGBB
+PACKED = {6: "u4", 7: "f4"}  # PointField datatypes of color, 0x00RRGGBB
 DEPTHS = {"16UC1": ("u2", 1000.0), "mono16": ("u2", 1000.0), "32FC1": ("f4", 1.0)}
 PNG = b"\x89PNG\r\n\x1a\n"
 KINDS = {
@@ -46,8 +46,8 @@ KINDS = {
 class Frame:
     """Content of one message, or the reason why it is unusable.
 
-    points (n, 3), color (n, 3) or None: of a cloud; depth (h, w), intrinsics (3, 3): of a depth image; pose: sensor to
-    map; time: seconds; source: topic and time.
+    points (n, 3), color (n, 3) or None: content of a cloud. depth (h, w), intrinsics (3, 3): content of a depth image.
+    pose: transform from sensor to map. time: seconds. source: topic and time.
     """
 
     time: float
@@ -69,22 +69,22 @@ class Frame:
         if self.points is not None:
             return Scene(self.points, self.color, name=self.source)
         if self.depth is None or self.intrinsics is None or self.pose is None:
-            raise InputError(f"{self.source}: a depth image without its camera")
+            raise InputError(f"{self.source}: the depth image has no camera")
         gray = np.full((*self.depth.shape, 3), 0.5, dtype=np.float32)
         return View(gray, self.depth, self.intrinsics, self.pose, name=self.source)
 
 
 def cloud_of(message: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Points (n, 3) float64 and colors (n, 3) float32 of a PointCloud2; non-finite points are dropped.
+    """Points (n, 3) float64, and colors (n, 3) float32 or None, of a PointCloud2. Non-finite points are dropped.
 
-    Raises `CloudError` if fields, sizes and bytes do not fit, or no point is left.
+    Raises `CloudError` if fields, sizes and bytes contradict each other, or no point is left.
     """
     step, data = int(message.point_step), memoryview(bytes(message.data))
     count = int(message.width) * int(message.height)
     if not 0 <= count <= MOST_POINTS or step < 1 or count * step > len(data):
         raise CloudError(
-            f"a cloud claims {count:,} points of {step} bytes and has {len(data):,} bytes. Expected as many as it "
-            f"claims, {MOST_POINTS:,} points at most. The message is damaged"
+            f"a cloud states {count:,} points of {step} bytes, but has {len(data):,} bytes. Expected all of its "
+            f"points, and {MOST_POINTS:,} at most. The message is damaged"
         )
     order = ">" if message.is_bigendian else "<"
     fields = {str(one.name): (int(one.offset), int(one.datatype)) for one in message.fields}
@@ -105,7 +105,7 @@ def cloud_of(message: Any) -> tuple[np.ndarray, np.ndarray | None]:
         )
     kept &= ~far
     if not kept.any():
-        raise CloudError(f"a cloud of {count:,} points has none that is finite. Expected points that were measured")
+        raise CloudError(f"a cloud of {count:,} points has no finite point. Expected measured points")
     color = None
     packing = next((one for one in ("rgb", "rgba") if one in fields), None)
     if packing is not None and fields[packing][1] in PACKED and 0 <= fields[packing][0] <= step - 4:
@@ -130,20 +130,20 @@ def depth_of(message: Any) -> np.ndarray:
     step, data = int(message.step), bytes(message.data)
     if not (0 < h * w <= MOST_PIXELS) or step < w * int(kind[1]) or step * h > len(data):
         raise CloudError(
-            f"an image claims {w} x {h} pixels, {step} bytes a row, and has {len(data):,} bytes. Expected as many as "
-            "it claims. The message is damaged"
+            f"an image states {w} x {h} pixels and {step} bytes a row, but has {len(data):,} bytes. Expected all of "
+            "its pixels. The message is damaged"
         )
     rows = np.frombuffer(data, dtype=np.uint8, count=step * h).reshape(h, step)[:, : w * int(kind[1])]
     order = ">" if message.is_bigendian else "<"
     return (np.ascontiguousarray(rows).view(order + kind) / scale).astype(np.float32)
 
 
-def _compressed(data: bytes, told: str) -> np.ndarray:
+def _compressed(data: bytes, kind: str) -> np.ndarray:
     from PIL import Image
 
     start = data.find(PNG, 0, 64)  # compressedDepth has a header before the PNG
     if start < 0:
-        raise CloudError(f"a compressed image of the format {told!r:.40} is no PNG. Expected depth of 16 bits as PNG")
+        raise CloudError(f"a compressed image of the format {kind!r:.40} is no PNG. Expected depth of 16 bits as PNG")
     try:
         with Image.open(io.BytesIO(data[start:]), formats=("PNG",)) as image:
             if image.width * image.height > MOST_PIXELS or not image.mode.startswith("I"):
@@ -154,11 +154,11 @@ def _compressed(data: bytes, told: str) -> np.ndarray:
 
 
 def camera_of(message: Any) -> np.ndarray:
-    """Intrinsics (3, 3) of a CameraInfo; `View` checks them."""
-    found = np.array(getattr(message, "k", getattr(message, "K", ())), dtype=np.float64)
-    if found.shape != (9,) or not np.isfinite(found).all():
+    """Intrinsics (3, 3) of a CameraInfo. `View` validates them."""
+    matrix = np.array(getattr(message, "k", getattr(message, "K", ())), dtype=np.float64)
+    if matrix.shape != (9,) or not np.isfinite(matrix).all():
         raise CloudError("camera info has no matrix k of 9 finite numbers. Expected a calibrated camera. Calibrate it")
-    return found.reshape(3, 3)
+    return matrix.reshape(3, 3)
 
 
 class Transforms:
@@ -172,26 +172,26 @@ class Transforms:
         for one in message.transforms:
             child, parent = _name(one.child_frame_id), _name(one.header.frame_id)
             if child not in self._of and len(self._of) >= FRAMES:
-                raise CloudError(f"there are more than {FRAMES} coordinate frames. Expected those of one robot")
+                raise CloudError(f"there are more than {FRAMES} coordinate frames. Expected the frames of one robot")
             kept = self._of.setdefault(child, deque(maxlen=KEPT))
             kept.append((stamp(one.header), parent, _matrix(one.transform)))
 
     def pose(self, frame: str, world: str, time: float) -> np.ndarray:
         """Transform (4, 4) from frame to world, nearest in time. Raises `CloudError` if there is none."""
-        own, found = _name(frame), np.eye(4)
+        current, pose = _name(frame), np.eye(4)
         for _ in range(FRAMES):
-            if own == _name(world):
-                return found
-            if own not in self._of:
+            if current == _name(world):
+                return pose
+            if current not in self._of:
                 raise CloudError(
                     f"there is no transform from {frame!r:.60} to {world!r:.60}. Expected a chain on /tf. Give --frame "
                     "the name of the fixed frame"
                 )
-            at, parent, matrix = min(reversed(self._of[own]), key=lambda one: abs(one[0] - time))
-            if len(self._of[own]) > 1 and abs(at - time) > STALE:
-                raise CloudError(f"the transform of {own!r:.60} nearest in time is {abs(at - time):.1f} s away")
-            found, own = matrix @ found, parent
-        raise CloudError("the coordinate frames form a circle. Expected a tree")
+            at, parent, matrix = min(reversed(self._of[current]), key=lambda one: abs(one[0] - time))
+            if len(self._of[current]) > 1 and abs(at - time) > STALE:
+                raise CloudError(f"the transform of {current!r:.60} nearest in time is {abs(at - time):.1f} s away")
+            pose, current = matrix @ pose, parent
+        raise CloudError("the coordinate frames form a cycle. Expected a tree")
 
 
 def stamp(header: Any) -> float:
@@ -222,15 +222,15 @@ def _matrix(transform: Any) -> np.ndarray:
 
 
 class Stream:
-    """Sorts messages: input in any order, frames in the order of their stamps.
+    """Conversion of messages, which may arrive out of order, to frames in the order of their stamps.
 
-    A frame waits for one second of later messages. A message older than an emitted frame is refused.
+    A frame is emitted when a message arrives that is one second later. A message that is older than an emitted frame is
+    refused.
 
     Parameters
     ----------
     world : str
-        The fixed frame that poses lead to.
-    Fixed frame of the poses.
+        Fixed coordinate frame of the poses.
     """
 
     def __init__(self, world: str = "map") -> None:
@@ -240,7 +240,7 @@ class Stream:
         self._count, self._newest, self._given = itertools.count(), -np.inf, -np.inf
 
     def put(self, kind: str, message: Any, topic: str = "") -> Iterator[Frame]:
-        """Add a message of one of `KINDS`; yields frames that are due, and refusals."""
+        """Add a message of one of `KINDS`. Yields the frames that are due, and frames with a reason for refusal."""
         try:
             if kind == "transforms":
                 self.transforms.add(message)
@@ -254,7 +254,7 @@ class Stream:
             yield Frame(max(self._newest, 0.0), topic, reason=f"{topic}: {error}")
             return
         if time < self._given:
-            reason = f"{topic}: a message of {time:.3f} s came behind one of {self._given:.3f} s"
+            reason = f"{topic}: a message of {time:.3f} s arrived after the frame of {self._given:.3f} s"
             yield Frame(time, topic, reason=f"{reason}. Expected messages out of order by {LATE:g} s at most")
             return
         heapq.heappush(self._waiting, (time, next(self._count), kind, topic, message))
@@ -282,5 +282,5 @@ class Stream:
             points, color = cloud_of(message)
             return Frame(time, source, points, color, pose=pose)
         if frame not in self._cameras:
-            raise CloudError(f"there is no camera info of {frame!r:.60}. Expected one before its depth")
+            raise CloudError(f"there is no camera info of {frame!r:.60}. Expected it before the depth image")
         return Frame(time, source, depth=depth_of(message), intrinsics=self._cameras[frame], pose=pose)

@@ -1,4 +1,4 @@
-"""Frames from an MCAP bag of ROS 2, read by a child process within limits of memory and time; no ROS is needed."""
+"""Frames from an MCAP bag of ROS 2, read in a child process with limits of memory and time. ROS is not needed."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ from openshape_ood.errors import CloudError, FileError, MissingPackageError, Ope
 from openshape_ood.storage import check_regular
 from openshape_ood.workers import Limits, Work, in_order
 
-RECORD = 256 * 2**20  # bytes of a record
-LIMITS = Limits(cpu=60, wall=120, memory=2**31)  # for each frame
-SCHEMA = 2**20  # bytes of a message definition
+RECORD = 256 * 2**20  # maximum bytes of a record
+LIMITS = Limits(cpu=60, wall=120, memory=2**31)  # limits for each frame
+SCHEMA = 2**20  # maximum bytes of a message definition
 READ = "openshape_ood.bags.reading:frames"
 ARRAYS = ("points", "color", "depth", "intrinsics", "pose")
 
 
 def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequence[str] = ()) -> Iterator[Frame]:
-    """Point clouds, and depth images with camera info, of an MCAP bag, each with its pose.
+    """Frames of an MCAP bag: point clouds and depth images, each with its pose.
 
     Parameters
     ----------
     path : path
         An .mcap file of ROS 2 messages.
     frame : str
-        The fixed frame that /tf leads to. Default: "map".
+        Fixed coordinate frame, to which /tf gives transforms. Default: "map".
     topics : sequence of str
-        Topics of the clouds or depth images. Default: all of these types.
+        Topics of clouds or depth images. Default: all topics of these types.
 
     Yields
     ------
     Frame
-        In the order of header stamps; messages may be out of order by up to 1 s. An unusable frame has a `reason`.
+        Frames in the order of header stamps; messages may be out of order by up to 1 s. An unusable frame has a
+        `reason`.
 
     Raises
     ------
     FileError
-        For a file that is no bag, is truncated, or exceeds the limits; earlier frames were yielded.
+        If the file is no bag, is truncated, or exceeds the limits. Frames before this point are yielded first.
     MissingPackageError
-        Without mcap and mcap-ros2-support.
+        If mcap or mcap-ros2-support is not installed.
     """
     given = given_path(path, "path")
     if find_spec("mcap") is None or find_spec("mcap_ros2") is None:
@@ -59,35 +60,35 @@ def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequen
     for done in in_order(READ, settings, count(), workers=1, ahead=1, limits=lambda _: LIMITS):
         if isinstance(done.error, WorkerError | MemoryError):
             raise FileError(
-                f"{given}: {done.error or 'out of memory'}. Expected messages of usual sizes"
+                f"{given}: {done.error or 'out of memory'}. Expected messages of usual size"
             ) from done.error
         if done.error is not None:
             raise FileError(f"{given}: {done.error}") from done.error
-        told = done.answer
-        if told["end"]:
-            if told["reason"]:
-                raise FileError(f"{given}: {told['reason']}")
+        answer = done.answer
+        if answer["end"]:
+            if answer["reason"]:
+                raise FileError(f"{given}: {answer['reason']}")
             return
-        arrays: dict[str, Any] = dict(zip(told["arrays"], done.arrays, strict=True))
-        yield Frame(float(told["time"]), str(told["source"]), reason=str(told["reason"]), **arrays)
+        arrays: dict[str, Any] = dict(zip(answer["arrays"], done.arrays, strict=True))
+        yield Frame(float(answer["time"]), str(answer["source"]), reason=str(answer["reason"]), **arrays)
 
 
 def frames(path: str, world: str, topics: Sequence[str]) -> Work:
-    """Task of the child: a function that returns the next frame of a bag, and at the end the reason."""
-    found, asked = _frames(Path(path), world, topics), count()
+    """Task of the child process: a function that returns the next frame of a bag, or the reason for its end."""
+    remaining, expected = _frames(Path(path), world, topics), count()
 
     def work(index: int) -> tuple[Any, Sequence[np.ndarray]]:
-        if index != next(asked):
-            raise FileError("reading was interrupted. Expected one process from the start to the end of a bag")
+        if index != next(expected):
+            raise FileError("reading was interrupted. Expected one process for the whole bag. Read the bag again")
         try:
-            one = next(found)
+            one = next(remaining)
         except StopIteration:
             return {"end": True, "reason": ""}, ()
         except (OpenShapeError, MemoryError) as error:
             return {"end": True, "reason": str(error) or "a record needs too much memory. The bag is damaged"}, ()
         arrays = {name: value for name in ARRAYS if (value := getattr(one, name)) is not None}
-        told = {"end": False, "time": one.time, "source": one.source[:256], "reason": one.reason[:2000]}
-        return {**told, "arrays": list(arrays)}, tuple(arrays.values())
+        answer = {"end": False, "time": one.time, "source": one.source[:256], "reason": one.reason[:2000]}
+        return {**answer, "arrays": list(arrays)}, tuple(arrays.values())
 
     return work
 
@@ -131,7 +132,7 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
                 if kind in ("cloud", "depth") and topics and channel.topic not in topics:
                     continue
                 if kind == "depth" and not topics and "depth" not in channel.topic.lower():
-                    continue  # color image
+                    continue  # a color image
                 if schema.id in strange:
                     continue
                 try:
@@ -149,12 +150,12 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
                 yield from stream.put(kind, decoded, channel.topic)
     yield from stream.rest()
     if broken is not None:
-        said = str(broken) or type(broken).__name__
-        raise FileError(f"the bag is truncated or damaged: {said}. What was read before it was used. Recover the bag")
+        reason = str(broken) or type(broken).__name__
+        raise FileError(f"the bag is truncated or damaged: {reason}. Earlier messages were used. Recover the bag")
     if not used:
-        seen = ", ".join(sorted({one.topic for one in channels.values()})[:10]) or "none"
+        names = ", ".join(sorted({one.topic for one in channels.values()})[:10]) or "none"
         kinds = "PointCloud2, or depth Image with CameraInfo"
-        raise FileError(f"no message can be used. Expected {kinds}. Its topics are {seen[:500]}; give --topic")
+        raise FileError(f"the bag has no usable message. Expected {kinds}. Its topics are {names[:500]}; give --topic")
 
 
 def _decoder(decoders: Any, encoding: str, schema: Any) -> Any:

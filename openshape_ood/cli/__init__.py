@@ -1,8 +1,8 @@
-"""The command line `openshape-ood`; each command is a module of its own.
+"""The command line `openshape-ood`, with one module per command.
 
-Whatever is heavy is imported inside the function that uses it, so that --help answers at once. Results go to the
-standard output; notes, failures and progress to the standard error. Exit codes: 0 all well, 1 some of the input failed
-or something is wrong, 2 wrong usage or nothing could be done, 130 interrupted.
+Heavy packages are imported inside the functions that use them, so that --help is fast. Results go to the standard
+output. Notes, failures and progress go to the standard error. Exit codes: 0 success, 1 some inputs failed or a check
+found a problem, 2 wrong usage or no result, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Sequence
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """The program `openshape-ood`. It ends by `SystemExit` with its exit code, 0 where all went well.
+    """Run the program `openshape-ood`. Ends with `SystemExit`, whose code is 0 on success.
 
     Parameters
     ----------
     words : sequence of str, optional
-        The command and its options; those the process was started with, unless given. What a script has added to
-        `openshape_ood.scoring.METHODS` or to the registry before is offered here too.
+        The command and its options. Default: the arguments of the process. Methods and registry rows that a script
+        has added before this call are available.
     """
     try:
         from openshape_ood.cli.commands import run
 
         for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # a name that the terminal's encoding lacks is no reason to stop
+            if hasattr(stream, "reconfigure"):  # escapes characters that the terminal cannot encode
                 stream.reconfigure(errors="backslashreplace")
         sys.exit(run(sys.argv[1:] if words is None else [str(word) for word in words]))
-    except KeyboardInterrupt:  # also before a command has begun
+    except KeyboardInterrupt:  # also during the imports
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""--up auto, and notes where files do not state which axis points up."""
+"""Option --up auto, and notes about files that do not state their up axis."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from openshape_ood.shapes.batches import AUTO
 if TYPE_CHECKING:
     from openshape_ood.novelty import NoveltyPipeline, UpAxis
 
-DOUBTED, LEAST = 20, 5  # files that are read again under other axes where most are novel; fewer do not tell
+# if most files are novel, at most DOUBTED of them are read again under other axes; LEAST are needed for a conclusion
+DOUBTED, LEAST = 20, 5
 
 
 def with_axis(pipeline: NoveltyPipeline, *sets: Sequence[File]) -> NoveltyPipeline:
-    """With --up auto the axis of the first set of files that tells one; y if none does."""
+    """Pipeline with the axis for --up auto: from the first set of files in which an axis can be found, else y."""
     if pipeline.up != AUTO:
         return pipeline
     axis = None
@@ -30,7 +31,7 @@ def with_axis(pipeline: NoveltyPipeline, *sets: Sequence[File]) -> NoveltyPipeli
 
 
 def silent_files(files: Sequence[File]) -> list[File]:
-    """The files that do not state their axis."""
+    """Files that do not state their up axis."""
     return [file for file in files if _stated(file.path) is None]
 
 
@@ -39,12 +40,15 @@ def _stated(path: str) -> str | None:
 
     try:
         return stated_up(path)
-    except OpenShapeError:  # reading it says why
+    except OpenShapeError:  # reported when the shape is read
         return ""
 
 
 def better_axis(pipeline: NoveltyPipeline, files: Sequence[File], novel: Sequence[bool]) -> UpAxis | None:
-    """The axis that --up auto found; without --up the one that fits better, from a few files where most are novel."""
+    """Up axis that fits the known classes best.
+
+    With --up auto: the axis found before. Without --up: an axis from a few files, if most files are novel. Else None.
+    """
     if pipeline.up != "file":
         return pipeline.up_axis
     if sum(novel) <= len(novel) / 2 or len(novel) < LEAST:
@@ -53,12 +57,12 @@ def better_axis(pipeline: NoveltyPipeline, files: Sequence[File], novel: Sequenc
 
 
 def assumed_axis(rows: Sequence[Mapping[str, Any]], up: str) -> str | None:
-    """The axis that was taken for shapes where nobody states one; None if --up does."""
+    """Default axis y, if it was used for a shape without a stated axis; else None."""
     return "y" if up == "file" and any(row["up"] == "y" for row in rows) else None
 
 
 def warn_of_known(files: Sequence[File], silent: str) -> None:
-    """A note if known shapes beside a scan state no axis and `silent` was taken."""
+    """Print a note if known shapes for a scan do not state their axis, so that the axis `silent` was used."""
     from openshape_ood.scenes.crop_axis import assumed
 
     count = len(silent_files(files))
@@ -67,9 +71,9 @@ def warn_of_known(files: Sequence[File], silent: str) -> None:
 
 
 def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -> None:
-    """Print a note if files state another up axis than `up`, or none, so that y is used.
+    """Print a note if files state another up axis than `up`, or no axis, so that y is used.
 
-    better: an axis that fits better, named too if known, or the answer of --up auto.
+    better: axis from `better_axis`, which the note names.
     """
     stated = [_stated(file.path) for file in files] if up != AUTO else []
     others = [axis for axis in stated if axis not in ("", None, up)]
@@ -81,15 +85,13 @@ def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -
         _note_silent(stated.count(None), better)
     elif others:
         axes = " or ".join(sorted({axis for axis in others if axis}))
-        phrase = "file says" if len(others) == 1 else "files say"
-        print_note(
-            f"note: {len(others)} {phrase} that {axes} is up, and was read with up {up}; try --up file", "yellow"
-        )
+        phrase = "file states" if len(others) == 1 else "files state"
+        print_note(f"note: {len(others)} {phrase} {axes} as up axis, but --up is {up}; try --up file", "yellow")
 
 
 def _note_silent(count: int, better: UpAxis | None) -> None:
     if count and better is not None and better.axis not in ("y", None):
         print_note(f"warning: read with y up, but {better}. Give --up {better.axis}", "yellow")
     elif count:
-        phrase = "1 file does not say" if count == 1 else f"{count} files do not say"
-        print_note(f"note: {phrase} which axis points up; y is used. Give --up z if z is up", "yellow")
+        phrase = "1 file does not state its" if count == 1 else f"{count} files do not state their"
+        print_note(f"note: {phrase} up axis; y is used. Give --up z if z is up", "yellow")

@@ -1,4 +1,4 @@
-"""openshape-ood changes: two scans of one place, and what moved, is gone or is new."""
+"""openshape-ood changes: objects that moved, are gone or are new between two scans of one place."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from openshape_ood.scenes import Scene
 
 EXAMPLES = """
-  openshape-ood changes before.ply after.ply --known chair table sofa --out found
-  openshape-ood changes --known chair table sofa bed
+  openshape-ood changes before.ply after.ply --known chair table sofa --model tiny --out found
+  openshape-ood changes --known chair table sofa bed --model tiny
   openshape-ood changes before.ply after.ply --known chair --aligned --fdr 0.05 --json
   openshape-ood changes before.ply after.ply --known chair --rescans monday.ply tuesday.ply
 """
@@ -30,54 +30,68 @@ COLUMNS = ("change", "kind", "name", "now", "p_value", "novelty", "verdict", "di
 @options.examples(EXAMPLES)
 def changes(
     before: Annotated[
-        Path | None, argument("A scan: .ply .pcd .las .laz .npz. If left out, a generated room.", "[BEFORE]")
+        Path | None, argument("The earlier scan: .ply .pcd .las .laz .npz. Default: a generated room.", "[BEFORE]")
     ] = None,
     after: Annotated[Path | None, argument("A later scan of the same place.", "[AFTER]")] = None,
     /,
     *,
     chosen: ScanOptions = ScanOptions(),
     aligned: Annotated[
-        bool, option(CHANGE, "The scans are in one frame, 0.5 m and 10° off at most. Default: any turn and shift.")
+        bool,
+        option(
+            CHANGE,
+            "The scans share a coordinate frame, up to errors of 0.5 m and 10°. Default: any rotation and shift is "
+            "searched.",
+        ),
     ] = False,
     fdr: Annotated[
         float, option(CHANGE, "Expected fraction of false changes among the reported ones.", min=0.001, max=0.999)
     ] = 0.1,
     control: Annotated[
         Literal["maximum", "by"],
-        option(CHANGE, "How p-values are put together: by the largest change of a pair, or Benjamini-Yekutieli."),
+        option(
+            CHANGE,
+            "Correction for many objects: 'maximum' compares with the largest change of each pair of re-scans; 'by' is "
+            "Benjamini-Yekutieli.",
+        ),
     ] = "maximum",
     rescans: Annotated[
         list[Path] | None,
         option(
             CHANGE,
-            "Scans of an unchanged place, two by two: what differs between them is chance. 19 pairs for p = 0.05. "
-            "Default: re-scans of generated rooms.",
+            "Pairs of scans of an unchanged place, for calibration: they differ by chance only. p = 0.05 needs 19 "
+            "pairs. Default: re-scans of generated rooms.",
             "A B...",
         ),
     ] = None,
     calibration: Annotated[
-        Path | None, option(CHANGE, "What --save-calibration wrote, in place of --rescans.", "FILE")
+        Path | None, option(CHANGE, "Calibration from --save-calibration, in place of --rescans.", "FILE")
     ] = None,
     save_calibration: Annotated[
-        Path | None, option(CHANGE, "Write the calibration of --rescans, .json.", "FILE")
+        Path | None, option(CHANGE, "Save the calibration from --rescans: .json.", "FILE")
     ] = None,
-    voxel: Annotated[float, option(CHANGE, "Meters, of the voxels of free space.", min=0.01, max=0.5)] = 0.05,
-    unit: Annotated[Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Of the files' coordinates.")] = "file",
-    page: Annotated[Path | None, option(RESULT, "Write a page with both scans to turn, .html.", "FILE")] = None,
+    voxel: Annotated[float, option(CHANGE, "Voxel size of free space in meters.", min=0.01, max=0.5)] = 0.05,
+    unit: Annotated[
+        Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Unit of the files' coordinates.")
+    ] = "file",
+    page: Annotated[Path | None, option(RESULT, "Write an interactive page with both scans: .html.", "FILE")] = None,
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
-    """Compare two scans of one place: objects that moved, are gone, are new, or cannot be decided."""
-    from openshape_ood.cli.inputs import Found
+    """Compare two scans of one place: which objects moved, are gone, are new, or are undecided."""
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.scene_changes import compare_scenes
 
     check_picture("--page", page, (".html",), "plotly")
     check_out("--save-calibration", save_calibration, (".json",))
     if (before is None) != (after is None):
-        raise InputError(f"one scan was given: {before}. Expected two, or none for a generated room. Give both files")
+        raise InputError(f"only one scan was given: {before}. Expected two, or none for a generated room. Give both")
     if before is None and (unit, chosen.up) != ("file", "file"):
-        raise InputError("--unit and --up are of files, and none is given. Expected BEFORE and AFTER. Leave them out")
-    found = Found()
+        raise InputError(
+            "--unit or --up was given without files. Expected BEFORE and AFTER. Leave the options out for a generated "
+            "room"
+        )
+    inputs = Inputs()
     names = list(chosen.wanted.examples)
     if before is None or after is None:
         scans = _generated(names, chosen.seed)
@@ -85,7 +99,7 @@ def changes(
     else:
         scans = loaded_scan(before, chosen.up, unit), loaded_scan(after, chosen.up, unit)
     null = _calibration(rescans, calibration, save_calibration, chosen.up, unit, aligned, voxel)
-    pipeline = chosen.pipeline(found, model="tiny")
+    pipeline = chosen.pipeline(inputs)
     with warnings_as_notes():
         result = compare_scenes(
             *scans, pipeline, aligned=aligned, fdr=fdr, control=control, calibration=null, voxel=voxel
@@ -94,24 +108,26 @@ def changes(
     if page is not None:
         written.append(_page(result, page.expanduser()))
     write({**result.as_json(), "written": written}, json, lambda: _print(result, written))
-    finish(found.failures)
+    finish(inputs.failures)
 
 
 def _generated(names: list[str], seed: int) -> tuple[Scene, Scene]:
-    """A room scanned twice, with one known thing moved, one removed, and something foreign added."""
+    """Two scans of a generated room: one known object is moved, one is removed, and one foreign object is added."""
     from openshape_ood.cli.scene import foreign_to
     from openshape_ood.synthetic.rooms.rescans import room_pair
 
     categories, foreign = foreign_to(names, "--known")
-    for own in range(seed, seed + 20):
+    for room_seed in range(seed, seed + 20):
         try:
-            pair = room_pair(own, added=1, removed=1, moved=1, categories=categories, new=[foreign])
-        except InputError:  # no place in this room
+            pair = room_pair(room_seed, added=1, removed=1, moved=1, categories=categories, new=[foreign])
+        except InputError:  # this room has no space for the changes
             continue
-        print_note(f"no files: a generated room; one thing is moved, one is gone, and one {foreign} is new")
+        print_note(f"no files: a generated room; one object is moved, one is gone, and one {foreign} is new")
         scans = (replace(one, labels=None, instances=None) for one in (pair.before, pair.after))
         return next(scans), next(scans)
-    raise InputError(f"no generated room has a place for the changes. Expected one for --seed {seed}. Give another")
+    raise InputError(
+        f"no generated room from --seed {seed} has space for the changes. Expected one of 20 rooms. Give another seed"
+    )
 
 
 def _calibration(
@@ -127,22 +143,24 @@ def _calibration(
     from openshape_ood.scene_changes.calibration import LEAST
 
     if file is not None and rescans:
-        raise InputError("--rescans and --calibration were given. Expected one of them. Leave one out")
+        raise InputError("--rescans and --calibration were both given. Expected one of them. Leave one out")
     if target is not None and not rescans:
-        raise InputError("--save-calibration was given without --rescans. Expected scans to calibrate by. Add them")
+        raise InputError("--save-calibration was given without --rescans. Expected pairs of scans. Give --rescans A B")
     if file is not None:
         return ChangeCalibration.load(file.expanduser())
     if not rescans:
         return None
     if len(rescans) % 2:
-        raise InputError(
-            f"--rescans has {len(rescans)} scans. Expected an even number, two by two. Add or leave out one"
-        )
+        raise InputError(f"--rescans has {len(rescans)} scans. Expected pairs, so an even number. Add or leave out one")
     scans = [loaded_scan(one, up, unit) for one in rescans]
     made = calibrate_changes(list(zip(scans[::2], scans[1::2], strict=True)), aligned=aligned, voxel=voxel)
     if made.n < LEAST:
         least = 1 / (made.n + 1)
-        print_note(f"{made.n} pairs of re-scans: no p-value is below {least:.2g}; {LEAST} pairs give 0.05", "yellow")
+        print_note(
+            f"{made.n} pair{'s' * (made.n > 1)} of re-scans: no p-value is below {least:.2g}; {LEAST} pairs would give "
+            "0.05",
+            "yellow",
+        )
     if target is not None:
         made.save(target.expanduser())
     return made
@@ -172,12 +190,12 @@ def _print(result: SceneChanges, written: list[Any]) -> None:
     if rows:
         print_table(rows, [name for name in COLUMNS if any(row[name] is not None for row in rows)], fold="reason")
     else:
-        print_line("no object was found in either scan: nothing is left beside floor, walls and ceiling")
+        print_line("no object was found in either scan, only floor, walls and ceiling")
     print_line(", ".join(f"{count} {kind}" for kind, count in result.counts().items()) or "no objects")
     print_line(f"{shown(str(result.registration))}")
-    own = result.calibration
+    null = result.calibration
     print_line(
-        f"free space by {BOTH[result.spaces[0].by]}; p-values by {own.n} {shown(own.source)}, rate {result.fdr:g}"
+        f"free space by {BOTH[result.spaces[0].by]}; p-values by {null.n} {shown(null.source)}, rate {result.fdr:g}"
     )
     print_line(words(result.after.result.threshold))
     print_written(written)

@@ -1,4 +1,4 @@
-"""openshape-ood checkpoints: which encoders there are, and the files of all that has weights, here or to be had."""
+"""openshape-ood checkpoints: list encoders; show, fetch, add and verify files of weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 from openshape_ood.cli.console import Failure, failed_json, finish, print_line, print_note, print_table, shown, write
@@ -16,6 +17,7 @@ from openshape_ood.errors import FileError, HashError, OpenShapeError, WeightsEr
 if TYPE_CHECKING:
     from openshape_ood.registry import Row
 
+LINE = 90  # characters in a line of a long list
 EXAMPLES = """
   openshape-ood checkpoints list
   openshape-ood checkpoints fetch vitb32
@@ -27,8 +29,8 @@ COLUMNS = {
     "shape": ("name", "dim", "params", "memory", "cost", *ACCURACY, "licence", "encoder", "for whom"),
     "points": ("name", "dim", "params", "memory", "voxel", "input", "licence", "encoder", "for whom"),
 }
-NEEDED = {"text": "kind", "spec": "count"}  # of a table, without which the rest says nothing
-# kind of source: where its file is, and what there is instead
+NEEDED = {"text": "kind", "spec": "count"}  # fields without which a table is not shown
+# kind of source: text for a file that is on this machine, and for one that is not
 PLACES = {
     "package": ("in the package", "missing"),
     "hub": ("in the cache", "not downloaded"),
@@ -38,10 +40,10 @@ PLACES = {
     "stripped": ("in the cache, stripped", "missing"),
 }
 
-app = group("Available encoders (list), and files of weights: show, fetch, add, verify.", EXAMPLES)
+app = group("List the available encoders; show, fetch, add and verify files of weights.", EXAMPLES)
 
 Name = Annotated[str, argument("Name in the registry, such as vitb32, or an ensemble.", "NAME", checkpoint_names)]
-SomeNames = Annotated[list[str], argument("Which.", "NAME...", checkpoint_names)]
+SomeNames = Annotated[list[str], argument("Names of checkpoints.", "NAME...", checkpoint_names)]
 AnyNames = Annotated[list[str] | None, argument("Names, or files. Default: all.", "NAME|FILE...", checkpoint_names)]
 WithText = Annotated[
     bool, option(None, "Include the text encoder, needed for class names.", None, "--text", negative="--no-text")
@@ -50,11 +52,11 @@ WithText = Annotated[
 
 @command(app, "list")
 def list_all(*, json: Json = False) -> None:
-    """List the checkpoints, with figures for choosing one and their state; tiny is always here and works offline.
+    """List the checkpoints, whether they are on this machine, and figures for choosing one. tiny works offline.
 
-    memory: of the weights in float32. cost: CPU time of a cloud relative to vitb32. LVIS (Objaverse-LVIS), MN40
-    (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy, percent, not measured here; --json has the sources.
-    Point encoders, for scans, come last: voxel: side in meters; input: numbers of a voxel.
+    memory: bytes of the weights in float32. cost: CPU time of a cloud relative to vitb32. LVIS (Objaverse-LVIS), MN40
+    (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy in percent, not measured here; --json has the
+    sources. The second table lists point encoders, for scans. voxel: side in meters. input: numbers of a voxel.
     """
     records = [_record(row, own_parts(row)[0]) for row in _rows(None) if row.kind in COLUMNS]
 
@@ -69,7 +71,7 @@ def list_all(*, json: Json = False) -> None:
 
 @command(app, "show")
 def show(name: Name, /, *, json: Json = False) -> None:
-    """Show the registry entry of a checkpoint and the paths of its files; for an ensemble, of every member."""
+    """Show the registry entry of a checkpoint and the paths of its files. For an ensemble, show every member."""
     records, tables = [], []
     for row in _rows([name]):
         parts = all_parts(row)
@@ -95,7 +97,7 @@ def _entries(fields: dict[str, Any], parts: list[WeightsPart]) -> list[dict[str,
         if entry or entry is False
     ]
     if fields["kind"] == "shape" and not fields["text"]["kind"]:
-        entries.append({"field": "text", "value": "none: classes are known by examples only"})
+        entries.append({"field": "text", "value": "none: known classes need examples"})
     for part in parts:
         name = f"{part.part}{', stripped' * (part.source == 'stripped')} file"
         entries.append({"field": name, "value": str(part.path or part.place)})
@@ -103,7 +105,7 @@ def _entries(fields: dict[str, Any], parts: list[WeightsPart]) -> list[dict[str,
 
 
 def _names_known(row: Row) -> dict[str, Any]:
-    """Of a row whose text encoder is a table: its names, those it was trained with, and how well it knows these."""
+    """Class names of a text encoder of kind "table": all names, trained names, and accuracy of each; else empty."""
     if row.text.kind != "table":
         return {}
     from openshape_ood.encoders.text import table
@@ -118,24 +120,30 @@ def _names_entries(known: dict[str, Any]) -> list[dict[str, str]]:
         return []
     accuracy = sorted(known["accuracy"].items(), key=lambda pair: (-pair[1], pair[0]))
     entries = [
-        {"field": "names", "value": f"{len(known['names']):,}; all of them: --json"},
-        {"field": "trained names", "value": ", ".join(known["trained_names"])},
+        {"field": "names", "value": f"{len(known['names']):,}; listed by --json"},
+        *_lines("trained names", known["trained_names"]),
     ]
     if accuracy:
-        shares = ", ".join(f"{name} {100 * share:.0f}" for name, share in accuracy)
-        entries.append({"field": "right, % of objects never shown", "value": shares})
+        shares = [f"{name} {100 * share:.0f}" for name, share in accuracy]
+        entries += _lines("accuracy, % of unseen objects", shares)
     return entries
+
+
+def _lines(field: str, words: Sequence[str]) -> list[dict[str, str]]:
+    """Entries of a long list, one for each line; the first one has the name of the field."""
+    lines = wrap(", ".join(words), LINE)
+    return [{"field": field if i == 0 else "", "value": line} for i, line in enumerate(lines)]
 
 
 @command(app, "fetch")
 def fetch(names: SomeNames, /, *, with_text: WithText = True, json: Json = False) -> None:
     """Download checkpoints and their text encoders for offline use; for ensembles, all members.
 
-    The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are used. A stripped file
-    without optimizer state is kept for each encoder; it loads at once, and the download is then no longer needed. A
-    list of the files to download, with sizes, comes first.
+    The files to download are listed first, with sizes. Published encoders are pinned by their sha256. The variables
+    HF_HOME, HF_ENDPOINT and HF_TOKEN are respected. A stripped copy without optimizer state is kept for each encoder:
+    it loads faster, and the download may be deleted.
     """
-    rows = _rows(names)  # all names, before the first download
+    rows = _rows(names)  # checks all names before the first download
     sizes = _announced(rows, with_text)
     fetched: list[dict[str, Any]] = []
     failures: list[Failure] = []
@@ -161,14 +169,20 @@ def add(
     *,
     name: Annotated[
         str | None,
-        option(None, "Checkpoint of the file, if no sha256 is registered.", "NAME", "--as", completer=checkpoint_names),
+        option(
+            None,
+            "Checkpoint that the file belongs to, if the registry has no sha256 for it.",
+            "NAME",
+            "--as",
+            completer=checkpoint_names,
+        ),
     ] = None,
     text: Annotated[bool, option(None, "The file is the text encoder of NAME.", None, "--text")] = False,
     json: Json = False,
 ) -> None:
-    """Add a downloaded file to the cache, for example from a USB stick, for offline use.
+    """Copy a downloaded file into the cache for offline use, for example from a USB stick.
 
-    Its sha256 identifies the checkpoint; an unregistered file is refused. It is copied into the cache.
+    Its sha256 identifies the checkpoint. A file with an unregistered sha256 is refused, unless --as is given.
     """
     added = add_file(_at_hand(file), name, text)
     lines = [f"{one['checkpoint']}, {one['part']}: {shown(one['path'])}" for one in added]
@@ -179,9 +193,9 @@ def add(
 def verify(names: AnyNames = None, /, *, json: Json = False) -> None:
     """Compare the sha256 of local files with the registered ones.
 
-    A stripped file is compared with the hash of its writing; a given FILE with the whole registry; other packaged data
-    with the bill of materials of the installed wheel. Exit code 1 if a file is damaged or unknown, or if a file of the
-    package or of a named checkpoint is missing.
+    A stripped file is compared with the hash it was written with. A given FILE is compared with the whole registry.
+    Other packaged data is compared with the bill of materials of the installed wheel. Exit code 1 if a file is damaged
+    or unknown, or if a file of the package or of a named checkpoint is missing.
     """
     known = [row.name for row in _rows(None)]
     files = [name for name in names or () if name not in known and (Path(name).suffix or Path(name).exists())]
@@ -207,12 +221,12 @@ def _at_hand(file: Path) -> Path:
 
     path = given_path(file, "FILE")
     if not path.is_file():
-        raise WeightsError(f"there is no file {path}; expected weights that were downloaded")
+        raise WeightsError(f"there is no file {path}. Expected a downloaded file of weights. Check the path")
     return path
 
 
 def _rows(names: list[str] | None) -> list[Row]:
-    """Of each name once, and of ensembles those of their members; None: all there are, encoders of shapes first."""
+    """Registry rows of these names, each once, with the members of ensembles. None: all rows, shape encoders first."""
     from openshape_ood.registry import find_checkpoint
     from openshape_ood.registry.rows import KINDS, load_registry
 
@@ -230,22 +244,21 @@ def _fetched(row: Row, part: str) -> dict[str, Any]:
 
 
 def _announced(rows: list[Row], with_text: bool) -> dict[tuple[str, str], int | None]:
-    """Bytes of each part, and on stderr what is going to be downloaded, and what room there is for it."""
+    """Print the files to download, and return the bytes of each part."""
     planned = plan(rows, with_text)
-    missing = {
-        place: (row.name, part, size) for row, part, place, size in planned if place
-    }  # some share a text encoder
+    # keyed by place, because checkpoints may share a text encoder
+    missing = {place: (row.name, part, size) for row, part, place, size in planned if place}
     for place, (name, part, size) in missing.items():
         print_note(f"{name}, {part}: {size_text(size)} from {place}")
     if len(missing) > 1:
         sizes = [size for _, _, size in missing.values()]
-        some = " and what has no size" * (None in sizes)
-        print_note(f"to download together: {size_text(sum(size or 0 for size in sizes))}{some}")
+        some = " and the files of unknown size" * (None in sizes)
+        print_note(f"download in total: {size_text(sum(size or 0 for size in sizes))}{some}")
     return {(row.name, part): size for row, part, _, size in planned}
 
 
 def _for_table(record: dict[str, Any]) -> dict[str, Any]:
-    """A row of the table to choose by; empty where nothing is known."""
+    """Row of the table for choosing a checkpoint; unknown figures are empty."""
     parameters, cost = record["parameters"], record["cost"]
     accuracy = record["zero_shot"]
     figures = {
@@ -288,10 +301,10 @@ def _record(row: Row, part: WeightsPart) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class WeightsPart:
-    """A file of a checkpoint: of its `own_part` or its text encoder.
+    """A file of a checkpoint: its network or its text encoder.
 
-    path: None if it is not on this machine; source: the kind of the row's source, or "stripped"; sha256: as
-    registered, else None.
+    part: name from `own_part`, or "text". path: None if the file is not on this machine. source: kind of the row's
+    source, or "stripped". sha256: the registered one, else None.
     """
 
     checkpoint: str
@@ -302,25 +315,27 @@ class WeightsPart:
 
     @property
     def place(self) -> str:
-        """For a table: where it is."""
+        """Location of the file, as text for a table."""
         return PLACES[self.source][self.path is None]
 
 
 def own_part(row: Row) -> str:
-    """Kind of network of a row, in words."""
+    """Name of a row's network: "encoder", or the row's kind."""
     from openshape_ood.registry.rows import ENCODERS
 
     return "encoder" if row.kind in ENCODERS else row.kind
 
 
 def part_names(row: Row, with_text: bool = True) -> list[str]:
-    """Its own, and "text" if it has a text encoder."""
+    """Names of a row's parts: its network, and "text" if it has a text encoder."""
     return [own_part(row), "text"] if with_text and row.text.kind else [own_part(row)]
 
 
 def own_parts(row: Row) -> list[WeightsPart]:
-    """The weights' file as the registry names it, and the stripped one, which is written here and has no registered
-    sha256: those that are here, or else the first. The first is what would be loaded without a network."""
+    """Files of a row's network on this machine: the registered and the stripped one.
+
+    If there is none, the list has the registered file, without path. The first file is the one that loads offline.
+    """
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import cached, known_sha256
 
@@ -328,19 +343,19 @@ def own_parts(row: Row) -> list[WeightsPart]:
     try:
         registered = replace(registered, path=cached(row), sha256=known_sha256(row) or None)
         other = WeightsPart(row.name, own_part(row), weight_cache.find(row), "stripped", None)
-    except FileError:  # no home folder, where files would be kept
+    except FileError:  # no home folder, so no cache
         return [registered]
     return [part for part in (registered, other) if part.path] or [registered]
 
 
 def text_part(row: Row) -> WeightsPart:
-    """Of an open_clip encoder, only what the Hub's client keeps is found. Takes seconds, as open_clip is imported."""
+    """File of the text encoder. For an open_clip encoder, this imports open_clip, which takes seconds."""
     from openshape_ood.encoders.text.encoder import cached_file
     from openshape_ood.registry.rows import PACKAGE
 
     try:
         path = cached_file(row)
-    except OpenShapeError:  # one without weights on the Hub
+    except OpenShapeError:  # a text encoder without weights on the Hub
         path = None
     source = "package" if path and path.is_relative_to(PACKAGE) else "file"
     source = "hub" if row.text.kind == "open_clip" else source
@@ -348,12 +363,12 @@ def text_part(row: Row) -> WeightsPart:
 
 
 def all_parts(row: Row) -> list[WeightsPart]:
-    """All files of a checkpoint, its own first."""
+    """All files of a checkpoint, its network first."""
     return [*own_parts(row), text_part(row)] if row.text.kind else own_parts(row)
 
 
 def verified(row: Row, part: WeightsPart) -> dict[str, Any]:
-    """A part's record with its status: "sound", "damaged", "missing", or "present" where no hash is registered."""
+    """Record of a part with its status: "sound", "damaged", "missing", or "present" if no sha256 is registered."""
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import sha256
 
@@ -371,22 +386,22 @@ def verified(row: Row, part: WeightsPart) -> dict[str, Any]:
 
 
 def verified_materials(checked: set[Path | None]) -> list[dict[str, Any]]:
-    """Records of the packaged data that no checkpoint names, as `verified` gives them; none in a checkout."""
+    """Records, as from `verified`, of packaged data that belongs to no checkpoint. Empty in a checkout."""
     from openshape_ood.registry.files import sha256
     from openshape_ood.registry.materials import installed_materials
 
     records = []
     for path, expected in installed_materials().items():
         if path not in checked:
-            found = sha256(path) if path.is_file() else None
-            status = "missing" if found is None else "sound" if found == expected else "damaged"
+            digest = sha256(path) if path.is_file() else None
+            status = "missing" if digest is None else "sound" if digest == expected else "damaged"
             part = WeightsPart("", "data", path, "package", expected)
-            records.append({**asdict(part), "status": status, "found_sha256": found})
+            records.append({**asdict(part), "status": status, "found_sha256": digest})
     return records
 
 
 def owners(digest: str) -> list[tuple[Row, str]]:
-    """Row and part of every registered file with that sha256."""
+    """Row and part of every registered file with this sha256."""
     from openshape_ood.registry import load_registry
 
     rows = load_registry().values()
@@ -395,7 +410,7 @@ def owners(digest: str) -> list[tuple[Row, str]]:
 
 
 def verified_file(path: Path) -> dict[str, Any]:
-    """A file at hand, as `verified` has those of a checkpoint: "sound" as what, or "unknown"."""
+    """Record, as from `verified`, of a given file: "sound" with its checkpoints, or "unknown"."""
     from openshape_ood.registry.files import sha256
 
     digest = sha256(path)
@@ -405,7 +420,7 @@ def verified_file(path: Path) -> dict[str, Any]:
 
 
 def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
-    """Keep a file brought by hand as whatever the registry has with its sha256, or else as what it is named."""
+    """Copy a file into the cache, as the registered files with its sha256, else as a file of checkpoint `name`."""
     from openshape_ood.encoders.text.encoder import check_text
     from openshape_ood.encoders.text.open_clip import hub_address
     from openshape_ood.registry import files, find_checkpoint
@@ -415,26 +430,28 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
     parts = [(row, part) for row, part in owners(digest) if name in (None, row.name)]
     if not parts and name is None:
         raise HashError(
-            f"{path} has the sha256 {digest}, which no file of the registry has: damaged on its way, or another one. "
-            "Where the registry names no sha256, as for text encoders, say what it is: --as NAME --text. To use other "
-            "weights than the registered ones: --checkpoint FILE"
+            f"{path} has the sha256 {digest}, which is not in the registry: the file is damaged, or is another one. "
+            "Expected a registered file. If the registry has no sha256 for it, as for text encoders, give --as NAME "
+            "--text. To use unregistered weights, give --checkpoint FILE to a command"
         )
     if not parts:
         row = find_checkpoint(str(name), kinds=ENCODERS if text else tuple(KINDS))
         if row.members:
             members = ", ".join(member.name for member in row.members)
-            raise WeightsError(f"{row.name!r} is an ensemble; expected --as the one whose file it is: {members}")
+            raise WeightsError(f"--as is the ensemble {row.name!r}. Expected one encoder. Give one of: {members}")
         parts = [(row, "text" if text else own_part(row))]
     added = []
     for row, part in parts:
         if part == "text":
             check_text(row)
         if part == "text" and row.text.kind != "open_clip":
-            raise WeightsError(f"text encoder of {row.name!r} is the file {row.text.model}; nothing needs to be added")
+            raise WeightsError(
+                f"the text encoder of {row.name!r} is a local file, {row.text.model}. Nothing needs to be added"
+            )
         if part != "text" and row.architecture and not files.known_sha256(row):
             from openshape_ood.registry.weights import load_network
 
-            load_network(row, path)  # what does not fit must not be recorded as the right file
+            load_network(row, path)  # raises before a wrong file is recorded as the right one
         kept = files.add(row, path, hub_address(row) if part == "text" else None)
         more = {"path": kept} if part == "text" else fetch_own(row, False)
         added.append({"checkpoint": row.name, "part": part, "found_sha256": digest, **more})
@@ -442,7 +459,7 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
 
 
 def size_text(count: int | None) -> str:
-    """Bytes for people, in powers of ten, as the Hub shows them.
+    """Size in decimal units, as the Hub shows it.
 
     >>> size_text(388_091_433), size_text(None)
     ('388 MB', 'unknown size')
@@ -456,8 +473,10 @@ def size_text(count: int | None) -> str:
 
 
 def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int | None]]:
-    """The files of some checkpoints in the order in which they are fetched: row, part, the place to download from, ""
-    for a file that is here, and bytes, None where nobody says; asks the Hub for sizes not registered."""
+    """Files of checkpoints in the order of fetching: row, part, download source, bytes.
+
+    The source is "" for a file on this machine. The size is None if neither the registry nor the Hub states it.
+    """
     from openshape_ood.encoders.text.open_clip import hub_address
     from openshape_ood.registry import files, weight_cache
 
@@ -467,13 +486,16 @@ def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int 
         kept = weight_cache.find(row) if place else None
         planned.append((row, own_part(row), *(("", kept.stat().st_size) if kept else (place, size))))
         if with_text and row.text.kind == "open_clip":
-            with suppress(OpenShapeError):  # one without weights on the Hub: told when it is fetched
+            with suppress(OpenShapeError):  # a text encoder without weights on the Hub: reported by fetching
                 planned.append((row, "text", *files.download_size(row, hub_address(row))))
     return planned
 
 
 def fetch_own(row: Row, progress: bool) -> dict[str, Path | None]:
-    """path: of the registered file, or of the stripped one if that is all that is here, and enough."""
+    """Fetch the network's file of a row. Returns the paths of the registered and the stripped file.
+
+    If only a sound stripped file is on this machine, both paths are of that file, and nothing is downloaded.
+    """
     from openshape_ood.registry import files, weight_cache
 
     kept = weight_cache.stripped_path(row) if weight_cache.is_sound(row) else None
@@ -492,6 +514,6 @@ def _strip(row: Row, path: Path) -> Path | None:
 
     try:
         weights = read_file(path, row, trusted=bool(row.source.sha256))
-    except WeightsError:  # still the registered file; loading it reports the error
+    except WeightsError:  # the file has the registered sha256; loading it reports the error
         return None
     return weight_cache.keep(row, weights)

@@ -1,4 +1,4 @@
-"""--known, --examples and --known-file -> the known classes."""
+"""Known classes from the options --known, --examples and --known-file."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from openshape_ood.known import KnownClasses, MemoryBank
     from openshape_ood.scoring import Method
 
-GENERATED = 80  # shapes a class; fewer give an imprecise threshold
+GENERATED = 80  # generated examples per class; fewer give an imprecise threshold
 POINTS = 2048
 HOW = (
-    "no known classes; expected names (--known chair sofa table), a folder with a subfolder of shapes a class "
-    "(--examples FOLDER), or what `openshape-ood known save` wrote (--known-file FILE.safetensors)"
+    "no known classes. Expected names (--known chair sofa table), a folder with one subfolder of shapes per class "
+    "(--examples FOLDER), or a file from `openshape-ood known save` (--known-file FILE.safetensors). Give one of them"
 )
 
 
@@ -37,7 +37,8 @@ HOW = (
 class RequestedClasses:
     """Requested classes and their example files (empty: name only).
 
-    saved: known classes from files and from stored embeddings; generated: "models" or "scans" as examples of names.
+    saved: known classes from files and from stored embeddings. generated: "models" or "scans", to generate examples for
+    classes without files; None to generate none.
     """
 
     examples: Mapping[str, list[File]]
@@ -54,12 +55,12 @@ class RequestedClasses:
 
     @property
     def identities(self) -> list[Identity]:
-        """Of what is ready."""
+        """Encoders of the saved known classes."""
         return [one.identity for one in self.saved]
 
     @property
     def kind(self) -> Any:
-        """As `scoring.find_method` takes it; None where what is ready will say."""
+        """Kind of known classes for `scoring.find_method`; None if it depends on saved known classes."""
         if self.saved:
             return None
         if self.generated:
@@ -74,7 +75,7 @@ def gather(
     folders: Sequence[Path] | None = None,
     files: Sequence[Path] | None = None,
 ) -> RequestedClasses:
-    """The classes of all these together. Raises `ClassNamesError`, or `FileError` for folders without classes."""
+    """Requested classes of all three options. Raises `ClassNamesError`, or `FileError` for folders without classes."""
     from openshape_ood.embedding_store import known_from
     from openshape_ood.embedding_store.files import is_stored
     from openshape_ood.known import KnownClasses, check_names, folded
@@ -103,9 +104,10 @@ def build(
     failures: list[Failure],
     patches: str | None = None,
 ) -> KnownClasses:
-    """The known classes, with what the method needs, and patches of this stage. Unusable examples go to `failures`.
+    """Known classes with all data that the method needs. Unusable examples go to `failures`.
 
-    Raises `InputError` where a class has no usable example, or a file does not fit the encoder or the others.
+    patches: stage of the encoder from which patches of the examples are kept. Raises `InputError` if a class has no
+    usable example, or if a file does not fit the encoder or another file.
     """
     from openshape_ood.known import KnownClasses
     from openshape_ood.novelty.preparation import PATCH_STAGE, known_classes
@@ -121,7 +123,7 @@ def build(
         chosen = find_method(DEFAULTS[wanted.kind or "names"]) if method is None else method
         if chosen.needs == "patches":
             patches, chosen = patches or PATCH_STAGE, find_method(DEFAULTS["examples"])
-        with warnings_as_notes():  # of names that the text encoder hardly knows
+        with warnings_as_notes():  # warnings about names that the text encoder was not trained with
             warnings.simplefilter("ignore", AxisWarning)
             if files:
                 rows, owners, memory = _encoded(files, encoders.shape, reading, failures, patches)
@@ -137,9 +139,9 @@ def build(
 def _encoded(
     classes: Mapping[str, list[File]], encoder: Any, reading: Reading, failures: list[Failure], stage: str | None
 ) -> tuple[np.ndarray, np.ndarray, MemoryBank | None]:
-    """Embeddings (m, d) of the examples of all classes, the class of each (m,), and their patches at a stage.
+    """Embeddings (m, d) of the examples of all classes, the class name of each (m,), and their patches at a stage.
 
-    All are read as one list. Raises `InputError` for a class without a usable file.
+    All files are read as one list. Raises `InputError` for a class without a usable file.
     """
     from openshape_ood.known import MemoryBank
 
@@ -160,7 +162,8 @@ def _encoded(
             paths = {file.path for file in class_files}
             reason = next((one.error for one in failures[before:] if one.source in paths), "no files")
             raise InputError(
-                f"none of the {len(class_files)} examples of class {name!r} can be used; the first: {reason}"
+                f"none of the {len(class_files)} examples of class {name!r} can be used. First failure: {reason}. "
+                "Give other files"
             )
     memory = MemoryBank.from_patches([one.result[1] for one in done], stage) if stage else None
     return np.concatenate([one.result[0] for one in done]), owners, memory
@@ -175,8 +178,8 @@ def _generated(names: Sequence[str], kind: str, encoders: Encoders, reading: Rea
     strange = [name for name in names if not resolve(name)]
     if strange or not names:
         raise ClassNamesError(
-            f"--generated: there is no generated category for {', '.join(map(repr, strange)) or 'no name'}; "
-            "expected names as in openshape_ood.synthetic.categories(), or --examples FOLDER"
+            f"--generated has no generated category for {', '.join(map(repr, strange)) or 'an empty list of names'}. "
+            "Expected names from openshape_ood.synthetic.categories(). Give these, or --examples FOLDER"
         )
     make = sample if kind == "models" else scan
     shapes = {name: [make(resolve(name) or name, POINTS, seed) for seed in range(GENERATED)] for name in names}
@@ -186,25 +189,32 @@ def _generated(names: Sequence[str], kind: str, encoders: Encoders, reading: Rea
 def _check_no_file(name: str) -> None:
     if os.path.splitext(name)[1].lower() in SUFFIXES or os.sep in name:
         raise ClassNamesError(
-            f"known class {name!r} looks like a file: every word after --known is a class, up to the next option. "
+            f"known class {name!r} looks like a file. Every word after --known is a class, up to the next option. "
             "Put the files before --known, or after --, as in: --known chair sofa -- FILES"
         )
 
 
 def _subfolders(folder: Path) -> dict[str, list[File]]:
-    """Class -> its files, of a folder with a subfolder a class."""
+    """Class name -> its files, from a folder with one subfolder per class."""
     folder = folder.expanduser()
     example = f"as {folder.name or folder}/chair/one.ply"
     try:
         subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
-        raise FileError(f"--examples {folder} is no folder of examples: {error.strerror or error}") from None
+        raise FileError(
+            f"--examples {folder} cannot be read as a folder: {error.strerror or error}. Expected one subfolder of "
+            f"shapes per class, {example}. Check the path"
+        ) from None
     if not subfolders:
-        raise FileError(f"--examples {folder} has no subfolders; expected a subfolder of shapes a class, {example}")
+        raise FileError(
+            f"--examples {folder} has no subfolders. Expected one subfolder of shapes per class, {example}. Sort the "
+            "files into subfolders"
+        )
     classes = {path.name: find_files([path]).files for path in subfolders}
     empty = [name for name, files in classes.items() if not files]
     if empty:
         raise FileError(
-            f"--examples {folder}: no shape files in {', '.join(map(repr, empty))}; expected some in each, {example}"
+            f"--examples {folder} has no shape files in {', '.join(map(repr, empty))}. Expected files in each "
+            f"subfolder, {example}. Add files, or remove the subfolder"
         )
     return classes

@@ -1,4 +1,4 @@
-"""Table of commands, and their common behavior: errors as one line and an exit code, JSON, options before a command."""
+"""All commands, and their common behavior: error messages, exit codes, JSON, and options before a command."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from openshape_ood.registry.extensions import use_module
 
 NOTHING_DONE = 2
 IMPORT = "--import"
-PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
-# words that may stand before a command, beside --help
+PIPE_CLOSED = 141  # exit code if the reader of a pipe has closed it, as in shells: 128 + SIGPIPE
+# options that may precede a command, in addition to --help
 BEFORE = {
     "--version": "print the version and exit",
-    "--json": "same as after the command: JSON on the standard output",
-    "--import MODULE": "first import your Python module that registers an encoder, a score or a method",
+    "--json": "print the result as JSON",
+    "--import MODULE": "first import your Python module, which registers an encoder, a score or a method",
     "--debug": "show the traceback of an error",
     "--install-completion": "install completion of commands and options for your shell",
 }
@@ -44,10 +44,10 @@ BEFORE = {
 app = App(
     name="openshape-ood",
     help="Is this 3D object one of the classes we know, or something new?",
-    help_epilogue="Before a command: "
-    + "; ".join(f"{word}, {about}" for word, about in BEFORE.items())
-    + ".\n\nopenshape-ood COMMAND --help has examples. Everything works offline with --model tiny. Exit codes: 0 all "
-    "well, 1 some of the input failed or something is wrong, 2 wrong usage or nothing could be done, 130 interrupted.",
+    help_epilogue="Options before a command: "
+    + "; ".join(f"{word}: {about}" for word, about in BEFORE.items())
+    + ".\n\nopenshape-ood COMMAND --help shows examples. Everything works offline with --model tiny. Exit codes: 0 "
+    "success, 1 some inputs failed or a check found a problem, 2 wrong usage or no result, 130 interrupted.",
     help_format="rich",
     version_flags=(),
     default_parameter=Parameter(negative=()),
@@ -83,7 +83,7 @@ for name, group in {
 
 
 def run(words: Sequence[str]) -> int:
-    """The exit code of the program for the words behind its name."""
+    """Run the program with these arguments, and return its exit code."""
     words, modules = _without_imports(words)
     first = next((i for i, word in enumerate(words) if word not in BEFORE), len(words))
     before, rest = {*words[:first]}, list(words[first:])
@@ -95,7 +95,7 @@ def run(words: Sequence[str]) -> int:
         print(f"written: {app.install_completion()}")
         return 0
     if json and not rest:
-        return _misused("--json belongs to a command, as in: openshape-ood score FILES --known chair --json")
+        return _misused("--json needs a command, as in: openshape-ood score FILES --known chair --json")
     if json and "--json" in _flags(rest):
         place = rest.index("--") if "--" in rest else len(rest)
         rest.insert(place, "--json")
@@ -106,8 +106,8 @@ def run(words: Sequence[str]) -> int:
             app(rest)
     except CycloptsError as error:
         return _misused(_explained(error, rest))
-    except BrokenPipeError:  # as with `| head`: whoever read has had enough
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # what is left in the buffer goes nowhere
+    except BrokenPipeError:  # the reader has ended, as with `| head`
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # discards the rest of the buffer
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except OpenShapeError as error:
@@ -115,7 +115,7 @@ def run(words: Sequence[str]) -> int:
             raise
         print_error(str(error))
         flags = _flags(rest)
-        if isinstance(error, CheckpointError) and "--model" in flags and "--pretrained" not in flags:  # which is CLIP's
+        if isinstance(error, CheckpointError) and "--model" in flags and "--pretrained" not in flags:  # not for CLIP
             ways = [f"{flag} FILE" for flag in ("--checkpoint", "--text-checkpoint") if flag in flags]
             print_note(f"on the command line: {' or '.join([*ways, '--model tiny, offline'])}")
         if "--json" in rest:
@@ -125,7 +125,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _without_imports(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words without each --import and what it names, wherever they stand before --; and these names."""
+    """Split arguments: all words but the --import options before `--`, and the modules that these name."""
     rest, modules = list(words), list[str]()
     end = rest.index("--") if "--" in rest else len(rest)
     for i in reversed(range(end)):
@@ -138,7 +138,7 @@ def _without_imports(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _flags(words: Sequence[str], several: bool = False) -> set[str]:
-    """The options of the command that is named, or those of them that take several words."""
+    """Options of the command in `words`; several: only options that take several words."""
     command = app.parse_commands(words)[1][-1]
     listed = command.assemble_argument_collection() if command.default_command else ()
     return {name for one in listed if one.parameter.consume_multiple or not several for name in one.names}
@@ -149,7 +149,7 @@ def _explained(error: CycloptsError, words: Sequence[str]) -> str:
     if isinstance(error, MissingArgumentError) and error.argument and not error.argument.names[0].startswith("-"):
         taken = _flags(words, several=True) & {word.partition("=")[0] for word in words}
         if taken:
-            return f"{error}\nEvery word after {min(taken)} belongs to it: files come before, or after --"
+            return f"{error}\nEvery word after {min(taken)} belongs to it: put files before it, or after --"
     return str(error)
 
 

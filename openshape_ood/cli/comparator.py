@@ -1,4 +1,4 @@
-"""openshape-ood comparator: train a learned comparator on stored embeddings, show one, convert the published one."""
+"""openshape-ood comparator: train a comparator on stored embeddings, show one, or convert the published one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TRAINING = "Training (--family relation)"
 FILE, ROW = "comparator.safetensors", "registry.toml"
-LINES = 10  # notes of a training
+LINES = 10  # progress notes per training
 
 EXAMPLES = """
   openshape-ood embed lvis/ --out lvis.safetensors --model vitb32
@@ -31,8 +31,8 @@ EXAMPLES = """
 """
 
 app = options.group(
-    "Learned comparators: trained once on pairs of base classes, they tell for other classes whether two shapes "
-    "belong to the same class.",
+    "Learned comparators. A comparator is trained once, on pairs of shapes of base classes. For other classes, it then "
+    "decides whether two shapes belong to the same class.",
     EXAMPLES,
 )
 
@@ -44,7 +44,7 @@ def fit(
         list[Path],
         option(
             KNOWN,
-            "Stored embeddings of the base shapes (from embed); several: of their scans, or by other seeds.",
+            "Stored embeddings of the base shapes, from embed. Give several files to add scans, or other seeds.",
             "STORE...",
         ),
     ],
@@ -53,7 +53,7 @@ def fit(
         str,
         option(
             KNOWN,
-            "Class of each embedding: 'folder', the first folder of its id, or a .json file, {id: class}.",
+            "Class of each embedding: 'folder' takes the first folder of its id; a .json file holds {id: class}.",
             "folder|FILE",
         ),
     ] = "folder",
@@ -61,26 +61,27 @@ def fit(
         Path | None,
         option(
             KNOWN,
-            "Names of the evaluation classes, one a line: these and kinds of them are removed from the base classes.",
+            "Text file with the evaluation classes, one name a line. They and their subclasses are removed from the "
+            "base classes.",
             "FILE",
         ),
     ] = None,
     names: Annotated[
-        bool, option(KNOWN, "Also learn the names of the base classes, with the text encoder.", None, "--with-names")
+        bool, option(KNOWN, "Also train with the names of the base classes.", None, "--with-names")
     ] = False,
     family: Annotated[
         Literal["relation", "whitened", "plda", "metric", "cosine"],
-        option(RESULT, "Kind of similarity; all but relation take seconds."),
+        option(RESULT, "Kind of similarity. relation takes minutes, all others seconds."),
     ] = "relation",
-    steps: Annotated[int, option(TRAINING, "Steps; more may be worse.", min=1)] = 400,
+    steps: Annotated[int, option(TRAINING, "Training steps; more may be worse.", min=1)] = 400,
     loss: Annotated[Literal["tanh", "cross_entropy"], option(TRAINING, "Loss function.")] = "tanh",
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
     """Train a comparator on stored embeddings of labeled shapes: minutes on a CPU.
 
-    Writes DIR/comparator.safetensors, and DIR/registry.toml for `--method comparator`. A training with the same answer
-    for all pairs writes nothing but a note.
+    Writes DIR/comparator.safetensors, and DIR/registry.toml for `--method comparator`. If the training collapses (equal
+    results for all pairs), an error is printed and no comparator is written.
     """
     from openshape_ood.comparison.training import CollapseWarning, Recipe, fit_comparator
     from openshape_ood.storage import make_folder
@@ -93,28 +94,28 @@ def fit(
     if family == "relation":
         how = {"recipe": Recipe(steps=steps, loss=loss, seed=seed), "folder": out, "report": reporter(steps)}
     for name, other in left_out.items():
-        print_note(f"left out: {shown(name)}, which is {shown(other)}")
+        print_note(f"excluded: {shown(name)}, because it is {shown(other)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CollapseWarning)  # printed step by step
         made = fit_comparator(base, family, evaluation=_lines(exclude), **how)
     if made.card.get("collapsed"):
         raise InputError(
-            "the training has collapsed: the network answers all pairs alike. Nothing is written to "
-            f"{out} but the training itself; what may help stands above"
+            "the training has collapsed: the network gives the same result for all pairs. No comparator is written to "
+            f"{out}, only the state of the training. See the warning above for remedies"
         )
     record = {**_record(_save(made, out), made), "left_out": left_out}
 
     def show() -> None:
         _print(record)
-        print_line(f"{len(left_out)} classes left out")
-        print_line(f"OPENSHAPE_OOD_CHECKPOINTS={shown(out / ROW)} lets --method comparator find it")
+        print_line(f"{len(left_out)} classes excluded")
+        print_line(f"to use it with --method comparator: OPENSHAPE_OOD_CHECKPOINTS={shown(out / ROW)}")
 
     write(record, json, show)
 
 
 @options.command(app, "show")
 def show(
-    file: Annotated[Path, argument("A file of comparator fit or Comparator.save.", "FILE")],
+    file: Annotated[Path, argument("A file from comparator fit or Comparator.save.", "FILE")],
     /,
     *,
     json: options.Json = False,
@@ -128,15 +129,15 @@ def show(
 
 @options.command(app, "convert")
 def convert(
-    released: Annotated[Path, argument("Unpacked folder of the published files, or the single file.", "PATH")],
+    released: Annotated[Path, argument("Unpacked folder with the published files, or the single file.", "PATH")],
     /,
     *,
-    out: Annotated[Path, option(RESULT, "A .safetensors file.", "FILE", "--out", "-o")],
+    out: Annotated[Path, option(RESULT, "Output: a .safetensors file.", "FILE", "--out", "-o")],
     network: Annotated[Literal["resnet18", "resnet50"], option(ENCODER, "Network of the features.")] = "resnet18",
 ) -> None:
-    """Convert the published files of ReSeND, pickles, to one .safetensors; no code in them is executed.
+    """Convert the published files of ReSeND to one .safetensors file, without executing code of these pickles.
 
-    They compare photographs. For shapes, train a comparator with `fit`.
+    ReSeND compares photographs. For shapes, train a comparator with `fit`.
     """
     from openshape_ood.comparison.released import convert_released
 
@@ -145,7 +146,7 @@ def convert(
 
 
 def _base(stores: list[Path], labels: str, exclude: Path | None) -> tuple[KnownClasses, dict[str, str]]:
-    """The base classes, and those that were left out, with what they are."""
+    """Base classes, and the excluded ones: class -> evaluation class that it belongs to."""
     import numpy as np
 
     from openshape_ood.comparison.vocabulary import overlaps
@@ -157,7 +158,10 @@ def _base(stores: list[Path], labels: str, exclude: Path | None) -> tuple[KnownC
         return base, {}
     kept = np.array([name not in left_out for name in base.names])[base.labeled_examples()[1]]
     if not kept.any():
-        raise InputError(f"all {len(base.names)} base classes are among those of --exclude {exclude}; expected others")
+        raise InputError(
+            f"--exclude {exclude} removes all {len(base.names)} base classes. Expected some to be left. Give stores of "
+            "other classes"
+        )
     return base.subset(kept), left_out
 
 
@@ -181,14 +185,19 @@ def _labels(path: Path) -> Mapping[str, str]:
     try:
         labels = json_files.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FileError(f"--labels {path} is no JSON ({error}); expected {{id: class}}, or the word folder") from error
+        raise FileError(
+            f"--labels {path} is no JSON ({error}). Expected {{id: class}}. Correct it, or give --labels folder"
+        ) from error
     if not isinstance(labels, dict) or not all(isinstance(name, str) for name in labels.values()):
-        raise FileError(f"--labels {path} is no table of texts; expected {{id: class}}, or the word folder")
+        raise FileError(
+            f"--labels {path} holds other values than strings. Expected {{id: class}}. Correct it, or give --labels "
+            "folder"
+        )
     return labels
 
 
 def reporter(steps: int) -> Report:
-    """Notes on the progress of a training, in some lines, and on its collapse."""
+    """Callback that prints `LINES` notes on the progress of a training, and a warning if it collapses."""
     from openshape_ood.comparison.training import collapse, is_collapsed
 
     every, warned = max(1, steps // LINES), list[int]()
@@ -206,7 +215,7 @@ def reporter(steps: int) -> Report:
 
 
 def _save(made: Comparator, out: Path) -> Path:
-    """The comparator, and the registry with its row."""
+    """Write the comparator, and a registry with its row."""
     from openshape_ood.registry.files import sha256
     from openshape_ood.storage import save_whole
 

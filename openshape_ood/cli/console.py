@@ -1,7 +1,7 @@
-"""Printing: results on the standard output, all else on the standard error.
+"""Printing: results to the standard output, all other text to the standard error.
 
-Names of files and messages about them come from outside: what cannot be printed is shown escaped, and nothing in
-them is taken for markup.
+File names and messages about them are untrusted text. Unprintable characters are escaped, and markup is not
+interpreted.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from openshape_ood.shapes.failure import Failure
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDE = 100_000  # columns of a file or a pipe: nothing there is folded
-SECONDS = 15  # between two lines about how far it is, where there is no terminal
-FOLDED = 16  # columns that a folded column has at least
+WIDE = 100_000  # width of a file or a pipe, so that no line is folded
+SECONDS = 15  # between two progress lines, without a terminal
+FOLDED = 16  # minimum width of a folded column
 STYLES = {
     **dict.fromkeys(("known", "sound", "works", "in the package"), "green"),
     **dict.fromkeys(("novel", "damaged"), "bold red"),
@@ -31,7 +31,7 @@ STYLES = {
 
 
 def shown(text: Any) -> str:
-    r"""Text that is safe to print: control characters and broken bytes escaped.
+    r"""Text that is safe to print, with control characters and invalid bytes escaped.
 
     >>> print(shown("a\nb\x1b[2J"))
     a\nb\x1b[2J
@@ -44,7 +44,7 @@ def console(stderr: bool = False) -> Console:
 
     class Quitting(Console):
         def on_broken_pipe(self) -> None:
-            raise  # the error itself, as rich calls this where it was caught
+            raise  # the caught error, because rich calls this in its handler
 
     width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
     return Quitting(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=False)
@@ -61,20 +61,20 @@ def print_note(text: str, style: str = "dim") -> None:
 
 @contextmanager
 def warnings_as_notes(wording: Callable[[object], str] = str) -> Iterator[None]:
-    """Warnings as notes, each once, put into words by `wording`."""
+    """Print warnings as notes, each once. wording: message -> text to print."""
     before = set()
 
-    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+    def note(message: Warning | str, *_: Any, **__: Any) -> None:
         words = shown(wording(message))
         if words not in before:
             before.add(words)
             print_note(f"warning: {words}", "yellow")
 
     with warnings.catch_warnings():
-        if not sys.warnoptions:  # python -W, PYTHONWARNINGS
+        if not sys.warnoptions:  # no python -W, no PYTHONWARNINGS
             warnings.simplefilter("default", UserWarning)
-        warnings.filterwarnings("ignore", r"shape \d+ lies ")  # whoever read its file has said so by name
-        warnings.showwarning = tell
+        warnings.filterwarnings("ignore", r"shape \d+ lies ")  # the reader has warned about it, with its file name
+        warnings.showwarning = note
         yield
 
 
@@ -83,26 +83,25 @@ def print_error(message: str) -> None:
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
-    """One line each, on the standard error."""
+    """Print one line per failure on the standard error."""
     for failure in failures:
         _print_marked("failed: ", failed_line(failure.source, failure.error))
 
 
 def failed_json(failures: Sequence[Failure]) -> list[dict[str, str]]:
-    """The failures as --json prints them."""
+    """Failures in the form of --json."""
     return [{"file": failure.source, "reason": failure.error} for failure in failures]
 
 
 def finish(failures: Sequence[Failure], done: bool = True) -> None:
-    """Name what failed; the exit code is 1 where something did, 2 where nothing was done."""
-
+    """Print failures and end with exit code 1, or with 2 if nothing was done. Return if all went well."""
     print_failures(failures)
     if failures or not done:
         raise SystemExit(1 if done else 2)
 
 
 def failed_line(file: str, reason: str) -> str:
-    """Why a file could not be used, its name said once."""
+    """File name and reason of a failure; a reason that contains the name is not prefixed with it."""
     message, name = shown(" ".join(reason.split())), shown(file)
     return message if name in message else f"{name}: {message}"
 
@@ -114,7 +113,7 @@ def _print_marked(mark: str, text: str, style: str = "") -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], fold: str = "") -> None:
-    """Some columns of records, as --json has them, on the standard output; `fold` is broken where the terminal ends."""
+    """Print some columns of records as a table. The column `fold` is wrapped to the width of the terminal."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -131,12 +130,12 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], fold:
 
 
 def write(record: Any, json: bool, show: Callable[[], object] = lambda: None) -> None:
-    """The result of a command: the record as JSON, or what `show` prints of it for people."""
+    """Print the result of a command: its record as JSON, or as text by calling `show`."""
     print_json(record) if json else show()
 
 
 def print_json(content: Any) -> None:
-    """The one thing on the standard output; numbers that are none become null."""
+    """Print JSON on the standard output; NaN and infinity become null."""
     sys.stdout.write(as_json(content))
     sys.stdout.flush()
 
@@ -146,7 +145,7 @@ def as_json(content: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Numpy's numbers and arrays as Python's, paths as texts, NaN and infinity as None.
+    """Convert numpy numbers and arrays to Python's, paths to strings, NaN and infinity to None.
 
     >>> plain({"a": float("nan"), "b": (1, 2)})
     {'a': None, 'b': [1, 2]}
@@ -163,12 +162,12 @@ def plain(value: Any) -> Any:
 
 
 class Bar:
-    """Progress of a command. `step` counts one file: a bar on a terminal, else a line now and then."""
+    """Progress of a command. `step` counts one file, and updates a bar or prints a line every `SECONDS`."""
 
     def __init__(self, what: str = "", total: int = 0, advance: Callable[[], None] | None = None) -> None:
         self.what, self.total, self.done = what, total, 0
         self._advance = advance
-        self._begun = self._said = time.monotonic()
+        self._begun = self._printed = time.monotonic()
 
     def step(self) -> None:
         if self._advance is not None:
@@ -176,15 +175,15 @@ class Bar:
             return
         self.done += 1
         now = time.monotonic()
-        if now - self._said >= SECONDS and self.done < self.total:
-            self._said = now
+        if now - self._printed >= SECONDS and self.done < self.total:
+            self._printed = now
             left = (now - self._begun) / self.done * (self.total - self.done)
-            print_note(f"{self.what}: {self.done} of {self.total}, some {left:.0f} s left")
+            print_note(f"{self.what}: {self.done} of {self.total}, about {left:.0f} s left")
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Bar]:
-    """A bar on the standard error, or lines where that is no terminal."""
+    """Progress bar on the standard error; lines of text if that is no terminal."""
     out = console(stderr=True)
     if not out.is_terminal or total < 2:
         yield Bar(what, total)
@@ -199,7 +198,7 @@ def progress(what: str, total: int) -> Iterator[Bar]:
 
 @contextmanager
 def steps(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Callback for a function that knows its own steps: called with the number done and the total."""
+    """Progress callback (steps done, total steps) for a function that counts its own steps."""
     with ExitStack() as stack:
         bars: list[Bar] = []
 

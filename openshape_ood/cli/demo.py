@@ -1,4 +1,4 @@
-"""openshape-ood demo: the whole thing on generated shapes, offline, in seconds."""
+"""openshape-ood demo: scores and a novelty map of generated shapes, offline, in seconds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 KNOWN = ("chair", "sofa", "table")
 STRANGERS = ("guitar", "bicycle", "toilet", "dog")
 POINTS = 2048
-EXAMPLES = 80  # chairs that the planted one is compared with
-PLANTED_SEED = 101  # a chair whose seat and legs stay whole
+EXAMPLES = 80  # example chairs, compared with the chair that has a foreign part
+PLANTED_SEED = 101  # gives a chair with complete seat and legs
 PLANTED = "a chair with a guitar for a back"
 DRAWN = ("chair 1", "sofa 1", "table 1", "guitar", "bicycle", "dog", PLANTED)
 
@@ -42,7 +42,7 @@ def demo(
 
     folder = folder.expanduser()
     if not folder.is_dir():
-        raise FileError(f"--folder is {folder}; expected a folder that there is")
+        raise FileError(f"--folder {folder} does not exist. Expected an existing folder. Create it, or give another")
     pipeline = NoveltyPipeline.prepare(KNOWN, model="tiny", up="y")
     shapes = _shapes(seed)
     result = pipeline(list(shapes.values()))
@@ -56,18 +56,18 @@ def demo(
         print_note(f"no demo.png: {error}", "yellow")
 
     def show() -> None:
-        print_line(f"Known by name: {', '.join(KNOWN)}. Simulated scans of these, and of four other things:")
+        print_line(f"Known classes, by name: {', '.join(KNOWN)}. Simulated scans of these and of four other classes:")
         print_table(rows, ("shape", "nearest", "novelty", "p_value", "verdict"), fold="shape")
         print_line(thresholds.words(pipeline.threshold))
-        print_line("The last score rates the chair as a whole. The novelty map finds its new part, the guitar:")
+        print_line("The last row scores the whole chair. The novelty map locates its novel part, the guitar:")
         print_line(" and ".join(shown(path) for path in written))
-        print_line("next, your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")
+        print_line("next, try your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")
 
     write({**record, "shapes": rows, "written": written}, json, show)
 
 
 def _shapes(seed: int) -> dict[str, np.ndarray]:
-    """Name -> cloud: scans of known classes and of strangers, and a known shape with a foreign part."""
+    """Name -> cloud (n, 6): scans of known and of other classes, and a known shape with a foreign part."""
     from openshape_ood.synthetic import scan
     from openshape_ood.synthetic.planted import plant
 
@@ -95,5 +95,5 @@ def _draw(shapes: dict[str, np.ndarray], rows: list[dict[str, Any]], novelty_map
         plots.cloud(shapes[name], ax=ax, title=title)
     last = plots.novelty_map(novelty_map, ax=axes.flat[-1], bar=False)
     size = axes.flat[0].title.get_fontsize()
-    last.set_title("where: against other chairs,\ngray known, dark red novel", fontsize=size)
+    last.set_title("novelty map, against other chairs:\ngray known, dark red novel", fontsize=size)
     return plots.save(figure, path)

@@ -40,7 +40,7 @@ EXAMPLES = """
   openshape-ood discover scans/ --known chair sofa table --model tiny
   openshape-ood discover scans/ --examples examples/ --calibrate held_out/ --accept 1=teapot --out more.safetensors
 
-The same shapes and options give the same numbers to the same groups. tiny works offline.
+Group numbers are reproducible: the same shapes and options give the same groups. tiny works offline.
 """
 
 
@@ -54,22 +54,25 @@ def discover(
         list[str] | None,
         option(
             GROUPS,
-            "Candidate names: several words, or a .txt file, one a line. Default: everyday things.",
+            "Candidate names: several words, or a .txt file with one name a line. Default: common objects.",
             "NAME...|FILE",
         ),
     ] = None,
     grouping: Annotated[
         Literal["hdbscan", "agglomerative"],
-        option(GROUPS, "By density, which leaves many shapes without group, or by mean cosine, which leaves few."),
+        option(
+            GROUPS,
+            "Grouping by density (hdbscan) or by mean cosine (agglomerative). hdbscan leaves more shapes ungrouped.",
+        ),
     ] = "hdbscan",
-    min_size: Annotated[int, option(GROUPS, "Minimum shapes of a group.", min=2)] = 5,
+    min_size: Annotated[int, option(GROUPS, "Minimum number of shapes in a group.", min=2)] = 5,
     accept: Annotated[
         list[str] | None,
-        option(GROUPS, "Add groups to the known classes under these names, and score again.", "GROUP=NAME..."),
+        option(GROUPS, "Add groups to the known classes under these names, then score again.", "GROUP=NAME..."),
     ] = None,
     out: Annotated[
         Path | None,
-        option(RESULT, "Output file of the known classes with --accept: .safetensors.", "FILE", "--out", "-o"),
+        option(RESULT, "Save the known classes, with accepted groups: .safetensors.", "FILE", "--out", "-o"),
     ] = None,
     sheet: Annotated[
         Path | None, option(RESULT, "Picture with shapes of every group: .png, .svg or .pdf.", "FILE")
@@ -88,23 +91,29 @@ def discover(
     check_picture("--sheet", sheet, DRAWN)
     accepted = _accepted(accept or ())
     if out is not None and not accepted:
-        raise InputError("--out is for known classes with accepted groups; give --accept GROUP=NAME")
+        raise InputError(
+            "--out was given without --accept. Expected accepted groups to save with the known classes. Give --accept "
+            "GROUP=NAME"
+        )
     vocabulary = _vocabulary(names or ())
     inputs = find_shapes(files)
     pipeline = chosen.pipeline(inputs)
     if pipeline.threshold is None:
-        raise InputError("no shape is novel without a threshold: --calibrate PATHS of known shapes, or --threshold X")
+        raise InputError(
+            "there is no threshold, so no shape is novel. Expected a calibrated or a given threshold. Give --calibrate "
+            "PATHS of known shapes, or --threshold X"
+        )
     several = list(score_all(pipeline, inputs, inputs.failures, "scoring"))
     if not several:
         print_failures(inputs.failures)
-        raise InputError("none of the shapes can be used")
+        raise InputError("no shape can be used. Expected one readable shape at least. See the failures above")
     result = NoveltyResult.joined([scored.result for scored in several])
-    rows: Any = result.embeddings  # every result of a pipeline has them
+    rows: Any = result.embeddings  # set in every result of a pipeline
     provenance, encoders = provenance_of(pipeline, inputs), pipeline.encoders
     if not vocabulary and (chosen.wanted.by_name or provenance.identity.checkpoint == "tiny"):
-        vocabulary = negative_words(encoders.text)  # the text encoder is at hand
+        vocabulary = negative_words(encoders.text)  # the text encoder is available
     how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": chosen.seed}
-    with warnings.catch_warnings(record=True) as hardly_known:  # names to the text encoder
+    with warnings.catch_warnings(record=True) as hardly_known:  # names that the text encoder was not trained with
         warnings.simplefilter("always")
         groups = group(result, rows, vocabulary or None, text=encoders.text if vocabulary else None, **how)
     for warning in hardly_known if names else ():
@@ -123,7 +132,7 @@ def discover(
     if sheet is not None and groups.groups:
         record["sheet"] = _draw(sheet, groups, several, pipeline.reading, inputs.failures)
     if sheet is not None and not record["sheet"]:
-        print_note(f"no {shown(sheet)}: there is no group whose shapes can be drawn", "yellow")
+        print_note(f"{shown(sheet)} is not written: there is no group with drawable shapes", "yellow")
     record |= {"failed": failed_json(inputs.failures), "ignored": inputs.ignored}
     write(record, json, lambda: _print(groups, record, min_size, pipeline.threshold))
     named_ignored(inputs.ignored)
@@ -144,18 +153,18 @@ def _calibrated(pipeline: NoveltyPipeline, chosen: KnownOptions, failures: list[
 
 
 def _accepted(given: Sequence[str]) -> dict[int, str]:
-    """GROUP=NAME -> number of a group -> name."""
+    """Group number -> name, from words GROUP=NAME."""
     accepted: dict[int, str] = {}
     for word in given:
         number, equals, name = word.partition("=")
         if not (equals and name.strip() and number.isdecimal()) or int(number) in accepted:
-            raise InputError(f"--accept is {word!r}; expected GROUP=NAME, as 1=teapot, and each group once")
+            raise InputError(f"--accept is {word!r}. Expected GROUP=NAME, each group once. Write it as in 1=teapot")
         accepted[int(number)] = name.strip()
     return accepted
 
 
 def _vocabulary(given: Sequence[str]) -> Sequence[str]:
-    """Names, and the lines of .txt files."""
+    """Names given as words, and names from the lines of .txt files."""
     from openshape_ood.cli.inputs import read_text
 
     names: list[str] = []
@@ -163,7 +172,9 @@ def _vocabulary(given: Sequence[str]) -> Sequence[str]:
         words = read_text("--names", Path(word)).splitlines() if word.endswith(".txt") else word.split(",")
         names += [name.strip() for name in words if name.strip()]
     if given and not names:
-        raise InputError(f"--names {' '.join(given)} holds no name; expected one or more")
+        raise InputError(
+            f"--names {' '.join(given)} contains no name. Expected one or more. Give names, or a .txt file"
+        )
     return names
 
 
@@ -180,7 +191,7 @@ def _rescored(discovery: Discovery, accepted: Mapping[int, str], again: NoveltyR
 def _draw(
     path: Path, discovery: Discovery, several: Sequence[Scored], reading: Reading, failures: list[Failure]
 ) -> Path | None:
-    """Path of the sheet, with the readable files; None without any."""
+    """Draw the sheet of the readable files and return its path; None if no file is readable."""
     from openshape_ood import plots
     from openshape_ood.plots.sheet import MOST, drawn_rows
     from openshape_ood.shapes.batches import in_batches
@@ -207,7 +218,7 @@ def _print(discovery: Discovery, record: Mapping[str, Any], min_size: int, thres
     groups = "1 group" if counts["groups"] == 1 else f"{counts['groups']} groups"
     print_line(
         f"{counts['shapes']} shapes: {counts['novel']} novel, in {groups} of {min_size} or more; "
-        f"{counts['alone']} of them in none"
+        f"{counts['alone']} without group"
     )
     print_line(words(threshold))
     if not discovery.groups:
@@ -225,8 +236,8 @@ def _print(discovery: Discovery, record: Mapping[str, Any], min_size: int, thres
         print_line("the threshold was calibrated again for these classes")
     else:
         print_line(
-            "the earlier threshold was used; it was calibrated without these classes and is not saved with them. Give "
-            "--calibrate PATHS of known shapes for a new one"
+            "the earlier threshold was used. It was calibrated without the accepted classes, and is not saved with "
+            "them. Give --calibrate PATHS of known shapes for a new one"
         )
     if record["out"]:
         print_line(f"known classes in {shown(record['out'])}")

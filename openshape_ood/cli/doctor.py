@@ -1,4 +1,4 @@
-"""openshape-ood doctor: report on the installation, or on axis, unit, spacing and colors of FILES."""
+"""openshape-ood doctor: report on the installation, or on the up axis, unit, spacing and colors of files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from openshape_ood.errors import FileError, OpenShapeError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.console import Failure
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.novelty.up_axis import UpAxis
     from openshape_ood.registry import Row
     from openshape_ood.shapes.batches import Batch
@@ -32,18 +32,18 @@ NEEDED = (
     *("torch", "open_clip_torch", "huggingface_hub", "numpy", "scipy", "scikit-learn", "safetensors", "tokenizers"),
     *("trimesh", "pycollada", "pillow", "cyclopts", "rich"),
 )
-# distribution -> the extra that brings it, what for
+# distribution -> extra that installs it, and its purpose
 EXTRAS = {
     "matplotlib": ("plots", "pictures"),
-    "plotly": ("plots", "pictures to turn"),
+    "plotly": ("plots", "interactive pictures"),
     "gradio": ("app", "the web page"),
     "pyarrow": ("parquet", "embed to .parquet"),
     "ray": ("ray", "embed on a cluster"),
     "laspy": ("las", "LAS files"),
     "lazrs": ("las", "LAZ files"),
-    "scikit-image": ("views", "completed things as surfaces"),
+    "scikit-image": ("views", "completed objects as meshes"),
     "imageio": ("views", "films of views"),
-    "timm": ("surfaces", "surfaces by networks of timm"),
+    "timm": ("surfaces", "surface features by networks of timm"),
     "faiss-cpu": ("faiss", "approximate search among many examples"),
 }
 SETTINGS = (
@@ -58,10 +58,10 @@ SETTINGS = (
     "CUDA_VISIBLE_DEVICES",
 )
 NETWORK_SECONDS = 10
-POINTS = 10_000  # of surfaces, where no encoder says how many
+POINTS = 10_000  # sampled points of a mesh, without an encoder
 COLUMNS = ("file", "points", "size", "spacing", "colors", "up", "looks wrong")
-NAMED = 3  # files of one problem
-UNLIKE = 30  # times as long as another, when units differ
+NAMED = 3  # files listed for a problem
+UNLIKE = 30  # ratio of lengths above which the units probably differ
 
 EXAMPLES = """
   openshape-ood doctor
@@ -74,13 +74,15 @@ EXAMPLES = """
 @Parameter(name="*")
 @dataclass(frozen=True)
 class DoctorOptions(KnownOptions):
-    """The options of `KnownOptions` that say what is known, by which encoder; nothing is decided."""
+    """The options of `KnownOptions` about known classes and encoder, without those about the decision."""
 
     method: Annotated[str | None, NOT_HERE] = None
     threshold: Annotated[str | None, NOT_HERE] = None
     calibrate: Annotated[list[str] | None, NOT_HERE] = None
     calibrate_by: Annotated[Literal["file", "folder"], NOT_HERE] = "file"
     coverage: Annotated[float | None, NOT_HERE] = None
+    unsure: Annotated[list[float] | None, NOT_HERE] = None
+    calibrate_novel: Annotated[list[str] | None, NOT_HERE] = None
     up: Annotated[str, NOT_HERE] = "file"
     num_samples: Annotated[int, NOT_HERE] = 1
     batch_size: Annotated[int, NOT_HERE] = 32
@@ -89,7 +91,8 @@ class DoctorOptions(KnownOptions):
 @options.examples(EXAMPLES)
 def doctor(
     files: Annotated[
-        list[str] | None, argument("Shapes to examine instead: files, folders or patterns in quotes.", "FILES")
+        list[str] | None,
+        argument("Shapes to examine, in place of the installation: files, folders or patterns in quotes.", "FILES"),
     ] = None,
     /,
     *,
@@ -97,12 +100,12 @@ def doctor(
     network: Annotated[bool, option(None, "Test the connection to the Hugging Face Hub.", None, "--network")] = False,
     json: options.Json = False,
 ) -> None:
-    """Report installed packages, what works offline (tiny always should), what is missing and how to get it.
+    """Report on the installation: packages, encoders that work offline, missing parts and how to get them.
 
-    With FILES, report on these instead: unit, spacing, colors, and with known classes the fraction of shapes kept as
-    known under each axis. Exit code 1 if something is wrong.
+    With FILES, report on these instead: unit, spacing and colors. With known classes too, report the fraction of FILES
+    kept as known under each up axis. Exit code 1 if a problem is found.
 
-    Without --network there is no network access, except for weights that FILES with known classes need.
+    Without --network, the network is used only to fetch an encoder for known classes.
     """
     from openshape_ood.cli.inputs import find_shapes
 
@@ -118,7 +121,7 @@ def doctor(
 
 
 def examine(network: bool) -> dict[str, Any]:
-    """The report on this installation, as --json prints it."""
+    """Report on this installation, in the form of --json."""
     versions = {"openshape-ood": __version__, "python": platform.python_version(), "platform": platform.platform()}
     report: dict[str, Any] = {
         "versions": versions,
@@ -166,20 +169,20 @@ def _devices() -> list[str]:
 def _cache_folders() -> dict[str, Path]:
     from openshape_ood.storage import hub_folder, own_folder
 
-    names = {"by address or by hand": "downloads", "stripped encoders": "encoders", "text embeddings": "text"}
-    # as the Hub's client has it, which may be missing itself
+    names = {"downloads by address or by hand": "downloads", "stripped encoders": "encoders", "text embeddings": "text"}
+    # computed as by the Hub's client, which may not be installed
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     folders = {"downloads": Path(os.path.expanduser(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub"))}
-    with contextlib.suppress(FileError):  # no home folder, which is one of the problems
+    with contextlib.suppress(FileError):  # no home folder; `_problems` reports it
         folders["downloads"] = hub_folder() or folders["downloads"]
         folders |= {what: own_folder(name) for what, name in names.items()}
     return folders
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files below, links not followed: the Hub's cache links each file to one copy."""
+    """Bytes of the files in a folder and its subfolders, without links: the Hub's cache links to one copy of a file."""
     total = 0
-    for place, _, names in os.walk(folder):  # which passes over a folder that is gone meanwhile
+    for place, _, names in os.walk(folder):  # skips a folder that was removed meanwhile
         for path in (Path(place, name) for name in names):
             with contextlib.suppress(OSError):
                 total += 0 if path.is_symlink() else path.stat().st_size
@@ -220,16 +223,16 @@ def _checkpoint(row: Row) -> dict[str, Any]:
 
 
 def _self_test() -> dict[str, Any]:
-    """A generated chair, embedded by tiny, is nearest to the word chair."""
+    """Test that tiny finds a generated chair nearest to the name "chair"."""
     try:
         from openshape_ood import score_novelty
         from openshape_ood.synthetic import sample
 
         result = score_novelty(sample("chair", 2048, seed=1), ["chair", "sofa", "table"], model="tiny", up="y")
         nearest = str(result.nearest[0])
-    except Exception as error:  # whatever it is, it is what the doctor was called for
+    except Exception as error:  # any error is a result of the test
         return {"ok": False, "message": f"{type(error).__name__}: {error}"}
-    return {"ok": nearest == "chair", "message": f"tiny takes a generated chair for a {nearest}"}
+    return {"ok": nearest == "chair", "message": f"tiny classifies a generated chair as a {nearest}"}
 
 
 def _network() -> dict[str, Any]:
@@ -240,7 +243,7 @@ def _network() -> dict[str, Any]:
     if not url.startswith(("http://", "https://")):
         return {"ok": False, "message": f"HF_ENDPOINT is {url}; expected an address that begins with https://"}
     try:
-        # http or https, as checked above
+        # the scheme was checked above
         with urlopen(Request(url, method="HEAD"), timeout=NETWORK_SECONDS) as answer:  # noqa: S310
             return {"ok": True, "message": f"{url} answers with HTTP {answer.status}"}
     except HTTPError as error:
@@ -250,7 +253,7 @@ def _network() -> dict[str, Any]:
 
 
 def _problems(report: dict[str, Any]) -> list[str]:
-    """Problems, each with a remedy. A checkpoint that was never downloaded is no problem."""
+    """Problems, each with a remedy. A checkpoint that was not downloaded is no problem."""
     from openshape_ood.storage import own_folder
 
     problems = [
@@ -259,7 +262,7 @@ def _problems(report: dict[str, Any]) -> list[str]:
         if version is None
     ]
     problems += [
-        f"the folder for {cache['what']} cannot be written: {cache['path']}; set OPENSHAPE_OOD_CACHE to another"
+        f"the folder for {cache['what']} is not writable: {cache['path']}; set OPENSHAPE_OOD_CACHE to another folder"
         for cache in report["caches"]
         if not cache["writable"]
     ]
@@ -301,14 +304,14 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _print_part(title: str, lines: Sequence[str] | Mapping[str, str]) -> None:
-    """lines: with a style each, or plain."""
+    """Print a title and indented lines. lines: texts, or text -> style."""
     print_line(title, "bold")
     for line in lines:
         print_line(f"  {line}", lines[line] if isinstance(lines, Mapping) else "")
 
 
-def examine_files(inputs: Found, chosen: DoctorOptions) -> dict[str, Any]:
-    """The report on shape files, as --json prints it; without known classes nothing is said of the axis."""
+def examine_files(inputs: Inputs, chosen: DoctorOptions) -> dict[str, Any]:
+    """Report on shape files, in the form of --json. Without known classes, no up axis is searched."""
     from openshape_ood.shapes.batches import Reading, in_batches
     from openshape_ood.shapes.reading import stated_up
     from openshape_ood.shapes.shape import Shape
@@ -351,17 +354,17 @@ def _axis_sentence(up_axis: UpAxis | None, rows: Sequence[dict[str, Any]]) -> st
         return str(up_axis)
     silent = sum(row["up"] is None for row in rows)
     if silent:
-        return f"{silent} of {len(rows)} files do not say which axis is up; --known or --examples would tell"
-    return "every file says which axis is up"
+        return f"{silent} of {len(rows)} files do not state their up axis; it can be found with --known or --examples"
+    return "every file states its up axis"
 
 
 def _problems_of_files(
     rows: Sequence[dict[str, Any]], up_axis: UpAxis | None, failures: Sequence[Failure]
 ) -> list[str]:
-    """Each with what to do."""
+    """Problems of shape files, each with a remedy."""
     problems = []
     if up_axis is not None and up_axis.axis not in ("y", None):
-        problems.append(f"files that say nothing are read with y up, but {up_axis}: give --up {up_axis.axis}")
+        problems.append(f"files without a stated axis are read with y up, but {up_axis}: give --up {up_axis.axis}")
     named = defaultdict(list)
     for row in rows:
         for remark in row["remarks"]:
@@ -373,10 +376,10 @@ def _problems_of_files(
     if lengths and lengths[-1][0] > UNLIKE * lengths[0][0] > 0:
         (least, small), (most, large) = lengths[0], lengths[-1]
         times = f"{most / least:,.0f} times as long as"
-        problems.append(f"units seem to differ: {large} is {times} {small}; size is not compared, but is it right?")
+        problems.append(f"units may differ: {large} is {times} {small}. Scores ignore size; check the units")
     colored = sum(row["colors"] is not None for row in rows)
     if 0 < colored < len(rows):
-        problems.append(f"{colored} of {len(rows)} files have color, the others are read as gray")
+        problems.append(f"only {colored} of {len(rows)} files have color; the others are read as gray")
     if failures:
         problems.append("1 file cannot be read" if len(failures) == 1 else f"{len(failures)} files cannot be read")
     return problems
@@ -386,9 +389,7 @@ def _print_files(report: dict[str, Any], failures: Sequence[Failure]) -> None:
     rows = [_cells(row) for row in report["files"]]
     if rows:
         print_table(rows, COLUMNS, fold="file")
-        print_line(
-            f"unit: {report['unit']}, if these are things of a room; each shape is scaled, so results do not change"
-        )
+        print_line(f"unit: {report['unit']}, if the shapes are objects in a room. Scores do not depend on the unit")
     print_line(f"axis: {report['said_of_axis']}")
     if report["up_axis"]:
         kept, novelty = report["up_axis"]["kept"], report["up_axis"]["novelty"]
@@ -409,6 +410,6 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
         "size": size,
         "spacing": None if row["surface"] else f"{row['spacing']:.2g}",
         "colors": "none" if colors is None else f"{colors[0]:.2f} to {colors[1]:.2f}",
-        "up": row["up"] or "not said",
+        "up": row["up"] or "not stated",
         "looks wrong": "; ".join(row["remarks"]),
     }

@@ -1,6 +1,6 @@
-"""--label, --labels and --expected-novel: the drift test of a command, shapes to label, and what labels change."""
+"""Options of the drift test: --expected-novel, --label and --labels."""
 
-# no `annotations` of the future: cyclopts reads those of a group in the modules of the groups derived from it
+# no `from __future__ import annotations`: cyclopts would look up the names in the module of a derived class
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,29 +18,33 @@ if TYPE_CHECKING:
     from openshape_ood.novelty import LabelSample, NoveltyPipeline, NoveltyResult
 
 DRIFT = "Drift"
-NAMED = 3  # shapes in the message
+NAMED = 3  # shapes listed in the message
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class DriftOptions:
-    """The options of a command that tests whether the known shapes differ from the calibration set."""
+    """Options for testing whether known shapes differ from the calibration set."""
 
     expected_novel: Annotated[
         float | None,
-        option(DRIFT, "Expected fraction of novel shapes, for a second sign of drift.", "SHARE", min=0, max=1),
+        option(DRIFT, "Expected fraction of novel shapes: a second test of drift.", "SHARE", min=0, max=1),
     ] = None
     label: Annotated[
         tuple[int, Path] | None,
-        option(DRIFT, "Write N shapes, drawn at random, to a .csv file: fill in its column `label`.", "N FILE"),
+        option(DRIFT, "Write N randomly drawn shapes to a .csv file; fill in its column `label`.", "N FILE"),
     ] = None
     labels: Annotated[
         Path | None,
-        option(DRIFT, "Read this file with its labels: fraction of known shapes kept, and a new threshold.", "FILE"),
+        option(
+            DRIFT,
+            "Read the labeled file: report the fraction of known shapes kept, and recalibrate the threshold.",
+            "FILE",
+        ),
     ] = None
 
     def check(self) -> None:
-        """Raises `InputError` for options that contradict each other."""
+        """Raise `InputError` if options contradict each other."""
         if self.label is not None:
             check_out("--label", self.label[1], (".csv",))
             if self.label[0] < 1:
@@ -49,13 +53,13 @@ class DriftOptions:
             raise InputError("--label and --labels were both given. Expected one. Write the file, fill it in, read it.")
 
     def read(self) -> "LabelSample | None":
-        """The labels of --labels."""
+        """Labels from the file of --labels; None without this option."""
         from openshape_ood.novelty import LabelSample
 
         return None if self.labels is None else LabelSample.load(self.labels).complete()
 
     def tested(self, result: "NoveltyResult", labels: "LabelSample | None") -> "NoveltyResult":
-        """The result with these facts, for its drift test; writes the file of --label."""
+        """Result with expected fraction and labels, for its drift test. Writes the file of --label."""
         if self.label is not None:
             result.to_label(self.label[0]).save(self.label[1])
         return result.with_context(expected_novel=self.expected_novel, labels=labels)
@@ -64,7 +68,7 @@ class DriftOptions:
 def recalibrated(
     pipeline: "NoveltyPipeline", labels: "LabelSample | None", chosen: Decision, failures: list[Failure]
 ) -> "NoveltyPipeline":
-    """The pipeline with the threshold of the labels, if there are any."""
+    """Pipeline with a threshold from the labels; without labels, unchanged."""
     if labels is None:
         return pipeline
     how = {} if chosen.coverage is None else {"coverage": chosen.coverage}
@@ -72,7 +76,7 @@ def recalibrated(
 
 
 def print_drift(result: "NoveltyResult", written: tuple[int, Path] | None = None) -> None:
-    """Lines on the drift below a table: alarms, what labels show, and the file to fill in."""
+    """Print lines about drift below a table: alarms, results of the labels, and the file to fill in."""
     drift = result.drift
     if drift.alarm or drift.unexpected or drift.kept is not None or drift.expected_novel is not None:
         drawn = result.to_label().shapes if len(result) else ()
@@ -82,4 +86,6 @@ def print_drift(result: "NoveltyResult", written: tuple[int, Path] | None = None
             about = f"Before the labels, threshold {result.threshold.value:.3f}: {about}"
         print_line(about, "yellow" if drift.alarm or drift.unexpected else "")
     if written is not None:
-        print_line(f"{written[0]} shapes to label in {shown(written[1])}: fill in its column label, then --labels FILE")
+        print_line(
+            f"{written[0]} shapes to label in {shown(written[1])}: fill in its column label, then give --labels FILE"
+        )

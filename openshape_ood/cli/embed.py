@@ -1,4 +1,4 @@
-"""openshape-ood embed: embeddings of shapes, as a file or a folder of Parquet."""
+"""openshape-ood embed: store embeddings of shapes in a file, or in a folder of Parquet files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ EXAMPLES = """
   openshape-ood embed scans/ --out scans.safetensors --model tiny
   openshape-ood embed 'meshes/**/*.glb' --out meshes.parquet --up file
   openshape-ood embed scans/ --out scans.npz --num-samples 8 --json
-  openshape-ood embed scans/ --out embedded/          # run it again to go on
-  openshape-ood embed list.parquet --out embedded/ --shard 0/8   # and 1/8 to 7/8 beside it
+  openshape-ood embed scans/ --out embedded/          # run it again to resume
+  openshape-ood embed list.parquet --out embedded/ --shard 0/8   # in parallel with 1/8 to 7/8
   openshape-ood embed list.parquet --out embedded/ --engine ray --address auto
 """
 SHARDS = "Many shapes (--out DIR)"
-SHOWN = 20  # failures that are printed of a run into a folder; all are in its table of errors
+SHOWN = 20  # failures printed for a run into a folder; its table of errors has all
 
 
 @options.examples(EXAMPLES)
@@ -36,8 +36,8 @@ def embed(
     files: Annotated[
         list[str],
         argument(
-            "Shape files, folders (searched recursively), patterns in quotes, such as 'scans/*.ply', or "
-            "lists: .parquet, .csv or .txt with a column path, and optionally id and up.",
+            "Shape files, folders (searched recursively), patterns in quotes such as 'scans/*.ply', or lists. A list "
+            "is a .parquet, .csv or .txt file with a column path, and optionally id and up.",
             "FILES",
         ),
     ],
@@ -47,8 +47,8 @@ def embed(
         Path,
         option(
             RESULT,
-            "Output: .safetensors, .npz, .parquet, or a folder of Parquet for many shapes; a run into a folder is "
-            "resumable. Parquet needs pip install 'openshape-ood\\[parquet]'.",
+            "Output: .safetensors, .npz, .parquet, or for many shapes a folder of Parquet files. A run into a folder "
+            "is resumable. Parquet needs pip install 'openshape-ood\\[parquet]'.",
             "FILE|DIR",
             "--out",
             "-o",
@@ -66,15 +66,15 @@ def embed(
         str,
         option(
             SHARDS,
-            "local: this process; ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
+            "local: this process. ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
             "NAME",
         ),
     ] = "local",
     address: Annotated[
-        str | None, option(SHARDS, "Cluster: auto, or an address of ray.init. Default: started here.", "ADDRESS")
+        str | None, option(SHARDS, "Ray cluster: auto, or an address for ray.init. Default: start Ray here.", "ADDRESS")
     ] = None,
     workers: Annotated[
-        int | None, option(SHARDS, "Parallel encoders, with ray. Default: one a GPU, else one a core.", min=1)
+        int | None, option(SHARDS, "Parallel encoders, with ray. Default: one per GPU, else one per core.", min=1)
     ] = None,
     cpus: Annotated[float, option(SHARDS, "CPUs of each worker, with ray.", min=0.01)] = 1,
     gpus: Annotated[
@@ -87,12 +87,12 @@ def embed(
         str | None,
         option(
             SHARDS,
-            "Only the I-th of N shares of the shapes, from 0: for N independent processes, such as a Slurm array.",
+            "Embed only part I of N (I from 0), for N independent processes, such as a Slurm array.",
             "I/N",
         ),
     ] = None,
     retry_failed: Annotated[
-        bool, option(SHARDS, "Try failures of an earlier run into this folder again.", None, "--retry-failed")
+        bool, option(SHARDS, "Retry the failures of earlier runs into this folder.", None, "--retry-failed")
     ] = False,
     json: options.Json = False,
 ) -> None:
@@ -107,7 +107,10 @@ def embed(
 
     cluster, folder = Cluster(address, workers, cpus, gpus), is_folder(out)
     if engine != "ray" and cluster != Cluster():
-        raise InputError("--address, --workers, --cpus and --gpus are for --engine ray")
+        raise InputError(
+            f"--address, --workers, --cpus or --gpus was given with --engine {engine}. Expected --engine ray. Give it, "
+            "or leave these options out"
+        )
     share = None if shard is None else Share.parse(shard)
     listed = list_items(files)
     count = listed.count()
@@ -115,7 +118,7 @@ def embed(
         raise InputError(nothing_found(files, listed.ignored))
     if not count:
         print_failures(listed.failures)
-        raise InputError("there are no shapes to embed")
+        raise InputError("there is no shape to embed. Expected one readable input at least. See the failures above")
     if not folder:
         listed.items = each_once(listed.items)
         readers = 1 if readers is None and count <= MANY else readers
@@ -141,18 +144,18 @@ def embed(
 
     def show() -> None:
         if done.rows:
-            note = " (what each file says, else y)" if up == "file" else ""
+            note = " (stated by each file, else y)" if up == "file" else ""
             print_line(f"{done.rows} embeddings of {header.dim} numbers in {shown(done.out)}")
             print_line(
-                f"{header.identity.checkpoint}, up {up}{note}: {done.embedded} embedded now, {done.reused} there "
-                f"already, {len(failures)} failed, {len(listed.ignored)} ignored"
+                f"{header.identity.checkpoint}, up {up}{note}: {done.embedded} embedded now, {done.reused} embedded "
+                f"before, {len(failures)} failed, {len(listed.ignored)} ignored"
             )
 
     write(record, json, show)
     if done.changed:
-        print_note(f"{done.changed} had been embedded before their files changed, and were embedded again", "yellow")
+        print_note(f"{done.changed} files had changed since they were embedded, and were embedded again", "yellow")
     if done.skipped:
-        print_note(f"{done.skipped} failed in an earlier run; --retry-failed tries them again", "yellow")
+        print_note(f"{done.skipped} failed in an earlier run; --retry-failed retries them", "yellow")
     most = SHOWN if folder else len(failures)
     print_failures(failures[:most])
     if len(failures) > most:

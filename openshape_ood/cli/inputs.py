@@ -1,4 +1,4 @@
-"""Shape files of the arguments: files as they are, folders searched, patterns expanded, lists read."""
+"""Shape files named by arguments: files, folders (searched), patterns (expanded) and lists (read)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ if TYPE_CHECKING:
     from openshape_ood.embedding_store.jobs import Item
     from openshape_ood.encoders.protocols import Identity
 
-# what lies beside meshes; an unquoted pattern brings these along
+# suffixes of files that accompany meshes; an unquoted pattern such as scans/* includes them
 SIDE_FILES = (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp", ".bin")
-NAMED = 3  # of the files that are ignored
+NAMED = 3  # ignored files listed in a note
 
 
 @dataclass(frozen=True)
 class File:
-    """A file to read: its path as the user gave it, and an id, the path inside the folder that was searched."""
+    """A file to read. path: as the user gave it. id: path relative to the searched folder."""
 
     path: str
     id: str
 
 
 @dataclass
-class Found:
-    """files: shapes, in the order given; stores: embeddings; ignored: what is neither; failures: what is not there."""
+class Inputs:
+    """Inputs of a command.
+
+    files: shape files in the given order. stores: stored embeddings. ignored: other files. failures: missing inputs.
+    """
 
     files: list[File] = field(default_factory=list)
     stores: list[str] = field(default_factory=list)
@@ -43,7 +46,7 @@ class Found:
 
     @property
     def identities(self) -> list[Identity]:
-        """Of the stored embeddings."""
+        """Encoders of the stored embeddings."""
         from openshape_ood.embedding_store import read_header
 
         return [read_header(store).identity for store in self.stores]
@@ -53,8 +56,8 @@ class Found:
         counts = {done: count, "failed": len(self.failures), "ignored": len(self.ignored)}
         return {"failed": failed_json(self.failures), "ignored": self.ignored, "counts": counts}
 
-    def with_stored_files(self) -> Found:
-        """Copy with the source files of stored embeddings. Reading reports the missing ones."""
+    def with_stored_files(self) -> Inputs:
+        """Copy with the source files of stored embeddings. Missing files are reported when they are read."""
         from openshape_ood.embedding_store import read_embeddings
 
         files = [
@@ -66,11 +69,11 @@ class Found:
         return replace(self, files=each_once([*self.files, *files]))
 
 
-def find_files(given: Iterable[str | Path]) -> Found:
-    """The shape files among what was given, each once, and the stored embeddings."""
+def find_files(given: Iterable[str | Path]) -> Inputs:
+    """Shape files, each once, and stored embeddings among the given paths, folders and patterns."""
     from openshape_ood.embedding_store.files import is_stored
 
-    inputs = Found()
+    inputs = Inputs()
     for word in given:
         path = os.path.expanduser(word)
         if is_stored(path):
@@ -81,14 +84,14 @@ def find_files(given: Iterable[str | Path]) -> Found:
             _expand(path, inputs)
         elif _suffix(path) in SIDE_FILES and os.path.isfile(path):
             inputs.ignored.append(path)
-        else:  # also what is not there, or no shape: reading it says so
+        else:  # a missing file, or no shape, is reported when it is read
             inputs.files.append(File(path, os.path.basename(path)))
     inputs.files = each_once(inputs.files)
     return inputs
 
 
-def find_shapes(given: Sequence[str]) -> Found:
-    """The same; raises `InputError` where there is nothing to read."""
+def find_shapes(given: Sequence[str]) -> Inputs:
+    """As `find_files`. Raises `InputError` if there is nothing to read."""
     inputs = find_files(given)
     if not (inputs.files or inputs.stores or inputs.failures):
         raise InputError(nothing_found(given, inputs.ignored))
@@ -98,56 +101,59 @@ def find_shapes(given: Sequence[str]) -> Found:
 def nothing_found(given: Sequence[str], ignored: Sequence[str]) -> str:
     """Error message for inputs without a shape file."""
     where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
-    return f"no shape files in {where} ({len(ignored)} other files); expected {' '.join(SUFFIXES)}"
+    return f"no shape files in {where}, but {len(ignored)} other files. Expected {' '.join(SUFFIXES)}. Check the path"
 
 
 def read_text(option: str, path: Path) -> str:
-    """A small file that an option names."""
+    """Text of a small file that an option names."""
     from openshape_ood.storage import read_regular
 
     try:
         return read_regular(path.expanduser()).decode("utf-8")
     except (OSError, ValueError) as error:
-        raise FileError(f"{option} {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{option} {path} cannot be read: {reason}. Expected a text file. Check the path") from error
 
 
 def named_ignored(ignored: Sequence[str]) -> None:
-    """Remark about ignored files."""
+    """Print a note about ignored files."""
     links = [path for path in ignored if os.path.isdir(path)]
     for why, paths in (
-        ("for they are no shapes", [path for path in ignored if path not in links]),
-        ("for they are links to folders; give these themselves", links),
+        ("because they are no shapes", [path for path in ignored if path not in links]),
+        ("because they are links to folders; give the folders themselves", links),
     ):
         if paths:
             more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
             print_note(f"ignored, {why}: {', '.join(map(shown, paths[:NAMED]))}{more}")
 
 
-def _expand(pattern: str, inputs: Found) -> None:
+def _expand(pattern: str, inputs: Inputs) -> None:
     matches = sorted(glob.glob(pattern, recursive=True))
     if not matches:
         inputs.failures.append(Failure(pattern, "no file matches this pattern"))
     for path in matches:
         if os.path.isdir(path):
-            if "**" not in pattern:  # that has brought what is in it already
+            if "**" not in pattern:  # `**` has matched the files in it already
                 _search(path, inputs)
         else:
             _take(path, os.path.basename(path), inputs)
 
 
-def _search(folder: str, inputs: Found) -> None:
+def _search(folder: str, inputs: Inputs) -> None:
     def note(error: OSError) -> None:
         inputs.failures.append(Failure(str(error.filename), f"cannot be searched: {error.strerror or error}"))
 
     for here, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inputs.ignored += filter(os.path.islink, (os.path.join(here, name) for name in folders))  # might go in circles
+        inputs.ignored += filter(
+            os.path.islink, (os.path.join(here, name) for name in folders)
+        )  # a link may form a cycle
         for name in sorted(files):
             path = os.path.join(here, name)
             _take(path, os.path.relpath(path, folder), inputs)
 
 
-def _take(path: str, name: str, inputs: Found) -> None:
+def _take(path: str, name: str, inputs: Inputs) -> None:
     if _suffix(path) in SUFFIXES and not os.path.basename(path).startswith("."):
         inputs.files.append(File(path, Path(name).as_posix()))
     else:
@@ -162,7 +168,7 @@ Named = TypeVar("Named", "File", "Item")
 
 
 def each_once(files: Iterable[Named]) -> list[Named]:
-    """Every file once; where two folders hold the same id, the whole path is the id."""
+    """Every file once. If files of two folders have the same id, their paths become the ids."""
     first: dict[str, Named] = {}
     for file in files:
         first.setdefault(os.path.abspath(file.path), file)
@@ -172,8 +178,11 @@ def each_once(files: Iterable[Named]) -> list[Named]:
 
 @dataclass
 class Listed:
-    """items: in the order given, of lists read anew by every loop; ignored: files that are no shapes; failures: what
-    is not there."""
+    """Inputs of a job.
+
+    items: shapes in the given order; every loop reads lists anew. ignored: files that are no shapes. failures: missing
+    inputs.
+    """
 
     items: Iterable[Item] = ()
     ignored: list[str] = field(default_factory=list)
@@ -194,9 +203,9 @@ class _Chained:
 
 
 def list_items(given: Iterable[str]) -> Listed:
-    """The shapes. The id is the path inside the folder that was searched, or inside what of a pattern is fixed.
+    """Shapes with ids. An id is the path relative to the searched folder, or to the fixed part of a pattern.
 
-    It does not depend on what else is given, so that a run that goes on finds what there is.
+    An id does not depend on the other arguments, so that a resumed run recognizes its shapes.
     """
     from openshape_ood.embedding_store.jobs import Item, ShapeList, is_list
 
@@ -212,12 +221,12 @@ def list_items(given: Iterable[str]) -> Listed:
         sources.append([Item(Path(os.path.relpath(file.path, root)).as_posix(), file.path) for file in inputs.files])
         listed.ignored += inputs.ignored
         listed.failures += inputs.failures
-        listed.failures += [Failure(store, "it holds embeddings already; expected shapes") for store in inputs.stores]
+        listed.failures += [Failure(store, "it holds embeddings; expected shapes") for store in inputs.stores]
     return listed
 
 
 def _root(word: str) -> str:
-    """The folder that ids are relative to.
+    """Folder that ids are relative to.
 
     >>> _root("scans/*/mesh.ply"), _root("scans/**/*.glb"), _root("chair.ply")
     ('scans', 'scans', '')

@@ -1,4 +1,4 @@
-"""openshape-ood known: make, join and show files of known classes."""
+"""openshape-ood known: save, join and show files of known classes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ tiny works offline.
 """
 
 app = options.group(
-    "Files of known classes: save, join, show. score, localize and doctor take them as --known-file.", EXAMPLES
+    "Save, join and show files of known classes. score, localize and doctor read them with --known-file.", EXAMPLES
 )
 
 Out = Annotated[Path, option(RESULT, "Output: a .safetensors file.", "FILE", "--out", "-o")]
-Saved = Annotated[list[Path], argument("Files of known save or KnownClasses.save (.safetensors).", "FILE...")]
+Saved = Annotated[list[Path], argument("Files from known save or KnownClasses.save (.safetensors).", "FILE...")]
 
 
 @options.command(app, "save")
@@ -44,31 +44,37 @@ def save(
     chosen: OneAxisOptions = OneAxisOptions(),
     marks: MarksOptions = MarksOptions(),
     patches: Annotated[
-        bool, option(KNOWN, "Also keep the examples' patches, the memory bank of `localize`.", None, "--patches")
+        bool, option(KNOWN, "Also save the examples' patches, as memory bank for `localize`.", None, "--patches")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Make a file of known classes: names, examples, their patches and, if requested, a threshold.
+    """Save known classes in a file: names, examples, their patches and, if requested, a threshold.
 
-    The threshold is for one method; commands with this --known-file then give verdicts. With --false-points or
-    --false-regions the file also has a threshold of maps, for `localize`. With --known-file, its contents are included.
+    The threshold is for one method. Commands with this file as --known-file then give verdicts. With --false-points or
+    --false-regions, a threshold of maps is saved too, for `localize`. With --known-file, the classes of that file are
+    included.
     """
     from openshape_ood.cli.axes import warn_of_axes
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
 
     check_out("--out", out, SUFFIXES)
     examples = [file for files in chosen.wanted.with_files.values() for file in files]
     if patches and not examples:
-        raise InputError("--patches keeps those of the shapes of --examples; there are none that are to be read")
+        raise InputError(
+            "--patches was given without example files. Expected shapes, to save their patches. Give --examples FOLDER"
+        )
     marks.check(chosen.calibrate)
     if marks.requested and not (patches or chosen.known_file):
-        raise InputError("a promise on marks is of `localize`, which compares patches. There are none. Give --patches")
-    inputs, decide = Found(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
+        raise InputError(
+            "--false-points or --false-regions was given without patches. Expected patches, which `localize` compares. "
+            "Give --patches"
+        )
+    inputs, decide = Inputs(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
     pipeline = chosen.pipeline(inputs, patches="local" if patches else None, decide=decide)
     warn_of_axes(examples, chosen.known_up or chosen.up)
     known, threshold = pipeline.known, pipeline.threshold
     if chosen.known and known.text is None:
-        print_note("note: by example alone: names are kept beside examples of them with --method rank_fusion", "yellow")
+        print_note("note: only examples are saved; to save names too, give --method rank_fusion", "yellow")
     known = known if threshold is None else known.with_threshold(threshold)
     of_maps = marks_of(marks, pipeline, chosen.calibrate, chosen.calibrate_by, inputs.failures)
     _write_saved(known if of_maps is None else known.with_marks(of_maps), out, json, inputs.failures)
@@ -76,10 +82,10 @@ def save(
 
 @options.command(app, "join")
 def join(files: Saved, /, *, out: Out, json: options.Json = False) -> None:
-    """Join files of known classes of one encoder: all by example, or all by name, or all by both.
+    """Join files of known classes of one encoder. All files must have the same contents: examples, names, or both.
 
-    A threshold belongs to one set of classes: the joined file has none. `known save --known-file FILE --calibrate
-    PATHS` makes one.
+    The joined file has no threshold, because a threshold belongs to one set of classes. `known save --known-file FILE
+    --calibrate PATHS` adds one.
     """
     from openshape_ood.known import KnownClasses
 
@@ -143,8 +149,8 @@ def _print(path: Path, known: KnownClasses) -> None:
     classes = "1 class" if len(rows) == 1 else f"{len(rows)} classes"
     print_line(f"{classes} of {shown(known.identity)}, {record['dim']} numbers each{stage}")
     if known.threshold is None:
-        print_line("no threshold: openshape-ood known save --known-file FILE --calibrate PATHS --out FILE makes one")
+        print_line("no threshold; to add one: openshape-ood known save --known-file FILE --calibrate PATHS --out FILE")
     else:
         print_line(f"{words(known.threshold)}{f' by {_method(known)}' if _method(known) else ''}")
     if known.marks is not None:
-        print_line(f"of maps: {shown(known.marks.describe())}")
+        print_line(f"for maps: {shown(known.marks.describe())}")

@@ -1,6 +1,6 @@
-"""KnownOptions: the options of every command that compares shapes with known classes, and the pipeline they ask for."""
+"""Options of every command that compares shapes with known classes, and the pipeline made from them."""
 
-# no `annotations` of the future: cyclopts reads those of a group in the modules of the groups derived from it
+# no `from __future__ import annotations`: cyclopts would look up the names in the module of a derived class
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +15,7 @@ from openshape_ood.cli.thresholds import Decision
 
 if TYPE_CHECKING:
     from openshape_ood.cli.classes import RequestedClasses
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.novelty import NoveltyPipeline
     from openshape_ood.shapes.batches import Reading
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class KnownOptions(Decision):
-    """The options of a command that compares shapes with known classes, and what comes of them."""
+    """Options of a command that compares shapes with known classes. `pipeline` builds the pipeline from them."""
 
     known: options.Names = None
     examples: Annotated[
         list[Path] | None,
         option(
             KNOWN,
-            "Example shapes: a folder with a subfolder a class, or embeddings of them. May be repeated.",
+            "Example shapes: a folder with one subfolder per class, or stored embeddings. May be repeated.",
             "FOLDER",
         ),
     ] = None
@@ -39,7 +39,7 @@ class KnownOptions(Decision):
         str | None,
         option(
             KNOWN,
-            "Up axis of the shapes of --examples, as for --up. Default: --up.",
+            "Up axis of the shapes in --examples; values as for --up. Default: the value of --up.",
             "AXIS",
             completer=options.up_names,
         ),
@@ -48,7 +48,7 @@ class KnownOptions(Decision):
         str | None,
         option(
             DECISION,
-            "Scoring method. Default: max_cosine by names, prototype_distance by examples.",
+            "Scoring method. Default: max_cosine for names, prototype_distance for examples.",
             "NAME",
             completer=options.method_names,
         ),
@@ -66,7 +66,7 @@ class KnownOptions(Decision):
     ] = None
     checkpoint: options.CheckpointFile = None
     text_checkpoint: Annotated[
-        Path | None, option(ENCODER, "Your own file with weights of the text encoder, needed for names.", "FILE")
+        Path | None, option(ENCODER, "Your file with the text encoder's weights, which names need.", "FILE")
     ] = None
     up: options.UpOrAuto = "file"
     num_samples: options.NumSamples = 1
@@ -75,8 +75,8 @@ class KnownOptions(Decision):
     batch_size: options.BatchSize = 32
     readers: options.Readers = None
 
-    auto: ClassVar[bool] = True  # whether --up may be that
-    of_scans: ClassVar[bool] = False  # whether --known-up is of --calibrate too, and --up of the scan alone
+    auto: ClassVar[bool] = True  # True if --up auto is permitted
+    of_scans: ClassVar[bool] = False  # True if --known-up also applies to --calibrate, and --up to the scan only
 
     @cached_property
     def wanted(self) -> "RequestedClasses":
@@ -92,19 +92,20 @@ class KnownOptions(Decision):
         wanted = gather(self.known, self.examples, self.known_file)
         if self.known_up is not None and not (wanted.with_files or (self.of_scans and self.calibrate)):
             shapes = "--examples and --calibrate" if self.of_scans else "--examples"
-            raise InputError(f"--known-up is for the shapes of {shapes}; there are none that are still to be read")
+            raise InputError(
+                f"--known-up was given without shapes to read. Expected shapes of {shapes}. Give these, or leave "
+                "--known-up out"
+            )
         self.check(wanted)
         if self.method is not None:
             find_method(self.method, wanted.kind)
         return wanted
 
-    def pipeline(
-        self, inputs: "Found", *, model: str | None = None, patches: str | None = None, decide: bool = True
-    ) -> "NoveltyPipeline":
-        """Known classes, method, encoder, axis and threshold of these options, for the shapes that were found.
+    def pipeline(self, inputs: "Inputs", *, patches: str | None = None, decide: bool = True) -> "NoveltyPipeline":
+        """Pipeline of these options: known classes, method, encoder, up axis and threshold.
 
-        model: checkpoint if neither an option nor a file names one. patches: stage of the kept patches, or None.
-        Examples that cannot be used are added to the failures. decide: False for no threshold.
+        inputs: the shapes to score; unusable examples are added to its failures. patches: stage of the saved patches,
+        or None. decide: False for no threshold.
         """
         from openshape_ood.cli.axes import with_axis
         from openshape_ood.cli.classes import build
@@ -117,21 +118,20 @@ class KnownOptions(Decision):
         method = None if self.method is None else find_method(self.method, wanted.kind)
         files = {"checkpoint": self.checkpoint, "text_checkpoint": self.text_checkpoint}
         stored = inputs.identities
-        name = self.model or (None if wanted.saved else model)
-        encoders = Encoders(name, **files, device=self.device, others=[*wanted.identities, *stored])
+        encoders = Encoders(self.model, **files, device=self.device, others=[*wanted.identities, *stored])
         reading, example_reading = self.readings(encoders.points)
         known = build(wanted, method, encoders, example_reading, inputs.failures, patches)
         chosen = method or find_method(default_method(known))
         how: dict[str, Any] = {"up": reading.up, "silent": reading.silent, "readers": self.readers, "errors": "skip"}
         pipeline = NoveltyPipeline(known, chosen, encoders, **how, **reading.settings)
-        if not inputs.files:  # else the encoder of the files is checked
+        if not inputs.files:  # otherwise `Encoders` has checked that all encoders fit
             for identity in stored:
                 known.check_fits(identity)
         pipeline = with_axis(pipeline, find_files(self.calibrate or ()).files, inputs.files)
         return self.decided(pipeline, given, inputs.failures, wanted.generated) if decide else pipeline
 
     def readings(self, points: int) -> "tuple[Reading, Reading]":
-        """Up axes of the shapes, the calibration shapes and the examples."""
+        """Settings for reading: first of the shapes and the calibration shapes, then of the examples."""
         from openshape_ood.shapes.batches import AUTO, Reading
 
         reading = Reading(points, self.up, self.seed, self.num_samples, self.batch_size, self.readers)
@@ -141,7 +141,7 @@ class KnownOptions(Decision):
 @Parameter(name="*")
 @dataclass(frozen=True)
 class OneAxisOptions(KnownOptions):
-    """The same of a command that does not find the axis of many shapes."""
+    """Options of a command that does not offer --up auto."""
 
     up: options.Up = "file"
     auto: ClassVar[bool] = False

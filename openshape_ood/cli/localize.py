@@ -1,4 +1,4 @@
-"""openshape-ood localize: novel parts of shapes, as a map of one, or a ranked report of many."""
+"""openshape-ood localize: locate novel parts, as the map of one shape or the ranked report of many."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.classes import RequestedClasses
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.novelty.result import NoveltyResult
     from openshape_ood.novelty.up_axis import UpAxis
     from openshape_ood.novelty_map import NoveltyMap
@@ -42,8 +42,8 @@ class LocalizeOptions(KnownOptions):
         Literal["models", "scans"] | None,
         option(
             KNOWN,
-            "Generated shapes as examples of the names of --known, if these are generated categories: whole "
-            "models or scans, like your shapes.",
+            "Use generated shapes as examples of the names in --known, which must be generated categories. Choose the "
+            "kind of your shapes: whole models, or scans.",
         ),
     ] = None
 
@@ -68,8 +68,8 @@ def localize(
         Path | None,
         option(
             RESULT,
-            "Write a report, most novel shapes first: one .html that works offline (needs pip "
-            "install 'openshape-ood\\[plots]').",
+            "Write a report with the most novel shapes first: an .html file that works offline (needs pip install "
+            "'openshape-ood\\[plots]').",
             "FILE",
         ),
     ] = None,
@@ -80,7 +80,7 @@ def localize(
         Path | None,
         option(
             RESULT,
-            "Draw one shape: .png, .svg, .pdf, or .html to turn it (needs pip install 'openshape-ood\\[plots]').",
+            "Draw one shape: .png, .svg, .pdf or interactive .html (needs pip install 'openshape-ood\\[plots]').",
             "FILE",
         ),
     ] = None,
@@ -89,10 +89,10 @@ def localize(
 ) -> None:
     """Locate novel parts of shapes: novelty and nearest class of each point.
 
-    With example shapes, patches are compared with those of the examples, which `openshape-ood known save --patches`
-    stores. With names alone, patches are compared with the names, which is much less precise. The novelty of the whole
-    shape is reported too, as by `score`. Points beyond the threshold of points are marked. It comes from the examples'
-    patches, or with --false-points or --false-regions from the shapes of --calibrate, with a guarantee.
+    With example shapes, patches are compared with patches of the examples, which `openshape-ood known save --patches`
+    saves. With names alone, patches are compared with the names, which is much less precise. The novelty of the whole
+    shape is reported too, as by `score`. Points above the threshold of points are marked. This threshold comes from the
+    examples' patches. With --false-points or --false-regions it comes from the shapes of --calibrate, with a guarantee.
     """
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
@@ -111,17 +111,21 @@ def localize(
     inputs = inputs.with_stored_files()
     if (out or picture) and len(inputs.files) > 1:
         raise InputError(
-            f"--out and --picture are of one shape, given were {len(inputs.files)}; of many give --report FILE.html"
+            f"--out or --picture was given with {len(inputs.files)} shapes. Expected one shape. For many, give "
+            "--report FILE.html"
         )
     wanted = chosen.wanted
     if wanted.by_name and wanted.with_files and not wanted.generated:
-        print_note(f"note: no examples of {shown(', '.join(wanted.by_name))}; what is theirs looks novel", "yellow")
+        print_note(
+            f"note: there are no examples of {shown(', '.join(wanted.by_name))}; parts of these classes look novel",
+            "yellow",
+        )
     pipeline = chosen.pipeline(inputs, patches="local")
     known = pipeline.known
     if known.patches is None and known.text is None:
         raise InputError(
-            "the known classes keep no patches of their examples to compare with; expected --examples FOLDER, or a "
-            "--known-file that `openshape-ood known save --patches` wrote"
+            "the known classes have neither patches of examples nor names. Expected one of them for a map. Give "
+            "--examples FOLDER, or a --known-file from `openshape-ood known save --patches`"
         )
 
     marks_threshold = marks_of(marks, pipeline, chosen.calibrate, chosen.calibrate_by, inputs.failures)
@@ -150,14 +154,14 @@ def localize(
         write_report(report, record, done.maps, pipeline.threshold, _doubt(pipeline.up, axis))
     write(record, json, lambda: print_maps(done, record, pipeline) if done.rows else None)
     if done.rows and record["provenance"]["method"] == "text":
-        print_note("maps by names alone are imprecise: give --examples FOLDER, or --generated for generated categories")
+        print_note("maps by names are imprecise: give --examples FOLDER, or --generated for generated categories")
     named_ignored(inputs.ignored)
     warn_of_axes(done.files, pipeline.up, axis)
     thresholds.warn_of_axis(pipeline.threshold, assumed_axis(done.rows, pipeline.up))
     finish(inputs.failures, bool(done.rows))
 
 
-def _as_stored(inputs: Found, up: str) -> str:
+def _as_stored(inputs: Inputs, up: str) -> str:
     """Up axis of stored embeddings for --up file, if all inputs are embeddings with one axis; else the given axis."""
     from openshape_ood.embedding_store import read_header
 
@@ -169,7 +173,7 @@ def _doubt(up: str, axis: UpAxis | None) -> str:
     """Remark of a report on an uncertain up axis; empty for a certain one."""
     if axis is None or (up == "file" and axis.axis in (None, "y")) or (up != "file" and axis.axis):
         return ""
-    return f"Read with y up, but {axis}." if up == "file" else f"{axis}; y was taken."
+    return f"Read with y up, but {axis}." if up == "file" else f"{axis}; y was used."
 
 
 def _save(novelty_map: NoveltyMap, out: Path | None, picture: Path | None, color: str) -> None:

@@ -1,4 +1,4 @@
-"""Results of `localize`: records, tables, and the maps of the most novel shapes."""
+"""Results of `localize`: records for JSON, tables, and the maps of the most novel shapes."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openshape_ood.cli.console import print_line, print_table, shown
-from openshape_ood.cli.inputs import File, Found
+from openshape_ood.cli.inputs import File, Inputs
 from openshape_ood.cli.results import Scored, as_json, records
 from openshape_ood.cli.thresholds import words
 from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap, Region
 
-PEAK = 0.2  # of the points
-SMALLEST = 100  # of the points a region has more than one in so many
-LISTED = 5  # regions
-KEPT = 200  # maps: 100 MB, and a report that a browser opens
+PEAK = 0.2  # fraction of the points that counts as the most novel part
+SMALLEST = 100  # a region has more than 1 / SMALLEST of the points
+LISTED = 5  # regions printed
+KEPT = 200  # maps kept: 100 MB, and still a report that a browser can open
 TABLE = ("nearest class", "share of points")
 RANKED = ("file", "nearest", "novelty", "p_value", "verdict", "beyond", "most novel")
 
 
 @dataclass
 class Localized:
-    """rows: a record a shape, the most novel first; maps: of the first `KEPT` of these, by their paths."""
+    """Localized shapes. rows: one record per shape, most novel first. maps: path -> map, for the first `KEPT` rows."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     maps: dict[str, NoveltyMap] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
-    like: NoveltyMap | None = None  # any of the maps: what all have in common
+    like: NoveltyMap | None = None  # one of the maps, for settings that all maps share
 
     def add(self, files: list[File], result: NoveltyResult, maps: list[NoveltyMap]) -> None:
         for row, novelty_map in zip(records(Scored(files, result)), maps, strict=True):
@@ -39,8 +39,8 @@ class Localized:
         self.maps = {row["file"]: self.maps[row["file"]] for row in self.rows[:KEPT] if row["file"] in self.maps}
         self.files += files
 
-    def record(self, pipeline: NoveltyPipeline, inputs: Found, more: dict[str, Any]) -> dict[str, Any]:
-        """Record for --json. Threshold and baseline are of points; `whole` is of whole shapes."""
+    def record(self, pipeline: NoveltyPipeline, inputs: Inputs, more: dict[str, Any]) -> dict[str, Any]:
+        """Record for --json. Its threshold and baseline apply to points; `whole` applies to whole shapes."""
         like, whole = self.like, as_json(pipeline, pipeline.provenance)
         return {
             "provenance": like and {**like.provenance.as_json(), "up": pipeline.up},
@@ -56,7 +56,7 @@ class Localized:
 
 
 def summary(novelty_map: NoveltyMap) -> dict[str, Any]:
-    """The JSON of a map, without its points."""
+    """JSON of a map, without its points."""
     peak = novelty_map.peak(PEAK)
     novel = novelty_map.points[peak][:, :3]
     regions = [] if novelty_map.threshold is None else novelty_map.regions(len(novelty_map) // SMALLEST + 1)
@@ -78,7 +78,7 @@ def summary(novelty_map: NoveltyMap) -> dict[str, Any]:
 
 
 def region_json(region: Region) -> dict[str, Any]:
-    """The JSON of a region, without its indices."""
+    """JSON of a region, without the indices of its points."""
     return {
         **{"points": len(region), "center": region.center, "where": region.where, "heights": region.heights},
         **{"novelty": region.novelty, "nearest": region.nearest, "p_value": region.p_value},
@@ -96,7 +96,7 @@ def print_maps(done: Localized, record: dict[str, Any], pipeline: NoveltyPipelin
             print_line(f"{untold} of {len(rows)} maps do not locate novelty: {UNTOLD}")
         if record["threshold"] is not None:
             limit = record["threshold"]
-            print_line(f"beyond: points with a novelty above {limit['value']:.3f}{which(limit)}")
+            print_line(f"beyond: fraction of points with a novelty above {limit['value']:.3f}{which(limit)}")
     print_line(words(pipeline.threshold))
     provenance = record["provenance"]
     written = ", ".join(shown(record[key]) for key in ("out", "picture", "report") if record[key])
@@ -118,7 +118,7 @@ def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
     if record["threshold"] is None:
         return
     points = record["threshold"]
-    print_line(f"{_beyond(summary_of_map)} of the points are beyond {points['value']:.3f}{which(points)}")
+    print_line(f"{_beyond(summary_of_map)} of the points are above {points['value']:.3f}{which(points)}")
     for region in summary_of_map["regions"][:LISTED] if summary_of_map["tells"] else ():
         print_line(
             f"  {region['points']} points, {region_place(region)}, novelty {region['novelty']:.3f}, "
@@ -134,26 +134,26 @@ def _beyond(map_summary: dict[str, Any]) -> str | None:
 
 
 def _where(map_summary: dict[str, Any]) -> str:
-    """The place that stands out."""
+    """Place of the largest novel region; "-" if there is none."""
     if not map_summary["tells"]:
-        return "does not tell"
+        return "does not locate"
     return region_place(map_summary["regions"][0]) if map_summary["regions"] else "-"
 
 
 def which(threshold: Mapping[str, Any]) -> str:
-    """The promise of a threshold of points, as the end of a sentence."""
+    """Guarantee of a threshold of points, as the end of a sentence; "" for none."""
     if not threshold["promise"]:
         return ""
     return f"{': ' if threshold.get('marks') else ', which '}{shown(threshold['promise'])}"
 
 
 def p_words(region: Mapping[str, Any]) -> str:
-    """The p-value of a region, as the end of a line."""
+    """p-value of a region, as the end of a line; "" for none."""
     return "" if region.get("p_value") is None else f", p {region['p_value']:.2g}"
 
 
 def region_place(region: Mapping[str, Any]) -> str:
-    """A place for people: in words, as shares of the height, and in the units of the file."""
+    """Text with the place of a region: in words, in percent of the height, and in the file's units."""
     low, high = (f"{100 * share:.0f}" for share in region["heights"])
     return f"{region['where']}, {low} to {high} % of the height, about {place(region['center'])} in the file's units"
 

@@ -1,6 +1,6 @@
-"""--false-points, --false-regions and --largest -> the threshold of maps, from known shapes."""
+"""Threshold of maps from known shapes: the options --false-points, --false-regions and --largest."""
 
-# no `annotations` of the future: cyclopts reads those of a group in the module of the command
+# no `from __future__ import annotations`: cyclopts would look up the names in the module of the command
 
 import os
 from collections.abc import Iterable
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class MarksOptions:
-    """The options of a promise on the marks of maps."""
+    """Options of a guarantee for the marked points of maps."""
 
     false_points: Annotated[
         float | None,
         option(
             DECISION,
-            "Guarantee for maps: on average at most this fraction of a known, undamaged shape is falsely marked. "
-            "0.01 needs 99 shapes.",
+            "Guarantee for maps: on average, at most this fraction of a known, undamaged shape is marked. 0.01 needs "
+            "99 calibration shapes.",
             "SHARE",
         ),
     ] = None
@@ -37,7 +37,8 @@ class MarksOptions:
         float | None,
         option(
             DECISION,
-            "Alternatively: at most this fraction of known, undamaged shapes has a false region. 0.05 needs 19.",
+            "Alternative guarantee: at most this fraction of known, undamaged shapes has a marked region. 0.05 "
+            "needs 19 calibration shapes.",
             "SHARE",
         ),
     ] = None
@@ -45,7 +46,8 @@ class MarksOptions:
         float,
         option(
             DECISION,
-            "With --false-points: mark at most this share of a shape. 0.5 halves the number of shapes needed.",
+            "With --false-points: mark at most this fraction of a shape. 0.5 halves the number of calibration shapes "
+            "needed.",
             "SHARE",
         ),
     ] = 1.0
@@ -60,20 +62,27 @@ class MarksOptions:
         return {name: getattr(self, name) for name in ("false_points", "false_regions", "largest")}
 
     def check(self, calibrate: Any, remedy: str = "--calibrate PATHS") -> None:
-        """Raises `InputError` for options that contradict each other, or have nothing to calibrate on."""
+        """Raise `InputError` if options contradict each other, or there are no calibration shapes."""
         from openshape_ood.novelty_map.marks import rate_of
 
         if self.requested:
             rate_of(self.false_points, self.false_regions, self.largest)
             if not calibrate:
                 raise InputError(
-                    f"a promise on marks was requested, without known shapes. Maps of these are needed. Give {remedy}"
+                    "--false-points or --false-regions was given without calibration shapes. Expected known shapes. "
+                    f"Give {remedy}"
                 )
         elif self.largest != 1:
-            raise InputError("--largest was given alone. It bounds marks with a promise. Give --false-points too")
+            raise InputError(
+                "--largest was given alone. Expected --false-points too, because it limits these marks. Give "
+                "--false-points"
+            )
 
     def threshold(self, maps: "Iterable[NoveltyMap]", source: str, groups: list[Any] | None = None) -> "Threshold":
-        """The threshold of maps of known shapes; `groups` may be filled while these are made."""
+        """Threshold from maps of known shapes.
+
+        groups: the object that each map belongs to. The list may be filled while the maps are made.
+        """
         from openshape_ood.novelty_map import calibrate_marks
 
         return calibrate_marks(maps, **self.how, groups=groups, source=source)
@@ -86,7 +95,7 @@ def marks_of(
     by: str,
     failures: list[Failure],
 ) -> "Threshold | None":
-    """The threshold that `options` ask for, from maps of the shapes of --calibrate; None without a request."""
+    """Threshold from maps of the shapes of --calibrate; None if `options` request none."""
     from openshape_ood.cli.inputs import find_files
     from openshape_ood.novelty_map import localize_many
     from openshape_ood.shapes.batches import Batch, in_batches

@@ -1,4 +1,4 @@
-"""Options that several commands share, so that one word means one thing everywhere."""
+"""Options shared by several commands, so that a name has one meaning everywhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter, validators
 
 KNOWN, ENCODER, DECISION, GROUPS, RESULT = "Known classes", "Encoder", "Decision", "Groups", "Result"
-HYPHENED = ("AXIS", "X", "X|FILE")  # values that may begin with a hyphen, as -y and -0.5
+HYPHENED = ("AXIS", "X", "X|FILE")  # kinds of values that may begin with a hyphen, such as -y and -0.5
 
 
 def option(
@@ -23,9 +23,10 @@ def option(
     completer: Callable[[], list[str]] | None = None,
     negative: str | None = None,
 ) -> Parameter:
-    """One option in a panel of the help; without flags it is called as its parameter.
+    """Option in a panel of the help. Without flags, its name is that of the parameter.
 
-    metavar: with "..." in it the option takes all words up to the next option. completer: words that a shell offers.
+    metavar: if it contains "...", the option takes all words up to the next option. completer: function that returns
+    the words offered by shell completion.
     """
     return Parameter(
         name=flags or None,
@@ -42,20 +43,20 @@ def option(
 
 
 def argument(help: str, metavar: str, completer: Callable[[], list[str]] | None = None) -> Parameter:
-    """Positional arguments of a command."""
+    """Positional argument of a command."""
     return Parameter(help=help, metavar=metavar, completer=completer and (lambda _: completer()))
 
 
-NOT_HERE = Parameter(parse=False, show=False)  # an option of a group that one of its commands does not have
+NOT_HERE = Parameter(parse=False, show=False)  # an option of a group that a command does not offer
 
 
 def group(help: str, examples: str = "") -> App:
-    """Several commands behind one word."""
+    """Group of subcommands."""
     return App(help=_flowing(help), help_epilogue=_shown(examples))
 
 
 def examples(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Keep examples for the help of a command, which `add` shows below its options."""
+    """Decorator that stores examples of a command; `add` shows them below its options in the help."""
 
     def keep(function: Callable[..., None]) -> Callable[..., None]:
         function.__dict__["examples"] = text
@@ -65,13 +66,13 @@ def examples(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 def add(app: App, function: Callable[..., None], name: str | None = None) -> None:
-    """Make a function a command, with its docstring and its examples as help."""
+    """Make a function a command. Its docstring and its examples become the help."""
     epilogue = _shown(function.__dict__.get("examples", ""))
     app.command(function, name=name, help=_flowing(function.__doc__ or ""), help_epilogue=epilogue)
 
 
 def command(app: App, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a command of a group."""
+    """Decorator that makes a function a command of a group."""
 
     def made(function: Callable[..., None]) -> Callable[..., None]:
         add(app, function, name)
@@ -90,7 +91,7 @@ def _shown(examples: str) -> str:
 
 
 def split_names(names: Sequence[str] | None) -> list[str]:
-    """Several in one word, separated by commas, too; a blank word stays, to be refused."""
+    """Split words at commas. A blank word stays, so that validation of names refuses it."""
     return [part.strip() for name in names or () for part in name.split(",") if part.strip() or not name.strip()]
 
 
@@ -113,51 +114,53 @@ def up_names() -> list[str]:
 Files = Annotated[
     list[str],
     argument(
-        "Shape files, folders (searched recursively) or patterns in quotes, such as 'scans/*.ply'; or stored "
+        "Shape files, folders (searched recursively) or patterns in quotes, such as 'scans/*.ply'. Or stored "
         "embeddings: .npz, .parquet, .safetensors or a folder.",
         "FILES",
     ),
 ]
 Names = Annotated[
-    list[str] | None, option(KNOWN, "Names, several words or commas: --known chair sofa 'night stand'.", "NAME...")
+    list[str] | None,
+    option(KNOWN, "Names of known classes, as words or with commas: --known chair sofa 'night stand'.", "NAME..."),
 ]
 KnownFiles = Annotated[
     list[Path] | None,
     option(
         KNOWN,
-        "Files of `openshape-ood known save` or KnownClasses.save (.safetensors).",
+        "Files from `openshape-ood known save` or KnownClasses.save (.safetensors).",
         "FILE...",
     ),
 ]
 MODEL = (
-    "Encoder: tiny (inside the package, works offline), vitb32 or another of `checkpoints list` (downloaded), or "
-    "several as an ensemble, vitb32+uni3d-b"
+    "Encoder: tiny (in the package, works offline), vitb32 or another name of `checkpoints list` (downloaded), or an "
+    "ensemble such as vitb32+uni3d-b"
 )
 Model = Annotated[str, option(ENCODER, f"{MODEL}.", "NAME", "--model", "-m", completer=checkpoint_names)]
-CheckpointFile = Annotated[Path | None, option(ENCODER, "Your own file with weights of the encoder.", "FILE")]
-_UP = "Up axis: y, z or x, with - for upside down; 'file': the axis stated by each file, else y"
+CheckpointFile = Annotated[Path | None, option(ENCODER, "Your file with the encoder's weights.", "FILE")]
+_UP = "Up axis: y, z or x, or -y, -z, -x if the axis points down. 'file': the axis stated by each file, else y"
 Up = Annotated[str, option(ENCODER, f"{_UP}.", "AXIS", completer=up_names)]
 UpOrAuto = Annotated[
     str,
     option(
         ENCODER,
-        f"{_UP}; 'auto': for files without a stated axis, the one under which the known classes fit best.",
+        f"{_UP}. 'auto': for files without a stated axis, the axis that fits the known classes best.",
         "AXIS",
         completer=lambda: [*up_names(), "auto"],
     ),
 ]
-NumSamples = Annotated[int, option(ENCODER, "Averaged embeddings of each shape; more are steadier.", min=1)]
-Seed = Annotated[int, option(ENCODER, "Seed of all sampling.", min=0)]
+NumSamples = Annotated[int, option(ENCODER, "Random samplings of each shape whose embeddings are averaged.", min=1)]
+Seed = Annotated[int, option(ENCODER, "Random seed.", min=0)]
 Device = Annotated[str | None, option(ENCODER, "cpu, cuda or mps. Default: the best available.", "NAME")]
 BatchSize = Annotated[int, option(ENCODER, "Shapes encoded at once.", min=1)]
 Readers = Annotated[
     int | None,
     option(
         ENCODER,
-        "Processes that read files ahead of the encoder; set by their number if left out. 0: none, and no limits.",
+        "Processes that read files while the encoder works. Default: by the number of files. 0: read in this process, "
+        "without limits of time and memory.",
         "N",
         min=0,
     ),
 ]
-Folder = Annotated[Path | None, option(RESULT, "A folder for what is written, which is made.", "FOLDER", "--out", "-o")]
-Json = Annotated[bool, option(None, "JSON on the standard output, for machines.", None, "--json")]
+Folder = Annotated[Path | None, option(RESULT, "Output folder, created if missing.", "FOLDER", "--out", "-o")]
+Json = Annotated[bool, option(None, "Print the result as JSON.", None, "--json")]

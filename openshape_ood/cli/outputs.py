@@ -1,4 +1,4 @@
-"""Output files of commands, checked before the work begins."""
+"""Output files of commands, and their validation before the work begins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DRAWN = (".png", ".svg", ".pdf")
 
 
 def check_out(option: str, path: Path | None, suffixes: Sequence[str], out: Path | None = None) -> None:
-    """Raises `InputError` for a file that could not be written; out: a folder that the command makes before."""
+    """Raise `InputError` if a file cannot be written. out: a folder that the command creates first."""
     if path is None:
         return
     if path.suffix.lower() not in suffixes:
@@ -27,31 +27,31 @@ def check_out(option: str, path: Path | None, suffixes: Sequence[str], out: Path
     if not path.expanduser().parent.is_dir():
         raise InputError(f"{option} is {path}; there is no folder {path.parent}")
     if not os.access(path.expanduser().parent, os.W_OK):
-        raise InputError(f"{option} is {path}; nothing may be written in {path.parent}")
+        raise InputError(f"{option} is {path}; the folder {path.parent} is not writable")
 
 
 def check_empty(option: str, folder: Path | None) -> None:
-    """Raises `InputError` for a folder with something in it."""
+    """Raise `InputError` if a folder has contents."""
     if folder is not None and (path := folder.expanduser()).exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"{option} is {folder}, which is there already; expected a new folder, or an empty one")
+        raise InputError(f"{option} is {folder}, which has contents. Expected a new or an empty folder. Give another")
 
 
 def check_picture(
     option: str, path: Path | None, suffixes: Sequence[str], package: str = "matplotlib", out: Path | None = None
 ) -> None:
-    """The same of a picture, and `MissingPackageError` where what draws it is not installed."""
+    """`check_out` for a picture. Raises `MissingPackageError` if the drawing package is not installed."""
     check_out(option, path, suffixes, out)
     if path is not None and find_spec(package) is None:
         raise MissingPackageError(f"{option} {path} needs {package}: pip install 'openshape-ood[plots]'")
 
 
 def drawn_by(path: Path | None) -> str:
-    """The package that draws a picture, or a page to turn it."""
+    """Package that draws a picture or an interactive page."""
     return "plotly" if path is not None and path.suffix.lower() == ".html" else "matplotlib"
 
 
 def can_draw() -> bool:
-    """True if pictures can be drawn; else prints the missing package."""
+    """True if pictures can be drawn; otherwise prints how to install the missing package."""
     if find_spec("matplotlib") is None:
         print_note("no pictures: these need pip install 'openshape-ood[plots]'", "yellow")
         return False
@@ -59,7 +59,7 @@ def can_draw() -> bool:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Some columns of records; empty where there is nothing to say. No text is a formula, see `storage.csv_cell`."""
+    """CSV of some columns of records; missing values are empty, and formulas are escaped by `storage.csv_cell`."""
     from openshape_ood.storage import csv_cell
 
     buffer = io.StringIO()

@@ -1,4 +1,4 @@
-"""openshape-ood relevancy: position of names in an image."""
+"""openshape-ood relevancy: locate names in an image."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ EXAMPLES = """
   openshape-ood relevancy room.jpg --names "pink make up bag" --prompts "a photo of a {}." --json
   openshape-ood relevancy room.jpg --names chair lamp --known chair --out found
 """
-NAMES = ("chair", "table", "sofa", "bed", "lamp")  # of a generated room
-SIZE = (336, 448)  # pixels of its picture
+NAMES = ("chair", "table", "sofa", "bed", "lamp")  # objects of the generated room
+SIZE = (336, 448)  # height and width of its picture in pixels
 COLUMNS = ("name", "peak", "row", "column", "mean", "share_above_half")
 
 
@@ -40,13 +40,14 @@ def preset_names() -> list[str]:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ClipOptions:
-    """The options of CLIP, which looks at images."""
+    """Options of CLIP, the image encoder."""
 
     preset: Annotated[
         str,
         option(
             ENCODER,
-            "ours: four scales, five jittered copies, mirrored too; chefer_et_al: one scale; quick: four scales alone.",
+            "ours: four scales, each with five jittered copies and their mirror images. chefer_et_al: one scale. "
+            "quick: four scales without copies.",
             "NAME",
             completer=preset_names,
         ),
@@ -54,12 +55,12 @@ class ClipOptions:
     model: Annotated[str, option(ENCODER, "A ViT of open_clip, such as ViT-B-16.", "NAME", "--model", "-m")] = (
         "ViT-B-32"
     )
-    pretrained: Annotated[str, option(ENCODER, "Name of its weights in open_clip.", "TAG")] = "openai"
-    checkpoint: Annotated[Path | None, option(ENCODER, "Your own file with its weights.", "FILE")] = None
+    pretrained: Annotated[str, option(ENCODER, "Name of CLIP's weights in open_clip.", "TAG")] = "openai"
+    checkpoint: Annotated[Path | None, option(ENCODER, "Your file with CLIP's weights.", "FILE")] = None
 
     @property
     def changed(self) -> list[str]:
-        """The options that do not have their defaults."""
+        """Options that differ from their defaults."""
         return [f"--{one.name}" for one in fields(self) if getattr(self, one.name) != one.default]
 
     def encoder(self, device: str | None, **settings: Any) -> RelevancyEncoder:
@@ -84,7 +85,7 @@ def relevancy(
         list[str] | None,
         option(
             RESULT,
-            "Sentences with a {} for the name. Default: 'a photograph of a {} in a home.'",
+            "Sentences with {} in place of the name. Default: 'a photograph of a {} in a home.'",
             "SENTENCE...",
         ),
     ] = None,
@@ -94,14 +95,14 @@ def relevancy(
     ] = None,
     known: Annotated[
         list[str] | None,
-        option(RESULT, "Known names among --names: also draw what these do not explain.", "NAME..."),
+        option(RESULT, "Known names among --names. Also writes a novelty map of the rest of the image.", "NAME..."),
     ] = None,
     legacy: Annotated[bool, option(RESULT, "Exact behavior of the published code.", None, "--legacy")] = False,
     out: Annotated[
         Path | None,
         option(
             RESULT,
-            "Write relevancies.npz, and with the extra \\[plots] relevancies.png, here.",
+            "Output folder of relevancies.npz and, with the extra \\[plots], relevancies.png.",
             "FOLDER",
             "--out",
             "-o",
@@ -116,7 +117,7 @@ def relevancy(
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Locate names in an image, by CLIP's gradient times attention over tiles of several sizes."""
+    """Locate names in an image, by CLIP's attention times gradient in tiles of several sizes."""
     from openshape_ood.encoders.text.encoder import clean_names
     from openshape_ood.shapes.pictures import load_picture
     from openshape_ood.views.relevancy.tiling import find_preset
@@ -126,7 +127,10 @@ def relevancy(
     picture = load_picture(image) if image else _generated(seed)
     known = clean_names(split_names(known)) if known else None
     if lacking := [name for name in known or () if name.casefold() not in {one.casefold() for one in searched}]:
-        raise UnknownNameError(f"--known has {lacking[0]!r}, which is not among --names: {', '.join(searched)}")
+        raise UnknownNameError(
+            f"--known has {lacking[0]!r}, which is not among --names. Expected one of {', '.join(searched)}. Add it to "
+            "--names"
+        )
     preset = find_preset(clip.preset, legacy)
     encoder = clip.encoder(device, first_block=first_block, **({"templates": prompts} if prompts else {}))
     behind = split_names(background) if background else None
@@ -143,7 +147,8 @@ def relevancy(
 
     def show() -> None:
         print_table(affinities.rows(), COLUMNS)
-        made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}"
+        own = f" with the weights {shown(clip.checkpoint)}" if clip.checkpoint else ""
+        made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}{own}"
         print_line(f"{shown(image or 'generated room')}: {width} x {height} pixels, {made}")
         print_written(written)
 
@@ -151,7 +156,7 @@ def relevancy(
 
 
 def _generated(seed: int) -> np.ndarray:
-    """A color image (h, w, 3) of a generated room with six things, each of one of `NAMES`."""
+    """Color image (h, w, 3) of a generated room with six objects, whose classes are from `NAMES`."""
     from openshape_ood.synthetic.views import room_view
 
     made = room_view(seed, categories=NAMES, objects=6, size=SIZE)

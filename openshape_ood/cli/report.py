@@ -1,6 +1,6 @@
-"""HTML report of `localize`: each shape with its novel parts, the most novel first.
+"""HTML report of `localize`: each shape with its novel parts, most novel first.
 
-It holds its pictures and asks nothing of the network. Names come from files: all of them are escaped.
+The page contains its pictures and loads nothing from the network. Names from files are untrusted and therefore escaped.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from openshape_ood.storage import save_whole
 
 TITLE = "What is new here, and where"
 INCHES, DPI = 3.0, 120
-COLORS = 64  # of a picture: a third of the bytes
-LISTED = 3  # regions of a shape
-# nothing but what the file itself holds
+COLORS = 64  # palette of a picture, which reduces its size to a third
+LISTED = 3  # regions listed for a shape
+# content security policy: the page loads no other resource
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def write_report(
     path: Path, record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None, warning: str
 ) -> Path:
-    """Write the report; `maps` are of the shapes that get a picture. Raises `FileError` where it cannot be written."""
+    """Write the report. maps: file -> map, for shapes with a picture. Raises `FileError` if it cannot be written."""
     drawn = [row for row in record["shapes"] if row["file"] in maps]
     rest = [row for row in record["shapes"] if row["file"] not in maps]
     cards = (_card(i, row, maps[row["file"]]) for i, row in enumerate(drawn, 1))
@@ -42,7 +42,7 @@ def write_report(
 
 
 def save_page(path: Path, title: str, parts: Iterable[str]) -> Path:
-    """Write an HTML page of these parts, whole or not at all. Raises `FileError` where it cannot be written."""
+    """Write an HTML page of these parts, whole or not at all. Raises `FileError` if it cannot be written."""
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     head = (
         f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -59,14 +59,14 @@ def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: st
     yield f"<h1>{TITLE}</h1>"
     verdicts = f"<b>{counts}</b>" if threshold else "no verdict without a threshold"
     yield f'<p class="said">{len(rows)} shapes: {verdicts}</p>'
-    yield f"<p>Known: {text(', '.join(record['classes']))}</p>"
+    yield f"<p>Known classes: {text(', '.join(record['classes']))}</p>"
     ups = " and ".join(sorted({row["up"] for row in rows}))
     name = provenance["identity"]["checkpoint"]
-    toy = ", a toy trained on generated shapes" if name == "tiny" else ""
+    toy = ", a toy encoder trained on generated shapes" if name == "tiny" else ""
     yield (
-        f'<p class="soft">{text(words(threshold))}<br>Encoder {text(name)}{toy}; novelty by {provenance["method"]}, '
-        f"places by {record['provenance']['method']}; read with {text(ups)} up; openshape_ood "
-        f"{provenance['version']}</p>"
+        f'<p class="soft">{text(words(threshold))}<br>Encoder: {text(name)}{toy}. Novelty of shapes: '
+        f"{provenance['method']}. Novelty of points: {record['provenance']['method']}. Up axis: {text(ups)}. "
+        f"openshape_ood {provenance['version']}.</p>"
     )
     if warning:
         yield f'<p class="warn">{text(warning)}</p>'
@@ -79,14 +79,15 @@ def _legend(record: Mapping[str, Any]) -> Iterator[str]:
     stops = ", ".join(f"{color} {100 * at:.0f}%" for at, color in NOVELTY)
     if record["threshold"] is None:
         legend = (
-            "Gray: the least novel point of a shape. Dark red: its most novel. Colors of two shapes do not compare."
+            "Gray: the least novel point of a shape. Dark red: its most novel point. Colors of different shapes are "
+            "not comparable."
         )
     else:
         low, limit = record["baseline"], record["threshold"]["value"]
         legend = (
-            f"Gray: as near to the examples as half of their own points are ({low:.3f}). Orange: the threshold of "
-            f"points, {limit:.3f}{text(which(record['threshold']))}. Dark red: twice as far "
-            f"({2 * limit - low:.3f}) or farther."
+            f"Gray: the median novelty of the examples' points ({low:.3f}) or less. Orange: the threshold of points, "
+            f"{limit:.3f}{text(which(record['threshold']))}. Dark red: twice as far from gray ({2 * limit - low:.3f}) "
+            "or more."
         )
     yield (
         f'<figure><div class="ramp" style="background: linear-gradient(90deg, {stops})"></div>'
@@ -100,7 +101,7 @@ def _card(rank: int, row: Mapping[str, Any], novelty_map: NoveltyMap) -> str:
     lines = [_verdict(row), f"<p>nearest to {text(row['nearest'])} ({row['similarity']:.2f})</p>"]
     if not map_summary["tells"]:
         beyond = f"{map_summary['share_beyond_threshold']:.0%}"
-        lines.append(f"<p>{beyond} of its points are beyond the threshold: the map does not locate novelty</p>")
+        lines.append(f"<p>{beyond} of its points are above the threshold: the map does not locate novelty</p>")
     elif map_summary["regions"]:
         more = len(map_summary["regions"]) - LISTED
         places = "".join(f"<li>{_region(one, map_summary['points'])}</li>" for one in map_summary["regions"][:LISTED])
@@ -108,7 +109,7 @@ def _card(rank: int, row: Mapping[str, Any], novelty_map: NoveltyMap) -> str:
     elif map_summary["share_beyond_threshold"] is None:
         lines.append(f"<p>most novel about {place(map_summary['most_novel']['center'])}</p>")
     else:
-        lines.append("<p>no part of it stands out</p>")
+        lines.append("<p>no novel region</p>")
     return (
         f'<li class="shape"><img alt="Novelty map of {name}" src="{picture}">'
         f'<h3 title="{path}"><span class="rank">{rank}</span> {name}</h3>{"".join(lines)}</li>\n'
@@ -138,18 +139,18 @@ def _rest(rows: list[Any], before: int) -> Iterator[str]:
         for i, row in enumerate(rows, before + 1)
     )
     head = "<tr><th></th><th>shape</th><th>nearest</th><th>novelty</th><th>verdict</th></tr>"
-    yield f'<h2>The less novel, without a picture</h2><div class="wide"><table>{head}{"".join(lines)}</table></div>'
+    yield f'<h2>Less novel shapes, without a picture</h2><div class="wide"><table>{head}{"".join(lines)}</table></div>'
 
 
 def failures(record: Mapping[str, Any]) -> Iterator[str]:
-    """The files that could not be used: those in `failed` of a record."""
+    """HTML list of the files that could not be used, from `failed` of a record."""
     if record["failed"]:
         lines = "".join(f"<li>{escape(failed_line(one['file'], one['reason']))}</li>" for one in record["failed"])
         yield f"<h2>{len(record['failed'])} could not be used</h2><ul>{lines}</ul>"
 
 
 def picture_of(shape_map: NoveltyMap) -> str:
-    """A small picture of a map, as the address of an image that holds it."""
+    """Small picture of a map, as a data URI."""
     from PIL import Image
 
     from openshape_ood.plots import canvas, novelty_map
@@ -163,5 +164,5 @@ def picture_of(shape_map: NoveltyMap) -> str:
 
 
 def text(given: Any) -> str:
-    """For a page: escaped."""
+    """Text escaped for HTML."""
     return escape(shown(given))

@@ -1,4 +1,4 @@
-"""A pipeline applied to files and to stored embeddings: batches of results, and records of them."""
+"""Application of a pipeline to files and stored embeddings: results in batches, and their JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.cli.console import print_note, progress, shown
-from openshape_ood.cli.inputs import File, Found
+from openshape_ood.cli.inputs import File, Inputs
 from openshape_ood.embedding_store import read_embeddings, read_header
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.novelty import Failure, NoveltyPipeline, NoveltyResult
@@ -19,15 +19,15 @@ STORED_AT_ONCE = 8192  # rows of stored embeddings
 
 @dataclass(frozen=True)
 class Scored:
-    """Files and their result; `stored` if the rows are of stored embeddings."""
+    """Files and their result. stored: True if the rows are stored embeddings."""
 
     files: list[File]
     result: NoveltyResult
     stored: bool = False
 
 
-def score_all(pipeline: NoveltyPipeline, inputs: Found, failures: list[Failure], label: str) -> Iterator[Scored]:
-    """Results of all files that can be used, then of all stored rows, batch by batch; other files go to `failures`."""
+def score_all(pipeline: NoveltyPipeline, inputs: Inputs, failures: list[Failure], label: str) -> Iterator[Scored]:
+    """Results of all usable files, then of all stored embeddings, in batches. Other files go to `failures`."""
     files = {file.path: file for file in inputs.files}
     with progress(label, len(files)) as bar:
         for result in pipeline.stream(files, step=bar.step, monitor=False):
@@ -44,8 +44,8 @@ def score_all(pipeline: NoveltyPipeline, inputs: Found, failures: list[Failure],
         _note_late(pipeline, store, header.provenance, ups)
 
 
-def provenance_of(pipeline: NoveltyPipeline, inputs: Found) -> Provenance:
-    """Provenance of the results; of the first stored embeddings if there are no files."""
+def provenance_of(pipeline: NoveltyPipeline, inputs: Inputs) -> Provenance:
+    """Provenance of the results. Without files, it is that of the first stored embeddings."""
     if inputs.files or not inputs.stores:
         return pipeline.provenance
     return replace(read_header(inputs.stores[0]).provenance, method=pipeline.method.name)
@@ -61,24 +61,24 @@ def as_json(pipeline: NoveltyPipeline, provenance: Provenance) -> dict[str, Any]
 
 
 def records(scored: Scored) -> list[dict[str, Any]]:
-    """The JSON of each shape of a batch."""
+    """JSON of each shape of a batch."""
     rows = [
         {"file": file.path, "id": file.id, **row}
         for file, row in zip(scored.files, scored.result.records(), strict=True)
     ]
     for row in rows:
-        del row["shape"]  # the same as its file
+        del row["shape"]  # equal to its file
         row["up"] = row.pop("up")
     return rows
 
 
 def summary(result: NoveltyResult) -> NoveltyResult:
-    """Part of a result for drift tests: no similarities, no embeddings."""
+    """Copy of a result for drift tests, without similarities and embeddings."""
     return replace(result, similarity=np.empty((len(result), 0)), embeddings=None)
 
 
 def _note_late(pipeline: NoveltyPipeline, store: str, made: Provenance, ups: set[str]) -> None:
-    """A note on options that come too late for stored embeddings, of shapes that were read with the axes `ups`."""
+    """Print a note on options that have no effect on stored embeddings. ups: axes their shapes were read with."""
     options = {
         "up": (pipeline.up, {"file"}, made.up, ups),
         "num-samples": (pipeline.num_samples, {1}, made.num_samples, {made.num_samples}),
@@ -86,7 +86,7 @@ def _note_late(pipeline: NoveltyPipeline, store: str, made: Provenance, ups: set
     for name, (given, default, made_with, held) in options.items():
         if {given} not in (default, held):
             print_note(
-                f"note: --{name} {given} is for files: the embeddings in {shown(store)} were made with --{name} "
-                f"{made_with}, and stay so; `openshape-ood embed` makes others",
+                f"note: --{name} {given} has no effect on the embeddings in {shown(store)}, which were made with "
+                f"--{name} {made_with}. To change it, run `openshape-ood embed` again",
                 "yellow",
             )

@@ -1,4 +1,4 @@
-"""openshape-ood scene: objects of a scan, named or new."""
+"""openshape-ood scene: find the objects of a scan, and name each or call it new."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
     from openshape_ood.shapes.batches import Reading
 
 EXAMPLES = """
-  openshape-ood scene room.ply --known chair table sofa --out found
-  openshape-ood scene --known chair table sofa bed
+  openshape-ood scene room.ply --known chair table sofa --model tiny --out found
+  openshape-ood scene --known chair table sofa bed --model tiny
   openshape-ood scene room.ply --known chair table --export crops
   openshape-ood scene room.glb --known-file known.safetensors --unit cm --json
 """
 SCAN = "Scan"
-SETTING = re.compile(r"\b(unit|up)='(-?\w+)'")  # of load_scene, in what it says
-FOREIGN = ("bicycle", "guitar", "toilet")  # the first that is not known stands in a generated room
+SETTING = re.compile(r"\b(unit|up)='(-?\w+)'")  # arguments of load_scene in its messages
+FOREIGN = ("bicycle", "guitar", "toilet")  # the first one that is not known is put into a generated room
 COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "stability", "points", "size", "center", "nearest")
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ScanOptions(KnownOptions):
-    """The options of `KnownOptions`; --up is of the scan, --known-up of all known shapes."""
+    """Options of `KnownOptions` for a scan: --up applies to the scan, --known-up to all known shapes."""
 
     known_up: Annotated[
         str | None,
         option(
             KNOWN,
-            "Up axis of the shapes of --examples and --calibrate. Default: the axis stated by each file, else --up, "
-            "else z.",
+            "Up axis of the shapes in --examples and --calibrate. Default: the axis stated by each file, else the "
+            "value of --up, else z.",
             "AXIS",
             completer=options.up_names,
         ),
     ] = None
-    up: Annotated[str, option(SCAN, "Up axis of the scan; 'file': the axis it states, else z.", "AXIS")] = "file"
+    up: Annotated[str, option(SCAN, "Up axis of the scan. 'file': the axis it states, else z.", "AXIS")] = "file"
     readers: Annotated[int | None, NOT_HERE] = None
     auto: ClassVar[bool] = False
     of_scans: ClassVar[bool] = True
@@ -74,7 +74,7 @@ def scene(
     drift: DriftOptions = DriftOptions(),
     proposals: Annotated[
         Literal["tree", "contact", "density"],
-        option(SCAN, "Proposals of objects by the merge tree, by contact, or by density."),
+        option(SCAN, "Method of object proposals: merge tree, contact, or density."),
     ] = "tree",
     most: Annotated[int, option(SCAN, "Maximum number of objects.", min=1)] = 100,
     size_weight: Annotated[
@@ -87,31 +87,35 @@ def scene(
         Path | None,
         option(
             RESULT,
-            "New folder for the points of each object, in subfolders by name: shapes for --calibrate, and, after "
-            "you checked the names, for --examples.",
+            "Write the points of each object to a new folder, in subfolders by name. Use them for --calibrate or, once "
+            "you have checked the names, for --examples.",
             "FOLDER",
         ),
     ] = None,
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
-    """Find the objects of a scan, and name each or call it new. Default encoder: tiny."""
+    """Find the objects of a scan, and name each or call it new."""
     from openshape_ood.cli.drift import print_drift, recalibrated
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.scenes import score_scene
 
     drift.check()
     labels = drift.read()
     if size_weight and (chosen.calibrate or chosen.threshold or chosen.coverage is not None):
         raise InputError(
-            "a threshold is of shapes without sizes; leave out --size-weight, or --threshold, --calibrate, --coverage"
+            "--size-weight was given with --threshold, --calibrate or --coverage. Expected one of the two, because "
+            "thresholds ignore sizes. Leave --size-weight out, or the other options"
         )
     if file is None and (unit, chosen.up) != ("file", "file"):
-        raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
+        raise InputError(
+            "--unit or --up was given without FILE. A generated room is in meters, with z up. Give FILE, or leave "
+            "these options out"
+        )
     check_empty("--export", export)
-    names, inputs = list(chosen.wanted.examples), Found()
+    names, inputs = list(chosen.wanted.examples), Inputs()
     scan = loaded_scan(file, chosen.up, unit) if file is not None else generated_room(names, chosen.seed)
-    pipeline = chosen.pipeline(inputs, model="tiny", decide=not size_weight)
+    pipeline = chosen.pipeline(inputs, decide=not size_weight)
     result = score_scene(
         scan,
         recalibrated(pipeline, labels, chosen, inputs.failures),
@@ -119,7 +123,7 @@ def scene(
         proposals=proposals,
         most=most,
     )
-    # of the threshold before any labels: these show what it kept
+    # tested with the threshold before recalibration: the labels show which fraction it kept
     tested = drift.tested(
         result.result if labels is None else replace(result.result, threshold=pipeline.threshold), labels
     )
@@ -139,7 +143,7 @@ def scene(
 
 
 def loaded_scan(file: Path, up: str, unit: str) -> Scene:
-    """The scan, with a line for each thing that looks wrong with it."""
+    """Load a scan, and print its warnings as notes."""
     from openshape_ood.scenes import load_scene
 
     with warnings_as_notes(_by_options):
@@ -150,7 +154,7 @@ def loaded_scan(file: Path, up: str, unit: str) -> Scene:
 
 
 def _warn_of_axes(file: Path | None, chosen: ScanOptions, pipeline: NoveltyPipeline) -> None:
-    """Notes on axes that were assumed: of known shapes; of the scan, if the threshold is of shapes with another one."""
+    """Print notes on assumed axes: of known shapes, and of the scan if the threshold is from another axis."""
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import silent_files, warn_of_known
     from openshape_ood.cli.inputs import File, find_files
@@ -159,7 +163,7 @@ def _warn_of_axes(file: Path | None, chosen: ScanOptions, pipeline: NoveltyPipel
     if pipeline.up == "file":
         warn_of_known([*examples, *find_files(chosen.calibrate or ()).files], pipeline.silent or "z")
     if file is not None and chosen.up == "file" and not chosen.calibrate and silent_files([File(str(file), "")]):
-        remedy = "if they are crops of scans, make it again with --up z; if {up} is up in the scan, give --up {up}"
+        remedy = "if they are crops of scans, calibrate it again with --up z; if {up} is up in the scan, give --up {up}"
         thresholds.warn_of_axis(pipeline.threshold, "z", remedy)
 
 
@@ -169,7 +173,7 @@ def _by_options(warning: object) -> str:
 
 
 def generated_room(names: list[str], seed: int, **how: Any) -> Scene:
-    """A room of what is known and one thing that is not; **how: as `synthetic.rooms.room` takes it."""
+    """Generated room of known classes and one foreign object. **how: arguments of `synthetic.rooms.room`."""
 
     from openshape_ood.synthetic.rooms import room
 
@@ -180,13 +184,14 @@ def generated_room(names: list[str], seed: int, **how: Any) -> Scene:
 
 
 def foreign_to(names: list[str], option: str) -> tuple[list[str], str]:
-    """The generated categories among names, and one that is not. Raises `InputError`."""
+    """Generated categories among names, and a category that is not among them. Raises `InputError`."""
     from openshape_ood.synthetic.calibration import resolve
 
     categories = list(dict.fromkeys(category for category in map(resolve, names) if category))
     if not categories:
         raise InputError(
-            f"without a FILE a room is generated, of names that are generated categories; give some by {option}"
+            f"there is no FILE, and {option} has no generated category. Expected one at least, for a generated room. "
+            f"Give FILE, or {option} chair"
         )
     return categories, next(name for name in FOREIGN if name not in categories)
 
@@ -214,6 +219,6 @@ def _print(result: SceneResult, written: list[Path], sized: bool) -> None:
     layout = ", ".join(plane.kind for plane in result.proposals.layout) or "none"
     print_line(f"{shown(result.scene.name)}: {len(result.scene)} points, {shares}; layout found: {layout}")
     if len(result) < (count := result.proposals.found):
-        print_line(f"{len(result)} of {count} proposals: --most {count} takes all", "yellow")
-    print_line("no verdict: no threshold is made with --size-weight" if sized else words(result.result.threshold))
+        print_line(f"{len(result)} of {count} proposals are used; --most {count} uses all", "yellow")
+    print_line("no verdict: there is no threshold with --size-weight" if sized else words(result.result.threshold))
     print_written(written)

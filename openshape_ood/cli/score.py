@@ -1,4 +1,4 @@
-"""openshape-ood score: novelty of shapes."""
+"""openshape-ood score: novelty, nearest class and verdict of shapes."""
 
 from __future__ import annotations
 
@@ -39,18 +39,23 @@ def score(
     drift: DriftOptions = DriftOptions(),
     objects_by: Annotated[
         Literal["file", "folder"],
-        option(DRIFT, "One object a file, or the files of a folder are scans of one, which counts once for drift."),
+        option(
+            DRIFT,
+            "Unit of the drift test: each file is an object, or the files of a folder are scans of one object.",
+        ),
     ] = "file",
     save_threshold: Annotated[
         Path | None, option(DECISION, "Save the threshold for later runs: .json.", "FILE")
     ] = None,
-    sort: Annotated[Literal["given", "novelty"], option(RESULT, "Order: as given, or most novel first.")] = "given",
+    sort: Annotated[
+        Literal["given", "novelty"], option(RESULT, "Order of the rows: as given, or most novel first.")
+    ] = "given",
     out: Annotated[Path | None, option(RESULT, "Also write the table: .csv or .json.", "FILE", "--out", "-o")] = None,
     json: options.Json = False,
 ) -> None:
     """Score shapes: novelty, nearest class and verdict of each.
 
-    Files that cannot be read are listed and stop nothing; the exit code is then 1.
+    Unreadable files are listed, and the others are scored. The exit code is then 1.
     """
     from dataclasses import replace
 
@@ -69,14 +74,17 @@ def score(
     before = chosen.pipeline(inputs)
     pipeline = recalibrated(before, labels, chosen, inputs.failures)
     if save_threshold is not None and pipeline.threshold is None:
-        raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
+        raise InputError(
+            "--save-threshold was given, but there is no threshold. Expected a calibration set. Give --calibrate PATHS "
+            "of known shapes"
+        )
     rows, read, results = [], [], []
     for scored in score_all(pipeline, inputs, inputs.failures, "scoring"):
         read += [] if scored.stored else scored.files
         rows += records(scored)
         results.append(summary(scored.result))
     result = None
-    if results:  # of the threshold before any labels: these show what it kept
+    if results:  # tested with the threshold before recalibration: the labels show which fraction it kept
         result = replace(NoveltyResult.joined(results), threshold=before.threshold)
         if objects_by == "folder":
             result = result.with_context(groups=[os.path.dirname(path) for path in result.shapes])
@@ -119,7 +127,7 @@ def _print(
         return
     columns = ("file", "nearest", "similarity", "novelty", "p_value", "verdict")
     print_table(rows, [name for name in columns if rows[0][name] is not None], fold="file")
-    note = " (what each file says, else y)" if provenance["up"] == "file" else ""
+    note = " (stated by each file, else y)" if provenance["up"] == "file" else ""
     counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())
     if pipeline.threshold is not None:
         print_line(verdict_counts([row["verdict"] for row in rows]))

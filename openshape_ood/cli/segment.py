@@ -1,4 +1,4 @@
-"""openshape-ood segment: a name, or "new", for every point of a scan."""
+"""openshape-ood segment: nearest known name and novelty of every point of a scan."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def segment(
     *,
     known: options.Names = None,
     model: Annotated[
-        str, option(ENCODER, "A point encoder: a name of 'checkpoints list'.", "NAME", "--model", "-m")
+        str, option(ENCODER, "Point encoder, from the second table of 'checkpoints list'.", "NAME", "--model", "-m")
     ] = "tiny-points",
     checkpoint: options.CheckpointFile = None,
     device: options.Device = None,
@@ -45,53 +45,70 @@ def segment(
         option(DECISION, "Scoring method. Default: max_cosine.", "NAME", completer=options.method_names),
     ] = None,
     threshold: Annotated[
-        str | None, option(DECISION, "Threshold: a number, or a file; points above it are novel.", "X|FILE")
+        str | None,
+        option(
+            DECISION,
+            "Threshold: a number, or a file written by --save-threshold. Points with a higher novelty are novel.",
+            "X|FILE",
+        ),
     ] = None,
     calibrate: Annotated[
         list[Path] | None,
-        option(DECISION, "Scans with known contents only, for --false-points or --false-regions.", "FILES..."),
+        option(
+            DECISION, "Calibration set for --false-points or --false-regions: scans of known classes only.", "FILES..."
+        ),
     ] = None,
     marks: MarksOptions = MarksOptions(),
     save_threshold: Annotated[
         Path | None, option(DECISION, "Save the threshold for later runs: .json.", "FILE")
     ] = None,
-    smooth: Annotated[int, option(SETTING, "Rounds of smoothing over touching voxels.", min=0)] = 0,
+    smooth: Annotated[int, option(SETTING, "Rounds of smoothing over adjacent voxels.", min=0)] = 0,
     ids: Annotated[
         list[int] | None,
-        option(RESULT, "Numbers of the classes in labels.txt, in order. Default: 1, 2, …", "NUMBER..."),
+        option(RESULT, "Numbers in labels.txt for the classes of --known, in order. Default: 1, 2, …", "NUMBER..."),
     ] = None,
     unit: Annotated[
         Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Unit of the file's coordinates.")
     ] = "file",
-    up: Annotated[str, option(SCAN, "Up axis of the scan; 'file': the axis it states, else z.", "AXIS")] = ("file"),
+    up: Annotated[str, option(SCAN, "Up axis of the scan. 'file': the axis it states, else z.", "AXIS")] = "file",
     seed: options.Seed = 0,
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
     """Find the nearest known name and the novelty of every point of a scan.
 
-    --out receives classes.ply and novelty.ply (colors; class and novelty of each point) and labels.txt in the format of
-    ScanNet's benchmark: the class number of each point, one a line, 0 for novel points.
+    In the folder of --out, classes.ply and novelty.ply have a color, a class and a novelty for each point. labels.txt
+    has the format of ScanNet's benchmark: one line per point with its class number, 0 for novel points.
     """
     from openshape_ood import PointEncoder, segment_scene
     from openshape_ood.cli.maps import LISTED, p_words, region_place
 
     names = options.split_names(known)
     if not names:
-        raise InputError("there are no class names; expected some, as in --known floor wall chair table")
+        raise InputError(
+            "--known names no class. Expected one name at least. Give some, as in --known floor wall chair table"
+        )
     if ids is not None and (len(ids) != len(names) or min(ids) < 0):
-        raise InputError(f"--ids has {len(ids)} numbers for {len(names)} classes; expected one from 0 for each")
+        raise InputError(
+            f"--ids has {len(ids)} numbers for {len(names)} classes. Expected one number of 0 or more for each class. "
+            "Correct the list"
+        )
     marks.check(calibrate, "--calibrate FILES")
     if calibrate and (threshold is not None or not marks.requested):
         raise InputError(
-            "--calibrate makes a threshold of points with a promise. Expected are --false-points or --false-regions "
-            "beside it. Give one of them, and no --threshold"
+            "--calibrate was given without --false-points or --false-regions, or with --threshold. Expected one "
+            "guarantee for the calibrated threshold. Give one of these two, and no --threshold"
         )
     check_out("--save-threshold", save_threshold, (".json",))
     if save_threshold is not None and not (calibrate or threshold):
-        raise InputError("--save-threshold: there is no threshold to save. Expected --calibrate FILES. Give some")
+        raise InputError(
+            "--save-threshold was given, but there is no threshold. Expected a calibration set. Give --calibrate FILES"
+        )
     if file is None and (unit, up) != ("file", "file"):
-        raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
+        raise InputError(
+            "--unit or --up was given without FILE. A generated room is in meters, with z up. Give FILE, or leave "
+            "these options out"
+        )
     scan = generated_room(names, seed, color="material") if file is None else loaded_scan(file, up, unit)
     encoder = PointEncoder.from_pretrained(model, checkpoint=checkpoint, device=device)
     given = Decision(threshold=threshold).given
@@ -119,7 +136,7 @@ def segment(
         print_table(rows, [name for name in COLUMNS if any(row[name] is not None for row in rows)])
         print_line(f"{shown(scan.name)}: {len(novelty_map)} points, by {shown(model)}")
         sentence = (
-            "no verdict without a threshold: --threshold X"
+            "no verdict without a threshold: give --threshold X"
             if novelty_map.threshold is None
             else str(novelty_map.threshold)
         )
@@ -133,7 +150,7 @@ def segment(
 
 
 def novel_regions(novelty_map: NoveltyMap) -> list[dict[str, Any]]:
-    """The regions of a threshold with a promise, the largest first; none for others."""
+    """Regions above a threshold with a guarantee, largest first; empty for other thresholds."""
     from openshape_ood.cli.maps import region_json
 
     if novelty_map.threshold is None or novelty_map.threshold.marks is None:
@@ -142,8 +159,11 @@ def novel_regions(novelty_map: NoveltyMap) -> list[dict[str, Any]]:
 
 
 def table(novelty_map: NoveltyMap) -> list[dict[str, Any]]:
-    """A row a class, the largest first: its points, their share, mean similarity and novelty, and the share of novel
-    ones, None without a threshold."""
+    """Table with one row per class, largest first.
+
+    Columns: number and fraction of its points, their mean similarity and novelty, and the fraction of novel points
+    (None without a threshold).
+    """
     rows = []
     for name in novelty_map.classes.tolist():
         in_class = novelty_map.nearest == name
@@ -165,7 +185,7 @@ def table(novelty_map: NoveltyMap) -> list[dict[str, Any]]:
 
 
 def save(novelty_map: NoveltyMap, numbers: dict[str, int], folder: Path) -> list[Path]:
-    """Both clouds, the labels, and pictures of both where they can be drawn."""
+    """Write both clouds, the labels, and pictures of both clouds if they can be drawn."""
     import numpy as np
 
     from openshape_ood.storage import make_folder, save_whole

@@ -1,4 +1,4 @@
-"""openshape-ood serve: the web page."""
+"""openshape-ood serve: serve the web page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def serve(
     host: Annotated[
         str, option(None, "Address to listen on. Default: this machine only.", None, "--host")
     ] = "127.0.0.1",
-    port: Annotated[int, option(None, "Port; 0 for any free one.", None, "--port", min=0, max=65535)] = 7860,
+    port: Annotated[int, option(None, "Port. 0: any free port.", None, "--port", min=0, max=65535)] = 7860,
     known: options.Names = None,
     known_file: options.KnownFiles = None,
     model: Annotated[
@@ -38,8 +38,8 @@ def serve(
 ) -> None:
     """Serve the web page for scoring and localizing shapes. Ctrl-C ends it.
 
-    Needs pip install 'openshape-ood\\[app]'. There is no password: everyone who reaches the address can use
-    the page. Initial encoder: vitb32 if it is on this machine, else tiny, which works offline.
+    Needs pip install 'openshape-ood\\[app]'. There is no password: everyone who can reach the address can use the page.
+    Initial encoder: vitb32 if it is on this machine, else tiny, which works offline.
     """
     from openshape_ood import app
     from openshape_ood.cli.classes import gather
@@ -47,7 +47,7 @@ def serve(
     from openshape_ood.known import KnownClasses
 
     if known and known_file:
-        raise InputError("both --known and --known-file are given; expected one of them")
+        raise InputError("--known and --known-file were both given. Expected one of them. Leave one out")
     given: list[str] | tuple[str, ...] | KnownClasses = list(gather(known).examples) if known else app.KNOWN
     if known_file:
         loaded = [KnownClasses.load(path) for path in known_file]

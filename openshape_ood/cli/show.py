@@ -1,4 +1,4 @@
-"""openshape-ood show: a saved result as a picture or an interactive page."""
+"""openshape-ood show: draw a saved result as an interactive page or a picture."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def show(
     *,
     color: Annotated[
         Literal["own", "novelty", "class", "height"],
-        option(RESULT, "Its own colors, novelty, names of classes or labels, or height."),
+        option(RESULT, "Color points by the colors in the file (own), by novelty, class or height."),
     ] = "own",
     out: Annotated[
         Path | None,
         option(RESULT, "Output: interactive .html, or .png, .svg, .pdf. Default: FILE.html.", "FILE", "--out", "-o"),
     ] = None,
-    up: Annotated[str, option(RESULT, "Up axis; 'file': the axis it states, else z.", "AXIS")] = "file",
+    up: Annotated[str, option(RESULT, "Up axis. 'file': the axis it states, else z.", "AXIS")] = "file",
 ) -> None:
     """Draw a saved result as an interactive page that works offline, or as a picture."""
     from openshape_ood import plots
@@ -53,7 +53,7 @@ def show(
 
 
 def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
-    """The cloud (n, 3|6), a value a point or None, what the colors are called in `plots`, and the axis."""
+    """Cloud (n, 3|6), a value for each point or None, name of the coloring in `plots`, and the up axis."""
     import numpy as np
 
     from openshape_ood.errors import ShapeFileError
@@ -61,7 +61,7 @@ def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
     from openshape_ood.storage import DAMAGE, read_regular
 
     if file.suffix.lower() != ".ply":
-        raise InputError(f"show reads .ply files, as --out and save write them; given was {file}")
+        raise InputError(f"the file is {file}. Expected a .ply file from --out or save. Give another file")
     try:
         data = read_regular(file.expanduser())
         columns = ply_columns(data)
@@ -95,12 +95,14 @@ def _column(columns: Any, names: tuple[str, ...], file: Path) -> np.ndarray:
         if name in columns:
             values: np.ndarray = columns[name]
             return values
-    there = ", ".join(columns)
-    raise InputError(f"{file} has no column {' or '.join(map(repr, names))} to color it by; it has {there}")
+    available = ", ".join(columns)
+    raise InputError(
+        f"{file} has no column {' or '.join(map(repr, names))}. Its columns are {available}. Give another --color"
+    )
 
 
 def _names(data: bytes, file: Path) -> dict[int, str]:
-    """Of the header's comments, as a saved map has them, or of the side file of a saved scan."""
+    """Class number -> name, from the header's comments of a saved map, or the side file of a saved scan."""
     from openshape_ood.checks import check_length
     from openshape_ood.errors import FileError
     from openshape_ood.scenes import load_names
@@ -110,7 +112,7 @@ def _names(data: bytes, file: Path) -> dict[int, str]:
     for line in data[: data.find(b"end_header")].decode("latin-1").splitlines():
         words = line.split(" ", 3)
         if words[:2] == ["comment", "class"] and len(words) == 4 and words[2].isdecimal():
-            with contextlib.suppress(ValueError, RecursionError):  # another program's comment
+            with contextlib.suppress(ValueError, RecursionError):  # a comment of another program
                 names[int(words[2])] = check_length(str(json.loads(words[3])), f"{file}: class {words[2]}", FileError)
     if names or not file.expanduser().with_suffix(NAMES).exists():
         return names

@@ -1,4 +1,4 @@
-"""openshape-ood surface: learn good surfaces, and find and map damage of others."""
+"""openshape-ood surface: learn from undamaged surfaces, then find and map damage on other surfaces."""
 
 from __future__ import annotations
 
@@ -38,24 +38,25 @@ if TYPE_CHECKING:
     from openshape_ood.surfaces.inputs import Source
 
 SURFACE = "Surface"
-PICTURES = ("images", "pairs")  # kinds of data whose maps are of pixels
+PICTURES = ("images", "pairs")  # kinds of data with maps of pixels; the other kinds have maps of points
 TABLE = ("file", "novelty", "p_value", "verdict", "defects", "beyond", "unseen")
 CLASS = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}
-PROMISING = 19  # shapes that a threshold of 95 % needs
-SURE = 0.9  # of the draws of good ones
-GOOD = 20  # generated good roads; coverage 95 % needs 19
+PROMISING = 19  # minimum number of held-out surfaces for a threshold with coverage 95 %
+SURE = 0.9  # probability of the interval in `spread`
+GOOD = 20  # number of generated good roads; coverage 95 % needs 19
 
 EXAMPLES = """
   openshape-ood surface fit good/ --out model
   openshape-ood surface score model scans/ --out found
   openshape-ood surface score --out found
-  openshape-ood surface score model scans/ --known chair table --out found
+  openshape-ood surface score model scans/ --known chair table --model tiny --out found
 
 The third line needs no file: it learns and scores generated roads.
 """
 
 app = options.group(
-    """Learn from good surfaces, then find damaged ones: images, pairs of height and intensity, or clouds.""",
+    """Learn from good (undamaged) surfaces, then find damaged ones. Surfaces are images, pairs of height and intensity
+    images, or point clouds.""",
     EXAMPLES,
 )
 
@@ -65,8 +66,8 @@ def fit(
     good: Annotated[
         list[str] | None,
         argument(
-            "Good images, or good clouds, as files or folders (searched recursively). Images in height_files "
-            "and intensity_files of one folder are pairs. Default: generated roads.",
+            "Images or clouds of good surfaces: files or folders (searched recursively). Images in the subfolders "
+            "height_files and intensity_files of one folder are paired. Default: generated roads.",
             "[GOOD]...",
         ),
     ] = None,
@@ -78,36 +79,40 @@ def fit(
         option(
             SURFACE,
             "Learning method. Default: patches for images and pairs, height for sheets, nearest for objects. unet "
-            "and crn train in steps; memory needs timm.",
+            "and crn are networks trained in steps; memory needs the package timm.",
         ),
     ] = None,
     shape: Annotated[
         Literal["sheets", "objects"] | None,
-        option(
-            SURFACE, "Kind of clouds: sheets such as roads, or objects seen from all sides. Default: by their form."
-        ),
+        option(SURFACE, "Kind of clouds: sheets such as roads, or objects seen from all sides. Default: detected."),
     ] = None,
-    size: Annotated[int | None, option(SURFACE, "Pixels or cells along a tile or view.", min=16, max=1024)] = None,
-    cell: Annotated[float | None, option(SURFACE, "Cell of sheets in meters. Default: by their density.")] = None,
+    size: Annotated[
+        int | None, option(SURFACE, "Side of a tile or view, in pixels or cells.", min=16, max=1024)
+    ] = None,
+    cell: Annotated[
+        float | None, option(SURFACE, "Cell size of sheets in meters. Default: from the point density.")
+    ] = None,
     channels: Annotated[
         list[str] | None,
         option(
             SURFACE,
-            "For sheets: height, intensity, normal, density, color. Default: height, normal and, if all have it, "
-            "intensity.",
+            "Channels of sheets: height, intensity, normal, density, color. Default: height and normal, and "
+            "intensity if all clouds have it.",
             "NAME...",
         ),
     ] = None,
     values: Annotated[
         tuple[float, float] | None,
-        option(SURFACE, "Value range of images of floats, or of another range than their type's.", "LOW HIGH"),
+        option(
+            SURFACE, "Value range of the images. Needed for floats, or if integers use part of their range.", "LOW HIGH"
+        ),
     ] = None,
     folds: Annotated[
         int | None,
         option(SURFACE, "Rounds of cross-validation for the thresholds. Default: 5, or 1 for unet and crn.", min=1),
     ] = None,
     coverage: Annotated[
-        float | None, option(SURFACE, "Fraction of good ones that the threshold keeps. Default: 0.95.", "SHARE")
+        float | None, option(SURFACE, "Fraction of good surfaces that the threshold keeps. Default: 0.95.", "SHARE")
     ] = None,
     marks: MarksOptions = MarksOptions(),
     training: TrainingOptions = TrainingOptions(),
@@ -115,18 +120,18 @@ def fit(
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Learn good surfaces, with thresholds from held-out good ones.
+    """Learn from good surfaces, and calibrate thresholds on held-out good surfaces.
 
-    The training of unet and crn is saved in the folder until it ends: after a stop, the same command resumes it.
+    The training of unet and crn is resumable: its state is saved in FOLDER, and the same command continues it.
     """
     from openshape_ood.surfaces import SurfaceModel
     from openshape_ood.surfaces.fit import state_files
     from openshape_ood.surfaces.inputs import good_sources, pairs_by
 
     if out is None:
-        raise InputError("expected a folder for the model: --out FOLDER")
+        raise InputError("--out is missing. Expected a folder for the model. Give --out FOLDER")
     if out.expanduser().is_file():
-        raise InputError(f"--out is the file {out}; expected a folder")
+        raise InputError(f"--out is the file {out}. Expected a folder. Give another path")
     sources = good_sources(good) if good else _roads(seed, [""] * GOOD)
     how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
     marks.check(True)
@@ -135,7 +140,7 @@ def fit(
     how |= {"folds": folds, "seed": seed, "progress": sys.stderr.isatty()}
     out = out.expanduser()
     if kept := state_files(out):
-        print_note(f"going on with the training in {shown(kept[-1])}")
+        print_note(f"resuming the training in {shown(kept[-1])}")
     model = SurfaceModel.fit(sources, reconstructor, states=out, **how)
     model = replace(model, threshold=model.threshold.at(coverage))
     pairs = pairs_by(sources)
@@ -156,26 +161,28 @@ def fit(
 
 @options.command(app, "score")
 def score(
-    folder: Annotated[Path | None, argument("Folder of surface fit. Default: learn generated roads.", "[DIR]")] = None,
+    folder: Annotated[
+        Path | None, argument("Folder written by surface fit. Default: a model of generated roads.", "[DIR]")
+    ] = None,
     files: Annotated[
         list[str] | None,
-        argument("Images or clouds, as files or folders. Default: generated roads.", "[FILES]..."),
+        argument("Images or clouds to score: files or folders. Default: generated roads.", "[FILES]..."),
     ] = None,
     /,
     *,
     chosen: OneAxisOptions = OneAxisOptions(),
     out: options.Folder = None,
     report: Annotated[
-        Path | None, option(SURFACE, "Page with a picture and the defects of each, worst first.", "FILE.html")
+        Path | None, option(SURFACE, "Write a page with picture and defects of each surface, worst first.", "FILE.html")
     ] = None,
     json: options.Json = False,
 ) -> None:
     """Find damaged images or clouds, and locate the damage: tables, maps over images, colored clouds and pictures.
 
-    With known classes (--known, --examples, --known-file) the class of each cloud is scored too, independently. Default
-    encoder: tiny.
+    With known classes (--known, --examples, --known-file), each cloud also gets a class and a verdict about its class,
+    independent of the verdict about damage.
     """
-    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.surfaces import SurfaceModel
     from openshape_ood.surfaces.inputs import list_sources, pairs_by
 
@@ -184,17 +191,20 @@ def score(
     if not by_class:
         _check_no_decision(chosen)
     if folder is None:
-        print_note(f"no DIR: learning {GOOD} generated roads, which are sound")
+        print_note(f"no DIR: learning from {GOOD} generated good roads")
         model = SurfaceModel.fit(_roads(chosen.seed, [""] * GOOD), seed=chosen.seed, progress=sys.stderr.isatty())
     else:
         model = SurfaceModel.load(folder, device=chosen.device)
     model = replace(model, threshold=model.threshold.at(chosen.coverage))
     sources = list_sources(files) if files else _roads_to_score(model, chosen.seed)
-    inputs, pipeline = Found(), None
+    inputs, pipeline = Inputs(), None
     if by_class:
         if model.data.kind in PICTURES:
-            raise InputError(f"--known, --examples and --known-file classify shapes; the model is of {model.data.kind}")
-        pipeline = chosen.pipeline(inputs, model="tiny")
+            raise InputError(
+                f"known classes were given for a model of {model.data.kind}. Expected a model of clouds, because known "
+                "classes are classes of shapes. Leave out --known, --examples and --known-file"
+            )
+        pipeline = chosen.pipeline(inputs)
     failures, maps = inputs.failures, Maps.of(sources, out, {} if report else None)
     rows: list[dict[str, Any]] = []
     with progress("scoring", len(sources)) as bar:
@@ -218,19 +228,22 @@ def score(
 
 
 def _check_no_decision(chosen: OneAxisOptions) -> None:
-    """Raises `InputError` for options of a decision by class if no classes are given."""
+    """Raise `InputError` if an option of classification is given, for a call without known classes."""
     named = (*(one.name for one in fields(Decision) if one.name != "coverage"), "method", "known_up")
     given = next((name for name in named if getattr(chosen, name) != getattr(type(chosen), name)), None)
     if given:
         raise InputError(
-            f"--{given.replace('_', '-')} is an option of classification; expected --known, --examples or "
-            "--known-file beside it. The thresholds of surfaces are those of the model"
+            f"--{given.replace('_', '-')} is an option of classification, and there are no known classes. Expected "
+            "--known, --examples or --known-file too. Leave it out: the model has its own thresholds of damage"
         )
 
 
 @dataclass
 class Maps:
-    """Written maps. ids: place in `folder` of each source's maps, without suffix; pictures: for a report, by source."""
+    """Paths of written maps.
+
+    ids: source name -> path of its maps inside `folder`, without suffix. pictures: source name -> picture for a report.
+    """
 
     ids: dict[str, str]
     folder: Path | None
@@ -242,7 +255,7 @@ class Maps:
         return cls(_ids([one.name for one in sources]), None if folder is None else folder.expanduser(), pictures)
 
     def stem(self, source: Source) -> str | None:
-        """Path of a source's maps, without suffix. Creates the folder."""
+        """Path of a source's maps, without suffix; its folder is created. None if no maps are written."""
         from openshape_ood.storage import make_folder
 
         if self.folder is None:
@@ -252,7 +265,7 @@ class Maps:
 
 
 def _scored(source: Source, model: SurfaceModel, pipeline: NoveltyPipeline | None, maps: Maps) -> dict[str, Any]:
-    """The row of one source; its maps are written."""
+    """Score one source, write its maps, and return its row of the table."""
     stem, of_images = maps.stem(source), model.data.kind in PICTURES
     with TemporaryDirectory(prefix="openshape_ood-") as temporary:
         cloud, picture = (Path(f"{stem or Path(temporary) / 'scored'}{suffix}") for suffix in (".ply", ".png"))
@@ -290,7 +303,7 @@ def _scores(
     maps: Maps,
     scored: dict[str, Any],
 ) -> dict[str, Any]:
-    """Record of all files. In a folder also scores.json, and scores.csv with a line a file, failures last."""
+    """Record of all files. With an output folder, also write scores.json, and scores.csv with failures last."""
     from openshape_ood.cli.results import as_json
     from openshape_ood.storage import make_folder
 
@@ -321,10 +334,10 @@ def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> Non
         damaged = sum(row["verdict"] == "damaged" for row in rows)
         print_line(f"{damaged} damaged, {len(rows) - damaged} good")
         if record["classes"] is not None:
-            print_line("two independent answers: verdict is of the surface, class_verdict of the class")
+            print_line("two independent results: verdict is about damage, class_verdict about the class")
         if not all(row["tells"] for row in rows):
             print_note(
-                "note: of some nearly every place is beyond the threshold: other things, or in another pose", "yellow"
+                "note: some files are above the threshold nearly everywhere: another thing, or another pose", "yellow"
             )
     _print_model(model)
     _warn_of_few(model)
@@ -351,8 +364,8 @@ def spread(threshold: Threshold) -> str:
     rank = round(threshold.coverage * (threshold.n + 1))
     low, high = betaincinv(rank, threshold.n + 1 - rank, [(1 - SURE) / 2, (1 + SURE) / 2])
     return (
-        f"with {threshold.n} other good ones it would differ: {100 * SURE:.0f} % of such thresholds keep between "
-        f"{100 * low:.1f} % and {100 * high:.1f} % of good ones"
+        f"{threshold.n} other good surfaces would give another threshold: {100 * SURE:.0f} % of these thresholds keep "
+        f"between {100 * low:.1f} % and {100 * high:.1f} % of good surfaces"
     )
 
 
@@ -384,20 +397,22 @@ def _print_model(model: SurfaceModel) -> None:
     print_line(shown(model.threshold))
     if sentence := spread(model.threshold):
         print_line(sentence)
-    print_line(f"of places: {shown(model.pixel_threshold)}")
+    print_line(f"for places: {shown(model.pixel_threshold)}")
 
 
 def _warn_of_few(model: SurfaceModel) -> None:
     if (n := model.threshold.n) < PROMISING and model.threshold.coverage is not None:
-        keeps = f"keeps {100 * model.threshold.coverage:.0f} % of good ones"
-        print_note(f"warning: the threshold is from {n} and {keeps}. Fit {PROMISING} or more to keep 95 %", "yellow")
+        keeps = f"keeps {100 * model.threshold.coverage:.0f} % of good surfaces"
+        print_note(
+            f"warning: the threshold is from {n} surfaces and {keeps}. Fit {PROMISING} or more to keep 95 %", "yellow"
+        )
 
 
 def _roads_to_score(model: SurfaceModel, seed: int) -> list[Source]:
     from openshape_ood.synthetic.roads import DAMAGES
 
     if model.data.kind != "sheets":
-        raise InputError(f"the model is of {model.data.kind}; expected FILES to score")
+        raise InputError(f"no FILES were given for a model of {model.data.kind}. Expected files to score. Give FILES")
     return _roads(seed + GOOD, ["", "", *DAMAGES])
 
 
@@ -431,7 +446,7 @@ def _ids(names: Sequence[str]) -> dict[str, str]:
     root = os.path.commonpath(folders)
     inside = [os.path.relpath(os.path.abspath(name), root) for name in names]
     stems, before = [os.path.splitext(one)[0] for one in inside], list[str]()
-    while stems != before:  # one that gets its suffix may be what another is without
+    while stems != before:  # a name with its suffix may equal another name without suffix
         before, count = stems, Counter(stems)
         stems = [one if count[short] > 1 else short for one, short in zip(inside, before, strict=True)]
     return dict(zip(names, stems, strict=True))

@@ -1,4 +1,4 @@
-"""The results of `surface score` as one HTML page, the worst surface first."""
+"""HTML report of `surface score`, worst surface first."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from openshape_ood.cli.maps import which
 from openshape_ood.cli.report import failures, save_page, text
 
 TITLE = "Which surfaces are damaged, and where"
-LISTED = 5  # defects of a surface
+LISTED = 5  # most defects listed for a surface
 
 
 def write_report(path: Path, record: Mapping[str, Any], pictures: Mapping[str, str], spread: str) -> Path:
-    """Write the report of a record with `files`; `pictures` by file. Raises `FileError` where it cannot be written."""
+    """Write the report of a record with `files`. pictures: file -> picture. Raises `FileError` if writing fails."""
     cards = (_card(i, row, pictures[row["file"]]) for i, row in enumerate(record["files"], 1))
     return save_page(path, TITLE, [*_summary(record, spread), f"<ol>{''.join(cards)}</ol>", *failures(record)])
 
@@ -26,9 +26,9 @@ def _summary(record: Mapping[str, Any], spread: str) -> Iterator[str]:
     yield f'<p class="said">{len(rows)} surfaces: <b>{damaged} damaged</b>, {len(rows) - damaged} good</p>'
     threshold, varies = model["threshold"], f"; {spread}" if spread else ""
     yield (
-        f'<p class="soft">By {text(model["reconstructor"])}; threshold {threshold["value"]:.3f}, which '
-        f"{text(threshold['promise'])}{text(varies)}.<br>In the pictures gray is what half of the good places stay "
-        f"below; dark red is as far beyond the threshold of places, "
+        f'<p class="soft">Reconstructor: {text(model["reconstructor"])}. Threshold: {threshold["value"]:.3f}, which '
+        f"{text(threshold['promise'])}{text(varies)}.<br>Gray in the pictures is the median novelty of good places. "
+        f"Dark red is twice as far from gray as the threshold of places, "
         f"{model['place_threshold']['value']:.3f}{text(which(model['place_threshold']))}.</p>"
     )
 
@@ -39,7 +39,7 @@ def _card(rank: int, row: Mapping[str, Any], picture: str) -> str:
     lines = [f"<p>{badge} novelty {row['novelty']:.3f}, p = {row['p_value']:.3f}</p>"]
     if not row["tells"]:
         lines.append(
-            f"<p>{row['beyond']:.0%} of its places are beyond the threshold: another thing, or another pose</p>"
+            f"<p>{row['beyond']:.0%} of its places are above the threshold: another thing, or another pose</p>"
         )
     elif row["defects"]:
         more = len(row["defects"]) - LISTED

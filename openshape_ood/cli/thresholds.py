@@ -1,6 +1,6 @@
-"""--threshold, --calibrate, --calibrate-by and --coverage -> a pipeline with its threshold, or with none."""
+"""Options of the decision (--threshold, --calibrate, --coverage, --unsure), and the pipeline with its threshold."""
 
-# no `annotations` of the future: cyclopts reads those of a group in the modules of the groups derived from it
+# no `from __future__ import annotations`: cyclopts would look up the names in the module of a derived class
 
 import os
 from collections.abc import Sequence
@@ -20,23 +20,27 @@ if TYPE_CHECKING:
     from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
     from openshape_ood.novelty.generated import Generated
 
-NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
+NONE = "no verdict without a threshold: give --calibrate PATHS of known shapes, or --threshold X"
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Decision:
-    """The options that say when a shape is novel."""
+    """Options that decide whether a shape is novel."""
 
     threshold: Annotated[
         str | None,
-        option(DECISION, "Threshold: a number, or a file of --save-threshold; shapes above it are novel.", "X|FILE"),
+        option(
+            DECISION,
+            "Threshold: a number, or a file written by --save-threshold. Shapes with a higher novelty are novel.",
+            "X|FILE",
+        ),
     ] = None
     calibrate: Annotated[
         list[str] | None,
         option(
             DECISION,
-            "Known shapes, not among the examples, for calibrating the threshold: files, folders, patterns.",
+            "Calibration set: known shapes that are not among the examples (files, folders or patterns).",
             "PATHS...",
         ),
     ] = None
@@ -44,7 +48,8 @@ class Decision:
         Literal["file", "folder"],
         option(
             DECISION,
-            "Object of --calibrate: each file, or each folder (of several scans of an object, one counts).",
+            "Unit of --calibrate: each file is an object, or the files of a folder are scans of one object, which "
+            "counts once.",
         ),
     ] = "file"
     coverage: Annotated[
@@ -60,8 +65,8 @@ class Decision:
         list[float] | None,
         option(
             DECISION,
-            "A third verdict: maximum fraction of the known called novel, and of the novel called known (needs "
-            "--calibrate-novel).",
+            "Add the verdict 'unsure'. RATES: maximum fraction of known shapes called novel and, with "
+            "--calibrate-novel, of novel shapes called known.",
             "RATES...",
         ),
     ] = None
@@ -71,14 +76,14 @@ class Decision:
     ] = None
 
     def check(self, wanted: "RequestedClasses") -> None:
-        """Raises `InputError` for options that contradict each other, and files of --calibrate that are examples."""
+        """Raise `InputError` if options contradict each other, or a file of --calibrate is also an example."""
         from openshape_ood.cli.inputs import find_files
         from openshape_ood.decisions.calibration import calibration_needed
         from openshape_ood.novelty.calibration import check_files_apart
         from openshape_ood.novelty.pipeline import check_rates
 
         if self.coverage is not None:
-            calibration_needed(self.coverage)  # refuses what is no share
+            calibration_needed(self.coverage)  # raises for a value outside 0 to 1
         if (threshold := self.given) is not None:
             threshold.at(self.coverage)
         if self.calibrate_novel and not self.unsure:
@@ -88,16 +93,19 @@ class Decision:
         if self.unsure:
             check_rates(self.unsure, self.calibrate_novel)
         if self.calibrate_by != "file" and not self.calibrate:
-            raise InputError(f"--calibrate-by {self.calibrate_by} is for the shapes of --calibrate; there are none")
+            raise InputError(
+                f"--calibrate-by {self.calibrate_by} was given without --calibrate. Expected both or neither. Give "
+                "--calibrate PATHS."
+            )
         if self.calibrate:
             examples = {name: [file.path for file in files] for name, files in wanted.with_files.items()}
             check_files_apart([file.path for file in find_files(self.calibrate).files], examples)
             if self.threshold is not None:
-                raise InputError("--threshold and --calibrate were both given; expected one of them")
+                raise InputError("--threshold and --calibrate were both given. Expected one of them. Leave one out.")
 
     @cached_property
     def given(self) -> "Threshold | None":
-        """The threshold that --threshold names, a number or a file."""
+        """Threshold from --threshold, a number or a file; None without this option."""
         from openshape_ood.decisions.threshold import Threshold
 
         if self.threshold is None:
@@ -115,26 +123,31 @@ class Decision:
         failures: list[Failure],
         generated: str | None = None,
     ) -> "NoveltyPipeline":
-        """Pipeline with the explicit or calibrated threshold, else the next one in the order of precedence.
+        """Pipeline with the explicit or calibrated threshold, else with the next one in the order of precedence.
 
-        generated: "models" if the known classes are generated models, whose threshold is then of such.
+        generated: "models" if the known classes are generated models; a generated threshold then comes from models too.
         """
         result, saved, groups = None, pipeline.known.threshold, None
         if self.calibrate:
             result = _calibrated(pipeline, self.calibrate, failures)
             groups = None if self.calibrate_by == "file" else [os.path.dirname(path) for path in result.shapes]
         elif threshold is None and saved is not None and not saved.fits(pipeline.provenance):
-            print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
+            print_note(
+                "note: the threshold saved with the known classes is of another method; it is not used", "yellow"
+            )
         source = f"known shapes of {', '.join(map(str, self.calibrate))}" if self.calibrate else ""
         kind: Generated = "models" if generated == "models" else "scans"
         return self.with_unsure(pipeline.decided(threshold, result, self.coverage, groups, kind, source), failures)
 
     def with_unsure(self, pipeline: "NoveltyPipeline", failures: list[Failure]) -> "NoveltyPipeline":
-        """The pipeline with the third verdict of --unsure, if it is asked for."""
+        """Pipeline with the verdict "unsure", if --unsure is given."""
         if not self.unsure:
             return pipeline
         if pipeline.threshold is None:
-            raise InputError("--unsure needs a threshold, and there is none. Give --calibrate PATHS of known shapes.")
+            raise InputError(
+                "--unsure was given without a threshold. Expected a calibration set. Give --calibrate PATHS of known "
+                "shapes."
+            )
         from openshape_ood.novelty.pipeline import check_rates
 
         novel = _calibrated(pipeline, self.calibrate_novel, failures) if self.calibrate_novel else None
@@ -142,23 +155,23 @@ class Decision:
 
 
 def warn_of_axis(threshold: "Threshold | None", assumed: str | None, remedy: str = "try --up {up}") -> None:
-    """Warn if shapes were read with the axis `assumed` and the threshold was calibrated with another one.
+    """Warn if shapes were read with the axis `assumed` and the threshold was calibrated with another axis.
 
-    assumed: None if the axis of all shapes is stated. remedy: what to do, with "{up}" for the axis of the threshold.
+    assumed: None if all shapes state their axis. remedy: text in which "{up}" is replaced by the threshold's axis.
     """
     from openshape_ood.shapes.points import UPS
 
     made = threshold and threshold.provenance
     if assumed and made and made.up in UPS and made.up != assumed and not (threshold and threshold.is_generated):
         print_note(
-            f"note: the threshold is from shapes with {made.up} up, {assumed} was taken for these; "
+            f"note: the threshold is from shapes with {made.up} up, but these were read with {assumed} up; "
             f"{remedy.format(up=made.up)}",
             "yellow",
         )
 
 
 def _calibrated(pipeline: "NoveltyPipeline", paths: Sequence[str], failures: list[Failure]) -> "NoveltyResult":
-    """The result for shapes of --calibrate."""
+    """Result of the pipeline for the calibration shapes in `paths`."""
     from openshape_ood.cli.inputs import find_files
     from openshape_ood.cli.results import score_all
     from openshape_ood.novelty import NoveltyResult
@@ -168,11 +181,11 @@ def _calibrated(pipeline: "NoveltyPipeline", paths: Sequence[str], failures: lis
     results = [scored.result for scored in score_all(pipeline, inputs, failures, "calibrating")]
     failed = failures[before:]
     if not results:
-        why = f"; the first: {failed_line(*failed[0])}" if failed else ": there are no shape files"
-        raise InputError(f"none of --calibrate {' '.join(paths)} can be used{why}")
+        why = f"First failure: {failed_line(*failed[0])}" if failed else "Expected shape files"
+        raise InputError(f"no calibration shape in {' '.join(paths)} can be used. {why}. Give known shapes.")
     return replace(NoveltyResult.joined(results), failures=tuple(failed))
 
 
 def words(threshold: "Threshold | None") -> str:
-    """The sentence on the threshold below every table."""
+    """Sentence about the threshold, printed below every table."""
     return NONE if threshold is None else shown(threshold.describe("--calibrate PATHS"))

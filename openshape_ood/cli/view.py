@@ -1,4 +1,4 @@
-"""openshape-ood view: completion of an image with depth, and its unexplained space."""
+"""openshape-ood view: complete the objects of an image with depth, and find space that no known name explains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXAMPLES = """
   openshape-ood view scene.pkl --out found
   openshape-ood view room.npz --masks masks.npz --locate "lamp; behind; chair" --relations-checkpoint vool.pth
 """
-RELEASED = "semabs-vool"  # whose file one brings
+RELEASED = "semabs-vool"  # default network for a file in --relations-checkpoint
 COLUMNS = ("name", "status", "affinity", "liters", "size", "center")
 VIEW, COMPLETION = "View", "Completion"
 
@@ -34,60 +34,62 @@ def view(
     file: Annotated[
         Path | None,
         argument(
-            "A color image with --depth and --camera, or depth.png and camera.json beside it; its folder; .npz "
-            "with rgb, depth, intrinsics, pose; a published scene (.pkl) with names and questions of its own. If left "
-            "out, a generated room and its masks.",
+            "A color image. Give --depth and --camera too, or put depth.png and camera.json into its folder. FILE may "
+            "also be this folder, an .npz file with rgb, depth, intrinsics and pose, or a published scene (.pkl) with "
+            "names and questions. Default: a generated room and its masks.",
             "[FILE]",
         ),
     ] = None,
     /,
     *,
-    depth: Annotated[Path | None, option(VIEW, "16-bit PNG of the image's size.", "FILE")] = None,
+    depth: Annotated[Path | None, option(VIEW, "Depth: 16-bit PNG of the image's size.", "FILE")] = None,
     camera: Annotated[
-        Path | None, option(VIEW, "JSON with intrinsics, pose and optionally depth_scale.", "FILE")
+        Path | None, option(VIEW, "Camera: JSON with intrinsics, pose and optionally depth_scale.", "FILE")
     ] = None,
     depth_scale: Annotated[float | None, option(VIEW, "Depth units per meter, such as 1000.", "X")] = None,
-    names: Annotated[list[str] | None, option(VIEW, "Names of its objects, known or not.", "NAME...")] = None,
+    names: Annotated[list[str] | None, option(VIEW, "Names of objects to complete, known or not.", "NAME...")] = None,
     known: Annotated[list[str] | None, option(VIEW, "Known names among --names. Default: all.", "NAME...")] = None,
     locate: Annotated[
         list[str] | None,
         option(
             VIEW,
-            "Target to locate, 'lamp; behind; chair': in, behind, in front of, on the left of, on the right of, "
-            "on. May be repeated.",
+            "Target, relation and reference, as in 'lamp; behind; chair'. Relations: in, behind, in front of, on the "
+            "left of, on the right of, on. May be repeated.",
             "QUESTION",
         ),
     ] = None,
     affinities: Annotated[
-        Path | None, option(VIEW, "In place of CLIP: relevancies of relevancy --out, .npz.", "FILE")
+        Path | None, option(VIEW, "Affinities in place of CLIP: an .npz file from relevancy --out.", "FILE")
     ] = None,
     masks: Annotated[
-        Path | None, option(VIEW, "In place of CLIP: .npz, for each name an array (h, w).", "FILE")
+        Path | None, option(VIEW, "Masks in place of CLIP: an .npz file with one array (h, w) per name.", "FILE")
     ] = None,
     out: Annotated[
         Path | None,
-        option(RESULT, "Write figures, PLY, OBJ and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
+        option(RESULT, "Output folder: JSON, PLY, OBJ and GLB files, pictures and a film.", "FOLDER", "--out", "-o"),
     ] = None,
     film: Annotated[
-        Literal["gif", "mp4"] | None, option(RESULT, "Format of the film. Default: gif. mp4 needs openshape-ood[film].")
+        Literal["gif", "mp4"] | None,
+        option(RESULT, "Format of the film. Default: gif. mp4 needs pip install 'openshape-ood\\[film]'."),
     ] = None,
-    side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
+    side: Annotated[int, option(RESULT, "Number of grid cells per side.", min=8, max=128)] = 48,
     clip: ClipOptions = ClipOptions(),
     completion: Annotated[
         str | None, option(COMPLETION, "Completion network. Default: the packaged one.", "NAME")
     ] = None,
-    completion_checkpoint: Annotated[Path | None, option(COMPLETION, "File with its weights.", "FILE")] = None,
+    completion_checkpoint: Annotated[Path | None, option(COMPLETION, "Your file with its weights.", "FILE")] = None,
     relations: Annotated[
-        str | None, option(COMPLETION, "Network of --locate. Default: the packaged one.", "NAME")
+        str | None, option(COMPLETION, "Network for --locate. Default: the packaged one.", "NAME")
     ] = None,
     relations_checkpoint: Annotated[
-        Path | None, option(COMPLETION, f"Its weights from a file; {RELEASED}'s if --relations is left out.", "FILE")
+        Path | None,
+        option(COMPLETION, f"Your file with its weights. Default of --relations is then {RELEASED}.", "FILE"),
     ] = None,
     seed: options.Seed = 0,
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Complete the hidden parts of one view, name by name, and find the space that no known name explains."""
+    """Complete the hidden parts of one view, name by name, and find occupied space that no known name explains."""
     from openshape_ood.views.completion import Completer, complete_view
     from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL
 
@@ -96,14 +98,17 @@ def view(
     listed, questions = split_names(names), [_question(words) for words in locate or ()]
     given = affinities is not None or masks is not None
     if affinities is not None and masks is not None:
-        raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
+        raise InputError("--affinities and --masks were both given. Expected one of them. Leave one out")
     if file is None and (given or any(one is not None for one in (depth, camera, depth_scale))):
-        raise InputError("--depth, --camera, --depth-scale, --affinities and --masks belong to an image; give its FILE")
+        raise InputError(
+            "--depth, --camera, --depth-scale, --affinities or --masks was given without an image. Expected FILE too. "
+            "Give FILE"
+        )
     if clip.changed and (file is None or given):
-        why = "looks at an image; give its FILE"
+        why = "without an image. Expected FILE. Give FILE"
         if file is not None:
-            why = "has no say where masks or affinities are given; leave it out"
-        raise InputError(f"{', '.join(clip.changed)} is of CLIP, which {why}")
+            why = "with --masks or --affinities. Expected one of the two, because these replace CLIP. Leave one out"
+        raise InputError(f"{', '.join(clip.changed)} of CLIP was given {why}")
     scene, has = None, None
     if file is not None:
         with warnings_as_notes(_by_options):
@@ -111,7 +116,10 @@ def view(
         has = _given(scene, affinities, masks) if given else None
         listed, questions = _with_those_of_the_file(scene, listed, questions, has)
     if (relations or relations_checkpoint) and not questions:
-        raise InputError("--relations and --relations-checkpoint are of --locate; ask for something by it")
+        raise InputError(
+            "--relations or --relations-checkpoint was given without --locate. Expected a target to locate. Give "
+            "--locate"
+        )
     wanted = list(dict.fromkeys([*listed, *(one for t, _, r in questions for one in (t, r))]))
     relater: str | Completer = RELATIONAL
     completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
@@ -143,15 +151,15 @@ def view(
 
 
 def _question(words: str) -> tuple[str, str, str]:
-    """Raises `InputError`, `UnknownNameError`."""
+    """Target, relation and reference of a text. Raises `InputError` or `UnknownNameError`."""
     from openshape_ood.checks import check_choice
     from openshape_ood.views.completion import RELATIONS
 
     parts = [part.strip() for part in words.split(";")]
     if len(parts) != 3 or not all(parts):
         raise InputError(
-            f"--locate is {words!r}; expected 'target; relation; reference', as 'lamp; behind; chair', with one of "
-            f"{', '.join(RELATIONS)}"
+            f"--locate is {words!r}. Expected 'target; relation; reference', with one of the relations "
+            f"{', '.join(RELATIONS)}. Write it as 'lamp; behind; chair'"
         )
     check_choice(parts[1], "relation", RELATIONS)
     return parts[0], parts[1], parts[2]
@@ -171,7 +179,7 @@ def _by_options(message: object) -> str:
 
 
 def _generated(names: list[str], seed: int) -> tuple[View, Affinities]:
-    """A room of what is named and one thing that is not."""
+    """View of a generated room with the named classes and one foreign object, and its masks as affinities."""
     import numpy as np
 
     from openshape_ood.cli.scene import foreign_to
@@ -188,17 +196,18 @@ def _generated(names: list[str], seed: int) -> tuple[View, Affinities]:
 def _relevancy(scene: View, names: list[str], clip: ClipOptions, device: str | None, seed: int) -> Affinities:
     from openshape_ood.encoders.text.encoder import clean_names
 
-    clean_names(names)  # refused before anything is downloaded
+    clean_names(names)  # raises before anything is downloaded
     try:
         encoder = clip.encoder(device)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
+        words = str(error).rstrip(".")
+        raise CheckpointError(f"{words}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
     with steps("tiles") as step:
         return encoder.encode_image(scene.rgb, names, preset=clip.preset, seed=seed, progress=step)
 
 
 def _given(scene: View, affinities: Path | None, masks: Path | None) -> Affinities:
-    """Affinities from a file, to all names that it has."""
+    """Affinities from a file, for all of its names."""
     from openshape_ood.views.affinities import Affinities
 
     loaded = Affinities.load_masks(masks) if masks is not None else Affinities.load(affinities or "")
@@ -209,9 +218,10 @@ def _given(scene: View, affinities: Path | None, masks: Path | None) -> Affiniti
 def _with_those_of_the_file(
     scene: View, names: list[str], questions: list[tuple[str, str, str]], has: Affinities | None
 ) -> tuple[list[str], list[tuple[str, str, str]]]:
-    """Names and questions that the user gave; those of a published scene file where the user gave none.
+    """Names and questions from the user; without them, names and questions of a published scene file.
 
-    Where affinities come from a file: its names, and of the questions those about them.
+    has: affinities from a file. Without names from the user, its names are used, and questions about other names are
+    dropped.
     """
     from openshape_ood.views.completion import RELATIONS
     from openshape_ood.views.completion.result import questions_of
@@ -224,9 +234,9 @@ def _with_those_of_the_file(
     questions = questions_of(scene, None if has is None else has.names)
     if questions:
         print_note(f"questions of the file: {shown(', '.join(map(' '.join, questions)))}")
-    if left := len(scene.questions) - len(questions):
-        known = f"their relation is one of {', '.join(RELATIONS)}, and there are affinities to both names"
-        print_note(f"{left} of the file's questions left out; a question is asked if {known}")
+    if dropped := len(scene.questions) - len(questions):
+        needed = f"one of the relations {', '.join(RELATIONS)}, and affinities for both names"
+        print_note(f"{dropped} of the file's questions are dropped; a question needs {needed}")
     return names or ([] if has is None else list(has.names)), questions
 
 
@@ -236,7 +246,7 @@ def _joined(numbers: list[float] | None, between: str) -> str | None:
 
 def _check_film(film: str, out: Path | None) -> None:
     if out is None:
-        raise InputError(f"--film {film} has no folder to be written to. Give --out FOLDER, or leave --film out")
+        raise InputError(f"--film {film} was given without --out. Expected a folder. Give --out FOLDER")
     if film == "mp4" and find_spec("imageio_ffmpeg") is None:
         raise MissingPackageError("MP4 films need imageio-ffmpeg: pip install 'openshape-ood[film]'")
 
@@ -249,7 +259,7 @@ def _written(result: CompletedView, folder: Path, film: str) -> list[Path]:
 
     written.append(plots.save(result.plot(), folder / "view.png"))
     if find_spec("skimage") is None or find_spec("imageio") is None:
-        print_note("no meshes, page and film: these need pip install 'openshape-ood[views]'", "yellow")
+        print_note("no meshes, no page, no film: these need pip install 'openshape-ood[views]'", "yellow")
         return written
     if find_spec("plotly") is not None:
         written.append(plots.save(plots.turnable(result, title=result.view.name), folder / "view.html"))

@@ -1,4 +1,4 @@
-"""openshape-ood watch: views and scans as they arrive, and a map of what is known and new."""
+"""openshape-ood watch: add views and scans as they arrive to a map of known and new objects."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from openshape_ood.scene_map import SceneMap
 
 EXAMPLES = """
-  openshape-ood watch scans --known chair table sofa --map home.map --once
+  openshape-ood watch scans --known chair table sofa --model tiny --map home.map --once
   openshape-ood watch scans --map home.map --page home.html
   openshape-ood watch drive.mcap --known chair table --map home.map --frame map --json
 """
 STREAM = "Stream"
 MARKS = {"new": "bold red", "known": "green", "unsure": "yellow"}
-SAVED = 200  # views between two snapshots
+SAVED = 200  # views between two snapshots of the map
 
 
 @options.examples(EXAMPLES)
@@ -34,27 +34,31 @@ def watch(
     source: Annotated[Path, argument("A folder with views and scans, or an MCAP bag of ROS 2.", "FOLDER|FILE.mcap")],
     /,
     *,
-    map: Annotated[Path, option(RESULT, "The folder of the map, made if it is not there.", "FOLDER", "--map")],
+    map: Annotated[Path, option(RESULT, "Folder of the map, created if missing.", "FOLDER", "--map")],
     chosen: ScanOptions = ScanOptions(),
     known_map: Annotated[
         Path | None,
-        option(RESULT, "A map of a place with known objects only: a new map ranks its objects among these.", "FOLDER"),
+        option(RESULT, "Map of a place with known objects only. It calibrates the p-values of a new map.", "FOLDER"),
     ] = None,
-    once: Annotated[bool, option(STREAM, "End when what is there has been added.")] = False,
-    poll: Annotated[float, option(STREAM, "Seconds between two looks into the folder.", min=0.05, max=3600)] = 1.0,
-    frame: Annotated[str, option(STREAM, "The fixed frame of a bag, which /tf leads to.", "NAME")] = "map",
+    once: Annotated[bool, option(STREAM, "Add the existing files, then end.")] = False,
+    poll: Annotated[float, option(STREAM, "Seconds between two checks of the folder.", min=0.05, max=3600)] = 1.0,
+    frame: Annotated[
+        str, option(STREAM, "Fixed coordinate frame of a bag, to which /tf gives transforms.", "NAME")
+    ] = "map",
     topic: Annotated[
-        list[str] | None, option(STREAM, "Of clouds or depth images of a bag. Default: all.", "NAME...")
+        list[str] | None, option(STREAM, "Topics of clouds or depth images of a bag. Default: all.", "NAME...")
     ] = None,
-    max_jump: Annotated[float, option(STREAM, "Meters from one pose to the next at most; 0 for any.", min=0)] = 5.0,
+    max_jump: Annotated[
+        float, option(STREAM, "Maximum distance in meters between consecutive poses. 0: any.", min=0)
+    ] = 5.0,
     page: Annotated[
-        Path | None, option(RESULT, "Write a page that shows the map to turn, .html, at the end.", "FILE")
+        Path | None, option(RESULT, "Write an interactive page of the map at the end: .html.", "FILE")
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Keep a map of the objects in views and scans as they arrive: known, new or unsure. One line an event.
+    """Build a map of the objects in views and scans as they arrive: known, new or unsure. Prints one line per event.
 
-    A map that is there goes on, also after it was killed; what it has seen is not read again.
+    An existing map is resumed, even if the process was killed. Files that were added before are not read again.
     """
     check_picture("--page", page, (".html",), "plotly")
     given = source.expanduser()
@@ -78,8 +82,8 @@ def watch(
                 if count % SAVED == 0:
                     scene_map.save()
         except KeyboardInterrupt:
-            print_note("stopped; the map goes on from here")
-        except FileError as error:  # a bag that ends too early
+            print_note("stopped; the same command resumes the map")
+        except FileError as error:  # a truncated bag
             failures.append(Failure(str(given), str(error)))
         scene_map.save()
         if page is not None:
@@ -97,22 +101,22 @@ def watch(
 def _map(
     folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure], known_map: Path | None
 ) -> SceneMap:
-    """The map in the folder, or a new one of what --known and the like say."""
-    from openshape_ood.cli.inputs import Found
+    """Map in the folder, or a new map of the known classes in the options."""
+    from openshape_ood.cli.inputs import Inputs
     from openshape_ood.scene_map import SceneMap
     from openshape_ood.scene_map.scene_map import EVENTS
 
     named = chosen.known or chosen.examples or chosen.known_file
     if known_map is not None and (folder / EVENTS).is_file():
         raise InputError(
-            f"--known-map was given, and the map {folder} is there already. Expected a new map. Choose another --map, "
-            "or leave --known-map out"
+            f"--known-map was given for the existing map {folder}. Expected a new map. Choose another --map, or leave "
+            "--known-map out"
         )
     with warnings_as_notes():
         if (folder / EVENTS).is_file() and not named:
             return SceneMap.load(folder, max_jump=max_jump)
-        inputs = Found()
-        pipeline = chosen.pipeline(inputs, model="tiny")
+        inputs = Inputs()
+        pipeline = chosen.pipeline(inputs)
         failures += inputs.failures
         if (folder / EVENTS).is_file():
             return SceneMap.load(folder, pipeline, max_jump=max_jump)
@@ -127,7 +131,7 @@ Incoming = Iterator[tuple[str, Any, Any, float | None]]
 
 
 def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float) -> Incoming:
-    """Name, reader, pose and time of what is in the folder; a file has no time."""
+    """Name, reader, pose and time of each file in the folder; pose and time are None."""
     from openshape_ood.scene_map.arrivals import arrivals, loaded, sources
     from openshape_ood.scene_map.scene_map import EVENTS
 
@@ -137,7 +141,7 @@ def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float) -> In
 
 
 def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap) -> Incoming:
-    """The frames of a bag that are later than what the map has seen."""
+    """Frames of a bag that are later than the last frame in the map."""
     from openshape_ood.bags.reading import read_bag
 
     before = scene_map.state.time
@@ -151,7 +155,7 @@ def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap) -> I
 def _take(
     scene_map: SceneMap, name: str, what: Any, pose: Any, time: float | None, json: bool, failures: list[Failure]
 ) -> None:
-    """Add one view, and print what it changed; what cannot be used is a failure, and recorded."""
+    """Add one view and print its changes. An unusable view is recorded as a failure."""
     try:
         with warnings_as_notes():
             changes = scene_map.add(what(), pose, time, source=name[-256:])
@@ -173,14 +177,14 @@ def _words(change: dict[str, Any]) -> str:
     if change["event"] == "object":
         return f"{number} found, {change['points']} points"
     if change["event"] == "merged":
-        return f"{number} and object {change['gone']} are one"
+        return f"{number} and object {change['gone']} are the same object"
     name = f" {shown(change['name'])}" if change["name"] else ""
     return f"{number} is {change['verdict']}{name}: {shown(change['reason'])}"
 
 
 def _print_questions(scene_map: SceneMap) -> None:
     for one in scene_map.ask(3):
-        others = f", and {len(one.objects) - 1} like it" if len(one.objects) > 1 else ""
+        others = f", and {len(one.objects) - 1} similar objects" if len(one.objects) > 1 else ""
         place = ", ".join(f"{value:.2f}" for value in scene_map[one.object].box.center)
         print_line(f"what is object {one.object} at {place}{others}?")
 

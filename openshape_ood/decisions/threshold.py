@@ -293,7 +293,7 @@ class Threshold:
         Examples
         --------
         >>> Threshold.from_novelty(range(40), source="known shapes of calibration/").promise
-        'keeps 95.1 % of known shapes like the 40 it was made from (known shapes of calibration/)'
+        'keeps 95.1 % of known shapes like the 40 used for calibration (known shapes of calibration/)'
         >>> Threshold.from_novelty(range(40), source="generated scans of chair").promise
         'keeps 95.1 % of 40 held-out generated scans of chair (not of your own shapes; calibrate on 19 or more known \
 ones of yours)'
@@ -315,10 +315,10 @@ ones of yours)'
         if self.is_generated:
             return f"{share} of {self.n} held-out {self.source} ({OWN}{f': {remedy}' if remedy else ''})"
         source = f" ({self.source})" if self.source else ""
-        made_from = f"the {self.n} it was" if self.n else "those it was"
+        calibrated_on = f"the {self.n}" if self.n else "those"
         surface = self.provenance is not None and self.provenance.identity.space.startswith("reconstruction/")
         kept = "good ones" if surface else "known shapes"
-        return f"{share} of {kept} like {made_from} made from{source}"
+        return f"{share} of {kept} like {calibrated_on} used for calibration{source}"
 
     def describe(self, remedy: str = "calibration=") -> str:
         """Text with the value and the fraction of known rows kept. It says how to calibrate on own shapes, if needed.

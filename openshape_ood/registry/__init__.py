@@ -1,28 +1,28 @@
 r"""Registry of encoders: their sizes, files and settings.
 
-Rows come from the packaged `checkpoints.toml`, whose head describes the fields, and from a registry of your own, given
-as `registry=` or by the environment variable OPENSHAPE_OOD_CHECKPOINTS. Your registry extends the packaged one; a row
-with the name of a packaged row replaces it. Example of a row with a new architecture:
+Rows come from the packaged `checkpoints.toml`, which describes the fields at its top. You can add a registry of your
+own with `registry=` or the environment variable OPENSHAPE_OOD_CHECKPOINTS. It extends the packaged registry; a row with
+the name of a packaged row replaces it. Example of a row with a new architecture:
 
     [mine]
     kind = "shape"  # the default; "points", "comparator", "completion"
     architecture = "toy-vit"
     licence = "MIT"
     sizes = { width = 512, depth = 12 }  # fields of the dataclass ToySizes
-    source = { file = "model.pt" }  # beside this file, or an absolute path
+    source = { file = "model.pt" }  # relative to this file, or an absolute path
     # source = { url = "https://example.org/model.pt", sha256 = "..." }
     # source = { repo = "lab/model", file = "model.pt", revision = "main", sha256 = "..." }
     keys = { inside = "state_dict", prefix = "module.", drop = ['head\.'], rename = [['^blocks\.', 'layers.']] }
     text = { kind = "open_clip", model = "ViT-B-32-quickgelu", pretrained = "openai", templates = "", average = "mean" }
     spec = { count = 10000, up = "y", color = 0.4 }
 
-If a row has no sha256, the hash of the first use is recorded in the cache folder; other content is refused from then
-on. Register the architecture before the row is read:
+If a row has no sha256, the hash of the first file is recorded in the cache folder. From then on, a file with another
+hash is refused. Register the architecture before the row is read:
 
     ARCHITECTURES["toy-vit"] = Architecture(ToySizes, ToyViT)
 
 `ToyViT(sizes)` is a `torch.nn.Module` that implements `encoders.protocols.Network`. `openshape-ood comparator fit`
-writes comparator rows: kind, encoder, licence and source. Reading the registry needs no torch.
+writes rows of kind "comparator", with encoder, licence and source. Reading the registry needs no torch.
 """
 
 from openshape_ood.registry.architectures import ARCHITECTURES as ARCHITECTURES

@@ -1,9 +1,9 @@
 """Architectures: sizes of a network and its constructor. Reading them needs no torch.
 
-The registry checks `[x.sizes]` against `Architecture.sizes`, the loader calls `Architecture.build`; no other module
-knows a network's type. Every built network implements `encoders.protocols.Network`.
+The registry validates `[x.sizes]` with `Architecture.sizes`, and the loader calls `Architecture.build`. No other module
+knows the type of a network. Every network implements `encoders.protocols.Network`.
 
-The tables at the end name modules of higher layers, which are imported on the first call.
+The tables at the end name modules that may not be imported here; they are imported on the first call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from openshape_ood.errors import RegistryError
 
 MOST_LAYERS, MOST_WIDTH = 256, 65_536
-MOST_SIDE = 512  # cells of a grid a side
+MOST_SIDE = 512  # cells per side of a grid
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Architecture:
     Parameters
     ----------
     sizes : type
-        A dataclass: one field for each number (or string) in `[x.sizes]`. Numbers must be above 0 and finite;
+        A dataclass with one field for each number or string in `[x.sizes]`. Numbers must be finite and above 0;
         `field(metadata={"zero": True})` permits 0. `__post_init__` raises `ValueError` for other invalid sizes. Sizes
-        of encoders have `embedding_dim`, the d of their embeddings. If the files of one row differ, `of_file(keys,
-        model)` returns the sizes of a file with these keys and the network name `model` ("": none).
+        of encoders have `embedding_dim`, the width d of the embeddings. If files of one row may differ, the method
+        `of_file(keys, model)` returns the sizes of a file with these keys and the network name `model` ("": no name).
     build : callable
-        Function from sizes to a network (`torch.nn.Module`) with any weights; the loader fills in those of the file.
-        Its default device is "meta": tensors that are not in the file (unsaved buffers) must be made on first use or in
+        Function from sizes to a network (`torch.nn.Module`), whose weights the loader replaces. It is called on the
+        device "meta". Therefore, tensors that are not in the file (unsaved buffers) must be created on first use or in
         `prepare`.
     """
 
@@ -50,10 +50,10 @@ class Architecture:
 class PointBERTSizes:
     """Sizes of a PointBERT.
 
-    width, depth, heads, head_width, mlp_width: of the transformer; patches, radius, patch_points, patch_width: of the
-    set abstraction (radius in units of the unit ball; patch_width: features of a patch before their projection);
-    channels: numbers of an input point; projection: width of the embedding after a last linear layer, 0 for none;
-    adapter_width: hidden width of the two adapters in place of that layer (TAMM), 0 for none.
+    Transformer: width, depth, heads, head_width, mlp_width. Set abstraction: number of patches; radius, in units of the
+    unit ball; patch_points; patch_width, the features of a patch before their projection. channels: numbers of an input
+    point. projection: width of the embedding after a last linear layer, 0 for no such layer. adapter_width: hidden
+    width of the two adapters that replace this layer in TAMM, 0 for no adapters.
     """
 
     width: int
@@ -72,7 +72,7 @@ class PointBERTSizes:
     def __post_init__(self) -> None:
         _check(self.channels, self.depth)
         if self.adapter_width and not self.projection:
-            raise ValueError("field 'projection' is 0, but adapters need the width of the embedding")
+            raise ValueError("field 'projection' is 0; expected the width of the embedding, because there are adapters")
 
     @property
     def embedding_dim(self) -> int:
@@ -86,10 +86,10 @@ BLOCKS = ("gated", "gated-norm", "plain")
 class Uni3DSizes:
     """Sizes of a Uni3D.
 
-    width, depth, heads, head_width, mlp_width: of the transformer; block: its feed-forward, "gated" (SwiGLU),
-    "gated-norm" (with a norm before its last layer) or "plain" (GELU); patches, patch_points, patch_width: of the patch
-    network, whose layers have a quarter, half and all of patch_width; channels: numbers of an input point; projection:
-    width of the embedding.
+    Transformer: width, depth, heads, head_width, mlp_width. block: its feed-forward layers, "gated" (SwiGLU),
+    "gated-norm" (with a norm before the last layer) or "plain" (GELU). Patch network: number of patches, patch_points,
+    patch_width; its layers have widths of 1/4, 1/2 and 1 times patch_width. channels: numbers of an input point.
+    projection: width of the embedding.
     """
 
     width: int
@@ -124,11 +124,11 @@ LAST_RELU = {"Res16UNet34C": True, "Res16UNet34CR": False, "Res16UNet34D": False
 class SparseUNetSizes:
     """Sizes of a sparse U-Net.
 
-    channels: numbers of a voxel; stem: width of the first convolution; side: cells of its kernel a side, 3 or 5;
-    widths, blocks: of the four levels down and the four up; momentum: of the norms outside the blocks; last_relu: True
-    if the last block ends in a ReLU; outputs, bias: of the layer `final`, 0 for none; embedding: "features" of the last
-    block, or the output of "final"; text_width: width of names before a learned projection to the width of the
-    features, 0 for none.
+    channels: numbers of a voxel. stem: width of the first convolution. side: cells per side of its kernel, 3 or 5.
+    widths, blocks: widths and numbers of blocks of the four levels down and the four levels up. momentum: momentum of
+    the norms outside the blocks. last_relu: True if the last block ends in a ReLU. outputs, bias: width and bias of the
+    layer `final`; outputs is 0 without this layer. embedding: "features" of the last block, or the output of "final".
+    text_width: width of text embeddings before a learned projection to the width of the features, 0 for no projection.
     """
 
     channels: int
@@ -152,7 +152,7 @@ class SparseUNetSizes:
         if self.embedding not in EMBEDDINGS:
             raise ValueError(f"field 'embedding' is {self.embedding!r}; known: {', '.join(EMBEDDINGS)}")
         if self.embedding == "final" and not self.outputs:
-            raise ValueError("field 'outputs' is 0, but 'final' gives the embedding")
+            raise ValueError("field 'outputs' is 0; expected the width of the embedding, which the layer 'final' gives")
 
     @property
     def embedding_dim(self) -> int:
@@ -161,8 +161,8 @@ class SparseUNetSizes:
     def of_file(self, keys: Collection[str], model: str) -> SparseUNetSizes:
         """Sizes of a file with these keys and the network name `model`.
 
-        Files of pre-training have no `final`, and few have the projection of names. Only the name determines the last
-        ReLU.
+        Files of pre-training have no layer `final`, and only some files have the projection of text embeddings. The
+        keys do not show whether there is a last ReLU; the network name does.
         """
         no_final = self.embedding == "features" and not any(key.startswith("final.") for key in keys)
         projected = any(key.startswith("projection_layer.") for key in keys)
@@ -181,12 +181,15 @@ HEADS = ("name", "sentence", "text", "relation", "text-relation")
 class CompletionSizes:
     """Sizes of a completion network.
 
-    head: input that a logit belongs to: a "name" or a whole "sentence", by its affinity; a name by its "text"; a target
-    in a "relation" to a reference, by both affinities, or by their texts, "text-relation". side: cells of the grid a
-    side; low, high: corners of its box in meters, z up; hidden, channels: widths of the point layers and of their
-    output; maps, groups, levels: of the 3D U-Net; inputs: numbers of a point after xyz; pooling: of the points in a
-    cell; pointing, text: widths of the vectors of relations and of text, 0 for none; threshold: lowest logit of an
-    occupied cell; legacy: conventions of the released files, see `views.completion.grid`, with pooling "mean".
+    head: input for which the network gives logits. "name" and "sentence": a name or a whole sentence, by its affinity.
+    "text": a name, by its text embedding. "relation": a target in a relation to a reference, by both affinities.
+    "text-relation": the same, by both text embeddings.
+
+    side: cells per side of the grid. low, high: corners of its box in meters, z up. hidden, channels: widths of the
+    point layers and of their output. maps, groups, levels: sizes of the 3D U-Net. inputs: numbers of a point after xyz.
+    pooling: reduction over the points of a cell. pointing, text: widths of the vectors of relations and of text, 0 for
+    no such vectors. threshold: lowest logit of an occupied cell. legacy: True for the conventions of the released files
+    (see `views.completion.grid`), with pooling "mean".
     """
 
     head: str
@@ -220,25 +223,25 @@ class CompletionSizes:
             raise ValueError(f"fields 'low' and 'high' are {self.low} and {self.high}; expected two corners of a box")
         if self.relates != bool(self.pointing) or self.head.startswith("text") != bool(self.text):
             raise ValueError(
-                f"head {self.head!r} with 'pointing' {self.pointing} and 'text' {self.text}; expected "
-                "'pointing' for relations alone, 'text' for text alone"
+                f"head {self.head!r} has 'pointing' {self.pointing} and 'text' {self.text}; expected "
+                "'pointing' above 0 for relations only, and 'text' above 0 for text only"
             )
 
     @property
     def relates(self) -> bool:
-        """True if each relation has a vector and the logits belong to a target in a relation."""
+        """True if the logits belong to a target in a relation; each relation then has a learned vector."""
         return self.head.endswith("relation")
 
 
 def _check(channels: int, depth: int) -> None:
     if channels != 6:
-        raise ValueError(f"field 'channels' is {channels}; clouds have 6: xyz and rgb")
+        raise ValueError(f"field 'channels' is {channels}; expected 6: xyz and rgb")
     if depth > MOST_LAYERS:
         raise ValueError(f"field 'depth' is {depth!s:.20}; expected at most {MOST_LAYERS}")
 
 
 def _late(module: str, name: str) -> Callable[[Any], Any]:
-    """Function or class of a higher layer, whose module is imported on the first call."""
+    """Function or class of a module that is imported on the first call."""
     return lambda argument: getattr(import_module(module), name)(argument)
 
 
@@ -248,7 +251,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "sparse-unet": Architecture(SparseUNetSizes, _late("openshape_ood.scenes.sparse.network", "SparseUNet")),
     "completion": Architecture(CompletionSizes, _late("openshape_ood.views.completion.network", "CompletionNetwork")),
 }
-# kind of a row without architecture -> function from row and encoder to a scorer of known classes
+# kind of a row without architecture -> function that makes a scorer
 SCORERS: dict[str, Callable[[Any], Any]] = {
     "comparator": _late("openshape_ood.comparison.comparator", "registered_scorer")
 }

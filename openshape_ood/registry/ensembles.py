@@ -1,4 +1,4 @@
-"""Ensembles: several encoders under one name, such as `vitb32+uni3d-b`, as one row."""
+"""Ensembles: one row for several encoders, with a name such as `vitb32+uni3d-b`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIGN = "+"
 
 @dataclass(frozen=True)
 class Member:
-    """Settings of a member, beside its weights, that affect its embeddings."""
+    """Settings of a member that affect its embeddings, without its weights."""
 
     name: str
     architecture: str
@@ -27,29 +27,36 @@ class Member:
 
 @dataclass(frozen=True)
 class EnsembleSizes:
-    """embedding_dim: sum over all members."""
+    """Sizes of an ensemble. embedding_dim: sum of the members' widths."""
 
     embedding_dim: int
     members: tuple[Member, ...]
 
 
 def ensemble(rows: Sequence[Row]) -> Row:
-    """Row of several encoders, ordered by name, so that every order of the names gives the same row.
+    """Row of several encoders. Members are sorted by name, so that every order of names gives the same row.
 
-    spec: the largest point count of a member; the common up axis, or y if the axes differ (each member converts it).
-    Raises `InputError` for a repeated row, a row that is no shape encoder, or different grays.
+    Its spec has the largest point count of the members, and their common up axis. If their axes differ, it is y, and
+    each member converts it. Raises `InputError` for a repeated row, a row that is no shape encoder, or members with
+    different gray values for clouds without color.
     """
     members = tuple(sorted(rows, key=lambda row: row.name))
     name = SIGN.join(row.name for row in members)
     if len({row.name for row in members}) < len(members):
-        raise InputError(f"the ensemble {name!r} names an encoder twice; expected each once")
+        raise InputError(f"the ensemble {name!r} names an encoder twice. Expected each once. Remove the repetition")
     for row in members:
         if row.kind != "shape":
-            raise InputError(f"the ensemble {name!r} has {row.name!r}, of kind {row.kind!r}; expected shape encoders")
+            raise InputError(
+                f"the ensemble {name!r} contains {row.name!r}, which is of kind {row.kind!r}. Expected shape encoders. "
+                "Remove it"
+            )
     specs, texts = [row.spec for row in members], [row.text for row in members]
     if len({spec.color for spec in specs}) > 1:
         grays = ", ".join(f"{row.spec.color:g} for {row.name}" for row in members)
-        raise InputError(f"the ensemble {name!r} would give clouds without color the gray {grays}; expected one gray")
+        raise InputError(
+            f"the members of the ensemble {name!r} replace missing colors by different grays: {grays}. Expected one "
+            "gray. Choose other members"
+        )
     together = CloudSpec(
         max(spec.count for spec in specs),
         _one_of({spec.up for spec in specs}) or "y",
@@ -57,7 +64,7 @@ def ensemble(rows: Sequence[Row]) -> Row:
         _one_of({spec.fewer for spec in specs}) or "keep",
     )
     text = Text(
-        # static text encoders warn about names that they hardly know, other ones never
+        # "static" text encoders warn about names that they were not trained with; other kinds never warn
         _kind({text.kind for text in texts}),
         SIGN.join(text.space for text in texts),
         _words([text.templates for text in texts]),
@@ -72,23 +79,23 @@ def ensemble(rows: Sequence[Row]) -> Row:
 
 
 def together_sha256(digests: Iterable[str]) -> str:
-    """Joint sha256 of the members in the order of their names; "" if one is unknown."""
+    """sha256 of the members' sha256, in the order of their names; "" if one is unknown."""
     known = list(digests)
     return hashlib.sha256("\n".join(known).encode()).hexdigest() if all(known) else ""
 
 
 def check_no_file(row: Row, checkpoint: Any) -> None:
-    """Raise `InputError` for one checkpoint file in place of several encoders."""
+    """Raise `InputError` if a single checkpoint file is given for an ensemble."""
     if row.members and checkpoint is not None:
         raise InputError(
-            f"checkpoint is one file, {checkpoint}, but {row.name!r} is {len(row.members)} encoders; expected none. "
-            'For other weights add a row to a registry of your own, [mine] like = "tiny" and source = { file = ... }, '
-            'and name it in the ensemble, "tiny+mine"'
+            f"checkpoint is the file {checkpoint}, but {row.name!r} is an ensemble of {len(row.members)} encoders. "
+            'Expected no file. For other weights, add a row to your own registry, such as [mine] with like = "tiny" '
+            'and source = { file = ... }, and use "tiny+mine"'
         )
 
 
 def _kind(kinds: set[str]) -> str:
-    """Common kind of text encoder; "" if a member has none, so the ensemble has none."""
+    """Kind of the ensemble's text encoder; "" (no text encoder) if a member has none."""
     return "" if "" in kinds else "open_clip" if kinds == {"open_clip"} else "static"
 
 

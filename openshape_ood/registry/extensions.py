@@ -1,6 +1,6 @@
 """User modules that register encoders, scores and methods.
 
-A module is imported at once, and its name is put into an environment variable: child processes import it too, when
+A module is imported at once, and its name is stored in an environment variable. Child processes import it too, when
 they first read a registry or look up a method.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from openshape_ood.errors import InputError
 
-VARIABLE = "OPENSHAPE_OOD_IMPORT"  # names, separated as PATH is
+VARIABLE = "OPENSHAPE_OOD_IMPORT"  # names, separated as in PATH
 _imported: set[str] = set()
 
 
@@ -61,5 +61,5 @@ def _import(name: str) -> None:
         _imported.discard(name)
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             where = f"a module on Python's path or in {Path.cwd()}, or a file that ends in .py"
-            raise InputError(f"no module {name!r} to import; expected {where}") from error
+            raise InputError(f"there is no module {name!r}. Expected {where}. Check the name") from error
         raise InputError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error

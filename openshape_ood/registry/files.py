@@ -1,7 +1,7 @@
 """Files of the registry: in the package, on the Hugging Face Hub, at an https address, or local.
 
-A sound cached file needs no network. Each kind of failure has its own error with a remedy. A file must have the
-registered sha256. If none is registered, the hash of the first use is recorded, and other content is refused from then
+An undamaged cached file needs no network. Each kind of failure has its own error with a remedy. A file must have the
+registered sha256. If none is registered, the hash of the first file is recorded, and other files are refused from then
 on.
 """
 
@@ -25,8 +25,8 @@ from openshape_ood.registry.rows import PACKAGE, Row, Source
 from openshape_ood.registry.sources import WeightsFile, broken, refuse_offline
 from openshape_ood.storage import CACHE_VARIABLE, check_regular, own_folder, replacing
 
-ANSWER_SECONDS = 10  # of an answer, and between two pieces of a file
-MOST_BYTES = 1 << 36  # of a file
+ANSWER_SECONDS = 10  # time-out of the first answer, and of each part of a file
+MOST_BYTES = 1 << 36  # largest download
 CHUNK_BYTES = 1 << 20
 REMEDIES = {
     "given": "Get the file again",
@@ -37,15 +37,15 @@ REMEDIES = {
 
 
 def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) -> Path:
-    """Path of a row's weights, downloaded if necessary, with the sha256 checked.
+    """Path of a row's weights, with the sha256 checked. Downloads the file if necessary.
 
     Parameters
     ----------
     progress : bool
         Draw a progress bar while downloading from the Hub.
     text : (str, str), optional
-        Repository and file of the text encoder on the Hub: fetches that file instead. An unregistered sha256 is not
-        recorded, because hashing ten gigabytes at every start would take longer than all other work.
+        Repository and file of the text encoder on the Hub, which is fetched instead. If its sha256 is not registered,
+        it is not recorded: hashing ten gigabytes at every start would take longer than all other work.
 
     Raises
     ------
@@ -60,8 +60,8 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
         with suppress(OSError), replacing(wanted.record) as partial:
             partial.write_text(f"{digest}  {wanted.place}\n", encoding="utf-8")
         warnings.warn(
-            f"{wanted.what}: the registry names no sha256. This first use is recorded: {digest} ({path}). Other "
-            f"content is refused from now on. For other machines, add sha256 = {digest!r} to its row",
+            f"{wanted.what}: the registry has no sha256. The hash of {path} is recorded: {digest}. Files with another "
+            f"hash are refused from now on. For other machines, add sha256 = {digest!r} to the row",
             stacklevel=3,
         )
     return path
@@ -83,30 +83,37 @@ def download_size(row: Row, text: tuple[str, str] | None = None) -> tuple[str, i
 
 
 def known_sha256(row: Row, use: bool = False) -> str:
-    """Required sha256 of a row's file: registered, or recorded on first use; "" before the first use.
+    """Required sha256 of a row's file: the registered one, else the one recorded on first use, else "".
 
-    For an ensemble, the joint sha256 of its members. use: count this call as the first use, and fetch if necessary.
+    For an ensemble, it is the joint sha256 of its members. use: treat this call as the first use, and fetch the file if
+    necessary.
     """
     if row.members:
         return together_sha256(known_sha256(member, use) for member in row.members)
     known = _wanted(row).source.sha256
     if known or not use:
         return known
-    path = fetch(row)  # records the hash if the cache can be written
+    path = fetch(row)  # records the hash if the cache is writable
     return _wanted(row).source.sha256 or sha256(path)
 
 
 def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:
-    """Copy a file downloaded by hand to the place where `fetch` and `cached` look for it; `text` as in `fetch`.
+    """Copy a file downloaded by hand to the cache path that `fetch` and `cached` use. text: as in `fetch`.
 
-    Raises `HashError` or `WeightsError` for a file of another hash or kind, or a row with local files, and
+    Raises `HashError` for a file with another hash, `WeightsError` for another suffix or a row with a local file, and
     `TransferError` if copying fails.
     """
     wanted = _wanted(row, text)
     if wanted.brought is None:
-        raise WeightsError(f"{wanted.what} is the file {wanted.path}; put {file} there, nothing needs to be added")
+        raise WeightsError(
+            f"{file} cannot be added, because {wanted.what} is the local file {wanted.path}. Nothing needs to be "
+            "added. Replace that file instead"
+        )
     if file.suffix != wanted.brought.suffix:
-        raise WeightsError(f"{wanted.what} is {wanted.place}; expected a file that ends in {wanted.brought.suffix!r}")
+        raise WeightsError(
+            f"{file} is not {wanted.place}, the file of {wanted.what}. Expected a file that ends in "
+            f"{wanted.brought.suffix!r}. Give that file"
+        )
     try:
         with replacing(wanted.brought) as partial:
             shutil.copyfile(file, partial)
@@ -159,10 +166,15 @@ def _cached(wanted: WeightsFile) -> Path | None:
 def _fetch(wanted: WeightsFile, progress: bool) -> Path:
     cached, local = _cached(wanted), wanted.source.kind in ("package", "file")
     if local and not cached:
-        raise WeightsError(f"{wanted.what}: there is no file {wanted.path}; to load another one: {wanted.call('PATH')}")
+        raise WeightsError(
+            f"{wanted.what}: there is no file {wanted.path}. Expected it there. Put it there, or load another file: "
+            f"{wanted.call('PATH')}"
+        )
     if wanted.source.kind == "hand":
         if not cached:
-            raise WeightsError(f"{wanted.what} is not here: its authors give it to people only. {wanted.by_hand}")
+            raise WeightsError(
+                f"{wanted.what} is not on this machine. Its authors offer no automatic download. {wanted.by_hand}"
+            )
         local = True
     if cached and (local or wanted.source.sha256 in ("", sha256(cached))):
         if local:
@@ -170,11 +182,11 @@ def _fetch(wanted: WeightsFile, progress: bool) -> Path:
         return cached
     try:
         path = _download(wanted, wanted.path) if wanted.path else _from_hub(wanted, progress)
-        if cached and cached == wanted.brought != path:  # damaged after it was cached
+        if cached and cached == wanted.brought != path:  # the cached file is damaged
             cached.unlink(missing_ok=True)
         return path
     except OfflineError:
-        if cached:  # a file is cached, but with another hash
+        if cached:  # a cached file has another hash
             check_hash(wanted, cached)
         raise
 
@@ -192,24 +204,24 @@ def sha256(path: str | Path) -> str:
 
 
 def check_hash(wanted: WeightsFile, path: Path, given: Path | None = None) -> None:
-    """Raise `HashError` if a file differs from the registered one; given: the source that `path` is a copy of."""
+    """Raise `HashError` if a file differs from the registered one. given: the original, if `path` is a copy."""
     expected = wanted.source.sha256
     if not expected or expected == (digest := sha256(path)):
         return
     remedy = REMEDIES["given" if given else wanted.source.kind]
     if wanted.record:
-        remedy = f"Delete {wanted.record}, where the sha256 of its first use is recorded, and try again"
-    # resolved, because the Hub's name is a link: after deleting only the link, the client links the same bytes
+        remedy = f"Delete {wanted.record}, which records the sha256 of its first use, and try again"
+    # resolved, because the path is a link: if only the link were deleted, the Hub's client would restore it
     place = given or wanted.source.url or path.resolve()
     raise HashError(
         f"{wanted.what}: the file is not the registered one.\n  file      {place}\n"
         f"  expected  sha256 {expected}\n  found     sha256 {digest}\n"
-        f"{remedy}, or load the file as it is, if you trust it: {wanted.call('PATH')}"
+        f"{remedy}. If you trust the file, you can load it: {wanted.call('PATH')}"
     )
 
 
 def _download(wanted: WeightsFile, path: Path) -> Path:
-    """Download the file of an https address to `path`, whole and with the right hash, or not at all."""
+    """Download the file at an https address to `path`. An incomplete or wrong file is not kept."""
     url, what = wanted.source.url, f"{wanted.what}: {wanted.place}"
     refuse_offline(wanted)
     received, answered = 0, False
@@ -218,14 +230,17 @@ def _download(wanted: WeightsFile, path: Path) -> Path:
             with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:  # noqa: S310, the registry takes https
                 answered = True
                 if urlsplit(answer.url).scheme != urlsplit(url).scheme:
-                    raise ServerError(f"{what}: it leads to {answer.url}, which is not https. {wanted.by_hand}")
+                    raise ServerError(f"{what}: it redirects to {answer.url}. Expected https. {wanted.by_hand}")
                 if answer.headers.get_content_type() == "text/html":
-                    raise ServerError(f"{what}: a web page came, as a login page or a proxy sends. {wanted.by_hand}")
+                    raise ServerError(
+                        f"{what}: the server sent a web page, perhaps from a login or a proxy. Expected the file. "
+                        f"{wanted.by_hand}"
+                    )
                 announced = int(answer.headers.get("Content-Length") or -1)
                 while chunk := answer.read(CHUNK_BYTES):
                     received += file.write(chunk)
                     if received > MOST_BYTES:
-                        raise TransferError(f"{what}: it is longer than {MOST_BYTES:,} bytes. {wanted.by_hand}")
+                        raise TransferError(f"{what}: it has more than {MOST_BYTES:,} bytes. {wanted.by_hand}")
             if announced not in (-1, received):
                 raise http.client.IncompleteRead(b"", announced - received)
             file.flush()

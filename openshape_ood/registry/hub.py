@@ -1,6 +1,6 @@
 """Files of the Hugging Face Hub. No other module imports huggingface_hub.
 
-A failure raises its own error within about 40 seconds, by the client's time-outs.
+Each kind of failure raises its own error, within about 40 seconds because of the client's time-outs.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from openshape_ood.registry.rows import Source
 from openshape_ood.registry.sources import WeightsFile, broken, refuse_offline
 from openshape_ood.storage import hub_folder
 
-SILENCE_SECONDS = 5  # before the first answer, and in each of the client's six attempts
-RESTARTS = 3  # of a download from the start
+SILENCE_SECONDS = 5  # time-out of the first answer, and of each of the client's six attempts
+RESTARTS = 3  # maximum restarts of a download from the beginning
 BUSY_STATUSES = (408, 429, 500, 502, 503, 504)
 
 
 def find(wanted: WeightsFile) -> Path | None:
-    """Cached path of the Hub's client, if the file is there."""
+    """Path of a file in the cache of the Hub's client; None if it is missing."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -31,7 +31,7 @@ def find(wanted: WeightsFile) -> Path | None:
     try:
         path = try_to_load_from_cache(source.repo, source.file, hub_folder(), source.revision)
     except HFValidationError as error:
-        raise RegistryError(f"{wanted.what}: {source.repo!r} is no repository of the Hub: {error}") from error
+        raise RegistryError(f"{wanted.what}: {source.repo!r} is no name of a Hub repository: {error}") from error
     return Path(path) if isinstance(path, str) else None
 
 
@@ -66,8 +66,10 @@ def size(wanted: WeightsFile) -> int | None:
 
 
 def upload(files: Sequence[Path], repo: str, private: bool, message: str) -> str:
-    """Put files at the top of a repository in one commit, and give the commit's address. The repository is made first
-    if there is none. Raises `OfflineError` or `ServerError`."""
+    """Upload files to the top folder of a repository in one commit, and return the commit's address.
+
+    A missing repository is created first. Raises `OfflineError` or `ServerError`.
+    """
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.constants import ENDPOINT
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -84,14 +86,14 @@ def upload(files: Sequence[Path], repo: str, private: bool, message: str) -> str
         how = "Run `hf auth login`, or set HF_TOKEN to a token that may write to it"
         how = how if status in (401, 403) else "Try again later" if status in BUSY_STATUSES else "Check the name"
         raise ServerError(f"{repo} was not uploaded. The Hub answered with HTTP {status}. {how}") from error
-    except Exception as error:  # of whatever client is below
+    except Exception as error:  # errors of the HTTP client, which depends on the version
         if not isinstance(error, OSError) and "httpx" not in type(error).__module__:
             raise
         raise OfflineError(f"{repo} was not uploaded. {ENDPOINT} cannot be reached ({error}). Try again") from error
 
 
 def _ask(source: Source) -> None:
-    """Check in seconds that the Hub answers; `hf_hub_download` would retry for minutes."""
+    """Raise within seconds if the Hub does not answer; `hf_hub_download` would retry for minutes."""
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.utils import get_session, hf_raise_for_status
 
@@ -100,14 +102,14 @@ def _ask(source: Source) -> None:
     for attempt in range(3):
         if attempt:
             time.sleep(1)
-        # a plain request: the client would first wait three seconds for another one
+        # a plain request, because the client's own function first waits three seconds for another request
         answer = get_session().head(url, timeout=seconds, follow_redirects=False)
-        if answer.status_code not in BUSY_STATUSES:  # a refusal too: the client then asks with a token, and explains
+        if answer.status_code not in BUSY_STATUSES:  # after a refusal, the client tries with a token
             return
     hf_raise_for_status(answer)
 
 
-_RUNNING: list[WeightsFile] = []  # downloads of all threads
+_RUNNING: list[WeightsFile] = []  # current downloads of all threads
 
 
 @contextmanager
@@ -138,8 +140,8 @@ def _bar(progress: bool) -> Any:
         def update(self, n: float | None = 1) -> bool | None:
             Bar.received += int(n or 0)
             Bar.restarts += (n or 0) < 0
-            if Bar.restarts > RESTARTS:  # the client would restart without end
-                raise ConnectionError(f"the server began again from the start {RESTARTS} times")
+            if Bar.restarts > RESTARTS:  # the client would restart forever
+                raise ConnectionError(f"the server restarted the download {RESTARTS} times")
             return super().update(n)
 
     return Bar
@@ -157,7 +159,7 @@ def _explained(error: Exception, wanted: WeightsFile, answered: bool, bar: Any) 
         if isinstance(cause, HfHubHTTPError):
             return ServerError(f"{place}: {_refusal(cause, wanted.source, wanted.table)} {wanted.by_hand}")
         if isinstance(cause, FileMetadataError):
-            what = f"{ENDPOINT} answered, but not as the Hub does; is a proxy or a login page in between?"
+            what = f"the answer of {ENDPOINT} is not from the Hub, perhaps from a proxy or a login page."
             return ServerError(f"{place}: {what} {wanted.by_hand}")
     disk = [cause for cause in causes if isinstance(cause, OSError) and cause.filename]
     last = disk[0] if disk else causes[-1]
@@ -170,16 +172,16 @@ def _refusal(error: Any, source: Source, table: str) -> str:
 
     status, page = error.response.status_code, f"https://huggingface.co/{source.repo}"
     if isinstance(error, errors.RevisionNotFoundError):
-        return f"the Hub has no revision {source.revision!r} of it (HTTP {status}); correct `revision` in {table}."
+        return f"the repository has no revision {source.revision!r} (HTTP {status}); correct `revision` in {table}."
     if isinstance(error, errors.EntryNotFoundError):
-        return f"the Hub has no such file in this repository (HTTP {status}); correct `file` in {table}."
+        return f"the repository has no such file (HTTP {status}); correct `file` in {table}."
     if isinstance(error, errors.GatedRepoError):
         how = "then set HF_TOKEN or run `hf auth login`"
-        return f"its licence must be accepted first (HTTP {status}): at {page}; {how}."
+        return f"its licence must be accepted first (HTTP {status}); accept it at {page}, {how}."
     if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 404):
         how = "or set HF_TOKEN (or run `hf auth login`) to a valid token that may read it"
-        what = f"the Hub does not know the repository, or it is private (HTTP {status})"
+        what = f"the repository does not exist, or is private (HTTP {status})"
         return f"{what}; correct `repo` in {table}, {how}."
     if status == 403:
-        return f"the Hub forbids it (HTTP 403); set HF_TOKEN to a token that may read {page}."
+        return f"the Hub forbids the download (HTTP 403); set HF_TOKEN to a token that may read {page}."
     return f"the Hub answered with HTTP {status}; try again later."

@@ -1,7 +1,7 @@
 """Bill of materials of the package: file, sha256, licence and origin of each packaged weight (CycloneDX 1.6).
 
-A build writes it into `.dist-info/sboms/` of the wheel (PEP 770) from NOTICE and the registry; `checkpoints verify`
-reads it back. This module needs the standard library only, as a build has nothing else.
+A build makes it from NOTICE and the registry, and writes it into `.dist-info/sboms/` of the wheel (PEP 770).
+`checkpoints verify` reads it. This module needs the standard library only, because a build has no other packages.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from openshape_ood.errors import HashError, RegistryError
 from openshape_ood.registry.rows import PACKAGE, packaged_rows
 
 FILE = "sboms/openshape_ood.cdx.json"  # below .dist-info
-SUFFIXES = {".safetensors", ".json", ".txt", ".toml"}  # of data in the package
-REGISTRY = "openshape_ood/registry/checkpoints.toml"  # the one table that is no material
-LINE = re.compile(r"^ {4}(openshape_ood/\S+) {2,}(\S+) {2,}(\S.*)$", re.MULTILINE)  # of NOTICE: file, licence, origin
+SUFFIXES = {".safetensors", ".json", ".txt", ".toml"}  # suffixes of packaged data
+REGISTRY = "openshape_ood/registry/checkpoints.toml"  # the only data file that is not listed
+LINE = re.compile(r"^ {4}(openshape_ood/\S+) {2,}(\S+) {2,}(\S.*)$", re.MULTILINE)  # in NOTICE: file, licence, origin
 HOST = "https://"
 
 
 def bill_of_materials(root: Path, version: str) -> dict[str, Any]:
-    """The bill of the checkout or source archive at `root`, the same bytes at every build.
+    """Bill of the checkout or source archive at `root`, with the same bytes in every build.
 
     Raises
     ------
     RegistryError
-        NOTICE lists a file that is not there, or leaves out a packaged one.
+        NOTICE lists a missing file, or omits a packaged file.
     HashError
-        A packaged file has another sha256 than the registry's.
+        A packaged file has another sha256 than the registry.
     """
     listed = {path: (licence, origin) for path, licence, origin in LINE.findall((root / "NOTICE").read_text("utf-8"))}
-    found = {
+    packaged = {
         path.relative_to(root).as_posix() for path in (root / "openshape_ood").rglob("*") if path.suffix in SUFFIXES
     }
-    if different := sorted(found.difference([REGISTRY]).symmetric_difference(listed)):
+    if different := sorted(packaged.difference([REGISTRY]).symmetric_difference(listed)):
         raise RegistryError(
-            f"NOTICE and the package differ in {', '.join(different)}. Every packaged data file has one line in NOTICE "
-            "with licence and origin. Add or remove the line"
+            f"NOTICE and the package differ in {', '.join(different)}. Expected one line in NOTICE, with licence and "
+            "origin, for every packaged data file. Add or remove the line"
         )
     product = {"name": "openshape-ood", "version": version, "bom-ref": f"pkg:pypi/openshape-ood@{version}"}
     product |= {"type": "library", "purl": product["bom-ref"]}
@@ -80,18 +80,18 @@ def _component(root: Path, path: str, licence: str, origin: str) -> dict[str, An
 
 
 def _registered() -> dict[str, dict[str, str]]:
-    """Packaged file -> checkpoints that use it -> the sha256 that each names, "" for none."""
-    found: dict[str, dict[str, str]] = {}
+    """Packaged file -> checkpoint that uses it -> registered sha256, "" for none."""
+    users: dict[str, dict[str, str]] = {}
     for row in packaged_rows().values():
         texts = [(row.text.model, row.text.sha256)] if row.text.kind in ("static", "table") else []
         for file, digest in [(row.source.package, row.source.sha256), *texts]:
             if file:
-                found.setdefault(f"openshape_ood/registry/{file}", {})[row.name] = digest
-    return found
+                users.setdefault(f"openshape_ood/registry/{file}", {})[row.name] = digest
+    return users
 
 
 def installed_materials() -> dict[Path, str]:
-    """Packaged file -> sha256, from the bill of the installed wheel; empty in a checkout."""
+    """Packaged file -> sha256, from the bill of the installed wheel. Empty in a checkout."""
     try:
         installed = metadata.distribution("openshape-ood")
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Rows by name: a checkpoint of the registry, or several joined by + as an ensemble."""
+"""Lookup of rows by name: one checkpoint, or names joined by + for an ensemble."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from openshape_ood.registry.schema import meant
 def find_checkpoint(
     name: str, registry: str | os.PathLike[str] | None = None, *, kinds: tuple[str, ...] = ("shape",)
 ) -> Row:
-    """Row with this name and one of `kinds`; names joined by + give an ensemble.
+    """Row with this name and one of these kinds. Names joined by + give an ensemble.
 
-    `registry` as in `list_checkpoints`.
+    registry: as in `list_checkpoints`.
 
     Raises
     ------
@@ -38,8 +38,8 @@ def find_checkpoint(
             what = f"{part!r} in {name!r}" if len(parts) > 1 else repr(part)
             if isinstance(part, str) and part in every:
                 raise UnknownNameError(
-                    f"checkpoint {what} is of kind {every[part].kind!r}; expected {' or '.join(map(repr, kinds))}: "
-                    f"{', '.join(rows) or 'there are none'}"
+                    f"checkpoint {what} is of kind {every[part].kind!r}. Expected {' or '.join(map(repr, kinds))}. "
+                    f"Known ones: {', '.join(rows) or 'none'}"
                 )
             raise UnknownNameError(f"unknown checkpoint {what}; known: {', '.join(rows)}{meant(str(part), rows, 0.4)}")
     return ensemble([rows[part] for part in parts]) if len(parts) > 1 else rows[parts[0]]

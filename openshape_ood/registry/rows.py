@@ -18,11 +18,11 @@ from openshape_ood.registry.extensions import use_named
 from openshape_ood.registry.schema import check_fields, check_one_of, check_table, meant, read_value, types_of
 from openshape_ood.shapes import CloudSpec
 
-PACKAGE = Path(__file__).parent  # packaged data: the registry, and tiny
+PACKAGE = Path(__file__).parent  # folder of packaged data: the registry, tiny and others
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
-MOST_LIKE = 16  # longest chain of `like`
-MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # largest network size; points of a cloud
-MOST_VOXEL, INPUTS = 10, ("ones", "color", "height-color")  # meters; inputs of a voxel
+MOST_LIKE = 16  # longest chain of rows by `like`
+MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # largest size of a network; most points of a cloud
+MOST_VOXEL, INPUTS = 10, ("ones", "color", "height-color")  # largest side in meters; kinds of input of a voxel
 TEMPLATES = PACKAGE.parent / "encoders" / "text" / "templates.toml"
 
 # required fields of each kind, after licence and source
@@ -42,10 +42,11 @@ ENCODERS = ("shape", "points")  # kinds with a network and a text encoder
 class Source:
     """Location of the weights.
 
-    sha256: of the file; if empty, the hash of the first use is recorded; bytes: file size, 0 if unknown.
-    package: a file in this package; repo, file, revision: a file on the Hugging Face Hub; url: an https address;
-    file and page: a file that its authors give to people on that page, cached by `checkpoints add`; file alone: beside
-    the registry, or an absolute path.
+    sha256: hash of the file; if empty, the hash of the first use is recorded. bytes: file size, 0 if unknown.
+
+    Kinds of locations: package, a file in this package; repo, file and revision, a file on the Hugging Face Hub; url,
+    an https address; file and page, a file that must be downloaded by hand from that page and added with `checkpoints
+    add`; file alone, a path relative to the registry, or an absolute path.
     """
 
     sha256: str = ""
@@ -69,14 +70,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Keys:
-    """Rules from the tensor names of a file to those of the network, applied in this order.
+    """Rules that map the tensor names of a file to those of the network, applied in this order.
 
-    Patterns are regular expressions, searched for in the whole key. inside: entry of the top-level table, "" for the
-    top level; parts: several entries in its place, whose names and a dot are prepended to their keys; prefix, body:
-    beginnings of keys, removed one after the other (keys without `prefix` are dropped); drop: patterns of keys to drop;
-    rename: pairs (pattern, replacement), `\\1` is the pattern's first group; merge: (part, ..., whole), tensors to
-    concatenate along their first axis, such as queries, keys and values; a `*` is any text, the same in all names of
-    a rule.
+    inside: entry of the top-level table that holds the tensors; "" for the top level. parts: several entries instead;
+    their names and a dot are prepended to their keys. prefix: beginning of keys, which is removed; keys without it are
+    dropped. body: second beginning, which is removed where present. drop: patterns of keys to drop. rename: pairs
+    (pattern, replacement), where `\\1` is the pattern's first group. merge: (part, ..., whole), tensors to concatenate
+    along their first axis, such as queries, keys and values. A `*` in these names stands for any text, the same in all
+    names of a rule. Patterns are regular expressions, searched for in the whole key.
     """
 
     inside: str = ""
@@ -90,13 +91,13 @@ class Keys:
 
 @dataclass(frozen=True)
 class Text:
-    """Text encoder of an encoder, and its settings for class names.
+    """Text encoder of a shape or point encoder, and its settings for class names.
 
-    `text = false` in a row of kind "shape": no text encoder; names are refused and kind is empty.
+    With `text = false` in a row of kind "shape" there is no text encoder: names are refused, and kind is "".
 
     kind: "open_clip", a CLIP text encoder; "static", token vectors; or "table", vectors of a list of names. trained:
-    names of the encoder's training, if they differ from those of the file; not for "open_clip". tower: for "table", the
-    checkpoint whose text encoder embeds other names, if it is on this machine.
+    names in the training of the encoder, if they differ from those in the file; not for "open_clip". tower: for
+    "table", the checkpoint whose text encoder embeds names outside the list, if it is on this machine.
     """
 
     kind: str
@@ -119,9 +120,9 @@ class Text:
 class ScanSpec:
     """Input of a point encoder: scans in meters, z up.
 
-    voxel: side of a voxel in meters; input: numbers of a voxel: "ones" for geometry alone; "color", rgb from -0.5 to
-    0.5; or "height-color": one, the height above the floor in meters minus 1, and rgb (zeros without color); labels:
-    list of names that it was trained or published with.
+    voxel: side of a voxel in meters. labels: description of the names that it was trained or published with. input:
+    numbers of a voxel. "ones": 1, for geometry alone. "color": rgb from -0.5 to 0.5. "height-color": 1, the height
+    above the floor in meters minus 1, and rgb (zeros without color).
     """
 
     voxel: float
@@ -133,9 +134,9 @@ class ScanSpec:
 class About:
     """Information for choosing an encoder; not used to run it.
 
-    parameters: of its network; cost: CPU time of a cloud relative to vitb32, from one run of `benchmarks speed`; lvis,
-    modelnet40, scanobjectnn: published zero-shot accuracy, top-1 in percent, 0 if unpublished; published: source of
-    these figures; whom: recommended use, one sentence.
+    parameters: number of parameters of its network. cost: CPU time of a cloud relative to vitb32, from one run of
+    `benchmarks speed`. lvis, modelnet40, scanobjectnn: published zero-shot accuracy, top-1 in percent, 0 if
+    unpublished. published: source of these figures. whom: recommended use, one sentence.
     """
 
     parameters: int = field(default=0, metadata={"zero": True})
@@ -147,7 +148,7 @@ class About:
     published: str = ""
 
 
-# for kinds without these tables
+# defaults for kinds of rows without these tables
 NO_TEXT, NO_SPEC, NO_SCAN = Text("", "", "", ""), CloudSpec(0, "", 0.0), ScanSpec(0.0, "")
 
 
@@ -155,11 +156,10 @@ NO_TEXT, NO_SPEC, NO_SCAN = Text("", "", "", ""), CloudSpec(0, "", 0.0), ScanSpe
 class Row:
     """One row of the registry.
 
-    `architecture`, `sizes` (an instance of the architecture's dataclass), `keys`, `text` and `spec` are set for the
-    kinds that need them (`KINDS`): all for kind "shape"; kind "points" has `scan` in place of `spec`. `encoder`: of a
-    comparator, the row whose embeddings it compares; its other settings are in its file. `folder`: of the registry.
-    `unconfirmed`: unverified properties of the row, shown as a warning on loading. `members`: of an ensemble, the rows
-    of its encoders, ordered by name.
+    The fields `architecture`, `sizes` (an instance of the architecture's dataclass), `keys`, `text` and `spec` are set
+    for the kinds that need them, see `KINDS`. Kind "points" has `scan` in place of `spec`. folder: folder of the
+    registry. encoder: for a comparator, the row whose embeddings it compares. unconfirmed: unverified properties of the
+    row, shown as a warning on loading. members: for an ensemble, the rows of its encoders, ordered by name.
     """
 
     name: str
@@ -190,7 +190,8 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
     Parameters
     ----------
     registry : path, optional
-        A registry of your own that extends the packaged one. Default: the variable OPENSHAPE_OOD_CHECKPOINTS.
+        Your own registry, which extends the packaged one. Default: the path in the environment variable
+        OPENSHAPE_OOD_CHECKPOINTS, if it is set.
     kind : {"shape", "points", "comparator", "completion"}
 
     Raises
@@ -209,14 +210,14 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 
 
 def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Row]:
-    """All rows by name, validated, packaged rows first; `registry` as in `list_checkpoints`.
+    """All rows by name, validated, packaged rows first. registry: as in `list_checkpoints`.
 
-    Raises `RegistryError` with table and field for an unreadable file or an invalid row.
+    Raises `RegistryError` for an unreadable file or an invalid row. The message names table and field.
     """
     given = os.environ.get(REGISTRY_VARIABLE) if registry is None else registry
     if registry is None and not given:
         return dict(packaged_rows())
-    from openshape_ood.checks import given_path  # needs numpy, which packaged rows do not
+    from openshape_ood.checks import given_path  # imports numpy, which packaged rows do not need
     from openshape_ood.storage import read_regular
 
     use_named()
@@ -240,12 +241,12 @@ def _read_tables(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) ->
         return tomllib.loads(read(path).decode("utf-8"))
     except OSError as error:
         raise RegistryError(f"cannot read the registry {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # also numbers without end
+    except (ValueError, RecursionError) as error:  # too long numbers too
         raise RegistryError(f"the registry {path} is not valid TOML: {error}") from error
 
 
 def _read_rows(path: Path, tables: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> dict[str, Row]:
-    """Rows of `tables`; others: further tables that `like` may name."""
+    """Rows of `tables`. others: further tables that the field `like` may name."""
     try:
         known = {**(others or {}), **tables}
         return {name: read_row(name, _completed(name, known), path.parent) for name in tables}
@@ -254,17 +255,17 @@ def _read_rows(path: Path, tables: Mapping[str, Any], others: Mapping[str, Any] 
 
 
 def _completed(name: str, tables: Mapping[str, Any], before: tuple[str, ...] = ()) -> Any:
-    """Table of a row, with missing parts (network, keys, text, clouds) copied from the row in `like`."""
+    """Table of a row, with missing fields (network, keys, text, clouds) copied from the row in `like`."""
     table = tables[name]
     if not isinstance(table, dict) or "like" not in table:
         return table
     other = table["like"]
     if not isinstance(other, str) or other not in tables or other in (name, *before):
         raise RegistryError(
-            f"[{name}] field 'like' is {other!r}; expected the name of another row, but not in a circle"
+            f"[{name}] field 'like' is {other!r}; expected the name of another row, without a cycle of rows"
         )
     if len(before) == MOST_LIKE:
-        raise RegistryError(f"[{name}] is the end of a chain of more than {MOST_LIKE} rows by 'like'; expected fewer")
+        raise RegistryError(f"[{name}] ends a chain of 'like' with more than {MOST_LIKE} rows; expected fewer")
     base = _completed(other, tables, (*before, name))
     if not isinstance(base, dict):
         return {}
@@ -288,11 +289,11 @@ def read_row(name: str, table: Any, folder: Path) -> Row:
         architecture = read_value(str, table["architecture"], where, "architecture")
         check_one_of(where, "architecture", architecture, ARCHITECTURES)
         hints["sizes"] = ARCHITECTURES[architecture].sizes
-    # a row without text encoder has an embedding space of its own
+    # an embedding space without a text encoder is named after its row
     silent = kind == "shape" and table.get("text") is False
     alone: dict[str, Any] = {"text": replace(NO_TEXT, model=name)} if silent else {}
     if kind == "shape" and table.get("text") is True:
-        raise RegistryError(f"[{name}.text] is a boolean; expected a table, or false where there is no text encoder")
+        raise RegistryError(f"[{name}.text] is true; expected a table, or false if there is no text encoder")
     values = {
         field: read_value(hints[field], value, where, field) for field, value in table.items() if field not in alone
     }
@@ -303,13 +304,13 @@ def read_row(name: str, table: Any, folder: Path) -> Row:
 
 @cache
 def template_lists() -> dict[str, tuple[str, ...]]:
-    """Lists of sentences in templates.toml, one {} in each sentence."""
+    """Lists of prompt templates in templates.toml, with one {} in each template."""
     lists = tomllib.loads(TEMPLATES.read_text(encoding="utf-8"))
     return {name: tuple(sentences) for name, sentences in lists.items()}
 
 
 def _check_row(row: Row, needed: Collection[str]) -> None:
-    """Raise `RegistryError` with table and field; needed: required fields of the row's kind."""
+    """Raise `RegistryError` for an invalid row. needed: required fields of its kind."""
     _check_source(row.source, f"[{row.name}.source]")
     _check_keys(row.keys, f"[{row.name}.keys]")
     if is_dataclass(row.sizes):
@@ -322,17 +323,19 @@ def _check_row(row: Row, needed: Collection[str]) -> None:
         _check_scan(row.scan, f"[{row.name}.scan]")
     if "text" in needed and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
         what = f"[{row.name}] the sizes of {row.architecture!r}"
-        raise RegistryError(f"{what} have no embedding_dim, the width of embeddings")
+        raise RegistryError(f"{what} have no embedding_dim; expected the width of embeddings")
 
 
 def _check_source(source: Source, where: str) -> None:
     if [source.package, source.file, source.url].count("") != 2 or (source.repo and not source.file):
-        known = "either 'package' or 'file' (with 'repo' when it is on the Hub) or 'url'"
-        raise RegistryError(f"{where} takes {known}; expected one")
+        known = "one of 'package', 'file' (with 'repo' if it is on the Hub) and 'url'"
+        raise RegistryError(f"{where} has no location, or several; expected {known}")
     if source.url and not _is_https(source.url):
         raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
     if source.page and (not source.file or source.repo or not _is_https(source.page)):
-        raise RegistryError(f"{where} field 'page' is {source.page!r}; expected an https address beside 'file' alone")
+        raise RegistryError(
+            f"{where} field 'page' is {source.page!r}; expected an https address, with 'file' and without 'repo'"
+        )
     _check_sha256(where, source.sha256)
     if source.repo and not {"", "..", "\\"}.isdisjoint(re.split(r"/|(\\)", source.file)):
         raise RegistryError(f"{where} field 'file' is {source.file!r}; expected its path inside the repository")
@@ -356,7 +359,7 @@ def _check_keys(keys: Keys, where: str) -> None:
             raise RegistryError(f"{where} {pattern!r} is no regular expression: {error}") from error
     for rule in keys.merge:
         if len(rule) < 3 or len({name.count("*") for name in rule}) != 1 or rule[0].count("*") > 1:
-            expected = "two or more parts and then the whole, with at most one * in each"
+            expected = "two or more parts and then the whole, each with at most one *"
             raise RegistryError(f"{where} field 'merge' has {list(rule)}; expected {expected}")
 
 

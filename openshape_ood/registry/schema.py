@@ -1,4 +1,4 @@
-"""TOML tables as validated dataclasses."""
+"""Conversion of TOML tables to validated dataclasses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from openshape_ood.errors import RegistryError
 
-MOST_ENTRIES = 64  # of a list
+MOST_ENTRIES = 64  # maximum length of a list
 
 
 def check_table(table: Any, where: str) -> None:
@@ -35,13 +35,13 @@ def meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
     return f"; did you mean {names[close[0]]!r}?" if close else ""
 
 
-@cache  # dominates the time of reading a registry
+@cache  # without the cache, this dominates the time of reading a registry
 def types_of(kind: Any) -> Mapping[str, Any]:
     return get_type_hints(kind)
 
 
 def read_table(kind: Any, table: Any, where: str) -> Any:
-    """Read a dataclass from a TOML table: no unknown field, none missing, each of its declared type."""
+    """Dataclass from a TOML table. Raises `RegistryError` for an unknown or missing field, or another type."""
     check_table(table, where)
     hints = types_of(kind)
     declared = [f for f in fields(kind) if f.init]

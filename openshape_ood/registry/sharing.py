@@ -1,6 +1,6 @@
-"""Known classes, comparators and encoders of a user, in folders and on the Hugging Face Hub: one file and a model card.
+"""Sharing of known classes, comparators and encoders: one file and a model card, in a folder or on the Hub.
 
-The file is .safetensors with a header of JSON, as `save` writes it; nothing else is read from a repository.
+The file is the .safetensors file that `save` writes. No other file is read from a repository of the Hugging Face Hub.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from openshape_ood.registry.rows import Source
 from openshape_ood.registry.sources import WeightsFile
 from openshape_ood.storage import make_folder, save_whole
 
-MOST_BYTES = 4 << 30  # of a file of the Hub
+MOST_BYTES = 4 << 30  # largest file downloaded from the Hub
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 CARD = """# {title}
 
@@ -37,7 +37,7 @@ Made by openshape_ood {version}. The file holds numbers and JSON; loading it run
 
 @dataclass(frozen=True)
 class SharedFile(WeightsFile):
-    """A file of a repository that a caller named."""
+    """A file of a Hub repository, which the caller named."""
 
     table: ClassVar[str] = "the call"
 
@@ -48,34 +48,34 @@ class SharedFile(WeightsFile):
     @property
     def by_hand(self) -> str:
         how = f"`hf download {self.source.repo} {self.source.file} --revision {self.source.revision}`"
-        return f"To get it by hand, on any machine with a network: {how}; then give its folder to from_pretrained."
+        return f"To get it by hand, on any machine with a network: {how}. Then give its folder to from_pretrained."
 
 
 class Shared:
-    """Base of objects with `save(path)` and `load(path)` that live in folders and repositories."""
+    """Base class of objects that can be saved to folders and Hub repositories."""
 
-    shared_file: ClassVar[str]  # its name there
+    shared_file: ClassVar[str]  # file name in the folder or repository
 
     def save(self, path: Any) -> Path:
         """Write one .safetensors file."""
         raise NotImplementedError
 
     def card_facts(self) -> Mapping[str, Any]:
-        """Rows of the model card's table; "title" is its heading, "licence" goes to its head."""
+        """Rows of the model card's table. "title" becomes its heading, "licence" goes into its metadata."""
         raise NotImplementedError
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
-        """Write the file and a model card, README.md, to a folder, which is made if need be.
+        """Write the file and a model card (README.md) to a folder, which is created if missing.
 
         Returns
         -------
         Path
-            The folder, for `from_pretrained` and `push_to_hub`.
+            The folder, for `from_pretrained`.
 
         Raises
         ------
         FileError
-            The folder cannot be written.
+            If the folder cannot be written.
         """
         made = make_folder(folder)
         self.save(made / self.shared_file)
@@ -83,16 +83,16 @@ class Shared:
         return made
 
     def push_to_hub(self, repo: str, *, private: bool = False, message: str = "") -> str:
-        """Upload what `save_pretrained` writes to a repository of the Hub, made if there is none.
+        """Upload the files of `save_pretrained` to a repository of the Hub, which is created if missing.
 
         Parameters
         ----------
         repo : str
             "owner/name".
         private : bool
-            Of a repository that is made.
+            Make a new repository private.
         message : str
-            Of the commit.
+            Message of the commit.
 
         Returns
         -------
@@ -102,21 +102,21 @@ class Shared:
         Raises
         ------
         InputError
-            Another form of name.
+            For a name of another form.
         OfflineError, ServerError
-            The Hub cannot be reached, or refuses: `hf auth login` or HF_TOKEN says who you are.
+            If the Hub cannot be reached, or refuses the upload. Log in with `hf auth login` or HF_TOKEN.
         """
         import tempfile
 
         if not isinstance(repo, str) or not REPOSITORY.fullmatch(repo):
-            raise InputError(f"repo is {repo!r}. A repository of the Hub is owner/name. Correct the name")
+            raise InputError(f"repo is {repo!r}. Expected owner/name, a repository of the Hub. Correct the name")
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
             files = [Path(folder, name) for name in (self.shared_file, "README.md")]
             return hub.upload(files, repo, private, message or f"{type(self).__name__} of openshape_ood")
 
     def model_card(self) -> str:
-        """README.md of the repository: what this is, and how to load it."""
+        """Text of README.md: facts about the object, and how to load it."""
         from openshape_ood import __all__, __version__
 
         name, package = type(self).__name__, type(self).__module__.rpartition(".")[0]
@@ -131,32 +131,35 @@ class Shared:
 
 
 def shared_path(name: str | os.PathLike[str], file: str, revision: str = "main") -> Path:
-    """Path of `file` in a folder, or in a repository of the Hub, downloaded first if need be.
+    """Path of `file` in a folder, or in a repository of the Hub, from which it is downloaded.
 
     Raises
     ------
     InputError
-        Neither a folder nor "owner/name".
+        For a name that is neither a folder nor "owner/name".
     WeightsError
-        A folder without the file; a file of the Hub above 4 GiB.
+        For a folder without the file, or a file of the Hub above 4 GiB.
     OfflineError, ServerError, TransferError
-        What kept the download from succeeding.
+        If the download fails.
     """
     folder = given_path(name, "name")
     if folder.is_dir():
         if not (folder / file).is_file():
-            raise WeightsError(f"{folder} has no {file}. save_pretrained writes that file. Give its folder")
+            raise WeightsError(f"{folder} has no {file}. Expected a folder from save_pretrained. Give that folder")
         return folder / file
     if not isinstance(name, str) or not REPOSITORY.fullmatch(name):
-        raise InputError(f"name is {str(name)!r}. There is no such folder. Give a folder, or owner/name on the Hub")
+        raise InputError(
+            f"name is {str(name)!r}, and there is no such folder. Expected a folder, or owner/name on the Hub. Correct "
+            "the name"
+        )
     wanted = SharedFile(name, "encoder", Source(repo=name, file=file, revision=revision))
     if (size := hub.size(wanted)) and size > MOST_BYTES:
-        raise WeightsError(f"{wanted.place} has {size:,} bytes. At most {MOST_BYTES:,} are read. Check the repository")
+        raise WeightsError(f"{wanted.place} has {size:,} bytes. Expected at most {MOST_BYTES:,}. Check the repository")
     return hub.download(wanted, progress=False)
 
 
 def is_shared(name: Any) -> bool:
-    """True for a folder and for owner/name."""
+    """True for a path, an existing folder, or a name of the form owner/name."""
     if isinstance(name, os.PathLike):
         return True
     return isinstance(name, str) and (REPOSITORY.fullmatch(name) is not None or Path(name).is_dir())

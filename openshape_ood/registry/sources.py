@@ -1,4 +1,4 @@
-"""Files of registry rows: place, download by hand, errors of a failed download."""
+"""Files of registry rows: their location, download by hand, and errors of failed downloads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHAT = {
     "completion": "completion network",
     "relevancy": "open_clip model",
 }
-# calls that load another file in its place
+# beginnings of the Python calls that load another file
 LOADERS = {
     "encoder": "encoder=ShapeEncoder",
     "text": "text=TextEncoder",
@@ -35,8 +35,8 @@ USERS = {"points": "segment_scene", "completion": "complete_view"}  # all other 
 class WeightsFile:
     """A file of the row `name`.
 
-    path: its place on this machine; None if the Hub's client chooses it. brought: its place if a person put it there.
-    record: file for the sha256 of its first use, if the registry names none.
+    path: its path on this machine; None if the Hub's client chooses it. brought: its cache path if it is added by hand.
+    record: file that records the sha256 of its first use, if the registry has none.
     """
 
     name: str
@@ -45,7 +45,7 @@ class WeightsFile:
     path: Path | None = None
     brought: Path | None = None
     record: Path | None = None
-    table: ClassVar[str] = "the registry"  # where a wrong name is corrected
+    table: ClassVar[str] = "the registry"  # place to correct a wrong name, for messages
 
     @property
     def what(self) -> str:
@@ -59,7 +59,7 @@ class WeightsFile:
         return source.url or (f"{source.repo}/{source.file}" if source.repo else str(self.path))
 
     def call(self, path: str) -> str:
-        """Call that loads `path` instead, as an argument of `score_novelty`."""
+        """Python call that loads the file `path` instead, as text for messages."""
         if self.part == "comparator":
             return f"method=Comparator.load({path})"
         if self.part == "relevancy":
@@ -70,21 +70,21 @@ class WeightsFile:
     @property
     def by_hand(self) -> str:
         repo, file, revision, url = self.source.repo, self.source.file, self.source.revision, self.source.url
-        how = f"open {self.source.page}, which leads to {file}" if self.source.page else f"open {url}"
+        how = f"open {self.source.page}, which links to {file}" if self.source.page else f"open {url}"
         if repo:
             how = f"`hf download {repo} {file} --revision {revision}`, or open "
             how += f"https://huggingface.co/{repo}/blob/{revision}/{file}"
         given = Path(file or urlsplit(url).path).name or "weights"
         if self.part == "relevancy":
             call = self.call(f'"{given}"')
-            return f"To get it by hand, on any machine with a network: {how}; then {call}, or --checkpoint {given}."
+            return f"To get it by hand, on any machine with a network: {how}. Then use {call}, or --checkpoint {given}."
         named = "" if self.source.sha256 else f" --as {self.name}" + " --text" * (self.part == "text")
         add = f"python -m openshape_ood checkpoints add {given}{named}"
         call = self.call(f'"{given}"')
         last = "" if self.part in USERS else ' The checkpoint "tiny" is inside the package and runs offline.'
         return (
-            f"To get it by hand, on any machine with a network: {how}; then `{add}` here, with that file's path, or "
-            f"hand {call} to {USERS.get(self.part, 'score_novelty')}.{last}"
+            f"To get it by hand, on any machine with a network: {how}. Then run `{add}` here, with the path of the "
+            f"file, or pass {call} to {USERS.get(self.part, 'score_novelty')}.{last}"
         )
 
 
@@ -97,8 +97,8 @@ def broken(
         error.close()
         return ServerError(f"{place}: the server answered with HTTP {error.code}; correct `url`. {then}")
     if isinstance(error, OSError) and (error.filename or error.errno in (errno.ENOSPC, errno.EDQUOT)):
-        what = f"the disk refuses it ({error.strerror}: {error.filename or folder})."
-        return TransferError(f"{place}: {what} Set {CACHE_VARIABLE} to a folder with room. {then}")
+        what = f"the file cannot be written ({error.strerror}: {error.filename or folder})."
+        return TransferError(f"{place}: {what} Set {CACHE_VARIABLE} to a folder with free space. {then}")
     reason = str(error) or type(error).__name__
     if not answered:
         return OfflineError(f"{place}: cannot reach {host} ({reason}). Check the network, try again. {then}")
@@ -109,6 +109,6 @@ def refuse_offline(wanted: WeightsFile) -> None:
     """Raise `OfflineError` if HF_HUB_OFFLINE is set."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise OfflineError(
-            f"{wanted.what}: {wanted.place} is not in the cache, and HF_HUB_OFFLINE forbids to download it. "
+            f"{wanted.what}: {wanted.place} is not in the cache, and HF_HUB_OFFLINE forbids the download. "
             f"Unset HF_HUB_OFFLINE. {wanted.by_hand}"
         )

@@ -1,8 +1,8 @@
-"""Torch files: plain state dicts are read directly, other untrusted files first in a sandbox.
+"""Reading of torch files. Untrusted files are first read in a sandbox, unless they are plain state dicts.
 
-`weights_only=True` executes no code of a file, but a few bytes can still end the reading process (nested tuples, hashed
-by recursion) or occupy it for hours (one list, made into a set repeatedly). So a process that may crash reads the file
-first, unless the file is plain or its sha256 is registered.
+`weights_only=True` executes no code of a file. Still, a few bytes can crash the reading process (deeply nested tuples,
+which are hashed recursively) or block it for hours (a list converted to a set many times). Therefore a child process
+reads the file first, unless the file is plain or its sha256 is registered.
 """
 
 from __future__ import annotations
@@ -23,25 +23,27 @@ from openshape_ood.errors import WeightsError, WorkerError
 from openshape_ood.workers import in_order
 from openshape_ood.workers.limits import Limits
 
-SECONDS, BYTES_A_SECOND = 8, 50_000_000
-HEADROOM = 400_000_000  # bytes, in addition to twice the file size for old formats
-MOST_PICKLED, MOST_TUPLES = 8_000_000, 20_000  # bytes; tuples, which nested to this depth need little stack
+SECONDS, BYTES_A_SECOND = 8, 50_000_000  # time limit of the sandbox: SECONDS plus file size / BYTES_A_SECOND
+HEADROOM = 400_000_000  # memory limit of the sandbox: HEADROOM plus twice the file size, which old formats need
+MOST_PICKLED, MOST_TUPLES = 8_000_000, 20_000  # bytes; number of tuples, harmless even if all are nested
 STORED = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
-LONGEST_SHARED = 256  # characters of a shared string
+LONGEST_SHARED = 256  # characters of a string that a plain pickle may reuse
+# global names that a plain pickle may use
 PLAIN = {"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter", "torch Size"}
 PLAIN |= {f"torch {kind}Storage" for kind in STORED} | {"_codecs encode"}
-# further types that torch accepts; it refuses all others
+# modules with further types that torch accepts; torch refuses all other modules
 OFFERED = ("torch", "builtins", "__builtin__", "collections", "_codecs")
-OLD_PICKLES = 5  # pickles in files before torch 1.6: magic number, version, machine, tensors, keys of their storages
+OLD_PICKLES = 5  # pickles in a file of torch before 1.6: magic number, version, machine, tensors, storage keys
 
-# name before numpy 2
+# types that are read as `_Left`; numpy.core is the module's name before numpy 2
 _LEFT = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar", "argparse.Namespace")
 
 
 class _Left:
-    """Replacement for numpy numbers and command-line arguments in the training state of some published files.
+    """Placeholder for numpy numbers and command-line arguments in the training state of some published files.
 
-    A numpy type with a state from a file can end the process."""
+    A numpy type that is restored with a state from a file can crash the process.
+    """
 
     def __init__(self, *arguments: object) -> None:
         self.arguments = arguments
@@ -50,7 +52,7 @@ class _Left:
 
 
 def whole_number(value: object) -> int | None:
-    """Whole number from `read_torch`, numpy's int64 included; None for any other value."""
+    """Whole number of a value from `read_torch`, which may be numpy's int64; None for any other value."""
     if isinstance(value, _Left) and len(value.arguments) == 2:
         kind, content = value.arguments
         if isinstance(kind, _Left) and kind.arguments[:1] == ("i8",) and isinstance(content, bytes):
@@ -59,18 +61,18 @@ def whole_number(value: object) -> int | None:
 
 
 def read_torch(path: Path, name: str, trusted: bool) -> Any:
-    """Content of a file, without numpy numbers and arguments; untrusted files are first read in a sandbox."""
+    """Content of a file, with `_Left` for numpy numbers and arguments. Untrusted files are read in a sandbox first."""
     if not trusted:
         check(path, name)
     try:
         with torch.serialization.safe_globals([(_Left, known) for known in _LEFT]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch also warns about refused files
-            # mapped, so that optimizer state is never read
+            # memory-mapped, so that optimizer state is not read from disk
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{name}: {path} is no checkpoint of tensors, or holds objects that would run code when read; "
-            "it was not run. Get the file from its publisher, or convert it to safetensors"
+            "no code was run. Get the file from its publisher, or convert it to safetensors"
         ) from error
     except OSError as error:
         raise WeightsError(f"{name}: cannot read {path}: {error.strerror or error}") from error
@@ -80,10 +82,10 @@ def read_torch(path: Path, name: str, trusted: bool) -> Any:
 
 
 def check(path: Path, name: str) -> None:
-    """Raise `WeightsError` for a file that cannot be read within bounds of time and memory."""
+    """Raise `WeightsError` for a file that cannot be read within the limits of time and memory."""
     try:
         status, plain = path.stat(), is_plain(path)
-    except OSError:  # reported by the reader that follows
+    except OSError:  # `read_torch` reports it
         return
     except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {error}") from error
@@ -92,10 +94,10 @@ def check(path: Path, name: str) -> None:
 
 
 def is_plain(path: Path) -> bool:
-    """True if reading needs no more than the file's size: pickles that reuse only strings and types.
+    """True if the size of the file bounds the cost of reading it: its pickles reuse only strings and types.
 
-    Raises the errors of `zipfile`, or ValueError for an archive in another layout than torch's, which two readers could
-    read differently.
+    Raises the errors of `zipfile`. Raises ValueError for an archive that torch does not write, because two readers
+    could read it differently.
     """
     with path.open("rb") as file:
         head = file.read(MOST_PICKLED)
@@ -105,14 +107,14 @@ def is_plain(path: Path) -> bool:
         members = archive.infolist()
         pickled = [one for one in members if one.filename.endswith("/data.pkl")]
         if len(pickled) != 1 or len({one.filename.casefold() for one in members}) < len(members):
-            raise ValueError("it has not one data.pkl, and each member once")
+            raise ValueError("a member occurs twice, or it has not exactly one data.pkl")
         if any(one.compress_type for one in members) or sum(one.file_size for one in members) > path.stat().st_size:
             raise ValueError("its members are compressed")
         return pickled[0].file_size < MOST_PICKLED and _is_plain(archive.read(pickled[0]), 1)
 
 
 def _is_plain(content: bytes, pickles: int) -> bool:
-    """`is_plain` for one stream of pickles. If parsing fails, the part before the failure decides."""
+    """`is_plain` for a stream of this many pickles. If parsing fails, the part before the failure decides."""
     shared, before, tuples, file = set[Any](), ("", ""), 0, BytesIO(content)
     codes: Any = (code for _ in range(pickles) for code in pickletools.genops(file))
     try:
@@ -121,7 +123,7 @@ def _is_plain(content: bytes, pickles: int) -> bool:
             odd = name == "GLOBAL" and argument not in PLAIN and argument.partition(" ")[0].partition(".")[0] in OFFERED
             if odd or tuples > MOST_TUPLES or ("GET" in name and argument not in shared) or name == "MEMOIZE":
                 return False
-            if name == "FRAME":  # protocol 4
+            if name == "FRAME":  # pickle protocol 4, which torch refuses
                 return True
             if "PUT" in name:
                 word = before[0] == "BINUNICODE" and len(before[1]) <= LONGEST_SHARED
@@ -132,14 +134,14 @@ def _is_plain(content: bytes, pickles: int) -> bool:
     return True
 
 
-@lru_cache(64)  # one trial per file and process
+@lru_cache(64)  # one sandbox run per file and process
 def _check(path: str, name: str, stamp: tuple[int, ...]) -> None:
     seconds = SECONDS + stamp[0] / BYTES_A_SECOND
     limits = Limits(cpu=seconds, wall=10 * seconds, memory=2 * stamp[0] + HEADROOM)  # generous wall time for slow disks
     task = f"{__name__}:{reader.__name__}"
     for done in in_order(task, {"name": name}, [path], workers=1, ahead=0, limits=lambda _: limits):
         if isinstance(done.error, WorkerError | MemoryError):
-            why = f"a process that tried to read it did not come to an end: {str(done.error) or 'memory ran out'}"
+            why = f"reading it in a sandbox failed: {str(done.error) or 'memory ran out'}"
             raise WeightsError(f"{name}: {path} is no checkpoint of tensors, or a hostile one; {why}") from done.error
         if done.error is not None:
             raise done.error

@@ -1,10 +1,10 @@
-"""Stripped files: only the encoder's tensors of a downloaded checkpoint, as a file that can be memory-mapped.
+"""Stripped files: copies of downloaded checkpoints with only the encoder's tensors, which can be memory-mapped.
 
-A training checkpoint is read whole to check its hash, but most of it is optimizer state: of G14's 388 MB the network
-needs 129. From the second start on, the stripped file is used. It is a safetensors file whose metadata holds its own
-sha256, computed with that field as zeros, so checking takes no memory. The sha256 is keyed (HMAC) with `own_key`: other
-writers of the cache cannot put other weights under the registered hash. A file of another machine or user is made
-again from the download.
+A checkpoint must be read as a whole to check its hash, but most of it is optimizer state: the network needs 129 of the
+388 MB of vitg14. From the second start on, the stripped file is used. It is a safetensors file whose metadata holds its
+own sha256, computed with zeros in this field, so checking takes no memory. The sha256 is keyed (HMAC) with `own_key`.
+Therefore, other users who can write to the cache cannot replace the weights. A file of another machine or user is not
+accepted, and is made again from the download.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ NO_DIGEST = "0" * 64
 class Weights:
     """Tensors of an encoder under the network's names, and their origin.
 
-    temperature: divisor of cosines with text in training, if the file has it; mapped: True if the tensors are views of
-    the file; model: name of the network in the file, or ""."""
+    temperature: divisor of cosines with text in training, if the file has it. mapped: True if the tensors are views of
+    the file. model: name of the network in the file, or "".
+    """
 
     tensors: Mapping[str, Tensor]
     temperature: float | None
@@ -44,7 +45,7 @@ class Weights:
 
 
 def stripped_path(row: Row) -> Path | None:
-    """Path of a row's stripped file; None if there is nothing to strip or no key."""
+    """Path of a row's stripped file; None if the file cannot be stripped or there is no key."""
     source = row.source
     digest = known_sha256(row) if source.kind in ("hub", "https") else ""
     if not digest or not own_key() or (source.file or source.url).endswith(".safetensors"):
@@ -53,7 +54,7 @@ def stripped_path(row: Row) -> Path | None:
 
 
 def find(row: Row) -> Path | None:
-    """Stripped file of a row, if its header fits; its content is not checked."""
+    """Path of a row's stripped file if its header fits the row; its content is not checked."""
     path = stripped_path(row)
     return path if path and _metadata(path, row) else None
 
@@ -64,17 +65,20 @@ def is_sound(row: Row) -> bool:
 
 
 def read(row: Row) -> Weights | None:
-    """Weights from the stripped file, mapped; None if it is damaged, with a warning if the source is gone too."""
+    """Memory-mapped weights from the stripped file; None if it is missing or damaged.
+
+    Warns about a damaged file if the download it was made from is missing too.
+    """
     weights, path = _mapped(row), stripped_path(row)
     if weights is None and path and path.is_file() and cached(row) is None:
-        why = f"checkpoint {row.name!r}: the stripped file {path} is damaged or not one of this library"
-        message = f"{why}, and the file it was made from is no longer in the cache; it is downloaded again"
+        why = f"checkpoint {row.name!r}: the stripped file {path} is damaged, or from another machine or user"
+        message = f"{why}. Expected an intact one. The checkpoint is downloaded again"
         warnings.warn(message, stacklevel=3)
     return weights
 
 
 def keep(row: Row, weights: Weights) -> Path | None:
-    """Write the stripped file and return its path; None if none is needed or the disk refuses."""
+    """Write the stripped file and return its path; None if it is not needed or cannot be written."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -86,12 +90,12 @@ def keep(row: Row, weights: Weights) -> Path | None:
     about["model"] = weights.model
     try:
         with replacing(path) as unfinished:
-            # a single entry: the order of several entries varies
+            # a single entry, because the order of several entries varies
             save_file(tensors, unfinished, {"about": json.dumps(_identity(row) | about)})
             header, digest = _hashed(unfinished, NO_DIGEST)
             with open(unfinished, "r+b") as file:
                 file.write(header.replace(NO_DIGEST.encode(), digest.encode()))
-    except (OSError, SafetensorError, RuntimeError):  # full disk, or tensors that share memory: no error
+    except (OSError, SafetensorError, RuntimeError):  # full disk or tensors that share memory, which is no error
         return None
     return path
 
@@ -107,7 +111,7 @@ def _mapped(row: Row) -> Weights | None:
             return None
         temperature = about["temperature"]
         return Weights(load_file(path), float(temperature) if temperature else None, path, True, about.get("model", ""))
-    except (SafetensorError, OSError):  # damaged, deleted in between, or a file system without memory maps
+    except (SafetensorError, OSError):  # file damaged or deleted meanwhile, or a file system without memory maps
         return None
 
 

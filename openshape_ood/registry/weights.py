@@ -1,4 +1,4 @@
-"""Networks of rows: strict loading of weight files, without running their code."""
+"""Loading of networks: every key and shape of a file must match, and no code of the file is run."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from openshape_ood.registry.files import fetch, known_sha256, open_safetensors, 
 from openshape_ood.registry.rows import Keys, Row, load_registry
 from openshape_ood.registry.torch_files import read_torch
 
-LONGEST_KEY = 256  # characters; patterns are searched for in keys
-MERGED = 64 * 2**20  # bytes of merged tensors beyond those of the file
+LONGEST_KEY = 256  # characters, which limits the time of searching for patterns
+MERGED = 64 * 2**20  # bytes by which merged tensors may exceed the tensors of the file
 
 
 def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[Any, str, float | None]:
     """Network of a row (float32, CPU), sha256 of its file, and training temperature if known.
 
-    checkpoint: a file in place of the registered one. Raises `InputError` for an invalid path, `CheckpointError` if the
-    file cannot be fetched or used.
+    checkpoint: a file that replaces the registered one. Raises `InputError` for an invalid path, and `CheckpointError`
+    if the file cannot be fetched or used.
     """
     if row.unconfirmed:
-        message = f"checkpoint {row.name!r} is not confirmed in full: {row.unconfirmed}. Check it before you rely on it"
+        message = f"checkpoint {row.name!r} is not confirmed: {row.unconfirmed}. Check it before you rely on it"
         warnings.warn(message, stacklevel=3)
     weights = weight_cache.read(row) if checkpoint is None else None
     if weights is None:
         path = fetch(row) if checkpoint is None else given_path(checkpoint, "checkpoint")
         if not path.is_file():
-            raise WeightsError(f"{row.name}: no checkpoint file at {path}")
+            raise WeightsError(f"{row.name}: there is no file {path}. Expected a checkpoint. Check the path")
         weights = read_file(path, row, trusted=checkpoint is None and bool(row.source.sha256))
-    with torch.device("meta"):  # shapes only: random initialization would take longer than loading
-        network = ARCHITECTURES[row.architecture].build(_sizes(row, weights)).float()  # for any default dtype
+    with torch.device("meta"):  # shapes only, because random initialization would take longer than loading
+        network = ARCHITECTURES[row.architecture].build(_sizes(row, weights)).float()  # float32 for any default dtype
     try:
         load_strictly(network, weights.tensors, weights.path, row.name, weights.mapped)
     except WeightsError as error:
         if not (others := _fitting(row, weights)):
             raise
-        raise WeightsError(f"{error}; the sizes are those of {' or '.join(others)}") from None
+        raise WeightsError(f"{error}. Its sizes fit {' or '.join(others)}") from None
     if checkpoint is None:
         weight_cache.keep(row, weights)
     digest = known_sha256(row) if checkpoint is None else ""
@@ -56,10 +56,10 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
 
 
 def read_file(path: Path, row: Row, trusted: bool) -> weight_cache.Weights:
-    """Content of a row's file. Raises as `read_weights`."""
+    """Weights in a row's file. Raises the errors of `read_weights`."""
     content = read_content(path, row.name, trusted)
     tensors = tensors_of(content, row.keys, f"{row.name}: {path}")
-    if path.suffix == ".safetensors":  # safetensors hold weights only
+    if path.suffix == ".safetensors":  # this format holds tensors only
         return weight_cache.Weights(tensors, None, path)
     model = _model(content) if hasattr(row.sizes, "of_file") else ""
     return weight_cache.Weights(tensors, temperature_of(content, row.keys), path, model=model)
@@ -72,13 +72,13 @@ def _sizes(row: Row, weights: weight_cache.Weights) -> Any:
 
 
 def _fitting(row: Row, weights: weight_cache.Weights) -> list[str]:
-    """Names of packaged rows of the same architecture whose tensors have these shapes."""
+    """Names of rows of the same architecture whose networks fit these tensors."""
     shapes: dict[Any, dict[str, tuple[int, ...]]] = {}
     names = []
     for other in (other for other in load_registry().values() if other.architecture == row.architecture):
         renamed = weights if other.keys == row.keys else replace(weights, tensors=_reread(weights.path, other))
         sizes = _sizes(other, renamed)
-        if sizes not in shapes:  # several rows have equal sizes
+        if sizes not in shapes:  # rows may have equal sizes
             with torch.device("meta"):
                 network = ARCHITECTURES[row.architecture].build(sizes)
             shapes[sizes] = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
@@ -96,7 +96,7 @@ def _reread(path: Path, row: Row) -> dict[str, Tensor]:
 
 
 def _model(content: Any) -> str:
-    """Network name in PyTorch Lightning's settings, or ""."""
+    """Network name in the settings that PyTorch Lightning stores in a checkpoint, or ""."""
     settings = content.get("hyper_parameters") if isinstance(content, Mapping) else None
     model = settings.get("model") if isinstance(settings, Mapping) else None
     return model if isinstance(model, str) and len(model) <= LONGEST_KEY else ""
@@ -105,14 +105,14 @@ def _model(content: Any) -> str:
 def read_weights(path: Path, keys: Keys, name: str, trusted: bool = False) -> dict[str, Tensor]:
     """Tensors of the encoder `name` in a .pt or .safetensors file, under the network's names.
 
-    trusted: the sha256 is the registered one. Raises `WeightsError` for a file that is no checkpoint, needs to run
-    code, or has keys that the rules do not fit.
+    trusted: True if the file has the registered sha256. Raises `WeightsError` for a file that is no checkpoint, needs
+    to run code, or has keys that do not fit the rules.
     """
     return tensors_of(read_content(path, name, trusted), keys, f"{name}: {path}")
 
 
 def read_content(path: Path, name: str, trusted: bool) -> Any:
-    """Whole content of a .pt or .safetensors file. Raises as `read_weights`."""
+    """Whole content of a .pt or .safetensors file. Raises the errors of `read_weights`."""
     if path.suffix != ".safetensors":
         return read_torch(path, name, trusted)
     with open_safetensors(path, "pt", name) as file:
@@ -120,14 +120,16 @@ def read_content(path: Path, name: str, trusted: bool) -> Any:
 
 
 def tensors_of(content: Any, keys: Keys, where: str) -> dict[str, Tensor]:
-    """Tensors of the encoder in the content of a file. Raises as `read_weights`."""
+    """Tensors of the encoder in the content of a file. Raises the errors of `read_weights`."""
     if keys.inside and isinstance(content, Mapping):
         content = content.get(keys.inside, content)
     if keys.parts and isinstance(content, Mapping):
         tables = {part: content.get(part) for part in keys.parts}
         content = {f"{n}.{k}": v for n, part in tables.items() if isinstance(part, Mapping) for k, v in part.items()}
     if not isinstance(content, Mapping):
-        raise WeightsError(f"{where} holds {type(content).__name__} where a table of tensors was expected")
+        raise WeightsError(
+            f"{where} holds {type(content).__name__}. Expected a table of tensors. Is it the checkpoint of an encoder?"
+        )
     return rekeyed(content, keys, where)
 
 
@@ -141,7 +143,7 @@ def rekeyed(content: Mapping[str, Any], keys: Keys, where: str) -> dict[str, Ten
 
 
 def _renamed(tensors: Mapping[str, Tensor], keys: Keys, where: str) -> dict[str, Tensor]:
-    """Tensors after the rules, under their new names."""
+    """Tensors under new names, after the rules `drop` and `rename`."""
     renamed: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
         if len(key) > LONGEST_KEY:  # bounds the time of the patterns
@@ -172,8 +174,10 @@ def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Ten
                 raise WeightsError(f"{where} lacks {', '.join(missing)}, to be merged with {key}")
             parts = [tensors.pop(name) for name in names]
             room -= sum(part.numel() * part.element_size() for part in parts)
-            if room < 0:  # expanded or shared storage
-                raise WeightsError(f"{where}: {', '.join(names)} hold more numbers than the file; refused as a bomb")
+            if room < 0:  # tensors that repeat or share stored numbers
+                raise WeightsError(
+                    f"{where}: {', '.join(names)} have far more numbers than the file stores; refused as a memory bomb"
+                )
             try:
                 tensors[whole.replace("*", text)] = torch.cat(parts)
             except RuntimeError as error:
@@ -190,8 +194,8 @@ def _stored(tensors: Iterable[Tensor]) -> int:
 def temperature_of(content: Any, keys: Keys) -> float | None:
     """Temperature of training: divisor of cosines with text, if the file has it.
 
-    OpenShape stores the logarithm of its inverse, `logit_scale`, beside the weights
-    (github.com/Colin97/OpenShape_code `src/models/LogitScaleNetwork.py`), in training checkpoints only; Uni3D among the
+    Files store the logarithm of its inverse as `logit_scale`. In OpenShape's training checkpoints it is separate from
+    the weights (github.com/Colin97/OpenShape_code `src/models/LogitScaleNetwork.py`); in Uni3D's files it is among the
     weights (`models/uni3d.py`).
     """
     if not (keys.inside or keys.parts):
@@ -200,13 +204,13 @@ def temperature_of(content: Any, keys: Keys) -> float | None:
     beside = next((t["logit_scale"] for t in tables if isinstance(t, Mapping) and "logit_scale" in t), None)
     values = list(beside.values()) if isinstance(beside, Mapping) else [beside]
     numbers = [float(value) for value in values if isinstance(value, Tensor) and value.numel() == 1]
-    with np.errstate(over="ignore"):  # of a value that is no logarithm
+    with np.errstate(over="ignore"):  # the value may not be a logarithm
         scale = np.exp(numbers[0]) if len(numbers) == 1 else 0.0
     return float(1 / scale) if np.isfinite(scale) and scale > 0 else None
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str, mapped: bool = False) -> None:
-    """`fill` from an encoder's checkpoint. Raises `WeightsError` with all differences."""
+    """`fill` with the tensors of a checkpoint. Raises `WeightsError` with all differences."""
     try:
         fill(network, state, mapped)
     except ValueError as error:
@@ -217,9 +221,10 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, n
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], mapped: bool = False) -> None:
-    """Put every tensor in its place. Raises ValueError with missing, left-over and misshapen tensors.
+    """Load all tensors into a network. Raises ValueError with missing, left-over and misshapen tensors.
 
-    The network may be on the device "meta". mapped: nobody writes to the file, so its tensors need no copy.
+    The network may be on the device "meta". mapped: True if the tensors are views of a file that does not change, so
+    that they need no copy.
     """
     expected = network.state_dict()
     differences = faults(*({key: tuple(tensor.shape) for key, tensor in side.items()} for side in (expected, state)))
@@ -230,7 +235,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], mapped: bool = False) 
 
 
 def faults(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]) -> str:
-    """Missing, left-over and misshapen keys of a file, as text; "" if all fit."""
+    """Text that lists missing, left-over and misshapen keys of a file; "" if all fit."""
     wrong = [key for key in sorted(expected.keys() & given.keys()) if given[key] != expected[key]]
     lists = {
         "missing keys": sorted(expected.keys() - given.keys()),

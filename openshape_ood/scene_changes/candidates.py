@@ -1,6 +1,6 @@
-"""Points of one scan whose place was seen empty in the other, put together to objects.
+"""Objects of one scan whose points the other scan saw as empty space.
 
-A change needs points, not only a proposal: proposals that were merged or split differently change no point.
+A change needs points, not only a proposal. Proposals that are merged or split differently change no point.
 """
 
 from __future__ import annotations
@@ -18,23 +18,26 @@ from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.voxels import voxelize
 
-GONE = 0.5  # of the seen part of an object: all of it has changed; one in the place of another is near its points
-LEAST = 8  # voxels of a change
-LINK = 2.5  # voxels between parts of one change
-FAR = 0.3  # meters from the other scan, from which a voxel counts fully
-SEEN = 0.4  # of an object: with less it is undecided
-PART = 1 / 3  # of the voxels of another changed proposal of one component: fewer are a part of that object
-STACKED = 0.5  # intersection over union of the floor under two changed proposals that touch: halves of one object
-INSIDE = 0.5  # of a component's voxels in the box of a changed object, with a margin of LINK voxels: a piece of it
+GONE = 0.5  # least changed fraction of the seen part of an object that has changed
+LEAST = 8  # least voxels of a change
+LINK = 2.5  # most voxels between parts of one connected component
+FAR = 0.3  # meters to the other scan from which a voxel has full weight
+SEEN = 0.4  # least seen fraction of an object that can be decided
+PART = 1 / 3  # least size of a proposal in a component, as a fraction of the largest; smaller ones belong to it
+STACKED = 0.5  # intersection over union of the floor under two changed pieces that touch: one object
+HANGING = 0.6  # meters of air at most between two pieces of one object; the upper piece hangs over the lower one
+CUT = 0.05  # of the smaller piece's voxels within two voxels of the larger piece: the surface goes on
+TOUCHING = 1.5  # voxels between the nearest voxels of two pieces
+INSIDE = 0.5  # least fraction of a component in the box of a changed object, with a margin of LINK voxels
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """An object of one scan, and what the other scan says of its place.
+    """An object of one scan, and the state of its place in the other scan.
 
     rows: points (m,) of its scan, ascending; free, occupied, unseen: fractions of its voxels; strength: square meters
-    of surface whose place was seen empty, those far from the other scan weigh most; whole: all of it has changed;
-    proposal: index, -1 for points that no proposal has.
+    of surface at places that were seen empty, weighted by distance to the other scan; whole: True if the object has
+    changed; proposal: its index, -1 for points outside all proposals.
     """
 
     rows: np.ndarray
@@ -48,9 +51,12 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """Voxels of a scan: the first point of each, the voxel of each point, its distance to the other scan, its state."""
+    """Voxels of a scan.
 
-    first: np.ndarray
+    inverse: voxel (n,) of each point; places: mean point (v, 3); distance: meters (v,) to the other scan; changed: True
+    (v,) if seen empty in the other scan; occupied: True (v,) if the other scan has a point there; size: meters.
+    """
+
     inverse: np.ndarray
     places: np.ndarray
     distance: np.ndarray
@@ -59,114 +65,150 @@ class _Cells:
     size: float
 
 
-def candidates(scene: Scene, found: Proposals, other: Space) -> list[Candidate]:
-    """The objects of a scan beside the space of the other scan; both in one frame."""
-    cells = _cells(scene, found, other)
-    sets = [np.unique(cells.inverse[rows]) for rows in found.rows]
-    judged = [_judged(cells, rows, own, i) for i, (rows, own) in enumerate(zip(found.rows, sets, strict=True))]
-    whole = _joined(cells, [one for one in judged if one.whole], sets)
-    claimed, loose = dict[int, list[np.ndarray]](), list[np.ndarray]()
-    for part in _components(cells):
-        owners = _owners(part, list(whole), sets, cells)
+def candidates(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarray | None = None) -> list[Candidate]:
+    """Objects of a scan, compared with the space of the other scan; both in one frame.
+
+    gone: True (n,) for points of the other scan that belong to changed objects. They do not show that something stayed.
+    """
+    cells = _cells(scene, proposals, other, gone)
+    sets = [np.unique(cells.inverse[rows]) for rows in proposals.rows]
+    parts = _components(cells)
+    compared = [
+        _compared(cells, rows, voxels, i, parts)
+        for i, (rows, voxels) in enumerate(zip(proposals.rows, sets, strict=True))
+    ]
+    whole = [one.proposal for one in compared if one.whole]
+    claimed, loose = {i: [sets[i]] for i in whole}, list[np.ndarray]()
+    for part in parts:
+        owners = _owners(part, whole, sets, cells)
         if not owners:
             loose.append(part)
-        for i, own in owners.items():
-            claimed.setdefault(i, [sets[i]]).append(own)
-    parts = list[Candidate]()
+        for i, voxels in owners.items():
+            claimed[i].append(voxels)
+    pieces = list[np.ndarray]()
     for part in loose:
         owner = _around(part, claimed, cells)
         if owner is None:
-            parts.append(_of_component(cells, part))
+            pieces.append(part)
         else:
             claimed[owner].append(part)
-    members = _points_of(cells)
-    grown = [_grown(cells, whole[i], own, members) for i, own in claimed.items()]
-    rest = [one for one in judged if not one.whole]
-    return grown + [one for one in parts if one.strength > 0] + rest
+    changed = [_grown(cells, compared[i], voxels) for i, voxels in claimed.items()]
+    changed += [_of_component(cells, part) for part in pieces]
+    rest = [one for one in compared if not one.whole]
+    return [one for one in _joined(cells, changed) if one.proposal >= 0 or one.strength > 0] + rest
 
 
-def _cells(scene: Scene, found: Proposals, other: Space) -> _Cells:
+def _cells(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarray | None) -> _Cells:
     voxels = voxelize(scene.points, other.size)
     counts = np.bincount(voxels.inverse)
     places = np.stack([np.bincount(voxels.inverse, column) for column in scene.points.T], axis=1) / counts[:, None]
     level = np.zeros(len(scene), dtype=bool)
-    for plane in found.layout:
+    for plane in proposals.layout:
         if plane.kind != "wall":
             level[plane.rows] = True
     distance = other.distance(places)
     occupied = distance <= other.reach
     flat = np.bincount(voxels.inverse, level) / counts > 0.5
     changed = ~occupied & other.is_free(places) & ~flat
-    return _Cells(voxels.first, voxels.inverse, places, distance, changed, occupied, other.size)
+    if gone is not None and gone.any() and occupied.any():
+        stayed = cKDTree(other.points[~gone]).query(places[occupied], distance_upper_bound=other.reach)[0]
+        occupied[occupied] = np.isfinite(stayed)
+    return _Cells(voxels.inverse, places, distance, changed, occupied, other.size)
 
 
-def _judged(cells: _Cells, rows: np.ndarray, own: np.ndarray, proposal: int) -> Candidate:
-    free, occupied = cells.changed[own], cells.occupied[own]
-    seen = int(free.sum() + occupied.sum())
-    whole = free.sum() >= max(LEAST, GONE * seen) and seen >= SEEN * len(own)
-    is_free, is_taken = float(free.mean()), float(occupied.mean())
-    unseen = 1 - is_free - is_taken
-    return Candidate(rows, is_free, is_taken, unseen, _strength(cells, own), bool(whole), proposal)
+def _compared(
+    cells: _Cells, rows: np.ndarray, voxels: np.ndarray, proposal: int, parts: Sequence[np.ndarray]
+) -> Candidate:
+    """A proposal has changed if most of its seen part has. A connected part that was seen empty is enough to see."""
+    free, occupied = int(cells.changed[voxels].sum()), int(cells.occupied[voxels].sum())
+    whole = free >= max(LEAST, GONE * (free + occupied))
+    if whole and free + occupied < SEEN * len(voxels):
+        whole = any(len(np.intersect1d(voxels, part, assume_unique=True)) >= LEAST for part in parts)
+    return _candidate(cells, rows, voxels, whole, proposal)
 
 
-def _strength(cells: _Cells, own: np.ndarray) -> float:
-    own = own[cells.changed[own]]
-    return float(np.minimum(cells.distance[own] / FAR, 1).sum() * cells.size**2)
+def _candidate(cells: _Cells, rows: np.ndarray, voxels: np.ndarray, whole: bool, proposal: int) -> Candidate:
+    free, occupied = float(cells.changed[voxels].mean()), float(cells.occupied[voxels].mean())
+    return Candidate(rows, free, occupied, 1 - free - occupied, _strength(cells, voxels), whole, proposal)
+
+
+def _strength(cells: _Cells, voxels: np.ndarray) -> float:
+    voxels = voxels[cells.changed[voxels]]
+    return float(np.minimum(cells.distance[voxels] / FAR, 1).sum() * cells.size**2)
 
 
 def _components(cells: _Cells) -> list[np.ndarray]:
-    """Changed voxels that are near each other."""
+    """Connected components of the changed voxels; parts at most LINK voxels apart are connected."""
     rows = np.flatnonzero(cells.changed)
     if len(rows) < LEAST:
         return []
     pairs = cKDTree(cells.places[rows]).query_pairs(LINK * cells.size, output_type="ndarray")
-    table = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(rows), len(rows)))
+    parts = [rows[part] for part in _connected(pairs, len(rows))]
+    return [part for part in parts if len(part) >= LEAST]
+
+
+def _connected(pairs: np.ndarray, count: int) -> list[np.ndarray]:
+    """Connected components of a graph of `count` nodes with edges (m, 2); nodes ascending."""
+    pairs = np.reshape(pairs, (-1, 2))
+    table = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     _, label = connected_components(table, directed=False)
-    order = np.argsort(label, kind="stable")
-    parts = np.split(rows[order], np.cumsum(np.bincount(label))[:-1])
-    return [np.sort(part) for part in parts if len(part) >= LEAST]
+    return np.split(np.argsort(label, kind="stable"), np.cumsum(np.bincount(label))[:-1])
 
 
-def _joined(cells: _Cells, whole: Sequence[Candidate], sets: list[np.ndarray]) -> dict[int, Candidate]:
-    """Changed proposals by index, halves of one object put together; so are their voxels in `sets`."""
-    joined = dict[int, Candidate]()
-    for one in sorted(whole, key=lambda one: (-len(sets[one.proposal]), one.proposal)):
-        i = one.proposal
-        j = next((j for j in joined if _stacked(cells, sets[i], sets[j])), None)
-        if j is None:
-            joined[i] = one
-        else:
-            sets[j] = np.union1d(sets[i], sets[j])
-            joined[j] = _judged(cells, np.union1d(one.rows, joined[j].rows), sets[j], j)
+def _joined(cells: _Cells, changed: list[Candidate]) -> list[Candidate]:
+    """Changed objects of one scan; pieces of one object are joined."""
+    if len(changed) < 2:
+        return changed
+    sets = [np.unique(cells.inverse[one.rows]) for one in changed]
+    edges = [(i, j) for i in range(len(sets)) for j in range(i) if _of_one_object(cells, sets[i], sets[j])]
+    joined = list[Candidate]()
+    for group in _connected(np.array(edges, dtype=np.int64), len(changed)):
+        largest = max(group, key=lambda i: (changed[i].proposal >= 0, len(sets[i])))
+        if len(group) == 1:
+            joined.append(changed[largest])
+            continue
+        rows, voxels = (
+            np.unique(np.concatenate([lists[i] for i in group])) for lists in ([c.rows for c in changed], sets)
+        )
+        joined.append(_candidate(cells, rows, voxels, True, changed[largest].proposal))
     return joined
 
 
-def _stacked(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool:
-    """True if one lies on the other, over about the same floor."""
-    low, high = (np.stack([bound(cells.places[own], axis=0) for own in (first, second)]) for bound in (np.min, np.max))
-    common = np.maximum(0, high.min(axis=0) - low.max(axis=0))[:2].prod()
+def _of_one_object(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool:
+    """True if two pieces touch along a cut, if they are stacked, or if one hangs above the other."""
+    places = sorted((cells.places[voxels] for voxels in (first, second)), key=len)
+    low, high = (np.stack([bound(voxels, axis=0) for voxels in places]) for bound in (np.min, np.max))
+    high = high + cells.size
+    apart = low.max(axis=0) - high.min(axis=0)
+    if apart.max() > HANGING:
+        return False
+    common = np.maximum(0, -apart)[:2].prod()
     areas = (high - low)[:, :2].prod(axis=1)
-    gap = (low.max(axis=0) - high.min(axis=0))[2]
-    return bool(gap <= LINK * cells.size and common >= STACKED * (areas.sum() - common))
+    if apart[2] <= LINK * cells.size and common >= STACKED * (areas.sum() - common):
+        return True
+    if apart[2] > LINK * cells.size:
+        return bool(common >= STACKED * areas.min())
+    touching = cKDTree(places[1]).query(places[0], distance_upper_bound=2 * cells.size)[0]
+    return bool(np.isfinite(touching).mean() >= CUT and touching.min() <= TOUCHING * cells.size)
 
 
 def _owners(part: np.ndarray, whole: Sequence[int], sets: Sequence[np.ndarray], cells: _Cells) -> dict[int, np.ndarray]:
-    """The voxels of a component by the changed proposal they belong to; empty if no proposal has a part of it."""
+    """Voxels of a component for each changed proposal that shares it; empty without such a proposal."""
     size = {i: len(np.intersect1d(sets[i], part, assume_unique=True)) for i in whole}
-    own = [i for i, count in size.items() if count >= max(LEAST, PART * max(size.values()))]
-    if not own:
+    sharing = [i for i, count in size.items() if count >= max(LEAST, PART * max(size.values()))]
+    if not sharing:
         return {}
-    away = np.stack([cKDTree(cells.places[sets[i]]).query(cells.places[part])[0] for i in own])
+    away = np.stack([cKDTree(cells.places[sets[i]]).query(cells.places[part])[0] for i in sharing])
     nearest = away.argmin(axis=0)
-    return {i: part[nearest == place] for place, i in enumerate(own)}
+    return {i: part[nearest == place] for place, i in enumerate(sharing)}
 
 
 def _around(part: np.ndarray, claimed: Mapping[int, Sequence[np.ndarray]], cells: _Cells) -> int | None:
-    """The changed proposal in whose box most of a component lies; None if there is none."""
+    """The changed proposal whose box contains most of a component; None without one."""
     best, share = None, INSIDE
     places = cells.places[part]
-    for i, (own, *_) in claimed.items():
-        low, high = cells.places[own].min(axis=0), cells.places[own].max(axis=0)
+    for i, (voxels, *_) in claimed.items():
+        low, high = cells.places[voxels].min(axis=0), cells.places[voxels].max(axis=0)
         inside = ((places > low - LINK * cells.size) & (places < high + LINK * cells.size)).all(axis=1).mean()
         if inside >= share:
             best, share = i, float(inside)
@@ -174,19 +216,18 @@ def _around(part: np.ndarray, claimed: Mapping[int, Sequence[np.ndarray]], cells
 
 
 def _of_component(cells: _Cells, part: np.ndarray) -> Candidate:
-    rows = np.flatnonzero(np.isin(cells.inverse, part))
-    return Candidate(rows, 1.0, 0.0, 0.0, _strength(cells, part), True, -1)
+    return _candidate(cells, _points_of(cells, part), part, True, -1)
 
 
-def _points_of(cells: _Cells) -> list[np.ndarray]:
-    order = np.argsort(cells.inverse, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(cells.inverse))[:-1])
+def _points_of(cells: _Cells, voxels: np.ndarray) -> np.ndarray:
+    """Points (m,) of voxels, ascending."""
+    inside = np.zeros(len(cells.places), dtype=bool)
+    inside[voxels] = True
+    return np.flatnonzero(inside[cells.inverse])
 
 
-def _grown(cells: _Cells, one: Candidate, claimed: list[np.ndarray], members: list[np.ndarray]) -> Candidate:
-    """A changed proposal with the changed voxels that are around it."""
-    own = np.unique(np.concatenate(claimed))
-    more = [members[i] for i in np.setdiff1d(own, claimed[0])]
-    rows = np.unique(np.concatenate([one.rows, *more])) if more else one.rows
-    grown = _judged(cells, rows, own, one.proposal)
-    return Candidate(rows, grown.free, grown.occupied, grown.unseen, grown.strength, True, one.proposal)
+def _grown(cells: _Cells, one: Candidate, claimed: list[np.ndarray]) -> Candidate:
+    """A changed proposal with the changed voxels around it."""
+    voxels = np.unique(np.concatenate(claimed))
+    more = _points_of(cells, np.setdiff1d(voxels, claimed[0]))
+    return _candidate(cells, np.union1d(one.rows, more), voxels, True, one.proposal)

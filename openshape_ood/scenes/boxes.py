@@ -1,4 +1,4 @@
-"""Upright bounding boxes of minimum area, and likelihoods of their sizes."""
+"""Upright bounding boxes with minimum ground area, and likelihoods of their sizes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ import numpy as np
 from openshape_ood.errors import InputError
 from openshape_ood.known import folded
 
-WIDENED = 0.2  # added to the standard deviations, because a category has more sizes than its examples
+WIDENED = 0.2  # added to the standard deviations, because real objects vary more than the examples
 LEAST = -6.0  # minimum log-likelihood, for partly visible objects
 THINNEST = 0.01  # meters
 
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """Upright box: center (3,); size (3,): longer side, shorter side, height, in meters; yaw of the longer, radians."""
+    """Upright box in meters.
+
+    center: (3,); size: longer side, shorter side, height (3,); yaw: direction of the longer side in radians.
+    """
 
     center: np.ndarray
     size: np.ndarray
@@ -57,31 +60,34 @@ class Box:
 
 
 def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[str, Any] | None) -> np.ndarray:
-    """Log-likelihood (m, k) of box sizes under each class, at least -6; sizes: as in `score_scene`."""
-    table = packaged_sizes() if sizes is None else {folded(name): own for name, own in sizes.items()}
+    """Log-likelihood (m, k) of box sizes under each class, at least -6. sizes: as in `score_scene`."""
+    table = packaged_sizes() if sizes is None else {folded(name): row for name, row in sizes.items()}
     strange = [name for name in names if folded(name) not in table]
     if strange:
         raise InputError(
-            f"no sizes are known of {', '.join(map(repr, strange))}; give sizes={{name: (means, deviations)}} of the "
-            "logarithms of longer side, shorter side and height in meters for every class, or size_weight=0"
+            f"there are no sizes for {', '.join(map(repr, strange))}. Expected sizes={{name: (means, deviations)}} for "
+            "every class: logarithms of longer side, shorter side and height in meters. Give them, or size_weight=0"
         )
     try:
-        of = np.array([table[folded(name)] for name in names], dtype=np.float64)
+        stated = np.array([table[folded(name)] for name in names], dtype=np.float64)
     except (TypeError, ValueError):  # not numbers, or rows of different lengths
-        of = np.empty(0)
-    if of.shape != (len(names), 2, 3) or not np.isfinite(of).all() or (of[:, 1] < 0).any():
-        raise InputError(f"sizes have the shape {of.shape[1:]} a class; expected finite (2, 3), deviations from 0 up")
+        stated = np.empty(0)
+    if stated.shape != (len(names), 2, 3) or not np.isfinite(stated).all() or (stated[:, 1] < 0).any():
+        raise InputError(
+            f"sizes have the shape {stated.shape[1:]} a class; expected finite numbers (2, 3), and deviations of at "
+            "least 0"
+        )
     given = np.log(np.maximum([box.size for box in boxes], THINNEST)).reshape(len(boxes), 1, 3)
-    spread = of[None, :, 1] + WIDENED
-    density = -0.5 * ((given - of[None, :, 0]) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2 * np.pi)
+    spread = stated[None, :, 1] + WIDENED
+    density = -0.5 * ((given - stated[None, :, 0]) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2 * np.pi)
     return np.maximum(density.sum(axis=2), LEAST)
 
 
 @cache
 def packaged_sizes() -> dict[str, Any]:
-    """Folded name -> (2, 3), from generated shapes and their synonyms; `python -m benchmarks.training.sizes`."""
+    """Means and deviations (2, 3) by folded name, from generated shapes. `benchmarks.training.sizes` writes them."""
     table = json.loads(Path(__file__).with_name("sizes.json").read_text(encoding="utf-8"))
-    return {folded(name): own for name, own in table["sizes"].items()}
+    return {folded(name): row for name, row in table["sizes"].items()}
 
 
 def _turn(angle: float) -> np.ndarray:

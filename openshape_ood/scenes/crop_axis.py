@@ -1,6 +1,6 @@
-"""Gravity axis of known shapes that are compared with objects of a scan: examples and calibration shapes.
+"""Up axis of examples and calibration shapes that are compared with objects of a scan.
 
-`score_scene`, the command `scene` and the page use `crop_axis`, so the same files give the same result.
+`score_scene`, the command `scene` and the web page use `crop_axis`, so the same files give the same result.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ FILE, SCANS = "file", "z"
 
 
 def crop_axis(known_up: str | None = None, scan_up: str = FILE) -> tuple[str, str]:
-    """Axis of known shapes for a scan, and axis of those shapes that state none.
+    """Up axis of known shapes for a scan, and up axis of shapes that state none.
 
-    Precedence: `known_up` for all shapes; the axis stated by a shape's own file; `scan_up`, the user's axis of the
-    scan; z, the axis of scans and of crops from them.
+    The first axis may be "file": the axis that each file states. Precedence for a shape: `known_up`; the axis stated by
+    its file; `scan_up`, the user's axis of the scan; z, the axis of scans and of crops from them.
 
     Examples
     --------
@@ -52,10 +52,10 @@ def with_axes(known: Mapping[str, Any], known_up: str | None, encoder: Encoder) 
     for name in check_examples(examples):
         if ready_embeddings(examples[name], name, encoder) is None:
             shapes[name] = list_shapes(examples[name])
-    stated = {name: [one.stated_up() for one in own] for name, own in shapes.items()}
+    stated = {name: [one.stated_up() for one in members] for name, members in shapes.items()}
     count = sum(axes.count(None) for axes in stated.values())
     if count:
         remedy = "give known_up='y', as for shapes of synthetic.sample, or another axis"
         warnings.warn(assumed(count, silent, remedy), AxisWarning, stacklevel=3)
-    listed = {name: [one.value for one in own] for name, own in shapes.items()}
+    listed = {name: [one.value for one in members] for name, members in shapes.items()}
     return {**known, **listed}, {name: [axis or silent for axis in axes] for name, axes in stated.items()}

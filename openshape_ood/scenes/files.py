@@ -29,9 +29,9 @@ INSTANCES = ("instance_id", "instance", "instances", "instance_label", "object_i
 NAMES = (*LABELS, *INSTANCES)
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 SPACING = 0.02  # meters
-FEW, APART = 50_000, 0.1  # a PLY mesh is sampled if it has at most so many vertices, at least so many meters apart
+FEW, APART = 50_000, 0.1  # a PLY mesh is sampled if it has fewer vertices, and they are more meters apart
 MAX_POINTS = 50_000_000
-LABELS_BESIDE = ".labels.ply"  # the colors of such a file encode its labels
+LABELS_BESIDE = ".labels.ply"  # suffix of ScanNet's files of labels; their colors encode the labels
 
 Columns = Mapping[str, np.ndarray]
 # rotation from file coordinates to z up, by up axis; never a reflection
@@ -57,8 +57,8 @@ def load_scene(
     """Load a scan from a file, or from points in memory, in meters with z up.
 
     PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances in named columns. glTF, OBJ and
-    other meshes are sampled. The vertices of a PLY mesh, such as ScanNet's, are the scan; if they are more than 10 cm
-    apart on average, as in a modelled room, the mesh is sampled and has no labels.
+    other meshes are sampled. The vertices of a PLY mesh, such as ScanNet's, are the points of the scan. If they are
+    more than 10 cm apart on average, as in a modelled room, the mesh is sampled instead and has no labels.
 
     Parameters
     ----------
@@ -80,15 +80,15 @@ def load_scene(
     Returns
     -------
     Scene
-        Negative labels and instances become 0, none; all zeros count as no labels. Points keep the order of the file,
-        duplicates included. Unmeasured points (NaN) of a PCD file are dropped. So are stray points: the few that are
-        farther from nearly all others than 1 km and the size of the scan.
+        Label and instance 0 mean none, and negative numbers become 0. If all labels are 0, the scan has no labels.
+        Points keep the order of the file, duplicates included. Unmeasured points (NaN) of a PCD file are dropped. Stray
+        points are dropped: they are farther from nearly all others than both 1 km and the size of the scan.
 
     Raises
     ------
     ShapeFileError
-        With the file's name, for a file that cannot be read or is hostile: NaN, an extent of more than a kilometer
-        without a matching `unit` (except LAS and LAZ), labels of another number than points.
+        With the file's name, for a file that cannot be read or is hostile. Also for NaN, for an extent of more than a
+        kilometer without a matching `unit` (except LAS and LAZ), and if the numbers of labels and points differ.
     InputError
         For invalid settings.
 
@@ -134,7 +134,7 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
     Returns
     -------
     (n,) int64
-        Negative labels become 0, none.
+        0 means none; negative labels become 0.
 
     Raises
     ------
@@ -148,10 +148,10 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
             columns: Columns = {"label": np.loadtxt(io.BytesIO(data), dtype=np.int64, ndmin=1, comments=None)}
         else:
             columns = format_of(path).columns(data, NAMES)
-        found = _whole(columns, LABELS)
-        if found is None:
+        labels = _whole(columns, LABELS)
+        if labels is None:
             raise CloudError(f"it has no labels; expected one whole number a line, or a column {' or '.join(LABELS)}")
-    return found
+    return labels
 
 
 def _in_memory(points: Any, unit: str, labels: str | os.PathLike[str] | None) -> tuple[Scene, list[str | None]]:
@@ -166,18 +166,18 @@ def _from_file(
     path: Path, unit: str, spacing: float | None, seed: int, labels: str | os.PathLike[str] | None
 ) -> tuple[Scene, list[str | None]]:
     """Scan in meters with the file's axes and labels, and warnings."""
-    beside = _beside(path)
-    labelled = labels is not None or beside.is_file()
+    label_file = _label_file(path)
+    labelled = labels is not None or label_file.is_file()
     with reading.parsing(path):
         scene, doubt = _read(path, unit, spacing, seed, labelled)
         doubts = [doubt, check_size(scene, format_of(path).surveyed) if unit == "file" else None]
     if labels is not None or (scene.labels is None and spacing is None and labelled):
-        scene = _labelled(scene, Path(labels or beside))
+        scene = _labelled(scene, Path(labels or label_file))
     return scene, doubts
 
 
 def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: bool) -> tuple[Scene, str | None]:
-    """Scan in meters with the file's axes, and a warning about its colors; labelled: a file beside it has labels."""
+    """Scan in meters with the file's axes, and a warning about its colors. labelled: another file has its labels."""
     data, kind, name = reading.file_bytes(path), format_of(path), path.name
     meters = UNITS.get(unit) or (kind.declared_unit and kind.declared_unit(data)) or 1.0
     columns: Columns = kind.columns(data, NAMES)
@@ -193,28 +193,28 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
     color = None if of_labels else named_color(columns, len(points))
     doubt = color_doubt(columns, name) if color is None and not of_labels else None
     whole = (_whole(columns, names) for names in (LABELS, INSTANCES))
-    labels, instances = (None if found is None or not found.any() else found for found in whole)
+    labels, instances = (None if numbers is None or not numbers.any() else numbers for numbers in whole)
     return Scene(points, color, labels, instances, name=name), doubt
 
 
 def _is_model(columns: Columns, labelled: bool) -> bool:
-    """True for few, distant vertices, so that the surface of the mesh must be checked."""
+    """True for few points without labels, which may be the vertices of a modelled room."""
     annotated = labelled or bool(columns.keys() & {*LABELS, *INSTANCES})
     return not annotated and len(columns["x"]) < FEW
 
 
 def _is_coarse(mesh: Any, meters: float) -> bool:
-    """True if the vertices of a trimesh.Trimesh are few for its surface."""
+    """True if a trimesh.Trimesh has few vertices for the area of its surface."""
     return bool(mesh.area * meters**2 > APART**2 * len(mesh.vertices))
 
 
 def _points(columns: Columns) -> np.ndarray:
     """Copy of the points (n, 3) float64."""
     if not {"x", "y", "z"} <= columns.keys():
-        raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
+        raise CloudError(f"its columns are {', '.join(columns)}; expected x, y and z among them")
     count = len(columns["x"])
     if count > MAX_POINTS:
-        raise CloudError(f"it has {count:,} points, more than {MAX_POINTS:,}; thin it out or split it first")
+        raise CloudError(f"it has {count:,} points; expected at most {MAX_POINTS:,}. Thin it out or split it first")
     points = np.empty((count, 3))
     for axis, name in enumerate("xyz"):
         points[:, axis] = columns[name]
@@ -232,7 +232,7 @@ def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
     return whole_numbers(given, f"its column {name!r}")
 
 
-def _beside(path: Path) -> Path:
+def _label_file(path: Path) -> Path:
     """Path of ScanNet's label file for a PLY file."""
     return path.with_name(path.stem + LABELS_BESIDE) if path.suffix.lower() == ".ply" else path / LABELS_BESIDE
 
@@ -240,7 +240,7 @@ def _beside(path: Path) -> Path:
 def _labelled(scene: Scene, path: Path) -> Scene:
     labels = load_labels(path)
     if len(labels) != len(scene):
-        raise ShapeFileError(f"{path} has {len(labels):,} labels, for the {len(scene):,} points of {scene.name}")
+        raise ShapeFileError(f"{path} has {len(labels):,} labels; expected {len(scene):,}, one a point of {scene.name}")
     return replace(scene, labels=labels if labels.any() else None)
 
 

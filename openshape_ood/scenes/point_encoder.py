@@ -34,9 +34,9 @@ FLOOR = 0.02  # fraction of voxels below the assumed floor
 
 @dataclass(frozen=True, eq=False)
 class VoxelEmbeddings:
-    """Embeddings of the v voxels of a scan of n points, computed in blocks: a million with 768 numbers take 3 GB.
+    """Embeddings of the v voxels of a scan of n points, computed in blocks, because a million of them may take 3 GB.
 
-    features (v, w): voxel features before the network's last layer; embed: function from feature rows to embeddings
+    features (v, w): voxel features before the network's last layer; embed: function from features (b, w) to embeddings
     (b, d); inverse (n,) int64: voxel of each point; touching: neighbors of each voxel, corners included.
     """
 
@@ -61,7 +61,7 @@ class VoxelEmbeddings:
 
 
 class ProjectedNames:
-    """Names through the projection in some files: text vectors with the width of the features."""
+    """Text encoder whose vectors are projected to the width of the features. Some files hold the projection."""
 
     def __init__(self, text: NamesEncoder, projection: Any, identity: Identity) -> None:
         self.text, self.projection = text, projection
@@ -72,8 +72,8 @@ class ProjectedNames:
         weight = self.projection.weight
         vectors = torch.from_numpy(np.asarray(self.text.encode(names), dtype=np.float32)).to(weight.device)
         with torch.inference_mode(), exact(weight.device):
-            found = torch.nn.functional.normalize(vectors @ weight[:, :, 0].T + self.projection.bias, dim=1)
-        return found.cpu().numpy()
+            projected = torch.nn.functional.normalize(vectors @ weight[:, :, 0].T + self.projection.bias, dim=1)
+        return projected.cpu().numpy()
 
 
 class PointEncoder:
@@ -88,7 +88,7 @@ class PointEncoder:
     spec : ScanSpec
         Side of a voxel in meters, input of a voxel, and published list of names.
     temperature : float or None
-        Divisor of cosines with text in training, if the file has it.
+        Divisor of cosines with text during training; None if the file does not have it.
     row, network, device, backend
         Registry row, bare torch module, its device, backend of its convolutions.
     """
@@ -105,7 +105,7 @@ class PointEncoder:
         check_choice(backend, "backend", BACKENDS)
         self.row, self.device, self.temperature, self.backend = row, device, temperature, backend
         self.dim, self.spec = row.sizes.embedding_dim, row.scan
-        # projected names have an embedding space of their own
+        # projected names have a separate embedding space
         space = row.text.space if row.text_dim == self.dim else f"{row.text.space}/{row.name}"
         self.identity = Identity(row.name, space, sha256)
         self.network = network.eval().requires_grad_(False).to(device)
@@ -120,7 +120,7 @@ class PointEncoder:
         device: str | torch.device | None = None,
         backend: str = "torch",
     ) -> PointEncoder:
-        """Load a point encoder: strict keys, evaluation mode.
+        """Load a point encoder, with a strict check of the file's keys, in evaluation mode.
 
         Parameters
         ----------
@@ -144,8 +144,10 @@ class PointEncoder:
         ------
         InputError
             For an invalid name, device or backend.
-        MissingPackageError, RegistryError, CheckpointError
-            For missing spconv; an invalid registry or file; a failed download.
+        MissingPackageError
+            For missing spconv.
+        RegistryError, CheckpointError
+            For an invalid registry or file, and for a failed download.
         """
         row, target = find_checkpoint(name, registry, kinds=(KIND,)), find_device(device)
         check_choice(backend, "backend", BACKENDS)
@@ -168,8 +170,8 @@ class PointEncoder:
         projection = getattr(self.network, "projection_layer", None)
         if projection is None:
             raise InputError(
-                f"{self.identity.checkpoint} gives {self.dim} numbers a point, names have {text.dim}, and its file "
-                "has no projection of names (projection_layer). Give known classes by example points, "
+                f"{self.identity.checkpoint} gives {self.dim} numbers a point, but names have {text.dim}, and its file "
+                "has no projection of names (projection_layer). Expected known classes by example points. Give "
                 "KnownClasses.from_embeddings(encoder.encode_points(scene)[rows], labels, encoder.identity), or use "
                 "another encoder"
             )
@@ -186,18 +188,18 @@ class PointEncoder:
         Returns
         -------
         array (n, d) float32
-            Of any length. Independent of the point order, except for the first point of each voxel. Not invariant to
-            shifts other than multiples of 16 voxels, because the grid starts at the origin.
+            Vectors of any length. The order of the points matters only for the first point of each voxel. A shift of
+            the scan changes the vectors unless it is a multiple of 16 voxels, because the grid starts at the origin.
 
         Raises
         ------
         InputError
-            For an argument that is no `Scene`, and scans over too many voxels.
+            For an argument that is no `Scene`, and for a scan that extends over too many voxels.
         """
         return self.encode_voxels(scene).of_points()
 
     def encode_voxels(self, scene: Scene) -> VoxelEmbeddings:
-        """`encode_points` for voxels, computed on demand.
+        """Embeddings of the scan's voxels, computed on demand; `encode_points` copies them to the points.
 
         Warns with `ScanWarning` if the points are too sparse for the voxels, or a missing color is replaced by gray.
         """
@@ -226,7 +228,7 @@ class PointEncoder:
 
 
 def voxel_numbers(scene: Scene, first: np.ndarray, given: str, channels: int = 3) -> np.ndarray:
-    """Network input of voxels (v, c) float32, by the input in the registry's [x.scan]; no color means gray."""
+    """Network input (v, c) float32 of voxels. given: kind of input, from [x.scan] in the registry. No color is gray."""
     if given == "height-color":
         return height_and_color(scene, first)
     if given == "color" and scene.color is not None:

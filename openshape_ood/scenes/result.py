@@ -38,9 +38,9 @@ class SceneObject:
     Attributes
     ----------
     number : int
-        From 1, most novel first; the number of its points in `SceneResult.numbers`.
+        From 1, most novel first. `SceneResult.numbers` has this number for the points of the object.
     rows : (m,) int64
-        Its points in the scan, sorted; objects may share points.
+        Indices of its points in the scan, sorted; objects may share points.
     box : Box
     nearest : str
         Nearest known class.
@@ -55,7 +55,7 @@ class SceneObject:
     stability : float or None
         Reproducibility, 0 to 1, see `Proposals`. None for given proposals without runs.
     part_of : int or None
-        Number of the smallest larger object with four fifths of its points.
+        Number of the smallest larger object that has at least four fifths of its points.
     agreement : float or None
         Fraction of its points with the same nearest class, if a map of points was given.
     point_novelty : float or None
@@ -78,8 +78,8 @@ class SceneObject:
     point_novelty: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        told = {"object": self.number, "points": len(self.rows), "box": self.box.as_json()}
-        return told | {one.name: getattr(self, one.name) for one in fields(self)[3:]}  # all that is text or number
+        record = {"object": self.number, "points": len(self.rows), "box": self.box.as_json()}
+        return record | {one.name: getattr(self, one.name) for one in fields(self)[3:]}  # all fields of text or numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +96,8 @@ class SceneResult:
     proposals : Proposals
         With the planes that were removed as layout.
     result : NoveltyResult
-        Scores of the proposals: row i is proposal i, named "object" and the number of its object. Use it to compare
-        with labels of your masks; `objects` are sorted by novelty.
+        Scores of the proposals in their order: row i is proposal i, with the name "object" and the object's number. Use
+        it, not `objects`, to compare with labels of your masks.
     """
 
     scene: Scene
@@ -120,8 +120,8 @@ class SceneResult:
     def map(self) -> NoveltyMap:
         """Points with the name and novelty of their object.
 
-        Leftover points and layout have their own classes. They were not scored: their novelty is the lowest of any
-        object and not beyond the threshold, so they are gray and form no region.
+        Leftover points and layout have their own classes. They were not scored: they get the lowest novelty of any
+        object, limited by the threshold, so they are gray and form no region.
         """
         result, classes = self.result, words([*map(str, self.result.classes), LEFT, LAYOUT])
         least = float(result.novelty.min()) if len(self) else 0.0
@@ -143,7 +143,7 @@ class SceneResult:
         )
 
     def painted(self) -> tuple[Scene, dict[int, str]]:
-        """Scan with labels by name and instances by object, and the meaning of the labels."""
+        """Scan with a label for each name and an instance for each object, and the names of the labels."""
         names = [*dict.fromkeys((*map(str, self.result.classes), NOVEL)), LEFT, LAYOUT]
         of = [names.index(LEFT), *(names.index(one.name) for one in self.objects), names.index(LAYOUT)]
         scene = replace(self.scene, labels=np.array(of)[self.numbers] + 1, instances=np.maximum(self.numbers, 0))
@@ -152,20 +152,20 @@ class SceneResult:
     def as_json(self) -> dict[str, Any]:
         """Provenance, classes, threshold, records of the objects, layout, and fraction of leftover points."""
         result = self.result.as_json()
-        told = {key: result[key] for key in ("provenance", "classes", "threshold", "drift")}
-        told["scene"] = {"name": self.scene.name, "points": len(self.scene)}
-        told["objects"] = [one.as_json() for one in self.objects]
-        told["layout"] = [
+        record = {key: result[key] for key in ("provenance", "classes", "threshold", "drift")}
+        record["scene"] = {"name": self.scene.name, "points": len(self.scene)}
+        record["objects"] = [one.as_json() for one in self.objects]
+        record["layout"] = [
             {"kind": plane.kind, "normal": plane.normal.tolist(), "offset": plane.offset, "points": len(plane.rows)}
             for plane in self.proposals.layout
         ]
-        told["proposals"] = {
+        record["proposals"] = {
             "by": self.proposals.by,
             "candidates": self.proposals.candidates,
             "found": self.proposals.found,
         }
-        told["shares"] = self.shares()
-        return told
+        record["shares"] = self.shares()
+        return record
 
     def shares(self) -> dict[str, float]:
         """Fractions of the points: in objects, leftover, layout."""
@@ -211,9 +211,9 @@ class SceneResult:
     def export(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write each object to its own file, in a subfolder with its name.
 
-        After a check by a person, the subfolders are examples of classes for `--examples`; the files are calibration
-        shapes for `--calibrate`. They are PCD files, which state z up, in meters, in the frame of the scan, with its
-        colors.
+        Check the names first. Then the subfolders are examples of classes for `--examples`, and the files are
+        calibration shapes for `--calibrate`. The PCD files state z up, and are in meters in the frame of the scan, with
+        its colors.
 
         Parameters
         ----------
@@ -261,9 +261,9 @@ class SceneResult:
             counts += f", {sum(one.verdict == 'novel' for one in self.objects)} of them novel"
             counts += f", {unsure} unsure" if unsure else ""
         shares = ", ".join(f"{share:.0%} {what}" for what, share in self.shares().items())
-        own = self.provenance
+        provenance = self.provenance
         threshold = "" if self.result.threshold is None else f"; {self.result.threshold.describe()}"
-        by = f"{own.method} by {own.identity.checkpoint}, proposals by {self.proposals.by}"
+        by = f"{provenance.method} by {provenance.identity.checkpoint}, proposals by {self.proposals.by}"
         drift = self.result.drift
         alarm = f". {drift.describe('result.to_label()')}" if drift.alarm or drift.unexpected else ""
         return f"{counts}; {shares}; {by}{threshold}{alarm}"

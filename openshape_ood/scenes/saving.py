@@ -33,9 +33,9 @@ def save_scene(
     path : str or Path
         Ends in .ply.
     names : dict of int to str, optional
-        Names of the labels, written to `NAME.names.json` beside the PLY; `load_names` reads it.
+        Names of the labels, written to `NAME.names.json` in the same folder; `load_names` reads it.
     color : {"own", "label", "instance"}
-        "own": the scan's colors. "label", "instance": one color a number, the same in every scan.
+        "own": the scan's colors. "label", "instance": a fixed color for each number, the same in every scan.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def save_scene(
     """
     path = given_path(path, "path")
     if path.suffix.lower() != ".ply":
-        raise InputError(f"a scan is saved as a .ply file; given was {path}")
+        raise InputError(f"path is {path}; expected a .ply file")
     columns: dict[str, tuple[str, np.ndarray]] = {axis: ("<f8", scene.points[:, i]) for i, axis in enumerate("xyz")}
     painted = _painted(scene, color)
     if painted is not None:
@@ -72,7 +72,7 @@ def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InputError, FileError
-        For labels that are no whole numbers of at least 0; for a failed write.
+        For labels that are no whole numbers of at least 0, and for a failed write.
     """
     given = np.asarray(labels)
     if given.ndim != 1 or given.dtype.kind not in "iu":
@@ -97,11 +97,12 @@ def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
     path = given_path(path, "path", FileError)
     side = path if path.name.endswith(NAMES) else path.with_suffix(NAMES)
     try:
-        found = json.loads(read_regular(side))
-        if found["format"] != FORMAT:
+        content = json.loads(read_regular(side))
+        if content["format"] != FORMAT:
             raise ValueError(f"its format is not {FORMAT!r}")
         return {
-            int(label): check_length(str(name), f"label {label}", FileError) for label, name in found["labels"].items()
+            int(label): check_length(str(name), f"label {label}", FileError)
+            for label, name in content["labels"].items()
         }
     except OSError as error:
         raise FileError(f"cannot read the names {side}: {error.strerror or error}") from error
@@ -127,7 +128,7 @@ def _painted(scene: Scene, color: str) -> np.ndarray | None:
     if color == "own":
         return scene.color
     if (numbers := scene.labels if color == "label" else scene.instances) is None:
-        raise InputError(f"{scene.name} has no {color}s to color it by; expected color 'own'")
+        raise InputError(f"color is {color!r}, but {scene.name} has no {color}s. Expected 'own'. Give color='own'")
     return label_colors(numbers)
 
 
@@ -138,6 +139,11 @@ def _fitting(numbers: np.ndarray, what: str) -> np.ndarray:
 
 
 def _save_names(names: Mapping[int, str], path: Path) -> None:
+    if not isinstance(names, Mapping):
+        raise InputError(
+            f"names are a {type(names).__name__}. Expected a dict of label to name, such as {{1: 'chair'}}. Give "
+            "dict(enumerate(names, 1)) for a list of names of labels from 1"
+        )
     labels = {str(check_whole(label, "a label of names", 0)): str(name) for label, name in names.items()}
-    told = {"format": FORMAT, "labels": labels}
-    save_whole(path.with_suffix(NAMES), json.dumps(told, indent=1, ensure_ascii=False).encode(), "the names")
+    content = {"format": FORMAT, "labels": labels}
+    save_whole(path.with_suffix(NAMES), json.dumps(content, indent=1, ensure_ascii=False).encode(), "the names")

@@ -28,7 +28,7 @@ class Scene:
     labels, instances : (n,) int64, optional
         Class and object number of each point in an annotated scan; 0 is none, and negative numbers become 0.
     name : str
-        For messages and pictures.
+        Name in messages and pictures.
 
     Raises
     ------
@@ -108,7 +108,8 @@ class Scene:
         if not inside.any():
             box = " to ".join(str(corner.round(3).tolist()) for corner in (self.points.min(0), self.points.max(0)))
             raise InputError(
-                f"{self.name}: no point lies in {list(low)} to {list(high)}; its own lie in {box}, in meters"
+                f"{self.name}: no point lies in {list(low)} to {list(high)}. Expected a box that meets the scan: its "
+                f"points lie in {box}, in meters"
             )
         return self.take(inside)
 
@@ -134,11 +135,13 @@ def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
     """Labels (n,) int64 of at least 0; negative ones become 0, none. Raises `CloudError` for other numbers."""
     given = _numbers(given, what)
     with np.errstate(invalid="ignore"):
-        found = given.astype(np.int64, copy=False)
-    if given.dtype.kind not in "ib" and not (found == given).all():
-        raise CloudError(f"{what} holds other than whole numbers below 2**63, which no labels are")
+        whole = given.astype(np.int64, copy=False)
+    if given.dtype.kind not in "ib" and not (whole == given).all():
+        raise CloudError(
+            f"{what} holds values that are no whole numbers below 2**63. Expected labels. Round the values"
+        )
     check_told_apart(given, what)
-    return np.maximum(found, 0) if found.min(initial=0) < 0 else found
+    return np.maximum(whole, 0) if whole.min(initial=0) < 0 else whole
 
 
 def _numbers(values: Any, what: str) -> np.ndarray:
@@ -147,7 +150,7 @@ def _numbers(values: Any, what: str) -> np.ndarray:
     try:
         given = np.asarray(to_numpy(values))
     except ValueError as error:
-        raise InputError(f"{what} in rows of different lengths; expected as many numbers in each") from error
+        raise InputError(f"{what} in rows of different lengths; expected rows of one length") from error
     if given.dtype.kind not in "fiub":
         raise InputError(f"{what} of type {given.dtype}; expected numbers")
     return given

@@ -86,24 +86,24 @@ def segment_scene(
             "encoder.identity) with vectors of example points"
         )
     ready = known if isinstance(known, KnownClasses) else None
-    found = settled_method(known, method)
-    if found.rows == "patches":
-        raise InputError(f"method {found.name!r} judges patches of a shape; expected one that judges embeddings")
+    rule = settled_method(known, method)
+    if rule.rows == "patches":
+        raise InputError(f"method {rule.name!r} scores patches of a shape; expected a method that scores embeddings")
     check_encoders(encoder, text, MEMBERS)
     encoder = encoder or _load(model, device, ready)
     if ready:
         ready.check_fits(encoder.identity)
-    if text is not None:  # before it is loaded
+    if text is not None:  # before the text encoder is loaded
         text.identity.check_fits(encoder.identity)
     encoders = Encoders(encoder=encoder, names=text if text is not None or ready else encoder.text())
-    gathered = known_classes(known, found, encoders)
+    gathered = known_classes(known, rule, encoders)
     gathered.check_fits(encoder.identity)
-    check_known(found, gathered)
-    pipeline = NoveltyPipeline(gathered, found, encoders, up="z").decided(threshold)
+    check_known(rule, gathered)
+    pipeline = NoveltyPipeline(gathered, rule, encoders, up="z").decided(threshold)
     provenance = pipeline.provenance
     threshold = threshold or gathered.marks_for(provenance) or pipeline.threshold
     voxels = encoder.encode_voxels(scene)
-    novelty, nearest, similarity = _judged(voxels, gathered, found, smooth)
+    novelty, nearest, similarity = _scored(voxels, gathered, rule, smooth)
     points = scene.points if scene.color is None else np.hstack([scene.points, scene.color])
     classes, rows = words(gathered.names), voxels.inverse
     return NoveltyMap(
@@ -130,20 +130,20 @@ def _load(model: str, device: Any, known: KnownClasses | None) -> Any:
     return PointEncoder.from_pretrained(model, device=device)
 
 
-def _judged(
+def _scored(
     voxels: VoxelEmbeddings, known: KnownClasses, method: Method, smooth: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Novelty (v,), nearest class (v,) and similarity to it (v,) of the voxels."""
     novelty, nearest = np.empty(len(voxels)), np.empty(len(voxels), dtype=np.int64)
     similarity = np.empty(len(voxels), dtype=np.float32)
-    # all similarities only for smoothing: 200 classes of a million points take a gigabyte
+    # all similarities are needed only for smoothing: 200 classes of a million points take a gigabyte
     every = np.empty((len(voxels), len(known.names)), dtype=np.float32) if smooth else None
     for rows, embeddings in voxels.blocks():
-        judged = judge(embeddings, known, method)
-        novelty[rows], nearest[rows] = judged.novelty, judged.nearest
-        similarity[rows] = np.take_along_axis(judged.similarity, judged.nearest[:, None], axis=1)[:, 0]
+        scores = judge(embeddings, known, method)
+        novelty[rows], nearest[rows] = scores.novelty, scores.nearest
+        similarity[rows] = np.take_along_axis(scores.similarity, scores.nearest[:, None], axis=1)[:, 0]
         if every is not None:
-            every[rows] = judged.similarity
+            every[rows] = scores.similarity
     if every is None:
         return novelty, nearest, similarity
     for _ in range(smooth):
@@ -156,7 +156,7 @@ def _mean_of_touching(voxels: VoxelEmbeddings, values: np.ndarray) -> np.ndarray
     """Mean of values (v, ...) over each voxel and its touching voxels."""
     total, count = values.copy(), np.ones(len(values), dtype=values.dtype)
     for _, rows, others in voxels.touching.pairs:
-        own = rows.cpu().numpy()  # each voxel itself, once
-        total[own] += values[others.cpu().numpy()]
-        count[own] += 1
+        targets = rows.cpu().numpy()  # no voxel repeats
+        total[targets] += values[others.cpu().numpy()]
+        count[targets] += 1
     return total / count.reshape(-1, *[1] * (values.ndim - 1))

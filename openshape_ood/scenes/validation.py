@@ -11,13 +11,13 @@ from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.voxels import voxelize
 from openshape_ood.shapes.points import AxisWarning
 
-LOOKED_AT = 50_000  # points, at most
-LARGE, LARGEST = 100, 1000  # meters across: limits of indoor places, and of any place
-COARSE = 2  # voxels between points, beyond which the grid falls apart
+LOOKED_AT = 50_000  # maximum points that are checked
+LARGE, LARGEST = 100, 1000  # maximum meters across: of indoor places, of any place
+COARSE = 2  # maximum spacing of points in voxels; beyond it, voxels hardly touch
 CELL = 0.1  # meters; floors are flat within a cell
 ROOM = (1.8, 4.5)  # meters, height of a room
 LOW = 0.75  # maximum height / length
-CLOSE = 0.9  # of the largest flat layer: axes with layers of this size are reported too
+CLOSE = 0.9  # an axis is reported too if its flat layer has this fraction of the largest one
 
 
 class ScanWarning(UserWarning):
@@ -25,8 +25,9 @@ class ScanWarning(UserWarning):
 
 
 def check_size(scene: Scene, any_size: bool) -> str | None:
-    """Warning about an implausible indoor extent, or None. Raises `CloudError` for an impossible one, unless any size
-    is allowed."""
+    """Warning about an implausible extent of an indoor scan, or None.
+
+    Raises `CloudError` for an extent of more than 1 km, unless `any_size`."""
     low, high = np.percentile(_some(scene.points), (0.5, 99.5), axis=0)  # ignores stray points
     size, across = " × ".join(f"{side:,.0f}" for side in high - low), float(np.linalg.norm(high - low))
     if across > LARGEST and not any_size:
@@ -41,9 +42,9 @@ def check_size(scene: Scene, any_size: bool) -> str | None:
 
 
 def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
-    """Scan without stray points: those farther from nearly all others than 1 km and the size of the scan.
+    """Scan without stray points: points farther from nearly all others than both 1 km and the size of the scan.
 
-    Such points come from lasers that hit mirrors or nothing. Warns about dropped points.
+    Stray points come from lasers that hit mirrors or nothing. Warns about dropped points.
     """
     low, high = np.percentile(_some(scene.points), (0.5, 99.5), axis=0)
     beyond = np.maximum(low - scene.points, scene.points - high).max(axis=1)
@@ -52,7 +53,7 @@ def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
         return scene
     warnings.warn(
         f"{scene.name}: {(~kept).sum():,} of {len(kept):,} points lie {beyond[~kept].min():.3g} m or farther from all "
-        "others. They were left out, so that the scene has fewer points than the file. Crop the file to have as many",
+        "others. They were left out, so the scene has fewer points than the file. Crop the file to avoid this",
         ScanWarning,
         stacklevel=stacklevel + 1,
     )
@@ -107,11 +108,12 @@ def _some(points: np.ndarray) -> np.ndarray:
 
 
 def _flat(points: np.ndarray, axis: int) -> int:
-    """Largest number of occupied cells in a layer across the axis, for two layer offsets."""
+    """Largest number of occupied cells in a layer perpendicular to the axis, at the better of two layer offsets."""
     scaled = points.copy()
     scaled[:, axis] /= 2
-    found = []
+    counts = []
     for shift in (0, CELL / 2):
         layers = voxelize(scaled + shift * np.eye(3)[axis], CELL).coords[:, axis]
-        found.append(int(np.unique(layers, return_counts=True)[1].max()))  # a single point may lie 10^9 m away
-    return max(found)
+        # no histogram, because a single point may lie 10^9 m away
+        counts.append(int(np.unique(layers, return_counts=True)[1].max()))
+    return max(counts)

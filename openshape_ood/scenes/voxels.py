@@ -20,7 +20,7 @@ class Voxels:
     Attributes
     ----------
     coords : ndarray (v, 3) int64
-        Cells, in voxel sizes from the origin; may be negative.
+        Cell numbers, counted from the origin; may be negative.
     first : ndarray (v,) int64
         First point of each voxel, which represents it; ascending.
     inverse : ndarray (n,) int64
@@ -53,7 +53,7 @@ def voxelize(points: np.ndarray, size: float) -> Voxels:
     Raises
     ------
     InputError
-        For no points, for coordinates that are not finite or beyond 2^62 voxels, for an invalid size.
+        For no points, for coordinates that are not finite or beyond 2^62 voxels, and for an invalid size.
 
     References
     ----------
@@ -126,7 +126,7 @@ def mean_color(voxels: Voxels, color: np.ndarray) -> np.ndarray:
 def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
     """Most frequent label (v,) of each voxel's labelled points, from point labels (n,).
 
-    Labels of 0 and below count as unlabelled: a voxel of only such points has 0. Ties: the smaller label. Raises
+    Labels of 0 and below mean unlabelled: a voxel without labelled points has 0. Ties: the smaller label. Raises
     `InputError` as `spread` does, and for labels that are no whole numbers.
 
     Examples
@@ -136,17 +136,17 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
     [4]
     """
     given = whole_numbers(_checked(labels, "labels", len(voxels.inverse), "points", 1), "labels")
-    found = np.zeros(len(voxels), dtype=np.int64)
+    result = np.zeros(len(voxels), dtype=np.int64)
     voting = given != 0
     names, index = np.unique(given[voting], return_inverse=True)
     if not len(names):
-        return found
+        return result
     ballots, votes = np.unique(voxels.inverse[voting] * len(names) + index, return_counts=True)
     of, label = np.divmod(ballots, len(names))
     # later writes win: most votes, then the smallest label
     order = np.lexsort((-label, votes))
-    found[of[order]] = names[label[order]]
-    return found
+    result[of[order]] = names[label[order]]
+    return result
 
 
 def _checked(values: np.ndarray, what: str, count: int, of: str, axes: int | None = None) -> np.ndarray:

@@ -157,8 +157,8 @@ def _listed(shapes: Any) -> Any:
     if one or getattr(shapes, "ndim", 1) not in (1, 3):
         what = f"an array {tuple(shapes.shape)}" if hasattr(shapes, "shape") else f"{type(shapes).__name__}"
         raise CloudError(
-            f"the shapes are {what}. Expected one or more clouds (n, 3|6), paths or trimesh objects in a list, or a "
-            "stack of clouds (b, n, 3|6). For a single shape, give [shape]."
+            f"the shapes are {what}. Expected one or more clouds (n, 3|6), paths or meshes in a list, or a stack "
+            "of clouds (b, n, 3|6). For a single shape, give [shape]."
         )
     # an array or column of paths, or any other one-dimensional container
     return shapes if getattr(shapes, "ndim", 1) == 3 else list(shapes)

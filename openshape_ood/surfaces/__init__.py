@@ -1,10 +1,10 @@
 """Damage of surfaces, learned from normal examples alone.
 
-Rasters: `rasterizer`, `views` of objects, `streaming` of large files, `images`. Reconstructors: `reconstructor` (the
-interface); `simple` (one-line rules); `baselines` (mean image, PCA); `patches` (PCA of patches); `networks` (U-Nets,
-single and competing, with `unet` and `competition`); `memory` (patch features of images); `tokens` (patch tokens of
-shapes); `published` (files of Competitive Reconstruction Networks). `model` combines them; `examination` adds the
-class.
+Rasters: `rasterizer` (sheets), `views` (objects), `streaming` (large files), `images`. Reconstructors: `reconstructor`
+(the interface), `simple` (height, distance to the nearest point), `baselines` (mean image, PCA), `patches` (PCA of
+patches), `networks` (U-Nets; its parts are `unet` and `competition`), `memory` (patch features of images), `tokens`
+(patch tokens of shapes), `published` (files of Competitive Reconstruction Networks). `model` combines a raster and a
+reconstructor. `examination` adds the class of a shape.
 """
 
 from openshape_ood.surfaces.baselines import MeanReconstructor as MeanReconstructor

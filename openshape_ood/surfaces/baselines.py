@@ -1,4 +1,4 @@
-"""Baselines for every result: mean image, and PCA."""
+"""Baseline reconstructors: mean image and PCA."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class MeanReconstructor(Reconstructor):
 class PCAReconstructor(MeanReconstructor):
     """Rebuilds a tile from the first principal components of the normal ones (scikit-learn's `PCA`).
 
-    On generated roads it is better than the networks: report it with any result. Unseen pixels are replaced by the
-    mean image.
+    It is better than the networks on generated roads, so report it with every result. Unseen pixels are replaced by
+    the mean image.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class PCAReconstructor(MeanReconstructor):
         rows = self._rows(tiles, seen)
         with np.errstate(invalid="ignore"):  # the variance of a single tile is undefined and not used
             fitted = PCA(min(self.components, *rows.shape), random_state=seed).fit(rows)
-        # the mean of filled rows equals the mean image up to rounding
+        # unseen pixels are 0 here, so the mean of the rows is 0 up to rounding and need not be stored
         self.axes_ = np.ascontiguousarray(fitted.components_, dtype=np.float32)
 
     def _rows(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class PCAReconstructor(MeanReconstructor):
 
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
         rows = self._rows(tiles, seen)
-        # one row at a time: products of many rows round differently, and maps must be independent
+        # one row at a time: a product of many rows rounds differently, and maps must not depend on other tiles
         rest = np.stack([row - (self.axes_ @ row) @ self.axes_ for row in rows])
         return np.abs(rest).reshape(tiles.shape).mean(axis=1)
 
@@ -96,7 +96,7 @@ class PCAReconstructor(MeanReconstructor):
 
 
 def mean_image(tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Mean (c, h, w) float32 of seen pixels; mean of the channel for pixels that no tile shows."""
+    """Pixelwise mean (c, h, w) float32 over seen pixels. A pixel that no tile shows gets the mean of its channel."""
     count = seen.sum(axis=0)
     total = np.where(seen[:, None], tiles, 0).sum(axis=0, dtype=np.float64)
     channel = total.sum(axis=(1, 2), keepdims=True) / count.sum()

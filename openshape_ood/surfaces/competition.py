@@ -1,7 +1,7 @@
 """Competition of units: step, pairing, training loop and ranking, for any network.
 
-In every step two units meet. Each rebuilds the tiles so that the other can rebuild its output, and rebuilds the other's
-output as badly as possible. Letters: n units, b tiles in a batch.
+Each step trains two units. A unit learns to rebuild the tiles, with outputs that the other unit can rebuild. It also
+learns to rebuild the other unit's outputs as badly as possible. Letters: n units, b tiles in a batch.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 PAIRS = ("round-robin", "random")
 RATES = ("constant", "cosine")
 CONSTANT = 4.0  # keeps the published discriminator loss positive; it has no gradient
-DIVERGED = 10.0  # times the error of an all-zero output
-SMOOTHING = 0.9  # of the ranking
+DIVERGED = 10.0  # maximum error of a training, relative to the error of an all-zero output
+SMOOTHING = 0.9  # weight of the old value in the moving averages of the ranking
 CUT = 0.5  # fraction of tiles with cutouts
 BOXES, BOX = 2, 6 / 32  # cutouts per tile, and their side relative to the tile's
 WHAT = "surface training"
-SPARED = 20.0  # minimum time between two writes of the state, relative to the time of a write
+SPARED = 20.0  # minimum time between two writes of the state, relative to the duration of a write
 
 Weights = tuple[float, float, float]
-Box = tuple[tuple[Any, ...], np.ndarray]  # index in a batch, and a value per channel (c, 1, 1)
+Box = tuple[tuple[Any, ...], np.ndarray]  # a cutout: index into a batch, and its value in each channel (c, 1, 1)
 
 
 @dataclass(frozen=True)
 class StepLosses:
-    """Losses of a step of units i and j, one scalar for each in this order.
+    """Losses of a step of units i and j: one scalar for each unit, in this order.
 
-    generator: w_r reconstruction + w_f (distance between its output and the other's reconstruction of it);
-    discriminator: reward for rebuilding the other's output badly; reconstruction: error on the tiles; discrimination:
-    error on the other's output minus error on the tiles, NaN without competition.
+    generator: w_r * reconstruction + w_f * distance between the unit's output and the other unit's reconstruction of
+    it. discriminator: `discriminator_loss` for the other unit's output. reconstruction: error on the tiles.
+    discrimination: error on the other unit's output minus error on the tiles; NaN without competition.
     """
 
     generator: tuple[Tensor, ...]
@@ -67,14 +67,14 @@ class StepLosses:
 
 
 def generator_loss(x: Tensor, y: Tensor, answer: Tensor, weights: Weights, seen: Tensor | None = None) -> Tensor:
-    """w_r mean |x - y| + w_f mean |y - answer|; the discriminator's answer is a constant."""
+    """w_r mean |x - y| + w_f mean |y - answer|; no gradient flows through the discriminator's answer."""
     return weights[0] * distance(x, y, seen) + weights[1] * distance(y, answer.detach(), seen)
 
 
 def discriminator_loss(
     y: Tensor, answer: Tensor, weights: Weights, margin: float | None = None, seen: Tensor | None = None
 ) -> Tensor:
-    """4 - w_d mean |y - answer|, unbounded below, or with a margin w_d max(0, margin - mean |y - answer|)."""
+    """Without a margin 4 - w_d mean |y - answer|, with a margin w_d max(0, margin - mean |y - answer|)."""
     error = distance(y.detach(), answer, seen)
     return CONSTANT - weights[2] * error if margin is None else weights[2] * (margin - error).clamp(min=0)
 
@@ -93,26 +93,28 @@ def competition_step(
 ) -> StepLosses:
     """Losses of a step of units i and j; `losses.total.backward()` gives each unit its own gradients.
 
-    i = j: one unit that only reconstructs. x, x_in: tiles (b, ...), without and with cutouts. weights: of
-    reconstruction, feedback and discrimination; published: (0.5, 1, 2). margin: error up to which the discriminator
-    gains; without it its loss is bounded by the outputs only. seen (b, 1, ...): valid pixels. context: further inputs
-    of the units.
+    If i = j, the unit only reconstructs. x, x_in: tiles (b, ...) without and with cutouts. weights: w_r of
+    reconstruction, w_f of feedback, w_d of discrimination; published: (0.5, 1, 2). margin: error above which the
+    discriminator gains nothing more; None: no such limit. seen (b, 1, ...): mask of valid pixels. context: further
+    inputs of the units.
     """
     pair = (i,) if i == j else (i, j)
-    answers = [units[k](x_in, *context) for k in pair]
-    reconstruction = tuple(distance(x, y, seen) for y in answers)
+    outputs = [units[k](x_in, *context) for k in pair]
+    reconstruction = tuple(distance(x, y, seen) for y in outputs)
     if len(pair) == 1 or not any(weights[1:]):
         alone = tuple(weights[0] * error for error in reconstruction)
         none = tuple(torch.full_like(error.detach(), math.nan) for error in reconstruction)
         return StepLosses(alone, tuple(torch.zeros_like(one) for one in none), reconstruction, none)
-    stopped = [y.detach() if seen is None else y.detach() * seen for y in answers]
-    judged = [units[k](y, *context) for k, y in zip(pair[::-1], stopped, strict=True)]  # j's of i's answer, i's of j's
-    generator = tuple(generator_loss(x, y, d, weights, seen) for y, d in zip(answers, judged, strict=True))
-    # unit i gave the second answer, unit j the first
-    faced = list(zip(stopped, judged, strict=True))[::-1]
+    stopped = [y.detach() if seen is None else y.detach() * seen for y in outputs]
+    rebuilt = [
+        units[k](y, *context) for k, y in zip(pair[::-1], stopped, strict=True)
+    ]  # j rebuilds the output of i, i that of j
+    generator = tuple(generator_loss(x, y, d, weights, seen) for y, d in zip(outputs, rebuilt, strict=True))
+    # unit i rebuilt the second output, unit j the first
+    faced = list(zip(stopped, rebuilt, strict=True))[::-1]
     discriminator = tuple(discriminator_loss(y, d, weights, margin, seen) for y, d in faced)
     discrimination = tuple(
-        (distance(y, d, seen) - own).detach() for (y, d), own in zip(faced, reconstruction, strict=True)
+        (distance(y, d, seen) - error).detach() for (y, d), error in zip(faced, reconstruction, strict=True)
     )
     return StepLosses(generator, discriminator, reconstruction, discrimination)
 
@@ -126,7 +128,7 @@ def distance(a: Tensor, b: Tensor, seen: Tensor | None = None) -> Tensor:
 
 @dataclass(kw_only=True, eq=False)
 class Recipe:
-    """Training settings of units; documented in `CompetitiveReconstructor`, which implements it."""
+    """Training settings of units, documented in the subclass `CompetitiveReconstructor`."""
 
     weights: Weights = (1.0, 0.25, 0.25)
     margin: float | None = 0.2
@@ -146,7 +148,10 @@ def check_recipe(recipe: Recipe) -> None:
     check_positive(recipe.rate, "rate")
     weights = array(recipe.weights, "weights", "k")
     if len(weights) != 3 or weights.min() < 0 or not weights[0]:
-        raise InputError(f"weights are {recipe.weights!r}; expected three, none below 0, the first above")
+        raise InputError(
+            f"weights are {recipe.weights!r}. Expected three numbers: the first above 0, the others at least 0. Give "
+            "the weights of reconstruction, feedback and discrimination"
+        )
     if recipe.margin is not None:
         check_positive(recipe.margin, "margin")
     if recipe.corruption is not None:
@@ -164,15 +169,15 @@ def rate_at(recipe: Recipe, step: int) -> float:
 class Ranking:
     """Moving averages of each unit's reconstruction and discrimination; NaN before training.
 
-    The published code starts with 0, so an untrained unit ranks first.
+    The published code starts with 0 instead of NaN, so that an untrained unit ranks first.
     """
 
     def __init__(self, n: int) -> None:
         self.reconstruction, self.discrimination = np.full(n, np.nan), np.full(n, np.nan)
 
     def add(self, pair: Sequence[int], losses: StepLosses) -> None:
-        tables, found = (self.reconstruction, self.discrimination), (losses.reconstruction, losses.discrimination)
-        for table, values in zip(tables, found, strict=True):
+        tables, updates = (self.reconstruction, self.discrimination), (losses.reconstruction, losses.discrimination)
+        for table, values in zip(tables, updates, strict=True):
             for k, value in zip(pair, values, strict=True):
                 new = float(value.detach())
                 table[k] = new if np.isnan(table[k]) else SMOOTHING * table[k] + (1 - SMOOTHING) * new
@@ -183,10 +188,10 @@ class Ranking:
 
     @property
     def best(self) -> tuple[int, int]:
-        """Best generator and best discriminator; without competition the generator twice."""
+        """Best generator and best discriminator. Without competition, both are the best generator."""
         generator = int(np.nanargmin(self.reconstruction))
-        told = np.isfinite(self.discrimination).any()
-        return generator, int(np.nanargmax(self.discrimination)) if told else generator
+        competed = np.isfinite(self.discrimination).any()
+        return generator, int(np.nanargmax(self.discrimination)) if competed else generator
 
 
 def new_units(make: Callable[[], nn.Module], count: int, seed: int) -> nn.ModuleList:
@@ -196,7 +201,7 @@ def new_units(make: Callable[[], nn.Module], count: int, seed: int) -> nn.Module
 
 
 def loaded_units(make: Callable[[], nn.Module], count: int, state: Mapping[str, Tensor]) -> nn.ModuleList:
-    """Units with these weights, as `fill`. ValueError also for more units than tensors, and for excessive sizes."""
+    """Units with the weights of `state`. Raises ValueError as `fill`, for excessive sizes, and for too few tensors."""
     if not 0 < count <= len(state):
         raise ValueError(f"{count} units of {len(state)} arrays")
     try:
@@ -209,7 +214,10 @@ def loaded_units(make: Callable[[], nn.Module], count: int, state: Mapping[str, 
 
 
 def meetings(n: int, way: str, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-    """Endless pairs of n units: "random" as published, or "round-robin", each once a round (one rests for odd n)."""
+    """Yield pairs of n units without end.
+
+    "round-robin": each unit once a round, except one if n is odd. "random": independent pairs, as published.
+    """
     while n == 1:
         yield 0, 0
     while True:
@@ -219,7 +227,7 @@ def meetings(n: int, way: str, rng: np.random.Generator) -> Iterator[tuple[int, 
 
 
 def batches(t: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless batches of indices; each of t once an epoch; the last batch of an epoch may be smaller."""
+    """Yield batches of indices below t without end: each index once an epoch. The last batch may be smaller."""
     while True:
         order = rng.permutation(t)
         yield from (order[start : start + size] for start in range(0, t, size))
@@ -228,32 +236,32 @@ def batches(t: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]
 def drawn_boxes(shape: Sequence[int], rng: np.random.Generator) -> list[Box]:
     """Random cutouts for about half of the tiles of a batch (b, c, h, w), each with one random value per channel.
 
-    Only half, because outputs have no cutouts: a unit could otherwise tell tiles (to rebuild) from other units' outputs
-    (to spoil) by the cutouts, and would spoil whole tiles too.
+    The other half stays whole, because the outputs of units have no cutouts. Otherwise a unit could recognize the
+    outputs of other units by their lack of cutouts, and would rebuild whole tiles badly, too.
     """
     b, c, *whole = shape
     sides = [max(1, round(BOX * side)) for side in whole]
-    found = []
+    boxes = []
     for k in np.flatnonzero(rng.random(b) < CUT).tolist():
         for _ in range(BOXES):
             top, left = (int(rng.integers(n - side + 1)) for n, side in zip(whole, sides, strict=True))
             place = k, slice(None), slice(top, top + sides[0]), slice(left, left + sides[1])
-            found.append((place, rng.uniform(-1, 1, (c, 1, 1))))
-    return found
+            boxes.append((place, rng.uniform(-1, 1, (c, 1, 1))))
+    return boxes
 
 
 def cut_out(tiles: Tensor, boxes: Sequence[Box]) -> Tensor:
-    """Tiles (b, c, h, w) with cutouts."""
-    found = tiles.clone()
+    """Copy of tiles (b, c, h, w) with cutouts."""
+    result = tiles.clone()
     for place, values in boxes:
-        found[place] = torch.from_numpy(values).to(found)
-    return found
+        result[place] = torch.from_numpy(values).to(result)
+    return result
 
 
 def schedule(
     n: int, shape: Sequence[int], recipe: Recipe, seed: int
 ) -> Iterator[tuple[tuple[int, int], np.ndarray, list[Box]]]:
-    """Random choices of each step of n units on tiles (t, ...): pair, batch, cutouts."""
+    """Yield the random choices of each step: pair of the n units, batch of the t tiles, cutouts. shape: (t, ...)."""
     rng = np.random.default_rng([seed, 2])
     pairs, rows = meetings(n, recipe.pairs, rng), batches(shape[0], recipe.batch, rng)
     for _ in range(recipe.steps):
@@ -274,9 +282,9 @@ def train(
 ) -> tuple[list[dict[str, Any]], Ranking]:
     """Train units in place on tiles (t, ...), and rank them.
 
-    seen (t, 1, ...), context: of the tiles. state: a file for resuming; an existing one continues the training with
-    the same numbers, and its steps are reported again. Returns a record for each step: step, units, reconstruction,
-    generator, discriminator, discrimination, rate.
+    seen (t, 1, ...): mask of valid pixels. context (t, ...): further inputs of the units. state: file for resuming. If
+    the file exists, the training continues from it with the same results, and its steps are reported again. Returns
+    the ranking and a record for each step: step, units, reconstruction, generator, discriminator, discrimination, rate.
 
     Raises
     ------
@@ -302,17 +310,17 @@ def train(
             if dropout:
                 torch.manual_seed(int(np.random.default_rng([seed, 5, step]).integers(2**62)))
             some = torch.from_numpy(rows)
-            x, own = tiles[some], None if seen is None else seen[some].to(device)
+            x, mask = tiles[some], None if seen is None else seen[some].to(device)
             x_in = cut_out(x, boxes) if boxes else x
             if seen is not None:
                 x_in = x_in * seen[some]
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(recipe, step)
-            told = tuple(one[some].to(device) for one in context)
+            inputs = tuple(one[some].to(device) for one in context)
             losses = competition_step(
-                units, *pair, x.to(device), x_in.to(device), recipe.weights, recipe.margin, seen=own, context=told
+                units, *pair, x.to(device), x_in.to(device), recipe.weights, recipe.margin, seen=mask, context=inputs
             )
-            optimizer.zero_grad()  # units that did not meet have no gradient, so the optimizer skips them
+            optimizer.zero_grad()  # units outside the pair have no gradient, so the optimizer skips them
             losses.total.backward()
             optimizer.step()
             ranking.add(tuple(dict.fromkeys(pair)), losses)
@@ -320,7 +328,7 @@ def train(
             try:
                 _check_converges(history[-1], limit, recipe)
             except InputError:
-                keeper.forget()  # permits other settings
+                keeper.forget()  # the next call may then have other settings
                 raise
             keeper.keep(units, optimizer, history, ranking, last=step + 1 == recipe.steps)
             if report:
@@ -330,13 +338,13 @@ def train(
 
 
 class Keeper:
-    """State file of a training, or none; writing it takes at most about a twentieth of the time."""
+    """State file of a training, if any. Writing it takes at most about a twentieth of the training time."""
 
     def __init__(self, state: Path | None, settings: Any) -> None:
         self.state, self.settings, self.at, self.took = state, settings, time.monotonic(), 0.0
 
     def resumed(self, units: nn.ModuleList, optimizer: torch.optim.Optimizer) -> tuple[list[dict[str, Any]], Ranking]:
-        """History and ranking so far, with units and optimizer restored; new ones without a file."""
+        """Restore units and optimizer from the file. Returns history and ranking, which are empty without a file."""
         ranking = Ranking(len(units))
         before = resumed_training(self.state, units, [optimizer], self.settings, WHAT)
         if before is None:
@@ -372,13 +380,13 @@ def _settings(units: nn.ModuleList, recipe: Recipe, seed: int, data: Sequence[Te
     for one in (*units.state_dict().values(), *(one for one in data if one is not None)):
         digest.update(f"{one.dtype} {tuple(one.shape)}".encode())
         digest.update(one.cpu().contiguous().numpy().tobytes())
-    own = {one.name: getattr(recipe, one.name) for one in fields(Recipe)}
-    return {"recipe": own, "seed": seed, "sha256": digest.hexdigest()}
+    settings = {one.name: getattr(recipe, one.name) for one in fields(Recipe)}
+    return {"recipe": settings, "seed": seed, "sha256": digest.hexdigest()}
 
 
 @contextmanager
 def reported(progress: bool | Report, steps: int) -> Iterator[Report]:
-    """Receiver of step records: the caller's function, a progress bar on stderr, or none."""
+    """Yield a receiver of step records: the caller's function, a progress bar on stderr, or one without effect."""
     if callable(progress):
         yield progress
         return
@@ -399,8 +407,9 @@ def _record(step: int, pair: tuple[int, int], losses: StepLosses, rate: float) -
 def _check_converges(record: Mapping[str, Any], limit: float, recipe: Recipe) -> None:
     error = record["reconstruction"]
     if not error <= limit:
-        bound = "" if recipe.margin is not None else ", a margin, for the gain of a discriminator is unbounded without,"
+        bound = "" if recipe.margin is not None else "a margin, "
         raise InputError(
-            f"the training diverges: the reconstruction error is {error:.4g} at step {record['step']}, and should be "
-            f"below {limit:.4g}. Give{bound} less competition, weights=(1, 0, 0), or a smaller rate than {recipe.rate}"
+            f"the training diverges: the reconstruction error is {error:.4g} at step {record['step']}. Expected "
+            f"less than {limit:.4g}. Give {bound}less competition such as weights=(1, 0, 0), or a rate below "
+            f"{recipe.rate}"
         )

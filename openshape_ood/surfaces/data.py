@@ -23,18 +23,19 @@ from openshape_ood.surfaces.reconstructor import local_means
 from openshape_ood.surfaces.streaming import raster_blocks, sampled
 from openshape_ood.surfaces.views import MARGIN, RANGES, ViewRasterizer
 
-IMAGE, TILE = 128, 32  # default pixels and cells along a tile
+IMAGE, TILE = 128, 32  # default side of a tile: pixels of an image, cells of a sheet
 RATIO = 0.02  # tolerated difference of image proportions
-FLAT, ABOUT = 0.95, 0.05  # a sheet: fraction of points near its plane, and that distance relative to the cloud's length
-NEAREST = 13  # a circle to this neighbor has the area of a square with 4 points: 13 = 4 pi
-COARSE = 0.5  # meters, maximum of an automatic cell
-HEIGHT, REACH = 2.5, 12.5  # cells, of an automatic rasterizer: 0.1 and 0.5 m for cells of 4 cm
-VIEW = (32, 128)  # cells of an automatic view
-SEEN = 1.5  # cell size factor of views, which see only one side of thin parts
+FLAT = 0.95  # minimum fraction of a sheet's points near its plane
+ABOUT = 0.05  # maximum distance of points near a plane, relative to the length of the cloud
+NEAREST = 13  # distance to this neighbor: the side of a square with 4 points, because a circle has pi * 4 = 13
+COARSE = 0.5  # meters, maximum side of an automatic cell
+HEIGHT, REACH = 2.5, 12.5  # `height` and `reach` of an automatic rasterizer in cells: 0.1 and 0.5 m for cells of 4 cm
+VIEW = (32, 128)  # minimum and maximum cells along an automatic view
+SEEN = 1.5  # cells of views are larger by this factor, because a view sees only one side of thin parts
 TIMES = 3.0  # size ratio to the good objects that indicates another unit
-BOX = (0.02, 0.98)  # quantiles
-ROOM = 1.05  # radius of the largest good object, with margin
-LOOKED_AT = 10_000  # approximate points of a good object for thresholds
+BOX = (0.02, 0.98)  # quantiles of the coordinates, for the center of a cloud
+ROOM = 1.05  # radius of a view, relative to the largest good object
+LOOKED_AT = 10_000  # approximate number of points of a good object for the thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Images:
-    """Images of one proportion and pixel type.
+    """Images of equal proportions and pixel type.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ class Images:
     depth : str
         Pixel type.
     ratio : float
-        Rows over columns.
+        Rows divided by columns.
     """
 
     size: int
@@ -84,7 +85,7 @@ class Images:
     depth: str
     ratio: float
     kind = "images"
-    shown: ClassVar[str] = "image"  # kind of its sources
+    shown: ClassVar[str] = "image"  # `Source.kind` of these data
 
     def __post_init__(self) -> None:
         check_count(self.size, "size", MOST_CELLS, "pixels along a tile")
@@ -114,19 +115,19 @@ class Images:
         planes = source.planes()
         if _depth(planes) != self.depth and self.values is None:
             raise InputError(
-                f"{source.name} is of {_depth(planes)}, the good {self.kind} are of {self.depth}, whose ranges differ; "
-                "convert it, or fit with values=(low, high), which both share"
+                f"{source.name} is of {_depth(planes)}, but the good {self.kind} are of {self.depth}. Expected one "
+                "pixel type. Convert it, or fit with values=(low, high) for both types"
             )
         h, w = planes[0].shape[:2]
         if abs(h / w / self.ratio - 1) > RATIO:
             raise InputError(
                 f"{source.name} is {w} x {h} pixels; the good {self.kind} are {self.ratio:.3g} times as high as wide. "
-                "Cut it as these were: images are compared pixel by pixel"
+                "Expected equal proportions, because images are compared pixel by pixel. Crop it like the good ones"
             )
         with source.named():
             ranges = [self._values(one, planes) for one in planes]
             each = self.shape[0] // len(planes)
-            parts = [image_tile(one, self.size, each, own) for one, own in zip(planes, ranges, strict=True)]
+            parts = [image_tile(one, self.size, each, limits) for one, limits in zip(planes, ranges, strict=True)]
             rows = colors_of(planes[-1].reshape(h, w, -1), ranges[-1])
         tile, mask = np.concatenate([tile for tile, _ in parts]), np.logical_and.reduce([mask for _, mask in parts])
         if not mask.any():
@@ -140,7 +141,8 @@ class Images:
         return self.cut(source).only
 
     def _values(self, plane: np.ndarray, planes: Sequence[np.ndarray]) -> tuple[float, float] | None:
-        """Range of one plane; if only one of two planes is of floats, `values` applies to it."""
+        """Range of one plane; None: the range of its pixel type. If only one of two planes holds floats, `values`
+        applies to that plane."""
         mixed = len({one.dtype.kind == "f" for one in planes}) > 1
         return None if mixed and plane.dtype.kind != "f" else self.values
 
@@ -163,7 +165,7 @@ def _depth(planes: Sequence[np.ndarray]) -> str:
 
 @dataclass(frozen=True)
 class Sheets:
-    """Clouds of roads, walls, plates, each seen as tiles about local planes."""
+    """Clouds of roads, walls or plates, cut into tiles around local planes."""
 
     rasterizer: Rasterizer
     kind = "sheets"
@@ -192,10 +194,10 @@ class Sheets:
 
 @dataclass(frozen=True)
 class Objects:
-    """Clouds of objects seen from all sides, in one pose and unit: views of depth and normals in a common ball.
+    """Clouds of objects in one pose and unit, as views of depth and normals. All views show a ball of one radius.
 
-    A point's novelty is the mean over the views that see it, of means over 3 x 3 cells, because an edge in one view is
-    none in another.
+    Novelty is averaged over 3 x 3 cells, then over the views that see a point: an edge in one view is often no edge in
+    another.
     """
 
     rasterizer: ViewRasterizer
@@ -234,7 +236,7 @@ class Objects:
 class Points:
     """Clouds of objects in one pose and unit, compared by points: each point is a tile of its three coordinates.
 
-    Coordinates are relative to the center of the cloud, in units of `TIMES` the radius, so clouds lie in [-1, 1]."""
+    Coordinates are relative to the center of the cloud, divided by `TIMES * radius`, so clouds lie in [-1, 1]."""
 
     radius: float
     kind = "objects"
@@ -260,15 +262,15 @@ Kind = Images | Pairs | Sheets | Objects | Points
 
 
 def _alike(source: Source, points: Any, radius: float) -> np.ndarray:
-    """Points (n, 3) of a cloud. Raises `CloudError` if its size differs too much from the good objects."""
-    found = cloud_points(points)
-    own = radius_of(found)
-    if not radius / TIMES <= own <= radius * TIMES:
+    """Points (n, 3) of a cloud. Raises `CloudError` if their size differs too much from the good objects."""
+    checked = cloud_points(points)
+    reach = radius_of(checked)
+    if not radius / TIMES <= reach <= radius * TIMES:
         raise CloudError(
-            f"{source.name} reaches {own:.3g} from its middle, the good objects {radius / ROOM:.3g}; expected "
-            "the same kind of thing in the same unit, as meters and not centimeters"
+            f"the radius of {source.name} is {reach:.3g}, but the good objects have {radius / ROOM:.3g}. Expected the "
+            "same kind of object in the same unit. Convert it, for example from centimeters to meters"
         )
-    return found
+    return checked
 
 
 def kind_of_clouds(
@@ -283,13 +285,14 @@ def kind_of_clouds(
 ) -> Sheets | Objects | Points:
     """Kind of clouds (sheets or objects), with a rasterizer unless one is given.
 
-    Sheet: 95 % of the points lie within a twentieth of the cloud's length from one plane. A cell holds 4 points: its
-    side is the median distance to the 13th neighbor. Heights up to 2.5 cells and points up to 12.5 cells from the plane
-    are used. Channels: height, slope and, if all clouds have it, intensity. Views: cells of 1.5 times that side over
-    the largest object, 32 to 128 in steps of `granule`, or 16. of_points: compare objects by points, without views.
+    A cloud is a sheet if 95 % of its points lie within a twentieth of its length from one plane. A cell of a sheet
+    holds about 4 points: its side is the median distance to the 13th neighbor. Heights are clipped at 2.5 cells, and
+    points farther than 12.5 cells from the plane are ignored. Channels: height, slope, and intensity if all clouds have
+    it. A cell of a view has 1.5 times the side; a view has 32 to 128 cells, rounded down to a multiple of `granule`, at
+    least 16. of_points: compare objects by points, without views.
     """
     if rasterizer is not None:
-        refuse("of a rasterizer that is found, and one is given", shape=shape, size=size, cell=cell, channels=channels)
+        refuse("a rasterizer is given", shape=shape, size=size, cell=cell, channels=channels)
     if isinstance(rasterizer, Rasterizer):
         return Sheets(rasterizer)
     looked = [_sample(one) for one in given]
@@ -297,23 +300,29 @@ def kind_of_clouds(
         return Objects(rasterizer, ROOM * max(radius_of(sample) for sample, *_ in looked))
     apart = float(np.median([spacing(sample) / np.sqrt(step) for sample, step, _ in looked]))
     if not apart > 0:
-        raise CloudError(f"most points of {given[0].name} are repeated; drop repeats first: np.unique(points, axis=0)")
+        raise CloudError(
+            f"most points of {given[0].name} are duplicates. Expected distinct points. Drop duplicates first: "
+            "np.unique(points, axis=0)"
+        )
     flat = all(_is_sheet(sample) for sample, *_ in looked)
     if shape == "objects" or (shape is None and not flat):
         refuse(
-            "of sheets, and these are objects", "" if shape else " or give shape='sheets'", cell=cell, channels=channels
+            "the clouds are objects, not sheets",
+            "" if shape else ", or give shape='sheets'",
+            cell=cell,
+            channels=channels,
         )
         radius = ROOM * max(radius_of(sample) for sample, *_ in looked)
         if of_points:
-            refuse("of views, and 'nearest' compares points", " or give reconstructor='pca'", size=size)
+            refuse("'nearest' compares points without views", ", or give reconstructor='pca'", size=size)
             return Points(radius)
         step = max(granule, GRANULE)
         cells = int(np.clip(2 * radius / MARGIN / (SEEN * apart), *VIEW)) // step * step
         return Objects(ViewRasterizer(size=cells if size is None else size), radius)
     if cell is None and apart > COARSE:
         raise CloudError(
-            f"the points of {given[0].name} lie some {apart / 2:.2g} apart, so that a cell would be {apart:.2g} m. "
-            "If the unit is the centimeter or millimeter, give meters; if it is the meter, say cell="
+            f"the points of {given[0].name} are about {apart / 2:.2g} apart, so that a cell would be {apart:.2g} m. "
+            f"Expected meters, and cells of at most {COARSE} m. Convert the points to meters, or give cell="
         )
     cell = check_positive(cell, "cell") if cell is not None else float(f"{apart:.1g}")
     if channels is None:
@@ -333,8 +342,8 @@ def kind_of_clouds(
 def refuse(why: str, instead: str = "", **settings: Any) -> None:
     """Raise `InputError` for given settings that have no effect."""
     if given := [name for name, one in settings.items() if one is not None]:
-        they_are, them = ("they are", "them") if given[1:] else ("it is", "it")
-        raise InputError(f"{' and '.join(given)} would have no effect: {they_are} {why}; leave {them} out{instead}")
+        verb, them = ("have", "them") if given[1:] else ("has", "it")
+        raise InputError(f"{' and '.join(given)} {verb} no effect: {why}. Leave {them} out{instead}")
 
 
 def radius_of(points: np.ndarray) -> float:
@@ -343,7 +352,7 @@ def radius_of(points: np.ndarray) -> float:
 
 
 def middle_of(points: np.ndarray) -> np.ndarray:
-    """Center (3,) of the bounding box of points (n, 3), without a fiftieth at each side, to ignore protrusions."""
+    """Center (3,) of the box between the 2 % and 98 % quantiles of points (n, 3), which ignores protrusions."""
     return np.quantile(points, BOX, axis=0).mean(axis=0)
 
 
@@ -352,30 +361,30 @@ def settings(kind: Kind) -> dict[str, Any]:
     return {"kind": kind.kind, **asdict(kind)}
 
 
-def from_settings(told: Mapping[str, Any]) -> Kind:
-    """Kind from `settings`. Any other content raises one of `storage.DAMAGE`."""
-    own = _tuples(told)
-    name = own.pop("kind")
+def from_settings(saved: Mapping[str, Any]) -> Kind:
+    """Kind from the output of `settings`. Raises one of `storage.DAMAGE` for other content."""
+    fields = _tuples(saved)
+    name = fields.pop("kind")
     if name in ("images", "pairs"):
-        return (Pairs if name == "pairs" else Images)(**own)
-    if name == "objects" and "rasterizer" not in own:
-        return Points(**own)
-    inner = _tuples(own.pop("rasterizer"))
+        return (Pairs if name == "pairs" else Images)(**fields)
+    if name == "objects" and "rasterizer" not in fields:
+        return Points(**fields)
+    inner = _tuples(fields.pop("rasterizer"))
     if name == "sheets":
-        return Sheets(Rasterizer(**inner), **own)
+        return Sheets(Rasterizer(**inner), **fields)
     if name != "objects":
-        raise ValueError(f"data are {name!r}")
-    return Objects(ViewRasterizer(**inner), **own)
+        raise ValueError(f"its kind of data is {name!r}")
+    return Objects(ViewRasterizer(**inner), **fields)
 
 
 def _spread(raster: Raster, maps: np.ndarray) -> np.ndarray:
-    """Means of 3 x 3 cells at the points."""
+    """Means over 3 x 3 cells, at the points."""
     return raster.to_points(np.where(np.isfinite(maps), local_means(maps), np.nan))
 
 
-def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:
+def _tuples(saved: Mapping[str, Any]) -> dict[str, Any]:
     """Convert lists from JSON back to tuples."""
-    return {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
+    return {name: tuple(one) if isinstance(one, list) else one for name, one in saved.items()}
 
 
 def _points(cloud: dict[str, np.ndarray]) -> Elements:
@@ -383,7 +392,7 @@ def _points(cloud: dict[str, np.ndarray]) -> Elements:
 
 
 def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
-    """At most 100,000 points of a cloud, their step in the cloud, and the names of its columns."""
+    """At most 100,000 points of a cloud, their step in it, and the names of its columns."""
     if not source.is_large:
         cloud = source.cloud()
         with source.named():
@@ -396,11 +405,11 @@ def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
 
 
 def spacing(points: np.ndarray) -> float:
-    """Side of a square with 4 of the points (n, 3) of a surface: the median distance to the 13th neighbor."""
+    """Side of a square that holds about 4 of the points (n, 3) of a surface: median distance to the 13th neighbor."""
     from scipy.spatial import KDTree
 
-    asked = points[:: -(-len(points) // 2000)]
-    distance = KDTree(points).query(asked, k=[min(NEAREST + 1, len(points))])[0]
+    queries = points[:: -(-len(points) // 2000)]
+    distance = KDTree(points).query(queries, k=[min(NEAREST + 1, len(points))])[0]
     return float(np.median(distance))
 
 

@@ -16,14 +16,14 @@ TOUCHING = np.ones((3, 3))  # diagonal neighbors are connected
 
 @dataclass(frozen=True)
 class Defect:
-    """One damaged place of a surface.
+    """One damaged region of a surface.
 
     Attributes
     ----------
     box : tuple of float
-        For pixels (left, top, right, bottom), the last two exclusive; for points minimum and maximum of x, y and z.
+        Pixels: left, top, right, bottom, with right and bottom exclusive. Points: minimum of x, y, z, then maximum.
     area : float
-        In pixels, or in squared units of the cloud, from the density of its points.
+        Pixels, or squared units of the cloud, estimated from the density of its points.
     novelty : float
         Mean over the region.
     where : str
@@ -51,14 +51,14 @@ class Defect:
         return f"{', '.join(spans)}, area {self.area:.3g}{p}"
 
 
-def defects_of(found: NoveltyMap, least: int) -> list[Defect]:
-    """Regions beyond the threshold with at least so many pixels or points, largest first."""
-    if found.elements.kind == "pixels":
-        return _of_pixels(found, least)
-    regions = found.regions(least)
+def defects_of(scored: NoveltyMap, least: int) -> list[Defect]:
+    """Regions beyond the threshold with at least `least` pixels or points, largest first."""
+    if scored.elements.kind == "pixels":
+        return _of_pixels(scored, least)
+    regions = scored.regions(least)
     if not regions:
         return []
-    area, places = spacing(found.points) ** 2 / 4, found.elements.places  # a square as long holds 4 points
+    area, places = spacing(scored.points) ** 2 / 4, scored.elements.places  # the square of the spacing holds 4 points
     made = []
     for one in regions:
         low, high = places[one.indices].min(axis=0), places[one.indices].max(axis=0)
@@ -66,12 +66,12 @@ def defects_of(found: NoveltyMap, least: int) -> list[Defect]:
     return made
 
 
-def _of_pixels(found: NoveltyMap, least: int) -> list[Defect]:
+def _of_pixels(scored: NoveltyMap, least: int) -> list[Defect]:
     from scipy.ndimage import find_objects, label
 
-    shape = found.elements.shape
-    labels, _ = label(found.is_novel.reshape(shape), TOUCHING)
-    novelty, made = found.novelty.reshape(shape), []
+    shape = scored.elements.shape
+    labels, _ = label(scored.is_novel.reshape(shape), TOUCHING)
+    novelty, made = scored.novelty.reshape(shape), []
     for number, box in enumerate(find_objects(labels), 1):
         piece = labels[box] == number
         if (area := int(piece.sum())) < least:
@@ -80,7 +80,7 @@ def _of_pixels(found: NoveltyMap, least: int) -> list[Defect]:
         row, column = np.argwhere(piece).mean(axis=0) + [top, left]
         middle = np.array([[(column + 0.5) / shape[1], 1 - (row + 0.5) / shape[0]]])
         places = np.argwhere(piece) + [top, left]
-        p_value = found.p_value_of(np.ravel_multi_index(tuple(places.T), shape))
-        own = float(novelty[box][piece].mean()), in_words(middle), p_value
-        made.append(Defect((left, top, right, bottom), area, *own))
+        p_value = scored.p_value_of(np.ravel_multi_index(tuple(places.T), shape))
+        details = float(novelty[box][piece].mean()), in_words(middle), p_value
+        made.append(Defect((left, top, right, bottom), area, *details))
     return sorted(made, key=lambda one: -one.area)

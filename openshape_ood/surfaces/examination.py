@@ -1,4 +1,4 @@
-"""Two separate questions about a shape: its class, and the damage of its surface."""
+"""Class of a shape and damage of its surface, examined separately."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from openshape_ood.surfaces.model import SurfaceModel, SurfaceResult
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """Result for one shape. The answers are independent: a known chair may have a dent, a new object may be intact.
+    """Results for one shape. Both are independent: a known chair may have a dent, a new object may be intact.
 
     Attributes
     ----------
     classes : NoveltyResult
-        Result for this shape.
+        Class and novelty.
     surface : SurfaceResult
-        If nearly all of it differs (`surface.map.tells` is False), it is another object, and the map says nothing about
-        damage.
+        Damage. If nearly the whole surface differs, the shape is another kind of object: `surface.map.tells` is False,
+        and the map does not locate damage.
     """
 
     classes: NoveltyResult
@@ -37,8 +37,8 @@ class Examination:
         return self.surface.name
 
     def __str__(self) -> str:
-        told = self.as_json()
-        of, on = told["class"], told["surface"]
+        record = self.as_json()
+        of, on = record["class"], record["surface"]
         verdict = of["verdict"] or "no threshold"
         lines = [self.name]
         lines += [f"  class: nearest to {of['nearest']}, novelty {of['novelty']:.3f}: {verdict}"]
@@ -97,7 +97,10 @@ def examine(
     table [1.] True
     """
     if isinstance(surface.data, Images):
-        raise InputError("the model is of images, and classes are asked of shapes; expected one of sheets or objects")
+        raise InputError(
+            "the model is of images, but classes are for shapes. Expected a model of sheets or objects. Fit one on "
+            "clouds"
+        )
     sources = list_sources(shapes)
     pipeline = NoveltyPipeline.prepare(known, encoder=encoder, **how)
     return [Examination(class_of(one, pipeline), surface.score(one)) for one in sources]

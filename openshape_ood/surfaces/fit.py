@@ -19,21 +19,22 @@ from openshape_ood.surfaces.inputs import Source
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training, checked_tiles, drawn_places, held_out
 
 LARGEST = 2 << 30  # bytes of training tiles
-STRIPS = 10  # of a single sheet, for cross-validation
-PARTS = 4  # of a single object
-WORST = 0.01  # fraction of most novel points whose mean is an object's novelty
+STRIPS = 10  # strips of a single sheet, for cross-validation
+PARTS = 4  # random parts of a single object
+WORST = 0.01  # fraction of most novel points; their mean is the novelty of an object
 POINTS = 0.01 / TIMES  # a hundredth of the radius of the good objects, in the unit of `data.Points`
 STATE = "training-{}.safetensors"
-LEAST = 1e-3  # minimum usual novelty, for identical objects
+LEAST = 1e-3  # minimum of the usual novelty, needed for identical objects
 
 
 @dataclass(frozen=True, eq=False)
 class Good:
-    """Tiles of all good data, with their image or cloud.
+    """Tiles (t, c, h, w) of all good data, with masks (t, h, w).
 
-    spread: for views of objects, functions from maps of a cloud's v views (v, h, w) to the novelty of sampled points.
-    place (t,): position along a single sheet, in tiles. sources: the images or clouds, one an owner; empty for parts of
-    one. every (t',): owner of each tile of these, -1 - owner for tiles that are left out.
+    owner (t,): index of each tile's image or cloud. spread: for views of objects, a function for each cloud from the
+    maps of its v views (v, h, w) to the novelty of sampled points. place (t,): position along a single sheet, in tiles.
+    sources: image or cloud of each owner; empty if the owners are parts of one. every (t',): owner of each tile before
+    tiles without seen pixels were dropped; -1 - owner for a dropped tile.
     """
 
     tiles: np.ndarray
@@ -47,9 +48,9 @@ class Good:
 
 @dataclass(frozen=True)
 class RequestedMarks:
-    """Requested marks; rate None for 99 % of all places, without a guarantee.
+    """Requested guarantee for marks. Without a rate, 99 % of all good places are below the threshold.
 
-    min_size: elements of a region, as in `Marks`.
+    The fields are as in `Marks`; min_size: minimum elements of a region.
     """
 
     of: Literal["points", "regions"] = "points"
@@ -58,14 +59,14 @@ class RequestedMarks:
     min_size: float = 1
 
 
-# all fields of a `SurfaceModel` but its data
+# fields of a `SurfaceModel` after its data
 Learned = tuple[Reconstructor, np.ndarray, Threshold, Threshold, float]
 Maps = Mapping[int, np.ndarray]
 Marked = Callable[[Maps, Threshold], Threshold]
 
 
 def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -> Good:
-    """Tiles of all sources. Raises `InputError` with the file's name, also if they exceed the memory limit."""
+    """Tiles of all sources. Raises `InputError` with the file's name, also if the tiles exceed the memory limit."""
     from tqdm import tqdm
 
     parts, size = [], 0
@@ -79,7 +80,7 @@ def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -
         size += parts[-1].tiles.nbytes + parts[-1].mask.nbytes
         if size > LARGEST:
             raise InputError(
-                f"the tiles of {source.name} and those before it are more than {LARGEST >> 30} GiB; fit on fewer or "
+                f"the tiles of all data up to {source.name} exceed the limit of {LARGEST >> 30} GiB. Fit on fewer or "
                 "smaller files, or with larger cells"
             )
     tiles, mask = checked_tiles(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("tiles", "mask")))
@@ -104,10 +105,11 @@ def fitted(
     folder: Path | None = None,
     marked: Marked | None = None,
 ) -> Learned:
-    """Learn from all data, and compute thresholds from held-out maps, round by round.
+    """Learn from all data, and compute thresholds from maps of held-out data, round by round.
 
-    With one round the model learns from the rest only. folder: of saved trainings, see `state_files`. `marked` returns
-    the threshold of maps from each item's held-out maps (t, h, w) and a threshold of all places.
+    With one round, the model learns only from the data that are not held out. folder: for saved trainings, see
+    `state_files`. marked: function that gets the held-out maps (t, h, w) of each item and a threshold over all places,
+    and returns the threshold of maps.
     """
     from tqdm import tqdm
 
@@ -135,18 +137,18 @@ def fitted(
 def marks_of(data: Kind, good: Good, wanted: RequestedMarks, each: Maps, limit: Threshold) -> Threshold:
     """Threshold of maps with its guarantee, from the held-out maps (t, h, w) of each good item.
 
-    Without a requested guarantee, `limit` with the regions of the good items. Raises `InputError` for a guarantee that
-    needs more items.
+    Without a requested guarantee: `limit`, with the highest regions of the good items. Raises `InputError` if the
+    guarantee needs more items.
     """
     if not good.sources or any(one.is_large for one in good.sources):
         if wanted.rate is not None:
             raise InputError(
-                "a guarantee for marks needs maps of several good ones, each held in memory. Given were parts of one, "
-                "or files that are read in blocks. Give several small ones"
+                "a guarantee for marks is requested, but the good data are parts of one, or files that are read in "
+                "blocks. Expected several images or clouds that fit into memory. Give several small ones"
             )
         return limit
-    found = [_summary(data, good.sources[i], maps, wanted.min_size) for i, maps in each.items()]
-    curves, peaks = [curve for curve, _ in found], np.array([peak for _, peak in found])
+    summaries = [_summary(data, good.sources[i], maps, wanted.min_size) for i, maps in each.items()]
+    curves, peaks = [curve for curve, _ in summaries], np.array([peak for _, peak in summaries])
     if wanted.rate is None:
         marks = Marks("points", None, len(peaks), 1, wanted.min_size, peaks, np.ones(len(peaks)))
         return replace(limit, marks=marks)
@@ -161,13 +163,13 @@ def _summary(data: Kind, source: Source, maps: np.ndarray, min_size: float) -> t
 
 
 def _each(maps: np.ndarray, good: Good) -> Maps:
-    """Maps (t, h, w) of each held-out item by its number; NaN for tiles that are left out."""
+    """Maps (t, h, w) of each held-out item by its index; NaN for tiles without seen pixels."""
     every = good.owner if good.every is None else good.every
-    found = np.full((len(every), *maps.shape[1:]), np.nan, np.float32)
-    found[every >= 0] = maps
+    every_map = np.full((len(every), *maps.shape[1:]), np.nan, np.float32)
+    every_map[every >= 0] = maps
     owner = np.where(every < 0, -1 - every, every)
-    own = {i: found[owner == i] for i in np.unique(owner).tolist()}
-    return {i: one for i, one in own.items() if np.isfinite(one).any()}
+    by_owner = {i: every_map[owner == i] for i in np.unique(owner).tolist()}
+    return {i: one for i, one in by_owner.items() if np.isfinite(one).any()}
 
 
 def state_files(folder: Path) -> list[Path]:
@@ -180,7 +182,7 @@ def _training(folder: Path | None, name: str) -> Training:
 
 
 def _of_tiles(learned: Reconstructor, maps: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Novelty of each image or cloud: of its worst tile."""
+    """Novelty of each image or cloud: the largest novelty of its tiles."""
     worst = np.full(owner.max() + 1, -np.inf)
     np.maximum.at(worst, owner, learned.pooled(maps))
     return worst[np.isfinite(worst)]
@@ -189,19 +191,19 @@ def _of_tiles(learned: Reconstructor, maps: np.ndarray, owner: np.ndarray) -> np
 def _of_points(maps: np.ndarray, good: Good) -> np.ndarray:
     """Novelty of each held-out object, from maps of its points."""
     each = [maps[good.owner == i, 0, 0] for i in np.unique(good.owner)]
-    return np.array([worst_points(own) for own in each if np.isfinite(own).any()])
+    return np.array([worst_points(novelty) for novelty in each if np.isfinite(novelty).any()])
 
 
 def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray, Maps]:
-    """Usual novelty; in units of it, novelties of whole objects and of sampled points, and the maps of each."""
+    """Usual novelty (v, h, w); relative to it, novelties of whole objects, of sampled points, and maps by object."""
     views = maps.reshape(len(good.spread), -1, *maps.shape[1:])
     tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))
     scale, views = _scaled(views[tested])
-    points = [good.spread[i](own) for i, own in zip(tested, views, strict=True)]
-    places = np.concatenate([own[np.isfinite(own)] for own in points])
+    points = [good.spread[i](novelty) for i, novelty in zip(tested, views, strict=True)]
+    places = np.concatenate([novelty[np.isfinite(novelty)] for novelty in points])
     return (
         scale,
-        np.array([worst_points(own) for own in points]),
+        np.array([worst_points(novelty) for novelty in points]),
         places,
         dict(zip(tested.tolist(), views, strict=True)),
     )
@@ -218,16 +220,20 @@ def _threshold(learned: Reconstructor, novelty: np.ndarray, coverage: float, wha
 
 
 def _scaled(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Usual novelty at each place of each view (v, h, w), and each object's views (m, v, h, w) in units of it.
+    """Usual novelty (v, h, w) at each place of each view, and the maps (m, v, h, w) of each object in units of it.
 
-    An object's own maps are excluded from its usual novelty. Edges are rebuilt worse than faces; a dent in a face would
-    be invisible next to them. The usual novelty is the maximum over 3 x 3 places of the mean of the maps, at least
-    their overall median; next to a place that no good object shows, which is an edge, the largest novelty of all.
+    Edges are rebuilt worse than faces, so that a dent in a face would be invisible without this division. The usual
+    novelty is the mean over the objects, then the maximum over 3 x 3 places, plus the median of all. A place that no
+    good object shows is an edge; its mean is replaced by the largest novelty of all. The maps of an object are divided
+    by the usual novelty of the other objects.
     """
     floor, most, seen = max(LEAST, float(np.nanmedian(views))), float(np.nanmax(views)), np.isfinite(views)
     known = np.where(seen, views, 0)
     total, count = known.sum(axis=0), seen.sum(axis=0)
-    others = [_usual(total - own, count - there, floor, most) for own, there in zip(known, seen, strict=True)]
+    others = [
+        _usual(total - views_of_one, count - there, floor, most)
+        for views_of_one, there in zip(known, seen, strict=True)
+    ]
     return _usual(total, count, floor, most), views / np.stack(others)
 
 
@@ -249,8 +255,7 @@ def _parts(source: Source, seed: int) -> list[Source]:
 
 
 def _splits(good: Good, rounds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Masks (t,) of held-out tiles and of training tiles. Training excludes other tiles of held-out items, and tiles
-    that overlap a held-out strip."""
+    """Masks (t,) of held-out tiles and of training tiles for each round. Training tiles overlap no held-out strip."""
     items, place = good.owner, good.place
     drawn = np.random.default_rng([seed, 3]).permutation(np.unique(items))
     if place is not None:
@@ -263,10 +268,10 @@ def _splits(good: Good, rounds: int, seed: int) -> list[tuple[np.ndarray, np.nda
     tests = [test for test in tests if test.any()]
     if place is None:
         return [(test, ~test) for test in tests]
-    found = [(test, np.abs(place[:, None] - place[test]).min(axis=1) >= 1) for test in tests]
-    if not all(train.any() for _, train in found):
+    splits = [(test, np.abs(place[:, None] - place[test]).min(axis=1) >= 1) for test in tests]
+    if not all(train.any() for _, train in splits):
         raise InputError(
-            f"the good cloud is {place.max() + 1:.2g} tiles long, too short to hold out a part of it; give several "
-            "clouds, or smaller tiles by size="
+            f"the good cloud is {place.max() + 1:.2g} tiles long, too short to hold out a part of it. Expected a "
+            "longer cloud, or several. Give several clouds, or smaller tiles by size="
         )
-    return found
+    return splits

@@ -1,4 +1,4 @@
-"""Images of any size and depth to tiles, and maps back to the image size."""
+"""Conversion of images of any size and pixel type to tiles, and of maps to the image size."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ FULL = {"uint8": 255.0, "uint16": 65535.0, "bool": 1.0}
 def image_tile(
     image: Any, size: int | Sequence[int] = 128, channels: int = 3, values: tuple[float, float] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One tile of an image of any size and depth.
+    """One tile of an image of any size and pixel type.
 
     Parameters
     ----------
     image : path or array (h, w) or (h, w, c)
-        8-bit values are divided by 255, 16-bit values by 65535; floats must lie in [0, 1], or in the range `values`.
-        NaN is unseen.
+        8-bit values are divided by 255, 16-bit values by 65535; floats must be in [0, 1], unless `values` is given. NaN
+        pixels are unseen.
     size : int or (int, int)
         Rows and columns of the tile; the image is resized without keeping proportions.
     channels : int
-        Of the tile; a single channel is repeated, alpha is dropped.
+        Channels of the tile. A single channel is repeated; alpha is dropped.
     values : (float, float), optional
         Values that become -1 and 1; values beyond are clipped.
 
@@ -45,7 +45,7 @@ def image_tile(
     Raises
     ------
     InputError
-        For an invalid image, and values of unknown range.
+        For an invalid image, and if the range of its values is unknown.
     FileError
         For an unreadable file.
 
@@ -99,35 +99,35 @@ def _interpolated(image: torch.Tensor, sides: Sequence[int]) -> torch.Tensor:
 def colors_of(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:
     """Colors (h * w, 3) float32 in [0, 1] of an image (h, w, c); gray if c is less than 3; 0 for NaN."""
     given = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
-    found, rows = np.empty((*given.shape[:2], 3), dtype=np.float32), max(1, STRIP // given.shape[1])
+    colors, rows = np.empty((*given.shape[:2], 3), dtype=np.float32), max(1, STRIP // given.shape[1])
     for top in range(0, len(given), rows):
-        found[top : top + rows] = np.nan_to_num(scaled_values(given[top : top + rows], values) / 2 + 0.5)
-    return found.reshape(-1, 3)
+        colors[top : top + rows] = np.nan_to_num(scaled_values(given[top : top + rows], values) / 2 + 0.5)
+    return colors.reshape(-1, 3)
 
 
 def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:
-    """Values in [-1, 1], by the range of the pixel type or of `values`; NaN stays. Raises `InputError`."""
+    """Pixels scaled to [-1, 1] by the range of their type or by `values`; NaN stays. Raises `InputError`."""
     if pixels.dtype.kind not in "fiub":
         raise InputError(f"an image is of type {pixels.dtype}; expected numbers")
     full = FULL.get(pixels.dtype.name, 1.0 if pixels.dtype.kind == "f" else None)
     if values is None and full is None:
         raise InputError(
-            f"an image is of type {pixels.dtype}, from {pixels.min()} to {pixels.max()}; expected its range, as "
-            "values=(0, 4095)"
+            f"an image is of type {pixels.dtype}, from {pixels.min()} to {pixels.max()}. Expected bytes, 16 bits or "
+            "floats, whose range is known. Give the range, such as values=(0, 4095)"
         )
     low, high = (0.0, float(full or 1)) if values is None else value_range(values)
-    found = (pixels.astype(np.float64) - low) / (high - low) * 2 - 1
-    found[np.isinf(found)] = np.nan
-    if values is None and np.nanmax(np.abs(found), initial=0) > 1 + 1e-6:
+    scaled = (pixels.astype(np.float64) - low) / (high - low) * 2 - 1
+    scaled[np.isinf(scaled)] = np.nan
+    if values is None and np.nanmax(np.abs(scaled), initial=0) > 1 + 1e-6:
         raise InputError(
-            f"an image of floats goes from {np.nanmin(pixels):.4g} to {np.nanmax(pixels):.4g}; expected [0, 1], or its "
-            "range: values=(low, high), the same for all images"
+            f"an image of floats goes from {np.nanmin(pixels):.4g} to {np.nanmax(pixels):.4g}. Expected [0, 1]. Give "
+            "the range of all images: values=(low, high)"
         )
-    return np.asarray(found.clip(-1, 1))
+    return np.asarray(scaled.clip(-1, 1))
 
 
 def value_range(values: Any) -> tuple[float, float]:
-    """Ends of a range. Raises `InputError` for invalid ones."""
+    """Lower and upper end of a range. Raises `InputError` if they are invalid."""
     ends = array(values, "values", "v").tolist()
     if len(ends) != 2 or not ends[0] < ends[1]:
         raise InputError(f"values are {values}; expected the lower and the higher end of a range")

@@ -25,10 +25,10 @@ from openshape_ood.surfaces.pairs import BAD, GOOD, HEIGHT, IMAGES, INTENSITY, h
 TEXTS = TEXT_FORMAT.suffixes
 NAMED = 3  # ignored files named in a warning
 LARGE = {".laz": 1 << 25}  # bytes above which a file is read in pieces, by suffix
-LARGE_ELSE = 1 << 28
-JUDGED = 40  # bytes of a pixel of an image and of its novelty map
+LARGE_ELSE = 1 << 28  # the same for other suffixes
+PIXEL_BYTES = 40  # memory for a pixel of an image and of its novelty map
 FIELDS = ("points", "intensity", "color", "strips")
-SIDES = ("height", "intensity")  # of a pair
+SIDES = ("height", "intensity")  # the two images of a pair
 KINDS = {"image": "an image", "pair": "one of a pair", "cloud": "a cloud"}
 
 
@@ -36,8 +36,8 @@ KINDS = {"image": "an image", "pair": "one of a pair", "cloud": "a cloud"}
 class Source:
     """Image, pair of images or cloud, read on demand from a path, an array or a mapping.
 
-    value: for a pair its `SIDES` by name, each a path or an array; for a cloud also its arrays by name. kind: one of
-    `KINDS`. by: origin of a pair, "names", "order" or "given".
+    value: a path or an array. For a pair: a mapping of `SIDES` to paths or arrays. For a cloud, also a mapping of names
+    to arrays. kind: one of `KINDS`. by: how a pair was formed, "names", "order" or "given".
     """
 
     value: Any
@@ -67,15 +67,15 @@ class Source:
     def planes(self) -> list[np.ndarray]:
         """Pixels of an image (h, w) or (h, w, c); height and intensity (h, w) of a pair. Types are kept.
 
-        Raises `InputError`, `FileError`; also for a pair in color or of two sizes.
+        Raises `InputError` or `FileError`, also for a pair in color or with images of two sizes.
         """
         if self.kind != "pair":
             return [_pixels(self.value, self.name)]
-        found = [_gray(_pixels(self.value[side], f"{self.name}, {side},"), self.name) for side in SIDES]
-        if found[0].shape != found[1].shape:
-            sizes = (f"{side} is {one.shape[1]} x {one.shape[0]}" for side, one in zip(SIDES, found, strict=True))
-            raise InputError(f"{self.name}: {', '.join(sizes)} pixels; expected one size. Cut both alike")
-        return found
+        images = [_gray(_pixels(self.value[side], f"{self.name}, {side},"), self.name) for side in SIDES]
+        if images[0].shape != images[1].shape:
+            sizes = (f"{side} is {one.shape[1]} x {one.shape[0]}" for side, one in zip(SIDES, images, strict=True))
+            raise InputError(f"{self.name}: {', '.join(sizes)} pixels. Expected one size. Crop both alike")
+        return images
 
     def cloud(self) -> dict[str, np.ndarray]:
         """Named arrays of a cloud: points (n, 3); if present intensity (n,), color (n, 3) in [0, 1], strips (n,).
@@ -95,37 +95,37 @@ def list_sources(given: Any) -> list[Source]:
     "intensity". Raises `InputError` for no data, unknown data and mixed kinds; `FileError` for images without a
     partner.
     """
-    found = list(_sources(given, "the one given"))
-    if not found:
+    sources = list(_sources(given, "the one given"))
+    if not sources:
         raise InputError(
-            f"there is no image and no cloud in {_told(given) or 'nothing'}; expected {' '.join((*IMAGES, *CLOUDS))}"
+            f"there is no image and no cloud in {_listed(given) or 'nothing'}; expected {' '.join((*IMAGES, *CLOUDS))}"
         )
-    kinds = {one.kind: one.name for one in reversed(found)}
+    kinds = {one.kind: one.name for one in reversed(sources)}
     if len(kinds) > 1:
-        (first, name), (second, other) = [(told, kinds[kind]) for kind, told in KINDS.items() if kind in kinds][:2]
+        (first, name), (second, other) = [(text, kinds[kind]) for kind, text in KINDS.items() if kind in kinds][:2]
         raise InputError(
-            f"{name} is {first}, {other} {second}; expected all of one kind, for each kind has a model of its own"
+            f"{name} is {first}, {other} is {second}. Expected data of one kind. Use a separate model for each kind"
         )
-    return found
+    return sources
 
 
 def good_sources(given: Any) -> list[Source]:
-    """`list_sources`, without `bad_ones` if the `good_ones` next to it are also given.
+    """`list_sources` without the folder `bad_ones`, if the folder `good_ones` next to it is also given.
 
-    These are folder names of the published road images (pairs) and panorama images. A warning reports the number of
+    Both are folder names of the published road images (pairs) and panorama images. A warning reports the number of
     ignored sources.
     """
-    found = list_sources(given)
-    folders = [_folders(one) for one in found]
+    sources = list_sources(given)
+    folders = [_folders(one) for one in sources]
     good = {folder for one in folders for folder in one if folder.name == GOOD}
     bad = [any(folder.name == BAD and folder.parent / GOOD in good for folder in one) for one in folders]
     if any(bad):
         warnings.warn(
-            f"ignored {sum(bad)} {found[0].kind}s in {BAD}: a model learns from good ones. To learn from these too, "
+            f"ignored {sum(bad)} {sources[0].kind}s in {BAD}: a model learns from good ones. To learn from these, "
             f"give the folder {BAD} alone",
             stacklevel=2,
         )
-    return [one for one, left in zip(found, bad, strict=True) if not left]
+    return [one for one, left in zip(sources, bad, strict=True) if not left]
 
 
 def _folders(source: Source) -> Sequence[Path]:
@@ -135,7 +135,7 @@ def _folders(source: Source) -> Sequence[Path]:
 
 
 def pairs_by(sources: Iterable[Source]) -> dict[str, int]:
-    """Number of pairs by origin, "names", "order" or "given"; empty for images and clouds."""
+    """Number of pairs by `Source.by`: "names", "order" or "given". Empty for images and clouds."""
     return dict(Counter(one.by for one in sources if one.kind == "pair"))
 
 
@@ -148,7 +148,8 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
         yield Source({side: _side(given[side]) for side in SIDES}, name, "pair", "given")
     elif isinstance(given, Mapping):
         if "points" not in given or given.keys() - set(FIELDS):
-            raise InputError(f"{name} has {', '.join(map(str, given))}; expected points, and perhaps {FIELDS[1:]}")
+            optional = ", ".join(FIELDS[1:])
+            raise InputError(f"{name} has {', '.join(map(str, given))}; expected points, and optionally {optional}")
         yield Source({key: to_numpy(one) for key, one in given.items() if one is not None}, name, "cloud")
     elif isinstance(given, np.ndarray) or hasattr(given, "__array__") or hasattr(given, "detach"):
         array = np.asarray(to_numpy(given))
@@ -179,22 +180,22 @@ def _files(path: Path) -> Iterable[Source]:
 
 
 def _searched(folder: Path) -> list[Path]:
-    """Images and clouds below a folder; text files beside images are ignored, with a warning."""
-    found = [
+    """Images and clouds below a folder. If there are images, text files are ignored with a warning."""
+    paths = [
         one
         for one in sorted(folder.rglob("*"))
         if one.suffix.lower() in (*IMAGES, *CLOUDS)
         and not any(part.startswith(".") for part in one.relative_to(folder).parts)
         and one.is_file()
     ]
-    notes = [one for one in found if one.suffix.lower() in TEXTS]
-    if not notes or not any(_kind(one) == "image" for one in found):
-        return found
+    notes = [one for one in paths if one.suffix.lower() in TEXTS]
+    if not notes or not any(_kind(one) == "image" for one in paths):
+        return paths
     named = ", ".join(str(one) for one in notes[:NAMED]) + (", ..." if len(notes) > NAMED else "")
     warnings.warn(
-        f"ignored beside images: {named}. To score a cloud, give its file or a folder of clouds", stacklevel=2
+        f"ignored text files among images: {named}. To score a cloud, give its file or a folder of clouds", stacklevel=2
     )
-    return [one for one in found if one not in notes]
+    return [one for one in paths if one not in notes]
 
 
 def _side(given: Any) -> Any:
@@ -202,10 +203,10 @@ def _side(given: Any) -> Any:
 
 
 def _pixels(value: Any, name: str) -> np.ndarray:
-    found = load_pixels(value, JUDGED) if isinstance(value, Path) else np.asarray(to_numpy(value))
-    if found.ndim not in (2, 3) or 0 in found.shape:
-        raise InputError(f"{name} has the shape {found.shape}; expected an image (h, w) or (h, w, c)")
-    return found
+    pixels = load_pixels(value, PIXEL_BYTES) if isinstance(value, Path) else np.asarray(to_numpy(value))
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise InputError(f"{name} has the shape {pixels.shape}; expected an image (h, w) or (h, w, c)")
+    return pixels
 
 
 def _gray(pixels: np.ndarray, name: str) -> np.ndarray:
@@ -219,5 +220,5 @@ def _kind(path: Path) -> str:
     return "image" if path.suffix.lower() in IMAGES else "cloud"
 
 
-def _told(given: Any) -> str:
+def _listed(given: Any) -> str:
     return ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)

@@ -22,7 +22,7 @@ from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 NAMED, GIVEN = "backbone.", "given"
 PROJECTED = 64  # projected width for the selection of patches
-MOST_SIDES = 1 << 26  # selected patches times all patches
+MOST_SIDES = 1 << 26  # maximum of selected patches times all patches
 
 
 @dataclass(eq=False, repr=False)
@@ -70,13 +70,13 @@ class PatchMemory(Reconstructor):
     def _check_params(self) -> None:
         super()._check_params()
         if isinstance(self.keep, bool) or not isinstance(self.keep, int | float) or not 0 < self.keep <= 1:
-            raise InputError(f"keep is {self.keep!r}; expected a share of the patches, above 0 and at most 1")
+            raise InputError(f"keep is {self.keep!r}; expected a fraction of the patches, above 0 and at most 1")
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         self.network_ = self._network(self.pretrained, seed).to(find_device(self.device)).eval()
         step = max(1, (1 << 20) // tiles[0].size)
-        found = [self._patches(tiles[i : i + step], seen[i : i + step]) for i in range(0, len(tiles), step)]
-        rows = np.concatenate([features[own] for features, own in found])
+        batches = [self._patches(tiles[i : i + step], seen[i : i + step]) for i in range(0, len(tiles), step)]
+        rows = np.concatenate([features[shown] for features, shown in batches])
         self.rows_ = rows[chosen(rows, self.keep, seed)]
 
     def _network(self, pretrained: bool, seed: int) -> nn.Module:
@@ -93,7 +93,7 @@ class PatchMemory(Reconstructor):
             maps = self.network_(imagenet(x) if isinstance(self.backbone, str) and x.shape[1] == 3 else x)
         maps = [maps] if isinstance(maps, Tensor) else list(maps)
         if not maps or any(one.ndim != 4 or len(one) != len(tiles) for one in maps):
-            raise InputError("the backbone gives no maps (t, d, h', w'); expected one, or several")
+            raise InputError("the backbone gives no maps (t, d, h', w'); expected one map or several")
         side = max((tuple(one.shape[2:]) for one in maps), key=math.prod)
         means = [F.avg_pool2d(one.float(), 3, 1, 1) for one in maps]
         joined = torch.cat([F.interpolate(one, side, mode="bilinear", align_corners=False) for one in means], 1)
@@ -117,7 +117,8 @@ class PatchMemory(Reconstructor):
             raise ValueError(f"its patches are {self.rows_.shape}")
         if state[GIVEN] and isinstance(self.backbone, str):
             raise InputError(
-                "the file lacks the backbone, a module of yours. Give it again: load_reconstructor(path, backbone=...)"
+                "the file lacks the backbone, because it is your own module. Expected the module. Give it again: "
+                "load_reconstructor(path, backbone=...)"
             )
         tensors = {k.removeprefix(NAMED): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(NAMED)}
         if not state[GIVEN]:
@@ -129,7 +130,7 @@ class PatchMemory(Reconstructor):
 
 
 def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Module:
-    """timm network; without pretrained weights it depends on the seed only.
+    """Network of timm. Without pretrained weights it depends on the seed only.
 
     Raises `UnknownNameError` for an unknown name, `CheckpointError` for unavailable weights.
     """
@@ -144,20 +145,20 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
         torch.manual_seed(check_seed(seed))
         try:
             return make(name, pretrained=pretrained, **how)
-        except Exception as error:  # of the Hub, of its files, or of an unknown tag
+        except Exception as error:  # the Hub or its files fail, or the tag is unknown
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             if not pretrained:
-                raise InputError(f"timm cannot make {name!r} so: {reason:.200}") from error
+                raise InputError(f"timm cannot build {name!r} with these settings: {reason:.200}") from error
             raise CheckpointError(
-                f"the weights of {name!r} cannot be had: {reason:.200}. Get them where there is a network, or give a "
-                "module with weights of your own; with pretrained=False it finds far less"
+                f"the weights of {name!r} cannot be loaded: {reason:.200}. Run once with a network connection, or give "
+                "a module with your own weights. With pretrained=False far less damage is found"
             ) from error
 
 
 def chosen(rows: np.ndarray, keep: float, seed: int) -> np.ndarray:
-    """Indices of a fraction `keep` of the rows (m, d), each the farthest from those before.
+    """Indices of a fraction `keep` of the rows (m, d). Each is the row farthest from the rows before it.
 
-    With too many rows to compare, from a random subset."""
+    If there are too many rows to compare, a random subset is used."""
     if keep == 1:
         return np.arange(len(rows))
     count, rng = max(1, round(keep * len(rows))), np.random.default_rng([seed, 4])

@@ -57,7 +57,7 @@ def find_reconstructor(name: str, **params: Any) -> Reconstructor:
 def load_reconstructor(
     path: str | os.PathLike[str], *, device: str | None = None, backbone: Any = None
 ) -> Reconstructor:
-    """Read a file of `Reconstructor.save`; the maps are the same.
+    """Read a file that `Reconstructor.save` wrote. The reconstructor gives the same maps as the saved one.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ def load_reconstructor(
     device : str, optional
         Device for networks. Default: the best available.
     backbone : torch.nn.Module, optional
-        Module of a `PatchMemory` that was fitted with a module.
+        Module with which a `PatchMemory` was fitted.
 
     Raises
     ------
     FileError
-        For any other file.
+        For other files.
     InputError
         For an unavailable device, or a backbone for a method without one.
     """
@@ -84,9 +84,9 @@ def load_reconstructor(
 def made_again(
     header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], device: str | None, backbone: Any
 ) -> Reconstructor:
-    """Reconstructor from `Reconstructor.contents`. Any other content raises one of `storage.DAMAGE`."""
-    own = {name: tuple(one) if isinstance(one, list) else one for name, one in header["params"].items()}
-    made = find_reconstructor(header["method"], **own)
+    """Reconstructor from the output of `Reconstructor.contents`. Raises one of `storage.DAMAGE` for other content."""
+    params = {name: tuple(one) if isinstance(one, list) else one for name, one in header["params"].items()}
+    made = find_reconstructor(header["method"], **params)
     given = {name: one for name, one in (("device", device), ("backbone", backbone)) if one is not None}
     return made.set_params(**{k: v for k, v in given.items() if k in made.get_params()}).restored(header, arrays)
 

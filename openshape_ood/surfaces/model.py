@@ -1,4 +1,4 @@
-"""SurfaceModel: learned good images or clouds, their preprocessing, and scores of others."""
+"""SurfaceModel: a reconstructor fitted to good images or clouds, with their preprocessing and thresholds."""
 
 from __future__ import annotations
 
@@ -49,14 +49,12 @@ from openshape_ood.surfaces.streaming import score_file, scored_points
 from openshape_ood.surfaces.views import ViewRasterizer
 
 FILE = "surface"
-SETTINGS, LEARNED = (
-    f"{FILE}.safetensors",
-    "reconstructor.",
-)  # file in the folder of a model, prefix of weights
+SETTINGS = f"{FILE}.safetensors"  # in the folder of a model
+LEARNED = "reconstructor."  # prefix of the names of weights
 NAMES = tuple(name for name in RECONSTRUCTORS if "token" not in name)
 DEFAULTS = {"images": "patches", "pairs": "patches", "sheets": "height", "objects": "nearest"}
 FOLDS = 5
-PIECE, POINTS = 4, 10  # minimum pixels of a tile, and points, of a defect
+PIECE, POINTS = 4, 10  # minimum size of a defect: pixels of a tile, points of a cloud
 PIXELS = 0.99  # fraction of good places below the threshold of maps
 
 
@@ -68,13 +66,14 @@ class SurfaceResult:
     ----------
     name : str
     novelty : float
-        Novelty of the whole: of its worst tile; for an object, the mean of the most novel hundredth of its points.
+        Novelty of the whole image or cloud: the largest novelty of its tiles. For an object: the mean novelty of the
+        most novel hundredth of its points.
     threshold : Threshold
-        Of wholes, as for good ones.
+        For `novelty`, from good images or clouds.
     map : NoveltyMap
-        Map of its pixels or points, NaN if unseen; for a file that was scored in blocks, of sampled points.
+        Novelty of each pixel or point, NaN if unseen. For a file that was scored in blocks: of sampled points.
     least : int
-        Minimum pixels or points of a defect.
+        Minimum number of pixels or points of a defect.
     """
 
     name: str
@@ -85,7 +84,7 @@ class SurfaceResult:
 
     @cached_property
     def defects(self) -> list[Defect]:
-        """Connected regions beyond the threshold of the map, largest first; empty for another kind of object."""
+        """Connected regions beyond the threshold of the map, largest first. Empty for another kind of object."""
         return defects_of(self.map, self.least) if self.is_novel and self.map.tells else []
 
     @property
@@ -95,16 +94,16 @@ class SurfaceResult:
 
     @property
     def p_value(self) -> float:
-        """Fraction of good ones that are at least as novel, itself included."""
+        """Fraction of good images or clouds that are at least as novel, counting this one."""
         return float(self.threshold.p_values([self.novelty])[0])
 
     def as_json(self) -> dict[str, Any]:
-        """Strings and numbers: for the map the fraction beyond its threshold, the unseen fraction, and the defects."""
-        told: dict[str, Any] = {"name": self.name, "novelty": self.novelty, "p_value": self.p_value}
-        told |= {"verdict": "damaged" if self.is_novel else "good"}
+        """Strings and numbers. Of the map: the fraction beyond its threshold, the unseen fraction, and the defects."""
+        record: dict[str, Any] = {"name": self.name, "novelty": self.novelty, "p_value": self.p_value}
+        record |= {"verdict": "damaged" if self.is_novel else "good"}
         seen = self.map.seen
         return {
-            **told,
+            **record,
             "beyond": float(self.map.is_novel.sum() / max(1, seen.sum())),
             "unseen": float(1 - seen.mean()),
         } | {"defects": [one.as_json() for one in self.defects]}
@@ -112,7 +111,7 @@ class SurfaceResult:
 
 @dataclass(frozen=True, eq=False)
 class SurfaceModel:
-    """Learned good images, pairs or clouds, with all settings needed to score others.
+    """Model of good images, pairs or clouds, with all settings needed to score others.
 
     Attributes
     ----------
@@ -121,16 +120,16 @@ class SurfaceModel:
     reconstructor : Reconstructor
         Fitted, without thresholds.
     scale : ndarray (v, h, w)
-        Divisor of maps: for views of objects the usual novelty at each place, because edges are rebuilt worse than
-        faces; for `nearest` a hundredth of the radius; else 1.
+        Divisor of maps. Views of objects: the usual novelty at each place, because edges are rebuilt worse than faces.
+        "nearest": a hundredth of the radius. Others: 1.
     threshold : Threshold
-        For whole images or clouds. If the good ones are too few for the coverage (0.95 needs 19), the largest novelty;
-        `threshold.coverage` is the fraction that it keeps.
+        For whole images or clouds. If there are too few good ones for the coverage (0.95 needs 19), it is their largest
+        novelty, and `threshold.coverage` is the fraction that it keeps.
     pixel_threshold : Threshold
-        Of maps: 99 % of good pixels, or points of objects, are below it, or the guarantee in its `marks` holds. With
-        two or more good ones it stores their highest regions, for the p-values of defects.
+        For maps. 99 % of good pixels or points are below it, unless a guarantee was requested; `marks` holds the
+        guarantee. With two or more good ones it stores their highest regions, for the p-values of defects.
     baseline : float
-        Median novelty of good places.
+        Median novelty of good pixels or points.
     """
 
     data: Kind
@@ -173,42 +172,43 @@ class SurfaceModel:
             Name ("height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"), or an unfitted object.
             Default: "patches" for images and pairs, "height" for sheets, "nearest" for objects.
         rasterizer : Rasterizer or ViewRasterizer, optional
-            For sheets or objects. Default: by `data.kind_of_clouds`.
+            For sheets or objects. Default: as `data.kind_of_clouds` chooses.
         shape : {"sheets", "objects"}, optional
-            Kind of the clouds. Default: by their form.
+            Kind of the clouds. Default: recognized from their points.
         size : int, optional
-            Pixels or cells along a tile or view; not for "nearest".
+            Pixels or cells along a tile or view; no effect for "nearest".
         cell : float, optional
             Side of a sheet's cell in meters.
         channels : sequence of str, optional
             Channels of sheets, as in `Rasterizer`.
         values : (float, float), optional
-            Range of images whose type does not define it; for a pair with one side of floats, the range of that side.
+            Range of images whose type does not define it. In a pair with one image of floats: the range of that image.
         folds : int, optional
-            Rounds of cross-validation: in each, one part of the good data is held out for the thresholds. With 1, a
-            tenth is held out once, and never learned from. Default: 5, or 1 for reconstructors trained in steps. A
+            Rounds of cross-validation. Each round holds out one part of the good data for the thresholds. With 1, a
+            tenth is held out once and never learned from. Default: 5, or 1 for reconstructors trained in steps. A
             single sheet is split into strips, a single object into four random parts.
         false_points, false_regions : float, optional
-            Guarantee for the threshold of maps: on average at most this fraction of a good surface is falsely marked,
-            or at most this fraction of good surfaces has a false region. 0.01 and 0.05 need 99 and 19 good ones, see
-            `novelty_map.calibrate_marks`. Default: 99 % of all places of good ones are below the threshold.
+            Guarantee for the threshold of maps. false_points: on average at most this fraction of a good surface is
+            marked; 0.01 needs 99 good ones. false_regions: at most this fraction of good surfaces has a marked region;
+            0.05 needs 19. See `novelty_map.calibrate_marks`. Default: 99 % of good pixels or points are below the
+            threshold, without a guarantee.
         largest : float
-            With `false_points`: mark at most this fraction of a surface; 0.2 and 0.01 need 19 good ones.
+            With `false_points`: mark at most this fraction of a surface. 0.2 with false_points=0.01 needs 19 good ones.
         seed : int
         progress : bool
             Show a progress bar on stderr.
         states : path, optional
-            Folder of saved trainings, for resuming: after an interruption the same call continues, with the same
-            result. The caller deletes `fit.state_files`.
+            Folder for the states of trainings. After an interruption the same call resumes, with the same result. The
+            caller deletes the files, see `fit.state_files`.
         **params
             Parameters of the reconstructor, if given by name.
 
         Raises
         ------
         InputError
-            For mixed kinds, no data, a single image, data that cannot be rasterized (with the file's name), settings
-            without effect such as a cell for images, a reconstructor for another kind of data, and the state of another
-            training.
+            For mixed kinds, no data, or a single image. For data that cannot be rasterized, with the file's name. For
+            settings without effect, such as a cell for images. For a reconstructor for another kind of data. For the
+            state of another training.
         FileError
             For unreadable files, and pairs without a partner.
 
@@ -225,35 +225,35 @@ class SurfaceModel:
         sources, wanted = good_sources(good), _wanted(false_points, false_regions, largest)
         if wanted.rate is not None and len(sources) > 1:  # before anything is learned
             check_shapes(len(sources), wanted.rate, wanted.largest, bounded=wanted.of == "points")
-        own = None if reconstructor is None else _unfitted(reconstructor, params)
+        unfitted = None if reconstructor is None else _unfitted(reconstructor, params)
         if shape is not None:
             check_choice(shape, "shape", ("sheets", "objects"))
         data: Kind
         if sources[0].kind == "cloud":
-            refuse("of images, and given are clouds", values=values)
-            views = GRANULE if own is None else own.granule
-            of_points = rasterizer is None if own is None else own.of_points
+            refuse("the data are clouds, not images", values=values)
+            views = GRANULE if unfitted is None else unfitted.granule
+            of_points = rasterizer is None if unfitted is None else unfitted.of_points
             data = kind_of_clouds(sources, rasterizer, shape, size, cell, channels, views, of_points)
         else:
             of_clouds: dict[str, Any] = {"rasterizer": rasterizer, "shape": shape, "cell": cell, "channels": channels}
-            refuse("of clouds, and given are images", **of_clouds)
+            refuse("the data are images, not clouds", **of_clouds)
             data = (Pairs if sources[0].kind == "pair" else Images).of(sources, size, values)
-        own = _for_data(own, data, params)
-        rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
+        unfitted = _for_data(unfitted, data, params)
+        rounds = (1 if hasattr(unfitted, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
         good_tiles = gathered(data, sources, check_seed(seed), progress)
         described = f"{len(sources)} good {data.kind}" if len(sources) > 1 else f"parts of one of {data.kind}"
         size_of = PIECE / data.size**2 if isinstance(data, Images) else POINTS
         marked = partial(marks_of, data, good_tiles, replace(wanted, min_size=float(size_of)))
         folder = None if states is None else make_folder(states)
-        return cls(data, *fitted(own, good_tiles, rounds, seed, progress, described, folder, marked))
+        return cls(data, *fitted(unfitted, good_tiles, rounds, seed, progress, described, folder, marked))
 
     def score(self, one: Any) -> SurfaceResult:
-        """Novelty of an image or cloud as a whole, and of its places.
+        """Novelty of an image or cloud as a whole, and of its pixels or points.
 
         Parameters
         ----------
         one : file or array
-            In any form that `fit` takes, of the same kind.
+            In any form that `fit` takes, of the same kind of data.
 
         Returns
         -------
@@ -264,7 +264,7 @@ class SurfaceModel:
         Raises
         ------
         InputError, FileError
-            As `fit`; also for another kind, pixel type, proportion or unit, or missing channels.
+            As `fit`; also if kind, pixel type, proportions or unit differ from the good data, or channels are missing.
         """
         source = self._source(one)
         cut = self.data.cut(source)
@@ -274,12 +274,12 @@ class SurfaceModel:
         return self._result(source, whole, cut.elements, novelty, cut.up)
 
     def score_file(self, path: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> SurfaceResult:
-        """`score` for a file of a sheet of any size, in blocks; writes a copy with the novelty of each point as .ply.
+        """Score a file of a sheet of any size in blocks, and write a .ply copy with the novelty of each point.
 
-        The map has at most 100,000 of the points. Arguments and errors as in `streaming.score_file`.
+        The map of the result has at most 100,000 of the points. Arguments and errors as in `streaming.score_file`.
         """
         if not isinstance(self.data, Sheets):
-            raise InputError(f"a model of {self.data.kind} does not read files in blocks; expected one of sheets")
+            raise InputError(f"a model of {self.data.kind} cannot read files in blocks; expected a model of sheets")
         source, worst = self._source(path), [-np.inf]
 
         def score(raster: Raster) -> np.ndarray:
@@ -288,13 +288,13 @@ class SurfaceModel:
             return maps
 
         points, novelty = scored_points(score_file(path, self.data.rasterizer, score, out, bounds=self.bounds, **how))
-        found = self._result(source, max(worst), Elements("points", points), novelty, "z")
+        result = self._result(source, max(worst), Elements("points", points), novelty, "z")
         if (marks := self.pixel_threshold.marks) is None:
-            return found
-        # regions of sampled points are not comparable with those of whole good ones
+            return result
+        # regions of sampled points are not comparable with regions of all points
         marks = replace(marks, peaks=np.empty(0), weights=np.empty(0))
         threshold = replace(self.pixel_threshold, marks=marks)
-        return replace(found, map=replace(found.map, threshold=threshold))
+        return replace(result, map=replace(result.map, threshold=threshold))
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -302,7 +302,10 @@ class SurfaceModel:
         return self.baseline, 2 * self.pixel_threshold.value - self.baseline
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write `surface.safetensors`, whole or not at all, into a folder, created if missing. Raises `FileError`."""
+        """Write `surface.safetensors`, whole or not at all, into a folder; a missing folder is created.
+
+        Raises `FileError` if writing fails.
+        """
         path = make_folder(folder)
         arrays, learned = self.reconstructor.contents()
         header = {
@@ -318,9 +321,9 @@ class SurfaceModel:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, device: str | None = None, backbone: Any = None) -> SurfaceModel:
-        """Read a folder that `save` wrote. Raises `FileError` for any other. No code in it is executed.
+        """Read a folder that `save` wrote. No code in it is executed.
 
-        device, backbone: as for `load_reconstructor`.
+        device, backbone: as for `load_reconstructor`. Raises `FileError` for other folders.
         """
         path = given_path(folder, "folder")
         if not (path / SETTINGS).is_file():
@@ -335,9 +338,9 @@ class SurfaceModel:
             if data.shape != reconstructor.shape_ or scale.shape != expected:
                 raise ValueError(f"its tiles are {data.shape}, its scale {scale.shape}")
             if not (np.isfinite(scale) & (scale > 0)).all():
-                raise ValueError("its scale holds what is no number above 0")
-            own, pixel = map(Threshold.from_state, header["thresholds"])
-            model = cls(data, reconstructor, scale, own, pixel, float(header["baseline"]))
+                raise ValueError("its scale holds a value that is no number above 0")
+            whole, pixel = map(Threshold.from_state, header["thresholds"])
+            model = cls(data, reconstructor, scale, whole, pixel, float(header["baseline"]))
         check_backbone(path, reconstructor, backbone)
         return model
 
@@ -355,18 +358,21 @@ class SurfaceModel:
         return float(np.nanmax(self.reconstructor.pooled(maps)))
 
     def _result(self, source: Source, whole: float, elements: Elements, novelty: np.ndarray, up: str) -> SurfaceResult:
-        own = self.baseline, self.pixel_threshold, self.reconstructor.provenance()
-        found = NoveltyMap(elements, novelty, None, CLASSES, *own, name=source.name, up=up)
+        details = self.baseline, self.pixel_threshold, self.reconstructor.provenance()
+        novelty_map = NoveltyMap(elements, novelty, None, CLASSES, *details, name=source.name, up=up)
         h, w = elements.shape or (0, 0)
         least = max(1, round(PIECE * h * w / self.data.size**2)) if isinstance(self.data, Images) else POINTS
-        return SurfaceResult(source.name, whole, self.threshold, found, least)
+        return SurfaceResult(source.name, whole, self.threshold, novelty_map, least)
 
 
 def _wanted(false_points: float | None, false_regions: float | None, largest: float) -> RequestedMarks:
-    """Requested marks. Raises `InputError` for rates and bounds out of range."""
+    """Requested guarantee. Raises `InputError` for rates and bounds out of range."""
     if false_points is None and false_regions is None:
         if largest != 1:
-            raise InputError("largest is given without false_points. It limits marks with a guarantee. Give both")
+            raise InputError(
+                f"largest is {largest} without false_points. Expected both, because it limits marks with a guarantee. "
+                "Give false_points, or leave largest out"
+            )
         return RequestedMarks()
     of, rate = rate_of(false_points, false_regions, largest)
     return RequestedMarks(of, rate, largest)
@@ -376,11 +382,11 @@ def _reconstructor(
     header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], device: str | None, backbone: Any
 ) -> Reconstructor:
     """Saved reconstructor of a model."""
-    own = {name.removeprefix(LEARNED): one for name, one in arrays.items() if name.startswith(LEARNED)}
-    found = made_again(header["reconstructor"], own, device, backbone)
-    if header["identity"] != found.identity.sha256:
-        raise ValueError("its weights are not those that were saved")
-    return found
+    learned = {name.removeprefix(LEARNED): one for name, one in arrays.items() if name.startswith(LEARNED)}
+    reconstructor = made_again(header["reconstructor"], learned, device, backbone)
+    if header["identity"] != reconstructor.identity.sha256:
+        raise ValueError("its weights differ from the saved ones")
+    return reconstructor
 
 
 def _for_data(given: Reconstructor | None, data: Kind, params: Mapping[str, Any]) -> Reconstructor:
@@ -392,8 +398,8 @@ def _for_data(given: Reconstructor | None, data: Kind, params: Mapping[str, Any]
         return _unfitted(name, params)
     if data.kind not in given.kinds or given.of_points != isinstance(data, Points):
         raise InputError(
-            f"reconstructor {given.method!r} is for {' and '.join(given.kinds)}, and these are {data.kind}; leave it "
-            f"out, which takes {DEFAULTS[data.kind]!r}, or give another"
+            f"reconstructor {given.method!r} is for {' and '.join(given.kinds)}, but the data are {data.kind}. "
+            f"Expected a reconstructor for {data.kind}. Leave it out for {DEFAULTS[data.kind]!r}, or give another"
         )
     if isinstance(given, HeightReconstructor) and isinstance(data, Sheets) and data.rasterizer.channels[0] != "height":
         raise InputError(
@@ -407,7 +413,10 @@ def _unfitted(given: str | Reconstructor, params: Mapping[str, Any]) -> Reconstr
         check_choice(given, "reconstructor", NAMES)
         return find_reconstructor(given, **{"pixel_coverage": PIXELS, **params})
     if params:
-        raise InputError(f"{', '.join(params)} belong to a reconstructor that is given by name; set them on this one")
+        raise InputError(
+            f"{', '.join(params)} are given with a reconstructor object. Expected parameters only with a name. Set "
+            "them on the object"
+        )
     if not isinstance(given, Reconstructor) or given.method not in NAMES:
-        raise InputError(f"reconstructor is {type(given).__name__}; expected one of tiles: {', '.join(NAMES)}")
+        raise InputError(f"reconstructor is {type(given).__name__}; expected a name or an object of {', '.join(NAMES)}")
     return clone(given)

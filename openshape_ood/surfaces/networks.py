@@ -1,4 +1,4 @@
-"""U-Net reconstructors: competing ones, and a single one that learns to fill cutouts."""
+"""U-Net reconstructors: several that compete, or a single one that learns to fill cutouts."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def imagenet(tiles: Tensor) -> Tensor:
 class CompetitiveReconstructor(Reconstructor, Recipe):
     """Competing U-Nets (CRN): each rebuilds tiles, and rebuilds the others' outputs as badly as possible.
 
-    The defaults train on a CPU in a minute; `CompetitiveReconstructor(**PUBLISHED)` has those of the published code,
-    but scores in evaluation mode. At this size the competition costs and gains little: compare with weights=(1, 0, 0),
-    and with `PCAReconstructor`.
+    The defaults train on a CPU in a minute. `CompetitiveReconstructor(**PUBLISHED)` has the settings of the published
+    code, but scores in evaluation mode. With the defaults, competition takes time and gains little: compare with
+    weights=(1, 0, 0) and with `PCAReconstructor`.
 
     Parameters
     ----------
     units : int
         Number of competing units.
     width, depth : int
-        Channels of the outermost level; levels, 5 or more. Default depth: by the side of the tiles.
+        Channels of the outermost level, and number of levels, at least 5. Default depth: `unet.depth_of` the tiles.
     norm : {"group", "batch", "instance", "none"}
     variant : {"improved", "plain"}
         Upsampling by repetition and a convolution, or by transposed convolutions.
@@ -64,21 +64,22 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
     dropout : bool
         In the levels of full width.
     weights : (float, float, float)
-        Of reconstruction, feedback and discrimination.
+        Weights of reconstruction, feedback and discrimination in the losses, see `competition.competition_step`.
     margin : float or None
-        Error up to which a discriminator gains. None: bounded only by the outputs, as published.
+        Error above which a discriminator gains nothing more. None, as published: no such limit.
     corruption : {"cutout"} or None
         Change of half of the training tiles: two boxes of random color.
     steps, batch, rate, optimizer, rate_schedule
-        Of the training; rate_schedule is "constant" or "cosine".
+        Settings of the training; rate_schedule is "constant" or "cosine".
     pairs : {"round-robin", "random"}
         Pairing: each unit equally often, or at random as published.
     residual : {"units", "best", "chain", "answer"}
-        Novelty: mean over the units of |x - U(x)|; |x - G(x)| with the best generator G; |x - D(G(x))| with the best
-        discriminator D, as in published inference; |G(x) - D(G(x))|, as in published validation.
+        Novelty of a tile x. "units": mean over the units U of |x - U(x)|. "best": |x - G(x)| with the best generator G.
+        "chain": |x - D(G(x))| with the best discriminator D, as in published inference. "answer": |G(x) - D(G(x))|, as
+        in published validation.
     normalization : {"imagenet"} or None
-        Normalization of tiles: files trained on MVTec AD need ImageNet's mean and deviation, which moves targets out of
-        the range of tanh. Train without.
+        Normalization of tiles. Published files trained on MVTec AD need ImageNet's mean and deviation. Train without
+        them, because they move targets out of the range of tanh.
     pooling, coverage, pixel_coverage
         As in `Reconstructor`.
     device : str, optional
@@ -160,8 +161,8 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         arrays = {name: one.cpu().numpy() for name, one in self.units_.state_dict().items()}
         unit: Any = self.units_[0]
-        own = {"sizes": asdict(unit.sizes), "units": len(self.units_), "best": list(self.best_)}
-        return own | {"trained": self.trained_}, arrays
+        state = {"sizes": asdict(unit.sizes), "units": len(self.units_), "best": list(self.best_)}
+        return state | {"trained": self.trained_}, arrays
 
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         sizes = UNetSizes(**state["sizes"])
@@ -170,7 +171,7 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
         self.adopt(units, [int(k) for k in state["trained"]], [int(k) for k in state["best"]])
 
     def adopt(self, units: nn.ModuleList, trained: list[int], best: list[int]) -> None:
-        """Use units that were trained elsewhere. Raises ValueError for indices beyond them."""
+        """Use units that were trained elsewhere. Raises ValueError for indices without a unit."""
         if len(best) != 2 or not trained or not {*trained, *best} <= set(range(len(units))):
             raise ValueError(f"units {trained}, best {best}, of {len(units)}")
         self.units_ = _placed(units, find_device(self.device)).eval().requires_grad_(False)

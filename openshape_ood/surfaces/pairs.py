@@ -38,7 +38,7 @@ def pairs_in(folder: Path) -> list[Pair]:
     Raises
     ------
     FileError
-        For a folder without images, stems that are only partly in both folders, and a wrong pairing by order: unequal
+        For a folder without images, or if only some stems are in both folders. For a wrong pairing by order: unequal
         numbers of images, or different numbers in the names.
     """
     heights, intensities = (images_in(folder / side) for side in (HEIGHT, INTENSITY))
@@ -47,8 +47,8 @@ def pairs_in(folder: Path) -> list[Pair]:
     if alone and {*sides[0]} & {*sides[1]}:
         side, other = (HEIGHT, INTENSITY) if alone[0] in sides[0] else (INTENSITY, HEIGHT)
         raise FileError(
-            f"{folder}: {len(alone)} images are on one side only, as {alone[0]} of {side}, which has no partner in "
-            f"{other}; expected the same names in both folders. Add the partners, or move these images away"
+            f"{folder}: {len(alone)} images are in one folder only, such as {alone[0]} of {side}, which has no partner "
+            f"in {other}. Expected the same names in both folders. Add the partners, or move these images away"
         )
     if alone:
         _check_order(folder, *sides)
@@ -63,9 +63,9 @@ def _check_order(folder: Path, heights: Sequence[str], intensities: Sequence[str
     """Raise `FileError` if sorted order does not pair these stems."""
     if len(heights) != len(intensities):
         raise FileError(
-            f"{folder}: {HEIGHT} has {len(heights)} images, {INTENSITY} {len(intensities)}, and no name is in both, as "
-            f"{heights[0]} and {intensities[0]}; expected the same names, or as many images in both folders. Add the "
-            "missing images"
+            f"{folder}: {HEIGHT} has {len(heights)} images, {INTENSITY} has {len(intensities)}, and no name is in "
+            f"both, for example {heights[0]} and {intensities[0]}. Expected the same names, or equal numbers of "
+            "images. Add the missing images"
         )
     numbers = [[_numbers(stem) for stem in side] for side in (heights, intensities)]
     if not ({*numbers[0]} & {*numbers[1]}) - {()}:
@@ -73,9 +73,9 @@ def _check_order(folder: Path, heights: Sequence[str], intensities: Sequence[str
     wrong = next((i for i, (a, b) in enumerate(zip(*numbers, strict=True)) if a != b), None)
     if wrong is not None:
         raise FileError(
-            f"{folder}: in sorted order {heights[wrong]} of {HEIGHT} would be the partner of {intensities[wrong]} of "
-            f"{INTENSITY}, and the numbers in these names differ; expected the same numbers in both folders. Add the "
-            "missing images, or give both sides the same names"
+            f"{folder}: in sorted order {heights[wrong]} of {HEIGHT} is the partner of {intensities[wrong]} of "
+            f"{INTENSITY}, but the numbers in these names differ. Expected the same numbers in both folders. Add the "
+            "missing images, or give both images of a pair the same name"
         )
 
 
@@ -90,20 +90,20 @@ def images_in(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise FileError(f"there is no folder {folder}; expected a folder with images")
-    found = sorted(
+    paths = sorted(
         path
         for path in folder.iterdir()
         if path.suffix.lower() in IMAGES and not path.name.startswith(".") and path.is_file()
     )
-    for stem, count in Counter(path.stem for path in found).items():
+    for stem, count in Counter(path.stem for path in paths).items():
         if count > 1:
-            raise FileError(f"{folder} has several files called {stem}; expected one image of a name")
-    if not found:
+            raise FileError(f"{folder} has several images named {stem}; expected one. Rename the others")
+    if not paths:
         raise FileError(f"{folder} has no images; expected {' '.join(IMAGES)}")
-    return found
+    return paths
 
 
 def homes(folder: Path) -> list[Path]:
-    """This folder and folders below it that contain both `height_files` and `intensity_files`."""
+    """Folders with both `height_files` and `intensity_files`, among this folder and all below it."""
     sides = (one for one in sorted(folder.rglob(HEIGHT)) if one.is_dir() and (one.parent / INTENSITY).is_dir())
     return [one.parent for one in sides if not any(part.startswith(".") for part in one.relative_to(folder).parts)]

@@ -15,7 +15,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 LEARNED = 20_000  # maximum training patches of each size
-USUAL = 0.5  # weight of the residual relative to the usual one at its place; the rest is relative to the overall mean
+USUAL = 0.5  # weight of the mean residual of a place in its usual residual; the mean of all places has the other half
 LEAST = 1e-4  # minimum usual residual, for identical images
 
 
@@ -32,7 +32,7 @@ class PatchPCA(Reconstructor):
     sides : sequence of int
         Sides of the patches in pixels, odd.
     components : int
-        For each size; at most the numbers in a patch.
+        Number of components for each size; at most the number of values in a patch.
     pooling, coverage, pixel_coverage
         As in `Reconstructor`.
 
@@ -86,10 +86,10 @@ class PatchPCA(Reconstructor):
     def _left(self, tile: np.ndarray) -> np.ndarray:
         """Root mean square residual (s, h, w) of the patch around each pixel, for each size.
 
-        Near the border, the nearest complete patch is used. One tile at a time and in float64: the residual is a small
-        difference, and must not depend on other tiles.
+        Near the border, the nearest complete patch is used. Tiles are processed one at a time in float64, because the
+        residual is a small difference and must not depend on other tiles.
         """
-        image, found = torch.from_numpy(tile[None]).double(), []
+        image, maps = torch.from_numpy(tile[None]).double(), []
         for center, axes in zip(self.centers_, self.axes_, strict=True):
             kernels, middle = torch.from_numpy(axes).double(), torch.from_numpy(center).double()
             parts = F.conv2d(image, kernels) - (kernels * middle).sum(dim=(1, 2, 3))[:, None, None]
@@ -97,15 +97,15 @@ class PatchPCA(Reconstructor):
             squares = F.conv2d(image**2, ones) - 2 * F.conv2d(image, middle[None]) + (middle**2).sum()
             rest = (squares[0, 0] - (parts[0] ** 2).sum(dim=0)).clamp_min(0) / middle.numel()
             edge = center.shape[-1] // 2
-            found.append(np.pad(rest.sqrt().numpy(), edge, mode="edge"))
-        return np.stack(found)
+            maps.append(np.pad(rest.sqrt().numpy(), edge, mode="edge"))
+        return np.stack(maps)
 
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
         return np.stack([(self._left(tile) / self.usual_).mean(axis=0) for tile in _filled(tiles, seen)])
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        own = {f"{name}{i}": one for name, many in self._of_sizes().items() for i, one in enumerate(many)}
-        return {}, {"usual": self.usual_, **own}
+        arrays = {f"{name}{i}": one for name, many in self._of_sizes().items() for i, one in enumerate(many)}
+        return {}, {"usual": self.usual_, **arrays}
 
     def _of_sizes(self) -> dict[str, list[np.ndarray]]:
         return {"centers": self.centers_, "axes": self.axes_}
@@ -114,7 +114,7 @@ class PatchPCA(Reconstructor):
         c, h, w = self.shape_
         self.usual_ = arrays["usual"].astype(np.float32).reshape(len(self.sides), h, w)
         if not (self.usual_ > 0).all():
-            raise ValueError("what is usual is not above 0")
+            raise ValueError("its usual residuals are not above 0")
         sides = list(enumerate(self.sides))
         self.centers_ = [arrays[f"centers{i}"].astype(np.float32).reshape(c, side, side) for i, side in sides]
         self.axes_ = [arrays[f"axes{i}"].astype(np.float32).reshape(-1, c, side, side) for i, side in sides]
@@ -124,12 +124,12 @@ def _filled(tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Replace unseen pixels by the nearest seen one, so that the border of the mask is no edge of the surface."""
     from scipy.ndimage import distance_transform_edt
 
-    found = tiles.astype(np.float32)
-    for tile, known in zip(found, seen, strict=True):
+    filled = tiles.astype(np.float32)
+    for tile, known in zip(filled, seen, strict=True):
         if known.any() and not known.all():
             row, column = distance_transform_edt(~known, return_distances=False, return_indices=True)
             tile[:] = tile[:, row, column]
-    return found
+    return filled
 
 
 def _drawn(tiles: np.ndarray, seen: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:

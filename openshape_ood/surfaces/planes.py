@@ -8,19 +8,20 @@ import numpy as np
 
 from openshape_ood.errors import CloudError
 
-TRIALS = 100  # random planes through three points; with half of the points on the surface, one in eight fits
+TRIALS = 100  # random planes through three points; if half of the points are on the surface, one plane in eight fits
 SAMPLE = 100_000  # maximum points for finding a frame
-LOOKED_AT = 3000  # of these, for the plane
-OUTSIDE = 2.5 * 1.4826  # in median distances; points beyond are not on the plane
-STRAY = 10  # distance ratio, to the last hundredth of the points, of a stray point
+LOOKED_AT = 3000  # maximum points of this sample for finding the plane
+OUTSIDE = 2.5 * 1.4826  # maximum distance of a point on the plane, in median distances
+STRAY = 10  # minimum distance of a stray point, relative to the 99 % quantile of all distances
 ALONG = 0.01  # minimum in-plane component of a given direction: half a degree from the normal
 LONG = 1.5  # length / width from which the length defines a direction
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Frame of a sheet: origin (3,) in the frame of the cloud, and axes (3, 3), rows u and v in the sheet and normal w;
-    right-handed."""
+    """Frame of a sheet: origin (3,) and axes (3, 3) in the frame of the cloud.
+
+    The axes are right-handed rows: u and v in the sheet, w normal to it."""
 
     origin: np.ndarray
     axes: np.ndarray
@@ -31,7 +32,7 @@ class Frame:
 
 
 def sample_step(count: int) -> int:
-    """Power of two: every such point of so many forms a sample."""
+    """Step, a power of two: every step-th of `count` points forms a sample of at most `SAMPLE`."""
     step = 1
     while count > SAMPLE * step:
         step *= 2
@@ -74,18 +75,18 @@ def robust_plane(points: np.ndarray) -> tuple[np.ndarray, float] | None:
 def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.ndarray | None = None) -> Frame:
     """Frame of the sheet through most points of a sample (n, 3).
 
-    normal: of the sheet. Default: of the robust plane, upwards. along: direction of u. Default: the long axis of the
-    cloud, else x. Raises `CloudError` for collinear points.
+    normal: normal of the sheet. Default: normal of the robust plane, upwards. along: direction of u. Default: the long
+    axis of the cloud; x if no axis is clearly the longest. Raises `CloudError` for collinear points.
     """
     origin = np.median(sample, axis=0)
     centered = sample - origin
     away = np.abs(centered).max(axis=1)
     centered = centered[away <= STRAY * np.quantile(away, 0.99)]
     if normal is None:
-        found = robust_plane(centered[:: -(-len(centered) // LOOKED_AT)])
-        if found is None:
-            raise CloudError(f"all {len(sample):,} points looked at lie on one line; expected those of a surface")
-        normal = _positive(found[0])
+        plane = robust_plane(centered[:: -(-len(centered) // LOOKED_AT)])
+        if plane is None:
+            raise CloudError(f"all {len(sample):,} points looked at lie on one line; expected points of a surface")
+        normal = _positive(plane[0])
     w = normal / np.linalg.norm(normal)
     flat = centered - np.outer(centered @ w, w)
     if along is None:
@@ -97,14 +98,14 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
     u = along - (along @ w) * w
     if np.linalg.norm(u) < ALONG * np.linalg.norm(along):
         raise CloudError(
-            f"along is {np.round(along, 3).tolist()}, the normal of the surface; expected a direction in it"
+            f"along is {np.round(along, 3).tolist()}, the normal of the surface; expected a direction in the surface"
         )
     u = u / np.linalg.norm(u)
     return Frame(origin, np.stack([u, np.cross(w, u), w]))
 
 
 def _positive(direction: np.ndarray, first: bool = False) -> np.ndarray:
-    """A direction (3,) or its opposite: upwards, else towards larger coordinates; x before z if `first`."""
+    """A direction (3,) or its opposite, so that its last large coordinate is positive; its first one if `first`."""
     order = (0, 1, 2) if first else (2, 1, 0)
     axis = next((i for i in order if abs(direction[i]) > 0.1), order[-1])
     return direction if direction[axis] > 0 else -direction

@@ -1,6 +1,6 @@
 """Published files of Competitive Reconstruction Networks: PyTorch Lightning checkpoints, read strictly.
 
-Weights, the indices of the best units and the training flags are used, all else is ignored. No code is executed.
+Weights, the indices of the best units and the training flags are used. Everything else is ignored. No code is executed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     """Read the reconstructor of a published checkpoint.
 
     It scores in evaluation mode, so tiles are independent; the published code scores in training mode, with varying
-    results. `residual` is "chain", as in its inference; use "answer" for its validation. Maps are on the raw scale,
-    twice the scale of the published images. There are no thresholds: call `calibrate`.
+    results. `residual` is "chain", as in published inference; use "answer" for published validation. Maps have the raw
+    scale, twice the scale of the published images. There are no thresholds: call `calibrate`.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     Raises
     ------
     WeightsError
-        For other files, missing, surplus or misshapen tensors, and contradictions.
+        For other files; for missing, surplus or misshapen tensors; if flags and tensors contradict each other.
     """
     file = given_path(path, "path")
     content = read_torch(file, NAME, trusted=False)
@@ -67,10 +67,10 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     best = [whole_number(content.get(key)) for key in ("best_gen", "best_disc")]
     if any(one is None or not 0 <= one < n for one in best):
         raise WeightsError(f"{file}: the best units are {best}; expected best_gen and best_disc from 0 to {n - 1}")
-    own: dict[str, Any] = {name: getattr(sizes, name) for name in ("width", "depth", "norm", "variant")}
+    params: dict[str, Any] = {name: getattr(sizes, name) for name in ("width", "depth", "norm", "variant")}
     if flags.get("dataset") == "MVTec":
-        own["normalization"] = "imagenet"
-    made = CompetitiveReconstructor(**PUBLISHED | own | {"units": n} | changes)
+        params["normalization"] = "imagenet"
+    made = CompetitiveReconstructor(**PUBLISHED | params | {"units": n} | changes)
     made._check_params()
     made._begin(shape, 0)
     made.adopt(units, list(range(n)), [int(one) for one in best if one is not None])
@@ -78,11 +78,11 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
 
 
 def units_of(state: Mapping[str, Tensor], file: Path) -> int:
-    """Number of units in a state, 0.*, 1.* and so on."""
-    found = {key.partition(".")[0] for key in state}
-    n = len(found)
-    if not 0 < n <= MOST_UNITS or found != {str(k) for k in range(n)}:
-        raise WeightsError(f"{file}: its units are {sorted(found)[:4]}; expected 0, 1, and so on without a gap")
+    """Number of units in a state with keys 0.*, 1.* and so on."""
+    numbers = {key.partition(".")[0] for key in state}
+    n = len(numbers)
+    if not 0 < n <= MOST_UNITS or numbers != {str(k) for k in range(n)}:
+        raise WeightsError(f"{file}: its units are {sorted(numbers)[:4]}; expected 0, 1, and so on without a gap")
     return n
 
 
@@ -108,10 +108,10 @@ def sizes_of(state: Mapping[str, Tensor], file: Path) -> UNetSizes:
 
 def _shape(flags: Mapping[str, Any], sizes: UNetSizes, n: int, file: Path) -> tuple[int, int, int]:
     """Shape (c, h, w) of the tiles. Raises `WeightsError` if flags and tensors contradict each other."""
-    told = {"norm": sizes.norm, "improved": sizes.variant == "improved", "num_competitive_units": n}
-    for name, own in told.items():
-        if name in flags and flags[name] != own:
-            raise WeightsError(f"{file}: its flags say {name}={flags[name]!r:.40}, its tensors {own!r}")
+    derived = {"norm": sizes.norm, "improved": sizes.variant == "improved", "num_competitive_units": n}
+    for name, value in derived.items():
+        if name in flags and flags[name] != value:
+            raise WeightsError(f"{file}: its flags state {name}={flags[name]!r:.40}, but its tensors have {value!r}")
     side = 2**sizes.depth
     given = flags.get("input_shape", (1, sizes.channels, side, side))
     whole = isinstance(given, tuple | list) and len(given) == 4 and all(type(one) is int for one in given)

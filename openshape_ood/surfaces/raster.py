@@ -1,4 +1,4 @@
-"""Surfaces as tiles of pixels, scores of pixels at points, and georeferenced mosaics."""
+"""Raster of a surface (tiles of pixels), pixel scores at its points, and georeferenced mosaics."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from openshape_ood.storage import save_whole
 from openshape_ood.surfaces.planes import Frame
 
 AT_ONCE = 1 << 20  # points of tiles processed at once
-LARGEST = 8 * 2**30  # bytes of tiles at once
-LEVEL = 0.7  # |z| of the normal of a level sheet
+LARGEST = 8 * 2**30  # maximum bytes of tiles in memory
+LEVEL = 0.7  # minimum |z| of the normal of a level sheet
 
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """Surface as t tiles of c channels and h × w cells, with the position of each of its n points in them.
+    """Surface as t tiles of c channels and h × w cells, with the positions of its n points in the tiles.
 
     Attributes
     ----------
     tiles : ndarray (t, c, h, w) float32
         Each channel in [-1, 1]; 0 where the mask is False.
     mask : ndarray (t, h, w) bool
-        True for cells with points, or filled from a near cell.
+        True for cells that have points or are filled from a near cell.
     channels : tuple of str
         The c names.
     ranges : dict of str to (float, float)
-        By channel, the values of -1 and 1; values beyond are clipped.
+        By channel, the values that become -1 and 1; values beyond are clipped.
     grid : ndarray (t, 2) int64
         For tiles of a sheet: cells from the frame's origin to the tile's first cell, along v and u; empty for views.
     points : int
-        n.
+        Number n of points.
     rows, tile, spot : ndarray (m,), (m,), (m, 2)
-        Index with an entry for each tile of a point: point, tile, and row and column in cells.
+        One entry for each tile of each point: index of the point, index of the tile, position (row, column) in cells.
     frame : Frame or None
-        For a sheet.
+        Frame of a sheet; None for views.
     cell : float
         Meters along a cell.
     merge : {"mean", "max"}
@@ -76,30 +76,30 @@ class Raster:
     @cached_property
     def seen(self) -> np.ndarray:
         """Mask (n,) of points in any tile."""
-        found = np.zeros(self.points, dtype=bool)
-        found[self.rows] = True
-        return found
+        seen = np.zeros(self.points, dtype=bool)
+        seen[self.rows] = True
+        return seen
 
     def values(self, channel: str) -> np.ndarray:
         """Channel in its own unit (t, h, w), such as meters; NaN where the mask is False."""
         check_choice(channel, "channel", self.channels)
         low, high = self.ranges[channel]
-        found = low + (self.tiles[:, self.channels.index(channel)] + 1) / 2 * (high - low)
-        return np.where(self.mask, found, np.nan)
+        result = low + (self.tiles[:, self.channels.index(channel)] + 1) / 2 * (high - low)
+        return np.where(self.mask, result, np.nan)
 
     def to_points(self, scores: Any) -> np.ndarray:
-        """Scores of pixels at the points.
+        """Interpolate pixel scores at the points.
 
         Parameters
         ----------
         scores : array (t, h, w)
-            NaN is no score.
+            NaN for pixels without a score.
 
         Returns
         -------
         ndarray (n,) float64
-            Interpolated between cell centers with valid mask; over all tiles of the point the mean, for views the
-            maximum. NaN without a score.
+            Interpolated between the centers of cells that have a score and are in the mask. `merge` combines the scores
+            of a point in several tiles. NaN for points without a score.
 
         Raises
         ------
@@ -119,15 +119,15 @@ class Raster:
         for start in range(0, len(self.rows), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             about = _between(weight, self.tile[part], self.spot[part])
-            told = about > 0
-            rows = self.rows[part][told]
-            sampled = _between(known, self.tile[part], self.spot[part])[told] / about[told]
+            scored = about > 0
+            rows = self.rows[part][scored]
+            sampled = _between(known, self.tile[part], self.spot[part])[scored] / about[scored]
             (np.add if mean else np.maximum).at(total, rows, sampled)
             np.add.at(count, rows, 1)
         return np.where(count > 0, total / np.maximum(count, 1) if mean else total, np.nan)
 
     def to_tiles(self, values: Any) -> np.ndarray:
-        """Mean over pixels (t, h, w) of numbers of the points (n,), such as true labels; NaN for empty pixels."""
+        """Mean in each pixel (t, h, w) of values of the points (n,), such as true labels; NaN for empty pixels."""
         given = array(values, "values", "n", any_type=True)
         if len(given) != self.points:
             raise InputError(f"there are {len(given)} values for {self.points} points; expected one for each")
@@ -147,15 +147,15 @@ def _between(pixels: np.ndarray, tile: np.ndarray, spot: np.ndarray) -> np.ndarr
 
 
 def mosaic(raster: Raster, pixels: Any = None) -> np.ndarray:
-    """One image (k, H, W) float32 of the tiles of a sheet, or of `pixels` (t, k, h, w) or (t, h, w) for them.
+    """Image (k, H, W) float32 of all tiles of a sheet, or of `pixels` (t, k, h, w) or (t, h, w) in their place.
 
-    Overlapping tiles are averaged; NaN for gaps. A tile inclined to the sheet is placed by its center, not stretched:
-    at 5 degrees its corners are off by a third of a cell in 128.
+    Overlapping tiles are averaged; gaps are NaN. A tile inclined to the sheet is placed by its center and not
+    stretched: at 5 degrees, the corners of a tile of 128 cells are a third of a cell off.
 
     Raises
     ------
     InputError
-        For views, another shape, and images that exceed the memory.
+        For views, for pixels of another shape, and for images that exceed the memory.
     """
     given = raster.tiles if pixels is None else np.asarray(to_numpy(pixels))
     given = given[:, None] if given.ndim == 3 else given
@@ -177,7 +177,7 @@ def mosaic(raster: Raster, pixels: Any = None) -> np.ndarray:
 
 
 def save_mosaic(raster: Raster, path: str | os.PathLike[str], pixels: Any = None, *, crs: str = "") -> Path:
-    """Write a `mosaic` as .npz with what a GeoTIFF needs: `rasterio.open(..., transform=Affine(*found["transform"]))`.
+    """Write a `mosaic` as .npz, with the transform of a GeoTIFF: `rasterio.open(..., transform=Affine(*transform))`.
 
     Parameters
     ----------
@@ -191,26 +191,27 @@ def save_mosaic(raster: Raster, path: str | os.PathLike[str], pixels: Any = None
     Returns
     -------
     Path
-        Arrays: array (k, H, W); transform (6,), a b c d e f with x = a column + b row + c and y = d column + e row + f,
-        in the cloud's x and y for a level sheet, else in the sheet's u and v; crs; channels; origin and axes of the
-        sheet.
+        The file. Its arrays: array (k, H, W); transform (6,), the numbers a b c d e f with x = a column + b row + c and
+        y = d column + e row + f; crs; channels; origin and axes of the sheet. x and y are coordinates of the cloud for
+        a level sheet, else u and v of the sheet.
 
     Raises
     ------
     InputError
-        For another suffix, and a crs for a sheet that is not level.
+        For another suffix, and for a crs with a sheet that is not level.
     FileError
         If writing fails.
     """
     path = given_path(path, "path")
     if path.suffix != ".npz":
-        raise InputError(f"a mosaic is saved as an .npz file; given was {path}")
+        raise InputError(f"path is {path}; expected an .npz file")
     picture = mosaic(raster, pixels)
     frame: Any = raster.frame  # views, which have no frame, were refused above
     level = abs(frame.axes[2, 2]) > LEVEL
     if crs and not level:
         raise InputError(
-            f"the sheet stands (z of its normal {frame.axes[2, 2]:.2f}), and is on no map; expected crs=''"
+            f"crs is {crs!r}, but the sheet is not level (z of its normal is {frame.axes[2, 2]:.2f}). Expected a level "
+            "sheet, which has map coordinates. Give crs=''"
         )
     axes, origin = (frame.axes[:2, :2], frame.origin[:2]) if level else (np.eye(2), np.zeros(2))
     v, u = raster.grid.min(axis=0) * raster.cell

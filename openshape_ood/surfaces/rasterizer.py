@@ -1,4 +1,4 @@
-"""Clouds of sheets to tiles of pixels."""
+"""Conversion of clouds of sheets to tiles of pixels."""
 
 from __future__ import annotations
 
@@ -17,34 +17,35 @@ from openshape_ood.surfaces.raster import LARGEST, Raster
 
 CHANNELS = ("height", "intensity", "normal", "density", "color")
 RGB = ("red", "green", "blue")
-GRANULE = 16  # tiles have a multiple of so many cells
+GRANULE = 16  # the side of a tile is a multiple of this number of cells
 COVERAGE = 0.05  # minimum fraction of a tile's cells with points
-SPARSE = 0.02  # points a cell, below which a raster is mostly holes
-MOST_CELLS = 4096  # along a tile
+SPARSE = 0.02  # minimum points a cell; with fewer, a raster is mostly holes
+MOST_CELLS = 4096  # maximum cells along a tile
 MOST_OVERLAP = 0.9
-FARTHEST = 2**30  # squares from the center of a sheet
+FARTHEST = 2**30  # maximum squares from the center of a sheet
 
 
 @dataclass(frozen=True)
 class Rasterizer:
     """Rasterizer of sheets in meters: roads, facades, sheets of material.
 
-    Most of the cloud must lie around one plane, the sheet. Every tile has its own plane within 60 degrees of it. For
-    objects seen from all sides use `ViewRasterizer`.
+    Most of the cloud must be close to one plane, the sheet. Every tile has its own plane, at most 60 degrees from the
+    sheet. For objects seen from all sides use `ViewRasterizer`.
 
     Parameters
     ----------
     cell : float
         Meters along a cell: 0.01 to 0.02 for cracks, 0.03 to 0.05 for potholes.
     tile : int
-        Cells along a tile, a multiple of 16. The median height over squares of half this side is removed as camber, so
-        defects must be smaller than half such a square.
+        Cells along a tile, a multiple of 16. The median height over windows of half a tile is removed as camber, so
+        defects must be smaller than half a window.
     overlap : float
         Fraction of a tile that the next tile repeats, up to 0.9.
     channels : sequence of {"height", "intensity", "normal", "density", "color"}
-        Height above the tile's plane and camber; logarithm of intensity, by quantiles of its strip; slope, 1 minus the
-        cosine between the normals of cell and plane; logarithm to base 2 of points a cell, relative to the tile's
-        median; color, three channels. The cloud must have the requested channels.
+        "height": above the tile's plane and camber. "intensity": logarithm, scaled by the quantiles of its strip.
+        "normal": slope, 1 minus the cosine between the normals of cell and plane. "density": logarithm to base 2 of the
+        points in a cell, relative to the tile's median. "color": three channels. The cloud must have intensity or color
+        if it is requested.
     height : float
         Meters above and below the plane that become 1 and -1.
     reach : float
@@ -52,8 +53,8 @@ class Rasterizer:
     fill : int
         Empty cells are filled from the nearest cell with points, up to this distance in cells.
     normal, along : sequence of 3 float, optional
-        Of the sheet, if known: its normal, such as (0, 0, 1) for a road, and a direction in it for u, such as that of
-        the trajectory.
+        Normal of the sheet, such as (0, 0, 1) for a road, and direction of u in the sheet, such as the direction of
+        travel. Default: estimated from the cloud.
 
     Raises
     ------
@@ -103,15 +104,15 @@ class Rasterizer:
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """By channel, the values that become -1 and 1: meters for heights, others without unit."""
-        own = {
+        """By channel, the values that become -1 and 1. Heights are in meters, others have no unit."""
+        table = {
             "height": (-self.height, self.height),
             "intensity": (-1.0, 1.0),
             "normal": (0.0, 0.1),
             "density": (-3.0, 3.0),
         }
         colors = dict.fromkeys(RGB, (0.0, 1.0))
-        return {name: (own | colors)[name] for channel in self.channels for name in _names(channel)}
+        return {name: (table | colors)[name] for channel in self.channels for name in _names(channel)}
 
     def rasterize(self, points: Any, intensity: Any = None, color: Any = None, strips: Any = None) -> Raster:
         """Tiles of a cloud in memory; for larger files use `score_file` of `streaming`.
@@ -125,18 +126,18 @@ class Rasterizer:
         color : array (n, 3), optional
             rgb in [0, 1] or 0 to 255.
         strips : array (n,) of int, optional
-            Pass in which a point was measured; intensities are scaled for each pass.
+            Number of the pass in which each point was measured; intensities are scaled for each pass separately.
 
         Returns
         -------
         Raster
-            Tiles by rows of the sheet. Tiles without a plane, or with too few occupied cells, are omitted.
+            Tiles row by row. Tiles without a plane, or with too few occupied cells, are omitted.
 
         Raises
         ------
         CloudError
-            For NaN, collinear points, points so sparse that most cells are holes (such as centimeters read as meters),
-            and if no tile is left.
+            For NaN and collinear points. For points so sparse that most cells are holes, such as centimeters read as
+            meters. If no tile is left.
         InputError
             For missing channels, and arrays of different lengths.
         """
@@ -164,19 +165,21 @@ class Rasterizer:
 
     def _given(self, points: np.ndarray, intensity: Any, color: Any) -> dict[str, np.ndarray]:
         """Requested point values by channel."""
-        found = {}
+        requested = {}
         for name, values, axes in (("intensity", intensity, "n"), ("color", color, "nc")):
             if name not in self.channels:
                 continue
             if values is None:
                 raise self.missing(name)
-            found[name] = array(values, name, axes, any_type=True)
-            check_rows(found[name], name, points, "points")
-        if "color" in found:
-            if found["color"].shape[1] < 3:
-                raise InputError(f"color has the shape {found['color'].shape}; expected (n, 3), red, green and blue")
-            found["color"] = unit_colors(found["color"][:, :3], "color")
-        return found
+            requested[name] = array(values, name, axes, any_type=True)
+            check_rows(requested[name], name, points, "points")
+        if "color" in requested:
+            if requested["color"].shape[1] < 3:
+                raise InputError(
+                    f"color has the shape {requested['color'].shape}; expected (n, 3), red, green and blue"
+                )
+            requested["color"] = unit_colors(requested["color"][:, :3], "color")
+        return requested
 
     def cut(
         self, frame: Frame, inside: np.ndarray, values: Mapping[str, np.ndarray], core: np.ndarray | None = None
@@ -189,16 +192,16 @@ class Rasterizer:
         order = np.argsort(key, kind="stable")
         held, first = np.unique(key[order], return_index=True)
         members = dict(zip(held.tolist(), np.split(order, first[1:]), strict=True))
-        # offsets of a tile's squares from its first one
+        # offsets of a tile's squares from its first square
         part = np.argwhere(np.ones((-(-self.tile // self.step),) * 2, dtype=bool))
         touched = (squares_at(held) if core is None else core)[:, None] - part
         corners = squares_at(np.unique(keys_of(touched.reshape(-1, 2))))
         if len(corners) * len(self.ranges) * self.tile**2 * 4 > LARGEST:
             raise CloudError(
-                f"{len(corners):,} tiles are more than fit into memory at once; rasterize the file piece by piece "
-                "(surfaces.score_file), take larger cells, or give meters if the points are in other units"
+                f"{len(corners):,} tiles do not fit into memory. Expected meters, and fewer or larger cells. Score the "
+                "file in blocks (surfaces.score_file), take larger cells, or convert the points to meters"
             )
-        found, left_out = [], {"few cells": 0, "no plane": 0}
+        results, left_out = [], {"few cells": 0, "no plane": 0}
         for corner in corners:
             rows = [members[one] for one in keys_of(corner + part).tolist() if one in members]
             if not rows:
@@ -207,22 +210,24 @@ class Rasterizer:
             if isinstance(made, str):
                 left_out[made] += 1
             else:
-                found.append((corner * self.step, *made))
-        return self._raster(found, frame, len(inside), left_out)
+                results.append((corner * self.step, *made))
+        return self._raster(results, frame, len(inside), left_out)
 
     def squares(self, inside: np.ndarray) -> np.ndarray:
         """Squares (n, 2) of points (n, 3) in the sheet's frame, along v and u; their side is the step between tiles."""
-        found = np.floor(inside[:, 1::-1] / (self.cell * self.step))
-        if not (np.abs(found) < FARTHEST).all():
+        squares = np.floor(inside[:, 1::-1] / (self.cell * self.step))
+        if not (np.abs(squares) < FARTHEST).all():
             raise CloudError(
-                f"the points reach {np.abs(inside).max():.3g} from their median; give meters, without stray points"
+                f"the points reach {np.abs(inside).max():.3g} m from their median, too far to rasterize. Expected a "
+                "sheet in meters. Drop stray points, or give meters"
             )
-        return found.astype(np.int64)
+        return squares.astype(np.int64)
 
     def _tile(
         self, inside: np.ndarray, values: Mapping[str, np.ndarray], rows: np.ndarray, corner: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
-        """Channels (c, h, w), mask, points and positions of the tile at this first cell; or why it is omitted."""
+        """Channels (c, h, w), mask, points and positions of the tile with its first cell at `corner`; or the reason for
+        omitting it."""
         size = self.tile
         v, u = (corner + size / 2) * self.cell
         placed = tiles.place(inside[rows] - [u, v, 0], size, self.cell, self.reach, self.height)
@@ -253,10 +258,10 @@ class Rasterizer:
         stacked = np.stack(scaled).clip(-1, 1)
         return np.where(mask, stacked, 0).astype(np.float32), mask, rows, spot
 
-    def _raster(self, found: list[Any], frame: Frame, points: int, left_out: dict[str, int]) -> Raster:
-        grid, stacked, mask, rows, spot = zip(*found, strict=True) if found else [()] * 5
+    def _raster(self, results: list[Any], frame: Frame, points: int, left_out: dict[str, int]) -> Raster:
+        grid, stacked, mask, rows, spot = zip(*results, strict=True) if results else [()] * 5
         size, channels = self.tile, tuple(self.ranges)
-        owner = np.repeat(np.arange(len(rows), dtype=np.int32), [len(own) for own in rows])
+        owner = np.repeat(np.arange(len(rows), dtype=np.int32), [len(part) for part in rows])
         return Raster(
             tiles=np.array(stacked, np.float32).reshape(-1, len(channels), size, size),
             mask=np.array(mask, bool).reshape(-1, size, size),
@@ -279,11 +284,11 @@ class Rasterizer:
 
     def no_tile(self, left_out: Mapping[str, int]) -> CloudError:
         """Error if no tile is left."""
-        said = ", ".join(f"{count} of {reason}" for reason, count in left_out.items() if count) or "none"
+        reasons = ", ".join(f"{count} with {reason}" for reason, count in left_out.items() if count) or "none"
         return CloudError(
-            f"no tile of {self.tile} × {self.tile} cells of {self.cell:g} m is left (left out: {said}). A tile needs "
-            f"points in {COVERAGE:.0%} of its cells, about one plane; take smaller cells or tiles for a small "
-            "surface, larger cells for sparse points, and meters"
+            f"no tile of {self.tile} × {self.tile} cells of {self.cell:g} m is left (omitted: {reasons}). "
+            f"Expected meters, and points in {COVERAGE:.0%} of the cells of a tile, close to one plane. Take smaller "
+            "cells or tiles for a small surface, larger cells for sparse points"
         )
 
 
@@ -298,13 +303,13 @@ def squares_at(keys: np.ndarray) -> np.ndarray:
 
 
 def check_spacing(points: int, squares: int, rasterizer: Rasterizer) -> None:
-    """Raise `CloudError` if so few points in so many squares leave most cells empty."""
+    """Raise `CloudError` if there are so few points for the squares that most cells are empty."""
     a_cell = points / (squares * rasterizer.step**2)
     if a_cell < SPARSE:
         raise CloudError(
             f"{points:,} points lie in {squares:,} squares of {rasterizer.step * rasterizer.cell:g} m: {a_cell:.2g} a "
-            f"cell of {rasterizer.cell:g} m, so nearly all cells are holes. If the unit is the centimeter, give meters "
-            "(points * 0.01); if it is the meter, take larger cells"
+            f"cell of {rasterizer.cell:g} m, so nearly all cells are empty. Expected meters. For points in "
+            "centimeters, give meters (points * 0.01); for sparse points, take larger cells"
         )
 
 
@@ -321,5 +326,5 @@ def cloud_points(points: Any) -> np.ndarray:
             f"{error}. Drop points that were never measured: points[np.isfinite(points).all(axis=1)]"
         ) from error
     if given.shape[1] != 3:
-        raise CloudError(f"points have shape {given.shape}; expected (n, 3), meters, with color and intensity apart")
+        raise CloudError(f"points have shape {given.shape}; expected (n, 3), with color and intensity given separately")
     return given.astype(np.float64)

@@ -1,7 +1,7 @@
 """Reconstructor: common interface of anomaly maps by reconstruction.
 
 Letters: t tiles of c channels, h rows and w columns. Tiles are float32 in [-1, 1] with a validity mask (t, h, w).
-Masked pixels are used in no training, map or score, and are NaN in every result.
+Pixels where the mask is False are not used in training, maps or scores, and are NaN in every result.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ class Reconstructor(BaseEstimator, ABC):
     Attributes
     ----------
     shape_ : tuple of int
-        (c, h, w) of the tiles it was fitted on.
+        Shape (c, h, w) of the training tiles.
     threshold_, pixel_threshold_ : Threshold
-        For `score` and `novelty`, from a tenth of the normal tiles, held out. If these are too few for the coverage
-        (0.95 needs 19), the largest novelty, which keeps n / (n + 1) of the normal ones. None before `fit` or
-        `calibrate`.
+        For `score` and for `novelty`, from a held-out tenth of the normal tiles. If these n tiles are too few for the
+        coverage (0.95 needs 19), the threshold is their largest novelty, which keeps n / (n + 1) of normal tiles. None
+        before `fit` or `calibrate`.
     baseline_ : float
         Median novelty of held-out pixels.
     history_ : list of dict
-        Records of the steps, for training in steps.
+        A record for each step of the training, if it has steps.
     """
 
     method: ClassVar[str] = ""
@@ -105,17 +105,17 @@ class Reconstructor(BaseEstimator, ABC):
         y : None
             For scikit-learn; ignored.
         mask : array (t, h, w) of bool, optional
-            True for known pixels; tiles without known pixels are dropped.
+            True for seen pixels; tiles without seen pixels are dropped.
         groups : sequence (t,), optional
             Group of each tile, such as its cloud or street, for overlapping or consecutive tiles. Groups are held out
             whole, because a tile is nearly known from an overlapping one.
         seed : int
-            For all random choices. The same data and seed give the same results.
+            Seed of all random choices. The same data and seed give the same results.
         progress : bool or callable
             True shows a bar on stderr; a function gets the record of each step.
         state : path, optional
-            A .safetensors file for resuming a training in steps. After an interruption the same call continues, with
-            the same numbers, and reports finished steps again. The caller deletes it.
+            A .safetensors file for resuming a training in steps. After an interruption the same call resumes the
+            training with the same results, and reports finished steps again. The caller deletes the file.
 
         Raises
         ------
@@ -128,12 +128,12 @@ class Reconstructor(BaseEstimator, ABC):
         tiles, seen, owners = _normal(*self._checked(normal, mask), groups)
         if len(np.unique(owners)) < 2:
             raise InputError(
-                f"there are {len(tiles)} normal tiles of {len(np.unique(owners))} kinds with seen pixels; expected two "
-                "or more, as a part is held out for the thresholds. Cut one large image into tiles"
+                f"there are {len(tiles)} normal tiles with seen pixels, in {len(np.unique(owners))} groups. Expected "
+                "two groups or more, because a part is held out for the thresholds. Cut a large image into tiles"
             )
         held = held_out(owners, check_seed(seed))
-        own = Training(progress, None if state is None else given_path(state, "state"))
-        self.learned(tiles[~held], seen[~held], seed, own)
+        training = Training(progress, None if state is None else given_path(state, "state"))
+        self.learned(tiles[~held], seen[~held], seed, training)
         return self._calibrate(tiles[held], seen[held], owners[held])
 
     def calibrate(self, normal: Any, mask: Any = None, groups: Any = None) -> Self:
@@ -164,29 +164,29 @@ class Reconstructor(BaseEstimator, ABC):
         return self._maps(*self._checked_as_fitted(tiles, mask))
 
     def _maps(self, given: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        found = np.empty(seen.shape, dtype=np.float32)
+        maps = np.empty(seen.shape, dtype=np.float32)
         step = max(1, AT_ONCE // int(np.prod(self.shape_)))
         for start in range(0, len(given), step):
             part = slice(start, start + step)
-            found[part] = self._residual(given[part], seen[part])
-        found[~seen] = np.nan
-        return found
+            maps[part] = self._residual(given[part], seen[part])
+        maps[~seen] = np.nan
+        return maps
 
     def score(self, tiles: Any, y: None = None, *, mask: Any = None) -> np.ndarray:
         """Novelty (t,) float32 of whole tiles, by the pooling; NaN for unseen tiles."""
         return self.pooled(self.novelty(tiles, mask))
 
     def localize(self, tile: Any, mask: Any = None, *, name: str = "the tile") -> NoveltyMap:
-        """Novelty map of one tile's (c, h, w) pixels, with threshold; `mask` (h, w)."""
+        """Novelty map, with threshold, of the pixels of one tile (c, h, w) with mask (h, w)."""
         one = np.asarray(to_numpy(tile))
-        found = self.novelty(one[None], None if mask is None else np.asarray(to_numpy(mask))[None])[0]
+        novelty = self.novelty(one[None], None if mask is None else np.asarray(to_numpy(mask))[None])[0]
         colors = one if len(one) == 3 else np.repeat(one[:1], 3, axis=0)
         rows = np.nan_to_num(np.moveaxis(colors, 0, -1).reshape(-1, 3).astype(np.float64) / 2 + 0.5).clip(0, 1)
-        return self._map(Elements("pixels", rows, found.shape), found.ravel(), name)
+        return self._map(Elements("pixels", rows, novelty.shape), novelty.ravel(), name)
 
     def _map(self, elements: Elements, novelty: np.ndarray, name: str) -> NoveltyMap:
-        own = self.baseline_, self.pixel_threshold_, self.provenance()
-        return NoveltyMap(elements, novelty.astype(np.float64), None, CLASSES, *own, name=name)
+        details = self.baseline_, self.pixel_threshold_, self.provenance()
+        return NoveltyMap(elements, novelty.astype(np.float64), None, CLASSES, *details, name=name)
 
     @cached_property
     def identity(self) -> Identity:
@@ -205,7 +205,7 @@ class Reconstructor(BaseEstimator, ABC):
     def contents(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and header of a file, for `methods.made_again`."""
         check_is_fitted(self, "shape_")
-        own, arrays = self._state()
+        state, arrays = self._state()
         return arrays, {
             "method": self.method,
             "params": {k: v for k, v in self.get_params().items() if k != "device" and isinstance(v, PLAIN)},
@@ -214,7 +214,7 @@ class Reconstructor(BaseEstimator, ABC):
             "baseline": None if np.isnan(self.baseline_) else self.baseline_,
             "history": self.history_[:: max(1, -(-len(self.history_) // KEPT))],
             "thresholds": [one.state() for one in (self.threshold_, self.pixel_threshold_) if one is not None],
-            "state": own,
+            "state": state,
         }
 
     def _begin(self, shape: tuple[int, ...], seed: int) -> None:
@@ -226,7 +226,7 @@ class Reconstructor(BaseEstimator, ABC):
         self.__dict__.pop("identity", None)
 
     def restored(self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
-        """Restore a saved state. Any other content raises one of `storage.DAMAGE`."""
+        """Restore a saved state. Raises one of `storage.DAMAGE` for other content."""
         c, h, w = (int(side) for side in header["shape"])
         self._begin((c, h, w), int(header["seed"]))
         self.history_ = list(header["history"])
@@ -258,7 +258,7 @@ class Reconstructor(BaseEstimator, ABC):
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore a learned state. Any other content raises one of `storage.DAMAGE`."""
+        """Restore a learned state. Raises one of `storage.DAMAGE` for other content."""
 
     def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
         return checked_tiles(tiles, mask)
@@ -267,8 +267,8 @@ class Reconstructor(BaseEstimator, ABC):
         given, seen = self._checked(tiles, mask)
         if given.shape[1:] != self.shape_:
             raise InputError(
-                f"tiles are {given.shape[1:]}, channels, rows and columns; this reconstructor was fitted on "
-                f"{self.shape_}. Resize images, or cut rasters, as those were"
+                f"tiles are {given.shape[1:]} (channels, rows, columns); this reconstructor was fitted on "
+                f"{self.shape_}. Expected tiles of that shape. Resize images or cut rasters as for the fit"
             )
         return given, seen
 
@@ -303,9 +303,7 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
     if given.ndim != 4 or 0 in given.shape[1:]:
         raise InputError(f"tiles have the shape {given.shape}; expected (t, c, h, w): tiles, channels, rows, columns")
     if given.dtype.kind != "f":
-        raise InputError(
-            f"tiles are of type {given.dtype}; expected floats in [-1, 1]. `image_tile` makes them of images"
-        )
+        raise InputError(f"tiles are of type {given.dtype}; expected floats in [-1, 1]. Convert images by `image_tile`")
     seen = np.ones((len(given), *given.shape[2:]), dtype=bool) if mask is None else np.asarray(to_numpy(mask))
     if seen.shape != (len(given), *given.shape[2:]) or seen.dtype != bool:
         raise InputError(
@@ -316,10 +314,10 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
     if not (least >= -1 - ROUNDING and most <= 1 + ROUNDING):  # refuses NaN too
         extent = "hold NaN" if np.isnan(least) else f"go from {least:.4g} to {most:.4g}"
         raise InputError(
-            f"tiles {extent} where they are seen; expected [-1, 1]. Mask unseen pixels, and give each channel its "
-            "range: a `Rasterizer` has one for each, `image_tile` one for an image"
+            f"tiles {extent} at seen pixels; expected [-1, 1]. Mask unseen pixels, and scale each channel by its "
+            "range, as `Rasterizer` and `image_tile` do"
         )
-    return np.require(values, np.float32, ["C", "W"]), np.require(seen, requirements=["C", "W"])  # as torch wants them
+    return np.require(values, np.float32, ["C", "W"]), np.require(seen, requirements=["C", "W"])  # torch requires this
 
 
 def pooled(maps: np.ndarray, pooling: str = "max") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One-line baselines for every reconstructor: height, and distance to the nearest good point."""
+"""Simple baselines for every reconstructor: height, and distance to the nearest good point."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ class NearestReconstructor(Reconstructor):
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         if tiles.shape[2:] != (1, 1):
             raise InputError(
-                f"tiles are {tiles.shape[2]} x {tiles.shape[3]} pixels; 'nearest' takes points, (t, c, 1, 1). For "
-                "images and sheets take another reconstructor"
+                f"tiles are {tiles.shape[2]} x {tiles.shape[3]} pixels; 'nearest' takes points, (t, c, 1, 1). Take "
+                "another reconstructor for images and sheets"
             )
         points = tiles[seen[:, 0, 0], :, 0, 0]
         if len(points) > self.keep:

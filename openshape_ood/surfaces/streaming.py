@@ -1,4 +1,4 @@
-"""Clouds larger than memory: sorted into blocks on disk, rasterized one by one, scores in original order."""
+"""Clouds larger than memory: sorted into blocks on disk and rasterized block by block; scores are in file order."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from openshape_ood.surfaces.raster import Raster
 from openshape_ood.surfaces.rasterizer import Rasterizer, check_spacing, keys_of
 
 BLOCK = 1_000_000  # points of a block, margin included
-CROWDED = 8  # maximum ratio for places where a scanner stood still
+CROWDED = 8  # maximum points of a block relative to `block_points`: more where a scanner stood still
 ENDS = (0.5, 0.999)  # quantiles of the novelty at the ends of the color ramp
 UNSEEN = (0.35, 0.45, 0.65)  # blue, which the color ramp of novelty does not contain
 RGB = ("red", "green", "blue")
 COLORED = np.dtype([*((axis, "<f8") for axis in "xyz"), *((c, "u1") for c in RGB), ("novelty", "<f4")])
-STRIP = "point_source_id"  # of LAS
+STRIP = "point_source_id"  # field of LAS
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +55,11 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class _Survey:
-    """Statistics of a file for rasterizing: approximate points per block, number of points, frame of the sheet, scales
-    of intensity by strip and of color, squares of a block."""
+    """Statistics of a file for rasterizing.
+
+    block_points: approximate points of a block; points: number of points of the file; frame: of the sheet; strips:
+    scales of intensity by strip; white: largest color value; side: squares along a block.
+    """
 
     path: str | os.PathLike[str]
     rasterizer: Rasterizer
@@ -69,13 +72,13 @@ class _Survey:
 
     @property
     def record(self) -> np.dtype:
-        """Record of a point on disk: row in the file, position in the sheet, scaled channel values."""
+        """Type of a point on disk: row in the file, position in the sheet's frame, scaled channel values."""
         sizes = {"intensity": 1, "color": 3}
         values = [(name, "f8", (size,)) for name, size in sizes.items() if name in self.rasterizer.channels]
         return np.dtype([("row", "i8"), ("inside", "f8", (3,)), *values])
 
     def blocks(self, squares: np.ndarray) -> np.ndarray:
-        """Block (n, 2) of each square (n, 2); the sheet's center lies inside a block, as for roads."""
+        """Block (n, 2) of each square (n, 2). The middle of the sheet, where a road is, is no border of blocks."""
         return (squares + self.side // 2) // self.side
 
 
@@ -94,12 +97,12 @@ def raster_blocks(
     Parameters
     ----------
     path : str or Path
-        In meters; strips for intensity are LAS's `point_source_id`. NaN points are ignored.
+        A cloud in meters. Strips, for intensity, are LAS's `point_source_id`. NaN points are ignored.
     rasterizer : Rasterizer
     block_points : int
-        Approximate points in memory; each takes about 400 bytes.
+        Approximate number of points in memory; each takes about 400 bytes.
     scratch : str or Path, optional
-        Folder of the sorted points. Default: the folder of temporary files.
+        Folder for the sorted points. Default: the system's temporary folder.
 
     Raises
     ------
@@ -108,7 +111,7 @@ def raster_blocks(
     FileError
         If `scratch` cannot be written, or is full.
     CloudError
-        As `Rasterizer.rasterize`, and for places so dense that a block exceeds the memory.
+        As `Rasterizer.rasterize`, and if places are so dense that a block exceeds the memory.
     """
     yield from _blocks(_survey(path, rasterizer, block_points), scratch)
 
@@ -123,7 +126,7 @@ def score_file(
     block_points: int = BLOCK,
     scratch: str | os.PathLike[str] | None = None,
 ) -> Path:
-    """Copy a cloud, in its order, with the novelty of every point and matching colors.
+    """Write a copy of a cloud, in file order, with the novelty of every point and matching colors.
 
     Parameters
     ----------
@@ -132,7 +135,7 @@ def score_file(
     score : callable
         Function from a Raster to the novelty of its pixels (t, h, w).
     out : str or Path
-        A .ply file, or .las or .laz for a cloud in one of these formats: intensity, class, time and strip are kept.
+        A .ply file. If the cloud is LAS or LAZ, also .las or .laz, which keep intensity, class, time and strip.
     bounds : (float, float), optional
         Novelties at the ends of the color ramp, gray and dark red. Default: the cloud's median and 0.999 quantile.
         Unseen points are blue, with novelty NaN.
@@ -147,7 +150,7 @@ def score_file(
     source, out = given_path(path, "path"), given_path(out, "out")
     suffix = out.suffix.lower()
     if suffix != ".ply" and not (suffix in las.FORMAT.suffixes and source.suffix.lower() in las.FORMAT.suffixes):
-        raise InputError(f"out is {out}; expected a .ply file, or .las or .laz of a cloud that is LAS or LAZ")
+        raise InputError(f"out is {out}; expected a .ply file, or .las or .laz if the cloud is LAS or LAZ")
     with _scratch(scratch) as folder:
         kept = Path(folder) / "novelty.f4"
         survey = _survey(source, rasterizer, block_points)
@@ -213,7 +216,7 @@ def _survey(path: str | os.PathLike[str], rasterizer: Rasterizer, block_points: 
     sample, step, count, names = sampled(pieces(), ("x", "y", "z", "intensity", STRIP))
     sample = sample[:, np.isfinite(sample[:3]).all(axis=0)]
     if not sample.shape[1]:
-        raise CloudError(f"none of the points looked at in {os.fspath(path)} is finite")
+        raise CloudError(f"no sampled point of {os.fspath(path)} is finite. Expected coordinates. Give another file")
     points, scales = sample[:3].T, {}
     frame = rasterizer.frame(points)
     if "intensity" in rasterizer.channels:
@@ -228,8 +231,8 @@ def _survey(path: str | os.PathLike[str], rasterizer: Rasterizer, block_points: 
 def sampled(
     pieces: Iterable[Mapping[str, np.ndarray]], names: Sequence[str]
 ) -> tuple[np.ndarray, int, int, Collection[str]]:
-    """Sample of a cloud in pieces: columns (k, s) of every step-th point (x for missing columns), the step, the number
-    of points, and the names of measured columns."""
+    """Sample of a cloud in pieces: columns (k, s) of every step-th point, the step, the number of points, and the names
+    of measured columns. A missing column has the values of x."""
     sample, step, count, there = np.empty((len(names), 0)), 1, 0, set[str]()
     for piece in pieces:
         columns = [piece.get(name, piece["x"])[-count % step :: step].astype(np.float64) for name in names]
@@ -240,7 +243,7 @@ def sampled(
 
 
 def _blocks(survey: _Survey, scratch: str | os.PathLike[str] | None) -> Iterator[Block]:
-    left_out, found, rasterizer = Counter[str](), 0, survey.rasterizer
+    left_out, count, rasterizer = Counter[str](), 0, survey.rasterizer
     most = CROWDED * survey.block_points
     with _scratch(scratch) as folder:
         _sort(survey, Path(folder))
@@ -248,28 +251,28 @@ def _blocks(survey: _Survey, scratch: str | os.PathLike[str] | None) -> Iterator
             if file.stat().st_size > most * survey.record.itemsize:
                 raise CloudError(
                     f"a square of {survey.side * rasterizer.step * rasterizer.cell:g} m holds more than "
-                    f"{most:,} points; thin the cloud out first, or give a larger block_points"
+                    f"{most:,} points, the limit of a block. Thin the cloud out, or give a larger block_points"
                 )
             block = _block(file, survey)
             file.unlink()
             left_out.update(block.raster.left_out)
-            found += len(block.raster)
+            count += len(block.raster)
             if len(block.raster):
                 yield block
-    if not found:
+    if not count:
         raise rasterizer.no_tile(left_out)
 
 
 def _scratch(folder: str | os.PathLike[str] | None) -> TemporaryDirectory[str]:
-    """Temporary folder inside it. Raises `FileError`."""
+    """Temporary folder inside `folder`. Raises `FileError`."""
     try:
         return TemporaryDirectory(dir=folder, prefix="openshape_ood-")
     except OSError as error:
-        raise FileError(f"scratch is {folder}; expected a folder that can be written: {error.strerror}") from error
+        raise FileError(f"scratch is {folder}; expected a writable folder: {error.strerror}") from error
 
 
 def _rim(rasterizer: Rasterizer) -> int:
-    """Margin of a block in squares: reach of tiles that touch it."""
+    """Margin of a block in squares: how far tiles that touch the block extend beyond it."""
     return -(-rasterizer.tile // rasterizer.step) - 1
 
 
@@ -290,10 +293,10 @@ def _sort(survey: _Survey, folder: Path) -> None:
         if "color" in rasterizer.channels:
             rgb = np.stack([piece[channel][measured] for channel in RGB], axis=1)
             records["color"] = rgb / survey.white
-        own = rasterizer.squares(records["inside"])
-        squares = np.union1d(squares, keys_of(own))
+        occupied = rasterizer.squares(records["inside"])
+        squares = np.union1d(squares, keys_of(occupied))
         check_spacing(survey.points, len(squares), rasterizer)
-        low, high = survey.blocks(own - rim), survey.blocks(own + rim)
+        low, high = survey.blocks(occupied - rim), survey.blocks(occupied + rim)
         for v, u in np.argwhere(np.ones((2, 2), dtype=bool)):
             block = np.where([v, u], high, low)
             again = (np.array([v, u], dtype=bool) & (low == high)).any(axis=1)
@@ -311,15 +314,18 @@ def _append(records: np.ndarray, blocks: np.ndarray, folder: Path) -> None:
             with (folder / f"{key:020d}").open("ab") as file:
                 file.write(records[part].tobytes())
     except OSError as error:
-        raise FileError(f"cannot sort the points into {folder}: {error.strerror}; give a larger scratch=") from error
+        raise FileError(
+            f"cannot sort the points into {folder}: {error.strerror}. Expected a writable folder with enough space. "
+            "Give another folder as scratch="
+        ) from error
 
 
 def _block(file: Path, survey: _Survey) -> Block:
     records, rasterizer = np.fromfile(file, survey.record), survey.rasterizer
-    # file order, so that sums equal those of the whole cloud
+    # in file order, so that sums equal the sums over the whole cloud
     records = records[np.argsort(records["row"], kind="stable")]
     inside = np.ascontiguousarray(records["inside"])
-    own = rasterizer.squares(inside)
-    core = keys_of(survey.blocks(own)) == int(file.name)
+    squares = rasterizer.squares(inside)
+    core = keys_of(survey.blocks(squares)) == int(file.name)
     values = {name: records[name] for name in ("intensity", "color") if name in rasterizer.channels}
-    return Block(rasterizer.cut(survey.frame, inside, values, core=own[core]), records["row"].copy(), core)
+    return Block(rasterizer.cut(survey.frame, inside, values, core=squares[core]), records["row"].copy(), core)

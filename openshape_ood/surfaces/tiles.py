@@ -9,13 +9,13 @@ import numpy as np
 from openshape_ood.errors import InputError
 from openshape_ood.surfaces.planes import robust_plane
 
-BLOCKS = 16  # along each side of a tile, whose means define its plane
+BLOCKS = 16  # blocks along each side of a tile; the means of their points define the tile's plane
 FEWEST = 8  # minimum blocks with points for a plane
-STEEP = 0.5  # minimum cosine between a tile's plane and the sheet, 60 degrees: beyond is another surface
+STEEP = 0.5  # minimum cosine between a tile's plane and the sheet, 60 degrees: a steeper plane is another surface
 SHARE = 0.5  # minimum fraction of points within the range of heights around the plane
-COARSE = 4  # side of the cells for the median of heights
+COARSE = 4  # side of the coarse cells for the median of heights, in cells
 QUANTILES = (0.05, 0.95)  # quantiles of log intensity that become -0.5 and 0.5
-KNOTS = 4  # nodes of the median per window length
+KNOTS = 4  # medians computed along the length of a window
 
 
 def place(
@@ -23,8 +23,8 @@ def place(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Points in a tile: indices (k,), row and column in cells (k, 2) float32, meters above the tile's plane (k,).
 
-    Input: points (m, 3) in the sheet's frame around the tile's center. None without a plane. height: range around the
-    plane that must contain most points; reach: points beyond it belong to other objects.
+    Returns None if no plane fits. points (m, 3): in the sheet's frame, relative to the tile's center. height: distance
+    from the plane within which most points must be. reach: distance beyond which points belong to other objects.
     """
     length = size * cell
     plane = robust_plane(_block_means(points, length))
@@ -44,7 +44,7 @@ def place(
 
 
 def _block_means(points: np.ndarray, length: float) -> np.ndarray:
-    """Mean point (b, 3) of each block with points; empty if these are too few for a plane."""
+    """Mean point (b, 3) of each block with points; empty if there are too few such blocks for a plane."""
     block = np.clip(((points[:, :2] / length + 0.5) * BLOCKS).astype(np.int64), 0, BLOCKS - 1)
     key = block[:, 0] * BLOCKS + block[:, 1]
     count = np.bincount(key, minlength=BLOCKS**2)
@@ -68,9 +68,9 @@ def nearest_cell(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Median of heights (h, h) over windows of half the tile's side, linear between their centers.
+    """Median (h, h) of heights over windows of half the tile's side, interpolated linearly between their centers.
 
-    Computed from means of 4 × 4 cells, without empty cells.
+    Medians are of the means over 4 × 4 cells, without empty cells.
     """
     size = len(height)
     parts = size // COARSE
@@ -93,18 +93,18 @@ def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def slopes(height: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients of heights (h, w) without gaps along rows and columns, by 3 × 3 Sobel filters."""
+    """Slopes downwards and to the right of heights (h, w) without gaps, by 3 × 3 Sobel filters."""
     from scipy.ndimage import sobel
 
     return sobel(height, axis=0, mode="nearest") / (8 * cell), sobel(height, axis=1, mode="nearest") / (8 * cell)
 
 
 def intensity_scales(sample: np.ndarray, strips: np.ndarray | None) -> dict[int, tuple[float, float]]:
-    """Quantiles by strip of the logarithms of sampled intensities (n,); those of all strips under -1."""
+    """Quantiles of the logarithms of sampled intensities (n,) by strip; key -1 has the quantiles over all strips."""
     logs = _logs(sample)
     held = np.array([-1]) if strips is None else np.append(np.unique(strips), -1)
-    own = (logs if strip < 0 or strips is None else logs[strips == strip] for strip in held)
-    return {int(strip): tuple(np.quantile(part, QUANTILES).tolist()) for strip, part in zip(held, own, strict=True)}
+    parts = (logs if strip < 0 or strips is None else logs[strips == strip] for strip in held)
+    return {int(strip): tuple(np.quantile(part, QUANTILES).tolist()) for strip, part in zip(held, parts, strict=True)}
 
 
 def scaled_intensity(
@@ -118,5 +118,5 @@ def scaled_intensity(
 
 def _logs(intensity: np.ndarray) -> np.ndarray:
     if not (intensity >= 0).all():
-        raise InputError(f"intensities run from {intensity.min():g}; expected none below 0, nor NaN")
+        raise InputError(f"the smallest intensity is {intensity.min():g}; expected numbers of at least 0, without NaN")
     return np.log1p(intensity.astype(np.float64))

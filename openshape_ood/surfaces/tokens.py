@@ -32,7 +32,7 @@ from openshape_ood.surfaces.competition import (
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training, pooled
 
 TOP = 0.05  # fraction of most novel tokens whose mean is a shape's novelty
-NEAR = 3  # centers that a point is interpolated from
+NEAR = 3  # centers from which the novelty of a point is interpolated
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -61,17 +61,17 @@ class Tokens(Reconstructor):
         Parameters
         ----------
         tile : Patches
-            Of one shape.
+            Patches of one shape.
         points : array (n, 3|6), optional
             Points in the frame of the centers; novelty is interpolated from the three nearest centers, by inverse
             distance. Default: the centers themselves.
         """
-        found = self.novelty(tile, mask)
-        if len(found) != 1:
-            raise InputError(f"given are the patches of {len(found)} shapes; expected those of one")
+        token_novelty = self.novelty(tile, mask)
+        if len(token_novelty) != 1:
+            raise InputError(f"given are the patches of {len(token_novelty)} shapes; expected one shape")
         centers = np.asarray(tile.centers[0], dtype=np.float64)
         cloud = centers if points is None else array(points, "points", "nd")
-        novelty = interpolated(cloud[:, :3], centers, found[0].astype(np.float64))
+        novelty = interpolated(cloud[:, :3], centers, token_novelty[0].astype(np.float64))
         return self._map(Elements("points", cloud), novelty, name)
 
     def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +79,7 @@ class Tokens(Reconstructor):
         if not isinstance(tiles, Patches):
             raise InputError(f"tokens are of type {type(tiles).__name__}; expected Patches, as `encode_patches` gives")
         if mask is not None:
-            raise InputError("tokens have no mask; leave those out that are not there")
+            raise InputError("a mask is given, but tokens have none. Expected mask=None. Leave missing tokens out")
         features, centers = array(tiles.features, "features", "bpw"), array(tiles.centers, "centers", "bpd")
         if centers.shape != (*features.shape[:2], 3):
             raise InputError(f"centers are {centers.shape} for features {features.shape}; expected (b, p, 3)")
@@ -128,12 +128,14 @@ class Tokens(Reconstructor):
 
 @dataclass(eq=False, repr=False)
 class TokenPCA(Tokens):
-    """Residual after the first principal components of all normal tokens: the baseline of `TokenReconstructor`.
+    """Residual of a token without the first principal components of all normal tokens.
+
+    It is the baseline of `TokenReconstructor`.
 
     Parameters
     ----------
     components : int
-        0 gives the distance to the mean token.
+        Number of components. With 0, the residual is the difference from the mean token.
     pooling, coverage, pixel_coverage
         As in `Tokens`.
     """
@@ -157,8 +159,8 @@ class TokenPCA(Tokens):
         return np.asarray(rows - rows @ self.axes_.T @ self.axes_)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        own, arrays = super()._state()
-        return own, arrays | {"axes": self.axes_}
+        state, arrays = super()._state()
+        return state, arrays | {"axes": self.axes_}
 
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(state, arrays)
@@ -167,17 +169,17 @@ class TokenPCA(Tokens):
 
 @dataclass(eq=False, repr=False)
 class TokenReconstructor(Tokens):
-    """Auto-encoders of single tokens with their positions; single, or competing.
+    """Auto-encoders of tokens with their positions, trained alone or in competition.
 
-    Their outputs are unbounded, so competition needs a margin. It is off by default, because it costs time without
-    gain.
+    Outputs are unbounded, so competition needs a margin. Competition is off by default, because it takes time and gains
+    nothing.
 
     Parameters
     ----------
     units, hidden, bottleneck : int
-        Number of units, and their sizes.
+        Number of units, and widths of their layers.
     weights, margin, steps, batch, rate
-        As in `CompetitiveReconstructor`; a batch is of tokens.
+        As in `CompetitiveReconstructor`; a batch consists of tokens.
     pooling, coverage, pixel_coverage
         As in `Tokens`.
     device : str, optional
@@ -209,8 +211,8 @@ class TokenReconstructor(Tokens):
         check_recipe(self._recipe())
 
     def _recipe(self) -> Recipe:
-        own = {name: getattr(self, name) for name in ("weights", "margin", "steps", "batch", "rate")}
-        return Recipe(corruption=None, **own)
+        settings = {name: getattr(self, name) for name in ("weights", "margin", "steps", "batch", "rate")}
+        return Recipe(corruption=None, **settings)
 
     def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, training: Training) -> None:
         device = find_device(self.device)
@@ -220,7 +222,7 @@ class TokenReconstructor(Tokens):
             self.history_, ranking = train(
                 units, x, self._recipe(), seed, context=context, report=report, state=training.state
             )
-        # units that never met are untrained
+        # units that were in no pair are untrained
         self.units_ = nn.ModuleList(units[k] for k in ranking.trained)
 
     def _unit(self, width: int) -> TokenUnit:
@@ -233,14 +235,14 @@ class TokenReconstructor(Tokens):
             return torch.stack([(x - unit(x, where)).abs() for unit in self.units_]).mean(dim=0).cpu().numpy()
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        own, arrays = super()._state()
+        state, arrays = super()._state()
         tensors = {f"units.{name}": one.cpu().numpy() for name, one in self.units_.state_dict().items()}
-        return own | {"units": len(self.units_)}, arrays | tensors
+        return state | {"units": len(self.units_)}, arrays | tensors
 
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(state, arrays)
-        own = {k.removeprefix("units."): torch.from_numpy(v) for k, v in arrays.items() if k.startswith("units.")}
-        units = loaded_units(lambda: self._unit(len(self.mean_)), int(state["units"]), own)
+        tensors = {k.removeprefix("units."): torch.from_numpy(v) for k, v in arrays.items() if k.startswith("units.")}
+        units = loaded_units(lambda: self._unit(len(self.mean_)), int(state["units"]), tensors)
         self.units_ = units.to(find_device(self.device)).eval().requires_grad_(False)
 
 
@@ -258,7 +260,7 @@ class TokenUnit(nn.Module):
 
 
 def interpolated(points: np.ndarray, centers: np.ndarray, novelty: np.ndarray) -> np.ndarray:
-    """Novelty (n,) at points (n, 3) from novelty (p,) at centers (p, 3): three nearest, by inverse distance.
+    """Novelty (n,) at points (n, 3): mean of the novelty (p,) of the three nearest centers (p, 3), by inverse distance.
 
     Examples
     --------

@@ -47,8 +47,8 @@ class UNetSizes:
         step = 2**self.depth
         if height % step or width % step or not height * width:
             raise InputError(
-                f"tiles of {height} x {width} pixels; expected multiples of {step}, for this U-Net has {self.depth} "
-                f"levels, and {LEAST_DEPTH} is the least"
+                f"tiles have {height} x {width} pixels; expected multiples of {step}, because this U-Net has "
+                f"{self.depth} levels (at least {LEAST_DEPTH})"
             )
 
 
@@ -105,7 +105,7 @@ class UNet(nn.Module):
 
 
 class _Level(nn.Module):
-    """Level with all levels below. The outermost returns its output, others concatenate it to their input."""
+    """Level with all levels below it. The outermost level returns its output, others append it to their input."""
 
     def __init__(self, sizes: UNetSizes, level: int) -> None:
         super().__init__()

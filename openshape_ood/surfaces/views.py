@@ -1,4 +1,4 @@
-"""Objects from all sides: orthographic views of depth and normals, and scores of pixels at the points."""
+"""Orthographic views of objects from all sides, with depth and normals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ViewRasterizer:
     Parameters
     ----------
     count : {6, 12}
-        Directions along the axes, or from the corners of an icosahedron.
+        Number of views: 6 along the axes, or 12 from the corners of an icosahedron.
     size : int
         Cells along a view, a multiple of 16.
 
@@ -50,22 +50,22 @@ class ViewRasterizer:
             raise InputError(f"size is {self.size}; expected a multiple of {GRANULE}")
 
     def rasterize(self, points: Any, *, radius: float | None = None, center: Any = None) -> Raster:
-        """The views of a cloud.
+        """Render the views of a cloud.
 
         Parameters
         ----------
         points : array (n, 3)
         radius : float, optional
-            Radius of the ball that fills a view, in the unit of the points; give one radius to compare sizes. Default:
-            the cloud's.
+            Radius of the ball that fills a view, in the unit of the points. Give one radius for all clouds to compare
+            sizes. Default: the radius of the cloud.
         center : array (3,), optional
-            Center of the views. Default: the middle of the box of the points.
+            Center of the views. Default: the center of the points' bounding box.
 
         Returns
         -------
         Raster
-            Channels depth (1 nearest to the viewer, in radii) and the normal along a row's and a column's direction.
-            A point has the largest score of the views that see it.
+            Channels: depth in radii, 1 is nearest to the viewer; components of the normal along rows and columns. The
+            score of a point is the largest of the views that see it.
 
         Raises
         ------
@@ -79,25 +79,25 @@ class ViewRasterizer:
         centered = given - middle
         across = float(np.linalg.norm(centered, axis=1).max())
         if across == 0:
-            raise CloudError("all points are one; expected those of an object's surface")
+            raise CloudError("all points are equal; expected points on the surface of an object")
         reach = across if radius is None else check_positive(radius, "radius")
         centered /= reach
         made = [self._view(centered, direction) for direction in directions(self.count)]
         stacked, mask, rows, spot = zip(*made, strict=True)
-        owner = np.repeat(np.arange(len(rows), dtype=np.int32), [len(own) for own in rows])
+        owner = np.repeat(np.arange(len(rows), dtype=np.int32), [len(part) for part in rows])
         return Raster(
             np.stack(stacked), np.stack(mask), tuple(RANGES), RANGES, np.empty((0, 2), np.int64), len(given),
             np.concatenate(rows), owner, np.concatenate(spot), None, 2 * reach / (MARGIN * self.size), "max",
         )  # fmt: skip
 
     def _view(self, points: np.ndarray, toward: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Channels (3, h, h), mask, the points seen and their spots, by the direction of the viewer."""
+        """Channels (3, h, h), mask, seen points and their positions. toward: direction to the viewer."""
         from scipy.ndimage import maximum_filter
 
         size = self.size
-        beside = np.cross([0.0, 1, 0] if abs(toward[2]) > 0.9 else [0.0, 0, 1], toward)
-        beside /= np.linalg.norm(beside)
-        local = points @ np.stack([-np.cross(toward, beside), beside, toward]).T
+        side = np.cross([0.0, 1, 0] if abs(toward[2]) > 0.9 else [0.0, 0, 1], toward)
+        side /= np.linalg.norm(side)
+        local = points @ np.stack([-np.cross(toward, side), side, toward]).T
         spot = ((MARGIN * local[:, :2] + 1) * size / 2).astype(np.float32)
         within = np.flatnonzero(((spot >= 0) & (spot < size)).all(axis=1))
         cells = spot[within, 0].astype(np.int64) * size + spot[within, 1].astype(np.int64)

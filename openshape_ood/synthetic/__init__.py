@@ -6,7 +6,7 @@
 >>> float(generate("chair", seed=7).vertices[:, 1].min())  # stands on the floor, y up, meters
 0.0
 
-Nothing is stored: category, seed and number of points determine the cloud permanently.
+Nothing is stored: category, seed and number of points always determine the same cloud.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from openshape_ood.synthetic.sampling import sample_surface
 __all__ = ["Mesh", "categories", "generate", "sample", "scan", "synonyms", "variants"]
 
 _STRETCH = 0.12  # maximum stretch of each axis
-# purposes of random streams; these numbers are part of a seed's meaning, so never change them
+# purposes of random streams; never change these numbers, because all shapes would change
 _VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)
 
 
@@ -44,7 +44,7 @@ def categories() -> tuple[str, ...]:
 
 
 def synonyms(name: str) -> tuple[str, ...]:
-    """Synonyms of a category, unique to it. Raises `UnknownNameError` for an unknown category.
+    """Synonyms of a category; no other category has them. Raises `UnknownNameError` for an unknown category.
 
     Examples
     --------
@@ -164,12 +164,12 @@ def _known(category: str) -> str:
 
 
 def _builders(category: str) -> Mapping[str, Builder]:
-    """Builders of each variant; imports all builders, which takes 0.3 s, so names are available without it."""
+    """Builders of each variant. Imports all builders, which takes 0.3 s; names are available without it."""
     import_module("openshape_ood.synthetic.builders")  # registers the builders
     return BUILDERS[_known(category)]
 
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(str(name), known, n=3)
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known are {', '.join(sorted(known))}"
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(sorted(known))}"
     return f"no {what} is called {name!r}; {hint}"

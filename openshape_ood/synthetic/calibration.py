@@ -14,26 +14,26 @@ from openshape_ood.synthetic import categories, sample, scan, synonyms
 SCANS = 50  # per class: enough for a coverage of 95 % with one class
 POINTS = 2048
 SEVERITY = 0.8  # as in the generated benchmarks
-FIRST_SEED = 7_600_000  # beyond the known, validation and test shapes of the benchmarks, below the training of tiny
+FIRST_SEED = 7_600_000  # larger than all seeds of the benchmarks, smaller than the seeds of tiny's training shapes
 
 
 def resolve(name: str) -> str | None:
     """Generated category of a class name or synonym; None if there is none, or several.
 
-    Case, underscores, hyphens and plural are ignored. If a name then fits several categories, the exact spelling
-    decides, else the result is None.
+    Case, underscores, hyphens and plural are ignored. If a name then matches several categories, the exact spelling
+    decides; if it matches none, the result is None.
 
     >>> resolve("couch"), resolve("Night_Stand"), resolve("Bookshelves"), resolve("robot arm")
     ('sofa', 'night stand', 'bookshelf', None)
     """
     spelled, folded = _words()
     word = _spelling(name)
-    found = spelled.get(word) or folded.get(_fold(word)) or set()
-    return next(iter(found)) if len(found) == 1 else None
+    matches = spelled.get(word) or folded.get(_fold(word)) or set()
+    return next(iter(matches)) if len(matches) == 1 else None
 
 
 def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarray]:
-    """Generated scans of all known classes, always the same: clouds (2048, 3), by category; y up, meters.
+    """Generated scans of all known classes: clouds (2048, 3), ordered by category, y up, meters; always the same ones.
 
     Names are resolved by `resolve`; synonyms of one category count once. Raises `UnknownNameError` for a name without a
     generated category.
@@ -45,7 +45,7 @@ def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarr
 
 
 def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.ndarray]:
-    """The shapes of `calibration_scans`, sampled cleanly, for tests on whole models; they are less novel than scans.
+    """Shapes of `calibration_scans`, sampled cleanly, for tests on whole models; they are less novel than scans.
 
     >>> calibration_models(["chair"], models=1)[0].shape
     (2048, 3)
@@ -55,14 +55,14 @@ def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.nda
 
 def _resolved(names: Sequence[str]) -> list[str]:
     """Distinct categories of the names."""
-    found = {name: resolve(name) for name in names}
-    strange = [name for name, category in found.items() if category is None]
+    resolved = {name: resolve(name) for name in names}
+    strange = [name for name, category in resolved.items() if category is None]
     if strange:
         raise UnknownNameError(
             f"no generated category is called {', '.join(map(repr, strange))}; expected one of "
             "`synthetic.categories()` or a word of `synthetic.synonyms`"
         )
-    return list(dict.fromkeys(category for category in found.values() if category))
+    return list(dict.fromkeys(category for category in resolved.values() if category))
 
 
 @cache

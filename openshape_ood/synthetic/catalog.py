@@ -33,9 +33,9 @@ def words() -> dict[str, tuple[str, ...]]:
 def category(name: str, /, **variants: Builder) -> None:
     """Register the builders of a category in `BUILDERS`; `categories.toml` holds its synonyms."""
     if name in BUILDERS:
-        raise ValueError(f"category {name!r} is entered twice")
+        raise ValueError(f"category {name!r} is registered twice")
     if name not in words():
-        raise ValueError(f"category {name!r} has no words; expected a line in {WORDS.name}")
+        raise ValueError(f"category {name!r} has no synonyms; expected a line in {WORDS.name}")
     BUILDERS[name] = variants
 
 

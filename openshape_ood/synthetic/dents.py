@@ -16,9 +16,9 @@ from openshape_ood.synthetic import generate
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.sampling import sample_oriented
 
-TRIED = 200  # candidate places; the visible one with the most points of its face around is taken
+TRIED = 200  # candidate positions; the visible one with most points of its face around it is used
 FACING = 0.9  # minimum cosine between normals of one face
-BEHIND = 0.2  # of the radius: depth within which points belong to one face
+BEHIND = 0.2  # depth, relative to the radius, within which points belong to one face
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +41,14 @@ def dented(
     points : int
         Number n of points.
     seed : int
-        For the shape, its points and the place of the dent.
+        Seed of the shape, its points and the position of the dent.
     radius, depth : float
-        Meters: radius of the dent, and displacement of its center.
+        Radius of the dent and displacement of its center, in meters.
 
     Raises
     ------
     UnknownNameError, InputError
-        For an unknown category; a radius or depth not above 0.
+        For an unknown category, and for a radius or depth that is not above 0.
     """
     radius, depth = check_positive(radius, "radius"), check_positive(depth, "depth")
     mesh = category_or_mesh if isinstance(category_or_mesh, Mesh) else generate(category_or_mesh, seed)
@@ -73,9 +73,9 @@ def _place(
     order = np.argsort(held, kind="stable")[::-1]
     for i in tried[order]:
         height = (cloud - cloud[i]) @ normals[i]
-        beside = np.linalg.norm(cloud - cloud[i] - np.outer(height, normals[i]), axis=1) < radius
+        close = np.linalg.norm(cloud - cloud[i] - np.outer(height, normals[i]), axis=1) < radius
         for side in (1.0, -1.0):
-            if not (beside & (side * height > BEHIND * radius)).any():
+            if not (close & (side * height > BEHIND * radius)).any():
                 return cloud[i], side * normals[i]
     best = int(tried[order[0]])
     return cloud[best], normals[best]

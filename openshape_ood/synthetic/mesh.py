@@ -121,7 +121,8 @@ def box(width: float, height: float, depth: float) -> Mesh:
 def lathe(profile: Sequence[tuple[float, float]], segments: int = 20) -> Mesh:
     """A profile of (radius, y) points rotated about the y axis, at the given y values.
 
-    Start or end at radius 0 to close an end. For a vessel: up the outside, then down the inside.
+    An end is closed if the profile starts or ends at radius 0. The profile of a vessel goes up the outside, then down
+    the inside.
     """
     p = np.asarray(profile, dtype=np.float64)
     angle = np.arange(segments) * (2 * np.pi / segments)
@@ -131,7 +132,7 @@ def lathe(profile: Sequence[tuple[float, float]], segments: int = 20) -> Mesh:
 
 
 def cylinder(radius: float, height: float, top: float | None = None, segments: int = 14) -> Mesh:
-    """A closed cylinder along y; with `top` (radius of the upper end) a cone or frustum."""
+    """A closed cylinder along y; a cone or frustum if `top`, the radius of the upper end, is given."""
     upper, h = radius if top is None else top, height / 2
     return lathe([(0, -h), (radius, -h), (upper, h), (0, h)], segments)
 
@@ -165,9 +166,9 @@ def cushion(width: float, height: float, depth: float, roundness: float = 0.4, s
 
 
 def torus(radius: float, thickness: float, segments: int = 20, degrees: float = 360.0) -> Mesh:
-    """A ring in the x-z plane; `radius` to the middle of the tube, `thickness` the tube's radius.
+    """A ring in the x-z plane. radius: of the ring, to the middle of the tube; thickness: radius of the tube.
 
-    With `degrees` below 360 an arc that begins at +x and turns towards +z.
+    If `degrees` is below 360, an arc that begins at +x and turns towards +z.
     """
     angle = np.radians(np.linspace(0, degrees, segments + 1))
     path = np.stack([radius * np.cos(angle), np.zeros_like(angle), radius * np.sin(angle)], axis=1)
@@ -175,12 +176,12 @@ def torus(radius: float, thickness: float, segments: int = 20, degrees: float = 
 
 
 def tube(path: Sequence[Sequence[float]] | np.ndarray, radius: float | Sequence[float], segments: int = 8) -> Mesh:
-    """A round tube along a polyline (m, 3), closed at its ends; one radius or one a point."""
+    """A round tube along a polyline (m, 3), closed at its ends. radius: one number, or one for each point."""
     p = np.asarray(path, dtype=np.float64)
     r = np.broadcast_to(np.asarray(radius, dtype=np.float64), (len(p),))
     direction = np.gradient(p, axis=0)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-12
-    # a fixed helper axis, the one least along the whole path, keeps the rings from twisting
+    # one helper axis for the whole path, the axis least parallel to it, keeps the rings from twisting
     helper = np.eye(3)[np.argmin(np.abs(direction).sum(axis=0))]
     side = np.cross(direction, helper)
     side /= np.linalg.norm(side, axis=1, keepdims=True) + 1e-12
@@ -200,10 +201,10 @@ def sheet(f: Callable[[np.ndarray, np.ndarray], np.ndarray], rows: int = 12, col
 
 
 def extrude(outline: Sequence[tuple[float, float]], depth: float) -> Mesh:
-    """An outline of (x, y) points given depth along z, centered on z = 0.
+    """A solid with an outline of (x, y) points and a depth along z, centered on z = 0.
 
-    The outline must be visible from its mean point (star-shaped), but need not be convex: the faces are fans about
-    that point.
+    The whole outline must be visible from its mean point (star-shaped), because the triangles of both faces meet there.
+    It need not be convex.
     """
     p = np.asarray(outline, dtype=np.float64)
     n, middle = len(p), p.mean(axis=0)

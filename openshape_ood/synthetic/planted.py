@@ -40,7 +40,7 @@ def plant(
 ) -> Planted:
     """Shape of one category, cut at some height, with a shape of another category on top.
 
-    The donor stands on end in place of the removed part and is at most two fifths higher. The same arguments give the
+    The donor stands on end in place of the removed part, and is at most 1.4 times as high. The same arguments give the
     same shape.
 
     Parameters
@@ -50,16 +50,16 @@ def plant(
     points : int, default 2048
         Number n of points.
     seed : int, default 0
-        For both shapes and the points.
+        Seed of both shapes and of the points.
     keep : float, default 0.55
         Fraction of the host's height to keep; 1 keeps the whole host, with the donor on top.
     host_variant, donor_variant : str, optional
-        Structural variants as in `synthetic.variants`. Default: by the seed.
+        Structural variants as in `synthetic.variants`. Default: chosen by the seed.
 
     Raises
     ------
     UnknownNameError, InputError
-        For an unknown category or variant; a fraction outside (0, 1].
+        For an unknown category or variant, and for a fraction outside (0, 1].
 
     Examples
     --------
@@ -67,7 +67,7 @@ def plant(
     (100,)
     """
     if not 0 < keep <= 1:
-        raise InputError(f"keep is {keep!r}; expected a share of the host's height, above 0 and at most 1")
+        raise InputError(f"keep is {keep!r}; expected a fraction of the host's height, above 0 and at most 1")
     body, place, height = _cut(generate(host, seed, host_variant), keep)
     part = _on_end(generate(donor, seed, donor_variant))
     width, tall, _ = part.size()
@@ -88,12 +88,12 @@ def _cut(mesh: Mesh, keep: float) -> tuple[Mesh, np.ndarray, float]:
         return mesh, np.array([0.0, top, 0.0]), 0.8 * tall
     body = Mesh(mesh.vertices, mesh.faces[~above], mesh.parts[~above])
     foot = np.median(middle[above], axis=0)
-    top = min(keep * tall, float(body.vertices[body.faces, 1].max()))  # nothing floats above what is left
+    top = min(keep * tall, float(body.vertices[body.faces, 1].max()))  # the part must not float above the body
     return body, np.array([foot[0], top, foot[2]]), 1.4 * (1 - keep) * tall
 
 
 def _on_end(mesh: Mesh) -> Mesh:
-    """Rotated so that its longest side is upright."""
+    """Mesh rotated so that its longest side is upright."""
     axis = int(mesh.size().argmax())
     return mesh if axis == 1 else mesh.turned("z" if axis == 0 else "x", 90).grounded()
 

@@ -19,8 +19,8 @@ from openshape_ood.checks import check_choice, check_positive, check_seed, check
 from openshape_ood.errors import InputError
 
 DAMAGES = ("pothole", "crack", "bump", "debris")
-RELIEF = 0.06  # meters of one unit of height
-CELL = 0.04  # meters of a pixel in a raster
+RELIEF = 0.06  # meters per unit of height
+CELL = 0.04  # meters, side of a pixel in a raster
 ROUGH = 0.03  # units of height, including the scanner's error
 ORIGIN = (365_000.0, 5_702_000.0, 60.0)  # far from the origin, as in a projected frame
 TILES, SCAN = 90, 91  # purposes of random streams
@@ -42,7 +42,7 @@ class RoadScan:
 
     @property
     def damaged(self) -> np.ndarray:
-        """(n,) bool."""
+        """Mask (n,) of damaged points."""
         return self.truth > 0
 
 
@@ -60,23 +60,23 @@ def road_scan(
     Parameters
     ----------
     seed : int
-        For the road, the damage and the points.
+        Seed of the road, the damage and the points.
     damage : str or sequence of str
         One or more of `DAMAGES`; none for an intact road. Each damage lies completely inside the piece.
     severity : float, default 1
-        Scale of the damage in height and intensity; at 1, potholes are 4 cm, cracks 2 cm deep, bumps and debris 3 cm
-        high.
+        Scale of the damage in height and intensity. At 1, potholes are 4 cm deep and cracks 2 cm; bumps and debris are
+        3 cm high.
     side : float, default 2.56
-        Meters.
+        Side of the piece in meters.
     density : float, default 2500
-        Points a square meter, uniformly distributed.
+        Points per square meter, uniformly distributed.
     uneven : bool
         Add ruts and joints of slabs, which are intact and as deep as cracks.
 
     Raises
     ------
     UnknownNameError, InputError
-        For an unknown damage; an invalid seed; severity, side or density not above 0; a piece without points.
+        For an unknown damage, an invalid seed, a piece without points, and if severity, side or density is not above 0.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def road_scan(
     side, density = check_positive(side, "side"), check_positive(density, "density")
     count = round(density * side * side)
     if not count:
-        raise InputError(f"{density:g} points a square meter on {side:g} m give no point; expected more of either")
+        raise InputError(f"{density:g} points per square meter on a side of {side:g} m give no point; increase one")
     rng = np.random.RandomState([check_seed(seed), SCAN])
     flat = rng.uniform(0, side, (count, 2))
     height, intensity, truth = _surface(flat, side, kinds, rng, check_positive(severity, "severity"), uneven)
@@ -102,9 +102,9 @@ def road_scan(
 def road_tiles(
     count: int, seed: int, damage: str | Sequence[str] = (), *, size: int = 32
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rasters of roads generated directly, without a cloud: height, intensity, intensity; cells of 4 cm.
+    """Rasters of roads, generated without a cloud. Channels: height, intensity, intensity; cells of 4 cm.
 
-    Slope and camber are included. With `damage`, each tile has one of these damages, at random.
+    Slope and camber are included. If `damage` is given, each tile has one of these damages, at random.
 
     Parameters
     ----------
@@ -136,8 +136,8 @@ def road_tiles(
     centers = CELL * (np.stack(np.meshgrid(*[np.arange(size)] * 2, indexing="ij"), axis=-1).reshape(-1, 2) + 0.5)
     tiles, truths = [], []
     for _ in range(check_whole(count, "count")):
-        own = [kinds[rng.randint(len(kinds))]] if kinds else []
-        height, intensity, truth = _surface(centers, CELL * size, own, rng)
+        damages = [kinds[rng.randint(len(kinds))]] if kinds else []
+        height, intensity, truth = _surface(centers, CELL * size, damages, rng)
         tiles.append(np.stack([height, intensity, intensity]).clip(-1, 1).reshape(3, size, size))
         truths.append((truth > 0).reshape(size, size))
     return np.stack(tiles).astype(np.float32), np.stack(truths)
@@ -180,13 +180,13 @@ def _surface(
 
 
 def _waves(at: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Slow variation of asphalt and wear, about 0.1 strong."""
-    found = np.zeros(len(at))
+    """Slow variation (n,) of asphalt and wear, of about 0.1."""
+    total = np.zeros(len(at))
     for _ in range(3):
         wave = rng.normal(size=2)
         wave *= rng.uniform(1.5, 4.0) / np.linalg.norm(wave)
-        found += 0.06 * np.sin(at @ wave + rng.uniform(0, 2 * np.pi))
-    return found
+        total += 0.06 * np.sin(at @ wave + rng.uniform(0, 2 * np.pi))
+    return total
 
 
 def _unevenness(at: np.ndarray, side: float, rng: np.random.RandomState) -> np.ndarray:
@@ -200,7 +200,7 @@ def _unevenness(at: np.ndarray, side: float, rng: np.random.RandomState) -> np.n
 
 
 def _marking(at: np.ndarray, side: float, rng: np.random.RandomState) -> np.ndarray:
-    """A line along the road, 12 to 16 cm wide."""
+    """Mask (n,) of a painted line along the road, 12 to 16 cm wide."""
     return np.abs(at[:, 1] - rng.uniform(0.1, 0.9) * side) < rng.uniform(0.06, 0.08)
 
 
@@ -213,13 +213,13 @@ def _pothole(at: np.ndarray, side: float, rng: np.random.RandomState) -> Damaged
 
 
 def _bump(at: np.ndarray, side: float, rng: np.random.RandomState) -> Damaged:
-    """Raised by a root or by heat, of the same asphalt."""
+    """Asphalt raised by a root or by heat; its intensity is unchanged."""
     bell = _bell(at, side, rng.uniform(0.08, 0.14), rng)
     return bell > 0.2, 0.5 * bell, 0.0 * bell
 
 
 def _crack(at: np.ndarray, side: float, rng: np.random.RandomState) -> Damaged:
-    """A random walk that keeps its direction roughly, 3 to 5 cm wide."""
+    """Crack along a random walk of roughly constant direction, 3 to 5 cm wide."""
     from scipy.spatial import KDTree
 
     step = 0.01

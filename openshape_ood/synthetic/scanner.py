@@ -1,8 +1,7 @@
 """Simulated indoor RGB-D scan of a mesh: the differences between a scanned object and a CAD model.
 
-A scan sees an object from one side, with noise that grows along the line of sight, holes, lost thin parts and cut-off
-ends, and contains some surroundings: floor, wall, neighboring objects. `severity` runs from 0 (uniform sample of the
-whole surface) to 1 (hardest scans).
+A scan sees an object from one side, with noise, holes, lost thin parts and cut-off ends. It contains some surroundings:
+floor, wall, neighboring objects. `severity` runs from 0 (uniform sample of the whole surface) to 1 (hardest scans).
 
 Lengths in `Scan` are fractions of the object's `extent`, the diagonal of its bounding box, unless marked as meters, so
 cups and wardrobes are scanned alike.
@@ -20,8 +19,8 @@ from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, rotation
 from openshape_ood.synthetic.sampling import sample_oriented
 from openshape_ood.synthetic.visibility import facing, visible
 
-LEAST_VISIBLE = 0.15  # of the object's surface; worse viewpoints are rejected
-MOST_CROPPED = 0.35  # of the object's points
+LEAST_VISIBLE = 0.15  # minimum fraction of the object's surface; worse viewpoints are rejected
+MOST_CROPPED = 0.35  # maximum fraction of the object's points
 ATTEMPTS = 4
 
 
@@ -29,7 +28,7 @@ ATTEMPTS = 4
 class Scan:
     """Settings of one scan."""
 
-    views: int = 0  # viewpoints fused; 0 sees every side
+    views: int = 0  # number of fused viewpoints; 0: every side is seen
     azimuth: float = 0.0  # degrees of the central viewpoint from the object's front (+z) towards +x
     elevation: float = 20.0  # degrees above the horizon
     spread: float = 0.0  # degrees of azimuth between neighboring viewpoints
@@ -40,7 +39,7 @@ class Scan:
     lost: float = 0.0  # probability that a thin part is missing
     holes: int = 0
     hole_radius: float = 0.0
-    crop: float = 0.0  # cut off one end, a fraction of the object's length in that direction
+    crop: float = 0.0  # fraction of the object's length that is cut off at one end
     floor: bool = False
     wall: bool = False
     clutter: int = 0  # number of other objects
@@ -52,7 +51,7 @@ class Scan:
     def of_severity(cls, severity: float, rng: np.random.RandomState) -> Scan:
         """Random settings that grow with severity, 0 to 1, on average. Raises `InputError` outside this range."""
         if not 0 <= severity <= 1:
-            raise InputError(f"severity is {severity!r}; it runs from 0 (clean) to 1 (hardest)")
+            raise InputError(f"severity is {severity!r}; expected a number from 0 (clean) to 1 (hardest)")
 
         def up_to(most: float) -> float:
             return severity * most * rng.random_sample()
@@ -100,7 +99,7 @@ def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, t
 
 
 def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """`scan` with given settings and without turn, and the mask (n,) of the object's own points."""
+    """`scan` with given settings and without turn, and the mask (n,) of the object's points."""
     extent = float(np.linalg.norm(mesh.size()))
     scene = _scene_of(settings, mesh, max(4096, 4 * points), extent, rng)
     cameras, seen = _view(settings, scene, extent, rng)
@@ -109,28 +108,28 @@ def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomStat
     scene = _cropped(settings, scene, rng)
     scene = _drawn(settings, scene, points, cameras[0], rng)
     cloud = _noisy(settings, scene.cloud, cameras[0], extent, rng)
-    return cloud @ _tilt(settings.tilt, rng).T, scene.own
+    return cloud @ _tilt(settings.tilt, rng).T, scene.is_object
 
 
-# surfaces before the camera: the object, bumpy and with lost parts, and its surroundings
+# surfaces in front of the camera: the object, bumpy and with lost parts, and its surroundings
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Oriented points: positions (n, 3), unit normals (n, 3), mask (n,) of the object's own points."""
+    """Oriented points: positions (n, 3), unit normals (n, 3), mask (n,) of the object's points."""
 
     cloud: np.ndarray
     normals: np.ndarray
-    own: np.ndarray
+    is_object: np.ndarray
 
     def where(self, mask: np.ndarray) -> Surface:
         return self.at(np.flatnonzero(mask))
 
     def at(self, indices: np.ndarray) -> Surface:
-        return Surface(*(np.take(rows, indices, axis=0) for rows in (self.cloud, self.normals, self.own)))
+        return Surface(*(np.take(rows, indices, axis=0) for rows in (self.cloud, self.normals, self.is_object)))
 
     def and_also(self, other: Surface) -> Surface:
-        pairs = ((self.cloud, other.cloud), (self.normals, other.normals), (self.own, other.own))
+        pairs = ((self.cloud, other.cloud), (self.normals, other.normals), (self.is_object, other.is_object))
         return Surface(*(np.concatenate(pair) for pair in pairs))
 
 
@@ -147,7 +146,7 @@ def _kept_parts(lost: float, parts: np.ndarray, rng: np.random.RandomState) -> n
     """Mask (n,) without some small parts: depth cameras miss legs, handles and wires."""
     share = np.bincount(parts) / len(parts)
     gone = (share < 0.06) & (rng.random_sample(len(share)) < lost)
-    # an object of small parts only, a wire rack, must not vanish
+    # an object with only small parts, such as a wire rack, must not vanish
     return ~gone[parts] if share[gone].sum() < 0.3 else np.ones(len(parts), dtype=bool)
 
 
@@ -189,7 +188,7 @@ def _pieces(settings: Scan, mesh: Mesh, cloud: np.ndarray, extent: float, rng: n
 
 
 def _clutter(cloud: np.ndarray, ground: float, extent: float, rng: np.random.RandomState) -> Mesh:
-    """Box, ball or board that touches the object or stands beside it on the floor."""
+    """Box, ball or board that touches the object or stands next to it on the floor."""
     width, height, depth = rng.uniform(0.06, 0.25, 3) * extent
     kind = rng.randint(3)
     if kind == 2:
@@ -207,13 +206,13 @@ def _clutter(cloud: np.ndarray, ground: float, extent: float, rng: np.random.Ran
 
 def _view(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
     """Cameras (v, 3) and mask (n,) of visible points, from a viewpoint that shows enough of the object."""
-    own = scene.cloud[scene.own]
-    middle = (own.min(axis=0) + own.max(axis=0)) / 2
+    object_points = scene.cloud[scene.is_object]
+    middle = (object_points.min(axis=0) + object_points.max(axis=0)) / 2
     cameras = middle + extent * settings.distance * _directions(settings, settings.azimuth)
     best, seen, most = cameras, np.ones(len(scene.cloud), dtype=bool), 0.0
     for _ in range(ATTEMPTS if settings.views else 0):
         mask = np.any([visible(scene.cloud, scene.normals, camera) for camera in cameras], axis=0)
-        share = float(mask[scene.own].mean())
+        share = float(mask[scene.is_object].mean())
         if share > most:
             best, seen, most = cameras, mask, share
         if share >= LEAST_VISIBLE:
@@ -241,7 +240,7 @@ def _without_holes(settings: Scan, scene: Surface, extent: float, rng: np.random
         offset = scene.cloud - scene.cloud[rng.randint(len(scene.cloud))]
         stretched = offset * rng.uniform(0.6, 1.4, 3) / (settings.hole_radius * extent * rng.uniform(0.4, 1) + 1e-12)
         kept &= np.einsum("ij,ij->i", stretched, stretched) > 1
-    return scene.where(kept) if kept[scene.own].sum() > 0.6 * scene.own.sum() else scene
+    return scene.where(kept) if kept[scene.is_object].sum() > 0.6 * scene.is_object.sum() else scene
 
 
 def _cropped(settings: Scan, scene: Surface, rng: np.random.RandomState) -> Surface:
@@ -249,8 +248,8 @@ def _cropped(settings: Scan, scene: Surface, rng: np.random.RandomState) -> Surf
     if not settings.crop:
         return scene
     along = scene.cloud @ _crop_direction(rng)
-    own = along[scene.own]
-    limit = max(own.max() - settings.crop * np.ptp(own), np.quantile(own, 1 - MOST_CROPPED))
+    object_along = along[scene.is_object]
+    limit = max(object_along.max() - settings.crop * np.ptp(object_along), np.quantile(object_along, 1 - MOST_CROPPED))
     return scene.where(along <= limit)
 
 
@@ -263,11 +262,11 @@ def _crop_direction(rng: np.random.RandomState) -> np.ndarray:
 
 
 def _drawn(settings: Scan, scene: Surface, points: int, camera: np.ndarray, rng: np.random.RandomState) -> Surface:
-    """Exactly `points` points in random order, with at most the given fraction of background."""
-    own, other = np.flatnonzero(scene.own), np.flatnonzero(~scene.own)
+    """Exactly `points` points in random order, with at most the fraction `settings.background` of background."""
+    objects, other = np.flatnonzero(scene.is_object), np.flatnonzero(~scene.is_object)
     around = min(len(other), int(settings.background * points))
     weight = _density(settings.falloff, scene, camera)
-    chosen = [_choose(own, points - around, weight, rng), _choose(other, around, weight, rng)]
+    chosen = [_choose(objects, points - around, weight, rng), _choose(other, around, weight, rng)]
     return scene.at(rng.permutation(np.concatenate(chosen)))
 
 
@@ -279,14 +278,16 @@ def _density(falloff: float, scene: Surface, camera: np.ndarray) -> np.ndarray:
 
 
 def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Weighted choice of `count` candidates; with too few, all and some repeats."""
+    """Weighted choice of `count` candidates; if there are too few, all of them and some repeats."""
     missing = count - len(candidates)
     if missing >= 0:
         again = rng.randint(len(candidates), size=missing) if missing else np.empty(0, dtype=np.intp)
         return np.concatenate([candidates, candidates[again]])
-    # the smallest exponential times are a weighted draw without replacement
+    # candidates with the smallest exponential times are a weighted draw without replacement
     times = rng.exponential(size=len(candidates)) / weight[candidates]
-    return candidates[np.sort(np.argpartition(times, count)[:count])]  # sorted: the order would be the processor's
+    return candidates[
+        np.sort(np.argpartition(times, count)[:count])
+    ]  # sorted, because the order depends on the processor
 
 
 # sensor

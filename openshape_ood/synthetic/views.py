@@ -21,12 +21,12 @@ from openshape_ood.synthetic.sampling import sample_surface, surface_area
 from openshape_ood.views import View
 from openshape_ood.views.geometry import looking, project
 
-FIELD = np.radians(70.0)  # of view, across
+FIELD = np.radians(70.0)  # horizontal field of view
 EYE = (1.2, 1.7)  # meters above the floor
 PITCH = np.radians((10.0, 28.0))
 REACH = (0.8, 4.2)  # meters from the camera to objects
 CLEAR = 0.35  # meters between the camera and objects of its height
-CAMERAS = 24  # candidates; the one that sees most is used
+CAMERAS = 24  # candidate cameras; the one that sees most objects is used
 BLOCK = 2_000_000  # tests of pixels against triangles per block
 
 
@@ -76,7 +76,7 @@ def room_view(
 ) -> RoomView:
     """Generate a room and its view by a level camera at eye height; deterministic.
 
-    The camera stands near the edge of the room and looks across it; of several cameras the one that sees most is taken.
+    The camera is near the edge of the room and looks across it. It is the one of several that sees most objects.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def room_view(
     size : pair of int, default (72, 96)
         Height and width of the image.
     noise : float, default 0.0
-        Factor of a depth camera's noise: 1.2 mm, plus 1.9 mm a square meter of distance.
+        Factor of a depth camera's noise: 1.2 mm, plus 1.9 mm times the square of the distance beyond 0.4 m.
 
     Raises
     ------
@@ -166,8 +166,9 @@ def _colors(piece: Piece) -> np.ndarray:
 def _nearest(corners: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Depth (h, w) and triangle (h, w), -1 for none, of triangles (f, 3, 3) in the frame of the camera."""
     h, w = size
-    # for a matrix with a triangle's corners as columns, inverse times (u, v, 1) are barycentric coordinates divided by
-    # depth: all positive inside, with sum 1 / depth; triangles that reach behind the camera need no clipping
+    # The columns of a matrix are the corners of a triangle. Its inverse times (u, v, 1) gives barycentric coordinates
+    # divided by depth: all are positive inside, and their sum is 1 / depth. So triangles that reach behind the camera
+    # need no clipping.
     seen = (corners @ intrinsics.T).swapaxes(1, 2)
     sizes = np.abs(seen).max(axis=(1, 2)) ** 3
     rows = np.flatnonzero((np.abs(np.linalg.det(seen)) > 1e-12 * sizes) & _ahead(seen, (w, h)))
@@ -201,14 +202,14 @@ def _nearest(corners: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int])
 
 
 def _ahead(seen: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Mask (f,) of triangles possibly in the image: not all corners beyond one border, or behind."""
+    """Mask (f,) of triangles that may be in the image: not all corners are beyond one border, or behind the camera."""
     sides = [seen[:, 2], *seen[:, :2].swapaxes(0, 1)]
     sides += [(side - 1) * seen[:, 2] - seen[:, axis] for axis, side in enumerate(size)]
     return np.logical_and.reduce([side.max(axis=1) >= 0 for side in sides])
 
 
 def _boxes(seen: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """First and one-past-last pixel (f, 2), u and v, of each triangle; the whole image if it reaches behind."""
+    """Pixel range (f, 2), u and v, of each triangle, end exclusive; the whole image if it reaches behind the camera."""
     front = seen[:, 2].min(axis=1) > 1e-6
     flat = seen[:, :2] / np.where(front, seen[:, 2].T, 1).T[:, None]
     low, high = np.ceil(flat.min(axis=2) - 1e-9), np.floor(flat.max(axis=2) + 1e-9) + 1

@@ -7,13 +7,13 @@ import numpy as np
 from openshape_ood.errors import CloudError
 
 FLIP = 30.0  # radius of the reflecting sphere, in distances of the farthest point; larger keeps more points
-PIXELS = 48  # of the z-buffer along the longer side; coarser closes gaps between samples
+PIXELS = 48  # pixels along the longer side of the z-buffer; a coarser one closes gaps between samples
 
 
 def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.ndarray:
     """Mask (n,) of the points of a dense cloud (n, 3) that are visible from a camera (3,), by a z-buffer.
 
-    Dense: several samples a pixel; normals: (n, 3), on either side.
+    Dense means several samples a pixel. normals: (n, 3), on either side.
     """
     row, column, depth, pixel = _projected(cloud, camera)
     nearest = np.full((row.max() + 3, column.max() + 3), np.inf)
@@ -61,9 +61,10 @@ def facing(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.nda
 def unhidden(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
     """Indices (m,) of the points of a cloud (n, 3) visible from a camera (3,) outside it; no normals needed.
 
-    Points are reflected at a sphere around the camera; those on the convex hull of the reflection and the camera are
-    visible (Katz, Tal, Basri, "Direct visibility of point sets", SIGGRAPH 2007). In a sparse cloud some hidden points
-    count as visible. Raises `CloudError` for fewer than four points, or points in one plane with the camera.
+    Points are reflected at a sphere around the camera. A point is visible if its reflection is on the convex hull of
+    all reflections and the camera (Katz, Tal, Basri, "Direct visibility of point sets", SIGGRAPH 2007). In a sparse
+    cloud some hidden points are reported as visible. Raises `CloudError` for fewer than four points, or points in one
+    plane with the camera.
 
     >>> ball = np.random.RandomState(0).normal(size=(500, 3))
     >>> ball /= np.linalg.norm(ball, axis=1, keepdims=True)

@@ -40,7 +40,7 @@ class Affinities:
     Attributes
     ----------
     values : ndarray (k, h, w) float32
-        About -1 to 1, the scale of relevancies; NaN is unknown.
+        About -1 to 1, as relevancies; NaN means unknown.
     names : tuple of k str
     provenance : Provenance
     rgb : ndarray (h, w, 3) uint8, optional
@@ -56,8 +56,8 @@ class Affinities:
         given, names = np.asarray(to_numpy(self.values)), tuple(clean_names(self.names))
         if given.dtype.kind not in "fbiu" or given.ndim != 3 or 0 in given.shape or len(given) != len(names):
             raise InputError(
-                f"affinities are {given.dtype} {given.shape} for {len(names)} names; expected numbers (k, h, w), an "
-                "image each"
+                f"affinities are {given.dtype} {given.shape} for {len(names)} names; expected numbers (k, h, w), one "
+                "image a name"
             )
         values = given.astype(np.float32, copy=False)
         if np.isinf([np.nanmin(values), np.nanmax(values)] if not np.isnan(values).all() else [0]).any():
@@ -65,8 +65,8 @@ class Affinities:
         picture, expected = self.rgb, (*values.shape[1:], 3)
         if picture is not None and (np.shape(picture) != expected or np.asarray(picture).dtype != np.uint8):
             raise InputError(
-                f"the image is {np.asarray(picture).dtype} {np.shape(picture)}; expected bytes {expected}, as the "
-                "affinities: of a View np.rint(255 * view.rgb).astype(np.uint8)"
+                f"the image is {np.asarray(picture).dtype} {np.shape(picture)}; expected bytes {expected}, the size of "
+                "the affinities. For a View give np.rint(255 * view.rgb).astype(np.uint8)"
             )
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "names", names)
@@ -88,7 +88,7 @@ class Affinities:
         if self.values.shape[1:] != view.shape:
             raise InputError(
                 f"the affinities are of an image (h, w) of {self.values.shape[1:]}, {view.name} has {view.shape}; "
-                "expected one a pixel"
+                "expected equal sizes"
             )
 
     def __len__(self) -> int:
@@ -146,7 +146,7 @@ class Affinities:
         novelty[unknown] = novelty[~unknown].min() if not unknown.all() else 0.0
         nearest[unknown] = len(names)
         classes = words([*names, *([UNKNOWN] if unknown.any() else [])])
-        judged = "" if rule.name == "max_cosine" else f", {rule.name}"
+        suffix = "" if rule.name == "max_cosine" else f", {rule.name}"
         picture = np.ones((h, w, 3), dtype=np.float32) if self.rgb is None else self.rgb / np.float32(255)
         return NoveltyMap(
             elements=Elements("pixels", picture.reshape(-1, 3), (h, w)),
@@ -155,7 +155,7 @@ class Affinities:
             classes=classes,
             baseline=float("nan"),
             threshold=None,
-            provenance=replace(self.provenance, method=self.provenance.method + judged),
+            provenance=replace(self.provenance, method=self.provenance.method + suffix),
             name="the image",
             up="",
             similarity=np.where(unknown, 0.0, best),
@@ -181,7 +181,7 @@ class Affinities:
         """Write an .npz file, whole or not at all. Raises `InputError` for another suffix, `FileError`."""
         given = given_path(path, "path")
         if given.suffix.lower() != ".npz":
-            raise InputError(f"affinities are saved as .npz; given was {given}")
+            raise InputError(f"path is {given}; expected an .npz file")
         header = {"format": WHAT, "names": self.names, "provenance": self.provenance.as_json()}
         picture = {} if self.rgb is None else {"rgb": np.asarray(self.rgb)}
         with saving(given, "the affinities") as file:
@@ -194,7 +194,7 @@ class Affinities:
         with loaded_npz(path, "affinities", _made) as arrays:
             header = json.loads(arrays["header"].item())
             if header["format"] != WHAT:
-                raise ValueError(f"its header does not say {WHAT!r}")
+                raise ValueError(f"its format is not {WHAT!r}")
             fields = header["provenance"]
             provenance = Provenance(**{**fields, "identity": Identity(**fields["identity"])})
             return cls(arrays["values"], tuple(header["names"]), provenance, arrays.get("rgb"))
@@ -208,7 +208,7 @@ class Affinities:
         with loaded_npz(path, "masks", _made) as arrays:
             shapes = {name: one.shape for name, one in arrays.items()}
             if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
-                raise ValueError(f"its arrays are {shapes}; expected for each name one (h, w), all of one size")
+                raise ValueError(f"its arrays are {shapes}; expected one array (h, w) a name, all of one size")
             if wrong := [f"{name!r} is {one.dtype}" for name, one in arrays.items() if one.dtype.kind not in "biu"]:
                 raise ValueError(
                     f"{wrong[0]}; expected bool, or whole numbers, 0 outside. Save real-valued affinities with "
@@ -236,7 +236,9 @@ class Affinities:
             return list(range(len(self)))
         place, wanted = {name.casefold(): i for i, name in enumerate(self.names)}, clean_names(names)
         if lacking := [name for name in wanted if name.casefold() not in place]:
-            raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(self.names)}")
+            raise UnknownNameError(
+                f"there are no affinities to {lacking[0]!r}; expected one of {', '.join(self.names)}"
+            )
         return [place[name.casefold()] for name in wanted]
 
 

@@ -30,8 +30,8 @@ PUBLISHED_PIXEL = 160  # with detection of the floor
 MAX_SIDE = 8192  # pixels, maximum size that a file may request
 MAX_TEXT, MAX_TEXTS = 1000, 500  # characters of a name in a file; number of names or questions
 OFF = 0.2  # maximum relative offset of a principal point from the center
-RAISED = 0.02  # meters
-OVER = 0.5  # minimum upward component of the image's down axis, to count as upside down
+RAISED = 0.02  # meters, minimum height of a floor that is moved
+OVER = 0.5  # minimum upward component of the down axis of an image that is upside down
 
 
 def load_view(
@@ -46,21 +46,20 @@ def load_view(
     Parameters
     ----------
     path : str or Path
-        An .npz file with the arrays `rgb`, `depth`, `intrinsics` and `pose`; or a color image (.png, .jpg) with depth
-        and camera beside it; or a folder with `rgb.png`; or a published scene file (.pkl), which is read without
-        executing its code.
+        An .npz file with the arrays `rgb`, `depth`, `intrinsics` and `pose`; or a color image (.png, .jpg); or a folder
+        with `rgb.png`; or a published scene file (.pkl), which is read without executing its code.
     depth, camera : str or Path, optional
-        For a color image: a 16-bit PNG of depth, default `depth.png` beside the image, and a JSON file with
-        "intrinsics" ((3, 3), or fx, fy, cx, cy), "pose" ((4, 4), camera to world) and optionally "depth_scale",
-        default `camera.json`.
+        For a color image. depth: a 16-bit PNG; default: `depth.png` in the same folder. camera: a JSON file with
+        "intrinsics" ((3, 3), or fx, fy, cx, cy), "pose" ((4, 4), camera to world) and optionally "depth_scale";
+        default: `camera.json` in the same folder.
     depth_scale : float, optional
-        Depth units of the file a meter; precedes the JSON file. Default: whole numbers are millimeters, with a warning;
-        others are meters.
+        Depth units per meter; precedes the JSON file. Default: whole numbers are millimeters, with a warning; others
+        are meters.
 
     Returns
     -------
     View
-        From a published scene file, with the `names` and `questions` of the file.
+        A published scene file also gives `names` and `questions`.
 
     Raises
     ------
@@ -72,8 +71,8 @@ def load_view(
     Warns
     -----
     ViewWarning
-        If the principal point belongs to the image turned by a quarter, which is corrected; if the image is upside
-        down, which is not; if the floor of a published scene file is moved to z = 0.
+        If the principal point belongs to the image turned by a quarter; this is corrected. If the image is upside down;
+        this is not corrected. If the floor of a published scene file is moved to z = 0.
     """
     given = given_path(path, "path")
     if given.is_dir():
@@ -81,7 +80,7 @@ def load_view(
     scale = None if depth_scale is None else check_positive(depth_scale, "depth_scale")
     suffix = given.suffix.lower()
     if suffix not in SUFFIXES:
-        raise FileError(f"{given}: no view has the suffix {suffix!r}; expected {', '.join(SUFFIXES)}, or a folder")
+        raise FileError(f"{given} has the suffix {suffix!r}; expected a view: {', '.join(SUFFIXES)}, or a folder")
     if suffix not in IMAGES and (depth is not None or camera is not None):
         raise InputError(f"depth and camera are in {given} already; leave them out, or give an image")
     if not given.is_file():
@@ -106,8 +105,8 @@ def load_view(
     view = _with_principal_point(view)
     if view.pose[2, 1] > OVER:
         warnings.warn(
-            f"{view.name}: by its pose the picture stands upside down; has its camera y up, as OpenGL's? Then negate "
-            "the second and third column of the rotation",
+            f"{view.name}: by its pose the image is upside down. Expected a camera with y down. If its y is up, as in "
+            "OpenGL, negate the second and third column of the rotation",
             ViewWarning,
             stacklevel=2,
         )
@@ -121,8 +120,8 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
     ----------
     view : View
     path : str or Path
-        Ends in .npz, exact; or a folder, for `rgb.png`, `depth.png` and `camera.json`: 8-bit color, and depth in
-        millimeters, or coarser beyond 65 meters because of 16 bits.
+        An .npz file, which is exact. Or a folder for `rgb.png`, `depth.png` and `camera.json`: color has 8 bits, depth
+        is in millimeters, or in coarser units if it exceeds 65 meters.
 
     Returns
     -------
@@ -143,7 +142,7 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
             np.savez(file, rgb=view.rgb, depth=view.depth, intrinsics=view.intrinsics, pose=view.pose)
         return given
     if given.suffix:
-        raise InputError(f"a view is saved as .npz or into a folder; given was {os.fspath(path)}")
+        raise InputError(f"path is {os.fspath(path)}; expected an .npz file or a folder")
     farthest = float(np.nanmax(view.depth)) if view.seen.any() else 0.0
     scale = min(MILLIMETERS, 65_000 / max(farthest, 1e-6))
     units = np.rint(np.nan_to_num(view.depth.astype(np.float64)) * scale)
@@ -158,10 +157,10 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
 
 
 def published_arrays(scene: Mapping[str, Any], held: int | None = None) -> dict[str, Any]:
-    """Arrays of a view from the content of a published scene file, of `held` bytes for an untrusted file.
+    """Arrays of a view, from the content of a published scene file. held: size of an untrusted file in bytes.
 
-    With `img_shape` (width, height), color and depth are resized to that size by nearest pixels. The intrinsics are
-    then assigned to the stored or the resized image, whichever has its center nearer to their principal point.
+    If the file has `img_shape` (width, height), color and depth are resized to it by nearest pixels. The intrinsics
+    then belong to the stored or to the resized image: to the one whose center is nearer to their principal point.
     """
     for name in ("rgb", "depth", "cam_intr", "cam_extr"):
         if not isinstance(scene[name], np.ndarray):  # nested lists may expand far beyond their size
@@ -196,7 +195,7 @@ def _texts(given: Any, what: str, count: int | None = None) -> tuple[str, ...]:
     """Tuple of strings. Raises `CloudError` for other values, or another count."""
     texts = _listed(given, what)
     if not all(isinstance(one, str) and one.strip() and len(one) <= MAX_TEXT for one in texts):
-        raise CloudError(f"its {what!r} holds something else than texts of 1 to {MAX_TEXT} characters")
+        raise CloudError(f"its {what!r} holds other values; expected texts of 1 to {MAX_TEXT} characters")
     if count is not None and len(texts) != count:
         raise CloudError(f"its {what!r} has an entry of {len(texts)} texts; expected target, relation, reference")
     return tuple(one.strip() for one in texts)
@@ -218,7 +217,7 @@ def on_floor(view: View) -> View:
     height = floor_height(points[kept], normals[kept]) if kept.any() else None
     if height is None or abs(height) < RAISED:
         return view
-    warnings.warn(f"{view.name}: its floor lies at z = {height:.2f} m; moved to 0", ViewWarning, stacklevel=3)
+    warnings.warn(f"{view.name}: its floor was at z = {height:.2f} m; moved to 0", ViewWarning, stacklevel=3)
     pose = view.pose.copy()
     pose[2, 3] -= height
     return replace(view, pose=pose)
@@ -234,7 +233,8 @@ def _with_principal_point(view: View) -> View:
     swapped[[0, 1], 2] = swapped[[1, 0], 2]
     warnings.warn(
         f"{view.name}: the principal point ({view.intrinsics[0, 2]:g}, {view.intrinsics[1, 2]:g}) fits an image "
-        f"{h} x {w}, this one is {w} x {h}. cx and cy were exchanged. Give View(...) other values if this is wrong",
+        f"{h} x {w}, but this one is {w} x {h}. cx and cy were exchanged. If this is wrong, give View(...) other "
+        "values",
         ViewWarning,
         stacklevel=3,
     )
@@ -249,7 +249,8 @@ def _view(fields: Mapping[str, Any], scale: float | None, name: str) -> View:
     if scale is None and depth.dtype.kind in "iu":
         scale = MILLIMETERS
         warnings.warn(
-            f"{name}: depth in whole numbers was taken as millimeters; say depth_scale=1000 (units a meter) if so",
+            f"{name}: depth in whole numbers was taken as millimeters. If this is right, give depth_scale=1000 (units "
+            "per meter)",
             ViewWarning,
             stacklevel=3,
         )
@@ -261,20 +262,20 @@ def _view(fields: Mapping[str, Any], scale: float | None, name: str) -> View:
 
 def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
     """Color and depth as stored, without EXIF rotation, because the camera refers to the stored image."""
-    beside = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
-    beside.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
-    stated = json.loads(read_bounded(beside[1]))
+    files = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
+    files.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
+    stated = json.loads(read_bounded(files[1]))
     if not isinstance(stated, dict):
-        raise CloudError(f"{beside[1]} holds no object with intrinsics and pose")
+        raise CloudError(f"{files[1]} holds no object with intrinsics and pose")
     if lacking := [name for name in ("intrinsics", "pose") if name not in stated]:
-        raise CloudError(f"{beside[1]} has no {lacking[0]!r}; expected intrinsics, pose and perhaps depth_scale")
+        raise CloudError(f"{files[1]} has no {lacking[0]!r}; expected intrinsics, pose and optionally depth_scale")
     intrinsics = stated["intrinsics"]
     if isinstance(intrinsics, dict):
         fx, fy, cx, cy = (intrinsics[name] for name in ("fx", "fy", "cx", "cy"))
         intrinsics = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
-    rgb, units = _image(path, "RGB", beside[0]), _image(beside[0], None, path)
+    rgb, units = _image(path, "RGB", files[0]), _image(files[0], None, path)
     if units.ndim != 2 or units.dtype.itemsize < 2:
-        raise CloudError(f"{beside[0]} is {units.dtype} {units.shape}; expected a gray image of 16 bits")
+        raise CloudError(f"{files[0]} is {units.dtype} {units.shape}; expected a gray image of 16 bits")
     return {"rgb": rgb, "depth": units, "pose": stated["pose"]} | {
         "intrinsics": intrinsics,
         "depth_scale": stated.get("depth_scale"),
@@ -287,7 +288,7 @@ def _image(path: Path, mode: str | None, other: Path) -> np.ndarray:
 
 
 def _check_memory(given: int, shape: Sequence[int], each: int, held: int) -> None:
-    """Refuse a file of `held` bytes whose view of this shape takes far more; given: bytes of its arrays."""
+    """Refuse a file of `held` bytes whose view needs far more memory. given: bytes of its arrays; each: of a pixel."""
     sides = " x ".join(map(str, shape[::-1]))
     require_memory(given + each * math.prod(shape), held, f"a view of {sides} pixels", whole=True)
 

@@ -16,7 +16,7 @@ from openshape_ood.errors import InputError
 BOUNDS = np.array([[-1.0, -1.0, -0.1], [1.0, 1.0, 1.9]])  # box of the published networks, in the published frame
 BOUNDS.flags.writeable = False
 STRIP = 1 << 18  # pixels per block of normals
-FARTHEST = 2.0**60  # layers
+FARTHEST = 2.0**60  # maximum number of a layer
 SCALE = 0.6  # units of the published frame per meter
 
 
@@ -89,7 +89,7 @@ def in_bounds(points: np.ndarray, bounds: np.ndarray = BOUNDS) -> np.ndarray:
 
 
 def in_picture(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Mask of points (n, 3) of the world before a camera and in its image (h, w), hidden or not."""
+    """Mask (n,) of points (n, 3) of the world that are in front of a camera and in its image (h, w), even if hidden."""
     pixels, depth = project(points, intrinsics, pose)
     return (depth > 0) & ((pixels >= 0) & (pixels < shape[::-1])).all(axis=1)
 
@@ -99,7 +99,7 @@ def signed_distance(
 ) -> np.ndarray:
     """Signed distance (n,) float64 of points (n, 3) of the world to the surface of a depth image (h, w), along depth.
 
-    In units of five voxels: above 0, at most 1, is seen free; -1 is far behind, or unknown.
+    In units of five voxels. From 0 to 1: in front of the surface, seen empty. -1: far behind it, or unknown.
     """
     pixels, z = project(points, intrinsics, pose)
     with np.errstate(invalid="ignore"):
@@ -124,7 +124,7 @@ def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
     ahead = pose[:2, 2]
     length = float(np.linalg.norm(ahead))
     if length < 0.02:
-        raise InputError("the camera looks straight up or down; expected one that looks across a room")
+        raise InputError("the camera looks straight up or down; expected a camera that looks across a room")
     c, s = scale * ahead / length
     matrix = np.array([[c, s, 0, 0], [-s, c, 0, 0], [0, 0, scale, 0], [0, 0, 0, 1.0]])
     matrix[:2, 3] = [-1.5, 0] - matrix[:2, :2] @ pose[:2, 3]

@@ -67,14 +67,14 @@ class Lifted:
         method, temperature
             As in `Affinities.novelty`.
         threshold : Threshold, optional
-            For `.is_novel` and `.regions()`, which are proposals for `score_scene(lifted.scene, known, proposals=...)`.
+            For `.is_novel` and `.regions()`. Regions can be proposals: `score_scene(lifted.scene, known,
+            proposals=...)`.
         smooth : int
-            Average affinities over the point and this number of nearest points first.
+            First average affinities over each point and this number of nearest points.
         objects : Proposals, optional
-            Result of `find_objects(lifted.scene)`. Affinities are averaged over each object and plane. Each name's
-            values are divided by its largest mean, which reduces its affinity to neighbors of its own object; if that
-            is below the median of all names' largest means, as for a name that does not occur in the view, by this
-            median.
+            Result of `find_objects(lifted.scene)`. Affinities are averaged over each object and plane. Then each name's
+            affinities are divided by its largest mean, which reduces its affinity to objects near the named one. The
+            divisor is at least the median of all names' largest means, because a name may not occur in the view.
 
         Returns
         -------
@@ -111,7 +111,7 @@ def lift(
     spacing: float | None = None,
     bounds: Any = None,
 ) -> Lifted:
-    """Pixels with depth as 3D points, with their affinities.
+    """Lift pixels with depth to 3D points, with their affinities.
 
     Parameters
     ----------
@@ -146,11 +146,13 @@ def lift(
     for view, one in zip(given, listed, strict=True):
         one.check_fits(view)
         if one.names != names:
-            raise InputError(f"{view.name} has affinities to other names, or in another order, than {given[0].name}")
+            raise InputError(
+                f"{view.name} and {given[0].name} have affinities to different names; expected one order of names"
+            )
     kept = _kept(given, bounds)
     points = np.concatenate([view.points[mask] for view, mask in zip(given, kept, strict=True)])
     color = np.concatenate([view.rgb.reshape(-1, 3)[mask] for view, mask in zip(given, kept, strict=True)])
-    # column by column: with hundreds of names only the result is held as a whole
+    # column by column, so that with hundreds of names only the result is in memory
     columns = (
         np.concatenate([one.values[i].reshape(-1)[mask] for one, mask in zip(listed, kept, strict=True)])
         for i in range(len(names))
@@ -161,9 +163,9 @@ def lift(
     voxels = voxelize(points, SPACING if spacing is None else check_positive(spacing, "spacing"))
 
     def joined(column: np.ndarray) -> np.ndarray:
-        """Mean (v,) over the voxel's points (n,) with known values."""
-        sound = np.isfinite(column)
-        total, count = (np.bincount(voxels.inverse[sound], of, len(voxels)) for of in (column[sound], None))
+        """Mean (v,) over the points of each voxel that have a known value in `column` (n,)."""
+        valid = np.isfinite(column)
+        total, count = (np.bincount(voxels.inverse[valid], of, len(voxels)) for of in (column[valid], None))
         with np.errstate(invalid="ignore"):
             return total / count
 
@@ -186,8 +188,8 @@ def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
     if not any(mask.any() for mask in inside):
         middle = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)]).mean(axis=0)
         raise CloudError(
-            f"{names}: no point lies in {box.tolist()}; the camera looks elsewhere, its points lie around "
-            f"{middle.round(2)}, in meters"
+            f"{names}: no point lies in {box.tolist()}. Expected bounds that contain points, which lie around "
+            f"{middle.round(2)}, in meters. Give other bounds"
         )
     return inside
 
@@ -196,27 +198,27 @@ def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
     """Mean of known values (n, k) over each point and its `count` nearest points."""
     from scipy.spatial import KDTree
 
-    beside = KDTree(points).query(points, k=min(count + 1, len(points)))[1].reshape(len(points), -1)
+    neighbors = KDTree(points).query(points, k=min(count + 1, len(points)))[1].reshape(len(points), -1)
     smooth = np.empty_like(values)
     for i, column in enumerate(values.T):
-        sound = np.isfinite(column)
+        valid = np.isfinite(column)
         with np.errstate(invalid="ignore"):
-            mean = np.where(sound, column, 0)[beside].sum(axis=1) / sound[beside].sum(axis=1)
-        smooth[:, i] = np.where(sound, mean, np.nan)
+            mean = np.where(valid, column, 0)[neighbors].sum(axis=1) / valid[neighbors].sum(axis=1)
+        smooth[:, i] = np.where(valid, mean, np.nan)
     return smooth
 
 
 def _by_object(values: np.ndarray, objects: Proposals) -> np.ndarray:
-    """Affinities (n, k) averaged over objects, relative to each name's largest."""
+    """Affinities (n, k) averaged over objects, relative to each name's largest mean."""
     if objects.n != len(values):
         raise InputError(f"the objects are of a scan of {objects.n} points, there are {len(values)}; expected the same")
     means_of, means = values.copy(), [np.full(values.shape[1], np.nan)]
-    # points of two objects: the better value wins; any object precedes layout
+    # a point of two objects gets the value of the better object; objects precede layout
     for rows in reversed([*objects.rows, *(plane.rows for plane in objects.layout)]):
         rows_of = values[rows]
-        sound = np.isfinite(rows_of)
+        valid = np.isfinite(rows_of)
         with np.errstate(invalid="ignore"):
-            means.append(np.where(sound, rows_of, 0).sum(axis=0) / sound.sum(axis=0))
+            means.append(np.where(valid, rows_of, 0).sum(axis=0) / valid.sum(axis=0))
         means_of[rows] = means[-1]
     top = np.fmax.reduce(means)
     known = top[np.isfinite(top)]

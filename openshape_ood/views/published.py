@@ -96,7 +96,7 @@ def read_pickle(data: bytes, records: Collection[str] = (), max_steps: int = MAX
     Raises
     ------
     CloudError
-        For any other instruction; none of the file is executed.
+        For any other instruction. Nothing in the file is executed.
     """
     stack: list[Any] = []
     memo: dict[int, Any] = {}
@@ -158,7 +158,7 @@ def _named(name: str, records: Collection[str]) -> _Name:
     older = name.replace("numpy._core.", "numpy.core.", 1)
     if older not in ALLOWED and older not in records:
         shown = name[:80].replace(" ", ".")
-        raise CloudError(f"it asks for {shown!r}; only NumPy arrays are read from such a file, nothing of it was run")
+        raise CloudError(f"it names {shown!r}; expected only NumPy arrays. Nothing of the file was run")
     return _Name(older)
 
 
@@ -184,7 +184,7 @@ def _array(content: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
         raise CloudError("it holds an array that is not of plain numbers")
     fine = all(isinstance(side, int) and 0 <= side <= len(content) for side in shape)
     if not fine or math.prod(shape) * (1 if dtype.hasobject else dtype.itemsize) != len(content):
-        raise CloudError("it holds an array of another size than it says")
+        raise CloudError("it holds an array of another size than it states")
     if isinstance(content, list):
         values = np.empty(len(content), dtype)
         for i, value in enumerate(content):  # one by one, because numpy would convert a list to an array
@@ -194,7 +194,7 @@ def _array(content: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
 
 
 def _finished(value: Any) -> Any:
-    """Finished arrays in the top-level dict; a record stays."""
+    """Top-level dict with finished arrays; a record is unchanged."""
     return value if isinstance(value, Record) else {key: plain(one) for key, one in _of(dict, value).items()}
 
 

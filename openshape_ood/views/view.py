@@ -35,7 +35,7 @@ class View:
     pose : (4, 4) float64
         Camera to world: rotation and position in meters, world z up; the camera's x right, y down, z forward.
     name : str
-        For messages and pictures.
+        Name in messages and pictures.
     names, questions : tuple of str, tuple of (target, relation, reference)
         Names of objects, and questions for `locate`, from the file. Default: none.
 
@@ -72,8 +72,8 @@ class View:
             object.__setattr__(self, what, checked)
         if self.rgb.shape[:2] != self.depth.shape:
             raise InputError(
-                f"{self.name}: the image is {_size(self.rgb)}, the depth {_size(self.depth)}; expected a depth for "
-                "each pixel, so resize one of them, and with it the intrinsics if they are of that one"
+                f"{self.name}: the image is {_size(self.rgb)}, the depth {_size(self.depth)}; expected equal sizes. "
+                "Resize one of them; if the intrinsics belong to it, scale them too"
             )
         self._check_camera()
         self._check_pose()
@@ -137,7 +137,8 @@ class View:
             )
         if known.size and np.median(known) > FARTHEST:
             raise InputError(
-                f"{self.name}: half of the depth is beyond {np.median(known):g} m; is it in millimeters? Divide by 1000"
+                f"{self.name}: half of the depth is beyond {np.median(known):g} m; expected meters. Divide millimeters "
+                "by 1000"
             )
         return depth
 
@@ -147,7 +148,7 @@ class View:
         except ValueError as error:
             raise InputError(f"{self.name}: {what} has rows of different lengths; expected an image") from error
         if given.dtype.kind not in "fiu" or not given.size:
-            raise InputError(f"{self.name}: {what} is {given.dtype} {given.shape}; expected numbers, an image of them")
+            raise InputError(f"{self.name}: {what} is {given.dtype} {given.shape}; expected an image of numbers")
         return given
 
     def _check_camera(self) -> None:
@@ -168,8 +169,8 @@ class View:
         if scale < 0:
             reason = "mirrors (its determinant is below 0)"
         elif np.abs(turn @ turn.T - scale**2 * np.eye(3)).max() <= ROUNDING:
-            reason = f"scales by {scale:.3g}; divide the rotation by that, and the scene is in meters"
-        raise InputError(f"{self.name}: the pose is no rotation and a place: it {reason}; expected camera to world")
+            reason = f"scales by {scale:.3g}, so divide the rotation by it to get meters"
+        raise InputError(f"{self.name}: the pose {reason}; expected a rotation and a position, from camera to world")
 
 
 def _size(image: np.ndarray) -> str:

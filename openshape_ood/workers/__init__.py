@@ -1,12 +1,12 @@
 """Child processes for tasks: results in order, back-pressure, limits of memory and time.
 
 `in_order` runs many tasks in parallel; `once` runs a single untrusted task. Children are separate programs, `python -m
-openshape_ood.workers`, not processes of `multiprocessing`: a forked child does not survive torch's threads, and a
-spawned one first imports the parent's main module. They communicate over pipes: JSON with a length prefix, and arrays
-as bytes. Nothing is unpickled.
+openshape_ood.workers`. `multiprocessing` is not used: a forked child does not survive torch's threads, and a spawned
+child first imports the parent's main module. Parent and child exchange messages over pipes: JSON with a length prefix,
+and arrays as bytes. Nothing is unpickled.
 
-A task is named "module:factory". The child calls `factory(**settings)` once and gets a function for all tasks: from a
-JSON argument to a JSON answer and arrays.
+A task is named "module:factory". The child calls `factory(**settings)` once, and gets a function for all tasks. This
+function maps a JSON argument to a JSON answer and arrays.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from openshape_ood.workers.process import Done, Seal, Work, Worker, attempt, fin
 __all__ = ["Done", "Limits", "Seal", "Work", "Worker", "default_workers", "in_order", "once"]
 
 MOST_WORKERS = 16
-HELD_BYTES = 256 * 2**20  # of buffered arrays; the next result in order is always accepted
+HELD_BYTES = 256 * 2**20  # limit of buffered arrays; the next result in order is always accepted
 KEPT_SECONDS = 10.0  # lifetime of idle processes after a call
 STARTS = 3  # attempts to start a process
 
 
 def default_workers() -> int:
-    """Number of available cores minus one for the encoder; 1 to `MOST_WORKERS`."""
+    """Number of available cores, minus one for the encoder, but 1 to `MOST_WORKERS`."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min(MOST_WORKERS, cores - 1))
@@ -55,14 +55,15 @@ def in_order(
 ) -> Generator[Done]:
     """Run a task for every argument and yield the results in the order of the arguments.
 
-    A failing task stops nothing. If its process is killed, such as by lack of memory, or exceeds its `limits`, the
-    process is replaced. workers=0 runs the tasks in this process, without this protection and without limits. Closing
-    the iterator, or an error or Ctrl-C inside the loop, ends the processes.
+    A failed task does not stop the others. A process that is killed, for example by lack of memory, or that exceeds its
+    `limits` is replaced. workers=0 runs the tasks in this process, without limits and without protection from crashes.
+    Closing the iterator, or an error or Ctrl-C inside the loop, ends the processes.
 
-    Arguments may be endless: at most `ahead` are taken beyond the current one. Buffered arrays take at most
-    `HELD_BYTES`, plus those of one task. Raises `OpenShapeError` during iteration if no process can be started.
+    Arguments may be endless, because at most `ahead` are taken beyond the current one. Buffered arrays take at most
+    `HELD_BYTES`, plus the arrays of one task. Raises `OpenShapeError` during iteration if no process can be started.
 
-    keep: idle processes wait `KEPT_SECONDS` for another call with the same task and settings, which then starts faster.
+    keep: True to let idle processes wait `KEPT_SECONDS` for another call with the same task and settings, which then
+    starts faster.
     """
     if workers == 0:
         work = find(task)(**settings)
@@ -88,8 +89,8 @@ def in_order(
 
 
 def _surroundings(task: str, settings: Mapping[str, Any], workers: int) -> tuple[Any, ...]:
-    """Conditions under which an existing process can replace a new one."""
-    about = os.fstat(2)  # destination of its warnings
+    """Key of the conditions under which an idle process may be used in place of a new one."""
+    about = os.fstat(2)  # standard error, to which its warnings go
     named = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(("OPENSHAPE_OOD", "PYTHON"))))
     return task, json.dumps(settings), workers, os.getpid(), os.getcwd(), *sys.path, named, about.st_dev, about.st_ino
 
@@ -102,7 +103,7 @@ class _Job:
 
 
 class _Pool:
-    """Threads with one process each and one task at a time, so that a crash belongs to one task."""
+    """Pool of threads. Each has one process with one task at a time, so that a crash belongs to one task."""
 
     def __init__(self, task: str, settings: Mapping[str, Any], workers: int, limits: Callable[[Any], Limits]) -> None:
         self._how = task, settings, os.getcwd()  # a replacement resolves relative paths in the same folder
@@ -114,8 +115,8 @@ class _Pool:
         self._workers: set[Worker] = set()
         self._held: dict[int, int] = {}  # bytes of buffered arrays, by index
         self._turn = 0
-        self._unfinished = 0  # tasks
-        # otherwise an open iterator would be closed when threads can no longer end
+        self._unfinished = 0  # number of unfinished tasks
+        # at exit, an open iterator would otherwise be closed when threads can no longer end
         atexit.register(self.close)
 
     def submit(self, index: int, argument: Any) -> _Job:
@@ -144,7 +145,7 @@ class _Pool:
             return alive and not self._unfinished and not self._closed
 
     def used_again(self, limits: Callable[[Any], Limits]) -> _Pool:
-        """The same pool for another call, with indices from 0."""
+        """Return this pool, reset for another call with indices from 0."""
         self._limits, self._turn = limits, 0
         return self
 
@@ -163,9 +164,9 @@ class _Pool:
         self._threads.clear()
 
     def _enter(self, index: int, size: int) -> None:
-        """Wait for buffer space; raises EOFError if the pool is closed meanwhile."""
+        """Wait for buffer space. Raises EOFError if the pool is closed meanwhile."""
         with self._changed:
-            # the next result in order always enters, to avoid a deadlock
+            # the next result in order is always accepted, to avoid a deadlock
             self._changed.wait_for(
                 lambda: self._closed or index <= self._turn or sum(self._held.values()) + size <= HELD_BYTES
             )
@@ -181,13 +182,13 @@ class _Pool:
                 worker = self._begun(job, limits, worker)
                 answer = partial(worker.answer, limits.wall, partial(self._enter, job.index))
                 job.done.set_result(attempt(answer, job.index, job.argument))
-            except BaseException as error:  # raised again for the consumer of the result
+            except BaseException as error:  # raised again in the thread that takes the result
                 job.done.set_exception(error)
-            del job  # drops references to arrays that were handed over
+            del job  # releases arrays that were passed on
         self._end(worker)
 
     def _begun(self, job: _Job, limits: Limits, worker: Worker | None) -> Worker:
-        """Worker that has started a job; a worker that ends before is replaced."""
+        """Worker that has started a job. A worker that ends before is replaced."""
         trouble: Exception | None = None
         for _ in range(STARTS):
             try:
@@ -205,7 +206,7 @@ class _Pool:
                 self._end(worker)
         message = f"no reading process can be started: {trouble or 'it ends at once'}"
         command = f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}'"
-        raise OpenShapeError(f"{message}. See the output of {command}; workers=0 reads in this process")
+        raise OpenShapeError(f"{message}. See the output of {command}. Or read in this process, with workers=0")
 
     def _end(self, worker: Worker | None) -> None:
         if worker is not None:
@@ -215,14 +216,14 @@ class _Pool:
 
 
 class _Idle:
-    """Idle processes of at most one pool; a newer pool replaces an older one."""
+    """Store of at most one idle pool. A newer pool replaces an older one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: tuple[tuple[Any, ...], _Pool, threading.Timer] | None = None
 
     def take(self, key: tuple[Any, ...] | None, limits: Callable[[Any], Limits]) -> _Pool | None:
-        """A matching pool, for the caller alone; None if there is none, or one of its processes has ended."""
+        """Remove and return a matching pool; None if there is none, or one of its processes has ended."""
         with self._lock:
             if key is None or self._held is None or self._held[0] != key:
                 return None
@@ -241,7 +242,7 @@ class _Idle:
         timer.start()
         if before is not None:
             before[2].cancel()
-            if before[0][3] == os.getpid():  # processes of the parent of a fork belong to the parent
+            if before[0][3] == os.getpid():  # after a fork, the processes belong to the parent
                 before[1].close()
 
     def _end(self, pool: _Pool) -> None:

@@ -1,4 +1,4 @@
-"""Child process: runs tasks from standard input until it ends."""
+"""Child process: runs tasks from the standard input until this is closed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def main() -> None:
     live_with_parent()
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError):  # out of memory, Linux ends this process before its parent
+    with contextlib.suppress(OSError):  # if memory runs out, Linux kills this process before its parent
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    # standard streams are reserved for this module; output of parsers is dropped
+    # the standard streams carry messages only, so output of parsers is discarded
     tasks, replies = open(os.dup(0), "rb", buffering=0), open(os.dup(1), "wb", buffering=0)  # noqa: SIM115
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    warnings.showwarning = _tell
+    warnings.showwarning = _print_warning
     messages: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(tasks, messages), daemon=True).start()
     write(replies, HELLO)
@@ -45,7 +45,7 @@ def main() -> None:
         argument, limits = messages.get()
         if not how["bounds"]:
             budget.begin(*limits)
-        send(replies, {})  # later errors belong to the task
+        send(replies, {})  # confirms the start: later errors belong to the task
         done = attempt(partial(work, argument), 0, argument)
         if done.error is not None:
             send(replies, {"error": type(done.error).__name__, "text": str(done.error)[:MAX_ERROR]})
@@ -57,8 +57,8 @@ def main() -> None:
         del done, arrays
 
 
-def _tell(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Print a warning on one line, without source location; file names may contain terminal control characters."""
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning on one line, without source location and control characters, which file names may contain."""
     print("warning:", "".join(sign if sign.isprintable() else "?" for sign in str(message)), file=sys.stderr)
 
 

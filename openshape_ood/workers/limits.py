@@ -1,4 +1,4 @@
-"""Limits of a task, and their enforcement in a child; the parent reports the exceeded limit."""
+"""Limits of a task, and their enforcement in a child process. The parent reports an exceeded limit."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PARENT_DEATH = 1  # PR_SET_PDEATHSIG: signal to a process when its starting thre
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a task; None is no limit.
+    """Limits of a task. None: no limit.
 
-    cpu: seconds of processor time; wall: seconds since the start of the task; memory: bytes of additional address
-    space, on Linux only; longer, larger: hints for raising the time and the memory limit, appended to an error.
+    cpu: seconds of processor time. wall: seconds since the start of the task. memory: bytes of additional address
+    space, on Linux only. longer, larger: hints how to raise the time limit and the memory limit, appended to errors.
     """
 
     cpu: float | None = None
@@ -34,25 +34,25 @@ class Limits:
 
     @property
     def too_slow(self) -> str:
-        return _said(f"took more than {self.cpu:.3g} s of processor time and was stopped", self.longer)
+        return _message(f"took more than {self.cpu:.3g} s of processor time and was stopped", self.longer)
 
     @property
     def too_late(self) -> str:
-        return _said(f"took more than {self.wall:.3g} s and was stopped", self.longer)
+        return _message(f"took more than {self.wall:.3g} s and was stopped", self.longer)
 
     @property
     def too_large(self) -> str:
-        return _said(f"needs more than {(self.memory or 0) / 2**20:.0f} MiB of memory", self.larger)
+        return _message(f"needs more than {(self.memory or 0) / 2**20:.0f} MiB of memory", self.larger)
 
 
-def _said(bound: str, more: str) -> str:
-    return f"reading it {bound}{more and f'; {more}'}"
+def _message(limit: str, hint: str) -> str:
+    return f"reading it {limit}{hint and f'; {hint}'}"
 
 
 class Budget:
-    """Remaining resources of a task, in a child.
+    """Resource limits of this process, set for each task in a child.
 
-    A limit is changed only if it is off by more than `SLACK`, because a change costs as much as reading a small file.
+    A limit is changed only if it is wrong by more than `SLACK`, because a change takes as long as reading a small file.
     """
 
     def __init__(self) -> None:

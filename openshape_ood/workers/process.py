@@ -28,12 +28,12 @@ from openshape_ood.workers.limits import Limits
 HELLO: Final = b"\0openshape-ood worker\0"  # an interpreter may print text before it
 LENGTH: Final = struct.Struct("<I")
 MAX_MESSAGE = 2**20
-KILL_SECONDS = 5.0  # after which an unkillable process, blocked by a disk, is left to the system
+KILL_SECONDS = 5.0  # time after which a killed process is abandoned, for example if a disk blocks it
 WATCH_SECONDS = 0.05
-PIPE_BYTES = 2**20  # a large part of a cloud, to reduce context switches
-TYPES: Final = ("<f8", "<f4")  # of arrays
+PIPE_BYTES = 2**20  # holds a large part of a cloud, to reduce context switches
+TYPES: Final = ("<f8", "<f4")  # types of arrays
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-# environment of a sealed child: no tokens or passwords
+# environment variables passed to a sealed child, which has no tokens or passwords
 PASSED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
 
 
@@ -43,9 +43,9 @@ Work = Callable[[Any], Answer]
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """Result of one task: index of its argument, and its answer or error.
+    """Result of one task: its argument with index, and its answer or error.
 
-    error: of the task itself, `MemoryError`, or `WorkerError` if its process ended or was killed.
+    error: the error of the task, `MemoryError`, or `WorkerError` if its process ended or was killed.
     """
 
     index: int
@@ -56,17 +56,17 @@ class Done:
 
 
 def find(task: str) -> Callable[..., Work]:
-    """Factory named "module:factory"."""
+    """Factory with the name "module:factory"."""
     module, _, name = task.partition(":")
     return getattr(import_module(module), name)
 
 
 def attempt(work: Callable[[], Answer], index: int, argument: Any) -> Done:
-    """Run one task and return its error, of any class, as part of the result, so that further tasks can run."""
+    """Run one task. An error of any class becomes part of the result, so that further tasks can run."""
     try:
         answer, arrays = work()
     except Exception as error:
-        # lack of memory says nothing about the file
+        # lack of memory is no fault of the file, so it is reported in place of the error that it caused
         cause = error.__cause__ if isinstance(error.__cause__, MemoryError) else error
         return Done(index, argument, error=cause)
     return Done(index, argument, answer, tuple(arrays))
@@ -74,10 +74,10 @@ def attempt(work: Callable[[], Answer], index: int, argument: Any) -> Done:
 
 @dataclass(frozen=True)
 class Seal:
-    """Settings of a child for hostile input: no secrets in its environment, no written files, no standard error.
+    """Settings of a child for untrusted input: no secrets in its environment, no writing of files, no standard error.
 
-    folder: working folder; memory: bytes of address space, on platforms with this limit; seconds: lifetime, wall clock;
-    most: bytes of arrays in its answer.
+    folder: working folder. memory: bytes of address space, on platforms with this limit. seconds: lifetime, wall clock.
+    most: maximum bytes of arrays in its answer.
     """
 
     folder: str
@@ -93,10 +93,10 @@ def once(
     seal: Seal,
     begun: Callable[[Worker], None] = lambda worker: None,
 ) -> Done:
-    """Run one task in a sealed process; the caller validates the answer.
+    """Run one task in a sealed process. The caller must validate the answer.
 
-    `begun` receives the process, to kill it from elsewhere. The error is a `WorkerError` if the process ended, was
-    killed, or exceeded its answer size.
+    begun: callback that receives the process, so that another thread can kill it. The error is a `WorkerError` if the
+    process ended, was killed, or sent a too large answer.
     """
 
     def work() -> Answer:
@@ -123,12 +123,12 @@ class Worker:
         if not sys.executable:
             raise OSError("there is no Python interpreter (sys.executable is empty)")
         bounds = {"memory": seal.memory, "seconds": math.ceil(seal.seconds) + 1} if seal else {}
-        self._told = {"task": task, "settings": settings, "bounds": bounds}
+        self._setup = {"task": task, "settings": settings, "bounds": bounds}
         self._most = seal.most if seal else math.inf
         package = str(Path(openshape_ood.__file__).resolve().parent.parent)
         if seal:
             env = {key: os.environ[key] for key in PASSED if key in os.environ} | ONE_THREAD | {"PYTHONPATH": package}
-        else:  # same import paths as this process
+        else:  # with the import paths of this process
             path = [os.path.abspath(place) for place in sys.path if isinstance(place, str)]
             env = ONE_THREAD | os.environ | {"PYTHONPATH": os.pathsep.join([*path, package])}
         self._process = subprocess.Popen(  # noqa: S603  (our own module)
@@ -148,7 +148,7 @@ class Worker:
         self._greeted = False
         self._late = False
         self.deadline = math.inf
-        self._limits = Limits()  # of the current task
+        self._limits = Limits()  # limits of the current task
         self.ended = False
         with contextlib.suppress(ImportError, AttributeError, OSError):  # not Linux, or a lower limit
             import fcntl
@@ -157,10 +157,10 @@ class Worker:
         _watch.add(self)
 
     def begin(self, argument: Any, limits: Limits) -> None:
-        """Start a task; raises OSError or EOFError if the process ends before."""
+        """Start a task. Raises OSError or EOFError if the process ends before."""
         self._limits = limits
         if not self._greeted:
-            send(self._in, self._told)
+            send(self._in, self._setup)
         send(self._in, [argument, [limits.cpu, limits.memory]])
         seen = bytearray()
         while not self._greeted:
@@ -175,7 +175,7 @@ class Worker:
             raise EOFError from error
 
     def answer(self, seconds: float | None = None, enter: Callable[[int], None] = lambda size: None) -> Answer:
-        """Answer of the task; raises its error, or the reason of a missing answer. `enter` waits for buffer space."""
+        """Answer of the task. Raises its error, or the reason of a missing answer. enter: waits for buffer space."""
         try:
             with self.within(seconds):
                 reply = receive(self._out)
@@ -185,7 +185,7 @@ class Worker:
                 ours = isinstance(known, type) and issubclass(known, OpenShapeError | MemoryError)
                 failure: Exception = known(text) if ours else OpenShapeError(f"{text} ({kind})" if text else kind)
                 if known is MemoryError and self._limits.memory is not None:
-                    self.close()  # a library may be half loaded
+                    self.close()  # a library may be loaded incompletely
                     failure = WorkerError(self._limits.too_large)
             else:
                 specs, size = reply["arrays"], 0
@@ -216,7 +216,7 @@ class Worker:
         try:
             yield
         finally:
-            with _watch.lock:  # a timer firing now must not end the next task
+            with _watch.lock:  # so that the watch does not kill the process during the next task
                 self.deadline = math.inf
 
     def kill(self) -> None:
@@ -228,8 +228,8 @@ class Worker:
         self.kill()
 
     def lost(self, error: Exception) -> Exception:
-        """Reason of a missing answer; ends the process."""
-        code = self.close(0.2)  # it may be about to exit with a meaningful status
+        """End the process, and return the reason of a missing answer."""
+        code = self.close(0.2)  # waits shortly, because it may be about to exit with a meaningful status
         if self._late:
             return WorkerError(self._limits.too_late)
         if isinstance(error, MemoryError):
@@ -237,14 +237,14 @@ class Worker:
         if code == -getattr(signal, "SIGXCPU", 0) and self._limits.cpu is not None:
             return WorkerError(self._limits.too_slow)
         if not isinstance(error, OSError | EOFError):
-            return WorkerError("what came back from reading it cannot be used")
+            return WorkerError("the process that read it sent an invalid answer")
         if code is not None and code < 0:
             name = {number.value: number.name for number in signal.Signals}.get(-code, -code)
             return WorkerError(f"the process that read it was ended by {name}; perhaps memory ran out")
         return WorkerError(f"the process that read it ended with status {code}")
 
     def close(self, patience: float = 0.0) -> int | None:
-        """End the process if it does not end by itself. Returns its exit status, negative for a signal."""
+        """Wait `patience` seconds for the process, then kill it. Returns its exit status, negative for a signal."""
         self.ended = True
         _watch.discard(self)
         for seconds in (patience, KILL_SECONDS):
@@ -259,7 +259,7 @@ class Worker:
 
 
 class _Watch:
-    """One thread for all time limits, because a timer per task costs as much as reading a small file."""
+    """One thread for all time limits, because a timer per task would take as long as reading a small file."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -269,7 +269,7 @@ class _Watch:
     def add(self, worker: Worker) -> None:
         with self.lock:
             self._workers.add(worker)
-            if self._thread is None or not self._thread.is_alive():  # as in a fork
+            if self._thread is None or not self._thread.is_alive():  # not alive after a fork
                 self._thread = threading.Thread(target=self._run, name="openshape-ood watch", daemon=True)
                 self._thread.start()
 
@@ -298,7 +298,7 @@ def send(pipe: Any, message: Any) -> None:
 
 
 def receive(pipe: Any, most: int = MAX_MESSAGE) -> Any:
-    """Next message; raises EOFError at the end of the pipe, ValueError for an invalid message."""
+    """Next message. Raises EOFError at the end of the pipe, ValueError for an invalid message."""
     head = bytearray(LENGTH.size)
     fill(pipe, memoryview(head))
     (length,) = LENGTH.unpack(head)
@@ -321,7 +321,7 @@ def write(pipe: Any, data: Any) -> None:
 
 
 def fill(pipe: Any, view: memoryview) -> None:
-    """Read until `view` is full; raises EOFError at the end of the pipe."""
+    """Read until `view` is full. Raises EOFError at the end of the pipe."""
     while view:
         count = pipe.readinto(view)
         if not count:

@@ -279,7 +279,7 @@ def test_a_view_is_completed_and_what_is_new_in_it_is_said(visitor: Visitor, tmp
     page.get_by_role("tab", name="A view").click()
     page.locator("#names textarea, #names input").first.fill("chair, table, sofa, bed, lamp")
     page.locator("#view-example").click()
-    assert "a generated view" in visitor.sees("#verdict", "new thing")
+    assert "a generated view" in visitor.sees("#verdict", "new object")
     assert visitor.sees("#table", "new 1").count("known") == 5
     visitor.sees_a_picture()
     assert page.locator("#sheet").evaluate("image => image.naturalWidth") > 600
@@ -299,7 +299,7 @@ def test_a_view_is_completed_and_what_is_new_in_it_is_said(visitor: Visitor, tmp
     masks.save(folder / "affinities.npz")
     files = sorted(folder.iterdir())
     visitor.drop(*(path for path in files if path.name != "camera.json"), place="#drop-view")
-    visitor.sees("#message.refused", "a view is an image, its depth")
+    visitor.sees("#message.refused", "Expected an image, its depth")
     visitor.sees("#verdict", "a generated view")  # what stood there still does
     visitor.drop(*files, place="#drop-view")
     visitor.sees("#message.refused", "there are no affinities to 'sofa'")
@@ -324,10 +324,10 @@ def test_a_surface_is_compared_with_good_ones(visitor: Visitor, tmp_path: Path, 
 
     page.get_by_role("tab", name="A surface").click()
     drop("#drop-surface", ("mine.npy", road_scan(9, "pothole").points))
-    visitor.sees("#message.refused", "drop good clouds first")
+    visitor.sees("#message.refused", "Drop good clouds first")
     visitor.sees("#verdict", "chair with a guitar for a back")  # what stood there still does
     page.locator("#surface-example").click()
-    assert "points were not seen" in visitor.sees("#verdict", "Damaged")
+    assert "points have no score" in visitor.sees("#verdict", "Damaged")
     visitor.sees_a_picture()
     assert not page.locator("#color").is_visible() and page.locator("#bars").count() == 0
     page.set_viewport_size({"width": 1280, "height": 1000})
@@ -392,7 +392,7 @@ def test_many_files_while_a_class_is_typed_on_a_phone(chromium: Any, server: Ser
     visitor.sees("#message", "guitar.npy is now an example of lyre")
     assert page.locator("#names textarea, #names input").first.input_value() == "chair, sofa, table, bench, lyre"
     page.locator("#score").click()
-    assert "which cannot be generated" in visitor.sees("#verdict", "Known: lyre")  # there is a verdict, and its bounds
+    assert "cannot be generated" in visitor.sees("#verdict", "Known: lyre")  # there is a verdict, and its bounds
     assert visitor.wrong == []
     page.context.close()
 
@@ -445,7 +445,10 @@ def hostile(folder: Path) -> dict[str, tuple[Path, str]]:
             "pickles are never loaded",
         ),
         "gigapixels.glb": (hostile_uploads.glb_of_gigapixels, "a decompression bomb?"),
-        "a zip bomb.3mf": (lambda path: hostile_uploads.zip_bomb(path, 500), ".3mf is not read; these are: .ply .obj"),
+        "a zip bomb.3mf": (
+            lambda path: hostile_uploads.zip_bomb(path, 500),
+            "has the suffix .3mf; expected one of .ply .obj",
+        ),
     }
     return {name: (function(folder / name), said) for name, (function, said) in make.items()}
 
@@ -509,7 +512,7 @@ def test_a_request_made_by_hand_leaves_no_traceback(http: httpx.Client, server: 
         request = {"data": data, "fn_index": number, "session_hash": "mine"}
         return http.post("/gradio_api/queue/join", json=request)
 
-    for label, value in (("Encoder", "huge"), ("Encoder", None), ("Shape is a", ["scan"]), ("Colored by", {"a": 1})):
+    for label, value in (("Encoder", "huge"), ("Encoder", None), ("Kind of shape", ["scan"]), ("Colored by", {"a": 1})):
         answer = join(number, *(values | {label: value}).values())
         assert answer.status_code == 400 and answer.text.startswith(f"{label}: {value!r} is not a valid value")
     gone = {"path": str(next(server.temp.glob("openshape*")) / "files" / "gone.ply")}

@@ -105,7 +105,7 @@ def test_a_place_is_given_back_after_an_error_and_waiting_ends() -> None:
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), turns.place(visitor):
             raise ZeroDivisionError
-    with turns.place(visitor), pytest.raises(InputError, match="try again in a minute"):
+    with turns.place(visitor), pytest.raises(InputError, match="Try again in a minute"):
         turns.place(Visitor(HERE, "b"), seconds=0.01).__enter__()
     with turns.place(visitor, seconds=0.01):
         pass

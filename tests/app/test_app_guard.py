@@ -131,11 +131,11 @@ def test_an_uploaded_file_passes_without_any_address(page: Any, files: Path) -> 
         ({"data": [1] * 7}, "data is not a list of 6 values"),
         ({"data": {str(i): 1 for i in range(6)}}, "data is not a list of 6 values"),
         ({"data": None}, "data is not a list of 6 values"),
-        ({"fn_index": 4}, "fn_index names no handler"),
-        ({"fn_index": False}, "fn_index names no handler"),
-        ({"fn_index": None}, "fn_index names no handler"),
-        ({"session_hash": None}, "session_hash names no session"),
-        ({"session_hash": ""}, "session_hash names no session"),
+        ({"fn_index": 4}, "fn_index is not the number of a handler"),
+        ({"fn_index": False}, "fn_index is not the number of a handler"),
+        ({"fn_index": None}, "fn_index is not the number of a handler"),
+        ({"session_hash": None}, "session_hash is not a name"),
+        ({"session_hash": ""}, "session_hash is not a name"),
         ({"Clouds": "a.npy"}, "Clouds: 'a.npy' is not a valid value"),
         ({"Clouds": [7]}, r"Clouds: [7] is not a valid value"),
         ({"Clouds": [None]}, r"Clouds: [None] is not a valid value"),
@@ -220,10 +220,7 @@ def test_uploads_of_an_address_are_counted(page: Any, monkeypatch: pytest.Monkey
     for _ in range(guard.UPLOADS_OF_LARGEST):
         assert page.post(UPLOAD, content=bytes(LARGEST)).status_code == 200
     refusal = page.post(UPLOAD, content=b"x")
-    assert (
-        refusal.status_code == 429
-        and "your address sent 10 times the size of the largest file in 10 minutes" in refusal.text
-    )
+    assert refusal.status_code == 429 and "your address may send" in refusal.text
     monkeypatch.setattr(guard, "WINDOW_SECONDS", -1)
     assert page.post(UPLOAD, content=b"x").status_code == 200  # the time is over
 

@@ -101,7 +101,7 @@ def test_an_answer_that_is_no_scan_is_refused(
     answer = {**told, "candidates": 1, "stability": [1], **changed}
     monkeypatch.setattr(uploads.workers, "once", lambda *asked: Done(0, "", answer, arrays))
     (tmp_path / "a.npy").touch()
-    with pytest.raises(ShapeFileError, match="what came back from reading it is no scan"):
+    with pytest.raises(ShapeFileError, match="the reading process returned no valid scan"):
         read_scan(tmp_path / "a.npy")
 
 

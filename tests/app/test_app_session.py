@@ -67,10 +67,10 @@ def test_the_same_shape_is_added_once(session: Session) -> None:
 def test_what_cannot_be_added(session: Session) -> None:
     with pytest.raises(InputError, match="no shape yet"):
         Session().with_names("chair").with_example("chair", "y")
-    with pytest.raises(ClassNamesError, match="choose the class"):
+    with pytest.raises(ClassNamesError, match="Choose the class"):
         session.with_example("  ", "y")
     for several in ("lamp, desk", "lamp; desk"):
-        with pytest.raises(ClassNamesError, match="an example of one class; 2 are given: lamp"):
+        with pytest.raises(ClassNamesError, match="2 classes are given: lamp"):
             session.with_example(several, "y")
     with pytest.raises(UnknownNameError, match="up is 'w'"):
         session.with_example("sofa", "w")
@@ -79,7 +79,7 @@ def test_what_cannot_be_added(session: Session) -> None:
 def test_a_full_page_says_so(session: Session) -> None:
     for i in range(MAX_EXAMPLES):
         session = session.with_shapes([Shape(f"{i}", CLOUD + np.eye(3)[i % 3] * CLOUD * i)]).with_example("sofa", "y")
-    with pytest.raises(InputError, match=f"{MAX_EXAMPLES} examples already"):
+    with pytest.raises(InputError, match=f"you have {MAX_EXAMPLES} examples"):
         session.with_example("chair", "y")
 
 
@@ -93,7 +93,7 @@ def test_names_are_read_from_what_people_type() -> None:
         (" , ;", "no class names"),
         ("chair, Chair", "are the same"),
         ("x" * (MAX_NAME + 1), f"has {MAX_NAME + 1} characters"),
-        (",".join(map(str, range(MAX_CLASSES + 1))), f"takes at most {MAX_CLASSES}"),
+        (",".join(map(str, range(MAX_CLASSES + 1))), f"expected at most {MAX_CLASSES}"),
         ("x" * 1_000_000, "1,000,000 characters"),
     ],
 )

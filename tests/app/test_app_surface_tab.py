@@ -86,19 +86,19 @@ def test_an_answer_that_is_no_cloud_is_refused(
     answer = {"points": 3, "measured": [], **changed}
     monkeypatch.setattr(uploads.workers, "once", lambda *asked: Done(0, "", answer, tuple(columns)))
     (tmp_path / "a.npy").touch()
-    with pytest.raises(ShapeFileError, match=r"a\.npy: what came back from reading it is no cloud"):
+    with pytest.raises(ShapeFileError, match=r"a\.npy: the reading process returned no valid cloud"):
         read_surface(tmp_path / "a.npy")
 
 
 def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: GoodSurfaces, found: SurfaceVerdict) -> None:
     said = texts.surface(found)
     assert 'class="box novel"' in said and "Damaged: " in said and "<p>Thinned.</p>" in said
-    assert "0 of 6 are as novel or more" in said and "p = <b>0.143</b>" in said
-    assert f"{found.beyond:,} points are beyond" in said and f"{found.unseen:,} points were not seen" in said
-    assert f"good up to {found.result.threshold.value:.3f}" in said and "6 good clouds" in said
+    assert "0 of 6 good clouds are as novel or more" in said and "p = <b>0.143</b>" in said
+    assert f"{found.beyond:,} points are above" in said and f"{found.unseen:,} points have no score" in said
+    assert f"Good up to {found.result.threshold.value:.3f}" in said and "6 good clouds" in said
     known = texts.surface(compare(SurfaceInput("other.ply", cloud(3)), good))
     assert 'class="box known"' in known and "Good: " in known
-    assert "6 clouds are learned as good" in texts.learned(good) and "&lt;b&gt;road&lt;/b&gt; 0.ply" in texts.learned(
+    assert "Learned from 6 good clouds" in texts.learned(good) and "&lt;b&gt;road&lt;/b&gt; 0.ply" in texts.learned(
         good
     )
     assert 0 < found.beyond < 2000
@@ -120,8 +120,7 @@ def test_an_object_is_seen_from_all_sides() -> None:
     found = compare(SurfaceInput("guitar.npy", {"points": sample("guitar", 2000, 1)}), good)
     said = texts.surface(found)
     assert (
-        "Damaged" in said
-        and f"<b>{found.result.novelty:.3f}</b>, the mean of its most novel hundredth of points" in said
+        "Damaged" in said and f"<b>{found.result.novelty:.3f}</b>, the mean of the most novel 1 % of its points" in said
     )
     (trace,) = turning(found, "").data
     assert np.ptp(trace.z) > 0.5  # upright
@@ -143,7 +142,7 @@ def test_what_cannot_be_compared(good: GoodSurfaces, monkeypatch: pytest.MonkeyP
     with pytest.raises(InputError, match=r"x\.ply"):
         compare(SurfaceInput("x.ply", {"points": cloud(0)["points"]}), good)  # without intensity
     monkeypatch.setattr(surface_tab, "MAX_GOOD_POINTS", 10_000)
-    with pytest.raises(InputError, match="15,728 points together; this page takes 10,000"):
+    with pytest.raises(InputError, match=r"15,728 points in total\. Expected at most 10,000"):
         learn([SurfaceInput("a.ply", cloud(0)), SurfaceInput("b.ply", cloud(1))])
 
 

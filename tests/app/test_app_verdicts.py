@@ -81,11 +81,8 @@ def test_a_class_of_ones_own_keeps_the_verdict(pipelines: Pipelines, guitar: Ses
     assert (verdict.nearest, verdict.answer, verdict.basis.uncovered) == ("lyre", "known", ("lyre",))
     assert verdict.threshold is not None and verdict.threshold.n == 100
     said = texts.verdict(verdict)
-    assert (
-        "No calibration shape is of the class lyre" in said
-        and f"chair, table: compared with {COMPARED} generated" in said
-    )
-    assert "of each class but lyre and of the 1 example that you added" in verdict.compared
+    assert "Shapes of lyre cannot be generated" in said and f"chair, table: compared with {COMPARED} generated" in said
+    assert "of each class except lyre and of the 1 example that you added" in verdict.compared
     chair = own.with_shapes([Shape("a chair", sample("chair", 2048, seed=9))])
     assert (pipelines.score(chair, "tiny").nearest, pipelines.score(chair, "tiny").answer) == ("chair", "known")
     piano = own.with_shapes([Shape("a piano", sample("piano", 2048, seed=9))])
@@ -95,7 +92,7 @@ def test_a_class_of_ones_own_keeps_the_verdict(pipelines: Pipelines, guitar: Ses
 def test_examples_that_do_not_count_yet_are_said(pipelines: Pipelines, chair: Session) -> None:
     verdict = pipelines.score(chair.with_names("chair, robot arm").with_example("chair", "y"), "tiny")
     assert verdict.result.provenance.method == "energy"  # of names, for one class has nothing else
-    assert verdict.remarks[0].startswith("Examples count once every class has one")
+    assert verdict.remarks[0].startswith("Examples are used when every class has one")
 
 
 def test_examples_change_what_is_known_and_the_method(pipelines: Pipelines, guitar: Session, tiny: object) -> None:
@@ -151,7 +148,7 @@ def test_classes_that_cannot_be_generated_have_no_verdict(pipelines: Pipelines, 
 def test_where_some_classes_can_be_generated_these_calibrate(pipelines: Pipelines, chair: Session) -> None:
     verdict = pipelines.score(chair.with_names("chair, robot arm"), "tiny")
     assert verdict.answer == "known" and verdict.threshold is not None and verdict.threshold.n == 50
-    assert "No calibration shape is of the class robot arm" in texts.verdict(verdict)
+    assert "Shapes of robot arm cannot be generated" in texts.verdict(verdict)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +165,8 @@ def test_calibration_files_of_the_visitors_decide(
     assert verdict.threshold is not None and verdict.basis.kind == "files"
     assert verdict.threshold.value == pytest.approx(conformal_threshold(novelty, 0.95), abs=1e-5)
     assert verdict.p_value == pytest.approx(p_values(verdict.result.novelty, novelty)[0]) and verdict.answer == "novel"
-    assert "keeps 95.2 % of known shapes like the 20 it was made from (20 calibration files)" in texts.verdict(verdict)
+    sentence = "keeps 95.2 % of known shapes like the 20 used for calibration (20 calibration files)"
+    assert sentence in texts.verdict(verdict)
     assert texts.calibration(own, [Failure("<b>.ply", "no header")]).count("&lt;b&gt;") == 1
 
 
@@ -346,7 +344,7 @@ def test_known_classes_of_a_file_count_until_they_are_changed(tiny: ShapeEncoder
     pipelines = Pipelines(known)
     found = pipelines.score(guitar, "tiny")
     assert found.answer == "novel" and found.threshold == known.threshold
-    assert found.result.provenance.method == "knn" and "Known as in the file" in found.remarks[0]
+    assert found.result.provenance.method == "knn" and "Known classes from the file" in found.remarks[0]
     expected = score_novelty(guitar.shapes[0].cloud, known, encoder=tiny, up="y").novelty[0]
     assert found.novelty == pytest.approx(expected, abs=1e-5)
     assert found.map.threshold is not None and "in the file" in found.compared

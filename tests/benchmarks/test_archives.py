@@ -24,7 +24,7 @@ def test_table_names_the_four_archives_of_the_release() -> None:
 @pytest.mark.parametrize(
     "text, wanted",
     [
-        ("x = [", "no table"),
+        ("x = [", "cannot be read as a table"),
         ("[a]\naddress = 'https://x.org/a'", r"\[a\] lacks the field 'folder'"),
         (
             "[a]\naddress = 'https://x.org/a'\nfolder = 'a'\nneeded_by = ''\nmd5 = ''",

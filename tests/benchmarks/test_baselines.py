@@ -259,7 +259,7 @@ def test_files_that_are_not_what_is_asked_for(tmp_path: Path) -> None:
         read(path, 5, "dgcnn")
     with pytest.raises(WeightsError, match="a head of 5 rows; expected one for the 4 known classes"):
         read(path, 4)
-    with pytest.raises(WeightsError, match="no checkpoint file at"):
+    with pytest.raises(WeightsError, match="Expected a checkpoint"):
         read(tmp_path / "none.pth", 4)
     torch.save({"model": {"module.fc.weight": torch.zeros(2)}}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match="no tensors of dgcnn, pn2, pn2_torch"):
@@ -514,7 +514,7 @@ def test_an_evaluation_lists_every_shape(tmp_path: Path, capsys: Any) -> None:
     points = ["--support-points", "64", "--test-points", "64"]
     assert main(["eval", *given, *points, "--ckpt", str(path), "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "novel shapes are taken for (percent of each class):" in printed
+    assert "nearest known classes of novel shapes (percent of each novel class):" in printed
     assert "by MSP, MLS, Entropy," in " ".join(printed.split())
     (folder,) = (one for one in tmp_path.iterdir() if one.is_dir())
     assert [one.name for one in folder.iterdir()] == ["objects.csv"]

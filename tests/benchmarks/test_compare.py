@@ -97,7 +97,7 @@ def test_runs_on_other_data_are_warned_of(tmp_path: Path, reports: dict[str, Any
     found = warnings([a, c])
     assert found[0] == "SR1 was run on different data (numbers of shapes of known): a.json against c.json"
     assert found[1].startswith(
-        "† c.json: its data are not the published: known: 1,254 found, 1,255 published; known, c"
+        "† c.json: the data differ from the published ones: known: 1,254 found, 1,255 published; known, c"
     )
     assert found[1].endswith("known, class 2: 1 found, 2 published; and 2 more; left out sofa")
     assert {row.data for row in rows_of([a])} == {"3DOS", "published"}

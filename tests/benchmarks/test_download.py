@@ -88,7 +88,7 @@ def test_ctrl_c_leaves_no_half_unpacked_folder(
     monkeypatch.setattr(unpack, "_write", interrupted)
     assert command(archive, tmp_path / "root") == 130
     assert visible(tmp_path / "root") == [f"{TOP}.downloaded.tar"]
-    assert "running the command again" in capsys.readouterr().err
+    assert "the same command resumes" in capsys.readouterr().err
     monkeypatch.undo()
     assert command(archive, tmp_path / "root") == 0  # and the download counts
     assert visible(tmp_path / "root") == [TOP]

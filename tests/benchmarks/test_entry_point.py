@@ -48,4 +48,4 @@ def test_commands_with_modes_import_a_module_of_the_user(
     assert ended.value.code == 7
     with pytest.raises(SystemExit) as ended:
         main([*words, "--import", "no_such_module"])
-    assert ended.value.code == 2 and "no module 'no_such_module'" in capsys.readouterr().err
+    assert ended.value.code == 2 and "there is no module 'no_such_module'" in capsys.readouterr().err

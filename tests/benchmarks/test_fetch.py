@@ -58,7 +58,7 @@ def test_broken_download_is_taken_up_where_it_broke(archive: Archive, server: Ar
 def test_next_run_takes_up_what_the_last_one_left(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
     message = broken(archive, server, tmp_path)
     half = len(server.content) // 2
-    assert f"{half:,} of {len(server.content):,} bytes came. {half:,} bytes are kept; running the command" in message
+    assert f"{half:,} of {len(server.content):,} bytes came. {half:,} bytes are kept" in message
     assert got(archive, tmp_path) == server.content
     assert server.ranges == ["", f"bytes={half}-"]
 
@@ -67,7 +67,7 @@ def test_silence_ends(archive: Archive, server: ArchiveServer, tmp_path: Path, m
     monkeypatch.setattr(download, "SILENCE", 0.1)
     monkeypatch.setattr(download, "RETRIES", 1)
     server.behaviors = ["stall"]
-    assert "nothing came for 0.1 seconds" in refusal(archive, tmp_path)
+    assert "no data for 0.1 seconds" in refusal(archive, tmp_path)
     # half of it, then half of the rest
     assert len(server.requests) == 2 and server.ranges[1] == f"bytes={len(server.content) // 2}-"
 
@@ -143,7 +143,7 @@ def test_what_is_no_tar_ends_with_its_first_bytes(
     head: bytes, archive: Archive, server: ArchiveServer, tmp_path: Path
 ) -> None:
     server.content, server.behaviors = head + bytes(600_000), ["stall"]  # of which only the first half comes
-    assert "sends is no tar archive" in refusal(archive, tmp_path) and len(server.requests) == 1
+    assert "is no tar archive" in refusal(archive, tmp_path) and len(server.requests) == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,7 +164,7 @@ def test_http_errors(
     server.behaviors = [status]
     message = refusal(archive, tmp_path)
     assert f"HTTP {status}" in message and words in message and archive.address in message
-    assert f"put the file at {TOP}.tar in the folder" in message
+    assert f"save the file as {TOP}.tar in the data folder" in message
     assert len(server.requests) == requests
 
 

@@ -82,7 +82,7 @@ def test_unusual_runs_are_drawn(tmp_path, case):
 
 def test_many_classes_have_room(tmp_path):
     finished = made_up_finished(MANY, [f"novel {i}" for i in range(18)], [f"other {i}" for i in range(18)], per_class=1)
-    path = save(PICTURES["What novel shapes are taken for"][1](finished), tmp_path / "confusion.png")
+    path = save(PICTURES["Nearest known classes of novel shapes"][1](finished), tmp_path / "confusion.png")
     with Image.open(path) as picture:
         # 36 rows by 3 x 18 columns of at least 25 by 35 pixels
         assert picture.height >= 36 * 25 and picture.width >= 3 * 18 * 35
@@ -134,6 +134,6 @@ def test_absent_classes_are_no_row(tmp_path):
     finished = made_up_finished()
     lacking = replace(finished.results[0], confusion={"bed": {"chair": 1.0}})
     path = save(
-        PICTURES["What novel shapes are taken for"][1](replace(finished, results=[lacking])), tmp_path / "c.png"
+        PICTURES["Nearest known classes of novel shapes"][1](replace(finished, results=[lacking])), tmp_path / "c.png"
     )
     assert path.exists()

@@ -33,7 +33,7 @@ def test_real_data_have_published_rows_and_reasons(tmp_path: Path):
 
 def test_generated_data_are_not_compared(tmp_path: Path):
     page = page_of(made_up_report(), tmp_path)
-    assert "not comparable" in section(page, "Published figures") and "Why the figures differ" not in page
+    assert "are not shown" in section(page, "Published figures") and "Why the figures differ" not in page
 
 
 def test_other_counts_and_absent_classes_come_first(tmp_path: Path):
@@ -42,7 +42,7 @@ def test_other_counts_and_absent_classes_come_first(tmp_path: Path):
     page = page_of(report, tmp_path)
     assert section(page, "What was run").strip().startswith("> **COUNTS DIFFER")
     why = section(page, "Why the figures differ").splitlines()[1]
-    assert "2,370 found" in why and "left out for want of support or test shapes: pillow" in why
+    assert "2,370 found" in why and "left out, because support or test shapes are missing: pillow" in why
 
 
 def test_tables_have_as_many_cells_in_every_row(tmp_path: Path):
@@ -75,11 +75,11 @@ def test_settings_and_spreadsheet(tmp_path: Path):
 
 def test_ablation_has_its_section(tmp_path: Path):
     report = made_up_report()
-    assert "What each switch is worth" not in page_of(report, tmp_path)
+    assert "Effect of each switch" not in page_of(report, tmp_path)
     change = {"difference": 0.01, "low": 0.002, "high": 0.02}
     report["ablation"] = [{"switch": "color", "from": "0.4", "to": "0", "known_by": "names", "auroc": change}]
     assert r"| color | 0.4 | 0 | +1.0 \[+0.2 to +2.0\] \* |" in section(
-        page_of(report, tmp_path), "What each switch is worth"
+        page_of(report, tmp_path), "Effect of each switch"
     )
 
 

@@ -89,7 +89,7 @@ def test_lists_with_spaces_and_any_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "lines, said",
     [
-        ("PACS/cat/two.png x\n", "line 1 is .*expected a path, a space and a whole number"),
+        ("PACS/cat/two.png x\n", "line 1 is .*expected a path, a space and an integer label"),
         ("PACS/cat/two.png 1\n4\n", "line 2 is '4'"),
         ("../cat/two.png 1\n", "leaves the folder of the data"),
         ("\n", "has no image that is there"),
@@ -153,7 +153,7 @@ def test_lists_made_from_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "given, said",
     [
-        ({}, r"all 4 images of .*photo are of known classes; .*--unknown CLASS .*: cat, dog"),
+        ({}, r"all 4 images of .*photo are of known classes; .*--unknown CLASS: cat, dog"),
         ({"unknown": ["cow"]}, "--unknown cow: no such folder; expected one of cat, dog"),
         ({"target": "toy"}, "--target toy: no such folder; expected one of photo, sketch"),
         ({"unknown": ["cat", "dog"]}, "sketch have no image of a known class"),
@@ -171,7 +171,7 @@ def test_images_outside_of_classes_and_a_single_domain(tmp_path: Path) -> None:
         folder_settings(root, ["cat"])
     domains(root, sketch="cat")
     Image.new("RGB", (4, 4)).save(root / "photo" / "loose.png")
-    with pytest.raises(InputError, match=r"loose\.png lies in no folder of a class"):
+    with pytest.raises(InputError, match=r"loose\.png is not in the folder of a class"):
         folder_settings(root, ["cat"])
 
 
@@ -259,11 +259,11 @@ def test_figures_are_those_of_an_independent_computation(
     [
         (["--dataset", "DTD"], "needs --data-root"),
         (["--data-root", "tests", "--dataset", "DTD"], "--dataset DTD needs --lists"),
-        (["--data-root", "tests", "--lists", "tests", "--unknown", "cat"], "--unknown and --lists together"),
+        (["--data-root", "tests", "--lists", "tests", "--unknown", "cat"], "--unknown and --lists are given together"),
         (["--unknown", "cat"], "needs --data-root"),
         (["--data-root", "tests/benchmarks"], "expected two domains or more"),
         (["--nnk", "0"], "--nnk is 0"),
-        (["--encoder", "x", "--checkpoint", "."], "not both"),
+        (["--encoder", "x", "--checkpoint", "."], "--checkpoint and --encoder are given together"),
         (["--target", "Moon"], "PACS_DG has no setting"),
         (["--encoder", "resnet1000"], "timm has no network 'resnet1000'"),
     ],

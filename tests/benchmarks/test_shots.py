@@ -35,7 +35,7 @@ def test_as_many_of_each_class_as_are_wanted_and_others_for_another_seed() -> No
     first, again, other = ([id(shape) for shape in one.shapes] for one in drawn)
     assert first == again and first != other
     assert data.with_shots(None, 0) is data
-    with pytest.raises(InputError, match=r"--shots 6: .* has 5 examples; expected as many at least"):
+    with pytest.raises(InputError, match=r"--shots 6: .* has 5 examples; expected 6 or more"):
         data.with_shots(6, 0)
 
 
@@ -56,6 +56,18 @@ def test_a_run_for_each_number_and_one_table_of_all(tmp_path: Path, monkeypatch:
     assert one[1] == one[2]  # of a single example both are the same
     assert (tmp_path / "sr2-tiny-openshape-generated-per-class-4-draws-100-shots-1-3.png").stat().st_size > 10_000
     assert printed.getvalue().count("nearest example") >= 2
+
+
+def test_more_shots_than_examples_are_refused_before_any_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*SMALL, "--shots", "1", "5", "--out", str(tmp_path / "results")]
+    for start in (lambda: main("sr2", ["sr2"], words), lambda: scores.main([*words, "--name", "sr2"])):
+        status, told = start(), capsys.readouterr()
+        assert status == 1 and not told.out
+        assert "--shots has 5, and --per-class 4 generates 4 examples of each class" in told.err
+        assert "Give --per-class 5 or fewer shots" in told.err
+    assert not (tmp_path / "results").exists()
 
 
 @FEW
@@ -115,7 +127,7 @@ def test_of_a_single_draw_the_interval_is_over_shapes() -> None:
         (["--data-seeds", "1", "1"], "expected two or more, each once"),
         (["--data-seeds", "0", "-1"], "seed is -1; expected a whole number"),
         (["--shots", "0"], "--shots is 0; expected 1 or more"),
-        (["--shots", "9", "--name", "sr2"], "has 4 examples; expected as many at least"),
+        (["--shots", "9", "--name", "sr2"], "generates 4 examples of each class"),
         (["--data-root", "tests", "--data-seeds", "0", "1"], "which needs --shots"),
     ],
 )

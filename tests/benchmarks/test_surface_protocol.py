@@ -36,7 +36,7 @@ def test_the_law_of_two_and_three_is_counted_by_hand() -> None:
 def test_a_report_has_both_numbers_and_what_noise_reaches() -> None:
     epochs = random_epochs(20, 3)
     lines = "\n".join(protocol.compat_report("crn", epochs, 0.41))
-    said = f"says {protocol.published_auroc(epochs):.3f}"
+    said = f"reports {protocol.published_auroc(epochs):.3f}"
     assert (
         "image AUROC 0.410" in lines and said in lines and "0.677 on average" in lines and "no more than that" in lines
     )

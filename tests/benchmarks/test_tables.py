@@ -103,13 +103,13 @@ def test_several_scores_of_a_kind_are_told_apart():
 
 def test_published_rows_stand_below_real_data_only():
     real = run_table(made_up_report("sr1", "semnov", "vitb32", generated=False))
-    assert "Published by others" in real and "github.com/HLWPOLITO" in real
+    assert "Published figures, of one or a few runs each" in real and "github.com/HLWPOLITO" in real
     assert "They are on the same test set" in " ".join(real.split())
     cells = [line.split() for line in real.splitlines() if line.startswith("vitb32") and "semnov" in line]
     # the reference run's first novel set by nearest sample: 78.84 / 72.97 / 85.89 / 68.17
     assert ["vitb32", "L2", "1-NN", "semnov", "novel1", "78.8", "73.0", "85.9", "68.2"] in cells
     made_up = run_table(made_up_report("sr1", "semnov", "vitb32"))
-    assert "PointNet++" not in made_up and "not comparable" in made_up
+    assert "PointNet++" not in made_up and "Published figures are not shown" in made_up
     assert "No published figures on SR12" in run_table(made_up_report("sr12", generated=False))
 
 
@@ -125,7 +125,7 @@ def test_data_that_differ_are_loud():
     report["data"] |= {"differs": ["support: 2,370 found, 2,378 published"], "absent": ["pillow"]}
     text = header(report)
     assert text.startswith("!!! COUNTS DIFFER FROM THE PUBLISHED ONES: support: 2,370 found, 2,378 published\n")
-    assert text.splitlines()[1] == "!!! LEFT OUT, for want of support or test shapes: pillow"
+    assert text.splitlines()[1] == "!!! LEFT OUT, because support or test shapes are missing: pillow"
     assert "support 2,370 (published 2,378), validation 340" in text
     assert "DIFFER FROM THE PUBLISHED ONES" in " ".join(run_table(report).split())
 
@@ -205,7 +205,7 @@ def test_spreadsheet_of_the_published_run_has_auroc_and_fpr95_only(benchmark: st
 
 def test_prototype_accuracy_both_ways():
     text = " ".join(run_table(made_up_report("sr1", "semnov")).split())
-    assert "prototypes: accuracy as the 3DOS code prints it: 21.3" in text and "as it should be: 85.0" in text
+    assert "prototypes: accuracy as the 3DOS code prints it: 21.3" in text and "the correct accuracy: 85.0" in text
     assert "prints it" not in run_table(made_up_report("sr1", "openshape"))
 
 
@@ -213,7 +213,7 @@ def test_shares_at_the_validation_threshold():
     report = made_up_report()
     report["results"][0]["kept"] = {"validation": 0.95, "known": 0.912, "novel1": 0.25, "novel2": 0.333}
     assert ["names", "91.2", "25.0", "33.3"] in [line.split() for line in run_table(report).splitlines()]
-    assert "each seed at its own threshold" in run_table(report)
+    assert "the threshold of each seed keeps 95 %" in run_table(report)
     for result in report["results"]:
         result["kept"] = None
     assert "validation" not in run_table(report)

@@ -137,7 +137,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(text: TextEncoder, tmp_
     assert second.run.step == whole.run.step == 3 and [line["step"] for line in second.run.log] == [1, 2, 3]
     assert all(torch.equal(one, second.network.state_dict()[key]) for key, one in whole.network.state_dict().items())
     assert torch.equal(second.objective.counts, whole.objective.counts)
-    with pytest.raises(InputError, match="is of a run with other settings"):
+    with pytest.raises(InputError, match="is from a training with other settings"):
         train_rooms.Training(text, settings(seed=1), state)
 
 

@@ -101,11 +101,11 @@ HOSTILE = {
     "file for a folder": ([file(f"{TOP}/a/b"), file(f"{TOP}/a")], "twice"),
     "backslash": ([file(f"{TOP}\\..\\evil")], "outside the folder"),
     "drive": ([file(f"C:{TOP}/evil")], "outside the folder"),
-    "backslash inside": ([file(f"{TOP}/a\\..\\evil")], "a name of"),
-    "control characters": ([file(f"{TOP}/a\nb")], "a name of"),
-    "no UTF-8": ([file(f"{TOP}/a\udcff")], "a name of"),
-    "deep": ([file(f"{TOP}/" + "a/" * 20 + "b")], "a name of"),
-    "nothing": ([member("./", type=tarfile.DIRTYPE)], "no file of a folder"),
+    "backslash inside": ([file(f"{TOP}/a\\..\\evil")], "a name with"),
+    "control characters": ([file(f"{TOP}/a\nb")], "a name with"),
+    "no UTF-8": ([file(f"{TOP}/a\udcff")], "a name with"),
+    "deep": ([file(f"{TOP}/" + "a/" * 20 + "b")], "a name with"),
+    "nothing": ([member("./", type=tarfile.DIRTYPE)], "no file in a folder"),
 }
 
 

@@ -52,7 +52,7 @@ def test_fetch_and_verify(env: dict[str, str]) -> None:
     # what is missing is said first, with its size
     assert said[0] == "sound, encoder: 600 kB from lab/sound/model.pt"
     assert "other, encoder: 600 kB from lab/other/model.pt" in said[:4]
-    assert said[3] == "to download together: 1.2 MB and what has no size"
+    assert said[3] == "download in total: 1.2 MB and the files of unknown size"
     assert [(one["checkpoint"], one["part"]) for one in fetched["fetched"]] == [
         ("sound", "encoder"),
         ("sound", "text"),
@@ -61,7 +61,7 @@ def test_fetch_and_verify(env: dict[str, str]) -> None:
     ]
     assert [one["bytes"] for one in fetched["fetched"]] == [600_000, None, None, None]
     assert [one["file"] for one in fetched["failed"]] == ["gone (encoder)", "other (encoder)"]
-    assert "does not know the repository" in fetched["failed"][0]["reason"]
+    assert "the repository does not exist, or is private" in fetched["failed"][0]["reason"]
     assert "is not the registered one" in fetched["failed"][1]["reason"]
     assert run_json("checkpoints", "verify", "sound")["files"][0]["status"] == "sound"
     assert run_json("checkpoints", "verify", "gone", code=1)["files"][0]["status"] == "missing"
@@ -243,15 +243,15 @@ def test_another_file_is_not_added(stick: Path, downloaded: Path) -> None:
     (found,) = run_json("checkpoints", "verify", stick, code=1)["files"]
     assert (found["status"], found["checkpoint"]) == ("unknown", "")
     for words, told in {
-        ("add", stick): "no file of the registry has",
+        ("add", stick): "which is not in the registry",
         ("add", stick, "--as", "mine"): "expected",
     }.items():
         error = run_json("checkpoints", *words, code=2)["error"]
         assert error["type"] == "HashError" and told in error["message"] and str(stick) in error["message"]
     error = run_json("checkpoints", "add", stick, "--as", "tiny", code=2)["error"]
-    assert error["type"] == "WeightsError" and "nothing needs to be added" in error["message"]
+    assert error["type"] == "WeightsError" and "Nothing needs to be added" in error["message"]
     both = run("checkpoints", "add", stick, "--as", "vitb32+tiny")
-    assert both.exit_code == 2 and "expected --as the one whose file it is: tiny, vitb32" in both.stderr
+    assert both.exit_code == 2 and "Expected one encoder. Give one of: tiny, vitb32" in both.stderr
     missing = run("checkpoints", "add", stick.with_name("none.pt"))
     assert (
         missing.exit_code == 2 and "there is no file" in missing.stderr and "on the command line" not in missing.stderr
@@ -266,7 +266,7 @@ def test_a_text_encoder_brought_by_hand(stick: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(OfflineError, match=r"checkpoints add text\.safetensors --as vitb32 --text` here"):
         fetch_file(row)
     error = run_json("checkpoints", "add", stick, "--as", "vitb32", "--text", code=2)["error"]
-    assert "expected a file that ends in '.safetensors'" in error["message"]
+    assert "Expected a file that ends in '.safetensors'" in error["message"]
     file = stick.with_name("renamed.safetensors")
     file.write_bytes(b"weights")
     (added,) = run_json("checkpoints", "add", file, "--as", "vitb32", "--text")["added"]
@@ -294,7 +294,7 @@ def test_point_encoders_are_listed_and_shown() -> None:
     assert [part["source"] for part in shown["files"]] == ["hand", "hub"]
     assert run_json("checkpoints", "verify", "lground-34d", code=1)["files"][0]["status"] == "missing"
     failed = run_json("checkpoints", "fetch", "lground-34d", "--no-text", code=2)["failed"]
-    assert "its authors give it to people only" in failed[0]["reason"]
+    assert "Its authors offer no automatic download" in failed[0]["reason"]
 
 
 PAGE_ROWS = """
@@ -334,7 +334,7 @@ def page_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_got_by_hand(name: str, part: str, source: str, code: int) -> None:
     done = run("checkpoints", "add", PACKAGE / source, "--as", name)
     assert done.exit_code == 0 and done.stdout.startswith(f"{name}, {part}: ")
-    assert done.stderr.startswith("warning: ") and "the registry names no sha256" in done.stderr
+    assert done.stderr.startswith("warning: ") and "the registry has no sha256" in done.stderr
     first = run_json("checkpoints", "verify", name, code=code)["files"][0]
     assert (first["part"], first["status"]) == (part, "sound")
     assert Path(first["path"]).read_bytes() == (PACKAGE / source).read_bytes()

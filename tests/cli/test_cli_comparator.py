@@ -80,9 +80,7 @@ def test_a_collapsed_training_is_not_written(store: Path, tmp_path: Path, monkey
     monkeypatch.setattr("openshape_ood.comparison.training.COLLAPSED", 2.0)
     words = ("--steps", "2")
     done = run("comparator", "fit", "--embeddings", store, "--out", tmp_path / "mine", *words)
-    assert (
-        done.exit_code == 2 and "nearly the same output for all pairs" in done.stderr and "has collapsed" in done.stderr
-    )
+    assert done.exit_code == 2 and "for all pairs" in done.stderr and "has collapsed" in done.stderr
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["training.safetensors"]
 
 
@@ -92,7 +90,7 @@ def test_a_collapsed_training_is_not_written(store: Path, tmp_path: Path, monkey
         (("--exclude", "none.txt"), "none.txt"),
         (("--labels", "none.json"), "none.json"),
         (("--labels", "names.txt"), "no JSON"),
-        (("--labels", "all.txt"), "no table of texts"),
+        (("--labels", "all.txt"), "other values than strings"),
         (("--exclude", "all.txt"), "all 5 base classes"),
         (("--out", "names.txt"), "expected a folder"),
     ],

@@ -57,7 +57,7 @@ def test_a_group_is_accepted_under_a_name(words: list[Any], folder: Path, tmp_pa
     assert "12 were novel, 0 are now" in done.stdout and "stability" in done.stdout
     known = KnownClasses.load(out)
     assert known.names == ("chair", "sofa", "a thing", "guitar") and np.bincount(known.labels).tolist() == [2, 2, 6, 6]
-    assert known.threshold is None and "calibrated without these classes and is not saved" in " ".join(
+    assert known.threshold is None and "calibrated without the accepted classes, and is not saved" in " ".join(
         done.stdout.split()
     )
     again = run_json("score", folder / "s.npz", "--known-file", out, "--threshold", "0.8")
@@ -111,7 +111,7 @@ def test_files_that_are_gone_are_left_out_of_the_sheet(folder: Path, tmp_path: P
 
 def test_nothing_novel_is_no_error(words: list[Any], tmp_path: Path) -> None:
     none = run(*words[:-1], "9", "--sheet", tmp_path / "sheet.png")
-    assert "14 shapes: 0 novel, in 0 groups" in none.stdout and "there is no group whose shapes" in none.stderr
+    assert "14 shapes: 0 novel, in 0 groups" in none.stdout and "there is no group with drawable shapes" in none.stderr
     few = run_json(*words, "--min-size", "13", "--grouping", "agglomerative")
     assert few["groups"] == [] and len(few["alone"]) == 12
 
@@ -124,7 +124,7 @@ def test_embeddings_of_another_model_have_groups_without_names(tmp_path: Path) -
         write_embeddings(tmp_path / f"{name}.npz", Rows(ids, ids, ["y"] * len(axes), vectors), header)
     words = ["discover", tmp_path / "new.npz", "--examples", tmp_path / "known.npz", "--threshold", "0.5"]
     none = run(*words[:-2])
-    assert none.exit_code == 2 and "no shape is novel without a threshold" in none.stderr
+    assert none.exit_code == 2 and "there is no threshold, so no shape is novel" in none.stderr
     told = run_json(*words)
     assert told["counts"]["groups"] == 2 and all(group["names"] == [] for group in told["groups"])
     named = run(*words, "--names", "car")
@@ -134,12 +134,12 @@ def test_embeddings_of_another_model_have_groups_without_names(tmp_path: Path) -
 @pytest.mark.parametrize(
     "more, message",
     [
-        (["--accept", "teapot"], "expected GROUP=NAME, as 1=teapot"),
+        (["--accept", "teapot"], "Expected GROUP=NAME, each group once"),
         (["--accept", "1=a", "1=b"], "each group once"),
         (["--accept", "7=teapot"], "there is no group 7; expected a number from 1 to 2"),
-        (["--out", "x.safetensors"], "give --accept GROUP=NAME"),
+        (["--out", "x.safetensors"], "Give --accept GROUP=NAME"),
         (["--names", "gone.txt"], "gone.txt cannot be read"),
-        (["--names", ","], "holds no name"),
+        (["--names", ","], "contains no name"),
         (["--sheet", "x.jpeg"], "--sheet is x.jpeg"),
         (["--min-size", "1"], "--min-size"),
     ],
@@ -155,16 +155,16 @@ def test_the_axis_is_asked_of_what_was_read(folder: Path, tmp_path: Path) -> Non
         np.save(tmp_path / f"chair_{seed}.npy", sample("chair", 1024, seed)[:, [0, 2, 1]], allow_pickle=False)
     (tmp_path / "broken.ply").write_text("no")
     words = ["discover", tmp_path, "--known-file", folder / "k.safetensors", "--names", "car", "--readers", "0"]
-    assert "note: 5 files do not say" in run(*words, "--threshold", "2").stderr
+    assert "note: 5 files do not state" in run(*words, "--threshold", "2").stderr
     assert "warning: read with y up, but z is up" in run(*words, "--threshold", "0.6").stderr
 
 
 def test_nothing_done_is_json_too(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.ply").write_text("no")
     words = ["--known-file", folder / "k.safetensors", "--threshold", "0.8"]
-    assert "none of the shapes" in run_json("discover", tmp_path, *words, code=2)["error"]["message"]
+    assert "no shape can be used" in run_json("discover", tmp_path, *words, code=2)["error"]["message"]
     out = ["--out", tmp_path / "x.npz", "--model", "tiny"]
-    assert "no shapes to embed" in run_json("embed", tmp_path / "*.obj", *out, code=2)["error"]["message"]
+    assert "no shape to embed" in run_json("embed", tmp_path / "*.obj", *out, code=2)["error"]["message"]
 
 
 def test_known_classes_of_another_encoder_are_refused(folder: Path, tmp_path: Path) -> None:

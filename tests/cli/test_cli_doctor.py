@@ -34,7 +34,7 @@ def test_what_works_offline_and_how_to_get_the_rest(own_cache: Path, monkeypatch
     assert checkpoints["vitb32"]["get"] == "openshape-ood checkpoints fetch vitb32"
     assert {cache["what"]: cache["bytes"] for cache in found["caches"]} == {
         "downloads": 0,
-        "by address or by hand": 0,
+        "downloads by address or by hand": 0,
         "stripped encoders": 0,
         "text embeddings": 5,
     }
@@ -76,7 +76,7 @@ def test_without_a_home_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENSHAPE_OOD_CACHE", "~nosuchuser/cache")
     found = run_json("doctor", code=1)
     (problem,) = found["problems"]
-    assert "no cache at ~nosuchuser/cache" in problem and found["self_test"]["ok"]
+    assert "there is no cache folder ~nosuchuser/cache" in problem and found["self_test"]["ok"]
 
 
 def test_the_network_is_asked_where_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,15 +98,15 @@ def test_files_axis_unit_and_what_looks_wrong(tmp_path: Path) -> None:
     assert found["up_axis"]["axis"] == "z" and found["up_axis"]["kept"]["z"] > 0.8 > found["up_axis"]["kept"]["y"]
     assert found["unit"] == "meters" and len(found["files"]) == 13 and len(found["failed"]) == 1
     said = " ".join(found["problems"])
-    for words in ("give --up z", "only 90 points: ", "units seem to differ", "1 file cannot be read"):
+    for words in ("give --up z", "only 90 points: ", "units may differ", "1 file cannot be read"):
         assert words in said
     shown = run("doctor", tmp_path, *known)
-    assert shown.exit_code == 1 and "axis: z is up: of 13 shapes" in shown.stdout and "not said" in shown.stdout
+    assert shown.exit_code == 1 and "axis: z is up: of 13 shapes" in shown.stdout and "not stated" in shown.stdout
     assert "mean novelty" in shown.stdout and "looks wrong: only 90 points" in shown.stdout
     (tmp_path / "few.npy").unlink()
     (tmp_path / "broken.ply").unlink()
     assert run("embed", tmp_path, "--out", tmp_path / "s.npz", "--readers", "0", "--model", "tiny").exit_code == 0
     alone = run("doctor", tmp_path / "s.npz")  # the files that are stored there
-    assert alone.exit_code == 0 and "12 of 12 files do not say which axis is up" in alone.stdout
+    assert alone.exit_code == 0 and "12 of 12 files do not state their up axis" in alone.stdout
     none = run("doctor", tmp_path / "no.ply")
     assert none.exit_code == 1 and "axis: no file can be read" in none.stdout

@@ -139,7 +139,7 @@ def test_nothing_is_written_where_nothing_was_embedded(folder: Path) -> None:
 
 def test_the_axis_is_asked_of_what_was_read(folder: Path) -> None:
     said = run("embed", folder, "--out", folder / "x.npz", "--model", "tiny").stderr
-    assert "2 files do not say which axis points up" in said
+    assert "2 files do not state their up axis" in said
 
 
 def test_no_file_of_that_kind(folder: Path) -> None:

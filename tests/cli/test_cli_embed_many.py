@@ -64,9 +64,9 @@ def test_words_for_people(folder: Path, tmp_path: Path) -> None:
     words = ("embed", folder, "--out", out, "--model", "tiny", "--readers", "0")
     first, second = run(*words), run(*words)
     assert first.exit_code == second.exit_code == 1
-    assert "2 embeddings of 192 numbers" in first.stdout and "2 embedded now, 0 there already" in first.stdout
+    assert "2 embeddings of 192 numbers" in first.stdout and "2 embedded now, 0 embedded before" in first.stdout
     assert "bad.ply" in first.stderr
-    assert "0 embedded now, 2 there already" in second.stdout and "--retry-failed" in second.stderr
+    assert "0 embedded now, 2 embedded before" in second.stdout and "--retry-failed" in second.stderr
 
 
 def test_ids_do_not_depend_on_what_else_is_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_options_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
         return result.stderr
 
     assert "need a folder" in refused("--out", tmp_path / "x.npz", "--engine", "ray")
-    assert "are for --engine ray" in refused("--out", tmp_path / "out", "--workers", "2")
+    assert "Expected --engine ray" in refused("--out", tmp_path / "out", "--workers", "2")
     assert "known: local, ray" in refused("--out", tmp_path / "out", "--engine", "spark")
     assert "a file. Engines, shards" in refused("--out", tmp_path / "x.npz", "--shard", "0/2")
     for shard in ("2/2", "-1/2", "1", "a/b", "0/0"):

@@ -95,11 +95,11 @@ def test_another_axis_than_that_of_the_threshold_is_said(saved: Path, folder: Pa
     words = ["--known-file", saved, "--calibrate", folder / "held_out", *QUICK, "--up", "z"]
     assert run("known", "save", *words, "--out", path).exit_code == 0
     said = run("score", folder / "chair.npy", "--known-file", path).stderr
-    assert "from shapes with z up, y was taken for these; try --up z" in said
+    assert "from shapes with z up, but these were read with y up; try --up z" in said
     for words in (["--known-file", path, "--up", "z"], ["--known-file", path, "--up", "y"], ["--known-file", saved]):
-        assert "was taken for these" not in run("score", folder / "chair.npy", *words).stderr
+        assert "but these were read with" not in run("score", folder / "chair.npy", *words).stderr
     generated = run("score", folder / "chair.npy", "--known", "chair", "--model", "tiny", "--up", "z")
-    assert generated.exit_code == 0 and "was taken for these" not in generated.stderr
+    assert generated.exit_code == 0 and "but these were read with" not in generated.stderr
 
 
 def test_scans_of_one_object_count_once(folder: Path) -> None:
@@ -142,8 +142,14 @@ def test_files_are_joined_without_their_thresholds(saved: Path, tmp_path: Path) 
     [
         (["save", "--known", "chair", "--out", "x.npz"], ".safetensors"),
         (["save", "--out", "x.safetensors"], "no known classes"),
-        (["save", "--known", "chair", "--patches", "--known-up", "z", "--out", "x.safetensors"], "--known-up is for"),
-        (["save", "--known", "chair", "--patches", "--out", "x.safetensors"], "--patches keeps those of the shapes"),
+        (
+            ["save", "--known", "chair", "--patches", "--known-up", "z", "--out", "x.safetensors"],
+            "--known-up was given without",
+        ),
+        (
+            ["save", "--known", "chair", "--patches", "--out", "x.safetensors"],
+            "--patches was given without example files",
+        ),
         (["show", "gone.safetensors"], "gone.safetensors"),
         (["save", "--known", "chair"], "parameter --out requires an argument"),
     ],
@@ -158,4 +164,4 @@ def test_wrong_usage_of_known(words: list[str], message: str, tmp_path: Path, mo
 def test_names_that_are_left_out_beside_examples_are_said(folder: Path, tmp_path: Path) -> None:
     words = ["--known", "chair", "--examples", folder / "examples", "--model", "tiny", "--readers", "0"]
     said = run("known", "save", *words, "--out", tmp_path / "k.safetensors").stderr
-    assert "by example alone" in said and "--method rank_fusion" in said
+    assert "only examples are saved" in said and "--method rank_fusion" in said

@@ -93,7 +93,7 @@ def test_json_may_stand_before_the_command(tmp_path: Path) -> None:
     assert before.exit_code == 0 and before.stdout == behind.stdout and before.stdout.startswith("{")
     assert run("--json", "checkpoints", "list").stdout.startswith("{")  # a command of a group, too
     alone = run("--json")
-    assert alone.exit_code == 2 and "belongs to a command" in alone.stderr
+    assert alone.exit_code == 2 and "--json needs a command" in alone.stderr
 
 
 def test_where_no_terminal_is_a_line_comes_now_and_then(
@@ -106,8 +106,8 @@ def test_where_no_terminal_is_a_line_comes_now_and_then(
             now += 1
             bar.step()
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "scoring: 15 of 100, some 85 s left"
-    assert len(lines) == 6 and lines[-1] == "scoring: 90 of 100, some 10 s left"
+    assert lines[0] == "scoring: 15 of 100, about 85 s left"
+    assert len(lines) == 6 and lines[-1] == "scoring: 90 of 100, about 10 s left"
 
 
 def test_serve_hands_over_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,8 @@ def test_a_sheet_a_table_and_arrays(image: Path, model: list[str], tmp_path: Pat
     done = run("relevancy", image, *asked, "--prompts", "a {}.", "one {} here", "--background", "wall", *model)
     assert done.exit_code == 0, done.output
     assert "brown lamp" in done.stdout
-    assert "30 x 20 pixels, preset chefer_et_al, by made-up" in done.stdout
+    assert "30 x 20 pixels, preset chefer_et_al, by made-up/weights.safetensors" in done.stdout  # not openai's
+    assert told["provenance"]["identity"]["checkpoint"] == "made-up/weights.safetensors"
 
 
 def test_without_an_image_a_generated_room_is_searched(image: Path, model: list[str], tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_a_published_scene_is_viewed_with_its_own_names_and_questions(
     assert names[:3] == ["chair", "table", "lamp"] and "lamp on table" in names
     told = " ".join(done.stderr.split())
     assert "names of the file: chair, table" in told and "questions of the file: lamp on table" in told
-    assert "1 of the file's questions left out" in told
+    assert "1 of the file's questions are dropped" in told
     own = run_json("view", *small, "--names", "sofa", "--locate", "cup; on; sofa")
     assert [one["name"] for one in own["found"]][:2] == ["sofa", "cup"]
     masks = tmp_path / "masks.npz"
@@ -102,7 +103,10 @@ def test_a_published_scene_is_viewed_with_its_own_names_and_questions(
         ([], "there are no class names"),
         (["--names", "chair", "chair"], "are the same"),
         (["--names", "chair", "--preset", "best"], "unknown preset 'best'; known: ours, chefer_et_al, quick"),
-        (["--names", "chair", "--known", "sofa"], "--known has 'sofa', which is not among --names: chair"),
+        (
+            ["--names", "chair", "--known", "sofa"],
+            "--known has 'sofa', which is not among --names. Expected one of chair",
+        ),
         (["--names", "chair", "--prompts", "a photo"], "expected a string with exactly one {}"),
     ],
 )

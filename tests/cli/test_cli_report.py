@@ -88,7 +88,7 @@ def test_the_report_holds_all_and_no_name_is_taken_for_markup(folder: Path, know
     assert any("default-src 'none'" in (own.get("content") or "") for tag, own in page.tags if tag == "meta")
     names = [row["id"] for row in found["shapes"]]  # below the folder that was given
     places = [page.text.index(name) for name in names]
-    assert places == sorted(places) and "known: chair <b>" in page.text.lower()
+    assert places == sorted(places) and "known classes: chair <b>" in page.text.lower()
     verdicts = [own["class"] for tag, own in page.tags if tag == "span" and "verdict" in (own["class"] or "")]
     assert verdicts == [f"verdict {row['verdict']}" for row in found["shapes"]]
     assert "could not be used" in page.text and "bad.ply" in page.text
@@ -106,7 +106,7 @@ def test_the_report_says_where_the_axis_may_be_another(known: Path, tmp_path: Pa
     said = run(*words)
     assert "Give --up z" in said.stderr and "Read with y up, but z is up" in report.read_text(encoding="utf-8")
     assert run_json(*words, "--up", "auto")["up_axis"]["axis"] == "z"
-    assert "read with z up" in report.read_text(encoding="utf-8") and "Read with y" not in report.read_text("utf-8")
+    assert "Up axis: z" in report.read_text(encoding="utf-8") and "Read with y" not in report.read_text("utf-8")
 
 
 def test_beyond_so_many_the_less_novel_have_no_picture(
@@ -138,9 +138,9 @@ def test_a_map_that_does_not_tell_says_so(folder: Path, known: Path, tiny: Shape
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--out", "x.ply"], "are of one shape, given were 4"),
+        (["--out", "x.ply"], "was given with 4 shapes. Expected one shape"),
         (["--report", "x.pdf"], ".html"),
-        (["--known-up", "z"], "--known-up is for the shapes of --examples"),
+        (["--known-up", "z"], "Expected shapes of --examples. "),
     ],
 )
 def test_wrong_usage_over_a_folder(folder: Path, known: Path, words: list[str], message: str) -> None:

@@ -147,7 +147,7 @@ def test_a_threshold_is_saved_and_judges_later_runs(mixed: Path, tmp_path: Path)
     other = run(*words, "--threshold", kept, "--method", "energy")
     assert other.exit_code == 2 and "the threshold is for 'max_cosine'" in other.stderr
     lost = run("score", mixed / "chair.npy", "--known", "wooden seat", "--model", "tiny", "--save-threshold", kept)
-    assert lost.exit_code == 2 and "no threshold to save" in lost.stderr
+    assert lost.exit_code == 2 and "--save-threshold was given, but there is no threshold" in lost.stderr
 
 
 def test_known_classes_of_files(mixed: Path, tmp_path: Path) -> None:
@@ -189,14 +189,18 @@ def test_stored_embeddings_are_scored_as_their_shapes(mixed: Path, tmp_path: Pat
         assert (one["verdict"], one["nearest"], one["up"]) == (other["verdict"], other["nearest"], "z")
     assert stored["provenance"] == shapes["provenance"]
     late = run("score", store, *words, "--up", "x", "--num-samples", "2").stderr
-    assert "note: --up x is for files" in late and "made with --up z" in late and "--num-samples 2" in late
+    assert (
+        "note: --up x has no effect on the embeddings in" in late
+        and "made with --up z" in late
+        and "--num-samples 2" in late
+    )
 
 
 def test_an_axis_that_stored_embeddings_have_is_no_difference(mixed: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.npz"
     assert run("embed", mixed / "chair.npy", "--out", store, "--model", "tiny").exit_code == 0
     words = ["score", store, "--known", "chair", "--threshold", "1", "--up"]
-    assert "is for files" not in run(*words, "y").stderr and "made with --up file" in run(*words, "z").stderr
+    assert "has no effect" not in run(*words, "y").stderr and "made with --up file" in run(*words, "z").stderr
 
 
 def test_stored_embeddings_are_examples_and_calibrate_too(
@@ -217,7 +221,7 @@ def test_stored_embeddings_are_examples_and_calibrate_too(
     assert by_stores["threshold"]["value"] == pytest.approx(by_files["threshold"]["value"], abs=1e-5)
     assert by_stores["shapes"][0]["novelty"] == pytest.approx(by_files["shapes"][0]["novelty"], abs=1e-5)
     again = run("embed", tmp_path / "mixed.npz", "--out", tmp_path / "x.npz", "--model", "tiny")
-    assert again.exit_code == 2 and "holds embeddings already" in again.stderr
+    assert again.exit_code == 2 and "holds embeddings; expected shapes" in again.stderr
 
 
 def test_embeddings_of_another_model_need_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +249,7 @@ def test_embeddings_of_another_model_need_no_encoder(tmp_path: Path, monkeypatch
 
 def test_what_was_ignored_is_named(mixed: Path) -> None:
     result = run("score", mixed, *KNOWN, "--threshold", "1")
-    assert "ignored, for they are no shapes: " in result.stderr and "notes.md" in result.stderr
+    assert "ignored, because they are no shapes: " in result.stderr and "notes.md" in result.stderr
     for name in ("a.mtl", "b.png", "c.md"):
         (mixed / name).touch()
     assert "and 1 more" in run("score", mixed, *KNOWN, "--threshold", "1").stderr
@@ -270,14 +274,14 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
     chair = write_shape(tmp_path / "chair.npy", "chair")
     result = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1", "--up", "y")
     assert "up y:" in result.stdout
-    assert "1 file says that z is up" in result.stderr
+    assert "1 file states z as up axis" in result.stderr
     # what could not be read was not read with any axis
     (tmp_path / "b.dae").write_text("<COLLADA><asset><up_axis>Z_UP</up_axis></asset></COLLADA>")
     result = run("score", chair, tmp_path / "a.dae", tmp_path / "b.dae", *KNOWN, "--threshold", "1", "--up", "y")
-    assert result.exit_code == 1 and "1 file says that z is up" in result.stderr
+    assert result.exit_code == 1 and "1 file states z as up axis" in result.stderr
     asked = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1")
-    assert "up file (what each file says, else y)" in asked.stdout
-    assert "says that z is up" not in asked.stderr
+    assert "up file (stated by each file, else y)" in asked.stdout
+    assert "as up axis" not in asked.stderr
     assert run_json("score", chair, *KNOWN, "--up", "-z")["shapes"][0]["up"] == "-z"
 
 
@@ -298,12 +302,12 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
             ["score", "chair.npy", *KNOWN, "--threshold", "1", "--coverage", "0.9"],
             "(given with --threshold) is a bare number",
         ),
-        (["score", "chair.npy", *KNOWN, "--calibrate-by", "folder"], "is for the shapes of --calibrate"),
+        (["score", "chair.npy", *KNOWN, "--calibrate-by", "folder"], "was given without --calibrate"),
         (["score", "chair.npy", *KNOWN, "--threshold", "gone.json"], "cannot read the threshold gone.json"),
         (["score", "chair.npy", *KNOWN, "--save-threshold", "x.txt"], ".json"),
         (["score", "chair.npy", *KNOWN, "--coverage", "95"], "a share above 0 and below 1"),
         (["score", ".", *KNOWN], "no shape files"),
-        (["score", "a.ply", *KNOWN, "--known-up", "z"], "--known-up is for the shapes of --examples"),
+        (["score", "a.ply", *KNOWN, "--known-up", "z"], "Expected shapes of --examples. "),
         (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
         (["score", "--known=chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
@@ -336,9 +340,9 @@ def test_a_warning_is_a_note_said_once(tmp_path: Path) -> None:
 
 def test_why_nothing_can_be_calibrated_on_is_said(mixed: Path, tmp_path: Path) -> None:
     words = ["score", mixed / "chair.npy", *KNOWN, "--calibrate"]
-    assert "can be used; the first: nothere: no such file" in run(*words, "nothere").stderr
+    assert "can be used. First failure: nothere: no such file" in run(*words, "nothere").stderr
     (tmp_path / "bare").mkdir()
-    assert "bare can be used: there are no shape files" in run(*words, tmp_path / "bare").stderr
+    assert "bare can be used. Expected shape files" in run(*words, tmp_path / "bare").stderr
     few = run(*words, mixed / "sub", mixed / "empty.obj").stderr
     assert "shapes, 1 unusable: 1 calibration score" in few
 
@@ -346,7 +350,7 @@ def test_why_nothing_can_be_calibrated_on_is_said(mixed: Path, tmp_path: Path) -
 def test_a_folder_that_is_closed_is_told_before_the_work(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     result = run("score", mixed / "chair.npy", *KNOWN, "--out", mixed / "t.csv")
-    assert result.exit_code == 2 and "nothing may be written in" in result.stderr and not result.stdout
+    assert result.exit_code == 2 and "is not writable" in result.stderr and not result.stdout
 
 
 def test_an_error_is_json_too_where_that_was_asked_for(tmp_path: Path) -> None:
@@ -385,10 +389,10 @@ def test_up_auto_finds_the_axis_of_files_that_do_not_say_it(lying: Path) -> None
 
 def test_without_an_axis_it_is_said_once_and_what_fits_better_where_most_are_novel(lying: Path) -> None:
     quiet = run("score", lying, *KNOWN, "--threshold", "2").stderr
-    assert quiet.count("note: 8 files do not say which axis points up; y is used") == 1
+    assert quiet.count("note: 8 files do not state their up axis; y is used") == 1
     doubted = run("score", lying, *KNOWN, "--threshold", "0.5").stderr
     assert "warning: read with y up, but z is up: of 8 shapes" in doubted and "Give --up z" in doubted
-    assert "which axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
+    assert "up axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
 
 
 def test_auto_is_for_shapes_that_are_judged(lying: Path) -> None:

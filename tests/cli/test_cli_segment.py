@@ -42,10 +42,10 @@ def test_labels_have_the_numbers_that_are_given(scan, tmp_path):
 @pytest.mark.parametrize(
     "words, said",
     [
-        ([], "there are no class names; expected some"),
+        ([], "--known names no class"),
         (["--known", "floor", "wall", "--ids", "1"], "--ids has 1 numbers for 2 classes"),
         (["--known", "chair", "--model", "tiny"], "tiny"),
-        (["--known", "floor", "--up", "z"], "a generated room is in meters, z up"),
+        (["--known", "floor", "--up", "z"], "A generated room is in meters, with z up"),
     ],
 )
 def test_what_cannot_be_is_said(words, said):
@@ -76,10 +76,10 @@ def test_marks_from_known_scans(scan, tmp_path):
         in run(*words, "--threshold", tmp_path / "marks.json").stdout
     )
     for more, said in (
-        (["--calibrate", held[0]], "Give one of them"),
+        (["--calibrate", held[0]], "Give one of these two"),
         (["--calibrate", *held, "--false-points", "0.01"], "99 or more can"),
         (["--false-points", "0.01"], "Give --calibrate FILES"),
-        (["--save-threshold", tmp_path / "x.json"], "there is no threshold to save"),
+        (["--save-threshold", tmp_path / "x.json"], "--save-threshold was given, but there is no threshold"),
     ):
         done = run(*words, *more)
         assert done.exit_code == 2 and said in " ".join(done.stderr.split()), done.stderr

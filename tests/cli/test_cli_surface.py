@@ -78,8 +78,8 @@ def test_notes_beside_images_and_a_threshold_from_two(tmp_path):
     done = run("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "16")
     assert done.exit_code == 0, done.output
     said = " ".join(done.stderr.split())
-    assert "ignored beside images" in said and "notes.txt" in said
-    assert "the threshold is from 2 and keeps 67 % of good ones. Fit 19 or more" in said
+    assert "ignored text files among images" in said and "notes.txt" in said
+    assert "the threshold is from 2 surfaces and keeps 67 % of good surfaces. Fit 19 or more" in said
 
 
 def test_images_whose_names_differ_by_their_suffixes_have_maps_of_their_own(of_images, tmp_path):
@@ -107,24 +107,28 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "no image and no cloud" in said("fit", tmp_path / "empty", "--out", tmp_path / "m")
     assert "one image; expected two" in said("fit", tmp_path / "mixed" / "two.png", "--out", tmp_path / "m")
     assert "--out FOLDER" in said("fit", of_images / "good")
-    assert "00.png; expected a folder" in said("fit", of_images / "good", "--out", of_images / "good" / "00.png")
+    assert "00.png. Expected a folder" in said("fit", of_images / "good", "--out", of_images / "good" / "00.png")
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
-    assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
+    assert "for a model of images" in said("score", model, of_images / "good", "--known", "chair")
     for words in (("--threshold", "0.3"), ("--calibrate-by", "folder")):
         assert f"{words[0]} is an option of classification" in said("score", model, *words)
-    assert "expected FILES" in said("score", model)
+    assert "Expected files to score" in said("score", model)
     assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
     for words, told in (
-        (["mean", "--steps", "5"], "--steps is a setting of the reconstructor unet or crn, and given is mean"),
-        (["unet", "--weights", "1", "0", "0"], "--weights is a setting of the reconstructor crn, and given is unet"),
+        (
+            ["mean", "--steps", "5"],
+            "--steps was given with --reconstructor mean. Expected the reconstructor unet or crn",
+        ),
+        (["unet", "--weights", "1", "0", "0"], "--weights was given with --reconstructor unet. Expected"),
         (["crn", "--depth", "4"], "depth is 4; expected"),
         (["crn", "--rate", "0"], "rate is 0.0; expected"),
     ):
         assert told in said("fit", of_images / "good", "--out", tmp_path / "m", "--reconstructor", *words)
-    assert "crn, and none is given" in said("fit", of_images / "good", "--out", tmp_path / "m", "--units", "2")
+    none = said("fit", of_images / "good", "--out", tmp_path / "m", "--units", "2")
+    assert "--units was given without --reconstructor. Expected the reconstructor crn" in none
     deep = pixels(of_images / "good" / "00.png")[..., 0].astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    assert "is of uint16, the good images are of uint8" in said("score", model, tmp_path / "deep.png")
+    assert "is of uint16, but the good images are of uint8" in said("score", model, tmp_path / "deep.png")
 
 
 def write_pairs(folder, count, bad=False, words=("height", "intensity")):
@@ -152,7 +156,7 @@ def test_a_road_data_set_is_learned_as_pairs(tmp_path):
     told = run_json("surface", "score", tmp_path / "model", tmp_path / "roads")
     assert told["pairs"] == {"order": 20, "names": 2} and told["model"]["data"]["kind"] == "pairs"
     refused = run("surface", "score", tmp_path / "model", tmp_path / "roads", "--known", "chair")
-    assert refused.exit_code == 2 and "the model is of pairs" in " ".join(refused.stderr.split())
+    assert refused.exit_code == 2 and "for a model of pairs" in " ".join(refused.stderr.split())
     (tmp_path / "roads" / "bad_ones" / "height_files" / "000.png").unlink()
     alone = run("surface", "score", tmp_path / "model", tmp_path / "roads")
     assert alone.exit_code == 2 and "000 of intensity_files, which has no partner" in " ".join(alone.stderr.split())
@@ -168,7 +172,7 @@ def test_plain_images_of_bad_ones_are_not_learned(tmp_path):
     done = run("surface", "fit", tmp_path / "panoramas", *words)
     assert done.exit_code == 0, done.output
     assert "ignored 2 images in bad_ones" in " ".join(done.stderr.split())
-    assert "of good ones like the 3 it was made from" in " ".join(done.stdout.split())
+    assert "of good ones like the 3 used for calibration" in " ".join(done.stdout.split())
     words[1] = tmp_path / "other"
     alone = run("surface", "fit", tmp_path / "panoramas" / "bad_ones", *words)
     assert alone.exit_code == 0 and "ignored" not in alone.stderr, alone.output
@@ -183,6 +187,9 @@ def test_the_settings_of_a_training_are_kept(of_images, tmp_path):
     own = {"steps": 2, "batch": 4, "rate": 0.001, "optimizer": "adamw", "rate_schedule": "cosine", "width": 2}
     own |= {"depth": 5, "units": 3, "norm": "batch", "weights": (1.0, 0.5, 0.25), "margin": 0.1}
     assert {name: kept[name] for name in own} == own
+    words[words.index("--margin") + 1] = "none"
+    run_json("surface", "fit", of_images / "good", "--out", tmp_path / "other", "--reconstructor", "crn", *words)
+    assert SurfaceModel.load(tmp_path / "other", device="cpu").reconstructor.margin is None
 
 
 def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monkeypatch):
@@ -190,7 +197,7 @@ def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monk
         write_sheet(tmp_path / "good" / f"{seed}.ply", seed)
     write_sheet(tmp_path / "bad.ply", 9, pit=True)
     done = run("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "16", "--folds", "2")
-    assert done.exit_code == 0 and "is from 3 and keeps 75 %" in " ".join(done.stderr.split())
+    assert done.exit_code == 0 and "is from 3 surfaces and keeps 75 %" in " ".join(done.stderr.split())
     words = ["surface", "score", tmp_path / "model", tmp_path / "bad.ply"]
     (first,) = run_json(*words)["files"]
     monkeypatch.setattr(inputs, "LARGE_ELSE", 0)
@@ -216,7 +223,7 @@ def test_the_class_is_told_beside_the_surface(tmp_path):
     np.save(tmp_path / "test" / "chair.npy", sample(mesh, 4000, 9))
     np.save(tmp_path / "test" / "guitar.npy", sample("guitar", 4000, 1))
     run_json("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--reconstructor", "pca", "--size", "32")
-    words = ["--known", "chair", "table", "--threshold", "0.8"]
+    words = ["--known", "chair", "table", "--model", "tiny", "--threshold", "0.8"]
     told = run_json("surface", "score", tmp_path / "model", tmp_path / "test", *words, "--out", tmp_path / "found")
     assert len(told["written"]) == 6 and (tmp_path / "found" / "maps" / "guitar.ply").exists()
     rows = {row["file"].rsplit("/", 1)[1]: row for row in told["files"]}
@@ -243,7 +250,7 @@ def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
     words = ["--out", tmp_path / "found", "--report", tmp_path / "found" / "page.html", "--coverage", "0.9"]
     done = run("surface", "score", tmp_path / "model", tmp_path / "test", *words)
     assert done.exit_code == 1 and "keeps 90.5 % of" in done.stdout
-    assert "90 % of such thresholds keep between 78.4 % and 98.2 % of good ones" in " ".join(done.stdout.split())
+    assert "90 % of these thresholds keep between 78.4 % and 98.2 % of good surfaces" in " ".join(done.stdout.split())
     page = (tmp_path / "found" / "page.html").read_text()
     assert page.index("&lt;b&gt;hole.png") < page.index("good.png") and "<b>hole" not in page
     assert page.count("data:image/png;base64,") == 2 and "1 could not be used" in page
@@ -303,7 +310,7 @@ def test_a_fit_that_was_stopped_goes_on_to_the_same_model(of_images, tmp_path, m
     other = run(*words, tmp_path / "cut", "--rate", "0.01")
     assert other.exit_code == 2 and "other settings" in other.stderr
     again = run(*words, tmp_path / "cut")
-    assert again.exit_code == 0 and "going on with the training in" in again.stderr
+    assert again.exit_code == 0 and "resuming the training in" in again.stderr
     assert steps.count(0) == 3 and 15 < len(steps) < 20  # of three trainings; no more than some steps were done again
     assert [one.name for one in (tmp_path / "cut").iterdir()] == ["surface.safetensors"]
     one, other = (SurfaceModel.load(tmp_path / name, device="cpu") for name in ("whole", "cut"))
@@ -329,6 +336,6 @@ def test_a_fit_that_was_killed_goes_on_to_the_same_model(of_images, tmp_path):
         and state.is_file()
         and not (tmp_path / "cut" / "surface.safetensors").is_file()
     )
-    assert b"going on with" in (again := command("cut")).communicate()[1] and again.returncode == 0
+    assert b"resuming the training" in (again := command("cut")).communicate()[1] and again.returncode == 0
     one, other = ((tmp_path / name / "surface.safetensors").read_bytes() for name in ("whole", "cut"))
     assert one == other

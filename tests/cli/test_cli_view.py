@@ -13,6 +13,7 @@ from made_up_completion import write_completion_row
 from PIL import Image
 
 from openshape_ood import plots
+from openshape_ood.errors import OfflineError
 from openshape_ood.synthetic.views import RoomView, room_view
 from openshape_ood.views import save_view
 from openshape_ood.views.affinities import Affinities
@@ -57,8 +58,21 @@ def test_a_film_in_mp4(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     how += ["--masks", folder / "masks.npz", "--film", "mp4"]
     assert str(tmp_path / "view.mp4") in run_json("view", *how, "--out", tmp_path)["written"]
     assert not (tmp_path / "view.gif").exists()
+    assert "mp4 needs openshape-ood[film]" in " ".join(run("view", "--help").stdout.replace("│", " ").split())
     refused = run("view", *how)
-    assert refused.exit_code == 2 and "--film mp4 has no folder to be written to" in " ".join(refused.stderr.split())
+    assert refused.exit_code == 2 and "--film mp4 was given without --out" in " ".join(refused.stderr.split())
+
+
+def test_clip_that_cannot_be_had(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise OfflineError("cannot reach the Hub. Give --checkpoint FILE.")
+
+    monkeypatch.setattr("openshape_ood.views.relevancy.relevancy.load_clip", missing)
+    done = run("view", folder, *SMALL, "--names", "chair")
+    words = " ".join(done.stderr.split())
+    assert done.exit_code == 2 and words.endswith(
+        "--checkpoint FILE. Without CLIP: --masks FILE.npz or --affinities FILE.npz"
+    )
 
 
 def test_from_nothing(folder: Path) -> None:
@@ -77,23 +91,23 @@ def test_what_is_lacking_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     for words, said in (
         ([folder, *masks, *relations], "semantic-abstraction.cs.columbia.edu"),
         ([folder, *masks, "--locate", "lamp; behind; chair", "--relations", "small"], "has not learned relations"),
-        ([folder, *masks, "--locate", "lamp behind chair"], "expected 'target; relation; reference'"),
+        ([folder, *masks, "--locate", "lamp behind chair"], "Expected 'target; relation; reference'"),
         ([folder, *masks, "--locate", "lamp; beside; chair"], "unknown relation 'beside'; known: in, behind"),
-        ([folder, *masks, "--names", "sofa"], "there are no affinities to 'sofa'; there are to chair, table, lamp"),
+        ([folder, *masks, "--names", "sofa"], "there are no affinities to 'sofa'; expected one of chair, table, lamp"),
         ([folder, *masks, "--known", "sofa"], "there are no affinities to 'sofa'"),
         ([folder], "there are no class names"),
-        ([folder, *masks, "--affinities", folder / "affinities.npz"], "leave one of them out"),
-        (["--masks", folder / "masks.npz"], "belong to an image; give its FILE"),
-        (["--depth-scale", "1000"], "belong to an image; give its FILE"),
-        ([folder, *masks, "--checkpoint", "clip.pt"], "--checkpoint is of CLIP, which has no say"),
+        ([folder, *masks, "--affinities", folder / "affinities.npz"], "Leave one out"),
+        (["--masks", folder / "masks.npz"], "without an image. Expected FILE too"),
+        (["--depth-scale", "1000"], "without an image. Expected FILE too"),
+        ([folder, *masks, "--checkpoint", "clip.pt"], "--checkpoint of CLIP was given with --masks"),
         (
             [folder, *masks, "--preset", "paper", "--model", "ViT-B-16"],
-            "--preset, --model is of CLIP, which has no say",
+            "--preset, --model of CLIP was given with --masks",
         ),
-        (["--checkpoint", "clip.pt", "--names", "chair"], "--checkpoint is of CLIP, which looks at an image; give its"),
-        ([folder, *masks, "--relations", "small"], "are of --locate; ask for something by it"),
-        (["--names", "quark"], "generated categories; give some by --names"),
-        ([folder, "--masks", folder / "affinities.npz"], "expected for each name one (h, w)"),
+        (["--checkpoint", "clip.pt", "--names", "chair"], "--checkpoint of CLIP was given without an image"),
+        ([folder, *masks, "--relations", "small"], "was given without --locate"),
+        (["--names", "quark"], "--names has no generated category"),
+        ([folder, "--masks", folder / "affinities.npz"], "expected one array (h, w) a name"),
         ([folder, "--masks", folder / "rgb.png"], "holds no masks, or is damaged"),
     ):
         done = run("view", *words, *SMALL)
@@ -124,7 +138,7 @@ def test_relations_are_located(folder: Path, tmp_path: Path, monkeypatch: pytest
 def test_names_are_counted_as_many_as_there_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openshape_ood.cli.console.SECONDS", 0.0)  # a line a step
     done = run("view", folder, "--masks", folder / "masks.npz", *SMALL)
-    assert "names: 1 of 3, some" in done.stderr and "names: 2 of 3, some" in done.stderr, done.stderr
+    assert "names: 1 of 3, about" in done.stderr and "names: 2 of 3, about" in done.stderr, done.stderr
 
 
 def test_bad_input(folder: Path, made: RoomView) -> None:
@@ -139,15 +153,15 @@ def test_bad_input(folder: Path, made: RoomView) -> None:
         result = run("view", folder, *masks, *SMALL, *(words or []))
         return f"{result.exit_code} " + " ".join(result.stderr.split())
 
-    assert done(depth_scale=1).startswith("2 ") and "is it in millimeters? Divide by 1000" in done(depth_scale=1)
-    assert "taken as millimeters; say --depth-scale 1000" in done(depth_scale=None)
+    assert done(depth_scale=1).startswith("2 ") and "Divide millimeters by 1000" in done(depth_scale=1)
+    assert "taken as millimeters. If this is right, give --depth-scale 1000" in done(depth_scale=None)
     assert "warning" not in done(["--depth-scale", "1000"], depth_scale=None)
     turned = np.array(camera["pose"]) * 2
     turned[3] = [0, 0, 0, 1]
-    assert "it scales by 2" in done(pose=turned.tolist())
+    assert "the pose scales by 2" in done(pose=turned.tolist())
     away = np.array(camera["pose"])
     away[2, 3] += 50
-    assert "is the floor at z = 0" in done(pose=away.tolist())
+    assert "Expected a floor at z = 0" in done(pose=away.tolist())
     (folder / "camera.json").write_text(json.dumps(camera))
     Image.fromarray(np.zeros_like(depth)).save(folder / "depth.png")
     assert "lies in the box" in done() or "no visible point" in done()

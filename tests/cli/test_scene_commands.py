@@ -19,7 +19,7 @@ from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.synthetic import sample
 
-NAMES = ["--known", "chair", "sofa"]
+NAMES = ["--known", "chair", "sofa", "--model", "tiny"]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_exported_objects_are_calibration_shapes_and_examples(scan, tmp_path):
         ["chair", "object-002.pcd"],
     ]
     again = run(*words, "--export", crops)
-    assert again.exit_code == 2 and "expected a new folder" in again.stderr
+    assert again.exit_code == 2 and "Expected a new or an empty folder" in again.stderr
     # the crop is the object: read with the axis that it states, it has the novelty of the scan's object
     for one, path in zip(told["objects"], told["exported"], strict=True):
         scored = json.loads(run("score", path, *NAMES, "--model", "tiny", "--threshold", "0.8", "--json").stdout)
@@ -80,7 +80,7 @@ def test_exported_objects_are_calibration_shapes_and_examples(scan, tmp_path):
 
 def test_proposals_that_are_left_out_are_counted(scan):
     words = ["scene", scan, *NAMES, "--proposals", "contact", "--threshold", "0.8"]
-    assert "1 of 2 proposals: --most 2 takes all" in run(*words, "--most", "1").stdout
+    assert "1 of 2 proposals are used; --most 2 uses all" in run(*words, "--most", "1").stdout
     assert "proposals:" not in run(*words).stdout
     assert json.loads(run(*words, "--most", "1", "--json").stdout)["proposals"]["found"] == 2
 
@@ -123,11 +123,11 @@ def loaded(folder):
 
 
 def test_crops_of_scans_are_z_up_unless_stated(scan, crops, tiny):
-    words = ["scene", scan, "--proposals", "contact", "--json"]
+    words = ["scene", scan, "--model", "tiny", "--proposals", "contact", "--json"]
     calibrate = ["--calibrate", crops / "held_out"]
     mapping = {name: loaded(crops / "examples" / name) for name in ("chair", "sofa")}
     with pytest.warns(AxisWarning, match="6 known shapes do not state an up axis; z is assumed"):
-        result = score_scene(load_scene(scan), mapping, tiny, proposals="contact")
+        result = score_scene(load_scene(scan), mapping, encoder=tiny, proposals="contact")
     for own, note, up in (
         ([], "26 known shapes do not state an up axis; z is assumed", "z"),
         (["--up", "y"], "y is assumed", "y"),
@@ -159,15 +159,19 @@ def test_crops_of_scans_are_z_up_unless_stated(scan, crops, tiny):
 def test_known_up_without_known_shapes_is_refused(scan):
     done = run("scene", scan, *NAMES, "--known-up", "z")
     assert done.exit_code == 2
-    assert "--known-up is for the shapes of --examples and --calibrate" in " ".join(done.stderr.split())
+    assert "Expected shapes of --examples and --calibrate. " in " ".join(done.stderr.split())
 
 
 def test_a_threshold_of_shapes_with_another_axis_is_noticed(scan, crops, tmp_path):
     kept, words = tmp_path / "kept.json", ["scene", scan, *NAMES, "--proposals", "contact", "--threshold"]
-    for up, note in (("file", "from shapes with y up, z was taken"), ("x", "with x up, z was taken"), ("z", "")):
+    for up, note in (
+        ("file", "from shapes with y up, but these were read with z up"),
+        ("x", "with x up, but these were read with z up"),
+        ("z", ""),
+    ):
         one = crops / "held_out" / "chair0.npy"
         calibrate = ["--calibrate", crops / "held_out", "--save-threshold", kept]
-        assert run("score", one, *NAMES, "--model", "tiny", *calibrate, "--up", up).exit_code == 0
+        assert run("score", one, *NAMES, *calibrate, "--up", up).exit_code == 0
         said = " ".join(run(*words, kept).stderr.split())
         assert note in said if note else said == ""
     done = run("scene", scan, *NAMES, "--proposals", "contact")  # by generated shapes, which have y up
@@ -176,16 +180,16 @@ def test_a_threshold_of_shapes_with_another_axis_is_noticed(scan, crops, tmp_pat
 
 
 def test_what_cannot_be_is_said_first(scan, tmp_path):
-    assert "generated categories" in run("scene", "--known", "quark").stderr.replace("\n", " ")
+    assert "--known has no generated category" in run("scene", "--known", "quark").stderr.replace("\n", " ")
     for decision in ("--threshold", "--coverage"):
         sized = run("scene", scan, *NAMES, "--size-weight", "0.1", decision, "0.8")
         assert sized.exit_code == 2
         assert "without sizes" in sized.stderr.replace("\n", " ")
     sized = run("scene", scan, *NAMES, "--size-weight", "0.1", "--proposals", "contact")
-    assert "no threshold is made with --size-weight" in sized.stdout and "--calibrate" not in sized.stdout
+    assert "there is no threshold with --size-weight" in sized.stdout and "--calibrate" not in sized.stdout
     generated = run("scene", *NAMES, "--unit", "mm")
     assert generated.exit_code == 2
-    assert "of a FILE, and none is given" in generated.stderr.replace("\n", " ")
+    assert "was given without FILE" in generated.stderr.replace("\n", " ")
     assert run("show", tmp_path / "nothing.ply").exit_code == 2
 
 

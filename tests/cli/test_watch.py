@@ -15,7 +15,7 @@ from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.views import room_view
 from openshape_ood.views.files import save_view
 
-KNOWN = ("--known", "chair", "sofa")
+KNOWN = ("--known", "chair", "sofa", "--model", "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_folder_once_then_again_and_a_page(folder: Path, tmp_path: Path) -> No
     assert again.exit_code == 0, again.output
     assert "2 objects" in again.stdout and "2 views" in again.stdout
     assert "object 1" in (tmp_path / "home.html").read_text(encoding="utf-8")
-    other = run("watch", folder, "--known", "lamp", "--map", home, "--once")
+    other = run("watch", folder, "--known", "lamp", "--model", "tiny", "--map", home, "--once")
     assert other.exit_code == 2 and "Expected the same encoder" in other.stderr
 
 

@@ -72,7 +72,7 @@ def test_the_same_again_from_wherever_it_was_stopped(tmp_path: Path, monkeypatch
     assert again.card["history"] == whole.card["history"] and not again.card["collapsed"]
     assert same(whole, fit_comparator(BASE, recipe=SMALL, folder=str(tmp_path)))  # it is done
     for recipe, base in ((replace(SMALL, seed=1), BASE), (SMALL, BASE.subset(LABELS > 0))):
-        with pytest.raises(InputError, match="other settings or on other data"):
+        with pytest.raises(InputError, match="other settings or data"):
             fit_comparator(base, recipe=recipe, folder=tmp_path)
     (tmp_path / STATE).write_bytes(b"damaged")
     with pytest.raises(FileError):
@@ -183,7 +183,7 @@ def test_what_cannot_be_learned_from() -> None:
     with pytest.raises(InputError, match="recipe and folder are given for the family 'whitened'"):
         fit_comparator(BASE, "whitened", recipe=SHORT, folder="x")
     examples: Any = {"chair": [[1.0, 0.0]]}
-    with pytest.raises(InputError, match=r"base is a dict. Expected KnownClasses"):
+    with pytest.raises(InputError, match=r"base is a dict\. Expected KnownClasses"):
         fit_comparator(examples, "whitened")
     with pytest.raises(ClassNamesError, match=r"evaluation is the string 'base 001'. Expected .*Give \['base 001'\]"):
         fit_comparator(BASE, "whitened", evaluation="base 001")

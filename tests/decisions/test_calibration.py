@@ -294,7 +294,7 @@ def test_batches_that_cannot_be_used() -> None:
         benjamini_hochberg([0.5, math.nan])
     with pytest.raises(InputError, match=r"p-values are from 0\.5 to 1\.5; expected 0 to 1"):
         benjamini_hochberg([0.5, 1.5])
-    with pytest.raises(InputError, match=r"tests is 0. Expected at least one"):
+    with pytest.raises(InputError, match=r"tests is 0\. Expected at least one"):
         coverage_law(100, 0.95, 0)
 
 

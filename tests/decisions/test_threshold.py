@@ -26,7 +26,7 @@ def test_it_is_the_conformal_one_with_its_count_and_coverage() -> None:
     assert found.coverage == expected_coverage(100, 0.9)
     np.testing.assert_array_equal(found.is_novel(SCORES), found.value < SCORES)
     np.testing.assert_array_equal(found.p_values([0.2, 0.99]), p_values([0.2, 0.99], SCORES))
-    kept = "keeps 90.1 % of known shapes like the 100 it was made from (100 scans)"
+    kept = "keeps 90.1 % of known shapes like the 100 used for calibration (100 scans)"
     assert str(found) == found.describe() == f"threshold {found.value:.3f} {kept}"
     assert found.as_json()["promise"] == found.promise == kept and not found.is_generated
 
@@ -43,8 +43,8 @@ def test_a_threshold_of_generated_shapes_says_so_and_what_would_be_better() -> N
 @pytest.mark.parametrize(
     "found, words",
     [
-        (Threshold(0.5, 0.95), "keeps 95 % of known shapes like those it was made from"),
-        (Threshold.from_novelty(range(5), few=True), "keeps 83.3 % of known shapes like the 5 it was made from"),
+        (Threshold(0.5, 0.95), "keeps 95 % of known shapes like those used for calibration"),
+        (Threshold.from_novelty(range(5), few=True), "keeps 83.3 % of known shapes like the 5 used for calibration"),
         (Threshold(0.5, source="by eye"), "(by eye): which share of known shapes it keeps is unknown; calibrate on 19"),
     ],
 )
@@ -74,7 +74,7 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_a_bare_number_has_no_p_values() -> None:
     assert Threshold(0.5).is_novel([0.5, 0.6]).tolist() == [False, True]
     assert str(Threshold(0.5, source="by eye")) == "threshold 0.500 (by eye)"
-    with pytest.raises(InputError, match=r"bare number. P-values need the scores of known rows"):
+    with pytest.raises(InputError, match=r"bare number\. P-values need the scores of known rows"):
         Threshold(0.5).p_values([0.1])
 
 

@@ -131,7 +131,7 @@ def test_the_temperature_goes_with_the_shards(items: list[Item], tmp_path: Path,
 def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:
     out = tmp_path / "out"
     embed(items[:2], out, TINY)
-    with pytest.raises(InputError, match=r"seed 0. Expected seed 1"):
+    with pytest.raises(InputError, match=r"seed 0\. Expected seed 1"):
         embed(items, out, replace(TINY, seed=1))
     with pytest.raises(MixedEncodersError, match=r"tiny.*Expected vitb32"):
         embed(items, out, replace(TINY, model="vitb32"))
@@ -143,7 +143,7 @@ def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:
         embed(items, out, TINY, engine="spark")
     with pytest.raises(InputError, match="precision"):
         embed(items, out, replace(TINY, precision="int8"))
-    with pytest.raises(WeightsError, match="no checkpoint file"):
+    with pytest.raises(WeightsError, match="Expected a checkpoint"):
         embed(items, out, replace(TINY, checkpoint="nowhere.pt"))
 
 
@@ -164,7 +164,7 @@ def test_weights_whose_sha256_nobody_has_said(
     monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(tmp_path / "mine.toml"))
     monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
     settings = replace(TINY, model=name)
-    with pytest.warns(UserWarning, match="the registry names no sha256"):
+    with pytest.warns(UserWarning, match="the registry has no sha256"):
         header = settings.header()
     assert name != "mine" or header.identity.sha256 == tiny.identity.sha256
     assert shards.load(settings, header)[0].identity == header.identity

@@ -116,9 +116,9 @@ def test_a_folder_of_another_checkpoint_or_other_settings_is_refused_with_both_n
     open_folder(tmp_path, replace(HEADER, provenance=replace(HEADER.provenance, version="1")))
     with pytest.raises(MixedEncodersError, match=r"tiny \(sha256 abababab\).*vitb32 \(sha256 cdcdcdcd\)"):
         open_folder(tmp_path, OTHER)
-    with pytest.raises(InputError, match=r"made with up y. Expected up z"):
+    with pytest.raises(InputError, match=r"made with up y\. Expected up z"):
         open_folder(tmp_path, replace(HEADER, provenance=replace(HEADER.provenance, up="z")))
-    with pytest.raises(InputError, match=r"made with precision float32. Expected precision bfloat16"):
+    with pytest.raises(InputError, match=r"made with precision float32\. Expected precision bfloat16"):
         open_folder(tmp_path, replace(HEADER, precision="bfloat16"))
 
 

@@ -153,7 +153,7 @@ def test_known_classes_of_one_member_or_another_ensemble_are_refused(both: Shape
         ("tiny+tiny", "'tiny[+]tiny' names an encoder twice"),
         ("tiny+tinny-b", "'tinny-b' in 'tiny[+]tinny-b'.*did you mean 'tiny-b'"),
         ("tiny+", "unknown checkpoint '' in 'tiny[+]'"),
-        ("tiny-gray+tiny", "the gray 0.4 for tiny, 0.5 for tiny-gray; expected one gray"),
+        ("tiny-gray+tiny", "by different grays: 0.4 for tiny, 0.5 for tiny-gray. Expected one gray"),
     ],
 )
 def test_what_cannot_be_combined(name: str, message: str) -> None:
@@ -164,7 +164,7 @@ def test_what_cannot_be_combined(name: str, message: str) -> None:
 
 def test_other_kinds_of_rows_cannot_be_combined() -> None:
     rows = [find_checkpoint("tiny"), replace(find_checkpoint("tiny-b"), kind="comparator")]
-    with pytest.raises(InputError, match="has 'tiny-b', of kind 'comparator'; expected shape encoders"):
+    with pytest.raises(InputError, match=r"contains 'tiny-b', which is of kind 'comparator'\. Expected shape encoders"):
         ensemble(rows)
 
 
@@ -176,9 +176,9 @@ def test_a_member_without_weights_is_named() -> None:
 def test_one_file_does_not_stand_for_several(registry: Path) -> None:
     weights = registry.parent / "tiny-b.safetensors"
     for door in (ShapeEncoder.from_pretrained, TextEncoder.from_pretrained):
-        with pytest.raises(InputError, match=r"'tiny[+]tiny-b' is 2 encoders; expected none"):
+        with pytest.raises(InputError, match=r"'tiny[+]tiny-b' is an ensemble of 2 encoders"):
             door("tiny+tiny-b", checkpoint=weights)
-    with pytest.raises(InputError, match="is 2 encoders"):
+    with pytest.raises(InputError, match="is an ensemble of 2 encoders"):
         Settings("tiny+tiny-b", checkpoint=str(weights)).header()
 
 

@@ -80,9 +80,9 @@ def damaged(path: Path, header: Any = None, **arrays: np.ndarray) -> Path:
 @pytest.mark.parametrize(
     "header, arrays, message",
     [
-        ({"format": "something else"}, {}, "header does not say"),
+        ({"format": "something else"}, {}, "its header is not"),
         ({"names": ["pole"]}, {}, "labels are not all from 0 to 0"),
-        ({"names": ["pole", "pole"]}, {}, "named twice"),
+        ({"names": ["pole", "pole"]}, {}, "are repeated"),
         ({"identity": {"checkpoint": "fake", "space": "words", "key": "x"}}, {}, "no set of known classes"),
         ({}, {"labels": np.array([0, 1, 2])}, "labels are not all from 0 to 1"),
         ({}, {"labels": np.array([0.0, 0.0, 1.0])}, "labels are not one whole number"),
@@ -149,7 +149,7 @@ def test_classes_by_name_and_by_example_in_one_bank() -> None:
     np.testing.assert_allclose(bank.anchors[:2], bank.text[:2])
     np.testing.assert_allclose(bank.anchors[2], FakeEncoder().encode(SLAB)[0], atol=1e-5)
     assert bank.labels.tolist() == [2]
-    with pytest.raises(ClassNamesError, match=r"examples of 'ball'. Expected examples of named classes only: 'pole'"):
+    with pytest.raises(ClassNamesError, match=r"examples of 'ball'\. Expected examples of named classes only: 'pole'"):
         KnownClasses.from_both(["pole"], {"ball": POLE}, FakeEncoder(), words())
 
 

@@ -350,7 +350,7 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_encoder_without_a_text_tower_needs_one() -> None:
-    with pytest.raises(InputError, match=r"fake has no text encoder. Expected one for names. Give text="):
+    with pytest.raises(InputError, match=r"fake has no text encoder\. Expected one for names\. Give text="):
         score_novelty(POLE, NAMES, encoder=FakeEncoder())
 
 

@@ -205,7 +205,7 @@ def test_an_encoder_of_one_s_own_localizes() -> None:
     found = localize(shape.cloud, EXAMPLES, encoder=encoder)
     assert len(found) == 700 and found.patches.novelty.shape == (8,) and found.provenance.identity is encoder.identity
     assert (found.points == shape.cloud).all() and np.isfinite(found.threshold.value)
-    with pytest.raises(InputError, match=r"corners has no text encoder. Expected one for names. Give text="):
+    with pytest.raises(InputError, match=r"corners has no text encoder\. Expected one for names\. Give text="):
         localize(shape.cloud, ["chair"], encoder=encoder)
 
 

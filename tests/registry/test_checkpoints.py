@@ -285,7 +285,7 @@ def test_refusals_say_what_would_do(registry: Registry) -> None:
     "changes", [{"source.package": "x.pt"}, {"source.file": ...}, {"source.url": "https://x.org/m"}]
 )
 def test_a_source_has_one_place(registry: Registry, changes: dict[str, Any]) -> None:
-    assert "[mine.source] takes either 'package' or 'file'" in refusal(registry(changes))
+    assert "[mine.source] has no location, or several; expected one of 'package', 'file'" in refusal(registry(changes))
 
 
 @pytest.mark.parametrize(

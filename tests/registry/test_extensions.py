@@ -76,7 +76,7 @@ def test_a_benchmark_with_a_model_takes_it(module: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "no module 'a_module_of_mine' to import; expected a module on Python's path or in"),
+        (None, "there is no module 'a_module_of_mine'. Expected a module on Python's path or in"),
         ("import no_such_thing", "a_module_of_mine cannot be imported: ModuleNotFoundError: No module named 'no_such"),
         ("1 / 0", "a_module_of_mine cannot be imported: ZeroDivisionError"),
         ("def", "a_module_of_mine cannot be imported: SyntaxError"),

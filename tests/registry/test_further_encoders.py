@@ -173,7 +173,7 @@ def test_files_that_are_not_the_right_ones(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_file_of_another_size_is_told_by_name(tmp_path: Path) -> None:
     torch.save(uni3d_checkpoint(TRUNKS["uni3d-ti"]), tmp_path / "model.pt")
-    with pytest.raises(WeightsError, match=r"wrong shapes.*the sizes are those of uni3d-ti or uni3d-ti-no-lvis"):
+    with pytest.raises(WeightsError, match=r"wrong shapes.*Its sizes fit uni3d-ti or uni3d-ti-no-lvis"):
         ShapeEncoder.from_pretrained("uni3d-b", checkpoint=tmp_path / "model.pt", device="cpu")
 
 
@@ -196,7 +196,7 @@ def test_tamm_is_the_weighted_sum_of_its_unit_branches(tmp_path: Path) -> None:
         own = f"module.classifier.{parts[2]}" if parts else f"module.ppat.{key}"
         tables.setdefault(table, {})[own] = tensor(f"{table}.{own}", tuple(value.shape), 0)
     torch.save({**tables, "optimizer": {"state": {}}, "epoch": 3}, file)
-    with pytest.warns(UserWarning, match="'mine' is not confirmed in full: all of it"):
+    with pytest.warns(UserWarning, match="'mine' is not confirmed: all of it"):
         encoder = ShapeEncoder.from_pretrained("mine", registry=path, checkpoint=file, device="cpu")
     assert encoder.temperature == pytest.approx(np.exp(-float(tables["logit_scale"]["module.logit_scale"])))
     adapters, body = encoder.network.proj, torch.randn(3, 5, 16, generator=torch.Generator().manual_seed(0))
@@ -246,13 +246,16 @@ def test_a_row_like_another_takes_what_it_lacks(tmp_path: Path) -> None:
         ('[a]\nlike = "nobody"', "field 'like' is 'nobody'; expected the name of another row"),
         ('[a]\nlike = "a"', "field 'like' is 'a'"),
         ("[a]\nlike = 5", "field 'like' is 5"),
-        ('[a]\nlike = "b"\n[b]\nlike = "a"', "not in a circle"),
+        ('[a]\nlike = "b"\n[b]\nlike = "a"', "without a cycle"),
         ('[a]\nlike = "vitb32"\nlicence = "x"', "lacks the field 'source'"),
         ('[a]\nlike = "vitb32"\nsource = { file = "a" }', "lacks the field 'licence'"),
         ('[a]\nlike = "b"\n[b]', "[a] lacks the field"),
         ('[a]\nlike = "uni3d-b"\nlicence = "x"\nsource = { file = "a" }\nsizes = { block = "odd" }', "known: gated"),
         ('[a]\nlike = "uni3d-b"\nlicence = "x"\nsource = { file = "a" }\nspec = { fewer = "odd" }', "'fewer' is 'odd'"),
-        ('[a]\nlike = "tamm"\nlicence = "x"\nsource = { file = "a" }\nsizes = { projection = 0 }', "adapters need"),
+        (
+            '[a]\nlike = "tamm"\nlicence = "x"\nsource = { file = "a" }\nsizes = { projection = 0 }',
+            "because there are adapters",
+        ),
         ('[a]\nlike = "uni3d-b"\nlicence = "x"\nsource = { file = "a" }\nsizes = { depth = 300 }', "at most 256"),
     ],
 )

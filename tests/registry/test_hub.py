@@ -81,12 +81,12 @@ def run(registry: Path, names: list[str], env: dict[str, str], **streams: Any) -
 
 
 FAILURES = {
-    "gone": ("ServerError", "does not know the repository"),
+    "gone": ("ServerError", "the repository does not exist, or is private"),
     "no-revision": ("ServerError", "no revision 'main'"),
     "no-file": ("ServerError", "no such file"),
     "private": ("ServerError", "HF_TOKEN"),
     "gated": ("ServerError", "licence must be accepted"),
-    "forbidden": ("ServerError", "forbids it (HTTP 403)"),
+    "forbidden": ("ServerError", "forbids the download (HTTP 403)"),
     "broken": ("ServerError", "HTTP 500"),
     "busy": ("ServerError", "HTTP 503"),
     "portal": ("ServerError", "login page"),
@@ -95,7 +95,7 @@ FAILURES = {
     "short": ("TransferError", "broke off after"),
     "restarts": ("TransferError", "broke off after"),
     "other": ("HashError", "Delete the file and try again"),
-    "a..b": ("RegistryError", "is no repository"),
+    "a..b": ("RegistryError", "is no name of a Hub repository"),
 }
 
 
@@ -121,7 +121,7 @@ def test_a_failed_download_says_how_to_go_on(failures: dict[str, Any], name: str
     assert f"hf download lab/{name} model.pt" in message
     assert f"https://huggingface.co/lab/{name}/blob/main/model.pt" in message
     call = f'encoder=ShapeEncoder.from_pretrained("{name}", checkpoint="model.pt")'
-    assert f"hand {call} to score_novelty" in message
+    assert f"pass {call} to score_novelty" in message
     assert '"tiny" is inside the package and runs offline' in message
 
 
@@ -215,7 +215,7 @@ def test_text_encoders_are_pinned_as_far_as_registered(server: HubServer, tmp_pa
     assert wrong["error"] == "HashError" and wrong["message"].startswith("text encoder of 'other'")
     assert 'text=TextEncoder.from_pretrained("other", checkpoint=PATH)' in wrong["message"]
     assert missing["error"] == "ServerError" and "model.pt --revision v2" in missing["message"]
-    assert 'hand text=TextEncoder.from_pretrained("gone", checkpoint="model.pt") to' in missing["message"]
+    assert 'pass text=TextEncoder.from_pretrained("gone", checkpoint="model.pt") to' in missing["message"]
     asked = len(server.requests)
     assert "path" in run(registry, ["text sound"], environment(server, tmp_path))["text sound"]
     assert len(server.requests) == asked

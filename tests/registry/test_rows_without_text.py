@@ -101,7 +101,7 @@ def test_an_ensemble_knows_names_only_if_all_members_do(registry: Path) -> None:
 @pytest.mark.parametrize(
     "row, message",
     [
-        (ROW.format(text="true"), r"\[mine.text\] is a boolean; expected a table, or false"),
+        (ROW.format(text="true"), r"\[mine.text\] is true; expected a table, or false"),
         ('[mine]\nlike = "tiny-points"\nlicence = "MIT"\ntext = false\n', r"\[mine.text\] is a boolean; expected a"),
     ],
 )
@@ -115,7 +115,7 @@ def test_the_command_line_says_so(registry: Path, tmp_path: Path) -> None:
     record = {one["name"]: one for one in json.loads(run("checkpoints", "list", "--json").stdout)["checkpoints"]}
     assert not record["mine"]["names"] and record["tiny"]["names"]
     assert "examples only" in " ".join(run("checkpoints", "list").stdout.split())
-    assert "none: classes are known by examples only" in run("checkpoints", "show", "mine").stdout
+    assert "none: known classes need examples" in run("checkpoints", "show", "mine").stdout
     doctor = json.loads(run("doctor", "--json").stdout)
     (own,) = [one for one in doctor["checkpoints"] if one["name"] == "mine"]
     assert own["works_offline"] and own["text"] == "none"

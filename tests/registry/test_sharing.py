@@ -112,7 +112,7 @@ def test_what_is_pushed_comes_back(kind: str, saved: dict[str, Path], hub: tuple
 @pytest.mark.parametrize(
     "code, error, words",
     [
-        ("push_to_hub('mine')", "InputError", "repo is 'mine'. A repository of the Hub is owner/name."),
+        ("push_to_hub('mine')", "InputError", "repo is 'mine'. Expected owner/name, a repository of the Hub."),
         ("push_to_hub('lab/forbidden')", "ServerError", "The Hub answered with HTTP 403. Run `hf auth login`"),
     ],
 )
@@ -157,12 +157,12 @@ def test_a_download_that_fails_says_what_to_do(
 
 def test_a_file_of_the_hub_that_is_too_large_is_not_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sharing.hub, "size", lambda wanted: sharing.MOST_BYTES + 1)
-    with pytest.raises(WeightsError, match=r"lab/mine/known\.safetensors has 4,294,967,297 bytes\. At most"):
+    with pytest.raises(WeightsError, match=r"lab/mine/known\.safetensors has 4,294,967,297 bytes\. Expected at most"):
         KnownClasses.from_pretrained("lab/mine")
 
 
 def test_names_that_lead_nowhere(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"name is 'nowhere'\. There is no such folder"):
+    with pytest.raises(InputError, match=r"name is 'nowhere', and there is no such folder"):
         KnownClasses.from_pretrained("nowhere")
     with pytest.raises(WeightsError, match=r"has no known\.safetensors"):
         KnownClasses.from_pretrained(tmp_path)

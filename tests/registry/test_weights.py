@@ -219,7 +219,7 @@ def test_a_pickle_that_would_run_code(tmp_path: Path, layout: str, suffix: str) 
     else:
         torch.save(content, path, _use_new_zipfile_serialization=layout == "torch")
     message = refusal(path)
-    assert "would run code when read; it was not run" in message
+    assert "would run code when read; no code was run" in message
     assert not trace.exists()
 
 
@@ -270,8 +270,8 @@ def test_checkpoints_of_something_else(tmp_path: Path, name: str, content: Any) 
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    assert "no checkpoint file at" in refusal(tmp_path / "none.pt")
-    assert "no checkpoint file at" in refusal(tmp_path)
+    assert "Expected a checkpoint" in refusal(tmp_path / "none.pt")
+    assert "Expected a checkpoint" in refusal(tmp_path)
 
 
 def rules(**fields: Any) -> Keys:
@@ -385,7 +385,7 @@ def test_bombs_end_a_child_and_no_more(tmp_path: Path, kind: str, monkeypatch: p
     pickled, words = BOMBS[kind]
     if kind == "time":  # the others end by themselves, on a busy machine after more than a second
         monkeypatch.setattr(torch_files, "SECONDS", 1)
-    with pytest.raises(WeightsError, match=f"did not come to an end: .*{words}"):
+    with pytest.raises(WeightsError, match=f"reading it in a sandbox failed: .*{words}"):
         read_weights(archive(pickled, tmp_path), PLAIN, "x")
 
 
@@ -413,7 +413,7 @@ def test_state_dicts_need_no_child(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("given", "registered", "sandboxed"), [(False, True, False), (False, False, True), (True, True, True)]
 )
-@pytest.mark.filterwarnings("ignore:.*the registry names no sha256")
+@pytest.mark.filterwarnings("ignore:.*the registry has no sha256")
 def test_only_a_file_with_the_registered_hash_needs_no_sandbox(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bool, registered: bool, sandboxed: bool
 ) -> None:
@@ -433,7 +433,7 @@ def test_archives_that_another_reader_may_read_otherwise(tmp_path: Path) -> None
     path = saved({"a": torch.ones(2)}, tmp_path)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as file, pytest.warns(UserWarning, match="Duplicate"):
         file.writestr(next(name for name in file.namelist() if name.endswith("data.pkl")), DEEP)
-    with pytest.raises(WeightsError, match="each member once"):
+    with pytest.raises(WeightsError, match="a member occurs twice"):
         read_weights(path, PLAIN, "x")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("model/data.pkl", b"\x80\x02}." + bytes(1_000_000))

@@ -184,7 +184,7 @@ def test_another_text_space_is_refused_and_both_are_named(encoder: PointEncoder,
     "known, settings, said",
     [
         ({"chair": None}, {}, "known is a mapping; expected a list of names"),
-        (["chair", "chair"], {}, "named twice"),
+        (["chair", "chair"], {}, "are repeated"),
         (["chair"], {"method": "knn"}, "needs example shapes"),
         (["chair"], {"smooth": -1}, "smooth is -1"),
         (["chair"], {"threshold": 0.5}, "Expected a Threshold"),

@@ -30,7 +30,7 @@ def test_objects_are_files_and_a_full_folder_is_refused(tmp_path: Path) -> None:
     chair, guitar = (sample(name, 1200, seed=1)[:, [0, 2, 1]] for name in ("chair", "guitar"))
     points = np.concatenate([chair, guitar + [3, 0, 0]])
     scene = Scene(points, color=np.full((len(points), 3), 0.25))
-    result = score_scene(scene, ["chair", "sofa"], proposals="contact", threshold=Threshold(0.8))
+    result = score_scene(scene, ["chair", "sofa"], model="tiny", proposals="contact", threshold=Threshold(0.8))
     named = replace(result, objects=tuple(replace(one, name="../chair") for one in result.objects))
     files = named.export(tmp_path / "crops")
     assert {path.parent for path in files} == {tmp_path / "crops" / "___chair"}

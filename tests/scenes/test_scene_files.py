@@ -187,7 +187,7 @@ class TestScanNetsLabelFiles:
     def test_of_another_length(self, scan: Path) -> None:
         given = scan.with_suffix(".txt")
         given.write_text("3\n" * 39)
-        with pytest.raises(ShapeFileError, match=r"vh_clean_2.txt has 39 labels, for the 40 points of scene0000"):
+        with pytest.raises(ShapeFileError, match=r"vh_clean_2.txt has 39 labels; expected 40, one a point"):
             load_scene(scan, labels=given)
 
     @pytest.mark.parametrize(
@@ -368,8 +368,8 @@ class TestWhatIsWrong:
         ("field", "rows", "value", "said"),
         [
             ("y", slice(3, 5), np.nan, r"room.ply.*2 of 40 points are not finite; leave them out"),
-            ("label", slice(None), np.linspace(0, 1, 40), "'label' holds other than whole numbers"),
-            ("label", slice(None), np.nan, "'label' holds other than whole numbers"),
+            ("label", slice(None), np.linspace(0, 1, 40), "'label' holds values that are no whole numbers"),
+            ("label", slice(None), np.nan, "'label' holds values that are no whole numbers"),
         ],
     )
     def test_values_that_are_none(self, tmp_path: Path, field: str, rows: slice, value: Any, said: str) -> None:
@@ -398,7 +398,9 @@ class TestWhatIsWrong:
 
     def test_too_many(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(scene_files, "MAX_POINTS", 39)
-        with pytest.raises(ShapeFileError, match="it has 40 points, more than 39; thin it out or split it first"):
+        with pytest.raises(
+            ShapeFileError, match=r"it has 40 points; expected at most 39\. Thin it out or split it first"
+        ):
             load_scene(ply(tmp_path / "room.ply", table(SCANNET)))
 
     def test_a_header_that_promises_more_than_the_file_holds(self, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_every_step_is_that_of_plain_torch(package: str, low: tuple[int, int, in
         torch.testing.assert_close(
             convolve(x, kernel, other.neighbors(side)), convolve(x, kernel, grid.neighbors(side)), atol=2e-5, rtol=1e-5
         )
-    with pytest.raises(InputError, match="no convolution has gone `down`"):
+    with pytest.raises(InputError, match="expected a convolution `down` first"):
         _ = other.coarser
     down, up = random(8, 3, 5), random(8, 5, 2)
     ours, theirs = convolve(x, down, grid.down), convolve(x, down, other.down)
@@ -95,7 +95,7 @@ def test_what_spconv_cannot_number_is_refused(package: str) -> None:
     near = SpconvGrid.of(Grid.of(far % 1290)[0])
     assert near.box == [16, 16, 16]
     wide = torch.empty(1).expand(2**20, 512)
-    with pytest.raises(InputError, match="1,048,576 voxels of 512 numbers are 2 GiB"):
+    with pytest.raises(InputError, match="1,048,576 voxels of 512 numbers need 2 GiB"):
         convolve(wide, torch.empty(1).expand(27, 512, 4), near.neighbors(3))
 
 
@@ -112,7 +112,7 @@ def test_a_missing_package_or_one_without_cuda_is_told(monkeypatch: pytest.Monke
     made_up_spconv.install(monkeypatch, cpu_only=False)
     assert load_spconv(torch.device("cuda")) is sys.modules["spconv.pytorch"]
     monkeypatch.setitem(sys.modules, "spconv.pytorch", None)
-    with pytest.raises(MissingPackageError, match=r"needs spconv .*: pip install spconv-cu126 .*'torch' does not"):
+    with pytest.raises(MissingPackageError, match=r"needs spconv .*: pip install spconv-cu126 .*take 'torch'"):
         PointEncoder.from_pretrained(checkpoint=tmp_path / "none.pt", device="cpu", backend="spconv")
 
 

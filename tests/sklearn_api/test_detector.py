@@ -453,7 +453,7 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot read the detector"):
         NoveltyDetector.load(path)
     save_file({"x": np.ones(3)}, path)
-    with pytest.raises(FileError, match="its header does not say"):
+    with pytest.raises(FileError, match="its header is not"):
         NoveltyDetector.load(path)
     with pytest.raises(FileError, match=r"a \.safetensors file"):
         NoveltyDetector.load(tmp_path / "detector.pkl")

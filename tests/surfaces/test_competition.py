@@ -182,7 +182,7 @@ def test_the_state_of_another_training_is_refused(other: str, tmp_path: Path) ->
     train(small_units(2), tiles(), recipe, 7, state=state)
     changed = {"recipe": Recipe(steps=2, batch=3), "seed": 8, "tiles": tiles(seed=1), "units": small_units(2, 1)}
     given = {"units": small_units(2), "tiles": tiles(), "recipe": recipe, "seed": 7, other: changed[other]}
-    with pytest.raises(InputError, match="other settings or on other data"):
+    with pytest.raises(InputError, match="other settings or data"):
         train(**given, state=state)
     state.write_bytes(b"no state")
     with pytest.raises(FileError):
@@ -192,7 +192,7 @@ def test_the_state_of_another_training_is_refused(other: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "settings, told",
     [
-        ({"weights": (0.0, 1.0, 1.0)}, "expected three, none below 0, the first above"),
+        ({"weights": (0.0, 1.0, 1.0)}, "Expected three numbers: the first above 0"),
         ({"weights": None}, "weights are of type object"),
         ({"margin": 0.0}, "margin is 0.0"),
         ({"optimizer": "lion"}, "unknown optimizer 'lion'"),

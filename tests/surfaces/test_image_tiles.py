@@ -48,8 +48,8 @@ def test_holes_stay_holes() -> None:
 @pytest.mark.parametrize(
     "image, settings, told",
     [
-        (RAMP * 300, {}, r"floats goes from 0 to 300; expected \[0, 1\]"),
-        ((RAMP * 4095).astype(np.int32), {}, "type int32, from 0 to 4095; expected its range"),
+        (RAMP * 300, {}, r"floats goes from 0 to 300. Expected \[0, 1\]"),
+        ((RAMP * 4095).astype(np.int32), {}, "type int32, from 0 to 4095. Expected bytes"),
         (RAMP, {"values": (1, 0)}, "the lower and the higher end"),
         (RAMP, {"values": (1,)}, "the lower and the higher end"),
         (RAMP, {"values": (0, np.inf)}, "values holds NaN or infinity"),

@@ -53,7 +53,7 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         ViewRasterizer(count=7)
     with pytest.raises(InputError, match="multiple of 16"):
         ViewRasterizer(size=100)
-    with pytest.raises(CloudError, match="all points are one"):
+    with pytest.raises(CloudError, match="all points are equal"):
         ViewRasterizer().rasterize(np.ones((5, 3)))
     with pytest.raises(InputError, match="three numbers of a point"):
         ViewRasterizer().rasterize(np.eye(3), center=(0, 0))

@@ -177,10 +177,10 @@ BAD: list[tuple[str, Callable[[np.ndarray], object], type[Exception], str]] = [
     ("one point", lambda p: HEIGHTS.rasterize(p * 0), CloudError, "line"),
     ("a line", lambda p: HEIGHTS.rasterize(p * [1, 0, 0]), CloudError, "line"),
     ("no plane", lambda p: HEIGHTS.rasterize(3 * np.random.default_rng(0).random((20_000, 3))), CloudError, "plane"),
-    ("all holes", lambda p: Rasterizer(cell=0.005, channels=("height",)).rasterize(p[:900]), CloudError, "holes"),
+    ("all holes", lambda p: Rasterizer(cell=0.005, channels=("height",)).rasterize(p[:900]), CloudError, "are empty"),
     ("far away", lambda p: HEIGHTS.rasterize(np.vstack([p, [[1e300] * 3]])), CloudError, "stray"),
     ("no intensity", lambda p: Rasterizer().rasterize(p), InputError, "no intensity.*channels="),
-    ("below 0", lambda p: Rasterizer().rasterize(p, p[:, 0] - 1), InputError, "none below 0"),
+    ("below 0", lambda p: Rasterizer().rasterize(p, p[:, 0] - 1), InputError, "of at least 0"),
     ("lengths", lambda p: Rasterizer().rasterize(p, p[:9, 0]), InputError, "9 rows of intensity"),
     ("columns", lambda p: Rasterizer().rasterize(np.hstack([p, p])), CloudError, r"\(n, 3\)"),
     ("tile", lambda p: Rasterizer(tile=100), InputError, "multiple of 16"),
@@ -191,7 +191,7 @@ BAD: list[tuple[str, Callable[[np.ndarray], object], type[Exception], str]] = [
     ("cell", lambda p: Rasterizer(cell=0), InputError, "above 0"),
     ("normal", lambda p: Rasterizer(normal=(0, 0, 0)), InputError, "direction"),
     ("one number", lambda p: Rasterizer(normal=5), InputError, "normal have the shape"),
-    ("along", lambda p: Rasterizer(channels=("height",), along=(0, 0, 1)).rasterize(p), CloudError, "direction in it"),
+    ("along", lambda p: Rasterizer(channels=("height",), along=(0, 0, 1)).rasterize(p), CloudError, "direction in the"),
     ("colors", lambda p: Rasterizer(channels=("color",)).rasterize(p, color=p[:, :2]), InputError, "red, green"),
 ]  # fmt: skip
 

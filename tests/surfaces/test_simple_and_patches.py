@@ -103,9 +103,9 @@ def test_the_default_follows_the_kind_of_data() -> None:
 
 
 @pytest.mark.parametrize("name, good, told", [
-    ("height", [np.zeros((20, 20), np.uint8)] * 2, "'height' is for sheets and pairs, and these are images"),
-    ("nearest", [np.zeros((20, 20), np.uint8)] * 2, "'nearest' is for objects, and these are images"),
-    ("height", plates(2), "'height' is for sheets and pairs, and these are objects"),
+    ("height", [np.zeros((20, 20), np.uint8)] * 2, "'height' is for sheets and pairs, but the data are images"),
+    ("nearest", [np.zeros((20, 20), np.uint8)] * 2, "'nearest' is for objects, but the data are images"),
+    ("height", plates(2), "'height' is for sheets and pairs, but the data are objects"),
 ])  # fmt: skip
 def test_a_reconstructor_for_another_kind_is_refused(name: str, good: list, told: str) -> None:
     with pytest.raises(InputError, match=told):

@@ -76,7 +76,7 @@ def test_images_are_judged_at_their_own_size(of_images):
 
 
 def test_what_is_no_such_image_is_said(of_images, tmp_path):
-    with pytest.raises(InputError, match="of uint16, the good images are of uint8"):
+    with pytest.raises(InputError, match="of uint16, but the good images are of uint8"):
         of_images.score(image(1).astype(np.uint16) * 257)
     with pytest.raises(InputError, match="24 x 24 pixels; the good images are"):
         of_images.score(image(1)[:, :24])
@@ -115,7 +115,7 @@ def test_a_model_is_found_again_as_it_was(of_images, of_sheets, tmp_path):
     with loaded_arrays(tmp_path / "sheets" / "surface.safetensors", "surface") as (header, arrays):
         moved = arrays | {"reconstructor.mean": arrays["reconstructor.mean"] + 1}
     save_arrays(tmp_path / "sheets" / "surface.safetensors", moved, header, "surface")
-    with pytest.raises(FileError, match="its weights are not those that were saved"):
+    with pytest.raises(FileError, match="its weights differ from the saved ones"):
         SurfaceModel.load(tmp_path / "sheets")
     (tmp_path / "images" / "surface.safetensors").write_bytes(b"\x00" * 100)
     with pytest.raises(FileError, match="surface"):
@@ -129,7 +129,7 @@ def test_weights_of_another_model_are_refused(of_images, tmp_path):
     with loaded_arrays(path, "surface") as (header, arrays):
         arrays, header["identity"] = dict(arrays), "0" * 64
     save_arrays(path, arrays, header, "surface")
-    with pytest.raises(FileError, match="not those that were saved"):
+    with pytest.raises(FileError, match="differ from the saved ones"):
         SurfaceModel.load(tmp_path / "model")
 
 
@@ -212,12 +212,20 @@ def test_sizes_of_numpy_are_saved(tmp_path):
 def test_settings_that_have_no_say_are_refused():
     table = generate("table", 3)
     for good, how, told in (
-        ([image(1), image(2)], {"cell": 1, "channels": ["height"]}, "cell and channels would .* of clouds"),
-        ([sheet(1), sheet(2)], {"values": (0, 1)}, "values would have no effect: it is of images"),
-        ([sheet(1), sheet(2)], {"rasterizer": Rasterizer(), "size": 16}, "size would .* rasterizer that is found"),
-        ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, "; leave it out or give shape='sheets'$"),
+        (
+            [image(1), image(2)],
+            {"cell": 1, "channels": ["height"]},
+            "cell and channels have no effect: the data are images",
+        ),
+        ([sheet(1), sheet(2)], {"values": (0, 1)}, "values has no effect: the data are clouds"),
+        ([sheet(1), sheet(2)], {"rasterizer": Rasterizer(), "size": 16}, "size has no effect: a rasterizer is given"),
+        ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, r"\. Leave it out, or give shape='sheets'$"),
         ([sample(table, 500, seed) for seed in (1, 2)], {"size": 32}, "or give reconstructor='pca'"),
-        ([sample(table, 500, 1)], {"cell": 1, "channels": [], "shape": "objects"}, "of sheets.*; leave them out$"),
+        (
+            [sample(table, 500, 1)],
+            {"cell": 1, "channels": [], "shape": "objects"},
+            r"are objects, not sheets\. Leave them out$",
+        ),
     ):
         with pytest.raises(InputError, match=told):
             SurfaceModel.fit(good, **how)
@@ -259,7 +267,7 @@ def test_objects_are_seen_from_all_around(tmp_path):
     assert found.is_novel and found.map.is_novel[spoilt.truth].mean() > 5 * found.map.is_novel[~spoilt.truth].mean()
     again = SurfaceModel.load(model.save(tmp_path))
     np.testing.assert_array_equal(again.score(spoilt.cloud).map.novelty, found.map.novelty)
-    with pytest.raises(CloudError, match="meters and not centimeters"):
+    with pytest.raises(CloudError, match="from centimeters to meters"):
         model.score(100 * good[0])
     alone = SurfaceModel.fit(good[0], "pca", size=32)  # cut into four
     assert alone.threshold.n == 4 and not alone.score(good[0]).is_novel
@@ -323,7 +331,11 @@ def test_what_is_no_such_pair_is_said(of_pairs, of_images):
         (of_images, one, "which is no image"),
         (of_pairs, {**one, "height": one["height"][:, :24]}, "height is 24 x 24, intensity is 32 x 24 pixels"),
         (of_pairs, {**one, "intensity": image(1) + np.arange(3, dtype=np.uint8)}, "in color; expected gray"),
-        (of_pairs, {"height": one["intensity"], "intensity": one["height"]}, "is of uint8 and uint16, the good pairs"),
+        (
+            of_pairs,
+            {"height": one["intensity"], "intensity": one["height"]},
+            "is of uint8 and uint16, but the good pairs",
+        ),
     ):
         with pytest.raises(InputError, match=told):
             model.score(given)
@@ -396,7 +408,7 @@ def test_marks_promise_what_was_requested(of_promised, of_images, tmp_path):
         ({"false_points": 0.01}, r"5 calibration shapes cannot promise a rate of 0.01\. 99 or more"),
         ({"false_regions": 0.05}, "19 or more can"),
         ({"false_points": 0.3, "false_regions": 0.3}, "both given"),
-        ({"largest": 0.5}, "largest is given without false_points"),
+        ({"largest": 0.5}, "largest is 0.5 without false_points"),
         ({"false_points": 3}, "rate"),
     ],
 )

@@ -50,7 +50,7 @@ def test_tokens_that_do_not_belong_are_novel(tmp_path: Path) -> None:
     points = np.repeat(bad.centers[0], 3, axis=0) + 1e-4
     found = made.localize(one, points=points, name="a chair")
     assert found.elements.kind == "points" and np.abs(found.novelty[::3] - made.novelty(one)[0]).max() < 0.01
-    with pytest.raises(InputError, match="patches of 20 shapes; expected those of one"):
+    with pytest.raises(InputError, match="patches of 20 shapes; expected one shape"):
         made.localize(bad)
     read = load_reconstructor(made.save(tmp_path / "tokens.safetensors"))
     assert np.array_equal(read.novelty(bad), made.novelty(bad))
@@ -153,12 +153,12 @@ def test_a_memory_of_patches_by_timm(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert PatchMemory("resnet10t", pretrained=False, keep=0.01).fit(normal[:, :2]).shape_ == (2, 32, 32)
     with pytest.raises(UnknownNameError, match="timm has no network 'resnet7'"):
         PatchMemory("resnet7").fit(normal)
-    with pytest.raises(CheckpointError, match=r"weights of 'resnet18\.mine' cannot be had"):
+    with pytest.raises(CheckpointError, match=r"weights of 'resnet18\.mine' cannot be loaded"):
         PatchMemory("resnet18.mine").fit(normal)
 
     def unreachable(*arguments: object, **settings: object) -> None:
         raise OSError("no network")
 
     monkeypatch.setattr(timm, "create_model", unreachable)
-    with pytest.raises(CheckpointError, match="cannot be had: no network"):
+    with pytest.raises(CheckpointError, match="cannot be loaded: no network"):
         PatchMemory().fit(normal)

@@ -86,7 +86,7 @@ def test_a_mesh_is_in_meters_where_the_thing_is() -> None:
     assert mesh.is_watertight and mesh.volume == pytest.approx(4 / 3 * np.pi * 0.5**3, rel=0.03)
     assert np.allclose(moved(mesh.vertices.mean(0), field.frame), [2.4, 0.2, 1.0], atol=0.03)
     assert mesh.export(file_type="glb")[:4] == b"glTF"
-    with pytest.raises(InputError, match="'chair' fills nothing"):
+    with pytest.raises(InputError, match="'chair' occupies no cell"):
         field.mesh("chair", 16)
 
 
@@ -187,7 +187,7 @@ def test_bad_input_is_told() -> None:
         complete(view(depth=90.0), NAME, affinities=affinities(), model=model)
     with pytest.raises(CloudError, match="none of the 768"):
         complete(view(depth=0.0), NAME, affinities=affinities(), model=model)
-    with pytest.raises(InputError, match="expected one a pixel"):
+    with pytest.raises(InputError, match="expected equal sizes"):
         complete(view(), NAME, affinities=Affinities(np.zeros((2, 3, 3)), NAME), model=model)
     with pytest.raises(InputError, match="expected a View"):
         complete("picture.png", NAME, affinities=affinities(), model=model)
@@ -201,7 +201,7 @@ def test_bad_input_is_told() -> None:
     field = complete(view(), NAME, affinities=affinities(), model=model)
     with pytest.raises(InputError, match="NaN"):
         field.logits(np.array([[0, 0, np.nan]]))
-    with pytest.raises(InputError, match="places"):
+    with pytest.raises(InputError, match="positions"):
         field.logits(np.zeros((4, 2)))
     with pytest.raises(InputError, match="side"):
         field.grid(0)

@@ -159,7 +159,7 @@ def test_what_is_too_much(encoder: RelevancyEncoder, monkeypatch: pytest.MonkeyP
     with pytest.raises(ClassNamesError, match="longer than the 77 tokens"):
         encoder.encode_image(PICTURE, ["chair " * 90], preset=ONE)
     monkeypatch.setattr(relevancy, "MOST_BYTES", 1000)
-    with pytest.raises(InputError, match="1 names at 33 x 24 pixels would take more than 4 GiB; ask for fewer"):
+    with pytest.raises(InputError, match="1 names at 33 x 24 pixels would take more than 4 GiB; give fewer"):
         encoder.encode_image(PICTURE, ["chair"], preset=ONE)
 
 

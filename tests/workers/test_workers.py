@@ -97,7 +97,7 @@ def test_a_sealed_process_inherits_no_secrets(tmp_path: Path, monkeypatch: pytes
 @LINUX
 def test_a_sealed_process_is_bounded(tmp_path: Path) -> None:
     assert isinstance(sealed(tmp_path, "allocate", memory=2**29).error, MemoryError)
-    assert "what came back from reading it cannot be used" in str(sealed(tmp_path, "allocate").error)
+    assert "the process that read it sent an invalid answer" in str(sealed(tmp_path, "allocate").error)
     assert "File too large" in str(sealed(tmp_path, "write").error)
     assert not (tmp_path / "file").exists() or not (tmp_path / "file").stat().st_size
 
@@ -143,7 +143,7 @@ def test_a_sealed_process_that_cannot_be_started(tmp_path: Path, monkeypatch: py
 def test_the_word_of_a_process_is_not_trusted(tmp_path: Path, forged: str) -> None:
     """Whatever a parser that was taken over writes: an error, and no memory asked for on its word."""
     error = sealed(tmp_path, forged, "forge").error
-    assert isinstance(error, WorkerError) and "what came back from reading it cannot be used" in str(error)
+    assert isinstance(error, WorkerError) and "the process that read it sent an invalid answer" in str(error)
 
 
 def test_an_error_that_is_none_of_ours_is_named(tmp_path: Path) -> None:

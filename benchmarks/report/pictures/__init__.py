@@ -1,1 +1,1 @@
-"""Pictures of runs, of thresholds, of novelty maps; all in the library's colors."""
+"""Pictures of runs, novelty maps, scans and views, in the library's colors."""

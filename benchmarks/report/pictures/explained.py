@@ -1,4 +1,4 @@
-"""A shape with a planted part, colored by where it is novel."""
+"""Novelty maps of a shape with a planted part."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openshape_ood.known import KnownClasses
 
 KNOWN = ("chair", "sofa", "table")
-# host, donor, and the share of the host's height that is kept: 1 leaves it whole, and the donor stands on it
+# host, donor, and the fraction of the host's height that is kept; with 1 the donor stands on the whole host
 PLANTED = (
     ("chair", "guitar", 0.55),
     ("chair", "plant", 0.55),
@@ -21,14 +21,14 @@ PLANTED = (
     ("table", "plant", 1.0),
     ("table", "lamp", 1.0),
 )
-EXAMPLES = 10_000  # seeds below are for example shapes, from here on for test shapes
+EXAMPLES = 10_000  # first seed of test shapes; example shapes have smaller seeds
 DRAWN = 6000  # points of a shape
-SHOWN = 40  # example shapes a class
-CHAIR, CHAIR_SEED = "parsons", 101  # whose seat and legs stay whole where its back is cut off
+SHOWN = 40  # example shapes per class
+CHAIR, CHAIR_SEED = "parsons", 101  # a chair whose seat and legs stay whole if the back is cut off
 
 
 def example_shapes(encoder: ShapeEncoder) -> KnownClasses:
-    """Known classes that the picture compares with."""
+    """Known classes of the picture."""
     from openshape_ood.known import KnownClasses
     from openshape_ood.synthetic import sample
 
@@ -38,7 +38,7 @@ def example_shapes(encoder: ShapeEncoder) -> KnownClasses:
 
 
 def draw_chair(path: Path, encoder: ShapeEncoder) -> Path:
-    """A chair, and the same with a guitar for a back, both by novelty against other chairs, sofas and tables."""
+    """Draw novelty maps of a chair and of the same chair with a guitar as its back; known: chairs, sofas, tables."""
     from openshape_ood import plots
     from openshape_ood.novelty_map import localize
     from openshape_ood.synthetic import generate, sample
@@ -49,9 +49,9 @@ def draw_chair(path: Path, encoder: ShapeEncoder) -> Path:
     figure, axes = plots.panels(1, 3, size=(9, 4.2))
     titles = ("a chair", "with a guitar for a back", "the part that is foreign")
     for axis, title, cloud in zip(axes.flat, titles, (plain, shape.cloud), strict=False):
-        found = localize(cloud, known, encoder=encoder, up="y")
-        plots.novelty_map(found, ax=axis)
-        above = float(np.mean(found.is_novel))
+        result = localize(cloud, known, encoder=encoder, up="y")
+        plots.novelty_map(result, ax=axis)
+        above = float(np.mean(result.is_novel))
         axis.set_title(f"{title}\n{100 * above:.0f} % of the points found novel", fontsize=11)
     plots.cloud(shape.cloud, "novelty", shape.foreign.astype(float), ax=axes.flat[2], low=0, high=1, legend=False)
     axes.flat[2].set_title(f"{titles[2]}\n{100 * shape.foreign.mean():.0f} % of the points", fontsize=11)

@@ -1,4 +1,4 @@
-"""The pictures of one benchmark run, drawn by `openshape_ood.plots`: what is drawn is of the first seed."""
+"""Pictures of one benchmark run under its first seed, drawn by `openshape_ood.plots`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ CELL = (0.36, 0.27)  # inches
 
 
 def draw_all(folder: Path, finished: Finished) -> dict[str, Path]:
-    """Write every picture into `folder`, made if need be; title -> path."""
+    """Write every picture into `folder`, which is created if missing; returns title -> path."""
     folder.mkdir(parents=True, exist_ok=True)
     return {title: plots.save(draw(finished), folder / name) for title, (name, draw) in PICTURES.items()}
 
 
 def heading(finished: Finished, what: str = "", seeds: str = "") -> str:
-    """Title of a picture: content, run and seed (the first, unless `seeds` is given)."""
+    """Title of a picture: content, run and seeds. Default of `seeds`: the first one."""
     model = f"{finished.model} (OTHER WEIGHTS)" if finished.report.get("other_weights") else finished.model
     run = f"{finished.split.title} · {model} · {finished.protocol} protocol"
     more = f" of {', '.join(map(str, finished.seeds))}" if len(finished.seeds) > 1 else ""
@@ -39,12 +39,15 @@ def heading(finished: Finished, what: str = "", seeds: str = "") -> str:
 
 
 def first_seed(result: MethodResult) -> dict[str, Scored]:
-    """Novelty of a method under the first seed, without empty sets."""
+    """Scores of a method under the first seed, without empty sets."""
     return {part: scored for part, scored in result.scored[0].items() if len(scored.novelty)}
 
 
 def threshold_of(result: MethodResult) -> tuple[float, str] | None:
-    """Threshold of the first seed, from validation shapes or else known test shapes, and the share that it keeps."""
+    """Threshold of the first seed and, in words, how many shapes it keeps.
+
+    It is from the validation shapes. Without them it is from the known test shapes.
+    """
     part, sets = "known" if result.threshold is None else "validation", first_seed(result)
     if part not in sets:
         return None
@@ -55,9 +58,9 @@ def threshold_of(result: MethodResult) -> tuple[float, str] | None:
 
 
 def novel_sets(finished: Finished) -> list[str]:
-    """The novel sets that have shapes, and both where there are two."""
-    found = [part for part in ("novel1", "novel2") if len(finished.data.sets[part])]
-    return [*found, "both"] if len(found) > 1 else found
+    """The nonempty novel sets; if there are two, also "both"."""
+    parts = [part for part in ("novel1", "novel2") if len(finished.data.sets[part])]
+    return [*parts, "both"] if len(parts) > 1 else parts
 
 
 def _novelty(result: MethodResult, part: str) -> np.ndarray:
@@ -67,8 +70,8 @@ def _novelty(result: MethodResult, part: str) -> np.ndarray:
 
 
 def _histogram(ax: Any, result: MethodResult, part: str) -> None:
-    found = threshold_of(result)
-    plots.histogram(_novelty(result, "known"), _novelty(result, part), threshold=found[0] if found else None, ax=ax)
+    threshold, _ = threshold_of(result) or (None, "")
+    plots.histogram(_novelty(result, "known"), _novelty(result, part), threshold=threshold, ax=ax)
     ax.set_xlabel(f"novelty by {result.known_by}, known against {SETS[part]}", **PLAIN)
     legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=9, frameon=False)
 
@@ -81,7 +84,7 @@ def _roc(ax: Any, results: Sequence[MethodResult], part: str) -> None:
 
 
 def histograms(finished: Finished) -> Any:
-    """A row a method, a column a novel set: the novelty of both, and the threshold."""
+    """Histograms of novelty with the threshold: one row per method, one column per novel set."""
     parts = novel_sets(finished)[:2]
     size = (6.4 * len(parts), 4 * len(finished.results) + 0.8)
     figure, axes = plots.panels(len(finished.results), len(parts), size=size)
@@ -97,7 +100,7 @@ def _titled(figure: Any, title: str) -> Any:
 
 
 def roc_curves(finished: Finished) -> Any:
-    """A panel a novel set, a curve a method."""
+    """ROC curves: one panel per novel set, one curve per method."""
     parts = novel_sets(finished)
     figure, axes = plots.panels(1, len(parts), size=(5.6 * max(len(parts), 2), 6.4))
     for ax, part in zip(axes[0], parts, strict=True):
@@ -106,7 +109,7 @@ def roc_curves(finished: Finished) -> Any:
 
 
 def confusion(finished: Finished) -> Any:
-    """A panel a method: rows are novel classes that were tested, columns known ones, numbers per cent of the row."""
+    """Nearest known class (columns) of each tested novel class (rows), in percent of the row; one panel per method."""
     results = finished.results
     tested = {title for result in results for title in result.confusion}
     novel = [c.title for c in finished.split.novel1 + finished.split.novel2 if c.title in tested]
@@ -123,26 +126,26 @@ def confusion(finished: Finished) -> Any:
         shares = [[results[i].confusion.get(row, {}).get(column, 0.0) for column in known] for row in novel]
         _shares(ax, np.array(shares).reshape(len(novel), len(known)))
         if 0 < len(finished.split.novel1) < len(novel):
-            ax.axhline(len(finished.split.novel1) - 0.5, color=ORANGE, lw=1.5)  # between novel 1 and novel 2
+            ax.axhline(len(finished.split.novel1) - 0.5, color=ORANGE, lw=1.5)  # separates novel 1 and novel 2
         ax.set_xticks(range(len(known)), shorts(known, LONGEST), rotation=90, fontsize=8, **PLAIN)
         names = shorts(novel, LONGEST) if i % columns == 0 else [""] * len(novel)
         ax.set_yticks(range(len(novel)), names, fontsize=8, **PLAIN)
         ax.tick_params(length=0)
         set_title(ax, f"by {results[i].known_by}", fontsize=10)
     seeds = f"mean over seeds {', '.join(map(str, finished.seeds))}"
-    return _titled(figure, heading(finished, "What novel shapes are taken for, per cent of each class", seeds))
+    return _titled(figure, heading(finished, "Nearest known classes of novel shapes, percent of each class", seeds))
 
 
 def _shares(ax: Any, shares: np.ndarray) -> None:
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
-        if share >= 0.005:  # an empty cell reads as none
+        if share >= 0.005:  # smaller values would be printed as 0
             color = "white" if share > 0.55 else "black"
             ax.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7.5, color=color)
 
 
 def embeddings(finished: Finished) -> Any:
-    """The tested shapes by t-SNE, colored by class where they are known."""
+    """t-SNE of the tested shapes; known ones are colored by class."""
     parts = [part for part in TESTED if len(finished.embeddings.get(part, ()))]
     titles = np.concatenate([finished.data.sets[part].titles for part in parts])
     is_known = np.concatenate([np.full(len(finished.embeddings[part]), part == "known") for part in parts])
@@ -153,7 +156,7 @@ def embeddings(finished: Finished) -> Any:
 
 
 def overview(finished: Finished) -> Any:
-    """The one picture of a run: histograms of two methods, ROC curves, the most and the least novel shapes."""
+    """Overview: histograms of two methods, ROC curves, the most and the least novel shapes."""
     chosen, part = two_methods(finished), novel_sets(finished)[-1]
     figure = _titled(new_figure((15, 12.5)), heading(finished))
     top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1, 1]))
@@ -161,7 +164,7 @@ def overview(finished: Finished) -> Any:
     for ax, result in zip(left, chosen, strict=True):
         _histogram(ax, result, part)
     _roc(right, finished.results, part)
-    scored, shown, found = first_seed(chosen[-1]), ends(finished, chosen[-1]), threshold_of(chosen[-1])
+    scored, shown, threshold = first_seed(chosen[-1]), ends(finished, chosen[-1]), threshold_of(chosen[-1])
     shapes = [finished.data.sets[part].shapes[i] for part, i in shown]
     plots.contact_sheet(
         [shape.read() for shape in shapes],
@@ -169,37 +172,37 @@ def overview(finished: Finished) -> Any:
         titles=[f"{short(shape.title, 10)}, {SETS[part]}" for shape, (part, _) in zip(shapes, shown, strict=True)],
         count=DRAWN,
         figure=bottom,
-        threshold=found[0] if found else None,
+        threshold=threshold[0] if threshold else None,
     )
-    _titled(bottom, f"by {chosen[-1].known_by}: of each class the first from either end")
+    _titled(bottom, f"by {chosen[-1].known_by}: the most and the least novel shape of each class")
     return figure
 
 
 def two_methods(finished: Finished) -> list[MethodResult]:
-    """By names and by prototypes, or else the first two; of one method, that one."""
+    """The methods by names and by prototypes; if one is missing, the next in order."""
     named = {result.known_by: result for result in reversed(finished.results)}
     wanted = [named[name] for name in ("names", "prototypes") if name in named]
     return (wanted + [result for result in finished.results if result not in wanted])[:2]
 
 
 def ends(finished: Finished, result: MethodResult) -> list[tuple[str, int]]:
-    """Set and index of the tested shapes at both ends of the novelty scale, of each class the first from either."""
+    """Set and index of the most and the least novel shape of each class, `DRAWN` from each end."""
     scored = first_seed(result)
     places = [(part, i) for part in TESTED if part in scored for i in range(len(scored[part].novelty))]
     novelty = np.array([scored[part].novelty[i] for part, i in places])
-    found: dict[tuple[str, int], None] = {}
+    chosen: dict[tuple[str, int], None] = {}
     for order in (np.argsort(-novelty, kind="stable"), np.argsort(novelty, kind="stable")):
         first: dict[str, tuple[str, int]] = {}
         for part, i in (places[at] for at in order.tolist()):
             first.setdefault(str(finished.data.sets[part].titles[i]), (part, i))
-        found |= dict.fromkeys(list(first.values())[:DRAWN])
-    return list(found)
+        chosen |= dict.fromkeys(list(first.values())[:DRAWN])
+    return list(chosen)
 
 
 PICTURES: Mapping[str, Any] = {
     "Overview": ("overview.png", overview),
     "Histograms": ("histograms.png", histograms),
     "ROC curves": ("roc.png", roc_curves),
-    "What novel shapes are taken for": ("confusion.png", confusion),
+    "Nearest known classes of novel shapes": ("confusion.png", confusion),
     "Embeddings": ("embeddings.png", embeddings),
 }

@@ -1,4 +1,4 @@
-"""Three scans: what is there, what it is called, how novel it is, and what is one object."""
+"""Pictures of scans: true labels, predicted labels, novelty, objects."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     Labels = tuple[Scene, np.ndarray, np.ndarray]
 
 DRAWN = 60_000  # points of a scan
-HIGHEST = 2.2  # meters, of walls that are drawn
-MOST_NAMED = 64  # classes beside the pictures
+HIGHEST = 2.2  # meters; walls are drawn up to here
+MOST_NAMED = 64  # classes in the legend
 FLOOR, REST = 0.86, 0.74  # grays
 
 
 def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: Names, **how: Any) -> Path:
-    """A column a scan; from above: by true label, by the name that was found, by novelty, by object."""
+    """Draw one column per room; rows: true names, predicted names, novelty, objects."""
     from matplotlib.lines import Line2D
 
     from openshape_ood import plots
@@ -38,10 +38,13 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
     figure, axes = plots.panels(4, len(rooms), size=(4.2 * len(rooms), 11.0))
     for made, column in zip(rooms, axes.T, strict=True):
         scene = made.scene
-        own = how | {"proposals": find_objects(scene)}
-        called, judged = (score_scene(scene, of, encoder, **own) for of in (names.vocabulary, names.known))
+        proposals = find_objects(scene)
+        called, judged = (
+            score_scene(scene, known, encoder=encoder, **how | {"proposals": proposals})
+            for known in (names.vocabulary, names.known)
+        )
         true = np.array([place.get(name, 0) for name in made.names])[scene.labels]
-        found = np.array([0, *(place[one.nearest] for one in called), 0])[called.numbers]
+        predicted = np.array([0, *(place[one.nearest] for one in called), 0])[called.numbers]
         values = np.array([one.novelty for one in judged])
         novelty = [np.full(3, REST), *ramp(values, float(values.min()), float(values.max()))]
         is_floor = np.array([name == "floor" for name in made.names])[scene.labels]
@@ -49,7 +52,7 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
         inside = np.maximum(judged.numbers, 0)
         shown = {
             f"{scene.name}: what is there": (true, label_colors(true)),
-            f"what {encoder.identity.checkpoint} calls what was found": (found, label_colors(found)),
+            f"names by {encoder.identity.checkpoint}": (predicted, label_colors(predicted)),
             "novelty against the known names": (inside, np.array(novelty)[inside]),
             f"the {len(judged)} objects that were found": (inside, label_colors(inside)),
         }
@@ -68,8 +71,10 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
 
 
 def draw_labelled(path: Path, scans: Sequence[int], of: Callable[[int], Labels], table: ClassTable) -> Path:
-    """A column a scan: above by its classes, in the middle by those it was given, below by novelty; points without a
-    class gray. of: from the number of a scan to it, the classes (n,) and the novelty (n,) of its points."""
+    """Draw one column per scan; rows: true classes, predicted classes, novelty. Points without a class are gray.
+
+    of: maps the number of a scan to the scan, predicted classes (n,) and novelty (n,).
+    """
     from matplotlib.lines import Line2D
 
     from openshape_ood import plots
@@ -82,7 +87,7 @@ def draw_labelled(path: Path, scans: Sequence[int], of: Callable[[int], Labels],
         scene, called, novelty = of(number)
         true = np.zeros(len(scene), dtype=np.int64) if scene.labels is None else scene.labels
         layout = np.isin(np.array(("", *table.names))[true], ("wall", "ceiling"))
-        drawn = replace(scene, instances=np.where(layout, 0, 1))  # what _draw may leave out
+        drawn = replace(scene, instances=np.where(layout, 0, 1))  # _draw may leave out points of instance 0
         is_floor = np.zeros(len(scene), dtype=bool)
         for ax, rgb in zip(column, (colors[true], colors[called + 1], ramp(novelty, *_range(novelty))), strict=True):
             _draw(ax, drawn, rgb, is_floor)
@@ -101,7 +106,7 @@ def _range(novelty: np.ndarray) -> tuple[float, float]:
 
 
 def by_palette(path: Path) -> Path:
-    """A PNG in 256 colors: a third of the bytes."""
+    """Rewrite a PNG with 256 colors, a third of the bytes."""
     from PIL import Image
 
     with Image.open(path) as picture:
@@ -111,7 +116,7 @@ def by_palette(path: Path) -> Path:
 
 
 def _draw(ax: Any, scene: Scene, rgb: np.ndarray, is_floor: np.ndarray) -> None:
-    """A scan seen from above and the front, without ceiling and the walls before it."""
+    """Draw a scan from above and in front, without its ceiling and near walls."""
     from openshape_ood.plots.clouds import draw
     from openshape_ood.plots.points import thinned, view
     from openshape_ood.shapes.points import upright
@@ -122,5 +127,5 @@ def _draw(ax: Any, scene: Scene, rgb: np.ndarray, is_floor: np.ndarray) -> None:
     kept = np.flatnonzero(~before)
     kept = kept[thinned(len(kept), DRAWN)]
     draw(ax, xyz[kept], rgb[kept], size=1.0, edges=False)
-    across, rise, _ = view(xyz[kept])  # as low as it is, where draw leaves a square
+    across, rise, _ = view(xyz[kept])  # crop to the scan; `draw` sets square limits
     ax.set(xlim=(across.min(), across.max()), ylim=(rise.min(), rise.max()))

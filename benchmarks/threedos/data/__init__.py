@@ -1,4 +1,4 @@
-"""The data sets of 3DOS in the folders of its release, as the objects of a benchmark run.
+"""Readers of the 3DOS release: its data sets as the objects of a benchmark run.
 
 Layout, roles and order: github.com/antoalli/3D_OS, `download_data.sh`, `datasets/`, `classifiers/`.
 """
@@ -19,13 +19,13 @@ SCANS = f"ScanObjectNN {scanobjectnn.SPLIT}/{scanobjectnn.NAME}"
 
 
 def load(split: Split, root: Path, *, cache: Path | None = None, progress: bool = True) -> BenchmarkData:
-    """The objects of a benchmark below `root`, without the classes that lack objects, which `absent` names."""
+    """The objects of a benchmark in `root`; classes without objects are left out and listed in `absent`."""
     sets, source = index_sets(split, root, cache=cache, progress=progress)
     supported, tested = (set(sets[part].titles) for part in ("support", "known"))
     novel = set(sets["novel1"].titles) | set(sets["novel2"].titles)
     known = tuple(c for c in split.known if c.title in supported & tested)
     if not known or not novel:
-        what = "novel classes to test" if known else "known classes both to know them by and to test"
+        what = "novel classes" if known else "known classes, for both support and test"
         raise ShapeFileError(f"{root} has no objects of {split.name}'s {what}")
     complete = {c.title for c in known} | novel
     return BenchmarkData(
@@ -44,14 +44,14 @@ def load(split: Split, root: Path, *, cache: Path | None = None, progress: bool 
 def index_sets(
     split: Split, root: Path, *, cache: Path | None = None, progress: bool = True
 ) -> tuple[dict[str, Objects], str]:
-    """All objects below `root` by set, in the original's order, and their source; `cache` keeps parsed text."""
+    """All objects in `root` by set, in the order of 3DOS, and their source; `cache`: folder for parsed text."""
     if not root.is_dir():
         raise ShapeFileError(f"no folder {root}; expected the unpacked 3DOS release, see benchmarks/README.md")
     tests: dict[str, Sequence[Shape]]
     support: Sequence[Shape]
     validation: Sequence[Shape] = ()
     classes = {"known": split.known, "novel1": split.novel1, "novel2": split.novel2}
-    if split.track == "synthetic to real":  # the order of the support decides what 3DOS prints as accuracy
+    if split.track == "synthetic to real":  # the accuracy that 3DOS prints depends on the order of the support
         support, where = modelnet.shapes(root, split, "train", cache, progress)
         if modelnet.is_there(root, split, "test"):
             validation, _ = modelnet.shapes(root, split, "test", cache, progress)
@@ -71,7 +71,7 @@ def index_sets(
 
 
 def corrupted_support(split: Split, root: Path) -> Objects:
-    """Copies of the support as 3DOS made them: as a lidar sees it, and occluded, in several severities."""
+    """Corrupted copies of the support in the release: lidar and occlusion, in several severities."""
     if split.track == "real":
         raise InputError(f"{split.name} has no corrupted copies: its support are scans")
     synthetic = split.track == "synthetic"
@@ -79,7 +79,7 @@ def corrupted_support(split: Split, root: Path) -> Objects:
 
 
 def _held_out(shapes: Sequence[Shape]) -> tuple[Sequence[Shape], Sequence[Shape]]:
-    """All but a tenth, and the tenth, drawn and ordered as the original does (trainer_ddp_cla_r2r.py)."""
+    """Split off a tenth for validation, drawn and ordered as in trainer_ddp_cla_r2r.py."""
     from sklearn.model_selection import train_test_split
 
     held_out = int(len(shapes) * 10 / 100)

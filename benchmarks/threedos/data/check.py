@@ -1,4 +1,4 @@
-"""Content of a data folder, benchmark by benchmark, next to the published counts; no cloud is read."""
+"""Check of a data folder: objects of each benchmark against the published counts, without reading clouds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.threedos.data import corrupted_support, index_sets, modelnet, sc
 from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
 from openshape_ood.errors import ShapeFileError
 
-MOST_NAMED = 3  # files or folders that are missing
+MOST_NAMED = 3  # missing files or folders listed by name
 DOWNLOAD = "python -m benchmarks data download"
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -26,12 +26,12 @@ def _tables() -> dict[str, Any]:
 
 
 def published_counts(name: str) -> dict[str, int]:
-    """Part -> objects that the published runs of a benchmark had in it; parts without a published count are absent."""
+    """Part -> published number of objects; parts without a published count are absent."""
     return {part: count for part, count in _tables().get(name, {}).items() if isinstance(count, int)}
 
 
 def published_class_counts(name: str) -> dict[str, dict[str, int]]:
-    """The same for single classes: part -> class title -> objects."""
+    """Part -> class title -> published number of objects."""
     return _tables().get(name, {}).get("classes", {})
 
 
@@ -45,13 +45,13 @@ def differences(name: str, counts: Counts) -> list[str]:
 
 @dataclass(frozen=True)
 class Checked:
-    """One benchmark in one folder; counts: part -> class title -> objects, None where it cannot be indexed."""
+    """One benchmark in one folder; counts: part -> class title -> objects, None if the files cannot be read."""
 
     split: Split
     counts: Counts | None = None
     problem: str = ""  # why it cannot run
     differs: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()  # classes without an object in a part that needs them
+    absent: tuple[str, ...] = ()  # classes without objects in a part that needs them
 
     @property
     def complete(self) -> bool:
@@ -69,9 +69,9 @@ class Checked:
 
 
 def check_benchmark(split: Split, root: Path) -> Checked:
-    """Content of `root` for a benchmark; never raises for missing or damaged files."""
+    """Check one benchmark in `root`; missing and damaged files are reported, not raised."""
     if missing := _missing(split, root):
-        return Checked(split, problem=_said(missing))
+        return Checked(split, problem=_listed(missing))
     try:
         sets, _ = index_sets(split, root, progress=False)
     except ShapeFileError as error:
@@ -92,7 +92,7 @@ def _classes(split: Split, part: str) -> tuple[ObjectClass, ...]:
 
 
 def _missing(split: Split, root: Path) -> list[str]:
-    """Folders or files below `root` that a benchmark cannot do without; of a missing folder only the folder."""
+    """Required files that are missing in `root`; a missing folder is listed once, without its files."""
     if split.track == "synthetic":
         return _first_missing(root, [path for part in shapenet.PARTS for path in shapenet.paths_of(root, part)])
     wanted = [scanobjectnn.path_of(root, part) for part in scanobjectnn.PARTS]
@@ -102,15 +102,15 @@ def _missing(split: Split, root: Path) -> list[str]:
 
 
 def _first_missing(root: Path, paths: Iterable[Path]) -> list[str]:
-    """The paths that are not files, relative to `root`; for those in a missing top folder, that folder once."""
+    """Missing paths relative to `root`; a missing top folder is listed once, without its files."""
     missing = [path.relative_to(root) for path in paths if not path.is_file()]
     return list(dict.fromkeys(str(p) if (root / p.parts[0]).is_dir() else f"{p.parts[0]}/" for p in missing))
 
 
 def check(root: Path, quiet: bool = False) -> tuple[list[str], bool]:
-    """The lines to print, with `quiet` one a benchmark, and whether all is there and as published.
+    """Lines to print, and True if all data are there with the published counts; `quiet`: one line per benchmark.
 
-    The corrupted copies of ModelNet40 belong to "all", the original's caches do not: the text files say the same.
+    The corrupted copies of ModelNet40 are required. The original's caches are not: text files have the same clouds.
     """
     if not root.is_dir():
         return [f"no folder {root}; to fetch the data: {DOWNLOAD}"], False
@@ -123,7 +123,7 @@ def check(root: Path, quiet: bool = False) -> tuple[list[str], bool]:
         f"{root}",
         f"  {modelnet.CACHES}: {', '.join(there) or 'none; the text files are read instead'}",
         f"  {modelnet.CORRUPTED}: {copies or 'there'}",
-        f"  {shapenet.FOLDER}/{shapenet.CORRUPTED}: {_said(more) or 'there'}",
+        f"  {shapenet.FOLDER}/{shapenet.CORRUPTED}: {_listed(more) or 'there'}",
     ]
     complete = not copies
     for checked in (check_benchmark(load_split(name), root) for name in split_names()):
@@ -135,7 +135,7 @@ def check(root: Path, quiet: bool = False) -> tuple[list[str], bool]:
 
 
 def _table(checked: Checked) -> list[str]:
-    """A row a part and a row each of its classes, found beside published."""
+    """Table of found and published counts: one row per part, and one per class of the part."""
     if checked.counts is None:
         return []
     totals, classes = published_counts(checked.split.name), published_class_counts(checked.split.name)
@@ -159,11 +159,11 @@ def _copies(root: Path, splits: Iterable[Split]) -> str:
         if not missing:
             for split in splits:
                 corrupted_support(split, root)
-        return _said(missing)
+        return _listed(missing)
     except ShapeFileError as error:
         return str(error)
 
 
-def _said(missing: list[str]) -> str:
+def _listed(missing: list[str]) -> str:
     more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     return f"{', '.join(missing[:MOST_NAMED])}{more} missing; to fetch what is missing: {DOWNLOAD}" if missing else ""

@@ -1,4 +1,4 @@
-"""The archives of the 3DOS release over the network: a download that broke off goes on where it stopped."""
+"""Resumable download of the archives of the 3DOS release."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from openshape_ood.registry.schema import read_table
 TABLE = Path(__file__).with_name("archives.toml")
 CHUNK = 1 << 20  # bytes
 BUSY = (408, 429, 500, 502, 503, 504)
-SILENCE, PAUSE = 30.0, 1.0  # seconds without a byte; before the first retry, doubled before each further one
-RETRIES = 4  # without getting on
+SILENCE, PAUSE = 30.0, 1.0  # seconds: timeout without data; pause before the first retry, doubled for each next one
+RETRIES = 4  # without progress
 
 
 @dataclass(frozen=True)
 class Archive:
-    """NAME.tar at `address` holds the one folder `folder`; size in bytes, about; 0 and "" where nothing is known."""
+    """An archive NAME.tar at `address` with one folder `folder`; size in bytes, approximate; 0 and "" if unknown."""
 
     name: str
     address: str
@@ -45,15 +45,15 @@ class Archive:
 
 
 class _BrokenError(Exception):
-    """The download broke off; going on may help."""
+    """The download was interrupted; a retry may help."""
 
 
 def read_archives(path: Path) -> tuple[Archive, ...]:
-    """The rows of an archives.toml; raises `RegistryError` with the file, the row and what is wrong."""
+    """Read a table of archives; raises `RegistryError` with the file, the row and the problem."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RegistryError(f"{path}: no table of archives can be read from it ({error})") from error
+        raise RegistryError(f"{path}: it cannot be read as a table of archives ({error})") from error
     return tuple(_row(path, name, fields) for name, fields in tables.items())
 
 
@@ -68,7 +68,7 @@ def _row(path: Path, name: str, fields: Any) -> Archive:
 
 
 def _is_allowed(address: str) -> bool:
-    """True for an allowed address: https, or http to this machine."""
+    """True for https, and for http to this machine."""
     try:
         parts = urlsplit(address)
         return (parts.scheme == "https" and bool(parts.hostname)) or _is_local(address)
@@ -82,7 +82,10 @@ def _is_local(address: str) -> bool:
 
 
 def install(archive: Archive, root: Path, *, keep: bool = False, progress: bool = True) -> str:
-    """See to it that `root` has the archive's folder, and say how; a .tar that was put there by hand is left."""
+    """Download and unpack an archive into `root`, unless its folder exists; returns what was done.
+
+    A .tar that the user put there is used, and not deleted.
+    """
     folder, by_hand = root / archive.folder, root / f"{archive.name}.tar"
     if folder.exists() or folder.is_symlink():
         return f"there already, skipped ({folder})"
@@ -95,32 +98,33 @@ def install(archive: Archive, root: Path, *, keep: bool = False, progress: bool 
 
 
 def fetch(archive: Archive, root: Path, progress: bool = True) -> Path:
-    """The archive below `root`, downloaded, or the rest of it, if it is not there; what came so far is kept."""
+    """Download the archive into `root`, or the rest of it; returns its path. A partial file is kept on failure."""
     whole, furthest, failures = root / f"{archive.name}.downloaded.tar", 0, 0
     while not whole.is_file():
         try:
             _transfer(archive, whole, progress)
         except _BrokenError as error:
-            # only what goes further than ever counts: a server that starts all over again would never end
+            # progress means more bytes than ever before, so that a server that always restarts ends in an error
             kept = _size(_partial(whole))
             failures = 1 if kept >= furthest + CHUNK else failures + 1
             furthest = max(furthest, kept)
             if failures > RETRIES:
-                again = "running the command again goes on from there"
-                hint = f"{kept:,} bytes are kept; {again}" if kept else "Check the network and run the command again"
+                hint = (
+                    f"{kept:,} bytes are kept; the same command resumes" if kept else "Check the network and try again"
+                )
                 raise FileError(f"{archive.name}: {archive.address}: {error}. {hint}. {_by_hand(archive)}") from error
             if progress:
                 print(f"{archive.name}: {error}; trying again", file=sys.stderr)
             time.sleep(PAUSE * 2 ** (failures - 1))
-    if archive.sha256 and (found := sha256(whole)) != archive.sha256:
+    if archive.sha256 and (digest := sha256(whole)) != archive.sha256:
         whole.unlink()
-        what = f"{archive.name}: what {archive.address} sent has the sha256 {found}, expected {archive.sha256}"
+        what = f"{archive.name}: the file from {archive.address} has the sha256 {digest}, expected {archive.sha256}"
         raise HashError(f"{what}; it was deleted. Run the command again, or correct the table of archives")
     return whole
 
 
 def _transfer(archive: Archive, whole: Path, progress: bool) -> None:
-    """One connection's worth of bytes; raises `_BrokenError` unless the file is whole at the end."""
+    """Download over one connection; raises `_BrokenError` if the file is incomplete at its end."""
     from tqdm import tqdm
 
     partial = _partial(whole)
@@ -129,7 +133,7 @@ def _transfer(archive: Archive, whole: Path, progress: bool) -> None:
         ranged = re.match(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""), re.ASCII)
         resumed = answer.status == 206
         total = answer.length if not resumed else int(ranged[2]) if ranged else None
-        # a partial file is called by what it is a part of: parts of two files are never mixed
+        # the name of a partial file identifies the whole file, so that parts of two files are never mixed
         file = [archive.address, total, *(answer.headers.get(key, "") for key in ("ETag", "Last-Modified"))]
         named = whole.with_suffix(f".{hashlib.sha256(repr(file).encode()).hexdigest()[:16]}.partial")
         if resumed and (named != partial or not ranged or int(ranged[1]) != there):
@@ -140,7 +144,7 @@ def _transfer(archive: Archive, whole: Path, progress: bool) -> None:
         check_room(whole.parent, 2 * (total or archive.size) - there, f"{archive.name}, packed and unpacked,")
         bar = tqdm(
             desc=archive.name, total=total, initial=there, unit="B", unit_scale=True, leave=False,
-            disable=None if progress else True,  # None: where there is no terminal
+            disable=None if progress else True,  # None: disabled without a terminal
         )  # fmt: skip
         with named.open("ab" if resumed else "wb", buffering=0) as out, bar:
             checked = False
@@ -154,14 +158,14 @@ def _transfer(archive: Archive, whole: Path, progress: bool) -> None:
 
 
 def _check_tar(archive: Archive, partial: Path) -> bool:
-    """True; deletes what does not begin as a .tar does, and raises `FileError`, before gigabytes have come."""
+    """Check the first bytes of a download early. If they are no tar header, delete it and raise `FileError`."""
     try:
         with partial.open("rb") as file:
             tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
         return True
     except tarfile.HeaderError as error:
         partial.unlink()
-        what = f"what {archive.address} sends is no tar archive ({error}), and was not kept"
+        what = f"the answer of {archive.address} is no tar archive ({error}), and was not kept"
         raise FileError(f"{archive.name}: {what}. {_by_hand(archive)}") from error
 
 
@@ -171,7 +175,7 @@ def _partial(whole: Path) -> Path:
 
 
 def _ask(archive: Archive, partial: Path, there: int) -> HTTPResponse:
-    """The server's answer, by its headers; raises `_BrokenError` or `FileError` where there is none."""
+    """Open the connection; raises `_BrokenError` or `FileError` if the server does not send the file."""
     headers = {"User-Agent": "openshape-ood benchmarks"} | ({"Range": f"bytes={there}-"} if there else {})
     request = urllib.request.Request(archive.address, headers=headers)  # noqa: S310 - the table's reader checked it
     direct = [urllib.request.ProxyHandler({})] if _is_local(archive.address) else []
@@ -179,7 +183,7 @@ def _ask(archive: Archive, partial: Path, there: int) -> HTTPResponse:
         answer = urllib.request.build_opener(Redirects, *direct).open(request, timeout=SILENCE)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and there:  # more is there than the server has
+        if error.code == 416 and there:  # the partial file is longer than the server's file
             raise _changed(partial) from error
         if error.code in BUSY:
             raise _BrokenError(f"HTTP {error.code}, the server is busy or out of order") from error
@@ -196,16 +200,16 @@ def _ask(archive: Archive, partial: Path, there: int) -> HTTPResponse:
 
 
 def _changed(partial: Path) -> _BrokenError:
-    """The server has another file now: what is there is of no use."""
+    """Delete the partial file, because the server's file has changed."""
     partial.unlink(missing_ok=True)
     return _BrokenError("the server's file has changed; starting again")
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects only to where a table may point, and from the network never to this machine."""
+    """Follow redirects only to allowed addresses, and never from the network to this machine."""
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        """The answer from where it leads; raises `ValueError` for what is refused."""
+        """Follow a redirect; raises `ValueError` for a refused address."""
         with fp:
             target = urljoin(req.full_url, headers.get("Location", ""))
             if not _is_allowed(target) or (_is_local(target) and not _is_local(req.full_url)):
@@ -216,7 +220,7 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _chunks(answer: HTTPResponse) -> Iterator[bytes]:
-    """The body as it comes."""
+    """Yield the body in chunks."""
     try:
         while chunk := answer.read1(CHUNK):
             yield chunk
@@ -226,12 +230,12 @@ def _chunks(answer: HTTPResponse) -> Iterator[bytes]:
 
 def _silence(reason: object) -> str:
     late = isinstance(reason, TimeoutError)
-    return f"nothing came for {SILENCE:g} seconds" if late else str(reason) or type(reason).__name__
+    return f"no data for {SILENCE:g} seconds" if late else str(reason) or type(reason).__name__
 
 
 def _by_hand(archive: Archive) -> str:
-    what = f"By hand: open {archive.address} in a browser, put the file at {archive.name}.tar in the folder of the data"
-    return f"{what} and run the command again; or name a table with another address: --archives FILE."
+    what = f"By hand: open {archive.address} in a browser, save the file as {archive.name}.tar in the data folder"
+    return f"{what} and run the command again; or use a table with another address: --archives FILE."
 
 
 def _size(path: Path) -> int:
@@ -239,7 +243,7 @@ def _size(path: Path) -> int:
 
 
 def check_room(root: Path, needed: int, purpose: str) -> None:
-    """Raises `FileError` unless the disk of `root` has `needed` bytes free."""
+    """Raise `FileError` if the disk of `root` has fewer than `needed` bytes free."""
     free = shutil.disk_usage(root).free
     if needed > free:
         what = f"{root}: {purpose} takes {gigabytes(needed)}, the disk has {gigabytes(free)} free"
@@ -247,13 +251,13 @@ def check_room(root: Path, needed: int, purpose: str) -> None:
 
 
 def gigabytes(count: int) -> str:
-    """Bytes as people read them."""
+    """Bytes in words: "1.2 GB" or "345 bytes"."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e8 else f"{count:,} bytes"
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Makes the system's refusals to write below `path` readable."""
+    """Turn the system's write errors below `path` into `FileError`."""
     try:
         yield
     except OpenShapeError:

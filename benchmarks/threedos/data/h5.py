@@ -1,4 +1,4 @@
-"""Clouds in HDF5 files: what can be checked is checked when a file is indexed, a row is read when it is needed."""
+"""Clouds in HDF5 files: files are validated when indexed, rows are read when needed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from openshape_ood.checks import require_memory
 from openshape_ood.errors import ShapeFileError
 
 LAYOUT = "expected the layout of the 3DOS release, see benchmarks/README.md"
-_HANDLES = 4  # open files a process
-_LISTED = 256  # bytes of a cloud in a list; the points of one are read when it is needed
+_HANDLES = 4  # open files per process
+_LISTED = 256  # bytes per cloud in a list, without its points
 _DAMAGE = (OSError, KeyError, IndexError, ValueError, TypeError, AttributeError)
-# h5py's automatic chunks, which the original's caches have, cut across rows: a row is read at a quarter of the time
-# where the chunks of its neighbors are still at hand
+# h5py's automatic chunks, as in the original's caches, cut across rows. If chunks of neighboring rows are cached, a
+# row is read in a quarter of the time.
 _CHUNK_CACHE = {"rdcc_nbytes": 32 << 20, "rdcc_nslots": 100_003}
 
 
 @dataclass(frozen=True, slots=True)
 class H5Shape:
-    """Row `start` of `data` (n, points, 3) in a file; with `stop`, the points from start to stop of `data` (n, 3)."""
+    """Row `start` of `data` (n, points, 3) in a file; with `stop`, points start to stop of `data` (n, 3)."""
 
     title: str
     id: str
@@ -34,7 +34,7 @@ class H5Shape:
     stop: int = 0
 
     def read(self) -> np.ndarray:
-        """The cloud (n, 3) float32; no other part of the file is read."""
+        """Read the cloud (n, 3) float32, and no other part of the file."""
         words = f"points {self.start} to {self.stop} ({self.id})" if self.stop else f"row {self.start}"
         try:
             state = self.path.stat()
@@ -53,14 +53,17 @@ class H5Shape:
 
 @lru_cache(maxsize=_HANDLES)
 def _opened(path: str, state: tuple[int, int, int], process: int) -> Any:
-    """The dataset `data`, its file held open: once for a state of the file, and never across a fork."""
+    """The dataset `data` of an open file; opened again if the file changes or in another process."""
     import h5py
 
     return h5py.File(path, "r", **_CHUNK_CACHE)["data"]
 
 
 def index(path: Path, points: int | None = None, labels: int | None = None) -> tuple[int, np.ndarray]:
-    """Number of clouds in `data` (n, points, 3) and `label` (n,), all below `labels`; None accepts any, or none."""
+    """Number of clouds in `data` (n, points, 3), and `label` (n,).
+
+    points: required number of points, None for any; labels: all must be below it, None for a file without labels.
+    """
     import h5py
 
     if not path.is_file():
@@ -69,7 +72,7 @@ def index(path: Path, points: int | None = None, labels: int | None = None) -> t
         with h5py.File(path, "r") as file:
             shape, kind = tuple(file["data"].shape), file["data"].dtype.kind
             require_memory(_LISTED * math.prod(shape[:1]), path.stat().st_size, f"a list of the clouds of data {shape}")
-            found = np.empty(0, np.int64) if labels is None else _labels(file["label"], shape, path)
+            values = np.empty(0, np.int64) if labels is None else _labels(file["label"], shape, path)
     except ShapeFileError:
         raise
     except _DAMAGE as error:
@@ -80,23 +83,23 @@ def index(path: Path, points: int | None = None, labels: int | None = None) -> t
     if len(shape) != 3 or shape[2] != 3 or not shape[1] or points not in (None, shape[1]):
         raise ShapeFileError(f"{path} has data {shape}; expected (n, {points or 'points'}, 3)")
     if labels is None:
-        return shape[0], found
-    found = found.ravel()
-    strange = np.flatnonzero(~np.isin(found, np.arange(labels)))
+        return shape[0], values
+    values = values.ravel()
+    strange = np.flatnonzero(~np.isin(values, np.arange(labels)))
     if len(strange):
-        where = f"the first in row {strange[0]}: {found[strange[0]]}"
+        where = f"the first in row {strange[0]}: {values[strange[0]]}"
         raise ShapeFileError(f"{path} has labels outside 0 to {labels - 1}, {where}")
-    return shape[0], found.astype(np.int64)
+    return shape[0], values.astype(np.int64)
 
 
 def _labels(given: Any, shape: tuple[int, ...], path: Path) -> np.ndarray:
-    """The labels of clouds. Raises `ShapeFileError`, before anything is read, for what cannot be theirs."""
+    """Read the labels of clouds. Raises `ShapeFileError` first if their shape or size is wrong."""
     if given.shape not in (shape[:1], (*shape[:1], 1)):
-        raise ShapeFileError(f"{path} has data {shape} and label {given.shape}; expected a label a cloud")
+        raise ShapeFileError(f"{path} has data {shape} and label {given.shape}; expected one label per cloud")
     require_memory(given.nbytes, path.stat().st_size, f"label {given.shape}")
     return np.asarray(given)
 
 
 def _reason(error: Exception) -> str:
-    """h5py's messages, without the quotation marks that a KeyError puts around its own."""
+    """Message of an h5py error, without the quotation marks of `KeyError`."""
     return str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)

@@ -1,4 +1,4 @@
-"""ModelNet40 in the 3DOS release: CAD models, 10,000 points each, y up, as text or in the original's h5 caches."""
+"""ModelNet40 in the 3DOS release: CAD models of 10,000 points, y up, as text or in the original's h5 caches."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ CORRUPTED = "ModelNet40_corrupted"
 PARTS = ("train", "test")
 KINDS = ("lidar", "occlusion")
 SEVERITIES = (1, 2, 3, 4)
-# what the original calls the known set of a benchmark: in its caches, and among the corrupted copies
+# the original's names of a benchmark's known set: in its caches, and in the corrupted copies
 SETS = {"sr1": ("SR1", "set1"), "sr2": ("SR2", "set2")}
 
 
 @dataclass(frozen=True, slots=True)
 class TextShape:
-    """A text file of a point a line, x, y, z first, comma-separated; normals after them are not read."""
+    """A text file with one point per line: x, y, z and a normal, comma-separated; normals are not read."""
 
     title: str
     id: str
@@ -50,12 +50,12 @@ class TextShape:
 
 
 def listing(root: Path, part: str) -> Path:
-    """Expected list of a split's shapes: "train" or "test"."""
+    """Expected file that lists the shapes of a split, "train" or "test"."""
     return root / FOLDER / f"modelnet40_{part}.txt"
 
 
 def original_cache(root: Path, split: Split, part: str) -> Path | None:
-    """The original's cache file of the known classes' clouds, if it has one."""
+    """The original's cache file for the known classes, or None."""
     return root / CACHES / f"{SETS[split.name][0]}_{part}.h5" if split.name in SETS else None
 
 
@@ -68,7 +68,7 @@ def corrupted_paths(root: Path, split: Split) -> tuple[Path, ...]:
 
 
 def is_there(root: Path, split: Split, part: str) -> bool:
-    """True if a split of ModelNet40 can be read, from the original's cache or from text."""
+    """True if the original's cache or the text files of a split exist."""
     original = original_cache(root, split, part)
     return bool(original and original.is_file()) or listing(root, part).is_file()
 
@@ -76,14 +76,14 @@ def is_there(root: Path, split: Split, part: str) -> bool:
 def shapes(
     root: Path, split: Split, part: str, cache: Path | None = None, progress: bool = True
 ) -> tuple[Sequence[Shape], str]:
-    """The shapes of the known classes in the order of the split, and where from: the original's cache, or text."""
+    """The shapes of the known classes in the order of the split, and their source: the original's cache, or text."""
     original = original_cache(root, split, part)
     if original and original.is_file():
         return _labeled(original, split), original.name
     texts = _listed(root, split, part)
     if cache is None or not texts:
         return texts, "text files"
-    # a name for each folder, so that a run on another tree does not replace what this one reads
+    # the name has a hash of the folder, so that runs on two folders do not share a cache file
     where = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
     return _stored(cache / f"modelnet40_{split.name}_{part}_{where}.h5", texts, progress), "text files"
 
@@ -94,7 +94,7 @@ def corrupted(root: Path, split: Split) -> tuple[H5Shape, ...]:
 
 
 def _labeled(path: Path, split: Split) -> tuple[H5Shape, ...]:
-    """All clouds of an h5 file whose labels count the known classes in the split's order."""
+    """All clouds of an h5 file; its labels are indices of the split's known classes."""
     _, labels = index(path, labels=len(split.known))
     return tuple(H5Shape(split.known[i].title, f"{path.name}#{row}", path, row) for row, i in enumerate(labels))
 
@@ -120,7 +120,7 @@ def _listed(root: Path, split: Split, part: str) -> list[TextShape]:
 
 
 def _stored(path: Path, texts: Sequence[TextShape], progress: bool) -> tuple[H5Shape, ...]:
-    """The clouds of text files in an h5 file of ours, which is built unless it is there and made from just these."""
+    """The clouds of text files in our h5 cache, which is rebuilt if it was made from other files."""
     states = [(text.id, text.path.stat()) for text in texts]
     stamp = json.dumps([(name, state.st_size, state.st_mtime_ns) for name, state in states]).encode()
     starts = _starts(path, stamp) or _build(path, texts, stamp, progress)
@@ -128,7 +128,7 @@ def _stored(path: Path, texts: Sequence[TextShape], progress: bool) -> tuple[H5S
 
 
 def _starts(path: Path, stamp: bytes) -> list[int]:
-    """Start of each cloud, and end of the last; empty for a missing, damaged or outdated file."""
+    """Start of each cloud, and end of the last one; [] for a missing, damaged or outdated file."""
     import h5py
 
     try:
@@ -141,7 +141,7 @@ def _starts(path: Path, stamp: bytes) -> list[int]:
 
 
 def _build(path: Path, texts: Sequence[TextShape], stamp: bytes, progress: bool) -> list[int]:
-    """Parses the text files one by one into `path`: data (points of all, 3), start (shapes + 1,), made_from."""
+    """Parse the text files into an h5 file: data (all points, 3), start (shapes + 1,), made_from."""
     import h5py
     from tqdm import tqdm
 
@@ -151,7 +151,7 @@ def _build(path: Path, texts: Sequence[TextShape], stamp: bytes, progress: bool)
         with replacing(path) as partial, h5py.File(partial, "w") as file:
             for text in tqdm(texts, desc="ModelNet40 text", unit="shape", disable=not progress, leave=False):
                 cloud = text.read()
-                if data is None:  # where all are of one size, a cloud is a chunk
+                if data is None:  # if all clouds have one size, each is one chunk
                     shape: dict[str, Any] = {"shape": (0, 3), "maxshape": (None, 3), "chunks": (len(cloud), 3)}
                     data = file.create_dataset("data", dtype="f4", fletcher32=True, **shape)
                 starts.append(starts[-1] + len(cloud))
@@ -163,6 +163,6 @@ def _build(path: Path, texts: Sequence[TextShape], stamp: bytes, progress: bool)
     except OSError as error:
         reason = str(error).splitlines()[0]
         raise ShapeFileError(
-            f"cannot write the cache {path}: {reason}. Another folder: --cache DIR; none: --no-cache"
+            f"cannot write the cache {path}: {reason}. Expected a writable folder. Use --cache DIR, or --no-cache"
         ) from error
     return starts

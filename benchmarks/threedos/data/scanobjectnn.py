@@ -24,10 +24,10 @@ def path_of(root: Path, part: str) -> Path:
 
 
 def rows(root: Path, parts: Iterable[str], classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]:
-    """The objects of some classes in file order, one part after the other."""
+    """The objects of these classes, part by part in file order."""
     titles = {CLASSES.index(scanned): c.title for c in classes for scanned in c.scanobjectnn}
-    found: list[H5Shape] = []
+    shapes: list[H5Shape] = []
     for path in (path_of(root, part) for part in parts):
         _, labels = index(path, POINTS, len(CLASSES))
-        found += [H5Shape(titles[i], f"{path.name}#{row}", path, row) for row, i in enumerate(labels) if i in titles]
-    return tuple(found)
+        shapes += [H5Shape(titles[i], f"{path.name}#{row}", path, row) for row, i in enumerate(labels) if i in titles]
+    return tuple(shapes)

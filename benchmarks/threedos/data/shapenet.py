@@ -1,4 +1,4 @@
-"""ShapeNetCore v2 in the 3DOS release: `sncore_fps_4096`, 4,096 points a model, y up, in three splits."""
+"""ShapeNetCore v2 in the 3DOS release: `sncore_fps_4096`, models of 4,096 points, y up, in three splits."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PARTS = ("train", "val", "test")
 KINDS = ("lidar", "occlusion")
 CORRUPTED = "sncore_corrupted_v2"
 SEVERITIES = (1, 2, 3, 4, 5)
-# 3DOS merges it into the telephones, but only after the classes were chosen: with the published sets it drops out
-# (github.com/antoalli/3D_OS, datasets/sncore_4k.py)
+# 3DOS merges cell phones into the telephones, but only after it has selected the classes. With the published sets they
+# are therefore left out (github.com/antoalli/3D_OS, datasets/sncore_4k.py).
 CELL_PHONE = "02992529"
 
 
@@ -27,7 +27,7 @@ def paths_of(root: Path, part: str) -> tuple[Path, Path, Path]:
 
 
 def corrupted_paths(root: Path) -> tuple[tuple[Path, Path, Path], ...]:
-    """The same for the corrupted copies of the train split, a kind and severity after the other."""
+    """Expected files of the corrupted copies of the train split, for each kind and severity."""
     folder = root / FOLDER / CORRUPTED
     return tuple(_three(folder / kind, f"sncore_{kind}_sev{s}_train") for kind in KINDS for s in SEVERITIES)
 
@@ -37,12 +37,12 @@ def _three(folder: Path, stem: str) -> tuple[Path, Path, Path]:
 
 
 def rows(root: Path, part: str, classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]:
-    """The models of some classes in a split, in its order."""
+    """The models of these classes in a split, in file order."""
     return tuple(_rows(paths_of(root, part), classes, POINTS))
 
 
 def corrupted(root: Path, classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]:
-    """The corrupted copies of the train split's models of some classes."""
+    """The corrupted copies of the train split, for these classes."""
     wanted = tuple(classes)
     return tuple(row for paths in corrupted_paths(root) for row in _rows(paths, wanted, None, f"{paths[0].stem}#"))
 
@@ -50,7 +50,7 @@ def corrupted(root: Path, classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]
 def _rows(
     paths: tuple[Path, Path, Path], classes: Iterable[ObjectClass], points: int | None, prefix: str = ""
 ) -> Iterator[H5Shape]:
-    """Ids are synset and model, after `prefix`."""
+    """Yield the shapes of these classes; their ids are `prefix`, synset and model."""
     clouds, synset_path, model_path = paths
     titles = {synset: c.title for c in classes for synset in c.shapenet}
     count, _ = index(clouds, points)
@@ -65,15 +65,15 @@ def _rows(
 
 
 def _strings(path: Path, count: int, clouds: Path) -> list[str]:
-    """A JSON list of as many strings as there are clouds."""
+    """Read a JSON list of `count` strings."""
     if not path.is_file():
         raise ShapeFileError(f"there is no {path}; {LAYOUT}")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        ids = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ShapeFileError(f"cannot read {path} as JSON: {error}") from error
-    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+    if not isinstance(ids, list) or not all(isinstance(word, str) for word in ids):
         raise ShapeFileError(f"{path} is no JSON list of strings")
-    if len(found) != count:
-        raise ShapeFileError(f"{path} has {len(found)} ids, but {clouds} has {count} clouds")
-    return found
+    if len(ids) != count:
+        raise ShapeFileError(f"{path} has {len(ids)} ids, but {clouds} has {count} clouds")
+    return ids

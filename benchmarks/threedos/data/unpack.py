@@ -1,6 +1,6 @@
-"""A .tar that nobody vouches for, unpacked: no checksums are published, so everything in it is checked.
+"""Unpacking of an untrusted .tar: no checksums are published, so every member is checked.
 
-It goes into a folder beside the wanted one, which is renamed when it is whole: a folder that is there is complete.
+It is unpacked into a temporary folder, which is renamed at the end: an existing folder is always complete.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 
 from openshape_ood.errors import FileError, ShapeFileError
 
-MAX_MEMBERS = 500_000  # ModelNet40 as text has some 12,000
-MAX_DEPTH = 16  # folders in each other
-MAX_HEADER = 32 * 1024  # bytes of names and attributes before one member; a real one needs a few hundred
+MAX_MEMBERS = 500_000  # ModelNet40 as text has about 12,000
+MAX_DEPTH = 16  # nested folders
+MAX_HEADER = 32 * 1024  # bytes of names and attributes before one member; real ones have a few hundred
 
 
 def unpack(tar: Path, folder: Path, *, progress: bool = True) -> int:
-    """Unpack a plain tar of the one folder `folder.name` to `folder`, whole or not at all; the number of its files.
+    """Unpack a tar with one folder, `folder.name`, to `folder`, completely or not at all; returns its number of files.
 
-    Only plain files and folders below that folder come out, together no more bytes than the archive has.
+    Only plain files and folders inside that folder are written, in total no more bytes than the archive has.
     """
     temporary = folder.with_name(f".{folder.name}.unpacking")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed run
     try:
         files = _extract(tar, temporary, folder.name, progress)
         os.rename(temporary / folder.name, folder)
@@ -58,18 +58,20 @@ def _extract(tar: Path, into: Path, top: str, progress: bool) -> int:
             parts = [part for part in member.name.split("/") if part not in ("", ".")]
             if wrong := _problem(member, parts, top, held):
                 raise ShapeFileError(f"member {member.name[:200]!r} {wrong}")
-            # not the folder that the archive lies in, nor the files in which macOS keeps its attributes
+            # skip "." and macOS's "._" files
             if parts and not parts[-1].startswith("._"):
                 files += _write(archive, member, into.joinpath(*parts))
                 bar.update()
     if not files:
-        raise ShapeFileError(f"no file of a folder {top!r} in it")
+        raise ShapeFileError(f"it has no file in a folder {top!r}")
     return files
 
 
 class _Bounded(io.FileIO):
-    """A .tar in which no header is longer than `left`: tarfile reads names and attributes into memory at the size that
-    they claim, and follows chains of them."""
+    """A .tar file that limits the bytes read for one header to `left`.
+
+    tarfile reads names and attributes of any claimed size into memory, and follows chains of them.
+    """
 
     left = MAX_HEADER
 
@@ -81,13 +83,13 @@ class _Bounded(io.FileIO):
 
 
 def _members(archive: tarfile.TarFile, file: _Bounded) -> Iterator[tarfile.TarInfo]:
-    """The members one after the other, forgotten when passed; raises unless the archive ends as a whole one does."""
+    """Yield the members in bounded memory; raises `ShapeFileError` if the end of the archive is missing."""
     while member := archive.next():
         archive.members = []  # type: ignore[attr-defined]
-        file.left = sys.maxsize  # for its content, whose size has been checked
+        file.left = sys.maxsize  # for the content of the member; `_problem` checks its size
         yield member
         file.left = MAX_HEADER
-    # tarfile takes a cut or spoilt header for the end; the real one is zeros
+    # tarfile treats a damaged header as the end; the real end is a block of zeros
     file.left = MAX_HEADER
     file.seek(archive.offset)
     if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
@@ -95,16 +97,16 @@ def _members(archive: tarfile.TarFile, file: _Bounded) -> Iterator[tarfile.TarIn
 
 
 def _problem(member: tarfile.TarInfo, parts: list[str], top: str, held: int) -> str:
-    """Why a member must not be unpacked, "" if it may be."""
+    """Reason to refuse a member, or ""."""
     name = member.name
     if not (member.isreg() or member.isdir()) or member.issparse():
         return "is a link, a device or a sparse file; only files and folders are unpacked"
-    if member.size < 0 or member.offset_data + member.size > held:  # they follow each other: all together fit, too
+    if member.size < 0 or member.offset_data + member.size > held:  # members do not overlap, so their sum fits too
         return f"claims {member.size:,} bytes, past the end of the archive: truncated or hostile"
     if name.startswith("/") or ".." in parts or (parts and parts[0] != top and not parts[-1].startswith("._")):
         return f"lies outside the folder {top!r}"
-    if not name.isprintable() or set(name) & set("\\:") or len(parts) > MAX_DEPTH:  # or is no UTF-8, or of Windows
-        return f"has a name of unprintable characters, of Windows, or more than {MAX_DEPTH} folders deep"
+    if not name.isprintable() or set(name) & set("\\:") or len(parts) > MAX_DEPTH:
+        return f"has a name with unprintable or Windows characters, or more than {MAX_DEPTH} nested folders"
     return ""
 
 
@@ -120,4 +122,4 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> int
             shutil.copyfileobj(content, out)
         return 1
     except (FileExistsError, NotADirectoryError) as error:
-        raise ShapeFileError(f"member {member.name[:200]!r} is in it twice") from error
+        raise ShapeFileError(f"member {member.name[:200]!r} occurs twice") from error

@@ -17,7 +17,11 @@ DENSITY = 2.7  # radius of DBSCAN in spacings
 
 @dataclass(frozen=True, eq=False)
 class Parsed:
-    """Geometry of a scan: planes, superpoints (v,), -1 on planes, and the graph of voxels."""
+    """Geometry of a scan of v voxels.
+
+    direction: normals (v, 3); owner: plane (v,) of each voxel, -1 for none; piece: superpoint (v,) of each voxel, -1 on
+    planes; edges: graph of the voxels.
+    """
 
     grid: Grid
     direction: np.ndarray
@@ -34,18 +38,18 @@ def parse(grid: Grid) -> Parsed:
     planes = find_planes(grid, direction)
     owner = on_planes(planes, piece)
     left = owner < 0
-    own = np.full(len(piece), -1)
+    numbered = np.full(len(piece), -1)
     if left.any():
-        own[left] = np.unique(piece[left], return_inverse=True)[1].reshape(-1)
-    return Parsed(grid, direction, planes, owner, own, edges)
+        numbered[left] = np.unique(piece[left], return_inverse=True)[1].reshape(-1)
+    return Parsed(grid, direction, planes, owner, numbered, edges)
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """Segment of a scan.
 
-    rows: voxels; bond: strength of the connection of its halves; outer: strength of its connection to its sibling, 0
-    for none; next: voxels of its parent."""
+    rows: voxels. Set by the merge tree only: bond, strength of the connection between its halves; outer, strength of
+    its connection to its sibling, -1 for a root; next, number of voxels of its parent."""
 
     rows: np.ndarray
     bond: float = 1.0
@@ -54,15 +58,15 @@ class Candidate:
 
 
 def of_tree(parsed: Parsed) -> list[Candidate]:
-    """Nodes of the merge tree with the size of an object."""
+    """Nodes of the merge tree that have the size of an object."""
     if not (parsed.piece >= 0).any():
         return []
-    tree, found = merge_tree(parsed.grid, parsed.edges, parsed.piece), []
+    tree, candidates = merge_tree(parsed.grid, parsed.edges, parsed.piece), []
     starts = tree.starts()
-    # one shared array, because the voxels of all nodes together may be very many
+    # candidates share one array: copies of their voxels could exceed the memory
     voxels = np.empty(int((parsed.piece >= 0).sum()), dtype=np.int64)
-    for piece, own in enumerate(rows_of(parsed.piece)):
-        voxels[starts[piece] : starts[piece] + len(own)] = own
+    for piece, members in enumerate(rows_of(parsed.piece)):
+        voxels[starts[piece] : starts[piece] + len(members)] = members
     for node, size in enumerate(tree.size):
         if size < LEAST:
             continue
@@ -70,12 +74,12 @@ def of_tree(parsed: Parsed) -> list[Candidate]:
         parent = tree.parent[node]
         outer, after = (tree.bond[parent], tree.size[parent]) if parent >= 0 else (-1.0, size)
         if np.ptp(parsed.grid.places[rows], axis=0).max() <= LARGEST:
-            found.append(Candidate(rows, tree.bond[node], outer, after))
-    return found
+            candidates.append(Candidate(rows, tree.bond[node], outer, after))
+    return candidates
 
 
 def by_contact(parsed: Parsed) -> list[Candidate]:
-    """Connected components without the planes."""
+    """Connected components of the voxels that are on no plane."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -87,7 +91,7 @@ def by_contact(parsed: Parsed) -> list[Candidate]:
 
 
 def by_density(parsed: Parsed) -> list[Candidate]:
-    """Density clusters (DBSCAN) without the planes."""
+    """Density clusters (DBSCAN) of the voxels that are on no plane."""
     from sklearn.cluster import DBSCAN
 
     left = np.flatnonzero(parsed.piece >= 0)
@@ -103,6 +107,6 @@ def _pieces(label: np.ndarray) -> list[Candidate]:
 
 
 def rows_of(label: np.ndarray) -> list[np.ndarray]:
-    """Sorted rows of each label in (n,) from 0 up; negative labels have none."""
+    """Sorted rows of each label 0, 1, ... in `label` (n,). Negative labels are ignored."""
     order = np.argsort(label, kind="stable")
     return np.split(order, np.searchsorted(label[order], np.arange(label.max() + 1)))[1:]

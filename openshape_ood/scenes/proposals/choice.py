@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-INSIDE = 0.8  # fraction of a set
-COST = 0.35  # minimum overlap with a whole thing for each kept candidate
-WEIGHT = 0.5  # exponent of the voxel count in a candidate's weight: its root, which grows like the length
+INSIDE = 0.8  # minimum fraction of a set in a larger set that contains it
+COST = 0.35  # minimum expected overlap of a kept candidate with a whole object
+WEIGHT = 0.5  # exponent of the voxel count in a candidate's weight: the square root, which grows like its length
 OVERLAP = 0.3  # intersection over union with a better candidate above which a candidate is dropped
 
 
 def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
     """For each set (p,): index of the smallest larger set with four fifths of it; -1 if none."""
-    table, size = members(rows, count), np.array([len(own) for own in rows], dtype=np.int64)
+    table, size = members(rows, count), np.array([len(one) for one in rows], dtype=np.int64)
     both = (table @ table.T).toarray()
     holds = (both >= INSIDE * size[:, None]) & (size[None] > size[:, None])
     least = np.where(holds, size[None], np.iinfo(np.int64).max)
@@ -24,14 +24,15 @@ def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
 
 def members(rows: Sequence[np.ndarray | Sequence[int]], count: int) -> csr_array:
     """Membership of `count` rows in each set: a table (p, count) of ones."""
-    found = np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64)
+    columns = np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64)
     starts = np.cumsum([0, *map(len, rows)])
-    return csr_array((np.ones(len(found), dtype=np.int64), found, starts), shape=(len(rows), count))
+    return csr_array((np.ones(len(columns), dtype=np.int64), columns, starts), shape=(len(rows), count))
 
 
 def suppressed(rows: Sequence[np.ndarray], count: int) -> list[int]:
-    """Kept indices of nested or disjoint sets, largest first, without sets that overlap a larger kept set by more than
-    `OVERLAP`."""
+    """Indices of the nested or disjoint sets that are kept, largest first.
+
+    A set is dropped if its intersection over union with the smallest kept set around it exceeds `OVERLAP`."""
     kept, inner = list[int](), np.full(count, -1)
     for i in sorted(range(len(rows)), key=lambda i: -len(rows[i])):
         around = inner[rows[i][0]]
@@ -44,8 +45,8 @@ def suppressed(rows: Sequence[np.ndarray], count: int) -> list[int]:
 def divided(worth: np.ndarray, rows: Sequence[np.ndarray], count: int) -> list[int]:
     """Disjoint selection of nested or disjoint sets with the largest total worth, best first.
 
-    A set's worth beyond `COST` is weighted by the root of its size. A set stays whole unless its parts are worth more.
-    The worth is an estimate: without weights, the errors of four legs would add up to more than a table.
+    A set's worth beyond `COST` is weighted by the square root of its size. A set stays whole unless its parts are worth
+    more. The worth is a noisy estimate: without weights, four legs would often add up to more than their table.
     """
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
     around, inner = np.full(len(rows), -1), np.full(count, -1)
@@ -54,10 +55,10 @@ def divided(worth: np.ndarray, rows: Sequence[np.ndarray], count: int) -> list[i
         inner[rows[i]] = i
     parts, whole = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
     for i in reversed(order):
-        own = (worth[i] - COST) * len(rows[i]) ** WEIGHT
-        whole[i] = own > 0 and own >= parts[i]
+        value = (worth[i] - COST) * len(rows[i]) ** WEIGHT
+        whole[i] = value > 0 and value >= parts[i]
         if around[i] >= 0:
-            parts[around[i]] += max(own, parts[i])
+            parts[around[i]] += max(value, parts[i])
     inside = np.zeros(len(rows), dtype=bool)
     for i in order:
         inside[i] = around[i] >= 0 and (inside[around[i]] or whole[around[i]])

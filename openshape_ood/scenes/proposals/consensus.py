@@ -14,7 +14,7 @@ SAME = 0.5  # intersection over union from which sets of two runs are the same o
 LEAST = 0.35  # minimum stability of an object
 USUAL = 0.5  # minimum stability of a plane
 TAKEN = 0.5  # fraction of an object's points in stabler groups above which the object is dropped
-DIGITS = 9  # of stabilities in comparisons
+DIGITS = 9  # decimal places of stabilities that are compared
 OBJECT = "object"
 
 
@@ -22,11 +22,11 @@ OBJECT = "object"
 class Sets:
     """p nested or disjoint sets of points from one run.
 
-    own: innermost set (n,) of each point, -1 for none; around: smallest enclosing set (p,) of each set, -1 for none;
-    kind: (p,), only equal kinds are compared; worth: (p,).
+    inner: innermost set (n,) of each point, -1 for none; around: smallest enclosing set (p,) of each set, -1 for none;
+    kind: (p,), only sets of equal kind are compared; worth: (p,).
     """
 
-    own: np.ndarray
+    inner: np.ndarray
     around: np.ndarray
     kind: np.ndarray
     worth: np.ndarray
@@ -34,7 +34,7 @@ class Sets:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Sets of several runs that are the same object.
+    """Sets of several runs that are one object.
 
     rows: points in the majority of the sets, sorted; stability: mean over all runs of the largest intersection over
     union with a set of the run; worth: mean of the sets; made_of: run and index of each set.
@@ -53,7 +53,7 @@ def agreed(runs: Iterable[Sets], count: int, *, nested: bool = False) -> list[Gr
     if not len(pool.kind):
         return []
     groups = pool.grouped()
-    masks, kinds = pool.majorities(groups), pool.kind[[own[0] for own in groups]]
+    masks, kinds = pool.majorities(groups), pool.kind[[group[0] for group in groups]]
     stability, is_object = pool.stability(masks, kinds), kinds == OBJECT
     taken, kept = np.zeros(len(pool.size), dtype=bool), list[int]()
     for i in sorted(range(len(groups)), key=lambda i: (nested and not is_object[i], -stability[i], i)):
@@ -81,10 +81,10 @@ def agreed(runs: Iterable[Sets], count: int, *, nested: bool = False) -> list[Gr
 
 @dataclass(frozen=True, eq=False)
 class _Pool:
-    """Sets of all runs over atoms: points with the same sets in every run.
+    """Sets of all runs over atoms. An atom is all points that are in the same sets in every run.
 
-    atom: of each point (n,); size: points (a,) of each atom; table: membership of atoms in sets (p, a); run, kind,
-    worth: of each set (p,); start: first set of each run, and the end (k + 1,).
+    atom: atom (n,) of each point; size: number (a,) of points of each atom; table: membership (p, a) of atoms in sets;
+    run, kind, worth: (p,), one for each set; start: first set (k + 1,) of each run, then the number of sets.
     """
 
     atom: np.ndarray
@@ -101,18 +101,18 @@ class _Pool:
         seen: list[Sets] = []
         for one in runs:
             width = len(one.kind) + 1
-            found, atom = _distinct(atom * width + one.own + 1)
-            labels = np.column_stack([labels[found // width], found % width - 1])
-            seen.append(Sets(one.own[:0], one.around, one.kind, one.worth))  # the points are in the atoms now
+            keys, atom = _distinct(atom * width + one.inner + 1)
+            labels = np.column_stack([labels[keys // width], keys % width - 1])
+            seen.append(Sets(one.inner[:0], one.around, one.kind, one.worth))  # atoms hold the points from here on
         start = np.cumsum([0, *(len(one.kind) for one in seen)])
         rows, columns = [], []
-        for first, one, own in zip(start[:-1], seen, labels.T, strict=True):
-            places = np.flatnonzero(own >= 0)
+        for first, one, inner in zip(start[:-1], seen, labels.T, strict=True):
+            places = np.flatnonzero(inner >= 0)
             while len(places):
-                rows.append(own[places] + first)
+                rows.append(inner[places] + first)
                 columns.append(places)
-                own = np.append(one.around, -1)[own]  # the next enclosing set
-                places = np.flatnonzero(own >= 0)
+                inner = np.append(one.around, -1)[inner]  # the next enclosing set
+                places = np.flatnonzero(inner >= 0)
         at = (np.concatenate([*rows, np.empty(0, np.int64)]), np.concatenate([*columns, np.empty(0, np.int64)]))
         table = csr_array((np.ones(len(at[0]), dtype=np.int64), at), shape=(int(start[-1]), len(labels)))
         kind = np.concatenate([np.empty(0, "U7"), *(one.kind for one in seen)])
@@ -121,7 +121,7 @@ class _Pool:
         return cls(atom, size, table, np.repeat(np.arange(len(seen)), np.diff(start)), kind, worth, start)
 
     def grouped(self) -> list[list[int]]:
-        """Groups of equal sets, at most one of a run; groups of most runs first."""
+        """Groups of sets that are one object, at most one set a run; the best supported groups first."""
         overlap = self._overlap(self.table, self.kind).tocoo()
         i, j = overlap.coords
         near = overlap.data >= SAME
@@ -136,11 +136,11 @@ class _Pool:
         for first in np.lexsort((np.arange(len(points)), -points, -support)).tolist():
             if not free[first]:
                 continue
-            own: dict[int, int] = {}
+            by_run: dict[int, int] = {}
             for other in [first, *others[first].tolist()]:
                 if free[other]:
-                    own.setdefault(int(self.run[other]), other)
-            groups.append(list(own.values()))
+                    by_run.setdefault(int(self.run[other]), other)
+            groups.append(list(by_run.values()))
             free[groups[-1]] = False
         return groups
 
@@ -148,8 +148,8 @@ class _Pool:
         """Atoms in more than half of the sets of each group."""
         votes = members(groups, len(self.kind)) @ self.table
         return [
-            np.sort(votes.indices[low:high][2 * votes.data[low:high] > len(own)])
-            for own, low, high in zip(groups, votes.indptr[:-1], votes.indptr[1:], strict=True)
+            np.sort(votes.indices[low:high][2 * votes.data[low:high] > len(group)])
+            for group, low, high in zip(groups, votes.indptr[:-1], votes.indptr[1:], strict=True)
         ]
 
     def among(self, atoms: np.ndarray) -> np.ndarray:
@@ -176,10 +176,10 @@ class _Pool:
 
 
 def _distinct(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`np.unique` with inverse, without sorting if the numbers are small."""
+    """`np.unique` with inverse; small numbers are not sorted, which is faster."""
     if key.max() > 4 * len(key):
-        found, inverse = np.unique(key, return_inverse=True)
-        return found, inverse
+        values, inverse = np.unique(key, return_inverse=True)
+        return values, inverse
     there = np.zeros(int(key.max()) + 1, dtype=bool)
     there[key] = True
     return np.flatnonzero(there), (np.cumsum(there) - 1)[key]

@@ -46,7 +46,7 @@ class Proposals:
         Reproducibility, 0 to 1: mean over the runs of the largest intersection over union with a proposal of the run. 1
         if every run finds the same points. None for given regions and for overlapping candidates, which have no runs.
     found : int
-        Proposals before the limit `most`.
+        Number of proposals before the limit `most`.
     """
 
     rows: tuple[np.ndarray, ...]
@@ -82,15 +82,15 @@ def find_objects(
     overlapping: bool = False,
     runs: int = RUNS,
 ) -> Proposals:
-    """Find places of a scan that may be objects, from geometry and, if available, color; no classes are needed.
+    """Find regions of a scan that may be objects, from geometry and, if available, color; no classes are needed.
 
     Floor, ceiling and walls are removed as whole superpoints and reported as layout. The remaining superpoints are
     merged or grouped, and the best of the overlapping candidates are kept.
 
     Several runs on different voxel grids vote. The grids are turned about z and shifted by fixed amounts relative to
     the scan's own direction and center, so the result is deterministic. Proposals of different runs with an
-    intersection over union of 0.5 are the same object. Its points are those in most of them; it is dropped if its
-    stability is below 0.35.
+    intersection over union of 0.5 are the same object. The object has the points that are in most of these proposals.
+    It is dropped if its stability is below 0.35.
 
     Parameters
     ----------
@@ -100,17 +100,17 @@ def find_objects(
         "tree" merges superpoints pairwise; every merge is a candidate. "contact" takes connected components and
         "density" DBSCAN clusters: these do not overlap, and touching objects become one.
     regions : NoveltyMap or sequence of masks (n,) or rows (m,), optional
-        Your own proposals, or the regions of a map of the points beyond its threshold, in place of `by`.
+        Your own proposals, in place of `by`: masks, rows, or a map of the points, whose novel regions are proposals.
     score : {"shape", "size"}
-        Ranking of the tree's candidates. "shape": by the likelihood, learned from generated rooms, that shape and
-        contacts belong to a whole object; few proposals, none inside another. "size": by voxel count, which finds a few
-        more objects among many more parts.
+        Ranking of the tree's candidates. "shape": by the probability that a candidate is a whole object, learned from
+        shapes and contacts in generated rooms; few proposals, none inside another. "size": by voxel count, which finds
+        a few more objects among many more parts.
     most : int, optional
-        Maximum number of proposals. Default: the best 100 found ones, all given ones.
+        Maximum number of proposals. Default: 100 if they are found, all if they are given.
     overlapping : bool
         Keep all overlapping candidates of a single run, in the order of their score.
     runs : int, default 7
-        Voting runs. Time grows with them; 1 is fastest, and all stabilities are then 1.
+        Number of voting runs. Time grows with it; with 1, all stabilities are 1.
 
     Returns
     -------
@@ -171,13 +171,13 @@ def proposed(
 
     groups = agreed(voting(), len(scene), nested=by == "tree" and not shaped)
     objects = sorted((one for one in groups if one.kind == OBJECT), key=lambda one: (-one.worth, -one.stability))
-    found, objects = len(objects), objects[: most or MOST]
+    count, objects = len(objects), objects[: most or MOST]
     worth, stability = (np.array([getattr(one, name) for one in objects]) for name in ("worth", "stability"))
     layout = _layout(
-        [mean_plane([planes[own] for own in one.made_of], one.rows) for one in groups if one.kind != OBJECT]
+        [mean_plane([planes[key] for key in one.made_of], one.rows) for one in groups if one.kind != OBJECT]
     )
     rows = tuple(one.rows for one in objects)
-    return Proposals(rows, worth, layout, name, candidates[0], len(scene), stability, found)
+    return Proposals(rows, worth, layout, name, candidates[0], len(scene), stability, count)
 
 
 def _candidates(run: Run, name: str, most: int | None, n: int) -> Proposals:
@@ -206,9 +206,9 @@ def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) 
         raise InputError(f"regions is {regions!r:.40}; expected a map of the points, or a list of masks or rows")
     else:
         sets = [_rows(given, i, scene) for i, given in enumerate(regions)]
-    found, sets = len(sets), sets[:most]
+    count, sets = len(sets), sets[:most]
     sizes = np.array([len(rows) for rows in sets], dtype=np.float64)
-    return Proposals(tuple(sets), sizes, (), "regions given", len(sets), len(scene), found=found)
+    return Proposals(tuple(sets), sizes, (), "regions given", len(sets), len(scene), found=count)
 
 
 def check_map(points: Any, scene: Scene) -> None:

@@ -17,7 +17,7 @@ MOST_VOXELS = 150_000
 WIDEST = 1_000.0  # meters
 NARROWEST = 0.02
 QUARTERS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
-FAINT = 1e-6  # moment below which a scan has no direction
+FAINT = 1e-6  # minimum moment of a scan with a direction
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +65,10 @@ class Frame:
         # both moments turn four times as fast as the scan; one is large for long rooms, the other for square ones
         moment = 2 * second**2 - fourth
         # rounded, because the last digits of sums depend on the order of the points
-        own = -round(float(np.angle(moment)) / 4, 9) if abs(moment) > FAINT else 0.0
-        columns = [np.rint(one) for one in self._turned(own)]
+        angle = -round(float(np.angle(moment)) / 4, 9) if abs(moment) > FAINT else 0.0
+        columns = [np.rint(one) for one in self._turned(angle)]
         quarter = _fullest(np.stack(columns, axis=1))
-        return own + float(np.arctan2(quarter[1, 0], quarter[0, 0]))
+        return angle + float(np.arctan2(quarter[1, 0], quarter[0, 0]))
 
     @cached_property
     def size(self) -> float:
@@ -81,9 +81,9 @@ class Frame:
             edge *= max(1.05, float(count / MOST_VOXELS) ** 0.5)
 
     def grid(self, turn: float = 0.0, shift: np.ndarray | None = None) -> Grid:
-        """Voxels of the scan, turned to its heading and by `turn`, radians, about z.
+        """Voxels of the scan, turned about z to its heading plus `turn` radians.
 
-        shift: origin of the cells (3,), in fractions of a voxel.
+        shift: origin (3,) of the cells, in fractions of a voxel.
         """
         columns = self._rotated(turn)
         cells = self._cells(columns, self.size, np.zeros(3) if shift is None else shift)
@@ -137,9 +137,9 @@ class Frame:
 
     def plane(self, grid: Grid, normal: np.ndarray, offset: float) -> tuple[np.ndarray, float]:
         """Normal (3,) and offset of a grid's plane in the frame of the scan."""
-        own = np.array([*(normal[:2] @ grid.axes), normal[2]])
-        outward = self.outward(own)
-        return outward, float(outward @ self.place(self.center * STEP + offset * own))
+        direction = np.array([*(normal[:2] @ grid.axes), normal[2]])
+        outward = self.outward(direction)
+        return outward, float(outward @ self.place(self.center * STEP + offset * direction))
 
 
 def _matrix(angle: float) -> np.ndarray:
@@ -150,15 +150,15 @@ def _matrix(angle: float) -> np.ndarray:
 def _check_extent(name: str, across: float) -> None:
     if across > WIDEST:
         raise InputError(
-            f"{name} is {across:,.0f} m across; expected meters, {WIDEST:,.0f} at most. If a few points stray, leave "
-            "them out: scene.crop(low, high); if these are millimeters, divide them by 1000"
+            f"{name} is {across:,.0f} m across; expected at most {WIDEST:,.0f} m. Drop stray points by "
+            "scene.crop(low, high), or divide millimeters by 1000"
         )
     if across < NARROWEST:
-        raise InputError(f"{name} is {across:.2g} m across: a single place, in which there are no objects")
+        raise InputError(f"{name} is {across:.2g} m across; expected at least {NARROWEST} m. Check the unit")
 
 
 def _fullest(steps: np.ndarray) -> np.ndarray:
-    """Quarter turn with most points in the first quadrant; ties: most points in the second."""
+    """Quarter turn that puts most points into the first quadrant; ties: most points into the second."""
     counts = [int(((steps[:, :2] @ turn.T) > 0).all(axis=1).sum()) for turn in QUARTERS]
     best = max(range(4), key=lambda i: [counts[i], counts[i - 3], counts[i - 2], counts[i - 1]])
     return QUARTERS[best]

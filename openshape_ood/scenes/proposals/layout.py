@@ -18,11 +18,11 @@ AGREE = 0.9  # |cosine| between a point's normal and its plane's normal
 THICK = 0.04  # meters, minimum thickness of a plane
 AREA = 1.0  # square meters, minimum area of floor or ceiling
 LENGTH, HEIGHT = 1.2, 1.5  # meters, minimum size of a wall
-BEHIND = 0.12  # maximum fraction of the scan behind a wall, or below the floor
-UNDER = 0.05
+BEHIND = 0.12  # maximum fraction of the scan behind a wall
+UNDER = 0.05  # maximum fraction of the scan below the floor, or above the ceiling
 ROOM = 1.8  # meters, minimum from floor to ceiling
-BEFORE = 0.8  # meters: vertical surfaces nearer than this to a wall, and parallel to it, are furniture
-WALLS = 16
+BEFORE = 0.8  # meters: a vertical surface parallel to a wall and nearer to it than this is furniture
+WALLS = 16  # maximum number of walls
 SHARE = 0.5  # a superpoint with this fraction of voxels on planes is layout
 
 
@@ -37,16 +37,16 @@ class Plane:
 
 
 def find_planes(grid: Grid, direction: np.ndarray) -> list[Plane]:
-    """Floor, ceiling and walls, with the voxels on each plane that have its direction."""
+    """Floor, ceiling and walls, each with the voxels that are on it and have its direction."""
     thick = max(THICK, 1.2 * grid.spacing)
-    found = _level(grid, direction, thick)
-    return found + _walls(grid, direction, thick, found)
+    level = _level(grid, direction, thick)
+    return level + _walls(grid, direction, thick, level)
 
 
 def on_planes(planes: list[Plane], piece: np.ndarray) -> np.ndarray:
     """Plane (v,) of each voxel, -1 for none. A superpoint with at least half of its voxels on planes is assigned whole.
 
-    Its voxels on no plane get the plane of most others.
+    Its voxels on no plane get the plane of most of its voxels.
     """
     owner = np.full(len(piece), -1)
     for i, plane in enumerate(planes):
@@ -69,7 +69,7 @@ def _level(grid: Grid, direction: np.ndarray, thick: float) -> list[Plane]:
     bins = np.floor((height - height.min()) / BIN).astype(np.int64)
     count = np.convolve(np.bincount(bins[flat], minlength=bins.max() + 1), np.ones(3), "same")
     large = np.flatnonzero(count * cell >= max(AREA, 0.2 * count.max() * cell))
-    found: list[Plane] = []
+    planes: list[Plane] = []
     orders: dict[Kind, np.ndarray] = {"floor": large, "ceiling": large[::-1]}
     for kind, order in orders.items():
         for place in order:
@@ -79,21 +79,21 @@ def _level(grid: Grid, direction: np.ndarray, thick: float) -> list[Plane]:
             # upwards, so that points below the floor or above the ceiling are beyond it
             side = grid.places @ plane.normal - plane.offset
             beyond = (side < -2 * thick) if kind == "floor" else (side > 2 * thick)
-            if beyond.mean() <= UNDER and (kind == "floor" or plane.offset - found[0].offset > ROOM):
-                found.append(plane)
+            if beyond.mean() <= UNDER and (kind == "floor" or plane.offset - planes[0].offset > ROOM):
+                planes.append(plane)
                 break
-        if not found:
+        if not planes:
             break
-    return found
+    return planes
 
 
 def _walls(grid: Grid, direction: np.ndarray, thick: float, level: list[Plane]) -> list[Plane]:
-    """Walls: peaks over direction and distance of vertical surfaces, outermost first."""
+    """Walls: peaks in a histogram over direction and distance of vertical surfaces."""
     left = np.abs(direction[:, 2]) < UPRIGHT
     for plane in level:
         left[plane.rows] = False
     angle = np.arctan2(direction[:, 1], direction[:, 0]) % np.pi
-    found = []
+    walls = []
     reach = np.linalg.norm(grid.places[:, :2], axis=1).max() + BIN
     columns = int(2 * reach / BIN) + 1
     turns = np.pi / ANGLES * np.arange(ANGLES)
@@ -121,8 +121,8 @@ def _walls(grid: Grid, direction: np.ndarray, thick: float, level: list[Plane]) 
             near[wall.rows] = True
         alive &= ~near[rows]
         if wall is not None and _is_wall(grid, wall, thick):
-            found.append(wall)
-    return _outermost(grid, found)[:WALLS]
+            walls.append(wall)
+    return _outermost(grid, walls)[:WALLS]
 
 
 def _fitted(grid: Grid, direction: np.ndarray, near: np.ndarray, thick: float, kind: Kind) -> Plane | None:
@@ -145,9 +145,9 @@ def _fitted(grid: Grid, direction: np.ndarray, near: np.ndarray, thick: float, k
 
 
 def _is_wall(grid: Grid, plane: Plane, thick: float) -> bool:
-    own = grid.places[plane.rows]
-    low, high = np.quantile(own[:, 2], [0.02, 0.98])
-    along = own[:, :2] @ np.array([-plane.normal[1], plane.normal[0]])
+    places = grid.places[plane.rows]
+    low, high = np.quantile(places[:, 2], [0.02, 0.98])
+    along = places[:, :2] @ np.array([-plane.normal[1], plane.normal[0]])
     length = np.subtract(*np.quantile(along, [0.98, 0.02]))
     return bool(high - low >= HEIGHT and length >= LENGTH and _behind(grid, plane, thick) <= BEHIND)
 
@@ -159,7 +159,7 @@ def _behind(grid: Grid, plane: Plane, thick: float) -> float:
 
 
 def _outermost(grid: Grid, walls: list[Plane]) -> list[Plane]:
-    """Walls without surfaces close before another wall, such as cupboard fronts."""
+    """Walls, largest first, without surfaces close in front of another wall, such as cupboard fronts."""
     kept: list[Plane] = []
     for wall in sorted(walls, key=lambda one: (round(_behind(grid, one, THICK), 6), -len(one.rows))):
         middle = np.median(grid.places[wall.rows], axis=0)

@@ -15,7 +15,7 @@ from openshape_ood.scenes.proposals.layout import Plane
 from openshape_ood.scenes.proposals.traits import likely_overlap
 
 HOW: dict[str, Callable[[Parsed], list[Candidate]]] = {"tree": of_tree, "contact": by_contact, "density": by_density}
-# grid origins of the runs, in voxels: multiples that fill the cube evenly (Roberts, 2018)
+# step between the grid origins of the runs, in voxels: its multiples fill a cube evenly (Roberts, 2018)
 SHIFT = np.array([0.8191725134, 0.6710436067, 0.5497004779])
 
 
@@ -23,8 +23,8 @@ SHIFT = np.array([0.8191725134, 0.6710436067, 0.5497004779])
 class Run:
     """Candidates of one run, largest first.
 
-    rows: voxels of each; worth: (c,); kept: indices of kept candidates, best first; planes: in the frame of the scan,
-    without points.
+    rows: voxels of each candidate; worth: (c,); kept: indices of kept candidates, best first; planes: planes in the
+    frame of the scan, without points.
     """
 
     parsed: Parsed
@@ -35,14 +35,18 @@ class Run:
 
     @classmethod
     def of(cls, frame: Frame, by: str, shaped: bool, turn: float = 0.0, number: int = 0) -> Run:
-        """Run on one grid. shaped: rank candidates by shape, otherwise by size; turn: of the grid, radians."""
+        """Run on one grid. shaped: rank candidates by shape, otherwise by size; turn: of the grid, in radians."""
         grid = frame.grid(turn, number * SHIFT % 1)
         parsed = parse(grid)
-        found = HOW[by](parsed)
+        candidates = HOW[by](parsed)
         # ties must not depend on the order of the points
-        found.sort(key=lambda one: (-len(one.rows), one.rows.min()))
-        rows, count = [one.rows for one in found], len(grid.places)
-        worth = likely_overlap(found, parsed) if shaped else np.array([len(own) for own in rows], dtype=np.float64)
+        candidates.sort(key=lambda one: (-len(one.rows), one.rows.min()))
+        rows, count = [one.rows for one in candidates], len(grid.places)
+        worth = (
+            likely_overlap(candidates, parsed)
+            if shaped
+            else np.array([len(voxels) for voxels in rows], dtype=np.float64)
+        )
         kept = divided(worth, rows, count) if shaped else suppressed(rows, count)
         planes = [Plane(one.kind, *frame.plane(grid, one.normal, one.offset), one.rows[:0]) for one in parsed.planes]
         return cls(parsed, rows, worth, kept, planes)
@@ -52,9 +56,9 @@ class Run:
         inner = np.full(len(self.parsed.piece), -1)
         around = np.full(len(self.kept) + len(self.planes), -1)
         for i in sorted(range(len(self.kept)), key=lambda i: -len(self.rows[self.kept[i]])):
-            own = self.rows[self.kept[i]]
-            around[i] = inner[own[0]]
-            inner[own] = i
+            voxels = self.rows[self.kept[i]]
+            around[i] = inner[voxels[0]]
+            inner[voxels] = i
         inner = np.where(self.parsed.owner >= 0, len(self.kept) + self.parsed.owner, inner)
         kinds = np.array([OBJECT] * len(self.kept) + [one.kind for one in self.planes], dtype="U7")
         worth = np.append(self.worth[self.kept], np.zeros(len(self.planes)))

@@ -13,8 +13,8 @@ from openshape_ood.scenes.proposals.grid import Grid
 REACH = 2.5  # maximum length of a graph edge, in spacings
 LINKS = 10  # maximum neighbors of a voxel
 COLOR = 0.3  # weight of a color difference (0 to 1) relative to a difference of normals
-GRAIN = 1.0  # of superpoints, see `superpoints`
-LEAST = 8  # minimum voxels
+GRAIN = 1.0  # larger values give larger superpoints, see `superpoints`
+LEAST = 8  # minimum voxels of a superpoint
 SHADE = 4.25  # reduction of bonds by a color difference (0 to 1)
 GAP = 0.25  # meters: maximum gap between segments that are merged without contact, nearest first
 COARSE = 0.05  # meters: resolution for measuring gaps
@@ -32,7 +32,7 @@ class Graph:
 
 def normals(grid: Grid) -> np.ndarray:
     """Unit normals (v, 3), of either sign, of the plane through each voxel's neighbors."""
-    nearest = np.minimum(grid.beside[1], len(grid.places) - 1)
+    nearest = np.minimum(grid.neighbors[1], len(grid.places) - 1)
     made = np.empty_like(grid.places)
     columns = np.ascontiguousarray(grid.places.T)
     for start in range(0, len(made), 1 << 15):
@@ -57,17 +57,17 @@ def _least(spread: np.ndarray) -> np.ndarray:
     best = length.argmax(axis=0)
     every = np.arange(len(best))
     level = np.array([0.0, 0.0, 1.0])  # for equal spread in all directions
-    own = crossed[best, :, every] / np.maximum(length[best, every], 1e-30)[:, None]
-    return np.where(length[best, every][:, None] > 1e-12, own, level)
+    normal = crossed[best, :, every] / np.maximum(length[best, every], 1e-30)[:, None]
+    return np.where(length[best, every][:, None] > 1e-12, normal, level)
 
 
 def graph(grid: Grid, direction: np.ndarray) -> Graph:
-    """Graph of each voxel and its ten nearest, at most 2.5 spacings apart."""
-    distance, index = (rows[:, 1 : LINKS + 1] for rows in grid.beside)
+    """Graph between each voxel and its ten nearest voxels, at most 2.5 spacings apart."""
+    distance, index = (rows[:, 1 : LINKS + 1] for rows in grid.neighbors)
     near = np.isfinite(distance) & (distance <= REACH * grid.spacing)
-    own = np.broadcast_to(np.arange(len(grid.places))[:, None], index.shape)[near]
+    voxel = np.broadcast_to(np.arange(len(grid.places))[:, None], index.shape)[near]
     other = index[near]
-    pairs = np.sort(np.minimum(own, other) * len(grid.places) + np.maximum(own, other))
+    pairs = np.sort(np.minimum(voxel, other) * len(grid.places) + np.maximum(voxel, other))
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     first, second = np.divmod(pairs, len(grid.places))
     weight = 1 - np.abs((direction[first] * direction[second]).sum(axis=1))
@@ -79,9 +79,9 @@ def graph(grid: Grid, direction: np.ndarray) -> Graph:
 def superpoints(edges: Graph, count: int) -> np.ndarray:
     """Superpoint (v,) of each of `count` voxels, numbered from 0.
 
-    Edges of a minimum spanning tree join two segments, smoothest first, unless an edge is rougher than the roughest
-    edge inside either segment by more than `GRAIN` divided by its size (Felzenszwalb and Huttenlocher, IJCV 2004, who
-    use all edges). Segments of fewer than 8 voxels join their most similar neighbor.
+    The edges of a minimum spanning tree are visited, smoothest first. An edge joins its two segments, unless it is
+    rougher than the roughest edge inside either segment by more than `GRAIN` divided by the segment's size. Segments of
+    fewer than 8 voxels join their most similar neighbor. Felzenszwalb and Huttenlocher (IJCV 2004) use all edges.
     """
     order = _spanning(edges, count)
     left = list(zip(*(column[order].tolist() for column in (edges.first, edges.second, edges.weight)), strict=True))
@@ -149,37 +149,38 @@ class Tree:
 
     def tops(self) -> list[int]:
         """Root of each node."""
-        found = list(range(len(self.parent)))
+        roots = list(range(len(self.parent)))
         for node in reversed(range(len(self.parent))):  # parents have higher numbers than their halves
             if self.parent[node] >= 0:
-                found[node] = found[self.parent[node]]
-        return found
+                roots[node] = roots[self.parent[node]]
+        return roots
 
     def starts(self) -> list[int]:
-        """First position of each node's voxels, in an order in which every node is contiguous."""
-        found, end = [0] * len(self.parent), 0
+        """First position of each node's voxels, in an order where the voxels of every node are contiguous."""
+        first, end = [0] * len(self.parent), 0
         for node in reversed(range(len(self.parent))):
             if self.parent[node] < 0:
-                found[node], end = end, end + self.size[node]
+                first[node], end = end, end + self.size[node]
             joined = node - (len(self.parent) - len(self._halves))
             if joined >= 0:
                 a, b = self._halves[joined]
-                found[a], found[b] = found[node], found[node] + self.size[a]
-        return found
+                first[a], first[b] = first[node], first[node] + self.size[a]
+        return first
 
 
 def merge_tree(grid: Grid, edges: Graph, piece: np.ndarray) -> Tree:
     """Merge superpoints `piece` (v,), -1 for layout, pairwise into a tree.
 
-    First repeatedly the touching pair with the most contact edges per edge of the smaller segment, reduced by color
-    difference; then, nearest first, segments with a gap between them.
+    First, touching segments are merged, strongest bond first. A bond is the number of edges between both segments,
+    relative to the edges of the smaller one, reduced by their color difference. Then segments with a gap between them
+    are merged, nearest first.
     """
     count = int(piece.max()) + 1
     tree = Tree(np.bincount(piece[piece >= 0], minlength=count))
     color = None
     if grid.color is not None:
-        own = piece >= 0
-        sums = [np.bincount(piece[own], grid.color[own, i], minlength=count) for i in range(3)]
+        kept_voxels = piece >= 0
+        sums = [np.bincount(piece[kept_voxels], grid.color[kept_voxels, i], minlength=count) for i in range(3)]
         color = list(np.stack(sums, axis=1) / np.array(tree.size)[:, None])
     first, second = piece[edges.first], piece[edges.second]
     kept = (first >= 0) & (second >= 0)
@@ -191,39 +192,39 @@ def merge_tree(grid: Grid, edges: Graph, piece: np.ndarray) -> Tree:
 def _join_touching(
     tree: Tree, first: np.ndarray, second: np.ndarray, color: list[np.ndarray] | None, count: int
 ) -> None:
-    own = (np.bincount(first, minlength=count) + np.bincount(second, minlength=count)).tolist()
+    edge_ends = (np.bincount(first, minlength=count) + np.bincount(second, minlength=count)).tolist()
     low, high = np.minimum(first, second), np.maximum(first, second)
     pairs, edges = np.unique((low * count + high)[low != high], return_counts=True)
-    beside: list[dict[int, int]] = [{} for _ in range(count)]
+    contacts: list[dict[int, int]] = [{} for _ in range(count)]
     for pair, number in zip(pairs.tolist(), edges.tolist(), strict=True):
         a, b = divmod(pair, count)
-        beside[a][b] = beside[b][a] = number
+        contacts[a][b] = contacts[b][a] = number
 
     def entry(a: int, b: int) -> tuple[float, int, int]:
-        bond = beside[a][b] / max(1, min(own[a], own[b]))
+        bond = contacts[a][b] / max(1, min(edge_ends[a], edge_ends[b]))
         if color is not None:
             bond *= float(np.exp(-SHADE * np.abs(color[a] - color[b]).mean()))
         return -round(bond, 9), min(a, b), max(a, b)
 
-    heap = [entry(a, b) for a in range(count) for b in beside[a] if a < b]
+    heap = [entry(a, b) for a in range(count) for b in contacts[a] if a < b]
     heapify(heap)
     while heap:
         bond, a, b = heappop(heap)
         if tree.parent[a] >= 0 or tree.parent[b] >= 0:
             continue
         new = tree.join(a, b, -bond)
-        own.append(own[a] + own[b])
+        edge_ends.append(edge_ends[a] + edge_ends[b])
         if color is not None:
             color.append((tree.size[a] * color[a] + tree.size[b] * color[b]) / tree.size[new])
         merged: dict[int, int] = {}
         for side in (a, b):
-            for other, number in beside[side].items():
+            for other, number in contacts[side].items():
                 if other not in (a, b):
                     merged[other] = merged.get(other, 0) + number
-                    del beside[other][side]
-        beside.append(merged)
+                    del contacts[other][side]
+        contacts.append(merged)
         for other, number in merged.items():
-            beside[other][new] = number
+            contacts[other][new] = number
             heappush(heap, entry(other, new))
 
 

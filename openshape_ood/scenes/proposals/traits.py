@@ -21,24 +21,26 @@ TRAITS = (
 )
 
 
-def traits(found: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
+def traits(candidates: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
     """Traits (c, 18) of candidates: logarithms of sizes, heights above the floor, bonds, contacts, shape."""
-    touches, inside = _contacts(found, parsed)
-    return np.array([_own(one, parsed, touches[i], inside[i]) for i, one in enumerate(found)]).reshape(-1, len(TRAITS))
+    touches, inside = _contacts(candidates, parsed)
+    return np.array([_own(one, parsed, touches[i], inside[i]) for i, one in enumerate(candidates)]).reshape(
+        -1, len(TRAITS)
+    )
 
 
-def _contacts(found: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
+def _contacts(candidates: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
     """Edges (c, 3) of each candidate to free voxels, to the floor, to walls and ceiling; inner edges (c,)."""
     kinds = [FLOOR if plane.kind == "floor" else WALL for plane in parsed.planes]
     kind = np.where(parsed.owner < 0, FREE, np.array([*kinds, FREE])[parsed.owner])
     edges, count = parsed.edges, len(parsed.piece)
     links = np.ones(len(edges.first), dtype=np.int64)
-    beside = csr_array((links, (edges.first, edges.second)), shape=(count, count))
-    near, inside = np.zeros((len(found), 3), dtype=np.int64), np.zeros(len(found), dtype=np.int64)
-    ends = np.cumsum([len(one.rows) for one in found], dtype=np.int64) // VOXELS_AT_ONCE
-    for some in np.split(np.arange(len(found)), np.flatnonzero(np.diff(ends)) + 1):
-        table = members([found[i].rows for i in some], count)
-        ahead, back = table @ beside, table @ beside.T
+    adjacency = csr_array((links, (edges.first, edges.second)), shape=(count, count))
+    near, inside = np.zeros((len(candidates), 3), dtype=np.int64), np.zeros(len(candidates), dtype=np.int64)
+    ends = np.cumsum([len(one.rows) for one in candidates], dtype=np.int64) // VOXELS_AT_ONCE
+    for some in np.split(np.arange(len(candidates)), np.flatnonzero(np.diff(ends)) + 1):
+        table = members([candidates[i].rows for i in some], count)
+        ahead, back = table @ adjacency, table @ adjacency.T
         inside[some] = np.asarray(ahead.multiply(table).sum(axis=1)).reshape(-1)
         near[some] = (ahead + back) @ np.eye(3, dtype=np.int64)[kind]
     near[:, FREE] -= 2 * inside
@@ -72,9 +74,9 @@ def _network() -> list[np.ndarray]:
     return [np.array(table[name]) for name in ("mean", "scale", "first", "first_bias", "second", "second_bias")]
 
 
-def likely_overlap(found: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
+def likely_overlap(candidates: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
     """Expected overlap (c,) of candidates with a whole object, learned from generated rooms."""
     mean, scale, first, first_bias, second, second_bias = _network()
     # no extrapolation beyond the training data
-    given = ((traits(found, parsed) - mean) / scale).clip(-4, 4)
+    given = ((traits(candidates, parsed) - mean) / scale).clip(-4, 4)
     return np.round((np.maximum(given @ first + first_bias, 0) @ second + second_bias).reshape(-1), 6)

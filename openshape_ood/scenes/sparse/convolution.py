@@ -14,7 +14,7 @@ from openshape_ood.scenes.sparse.on_spconv import SpconvMap
 
 
 class _Convolve(torch.autograd.Function):
-    """Gather, multiply, add. The backward pass gathers again instead of storing."""
+    """Gather, multiply, add. The backward pass gathers rows again instead of storing them."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Tensor, where: KernelMap) -> Tensor:
@@ -38,24 +38,24 @@ class _Convolve(torch.autograd.Function):
             if grad_kernel is not None:
                 grad_kernel[where.center] = x.T @ grad
         for cell, rows, others in where.pairs:
-            own = grad.index_select(0, rows)
+            gathered = grad.index_select(0, rows)
             if grad_x is not None:
-                grad_x.index_add_(0, others, own @ kernel[cell].T)
+                grad_x.index_add_(0, others, gathered @ kernel[cell].T)
             if grad_kernel is not None:
-                grad_kernel[cell] = x.index_select(0, others).T @ own
+                grad_kernel[cell] = x.index_select(0, others).T @ gathered
         return grad_x, grad_kernel, None
 
 
 def convolve(x: Tensor, kernel: Tensor, where: KernelMap | SpconvMap) -> Tensor:
-    """Sum (w, o) over a kernel's cells of rows x (v, i) @ kernel[cell] (i, o), as in MinkowskiEngine.
+    """Sparse convolution (w, o) as in MinkowskiEngine: rows of x (v, i) @ kernel[cell] (i, o), summed over the cells.
 
-    where: `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed), with w output voxels; for a
-    `SpconvGrid` spconv computes it, without gradients.
+    where: `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed), with w output voxels. For a map of
+    a `SpconvGrid`, spconv computes the result, without gradients.
     """
     if isinstance(where, SpconvMap):
         return where.convolve(x, kernel)
-    found: Tensor = _Convolve.apply(x, kernel, where)
-    return found
+    result: Tensor = _Convolve.apply(x, kernel, where)
+    return result
 
 
 class Convolution(nn.Module):
@@ -65,7 +65,7 @@ class Convolution(nn.Module):
         super().__init__()
         shape = (inside, outside) if cells == 1 else (cells, inside, outside)
         self.kernel = nn.Parameter(torch.empty(shape))
-        if not self.kernel.is_meta:  # else it is to be loaded, and torch would import its compiler for this, a second
+        if not self.kernel.is_meta:  # on meta, weights are loaded later, and torch would import its compiler, a second
             nn.init.normal_(self.kernel, std=(2 / (cells * outside)) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(1, outside)) if bias else None
 

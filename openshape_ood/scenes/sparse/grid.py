@@ -1,4 +1,4 @@
-"""Voxel grids and neighbors, computed once a resolution for the whole network."""
+"""Voxel grids and neighbors, computed once for each resolution of a network."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class KernelMap:
 class Grid:
     """Distinct voxels, sorted by key.
 
-    cells: scan of the batch, x, y, z (v, 4) int64, in units of this grid; keys (v,) int64, ascending; a step along x
-    adds 1, along y and z `steps`.
+    cells (v, 4) int64: number of the scan in the batch, x, y, z in units of this grid. keys (v,) int64: ascending; a
+    step along x adds 1, a step along y or z adds `steps`.
     """
 
     def __init__(self, cells: Tensor, keys: Tensor, steps: tuple[int, int]) -> None:
@@ -49,31 +49,33 @@ class Grid:
 
     @classmethod
     def of(cls, coords: Tensor) -> tuple[Grid, Tensor]:
-        """Grid of voxels (v, 4) int64 (scan of the batch, x, y, z, any order, may be negative), and their order.
+        """Grid of voxels (v, 4) int64, and their order: row i of the grid is row order[i] of `coords`.
 
-        Row i of the grid is row order[i] of `coords`. Raises `InputError` for no voxels, duplicates, and scans too
-        large for keys of 64 bits.
+        coords: number of the scan in the batch, x, y, z; in any order, may be negative. Raises `InputError` for no
+        voxels, duplicates, and scans too large for keys of 64 bits.
         """
         if coords.ndim != 2 or coords.shape[1] != 4 or not len(coords) or coords.dtype != torch.int64:
             raise InputError(f"voxels are {tuple(coords.shape)} {coords.dtype}; expected (v, 4) int64, v at least 1")
         keys, steps = _keys(coords)
         keys, order = keys.sort()
         if len(keys) > 1 and not bool((keys[1:] > keys[:-1]).all()):
-            raise InputError(f"{int((keys[1:] == keys[:-1]).sum())} of {len(keys)} voxels are given twice")
+            raise InputError(
+                f"{int((keys[1:] == keys[:-1]).sum())} of {len(keys)} voxels are given twice; expected distinct ones"
+            )
         return cls(coords.index_select(0, order), keys, steps), order
 
     def neighbors(self, side: int) -> KernelMap:
         """Pairs of voxels in a kernel of 3 or 5 cells a side; x varies fastest, as in the keys.
 
-        Only half of the cells are searched, because mirrored cells have the same pairs, and only the first of each line
-        along x, because the others follow in the keys.
+        Only half of the cells are searched, because mirrored cells have the same pairs. Of each line along x only the
+        first cell is searched, because the others follow in the keys.
         """
         if side not in self._maps:
             self._maps[side] = self._search(side)
         return self._maps[side]
 
     def _search(self, side: int) -> KernelMap:
-        reach, last, found = side // 2, side**3 - 1, list[tuple[int, Tensor, Tensor]]()
+        reach, last, pairs = side // 2, side**3 - 1, list[tuple[int, Tensor, Tensor]]()
         guarded = torch.cat([self.keys, self.keys.new_full((1,), torch.iinfo(torch.int64).max)])
         for line in range(last // 2 // side, side * side):
             y, z = line % side - reach, line // side - reach
@@ -81,11 +83,11 @@ class Grid:
             at = torch.searchsorted(self.keys, wanted)
             for cell in range(line * side, (line + 1) * side):
                 hit = guarded.index_select(0, at) == wanted
-                if cell > last // 2 and (own := hit.nonzero()[:, 0]).numel():
-                    other = at.index_select(0, own)
-                    found += [(cell, own, other), (last - cell, other, own)]
+                if cell > last // 2 and (here := hit.nonzero()[:, 0]).numel():
+                    other = at.index_select(0, here)
+                    pairs += [(cell, here, other), (last - cell, other, here)]
                 at, wanted = at + hit, wanted + 1
-        return KernelMap(len(self), tuple(sorted(found, key=lambda pair: pair[0])), last // 2)
+        return KernelMap(len(self), tuple(sorted(pairs, key=lambda pair: pair[0])), last // 2)
 
     @cached_property
     def coarser(self) -> Grid:
@@ -97,12 +99,12 @@ class Grid:
         """Map to the coarser grid: each voxel has one parent, and the kernel cell of its position in it."""
         coarse, parents = self._halved
         x, y, z = (self.cells[:, 1:] & 1).T
-        places, found = x + 2 * y + 4 * z, []
+        places, pairs = x + 2 * y + 4 * z, []
         for cell in range(8):
             rows = (places == cell).nonzero()[:, 0]
             if len(rows):
-                found.append((cell, parents.index_select(0, rows), rows))
-        return KernelMap(len(coarse), tuple(found))
+                pairs.append((cell, parents.index_select(0, rows), rows))
+        return KernelMap(len(coarse), tuple(pairs))
 
     @cached_property
     def up(self) -> KernelMap:

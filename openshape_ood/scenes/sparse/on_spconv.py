@@ -1,7 +1,7 @@
 """Inference backend by spconv, an optional package for GPUs.
 
-`SpconvGrid` replaces `Grid`; network and weights are unchanged. spconv orders kernel cells by coordinate axes: given as
-z, y, x, x varies fastest, as in MinkowskiEngine.
+`SpconvGrid` replaces `Grid`; network and weights are unchanged. spconv orders kernel cells by the coordinate axes.
+These are given as z, y, x, so that x varies fastest, as in MinkowskiEngine.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ INSTALL = "pip install spconv-cu126 (CUDA 12; spconv-cu118: CUDA 11; spconv: no 
 def load_spconv(device: torch.device) -> Any:
     """spconv for a device. Raises `InputError` for an unsupported device, `MissingPackageError`."""
     if device.type not in ("cuda", "cpu"):
-        raise InputError(f"backend 'spconv' runs on cuda and cpu, not on {device.type}; backend 'torch' does")
+        raise InputError(f"backend 'spconv' runs on cuda and cpu, not on {device.type}; take backend 'torch'")
     try:
         import spconv.pytorch as spconv
         from spconv.cppconstants import CPU_ONLY_BUILD
     except ImportError as error:
-        raise MissingPackageError(f"backend 'spconv' needs spconv ({error}): {INSTALL}; 'torch' does not") from error
+        raise MissingPackageError(f"backend 'spconv' needs spconv ({error}): {INSTALL}; or take 'torch'") from error
     if CPU_ONLY_BUILD and device.type == "cuda":
         how = f"uninstall spconv and cumm, then {INSTALL}"
-        raise MissingPackageError(f"the spconv that is installed was built without CUDA: {how}; 'torch' runs as it is")
+        raise MissingPackageError(f"the installed spconv was built without CUDA: {how}; or take backend 'torch'")
     return spconv
 
 
@@ -49,17 +49,17 @@ class SpconvMap:
         inside, outside = kernel.shape[1:]
         if len(x) * (width := max(inside, outside)) * x.element_size() >= MOST:
             raise InputError(
-                f"{len(x):,} voxels of {width} numbers are 2 GiB, too much for spconv; take backend 'torch'"
+                f"{len(x):,} voxels of {width} numbers need 2 GiB or more, too much for spconv; take backend 'torch'"
             )
-        own, made = self.grid, self._made(inside, outside, kernel)
+        grid, made = self.grid, self._made(inside, outside, kernel)
         if self.layer == "SparseConv3d":
-            out = made(own.holding(x, {}))
-            own.reached = SpconvGrid(out.indices, out.spatial_shape, own.scans, own.spconv, out.indice_dict)
+            out = made(grid.holding(x, {}))
+            grid.reached = SpconvGrid(out.indices, out.spatial_shape, grid.scans, grid.spconv, out.indice_dict)
             return out.features
         if self.layer == "SparseInverseConv3d":
-            own = own.coarser
-        out = made(own.holding(x, own.found))
-        own.found.update(out.indice_dict)
+            grid = grid.coarser
+        out = made(grid.holding(x, grid.cache))
+        grid.cache.update(out.indice_dict)
         return out.features
 
     def _made(self, inside: int, outside: int, kernel: Tensor) -> nn.Module:
@@ -77,12 +77,12 @@ class SpconvMap:
 class SpconvGrid:
     """Voxels for spconv: non-negative, in a box whose sides are divisible by all strides.
 
-    Neighbors and maps that spconv computes are cached in `found`.
+    Neighbors and maps that spconv computes are cached in `cache`.
     """
 
-    def __init__(self, cells: Tensor, box: list[int], scans: int, spconv: Any, found: dict[str, Any]) -> None:
+    def __init__(self, cells: Tensor, box: list[int], scans: int, spconv: Any, cache: dict[str, Any]) -> None:
         self.cells, self.box, self.scans = cells, box, scans
-        self.spconv, self.found = spconv, found
+        self.spconv, self.cache = spconv, cache
         self.reached: SpconvGrid | None = None
 
     @classmethod
@@ -93,25 +93,25 @@ class SpconvGrid:
         the errors of `load_spconv`.
         """
         low = grid.cells.min(dim=0).values
-        low[1:] = low[1:] >> LEVELS << LEVELS  # by whole voxels of the coarsest level, so that these stay as they are
+        low[1:] = low[1:] >> LEVELS << LEVELS  # shift by whole voxels of the coarsest level, so that all levels agree
         cells = grid.cells - low
         scans, x, y, z = (cells.max(dim=0).values + 1).tolist()
         box = [-(-n >> LEVELS) << LEVELS for n in (z, y, x)]
-        # on a GPU it uses 64 bits if needed, but not for a single index
+        # on a GPU spconv uses 64 bits for cell numbers, but 32 bits for each coordinate
         if max(box) >= MOST or (not cells.is_cuda and scans * math.prod(box) >= MOST):
             reach = " x ".join(f"{n:,}" for n in (x, y, z))
             raise InputError(f"the voxels reach over {reach} cells, too many for spconv; take backend 'torch'")
         return cls(cells[:, [0, 3, 2, 1]].int(), box, scans, load_spconv(cells.device), {})
 
     def neighbors(self, side: int) -> SpconvMap:
-        """Map as of `Grid`."""
+        """Map as `Grid.neighbors`."""
         return SpconvMap(self, "SubMConv3d", side, f"{side} a side")
 
     @property
     def coarser(self) -> SpconvGrid:
         """Voxels of twice the size, in the order of the last `down` convolution."""
         if self.reached is None:
-            raise InputError("no convolution has gone `down` from these voxels yet, which is what finds coarser ones")
+            raise InputError("there are no coarser voxels yet; expected a convolution `down` first, which makes them")
         return self.reached
 
     @property
@@ -124,6 +124,6 @@ class SpconvGrid:
         """Map from the coarser grid back, through the same cells."""
         return SpconvMap(self, "SparseInverseConv3d", 2, "down")
 
-    def holding(self, x: Tensor, found: dict[str, Any]) -> Any:
+    def holding(self, x: Tensor, cache: dict[str, Any]) -> Any:
         """Rows (v, c) on these voxels as spconv's tensor."""
-        return self.spconv.SparseConvTensor(x.detach(), self.cells, self.box, self.scans, indice_dict=found)
+        return self.spconv.SparseConvTensor(x.detach(), self.cells, self.box, self.scans, indice_dict=cache)

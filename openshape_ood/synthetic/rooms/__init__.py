@@ -66,18 +66,18 @@ def room(
     foreign : sequence of str
         Categories with one object each in the room, marked as foreign.
     objects : int, optional
-        Number of objects from `categories`, fewer if the room is full. Default: 7 to 14 by the seed.
+        Number of objects from `categories`, fewer if the room is full. Default: 7 to 14, chosen by the seed.
     views : int, default 6
         Positions from which the camera looks around.
     spacing : float, optional
-        Approximate distance between points in meters. Default: 0.025 to 0.035 by the seed.
+        Approximate distance between points in meters. Default: 0.025 to 0.035, chosen by the seed.
     color : {"none", "material"}
         No color, or colors of materials. A room has two tones of each material, so color does not identify objects.
 
     Raises
     ------
     UnknownNameError, InputError
-        For an unknown category; invalid numbers; a foreign object without a free place.
+        For an unknown category, for invalid numbers, and if there is no free place for a foreign object.
 
     Examples
     --------

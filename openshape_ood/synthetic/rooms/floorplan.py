@@ -61,13 +61,13 @@ class Top:
     def find(
         self, size: np.ndarray, heights: tuple[float, float], rough: float, rng: np.random.RandomState
     ) -> tuple[np.ndarray, float] | None:
-        """Center (2,) and height of a place for a rectangle along x and y, level within `rough` meters."""
+        """Center (2,) and height of a free, level place for a rectangle along x and y, or None. rough: meters."""
         cells = np.ceil(size / CELL).astype(int)
-        room = np.array(self.height.shape) - cells
-        if (room < 0).any():
+        slack = np.array(self.height.shape) - cells
+        if (slack < 0).any():
             return None
         for _ in range(20):
-            i, j = (rng.randint(most + 1) for most in room)
+            i, j = (rng.randint(most + 1) for most in slack)
             part = self.height[i : i + cells[0], j : j + cells[1]]
             top = part.max()  # nan if a cell is missing or occupied
             if heights[0] <= top <= heights[1] and top - part.min() <= rough:

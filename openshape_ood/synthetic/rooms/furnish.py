@@ -31,7 +31,7 @@ class Item:
 
     instance: number of its points in `Scene.instances`, from 1; foreign: True for a foreign object; pose: (4, 4), from
     the mesh of `generate(category, seed)`, with z up and front to -y, to the room; box: (2, 3), lower and upper corner
-    of the whole object in the room; seed: 0 if not generated; source: of its mesh.
+    of the whole object in the room; seed: 0 if not generated; source: origin of its mesh.
     """
 
     category: str
@@ -151,10 +151,10 @@ class Furnisher:
             edge = outwards * (table.size + size[1]) / 2 + along
             yaw = turn + np.arctan2(-outwards[0], outwards[1])
             middle, outer = (table.pose[:2, :2] @ (edge + off * outwards) + table.pose[:2, 3] for off in (-pushed, 0))
-            # part of its rectangle beside the table
-            beside = (middle + outer) / 2, np.array([size[0], size[1] - pushed])
+            # the part of its rectangle that is not under the table
+            visible = (middle + outer) / 2, np.array([size[0], size[1] - pushed])
             pose = pose_of(middle, 0.0, yaw + self.rng.normal(0, 0.08))
-            if not self.plan.is_free(*beside, yaw) or table.touches(posed(mesh, pose), self.rng):
+            if not self.plan.is_free(*visible, yaw) or table.touches(posed(mesh, pose), self.rng):
                 continue
             self.plan.take(middle, size[:2], yaw)
             return pose
@@ -168,9 +168,9 @@ class Furnisher:
                 continue
             yaw = turn + self.rng.normal(0, 0.15)
             around = np.ptp(corners(size[:2], yaw), axis=0)
-            found = top.find(around, (0.3, 1.5), 0.15 if soft else 0.02, self.rng)
-            if found is not None:
-                return pose_of(found[0], found[1], yaw)
+            spot = top.find(around, (0.3, 1.5), 0.15 if soft else 0.02, self.rng)
+            if spot is not None:
+                return pose_of(spot[0], spot[1], yaw)
         return None
 
 
@@ -199,9 +199,9 @@ def furnish(
 ) -> tuple[list[Piece], tuple[Item, ...]]:
     """Room before scanning: floor, walls, objects and their records.
 
-    Contains `objects` objects of some categories, fewer if the room is full, and one of each foreign category. Default
-    number: drawn from `usual`. Raises `UnknownNameError` for an unknown category, `InputError` for a foreign object
-    without a free place.
+    Contains `objects` objects of the categories, fewer if the room is full, and one of each foreign category. If
+    `objects` is None, their number is drawn from the range `usual`. Raises `UnknownNameError` for an unknown category,
+    `InputError` if there is no free place for a foreign object.
     """
     for name in (*categories, *foreign):
         if name not in words():

@@ -10,7 +10,7 @@ import numpy as np
 from openshape_ood.synthetic.mesh import Mesh, join
 from openshape_ood.synthetic.rooms.places import MATERIALS, TONES, USUAL_MATERIALS
 
-LABELS = ("none", "floor", "wall", "ceiling")  # first names of every room; 0 is no label
+LABELS = ("none", "floor", "wall", "ceiling")  # names of the first labels of every room; 0 is no label
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ def posed(mesh: Mesh, pose: np.ndarray) -> Mesh:
 
 
 def pose_of(middle: np.ndarray, z: float, yaw: float) -> np.ndarray:
-    """Matrix (4, 4) that turns by `yaw` (radians) about z, then moves to a place (2,) and height."""
+    """Matrix (4, 4) that turns by `yaw` (radians) about z, then moves to a position (2,) and height z."""
     c, s = np.cos(yaw), np.sin(yaw)
     return np.array([[c, -s, 0, middle[0]], [s, c, 0, middle[1]], [0, 0, 1, z], [0, 0, 0, 1.0]])
 
@@ -56,7 +56,7 @@ def dyed(piece: Piece, tones: Tones, rng: np.random.RandomState) -> Piece:
     first, second = ((*(materials or MATERIALS.get(piece.name, USUAL_MATERIALS)),) * 2)[:2]
     tone = {name: tones[name][rng.randint(2) if not materials else 0] for name in (first, second)}
     parts = int(piece.mesh.parts.max()) + 1
-    # about every third part, legs and handles, is of the second material
+    # about every third part, such as legs and handles, has the second material
     other = rng.random_sample(parts) < 1 / 3
     other[0] = False
     return replace(piece, color=np.where(other[:, None], tone[second], tone[first]))

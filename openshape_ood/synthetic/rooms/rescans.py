@@ -1,4 +1,4 @@
-"""A generated room scanned twice, with changes between the scans that are known: z up, meters.
+"""A generated room, scanned twice, with known changes between the scans: z up, meters.
 
 >>> pair = room_pair(3, added=1, removed=0, moved=0, objects=4, views=2, spacing=0.05)
 >>> [one.kind for one in pair.changes]
@@ -21,16 +21,16 @@ from openshape_ood.synthetic.rooms.pieces import LABELS, Piece, pose_of, posed, 
 from openshape_ood.synthetic.rooms.places import FURNITURE, place_of
 from openshape_ood.synthetic.rooms.scanning import scan_pieces
 
-FARTHER = 0.5  # meters that something moves at least
-SPACING = (0.025, 0.035)  # meters, drawn for each scan
+FARTHER = 0.5  # meters, minimum distance of a move
+SPACING = (0.025, 0.035)  # meters, range of the spacing of a scan
 TRIES = 60
-LOWEST = 0.3  # meters, of what replaces and is replaced
-APART = 3.0  # meters of the shift of a scan that was turned
+LOWEST = 0.3  # meters, minimum height of replaced and replacing objects
+APART = 3.0  # meters, maximum shift of a scan with any pose
 
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A change: its kind, "added", "removed", "moved" or "replaced"; the object before and after, None if absent."""
+    """A change. kind: "added", "removed", "moved" or "replaced"; before, after: the object, None if absent."""
 
     kind: str
     before: Item | None
@@ -38,7 +38,7 @@ class Planted:
 
     @property
     def place(self) -> np.ndarray:
-        """The middle (3,) of the object, where it stands after the change if it is there."""
+        """Center (3,) of the object after the change; before the change, if it was removed."""
         boxes = [item.box for item in (self.after, self.before) if item is not None]
         middle: np.ndarray = boxes[0].mean(axis=0)
         return middle
@@ -48,9 +48,9 @@ class Planted:
 class RoomPair:
     """Two scans of a generated room.
 
-    before, after: each in its frame; pose: (4, 4), frame of `after` to frame of `before`, which is that of the room;
-    changes: what was planted; items: objects of both scans, by the instance of their points, from 1; viewpoints: of
-    each scan (v, 3), in its frame.
+    before, after: scans, each in its own frame; pose: matrix (4, 4) from the frame of `after` to the frame of `before`,
+    which is the frame of the room; changes: planted changes; items: objects of both scans, item i has instance i + 1;
+    viewpoints: camera positions (v, 3) of each scan, in its frame.
     """
 
     before: Scene
@@ -77,27 +77,27 @@ def room_pair(
     turn: float = 2.0,
     any_pose: bool = False,
 ) -> RoomPair:
-    """A room as `room` makes it, scanned before and after some changes, from other places each time.
+    """Generate a room as `room` does, and scan it before and after some changes, from different camera positions.
 
     Parameters
     ----------
     seed : int
         From 0 to 2**32 - 1.
     added, removed, moved, replaced : int
-        Objects that change; one that carries another stays. Moves are 0.5 m or longer.
+        Numbers of objects that change. An object that carries another object does not change. Moves are at least 0.5 m.
     categories, objects, views, spacing
-        As in `room`; each scan has a spacing of its own if none is given.
+        As in `room`. Default spacing: drawn for each scan separately.
     new : sequence of str, optional
-        Categories of what is added. Default: `categories`.
+        Categories of added objects. Default: `categories`.
     shift, turn : float
-        Meters and degrees about z by which the second scan is off, in a random direction.
+        Shift of the second scan in meters, in a random direction, and its turn about z in degrees.
     any_pose : bool
         Turn the second scan by any angle, and shift it by up to 3 m, in place of `shift` and `turn`.
 
     Raises
     ------
     InputError
-        If the room has too few objects, or no place, for so many changes.
+        If the room has too few objects, or too little free floor, for the changes.
     """
     check_seed(seed)
     for name, count in {"added": added, "removed": removed, "moved": moved, "replaced": replaced}.items():
@@ -132,14 +132,14 @@ def _scanned(
     spacing: float | None,
     name: str,
 ) -> tuple[Scene, np.ndarray]:
-    own = np.random.RandomState(rng.randint(2**31))
-    drawn = own.uniform(*SPACING) if spacing is None else spacing
+    stream = np.random.RandomState(rng.randint(2**31))
+    drawn = stream.uniform(*SPACING) if spacing is None else spacing
     labels = [names.index(piece.name) for piece in pieces]
-    return scan_pieces(pieces, labels, own, views=views, spacing=drawn, name=name)
+    return scan_pieces(pieces, labels, stream, views=views, spacing=drawn, name=name)
 
 
 def _pose(rng: np.random.RandomState, room: Furnisher, shift: float, turn: float, any_pose: bool) -> np.ndarray:
-    """Frame of the second scan to that of the room (4, 4); about the middle of the room."""
+    """Matrix (4, 4) from the frame of the second scan to the frame of the room; turns about the middle of the room."""
     direction = rng.uniform(-np.pi, np.pi)
     yaw = rng.uniform(-np.pi, np.pi) if any_pose else np.radians(turn) * rng.choice((-1, 1))
     far = rng.uniform(0, APART) if any_pose else shift
@@ -153,7 +153,7 @@ def _moved(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
 
 
 def _planted(room: Furnisher, rng: np.random.RandomState, counts: Mapping[str, int]) -> list[Planted]:
-    """Changes of objects that carry nothing; there may be too few of them."""
+    """Changes of objects that carry no other object. Raises `InputError` if there are too few."""
     free = [int(i) for i in rng.permutation(_free_objects(room))]
     changes = list[Planted]()
     for kind, count in counts.items():
@@ -176,7 +176,7 @@ def _planted(room: Furnisher, rng: np.random.RandomState, counts: Mapping[str, i
 
 
 def _free_objects(room: Furnisher) -> list[int]:
-    """Objects on which nothing stands."""
+    """Indices of objects that carry no other object."""
     boxes = np.array([item.box for item in room.items]).reshape(-1, 2, 3)
     free = []
     for i, (low, high) in enumerate(boxes):
@@ -189,7 +189,7 @@ def _free_objects(room: Furnisher) -> list[int]:
 
 
 def _close_tops(room: Furnisher, item: Item) -> None:
-    """Nothing is put on, or to, what does not stay."""
+    """Exclude an object from the room's tops and tables, so that no object is placed on it or at it."""
     low, high = item.box[:, :2]
 
     def stays(middle: np.ndarray) -> bool:
@@ -207,7 +207,7 @@ def _middle_of(low: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def _elsewhere(room: Furnisher, item: Item) -> Item | None:
-    """The same thing at another place."""
+    """The same object at another position; None if there is no free place."""
     mesh = upright(generate(item.category, item.seed))
     size = np.ptp(mesh.vertices, axis=0)
     for _ in range(TRIES):
@@ -228,7 +228,7 @@ def _one_more(room: Furnisher, names: list[str], rng: np.random.RandomState) -> 
 
 
 def _in_its_place(room: Furnisher, item: Item, rng: np.random.RandomState) -> Item | None:
-    """Another thing of about the same size in the middle of where one stood."""
+    """Another object of similar size, centered where an object stood; None if none fits."""
     size = np.ptp(item.box, axis=0)
     if item.box[0, 2] > 0.1 or size[2] < LOWEST:
         return None  # on a table, or flat
@@ -236,16 +236,16 @@ def _in_its_place(room: Furnisher, item: Item, rng: np.random.RandomState) -> It
         name = FURNITURE[rng.randint(len(FURNITURE))]
         seed = int(rng.randint(2**31))
         mesh = upright(generate(name, seed))
-        own = np.ptp(mesh.vertices, axis=0)
+        extent = np.ptp(mesh.vertices, axis=0)
         if (
             name == item.category
-            or (own[:2].max() > 1.1 * size[:2].max())
-            or own[2] < LOWEST
+            or (extent[:2].max() > 1.1 * size[:2].max())
+            or extent[2] < LOWEST
             or place_of(name) == "top"
         ):
             continue
         yaw = float(np.arctan2(item.pose[1, 0], item.pose[0, 0]))
         pose = pose_of(item.pose[:2, 3], float(item.box[0, 2]), yaw)
-        room._add(name, seed, posed(mesh, pose), pose, own, False)
+        room._add(name, seed, posed(mesh, pose), pose, extent, False)
         return room.items[-1]
     return None

@@ -18,21 +18,23 @@ from openshape_ood.synthetic.rooms.pieces import Piece
 from openshape_ood.synthetic.sampling import sample_oriented, surface_area
 from openshape_ood.synthetic.visibility import spread
 
-PIXEL = np.radians(0.5)  # of the z-buffer
-COARSE, CLOSE, THICK = 3, 120.0, 0.1  # times as coarse a one; for samples nearer than so many gaps; meters behind them
+PIXEL = np.radians(0.5)  # pixel of the z-buffer
+COARSE = 3  # pixel of a second, coarse z-buffer, relative to the first
+CLOSE = 120.0  # samples nearer to the camera than this many spacings of samples enter the coarse z-buffer
+THICK = 0.1  # meters, minimum distance behind the coarse z-buffer of a hidden sample
 LOWEST, HIGHEST = np.radians(-60.0), np.radians(40.0)  # elevations of the camera
-NEAR, FAR = 0.4, 4.5  # measurable meters
-LEAST_ANGLE = np.sin(np.radians(7.0))  # between ray and surface
+NEAR, FAR = 0.4, 4.5  # meters, range of the camera
+LEAST_ANGLE = np.sin(np.radians(7.0))  # sine of the minimum angle between ray and surface
 EYE = (1.3, 1.8)  # meters above the floor
-STEP = 0.1  # meters, grid of standing places
-CLEAR = 0.3  # meters between a standing place and objects
-LAYOUT_DENSITY, DENSITY = 2500.0, 9000.0  # samples a square meter of floor and walls, and of objects
+STEP = 0.1  # meters, grid of camera positions
+CLEAR = 0.3  # meters between a camera position and objects
+LAYOUT_DENSITY, DENSITY = 2500.0, 9000.0  # samples per square meter of floor and walls, and of objects
 LEAST, MOST = 2000, 100_000  # samples of an object
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Dense samples of all surfaces: positions (n, 3), normals (n, 3), piece (n,), samples a square meter (n,)."""
+    """Dense samples of all surfaces: positions (n, 3), normals (n, 3), piece (n,), samples per square meter (n,)."""
 
     cloud: np.ndarray
     normals: np.ndarray
@@ -48,20 +50,20 @@ class Samples:
 
 def sample_pieces(pieces: Sequence[Piece], rng: np.random.RandomState) -> Samples:
     """Samples of each piece, dense enough for a z-buffer without gaps at arm's length."""
-    found: list[tuple[np.ndarray, ...]] = []
+    columns: list[tuple[np.ndarray, ...]] = []
     for place, piece in enumerate(pieces):
         area = surface_area(piece.mesh)
         structure = piece.instance == 0
         count = int(LAYOUT_DENSITY * area if structure else np.clip(DENSITY * area, LEAST, MOST)) + 1
         cloud, normals, face = sample_oriented(piece.mesh, count, rng)
         color = np.empty((count, 0)) if piece.color is None else piece.color[piece.mesh.parts[face]]
-        found.append((cloud, normals, np.full(count, place), np.full(count, count / area), color))
-    cloud, normals, piece_of, density, color = (np.concatenate(column) for column in zip(*found, strict=True))
+        columns.append((cloud, normals, np.full(count, place), np.full(count, count / area), color))
+    cloud, normals, piece_of, density, color = (np.concatenate(column) for column in zip(*columns, strict=True))
     return Samples(cloud, normals, piece_of, density, color if color.size else None)
 
 
 def standing_places(samples: Samples, pieces: Sequence[Piece], count: int, rng: np.random.RandomState) -> np.ndarray:
-    """Viewpoints (count, 3) at eye height over free floor, far apart. Raises `InputError` without floor."""
+    """Viewpoints (count, 3) at eye height above free floor, far apart. Raises `InputError` if there is no floor."""
     kinds = np.array([piece.name for piece in pieces])[samples.piece]
     height = samples.cloud[:, 2]
     grid = np.floor(samples.cloud[:, :2] / STEP).astype(np.int64)
@@ -70,9 +72,9 @@ def standing_places(samples: Samples, pieces: Sequence[Piece], count: int, rng: 
     floor[tuple((grid - low)[kinds == "floor"].T)] = True
     blocked[tuple((grid - low)[(kinds != "floor") & (height > 0.1) & (height < EYE[1] + 0.1)].T)] = True
     if not floor.any():
-        raise InputError("a room to be scanned has no floor; expected a piece that is called 'floor'")
-    room = np.where(floor, distance_transform_edt(~blocked), 0.0) * STEP
-    free = np.argwhere(room >= min(CLEAR, room.max()))
+        raise InputError("the room has no floor; expected a piece with the name 'floor'")
+    clearance = np.where(floor, distance_transform_edt(~blocked), 0.0) * STEP
+    free = np.argwhere(clearance >= min(CLEAR, clearance.max()))
     chosen = [free[rng.randint(len(free))]]
     while len(chosen) < count:
         # far from the others, but not always in corners
@@ -95,9 +97,9 @@ def scan_pieces(
 ) -> tuple[Scene, np.ndarray]:
     """Scan of labelled pieces, one of them named "floor", and the camera positions (views, 3).
 
-    views: places from which the camera looks around; spacing: approximate meters between points, one a cell of this
-    side, fewer at long range or grazing angles; area: lower and upper corner of the scanned region, which contains the
-    camera. Raises `InputError` for pieces without a floor, and if nothing is visible.
+    views: number of positions from which the camera looks around. spacing: side in meters of a cell with at most one
+    point; there are fewer points at long range and at grazing angles. area: lower and upper corner of the scanned
+    region, which contains the camera. Raises `InputError` for pieces without a floor, and if nothing is visible.
     """
     samples = sample_pieces(pieces, rng)
     if area is not None:
@@ -111,7 +113,7 @@ def scan_pieces(
         best[rows[nearer]], by[rows[nearer]] = depth[nearer], i
     seen = np.flatnonzero(np.isfinite(best))
     if not len(seen):
-        raise InputError(f"{name}: nothing of it is seen from {views} places")
+        raise InputError(f"{name}: no surface is visible from {views} camera positions; expected a larger area")
     points = _noisy(samples.cloud[seen], eyes[by[seen]], best[seen].astype(np.float64), rng)
     kept = rng.permutation(len(seen))
     kept = np.sort(kept[_first_of_cell(points[kept], spacing)])
@@ -125,7 +127,7 @@ def scan_pieces(
 def _hits(
     samples: Samples, eye: np.ndarray, resolution: float, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows measured in one turn of the camera, and their distance from it."""
+    """Rows of the samples measured in one turn of the camera, and their distances from it."""
     rays = (samples.cloud - eye).astype(np.float32)
     depth = np.sqrt(np.einsum("ij,ij->i", rays, rays))
     slope = rays[:, 2] / np.maximum(depth, 1e-6)
@@ -148,7 +150,7 @@ def _hits(
 
 
 def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: float, of: np.ndarray) -> np.ndarray:
-    """Minimum depth (n,) of some samples, a mask, around each sample's pixel of a closed panorama."""
+    """Minimum depth (n,) around each sample's pixel of a closed panorama, over the samples in the mask `of`."""
     size = int((HIGHEST - LOWEST) / pixel) + 1, int(2 * np.pi / pixel) + 1
     row = np.minimum((above / pixel).astype(np.intp), size[0] - 1)
     column = np.minimum((around / pixel).astype(np.intp), size[1] - 1) + 1
@@ -159,7 +161,7 @@ def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: floa
 
 
 def _noisy(points: np.ndarray, eyes: np.ndarray, depth: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Noise along the rays: 1.2 mm, plus 1.9 mm a square meter of distance."""
+    """Points with noise along the rays: 1.2 mm, plus 1.9 mm times the square of the distance beyond 0.4 m."""
     deviation = 0.0012 + 0.0019 * (depth - 0.4) ** 2
     return points + (points - eyes) * (deviation * rng.normal(size=len(points)) / depth)[:, None]
 

@@ -46,7 +46,7 @@ class Completer:
     ) -> Completer:
         """Load a network from `list_checkpoints(registry, kind="completion")`.
 
-        checkpoint: file in place of the registered one; those of Semantic Abstraction come in one archive. Raises
+        checkpoint: file in place of the registered one; the files of Semantic Abstraction are in one archive. Raises
         `UnknownNameError`, `RegistryError`, and `CheckpointError` for an unusable file.
         """
         row, target = find_checkpoint(name, registry, kinds=("completion",)), find_device(device)
@@ -76,15 +76,16 @@ def complete(
         Visible surface.
     names : sequence of k str
     affinities : Affinities, optional
-        Of the view's pixels to at least these names, on the scale of relevancy, about -1 to 1, from any source.
-        Default: CLIP, by `RelevancyEncoder.from_pretrained()`; a `Lifted` contains its own.
+        Affinities of the view's pixels to at least these names, from any source, about -1 to 1 as relevancies. Default:
+        from CLIP, by `RelevancyEncoder.from_pretrained()`. Not for a `Lifted`, which contains affinities.
     model : str or Completer
         Name in `list_checkpoints(kind="completion")`, or a `Completer`.
     text : object, optional
-        Text encoder `encode(names) -> (k, t)` for networks that compare with text, whose weights are CLIP's ViT-B/32.
+        Text encoder `encode(names) -> (k, t)` with the weights of CLIP's ViT-B/32, for networks that compare with text.
     frame : ndarray (4, 4), optional
-        World to the network's box. Default: a box before the first view's camera, on the floor, z = 0; for the released
-        networks the identity, as in the published scenes.
+        Matrix from the world to the frame of the network's box. Default: `camera_frame` of the first view, which puts
+        the box on the floor, z = 0, in front of the camera. For the released networks: the identity, as in the
+        published scenes.
     num_points, seed : int
         Maximum number of points, and seed of their random choice.
 
@@ -95,7 +96,7 @@ def complete(
     Raises
     ------
     InputError
-        For an invalid source, affinities of another image, a network of relations, or if no visible point lies in the
+        For an invalid source, affinities of another image, or a network of relations. If no visible point lies in the
         network's box.
     UnknownNameError
         For names without affinities.
@@ -133,8 +134,8 @@ def locate(
     Parameters
     ----------
     source, affinities, model, text, frame, num_points, seed
-        As in `complete`. Affinities to target and reference, or, for a network of sentences, to the sentence "target
-        relation a reference".
+        As in `complete`. Affinities to target and reference are needed. A network of sentences instead needs affinities
+        to the sentence "target relation a reference".
     target, reference : str
     relation : {"in", "behind", "in front of", "on the left of", "on the right of", "on"}
         As seen by the camera.
@@ -142,7 +143,7 @@ def locate(
     Returns
     -------
     Field
-        With one name, the sentence "target relation reference".
+        Field of one name, the sentence "target relation reference".
 
     Raises
     ------
@@ -161,8 +162,8 @@ def locate(
         phrases: tuple[str, ...] = (f"{target} {relation} a {reference}",)
     elif not network.sizes.relates:
         raise InputError(
-            f"{completer!r} has not learned relations; expected one that has: {RELATIONAL!r}, or a released one with "
-            "its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)"
+            f"{completer!r} has not learned relations; expected a network of relations. Give {RELATIONAL!r}, or a "
+            "released one with its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)"
         )
     elif network.sizes.head == "text-relation":
         # separately, because both may be the same name
@@ -177,7 +178,8 @@ def locate(
 def camera_frame(pose: np.ndarray) -> np.ndarray:
     """Matrix (4, 4) from the world to the frame of a camera's box: x forward, y left, z up.
 
-    Origin: below the camera, at z = 0 of the world. For a camera that looks straight down, x is its upper edge.
+    The origin is below the camera, at z = 0 of the world. For a camera that looks straight down, x points to the upper
+    edge of its image.
     """
     ahead = pose[:2, 2] if np.linalg.norm(pose[:2, 2]) > 1e-6 else -pose[:2, 1]
     ahead = ahead / np.linalg.norm(ahead)
@@ -208,7 +210,7 @@ def _field(
     num_points: int,
     seed: int,
 ) -> Field:
-    """Field of names; asked: the affinities that each name is read from; none for a network of colors."""
+    """Field of names. phrases: affinities from which each name is read; empty for a network of colors."""
     needed = tuple(dict.fromkeys(one for words in phrases for one in words))
     points, color, views, columns = _gathered(source, needed, affinities)
     matrix, grid = _frame(frame, views, completer), completer.network.grid
@@ -216,8 +218,8 @@ def _field(
     kept = np.flatnonzero(in_bounds(places, np.array([grid.low, grid.high])))  # excludes NaN
     if not len(kept):
         raise CloudError(
-            f"none of the {len(points)} pixels or points lies in the box of {completer!r}, {grid.low} to {grid.high}; "
-            "is the floor at z = 0, and does the camera look at the scene? In Python, frame= moves the box"
+            f"none of the {len(points)} pixels or points lies in the box of {completer!r}, {grid.low} to {grid.high}. "
+            "Expected a floor at z = 0, and a camera that looks at the scene. In Python, frame= moves the box"
         )
     rng = np.random.default_rng(check_seed(seed))
     if len(kept) > check_whole(num_points, "num_points"):
@@ -226,7 +228,7 @@ def _field(
     if not needed:
         if color is None:
             raise InputError(
-                f"{completer!r} sees colors, and the points have none; expected a View, or a scan in color"
+                f"{completer!r} needs colors, but the points have none; expected a View, or a scan in color"
             )
         columns = [color]
     parts = []
@@ -253,9 +255,9 @@ def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None
             affinities.check_fits(source)
         given: tuple[Any, ...] = source.points, source.rgb.reshape(-1, 3), (source,)
     elif not isinstance(source, Lifted):
-        raise InputError(f"source is {source!r:.60}; expected a View, or what lift(views, affinities) gives")
+        raise InputError(f"source is {source!r:.60}; expected a View, or the result of lift(views, affinities)")
     elif affinities is not None:
-        raise InputError("a lifted scene brings its own affinities; leave out affinities=")
+        raise InputError("affinities are given, but a lifted scene contains affinities. Leave affinities= out")
     else:
         given = source.scene.points, source.scene.color, source.views
         affinities = Affinities(source.affinities.T[:, None], source.names)
@@ -271,5 +273,5 @@ def _frame(frame: np.ndarray | None, views: tuple[View, ...], completer: Complet
     if completer.network.sizes.legacy:
         return np.eye(4)
     if not views:
-        raise InputError("the points come without a view, so their viewpoint is unknown; give frame=")
+        raise InputError("the points have no view, so their viewpoint is unknown; give frame=")
     return camera_frame(views[0].pose)

@@ -27,7 +27,7 @@ from openshape_ood.views.view import View
 PIECE = 1 << 18  # queries per block
 KEPT_BYTES = 1 << 29  # bytes of cached volumes
 MOST_SIDE = 256
-PEAK = 0.15  # for released networks, logits within this of the largest count as possible positions of a target
+PEAK = 0.15  # released networks: a target may be where the logit is at most this far below the largest one
 
 
 class VolumePart(NamedTuple):
@@ -44,7 +44,7 @@ class Field:
     names: tuple[str, ...]
     network: CompletionNetwork
     parts: tuple[VolumePart, ...]  # input of each volume
-    reads: tuple[tuple[int, ...], ...]  # parts of each name: its own, or target's and reference's
+    reads: tuple[tuple[int, ...], ...]  # parts of each name: one, or two for target and reference
     queries: tuple[Tensor | None, ...]  # (1, d), compared with the decoder's output, for heads with a query
     points: np.ndarray  # (n, 3), visible points in the world
     frame: np.ndarray  # (4, 4), world to the frame of the network's grid
@@ -78,7 +78,7 @@ class Field:
         """
         given = array(queries, "queries", "bd")
         if given.shape[1] != 3:
-            raise InputError(f"queries have the shape {given.shape}; expected places (m, 3) in meters")
+            raise InputError(f"queries have the shape {given.shape}; expected positions (m, 3) in meters")
         places = moved(given.astype(np.float64), self.frame)
         rows = self._rows(names)
         table = np.empty((len(rows), len(places)), dtype=np.float32)
@@ -100,13 +100,13 @@ class Field:
         return Grid(side, self.network.grid.low, self.network.grid.high)
 
     def cells_of(self, points: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mask (n,) of points (n, 3) of the world in the box, and their cells (m,)."""
+        """Mask (n,) of the points (n, 3) of the world that are in the box, and the cells (m,) of these points."""
         grid, places = self.cut(side), torch.from_numpy(moved(points, self.frame))
         inside = grid.inside(places)
         return inside.numpy(), grid.cells(places[inside]).numpy()
 
     def occupied(self, name: str, side: int = 64) -> np.ndarray:
-        """Cells (side, side, side) bool that a name occupies, among those in a view and not seen empty."""
+        """Mask (side, side, side) of cells that a name occupies, among cells in a view that are not seen empty."""
         return ((self._above(self._rows([name])[0], side) > 0) & self._covered(side)).reshape(side, side, side)
 
     def mesh(self, name: str, side: int = 64) -> Any:
@@ -127,7 +127,7 @@ class Field:
         UnknownNameError
             For an unknown name.
         InputError
-            If it occupies nothing.
+            If the name occupies no cell.
         MissingPackageError
             Without scikit-image.
         """
@@ -140,7 +140,7 @@ class Field:
         above = self._above(self._rows([name])[0], side)
         above = np.where(self._covered(side), above, np.minimum(above, -1)).reshape(side, side, side)
         if not (above > 0).any():
-            raise InputError(f"{name!r} fills nothing that the view can tell, so that there is no mesh of it")
+            raise InputError(f"{name!r} occupies no cell, so there is no mesh; expected a name that occupies space")
         # padded, so that the surface is closed at the faces of the box
         closed = np.pad(above, 1, constant_values=above.min())
         vertices, faces, _, _ = marching_cubes(closed, 0.0, gradient_direction="ascent")
@@ -161,8 +161,8 @@ class Field:
         Returns
         -------
         NoveltyMap
-            Cells with visible points, and cells that any name occupies. Novelty: 1 minus the largest probability that a
-            known name occupies the cell; threshold 0.5.
+            Map of the cells that have visible points or that any name occupies. Novelty: 1 minus the largest
+            probability that a known name occupies the cell. Threshold: 0.5.
 
         Raises
         ------
@@ -197,7 +197,7 @@ class Field:
             return list(range(len(self.names)))
         for name in (given := clean_names(names)):
             if name not in self.names:
-                raise UnknownNameError(f"nothing was completed for {name!r}; it was for {', '.join(self.names)}")
+                raise UnknownNameError(f"{name!r} was not completed; expected one of {', '.join(self.names)}")
         return [self.names.index(name) for name in given]
 
     def _of(self, i: int, places: np.ndarray) -> np.ndarray:
@@ -227,7 +227,7 @@ class Field:
         return logits - (logits.max() - PEAK if sizes.relates and sizes.legacy else sizes.threshold)
 
     def _covered(self, side: int) -> np.ndarray:
-        """Mask (side³,) of cells in a view and not seen empty, computed once for all names."""
+        """Mask (side³,) of cells in a view that are not seen empty, computed once for all names."""
         if side not in self._cells:
             centers, grid = self.centers(side), self.network.grid
             scale = np.cbrt(abs(np.linalg.det(self.frame[:3, :3])))
@@ -241,7 +241,8 @@ class Field:
         return self._cells[side]
 
     def _visible(self, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mask (side³,) of cells with visible points, and centers, replaced by the mean of their visible points."""
+        """Mask (side³,) of cells with visible points, and positions: the mean of a cell's visible points, else its
+        center."""
         inside, index = self.cells_of(self.points, side)
         points, places = moved(self.points[inside], self.frame), self.cut(side).centers().numpy()
         counts = np.bincount(index, minlength=side**3)

@@ -1,4 +1,4 @@
-"""Grid between points and the 3D network: point features to cells, and volumes to values at any position.
+"""Grid between points and the 3D network: from point features to cells, and from volumes to values at any position.
 
 Volumes are (b, channel, x, y, z).
 """
@@ -16,8 +16,8 @@ from torch.nn.functional import grid_sample
 class Grid:
     """A cube of side³ cells over a box from `low` to `high`, in the frame and units of the points.
 
-    legacy: conventions of the released networks of Semantic Abstraction, kept for their weights although incorrect:
-    points are binned with s - 1 cells, outside points go to border cells; reading divides by s and exchanges x and z.
+    legacy: incorrect conventions of the released networks of Semantic Abstraction, which their weights need. Points are
+    binned with s - 1 cells, and outside points go to border cells. Reading divides by s and exchanges x and z.
     """
 
     side: int
@@ -31,7 +31,7 @@ class Grid:
         return (points - low) / (high - low)
 
     def inside(self, points: Tensor) -> Tensor:
-        """Mask (...) of points (..., 3) in a cell; with legacy rules all points, NaN never."""
+        """Mask (...) of points (..., 3) in a cell. With legacy rules, all finite points are."""
         if self.legacy:
             return torch.isfinite(points).all(-1)
         at = self.fractions(points)
@@ -60,7 +60,7 @@ class Grid:
     def read(self, volume: Tensor, queries: Tensor) -> Tensor:
         """Values (b, m, f) of a volume (b, f, s, s, s) at queries (b, m, 3), by trilinear interpolation.
 
-        Outside of the box, and within half a cell of its faces: the nearest cell.
+        Outside of the box, and within half a cell of its faces, the value is that of the nearest cell.
         """
         at = self.positions(queries)
         if not self.legacy:

@@ -1,6 +1,7 @@
 """Completion network: point features, a residual 3D U-Net, and a decoder for any position.
 
-It never sees names, only the affinity of each point. Five heads differ in what they compare the decoder's output with.
+Its input is the affinity of each point to a name, not the name. Five heads compare the decoder's output with different
+things.
 """
 
 from __future__ import annotations
@@ -76,20 +77,20 @@ class UNet(nn.Module):
 
 
 class CompletionNetwork(nn.Module):
-    """Points with features to a volume for each name, and to logits at any position.
+    """Network from points with features to a volume for each name, and from a volume to logits at any position.
 
-    `volume` is the costly step, once a name; `decode` is cheap and can be repeated.
+    `volume` is the costly step, needed once a name; `decode` is cheap and can be repeated.
     """
 
     def __init__(self, sizes: CompletionSizes) -> None:
         super().__init__()
         self.sizes, self.grid = sizes, Grid(sizes.side, sizes.low, sizes.high, sizes.legacy)
         read = sizes.channels * (2 if sizes.head == "relation" else 1)
-        self.told = sizes.head != "text-relation"  # True if the decoder gets query coordinates
+        self.positional = sizes.head != "text-relation"  # True if the decoder gets query coordinates
         outputs = {"text": sizes.text, "relation": sizes.pointing, "text-relation": sizes.pointing}.get(sizes.head, 1)
         self.points = perceptron(3 + sizes.inputs, sizes.hidden, sizes.hidden, sizes.channels)
         self.unet = UNet(sizes.channels, sizes.maps, sizes.groups, sizes.levels)
-        self.decoder = perceptron(read + 3 * self.told, read, outputs)
+        self.decoder = perceptron(read + 3 * self.positional, read, outputs)
         if sizes.relates:
             self.relations = nn.ParameterDict({name: torch.randn(sizes.pointing) for name in RELATIONS})
         if sizes.head == "text-relation":
@@ -121,7 +122,7 @@ class CompletionNetwork(nn.Module):
         channels. query: (b, d), from `relation_query`, or the text embedding of the name.
         """
         features = self.grid.read(volume, queries)
-        if self.told:
+        if self.positional:
             features = torch.cat([features, self.grid.positions(queries)], -1)
         pointed = self.decoder(features)
         if query is None:

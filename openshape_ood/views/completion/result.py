@@ -27,7 +27,7 @@ from openshape_ood.views.view import FARTHEST, View
 
 SIDE = 48  # cells along an edge
 MOST = 40_000  # maximum points for finding floor and walls
-LEAST = 0.01  # cubic meters, minimum of a listed new thing
+LEAST = 0.01  # cubic meters, minimum volume of a listed new region
 Step = Callable[[int, int], None]
 UPRIGHT = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # from z up to glTF's y up
 
@@ -87,15 +87,17 @@ class CompletedView:
     @cached_property
     def voxels(self) -> NoveltyMap:
         """Novelty map of the occupied cells, without floor, walls and ceiling."""
-        judged = self.field.unexplained(self.known, self.side)
-        at = tuple(judged.elements.rows.T)
+        unexplained = self.field.unexplained(self.known, self.side)
+        at = tuple(unexplained.elements.rows.T)
         kept = ~self._layout[at] | np.any([mask[at] for mask in self.cells.values()], axis=0)
-        parts = {key: getattr(judged, key)[kept] for key in ("novelty", "nearest", "similarity")}
-        return replace(judged, elements=Elements("voxels", judged.elements.rows[kept]), **parts, name=self.view.name)
+        parts = {key: getattr(unexplained, key)[kept] for key in ("novelty", "nearest", "similarity")}
+        return replace(
+            unexplained, elements=Elements("voxels", unexplained.elements.rows[kept]), **parts, name=self.view.name
+        )
 
     @cached_property
     def novelty(self) -> NoveltyMap:
-        """The same map at points in the world, in meters."""
+        """Map of `voxels` with the centers of the cells as points, in meters."""
         rows = self.centers[tuple(self.voxels.elements.rows.T)]
         return replace(self.voxels, elements=Elements("points", rows))
 
@@ -107,7 +109,7 @@ class CompletedView:
         return self.voxels.regions(math.ceil(LEAST / self._volume))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Records of the descriptions, then of the new things: volume and position."""
+        """Records of the descriptions, then of the new regions: volume and position."""
         peaks = {one["name"]: one["peak"] for one in self.affinities.rows()}
         rows = []
         for name, at in self.cells.items():
@@ -211,7 +213,7 @@ class CompletedView:
 
 
 def questions_of(view: View, names: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
-    """Answerable questions of a view: with a known relation and, if given, about these names."""
+    """Questions of a view with a relation of `RELATIONS` and, if names are given, about these names only."""
     return [
         (target, relation, reference)
         for target, relation, reference in view.questions
@@ -247,7 +249,7 @@ def complete_view(
     side : int
         Cells along an edge of the grid.
     seed : int
-        Of the random choice of points, if there are too many.
+        Seed of the random choice of points, if there are too many.
     progress : function, optional
         Called with the numbers of completed and of all names, during the computation of `cells`.
 
@@ -262,7 +264,7 @@ def complete_view(
     InputError, CloudError, RegistryError, CheckpointError
         As in `complete` and `locate`.
     """
-    view.scene()  # raises if nothing is visible
+    view.scene()  # raises CloudError if no pixel has a depth
     names = tuple(affinities.names[i] for i in affinities.index(known))
     how: dict[str, Any] = {"affinities": affinities, "seed": seed}
     located = tuple(locate(view, *question, model=relations, **how) for question in questions)
@@ -274,7 +276,7 @@ def _glb(meshes: Mapping[str, Any]) -> bytes:
     """Named meshes, in meters, z up, as one glTF file, y up."""
     import trimesh
 
-    room = trimesh.Scene()
+    scene = trimesh.Scene()
     for name, mesh in meshes.items():
-        room.add_geometry(mesh.copy().apply_transform(UPRIGHT), node_name=name, geom_name=name)
-    return bytes(room.export(file_type="glb"))
+        scene.add_geometry(mesh.copy().apply_transform(UPRIGHT), node_name=name, geom_name=name)
+    return bytes(scene.export(file_type="glb"))

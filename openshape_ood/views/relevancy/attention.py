@@ -1,7 +1,7 @@
 """Gradient times attention of open_clip's vision transformers: relevancy of patches for a text.
 
 Chefer, Gur and Wolf, "Generic attention-model explainability", arXiv 2103.15679, as used by Semantic Abstraction.
-open_clip does not store its attention matrices, so the used blocks are recomputed here from their weights.
+open_clip does not store its attention matrices, so they are computed here from the weights of the used blocks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_ATTENTION = 1 << 25  # elements of attention and gradients per batch: 256 M
 
 @dataclass(frozen=True, eq=False)
 class Tower:
-    """Image side of an open_clip model: a ViT with a class token.
+    """Image encoder of an open_clip model: a ViT with a class token.
 
     visual: the module; blocks: blocks whose attention is used; side: pixels of an image; grid: patches along a side.
     """
@@ -35,7 +35,7 @@ class Tower:
 
     @classmethod
     def of(cls, model: Any, first_block: int | None = None) -> Tower:
-        """Image side of a model. Raises `InputError` for another architecture, and for an invalid block."""
+        """Image encoder of a model. Raises `InputError` for another architecture, and for an invalid block."""
         visual = getattr(model, "visual", None)
         made_of = list(getattr(getattr(visual, "transformer", None), "resblocks", ()))
         sides, grids = getattr(visual, "image_size", (0, 1)), getattr(visual, "grid_size", (0, 1))
@@ -81,7 +81,7 @@ class Tower:
         return tokens
 
     def last_block(self, tokens: Tensor, text: Tensor) -> Iterator[Tensor]:
-        """Class-token row (b, 1 + g * g) for each text; only its query has a gradient."""
+        """Row (b, 1 + g * g) of the class token for each text; only the query of this token needs a gradient."""
         block = self._block(self.blocks[-1])
         with torch.no_grad():
             attention, values = _attention(block, tokens, queries=1)
@@ -94,7 +94,10 @@ class Tower:
             yield clamped(attention[:, :, 0] * gradient).mean(dim=1)
 
     def rollout(self, tokens: Tensor, text: Tensor) -> Iterator[Tensor]:
-        """Attention rollout over all used blocks: R = I, then R + C R for each, C the mean over heads."""
+        """Attention rollout: R starts as I and becomes R + C R for each used block, last block first.
+
+        C is attention times gradient, clamped at 0, averaged over the heads. Only the row of the class token is needed.
+        """
         attentions = []
         with torch.enable_grad():
             for i in self.blocks:
@@ -119,7 +122,7 @@ class Tower:
         return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
 
     def pooled(self, tokens: Tensor) -> Tensor:
-        """Output (b, d) of the image side, not normalized, from the tokens of its last block."""
+        """Output (b, d) of the image encoder, not normalized, from the tokens of its last block."""
         pooled = self.visual.ln_post(tokens[:, 0])
         return pooled if self.visual.proj is None else pooled @ self.visual.proj
 

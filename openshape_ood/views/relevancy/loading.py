@@ -16,7 +16,7 @@ from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry.files import fetch
 from openshape_ood.registry.rows import PACKAGE, Keys, Row, Source
 
-# OpenAI's weights, for which open_clip reports its defaults
+# normalization of OpenAI's weights, used if open_clip states none
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 NO_TENSORS = ("input_resolution", "context_length", "vocab_size")  # integers in OpenAI's files
 
@@ -55,13 +55,14 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
     if config["vision_cfg"].get("timm_model_name") or isinstance(config["vision_cfg"].get("layers"), list):
         raise InputError(f"the image side of {model!r} is no ViT of open_clip; try ViT-B-32, ViT-B-16 or ViT-L-14")
     path = _fetched(model, pretrained, about) if checkpoint is None else given_path(checkpoint, "checkpoint")
+    name = name if about else f"{model}/{path.name}"  # open_clip has no such weights of this model
     if not path.is_file():
         raise WeightsError(f"{name}: there is no file {path}")
     state = read_weights(path, Keys(inside="state_dict"), name)
     state = {key.removeprefix("module."): value for key, value in state.items() if key not in NO_TENSORS}
     quick = bool(about.get("quick_gelu", config.get("quick_gelu", False)))
     # the model's name does not determine the activation of the weights
-    with _said_nothing():
+    with _without_warnings():
         network = open_clip.create_model(
             model.removesuffix("-quickgelu"), force_quick_gelu=quick, pretrained_text=False
         )
@@ -73,7 +74,7 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
 
 
 @contextmanager
-def _said_nothing() -> Iterator[None]:
+def _without_warnings() -> Iterator[None]:
     """Suppress open_clip's warning about random weights, which are replaced afterwards."""
     root, silent = logging.getLogger(), logging.NullHandler()
 

@@ -1,4 +1,4 @@
-"""RelevancyEncoder: position of names in an image."""
+"""RelevancyEncoder: relevancy of names at each pixel of an image."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ class RelevancyEncoder:
             In evaluation mode; its image side is a square ViT with a class token. Moved to `device`, in single
             precision.
         tokenizer : optional
-            As open_clip's. Default: CLIP's.
+            Tokenizer as in open_clip. Default: CLIP's.
         name : str
             Name of the model, for provenance.
         templates : str or sequence of str
-            A list of templates.toml, "" for the bare name, or sentences with one {} each.
+            Name of a list in templates.toml, "" for the bare name, or sentences with one {} each.
         first_block : int, optional
             First block, from 0, of the attention rollout. Default: the last block alone, which is many times as fast.
         mean, std : three numbers each
@@ -112,7 +112,7 @@ class RelevancyEncoder:
         Parameters
         ----------
         model, pretrained : str
-            Names in open_clip. The activation is the one of the weights' training.
+            Names in open_clip. The activation function is the one that the weights were trained with.
         checkpoint : path, optional
             File of weights in place of the Hub's (.safetensors, .pt or .bin).
         **settings
@@ -164,15 +164,15 @@ class RelevancyEncoder:
         background : sequence of str, optional
             Names whose mean relevancy is subtracted; empty for none. Default: `BACKGROUND`; with `legacy`, `names`.
         seed : int
-            Of the color jitter.
+            Seed of the color jitter.
         progress : bool or function
-            True shows a bar; a function is called with the numbers of finished and of all batches of tiles. Names that
-            are processed in several blocks repeat the batches.
+            True shows a bar. A function is called with the numbers of finished and of all batches of tiles; the batches
+            are counted again for each block of names.
 
         Returns
         -------
         Affinities
-            (k, h, w): relevancy minus the background's, times 50.
+            Values (k, h, w): relevancy minus the mean relevancy of the background, times 50.
 
         Raises
         ------
@@ -185,14 +185,14 @@ class RelevancyEncoder:
         chosen, shape = tiling.find_preset(preset, legacy), picture.shape[:2]
         if 4 * len(wanted) * shape[0] * shape[1] > MOST_BYTES:
             raise InputError(
-                f"{len(wanted)} names at {shape[1]} x {shape[0]} pixels would take more than 4 GiB; ask for fewer "
-                "names at once, or scale the image down"
+                f"{len(wanted)} names at {shape[1]} x {shape[0]} pixels would take more than 4 GiB; give fewer names "
+                "at once, or a smaller image"
             )
         if background is None:
             behind = wanted if chosen.legacy else list(BACKGROUND)
         else:
             behind = clean_names(background) if len(background) else []
-        words = list(dict.fromkeys([*behind, *wanted]))  # the background always added up in one order
+        words = list(dict.fromkeys([*behind, *wanted]))  # first the background, whose sum depends on its order
         values, mean = np.empty((len(wanted), *shape), dtype=np.float32), np.zeros(shape)
         place, subtracted = {name: i for i, name in enumerate(wanted)}, set(behind)
         for name, heat in self._maps(picture, words, chosen, check_seed(seed), progress):
@@ -213,7 +213,7 @@ class RelevancyEncoder:
     def _maps(
         self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: bool | Step
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """Words with their maps (h, w), in blocks of words."""
+        """Yield each word with its map (h, w), computed in blocks of words."""
         import torch
         from tqdm import tqdm
 
@@ -271,7 +271,7 @@ class RelevancyEncoder:
         grid, batch, copies = self._tower.grid, self._tower.batch, preset.jitters + 1
         total = torch.zeros(len(words), len(tiles), grid, grid)
         with exact(self._device):
-            # one by one, because "Wall" and "wall" may both occur
+            # one by one, because `encode_text` refuses "Wall" and "wall" together
             vectors = [self.encode_text([word], legacy=bool(preset.legacy)) for word in words]
             text = torch.from_numpy(np.concatenate(vectors)).to(self._device)
             for copy in tiling.jittered(picture, preset.jitters, seed):
@@ -302,7 +302,7 @@ def average(sentences: np.ndarray, legacy: bool) -> np.ndarray:
 
 
 class _Text:
-    """Text side of a model, for `ClipModel`."""
+    """Text encoder of a model, for `ClipModel`."""
 
     def __init__(self, model: Any) -> None:
         self._model, self.context_length = model, model.context_length

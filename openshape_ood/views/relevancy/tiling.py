@@ -1,4 +1,4 @@
-"""Square tiles of several sizes, and their maps combined into one of the image."""
+"""Square tiles of several sizes, and the combination of their maps into a map of the image."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Preset:
     Attributes
     ----------
     scales : tuple of (int, int)
-        Sides of the tiles as fractions of D, rounded down. Tiles of one size are about a quarter of it apart, evenly
-        spaced, with the first and last at the borders: every scale covers every pixel.
+        Sides of the tiles as fractions of D, rounded down. Tiles of one size are evenly spaced, about a quarter of
+        their side apart, with the first and last at the borders. So every scale covers every pixel.
     jitters : int
-        Copies with other brightness, contrast, saturation and hue, in addition to the image.
+        Number of copies with other brightness, contrast, saturation and hue, in addition to the image.
     flip : bool
         Also process every tile mirrored.
     legacy : {"", "height", "shorter"}
-        Published behavior, with D the height or the shorter side: tiles beyond the other side's length are dropped, the
-        end of the longer side is not covered, uncovered pixels are 0 instead of unknown, means of sentences are not
-        normalized, and the mean over the requested names is subtracted.
+        Published behavior, where D is the height or the shorter side. Tiles that start beyond the length of the other
+        side are dropped, and the end of the longer side is not covered. Uncovered pixels are 0 instead of unknown.
+        Means of sentences are not normalized. The mean over the requested names is subtracted.
     """
 
     scales: tuple[Fraction, ...] = ((1, 1), (2, 3), (1, 2), (1, 4))
@@ -69,7 +69,7 @@ PRESETS = {
 
 
 def find_preset(preset: str | Preset, legacy: bool = False) -> Preset:
-    """Preset by name; a `Preset` unchanged; legacy: its published behavior. Raises `UnknownNameError`."""
+    """Preset by name, or a `Preset` unchanged; with legacy its published behavior. Raises `UnknownNameError`."""
     if not isinstance(preset, Preset):
         check_choice(preset, "preset", tuple(PRESETS))
         preset = PRESETS[preset]
@@ -93,7 +93,7 @@ def cut(height: int, width: int, preset: Preset) -> np.ndarray:
             rows, columns = starts(height, size), starts(width, size)
         if len(tiles) + len(rows) * len(columns) > MOST_TILES:
             raise InputError(
-                f"a picture of {width} x {height} pixels would take more than {MOST_TILES} tiles; crop it to parts"
+                f"an image of {width} x {height} pixels would take more than {MOST_TILES} tiles; split it into parts"
             )
         tiles += [(size, row, column) for column in columns for row in rows]
     return np.array(tiles, dtype=np.int32).reshape(-1, 3)
@@ -105,17 +105,17 @@ def starts(length: int, size: int) -> list[int]:
     >>> starts(96, 48), starts(100, 40)
     ([0, 12, 24, 36, 48], [0, 10, 20, 30, 40, 50, 60])
     """
-    room, stride = length - size, max(1, size // 4)
-    gaps = -(-room // stride)
-    gaps += room % 2 and gaps % 2 == 0  # in an odd remainder, a tile in the middle would not mirror onto itself
-    half = [room * i // gaps if gaps else 0 for i in range(gaps // 2 + 1)]
-    return sorted({*half, *(room - start for start in half)})
+    spare, stride = length - size, max(1, size // 4)
+    gaps = -(-spare // stride)
+    gaps += spare % 2 and gaps % 2 == 0  # if `spare` is odd, a middle tile would not be mirrored onto itself
+    half = [spare * i // gaps if gaps else 0 for i in range(gaps // 2 + 1)]
+    return sorted({*half, *(spare - start for start in half)})
 
 
 def as_picture(rgb: Any) -> np.ndarray:
     """Image as (h, w, 3) uint8: gray becomes rgb, transparency is blended with white. Raises `InputError`."""
     given = np.asarray(to_numpy(rgb))
-    expected = "expected (h, w, 3), numbers in [0, 1] or uint8; gray (h, w) and rgba (h, w, 4) do too"
+    expected = "expected (h, w, 3), numbers in [0, 1] or uint8; gray (h, w) and rgba (h, w, 4) are accepted too"
     if given.dtype.kind not in "fu" or (given.dtype.kind == "u" and given.dtype != np.uint8):
         raise InputError(f"the image is of type {given.dtype}; {expected}")
     if given.ndim == 2:
@@ -124,7 +124,7 @@ def as_picture(rgb: Any) -> np.ndarray:
         raise InputError(f"the image has the shape {given.shape}; {expected}")
     if min(given.shape[:2]) < LEAST_SIDE:
         h, w = given.shape[:2]
-        raise InputError(f"the image has {w} x {h} pixels; expected {LEAST_SIDE} a side at least")
+        raise InputError(f"the image has {w} x {h} pixels; expected at least {LEAST_SIDE} a side")
     if given.dtype.kind == "f":
         if not (np.isfinite(given).all() and given.min() >= 0 and given.max() <= 1):
             raise InputError(f"the image has values outside [0, 1], or that are not finite; {expected}")
