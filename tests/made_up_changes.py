@@ -10,7 +10,7 @@ import numpy as np
 from openshape_ood import Scene
 from openshape_ood.synthetic import sample
 
-SIDE, HIGH, STEP = 4.0, 2.4, 0.05  # meters
+SIDE, HIGH, STEP = 4.0, 2.4, 0.04  # meters
 Thing = tuple[str, float, float]  # category, x and y
 
 
