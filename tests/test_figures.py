@@ -216,8 +216,8 @@ def sentence_of_false_changes() -> str:
         f"With cameras, {rays['reported']} changes were reported in {own['pairs']} pairs. "
         f"{span(rays['false'], percent)} % are false: {span(rays['part'], percent)} % are parts of true changes, "
         f"{span(rays['kind'], percent)} % have the wrong kind, and {span(rays['elsewhere'], percent)} % are at a place "
-        f"where nothing changed. Without cameras, {span(columns['false'], percent)} % of {columns['reported']} reported "
-        f"changes are false, and {span(columns['elsewhere'], percent)} % are at a place where nothing changed."
+        f"where nothing changed. Without cameras, {span(columns['false'], percent)} % of {columns['reported']} "
+        f"reported changes are false, and {span(columns['elsewhere'], percent)} % are at a place where nothing changed."
     )
 
 

@@ -272,7 +272,7 @@ def test_views_of_nyu_are_evaluated_and_summarized_by_class(tmp_path, monkeypatc
     assert "| zero-shot from THOR | 13.7 |" in told and "not published" in told and "40.1" not in told
     sofas = [row for row in rows if row["label"] == "sofa"]
     at = [row for row in sofas if row["cutoff"] == best_cutoff(sofas, "voxel60x60x60_iou")]
-    assert f"Cut-off {at[0]['cutoff']:g}, chosen on these very rows" in told
+    assert f"Cut-off {at[0]['cutoff']:g}, chosen on the same rows" in told
     assert "no such class: lamp" in told  # and the cut-off is chosen without it
     figures = nyu_figures(rows, at[0]["cutoff"])
     assert figures[6] == figures[-1] == 100 * at[0]["voxel60x60x60_iou"] and np.isnan(figures[:6]).all()

@@ -58,7 +58,9 @@ def test_a_film_in_mp4(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     how += ["--masks", folder / "masks.npz", "--film", "mp4"]
     assert str(tmp_path / "view.mp4") in run_json("view", *how, "--out", tmp_path)["written"]
     assert not (tmp_path / "view.gif").exists()
-    assert "mp4 needs openshape-ood[film]" in " ".join(run("view", "--help").stdout.replace("│", " ").split())
+    assert "mp4 needs pip install 'openshape-ood[film]'" in " ".join(
+        run("view", "--help").stdout.replace("│", " ").split()
+    )
     refused = run("view", *how)
     assert refused.exit_code == 2 and "--film mp4 was given without --out" in " ".join(refused.stderr.split())
 

@@ -305,7 +305,7 @@ def test_settings_reach_the_encoder() -> None:
         (POLE, {}, {}, ClassNamesError, "no known classes"),
         (POLE, "chair", {}, ClassNamesError, r"\['chair'\]"),
         (POLE, ["pole", ""], {}, ClassNamesError, "known class 1 is ''"),
-        (POLE, ["pole", "pole"], {}, ClassNamesError, "twice: 'pole'"),
+        (POLE, ["pole", "pole"], {}, ClassNamesError, "repeated: 'pole'"),
         (POLE, None, {}, ClassNamesError, "known is NoneType"),
         (POLE, 3, {}, ClassNamesError, "known is int"),
         (POLE, ["chair", {"sofa": POLE}], {}, InputError, "mixes names and examples"),

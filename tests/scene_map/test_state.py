@@ -89,7 +89,7 @@ def test_a_missing_event_is_refused(tmp_path) -> None:
     path = tmp_path / "map" / "events.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:3] + lines[4:]))
-    with pytest.raises(FileError, match="Expected 3"):
+    with pytest.raises(FileError, match="Expected event 3"):
         SceneMap.load(tmp_path / "map", pipeline())
 
 
