@@ -221,6 +221,17 @@ def sentence_of_false_changes() -> str:
     )
 
 
+def sentence_of_house_changes() -> str:
+    own = result("changes-house")
+    rays, columns = (only(own["reported"], by=by) for by in ("rays", "columns"))
+    right = [only(own["rows"], changes="all", by=by) for by in ("rays", "columns")]
+    return (
+        f"Of {right[0]['count']} changes, {span(right[0]['right'], percent)} % are right with cameras and "
+        f"{span(right[1]['right'], percent)} % without. Of the reported changes, {span(rays['false'], percent)} % and "
+        f"{span(columns['false'], percent)} % are false."
+    )
+
+
 def sentence_of_registration() -> str:
     own = result("changes-registration")
     found, refused = (round(row["count"] * row["fraction"]["mean"]) for row in own["rows"])
@@ -1021,6 +1032,7 @@ SENTENCES = [
     Sentence("docs/results/speed.md", sentence_of_reading),
     Sentence("docs/results/over-time.md", sentence_of_false_changes),
     Sentence("docs/results/over-time.md", sentence_of_registration),
+    Sentence("docs/results/over-time.md", sentence_of_house_changes),
     Sentence("docs/results/over-time.md", sentence_of_the_cost_of_a_map),
 ]
 
