@@ -173,8 +173,8 @@ def flag(name: str) -> str:
 def check(args: argparse.Namespace, **least: float) -> None:
     """Check options before anything is loaded.
 
-    Raises `InputError` for a missing data folder, for an invalid or repeated seed, and for a value below its least
-    value. Least values are in `LEAST`; `least` overrides them.
+    Raises `InputError` for a missing data folder, for an invalid or repeated seed, for more `shots` than generated
+    examples, and for a value below its least value. Least values are in `LEAST`; `least` overrides them.
     """
     if (root := getattr(args, "data_root", None)) and not root.is_dir():
         raise InputError(f"--data-root: no folder {root}; expected the unpacked data, see benchmarks/README.md")
@@ -190,6 +190,12 @@ def check(args: argparse.Namespace, **least: float) -> None:
         if any(value is not None and value < bound for value in values):
             shown = " ".join(map(str, values))
             raise InputError(f"{flag(name)} is {shown}; expected {bound} or more")
+    shots, examples = getattr(args, "shots", None) or [], getattr(args, "per_class", None)
+    if shots and examples and not getattr(args, "data_root", None) and max(shots) > examples:
+        raise InputError(
+            f"--shots has {max(shots)}, and --per-class {examples} generates {examples} examples of each class. "
+            f"Expected at most {examples}. Give --per-class {max(shots)} or fewer shots"
+        )
 
 
 def check_pictures(args: argparse.Namespace) -> None:

@@ -41,7 +41,7 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
     """Convert `values` to a finite float32 or float64 array. Only the axis b may be empty.
 
     axes: one letter for each axis. any_type: True to keep any number type of up to 8 bytes, so that large arrays are
-    not copied; otherwise float32 is kept, and other types become float64. what: name of the values for messages. Raises
+    not copied; False to convert all types but float32 to float64. what: name of the values for messages. Raises
     `InputError` with the first invalid row.
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"

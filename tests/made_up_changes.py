@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -38,7 +39,12 @@ def shell(walls: Sequence[int] = (0, 1, 2)) -> np.ndarray:
 
 
 def place(things: Sequence[Thing], seed: int = 0, walls: Sequence[int] = (0, 1, 2), name: str = "place") -> Scene:
-    """A room with things in it and 3 mm of noise."""
+    """A room with things in it and 3 mm of noise, made once."""
+    return _place(tuple(things), seed, tuple(walls), name)
+
+
+@lru_cache
+def _place(things: tuple[Thing, ...], seed: int, walls: tuple[int, ...], name: str) -> Scene:
     rng = np.random.RandomState(seed)
     points = np.concatenate([shell(walls), *(stood(one) for one in things)])
     return Scene(points + rng.normal(0, 0.003, points.shape), name=name)

@@ -42,7 +42,7 @@ SAID = {
     "a_map_with_one_long_name": "class 0 is 'aaaaaaaaaaaa...aaaaaaaaaaaaa', of 60,000 characters",
     "a_scan_with_one_long_name_beside": "label 0 is 'aaaaaaaaaaaa...aaaaaaaaaaaaa', of 60,000 characters",
     "labels_that_are_nowhere": "would take 128,000,000,000 bytes of memory",
-    "labels_that_are_not_of_the_clouds": "label (500000000,); expected a label a cloud",
+    "labels_that_are_not_of_the_clouds": "label (500000000,); expected one label per cloud",
     "a_cloud_that_is_nowhere": "would take 6,000,000,000 bytes of memory",
     "a_long_chain_of_rows": "ends a chain of 'like' with more than 16 rows",
 }

@@ -101,7 +101,9 @@ def test_a_build_refuses_weights_that_notice_or_the_registry_do_not_know(tmp_pat
     folder.mkdir(parents=True)
     (folder / "encoder.safetensors").write_bytes(b"other")
     (tmp_path / "NOTICE").write_text("")
-    with pytest.raises(RegistryError, match=r"differ in openshape_ood/registry/tiny/encoder\.safetensors\. Every"):
+    with pytest.raises(
+        RegistryError, match=r"differ in openshape_ood/registry/tiny/encoder\.safetensors\. Expected one line"
+    ):
         bill_of_materials(tmp_path, "1")
     (tmp_path / "NOTICE").write_text("    openshape_ood/registry/tiny/encoder.safetensors  MIT  here\n")
     with pytest.raises(HashError, match=r"has the sha256 .* for tiny\. Restore"):

@@ -1,6 +1,6 @@
-"""A prepared pipeline called many times on one shape, beside its encoder alone, and a long stream of embeddings.
+"""`python -m benchmarks calls`: calls of a prepared pipeline and of its encoder alone; a long stream of embeddings.
 
-Times are CPU seconds, in turns. Memory is compared between the first tenth and the end.
+Times are CPU seconds, measured in turns. Memory growth is from the first tenth to the end.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from openshape_ood.encoders.protocols import Embeddings
 from openshape_ood.synthetic import sample
 
 KNOWN = ("chair", "table", "sofa")
-POINTS = 2048  # of the shape
-ROWS = 500  # of a batch of embeddings
+POINTS = 2048  # points of the shape
+ROWS = 500  # embeddings per batch
 
 
 def resident() -> float:
-    """MiB that this process holds now; NaN where the system does not say."""
+    """Resident memory of this process in MiB; NaN if the system does not report it."""
     return memory().get("resident", float("nan")) / MIB
 
 
 def called(pipeline: NoveltyPipeline, encoder: ShapeEncoder, count: int) -> dict[str, Any]:
-    """Milliseconds of each of `count` calls of both, and the growth of memory in MiB."""
+    """Milliseconds per call of pipeline and encoder over `count` calls, and memory growth in MiB."""
     cloud = sample("guitar", POINTS, seed=1)
     contenders = {
         "pipeline": lambda: _seconds(lambda: pipeline(cloud)),
@@ -55,7 +55,7 @@ def _seconds(call: Any) -> float:
 
 
 def streamed(pipeline: NoveltyPipeline, rows: int) -> dict[str, float]:
-    """CPU seconds of so many embeddings in batches, and the growth of memory in MiB."""
+    """CPU seconds for a stream of `rows` embeddings, and memory growth in MiB."""
     before, done, start = 0.0, 0, process_time()
     for result in pipeline.stream(_batches(pipeline, rows)):
         done += len(result)
@@ -81,14 +81,14 @@ def run(args: argparse.Namespace) -> None:
     print(f"\nratio in a turn {calls['ratio']:.2f}, memory {calls['growth_mib']:+.1f} MiB")
     print(f"stream of {stream['rows']:,}: {stream['seconds']:.1f} CPU s, memory {stream['growth_mib']:+.1f} MiB")
     settings = {"model": args.model, "threads": args.threads, "known": KNOWN, "points": POINTS, "calls": args.calls}
-    found = {"settings": settings, "calls": calls, "stream": stream}
-    found |= {"machine": machine(), "versions": versions("torch", "numpy")}
-    print(f"\n{write_json(args.out / f'calls{options.suffix(args)}.json', found)}")
+    report = {"settings": settings, "calls": calls, "stream": stream}
+    report |= {"machine": machine(), "versions": versions("torch", "numpy")}
+    print(f"\n{write_json(args.out / f'calls{options.suffix(args)}.json', report)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the figures and write the JSON: 0 when done, 1 when the input was wrong."""
-    parser = options.parser("calls", "calls of a prepared pipeline beside its encoder alone", "model", "threads")
-    options.add_numbers(parser, calls=(2000, "of each, one shape a call"), rows=(100_000, "embeddings of the stream"))
+    """Run the command; returns its exit status."""
+    parser = options.parser("calls", "calls of a prepared pipeline and of its encoder alone", "model", "threads")
+    options.add_numbers(parser, calls=(2000, "calls with one shape each"), rows=(100_000, "embeddings of the stream"))
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -1,7 +1,7 @@
-"""`python -m benchmarks engines`: generated meshes through both engines of `openshape-ood embed`, compared row by row.
+"""`python -m benchmarks engines`: generated meshes embedded by both engines of `openshape-ood embed`, and compared.
 
-With --kill one of Ray's two workers gets SIGKILL when a third of the shapes is done. Each engine runs in its
-own process; its memory is the sum over all child processes, shared pages counted once (Linux).
+With --kill, one of Ray's two workers gets SIGKILL after a third of the shapes. Each engine runs in its own process. Its
+memory is the sum over all child processes, with shared pages counted once (Linux).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ BROKEN = 5  # files that cannot be read
 
 
 def write_shapes(folder: Path, count: int, seed: int) -> None:
-    """`count` meshes, every other one PLY, and `BROKEN` files that are none."""
+    """Write `count` meshes, alternately OBJ and PLY, and `BROKEN` invalid files."""
     write_meshes(folder, count, seed, ("obj", "ply"))
     for i in range(BROKEN):
         (folder / f"broken-{i}.ply").write_text("no mesh", encoding="ascii")
 
 
 class Steps:
-    """When how many shapes were done; and, if asked for, the end of the worker that has done the first third."""
+    """Progress callback: records times and counts; with `kill_at`, kills the worker that reaches this count."""
 
     def __init__(self, kill_at: int) -> None:
         self.times: list[tuple[float, int]] = []
@@ -50,7 +50,7 @@ class Steps:
             os.kill(process, signal.SIGKILL)
 
     def steady(self) -> float | None:
-        """Shapes a second between the first and the last news: without the start."""
+        """Shapes per second between the first and the last call, that is without the start; None for fewer than two."""
         if len(self.times) < 2:
             return None
         (first, before), (last, after) = self.times[0], self.times[-1]
@@ -58,7 +58,7 @@ class Steps:
 
 
 def run_engine(engine: str, shapes: str, table: str, workers: int, kill: bool) -> dict[str, Any]:
-    """One engine, in this process: counts, seconds, rates."""
+    """Run one engine in this process; returns counts, seconds and rates."""
     from openshape_ood.cli.inputs import list_items
     from openshape_ood.embedding_store.jobs import Cluster, Settings, embed
 
@@ -85,7 +85,7 @@ def count_rows(table: Path) -> dict[str, int]:
 
 
 def largest_difference(tables: Sequence[Path]) -> float:
-    """Of any number of the unit embeddings of two tables; raises `OpenShapeError` where their ids differ."""
+    """Largest absolute difference of the embeddings in two tables. Raises `OpenShapeError` if their ids differ."""
     from openshape_ood.embedding_store import read_embeddings
 
     a, b = (
@@ -98,7 +98,7 @@ def largest_difference(tables: Sequence[Path]) -> float:
 
 
 def is_sound(result: dict[str, Any]) -> bool:
-    """True if every input row came out exactly once."""
+    """True if every input occurs exactly once in the output."""
     return result["rows_out"] + result["errors"] == result["rows_in"] and not result["duplicates"]
 
 
@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
             given = (name, str(folder / "shapes"), str(folder / name), args.workers, args.kill)
             child = apart(f"engine {name}", run_engine, *given, watch=True, show=True)
             seen = {"peak_mib": child.peak_mib, "processes_left": child.left}
-            return child.found | seen | count_rows(folder / name)
+            return child.result | seen | count_rows(folder / name)
 
         say = f"{args.count:,} meshes and {BROKEN} broken files" if args.progress else ""
         results = [one for (one,) in in_turns({name: partial(engine, name) for name in ENGINES}, 1, say).values()]
@@ -134,18 +134,18 @@ def run(args: argparse.Namespace) -> int:
     print(f"\nlargest difference of unit embeddings: {difference:.1e}")
     args.out.mkdir(parents=True, exist_ok=True)
     settings = {name: getattr(args, name) for name in ("count", "workers", "kill", "seed")}
-    found = {"benchmark": "engines", **settings, "broken": BROKEN, "cores": os.cpu_count()}
-    found |= {"versions": versions("torch", "numpy", "pyarrow", "ray"), "largest_difference": difference}
-    name = f"engines{options.suffix(args, kill=True)}.json"  # the committed run kills a worker
-    print(write_json(args.out / name, found | {"results": results}))
+    report = {"benchmark": "engines", **settings, "broken": BROKEN, "cores": os.cpu_count()}
+    report |= {"versions": versions("torch", "numpy", "pyarrow", "ray"), "largest_difference": difference}
+    name = f"engines{options.suffix(args, kill=True)}.json"  # the committed results have --kill
+    print(write_json(args.out / name, report | {"results": results}))
     return 0 if all(map(is_sound, results)) else 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table and write the JSON: 0 when every row is there once, else 1."""
-    parser = options.parser("engines", "generated meshes through both engines of openshape-ood embed", "seed")
-    parser.add_argument("--count", type=int, default=5000, help="meshes")
-    parser.add_argument("--workers", type=int, default=2, help="of Ray, one core each")
-    parser.add_argument("--kill", action="store_true", help="kill one of Ray's workers in the middle")
+    """Run the command; returns its exit status, 1 also if a row is missing or duplicate."""
+    parser = options.parser("engines", "generated meshes embedded by both engines of openshape-ood embed", "seed")
+    parser.add_argument("--count", type=int, default=5000, help="number of meshes")
+    parser.add_argument("--workers", type=int, default=2, help="workers of Ray, one core each")
+    parser.add_argument("--kill", action="store_true", help="kill one of Ray's workers after a third of the shapes")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -1,8 +1,7 @@
-"""Contenders measured side by side: turns, clocks, medians and ratios, memory, and processes of their own.
+"""Tools for comparing functions: turns, clocks, medians and ratios, memory, fresh processes.
 
-What is compared is measured in one run, in turns (A B C A B C ...), so that a slow spell of the machine falls on all of
-them; figures are medians over the turns, of ratios taken within a turn. What has to start anew, or whose memory is
-measured, runs in a fresh process: `apart`.
+Contenders are measured in turns (A B C A B C ...), so that a slow phase of the machine affects all of them. Figures are
+medians over the turns, also of ratios within a turn. `apart` runs a function in a fresh process, for its peak memory.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ Pass = Callable[["Clock"], object]
 
 ROOT = Path(__file__).parents[2]
 STATUS, FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-PERIOD = 0.2  # seconds between two looks at the memory of a process
+PERIOD = 0.2  # seconds between two memory readings of a process
 MIB = 1 << 20
 PROGRAM = "import sys; from benchmarks.performance.harness import child; child(*sys.argv[1:])"
 
 
 class Clock:
-    """Seconds between marks, on the CPU; divided by `of`, the number of batches in a pass."""
+    """Wall-clock seconds between marks, divided by `of`, the number of batches in a pass."""
 
     def __init__(self, of: int = 1) -> None:
         self.of = of
         self._marks: list[tuple[str, Any]] = [("", self._now())]
 
     def mark(self, stage: str) -> None:
-        """The stage that ends here; named twice, its times add up."""
+        """Record the end of a stage; the times of a repeated stage add up."""
         self._marks.append((stage, self._now()))
 
     def seconds(self) -> dict[str, float]:
@@ -61,9 +60,9 @@ class Clock:
 
 
 class CpuClock(Clock):
-    """Seconds that this process spent on a core, not those in which others had it: for a machine that is not idle.
+    """CPU seconds of this process, for a machine that is not idle.
 
-    Of one thread alone: waiting for one another, several spend as long as the slowest.
+    For one thread only: several threads also spend CPU time while they wait for each other.
     """
 
     def _now(self) -> Any:
@@ -71,9 +70,9 @@ class CpuClock(Clock):
 
 
 class CudaClock(Clock):
-    """Seconds between marks in the stream of work of a GPU, which is not held up by them.
+    """Seconds between marks in the stream of a GPU, without synchronization.
 
-    Written without a GPU at hand: nothing has been measured with it yet.
+    Not tested: no figure has been measured with it yet.
     """
 
     def __init__(self) -> None:
@@ -95,7 +94,7 @@ class CudaClock(Clock):
 
 @dataclass(frozen=True)
 class Quartiles:
-    """Of one figure over the turns."""
+    """Median and quartiles of a figure over the turns."""
 
     median: float
     low: float
@@ -115,7 +114,7 @@ class Quartiles:
 
 @dataclass(frozen=True)
 class Turns:
-    """Contender -> its turns, each stage -> seconds; turn i of one is beside turn i of the others."""
+    """Contender -> turns, each stage -> seconds; turn i of all contenders was measured together."""
 
     seconds: Mapping[str, Sequence[Mapping[str, float]]]
 
@@ -127,7 +126,7 @@ class Turns:
         return list(self.seconds[contender][0])
 
     def of(self, contender: str, stages: Sequence[str] = ()) -> np.ndarray:
-        """Seconds (turns,) of some stages of a contender together; of all without."""
+        """Sum of a contender's seconds (turns,) over some stages. Default: all stages."""
         chosen = stages or self.stages(contender)
         return np.array([sum(turn[stage] for stage in chosen) for turn in self.seconds[contender]])
 
@@ -141,19 +140,22 @@ class Turns:
 
 def in_turns(contenders: Mapping[str, Callable[[], T]], repeats: int, say: str = "") -> dict[str, list[T]]:
     """Results of every contender, run in turns, `repeats` times; `say` names the run on stderr."""
-    found: dict[str, list[T]] = {name: [] for name in contenders}
+    results: dict[str, list[T]] = {name: [] for name in contenders}
     for i in range(repeats):
         for name, run in contenders.items():
             if say:
                 print(f"{say}: {name}, {i + 1} of {repeats}", file=sys.stderr)
-            found[name].append(run())
-    return found
+            results[name].append(run())
+    return results
 
 
 def take_turns(
     passes: Mapping[str, Pass], clocks: Mapping[str, Callable[[], Clock]], repeats: int | None, seconds: float
 ) -> Turns:
-    """Each pass once to warm up, then `repeats` times in turn, else as often as goes into `seconds`, 3 to 25 times."""
+    """Run each pass once to warm up, then `repeats` times in turns.
+
+    repeats None: as many turns as fit into `seconds`, 3 to 25.
+    """
 
     def timed(name: str) -> dict[str, float]:
         clock = clocks[name]()
@@ -168,9 +170,9 @@ def take_turns(
 
 
 def memory(forget: bool = False) -> dict[str, int]:
-    """Bytes of this process: "resident" now, "peak" at most, "private", anonymous pages, which Linux alone tells.
+    """Memory of this process in bytes: "resident", "peak", and on Linux "private" (anonymous pages).
 
-    Without /proc the peak stands for what is resident; on Windows nothing is known. forget: the peak so far.
+    Without /proc, "resident" is the peak; on Windows the result is empty. forget: reset the peak first.
     """
     if not STATUS.exists():
         try:
@@ -180,16 +182,16 @@ def memory(forget: bool = False) -> dict[str, int]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         return {"peak": peak, "resident": peak}
     if forget:
-        with suppress(OSError):  # not allowed in some containers: the peak of the imports then stays
+        with suppress(OSError):  # forbidden in some containers, where the peak then includes the imports
             FORGET.write_text("5", encoding="ascii")
-    # not ru_maxrss, in which a child inherits the peak of its parent
+    # not ru_maxrss, because a child inherits it from its parent
     names = {"VmHWM:": "peak", "VmRSS:": "resident", "RssAnon:": "private"}
     lines = [line.split() for line in STATUS.read_text(encoding="ascii", errors="replace").splitlines() if line]
     return {names[line[0]]: int(line[1]) * 1024 for line in lines if line[0] in names}
 
 
 def peak_mb() -> int | None:
-    """The most MiB that this process held, None where the system does not say."""
+    """Peak memory of this process in MiB; None if the system does not report it."""
     peak = memory().get("peak")
     return peak and round(peak / MIB)
 
@@ -198,11 +200,11 @@ def peak_mb() -> int | None:
 class Child:
     """Result of a function run in its own process.
 
-    found: its return value; peak_mib: peak memory of it and its children, shared pages counted once, None if not
-    measured; left: number of remaining processes.
+    result: return value; peak_mib: peak memory of the process and its children, with shared pages counted once, None if
+    not measured; left: number of processes still running.
     """
 
-    found: Any
+    result: Any
     peak_mib: float | None
     left: int
 
@@ -210,17 +212,29 @@ class Child:
 def apart(
     what: str, function: Callable[..., Any], /, *given: Any, watch: bool = False, show: bool = False, env: Any = None
 ) -> Child:
-    """`function(*given)` in a fresh Python process; what it takes and gives must be JSON.
+    """Run `function(*given)` in a fresh Python process; arguments and result must be JSON.
 
-    what: names the run in an error; watch: look at the memory of the process and of all below it, five times a second
-    (Linux); show: let its stderr through instead of keeping it for an error; env: its environment. Raises
-    `OpenShapeError` with the last line that it said, where it ends with another status than 0.
+    Parameters
+    ----------
+    what : str
+        Name of the run, for errors.
+    watch : bool
+        Measure the memory of the process and all its descendants, five times a second (Linux).
+    show : bool
+        Show its stderr instead of keeping it for an error.
+    env : mapping, optional
+        Environment of the process.
+
+    Raises
+    ------
+    OpenShapeError
+        If the exit status is not 0; with the last line of stderr.
     """
-    # it finds the modules that this process finds
+    # same module search path as in this process
     env = {**(os.environ if env is None else env), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", PROGRAM, function.__module__, function.__qualname__, json.dumps(given)]
     peak, seen = 0.0, set[int]()
-    # files, which unlike pipes are never full
+    # files instead of pipes, which could fill up and block
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(command, stdout=out, stderr=None if show else err, cwd=ROOT, env=env)  # noqa: S603
         try:
@@ -233,10 +247,10 @@ def apart(
         finally:
             process.kill()
         out.seek(0), err.seek(0)
-        said = (err if status else out).read().strip().splitlines()
+        lines = (err if status else out).read().strip().splitlines()
     if status:
-        raise OpenShapeError(f"{what}: {said[-1] if said else f'exit status {status}'}")
-    return Child(json.loads(said[-1]), peak or None, sum(1 for one in seen if memory_of(one)))
+        raise OpenShapeError(f"{what}: {lines[-1] if lines else f'exit status {status}'}")
+    return Child(json.loads(lines[-1]), peak or None, sum(1 for one in seen if memory_of(one)))
 
 
 def child(module: str, function: str, given: str) -> None:
@@ -245,12 +259,12 @@ def child(module: str, function: str, given: str) -> None:
 
 
 def family_of(root: int) -> set[int]:
-    """A process and all below it; nothing where the system has no /proc."""
+    """A process and all its descendants; empty without /proc."""
     parents: dict[int, list[int]] = {}
     for place in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(place.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # it has ended
+        except OSError:  # the process has ended
             continue
         parents.setdefault(parent, []).append(int(place.parent.name))
     family, waiting = set[int](), [root]
@@ -262,7 +276,7 @@ def family_of(root: int) -> set[int]:
 
 
 def memory_of(process: int) -> float:
-    """MiB of a process, its share of what it has together with others; 0 where there is none."""
+    """Proportional set size of a process in MiB; 0 if it does not exist."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -271,7 +285,7 @@ def memory_of(process: int) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """Machine of the figures: processor, cores, system, and cores kept busy by others in the last minute."""
+    """Processor, cores, system, and number of cores busy in the last minute."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
@@ -285,7 +299,7 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def write_meshes(folder: Path, count: int, seed: int, endings: Sequence[str] = ("obj",)) -> list[Path]:
-    """Generated shapes of all categories in turn, as files of each ending in turn, below a folder a category."""
+    """Write generated shapes to `folder`/CATEGORY/; categories and file endings alternate. Returns the paths."""
     import trimesh
 
     from openshape_ood.synthetic import categories, generate

@@ -1,7 +1,7 @@
-"""`python -m benchmarks neighbors`: time and memory of the neighbor search, and the recall of an approximate one.
+"""`python -m benchmarks neighbors`: time and memory of the neighbor search, and recall of the approximate one.
 
-The vectors are made up: a mixture of clusters of unequal size on the unit sphere. Their variance falls along the axes
-as in embeddings. The recall holds for these vectors only. Every search runs in its own process, for its peak memory.
+The vectors are simulated: clusters of unequal size on the unit sphere, with variance that decreases along the axes as
+in embeddings. The recall holds for these vectors only. Every search runs in its own process, for its peak memory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STEP = 1 << 14  # vectors made at once
 
 
 def made_up(count: int, dim: int, seed: int, stream: int) -> np.ndarray:
-    """Unit vectors (count, dim) float32. Streams of one seed share their clusters, not their vectors."""
+    """Random unit vectors (count, dim) float32. Streams of one seed have the same clusters, but other vectors."""
     axes = (np.arange(1, dim + 1) ** -0.5).astype(np.float32)
     shape = np.random.default_rng([seed, 0])
     centers = shape.standard_normal((CLUSTERS, dim), dtype=np.float32) * axes
@@ -46,7 +46,8 @@ def made_up(count: int, dim: int, seed: int, stream: int) -> np.ndarray:
 def measure(search: str, task: dict[str, Any]) -> dict[str, Any]:
     """Seconds, MiB and recall of one search, in this process.
 
-    task: what is searched: "rows" and "queries" of "dim" numbers, "k" neighbors of each by "metric"; "seed", "sample".
+    task: "rows" and "queries" (numbers of vectors), "dim", "k", "metric", "seed", and "sample" (queries for the
+    recall).
     """
     from openshape_ood.scoring.neighbors import Index, nearest
 
@@ -59,7 +60,7 @@ def measure(search: str, task: dict[str, Any]) -> dict[str, Any]:
     index = None if search == "exact" else Index(rows, metric, seed=seed)
     built = time.perf_counter()
     index.nearest(queries, k) if index else nearest(queries, rows, k, metric)
-    done, after = time.perf_counter(), memory()  # before the recall, which searches exactly
+    done, after = time.perf_counter(), memory()  # before the recall, which needs an exact search
     return {
         "search": search,
         "build_seconds": built - start if index else 0.0,
@@ -71,12 +72,12 @@ def measure(search: str, task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def table(found: Sequence[dict[str, Any]]) -> str:
-    """A row a search; "faster" is the exact search's time for the queries over this one's."""
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """One row per search; "faster" is the query time of the exact search divided by that of this search."""
     head = ["search", "build s", "queries s", "faster", "peak MiB", "beside the data MiB", "recall %", "settings"]
-    exact = next((one["query_seconds"] for one in found if one["search"] == "exact"), None)
+    exact = next((one["query_seconds"] for one in results if one["search"] == "exact"), None)
     rows = []
-    for one in found:
+    for one in results:
         settings = ", ".join(f"{name} {value:,}" for name, value in one["settings"].items()) or "–"
         times = [f"{one['build_seconds']:.1f}", f"{one['query_seconds']:.2f}"]
         times += [f"{exact / one['query_seconds']:.1f}×" if exact else "–"]
@@ -94,12 +95,12 @@ def run(args: argparse.Namespace) -> None:
     task = {name: getattr(args, name) for name in ("rows", "dim", "queries", "k", "metric", "sample", "seed")}
     searches = {s: partial(apart, f"search {s!r}", measure, s, task, show=True) for s in possible(args.searches)}
     say = f"{args.rows:,} rows × {args.dim}, {args.queries:,} queries" if args.progress else ""
-    results = [one.found for (one,) in in_turns(searches, 1, say).values()]
+    results = [one.result for (one,) in in_turns(searches, 1, say).values()]
     data = (args.rows + args.queries) * args.dim * 4 / MIB
-    print(f"{data:,.0f} MiB of made-up vectors, {torch.get_num_threads()} threads, k = {args.k}\n")
+    print(f"{data:,.0f} MiB of simulated vectors, {torch.get_num_threads()} threads, k = {args.k}\n")
     print(table(results))
     args.out.mkdir(parents=True, exist_ok=True)
-    found = {
+    report = {
         "benchmark": "neighbors",
         "task": task,
         "vectors": f"made up: {CLUSTERS} clusters on the unit sphere, float32",
@@ -108,23 +109,23 @@ def run(args: argparse.Namespace) -> None:
         "versions": versions("torch", "numpy"),
         "results": results,
     }
-    print(f"\n{write_json(args.out / f'neighbors{options.suffix(args)}.json', found)}")
+    print(f"\n{write_json(args.out / f'neighbors{options.suffix(args)}.json', report)}")
 
 
 def possible(searches: Sequence[str]) -> list[str]:
     if find_spec("faiss"):
         return list(searches)
-    print("without faiss there is only the exact search: pip install 'openshape-ood[faiss]'", file=sys.stderr)
+    print("only the exact search is measured; for the other: pip install 'openshape-ood[faiss]'", file=sys.stderr)
     return ["exact"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
+    """Run the command; returns its exit status."""
     parser = options.parser("neighbors", "time, memory and recall of the neighbor search", "seed")
     for name, default in {"rows": 1_000_000, "dim": 512, "queries": 10_000, "k": 5}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=["exact", "cells"])
-    parser.add_argument("--sample", type=int, default=500, help="queries that the recall is measured on")
+    parser.add_argument("--sample", type=int, default=500, help="number of queries to measure the recall with")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

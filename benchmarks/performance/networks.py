@@ -1,5 +1,4 @@
-"""Encoders of any registered architecture with made-up weights: nothing is downloaded, and times are those of trained
-ones."""
+"""Encoders of any registered architecture with random weights, which are as fast as trained ones; no download."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ RANDOM = "random weights"
 
 
 def made_up_weights(row: Row, seed: int = 0) -> dict[str, Tensor]:
-    """Weights under the network's own keys, of a scale at which every layer's output stays near 1."""
+    """Random weights by the network's keys, scaled so that the outputs of all layers stay near 1."""
     stream = torch.Generator().manual_seed(seed)
     with torch.device("meta"):
         keys = ARCHITECTURES[row.architecture].build(row.sizes).state_dict()
@@ -24,7 +23,7 @@ def made_up_weights(row: Row, seed: int = 0) -> dict[str, Tensor]:
 
 
 def _noise(name: str, like: Tensor, stream: torch.Generator) -> Tensor:
-    if not like.is_floating_point():  # how many batches a norm has seen
+    if not like.is_floating_point():  # number of batches of a batch normalization
         return torch.full(like.shape, 1000, dtype=like.dtype, device="cpu")
     noise = torch.randn(like.shape, generator=stream)
     if like.ndim > 1:
@@ -39,7 +38,7 @@ def _noise(name: str, like: Tensor, stream: torch.Generator) -> Tensor:
 def made_up_encoder(
     row: Row, weights: Mapping[str, Tensor], device: torch.device, precision: Precision = "float32"
 ) -> ShapeEncoder:
-    """An encoder of a row with given weights, made ready as the loader does it."""
+    """An encoder of a registry row with given weights, set up as by the loader."""
     with torch.device("meta"):
         network = ARCHITECTURES[row.architecture].build(row.sizes)
     if hasattr(network, "grouping"):

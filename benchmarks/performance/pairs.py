@@ -1,8 +1,8 @@
-"""Pairs a second of comparators, and time to score many shapes against many classes.
+"""`python -m benchmarks pairs`: speed of comparators.
 
-The relation network beside its bound: the matrix products of its linear layers, on rows that lie ready. Then so many
-shapes against the mean examples of so many classes, by every family, on made-up embeddings. CPU seconds, medians of so
-many turns.
+First the pairs per second of the relation network, and of its bound: only the matrix products of its linear layers.
+Then the time of every family to score random embeddings of shapes against the mean examples of classes. Times are CPU
+seconds, medians over turns.
 """
 
 from __future__ import annotations
@@ -26,20 +26,22 @@ from openshape_ood.encoders.protocols import ANONYMOUS
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import judge
 
-CHUNKS = 8  # of pairs, in a turn
+CHUNKS = 8  # batches of pairs per turn
 PER_CLASS = 5
 
 
 def made_up(classes: int, dim: int, seed: int = 0) -> KnownClasses:
-    """Random examples of so many classes."""
+    """Random examples of `classes` classes."""
     labels = np.repeat(np.arange(classes), PER_CLASS)
     rows = np.random.default_rng(seed).standard_normal((len(labels), dim))
     return KnownClasses.from_embeddings(rows, [f"class {i}" for i in labels], ANONYMOUS)
 
 
 def products(network: Relation) -> Callable[[], None]:
-    """Those of the linear layers of the blocks for `PAIRS_AT_ONCE` pairs: in the last block, of the class token alone,
-    but for what it looks at."""
+    """Function that computes the matrix products of the network's linear layers for `PAIRS_AT_ONCE` pairs.
+
+    The last block needs only the class token, except in the layer of queries, keys and values.
+    """
     jobs = []
     for block in network.blocks:
         for name, layer in block.named_modules():
@@ -94,30 +96,24 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> None:
     options.check(args, shapes=CHUNKS * 32, classes=1, dim=2, width=1, depth=1, heads=1)
     torch.set_num_threads(args.threads)
-    found = measured(args)
-    rates = [f"{found['pairs'] / found['seconds'][name]['median']:,.0f}" for name in ("relation", "products")]
-    times = found["times_the_products"]["median"]
-    print(f"pairs a second: relation network {rates[0]}, its products alone {rates[1]}: {times:.2f} times their time\n")
-    lines = [(family, f"{one['median']:.2f}") for family, one in found["scored"].items()]
+    report = measured(args)
+    rates = [f"{report['pairs'] / report['seconds'][name]['median']:,.0f}" for name in ("relation", "products")]
+    times = report["times_the_products"]["median"]
+    print(f"pairs per second: relation network {rates[0]}, its products alone {rates[1]} ({times:.2f} times as fast)\n")
+    lines = [(family, f"{one['median']:.2f}") for family, one in report["scored"].items()]
     print(options.grid((f"{args.shapes:,} shapes, {args.classes} classes", "CPU seconds"), lines))
     settings = {key: getattr(args, key) for key in ("shapes", "classes", "dim", "width", "depth", "heads", "threads")}
-    found |= {"settings": settings, "machine": machine(), "versions": versions("torch", "numpy")}
-    print(f"\n{write_json(args.out / f'pairs{options.suffix(args)}.json', found)}")
+    report |= {"settings": settings, "machine": machine(), "versions": versions("torch", "numpy")}
+    print(f"\n{write_json(args.out / f'pairs{options.suffix(args)}.json', report)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the figures and write the JSON: 0 when done, 1 when the input was wrong."""
-    parser = options.parser(
-        "pairs", "pairs that comparators compare in a second, beside the bound", "threads", repeats=3
-    )
+    """Run the command; returns its exit status."""
+    parser = options.parser("pairs", "speed of comparators", "threads", repeats=3)
     options.add_numbers(
-        parser,
-        shapes=(10_000, "that are scored"),
-        classes=(40, "that they are scored against"),
-        dim=(512, "numbers of an embedding"),
-        width=(128, "of the relation network"),
-        depth=(2, "its blocks"),
-        heads=(4, "of its attention"),
-    )
+        parser, shapes=(10_000, "shapes to score"), classes=(40, "known classes"), dim=(512, "numbers per embedding"),
+        width=(128, "width of the relation network"), depth=(2, "blocks of the relation network"),
+        heads=(4, "attention heads of the relation network"),
+    )  # fmt: skip
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -1,10 +1,10 @@
-"""Time and memory of large clouds: from a file of points to tiles, and scores of pixels back to a colored file.
+"""Time and memory of rasters of large clouds: from a file of points to tiles, and back to a file with scores.
 
     python -m benchmarks rasters --points 1 10 50
 
-The clouds are made up, piece by piece: a straight road, 6 m wide, of 6,000 points a square meter, with slope, camber,
-roughness and a pit every ten meters, in no order across, as binary PLY with intensity. What is scored is the height
-itself, so that the figures are of rasters alone. Each run is in a process of its own, so that its peak is its own.
+The clouds are generated in pieces: a straight road, 6 m wide, with 6,000 points per square meter, slope, camber,
+roughness and a pit every ten meters, as binary PLY with intensity. The score is the height, so that only rasters are
+measured. Each run has its own process, for its peak memory.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from benchmarks.performance.harness import MIB, apart, in_turns, machine, memory
 from benchmarks.report.output import write_json
 from openshape_ood.shapes.formats.ply import ply_header
 
-WIDTH, DENSITY = 6.0, 6000  # meters, points a square meter
-EVERY, RADIUS, DEEP = 10.0, 0.15, 0.05  # meters
+WIDTH, DENSITY = 6.0, 6000  # width in meters; points per square meter
+EVERY, RADIUS, DEEP = 10.0, 0.15, 0.05  # meters: distance, radius and depth of pits
 STEP = 1_000_000  # points made at once
 ROWS = np.dtype([(name, "<f4") for name in ("x", "y", "z", "intensity")])
 
 
 def write_road(path: Path, count: int) -> None:
-    """A binary PLY of a road of so many points, a million of them in memory at once."""
+    """Write a binary PLY of a road with `count` points, `STEP` of them in memory at once."""
     with path.open("wb") as file:
         file.write(ply_header(ROWS, count))
         for start in range(0, count, STEP):
@@ -46,7 +46,7 @@ def write_road(path: Path, count: int) -> None:
 
 
 def measured(folder: str, count: int, cell: float, block: int) -> dict[str, Any]:
-    """Seconds, MiB and what was found of one cloud, in this process."""
+    """Seconds, MiB and detection of pits for one cloud, in this process."""
     from openshape_ood.surfaces import Raster, Rasterizer, raster_blocks, score_file
 
     source, out = Path(folder) / "road.ply", Path(folder) / "scored.ply"
@@ -66,31 +66,31 @@ def measured(folder: str, count: int, cell: float, block: int) -> dict[str, Any]
     began, cpu = time.perf_counter(), time.process_time()
     score_file(source, rasterizer, score, out, block_points=block, scratch=folder)
     seconds, busy = time.perf_counter() - began, time.process_time() - cpu
-    after, found = memory(), {"points": count, "tiles": tiles, "seconds": seconds, "cpu_seconds": busy}
+    after, times = memory(), {"points": count, "tiles": tiles, "seconds": seconds, "cpu_seconds": busy}
     held = {"peak_mib": after["peak"] / MIB, "before_mib": before["resident"] / MIB}
-    return found | held | _agreement(out) | {"file_mib": source.stat().st_size / MIB}
+    return times | held | _agreement(out) | {"file_mib": source.stat().st_size / MIB}
 
 
 def _agreement(path: Path) -> dict[str, float]:
-    """Seen share of a scored road, and the detection of its pits."""
+    """Fraction of scored points of a road, and IoU of its pits."""
     from openshape_ood.shapes.columns import cloud_pieces
 
     seen, both, either, points = 0, 0, 0, 0
     for piece in cloud_pieces(path, ("novelty",)):
         pit = np.hypot(piece["x"] % EVERY - EVERY / 2, piece["y"] - 1) < RADIUS
-        found = piece["novelty"] > DEEP / 2
+        novel = piece["novelty"] > DEEP / 2
         seen, points = seen + int(np.isfinite(piece["novelty"]).sum()), points + len(pit)
-        both, either = both + int((pit & found).sum()), either + int((pit | found).sum())
+        both, either = both + int((pit & novel).sum()), either + int((pit | novel).sum())
     return {"seen": seen / points, "iou": both / max(1, either)}
 
 
-def table(found: Sequence[dict[str, Any]]) -> str:
-    """A row a cloud."""
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """One row per cloud."""
     head = [
         "points", "tiles", "seconds", "of CPU", "points a CPU second", "peak MiB", "file MiB", "seen %", "IoU of pits",
     ]  # fmt: skip
     rows = []
-    for one in found:
+    for one in results:
         times = [f"{one['seconds']:.0f}", f"{one['cpu_seconds']:.0f}", f"{one['points'] / one['cpu_seconds']:,.0f}"]
         held = [f"{one['peak_mib']:,.0f}", f"{one['file_mib']:,.0f}", f"{100 * one['seen']:.2f}", f"{one['iou']:.3f}"]
         rows.append([f"{one['points']:,}", f"{one['tiles']:,}", *times, *held])
@@ -104,20 +104,22 @@ def run(args: argparse.Namespace) -> None:
         with TemporaryDirectory(dir=args.scratch) as folder:
             name = f"{count:,} points"
             runs = {name: lambda c=count, f=folder: apart("rasters", measured, f, c, args.cell, args.block)}
-            results += [one.found for (one,) in in_turns(runs, 1, "rasters" if args.progress else "").values()]
+            results += [one.result for (one,) in in_turns(runs, 1, "rasters" if args.progress else "").values()]
         print(table(results[-1:]), flush=True)
     print(f"\n{table(results)}")
-    told = {"benchmark": "rasters", "cell": args.cell, "block": args.block, "machine": before}
-    found = told | {"versions": versions("numpy", "scipy"), "results": results}
+    report = {"benchmark": "rasters", "cell": args.cell, "block": args.block, "machine": before}
+    report |= {"versions": versions("numpy", "scipy"), "results": results}
     name = f"rasters{options.suffix(args, 'scratch')}.json"
-    print(f"\n{write_json(args.out / name, found)}")
+    print(f"\n{write_json(args.out / name, report)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
+    """Run the command; returns its exit status."""
     parser = options.parser("rasters", "time and memory of rasters of large clouds, from file to file")
-    own = {"points": ([1.0, 10.0, 50.0], "millions"), "cell": (0.02, "meters")}
-    options.add_numbers(parser, **own, block=(1_000_000, "points in memory at once"))
-    parser.add_argument("--scratch", type=Path, help="folder for the clouds, some 150 bytes a point")
+    options.add_numbers(
+        parser, points=([1.0, 10.0, 50.0], "millions of points per cloud"), cell=(0.02, "cell size, meters"),
+        block=(1_000_000, "points in memory at once"),
+    )  # fmt: skip
+    parser.add_argument("--scratch", type=Path, help="folder for the clouds, about 150 bytes per point")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -1,7 +1,7 @@
-"""`python -m benchmarks reading`: does the encoder wait for files? Reading and encoding alone, in turn, and at once.
+"""`python -m benchmarks reading`: does the encoder wait for files? Reading and encoding alone, in sequence, overlapped.
 
-Generated meshes, as OBJ files in the system's cache, are read, sampled and prepared for `tiny`, or for a network of a
-checkpoint's sizes with random weights. Prints ratios, and writes seconds too, to reading.json.
+Generated meshes, as OBJ files in the system's file cache, are read, sampled and prepared for `tiny` or for networks
+with random weights. Prints ratios, and writes reading.json with seconds too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def load_network(name: str, device: str) -> tuple[ShapeEncoder, str]:
-    """An encoder, and where its weights are from: the package, or chance."""
+    """An encoder, and the source of its weights: packaged or random."""
     from benchmarks.performance.networks import RANDOM, made_up_encoder, made_up_weights
     from openshape_ood.encoders.devices import find_device
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -50,7 +50,7 @@ def read(paths: Sequence[Path], encoder: ShapeEncoder, workers: int, batch: int)
 
 
 def batches(reads: Iterator[Read], size: int) -> Iterator[np.ndarray]:
-    """Clouds (size or fewer, n, 6); raises `ShapeFileError` for a file that cannot be read."""
+    """Yield batches (b, n, 6) of clouds, b at most `size`; raises `ShapeFileError` for a file that cannot be read."""
     while part := list(islice(reads, size)):
         bad = [one.error for one in part if one.error]
         if bad:
@@ -59,14 +59,17 @@ def batches(reads: Iterator[Read], size: int) -> Iterator[np.ndarray]:
 
 
 def timed(source: Iterator[np.ndarray], encoder: ShapeEncoder | None) -> dict[str, float]:
-    """One way over all files: seconds in all, the start of workers included; until the first batch was there, and
-    after; of the latter those in which the encoder had no clouds, and their share."""
+    """Times of one pass over all files.
+
+    seconds: all, with the start of workers; first: until the first batch; after: the rest; waited, share: seconds and
+    fraction of the rest in which the encoder had no clouds.
+    """
     start = time.perf_counter()
     first, waited = 0.0, 0.0
     while True:
-        asked = time.perf_counter()
+        before = time.perf_counter()
         points = next(source, None)
-        took = time.perf_counter() - asked
+        took = time.perf_counter() - before
         if points is None:
             break
         waited += took if first else 0.0
@@ -79,13 +82,13 @@ def timed(source: Iterator[np.ndarray], encoder: ShapeEncoder | None) -> dict[st
 
 
 def way(paths: Sequence[Path], encoder: Any, batch: int, workers: int, encode: bool = True) -> dict[str, float]:
-    """Read and encode: in turn with 0 workers, at once with more; or only read."""
+    """Read and encode, in sequence with 0 workers, overlapped with more; or only read."""
     with closing(read(paths, encoder, workers, batch)) as reads:
         return timed(batches(reads, batch), encoder if encode else None)
 
 
 def measure(name: str, paths: Sequence[Path], args: argparse.Namespace) -> dict[str, Any]:
-    """Every way, `--repeats` times and in turns; the median of each."""
+    """Medians of every way over `--repeats` turns."""
     encoder, weights = load_network(name, args.device)
     clouds = list(batches(read(paths, encoder, 0, args.batch_size), args.batch_size))  # also warms the cache
     encoder.encode_prepared(clouds[0])
@@ -98,26 +101,25 @@ def measure(name: str, paths: Sequence[Path], args: argparse.Namespace) -> dict[
     }
     runs = in_turns(ways, args.repeats, f"{name}, {len(paths)} files" if args.progress else "")
     what = {"network": name, "weights": weights, "device": str(encoder.device), "points": encoder.spec.count}
-    found = {way: medians(own) for way, own in runs.items()}
-    return what | {"files": len(paths), "ways": found}
+    return what | {"files": len(paths), "ways": {way: medians(each) for way, each in runs.items()}}
 
 
 def medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Of each figure over the turns; and the least and the most seconds."""
+    """Median of each figure over the turns, and least and most seconds."""
     seconds = [one["seconds"] for one in runs]
-    found = {key: median([one[key] for one in runs]) for key in runs[0]}
-    return found | {"fastest": min(seconds), "slowest": max(seconds)}
+    middle = {key: median([one[key] for one in runs]) for key in runs[0]}
+    return middle | {"fastest": min(seconds), "slowest": max(seconds)}
 
 
 def table(measured: Sequence[dict[str, Any]]) -> str:
-    """Times as multiples of encoding alone, and the share of them in which the encoder waits."""
+    """Times as multiples of encoding alone, and the fraction in which the encoder waits."""
     rows = []
     for one in measured:
         alone = one["ways"]["encoding alone"]["seconds"]
-        for way, found in one["ways"].items():
-            parts = [f"{found[part] / alone:.2f}" for part in ("first", "after")] + [f"{found['share']:.1%}"]
+        for way, times in one["ways"].items():
+            parts = [f"{times[part] / alone:.2f}" for part in ("first", "after")] + [f"{times['share']:.1%}"]
             cells = ["–"] * 3 if way.endswith("alone") else parts
-            rows.append([one["network"], way, f"{found['seconds'] / alone:.2f}", *cells])
+            rows.append([one["network"], way, f"{times['seconds'] / alone:.2f}", *cells])
     head = ["network", "way", "in all", "until the first batch", "from then on", "the encoder waits"]
     return options.grid(head, rows, words=2)
 
@@ -130,14 +132,14 @@ def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="reading-") as folder:
         paths = write_meshes(Path(folder), args.files, seed=0)
         size = sum(path.stat().st_size for path in paths) / len(paths)
-        own = {name: paths if name == "tiny" else paths[: args.files_large] for name in args.networks}
-        results = [measure(name, files, args) for name, files in own.items()]
+        files = {name: paths if name == "tiny" else paths[: args.files_large] for name in args.networks}
+        results = [measure(name, some, args) for name, some in files.items()]
     cores = os.cpu_count()
     print(f"{cores} cores, {args.threads} threads for the network, batches of {args.batch_size}, medians of "
           f"{args.repeats}; times are multiples of encoding alone\n")  # fmt: skip
     print(table(results))
     args.out.mkdir(parents=True, exist_ok=True)
-    found = {
+    report = {
         "benchmark": "reading",
         "settings": {name: value for name, value in vars(args).items() if name not in ("out", "progress")},
         "cores": cores,
@@ -145,16 +147,16 @@ def run(args: argparse.Namespace) -> None:
         "versions": versions("torch", "numpy"),
         "results": results,
     }
-    print(f"\n{write_json(args.out / f'reading{options.suffix(args)}.json', found)}")
+    print(f"\n{write_json(args.out / f'reading{options.suffix(args)}.json', report)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
+    """Run the command; returns its exit status."""
     about = "does the encoder wait for files to be read?"
     parser = options.parser("reading", about, "threads", "repeats", device="cpu", batch_size=16)
     parser.add_argument("--networks", nargs="+", choices=list_checkpoints(), default=["tiny", "vitb32"])
     parser.add_argument("--files", type=int, default=480, help="meshes for tiny (default: 480)")
-    parser.add_argument("--files-large", type=int, default=64, help="of these, for larger networks (default: 64)")
+    parser.add_argument("--files-large", type=int, default=64, help="meshes for larger networks (default: 64)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="reader processes (default: 1 2)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

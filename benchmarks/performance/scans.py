@@ -1,11 +1,10 @@
-"""Cost of a scan: reading, voxels with mean color and majority label, and the way back to its points.
+"""Cost of scans: reading, voxels with mean color and majority label, labels back to points.
 
     python -m benchmarks scans --points 100000 1000000 5000000 --score
 
-The scans are made up: points on the floor, three walls and 40 boxes of a room, more of them where there are more
-points, with color, labels and instances. Each is written to a file of each format and read by a process of its own, so
-that the peak memory is its own; what Python and its packages take before is left out of it. With `--score`, what
-`score_scene` costs besides, by `tiny` on the same scans without color. Seconds are of processor time.
+The scans are simulated: points on floor, three walls and 40 boxes of a room, with color, labels and instances. Each
+scan is written in each format, and read by its own process, for its peak memory without Python and its packages.
+`--score` adds the cost of `score_scene` with `tiny` on the same scans without color. Times are CPU seconds.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ from openshape_ood.errors import MissingPackageError
 from openshape_ood.scenes import Scene, load_scene, majority_label, mean_color, save_scene, spread, voxelize
 from openshape_ood.scenes.objects import score_scene
 
-ROOM, BOXES = (8.0, 6.0, 2.6), 40  # meters; things in it
+ROOM, BOXES = (8.0, 6.0, 2.6), 40  # size in meters; number of boxes
 KNOWN = ["bed", "chair", "sofa", "table"]
 STAGES = ("read", "voxelize", "mean color", "majority label", "spread", "spacing")
 
 
 def made_up(count: int, seed: int) -> Scene:
-    """A room of `count` points: a tenth of them on boxes, the others on floor and walls."""
+    """A room with `count` points: a tenth on boxes, all others on floor and walls."""
     rng = np.random.default_rng(seed)
     points = rng.random((count, 3)) * ROOM
     side = rng.integers(0, 4, count)
@@ -44,13 +43,13 @@ def made_up(count: int, seed: int) -> Scene:
     points[side == 3, 1] = 0
     labels, instances = side + 1, np.zeros(count, dtype=np.int64)
     low = rng.random((BOXES, 3)) * np.array([*ROOM[:2], 0]) * 0.9
-    own = np.arange(count // 10) % BOXES
-    there = rng.choice(count, len(own), replace=False)
-    flat = rng.integers(0, 3, len(own))
-    on = rng.random((len(own), 3))
-    on[np.arange(len(own)), flat] = 1
-    points[there] = low[own] + 0.6 * on
-    labels[there], instances[there] = 5 + own % 15, 1 + own
+    box = np.arange(count // 10) % BOXES
+    there = rng.choice(count, len(box), replace=False)
+    flat = rng.integers(0, 3, len(box))
+    on = rng.random((len(box), 3))
+    on[np.arange(len(box)), flat] = 1
+    points[there] = low[box] + 0.6 * on
+    labels[there], instances[there] = 5 + box % 15, 1 + box
     color = (rng.integers(0, 256, (count, 3)) / 255).astype(np.float32)
     return Scene(points, color, labels, instances, name=f"{count:,} points")
 
@@ -74,14 +73,14 @@ WRITERS: dict[str, Callable[[Scene, Path], Any]] = {"ply": save_scene, "laz": wr
 
 
 def measure(path: str, size: float) -> dict[str, Any]:
-    """Seconds of processor time of each stage, and MiB that all of it took at most, in this process."""
+    """CPU seconds of each stage, and peak MiB, in this process."""
     before, clock = memory(forget=True), CpuClock()
     scene = load_scene(path)
     clock.mark("read")
     after_reading = memory()
     voxels = voxelize(scene.points, size)
     clock.mark("voxelize")
-    assert scene.color is not None and scene.labels is not None  # a made-up one has them
+    assert scene.color is not None and scene.labels is not None  # simulated scans have both
     mean_color(voxels, scene.color)
     clock.mark("mean color")
     labels = majority_label(voxels, scene.labels)
@@ -91,33 +90,33 @@ def measure(path: str, size: float) -> dict[str, Any]:
     scene.spacing()
     clock.mark("spacing")
     peaks = {"read": after_reading, "all": memory()}
-    held = {part: (found["peak"] - before["resident"]) / MIB for part, found in peaks.items()}
+    held = {part: (one["peak"] - before["resident"]) / MIB for part, one in peaks.items()}
     return {"points": len(scene), "voxels": len(voxels), "seconds": clock.seconds(), "peak_mib": held}
 
 
 def measure_scoring(count: int, seed: int) -> dict[str, Any]:
-    """Seconds and MiB of finding and judging the objects of a made-up scan, in this process."""
+    """CPU seconds and MiB of `score_scene` on a simulated scan, in this process."""
     encoder = ShapeEncoder.from_pretrained("tiny")
     known = KnownClasses.from_names(KNOWN, TextEncoder.from_pretrained("tiny"))
-    # its colors are noise, which no surface has
+    # without its colors, which are unrealistic noise
     scene = Scene(made_up(count, seed).points, name=f"{count:,} points")
     before, clock = memory(forget=True), CpuClock()
-    found = score_scene(scene, known, encoder=encoder)
+    result = score_scene(scene, known, encoder=encoder)
     clock.mark("score_scene")
     peak = (memory()["peak"] - before["resident"]) / MIB
-    told = {"points": len(scene), "candidates": found.proposals.candidates, "objects": len(found)}
-    return told | {"seconds": clock.seconds()["score_scene"], "peak_mib": peak}
+    counts = {"points": len(scene), "candidates": result.proposals.candidates, "objects": len(result)}
+    return counts | {"seconds": clock.seconds()["score_scene"], "peak_mib": peak}
 
 
-def scoring_table(found: Sequence[dict[str, Any]]) -> str:
+def scoring_table(results: Sequence[dict[str, Any]]) -> str:
     head = {"points": ",", "candidates": ",", "objects": ",", "seconds": ".1f", "peak_mib": ",.0f"}
-    return options.grid(tuple(head), [[f"{one[key]:{form}}" for key, form in head.items()] for one in found])
+    return options.grid(tuple(head), [[f"{one[key]:{form}}" for key, form in head.items()] for one in results])
 
 
-def table(found: Sequence[dict[str, Any]]) -> str:
+def table(results: Sequence[dict[str, Any]]) -> str:
     head = ["format", "points", "file MiB", "voxels", *(f"{stage} s" for stage in STAGES), "read MiB", "all MiB"]
     rows = []
-    for one in found:
+    for one in results:
         counts = [f"{one['points']:,}", f"{one['file_mib']:,.0f}", f"{one['voxels']:,}"]
         times = [f"{one['seconds'][stage]:.2f}" for stage in STAGES]
         rows.append([one["format"], *counts, *times, *(f"{one['peak_mib'][part]:,.0f}" for part in ("read", "all"))])
@@ -134,27 +133,27 @@ def run(args: argparse.Namespace) -> None:
                 WRITERS[kind](made_up(count, args.seed), path)
                 say = f"{count:,} points, {kind}" if args.progress else ""
                 task = partial(apart, path.name, measure, str(path), args.voxel_size)
-                runs = [one.found for one in in_turns({"reading": task}, args.repeats, say)["reading"]]
+                runs = [one.result for one in in_turns({"reading": task}, args.repeats, say)["reading"]]
                 seconds = {stage: median(one["seconds"][stage] for one in runs) for stage in STAGES}
                 size = path.stat().st_size / MIB
                 results.append(runs[-1] | {"format": kind, "file_mib": size, "seconds": seconds})
                 path.unlink()
-    scored = [apart("score_scene", measure_scoring, n, args.seed).found for n in args.points if args.score]
+    scored = [apart("score_scene", measure_scoring, n, args.seed).result for n in args.points if args.score]
     print(f"voxels of {args.voxel_size:g} m, medians of {args.repeats}\n\n{table(results)}")
     if scored:
         print(f"\n{scoring_table(scored)}")
     settings = {name: value for name, value in vars(args).items() if name not in ("out", "progress")}
-    found = {"benchmark": "scans", "settings": settings, "versions": versions("numpy"), "results": results}
-    name = f"scans{options.suffix(args, formats=['ply', 'laz', 'npz'])}.json"  # those of the package
-    print(f"\n{write_json(args.out / name, found | ({'scoring': scored} if scored else {}))}")
+    report = {"benchmark": "scans", "settings": settings, "versions": versions("numpy"), "results": results}
+    name = f"scans{options.suffix(args, formats=['ply', 'laz', 'npz'])}.json"  # formats of the committed results
+    print(f"\n{write_json(args.out / name, report | ({'scoring': scored} if scored else {}))}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
+    """Run the command; returns its exit status."""
     parser = options.parser("scans", "time and memory of reading scans and of their voxels", "seed", "repeats")
     parser.add_argument("--points", type=int, nargs="+", default=[100_000, 1_000_000, 5_000_000])
     parser.add_argument("--formats", nargs="+", choices=WRITERS, default=["ply"])
     parser.add_argument("--voxel-size", type=float, default=0.02, help="meters (default: 0.02)")
-    parser.add_argument("--score", action="store_true", help="score_scene too, once for each number of points")
+    parser.add_argument("--score", action="store_true", help="also measure score_scene, once per number of points")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -1,11 +1,11 @@
-"""Time of the U-Nets that rebuild tiles of surfaces, next to the time of their matrix products alone.
+"""Time of the U-Nets that reconstruct tiles of surfaces, and of their matrix products alone (the bound).
 
     python -m benchmarks unets --sides 32 128
 
-Measured: a step of the denoising U-Net, a step of two competing U-Nets (CRN), and the novelty map of a tile by either.
-The tiles are generated roads. The bound is the matrix products alone, with operands in the cache; a convolution has
-one row for each output pixel. One process alternates between products and work. CPU seconds of one thread, so a busy
-machine changes little.
+Measured are a training step of the denoising U-Net and of two competing U-Nets (CRN), and the novelty map of a tile by
+either. The tiles are generated roads. The bound has its operands in the processor's cache; a convolution has one row
+per output pixel. Work and bound alternate in one process. Times are CPU seconds of one thread, so that other programs
+change little.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from openshape_ood.surfaces.competition import Recipe, train
 from openshape_ood.synthetic.roads import road_tiles
 
 CPU = torch.device("cpu")
-CACHED = 1 << 18  # numbers of a matrix that are multiplied at once: 1 MiB
+CACHED = 1 << 18  # most numbers of a matrix at once: 1 MiB
 STEP, MAP = "step", "map"
-RECIPES = {  # of the reconstructors, as they are unless told otherwise
+RECIPES = {  # the default recipes
     "U-Net": Recipe(weights=(1.0, 0.0, 0.0), margin=None, corruption="cutout"),
     "CRN": Recipe(corruption="cutout"),
 }
@@ -38,7 +38,7 @@ RECIPES = {  # of the reconstructors, as they are unless told otherwise
 
 @dataclass(frozen=True)
 class Task:
-    """Timed work: `count` steps, or maps of `count` tiles."""
+    """Timed work: `count` training steps, or maps of `count` tiles."""
 
     name: str
     stage: str
@@ -56,42 +56,42 @@ class Task:
 def tasks(side: int, width: int, units: int, batch: int, steps: int) -> list[Task]:
     """Steps and maps of both reconstructors on tiles of `side` pixels."""
     tiles, _ = road_tiles(batch, 0, size=side)
-    # as many steps as units, so that each has some
+    # one step per unit, so that every unit is trained
     known: dict[str, Any] = {"width": width, "batch": batch, "steps": units, "device": "cpu"}
     made = {"U-Net": UNetReconstructor(**known), "CRN": CompetitiveReconstructor(units, **known)}
-    found = []
-    for name, own in made.items():
-        own.fit(tiles)
+    every = []
+    for name, model in made.items():
+        model.fit(tiles)
         recipe = replace(RECIPES[name], batch=batch, steps=steps)
-        found += [
-            Task(f"{name}, step", STEP, partial(_learn, own, tiles, recipe), steps),
-            Task(f"{name}, map of a tile", MAP, partial(_map, own, tiles), batch),
+        every += [
+            Task(f"{name}, step", STEP, partial(_learn, model, tiles, recipe), steps),
+            Task(f"{name}, map of a tile", MAP, partial(_map, model, tiles), batch),
         ]
-    return found
+    return every
 
 
-def _learn(own: CompetitiveReconstructor, tiles: np.ndarray, recipe: Recipe, clock: Clock) -> None:
-    train(own.units_.requires_grad_(True), torch.from_numpy(tiles), recipe, 0)
+def _learn(model: CompetitiveReconstructor, tiles: np.ndarray, recipe: Recipe, clock: Clock) -> None:
+    train(model.units_.requires_grad_(True), torch.from_numpy(tiles), recipe, 0)
     clock.mark(STEP)
 
 
-def _map(own: CompetitiveReconstructor, tiles: np.ndarray, clock: Clock) -> None:
-    own.novelty(tiles)
+def _map(model: CompetitiveReconstructor, tiles: np.ndarray, clock: Clock) -> None:
+    model.novelty(tiles)
     clock.mark(MAP)
 
 
 def measure(side: int, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Of each task the seconds of one step or tile, its operations, and how many times its products' time it takes."""
-    found = tasks(side, args.width, args.units, args.batch, args.steps)
-    needed = {task.name: task.products() for task in found}
-    passes: dict[str, Pass] = {task.name: task.run for task in found}
-    passes |= {task.bound: Bound(needed[task.name], CPU, torch.float32, CACHED) for task in found}
-    clocks = {name: partial(CpuClock, of=task.count) for task in found for name in (task.name, task.bound)}
+    """Records of each task: seconds and operations of one step or tile, and ratio to its bound."""
+    every = tasks(side, args.width, args.units, args.batch, args.steps)
+    needed = {task.name: task.products() for task in every}
+    passes: dict[str, Pass] = {task.name: task.run for task in every}
+    passes |= {task.bound: Bound(needed[task.name], CPU, torch.float32, CACHED) for task in every}
+    clocks = {name: partial(CpuClock, of=task.count) for task in every for name in (task.name, task.bound)}
     turns = take_turns(passes, clocks, args.repeats, 0)
-    return [told(task, needed[task.name], turns) | {"side": side} for task in found]
+    return [record(task, needed[task.name], turns) | {"side": side} for task in every]
 
 
-def told(task: Task, needed: Sequence[Product], turns: Turns) -> dict[str, Any]:
+def record(task: Task, needed: Sequence[Product], turns: Turns) -> dict[str, Any]:
     seconds, bound = turns.time(task.name), turns.time(task.bound)
     gflop = flop(needed)[task.stage] / task.count / 1e9
     return {
@@ -105,10 +105,10 @@ def told(task: Task, needed: Sequence[Product], turns: Turns) -> dict[str, Any]:
     }
 
 
-def table(found: Sequence[dict[str, Any]]) -> str:
+def table(results: Sequence[dict[str, Any]]) -> str:
     head = ["", "pixels", "GFLOP", "ms", "products alone, ms", "share of the bound", "GFLOP/s", "of the products"]
     rows = []
-    for one in found:
+    for one in results:
         times = [f"{1000 * one[key]['median']:.2f}" for key in ("seconds", "products_seconds")]
         share = f"{1 / one['over_products']['median']:.0%}"
         rates = [f"{one[key]:.0f}" for key in ("gflop_per_second", "products_gflop_per_second")]
@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     before = machine()
     results = [one for side in args.sides for one in measure(side, args)]
-    about = f"first level {args.width} wide, batches of {args.batch}, CRN of {args.units} units"
+    about = f"{args.width} channels on the first level, batches of {args.batch}, CRN of {args.units} units"
     print(f"{about}, one thread, CPU time, medians of {args.repeats}\n\n{table(results)}")
     settings = {name: getattr(args, name) for name in ("sides", "width", "units", "batch", "steps", "repeats")}
     report = {"benchmark": "unets", "settings": settings, "machine": before, "versions": versions("torch", "numpy")}
@@ -129,11 +129,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
-    parser = options.parser("unets", "steps and maps of U-Nets beside their matrix products", repeats=5)
+    """Run the command; returns its exit status."""
+    parser = options.parser("unets", "time of steps and maps of U-Nets, and of their matrix products", repeats=5)
     options.add_numbers(
-        parser, sides=([32, 128], "pixels of a tile"), width=(16, "channels of the first level"), units=(4, "of CRN"),
-        batch=(16, "tiles of a step"), steps=(4, "in a turn"),
+        parser, sides=([32, 128], "pixels per side of a tile"), width=(16, "channels of the first level"),
+        units=(4, "units of CRN"), batch=(16, "tiles per step"), steps=(4, "steps per turn"),
     )  # fmt: skip
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -76,6 +76,27 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
+def run_parts(
+    args: argparse.Namespace, benchmark: str, parts: Mapping[str, Callable[[argparse.Namespace], dict[str, Any]]]
+) -> None:
+    """Run the requested parts of a benchmark; print the rows of each, and write BENCHMARK-PART.json."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    for part in args.parts:
+        record = parts[part](args)
+        for row in record.get("rows", [record]):
+            print(", ".join(f"{name} {spanned(one)}" for name, one in row.items() if name not in ("marks", "each")))
+        path = args.out / f"{benchmark}-{part}{options.suffix(args, 'parts', 'real')}.json"
+        print(write_json(path, {"benchmark": benchmark, "part": part, **record}))
+
+
+def spanned(value: Any, digits: int = 3) -> str:
+    """A value as text; a mean with its interval as "0.600 (0.400 to 0.800)"."""
+    if isinstance(value, Mapping) and "mean" in value:
+        mean, low, high = (f"{value[key]:.{digits}f}" for key in ("mean", "low", "high"))
+        return f"{mean} ({low} to {high})"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def words(figure: Mapping[str, float], scale: float, digits: int) -> str:
     """Mean and interval as a table cell: "0.6 [0.4, 0.8]"."""
     mean, low, high = (f"{scale * figure[key]:.{digits}f}" for key in ("mean", "low", "high"))

@@ -1,11 +1,10 @@
-"""`python -m benchmarks objects FOLDER`: are real objects known, and are novel ones found?
+"""`python -m benchmarks objects FOLDER`: accuracy on known real objects, and AUROC of novel ones.
 
-The objects of a folder (`benchmarks.object_pack` has the layouts), whole and seen from one side. For each seed half of
-the classes are known and the others novel: known by their names, or by three whole objects of each class, which are
-not judged. In the table: the share of known objects given the right class among the known ones, AUROC and FPR95, with
-intervals over the seeds. Beside them a simple rule: the nearest of the three objects by their distances between random
-pairs of points (D2, Osada et al., "Shape distributions", ACM TOG 2002). Then the share of all objects given the right
-one of all class names. Writes the same as JSON, and draws it.
+The objects of a folder (layouts: `benchmarks.object_pack`) are used whole and seen from one side. For each seed half of
+the classes are known, by their names or by three whole objects per class, which are not tested. The table has
+closed-set accuracy, AUROC and FPR95, with intervals over the seeds. The baseline is the nearest of the three objects by
+the histogram of distances between random pairs of points (D2; Osada et al., "Shape distributions", ACM TOG 2002). A
+last line has the accuracy of all objects among all class names. Writes the same as JSON, and draws it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,8 @@ from openshape_ood.novelty_map.colors import BLUE, GREEN, ORANGE
 from openshape_ood.scoring import default_method, judge
 from openshape_ood.synthetic.visibility import unhidden
 
-EXAMPLES, DISTANCE = 3, 2.5  # whole objects of a class; camera to the middle, in distances of the farthest point
-PAIRS, BINS = 20_000, 64  # of D2; distances as parts of their mean, up to 3
+EXAMPLES, DISTANCE = 3, 2.5  # examples per class; camera distance as a multiple of the object's radius
+PAIRS, BINS = 20_000, 64  # of D2; its histogram goes from 0 to 3 times the mean distance
 VIEWS = ("whole", "one-sided")
 WAYS = ("names", f"{EXAMPLES} examples", f"{EXAMPLES} examples, D2")
 FIGURES = {"accuracy": "right class of the known", "auroc": "AUROC", "fpr95": "FPR95"}
@@ -41,7 +41,7 @@ COLORS = dict(zip(WAYS, (BLUE, GREEN, ORANGE), strict=True))
 
 
 def one_sided(cloud: np.ndarray, seed: int) -> np.ndarray:
-    """The points (m, 6) of a cloud with y up that are visible from 0 to 50 degrees above the horizon."""
+    """Points (m, 6) of a y-up cloud that a random camera sees, 0 to 50 degrees above the horizon."""
     random = np.random.RandomState([seed, 31])
     azimuth, elevation = random.uniform(0, 2 * np.pi), np.radians(random.uniform(0, 50))
     level = np.cos(elevation)
@@ -52,14 +52,14 @@ def one_sided(cloud: np.ndarray, seed: int) -> np.ndarray:
 
 
 def pair_distances(cloud: np.ndarray, seed: int) -> np.ndarray:
-    """Shares (BINS,) of the distances between random pairs of points."""
+    """Histogram (BINS,) of the distances between random pairs of points, with sum 1 or less."""
     ends = np.random.RandomState([seed, 32]).randint(len(cloud), size=(2, PAIRS))
-    found = np.linalg.norm(cloud[ends[0], :3] - cloud[ends[1], :3], axis=1)
-    return np.histogram(found / (found.mean() or 1.0), bins=BINS, range=(0, 3))[0] / PAIRS
+    distances = np.linalg.norm(cloud[ends[0], :3] - cloud[ends[1], :3], axis=1)
+    return np.histogram(distances / (distances.mean() or 1.0), bins=BINS, range=(0, 3))[0] / PAIRS
 
 
 def split(classes: np.ndarray, seed: int) -> tuple[list[str], np.ndarray]:
-    """Names of the known half of the classes, and indices of the examples of each (classes, EXAMPLES)."""
+    """Names of the known half of the classes, and indices (classes, EXAMPLES) of their examples."""
     random = np.random.RandomState([seed, 33])
     names = random.permutation(np.unique(classes))
     known = sorted(names[: (len(names) + 1) // 2].tolist())
@@ -67,40 +67,40 @@ def split(classes: np.ndarray, seed: int) -> tuple[list[str], np.ndarray]:
 
 
 def figures(nearest: np.ndarray, novelty: np.ndarray, classes: np.ndarray, known: Sequence[str]) -> dict[str, float]:
-    """Of objects (b,): the class found for each, its novelty, and its true class."""
+    """Figures from the predicted class, novelty and true class (b,) of objects."""
     is_known = np.isin(classes, known)
-    found = ood_metrics(novelty[is_known], novelty[~is_known])
+    metrics = ood_metrics(novelty[is_known], novelty[~is_known])
     right = float((nearest == classes)[is_known].mean())
-    return {"accuracy": right, "auroc": found["auroc"], "fpr95": found["fpr95"]}
+    return {"accuracy": right, "auroc": metrics["auroc"], "fpr95": metrics["fpr95"]}
 
 
 def of_seed(
     seed: int, pack: ObjectPack, rows: Mapping[str, Mapping[str, np.ndarray]], encoder: ShapeEncoder, text: TextEncoder
 ) -> list[dict[str, Any]]:
-    """Figures of one choice of known classes; `rows`: view -> embeddings and histograms, a row an object."""
+    """Figures of one choice of known classes; rows: view -> embeddings and histograms, one row per object."""
     known, examples = split(pack.classes, seed)
-    asked = np.setdiff1d(np.arange(len(pack.classes)), examples)
-    classes = pack.classes[asked]
-    whole = {name: rows["whole"]["embeddings"][own] for name, own in zip(known, examples, strict=True)}
+    tested = np.setdiff1d(np.arange(len(pack.classes)), examples)
+    classes = pack.classes[tested]
+    whole = {name: rows["whole"]["embeddings"][some] for name, some in zip(known, examples, strict=True)}
     of_way = {
         WAYS[0]: KnownClasses.from_names(known, text, temperature=encoder.temperature),
         WAYS[1]: KnownClasses.from_examples(whole, encoder),
     }
     simple = NearestNeighbors(n_neighbors=1, metric="manhattan").fit(rows["whole"]["histograms"][examples.ravel()])
-    found = []
+    results = []
     for view in VIEWS:
         for way, those in of_way.items():
-            result = judge(rows[view]["embeddings"][asked], those, default_method(those))
+            result = judge(rows[view]["embeddings"][tested], those, default_method(those))
             nearest = np.array(known)[np.asarray(result.nearest)]
-            found.append({"view": view, "way": way} | figures(nearest, result.novelty, classes, known))
-        distance, place = simple.kneighbors(rows[view]["histograms"][asked])
+            results.append({"view": view, "way": way} | figures(nearest, result.novelty, classes, known))
+        distance, place = simple.kneighbors(rows[view]["histograms"][tested])
         nearest = np.array(known)[place[:, 0] // EXAMPLES]
-        found.append({"view": view, "way": WAYS[2]} | figures(nearest, distance[:, 0], classes, known))
-    return [one | {"seed": seed} for one in found]
+        results.append({"view": view, "way": WAYS[2]} | figures(nearest, distance[:, 0], classes, known))
+    return [one | {"seed": seed} for one in results]
 
 
 def zero_shot(pack: ObjectPack, embeddings: np.ndarray, encoder: ShapeEncoder, text: TextEncoder) -> np.ndarray:
-    """For each object whether the nearest of all class names is its own."""
+    """Mask (b,) of objects whose nearest class name, of all names, is the true one."""
     names = np.unique(pack.classes)
     known = KnownClasses.from_names(names.tolist(), text, temperature=encoder.temperature)
     return names[np.asarray(judge(embeddings, known, default_method(known)).nearest)] == pack.classes
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> None:
     classes = np.unique(pack.classes)
     if len(classes) < 4:
         what = f"{args.folder} has {len(classes)} classes of {args.at_least} objects or more"
-        raise InputError(f"{what}; expected 4 at least. Give more objects, or a lower --at-least")
+        raise InputError(f"{what}; expected 4 or more. Give more objects, or a lower --at-least")
     encoder, text = harness.loaded(args)
     rows = {}
     for view in VIEWS:
@@ -120,18 +120,12 @@ def run(args: argparse.Namespace) -> None:
         histograms = np.stack([pair_distances(cloud, i) for i, cloud in enumerate(clouds)])
         embeddings = encoder.encode(clouds, up="y", progress=args.progress)
         rows[view] = {"embeddings": embeddings, "histograms": histograms}
-    found = [
-        one for seed in tqdm(args.seeds, disable=not args.progress) for one in of_seed(seed, pack, rows, encoder, text)
-    ]
-    means = [
-        {"view": view, "way": way}
-        | {
-            name: over_seeds([one[name] for one in found if (one["view"], one["way"]) == (view, way)])
-            for name in FIGURES
-        }
-        for view in VIEWS
-        for way in WAYS
-    ]
+    seeds = tqdm(args.seeds, disable=not args.progress)
+    results = [one for seed in seeds for one in of_seed(seed, pack, rows, encoder, text)]
+    means = []
+    for view, way in product(VIEWS, WAYS):
+        some = [one for one in results if (one["view"], one["way"]) == (view, way)]
+        means.append({"view": view, "way": way} | {name: over_seeds([one[name] for one in some]) for name in FIGURES})
     names = {view: bootstrap(zero_shot(pack, rows[view]["embeddings"], encoder, text), args.draws) for view in VIEWS}
     report = harness.facts(encoder, text) | {
         "settings": {"seeds": args.seeds, "examples": EXAMPLES, "at_least": args.at_least, "draws": args.draws},
@@ -141,15 +135,15 @@ def run(args: argparse.Namespace) -> None:
         "metrics": FIGURES,
         "figures": means,
         "zero_shot": names,
-        "rows": found,
+        "rows": results,
     }
-    said = [
+    lines = [
         f"{len(pack.classes)} objects of {len(classes)} classes, half of them known",
         table(means),
         sentence(names, len(classes)),
     ]
     name = f"objects-{harness.named(report)}-{args.folder.resolve().name}"
-    harness.finish(args, name, report, said, lambda path: [draw(path, report)], named=("folder",))
+    harness.finish(args, name, report, lines, lambda path: [draw(path, report)], named=("folder",))
 
 
 def table(means: Sequence[Mapping[str, Any]]) -> str:
@@ -159,24 +153,21 @@ def table(means: Sequence[Mapping[str, Any]]) -> str:
 
 def sentence(names: Mapping[str, Mapping[str, float]], classes: int) -> str:
     shown = ", ".join(f"{view} {harness.words(figure, 100, 1)} %" for view, figure in names.items())
-    return f"right one of all {classes} names: {shown}"
+    return f"accuracy among all {classes} names: {shown}"
 
 
 def draw(path: Path, report: Mapping[str, Any]) -> Path:
-    """A panel a figure: bars of the ways with their intervals, whole and one-sided."""
+    """Draw one panel per figure: bars with intervals, for whole and one-sided objects."""
     figure, axes = plots.panels(1, len(FIGURES), size=(3.6 * len(FIGURES), 3.4))
     figure.suptitle(
         f"{report['objects']} real objects, {len(report['classes'])} classes, half known · {report['model']}"
     )
     for axis, (name, title) in zip(axes[0], FIGURES.items(), strict=True):
         for i, way in enumerate(WAYS):
-            own = [one[name] for one in report["figures"] if one["way"] == way]
-            mean = [100 * one["mean"] for one in own]
-            spread = [
-                [100 * (one["mean"] - one["low"]) for one in own],
-                [100 * (one["high"] - one["mean"]) for one in own],
-            ]
-            places = [j + 0.27 * (i - 1) for j in range(len(own))]
+            values = [one[name] for one in report["figures"] if one["way"] == way]
+            low, mean, high = (np.array([100 * one[end] for one in values]) for end in ("low", "mean", "high"))
+            spread = np.array([mean - low, high - mean])
+            places = [j + 0.27 * (i - 1) for j in range(len(values))]
             axis.bar(places, mean, width=0.25, color=COLORS[way], label=way, yerr=spread, error_kw={"lw": 0.8})
         axis.set_xticks(range(len(VIEWS)), VIEWS)
         axis.set(title=title, ylabel="%", ylim=(0, 100))
@@ -188,10 +179,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     names = ("model", "checkpoint", "text_checkpoint", "registry", "device", "draws", "no_pictures")
     seeds = list(range(10))
-    parser = options.parser("objects", "are real objects known, and are novel ones found?", *names, seeds=seeds)
+    parser = options.parser("objects", "accuracy on known real objects, AUROC of novel ones", *names, seeds=seeds)
     parser.add_argument("folder", type=Path, help="objects.npz with objects.csv, or a subfolder for each class")
-    options.add_numbers(parser, at_least=(8, "objects of a class; smaller classes are left out"))
+    options.add_numbers(parser, at_least=(8, "least objects of a class; smaller classes are left out"))
     args = parser.parse_args(argv)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # counted in the report instead
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # untrained names are part of this benchmark
         return options.finish(lambda: run(args))

@@ -1,13 +1,14 @@
-"""`python -m benchmarks relevancy`: does looking at several scales find small things, and what does it cost?
+"""`python -m benchmarks relevancy`: do several scales find small objects, and what do they cost?
 
-A vision transformer of two blocks is trained in half a minute to tell colored discs in images of 32 pixels a side, then
-asked for three discs of the same size in pictures of 128: the pointing game, the share of names whose most relevant
-pixel lies on their disc, of each scale, of one tile and of four scales. Beside it, of a model of open_clip with random
-weights: CPU time of the fast path and of the general rule for the same block, and time and memory of each preset.
+A vision transformer with two blocks is trained in half a minute on colored discs in images of 32 pixels a side. Then it
+has to find three discs of the same size in images of 128 pixels. Each scale, one tile and four scales play the pointing
+game: the fraction of names whose most relevant pixel is on their disc. Costs are measured with a model of open_clip
+with random weights: CPU time of the fast path and of the general rule for the last block, time and memory of each
+preset.
 
-The first block of so small a network brings the colors to patches elsewhere, so that attention of the last block alone
-finds 70 % even of discs in an image of the size of training; rolled out over both blocks it finds nearly all. Dropping
-half of the patches in training, and layers that begin as nearly nothing, keep more of it in place.
+The first block of this small network moves colors to other patches. Attention of the last block alone therefore finds
+only 70 % of the discs even at training size; rolled out over both blocks it finds nearly all. Patch dropout and a small
+initial layer scale reduce this effect.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ COLORS = {
     "red": (0.9, 0.1, 0.1), "green": (0.1, 0.7, 0.1), "blue": (0.1, 0.2, 0.9), "yellow": (0.9, 0.9, 0.1),
     "cyan": (0.1, 0.8, 0.9), "magenta": (0.9, 0.1, 0.8), "white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0),
 }  # fmt: skip
-SIDE, WIDER = 32, 4  # pixels of what is trained with; how much larger the pictures are
+SIDE, WIDER = 32, 4  # pixels per side of training images; factor to the side of test images
 RADIUS = (3.0, 7.0)
 GAMES = {
     "one tile": Preset(scales=((1, 1),)),
@@ -50,10 +51,10 @@ GAMES = {
 VISION: dict[str, Any] = {"image_size": SIDE, "patch_size": 4, "width": 48, "layers": 2, "head_width": 16}
 VISION |= {"patch_dropout": 0.5, "ls_init_value": 0.03}
 TEXT = {"width": 16, "heads": 1, "layers": 1, "vocab_size": 49408, "context_length": 8}
-ASKED = (1, 4, 16, 64)  # names, of the two ways
-NAMES = 14  # of the presets
-AFFORDABLE = 300  # passes of a preset that is measured as a whole
-# what the published code does is mended step by step
+COUNTS = (1, 4, 16, 64)  # numbers of names, for fast path and general rule
+NAMES = 14  # number of names, for the presets
+AFFORDABLE = 300  # most passes of a preset that is measured completely
+# the published code, and its faults removed one by one
 CASES: dict[str, Any] = {
     "as published": {"legacy": "height", "background": None},
     "tile size by the shorter side": {"legacy": "shorter", "background": None},
@@ -63,7 +64,7 @@ CASES: dict[str, Any] = {
 
 
 def discs(rng: np.random.Generator, side: int, count: int) -> tuple[np.ndarray, list[str], list[np.ndarray]]:
-    """A gray noisy picture (side, side, 3) uint8 with discs that do not touch, their colors, and a mask of each."""
+    """A gray noisy image (side, side, 3) uint8 with separate discs, their colors, and the mask of each disc."""
     picture = rng.uniform(0.3, 0.7) + rng.normal(0, 0.05, (side, side, 3))
     colors = [str(color) for color in rng.permutation(list(COLORS))[:count]]
     y, x = np.mgrid[:side, :side]
@@ -83,7 +84,7 @@ def discs(rng: np.random.Generator, side: int, count: int) -> tuple[np.ndarray, 
 
 
 def trained(seed: int, steps: int, batch: int = 48) -> Any:
-    """A CLIP that tells which discs are in an image; without any, all colors are as likely."""
+    """Train a small CLIP to recognize the discs in an image; without discs, its target is uniform over colors."""
     import open_clip
 
     torch.manual_seed(seed)
@@ -97,7 +98,7 @@ def trained(seed: int, steps: int, batch: int = 48) -> Any:
     for _ in range(steps):
         made = [discs(rng, SIDE, int(count)) for count in rng.integers(0, 4, batch)]
         images = encoder.normalized(np.stack([picture for picture, _, _ in made]).transpose(0, 3, 1, 2))
-        target = torch.tensor([[float(name in found) for name in names] for _, found, _ in made])
+        target = torch.tensor([[float(name in shown) for name in names] for _, shown, _ in made])
         target = torch.where(target.sum(dim=1, keepdim=True) > 0, target, torch.ones(()))
         target /= target.sum(dim=1, keepdim=True)
         text = normalize(model.encode_text(tokens), dim=-1)
@@ -111,41 +112,41 @@ def trained(seed: int, steps: int, batch: int = 48) -> Any:
 
 
 def toy(model: Any, first_block: int = 0) -> RelevancyEncoder:
-    """The encoder of such a model, by the attention of both of its blocks."""
+    """Relevancy encoder of a trained model; first_block 0 uses the attention of both blocks."""
     tokens = clip_tokenizer(TEXT["context_length"])
     return RelevancyEncoder(model, tokens, templates="", first_block=first_block, device="cpu", cache=False)
 
 
 def pointing(encoder: RelevancyEncoder, pictures: int, seed: int, side: int = SIDE * WIDER) -> dict[str, float]:
-    """The pointing game of each preset, over three names in each of so many pictures."""
+    """Pointing game of each preset, with three names in each image."""
     hits: dict[str, list[bool]] = {name: [] for name in GAMES}
     for i in range(pictures):
         picture, colors, masks = discs(np.random.default_rng([seed, i]), side, 3)
         for name, preset in GAMES.items():
-            found = encoder.encode_image(picture, colors, preset=preset, background=list(COLORS))
-            for values, mask in zip(found.values, masks, strict=True):
+            relevancies = encoder.encode_image(picture, colors, preset=preset, background=list(COLORS))
+            for values, mask in zip(relevancies.values, masks, strict=True):
                 hits[name].append(bool(mask.reshape(-1)[values.argmax()]))
-    return {name: float(np.mean(found)) for name, found in hits.items()}
+    return {name: float(np.mean(each)) for name, each in hits.items()}
 
 
 def compared(model: Any, out: Path) -> Path:
-    """One page of one tall picture: as published, with some of it mended, and as it is now."""
+    """Draw the relevancy of one tall image by each of `CASES`."""
     from PIL import Image
 
     from openshape_ood import plots
 
     columns = slice(0, SIDE * 5 // 2)
     drawn = (discs(np.random.default_rng(seed), SIDE * WIDER, 3) for seed in itertools.count())
-    # all of them within, one of them low
+    # all discs inside the columns, one of them at the bottom
     whole, names, _ = next(
         one for one in drawn if one[2][0][100:].any() and not np.any(one[2], axis=0)[:, columns.stop :].any()
     )
     encoder, sheets = toy(model), []
     for title, how in CASES.items():
         preset = replace(GAMES["four scales"], legacy=how["legacy"])
-        found = encoder.encode_image(whole[:, columns], names, preset=preset, background=how["background"])
+        relevancies = encoder.encode_image(whole[:, columns], names, preset=preset, background=how["background"])
         buffer = io.BytesIO()
-        plots.relevancy(found, title=title).savefig(buffer, dpi=40, format="png")
+        plots.relevancy(relevancies, title=title).savefig(buffer, dpi=40, format="png")
         sheets.append(Image.open(buffer).convert("RGB"))
     w, h = sheets[0].size
     page = Image.new("RGB", (2 * w, 2 * h), "white")
@@ -157,10 +158,10 @@ def compared(model: Any, out: Path) -> Path:
 
 
 def cost(model_name: str, repeats: int) -> dict[str, Any]:
-    """CPU seconds of a batch of tiles by both ways for so many names, and what each preset takes of a square picture.
+    """CPU seconds of a batch of tiles by fast path and general rule, and cost of each preset for a square image.
 
-    Both ways share what the blocks before the last give, and one pass through the last, between all names; a name costs
-    one gradient, from the logits to the attention (general rule) or to what the class token reads by it (fast path).
+    For all names together, both compute the earlier blocks and the forward pass of the last block once. Each name then
+    costs one gradient: to the attention (general rule), or to the values read by the class token (fast path).
     """
     import open_clip
 
@@ -171,7 +172,7 @@ def cost(model_name: str, repeats: int) -> dict[str, Any]:
     tokens = tower.tokens(images)
     before = seconds(lambda: tower.tokens(images), repeats)
     ways = []
-    for names in ASKED:
+    for names in COUNTS:
         text = normalize(torch.randn(names, model.visual.output_dim), dim=-1)
         fast, general = (
             seconds(partial(run_through, way, tokens, text), repeats) for way in (tower.last_block, tower.rollout)
@@ -188,9 +189,10 @@ def run_through(way: Callable[..., Iterator[Any]], *given: Any) -> None:
 
 
 def preset_cost(model: Any, preset: Preset, side: int = 896) -> dict[str, Any]:
-    """CPU seconds of a square picture, and peak MiB in addition to the model.
+    """CPU seconds for a square image, and peak MiB in addition to the model.
 
-    A preset of too many passes is measured on one copy, not mirrored; the seconds are multiplied by the copies.
+    A preset with more than `AFFORDABLE` passes is measured on one unmirrored copy; its seconds are multiplied by the
+    number of copies.
     """
     copies = (1 + preset.jitters) * (1 + preset.flip)
     tiles = len(tiling.cut(side, side, preset))
@@ -203,18 +205,18 @@ def preset_cost(model: Any, preset: Preset, side: int = 896) -> dict[str, Any]:
     encoder.encode_image(picture, [f"name {i}" for i in range(NAMES)], preset=shown, background=())
     spent = time.process_time() - began
     peak = (memory().get("peak", 0) - before) / 2**20
-    found = {"tiles": tiles, "passes": tiles * copies, "seconds": spent * (1 if measured else copies), "mib": peak}
-    return found | {"measured": measured}
+    seconds = spent * (1 if measured else copies)
+    return {"tiles": tiles, "passes": tiles * copies, "seconds": seconds, "mib": peak, "measured": measured}
 
 
 def seconds(run: Callable[[], object], repeats: int) -> float:
-    """CPU seconds, the least of so many runs."""
-    found = []
+    """Smallest CPU seconds of `repeats` runs."""
+    spent = []
     for _ in range(repeats):
         began = time.process_time()
         run()
-        found.append(time.process_time() - began)
-    return min(found)
+        spent.append(time.process_time() - began)
+    return min(spent)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -228,34 +230,32 @@ def run(args: argparse.Namespace) -> None:
     print(f"pointing game, {3 * args.pictures} small discs, {spent:.0f} CPU seconds of training\n")
     rows = [[name, f"{game[name]:.2f}", f"{last[name]:.2f}"] for name in game]
     print(options.grid(["", "both blocks", "the last"], rows))
-    found = cost(args.model, args.repeats)
-    about = f"{found['batch']} tiles, {args.threads} threads, {found['blocks before']:.2f} s of the blocks before"
+    costs = cost(args.model, args.repeats)
+    about = f"{costs['batch']} tiles, {args.threads} threads, {costs['blocks before']:.2f} s for the earlier blocks"
     print(f"\n{args.model}, random weights, {about}: CPU seconds of the last block\n")
     shown = ("names", "fast path", "general rule", "last block", "whole")
-    told = [[f"{one[key]:.3g}" + "x" * (key in shown[3:]) for key in shown] for one in found["ways"]]
-    print(options.grid(shown, told) + "\n")
-    head = ["a square picture", "tiles", "passes", "CPU seconds", "MiB beside the model"]
+    cells = [[f"{one[key]:.3g}" + "x" * (key in shown[3:]) for key in shown] for one in costs["ways"]]
+    print(options.grid(shown, cells) + "\n")
+    head = ["a square image", "tiles", "passes", "CPU seconds", "MiB without the model"]
     rows = []
-    for name, one in found["presets"].items():
+    for name, one in costs["presets"].items():
         mark = "" if one["measured"] else "*"
         rows.append([name, f"{one['tiles']}", f"{one['passes']}", f"{one['seconds']:.0f}{mark}", f"{one['mib']:.0f}"])
     print(options.grid(head, rows))
     args.out.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {"benchmark": "relevancy", "pointing": game, "pointing by the last block": last}
-    record |= {"cost": found, "training_seconds": spent, "machine": machine()}
+    record |= {"cost": costs, "training_seconds": spent, "machine": machine()}
     record |= {key: getattr(args, key) for key in ("steps", "pictures", "seed", "threads")}
     record["versions"] = versions("torch", "open_clip", "numpy")
-    print("* one copy was measured, times the number of copies")
+    print("* measured on one copy and multiplied by the number of copies")
     print(f"\n{write_json(args.out / f'relevancy{options.suffix(args)}.json', record)}, {compared(model, args.out)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train, measure, print tables and write the JSON: 0 when done, 1 when the input was wrong."""
-    parser = options.parser(
-        "relevancy", "does looking at several scales find small things", "seed", "threads", repeats=2
-    )
-    parser.add_argument("--model", default="ViT-B-32", help="of open_clip, for the times (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=400, help="of training (default: %(default)s)")
-    parser.add_argument("--pictures", type=int, default=60, help="of the pointing game (default: %(default)s)")
+    """Run the command; returns its exit status."""
+    parser = options.parser("relevancy", "do several scales find small objects?", "seed", "threads", repeats=2)
+    parser.add_argument("--model", default="ViT-B-32", help="model of open_clip to time (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=400, help="training steps (default: %(default)s)")
+    parser.add_argument("--pictures", type=int, default=60, help="images of the pointing game (default: %(default)s)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -1,10 +1,10 @@
-"""`python -m benchmarks rooms`: does a point encoder trained on generated rooms label points, and know what is new?
+"""`python -m benchmarks rooms`: labels and novelty of points by an encoder trained on generated rooms.
 
-New generated rooms with things of categories that it was never shown, and with `--real DIR` the small house. Beside it
-the same network untrained, a linear classifier of what its voxels are given, and the object way: `score_scene` with
-`tiny`, whose objects and planes paint the points. Mean IoU over the classes that are frequent in training rooms, less
-so, and rare; of known objects how many have most points right; AUROC of novelty, known categories against those never
-trained, of points of objects and of objects by the mean over their points. Prints tables, writes the same as JSON.
+Test data are new generated rooms with objects of untrained categories and, with `--real DIR`, the small house.
+Baselines are the untrained network, a linear classifier of its input features, and `score_scene` with `tiny`, whose
+objects and planes label their points. Figures are mean IoU over frequent, less frequent and rare classes; known objects
+with most points right; AUROC of novelty between known and untrained categories, for points and for objects (mean over
+points). Prints tables, and writes the same as JSON.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from openshape_ood.scenes.voxels import voxelize
 from openshape_ood.synthetic.rooms import Room, room
 
 FIRST = 17_000  # seed of the first room
-OBJECTS, FOREIGN = 8, 4  # of known categories, and of those never trained
-FIT_SEED = 1  # the training's own is 0
+OBJECTS, FOREIGN = 8, 4  # objects per room of known and of untrained categories
+FIT_SEED = 1  # the seed of the training is 0
 COLUMNS = {
     "miou": "mIoU",
     "head": "head",
@@ -51,7 +51,7 @@ COLUMNS = {
 
 
 class Guess(NamedTuple):
-    """Of n points: classes from 1 as in `CLASSES`, 0 for none; novelty."""
+    """Prediction for n points: class (index in `CLASSES` + 1, 0 for none) and novelty."""
 
     classes: np.ndarray
     novelty: np.ndarray
@@ -64,15 +64,15 @@ def by_points(encoder: PointEncoder, known: KnownClasses, method: str | None) ->
     place = {name: i for i, name in enumerate(CLASSES, 1)}
 
     def guess(scene: Scene) -> Guess:
-        found = segment_scene(scene, known, encoder=encoder, method=method)
-        assert found.nearest is not None
-        return Guess(np.array([place[name] for name in found.nearest]), found.novelty)
+        result = segment_scene(scene, known, encoder=encoder, method=method)
+        assert result.nearest is not None
+        return Guess(np.array([place[name] for name in result.nearest]), result.novelty)
 
     return guess
 
 
 def by_objects(encoder: ShapeEncoder, known: KnownClasses) -> Way:
-    """Objects paint their points, planes theirs; what is left over has no class and the least novelty."""
+    """Points get the class and novelty of their object or plane; all others get no class and the least novelty."""
     place = {name: i for i, name in enumerate(CLASSES, 1)}
 
     def guess(scene: Scene) -> Guess:
@@ -87,7 +87,10 @@ def by_objects(encoder: ShapeEncoder, known: KnownClasses) -> Way:
 
 
 def linear(count: int) -> tuple[Way, np.ndarray]:
-    """A linear classifier of what voxels are given, novelty 1 less its largest probability; points (k,) it has seen."""
+    """Linear classifier of the voxels' input features; novelty is 1 - its largest probability.
+
+    Also returns the number of training voxels per class (k,).
+    """
     from sklearn.linear_model import LogisticRegression
 
     voxel = row().scan.voxel
@@ -101,30 +104,30 @@ def linear(count: int) -> tuple[Way, np.ndarray]:
     def guess(scene: Scene) -> Guess:
         voxels = voxelize(scene.points, voxel)
         likely = model.predict_proba(height_and_color(scene, voxels.first))
-        found = Guess(model.classes_[likely.argmax(axis=1)] + 1, 1 - likely.max(axis=1))
-        return Guess(*(one[voxels.inverse] for one in found))
+        of_voxels = Guess(model.classes_[likely.argmax(axis=1)] + 1, 1 - likely.max(axis=1))
+        return Guess(*(one[voxels.inverse] for one in of_voxels))
 
     return guess, counts
 
 
 def groups(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Masks (k,) of all classes, thirds of them by falling frequency, and furniture."""
+    """Masks (k,) of all classes, of each third by decreasing frequency, and of furniture."""
     rank = np.argsort(np.argsort(-counts, kind="stable"))
     thirds = {name: rank * 3 // len(counts) == i for i, name in enumerate(("head", "common", "tail"))}
     return {"miou": np.ones(len(counts), dtype=bool), **thirds, "furniture": np.isin(CLASSES, KNOWN)}
 
 
 def is_novel(category: str) -> bool | None:
-    """None for what was shown without a name, and what hangs flat on a wall."""
+    """Is a category novel? None for categories trained without a name, and for flat objects on walls."""
     if category in KNOWN:
         return False
     return None if category in OTHERS or category in FLAT else True
 
 
 def figures(rooms: Sequence[Room], guesses: Sequence[Guess], masks: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Figures of one way over some rooms, all their points and objects together."""
+    """Figures of one method over all points and objects of some rooms."""
     table = np.zeros((len(CLASSES) + 1,) * 2, dtype=np.int64)
-    right, novelty, is_new = list[bool](), list[np.ndarray](), list[bool]()  # of objects, and of the points of each
+    right, novelty, is_new = list[bool](), list[np.ndarray](), list[bool]()  # one entry per object
     for made, guess in zip(rooms, guesses, strict=True):
         assert made.scene.labels is not None
         names = np.array([CLASSES.index(name) + 1 if name in CLASSES else -1 for name in made.names])
@@ -156,17 +159,17 @@ def figures(rooms: Sequence[Room], guesses: Sequence[Guess], masks: dict[str, np
 
 
 def new_rooms(count: int, color: Any) -> list[Room]:
-    """Rooms of known furniture and a few things of categories never trained."""
-    found: list[Room] = []
+    """Rooms with known furniture and a few objects of untrained categories."""
+    made: list[Room] = []
     for seed in range(FIRST, FIRST + 2 * count):
         foreign = np.random.RandomState(seed).permutation(NOVEL)[:FOREIGN].tolist()
         try:
-            found.append(room(seed, categories=KNOWN, foreign=foreign, objects=OBJECTS, color=color))
-        except InputError:  # they do not fit in
+            made.append(room(seed, categories=KNOWN, foreign=foreign, objects=OBJECTS, color=color))
+        except InputError:  # the room has no space for all of them
             continue
-        if len(found) == count:
+        if len(made) == count:
             break
-    return found
+    return made
 
 
 def run(args: argparse.Namespace) -> None:
@@ -198,23 +201,23 @@ def run(args: argparse.Namespace) -> None:
             for title, rooms in sets.items()
         },
     }
-    said = []
+    blocks = []
     for title, each in report["figures"].items():
-        lines = [(way, *(f"{own[key]:.2f}" for key in COLUMNS)) for way, own in each.items()]
-        said.append(options.grid((title, *COLUMNS.values()), lines))
-    # those of the package are measured beside a house of real models, with these settings
+        lines = [(way, *(f"{row[key]:.2f}" for key in COLUMNS)) for way, row in each.items()]
+        blocks.append(options.grid((title, *COLUMNS.values()), lines))
+    # the committed results are of these settings, with --real
     name = f"rooms{'' if args.real else '-generated'}{f'-{args.checkpoint.stem}' if args.checkpoint else ''}"
-    harness.finish(args, name, report, said, named=("real",), rooms=8, fit=12)
+    harness.finish(args, name, report, blocks, named=("real",), rooms=8, fit=12)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    about = "does a point encoder trained on generated rooms label points, and know what is new?"
+    about = "labels and novelty of points by an encoder trained on generated rooms"
     parser = options.parser("rooms", about, "checkpoint", "real", "import")
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms of each kind (default: 20)")
-    parser.add_argument("--method", help="method of the novelty of points (default: the one for names)")
-    parser.add_argument("--fit", type=int, default=32, help="rooms of the linear classifier (default: 32)")
+    parser.add_argument("--method", help="novelty method for points (default: the one for names)")
+    parser.add_argument("--fit", type=int, default=32, help="training rooms of the linear classifier (default: 32)")
     args = parser.parse_args(argv)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # floor and wall are names that only this one has seen
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # `tiny` was not trained on "floor" and "wall"
         return options.finish(lambda: run(args))

@@ -1,9 +1,9 @@
-"""`python -m benchmarks scannet200` and `scannet20`: points of real scans labelled by names, and hidden names found.
+"""`python -m benchmarks scannet200` and `scannet20`: labels of points in real scans, and novelty of hidden classes.
 
-Scans are read one at a time. Every point gets the class of its voxel. Mean IoU of voxels and of vertices, with classes
-that are in neither truth nor prediction left out, and as 0. Then some classes are hidden from the names: is their
-higher novelty than the others, at points and at whole objects, and which groups of known classes are taken for novel?
-Only the names are hidden: a network that was trained with all classes has seen them.
+Scans are read one at a time, and every point gets the class of its voxel. Mean IoU is of voxels and of vertices;
+classes in neither truth nor prediction are left out, or count as 0. Then the names of some classes are hidden. AUROC
+and FPR95 of their novelty are measured for points and objects, with the false alarms in each group of known classes.
+Only names are hidden: a network trained with all classes has seen the hidden ones.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from openshape_ood.storage import replacing
 PUBLISHED = Path(__file__).parents[1] / "scene_data" / "published.toml"
 MODELS = {"scannet200": "lground-34d", "scannet20": "openscene-scannet-openseg"}
 HIDDEN = {"scannet200": 30, "scannet20": 4}
-REST = "other"  # a bare word, without the sentence around it
-WORST = 3  # scans that are drawn
+REST = "other"  # embedded without templates
+WORST = 3  # number of scans to draw, those with the lowest mIoU
 
-# voxels of a scan -> class (v,) of all, and a novelty (v,) a split
+# voxels of a scan -> class (v,), and novelty (v,) for each split
 Judges = Callable[[VoxelEmbeddings], tuple[np.ndarray, list[np.ndarray]]]
 
 
 def known_of(table: ClassTable, encoder: PointEncoder, args: argparse.Namespace) -> KnownClasses:
-    """The classes of the table in its order: by name, or of a file that has at least these."""
+    """Known classes in the order of the table, by names or from a file that has all of them."""
     if args.known is None:
         settings = {"checkpoint": args.text_checkpoint} if args.text_checkpoint else {}
         text = encoder.text(**settings)
@@ -74,7 +74,7 @@ def by_names(known: KnownClasses, splits: Sequence[np.ndarray], method: str) -> 
 
 
 def by_classifier(encoder: PointEncoder, table: ClassTable, splits: Sequence[np.ndarray]) -> Judges:
-    """By `final` of the file: novelty is 1 less the largest of the softmax over what is not hidden."""
+    """Predictions of the checkpoint's classifier; novelty is 1 - largest softmax over the remaining classes."""
     import torch
 
     sizes = encoder.network.sizes
@@ -125,10 +125,10 @@ def tables(report: Mapping[str, Any], table: ClassTable) -> list[str]:
         for convention, of in each.items()
     ]
     head = (f"{table.title}, mIoU in % (classes that counted)", "", *groups)
-    said = [options.grid(head, lines, words=2)]
+    blocks = [options.grid(head, lines, words=2)]
     if figures["absent"]:
-        said.append(f"without a labelled point here: {', '.join(figures['absent'])}")
-    said.append(f"called, though without a labelled point: {', '.join(figures['only_called']) or 'none'}")
+        blocks.append(f"classes without a labelled point: {', '.join(figures['absent'])}")
+    blocks.append(f"predicted classes without a labelled point: {', '.join(figures['only_called']) or 'none'}")
     lines = [
         (
             f"split {i}: {len(split['hidden'])} classes",
@@ -140,13 +140,13 @@ def tables(report: Mapping[str, Any], table: ClassTable) -> list[str]:
         for what in ("points", "objects")
     ]
     alarms = [f"false alarms, {name}" for name in (table.groups or ["all"])]
-    said.append(options.grid(("hidden", "", "AUROC", "FPR95", *alarms), lines, words=2))
+    blocks.append(options.grid(("hidden", "", "AUROC", "FPR95", *alarms), lines, words=2))
     lines = [(name, str(count), percent(share)) for name, (share, count) in figures["objects"].items()]
-    said.append(options.grid(("objects", "number", "named right, %"), lines))
+    blocks.append(options.grid(("objects", "number", "named right, %"), lines))
     if report["published"]:
         lines = [(one["what"], f"{one['miou']:.1f}", one["source"]) for one in report["published"]]
-        said.append(options.grid(("published, mIoU in %", "", "source"), lines))
-    return said
+        blocks.append(options.grid(("published, mIoU in %", "", "source"), lines))
+    return blocks
 
 
 def percent(value: float | None) -> str:
@@ -198,8 +198,8 @@ def run(benchmark: str, args: argparse.Namespace) -> None:
         "scans": tally.scans,
         "published": tomllib.loads(PUBLISHED.read_text(encoding="utf-8")).get(benchmark, []),
     }
-    own = encoder.identity.sha256[:8] if args.checkpoint else ""
-    name = "-".join(filter(None, (benchmark, encoder.identity.checkpoint, own, args.by * (args.by != "names"))))
+    digest = encoder.identity.sha256[:8] if args.checkpoint else ""
+    name = "-".join(filter(None, (benchmark, encoder.identity.checkpoint, digest, args.by * (args.by != "names"))))
     worst = sorted((row["miou"], i) for i, row in enumerate(tally.scans) if row["miou"] is not None)[:WORST]
 
     def drawn(i: int) -> tuple[Any, np.ndarray, np.ndarray]:
@@ -213,32 +213,32 @@ def run(benchmark: str, args: argparse.Namespace) -> None:
 
         return [draw_labelled(path, [i for _, i in worst], drawn, table)] if worst and splits else []
 
-    said = [f"no labels, so not in the figures: {', '.join(unlabeled)}"] if unlabeled else []
+    lines = [f"no labels, so not in the figures: {', '.join(unlabeled)}"] if unlabeled else []
     named = ("root", "by", "predictions")
-    harness.finish(args, name, report, said + (tables(report, table) if worst else []), draw, named)
+    harness.finish(args, name, report, lines + (tables(report, table) if worst else []), draw, named)
     if tally.object_rows:
         print(write_rows(args.out / f"{name}{harness.settings_of(args, *named)}-objects.csv", tally.object_rows))
 
 
 def main(benchmark: str, argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    about = f"points of {TABLES[benchmark]().title} labelled by names, and classes whose names are hidden"
+    about = f"labels of points in {TABLES[benchmark]().title}, and novelty of classes whose names are hidden"
     shared = ("checkpoint", "text_checkpoint", "registry", "seed", "device", "no_pictures")
     parser = options.parser(benchmark, about, *shared, model=MODELS[benchmark])
-    words = "the scans: train/, val/, test/, or a list as val.txt beside them"
+    words = "folder of scans with train/, val/, test/, or with a list such as val.txt"
     parser.add_argument("--data-root", dest="root", type=Path, required=True, help=words)
     parser.add_argument("--part", choices=PARTS, default="val", help="(default: %(default)s)")
-    words = "what numbers of labels mean (default: NYU40's in *_vh_clean_2.ply, else raw ids)"
+    words = "kind of label numbers (default: NYU40 in *_vh_clean_2.ply, else raw ids)"
     parser.add_argument("--labels", choices=SCALES, default="auto", help=words)
     parser.add_argument("--by", choices=("names", "classifier"), default="names", help="(default: %(default)s)")
     parser.add_argument(
-        "--known", type=Path, help="a file of KnownClasses with all classes, in place of the text model"
+        "--known", type=Path, help="a file of KnownClasses with all classes, instead of the text encoder"
     )
-    parser.add_argument("--method", default="max_cosine", help="how novelty is scored (default: %(default)s)")
-    words = "classes without a name in a split (default: %(default)s)"
+    parser.add_argument("--method", default="max_cosine", help="novelty method (default: %(default)s)")
+    words = "number of hidden classes per split (default: %(default)s)"
     parser.add_argument("--hidden", type=int, default=HIDDEN[benchmark], help=words)
-    parser.add_argument("--splits", type=int, default=3, help="of hidden classes (default: %(default)s)")
-    parser.add_argument("--most", type=int, help="scans, the first ones")
-    parser.add_argument("--predictions", type=Path, help="folder for ScanNet's text format, a file a scan")
+    parser.add_argument("--splits", type=int, default=3, help="choices of hidden classes (default: %(default)s)")
+    parser.add_argument("--most", type=int, help="use the first scans only, so many")
+    parser.add_argument("--predictions", type=Path, help="folder for predictions in ScanNet's text format")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(benchmark, args))

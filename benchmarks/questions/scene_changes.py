@@ -1,7 +1,7 @@
-"""Are changes between two scans found, and does nothing change where nothing changed?
+"""`python -m benchmarks changes`: changes between two scans of a room.
 
-Parts: the packaged calibration; unchanged rooms re-scanned (T1 of the specification); objects added, removed, moved,
-replaced (T2, T6); registration by any turn and shift, and of other rooms (T4).
+Parts: the packaged calibration; re-scans of unchanged rooms, where a change is a false alarm; objects added, removed,
+moved and replaced; registration of scans with any rotation and shift, and of different rooms.
 
 >>> place = np.array([1.0, 2.0, 0.5])
 >>> near(place, place + 0.1, 0.5), near(place, place + 1, 0.5)
@@ -22,7 +22,8 @@ from scipy.ndimage import label
 
 from benchmarks import options
 from benchmarks.intervals import bootstrap
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
+from benchmarks.scene_data.house import house_pair
 from openshape_ood import NoveltyPipeline
 from openshape_ood.errors import InputError
 from openshape_ood.scene_changes import ChangeCalibration, SceneChanges
@@ -35,13 +36,13 @@ from openshape_ood.scenes import find_objects
 from openshape_ood.synthetic.rooms.rescans import Planted, RoomPair, room_pair
 
 KNOWN = ("chair", "table", "sofa", "bed", "bookshelf", "cabinet")
-CALIBRATION, UNCHANGED, CHANGED, TURNED = 100_000, 0, 210_000, 310_000  # first seeds
+CALIBRATION, UNCHANGED, CHANGED, TURNED = 100_000, 500_000, 410_000, 310_000  # first seeds
 RATE = 0.1
-PLACE = 0.5  # meters from the middle of the object, in which it is found; half its longest side if that is more
-SEEN = 100  # points of an object, in every scan it is in: it was seen
-LARGE, MIDDLE = 1.0, 0.4  # meters, longest side
-BASELINE = (0.05, 0.1, 0.2, 0.5)  # square meters of a connected component of the voxel difference
-CLOSE = (0.03, 1.0)  # meters and degrees of a registration that is right
+PLACE = 0.5  # meters; a match is within this distance of the object's center, or within half its longest side
+SEEN = 100  # least points of a visible object
+LARGE, MIDDLE = 1.0, 0.4  # longest side in meters of large and of middle-sized objects
+BASELINE = (0.05, 0.1, 0.2, 0.5)  # least area in square meters of a component of the voxel difference
+CLOSE = (0.03, 1.0)  # largest error in meters and degrees of a right registration
 DRAWS = 2000
 MOST_MOVED = 3
 PLANS: tuple[dict[str, int], ...] = (
@@ -52,10 +53,11 @@ PLANS: tuple[dict[str, int], ...] = (
     {"added": 2, "removed": 1, "replaced": 1},
 )
 BYS = ("columns", "rays")
+FAULTS = ("kind", "part", "elsewhere")  # of a reported change
 
 
 def pairs(first: int, count: int, done: Collection[int] = (), **how: Any) -> Iterator[tuple[int, RoomPair | None]]:
-    """The first so many seeds whose rooms have a place for the changes; None for a pair that is done."""
+    """Yield seed and pair of `count` rooms that have space for the changes; the pair is None for seeds in `done`."""
     made, seed = 0, first
     while made < count:
         if seed in done:
@@ -73,15 +75,15 @@ def pairs(first: int, count: int, done: Collection[int] = (), **how: Any) -> Ite
 
 
 def both(pair: RoomPair, bys: Sequence[str] = BYS) -> dict[str, Comparison]:
-    """Comparisons with free space by columns and by rays."""
-    found = compare(pair.before, pair.after, aligned=True)
-    pose = found.registration.pose
+    """Comparisons of a pair with free space by columns and by rays."""
+    comparison = compare(pair.before, pair.after, aligned=True)
+    pose = comparison.registration.pose
     eyes = pair.viewpoints[0], pair.viewpoints[1] @ pose[:3, :3].T + pose[:3, 3]
-    return {by: found if by == "columns" else judged(found, eyes) for by in bys}
+    return {by: comparison if by == "columns" else judged(comparison, eyes) for by in bys}
 
 
 def resumed(path: Path, measure: Callable[[int, RoomPair], dict[str, Any]], seeds: Any) -> list[dict[str, Any]]:
-    """A record a pair, each kept as a line of a file, so that a run that was ended goes on."""
+    """One record per pair, each stored as a line of a file, so that a stopped run can be resumed."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     done = {record["seed"]: record for record in map(json.loads, lines)}
     records = []
@@ -96,10 +98,10 @@ def resumed(path: Path, measure: Callable[[int, RoomPair], dict[str, Any]], seed
 
 
 def measure_calibration(count: int, out: Path) -> dict[str, Any]:
-    """Strengths of unchanged pairs, and differences of looks at objects that were moved; written to the package too."""
+    """Strengths of unchanged pairs, and appearance differences of moved objects; also writes the packaged file."""
 
     def unchanged(seed: int, pair: RoomPair) -> dict[str, Any]:
-        return {by: round(found.strength, 5) for by, found in both(pair).items()}
+        return {by: round(comparison.strength, 5) for by, comparison in both(pair).items()}
 
     def moved(seed: int, pair: RoomPair) -> dict[str, Any]:
         return dict(zip(("same", "other"), _moved_differences(pair), strict=True))
@@ -111,13 +113,13 @@ def measure_calibration(count: int, out: Path) -> dict[str, Any]:
     same, other = ([value for record in moves for value in record[name]] for name in ("same", "other"))
     strengths = {by: [record[by] for record in still] for by in BYS}
     source = "unchanged pairs of generated rooms"
-    made = {by: ChangeCalibration(tuple(own), tuple(other), by, source) for by, own in strengths.items()}
-    content = json.dumps({by: own.as_json() for by, own in made.items()}) + "\n"
+    made = {by: ChangeCalibration(tuple(values), tuple(other), by, source) for by, values in strengths.items()}
+    content = json.dumps({by: one.as_json() for by, one in made.items()}) + "\n"
     Path(packaged.__file__).with_name(packaged.PACKAGED).write_text(content, encoding="utf-8")
     limit = made["columns"].limit
-    rows = [{"by": by, "pairs": count, "largest at .1": float(np.quantile(own, 0.9))} for by, own in strengths.items()]
-    told = {"rows": rows, "limit": limit, "same": len(same), "other": len(other)}
-    return told | {"same within the limit": bootstrap([value <= limit for value in same] or [False], DRAWS)}
+    rows = [{"by": by, "pairs": count, "largest at .1": float(np.quantile(v, 0.9))} for by, v in strengths.items()]
+    record = {"rows": rows, "limit": limit, "same": len(same), "other": len(other)}
+    return record | {"same within the limit": bootstrap([value <= limit for value in same] or [False], DRAWS)}
 
 
 @cache
@@ -126,14 +128,15 @@ def _pipeline() -> NoveltyPipeline:
 
 
 def _moved_differences(pair: RoomPair) -> tuple[list[float], list[float]]:
-    """Differences of the moved objects that were found in both scans, of the same and of other ones."""
-    found = compare(pair.before, pair.after, aligned=True)
-    results = scored(found, _pipeline())
+    """Appearance differences between objects found in both scans: of the same object, and of different objects."""
+    comparison = compare(pair.before, pair.after, aligned=True)
+    results = scored(comparison, _pipeline())
     instances, boxes, vectors, every = list[Any](), list[Any](), list[Any](), list[np.ndarray]()
-    for scan, own, result in zip((pair.before, pair.after), found.candidates, results, strict=True):
-        listed = [one for one in sorted(result.objects, key=lambda one: one.proposal) if own[one.proposal].whole]
+    for scan, candidates, result in zip((pair.before, pair.after), comparison.candidates, results, strict=True):
+        ordered = sorted(result.objects, key=lambda one: one.proposal)
+        listed = [one for one in ordered if candidates[one.proposal].whole]
         boxes.append([one.box for one in listed])
-        assert scan.instances is not None  # generated rooms have them
+        assert scan.instances is not None  # generated rooms have instances
         instances.append([int(np.bincount(scan.instances[one.rows]).argmax()) for one in listed])
         table = np.asarray(getattr(result.result.embeddings, "vectors", ()), dtype=np.float64)
         every.append(table / np.linalg.norm(table, axis=1, keepdims=True))
@@ -150,7 +153,7 @@ def _moved_differences(pair: RoomPair) -> tuple[list[float], list[float]]:
     return same, other
 
 
-# T1
+# unchanged rooms
 
 
 def measure_unchanged(count: int, out: Path) -> dict[str, Any]:
@@ -158,12 +161,12 @@ def measure_unchanged(count: int, out: Path) -> dict[str, Any]:
     calibrations = {by: ChangeCalibration.packaged(by) for by in BYS}
 
     def unchanged(seed: int, pair: RoomPair) -> dict[str, Any]:
-        found = both(pair)
+        comparisons = both(pair)
         apparent = {
-            by: [round(one.strength, 5) for own in comparison.candidates for one in own if one.whole]
-            for by, comparison in found.items()
+            by: [round(one.strength, 5) for candidates in comparison.candidates for one in candidates if one.whole]
+            for by, comparison in comparisons.items()
         }
-        largest = max((area for area, _ in voxel_difference(found["rays"])), default=0.0)
+        largest = max((area for area, _ in voxel_difference(comparisons["rays"])), default=0.0)
         return {"apparent": apparent, "largest difference": round(largest, 4)}
 
     records = resumed(out / "changes-unchanged.jsonl", unchanged, lambda done: pairs(UNCHANGED, count, done))
@@ -180,9 +183,9 @@ def measure_unchanged(count: int, out: Path) -> dict[str, Any]:
 
 
 def voxel_difference(pair: Comparison) -> list[tuple[float, np.ndarray]]:
-    """The simple rule: connected components of voxels with points of one scan and none of the other within reach.
+    """Baseline: connected components of voxels with points of one scan and no point of the other within reach.
 
-    Area in square meters and middle of each.
+    Returns area in square meters and center of each component.
     """
     parts = []
     for scan, other in zip(pair.scans, pair.spaces[::-1], strict=True):
@@ -196,50 +199,64 @@ def voxel_difference(pair: Comparison) -> list[tuple[float, np.ndarray]]:
         of = named[tuple(cells.T)]
         areas = np.bincount(named[grid], minlength=count + 1) * other.size**2
         for i in range(1, count + 1):
-            own = points[of == i]
-            parts.append((float(areas[i]), (own.min(axis=0) + own.max(axis=0)) / 2))
+            part = points[of == i]
+            parts.append((float(areas[i]), (part.min(axis=0) + part.max(axis=0)) / 2))
     return parts
 
 
-# T2, T6
+# changed rooms
 
 
-def near(place: np.ndarray, found: np.ndarray, within: float) -> bool:
-    return bool(np.linalg.norm(np.asarray(place) - found) <= within)
+def near(place: np.ndarray, other: np.ndarray, within: float) -> bool:
+    return bool(np.linalg.norm(np.asarray(place) - other) <= within)
 
 
 def measure_changed(count: int, out: Path) -> dict[str, Any]:
-    """Changes that were found at the right place with the right kind, and false ones among the reported."""
-    calibrations = {by: ChangeCalibration.packaged(by) for by in BYS}
-
-    def changed(seed: int, pair: RoomPair) -> dict[str, Any]:
-        found, record = both(pair), dict[str, Any]()
-        for by, comparison in found.items():
-            scores = scored(comparison, _pipeline())
-            result = compared(comparison, *scores, calibrations[by], RATE, "maximum")
-            things, false = matched(pair, result)
-            record[by] = {"things": things, "false": false}
-        return record | {"plain": _plain(pair, found["rays"])}
-
+    """Planted changes found at the right place with the right kind, and false changes among the reported ones."""
     records = list[dict[str, Any]]()
-    for turn in range(count):  # a set of changes after the other, so that a run that was ended has some of each
+    for turn in range(count):  # the plans alternate, so that a stopped run has rooms of each
         for i, plan in enumerate(PLANS):
             first = CHANGED + 1000 * i + 100 * turn
             path = out / "changes-changed.jsonl"
-            records += resumed(path, changed, lambda done, a=first, b=plan: pairs(a, 1, done, **b))
+            records += resumed(path, _changed, lambda done, a=first, b=plan: pairs(a, 1, done, **b))
+    return _summary(records)
+
+
+def measure_house(count: int, out: Path, folder: Path | None) -> dict[str, Any]:
+    """As `measure_changed`, in areas of the small house: a model is moved, one is removed, one is added."""
+    if folder is None:
+        raise InputError("--parts house needs the small house. Expected its folder. Give --real DIR")
+
+    def seeds(done: Collection[int]) -> Iterator[tuple[int, RoomPair | None]]:
+        return ((seed, None if seed in done else house_pair(folder, seed)) for seed in range(count))
+
+    return _summary(resumed(out / "changes-house.jsonl", _changed, seeds))
+
+
+def _changed(seed: int, pair: RoomPair) -> dict[str, Any]:
+    found, record = both(pair), dict[str, Any]()
+    for by, comparison in found.items():
+        scores = scored(comparison, _pipeline())
+        result = compared(comparison, *scores, ChangeCalibration.packaged(by), RATE, "maximum")
+        things, faults = matched(pair, result)
+        record[by] = {"things": things, "faults": faults}
+    return record | {"plain": _plain(pair, found["rays"])}
+
+
+def _summary(records: list[dict[str, Any]]) -> dict[str, Any]:
     rows, reported = list[dict[str, Any]](), list[dict[str, Any]]()
-    for by, calibration in calibrations.items():
+    for by in BYS:
         groups = _groups([one for record in records for one in record[by]["things"]])
         rows += [
-            {"by": by, "changes": name, "count": len(own), "right": bootstrap([one["right"] for one in own], DRAWS)}
-            for name, own in groups.items()
-            if own
+            {"by": by, "changes": name, "count": len(some), "right": bootstrap([one["right"] for one in some], DRAWS)}
+            for name, some in groups.items()
+            if some
         ]
-        false = [one for record in records for one in record[by]["false"]]
-        told: dict[str, Any] = {"by": by, "reported": len(false), "calibration": calibration.n}
-        for name, kinds in (("false", ("part", "elsewhere")), ("elsewhere", ("elsewhere",))):
-            told[name] = bootstrap([one in kinds for one in false] or [False], DRAWS)
-        reported.append(told)
+        faults = [one for record in records for one in record[by]["faults"]]
+        row: dict[str, Any] = {"by": by, "reported": len(faults), "calibration": ChangeCalibration.packaged(by).n}
+        row["false"] = bootstrap([bool(one) for one in faults] or [False], DRAWS)
+        row |= {name: bootstrap([one == name for one in faults] or [False], DRAWS) for name in FAULTS}
+        reported.append(row)
     plain = [
         {
             "square meters": size,
@@ -252,11 +269,14 @@ def measure_changed(count: int, out: Path) -> dict[str, Any]:
     return shown | {"pairs": len(records), "rate": RATE}
 
 
-def _plain(pair: RoomPair, found: Comparison) -> dict[str, Any]:
-    """Of the voxel difference, by the least area: which ends of changes that were seen it has something at, and which
-    of its parts are at none."""
+def _plain(pair: RoomPair, comparison: Comparison) -> dict[str, Any]:
+    """Result of the voxel difference for each least area.
+
+    found: for each visible end of a change, True if a component is near it; false: for each component, True if it is
+    near no change.
+    """
     ends = [(item, place_of(item)) for item in _ends(pair.changes)]
-    parts = voxel_difference(found)
+    parts = voxel_difference(comparison)
     made = {}
     for size in BASELINE:
         kept = [middle for area, middle in parts if area >= size]
@@ -290,25 +310,29 @@ def within(item: Any) -> float:
 
 
 def _seen(pair: RoomPair, item: Any) -> bool:
-    """True if the scans that an object is in have points enough of it."""
+    """True if a scan has at least `SEEN` points of an object."""
     counts = [int((scan.instances == item.instance).sum()) for scan in (pair.before, pair.after)]
     return max(counts) >= SEEN
 
 
 def matched(pair: RoomPair, result: SceneChanges) -> tuple[list[dict[str, Any]], list[str]]:
-    """Outcome of each planted change; and for each reported one "" if it is one of them, "part" if it is at one of
-    them, else "elsewhere"."""
-    records, used = list[dict[str, Any]](), set[int]()
+    """Outcome of each planted change, and the fault of each reported change.
+
+    Faults: "" for the right kind at the right place; "kind" for a planted change of another kind; "part" for a further
+    report at a planted change; "elsewhere" where nothing changed. All but "" are false.
+    """
+    records, used = list[dict[str, Any]](), dict[int, str]()
     for one in pair.changes:
         best = None
         for change in result:
             if change.number in used or not _fits(one, change):
                 continue
-            best = change if best is None or change.kind == one.kind else best
+            if best is None or (best.kind != one.kind and change.kind == one.kind):
+                best = change
         item = one.after or one.before
         side = float(np.ptp(item.box, axis=0).max()) if item is not None else 0.0
         if best is not None:
-            used.add(best.number)
+            used[best.number] = "" if best.kind == one.kind else "kind"
         records.append(
             {
                 "kind": one.kind,
@@ -320,33 +344,33 @@ def matched(pair: RoomPair, result: SceneChanges) -> tuple[list[dict[str, Any]],
             }
         )
     ends = _ends(pair.changes)
-    wrong = []
+    faults = []
     for change in result:
         places = [thing.box.center for thing in (change.before, change.after) if thing is not None]
         at_change = any(near(place_of(item), place, within(item)) for item in ends for place in places)
-        wrong.append("" if change.number in used else "part" if at_change else "elsewhere")
-    return records, wrong
+        faults.append(used.get(change.number, "part" if at_change else "elsewhere"))
+    return records, faults
 
 
 def _fits(planted: Planted, change: Any) -> bool:
-    """Every end that both name is at the same place, and one at least."""
+    """True if planted and reported change have a common end, and all common ends are at the same place."""
     pairs_ = [(a, b) for a, b in ((planted.before, change.before), (planted.after, change.after)) if a and b]
     return bool(pairs_) and all(near(place_of(a), b.box.center, within(a)) for a, b in pairs_)
 
 
-# T4
+# registration
 
 
 def measure_registration(count: int, out: Path) -> dict[str, Any]:
-    """Fractions of scans, turned and shifted anyhow, that are found again, and of other rooms that are refused."""
+    """Fractions of right registrations of scans with any rotation and shift, and of refused other rooms."""
     other = Surface.of(scan := room_pair(TURNED - 1).before, find_objects(scan, runs=1))
 
     def registered(seed: int, pair: RoomPair) -> dict[str, Any]:
         before, after = (Surface.of(one, find_objects(one, runs=1)) for one in (pair.before, pair.after))
         record: dict[str, Any] = {"right": False, "refused": True}
         try:
-            found = register(before, after)
-            off = np.linalg.inv(pair.pose) @ found.pose
+            registration = register(before, after)
+            off = np.linalg.inv(pair.pose) @ registration.pose
             middle = pair.after.points.mean(axis=0)
             far = float(np.linalg.norm(off[:3, :3] @ middle + off[:3, 3] - middle))
             turn = float(np.degrees(np.arccos(np.clip((np.trace(off[:3, :3]) - 1) / 2, -1, 1))))
@@ -355,7 +379,7 @@ def measure_registration(count: int, out: Path) -> dict[str, Any]:
                 "degrees": round(turn, 4),
                 "right": far <= CLOSE[0] and turn <= CLOSE[1],
             }
-            record |= {"residual": round(found.residual, 5), "overlap": round(found.overlap, 3)}
+            record |= {"residual": round(registration.residual, 5), "overlap": round(registration.overlap, 3)}
         except InputError as error:
             record["why"] = str(error)
         try:
@@ -374,43 +398,32 @@ def measure_registration(count: int, out: Path) -> dict[str, Any]:
     ]
     rows[1]["fraction"] = bootstrap([one["refused"] for one in records], DRAWS)
     accepted = [one for one in records if "meters" in one]
-    told: dict[str, Any] = {"rows": rows, "things": records, "accepted": len(accepted)}
-    told["median"] = {k: float(np.median([one[k] for one in accepted])) for k in ("meters", "degrees")}
-    return told
+    median = {k: float(np.median([one[k] for one in accepted])) for k in ("meters", "degrees")}
+    return {"rows": rows, "things": records, "accepted": len(accepted), "median": median}
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "calibration": lambda args: measure_calibration(args.pairs, args.out),
     "unchanged": lambda args: measure_unchanged(args.pairs, args.out),
     "changed": lambda args: measure_changed(args.rooms, args.out),
+    "house": lambda args: measure_house(args.house_pairs, args.out, args.real),
     "registration": lambda args: measure_registration(args.turns, args.out),
 }
 
 
-def spanned(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{value['mean']:.3f} ({value['low']:.3f} to {value['high']:.3f})" if "mean" in value else str(value)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
 def run(args: argparse.Namespace) -> None:
-    options.check(args, pairs=1, rooms=1, turns=1)
-    args.out.mkdir(parents=True, exist_ok=True)
-    for part in args.parts:
-        record = PARTS[part](args)
-        for row in record["rows"]:
-            print(", ".join(f"{name} {spanned(value)}" for name, value in row.items()))
-        path = args.out / f"changes-{part}{options.suffix(args, 'parts')}.json"
-        print(write_json(path, {"benchmark": "changes", "part": part, **record}))
+    options.check(args, pairs=1, rooms=1, turns=1, house_pairs=1)
+    harness.run_parts(args, "changes", PARTS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print a line a row and write a JSON file for each part: 0 when done, 1 when the input was wrong."""
-    parser = options.parser("changes", "changes between two scans: unchanged and changed rooms, registration")
+    """Run the command; returns its exit status."""
+    parser = options.parser("changes", "changes between two scans: rooms, the small house, registration", "real")
     usual = ["unchanged", "changed", "registration"]
-    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual, help="default: all but calibration")
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual, help="default: " + " ".join(usual))
     parser.add_argument("--pairs", type=int, default=80, help="unchanged pairs of scans (default: %(default)s)")
-    parser.add_argument("--rooms", type=int, default=8, help="a set of changes (default: %(default)s)")
+    parser.add_argument("--rooms", type=int, default=8, help="rooms per set of changes (default: %(default)s)")
+    parser.add_argument("--house-pairs", type=int, default=9, help="pairs of the small house (default: %(default)s)")
     parser.add_argument("--turns", type=int, default=159, help="registrations (default: %(default)s)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -1,7 +1,7 @@
-"""Does a map find the unknown objects of a place, keep its guarantee, and ask the right questions?
+"""`python -m benchmarks map`: a scene map with unknown objects.
 
-Four parts: rooms that are walked through (T7 of the specification), the guarantee under dependent looks (T8), labels
-until most names are right (T10), time, memory and file size of many looks (T12).
+Parts: unknown objects found in walks through rooms; the guarantee under dependent looks; number of labels until most
+names are right, with and without the map's questions; time, memory and file size of many looks.
 
 >>> called_new(0.9, looks=4, objects=200, calibration=99, seed=0)["Fisher"] > 0.1
 True
@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks import options
 from benchmarks.intervals import bootstrap
+from benchmarks.questions import harness
 from benchmarks.questions.map_rooms import KNOWN, Walk, matched, shown, walk
-from benchmarks.report.output import write_json
 from openshape_ood import KnownClasses, NoveltyPipeline, SceneMap, Threshold
 from openshape_ood.encoders.protocols import Embeddings
 from openshape_ood.scene_map.evidence import COMBINATIONS
@@ -32,9 +32,9 @@ from openshape_ood.synthetic import sample
 SIZE = (180, 240)  # pixels
 VIEWS = 30
 EXAMPLE_ROOMS, CALIBRATION_ROOMS = 4, 12
-LEAST = 225  # points of a look that is evidence: 100 at 120 x 160 pixels
+LEAST = 225  # least points of a look that counts as evidence: 100 at 120 x 160 pixels
 ALPHA = 0.05
-OBJECTS = 78  # known ones whose means are the calibration set, in the simulation of the guarantee
+OBJECTS = 78  # simulation of the guarantee: known objects in the calibration set of means
 DRAWS = 2000
 DEPENDENCE = (0.0, 0.5, 0.9, 0.99)
 HOUSE_KNOWN = {"chair": 8, "table": 4, "lamp": 4, "sofa": 2, "bed": 2, "bookshelf": 2}
@@ -42,11 +42,11 @@ HOUSE_UNKNOWN = {"toilet": 8, "guitar": 6, "car": 5, "piano": 4, "bathtub": 3, "
 RIGHT = 0.9
 
 
-# T7: rooms
+# rooms
 
 
 def example_pipeline(method: str, seed: int) -> NoveltyPipeline:
-    """The known classes by looks at their objects in rooms of their own; its threshold is of generated scans."""
+    """Pipeline whose known classes are looks at objects in example rooms; its threshold is from generated scans."""
     by_name = NoveltyPipeline.prepare(list(KNOWN), model="tiny", up="z")
     rows, labels = list[np.ndarray](), list[str]()
     for i in range(EXAMPLE_ROOMS):
@@ -64,14 +64,14 @@ def example_pipeline(method: str, seed: int) -> NoveltyPipeline:
 
 
 def mapped(made: Walk, pipeline: NoveltyPipeline, **how: Any) -> SceneMap:
-    found = SceneMap.prepare(pipeline, least=LEAST, max_jump=None, **how)
+    scene_map = SceneMap.prepare(pipeline, least=LEAST, max_jump=None, **how)
     for i, view in enumerate(made.views):
-        found.add(view, time=float(i))
-    return found
+        scene_map.add(view, time=float(i))
+    return scene_map
 
 
 def calibrated(pipeline: NoveltyPipeline, seed: int) -> tuple[NoveltyPipeline, Threshold]:
-    """The pipeline with two thresholds: of single looks, one of each object, and of objects' means."""
+    """The pipeline with a threshold for single looks, one look per object, and a threshold for means of objects."""
     means, rows, groups = list[float](), list[np.ndarray](), list[str]()
     for i in range(CALIBRATION_ROOMS):
         made = walk(20_000 + 100 * seed + i, 9, 0, VIEWS, SIZE)
@@ -87,15 +87,15 @@ def calibrated(pipeline: NoveltyPipeline, seed: int) -> tuple[NoveltyPipeline, T
 
 
 def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
-    """Shares of unknown and of known things called new: at the end, by their looks combined, and by single looks."""
+    """Fractions of unknown and known objects called new: by the final verdict, by combined looks, by single looks."""
     pipeline, objects = calibrated(example_pipeline(method, first), first)
     things, spurious, looks = list[dict[str, Any]](), list[int](), {True: list[bool](), False: list[bool]()}
     for seed in range(seeds):
         made = walk(30_000 + 100 * first + seed, 6, 3, VIEWS, SIZE)
-        found = mapped(made, pipeline, objects=objects)
-        own = matched(list(found), made.items)
+        scene_map = mapped(made, pipeline, objects=objects)
+        by_item = matched(list(scene_map), made.items)
         for place, item in enumerate(made.items):
-            one = own.get(place)
+            one = by_item.get(place)
             record = {"seed": seed, "category": item.category, "unknown": bool(item.foreign), "found": one is not None}
             verdict = None if one is None else one.verdict
             record |= {"looks": 0 if one is None else one.evidence.looks}
@@ -104,12 +104,11 @@ def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
             record |= {"combined": "new" if combined <= ALPHA else "not"}
             things.append(record)
             if one is not None:
-                own_looks = one.evidence.looks
                 beyond = one.evidence.beyond(ALPHA)
-                looks[bool(item.foreign)] += [True] * beyond + [False] * (own_looks - beyond)
-        chosen = {one.number for one in own.values()}
-        spurious.append(sum(one.verdict.verdict == "new" and one.number not in chosen for one in found))
-        print(f"room {seed}: {found!r}", flush=True)
+                looks[bool(item.foreign)] += [True] * beyond + [False] * (one.evidence.looks - beyond)
+        chosen = {one.number for one in by_item.values()}
+        spurious.append(sum(one.verdict.verdict == "new" and one.number not in chosen for one in scene_map))
+        print(f"room {seed}: {scene_map!r}", flush=True)
 
     def share(unknown: bool, key: str) -> dict[str, float]:
         return bootstrap([one[key] == "new" for one in things if one["unknown"] == unknown], DRAWS)
@@ -122,20 +121,20 @@ def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
         row["unsure"] = float(np.mean([one["verdict"] == "unsure" for one in things if one["unknown"] == unknown]))
         rows.append(row | {"single looks new": bootstrap(looks[unknown], DRAWS)})
     calibration = {"looks": pipeline.threshold.n if pipeline.threshold else 0, "objects": objects.n}
-    told = {"rows": rows, "things": things, "calibration": calibration, "method": method, "views": VIEWS}
-    return told | {"further objects with the verdict new": spurious}
+    record = {"rows": rows, "things": things, "calibration": calibration, "method": method, "views": VIEWS}
+    return record | {"further objects with the verdict new": spurious}
 
 
-# T8: the guarantee
+# the guarantee
 
 
 def called_new(dependence: float, looks: int, objects: int, calibration: int, seed: int) -> dict[str, float]:
-    """Share of known objects that each rule calls new; the looks of one share so much of their variance."""
+    """Fraction of known objects that each rule calls new; `dependence` is the correlation of an object's looks."""
     rng = np.random.default_rng([seed, 8, looks])
 
     def seen(count: int) -> np.ndarray:
-        shared, own = rng.normal(size=(count, 1)), rng.normal(size=(count, looks))
-        return np.sqrt(dependence) * shared + np.sqrt(1 - dependence) * own
+        shared, single = rng.normal(size=(count, 1)), rng.normal(size=(count, looks))
+        return np.sqrt(dependence) * shared + np.sqrt(1 - dependence) * single
 
     novelty = seen(objects)
     held = np.sort(rng.normal(size=calibration))
@@ -155,7 +154,7 @@ def called_new(dependence: float, looks: int, objects: int, calibration: int, se
         "among objects": Threshold.from_novelty(seen(OBJECTS).mean(axis=1), 1 - ALPHA).is_novel(novelty.mean(axis=1)),
     }
     ones = np.ones(looks)
-    for name, combined in COMBINATIONS.items():  # the vectorized rules are those of the package
+    for name, combined in COMBINATIONS.items():  # check the vectorized rules against the package
         alone = np.array([combined(row, ones) for row in p[:20]]) <= ALPHA + 1e-12
         if (alone != rules[name][:20]).any():
             raise AssertionError(f"the rule {name} differs from the package's")
@@ -163,7 +162,7 @@ def called_new(dependence: float, looks: int, objects: int, calibration: int, se
 
 
 def measure_validity(objects: int = 1000, draws: int = 100, calibration: int = 300) -> dict[str, Any]:
-    """Mean over calibration sets, looks from 2 to 30, for each dependence."""
+    """Means over calibration sets with 2 to 30 looks, for each dependence."""
     rows = []
     for dependence in DEPENDENCE:
         each: dict[str, list[float]] = {}
@@ -172,45 +171,45 @@ def measure_validity(objects: int = 1000, draws: int = 100, calibration: int = 3
             for name, value in called_new(dependence, looks, objects, calibration, seed).items():
                 each.setdefault(name, []).append(value)
         rows.append({"dependence": dependence, **{name: bootstrap(values, DRAWS) for name, values in each.items()}})
-        print(", ".join(f"{name} {spanned(value)}" for name, value in rows[-1].items()), flush=True)
+        print(", ".join(f"{name} {harness.spanned(value)}" for name, value in rows[-1].items()), flush=True)
     return {"rows": rows, "objects": objects, "draws": draws, "calibration": calibration}
 
 
-# T10: labels
+# labels
 
 
 def house(seed: int) -> tuple[SceneMap, dict[int, str]]:
-    """A map of generated objects far from each other, two looks each, and what they truly are."""
-    found, truth = SceneMap.prepare(list(KNOWN), model="tiny", max_jump=None), dict[int, str]()
-    listed = [name for own in (HOUSE_KNOWN, HOUSE_UNKNOWN) for name, count in own.items() for _ in range(count)]
+    """A map of generated objects far from each other, with two looks each; and number -> true name."""
+    scene_map, truth = SceneMap.prepare(list(KNOWN), model="tiny", max_jump=None), dict[int, str]()
+    listed = [name for part in (HOUSE_KNOWN, HOUSE_UNKNOWN) for name, count in part.items() for _ in range(count)]
     rng = np.random.RandomState([seed, 10])
     for i, name in enumerate(rng.permutation(listed)):
         points = sample(str(name), 4000, 1000 * seed + i)[:, [0, 2, 1]] + [4 * (i % 8), 4 * (i // 8), 0]
         for part in (points[::2], points[1::2]):
-            found.add(part)
+            scene_map.add(part)
         truth[i + 1] = str(name)
-    return found, truth
+    return scene_map, truth
 
 
 def labels_needed(seed: int, order: str) -> int:
-    """Labels until nine in ten objects of the house have their right names."""
-    found, truth = house(seed)
+    """Number of labels until 90 % of the objects in a house have the right name."""
+    scene_map, truth = house(seed)
     rng = np.random.RandomState([seed, 11])
     waiting = rng.permutation(list(truth)).tolist()
 
     def right() -> float:
-        return float(np.mean([found[number].verdict.name == name for number, name in truth.items()]))
+        return float(np.mean([scene_map[number].verdict.name == name for number, name in truth.items()]))
 
     for given in range(len(truth) + 1):
         if right() >= RIGHT:
             return given
-        asked = found.ask(1) if order == "asked" else []
+        questions = scene_map.ask(1) if order == "asked" else []
         if order == "among unknown":
-            unknown = [number for number in waiting if found[number].verdict.verdict != "known"]
+            unknown = [number for number in waiting if scene_map[number].verdict.verdict != "known"]
             waiting = [*unknown, *(number for number in waiting if number not in unknown)]
-        number = asked[0].object if asked else waiting.pop(0)
+        number = questions[0].object if questions else waiting.pop(0)
         waiting = [one for one in waiting if one != number]
-        found.name(number, truth[number])
+        scene_map.name(number, truth[number])
     return len(truth)
 
 
@@ -222,11 +221,11 @@ def measure_labels(seeds: int) -> dict[str, Any]:
     return {"rows": rows, "ratio": bootstrap(ratio, DRAWS), "objects": sum({**HOUSE_KNOWN, **HOUSE_UNKNOWN}.values())}
 
 
-# T12: many looks
+# many looks
 
 
 def measure_cost(looks: int, objects: int) -> dict[str, Any]:
-    """CPU seconds of an add, memory and file size at tenths of the way; looks come in rounds over all objects."""
+    """CPU seconds of `add`; memory and file size after each tenth of the looks. Looks alternate over all objects."""
     import resource
 
     names = (*HOUSE_KNOWN, *HOUSE_UNKNOWN)
@@ -235,40 +234,30 @@ def measure_cost(looks: int, objects: int) -> dict[str, Any]:
     rng, seconds, marks = np.random.RandomState(12), np.empty(looks), list[dict[str, float]]()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "many.map"
-        found = SceneMap.prepare(list(KNOWN), model="tiny", max_jump=None, path=path)
+        scene_map = SceneMap.prepare(list(KNOWN), model="tiny", max_jump=None, path=path)
         for i in range(looks):
             number = i % objects
-            points = shapes[number % len(shapes)][rng.permutation(2000)[:1000]] + [
-                4 * (number % side),
-                4 * (number // side),
-                0,
-            ]
-            begun = time.process_time()  # with one thread; other processes do not count
-            found.add(points, time=float(i))
+            shift = [4 * (number % side), 4 * (number // side), 0]
+            points = shapes[number % len(shapes)][rng.permutation(2000)[:1000]] + shift
+            begun = time.process_time()  # of this process only
+            scene_map.add(points, time=float(i))
             seconds[i] = time.process_time() - begun
             if (i + 1) % (looks // 10) == 0:
                 pages = int(Path("/proc/self/statm").read_text().split()[1])
                 size = (path / "events.jsonl").stat().st_size
                 marks.append({"looks": i + 1, "memory": pages * resource.getpagesize() / 2**20, "bytes": size})
-                print(
-                    f"{i + 1} looks: {len(found)} objects, {marks[-1]}, {np.median(seconds[: i + 1]):.4f} s", flush=True
-                )
-        found.save()
+                middle = np.median(seconds[: i + 1])
+                print(f"{i + 1} looks: {len(scene_map)} objects, {marks[-1]}, {middle:.4f} s", flush=True)
+        scene_map.save()
         snapshot = (path / "objects.safetensors").stat().st_size
-        found.close()
+        scene_map.close()
         begun = time.process_time()
         again = SceneMap.load(path)
         loading = time.process_time() - begun
         again.close()
     late = seconds[looks // 2 :]
-    told = {"looks": looks, "objects": len(found), "median": float(np.median(late)), "snapshot": snapshot}
-    return told | {"p99": float(np.quantile(late, 0.99)), "load": loading, "marks": marks}
-
-
-def spanned(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{value['mean']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    record = {"looks": looks, "objects": len(scene_map), "median": float(np.median(late)), "snapshot": snapshot}
+    return record | {"p99": float(np.quantile(late, 0.99)), "load": loading, "marks": marks}
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
@@ -281,27 +270,17 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=1, houses=1, looks=10, objects=1)
-    args.out.mkdir(parents=True, exist_ok=True)
-    for part in args.parts:
-        record = PARTS[part](args)
-        for row in record.get("rows", [record]):
-            print(", ".join(f"{name} {spanned(value)}" for name, value in row.items() if name not in ("marks", "each")))
-        print(
-            write_json(
-                args.out / f"map-{part}{options.suffix(args, 'parts')}.json",
-                {"benchmark": "map", "part": part, **record},
-            )
-        )
+    harness.run_parts(args, "map", PARTS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print a line a row and write a JSON file for each part: 0 when done, 1 when the input was wrong."""
+    """Run the command; returns its exit status."""
     parser = options.parser("map", "a map with unknowns: rooms, guarantee, labels, cost")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="default: all")
-    parser.add_argument("--rooms", type=int, default=5, help="walked through (default: %(default)s)")
-    parser.add_argument("--method", default="knn", help="of novelty in rooms (default: %(default)s)")
-    parser.add_argument("--houses", type=int, default=10, help="for the labels (default: %(default)s)")
-    parser.add_argument("--looks", type=int, default=20_000, help="for the cost (default: %(default)s)")
-    parser.add_argument("--objects", type=int, default=2000, help="for the cost (default: %(default)s)")
+    parser.add_argument("--rooms", type=int, default=5, help="part rooms: number of walks (default: %(default)s)")
+    parser.add_argument("--method", default="knn", help="part rooms: novelty method (default: %(default)s)")
+    parser.add_argument("--houses", type=int, default=10, help="part labels: houses (default: %(default)s)")
+    parser.add_argument("--looks", type=int, default=20_000, help="part cost: looks (default: %(default)s)")
+    parser.add_argument("--objects", type=int, default=2000, help="part cost: objects (default: %(default)s)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -1,11 +1,13 @@
-"""`python -m benchmarks scenes`: are the objects of a scan found, named and told from novel ones?
+"""`python -m benchmarks scenes`: are the objects of a scan found and named, and are novel ones recognized?
 
-Generated rooms, and with `--real DIR` the small house in three areas. For each way to propose objects, beside the true
-instances: recall and precision of proposals (points without an instance left out), names right on the objects that
-were found, AUROC of novelty known against novel, mean IoU of classes after painting. Then rooms with one foreign object
-among known ones: where it ranks. Then scans again, shuffled, shifted and turned: what of it changes. Prints tables,
-writes the same as JSON, and draws three rooms; `--only-pictures` draws them alone. `--stability` measures only which
-proposals return once the scan has noise, is rounded or turned; every other room is crowded then.
+Scans are of generated rooms and, with `--real DIR`, of the small house in three areas. For each proposal method and for
+the true instances, the table has recall and precision of proposals, accuracy of names of the objects found, AUROC of
+known against novel objects, and mean IoU of labelled points. Then rooms with one foreign object: its rank by novelty.
+Then the same scans shuffled, shifted and rotated: the fraction of equal results. Prints tables, writes the same as
+JSON, and draws three rooms.
+
+`--only-pictures` only draws. `--stability` only measures which proposals are found again after noise, rounding and
+rotation; every other room is then crowded.
 """
 
 from __future__ import annotations
@@ -52,19 +54,19 @@ from openshape_ood.synthetic import categories
 from openshape_ood.synthetic.rooms import Room, room
 
 KNOWN = ("bed", "bookshelf", "cabinet", "chair", "desk", "door", "sofa", "table")
-AMONG = tuple(name for name in KNOWN if name != "door")  # furniture of the rooms with a foreign object
+AMONG = tuple(name for name in KNOWN if name != "door")  # furniture in rooms with a foreign object
 FOREIGN = (
     *("bathtub", "bicycle", "bin", "fan", "guitar", "ladder", "lamp", "person", "plant", "refrigerator", "toilet"),
     "washing machine",
 )
-OBJECTS = 7  # of `AMONG`, beside the foreign one
+OBJECTS = 7  # objects of `AMONG` in rooms with a foreign object
 FIRST = 15_000  # seed of the first room
-LATER = 1000  # by which those of the rooms with a foreign object begin later
+LATER = 1000  # offset to the seeds of rooms with a foreign object
 RANKED = ("connected pieces", "merge tree", TRUE)
 ROOMS, HOUSE = "generated rooms", "small house"
-AGAIN = {ROOMS: 3, HOUSE: 1}  # how many are scanned again in another order and place
+AGAIN = {ROOMS: 3, HOUSE: 1}  # number of scans that are also shuffled, shifted and rotated
 SHOWN = 3  # scans in the picture
-CROWD = 26  # objects of a crowded room, as far as there is place for them
+CROWD = 26  # objects of a crowded room, or as many as it has space for
 COLUMNS = {
     "proposals": "proposals",
     "recall25": "R25",
@@ -83,13 +85,13 @@ COLUMNS = {
 
 
 def names_of(rooms: Sequence[Room], text: TextEncoder, known: Sequence[str] = KNOWN) -> Names:
-    """Of all generated categories those that occur in some rooms, and the known ones whether they do or not."""
+    """The known names, and the vocabulary: known names and all generated categories in the rooms."""
     occur = {of.items[one - 1].category for of in rooms for one in counted(of)} & set(categories())
     return Names(*(KnownClasses.from_names(sorted(one), text) for one in (known, occur | set(known))))
 
 
 def compared(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> Any:
-    """Figures of every way over some rooms, and the cases of each."""
+    """Figures of every proposal method over some rooms."""
     names = names_of(rooms, text)
     cases: dict[str, list[Case]] = {}
     for way in (*WAYS, TRUE):
@@ -103,10 +105,10 @@ def how(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def foreign(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Rooms with one foreign object: what it is, its rank by true instances and by each way, and who is called new."""
-    found: list[dict[str, Any]] = []
+    """Rooms with one foreign object: its category, its rank by each proposal method, and verdicts."""
+    rows: list[dict[str, Any]] = []
     names = Names(*(KnownClasses.from_names(list(AMONG), text),) * 2)
-    # what the command line decides by where no other is given
+    # the default threshold of the command line
     threshold = None if args.size_weight else _default(names.known, encoder, args.method)
     for i in tqdm(range(args.foreign), desc="foreign", unit="room", disable=not args.progress):
         kind = FOREIGN[i % len(FOREIGN)]
@@ -116,8 +118,8 @@ def foreign(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
         row = {"seed": seed, "foreign": kind, "ranks": {way: foreign_ranks(c) for way, c in cases.items()}}
         if threshold is not None:
             row["verdicts"] = {way: verdicts(case, threshold.value) for way, case in cases.items()}
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
 def _default(known: KnownClasses, encoder: ShapeEncoder, method: str | None) -> Threshold | None:
@@ -125,13 +127,15 @@ def _default(known: KnownClasses, encoder: ShapeEncoder, method: str | None) -> 
 
 
 def rank_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Of each way: rooms where the foreign object is found, where it ranks first and among the first three; known
-    objects that the default threshold keeps, and foreign ones that it calls new."""
+    """Fractions of rooms by proposal method: foreign object found, ranked first, ranked among the first three.
+
+    With verdicts also known objects that the default threshold keeps, and foreign objects that it calls new.
+    """
     figures = {}
     for way in rows[0]["ranks"]:
         ranks = {among: np.array([row["ranks"][way][among] for row in rows]) for among in ("objects", "all")}
         figures[way] = {"found": float(np.isfinite(ranks["all"]).mean())} | {
-            f"{among}_{most}": float((own <= most).mean()) for among, own in ranks.items() for most in (1, 3)
+            f"{among}_{most}": float((rank <= most).mean()) for among, rank in ranks.items() for most in (1, 3)
         }
         for what in ("kept", "new") if "verdicts" in rows[0] else ():
             figures[way][what] = share(np.concatenate([row["verdicts"][way][what] for row in rows]))
@@ -139,22 +143,22 @@ def rank_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float
 
 
 def again(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder) -> list[dict[str, Any]]:
-    """Of the objects of some scans, the share that is found again, point by point, under the same name."""
+    """Fraction of objects in changed scans that have the same points and the same name as before."""
     known = KnownClasses.from_names(list(KNOWN), text)
-    found = []
+    result = []
     for one in rooms:
-        first = _found(one.scene, encoder, known)
+        first = _objects(one.scene, encoder, known)
         for how, (scene, order) in changed(one.scene).items():
-            other = _found(scene, encoder, known)
+            other = _objects(scene, encoder, known)
             back = {frozenset(order[list(rows)].tolist()): name for rows, name in other.items()}
             same = float(np.mean([back.get(rows) == name for rows, name in first.items()])) if first else 1.0
             row = {"scan": one.scene.name, "how": how, "objects": len(first), "same": same}
-            found.append(row | {"more": len(other) - len(first)})
-    return found
+            result.append(row | {"more": len(other) - len(first)})
+    return result
 
 
 def changed(scene: Scene) -> dict[str, tuple[Scene, np.ndarray]]:
-    """The same scan in another order, place and direction, and the row that each of its points had."""
+    """The scan shuffled, shifted and rotated; with the original index of each point."""
     order, rows = np.random.RandomState(0).permutation(len(scene)), np.arange(len(scene))
     x, y, z = scene.points.T
     return {
@@ -164,35 +168,35 @@ def changed(scene: Scene) -> dict[str, tuple[Scene, np.ndarray]]:
     }
 
 
-def _found(scene: Scene, encoder: ShapeEncoder, known: KnownClasses) -> dict[frozenset[int], str]:
+def _objects(scene: Scene, encoder: ShapeEncoder, known: KnownClasses) -> dict[frozenset[int], str]:
     result = score_scene(replace(scene, labels=None, instances=None), known, encoder=encoder)
     return {frozenset(one.rows.tolist()): one.nearest for one in result}
 
 
 def tables(report: Mapping[str, Any]) -> list[str]:
-    said = []
+    blocks = []
     for title, figures in report["figures"].items():
-        lines = [(way, *(cell(key, own.get(key, np.nan)) for key in COLUMNS)) for way, own in figures.items()]
-        said.append(options.grid((title, *COLUMNS.values()), lines))
+        lines = [(way, *(cell(key, row.get(key, np.nan)) for key in COLUMNS)) for way, row in figures.items()]
+        blocks.append(options.grid((title, *COLUMNS.values()), lines))
     if report["foreign"]:
         what = f"one foreign object, % of {len(report['foreign'])} rooms"
         head: tuple[str, ...] = (what, "found", "first of objects", "in three", "first of all", "in three")
         head += ("known kept", "foreign new")[: 2 * ("verdicts" in report["foreign"][0])]
-        lines = [(way, *percents(own, len(report["foreign"]))) for way, own in report["ranks"].items()]
-        said.append(options.grid(head, lines))
+        lines = [(way, *percents(row, len(report["foreign"]))) for way, row in report["ranks"].items()]
+        blocks.append(options.grid(head, lines))
     if report["again"]:
         lines = [
             (row["scan"], row["how"], str(row["objects"]), f"{100 * row['same']:.0f}", str(row["more"]))
             for row in report["again"]
         ]
-        said.append(options.grid(("scan", "again", "objects", "the same", "more"), lines, words=2))
-    return said
+        blocks.append(options.grid(("scan", "again", "objects", "the same", "more"), lines, words=2))
+    return blocks
 
 
-def percents(own: Mapping[str, float], count: int) -> list[str]:
-    """Shares in percent; of the first of all with its 95 % interval (Wilson) over so many rooms."""
-    cells = {key: f"{100 * value:.0f}" for key, value in own.items()}
-    ends = binomtest(round(own["all_1"] * count), count).proportion_ci(method="wilson")
+def percents(row: Mapping[str, float], count: int) -> list[str]:
+    """Fractions of `count` rooms in percent; "first of all" with its 95 % Wilson interval."""
+    cells = {key: f"{100 * value:.0f}" for key, value in row.items()}
+    ends = binomtest(round(row["all_1"] * count), count).proportion_ci(method="wilson")
     cells["all_1"] += f" [{100 * ends.low:.0f}, {100 * ends.high:.0f}]"
     return list(cells.values())
 
@@ -204,7 +208,7 @@ def cell(key: str, value: float) -> str:
 def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=0, foreign=0)
     if not (args.rooms or args.real or (args.foreign and not args.only_pictures)):
-        raise InputError("nothing is left to measure or draw; expected --rooms or --foreign above 0, or --real DIR")
+        raise InputError("there is nothing to measure or draw; expected --rooms or --foreign above 0, or --real DIR")
     if args.stability:
         return run_stability(args)
     encoder, text = harness.loaded(args)
@@ -213,7 +217,7 @@ def run(args: argparse.Namespace) -> None:
         sets[HOUSE] = house_rooms(args.real)
 
     def drawn(path: Path) -> list[Path]:
-        """Three scans, those of the small house where it is given."""
+        """Draw three scans, first those of the small house."""
         shown = (sets.get(HOUSE, []) + sets.get(ROOMS, []))[:SHOWN]
         return [draw_rooms(path, shown, encoder, names_of(shown, text), **how(args))] if shown else []
 
@@ -253,17 +257,17 @@ def run_stability(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    about = "are the objects of a scan found, named, and told from novel ones?"
+    about = "are the objects of a scan found and named, and are novel ones recognized?"
     names = ("model", "checkpoint", "text_checkpoint", "device", "real", "no_pictures")
     parser = options.parser("scenes", about, *names)
-    parser.add_argument("--rooms", type=int, default=10, help="generated rooms; 0 leaves them out (default: 10)")
+    parser.add_argument("--rooms", type=int, default=10, help="generated rooms; 0 for none (default: 10)")
     parser.add_argument("--foreign", type=int, default=20, help="rooms with one foreign object (default: 20)")
-    parser.add_argument("--seed", type=int, default=FIRST, help=f"of the first room (default: {FIRST})")
-    parser.add_argument("--method", help="method of the novelty (default: the one for names)")
-    parser.add_argument("--size-weight", type=float, default=0.0, help="of size in meters (default: 0)")
-    parser.add_argument("--only-pictures", action="store_true", help="three scans drawn, and nothing measured")
-    parser.add_argument("--stability", action="store_true", help="which proposals return, and nothing else measured")
+    parser.add_argument("--seed", type=int, default=FIRST, help=f"seed of the first room (default: {FIRST})")
+    parser.add_argument("--method", help="novelty method (default: the one for names)")
+    parser.add_argument("--size-weight", type=float, default=0.0, help="weight of the size in meters (default: 0)")
+    parser.add_argument("--only-pictures", action="store_true", help="only draw three scans")
+    parser.add_argument("--stability", action="store_true", help="only measure the stability of proposals")
     args = parser.parse_args(argv)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # names that it never saw are a question asked here
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # untrained names are part of this benchmark
         return options.finish(lambda: run(args))

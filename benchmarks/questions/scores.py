@@ -1,13 +1,13 @@
-"""`python -m benchmarks scores`: every method of `openshape_ood.scoring.METHODS` on SR1 and SR2, side by side.
+"""`python -m benchmarks scores`: all methods of `openshape_ood.scoring.METHODS` on SR1 and SR2.
 
-Prints AUROC and FPR95 of known against novel 1 and 2 together, with bootstrap intervals, the closed-set accuracy,
-what a thousand shapes cost once they are embedded, and which method the figures speak for where the classes are known
-by name, by example, or by both; of an ensemble also what it gains over its members. Writes the same as JSON. Methods
-by Euclidean distance are left out: between unit embeddings it orders neighbors as the cosine does.
+Prints AUROC and FPR95 of known against novel 1 and 2 together, with bootstrap intervals; closed-set accuracy; seconds
+per thousand embedded shapes; and the best method for names, for examples, and for both. For an ensemble also its gain
+over the members. Writes the same as JSON. Methods by Euclidean distance are left out: on unit embeddings they order
+neighbors as the cosine does.
 
-`--data-seeds 0 1 2 3 4` repeats it on other data and compares each method with the default of its group, in pairs;
-`--shots 1 5 20` knows each class by so many examples. Both write a table as Markdown, CSV and LaTeX too. A method of
-your own joins with `--import my_module`, which puts it into `METHODS`.
+`--data-seeds 0 1 2 3 4` repeats the measurement on other data, with paired differences to the default of each group.
+`--shots 1 5 20` sets the number of examples per class. Both also write a table as Markdown, CSV and LaTeX. `--import
+my_module` adds your methods, which the module registers in `METHODS`.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ from openshape_ood.scoring.text_scores import negative_words
 if TYPE_CHECKING:  # reader processes import this module, and importing torch would slow them
     from openshape_ood import ShapeEncoder, TextEncoder
 
-# what stands for a user who has names, examples, or both; the last may use any method
+# kind of known classes -> needs of its methods; with both, the methods of all groups can be used
 GROUPS: dict[Kind, tuple[str, ...]] = {
     "names": ("any", "negatives"),
     "examples": ("examples", "patches"),
     "both": ("text and examples",),
 }
 TESTED = ("known", "novel1", "novel2")
-AT_ONCE = 32  # shapes whose patches are held
+AT_ONCE = 32  # shapes whose patches are in memory
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one benchmark: figures over the seeds, and seconds for a thousand embedded shapes."""
+    """Figures of one method on one benchmark over the seeds, and seconds per thousand embedded shapes."""
 
     benchmark: str
     known_by: Kind
@@ -77,14 +77,14 @@ class Row:
 
 
 def compared() -> dict[str, Method]:
-    """All registered methods, those of an imported module too, but for those by Euclidean distance."""
+    """All registered methods, except those by Euclidean distance."""
     return {name: method for name, method in METHODS.items() if not name.endswith("_euclidean")}
 
 
 def known_classes(
     data: BenchmarkData, support: np.ndarray, encoder: ShapeEncoder, text: TextEncoder
 ) -> dict[str, KnownClasses]:
-    """The known classes by group, from the embeddings (m, d) of the support. Names of one class stay apart."""
+    """Group -> known classes, from embeddings (m, d) of the support; each name of a class is an entry of its own."""
     names = [name for c in data.known for name in c.names]
     words = [word for word in negative_words() if word not in names]
     by_class = {c.title: support[data.support.titles == c.title] for c in data.known}
@@ -101,14 +101,14 @@ def _with_patches(data: BenchmarkData, support: np.ndarray, encoder: ShapeEncode
     m, p, width = tokens.shape
     rows = tokens.reshape(-1, width)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    labels, none = labels_of(data.support, data), np.empty((0, 3), dtype=np.float32)  # nobody asks where they lie
+    labels, none = labels_of(data.support, data), np.empty((0, 3), dtype=np.float32)  # patch centers are not needed
     memory = MemoryBank(rows, np.repeat(labels, p), none, np.repeat(np.arange(m), p), "tokens", radius=0.0)
     names = tuple(c.title for c in data.known)
     return KnownClasses(names, encoder.identity, examples=support, labels=labels, patches=memory)
 
 
 def patches(objects: Objects, encoder: ShapeEncoder, seed: int) -> Iterator[np.ndarray]:
-    """Patch tokens (b, p, w) of the shapes, a batch at a time: they are too many to be kept."""
+    """Yield patch tokens (b, p, w) of the shapes batch by batch, because all of them do not fit into memory."""
     for i in range(0, len(objects), AT_ONCE):
         clouds = [shape.read() for shape in objects.shapes[i : i + AT_ONCE]]
         yield encoder.encode_patches(clouds, up="y", batch_size=AT_ONCE, seed=seed).features
@@ -117,7 +117,7 @@ def patches(objects: Objects, encoder: ShapeEncoder, seed: int) -> Iterator[np.n
 def measure(
     name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder
 ) -> tuple[list[Row], list[Gain]]:
-    """Every method on one benchmark, and what an ensemble gains by each that judges embeddings."""
+    """Rows of every method on one benchmark; for an ensemble also the gains of each method on embeddings."""
     data = load(load_split(name), args, cache_folder(args)).with_shots(args.shots, args.data_seed)
     embedder = Embedder(encoder, cache_folder(args), args.batch_size, args.workers, args.progress)
     recipe = openshape(encoder.row).recipe("known", encoder.row)
@@ -151,8 +151,8 @@ def measure(
         seconds = 1000 * float(np.mean(spent)) / count
         rows.append(Row(name, group, method.name, float(np.mean(right)), auroc, fpr95, seconds))
         if members and method.rows != "patches":
-            own = [[one[group] for one in seed] for seed in apart]
-            alone = [member_novelty(method, one, z, list(tests)) for one, z in zip(own, embedded, strict=True)]
+            of_group = [[one[group] for one in seed] for seed in apart]
+            alone = [member_novelty(method, one, z, list(tests)) for one, z in zip(of_group, embedded, strict=True)]
             names = [member.identity.checkpoint for member in members]
             gained += gains((name, group, method.name), names, pairs, alone, args.draws)
     return rows, gained
@@ -167,7 +167,7 @@ def _of(method: Method, classes: Mapping[str, KnownClasses]) -> KnownClasses:
 
 
 def _takes(method: Method, classes: Mapping[str, KnownClasses]) -> bool:
-    """True if so few examples are enough for a method; else a line on stderr gives the reason for the missing row."""
+    """True if the method has enough examples; else a line on stderr gives the reason."""
     try:
         fitted(method, _of(method, classes))
     except InputError as error:
@@ -177,14 +177,14 @@ def _takes(method: Method, classes: Mapping[str, KnownClasses]) -> bool:
 
 
 def _of_members(data: BenchmarkData, support: np.ndarray, encoder: Any, text: Any) -> list[dict[str, KnownClasses]]:
-    """The known classes of each member of an ensemble alone, whose embeddings stand side by side."""
+    """Known classes of each member of an ensemble, whose embeddings are the members' side by side."""
     each = np.split(support, np.cumsum([member.dim for member in encoder.members])[:-1], axis=1)
-    found = zip(each, encoder.members, text.members, strict=True)
-    return [known_classes(data, own, member, words) for own, member, words in found]
+    members = zip(each, encoder.members, text.members, strict=True)
+    return [known_classes(data, rows, member, words) for rows, member, words in members]
 
 
 def _measured(encoder: ShapeEncoder) -> list[Method]:
-    """All of `compared`, and the comparator where the registry has one for the encoder."""
+    """All methods of `compared`, and the comparator if the registry has one for the encoder."""
     learned = any(row.encoder == encoder.identity.checkpoint for row in load_registry().values())
     return [*compared().values(), *([find_method("comparator")] if learned else [])]
 
@@ -192,21 +192,21 @@ def _measured(encoder: ShapeEncoder) -> list[Method]:
 def _judged(
     method: Method, queries: Mapping[str, Iterable[np.ndarray]], known: KnownClasses
 ) -> tuple[dict[str, np.ndarray], np.ndarray, float]:
-    """Novelty (b,) of each set and nearest class (m,) of the known shapes, judged batch by batch; and the seconds."""
-    fitted(method, known)  # what is fitted to the known classes is fitted once
-    found: dict[str, list[Judgement]] = {part: [] for part in queries}
+    """Novelty (b,) of each set, nearest class (m,) of the known shapes, and seconds of scoring."""
+    fitted(method, known)  # fit before timing
+    results: dict[str, list[Judgement]] = {part: [] for part in queries}
     seconds = 0.0
     for part, batches in queries.items():
         for batch in batches:
             started = time.perf_counter()
-            found[part].append(judge(batch, known, method))
+            results[part].append(judge(batch, known, method))
             seconds += time.perf_counter() - started
-    novelty = {part: np.concatenate([one.novelty for one in own]) for part, own in found.items()}
-    return novelty, np.concatenate([one.nearest for one in found["known"]]), seconds
+    novelty = {part: np.concatenate([one.novelty for one in each]) for part, each in results.items()}
+    return novelty, np.concatenate([one.nearest for one in results["known"]]), seconds
 
 
 def table(rows: Sequence[Row]) -> str:
-    """A row a method, AUROC and FPR95 of each benchmark beside one another; within a group the best first."""
+    """One row per method with the figures of each benchmark; within a group the best method first."""
     names = list(dict.fromkeys(row.benchmark for row in rows))
     head = ["known by", "method"]
     head += [f"{name.upper()} {figure}" for name in names for figure in ("AUROC", "FPR95", "accuracy")]
@@ -223,13 +223,13 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def ranked(rows: Sequence[Row], group: str) -> list[str]:
-    """The methods of a group, that with the largest AUROC over the benchmarks first."""
+    """The methods of a group by decreasing mean AUROC over the benchmarks."""
     methods = dict.fromkeys(row.method for row in rows if row.known_by == group)
     return sorted(methods, key=lambda method: -_mean(rows, method))
 
 
 def recommendation(rows: Sequence[Row]) -> list[str]:
-    """Recommendation of the figures, one sentence a group. With both names and examples any method is possible."""
+    """One sentence per group: the method with the best AUROC. With names and examples any method is possible."""
     lines = []
     for group in GROUPS:
         open_to = list(GROUPS) if group == "both" else [group]
@@ -237,7 +237,7 @@ def recommendation(rows: Sequence[Row]) -> list[str]:
         close = [method for method in others if _overlap(rows, best, method)]
         also = f"; within its interval on every benchmark: {', '.join(close)}" if close else ""
         why = f"the largest mean AUROC, {100 * _mean(rows, best):.1f}{also}"
-        lines.append(f"{group}: {best}, for {why}. Default where none is named: {DEFAULTS[group]}")
+        lines.append(f"{group}: {best}, with {why}. Default method: {DEFAULTS[group]}")
     return lines
 
 
@@ -246,7 +246,7 @@ def _mean(rows: Sequence[Row], method: str) -> float:
 
 
 def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
-    """True if a method's AUROC lies within the best one's interval everywhere."""
+    """True if a method's AUROC is within the interval of the best method on every benchmark."""
     lows = {row.benchmark: row.auroc.low for row in rows if row.method == best}
     return all(row.auroc.mean >= lows[row.benchmark] for row in rows if row.method == other)
 
@@ -257,8 +257,8 @@ def run(args: argparse.Namespace) -> None:
     encoder, text = harness.loaded(args)
     if args.data_seeds or args.shots:
         return compare(args, encoder, text)
-    found = [measure(name, args, encoder, text) for name in args.name]
-    rows, gained = ([one for part in parts for one in part] for parts in zip(*found, strict=True))
+    measured = [measure(name, args, encoder, text) for name in args.name]
+    rows, gained = ([one for part in parts for one in part] for parts in zip(*measured, strict=True))
     report = harness.facts(encoder, text) | {
         "generated": args.data_root is None,
         "settings": {key: getattr(args, key) for key in ("num_samples", "seeds", "draws", "per_class", "data_seed")},
@@ -267,12 +267,12 @@ def run(args: argparse.Namespace) -> None:
         "gains": [gain.as_json() for gain in gained],
     }
     name = f"scores-{harness.named(report)}-{'generated' if args.data_root is None else '3dos'}"
-    said = [table(rows), "\n".join(recommendation(rows)), *([gains_table(gained)] if gained else [])]
-    harness.finish(args, name, report, said, named=("data_root",))
+    blocks = [table(rows), "\n".join(recommendation(rows)), *([gains_table(gained)] if gained else [])]
+    harness.finish(args, name, report, blocks, named=("data_root",))
 
 
 def compare(args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) -> None:
-    """The methods over data seeds and numbers of examples: a table as text, Markdown, CSV and LaTeX, and JSON."""
+    """Compare the methods over data seeds and numbers of examples; writes text, Markdown, CSV, LaTeX and JSON."""
     rows: list[dict[str, Any]] = []
     for shots in args.shots or [None]:
         drawn = {}
@@ -299,7 +299,7 @@ def _check_data_seeds(args: argparse.Namespace) -> None:
     if seeds and len(set(seeds)) < max(2, len(seeds)):
         raise InputError(f"--data-seeds are {' '.join(map(str, seeds))}; expected two or more, each once")
     if seeds and args.data_root and not args.shots:
-        raise InputError("--data-seeds draw generated shapes; with --data-root they draw examples, which needs --shots")
+        raise InputError("--data-seeds with --data-root draw examples; expected --shots too. Add it, or leave out one")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -313,7 +313,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--data-seeds",
         type=int,
         nargs="+",
-        help="compare the methods over these draws of data, with paired 95 %% intervals, as Markdown, CSV and LaTeX",
+        help="compare the methods over these seeds of the data, with paired 95 %% intervals",
     )
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

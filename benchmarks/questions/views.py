@@ -1,11 +1,15 @@
-"""`python -m benchmarks views`: is what one view hides completed, and is a thing found by its relation to another?
+"""`python -m benchmarks views`: completion of objects from one view, and objects found by relations.
 
-Generated rooms in one view each, a third of all kinds of things never trained on. What a name lights up in the image is
-a stand-in for relevancy, no better than CLIP's. Names: IoU of the completed cells in view with those of the whole
-thing, beside what the visible points say, by the stand-in and by true masks. Relations: where a target can be, visible
-or hidden, beside the target's name alone and another relation. Then rooms with one thing whose name is withheld.
-Intervals are bootstraps over rooms. Baselines take the best of their thresholds and variants on these very rooms; the
-network has the threshold of its registry row. Prints tables, writes the same as JSON, and draws rooms, the worst too.
+Each generated room has one view; a third of the categories was not in training. Affinities are simulated, and no better
+than CLIP's relevancy.
+
+- Names: IoU of the completed cells in view with the true cells. Baselines are the visible points, by simulated
+  affinities and by true masks.
+- Relations: IoU of visible and hidden targets. Baselines are the target's name alone, and another relation.
+- Rooms with one object whose name is withheld: AUROC of its voxels.
+
+Intervals are a bootstrap over rooms. Baselines use their best threshold and variant on the test rooms; the network uses
+the threshold of its registry row. Prints tables, writes the same as JSON, and draws rooms, including the worst one.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer
 from openshape_ood.views.completion.network import RELATIONS, CompletionNetwork
 
-FIRST = 16_000  # seed of the first room; those with a foreign thing begin a thousand later
+FIRST = 16_000  # seed of the first room; rooms with a foreign object begin at FIRST + 1000
 SETS = ("known", "never trained")
 KINDS = {"one": "visible, one of its name", "several": "visible, several of its name", "hidden": "hidden"}
 AGAINST = ("network", "the same, dilated", "true mask, dilated")
@@ -39,92 +43,92 @@ AGAINST = ("network", "the same, dilated", "true mask, dilated")
 def interval(
     rows: Sequence[Row], key: str, less: str = "", draws: int = 1000, seed: int = 0
 ) -> dict[str, float] | None:
-    """The mean of a figure over rows, or of how much more it is than another, at the best of its thresholds (t,).
+    """Mean of a figure over rows at its best threshold, with a bootstrap interval over rooms; None without values.
 
-    With a bootstrap over rooms; None where no row has it.
+    less: another figure to subtract.
     """
-    own = [row for row in rows if row.figures[key].size and (not less or row.figures[less].size)]
-    if not own:
+    chosen = [row for row in rows if row.figures[key].size and (not less or row.figures[less].size)]
+    if not chosen:
         return None
-    values = best(own, key) - (best(own, less) if less else 0)
-    return {**bootstrap(values, draws, [row.room for row in own], seed), "n": len(own)}
+    values = best(chosen, key) - (best(chosen, less) if less else 0)
+    return {**bootstrap(values, draws, [row.room for row in chosen], seed), "n": len(chosen)}
 
 
 def best(rows: Sequence[Row], key: str) -> np.ndarray:
-    """A figure of each row, at the threshold whose mean over the rows is highest."""
+    """A figure of each row at the threshold with the highest mean over the rows."""
     figures = np.stack([row.figures[key] for row in rows])
     return figures[:, figures.mean(0).argmax()]
 
 
 def name_figures(rows: Sequence[Row]) -> dict[str, Any]:
-    """Every figure by set, the gain of the network over baselines, and its IoU by size."""
-    found: dict[str, Any] = {}
+    """Figures of each set, differences of the network to baselines, and its IoU by size."""
+    result: dict[str, Any] = {}
     for of in SETS:
-        own = [row for row in rows if row.kind == of]
-        found[of] = {key: interval(own, key) for key in rows[0].figures}
-        found[of] |= {f"network - {key}": interval(own, "network", key) for key in AGAINST[1:]}
+        some = [row for row in rows if row.kind == of]
+        result[of] = {key: interval(some, key) for key in rows[0].figures}
+        result[of] |= {f"network - {key}": interval(some, "network", key) for key in AGAINST[1:]}
         for low, high in ((1, 30), (30, 100), (100, 300), (300, 10**6)):
-            sized = [row for row in own if low <= row.cells < high]
-            found[of][f"network, {low} cells or more"] = interval(sized, "network")
-    return found
+            sized = [row for row in some if low <= row.cells < high]
+            result[of][f"network, {low} cells or more"] = interval(sized, "network")
+    return result
 
 
 def relation_figures(rows: Sequence[Row]) -> dict[str, Any]:
-    """By relation and by kind of target, and all: IoU of each way, and what the relation adds."""
+    """IoU by relation, by kind of target, and over all; with differences of the relation to its baselines."""
     groups = {relation: [row for row in rows if row.what == relation] for relation in RELATIONS}
     groups |= {words: [row for row in rows if row.kind == kind] for kind, words in KINDS.items()}
     groups |= {"visible": [row for row in rows if row.kind != "hidden"], "all": list(rows)}
     return {
-        name: {key: interval(own, key) for key in own[0].figures}
-        | {f"relation - {key}": interval(own, "relation", key) for key in ("relation ignored", "another relation")}
-        for name, own in groups.items()
-        if own
+        name: {key: interval(some, key) for key in some[0].figures}
+        | {f"relation - {key}": interval(some, "relation", key) for key in ("relation ignored", "another relation")}
+        for name, some in groups.items()
+        if some
     }
 
 
 def untrained(completer: Completer, seed: int = 0) -> Completer:
-    """The same network before training."""
+    """A network of the same sizes with random weights."""
     torch.manual_seed(seed)
     return Completer(CompletionNetwork(completer.network.sizes), Identity("untrained", "completion"), completer.device)
 
 
 def stand_in_figures(rooms: Iterable[Seen]) -> dict[str, float]:
-    """Quality of the stand-in, over names."""
-    found = np.concatenate(
+    """Quality of the simulated affinities, mean over names."""
+    each = np.concatenate(
         [quality(one.sample, one.names, one.affinities.values[: len(one.names)]) for one in rooms if one.names]
     )
     words = ("pixel average precision", "pointing game", "best pixel IoU")
-    return dict(zip(words, map(float, found.mean(0)), strict=True))
+    return dict(zip(words, map(float, each.mean(0)), strict=True))
 
 
 def tables(report: Mapping[str, Any]) -> list[str]:
     names = report["names"]
-    said = []
+    blocks = []
     head = tuple(f"{of}, {names[of]['network']['n']} names" for of in SETS if names[of]["network"])
     keys = [key for key in names[SETS[0]] if any(names[of][key] for of in SETS)]
     lines = [(key, *(cell(names[of][key]) for of in SETS if names[of]["network"])) for key in keys]
-    said.append(options.grid(("IoU in view", *head), lines))
+    blocks.append(options.grid(("IoU in view", *head), lines))
     if report["relations"]:
         keys = list(next(iter(report["relations"].values())))
         lines = [
-            (name, str(own["relation"]["n"]), *(cell(own[key]) for key in keys))
-            for name, own in report["relations"].items()
+            (name, str(row["relation"]["n"]), *(cell(row[key]) for key in keys))
+            for name, row in report["relations"].items()
         ]
-        said.append(options.grid(("IoU of a target", "n", *keys), lines))
+        blocks.append(options.grid(("IoU of a target", "n", *keys), lines))
     if report["foreign"]:
-        lines = [(key, cell(own)) for key, own in report["foreign"].items()]
-        said.append(options.grid(("AUROC of the unnamed thing", f"{report['settings']['foreign']} rooms"), lines))
-    return said
+        lines = [(key, cell(figure)) for key, figure in report["foreign"].items()]
+        blocks.append(options.grid(("AUROC of the unnamed object", f"{report['settings']['foreign']} rooms"), lines))
+    return blocks
 
 
 def cell(figure: Mapping[str, float] | None) -> str:
-    return "-" if figure is None else f"{figure['mean']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+    return "-" if figure is None else harness.words(figure, 1, 3)
 
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=1, foreign=0)
     if not 1 <= args.things[0] <= args.things[1]:
-        raise InputError(f"--things {args.things[0]} {args.things[1]}: expected at least 1, and no fewer at most")
+        raise InputError(f"--things is {args.things[0]} {args.things[1]}; expected 1 <= FEWEST <= MOST")
     args.out.mkdir(parents=True, exist_ok=True)
     how: dict[str, Any] = {"checkpoint": args.checkpoint, "device": args.device}
     completer, relater = (Completer.from_pretrained(name, **how) for name in (args.model, RELATIONAL))
@@ -137,7 +141,7 @@ def run(args: argparse.Namespace) -> None:
     rooms = [Seen.of(FIRST + i, args.bfloat16, things) for i in bar(range(args.rooms), "views")]
     names = [row for one in bar(rooms, "names") for row in named(one, completer, before)]
     if not names:
-        raise InputError(f"nothing is to be seen in {args.rooms} rooms of {things[0]} to {things[1]} things; give more")
+        raise InputError(f"{args.rooms} rooms of {things[0]} to {things[1]} objects show no object; give more")
     relations = [row for one in bar(rooms, "relations") for row in related(one, completer, relater)]
     seeds = bar(range(args.foreign), "foreign")
     unnamed = [foreign(FIRST + 1000 + i, NEVER[i % len(NEVER)], completer) for i in seeds]
@@ -154,16 +158,16 @@ def run(args: argparse.Namespace) -> None:
         "foreign": {key: interval(novel, key) for key in novel[0].figures} if novel else {},
     }
     quality_words = ", ".join(f"{key} {value:.2f}" for key, value in report["stand_in"].items())
-    said = [f"stand-in for relevancy: {quality_words}", *tables(report)]
+    lines = [f"simulated affinities: {quality_words}", *tables(report)]
     name = f"views-{completer.identity.checkpoint}"
     name += f"-{completer.identity.sha256[:8]}" if args.checkpoint else ""
-    # the figures of the package are of 90 rooms, in bfloat16
+    # the committed results have 90 rooms, in bfloat16
     usual: dict[str, Any] = {"named": ("bfloat16",), "rooms": 90, "foreign": 24}
-    harness.finish(args, name, report, said, lambda path: [draw_views(path, shown(rooms, names), completer)], **usual)
+    harness.finish(args, name, report, lines, lambda path: [draw_views(path, shown(rooms, names), completer)], **usual)
 
 
 def shown(rooms: Sequence[Seen], rows: Sequence[Row]) -> dict[str, Seen]:
-    """Three rooms: with most names, with the median IoU, and the worst one."""
+    """Three rooms: the one with the most names, the one with the median IoU, and the worst one."""
     figures = {
         number: np.mean([r.figures["network"] for r in rows if r.room == number]) for number in {r.room for r in rows}
     }
@@ -176,14 +180,14 @@ def shown(rooms: Sequence[Seen], rows: Sequence[Row]) -> dict[str, Seen]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    about = "is what one view hides completed, and is a thing found by its relation to another?"
+    about = "completion of objects from one view, and objects found by relations"
     parser = options.parser("views", about, "checkpoint", "device", model=DEFAULT)
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms (default: 20)")
-    parser.add_argument("--foreign", type=int, default=12, help="rooms with a thing without a name (default: 12)")
+    parser.add_argument("--foreign", type=int, default=12, help="rooms with one unnamed object (default: 12)")
     parser.add_argument(
-        "--things", type=int, nargs=2, default=[8, 13], metavar=("FEWEST", "MOST"), help="in a room (default: 8 13)"
+        "--things", type=int, nargs=2, default=[8, 13], metavar=("FEWEST", "MOST"), help="objects per room (8 13)"
     )
-    parser.add_argument("--bfloat16", action="store_true", help="volumes in bfloat16, on processors made for it")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
+    parser.add_argument("--bfloat16", action="store_true", help="volumes in bfloat16, for processors that support it")
+    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="write no pictures")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -1,6 +1,6 @@
 """`python -m benchmarks semabs`: convert the data, train and evaluate networks, print tables of results.
 
-    python -m benchmarks semabs convert DATASET VIEWS                     # once; the files include relevancies
+    python -m benchmarks semabs convert DATASET VIEWS --split train       # a folder per split
     python -m benchmarks semabs convert OWN VIEWS --names chair table     # your views; CLIP computes the relevancies
     python -m benchmarks semabs train VIEWS --model semabs-clipspatial-vool --steps 20000 --out clipspatial.pth
     torchrun --nproc-per-node 8 -m benchmarks semabs train VIEWS --steps 20000 --out ovssc.pth    # also for evaluate
@@ -16,6 +16,7 @@ import argparse
 import csv
 import io
 import json
+import sys
 import textwrap
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -72,7 +73,8 @@ def read_rows(path: Path, metric: str = METRIC) -> list[dict[str, Any]]:
 
 def _check_columns(columns: Collection[str], metric: str) -> None:
     if lacking := [name for name in ("scene_id", "split", "cutoff", metric) if name not in columns]:
-        raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(columns) or 'none'}")
+        hint = ". It is of NYU: give --nyu" if NYU_METRIC in columns and metric == METRIC else ""
+        raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(columns) or 'none'}{hint}")
 
 
 def frame_rows(columns: Mapping[str, np.ndarray], metric: str = METRIC) -> list[dict[str, Any]]:
@@ -89,10 +91,12 @@ def frame_rows(columns: Mapping[str, np.ndarray], metric: str = METRIC) -> list[
 
 
 def converted(args: argparse.Namespace) -> None:
-    from benchmarks.semabs.convert import Settings, convert
+    from benchmarks.semabs.convert import Settings, convert, read_splits, split_files
 
     by = f"{args.clip} {args.checkpoint.name if args.checkpoint else args.pretrained}"
-    settings = Settings(args.image, args.extractor, tuple(listed(args.names)), args.preset, args.seed, by)
+    settings = Settings(
+        args.image, args.extractor, tuple(listed(args.names)), args.preset, args.seed, by, args.split or ""
+    )
     rank, world = processes()
 
     @cache
@@ -102,7 +106,18 @@ def converted(args: argparse.Namespace) -> None:
         how: dict[str, Any] = {"checkpoint": args.checkpoint, "device": own_device(args.device)}
         return RelevancyEncoder.from_pretrained(args.clip, args.pretrained, **how)
 
-    for path, made in convert(args.dataset, args.views, settings, encoder, slice(rank, None, world)):
+    if args.split_file and not args.split:
+        raise InputError("--split-file was given without --split. Expected the name of a split. Give --split NAME")
+    if not (args.split or rank) and (files := split_files(args.dataset)):
+        parts = ", ".join(f"{name} ({len(own)})" for name, own in read_splits(files[0]).items())
+        print(
+            f"note: all views are converted into one folder; {files[0].name} divides them into {parts}. "
+            "--split NAME converts one",
+            file=sys.stderr,
+        )
+    for path, made in convert(
+        args.dataset, args.views, settings, encoder, slice(rank, None, world), split_file=args.split_file
+    ):
         print(f"{path}{f', relevancies by {by}' * made}", flush=True)
 
 
@@ -121,7 +136,11 @@ def evaluate(args: argparse.Namespace) -> None:
     completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint, device=own_device(args.device))
     texts = named(args.text, completer.network.sizes.head)
     paths = view_files(args.views)
-    before = read_rows(args.out) if args.out.is_file() and args.out.stat().st_size else []
+    before = (
+        read_rows(args.out, NYU_METRIC if args.split == NYU else METRIC)
+        if args.out.is_file() and args.out.stat().st_size
+        else []
+    )
     columns, done = list(before[0]) if before else [], {(row["scene_id"], row["split"]) for row in before}
 
     def rows_of(path: Path) -> tuple[str, list[dict[str, Any]]]:
@@ -228,6 +247,9 @@ def summary(
     chosen_on = [row for row in rows if published or row["split"] == TRAINING]
     if cutoff_from:
         chosen_on = read_rows(cutoff_from, metric)
+    others = sorted({row.get("label", "") for row in rows} - set(NYU_CLASSES)) if nyu else []
+    if nyu:
+        chosen_on = [row for row in chosen_on if row.get("label") in NYU_CLASSES]
     if not chosen_on:
         raise InputError(
             f"{name}: it has no results on held-out training rooms, where the cut-off is chosen. Expected them with "
@@ -249,7 +271,8 @@ def summary(
     how = "on the same rows, as published" if published else "on held-out training rooms"
     means = ", ".join(f"{at:g}: {100 * mean:.1f}" for at, mean in curve(chosen_on, metric).items())
     drawn = Table((name, *columns), tuple(lines)).markdown()
-    return [drawn, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each cut-off: {means}", ""]
+    left = [f"Left out, because NYU's table has no such class: {', '.join(others)}", ""] if others else []
+    return [drawn, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each cut-off: {means}", "", *left]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -266,6 +289,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--extractor", choices=EXTRACTORS, default=EXTRACTORS[0], help="kind of relevancies (default: %(default)s)"
     )
+    words = "convert only the views of this split of a published data set, such as train or unseen_instances"
+    one.add_argument("--split", metavar="NAME", help=words)
+    words = "file of the splits (default: DATASET/vool_split.pkl, as in the published evaluation; else ssc_split.pkl)"
+    one.add_argument("--split-file", type=Path, metavar="FILE", help=words)
     group = one.add_argument_group("relevancies, if the files have none")
     words = "names to find in your views, or a .txt file with one name per line (default: all names of the scan)"
     group.add_argument("--names", nargs="+", default=[], metavar="NAME", help=words)

@@ -1,5 +1,7 @@
 """Conversion of views for training and evaluation: published files and the user's views; adds missing relevancies.
 
+Published data sets divide their views into splits by `vool_split.pkl` and `ssc_split.pkl`, pickled dicts of paths.
+
 A user's view is anything that `load_view` reads: a folder with rgb.png, depth.png and camera.json, an .npz or a .pkl
 file. Its truth is a labelled scan `scan.*` in the same folder or a parent folder, in the world frame of the view's
 pose, with names of the labels in `scan.names.json`.
@@ -19,12 +21,14 @@ import torch
 
 from benchmarks.semabs.reader import SIDE, Datum, read_published, save_datum
 from benchmarks.semabs.summary import SYNONYMS
-from openshape_ood.errors import InputError
+from openshape_ood.errors import CloudError, FileError, InputError
 from openshape_ood.scenes import load_names, load_scene
 from openshape_ood.shapes.formats import SUFFIXES
+from openshape_ood.shapes.pictures import read_bounded
 from openshape_ood.storage import save_whole
 from openshape_ood.views import load_view
 from openshape_ood.views.geometry import BOUNDS, SCALE, in_bounds, moved, published_frame, signed_distance
+from openshape_ood.views.published import read_pickle
 from openshape_ood.views.relevancy.relevancy import SCALE as GAIN
 
 if TYPE_CHECKING:
@@ -33,12 +37,13 @@ if TYPE_CHECKING:
 MOST = 200_000  # queries on surfaces, and as many in empty space
 APART = 0.05  # least distance of an empty query from surfaces, in units of the bounds: 8 cm
 SPACINGS = 3.0  # the same in point spacings of the scan; the larger of both counts
+MAX_STEPS = 3_000_000  # instructions in a pickled file of splits; each path takes two
 NEAR = 0.1  # meters; a point of the scan within this distance of the view's depth is visible
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings: image and extractor of published files; names in the user's views; preset and seed of relevancies."""
+    """Settings: image, extractor and split of published files; names in the user's views; preset and seed."""
 
     image: str = "rgb"
     extractor: str = "ours"
@@ -46,6 +51,7 @@ class Settings:
     preset: str = "ours"
     seed: int = 0
     clip: str = ""
+    split: str = ""
 
 
 def convert(
@@ -54,6 +60,7 @@ def convert(
     settings: Settings,
     encoder: Callable[[], RelevancyEncoder],
     share: slice = slice(None),
+    split_file: Path | None = None,
 ) -> Iterator[tuple[Path, bool]]:
     """Convert every view in `source` to an .npz file in `out`, unless it exists.
 
@@ -65,6 +72,8 @@ def convert(
         Makes the encoder; called for the first view without relevancies.
     share : slice
         The views that this process converts.
+    split_file : Path, optional
+        File of the splits, see `split_views`.
 
     Yields
     ------
@@ -77,6 +86,8 @@ def convert(
         If there are no views, or if `out` has views converted with other settings.
     """
     paths: list[Path] = sorted(source.rglob("*.hdf5")) or user_views(source, out)
+    if settings.split:
+        paths = split_views(source, settings.split, split_file)
     if not paths:
         raise InputError(
             f"there are no .hdf5 files and no views under {source}. Expected the published data set, or folders with "
@@ -103,10 +114,57 @@ def convert(
 
 def _check_settings(path: Path, settings: Settings) -> None:
     content = asdict(settings) | {"names": list(settings.names)}
-    if not path.is_file():
+    before = json.loads(path.read_bytes()) if path.is_file() else None
+    if before == content:
+        return
+    if before is None or not any(path.parent.glob("*.npz")):  # a conversion that failed left no view
         save_whole(path, json.dumps(content, indent=1).encode(), "the settings")
-    elif json.loads(path.read_bytes()) != content:
+    elif before | {"split": content["split"]} == content:
+        raise InputError(
+            f"{path.parent} has views of the split {before.get('split') or 'none'!r}, not of {content['split']!r}. "
+            "Expected a folder for each split. Give another folder"
+        )
+    else:
         raise InputError(f"{path.parent} holds views that were converted with other settings. Give another folder")
+
+
+def split_files(source: Path) -> list[Path]:
+    """Files that divide a published data set into splits; the first one is for its evaluation."""
+    return [path for path in (source / f"{name}_split.pkl" for name in ("vool", "ssc")) if path.is_file()]
+
+
+def read_splits(path: Path) -> dict[str, list[str]]:
+    """Paths of the views by split. Raises `FileError`; nothing of the file is executed."""
+    try:
+        found = read_pickle(read_bounded(path), max_steps=MAX_STEPS)
+    except (CloudError, OSError) as error:
+        raise FileError(f"cannot read {path} as splits of a data set: {error}") from error
+    if not all(isinstance(own, list) and all(isinstance(one, str) for one in own) for own in found.values()):
+        raise FileError(f"{path} holds no lists of paths by split")
+    return found
+
+
+def split_views(source: Path, split: str, split_file: Path | None = None) -> list[Path]:
+    """Sorted files of a split, by `split_file` or the first of `split_files`.
+
+    Raises `InputError` for an unknown split, and `FileError` for files that are missing or outside the data set.
+    """
+    files = [split_file] if split_file else split_files(source)
+    if not files:
+        raise InputError(f"{source} has no vool_split.pkl and no ssc_split.pkl. Give --split-file, or no --split")
+    splits = read_splits(files[0])
+    if split not in splits:
+        raise InputError(f"{files[0]} has no split {split!r}; it has {', '.join(splits) or 'none'}")
+    root = source.resolve()
+    paths = sorted({root / one for one in splits[split]})
+    wrong = [path for path in paths if not path.is_file() or not path.resolve().is_relative_to(root)]
+    if wrong or not paths:
+        first = f", such as {wrong[0].name}" if wrong else ""
+        raise FileError(
+            f"{files[0]}: {len(wrong)} of {len(paths)} views of {split} are not in {source}{first}. Expected all of "
+            "them. Unpack the whole archive"
+        )
+    return paths
 
 
 def _scene_id(path: Path, root: Path) -> str:

@@ -29,12 +29,19 @@ BASELINES = (HEIGHT, "mean image", "PCA, 32 components", "PCA of patches")
 PIXELS_KEPT = 0.99  # fraction of normal pixels that the threshold keeps
 TOGETHER = 64  # tiles scored at once between epochs
 TUNED = ("denoising U-Net", "CRN")  # rows that `SETTINGS` change; the others have a fixed recipe
+
+
+def margin(given: str) -> float | str:
+    """A number, or "none"."""
+    return given if given == "none" else float(given)
+
+
 SETTINGS: dict[str, dict[str, Any]] = {
-    "batch": {"type": int, "help": "tiles per step of the U-Net and CRN"},
+    "batch": {"type": int, "help": "tiles per step of the U-Net and CRN, also with the published recipe"},
     "rate": {"type": float, "help": "learning rate of the U-Net and CRN"},
     "optimizer": {"choices": tuple(OPTIMIZERS), "help": "optimizer of the U-Net and CRN"},
     "rate_schedule": {"choices": RATES, "help": "schedule of the learning rate, U-Net and CRN"},
-    "depth": {"type": int, "help": "levels of the U-Net and CRN (default: from the size of the tiles)"},
+    "depth": {"type": int, "help": "levels of the U-Net and CRN, 5 or more (default: from the size of the tiles)"},
     "norm": {"choices": NORMS, "help": "normalization layers of CRN"},
     "weights": {
         "type": float,
@@ -42,7 +49,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "metavar": ("R", "F", "D"),
         "help": "loss weights of CRN: reconstruction, feedback, discrimination",
     },
-    "margin": {"type": float, "help": "margin of CRN's discrimination loss: larger errors do not lower it"},
+    "margin": {
+        "type": margin,
+        "help": "margin of CRN's discrimination loss: larger errors do not lower it; none, as published: no bound",
+    },
     "corruption": {"choices": ("cutout", "none"), "help": "cut boxes out of the inputs of the U-Net and CRN, or not"},
 }
 
@@ -65,7 +75,9 @@ def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
         "denoising U-Net": UNetReconstructor(**budget),
         "CRN": CompetitiveReconstructor(units, **budget),
         "CRN without competition": CompetitiveReconstructor(units, weights=(1.0, 0.0, 0.0), **budget),
-        "CRN, published recipe": CompetitiveReconstructor(**PUBLISHED | budget | {"units": units, "batch": 16}),
+        "CRN, published recipe": CompetitiveReconstructor(
+            **PUBLISHED | budget | {"units": units, "batch": args.batch or 16}
+        ),
     }
     for one in (made[name] for name in TUNED):
         one.set_params(**{key: value for key, value in settings(args).items() if key in one.get_params()})
@@ -77,8 +89,7 @@ def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
 def settings(args: argparse.Namespace) -> dict[str, Any]:
     """The options of `SETTINGS` that are set."""
     given = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
-    if given.get("corruption") == "none":
-        given["corruption"] = None
+    given |= {name: None for name in ("margin", "corruption") if given.get(name) == "none"}
     return given | ({"weights": tuple(given["weights"])} if "weights" in given else {})
 
 
@@ -90,7 +101,8 @@ def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> Non
     )  # fmt: skip
     for name, how in SETTINGS.items():
         parser.add_argument(options.flag(name), **how)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="only reconstructors whose table name begins so")
+    words = "only these reconstructors: a whole table name, or the beginning of several"
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=words)
     parser.add_argument("--pretrained", action="store_true", help="download ImageNet weights for the patch memory")
     parser.add_argument("--compat-report", action="store_true", help="also print the result of the published protocol")
     for name in ("log_file", "tensorboard"):
@@ -114,11 +126,15 @@ def slug(name: str) -> str:
 
 
 def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> dict[str, Reconstructor]:
-    """Reconstructors whose table name begins with one of `names`; raises `UnknownNameError` if none does."""
+    """Reconstructors with one of these table names; a name of no reconstructor selects all that begin with it.
+
+    Raises `UnknownNameError` for a name that selects none.
+    """
     for name in names or ():
         if not any(words.startswith(name) for words in given):
             raise UnknownNameError(f"no reconstructor is called {name!r}; there are {', '.join(given)}")
-    return {words: one for words, one in given.items() if not names or words.startswith(tuple(names))}
+    begun = tuple(name for name in names or () if name not in given)
+    return {words: one for words, one in given.items() if not names or words in names or words.startswith(begun)}
 
 
 @dataclass(frozen=True, eq=False)

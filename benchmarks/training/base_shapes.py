@@ -1,7 +1,8 @@
-"""Labeled shapes for training comparators of `tiny`, without the classes of 3DOS.
+"""Labeled shapes for the training of comparators for `tiny`, without the classes of 3DOS.
 
-Two kinds of base classes: the structural variants of generated categories, and compounds. A compound is two shapes
-of these categories, joined in the way of its class. The encoder never saw compounds, and their classes are unlimited.
+There are two kinds of base classes: structural variants of generated categories, and compounds. A compound joins two
+shapes of these categories in the way of its class. The encoder was not trained on compounds, and any number of
+classes can be made.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from openshape_ood.synthetic.mesh import Mesh, join
 from openshape_ood.synthetic.sampling import sample_surface
 from openshape_ood.synthetic.scanner import scan
 
-# shapes of `tiny`'s training have seeds from 2**24 on, those of the benchmarks lie below 8 million
+# the training of `tiny` uses seeds from 2**24 on, and the benchmarks use seeds below 8 million
 FIRST_SEED = 12_000_000
 POINTS = 1024
-SEVERITIES = (None, 0.4, 0.8)  # the clouds of a shape: one clean, two scans
-OVERLAP = 0.97  # of the distance at which the boxes of a compound's shapes touch
-EXTENT = 1.2  # meters, the diagonal of a compound
+SEVERITIES = (None, 0.4, 0.8)  # clouds per shape: one clean, two scans
+OVERLAP = 0.97  # distance of a compound's two shapes, as a fraction of the distance at which their boxes touch
+EXTENT = 1.2  # diagonal of a compound in meters
 
 
-def asked() -> tuple[str, ...]:
-    """All names and generated categories of all classes of 3DOS, and the categories that `tiny` never saw."""
+def evaluation_names() -> tuple[str, ...]:
+    """All names and generated categories of the classes of 3DOS, and the categories that `tiny` was not trained on."""
     classes = [c for name in split_names() for c in load_split(name).classes]
     return tuple(sorted({*UNSEEN, *(name for c in classes for name in (*c.names, *c.generated))}))
 
 
 def base_categories() -> list[str]:
-    """Generated categories that are neither classes of 3DOS, nor kinds of them, nor new to `tiny`."""
-    left = overlaps(categories(), asked())
+    """Generated categories that `tiny` was trained on, and that are no classes of 3DOS or kinds of them."""
+    left = overlaps(categories(), evaluation_names())
     return [c for c in categories() if c not in left]
 
 
@@ -60,7 +61,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Compound:
-    """A base class of two variants, joined; everything about how is a function of its number."""
+    """A base class of two joined variants; its number determines which variants are joined, and how."""
 
     number: int
     of: tuple[Variant, ...]
@@ -78,13 +79,13 @@ class Compound:
         first, second = (self.of[i] for i in rng.randint(len(self.of), size=2))
         side, turn, scale = rng.randint(3), 90 * rng.randint(4), rng.uniform(0.4, 1.2)
         stretch, across = rng.uniform(0.6, 1.6, 3), rng.uniform(-0.3, 0.3)
-        own = np.random.RandomState([self.number, 1, seed])
+        varied = np.random.RandomState([self.number, 1, seed])
         below = first.mesh(seed).scaled(*stretch).grounded()
         above = second.mesh(seed).turned("y", turn)
-        factor = scale * own.uniform(0.9, 1.1) * np.linalg.norm(below.size()) / np.linalg.norm(above.size())
+        factor = scale * varied.uniform(0.9, 1.1) * np.linalg.norm(below.size()) / np.linalg.norm(above.size())
         above = above.scaled(factor, factor, factor).grounded()
         reach = OVERLAP * (below.size() + above.size()) / 2
-        along = (across + own.uniform(-0.05, 0.05)) * below.size()
+        along = (across + varied.uniform(-0.05, 0.05)) * below.size()
         places = (
             {"x": along[0], "y": OVERLAP * below.size()[1]},
             {"x": reach[0], "z": along[2]},
@@ -96,13 +97,13 @@ class Compound:
 
 
 def base_classes(compounds: int) -> list[Variant | Compound]:
-    """Every variant of every base category, then so many compounds of them."""
+    """Every variant of every base category, followed by `compounds` compounds of them."""
     of = tuple(Variant(c, v) for c in base_categories() for v in variants(c))
     return [*of, *(Compound(i, of) for i in range(compounds))]
 
 
 def clouds(classes: list[Variant | Compound], shapes: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """Of each class so many shapes, of each shape a cloud (n, 3) for each of `SEVERITIES`."""
+    """Yield the clouds (n, 3) of `shapes` shapes per class, one for each of `SEVERITIES`."""
     for number, one in enumerate(classes):
         for i in range(shapes):
             mesh = one.mesh(seed * shapes + i)

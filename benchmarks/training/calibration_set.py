@@ -1,4 +1,4 @@
-"""Embed the generated shapes to calibrate `tiny` on, for the package: to be run after `tiny` was trained.
+"""Embed the packaged calibration set of generated shapes; run it again after each training of `tiny`.
 
 python -m benchmarks.training.calibration_set --out FILE
 """
@@ -16,7 +16,7 @@ from openshape_ood.synthetic import categories
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training.calibration_set", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results") / FILE, help="not in the package")
+    parser.add_argument("--out", type=Path, default=Path("results") / FILE, help="output file, outside the package")
     args = parser.parse_args()
     check_out(args.out)
     args.out.parent.mkdir(parents=True, exist_ok=True)

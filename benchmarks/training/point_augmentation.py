@@ -1,7 +1,6 @@
-"""Changes of scans for training: turned, bent, recolored, with rare things pasted, two scans mixed.
+"""Augmentation of scans: rotation, elastic distortion, color changes, pasted rare objects, mixed scans.
 
-Amounts are those of Rozenberszki et al., arXiv 2204.07761, and of its code; two scans in one is
-Mix3D, arXiv 2110.02210.
+Parameters are those of Rozenberszki et al., arXiv 2204.07761, and of their code; mixing is Mix3D, arXiv 2110.02210.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from scipy import ndimage
 from openshape_ood.scenes import Scene
 
 AUGMENTATIONS = ("turn", "elastic", "color")
-TILT = np.pi / 64  # about x and y
-BENDS = ((0.2, 0.4), (0.8, 1.6))  # meters: cells of the noise, how far it moves a point
-OFTEN, RARELY = 0.95, 0.2  # how often a scan is bent; how often its colors are stretched
-CELL, WIDE = 0.05, 5  # meters: of the map of heights, and how many cells around count
+TILT = np.pi / 64  # largest rotation about x and y
+BENDS = ((0.2, 0.4), (0.8, 1.6))  # elastic distortion in meters: cell size of the noise, displacement
+OFTEN, RARELY = 0.95, 0.2  # probabilities: of distortion, color shift and noise; of contrast changes
+CELL, WIDE = 0.05, 5  # height map: cell size in meters, width of the maximum filter in cells
 PASTED, TRIES = 5, 50
 
 
 def augmented(scene: Scene, rng: np.random.RandomState, how: Sequence[str] = AUGMENTATIONS) -> Scene:
-    """The scan after some of `AUGMENTATIONS`."""
+    """Augment a scan; how: some of `AUGMENTATIONS`."""
     points = scene.points
     if "elastic" in how and rng.random_sample() < OFTEN:
         for cell, far in BENDS:
@@ -37,7 +36,7 @@ def augmented(scene: Scene, rng: np.random.RandomState, how: Sequence[str] = AUG
 
 
 def turned(points: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Points turned about z at will and about x and y a little, scaled by a tenth, perhaps mirrored."""
+    """Rotate points by any angle about z and slightly about x and y, scale by up to 10 %, mirror at random."""
     matrix = np.eye(3)
     for axis, angle in enumerate((*rng.uniform(-TILT, TILT, 2), rng.uniform(-np.pi, np.pi))):
         a, b = [i for i in range(3) if i != axis]
@@ -51,7 +50,7 @@ def turned(points: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def bent(points: np.ndarray, cell: float, far: float, rng: np.random.RandomState) -> np.ndarray:
-    """Points moved by smooth noise of a grid of `cell` meters, by `far` at its deviation before smoothing."""
+    """Elastic distortion by smoothed noise on a grid of `cell` meters; `far` is its deviation before smoothing."""
     low = points.min(axis=0)
     sides = ((points.max(axis=0) - low) // cell).astype(int) + 3
     noise = [rng.standard_normal(sides) for _ in range(3)]
@@ -62,7 +61,7 @@ def bent(points: np.ndarray, cell: float, far: float, rng: np.random.RandomState
 
 
 def recolored(color: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Colors in [0, 1], in floats all along: perhaps stretched, shifted by a tenth, with noise."""
+    """Change colors in [0, 1] at random: contrast stretch, shift by up to 0.1, noise."""
     if rng.random_sample() < RARELY:
         low, high = color.min(axis=0), color.max(axis=0)
         share = rng.random_sample()
@@ -75,20 +74,20 @@ def recolored(color: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def mixed(first: Scene, second: Scene) -> Scene:
-    """Two scans in one place, their middles on one another, their lowest points level."""
+    """Two scans in one, with aligned centers and floors."""
     moved = second.points - _foot(second.points) + _foot(first.points)
     return joined(first, replace(second, points=moved))
 
 
 def joined(first: Scene, second: Scene) -> Scene:
-    """The points of both; what only one of them has is 0 in the other, gray for color."""
+    """Concatenate two scans; missing labels and instances are 0, missing colors gray."""
     sides = (first, second)
 
     def of(name: str, missing: float, width: tuple[int, ...]) -> np.ndarray | None:
-        own = [getattr(one, name) for one in sides]
-        if all(one is None for one in own):
+        both = [getattr(one, name) for one in sides]
+        if all(one is None for one in both):
             return None
-        filled = [np.full((len(s), *width), missing) if o is None else o for s, o in zip(sides, own, strict=True)]
+        filled = [np.full((len(s), *width), missing) if o is None else o for s, o in zip(sides, both, strict=True)]
         return np.concatenate(filled)
 
     points = np.concatenate([first.points, second.points])
@@ -96,29 +95,29 @@ def joined(first: Scene, second: Scene) -> Scene:
 
 
 def pasted(scene: Scene, things: Sequence[Scene], rng: np.random.RandomState, count: int = PASTED) -> Scene:
-    """With some of `things` put on what is highest at a place, turned about z; one that fits nowhere is left out.
+    """Paste `count` random `things` on top of the scan, rotated about z; a thing without a free place is left out.
 
-    It fits where what is below it is level to 10 cm, lower than 1.5 m above the floor.
+    A place is free if the surface below is level to 10 cm and lower than 1.5 m above the floor.
     """
     for _ in range(count if things else 0):
         thing = things[rng.randint(len(things))]
         angle = rng.uniform(-np.pi, np.pi)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        own = thing.points - _foot(thing.points)
-        own[:, :2] = own[:, :2] @ turn.T
-        place = _free_place(scene.points, own, rng)
+        centered = thing.points - _foot(thing.points)
+        centered[:, :2] = centered[:, :2] @ turn.T
+        place = _free_place(scene.points, centered, rng)
         if place is not None:
-            scene = joined(scene, replace(thing, points=own + place))
+            scene = joined(scene, replace(thing, points=centered + place))
     return scene
 
 
-def _free_place(points: np.ndarray, own: np.ndarray, rng: np.random.RandomState) -> np.ndarray | None:
+def _free_place(points: np.ndarray, thing: np.ndarray, rng: np.random.RandomState) -> np.ndarray | None:
     low = points.min(axis=0)
     cells = ((points[:, :2] - low[:2]) / CELL).astype(int)
     heights = np.full(cells.max(axis=0) + 1, -np.inf)
     np.maximum.at(heights, tuple(cells.T), points[:, 2])
     heights = ndimage.maximum_filter(heights, WIDE, mode="constant", cval=-np.inf)
-    foot = np.unique(np.floor(own[:, :2] / CELL).astype(int), axis=0)
+    foot = np.unique(np.floor(thing[:, :2] / CELL).astype(int), axis=0)
     for _ in range(TRIES):
         middle = np.array([rng.randint(side) for side in heights.shape])
         where = foot + middle

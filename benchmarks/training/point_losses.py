@@ -1,7 +1,7 @@
-"""Losses of point encoders: features beside text anchors, and logits, as functions of tensors.
+"""Losses of point encoders, from features and text anchors, or from logits.
 
-n points, k classes, d features. Labels are rows of the anchors, -1 for points that nobody labeled: these count in no
-loss, and where there are no others the loss is 0 with a graph. Means are over labeled points.
+n points, k classes, d features. Labels are indices of the anchors, -1 for unlabeled points, which count in no loss.
+Means are over labeled points; without any, the loss is 0 and can be differentiated.
 
 The hinge with negatives and the class-balanced focal loss are those of Rozenberszki et al., arXiv 2204.07761.
 """
@@ -16,7 +16,7 @@ TEMPERATURE = 0.07
 
 
 def centered(anchors: Tensor) -> Tensor:
-    """Anchors (k, d) of unit length around their mean: names lie in a narrow cone, these do not."""
+    """Unit anchors (k, d) minus their mean, normalized again, because embeddings of names form a narrow cone."""
     units = F.normalize(anchors, dim=1)
     return F.normalize(units - units.mean(dim=0), dim=1)
 
@@ -32,7 +32,7 @@ def mean_of_labeled(per_point: Tensor, labels: Tensor) -> Tensor:
 
 
 def softmax_loss(features: Tensor, anchors: Tensor, labels: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """Cross-entropy (n,) over cosines with all anchors; at temperature 1 the paper's contrast_ce. 0 where unlabeled."""
+    """Cross-entropy (n,) over cosines with all anchors, 0 if unlabeled; temperature 1: the paper's contrast_ce."""
     return F.cross_entropy(cosines(features, anchors) / temperature, labels, ignore_index=-1, reduction="none")
 
 
@@ -46,19 +46,25 @@ def hinge_loss(
     far: float = 0.6,
     metric: str = "cosine",
 ) -> tuple[Tensor, Tensor]:
-    """Loss of attraction to each point's own anchor (n,), and of repulsion from others (n,); 0 where unlabeled.
+    """Attraction of each point to the anchor of its class (n,), and repulsion from others (n,); 0 for unlabeled points.
 
-    negatives: other classes (n, m), see `draw_negatives`; near: distance to the own anchor that costs nothing; far:
-    mean distance to the others that costs nothing; metric: "cosine", 1 less it, or "l2" of the vectors as they are.
+    Parameters
+    ----------
+    negatives : Tensor (n, m)
+        Other classes, see `draw_negatives`.
+    near, far : float
+        Distance to the right anchor below which, and mean distance to others above which, the loss is 0.
+    metric : str
+        "cosine" (1 - cosine), or "l2" without normalization.
     """
-    own = distance(features, anchors[labels.clamp(min=0)], metric)
+    right = distance(features, anchors[labels.clamp(min=0)], metric)
     others = distance(features[:, None], anchors[negatives], metric).mean(dim=1)
     labeled = labels >= 0
-    return F.relu(own - near) * labeled, F.relu(far - others) * labeled
+    return F.relu(right - near) * labeled, F.relu(far - others) * labeled
 
 
 def text_loss(kind: str, features: Tensor, anchors: Tensor, labels: Tensor, draws: torch.Generator) -> Tensor:
-    """The softmax loss, or both sides of the hinge with negatives drawn by `draws` on the CPU (n,)."""
+    """Softmax loss (n,), or the sum (n,) of both parts of the hinge loss, negatives drawn by `draws` on the CPU."""
     if kind == "softmax":
         return softmax_loss(features, anchors, labels)
     negatives = draw_negatives(labels.cpu(), len(anchors), generator=draws).to(anchors.device)
@@ -72,15 +78,15 @@ def distance(features: Tensor, anchors: Tensor, metric: str) -> Tensor:
 
 
 def draw_negatives(labels: Tensor, classes: int, count: int = 3, generator: torch.Generator | None = None) -> Tensor:
-    """Classes (n, count) drawn uniformly from those that are not the point's own."""
+    """Random classes (n, count), without the class of the point."""
     drawn = torch.randint(classes - 1, (len(labels), count), generator=generator)
     return drawn + (drawn >= labels[:, None]) * (labels[:, None] >= 0)
 
 
 def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor | None = None, gamma: float = 2.0) -> Tensor:
-    """-a_y (1 - p_y)^gamma log p_y of each point (n,), weights: a (k,); 0 where unlabeled. With gamma 0 cross-entropy.
+    """-a_y (1 - p_y)^gamma log p_y of each point (n,), with weights a (k,); 0 for unlabeled points.
 
-    Weights do not divide the mean, as those of torch's cross-entropy do.
+    gamma 0 is the cross-entropy. The mean is not divided by the weights, unlike that of torch's cross-entropy.
     """
     known = labels.clamp(min=0)
     log_p = F.log_softmax(logits, dim=1).gather(1, known[:, None])[:, 0]

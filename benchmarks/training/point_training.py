@@ -1,7 +1,7 @@
-"""The training loop of point encoders: batches of scans, steps that can be stopped and gone on with, a log.
+"""Resumable training of point encoders: batches of scans, steps, a log.
 
-Batches are functions of their number, so that a run that was stopped goes on as if it had not been. In a scan that is
-trained with, label 0 is none and label c + 1 is class c.
+Batches are functions of the step number, so that a resumed run gives the same weights. In training scans, label 0 means
+none, and label c + 1 is class c.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from openshape_ood.scenes import Scene, voxelize
 from openshape_ood.scenes.point_encoder import voxel_numbers
 from openshape_ood.scenes.sparse.network import SparseUNet
 
-SHIFT = 100  # voxels: the network is not the same for a scan that is moved by one
-WARM = 0.05  # of the steps, with AdamW
+SHIFT = 100  # largest random shift in voxels, because the network's output changes with the position of the scan
+WARM = 0.05  # fraction of warm-up steps with AdamW
 STATE = "training.safetensors"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Schedule of a training: `steps` in all, at most `minutes` in this run.
+    """Schedule of a training: `steps` in total, at most `minutes` in this run.
 
-    `sgd` has the momentum and the two drops of Rozenberszki et al., `adamw` a warm-up and a cosine.
+    "sgd" has the momentum and the two rate drops of Rozenberszki et al.; "adamw" has a warm-up and a cosine schedule.
     """
 
     steps: int = 200
@@ -41,7 +41,7 @@ class Plan:
     optimizer: str = "adamw"
     decay: float = 1e-4
     seed: int = 0
-    every: int = 10  # steps to a line of the log, and to what is kept
+    every: int = 10  # steps between two log lines and saved states
 
 
 Loss = Callable[[SparseUNet, Batch, torch.Generator], Tensor]
@@ -54,19 +54,19 @@ def batch_of(
     rng: np.random.RandomState | None = None,
     device: torch.device | str = "cpu",
 ) -> Batch:
-    """Scans side by side, each moved by whole voxels where there is an `rng`; a voxel has what its first point has."""
+    """A batch of scans, each shifted by whole voxels if `rng` is given; a voxel has the values of its first point."""
     samples = []
     for scene in scenes:
         voxels = voxelize(scene.points, voxel)
         moved = voxels.coords if rng is None else voxels.coords + rng.randint(0, SHIFT, 3)
         labels = np.full(len(voxels), -1) if scene.labels is None else scene.labels[voxels.first] - 1
-        own = (moved, voxel_numbers(scene, voxels.first, given), labels)
-        samples.append(Sample(*(torch.from_numpy(one).to(device) for one in own)))
+        arrays = (moved, voxel_numbers(scene, voxels.first, given), labels)
+        samples.append(Sample(*(torch.from_numpy(one).to(device) for one in arrays)))
     return together(samples)
 
 
 def speed(progress: float, optimizer: str) -> float:
-    """Factor of the learning rate after this share of the steps."""
+    """Factor of the learning rate after a fraction of the steps."""
     if optimizer == "sgd":
         return 0.3 ** sum(progress >= share for share in (0.3, 0.375))  # epochs 120 and 150 of 400
     return min(1.0, progress / WARM + 0.05) * 0.5 * (1 + np.cos(np.pi * min(progress, 1.0)))
@@ -81,13 +81,25 @@ def train(
     folder: Path | None = None,
     frozen: bool = False,
     settings: Any = None,
-    told: Callable[[dict[str, Any]], None] = lambda line: None,
+    report: Callable[[dict[str, Any]], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
-    """Train in place and return the log; `told` gets each line. The network is left in evaluation mode.
+    """Train in place and return the log; the network is in evaluation mode afterwards.
 
-    batches: from the number of a step, from 0, to its batch. folder: place of `STATE`; a run with the same `settings`
-    continues from it. frozen: train `final` only, norms unchanged. Raises `InputError` for a loss that is not finite,
-    and for a folder of a run with other settings.
+    Parameters
+    ----------
+    batches : callable
+        Step number, from 0 -> batch.
+    folder : Path, optional
+        Folder of `STATE`; a run with the same `settings` resumes from it.
+    frozen : bool
+        Train `final` only, with unchanged normalization.
+    report : callable
+        Called with each line of the log.
+
+    Raises
+    ------
+    InputError
+        For a loss that is not finite, and for a folder of a run with other settings.
     """
     network.train(not frozen)
     for name, parameter in network.named_parameters():
@@ -102,12 +114,12 @@ def train(
         value = loss(network, batch, torch.Generator().manual_seed(plan.seed * 1_000_003 + run.step))
         if not torch.isfinite(value):
             what = f"the loss of step {run.step} is {value.item()}"
-            raise InputError(f"{what}; a smaller --rate than {plan.rate:g} helps")
+            raise InputError(f"{what}. Expected a finite number. Use a smaller --rate than {plan.rate:g}")
         run.descend(value, plan.rate * speed(run.share, plan.optimizer), most=10.0)
         return {"loss": value.item(), "voxels": len(batch.grid)}
 
     for line in run.lines(learn, plan.every, plan.minutes):
-        told(line)
+        report(line)
         run.keep()
     network.eval().requires_grad_(False)
     return run.log

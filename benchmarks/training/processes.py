@@ -1,4 +1,4 @@
-"""The processes of one training, as torchrun starts them: which this is, its device, and how they talk."""
+"""Processes of one training under torchrun: rank, device, averages, gathering."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from openshape_ood.encoders.devices import find_device
 
 
 def processes() -> tuple[int, int]:
-    """The number of this process, and how many processes there are."""
+    """Rank of this process, and number of processes."""
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 
 def own_device(device: str | torch.device | None) -> torch.device:
-    """The device of this process: the one asked for, of several GPUs the one of its number on this machine."""
-    found = find_device(device)
-    if found.type != "cuda" or processes()[1] == 1:
-        return found
+    """The device of this process: the requested one, or among several GPUs the one with its local rank."""
+    requested = find_device(device)
+    if requested.type != "cuda" or processes()[1] == 1:
+        return requested
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
 
 
 def backend(device: torch.device, gpus: int) -> str:
-    """nccl where every process of this machine has a GPU of its own, else gloo: nccl refuses two on one GPU."""
+    """ "nccl" if every process on this machine has its own GPU, else "gloo", as nccl refuses two processes on a GPU."""
     here = int(os.environ.get("LOCAL_WORLD_SIZE", processes()[1]))
     fast = device.type == "cuda" and here <= gpus and torch.distributed.is_nccl_available()
     return "nccl" if fast else "gloo"
 
 
 def average(tensors: Iterable[Tensor]) -> None:
-    """Replace tensors of one dtype by their means over the processes, in one message; nothing in a single process."""
+    """Replace tensors of one dtype by their means over the processes; no change in a single process."""
     held = list(tensors)
     if not held or not torch.distributed.is_initialized():
         return
@@ -46,9 +46,9 @@ def average(tensors: Iterable[Tensor]) -> None:
 
 
 def average_gradients(parameters: Iterable[Tensor], learned: bool = True) -> bool:
-    """Give all processes the mean gradients of those that learned something in this step; False if none did.
+    """Give all processes the mean gradients over those with `learned`; returns False if no process has it.
 
-    A parameter without a gradient in all of them is left alone. In a single process nothing changes.
+    A parameter without a gradient in any process keeps None. In a single process nothing changes.
     """
     if not torch.distributed.is_initialized():
         return learned
@@ -66,25 +66,25 @@ def average_gradients(parameters: Iterable[Tensor], learned: bool = True) -> boo
 
 
 def gathered(value: Any) -> list[Any]:
-    """The values of all processes, in their order."""
+    """The values of all processes, by rank."""
     if not torch.distributed.is_initialized():
         return [value]
-    found = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(found, value)
-    return found
+    values = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(values, value)
+    return values
 
 
 @contextmanager
 def joined(device: str | torch.device | None) -> Iterator[tuple[int, int]]:
-    """Join the group of processes, if there are several, and leave it at the end; gives rank and number."""
+    """Join the process group if there are several processes, and leave it at the end; yields rank and number."""
     rank, world = processes()
     if world == 1:
         yield rank, world
         return
-    own = own_device(device)
-    if own.type == "cuda":
-        torch.cuda.set_device(own)
-    torch.distributed.init_process_group(backend(own, torch.cuda.device_count()))
+    local = own_device(device)
+    if local.type == "cuda":
+        torch.cuda.set_device(local)
+    torch.distributed.init_process_group(backend(local, torch.cuda.device_count()))
     try:
         yield rank, world
     finally:

@@ -1,4 +1,4 @@
-"""Training data of `train_rooms`: generated rooms in labeled voxels, each a pure function of a seed and a number."""
+"""Training data of `train_rooms`: generated rooms as labeled voxels, each determined by a seed and a number."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ KNOWN = (
     *("bathtub", "bed", "bookshelf", "chair", "curtain", "lamp", "piano", "plant", "refrigerator", "sofa", "table"),
     "toilet",
 )
-# stand in the rooms without a name: what a point looks like that is none of the known classes
+# categories without a name in the training rooms: examples of points outside the known classes
 OTHERS = ("bench", "box", "bucket", "dresser", "fan", "microwave", "printer", "sink", "stairs", "stool", "tent", "vase")
-# in no room of training
+# categories in no training room
 NOVEL = (
     *("bicycle", "bin", "guitar", "ladder", "night stand", "person", "stove", "tv stand", "wardrobe"),
     "washing machine",
 )
 CLASSES = (*LAYOUT, *KNOWN)
 UNLABELED, OTHER = -1, -2
-# rooms of training have seeds from here on; the benchmarks stay below
+# first seed of training rooms; benchmarks use smaller seeds
 FIRST_SEED = 1 << 24
-GROUP, USES = 16, 4  # rooms that are kept at once, and how often each is shown
+GROUP, USES = 16, 4  # rooms in memory, and uses of each
 
 
 class Sample(NamedTuple):
-    """Voxels (v, 3) int64, what the network is given of each (v, c) float32, and their classes (v,) int64.
+    """Voxels (v, 3) int64, their input features (v, c) float32, and their classes (v,) int64.
 
-    Classes are places in `CLASSES`; `OTHER` is an object of another category, `UNLABELED` neither.
+    Classes are indices of `CLASSES`; `OTHER` is an object of another category, `UNLABELED` no object.
     """
 
     coords: Tensor
@@ -51,7 +51,7 @@ class Sample(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Several samples on one grid, rows in its order."""
+    """Several samples on one grid, with rows in the order of the grid."""
 
     grid: Grid
     numbers: Tensor
@@ -59,10 +59,10 @@ class Batch(NamedTuple):
 
 
 class GeneratedRooms(Dataset[Sample]):
-    """Samples of a run, from `start` on.
+    """Samples of a run, from number `start` on.
 
-    A room takes much longer to make than to change, so `GROUP` of them are kept and shown `USES` times each in random
-    order: turned, mirrored, stretched, thinned, with its colors or without.
+    Making a room takes much longer than augmenting it. `GROUP` rooms are therefore kept, and each is used `USES` times
+    in random order: rotated, mirrored, stretched, thinned, with or without colors.
     """
 
     def __init__(self, voxel: float, seed: int, start: int, count: int) -> None:
@@ -93,7 +93,7 @@ def _made(seed: int, number: int) -> Room:
 
 
 def changed(scene: Scene, rng: np.random.RandomState) -> Scene:
-    """The same room turned, mirrored, stretched, moved, with fewer points; without color every other time."""
+    """Augment a room: rotation, mirroring, stretch, shift, fewer points; half of the time without color."""
     scene = scene.take(rng.random_sample(len(scene)) < rng.uniform(0.4, 1))
     mirror = np.array([rng.choice((-1, 1)), 1, 1]) * rng.uniform(0.9, 1.1, 3)
     turn = rotation("z", rng.uniform(0, 360))
@@ -106,7 +106,7 @@ def changed(scene: Scene, rng: np.random.RandomState) -> Scene:
 
 
 def sample_of(scene: Scene, names: Sequence[str], voxel: float) -> Sample:
-    """The voxels of a labelled scan; names: what its labels index, the first of them none."""
+    """Voxels of a labelled scan; names: by label, where label 0 means none."""
     assert scene.labels is not None
     classes = {name: i for i, name in enumerate(CLASSES)}
     table = np.array([UNLABELED, *(classes.get(name, OTHER) for name in names[1:])])
@@ -125,5 +125,5 @@ def together(samples: Sequence[Sample]) -> Batch:
 
 
 def as_they_are(samples: Any) -> Any:
-    """For a loader that is not to stack."""
+    """Collate function of a loader that does not stack its samples."""
     return samples

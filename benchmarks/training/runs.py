@@ -1,4 +1,4 @@
-"""A training that can be stopped and gone on with: how far it is, its log, and everything that it needs, kept."""
+"""Resumable training: step, log, network, optimizers and their saved state."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ from benchmarks.training.processes import average_gradients
 from openshape_ood.storage import keep_training, resumed_training
 
 WHAT = "point training"
-WARM = 0.03  # the share of a run over which the learning rate rises
-EVERY = 3.0  # minutes between two states that are kept
+WARM = 0.03  # fraction of a run over which the learning rate rises
+EVERY = 3.0  # minutes between two saved states
 
 
 def ramp(share: float, fall: float, least: float) -> float:
-    """Factor of the learning rate: it rises over `WARM`, and falls to `least` over the share `fall`."""
+    """Factor of the learning rate: linear rise over the share `WARM`, linear fall to `least` over the share `fall`."""
     return max(min(share / WARM, 1.0, (1 - share) / fall), least)
 
 
 class Run:
-    """A network, its optimizer, and how far they are.
+    """State of a resumable training run.
 
-    network: with all that changes, which is more than learns. path: where the state is kept, and gone on from if
-    `resume`, which needs the same settings. steps: of the whole run; where 0, minutes are.
+    Parameters
+    ----------
+    network : nn.Module
+        Everything that changes in training, including buffers and averages.
+    settings : JSON value
+        A saved state is only resumed with equal settings.
+    path : Path, optional
+        File of the state, which is resumed if `resume`.
+    steps, minutes : int and float
+        Length of the whole run; `minutes` counts if `steps` is 0.
     """
 
     def __init__(
@@ -50,13 +58,13 @@ class Run:
 
     @property
     def share(self) -> float:
-        """Of the run, what is over."""
+        """Finished fraction of the run."""
         return self.step / self.steps if self.steps else self.minutes / self.whole
 
     def descend(self, loss: Tensor | None, rate: float, most: float = 1.0) -> bool:
-        """A step of the optimizer, with gradients of norm `most` at the most; False where there was nothing to learn.
+        """One step of the optimizer, with gradients clipped to norm `most`; False if no process has a loss.
 
-        Of several processes each gives its loss, or None, and has the mean gradients.
+        Each process passes its loss, or None; all use the mean gradients.
         """
         learning = [one for group in self.optimizer.param_groups for one in group["params"]]
         for group in self.optimizer.param_groups:
@@ -73,27 +81,27 @@ class Run:
     def lines(
         self, learn: Callable[[], Mapping[str, float]], every: int, most: float = float("inf")
     ) -> Iterator[dict[str, Any]]:
-        """Learn to the end, or for `most` minutes; a line of the log every few steps, means of what `learn` gives.
+        """Train to the end, or for `most` minutes; yields a log line every `every` steps.
 
-        A step that gives nothing does not count in them.
+        A line has the means of the figures from `learn`; steps with empty figures do not count.
         """
-        before, started, found = self.minutes, time.monotonic(), list[Mapping[str, float]]()
+        before, started, steps = self.minutes, time.monotonic(), list[Mapping[str, float]]()
         last = self.share >= 1
         while not last:
             if figures := learn():
-                found.append(figures)
+                steps.append(figures)
             self.step += 1
             passed = (time.monotonic() - started) / 60
             self.minutes = before + passed
             last = self.share >= 1 or passed >= most
             if last or self.step % every == 0:
-                means = {key: round(float(np.mean([one[key] for one in found])), 5) for key in next(iter(found), ())}
+                means = {key: round(float(np.mean([one[key] for one in steps])), 5) for key in next(iter(steps), ())}
                 self.log.append({"step": self.step, **means, "minutes": round(self.minutes, 3)})
-                found = []
+                steps = []
                 yield self.log[-1]
 
     def keep(self, every: float = 0.0) -> bool:
-        """Keep the state, if it has a place; of a run under way, not before `every` minutes are over."""
+        """Save the state if the run has a path; during the run, at most once in `every` minutes."""
         if self.path is None or (self.share < 1 and self.minutes - self.kept < every):
             return False
         keep(self.path, self.step, self.log, self.network, [self.optimizer], self.settings)
@@ -102,13 +110,13 @@ class Run:
 
 
 def keep(path: Path, step: int, log: Any, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any) -> None:
-    """Everything that a training needs to go on as if it had not been stopped, whole or not at all."""
+    """Save everything needed to resume a training exactly, atomically."""
     keep_training(path, network, optimizers, settings, {"step": step, "log": log}, WHAT)
 
 
 def resumed(
     path: Path | None, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any
 ) -> tuple[int, list[dict[str, Any]]]:
-    """The step to go on with, and the log so far. Raises `InputError` for a run with other settings."""
+    """Next step and log of a saved run, or 0 and []. Raises `InputError` for a run with other settings."""
     before = resumed_training(path, network, optimizers, settings, WHAT)
     return (before["step"], before["log"]) if before else (0, [])

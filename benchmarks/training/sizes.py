@@ -1,8 +1,7 @@
-"""Sizes of the categories' objects: `python -m benchmarks.training.sizes --out FILE`.
+"""Sizes of the objects of each category: `python -m benchmarks.training.sizes --out FILE`.
 
-The package has such a file as `openshape_ood/scenes/sizes.json`. The command refuses to write there.
-
-Of 40 generated shapes a category, in meters; its other names have the same sizes.
+The packaged file is `openshape_ood/scenes/sizes.json`; the command refuses to write there. Sizes are of 40 generated
+shapes per category, in meters; synonyms of a category have the same sizes.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from openshape_ood.storage import replacing
 from openshape_ood.synthetic import categories, generate, synonyms
 
 SHAPES = 40
-FIRST_SEED = 7_700_000  # beyond those of the benchmarks and of calibration
+FIRST_SEED = 7_700_000  # above the seeds of the benchmarks and of calibration
 
 
 def sizes(category: str) -> list[list[float]]:
@@ -32,15 +31,15 @@ def sizes(category: str) -> list[list[float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/sizes.json"), help="not in the package")
+    parser.add_argument("--out", type=Path, default=Path("results/sizes.json"), help="output file, outside the package")
     args = parser.parse_args()
     check_out(args.out)
     of = {category: sizes(category) for category in categories()}
-    # a word for two categories would be the size of neither
+    # a synonym of two categories is left out, because it has no single size
     words = [word for category in of for word in synonyms(category)]
-    others = {word: own for category, own in of.items() for word in synonyms(category) if words.count(word) == 1}
+    others = {word: size for category, size in of.items() for word in synonyms(category) if words.count(word) == 1}
     source = f"{SHAPES} generated shapes a category; python -m benchmarks.training.sizes"
-    table = {**{word: own for word, own in others.items() if word not in of}, **of}
+    table = {**{word: size for word, size in others.items() if word not in of}, **of}
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(table[name])}" for name in sorted(table))
     head = f'"source": {json.dumps(source)}, "licence": {json.dumps(LICENCE)}'
     args.out.parent.mkdir(parents=True, exist_ok=True)

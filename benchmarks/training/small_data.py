@@ -1,7 +1,7 @@
-"""Clouds that `small` is trained with: half of generated shapes, half of the objects of a pack, whole and scanned.
+"""Training clouds of `small`: half are generated shapes, half are objects of a pack, whole and as simulated scans.
 
-Clouds come in blocks. A block's clouds are made once and shown `PASSES` times, with other points, turned, painted and
-disturbed otherwise: they take longer to make than to learn from. All is a function of the seed and the batch's number.
+Making a cloud takes longer than training on it. The clouds of a block are therefore made once and used `PASSES` times,
+each time with other points, rotation, color and noise. Seed and number determine a batch.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from openshape_ood.synthetic.sampling import sample_surface
 from openshape_ood.synthetic.scanner import scan
 from openshape_ood.synthetic.visibility import unhidden
 
-FIRST_SEED = 1 << 24  # of generated shapes; the benchmarks stay below
+FIRST_SEED = 1 << 24  # first seed of generated shapes; benchmarks use smaller seeds
 BLOCK, PASSES = 1024, 4
-DENSE = 1536  # points of a cloud that is kept for its passes
-FEWEST = 160  # points of an object that a view may leave
+DENSE = 1536  # points of a stored cloud
+FEWEST = 160  # least points of an object in a view
 REALISTIC = (
     "aws-robotics",
     "RobotLocomotion",
@@ -42,7 +42,7 @@ FOLDS = ("quaternius", "market", "kenney", "kaykit", "realistic")
 
 
 def fold_of(source: str) -> str:
-    """The part of the pack that a source belongs to: three large collections, and the small ones together by style."""
+    """The part of the pack that a source belongs to: one of four large collections, or "realistic" for all others."""
     owner = source.split("/")[0]
     large = {"trebeljahr": "quaternius", "pmndrs": "market", "beep2bleep": "kenney", "KayKit-Game-Assets": "kaykit"}
     return large.get(owner, "realistic")
@@ -59,10 +59,10 @@ class Clouds(NamedTuple):
 
 
 class Mixture(IterableDataset[Clouds]):
-    """Batches from number `first` on, without end. pack: None for generated shapes alone.
+    """Endless batches, from number `first` on. Fine classes are the variants of all categories, then the pack's names.
 
-    plain: the pack as it is, without views, clutter and noise (of an ablation). Fine classes are the variants of all
-    categories, then the pack's names; `clutter` off leaves out foreign points alone.
+    pack: None for generated shapes only; views: False to use the pack's clouds unchanged; clutter: False to leave out
+    foreign points only.
     """
 
     def __init__(
@@ -105,8 +105,8 @@ class Mixture(IterableDataset[Clouds]):
         rng = np.random.RandomState([self.seed, block, BLOCK])
         order = np.concatenate([rng.permutation(BLOCK) for _ in range(PASSES)])
         for k in range(skipped, len(order) // self.batch):
-            own = np.random.RandomState([self.seed, block, BLOCK + 1 + k])
-            yield self._together([made[i] for i in order[k * self.batch : (k + 1) * self.batch]], own)
+            draws = np.random.RandomState([self.seed, block, BLOCK + 1 + k])
+            yield self._together([made[i] for i in order[k * self.batch : (k + 1) * self.batch]], draws)
 
     def _together(self, made: Sequence[tuple[np.ndarray, int, int]], rng: np.random.RandomState) -> Clouds:
         count, patches, members, radius = self.sizes
@@ -146,7 +146,7 @@ class Mixture(IterableDataset[Clouds]):
 
 
 def odds(pack: ObjectPack, labels: np.ndarray) -> np.ndarray:
-    """Chances (b,) of objects: of a name with the root of its count, within it realistic ones three times."""
+    """Probabilities (b,) of objects: a name in proportion to the root of its count, realistic objects three times."""
     worth = np.where([one.split("/")[0] in REALISTIC for one in pack.sources], 3.0, 1.0)
     of_name = np.bincount(labels, weights=worth)
     each = worth / of_name[labels] * np.sqrt(of_name[labels])
@@ -154,12 +154,12 @@ def odds(pack: ObjectPack, labels: np.ndarray) -> np.ndarray:
 
 
 def shown(cloud: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarray:
-    """A pass of a cloud (m, 6): `count` points (n, 6) float32, turned, mirrored, in the unit ball, perhaps gray."""
+    """Augment a cloud (m, 6) to `count` points (n, 6) float32: rotation, mirroring, unit ball, noise, color or gray."""
     m = len(cloud)
     picked = (
         rng.permutation(m)[:count] if m >= count else np.concatenate([np.arange(m), rng.randint(m, size=count - m)])
     )
-    # in no order: a cloud's first point is its first center
+    # shuffled, because the first point is the first patch center
     rows = cloud[rng.permutation(picked)]
     turn = rng.uniform(0, 360) if rng.random_sample() < 0.6 else 90.0 * rng.randint(4)
     xyz = rows[:, :3] @ rotation("y", turn).T
@@ -176,8 +176,11 @@ def shown(cloud: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarr
 
 
 def viewed(cloud: np.ndarray, foreign: np.ndarray | None, rng: np.random.RandomState) -> np.ndarray:
-    """A simulated scan of a whole cloud (n, 6), y up: stretched, seen from a side, cut, with holes, bumps, noise and,
-    where there is a `foreign` cloud, floor, wall and a piece of that beside it; nearly as it is one time in four."""
+    """Simulated scan of a whole y-up cloud (n, 6): stretched, one-sided, cut, with holes, bumps and noise.
+
+    foreign: another cloud, of which a piece is added, with floor and wall. One time in four, the cloud is only rotated
+    and stretched.
+    """
     rows = cloud[rng.permutation(len(cloud))[:2600]].astype(np.float64)
     xyz, rgb = rows[:, :3], rows[:, 3:]
     if rng.random_sample() < 0.5:
@@ -212,7 +215,7 @@ def viewed(cloud: np.ndarray, foreign: np.ndarray | None, rng: np.random.RandomS
 
 
 def _seen(xyz: np.ndarray, severity: float, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Mask (n,) of what one to three cameras see, and the first of these (3,)."""
+    """Mask (n,) of points that one to three cameras see, and position (3,) of the first camera."""
     middle = (xyz.min(axis=0) + xyz.max(axis=0)) / 2
     reach = np.linalg.norm(xyz - middle, axis=1).max()
     views = 1 + int(rng.choice(3, p=(0.45 + 0.25 * severity, 0.35 - 0.1 * severity, 0.2 - 0.15 * severity)))
@@ -231,7 +234,7 @@ def _seen(xyz: np.ndarray, severity: float, rng: np.random.RandomState) -> tuple
 
 
 def _uncut(xyz: np.ndarray, kept: np.ndarray, severity: float, extent: float, rng: np.random.RandomState) -> np.ndarray:
-    """Mask (n,) without an end, behind a plane, without what lies low, behind other things, and without holes."""
+    """Mask (n,) of points left after random cuts: behind a plane, below a height, in holes."""
     left = np.ones(len(xyz), dtype=bool)
     if rng.random_sample() < 0.45:
         along = xyz @ (rng.normal(size=3) * (1, 0.5, 1))
@@ -252,7 +255,7 @@ def _among(
     severity: float,
     rng: np.random.RandomState,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """With floor, wall and a piece of another object about the box of a cloud, at most 20 % of all points."""
+    """Add floor, wall and a piece of another object around a cloud, at most 20 % of all points."""
     low, high = xyz.min(axis=0), xyz.max(axis=0)
     margin = rng.uniform(0.02, 0.1, 3) * extent
     low, high, size = low - margin, high + margin, 60 + int(0.2 * severity * len(xyz) * rng.random_sample())

@@ -1,9 +1,10 @@
 """Names that `small` is trained with, and their vectors in two text spaces.
 
-CLIP: features of ViT-B/32 of the names of Open Images, Objects365 and LVIS: a folder with `oid_clip_a+cname.npy`,
-`o365_clip_a+cnamefix.npy`, `Objects365_names_fix.csv`, `lvis_v1_clip_a+cname.npy` and `lvis_v1_train_cat_info.json`, as
-github.com/facebookresearch/Detic has them in datasets/metadata. They are made unit, less their mean, made unit again:
-CLIP's names lie in a cone, with a mean cosine of about 0.8. Static: the text encoder of `tiny`, which knows any word.
+CLIP: ViT-B/32 features of the names of Open Images, Objects365 and LVIS. They are in a folder with
+`oid_clip_a+cname.npy`, `o365_clip_a+cnamefix.npy`, `Objects365_names_fix.csv`, `lvis_v1_clip_a+cname.npy` and
+`lvis_v1_train_cat_info.json`, from datasets/metadata of github.com/facebookresearch/Detic. Vectors are normalized,
+centered and normalized again, because CLIP's names have a mean cosine of about 0.8. Static: the text encoder of `tiny`,
+which encodes any word.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from benchmarks.object_pack import ObjectPack
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.synthetic import synonyms
 
-# the 500 classes of the Open Images Challenge in the order of its features, a line each, blank where the name is not
-# sure: 323 names that another list has, too, have its features
+# the 500 classes of the Open Images Challenge in the order of its features, one per line; a line is blank if its name
+# is uncertain. The 323 names that are also in another list agree with its features.
 OPEN_IMAGES = Path(__file__).with_name("openimages.txt")
-# names that the CLIP table spells in another way, and the nearest name of some that it has not
+# our name -> spelling in the CLIP table, or the nearest name that the table has
 SPELLED = {
     "keyboard": "computer keyboard",
     "night stand": "nightstand",
@@ -61,14 +62,14 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Centered unit vectors (n, 512) of entries, words -> entry, and the mean (512,) that was taken off."""
+    """Centered unit vectors (n, 512) of entries, word -> entry, and the subtracted mean (512,)."""
 
     vectors: np.ndarray
     words: Mapping[str, int]
     mean: np.ndarray
 
     def find(self, word: str) -> int | None:
-        """Entry of a word: the same, another spelling of it, or its singular."""
+        """Entry of a word, of another spelling of it, of its singular or of its plural; None if there is none."""
         plain = word.casefold()
         spellings = [
             SPELLED.get(plain, plain),
@@ -82,9 +83,10 @@ class Table:
 
 @cache
 def read_table(folder: Path) -> Table:
-    """Vectors of Open Images, Objects365 and LVIS; the first of entries of one name holds, synonyms come last.
+    """Read the vectors of Open Images, Objects365 and LVIS.
 
-    In this order, as LVIS's features are of names with underscores.
+    If a name occurs twice, the first entry is used; synonyms come last. LVIS is the last list, because its features are
+    of names with underscores.
     """
     lvis = json.loads((folder / "lvis_v1_train_cat_info.json").read_text(encoding="utf-8"))
     with (folder / "Objects365_names_fix.csv").open(newline="", encoding="utf-8") as file:
@@ -114,10 +116,10 @@ def _plain(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Vectors (w, d) of words, weights (s, w) of the words that name a class, and which words (s, w) are no others.
+    """Training targets of s classes over w words.
 
-    Words that neither name a class nor are to be kept apart from it, kinds of a class that has only the word for all of
-    them, have no weight and are left out.
+    vectors: (w, d) of words; weights (s, w): of the words that name a class; others (s, w): mask of words that are
+    negatives of a class. A word that names a kind of the class is no negative.
     """
 
     vectors: np.ndarray
@@ -126,7 +128,7 @@ class Targets:
 
 
 def class_words(categories: Sequence[str], pack: ObjectPack | None) -> list[tuple[str, ...]]:
-    """Words of every class, the main one first: generated categories, then the pack's names in their order."""
+    """Words of every class, the main word first: generated categories, then the pack's names, sorted."""
     generated = [(c, *synonyms(c)) for c in categories]
     if pack is None:
         return generated
@@ -134,18 +136,18 @@ def class_words(categories: Sequence[str], pack: ObjectPack | None) -> list[tupl
     return generated + [tuple(dict.fromkeys((name, of[name]))) for name in sorted(of)]
 
 
-def targets(words: Sequence[Sequence[str]], found: Mapping[str, int], rows: np.ndarray) -> Targets:
-    """Of classes, where `found` has the row of a word; a class without any such word has no weight."""
-    entries = sorted({found[w] for ws in words for w in ws if w in found})
+def targets(words: Sequence[Sequence[str]], entry_of: Mapping[str, int], rows: np.ndarray) -> Targets:
+    """Targets of classes; entry_of: word -> index of `rows`. A class without such a word has no weight."""
+    entries = sorted({entry_of[w] for ws in words for w in ws if w in entry_of})
     place = {entry: i for i, entry in enumerate(entries)}
     weights = np.zeros((len(words), len(entries)), dtype=np.float32)
     main = []
     for i, ws in enumerate(words):
-        own = list(dict.fromkeys(place[found[w]] for w in ws if w in found))
-        main.append(own[0] if own else -1)
-        if own:
-            weights[i, own] = 0.5 / len(own)
-            weights[i, own[0]] += 1.0
+        columns = list(dict.fromkeys(place[entry_of[w]] for w in ws if w in entry_of))
+        main.append(columns[0] if columns else -1)
+        if columns:
+            weights[i, columns] = 0.5 / len(columns)
+            weights[i, columns[0]] += 1.0
     named = weights > 0
     kinds = np.zeros_like(named)
     for i, first in enumerate(main):
@@ -155,8 +157,8 @@ def targets(words: Sequence[Sequence[str]], found: Mapping[str, int], rows: np.n
 
 
 def clip_targets(words: Sequence[Sequence[str]], table: Table) -> Targets:
-    found = {w: table.find(w) for w in _all(words)}
-    return targets(words, {w: i for w, i in found.items() if i is not None}, table.vectors)
+    entry_of = {w: table.find(w) for w in _all(words)}
+    return targets(words, {w: i for w, i in entry_of.items() if i is not None}, table.vectors)
 
 
 def static_targets(words: Sequence[Sequence[str]], text: TextEncoder) -> Targets:

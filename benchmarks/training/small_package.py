@@ -1,4 +1,4 @@
-"""Write what `train_small` made as the package has it, in half precision, and print its sha256 and size.
+"""Convert a network of `train_small` to half precision, as packaged, and print its sha256 and size.
 
 python -m benchmarks.training.small_package small.safetensors --out openshape_ood/registry/small/encoder.safetensors
 """

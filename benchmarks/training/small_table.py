@@ -2,8 +2,8 @@
 
     python -m benchmarks.training.small_table PACK CLIP --out names.safetensors
 
-PACK and CLIP are as in `benchmarks.training.train_small`. The table has every name of CLIP's features and its
-spellings, and every trained name that another entry stands for.
+PACK and CLIP are as in `benchmarks.training.train_small`. The table has every name of CLIP's features, its spellings,
+and every trained name with another name's entry.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from benchmarks.training.small_names import class_words, read_table
 from benchmarks.training.vocabulary import trained_categories
 from openshape_ood.storage import replacing
 
-NEAR = 0.5  # cosine with the nearest trained name, below which a name causes a warning
+NEAR = 0.5  # a name gives a warning if its cosine with the nearest trained name is smaller
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training.small_table", description=__doc__)
     parser.add_argument("pack", type=Path)
     parser.add_argument("clip", type=Path)
-    parser.add_argument("--accuracy", type=Path, help="JSON of evaluate_small; its accuracy by names is kept")
+    parser.add_argument("--accuracy", type=Path, help="JSON of evaluate_small; its accuracy by name is stored")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     table = read_table(args.clip)
     trained = [w.casefold() for ws in class_words(trained_categories(), read_pack(args.pack)) for w in ws]
     words = dict(table.words)
     for word in trained:
-        found = table.find(word)
-        if found is not None:
-            words.setdefault(word, found)
+        entry = table.find(word)
+        if entry is not None:
+            words.setdefault(word, entry)
     names = sorted(words)
     kept = sorted(set(words.values()))
     place = {entry: i for i, entry in enumerate(kept)}

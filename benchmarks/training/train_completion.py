@@ -1,14 +1,13 @@
-"""Train the completion network that is in the package: from the affinity of a name to the whole of what it names.
+"""Train the packaged completion network: from affinities of a name to the cells of the whole object.
 
     python -m benchmarks.training.completion_samples VIEWS --views 4000                          # once, 10 minutes
     python -m benchmarks.training.train_completion VIEWS --out completion.safetensors --steps 11500  # as packaged
     python -m benchmarks.training.train_completion VIEWS --out completion.safetensors --minutes 45
     python -m benchmarks.training.train_completion VIEWS --out completion.safetensors --minutes 60 --resume
 
-A step is one view: some of its names, completed from a stand-in for relevancy, and two targets in a relation to a
-reference, one of them hidden, by the same U-Net. A run of `--steps` is a pure function of its arguments on one machine;
-one of `--minutes` sees the same views in the same order, but how many is a matter of the machine. Its state is kept
-beside the weights.
+A step uses one view. One U-Net completes some of its names from simulated affinities, and two targets in a relation to
+a reference, one of them hidden. On one machine, a run with `--steps` is deterministic; a run with `--minutes` uses the
+same views in the same order, but their number depends on the machine. The state is saved next to the weights.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ from openshape_ood.storage import replacing
 from openshape_ood.views.completion.network import TEMPERATURE, CompletionNetwork
 
 RELATION_SIZES = replace(SIZES, head="relation", pointing=64)
-FALL = 0.7  # the share of a run over which the learning rate falls
-CLEAN = 0.15  # share of views whose affinities are clean masks
-PLACES = 8192  # cells at which a relation is learned
+FALL = 0.7  # fraction of a run over which the learning rate falls
+CLEAN = 0.15  # fraction of views with true masks as affinities
+PLACES = 8192  # cells per step in the loss of relations
 CUTOFFS = torch.arange(-6, 6.01, 0.25)
 
 
@@ -53,7 +52,7 @@ class Batch(NamedTuple):
 
 
 class Pair(nn.Module):
-    """The networks of names and of relations, with one U-Net."""
+    """The networks of names and of relations, which share one U-Net."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,41 +61,41 @@ class Pair(nn.Module):
         self.pair.points, self.pair.unet = self.names.points, self.names.unet
 
     def weights(self) -> dict[str, Tensor]:
-        """Of both, each once, in half precision: those of relations begin with "pair."."""
-        own = self.names.state_dict()
-        own |= {f"pair.{key}": value for key, value in self.pair.state_dict().items() if key not in own}
-        own |= {f"pair.{key}": value for key, value in self.pair.state_dict().items() if key.startswith("decoder.")}
-        return {key: value.half().contiguous() for key, value in own.items()}
+        """Weights of both networks in half precision, shared ones once; keys of the relation network have "pair."."""
+        state = self.names.state_dict()
+        state |= {f"pair.{key}": value for key, value in self.pair.state_dict().items() if key not in state}
+        state |= {f"pair.{key}": value for key, value in self.pair.state_dict().items() if key.startswith("decoder.")}
+        return {key: value.half().contiguous() for key, value in state.items()}
 
 
 def volumes(network: CompletionNetwork, points: Tensor, affinities: Tensor, half: bool = False) -> Tensor:
-    """The volumes (b, f, s, s, s) of names with affinities (b, n) at points (n, 3); half: in bfloat16."""
+    """Volumes (b, f, s, s, s) of names from affinities (b, n) at points (n, 3); half: compute in bfloat16."""
     scattered = network.scattered(points.expand(len(affinities), -1, -1), affinities[..., None])
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
         return network.unet(scattered).float()
 
 
 def at_centers(network: CompletionNetwork, volume: Tensor, cells: Tensor | None = None) -> Tensor:
-    """Values of `decode` at the centers of all cells of the grid, or of `cells` (c,), without interpolation."""
+    """Values of `decode` at the centers of all cells, or of `cells` (c,), without interpolation."""
     at = network.grid.positions(torch.from_numpy(CENTERS).float())
-    found = volume.flatten(2)
+    features = volume.flatten(2)
     if cells is not None:
-        found, at = found[..., cells], at[cells]
-    return network.decoder(torch.cat([found.transpose(1, 2), at.expand(len(found), -1, -1)], -1))
+        features, at = features[..., cells], at[cells]
+    return network.decoder(torch.cat([features.transpose(1, 2), at.expand(len(features), -1, -1)], -1))
 
 
 def relation_logits(
     network: CompletionNetwork, joined: Tensor, relations: Sequence[str], cells: Tensor | None = None
 ) -> Tensor:
-    """Logits (b, c) of targets in relations, joined (b, 2f, s, s, s) being the volumes of target and reference."""
+    """Logits (b, c) of targets in relations; joined (b, 2f, s, s, s): volumes of target and reference."""
     query = network.relation_query(relations)[:, None]
     return cosine_similarity(at_centers(network, joined, cells), query, dim=-1) / TEMPERATURE
 
 
 def batch_of(sample: Sample, rng: np.random.RandomState, most: int, measured: bool = False) -> Batch | None:
-    """At least `most` names of a view, if it has them, mirrored every other time; None where nothing is in view.
+    """Batch of a view with at least `most` names, if it has them, mirrored half of the time; None without names.
 
-    Severity and scale of what the names light up vary, unless it is to be measured.
+    Severity and scale of the affinities are random, except if `measured`, for evaluation.
     """
     names = sample.visible()
     if not names:
@@ -108,7 +107,7 @@ def batch_of(sample: Sample, rng: np.random.RandomState, most: int, measured: bo
     severity, scale = 0.0 if rng.random_sample() < CLEAN else rng.uniform(0.4, 1.2), rng.uniform(0.7, 1.3)
     if measured:
         severity = scale = 1.0
-    # what is shown beside them counts in the mean that is taken off
+    # all visible names count in the mean that is subtracted
     maps = stand_in(sample, [*chosen, *(name for name in names if name not in chosen)], rng, severity)[: len(chosen)]
     points, labels, counted = sample.points(), np.stack([sample.cells(name) for name in chosen]), sample.in_view
     if rng.random_sample() < 0.5:
@@ -130,37 +129,37 @@ def batch_of(sample: Sample, rng: np.random.RandomState, most: int, measured: bo
 
 
 def mirrored(cells: np.ndarray) -> np.ndarray:
-    """Cells (..., c) with left and right exchanged."""
+    """Cells (..., c) mirrored left to right."""
     side = SIZES.side
     return np.flip(cells.reshape(*cells.shape[:-1], side, side, side), -2).reshape(cells.shape).copy()
 
 
 def losses(network: Pair, batch: Batch, args: argparse.Namespace, rng: np.random.RandomState) -> tuple[Tensor, Tensor]:
-    """Of the names and of the relation."""
-    found = volumes(network.names, batch.points, batch.affinities, args.bfloat16)
+    """Loss of the names, and loss of the relations."""
+    volume = volumes(network.names, batch.points, batch.affinities, args.bfloat16)
     counted = batch.counted.expand_as(batch.labels)
-    logits = at_centers(network.names, found)[..., 0]
+    logits = at_centers(network.names, volume)[..., 0]
     names = (weighted_cross_entropy(logits, batch.labels, counted) + soft_jaccard(logits, batch.labels, counted)).mean()
     if not batch.triples:
         return names, names.new_zeros(())
     inside = np.flatnonzero(batch.counted.numpy())
-    logits, labels = related(network, batch, found, torch.from_numpy(inside[rng.permutation(len(inside))[:PLACES]]))
+    logits, labels = related(network, batch, volume, torch.from_numpy(inside[rng.permutation(len(inside))[:PLACES]]))
     every = torch.ones_like(labels)
     return names, (weighted_cross_entropy(logits, labels, every) + soft_jaccard(logits, labels, every)).mean()
 
 
-def related(network: Pair, batch: Batch, found: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits and labels of the triples at some cells, found: the volumes of the names."""
+def related(network: Pair, batch: Batch, volume: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and labels of the triples at some cells; volume: of the names."""
     rows = [[batch.names.index(name) for name in (one.target, one.reference)] for one in batch.triples]
-    joined = found[torch.tensor(rows)].flatten(1, 2)
+    joined = volume[torch.tensor(rows)].flatten(1, 2)
     logits = relation_logits(network.pair, joined, [one.relation for one in batch.triples], cells)
     return logits, torch.from_numpy(np.stack([one.cells for one in batch.triples]))[:, cells]
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
-    """Of logits and bool labels (b, c) of b names in c cells, the mean (b,) over the cells that are counted (b, c).
+    """Mean cross-entropy (b,) of logits and bool labels (b, c) over the counted cells (b, c).
 
-    The filled cells of a name weigh the root of how many times as many are empty.
+    Filled cells have the weight sqrt(empty / filled), at least 1.
     """
     filled, every = (labels & counted).sum(1), counted.sum(1)
     weight = ((every - filled) / filled.clamp(min=1)).sqrt().clamp(min=1)
@@ -170,23 +169,23 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, counted: Tensor) -> T
 
 
 def soft_jaccard(logits: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
-    """One less the IoU of probabilities, for each name (b,); 0 for a name without a filled cell."""
-    found, labels = torch.sigmoid(logits) * counted, labels & counted
-    both = (found * labels).sum(1)
-    either = found.sum(1) + labels.sum(1) - both
+    """1 - IoU of probabilities for each name (b,); 0 for a name without a filled cell."""
+    probable, labels = torch.sigmoid(logits) * counted, labels & counted
+    both = (probable * labels).sum(1)
+    either = probable.sum(1) + labels.sum(1) - both
     return torch.where(labels.any(1), 1 - both / either.clamp(min=1e-6), 0.0)
 
 
 def iou(logits: Tensor, labels: Tensor, counted: Tensor, cutoffs: Tensor) -> Tensor:
-    """The IoU (b, t) of what is above each cut-off (t,) over the cells that are counted; NaN for nothing of nothing."""
+    """IoU (b, t) at each cut-off (t,) over the counted cells; NaN if both sets are empty."""
     labels = labels & counted
-    found = (logits[:, None] > cutoffs[:, None]) & counted[:, None]
-    both, either = (found & labels[:, None]).sum(2), (found | labels[:, None]).sum(2)
+    above = (logits[:, None] > cutoffs[:, None]) & counted[:, None]
+    both, either = (above & labels[:, None]).sum(2), (above | labels[:, None]).sum(2)
     return both / either
 
 
 class Training:
-    """A network, and how far it is."""
+    """The network and its run."""
 
     def __init__(self, args: argparse.Namespace, state: Path | None = None) -> None:
         torch.manual_seed(args.seed)
@@ -197,7 +196,7 @@ class Training:
         self.run = Run(self.network, optimizer, settings, state, **how)
 
     def learn(self, views: Views) -> dict[str, float]:
-        """One step; the losses of names and of the relation."""
+        """One step; returns the losses of names and of relations."""
         args, step = self.args, self.run.step
         rng = np.random.RandomState([args.seed, step])
         order = np.random.RandomState([args.seed, step // len(views), 1]).permutation(len(views))
@@ -212,18 +211,18 @@ class Training:
 
 @torch.no_grad()
 def checked(network: Pair, views: Views, count: int, half: bool) -> dict[str, tuple[float, float]]:
-    """The best mean IoU over cut-offs on the first held-out views, and that cut-off: of names, and of relations."""
+    """Best mean IoU over cut-offs on the first held-out views, and its cut-off, for names and for relations."""
     figures: dict[str, list[Tensor]] = {"names": [], "relations": []}
     every = torch.arange(len(CENTERS))
     for i in range(min(count, len(views))):
         batch = batch_of(views[i], np.random.RandomState([i, 3]), most=100, measured=True)
         if batch is None:
             continue
-        found = volumes(network.names, batch.points, batch.affinities, half)
+        volume = volumes(network.names, batch.points, batch.affinities, half)
         there = (batch.labels & batch.counted).any(1)
-        pairs = {"names": (at_centers(network.names, found[there])[..., 0], batch.labels[there])}
+        pairs = {"names": (at_centers(network.names, volume[there])[..., 0], batch.labels[there])}
         if batch.triples:
-            pairs["relations"] = related(network, batch, found, every)
+            pairs["relations"] = related(network, batch, volume, every)
         for key, (logits, labels) in pairs.items():
             figures[key].append(iou(logits, labels, batch.counted.expand_as(labels), CUTOFFS))
     means = {key: torch.cat(of).nanmean(0) for key, of in figures.items() if of}
@@ -246,15 +245,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("views", type=Path, help="a folder of `completion_samples`")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=45.0, help="wall time of the run, resumed or not (45)")
-    parser.add_argument("--steps", type=int, default=0, help="in place of minutes")
-    parser.add_argument("--resume", action="store_true", help="go on from the state beside --out")
-    parser.add_argument("--names", type=int, default=4, help="of a view, if it has them (default: 4)")
-    parser.add_argument("--relations", type=float, default=0.5, help="weight of their loss (default: 0.5)")
+    parser.add_argument("--minutes", type=float, default=45.0, help="wall time of the whole run in minutes (45)")
+    parser.add_argument("--steps", type=int, default=0, help="steps of the whole run, instead of minutes")
+    parser.add_argument("--resume", action="store_true", help="resume from the state next to --out")
+    parser.add_argument("--names", type=int, default=4, help="names per view, if it has them (default: 4)")
+    parser.add_argument("--relations", type=float, default=0.5, help="weight of the relations' loss (default: 0.5)")
     parser.add_argument("--learning-rate", type=float, default=3e-3)
-    parser.add_argument("--float32", dest="bfloat16", action="store_false", help="where bfloat16 is slow")
-    parser.add_argument("--every", type=int, default=100, help="steps between two lines (default: 100)")
-    parser.add_argument("--check", type=int, default=20, help="held-out views of the curve (default: 20)")
+    parser.add_argument("--float32", dest="bfloat16", action="store_false", help="for processors with slow bfloat16")
+    parser.add_argument("--every", type=int, default=100, help="steps between two log lines (default: 100)")
+    parser.add_argument("--check", type=int, default=20, help="held-out views of each check (default: 20)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)

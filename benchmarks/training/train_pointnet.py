@@ -1,9 +1,9 @@
-"""Train PointNet on what `small` is trained with, to compare: the same batches, losses and text space.
+"""Train PointNet as a baseline for `small`, with the same batches, losses and text space.
 
     python -m benchmarks.training.train_pointnet PACK CLIP --out pointnet.safetensors --minutes 10 --leave-out realistic
 
-Qi et al., "PointNet", arXiv 1612.00593: the layers of the classifier without its two transformations, as clouds stand
-upright. `evaluate_small --pointnet` reads what it writes.
+Qi et al., "PointNet", arXiv 1612.00593: the layers of the classifier, without its two transformation networks, because
+clouds are upright. `evaluate_small --pointnet` reads the output.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def _layers(*widths: int) -> nn.Sequential:
 
 @torch.no_grad()
 def embeddings(path: Path, clouds: list[np.ndarray], seed: int = 0) -> np.ndarray:
-    """Unit embeddings (b, 512) by a file, of clouds (n, 6) in any unit, y up."""
+    """Unit embeddings (b, 512) of y-up clouds (n, 6) in any unit, by the network of a file."""
     network = PointNet()
     network.load_state_dict(load_file(path))
     rng, rows = np.random.RandomState(seed), []
     for cloud in clouds:
-        own = cloud[rng.choice(len(cloud), POINTS, replace=len(cloud) < POINTS)]
-        prepared = np.hstack([to_unit_ball(own[:, :3], "cloud"), own[:, 3:]]).astype(np.float32)
+        points = cloud[rng.choice(len(cloud), POINTS, replace=len(cloud) < POINTS)]
+        prepared = np.hstack([to_unit_ball(points[:, :3], "cloud"), points[:, 3:]]).astype(np.float32)
         rows.append(network.eval()(torch.from_numpy(prepared[None])))
     return F.normalize(torch.cat(rows), dim=-1).numpy()
 
@@ -79,8 +79,8 @@ def train(args: argparse.Namespace) -> None:
     while (share := (time.process_time() - started) / 60 / args.minutes if args.minutes else step / args.steps) < 1:
         clouds = next(batches)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            found = network(clouds.points)
-        loss, hits = names(found.float(), clouds.classes)
+            embedded = network(clouds.points)
+        loss, hits = names(embedded.float(), clouds.classes)
         for group in optimizer.param_groups:
             group["lr"] = args.rate * ramp(share, 0.9, 0.003)
         optimizer.zero_grad()
@@ -106,9 +106,9 @@ def main() -> None:
     parser.add_argument("pack", type=Path, help="objects.npz with objects.csv, or a subfolder for each class")
     parser.add_argument("clip", type=Path, help="folder of CLIP's text features")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=0, help="of the processor; where 0, --steps are (default: 0)")
+    parser.add_argument("--minutes", type=float, default=0, help="CPU minutes; 0: use --steps (default: 0)")
     parser.add_argument("--steps", type=int, default=1000, help="(default: 1,000)")
-    parser.add_argument("--leave-out", choices=FOLDS, default="", help="part of the pack that is not shown")
+    parser.add_argument("--leave-out", choices=FOLDS, default="", help="part of the pack to leave out")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1e-3, help="(default: 0.001)")
     parser.add_argument("--seed", type=int, default=0)

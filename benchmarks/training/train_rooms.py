@@ -1,13 +1,13 @@
 """Train a small point encoder in the text space of `tiny`, on generated rooms.
 
     python -m benchmarks.training.train_rooms --out tiny-points.safetensors --minutes 120
-    python -m benchmarks.training.train_rooms --out tiny-points.safetensors --minutes 240 --resume    # go on with it
+    python -m benchmarks.training.train_rooms --out tiny-points.safetensors --minutes 240 --resume    # resume it
 
-Every step is a few whole rooms, made by another process as it goes: furniture of `room_samples.KNOWN`, and other things
-that have no name there. A voxel is drawn towards the text vector of its class, and what has no name to none of them.
-A run of `--steps` is a pure function of its arguments on one machine; one of `--minutes` sees the same rooms in the
-same order, but how many of them, and when the learning rate falls, is a matter of the machine. Its state is kept beside
-the weights, as NAME.state.safetensors, every few minutes.
+A step uses a few whole rooms, which another process makes during the training: furniture of `room_samples.KNOWN`, and
+other objects without a name. A voxel is attracted to the text vector of its class; a voxel without a name is attracted
+to none. On one machine, a run with `--steps` is deterministic; a run with `--minutes` uses the same rooms in the same
+order, but their number and the learning rates depend on the machine. The state is saved every few minutes next to the
+weights, as NAME.state.safetensors.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from openshape_ood.storage import replacing
 
 NAME = "tiny-points"
 LOSSES = ("softmax", "hinge", "focal", "cross_entropy")
-FALL = 0.5  # the share of a run over which the learning rate falls
+FALL = 0.5  # fraction of a run over which the learning rate falls
 MOST_STEPS = 1_000_000
 
 
@@ -46,21 +46,21 @@ def row() -> Row:
 
 
 def anchors_of(text: TextEncoder, center: bool = True) -> Tensor:
-    """Unit text vectors (k, d) of the classes, around their mean unless told."""
+    """Unit text vectors (k, d) of the classes, centered unless `center` is False."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # floor and wall are new to the text encoder of shapes
-        found = torch.from_numpy(text.encode(CLASSES))
-    return point_losses.centered(found) if center else found
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # `tiny` was not trained on "floor" and "wall"
+        vectors = torch.from_numpy(text.encode(CLASSES))
+    return point_losses.centered(vectors) if center else vectors
 
 
 def initial_network(seed: int) -> SparseUNet:
-    """The network before training: the untrained one of the benchmark."""
+    """The network before training, which the benchmark uses as "untrained"."""
     torch.manual_seed(seed)
     return SparseUNet(row().sizes)
 
 
 class Objective(nn.Module):
-    """A loss of embeddings (v, d) and classes (v,), classes rare among the points so far weighted up.
+    """Loss of embeddings (v, d) and classes (v,); rare classes have larger weights.
 
     Attributes
     ----------
@@ -82,35 +82,35 @@ class Objective(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         self.draws.set_state(state)
 
-    def forward(self, found: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the logits (v, k)."""
         self.counts += torch.bincount(labels[labels >= 0], minlength=len(self.anchors))
         named, weights = labels.clamp(min=-1), self.weights()
-        logits = point_losses.cosines(found, self.anchors) / point_losses.TEMPERATURE
+        logits = point_losses.cosines(embeddings, self.anchors) / point_losses.TEMPERATURE
         if self.kind in ("softmax", "hinge"):
-            per_point = point_losses.text_loss(self.kind, found, self.anchors, named, self.draws)
-        else:  # of logits without a temperature: products with the anchors
+            per_point = point_losses.text_loss(self.kind, embeddings, self.anchors, named, self.draws)
+        else:  # these logits are products with the anchors, without temperature
             gamma = 2.0 if self.kind == "focal" else 0.0
-            per_point = point_losses.focal_loss(found @ self.anchors.T, named, gamma=gamma)
+            per_point = point_losses.focal_loss(embeddings @ self.anchors.T, named, gamma=gamma)
         loss = point_losses.mean_of_labeled(per_point * weights[named.clamp(min=0)], named)
         return loss + self.others * self._of_others(logits[labels == OTHER]), logits
 
     def weights(self) -> Tensor:
-        """Of each class (k,): its frequency to the power of -1/2, with a mean of 1 over the points."""
+        """Weights (k,) of the classes: frequency to the power of -1/2, with mean 1 over the points."""
         share = (self.counts + 1) / (self.counts + 1).sum()
         weights = share.rsqrt()
         return (weights / (share * weights).sum()).float()
 
     @staticmethod
     def _of_others(logits: Tensor) -> Tensor:
-        """Loss of points without a name: distance from equal similarity to every class."""
+        """Loss of points without a name: cross-entropy to equal probabilities of all classes, minus its minimum."""
         if not len(logits):
             return logits.sum()
         return -F.log_softmax(logits, dim=1).mean() - torch.tensor(logits.shape[1]).log()
 
 
 class Training:
-    """A network, its objective, and how far they are."""
+    """The network, its objective and its run."""
 
     def __init__(self, text: TextEncoder, args: argparse.Namespace, state: Path | None = None) -> None:
         self.args, self.network = args, initial_network(args.seed).train()
@@ -122,7 +122,7 @@ class Training:
         self.run = Run(both, optimizer, settings, state, **how)
 
     def learn(self, batch: Batch) -> dict[str, float]:
-        """One step; its loss, and how many of how many named voxels were right."""
+        """One step; returns its loss, the number of right voxels and the number of named voxels."""
         rate = self.args.learning_rate * ramp(self.run.share, FALL, 0.01)
         loss, logits = self.objective(self.network(batch.numbers, batch.grid), batch.labels)
         self.run.descend(loss, rate)
@@ -147,7 +147,7 @@ def train(training: Training) -> SparseUNet:
 
 
 def save(network: SparseUNet, path: Path, facts: dict[str, Any]) -> None:
-    """Write the weights in half precision, which halves the file; the loader takes them to single."""
+    """Write the weights in half precision; the loader converts them to float32."""
     half = {key: one.half() if one.is_floating_point() else one for key, one in network.state_dict().items()}
     with replacing(path) as partial:
         save_file(half, partial, metadata={"training": json.dumps(facts)})
@@ -158,17 +158,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m benchmarks.training.train_rooms", description=__doc__.split("\n")[0]
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=120.0, help="wall time of the run, resumed or not (120)")
-    parser.add_argument("--steps", type=int, default=0, help="in place of minutes")
-    parser.add_argument("--resume", action="store_true", help="go on from the state beside --out")
+    parser.add_argument("--minutes", type=float, default=120.0, help="wall time of the whole run in minutes (120)")
+    parser.add_argument("--steps", type=int, default=0, help="steps of the whole run, instead of minutes")
+    parser.add_argument("--resume", action="store_true", help="resume from the state next to --out")
     parser.add_argument("--loss", choices=LOSSES, default="softmax")
-    parser.add_argument("--others", type=float, default=0.25, help="weight of what has no name (default: 0.25)")
+    parser.add_argument("--others", type=float, default=0.25, help="weight of points without a name (default: 0.25)")
     parser.add_argument("--raw-anchors", dest="center", action="store_false", help="text vectors without centering")
-    parser.add_argument("--rooms", type=int, default=2, help="whole rooms a step (default: 2)")
+    parser.add_argument("--rooms", type=int, default=2, help="rooms per step (default: 2)")
     parser.add_argument("--learning-rate", type=float, default=4e-3)
     parser.add_argument("--workers", type=int, default=1, help="processes that make rooms (default: 1)")
     parser.add_argument("--threads", type=int, default=1, help="threads of the network (default: 1)")
-    parser.add_argument("--every", type=int, default=50, help="steps between two lines (default: 50)")
+    parser.add_argument("--every", type=int, default=50, help="steps between two log lines (default: 50)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     if args.minutes <= 0 or args.steps < 0 or args.rooms < 1:

@@ -1,11 +1,12 @@
-"""The stages of Rozenberszki et al., arXiv 2204.07761, for an encoder of points: `python -m benchmarks train_scenes`.
+"""`python -m benchmarks train_scenes`: training of a point encoder in the stages of arXiv 2204.07761.
 
-    pretrain    features towards the text of their classes, no classifier: softmax over anchors, or the paper's hinge
-    train       all weights under a classifier of 1 x 1: cross-entropy, or focal loss with weights by frequency
-    finetune    the classifier alone; all else stays as it is in evaluation mode, statistics of norms too
+    pretrain    features attracted to the text of their classes: softmax over anchors, or the paper's hinge loss
+    train       all weights and a 1 x 1 classifier: cross-entropy, or focal loss with weights by frequency
+    finetune    the classifier only; all else is frozen in evaluation mode, including statistics of normalization
 
-On generated rooms, or on ScanNet's scans with `--data-root`. In `OUT/STAGE` are then `STAGE.safetensors`, `STAGE.json`,
-the log, and `registry.toml`, by which `PointEncoder` loads them. A run that was stopped goes on with the same command.
+Training data are generated rooms, or ScanNet's scans with `--data-root`. `OUT/STAGE` gets `STAGE.safetensors`,
+`STAGE.json` with the log, and `registry.toml`, with which `PointEncoder` loads the network. The same command resumes a
+stopped run.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ from openshape_ood.synthetic.rooms import room
 from openshape_ood.synthetic.rooms.places import FURNITURE
 
 STAGES = {"pretrain": ("softmax", "hinge"), "train": ("cross_entropy", "focal"), "finetune": ("cross_entropy", "focal")}
-SMALL = "small"  # for a CPU; its last block, as those of all, is as wide as the text
-SURVEYED, THINGS, LEAST = 40, 64, 30  # scans that classes are counted in; rare things that are kept; points of one
-RARE = 1 / 3  # of the classes of generated rooms
+SMALL = "small"  # a network for a CPU; the last block of every network is as wide as the text embedding
+SURVEYED, THINGS, LEAST = 40, 64, 30  # scans to count classes in; most rare objects kept; least points of one
+RARE = 1 / 3  # fraction of rare classes in generated rooms
 
 
 @dataclass(frozen=True)
 class Source:
-    """Scans to train with, whose label c + 1 is class c of `names`; tail: a mask (k,), None if counting has to tell."""
+    """Training scans, whose label c + 1 is class c of `names`; tail: mask (k,) of rare classes, None to count them."""
 
     names: tuple[str, ...]
     count: int
@@ -78,7 +79,7 @@ def real(args: argparse.Namespace) -> Source:
 
 
 def surveyed(source: Source) -> tuple[np.ndarray, list[Scene]]:
-    """Labelled points (k,) of each class in some scans, and things of rare classes cut out of them."""
+    """Number of labelled points (k,) of each class in some scans, and objects of rare classes cut out of them."""
     counts, things = np.zeros(len(source.names), dtype=np.int64), list[Scene]()
     rows = range(0, source.count, -(-source.count // SURVEYED))
     for i in rows:
@@ -86,7 +87,9 @@ def surveyed(source: Source) -> tuple[np.ndarray, list[Scene]]:
         if labels is not None:
             counts += np.bincount(labels, minlength=len(counts) + 1)[1:]
     if not counts.any():
-        raise InputError(f"no labels: all points of {len(rows)} scans to train with have label 0, which is none")
+        raise InputError(
+            f"no labels: all points of {len(rows)} training scans have label 0; expected labels of classes"
+        )
     tail = source.tail
     if tail is None:
         tail = (counts > 0) & (counts <= np.quantile(counts[counts > 0], RARE))
@@ -95,9 +98,9 @@ def surveyed(source: Source) -> tuple[np.ndarray, list[Scene]]:
             continue
         rare = np.append(False, tail)[scene.labels] & (scene.instances > 0)
         for instance in np.unique(scene.instances[rare]):
-            own = rare & (scene.instances == instance)
-            if own.sum() >= LEAST:
-                things.append(scene.take(own))
+            rows_of = rare & (scene.instances == instance)
+            if rows_of.sum() >= LEAST:
+                things.append(scene.take(rows_of))
     return counts, things[:THINGS]
 
 
@@ -122,7 +125,7 @@ def batches(source: Source, things: Sequence[Scene], args: argparse.Namespace, d
 
 
 def loss_of(stage: str, name: str, anchors: Tensor, weights: Tensor) -> Loss:
-    """anchors (k, d), weights (k,) of classes for the focal loss."""
+    """Loss function of a stage; anchors (k, d): text vectors; weights (k,): of classes, for the focal loss."""
 
     def by_text(network: SparseUNet, batch: Batch, stream: torch.Generator) -> Tensor:
         features = network.features(batch.numbers, batch.grid)
@@ -140,23 +143,23 @@ def loss_of(stage: str, name: str, anchors: Tensor, weights: Tensor) -> Loss:
 
 
 def sizes_for(network: str, given: str, width: int, outputs: int) -> SparseUNetSizes:
-    base, own = network, dict[str, Any]()
+    base, changes = network, dict[str, Any]()
     widths = NETWORKS[base][0] if base in NETWORKS else (16, 24, 32, 48, 48, 32, 32, 0)
     if network == SMALL:
-        base, own = "MinkUNet14A", {"stem": 16, "side": 3, "last_relu": False}
-    own |= {"channels": 5 if given == "height-color" else 3, "widths": (*widths[:-1], width)}
-    return sizes_of(base, **own, outputs=outputs)
+        base, changes = "MinkUNet14A", {"stem": 16, "side": 3, "last_relu": False}
+    changes |= {"channels": 5 if given == "height-color" else 3, "widths": (*widths[:-1], width)}
+    return sizes_of(base, **changes, outputs=outputs)
 
 
 def started(sizes: SparseUNetSizes, init: Path | None, seed: int) -> SparseUNet:
-    """The network with the weights of a file, ours or of the authors of `lground`; `final` may be new, all else not."""
+    """The network with weights of our file or of an `lground` checkpoint; only `final` may have new weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = SparseUNet(sizes)
     if init is None:
         return network
     if not init.is_file():
-        raise InputError(f"--init: no file {init}; expected what an earlier stage wrote, or a checkpoint of lground")
+        raise InputError(f"--init: no file {init}; expected a file of an earlier stage, or a checkpoint of lground")
     ours = init.suffix == ".safetensors"
     state = read_weights(init, Keys() if ours else Keys(inside="state_dict", prefix="model."), "--init")
     fresh = network.state_dict()
@@ -168,7 +171,7 @@ def started(sizes: SparseUNetSizes, init: Path | None, seed: int) -> SparseUNet:
 
 
 def written(network: SparseUNet, row: Row, args: argparse.Namespace, place: Path, labels: str) -> list[Path]:
-    """The weights, and a registry with a row for them: `PointEncoder.from_pretrained(NAME, registry=FILE)`."""
+    """Write the weights, and a registry for `PointEncoder.from_pretrained(NAME, registry=FILE)`."""
     path = place / f"{args.stage}.safetensors"
     with replacing(path) as partial:
         save_file({key: one.contiguous().cpu() for key, one in network.state_dict().items()}, partial)
@@ -183,8 +186,8 @@ def written(network: SparseUNet, row: Row, args: argparse.Namespace, place: Path
         ".scan": {"voxel": args.voxel, "input": args.input, "labels": labels},
     }
     lines = [
-        f"[{name}{part}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in own.items())
-        for part, own in parts.items()
+        f"[{name}{part}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in section.items())
+        for part, section in parts.items()
     ]
     return [path, save_whole(place / "registry.toml", "\n".join(lines).encode(), "the registry")]
 
@@ -195,9 +198,9 @@ def run(args: argparse.Namespace) -> None:
     if args.loss not in STAGES[args.stage]:
         raise InputError(f"--loss {args.loss} is none of {args.stage}: {' or '.join(STAGES[args.stage])}")
     if args.stage == "finetune" and args.init is None:
-        raise InputError("finetune trains the classifier of a network that stays: give it as --init FILE")
+        raise InputError("finetune needs a trained network. Expected --init FILE. Give a file of the stage train")
     if not (0.005 <= args.voxel <= 1 and args.rate > 0 and args.minutes > 0 and args.crop >= 0):
-        raise InputError("--voxel is 0.005 to 1 (meters), --rate and --minutes above 0, --crop 0 or more")
+        raise InputError("expected --voxel from 0.005 to 1 (meters), --rate and --minutes above 0, --crop 0 or more")
     torch.set_num_threads(args.threads)
     device = find_device(args.device)
     row = find_checkpoint(args.text, kinds=ENCODERS)
@@ -220,12 +223,13 @@ def run(args: argparse.Namespace) -> None:
     settings = json.loads(json.dumps(settings, default=str))
     bar = tqdm(total=args.steps, desc=args.stage, unit="step", disable=not args.progress)
 
-    def told(line: dict[str, Any]) -> None:
+    def report_line(line: dict[str, Any]) -> None:
         bar.update(line["step"] - bar.n)
         bar.set_postfix_str(f"loss {line['loss']:.3f}, {line['voxels']:,.0f} voxels")
 
     loss = loss_of(args.stage, args.loss, anchors, weights)
-    how: dict[str, Any] = {"folder": place, "frozen": args.stage == "finetune", "settings": settings, "told": told}
+    how: dict[str, Any] = {"folder": place, "frozen": args.stage == "finetune", "settings": settings}
+    how["report"] = report_line
     log = train(network, batches(source, things, args, device), loss, plan, **how)
     bar.close()
     data = "generated rooms" if args.root is None else TABLES[args.classes]().title
@@ -242,38 +246,40 @@ def run(args: argparse.Namespace) -> None:
     }
     files = [*written(network, row, args, place, labels), write_json(place / f"{args.stage}.json", report)]
     if log[-1]["step"] < args.steps:
-        print(f"stopped at step {log[-1]['step']} of {args.steps}; the same command goes on")
-    print(f"loss {log[0]['loss']:.3f} at first, {log[-1]['loss']:.3f} at last", *files, sep="\n")
+        print(f"stopped at step {log[-1]['step']} of {args.steps}; the same command resumes")
+    print(f"first loss {log[0]['loss']:.3f}, last loss {log[-1]['loss']:.3f}", *files, sep="\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     shared = ("text_checkpoint", "seed", "device", "threads")
-    parser = options.parser("train_scenes", "an encoder of points, in stages", *shared, batch_size=2)
+    parser = options.parser("train_scenes", "training of a point encoder in stages", *shared, batch_size=2)
     parser.set_defaults(out=Path("results/train-scenes"))
     parser.add_argument("stage", choices=tuple(STAGES))
     parser.add_argument("--data-root", dest="root", type=Path, help="ScanNet's scans; without it, generated rooms")
     parser.add_argument("--classes", choices=tuple(TABLES), default="scannet200", help="(default: %(default)s)")
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms (default: %(default)s)")
-    parser.add_argument("--init", type=Path, help="weights to begin with: a file of an earlier stage, or of lground")
-    parser.add_argument("--loss", choices=("focal", "cross_entropy", "softmax", "hinge"), help="(default: the first)")
-    parser.add_argument("--text", default="tiny", help="the checkpoint whose text names are in (default: tiny)")
-    words = "anchors as they are, not around their mean"
+    parser.add_argument("--init", type=Path, help="initial weights: a file of an earlier stage, or of lground")
+    words = "(default: softmax in pretrain, cross_entropy in train and finetune)"
+    parser.add_argument("--loss", choices=("focal", "cross_entropy", "softmax", "hinge"), help=words)
+    parser.add_argument("--text", default="tiny", help="checkpoint of the text encoder (default: tiny)")
+    words = "do not center the text vectors"
     parser.add_argument("--no-center", dest="center", action="store_false", help=words)
     parser.add_argument("--network", choices=(SMALL, *NETWORKS), default=SMALL, help="(default: %(default)s)")
     parser.add_argument("--voxel", type=float, default=0.05, help="meters (default: %(default)s)")
     parser.add_argument("--input", choices=INPUTS, default="color", help="(default: %(default)s)")
-    parser.add_argument("--crop", type=float, default=0.0, help="a square of so many meters of each scan; 0: all of it")
-    words = "changes of a scan (default: all; nothing after it: none)"
+    parser.add_argument("--crop", type=float, default=0.0, help="meters; train on squares of this side; 0: whole scans")
+    words = "augmentations (default: all; without a value: none)"
     parser.add_argument("--augment", nargs="*", choices=AUGMENTATIONS, default=list(AUGMENTATIONS), help=words)
-    parser.add_argument("--sample-tail", action="store_true", help="paste things of rare classes")
-    parser.add_argument("--mix", action="store_true", help="two scans in one place, Mix3D")
+    parser.add_argument("--sample-tail", action="store_true", help="paste objects of rare classes")
+    parser.add_argument("--mix", action="store_true", help="mix two scans (Mix3D)")
     parser.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw", help="(default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=4e-3, help="the paper's, with sgd: 0.05 (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=1000, help="of the schedule (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="after which it stops for now")
-    parser.add_argument("--every", type=int, default=10, help="steps to a line of the log (default: %(default)s)")
-    args = parser.parse_args(argv)
-    return options.finish(
-        lambda: run(args), kept=f"; {args.out / args.stage / STATE} is kept, the same command goes on"
+    parser.add_argument(
+        "--rate", type=float, default=4e-3, help="learning rate; paper: 0.05 with sgd (default: %(default)s)"
     )
+    parser.add_argument("--steps", type=int, default=1000, help="steps of the schedule (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop this run after so many minutes")
+    parser.add_argument("--every", type=int, default=10, help="steps between two log lines (default: %(default)s)")
+    args = parser.parse_args(argv)
+    kept = f"; the state is in {args.out / args.stage / STATE}, and the same command resumes"
+    return options.finish(lambda: run(args), kept=kept)

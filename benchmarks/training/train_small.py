@@ -1,16 +1,20 @@
-"""Train `small`, a packaged encoder that has seen real objects; it goes on where it was stopped.
+"""Train `small`, the packaged encoder that is also trained on modelled objects; resumable.
 
     python -m benchmarks.training.train_small PACK CLIP --out small.safetensors --state state.safetensors --minutes 240
 
 PACK: named objects, in a layout of `benchmarks.object_pack`. CLIP: text features, as in
-`benchmarks.training.small_names`. The network grows out of `tiny`: every channel, head and hidden unit twice or more,
-with the same output, then noise that lets the copies part. Its cls token is projected twice: to CLIP's centered names,
-the embedding, and to the static names of `tiny`, for comparison (--space static keeps that one). A classifier beside
-it, thrown away, learns the variants of generated categories and the pack's names. The new layers learn alone at first,
-so that they do not spoil what the network knows. What is written lies on the line from the network at that moment to
-the moving average of its weights (Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv 2109.01903), at
-every state that is kept. With --steps a run is a function of its arguments; with --minutes it takes as many steps as
-the processor makes in them.
+`benchmarks.training.small_names`.
+
+The network is initialized from `tiny`: every channel, head and hidden unit is repeated, so that the output is equal;
+noise then makes the copies different. Its cls token has two projections: to CLIP's centered names, which is the
+embedding, and to the static names of `tiny`, for comparison (--space static writes that one). An auxiliary classifier
+learns the variants of generated categories and the pack's names, and is not saved.
+
+First, only the new layers are trained. The written weights are interpolated between the network at the end of this
+phase and the moving average of its later weights (Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv
+2109.01903). They are written with every saved state. A run with --steps is deterministic; the number of steps of a run
+with
+--minutes depends on the machine.
 """
 
 from __future__ import annotations
@@ -43,8 +47,8 @@ from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.storage import replacing
 
 POINTS, STATIC = 1024, 192
-ALONE, ALONE_RATE = 0.04, 3e-3  # share of the run in which the new layers learn alone, and their rate then
-EVERY = 4.0  # minutes between two states that are kept
+ALONE, ALONE_RATE = 0.04, 3e-3  # first fraction of the run, in which only the new layers learn, and its rate
+EVERY = 4.0  # minutes between two saved states
 SIZES = PointBERTSizes(
     width=256,
     depth=4,
@@ -61,9 +65,9 @@ SIZES = PointBERTSizes(
 
 
 def grown(tiny: Mapping[str, Tensor], noise: float, seed: int) -> tuple[PointBERT, nn.Linear]:
-    """A network whose cls token repeats `tiny`'s twice, and the projection that gives `tiny`'s embeddings.
+    """A network whose cls token is `tiny`'s, repeated, and the projection that gives `tiny`'s embeddings.
 
-    noise: of the copied matrices, in parts of their standard deviation.
+    noise: added to the copied matrices, as a fraction of their standard deviation.
     """
     torch.manual_seed(seed)
     network, static = PointBERT(SIZES), nn.Linear(SIZES.width, STATIC)
@@ -80,7 +84,7 @@ def grown(tiny: Mapping[str, Tensor], noise: float, seed: int) -> tuple[PointBER
 
 
 def _twice(value: Tensor, shape: torch.Size, key: str) -> Tensor:
-    """Rows as often as they fit, columns too, these divided so that the product stays."""
+    """Repeat rows and columns up to a shape; columns are divided, so that products do not change."""
     if key.endswith("to_qkv.weight"):
         parts = [_twice(part, torch.Size((shape[0] // 3, shape[1])), "") for part in value.chunk(3)]
         return torch.cat(parts)
@@ -89,7 +93,7 @@ def _twice(value: Tensor, shape: torch.Size, key: str) -> Tensor:
 
 
 class Names(nn.Module):
-    """Cross-entropy of embeddings over the words of a text space; see `Targets`."""
+    """Cross-entropy of embeddings over the words of a text space, see `Targets`."""
 
     vectors: Tensor
     weights: Tensor
@@ -102,7 +106,7 @@ class Names(nn.Module):
             self.register_buffer(name, torch.from_numpy(getattr(targets, name)), persistent=False)
 
     def forward(self, embedding: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, d), (b,) -> the loss, and for each whether its main word is the nearest of all that are not like it."""
+        """Loss of embeddings (b, d) with classes (b,), and accuracy: is the main word nearer than all negatives?"""
         scale = self.log_scale.clamp(max=np.log(50)).exp()
         logits = scale * F.normalize(embedding, dim=-1) @ self.vectors.T
         weights = self.weights[classes]
@@ -115,7 +119,7 @@ class Names(nn.Module):
 
 
 class Learner(nn.Module):
-    """Everything that learns, the moving average, and the network as it was when only the new layers had learned."""
+    """All trained modules, the moving average of the weights, and the weights after the first phase."""
 
     def __init__(self, clip: Targets, static: Targets, data: Mixture, seed: int) -> None:
         super().__init__()
@@ -126,7 +130,7 @@ class Learner(nn.Module):
         self.split = len(data.variants)
         self.average = copy.deepcopy(self._now()).requires_grad_(False)
         self.start = copy.deepcopy(self.average)
-        self.network.sa.eval()  # its norms keep the statistics that they have
+        self.network.sa.eval()  # the statistics of its batch normalization stay fixed
 
     def forward(self, clouds: Clouds, alone: bool = False) -> tuple[Tensor, dict[str, float]]:
         with torch.set_grad_enabled(not alone):
@@ -151,7 +155,7 @@ class Learner(nn.Module):
         return nn.ModuleDict({"network": self.network, "static": self.static})
 
     def _fine(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy among the variants for generated shapes, among the names of the pack for its objects."""
+        """Cross-entropy over the variants for generated shapes, and over the pack's names for its objects."""
         generated = labels[:, None] < self.split
         variant = torch.arange(logits.shape[1]) < self.split
         return F.cross_entropy(logits.masked_fill(generated != variant, -1e4), labels)
@@ -169,7 +173,7 @@ class Learner(nn.Module):
                 average.lerp_(now[key], 1 - decay)
 
     def weights(self, space: str, back: float) -> dict[str, Tensor]:
-        """The average's, a share `back` of the way to the start, under the keys of PointBERT; "clip" or "static"."""
+        """Weights with the keys of PointBERT: average * (1 - back) + start * back; space: "clip" or "static"."""
         start = self.start.state_dict()
         mean = {
             key: value.lerp(start[key], back) if value.is_floating_point() else value
@@ -182,7 +186,7 @@ class Learner(nn.Module):
 
 
 def optimizers_of(learner: Learner, matrix_rate: float, rate: float) -> list[Any]:
-    """Muon for the matrices of the transformer, AdamW for all else."""
+    """Muon for the matrices of the transformer, AdamW for all other parameters."""
     learning = {name: p for name, p in learner.named_parameters() if p.requires_grad}
     matrices = [p for name, p in learning.items() if name.startswith("network.transformer") and p.ndim == 2]
     chosen = {id(p) for p in matrices}
@@ -270,22 +274,23 @@ def main() -> None:
     )
     parser.add_argument("pack", type=Path, help="objects.npz with objects.csv, or a subfolder for each class")
     parser.add_argument("clip", type=Path, help="folder of CLIP's text features")
-    parser.add_argument("--out", type=Path, required=True, help="the average of the weights, written again and again")
-    parser.add_argument("--state", type=Path, help="where the training is kept, and gone on from")
-    parser.add_argument("--steps", type=int, default=0, help="of the whole run; where 0, --minutes are (default: 0)")
+    parser.add_argument("--out", type=Path, required=True, help="file of the weights, rewritten with every saved state")
+    parser.add_argument("--state", type=Path, help="file of the training state, from which the command resumes")
+    parser.add_argument("--steps", type=int, default=0, help="of the whole run; 0: use --minutes (default: 0)")
     parser.add_argument("--minutes", type=float, default=240, help="of the whole run (default: 240)")
-    parser.add_argument(
-        "--space", choices=("clip", "static"), default="clip", help="of --out; the other lies beside it"
-    )
-    parser.add_argument("--leave-out", choices=FOLDS, default="", help="part of the pack that is not shown")
-    parser.add_argument("--no-pack", action="store_true", help="generated shapes alone")
-    parser.add_argument("--no-views", action="store_true", help="the pack as it is: no views, clutter and noise")
-    parser.add_argument("--no-clutter", action="store_true", help="no floor, wall and other objects about the pack's")
+    words = "text space of --out; the other one is written to OUT.SPACE.safetensors"
+    parser.add_argument("--space", choices=("clip", "static"), default="clip", help=words)
+    parser.add_argument("--leave-out", choices=FOLDS, default="", help="part of the pack to leave out")
+    parser.add_argument("--no-pack", action="store_true", help="generated shapes only")
+    parser.add_argument("--no-views", action="store_true", help="the pack's clouds without views, clutter and noise")
+    parser.add_argument("--no-clutter", action="store_true", help="no floor, wall and foreign objects")
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--matrix-rate", type=float, default=5e-4, help="of matrices (default: 0.0005)")
-    parser.add_argument("--learning-rate", type=float, default=5e-4, help="of all else (default: 0.0005)")
-    parser.add_argument("--average", type=float, default=0.998, help="of the moving average (default: 0.998)")
-    parser.add_argument("--back", type=float, default=0.25, help="share of the way back to the start (default: 0.25)")
+    parser.add_argument("--matrix-rate", type=float, default=5e-4, help="learning rate of matrices (default: 0.0005)")
+    words = "learning rate of all other parameters (default: 0.0005)"
+    parser.add_argument("--learning-rate", type=float, default=5e-4, help=words)
+    parser.add_argument("--average", type=float, default=0.998, help="decay of the moving average (default: 0.998)")
+    words = "interpolation of the average towards the weights after the first phase (default: 0.25)"
+    parser.add_argument("--back", type=float, default=0.25, help=words)
     parser.add_argument("--workers", type=int, choices=(0, 1), default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,10 +1,10 @@
-"""Trains what orders proposals: `python -m benchmarks.training.train_traits --out FILE`.
+"""Train the model that orders object proposals: `python -m benchmarks.training.train_traits --out FILE`.
 
-The package has such a file as `scenes/proposals/traits.json`. The command refuses to write there.
+The packaged file is `scenes/proposals/traits.json`; the command refuses to write there.
 
-From the traits of a candidate in generated rooms, its overlap with the thing that it overlaps most. Every other room is
-crowded: chairs stand close at tables, small things on them. The last quarter of the rooms is held out; what is printed
-is of these, beside the order by size.
+The model predicts the IoU of a candidate with its best object from the candidate's traits, in generated rooms. Every
+other room is crowded: chairs are close to tables, with small objects on them. The last quarter of the rooms is held
+out; printed figures are of these rooms, also for the order by size.
 """
 
 from __future__ import annotations
@@ -25,44 +25,47 @@ from openshape_ood.scenes.proposals.traits import TRAITS, traits
 from openshape_ood.storage import replacing
 from openshape_ood.synthetic.rooms import Room, room
 
-SEEN = 50  # points of an object that counts
-CROWD = 26  # objects, as far as there is place for them
+SEEN = 50  # least points of an object that counts
+CROWD = 26  # objects of a crowded room, or as many as it has space for
 
 
 def overlap_with_things(made: Room, grid: Grid, rows: list[np.ndarray]) -> np.ndarray:
-    """Intersection over union (c, m) of voxels with the objects of a room; points of no object do not count."""
+    """IoU (c, m) of candidates, lists of voxels, with the objects of a room; points of no object do not count."""
     instances = made.scene.instances
-    assert instances is not None  # a room has them
+    assert instances is not None  # generated rooms have instances
     numbers, counts = np.unique(instances[instances > 0], return_counts=True)
     numbers = numbers[counts >= SEEN]
     table = np.zeros((len(grid.places), len(numbers) + 1))
-    own = instances > 0
-    place = np.searchsorted(numbers, instances[own])
-    place = np.where(np.append(numbers, -1)[place] == instances[own], place, len(numbers))
-    np.add.at(table, (grid.inverse[own], place), 1)
+    counted = instances > 0
+    place = np.searchsorted(numbers, instances[counted])
+    place = np.where(np.append(numbers, -1)[place] == instances[counted], place, len(numbers))
+    np.add.at(table, (grid.inverse[counted], place), 1)
     inside = np.array([table[one].sum(axis=0) for one in rows])
     return inside[:, :-1] / (table.sum(axis=0)[:-1] + inside.sum(axis=1, keepdims=True) - inside[:, :-1])
 
 
 def gathered(made: Room) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]:
-    """Traits (c, 18), overlaps (c, m), voxels of the candidates, and how many voxels there are."""
+    """Traits (c, 18) of the candidates, overlaps (c, m), voxels of each candidate, and number of voxels."""
     grid = Frame.of(made.scene).grid()
     parsed = parse(grid)
-    found = sorted(of_tree(parsed), key=lambda one: (-len(one.rows), one.rows.min()))
-    rows = [one.rows for one in found]
-    return traits(found, parsed), overlap_with_things(made, grid, rows), rows, len(grid.places)
+    candidates = sorted(of_tree(parsed), key=lambda one: (-len(one.rows), one.rows.min()))
+    rows = [one.rows for one in candidates]
+    return traits(candidates, parsed), overlap_with_things(made, grid, rows), rows, len(grid.places)
 
 
-def told(kept: list[int], overlap: np.ndarray) -> list[float]:
-    own = overlap[kept]
-    recall = [float((own.max(axis=0) >= least).mean()) for least in (0.25, 0.5)]
-    return [len(kept), *recall, float((own.max(axis=1) >= 0.25).mean())]
+def figures(kept: list[int], overlap: np.ndarray) -> list[float]:
+    """Number of proposals, recall at IoU 0.25 and 0.5, precision at 0.25."""
+    chosen = overlap[kept]
+    recall = [float((chosen.max(axis=0) >= least).mean()) for least in (0.25, 0.5)]
+    return [len(kept), *recall, float((chosen.max(axis=1) >= 0.25).mean())]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rooms", type=int, default=60)
-    parser.add_argument("--out", type=Path, default=Path("results/traits.json"), help="not in the package")
+    parser.add_argument(
+        "--out", type=Path, default=Path("results/traits.json"), help="output file, outside the package"
+    )
     args = parser.parse_args()
     check_out(args.out)
     data = [gathered(room(i, objects=CROWD if i % 2 else None)) for i in range(args.rooms)]
@@ -84,9 +87,9 @@ def main() -> None:
     for title, rooms in {"rooms": data[cut + cut % 2 :: 2], "crowded rooms": data[cut + 1 - cut % 2 :: 2]}.items():
         results: dict[str, list[list[float]]] = {"size": [], "shape": []}
         for given, overlap, rows, count in rooms:
-            results["size"].append(told(suppressed(rows, count), overlap))
+            results["size"].append(figures(suppressed(rows, count), overlap))
             worth = model.predict(((given - mean) / scale).clip(-4, 4))
-            results["shape"].append(told(divided(worth, rows, count), overlap))
+            results["shape"].append(figures(divided(worth, rows, count), overlap))
         for name, lines in results.items():
             number, low, high, precision = np.mean(lines, axis=0)
             print(

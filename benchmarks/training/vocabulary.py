@@ -6,7 +6,7 @@ from zlib import crc32
 
 from openshape_ood.synthetic import categories, synonyms, variants
 
-# never trained: what `tiny` knows of these it has from elsewhere
+# categories outside the training of `tiny`
 UNSEEN = ("bicycle", "headphones", "ladder", "skateboard", "teapot", "umbrella")
 
 
@@ -15,12 +15,12 @@ def trained_categories() -> list[str]:
 
 
 def trained_names() -> list[str]:
-    """All names the encoder of `tiny` was trained with: categories and their synonyms."""
+    """All names that `tiny` was trained with: categories and their synonyms."""
     return [name for c in trained_categories() for name in (c, *synonyms(c))]
 
 
 def held_out(category: str) -> list[str]:
-    """About a sixth of a category's variants, by name: those that `train_tiny --hold-out` never shows."""
+    """About a sixth of a category's variants, chosen by hash, which `train_tiny --hold-out` leaves out."""
     return [v for v in variants(category) if crc32(f"{category} {v}".encode()) % 6 == 0]
 
 

@@ -17,7 +17,7 @@ from openshape_ood.errors import InputError
 
 WAITING = 2  # maximum waiting requests of one visitor
 WAITING_AT_ADDRESS = 8  # maximum waiting requests of one address
-WAITING_HERE = 24  # the same for this machine, whose address all visitors behind a proxy have
+WAITING_HERE = 24  # the same for this machine; all visitors behind a proxy share its address
 
 
 class Visitor(NamedTuple):
@@ -36,7 +36,7 @@ HERE = "this machine"
 
 
 def address(host: str | None) -> str:
-    """Address for counting requests. Loopback addresses count as one, and so do those of an IPv6 /64 network.
+    """Address for counting requests. All loopback addresses count as one address, and so does an IPv6 /64 network.
 
     >>> address("::1"), address("10.0.0.7"), address("2001:db8::17")
     ('this machine', '10.0.0.7', '2001:db8::/64')

@@ -71,7 +71,7 @@ def _seen(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def sheet(completed: CompletedView) -> bytes:
-    """PNG of a view, its affinities, the completed things and the new things."""
+    """PNG of a view, its affinities, the completed objects and the new objects."""
     return rendered(completed.plot(), "png", SHEET_DPI)
 
 

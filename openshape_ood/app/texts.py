@@ -51,7 +51,7 @@ LEARNING = "Learning from the good clouds."
 COMPARING = "Reading the cloud and comparing it with the good clouds."
 COMPARED = (
     '<div id="compared"><p>A model of the good clouds reconstructs the surface, and each point is compared with the '
-    "reconstruction. Gray: as on good clouds. Dark red: much different.</p></div>"
+    "reconstruction. Gray: as on good clouds. Dark red: very different.</p></div>"
 )
 FIRST = '<div id="verdict" class="box open"><h2>Drop a shape or pick an example.</h2></div>'
 TOY = (

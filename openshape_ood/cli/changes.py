@@ -68,7 +68,7 @@ def changes(
         Path | None, option(CHANGE, "Calibration from --save-calibration, in place of --rescans.", "FILE")
     ] = None,
     save_calibration: Annotated[
-        Path | None, option(CHANGE, "Save the calibration by --rescans: .json.", "FILE")
+        Path | None, option(CHANGE, "Save the calibration from --rescans: .json.", "FILE")
     ] = None,
     voxel: Annotated[float, option(CHANGE, "Voxel size of free space in meters.", min=0.01, max=0.5)] = 0.05,
     unit: Annotated[

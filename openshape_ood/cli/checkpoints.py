@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 from openshape_ood.cli.console import Failure, failed_json, finish, print_line, print_note, print_table, shown, write
@@ -16,6 +17,7 @@ from openshape_ood.errors import FileError, HashError, OpenShapeError, WeightsEr
 if TYPE_CHECKING:
     from openshape_ood.registry import Row
 
+LINE = 90  # characters in a line of a long list
 EXAMPLES = """
   openshape-ood checkpoints list
   openshape-ood checkpoints fetch vitb32
@@ -119,12 +121,18 @@ def _names_entries(known: dict[str, Any]) -> list[dict[str, str]]:
     accuracy = sorted(known["accuracy"].items(), key=lambda pair: (-pair[1], pair[0]))
     entries = [
         {"field": "names", "value": f"{len(known['names']):,}; listed by --json"},
-        {"field": "trained names", "value": ", ".join(known["trained_names"])},
+        *_lines("trained names", known["trained_names"]),
     ]
     if accuracy:
-        shares = ", ".join(f"{name} {100 * share:.0f}" for name, share in accuracy)
-        entries.append({"field": "accuracy, % of unseen objects", "value": shares})
+        shares = [f"{name} {100 * share:.0f}" for name, share in accuracy]
+        entries += _lines("accuracy, % of unseen objects", shares)
     return entries
+
+
+def _lines(field: str, words: Sequence[str]) -> list[dict[str, str]]:
+    """Entries of a long list, one for each line; the first one has the name of the field."""
+    lines = wrap(", ".join(words), LINE)
+    return [{"field": field if i == 0 else "", "value": line} for i, line in enumerate(lines)]
 
 
 @command(app, "fetch")
@@ -324,9 +332,9 @@ def part_names(row: Row, with_text: bool = True) -> list[str]:
 
 
 def own_parts(row: Row) -> list[WeightsPart]:
-    """Registered and stripped file of a row's network, if they are on this machine.
+    """Files of a row's network on this machine: the registered and the stripped one.
 
-    If neither is, the registered file alone. The first of the list is the file that loads offline.
+    If there is none, the list has the registered file, without path. The first file is the one that loads offline.
     """
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import cached, known_sha256
@@ -467,7 +475,7 @@ def size_text(count: int | None) -> str:
 def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int | None]]:
     """Files of checkpoints in the order of fetching: row, part, download source, bytes.
 
-    The source is "" for a file on this machine. If no size is registered, the Hub is asked; None without an answer.
+    The source is "" for a file on this machine. The size is None if neither the registry nor the Hub states it.
     """
     from openshape_ood.encoders.text.open_clip import hub_address
     from openshape_ood.registry import files, weight_cache

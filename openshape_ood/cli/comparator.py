@@ -44,7 +44,7 @@ def fit(
         list[Path],
         option(
             KNOWN,
-            "Stored embeddings of the base shapes, from embed. Further files may hold their scans, or other seeds.",
+            "Stored embeddings of the base shapes, from embed. Give several files to add scans, or other seeds.",
             "STORE...",
         ),
     ],

@@ -61,7 +61,7 @@ def save(
     examples = [file for files in chosen.wanted.with_files.values() for file in files]
     if patches and not examples:
         raise InputError(
-            "--patches was given without example files. Expected shapes whose patches are saved. Give --examples FOLDER"
+            "--patches was given without example files. Expected shapes, to save their patches. Give --examples FOLDER"
         )
     marks.check(chosen.calibrate)
     if marks.requested and not (patches or chosen.known_file):
@@ -82,7 +82,7 @@ def save(
 
 @options.command(app, "join")
 def join(files: Saved, /, *, out: Out, json: options.Json = False) -> None:
-    """Join files of known classes of one encoder. All files must have examples, or all names, or all both.
+    """Join files of known classes of one encoder. All files must have the same contents: examples, names, or both.
 
     The joined file has no threshold, because a threshold belongs to one set of classes. `known save --known-file FILE
     --calibrate PATHS` adds one.

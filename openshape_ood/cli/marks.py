@@ -69,16 +69,20 @@ class MarksOptions:
             rate_of(self.false_points, self.false_regions, self.largest)
             if not calibrate:
                 raise InputError(
-                    "--false-points or --false-regions was given without calibration shapes. Expected known shapes, "
-                    f"whose maps calibrate the threshold. Give {remedy}"
+                    "--false-points or --false-regions was given without calibration shapes. Expected known shapes. "
+                    f"Give {remedy}"
                 )
         elif self.largest != 1:
             raise InputError(
-                "--largest was given alone. Expected --false-points too, whose marks it limits. Give --false-points"
+                "--largest was given alone. Expected --false-points too, because it limits these marks. Give "
+                "--false-points"
             )
 
     def threshold(self, maps: "Iterable[NoveltyMap]", source: str, groups: list[Any] | None = None) -> "Threshold":
-        """Threshold from maps of known shapes. groups: object of each map; may be filled while the maps are made."""
+        """Threshold from maps of known shapes.
+
+        groups: the object that each map belongs to. The list may be filled while the maps are made.
+        """
         from openshape_ood.novelty_map import calibrate_marks
 
         return calibrate_marks(maps, **self.how, groups=groups, source=source)

@@ -147,7 +147,8 @@ def relevancy(
 
     def show() -> None:
         print_table(affinities.rows(), COLUMNS)
-        made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}"
+        own = f" with the weights {shown(clip.checkpoint)}" if clip.checkpoint else ""
+        made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}{own}"
         print_line(f"{shown(image or 'generated room')}: {width} x {height} pixels, {made}")
         print_written(written)
 

@@ -77,8 +77,8 @@ def segment(
 ) -> None:
     """Find the nearest known name and the novelty of every point of a scan.
 
-    Files in the folder of --out: classes.ply and novelty.ply, with a color, a class and a novelty for each point; and
-    labels.txt in the format of ScanNet's benchmark, with the class number of one point per line (0: novel).
+    In the folder of --out, classes.ply and novelty.ply have a color, a class and a novelty for each point. labels.txt
+    has the format of ScanNet's benchmark: one line per point with its class number, 0 for novel points.
     """
     from openshape_ood import PointEncoder, segment_scene
     from openshape_ood.cli.maps import LISTED, p_words, region_place

@@ -228,7 +228,7 @@ def score(
 
 
 def _check_no_decision(chosen: OneAxisOptions) -> None:
-    """Raise `InputError` if an option of the verdict about the class is given. Called without known classes."""
+    """Raise `InputError` if an option of classification is given, for a call without known classes."""
     named = (*(one.name for one in fields(Decision) if one.name != "coverage"), "method", "known_up")
     given = next((name for name in named if getattr(chosen, name) != getattr(type(chosen), name)), None)
     if given:

@@ -44,7 +44,10 @@ class TrainingOptions:
             "R F D",
         ),
     ] = None
-    margin: Annotated[float | None, option(TRAINING, "crn: margin of the discriminator's loss. Default: 0.2.")] = None
+    margin: Annotated[
+        float | Literal["none"] | None,
+        option(TRAINING, "crn: margin of the discriminator's loss. none: no margin, as published. Default: 0.2."),
+    ] = None
     corruption: Annotated[
         Literal["cutout", "none"] | None,
         option(TRAINING, "Corruption of tiles before reconstruction: cut out boxes. Default: cutout."),
@@ -63,4 +66,4 @@ class TrainingOptions:
                     f"--{name.replace('_', '-')} was given {chosen}. Expected the reconstructor {' or '.join(having)}. "
                     f"Give --reconstructor {having[-1]}, or leave the setting out"
                 )
-        return given | ({"corruption": None} if self.corruption == "none" else {})
+        return given | {name: None for name in ("margin", "corruption") if given.get(name) == "none"}

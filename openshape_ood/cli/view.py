@@ -34,9 +34,9 @@ def view(
     file: Annotated[
         Path | None,
         argument(
-            "A color image with --depth and --camera, or with depth.png and camera.json in its folder; or this folder. "
-            "Or an .npz file with rgb, depth, intrinsics and pose. Or a published scene (.pkl), which has names and "
-            "questions. Default: a generated room and its masks.",
+            "A color image. Give --depth and --camera too, or put depth.png and camera.json into its folder. FILE may "
+            "also be this folder, an .npz file with rgb, depth, intrinsics and pose, or a published scene (.pkl) with "
+            "names and questions. Default: a generated room and its masks.",
             "[FILE]",
         ),
     ] = None,
@@ -200,7 +200,8 @@ def _relevancy(scene: View, names: list[str], clip: ClipOptions, device: str | N
     try:
         encoder = clip.encoder(device)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
+        words = str(error).rstrip(".")
+        raise CheckpointError(f"{words}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
     with steps("tiles") as step:
         return encoder.encode_image(scene.rgb, names, preset=clip.preset, seed=seed, progress=step)
 

@@ -1,7 +1,7 @@
-"""Learned comparators: methods trained on pairs of other classes to tell whether two shapes share a class.
+"""Learned comparators: methods that decide if two shapes have the same class, trained on pairs of other classes.
 
-`families` holds the similarities, from the plain cosine to the relation network of `network`; `pairs`, `losses` and
-`training` train them; `released` reads the published files.
+`families` contains the similarities, from the plain cosine to the relation network of `network`. `pairs`, `losses` and
+`training` train them. `released` reads published files.
 """
 
 from openshape_ood.comparison.comparator import Comparator

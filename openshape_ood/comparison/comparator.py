@@ -22,7 +22,7 @@ from openshape_ood.registry.sharing import Shared, is_shared, shared_path
 from openshape_ood.scoring import Method
 from openshape_ood.storage import loaded_arrays, save_arrays
 
-KIND = "comparator"  # kind of registry rows, and of files
+KIND = "comparator"  # kind of registry rows and of files
 RESEND = "arXiv 2207.08699"  # Cappio Borlino et al., "Semantic novelty detection via relational reasoning"
 
 
@@ -30,22 +30,24 @@ RESEND = "arXiv 2207.08699"  # Cappio Borlino et al., "Semantic novelty detectio
 class Comparator(Method, Shared):
     """Learned similarity of two shapes, trained on pairs of base classes and applied to other classes.
 
-    A `Method`: `score_novelty(..., method=comparator)`, and the same at every entry point. Novelty is minus the largest
-    similarity to a class. Nothing is trained on the known classes. `card` lists the base classes.
+    It is a `Method`, so every entry point accepts it, as in `score_novelty(..., method=comparator)`. The novelty is
+    minus the largest similarity to a class. Nothing is trained on the known classes. `card` lists the base classes.
 
-    Settings, by `comparator.configured(...)`:
+    `comparator.configured(...)` changes the settings:
 
-    - prototypes: "mean" of a class's examples, "medoid", "k-center" (k examples far from each other) or "all";
-    - anchors: "examples" (names for classes without examples, if the comparator learned names), "names" or "both";
-    - pool: "max" or "mean" of the similarities to all anchors of a class;
-    - score: "max", minus the largest similarity to a class; "softmax", 1 minus the largest softmax probability of a
-      class, as published, which depends on the number of classes and needs two; or "neighbors", minus the mean of the
-      k largest similarities to anchors of any class.
+    - prototypes: which examples of a class are compared: their "mean", their "medoid", "k-center" (k examples far from
+      each other), or "all".
+    - anchors: what represents a class: "examples", "names" or "both". With "examples", a class without examples is
+      represented by its name, if the comparator learned names.
+    - pool: "max" or "mean" of the similarities to all anchors of a class.
+    - score: "max" is minus the largest similarity to a class. "softmax" is 1 minus the largest softmax probability of a
+      class, as published; it depends on the number of classes and needs two or more. "neighbors" is minus the mean of
+      the k largest similarities to anchors of any class.
 
     Attributes
     ----------
     card : mapping
-        Origin: base classes, recipe, training history.
+        Origin of the comparator: base classes, recipe, training history.
 
     Examples
     --------
@@ -74,8 +76,8 @@ class Comparator(Method, Shared):
     ) -> Comparator:
         """Comparator with a given similarity.
 
-        identity: encoder of its embeddings, None for any encoder of the right width; text: True if it also learned
-        names; settings: as above.
+        `identity` is the encoder of the embeddings that it compares; None means any encoder of the right width. `text`
+        is True if it also learned names. `settings` are as above.
         """
         compare = Compare(similarity, identity, text)
         needs: Any = "any" if text else "examples"
@@ -85,7 +87,7 @@ class Comparator(Method, Shared):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # a threshold holds for one choice of settings, so the name contains them
+        # a threshold is valid for one choice of settings, so the name contains the settings
         shown = ", ".join(f"{name} {value}" for name, value in sorted(self.settings.items()))
         object.__setattr__(self, "name", self.name.partition(" (")[0] + (f" ({shown})" if shown else ""))
 
@@ -111,13 +113,14 @@ class Comparator(Method, Shared):
     def from_pretrained(
         cls, name: str, *, registry: str | os.PathLike[str] | None = None, revision: str = "main"
     ) -> Comparator:
-        """Comparator of a registry row, a folder or a repository of the Hub, downloaded if necessary.
+        """Load a comparator from a registry row, a folder, or a repository of the Hub. Downloads it if necessary.
 
         Parameters
         ----------
         name : str
-            Name of the comparator's row; or of an encoder, for its last comparator row (your own registry comes after
-            the package's). Or a folder that `save_pretrained` wrote, or "owner/name" on the Hub.
+            Name of a comparator row, or of an encoder: then the last comparator row for this encoder is used. Rows of
+            your own registry come after those of the package. A folder of `save_pretrained`, or "owner/name" on the
+            Hub, is also accepted.
         registry : path, optional
             As in `list_checkpoints`.
         revision : str
@@ -135,14 +138,14 @@ class Comparator(Method, Shared):
         if not matching:
             there = ", ".join(f"{row.name} (for {row.encoder})" for row in rows) or "none"
             raise UnknownNameError(
-                f"the registry has no comparator for {name!r}; there are: {there}. `openshape-ood comparator fit` "
-                "trains one and writes its row; method=Comparator.load(FILE) needs none"
+                f"the registry has no comparator for {name!r}; it has: {there}. Train one with `openshape-ood "
+                "comparator fit`, which also writes its row. Without a row, use method=Comparator.load(FILE)"
             )
         return cls.load(fetch(matching[-1]))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparator:
-        """Read a file that `save` wrote, with the same answers. Raises `FileError` for any other file."""
+        """Read a file that `save` wrote. Raises `FileError` for any other file."""
         with loaded_arrays(path, KIND) as (header, arrays):
             similarity = restored(header["family"], header["state"], arrays)
             identity = header["identity"]
@@ -163,7 +166,7 @@ class Comparator(Method, Shared):
         }
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .safetensors file, whole or not at all. Raises `FileError`."""
+        """Write a .safetensors file. A failed write leaves no file. Raises `FileError` if writing fails."""
         state, arrays = self.similarity.state()
         header = {
             "family": self.similarity.family,
@@ -177,11 +180,11 @@ class Comparator(Method, Shared):
 
 
 def registered_scorer(known: Any) -> Any:
-    """Scorer of the method "comparator": the registry's comparator for the encoder of the known classes."""
+    """Scorer of the method "comparator". It uses the registry's comparator for the encoder of the known classes."""
     if known.identity == ANONYMOUS:
         raise InputError(
-            "method 'comparator' is the registry's for an encoder, but the known classes have no identity of their "
-            "encoder; expected KnownClasses with an identity, or method=Comparator.from_pretrained(NAME)"
+            "method 'comparator' takes the comparator from the registry, but the known classes do not state their "
+            "encoder. Expected KnownClasses with an identity. Give it, or method=Comparator.from_pretrained(NAME)."
         )
     return Comparator.from_pretrained(known.identity.checkpoint).fit(known)
 

@@ -1,6 +1,6 @@
 """Families of comparators: similarities of two embeddings, learned from base classes.
 
-All implement `Similarity`: their state is arrays and numbers, which a file can hold.
+All implement `Similarity`. Their state is arrays and numbers, which a file can store.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from openshape_ood.scoring.scorers import cosine
 
 @dataclass(frozen=True, eq=False)
 class Similarity(ABC):
-    """Family of comparators. Its fields are its state; raw: True if lengths of embeddings matter."""
+    """Family of comparators. The fields are the state. `raw` is True if embeddings must not be normalized."""
 
     family: ClassVar[str]
     raw = False
@@ -39,7 +39,7 @@ class Similarity(ABC):
         """Similarities (n, m) float64 of a (n, d) and b (m, d), symmetric in a and b."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Numbers and arrays for `restored`."""
+        """State for `restored`: numbers and arrays."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
         return {name: value for name, value in values.items() if name not in arrays}, arrays
@@ -47,7 +47,7 @@ class Similarity(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Cosine(Similarity):
-    """Cosine similarity, without learning: the baseline of all families."""
+    """Cosine similarity. It learns nothing and is the baseline for all families."""
 
     family: ClassVar[str] = "cosine"
 
@@ -61,9 +61,10 @@ class Cosine(Similarity):
 
 @dataclass(frozen=True, eq=False)
 class WhitenedCosine(Similarity):
-    """Cosine after whitening, which shortens directions of variation within a class.
+    """Cosine after whitening, which reduces the directions of variation within a class.
 
-    center (d,) of unit rows; whitening (d, d): a root of the inverse covariance within the base classes.
+    State: the mean `center` (d,) of unit rows, and `whitening` (d, d), a square root of the inverse covariance within
+    the base classes.
     """
 
     family: ClassVar[str] = "whitened"
@@ -72,10 +73,10 @@ class WhitenedCosine(Similarity):
 
     @classmethod
     def fit(cls, base: KnownClasses, shrinkage: float = 0.3) -> WhitenedCosine:
-        """Fit to base classes. shrinkage: weight of the mean variance in the covariance."""
+        """Fit to base classes. `shrinkage` is the weight of the mean variance in the covariance."""
         rows, labels = _unit_rows(base)
         gaussian = Gaussian.fit(rows, labels, background=False, share=shrinkage)
-        # float32, as embeddings, for half the file size
+        # float32, like embeddings, so that files are half as large
         return cls(rows.mean(axis=0), np.linalg.cholesky(gaussian.precision).astype(np.float32))
 
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -85,10 +86,10 @@ class WhitenedCosine(Similarity):
 
 @dataclass(frozen=True, eq=False)
 class Plda(Similarity):
-    """Log likelihood ratio of two rows: drawn from one normal class against drawn from two.
+    """Log likelihood ratio of two rows: both from one class against each from another class, with normal classes.
 
-    center (d,); axes (d, d) that whiten the covariance within a class; spread (d,): variance of class means along each
-    axis.
+    State: `center` (d,), `axes` (d, d), which whiten the covariance within a class, and `spread` (d,), the variance of
+    the class means along each axis.
 
     References
     ----------
@@ -102,16 +103,19 @@ class Plda(Similarity):
 
     @classmethod
     def fit(cls, base: KnownClasses, shrinkage: float = 0.3, between_shrinkage: float = 0.5) -> Plda:
-        """Fit to base classes. shrinkage: as in `WhitenedCosine`; between_shrinkage: for the spread of class means."""
+        """Fit to base classes. `shrinkage` is as in `WhitenedCosine`, `between_shrinkage` is for the class means."""
         rows, labels = _unit_rows(base)
         check_share(between_shrinkage, "between_shrinkage")
         if len(base.names) < 2:
-            raise InputError("PLDA learns how class means are spread; expected two base classes or more")
+            raise InputError(
+                "there is one base class. PLDA needs two or more, because it learns the spread of class means. "
+                "Add base classes."
+            )
         precision = Gaussian.fit(rows, labels, background=False, share=shrinkage).precision
         white, center = np.linalg.cholesky(precision), rows.mean(axis=0)
         means = (class_means(rows, labels, len(base.names)) - center) @ white
         spread, directions = np.linalg.eigh(means.T @ means / (len(means) - 1))
-        spread = np.maximum(spread - (1 / np.bincount(labels)).mean(), 0)  # minus the variance of means of few examples
+        spread = np.maximum(spread - (1 / np.bincount(labels)).mean(), 0)  # minus the sampling variance of the means
         spread = (1 - between_shrinkage) * spread + between_shrinkage * spread.mean()
         return cls(center, white @ directions, spread)
 
@@ -125,9 +129,10 @@ class Plda(Similarity):
 
 @dataclass(frozen=True, eq=False)
 class PairMetric(Similarity):
-    """Logistic regression on |a - b| and a b, element by element.
+    """Logistic regression on the elementwise |a - b| and a b.
 
-    center (d,); apart and product (d,): weights of |a - b| and a b, of centered rows times sqrt(d); constant: bias.
+    Rows are centered by `center` (d,) and multiplied by sqrt(d). `apart` and `product` (d,) are the weights of |a - b|
+    and a b, and `constant` is the bias.
     """
 
     family: ClassVar[str] = "metric"
@@ -138,7 +143,10 @@ class PairMetric(Similarity):
 
     @classmethod
     def fit(cls, base: KnownClasses, pairs: int = 20_000, strength: float = 0.01, seed: int = 0) -> PairMetric:
-        """Fit to base classes. pairs: sampled pairs, half of one class; strength: C of scikit-learn's regression."""
+        """Fit to base classes.
+
+        `pairs` is the number of sampled pairs; half of them are of one class. `strength` is C of scikit-learn.
+        """
         from sklearn.linear_model import LogisticRegression
 
         rows, labels = _unit_rows(base)
@@ -163,8 +171,8 @@ class PairMetric(Similarity):
 class RelationSimilarity(Similarity):
     """Minus the logit of a relation network.
 
-    center (d,): subtracted from unit rows, which are then scaled by sqrt(d); whitening (d, d): applied before scaling,
-    as in `WhitenedCosine`, or none; raw: rows pass unchanged, as for the published network.
+    From unit rows, `center` (d,) is subtracted; then they are multiplied by `whitening` (d, d), as in `WhitenedCosine`,
+    if there is one, and by sqrt(d). If `raw`, rows are not changed, as for the published network.
     """
 
     family: ClassVar[str] = "relation"
@@ -213,7 +221,7 @@ def restored(family: str, settings: Mapping[str, Any], arrays: Mapping[str, np.n
     names = [f.name for f in fields(made) if f.type == "np.ndarray"]
     shapes = {name: (d, d) if name in ("whitening", "axes") else (d,) for name in names}
     if {name: value.shape for name, value in arrays.items()} != shapes:
-        raise ValueError(f"the arrays of {family!r} are misshapen, missing or too many")
+        raise ValueError(f"the arrays of {family!r} have wrong shapes, or some are missing or unknown")
     return made(**arrays, **{name: float(value) for name, value in settings.items()})
 
 
@@ -229,7 +237,7 @@ def _restored_relation(settings: Mapping[str, Any], arrays: Mapping[str, np.ndar
     weights = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
     center, whitening = array(arrays["center"], "center", "d"), arrays.get("whitening")
     if extra := sorted(name for name in arrays.keys() - {"center", "whitening"} if not name.startswith(prefix)):
-        raise ValueError(f"it has arrays that no relation network has: {extra[0]!r:.40}")
+        raise ValueError(f"it has an unknown array: {extra[0]!r:.40}")
     if whitening is not None and whitening.shape != (len(center), len(center)):
         raise ValueError(f"its whitening has the shape {whitening.shape}; expected {len(center)} by {len(center)}")
     expected = {name: tuple(one.shape) for name, one in network.state_dict().items()}

@@ -8,10 +8,11 @@ from torch.nn import functional as F
 
 
 def tanh_loss(logits: Tensor, different: Tensor, slope: float = 10.0, target: float = 1.0) -> Tensor:
-    """Mean square of tanh(slope z / 2) = 2 sigmoid(slope z) - 1 minus its target, of logits z (n,) or (n, 1).
+    """Mean squared difference between tanh(slope z / 2) = 2 sigmoid(slope z) - 1 and its target.
 
-    different (n,): True for pairs of two classes; slope: steepness around 0; target: value for different pairs, its
-    negative for same pairs; below 1 leaves a margin (arXiv 2207.08699).
+    The logits z are (n,) or (n, 1). `different` (n,) is True for pairs of two classes. `slope` is the steepness at 0.
+    `target` is the target for different pairs; for same pairs it is -target. A target below 1 leaves a margin
+    (arXiv 2207.08699).
 
     >>> float(tanh_loss(torch.zeros(4), torch.tensor([0, 1, 1, 1])))
     1.0
@@ -21,7 +22,7 @@ def tanh_loss(logits: Tensor, different: Tensor, slope: float = 10.0, target: fl
 
 
 def cross_entropy(logits: Tensor, different: Tensor, negatives: float = 1.0) -> Tensor:
-    """Cross-entropy of two logits (n, 2), same and different; same pairs have the weight `negatives`.
+    """Cross-entropy of two logits (n, 2): same and different. Same pairs have the weight `negatives`.
 
     >>> round(float(cross_entropy(torch.zeros(4, 2), torch.tensor([0, 1, 1, 1]))), 4)
     0.6931
@@ -30,7 +31,7 @@ def cross_entropy(logits: Tensor, different: Tensor, negatives: float = 1.0) -> 
 
 
 def pair_accuracy(logits: Tensor, different: Tensor) -> tuple[float, float, float]:
-    """Balanced accuracy, and accuracy of same and of different pairs, from logits (n,), (n, 1) or (n, 2).
+    """Balanced accuracy, accuracy of same pairs, and accuracy of different pairs. Logits are (n,), (n, 1) or (n, 2).
 
     >>> pair_accuracy(torch.tensor([-1.0, 2.0, 3.0]), torch.tensor([0, 0, 1]))
     (0.75, 0.5, 1.0)
@@ -42,9 +43,9 @@ def pair_accuracy(logits: Tensor, different: Tensor) -> tuple[float, float, floa
 
 
 def plateaus(negatives: int) -> tuple[float, float, float]:
-    """Values of a training that learns nothing, with `negatives` different pairs per same pair.
+    """Reference values for a training that learns nothing, with `negatives` different pairs per same pair.
 
-    Best constant output, its `tanh_loss`, and the loss if all outputs are stuck at "different".
+    They are: the best constant output, its `tanh_loss`, and the loss if all outputs are saturated at "different".
 
     >>> [round(value, 4) for value in plateaus(20)]
     [0.9048, 0.1814, 0.1905]

@@ -1,7 +1,7 @@
 """Relation network: one logit for two embeddings, larger for different classes.
 
-Both embeddings share one projection without position encoding, so the order of a pair does not matter. Names and shapes
-of the weights equal those of the published files.
+Both embeddings have the same projection and no position encoding, so the order of a pair does not matter. The weights
+have the same names and shapes as in the published files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.registry.architectures import MOST_LAYERS
 from openshape_ood.registry.rows import MOST_SIZE
 
-EPSILON = 1e-6  # of the layer norms
+EPSILON = 1e-6  # epsilon of the layer norms
 PAIRS_AT_ONCE = 2048
 
 
@@ -26,7 +26,8 @@ PAIRS_AT_ONCE = 2048
 class RelationSizes:
     """Sizes of a relation network.
 
-    dim: d of the embeddings; outputs: 1 (different), or 2 (same, different). Raises `InputError` for invalid sizes."""
+    `dim` is the width d of the embeddings. `outputs` is 1 (different), or 2 (same, different). Raises `InputError` for
+    invalid sizes."""
 
     dim: int
     width: int = 128
@@ -55,7 +56,10 @@ class Block(nn.Module):
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
 
     def forward(self, x: Tensor, wanted: int = 3) -> tuple[Tensor, Tensor]:
-        """First `wanted` of tokens (n, 3, w) after the block, and their attention (n, heads, wanted, 3)."""
+        """Apply the block to tokens (n, 3, w). Returns the first `wanted` tokens and their attention.
+
+        The attention is (n, heads, wanted, 3).
+        """
         q, k, v = self.attn["qkv"](self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         attention = (q[:, :, :wanted] * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(dim=-1)
         x = x[:, :wanted] + self.attn["proj"]((attention @ v).transpose(1, 2).flatten(2))
@@ -63,7 +67,7 @@ class Block(nn.Module):
 
 
 class Relation(nn.Module):
-    """Transformer on a class token and a pair; the output is a function of the class token."""
+    """Transformer on a class token and a pair of embeddings. The output is a function of the class token."""
 
     def __init__(self, sizes: RelationSizes) -> None:
         super().__init__()
@@ -75,9 +79,10 @@ class Relation(nn.Module):
         self.head = nn.Linear(sizes.width, sizes.outputs)
 
     def initialize(self, seed: int = 0, std: float = 0.02, zero_head: bool = False) -> Relation:
-        """Draw matrices and class token from a truncated normal and set biases to 0, in place.
+        """Draw matrices and class token from a truncated normal distribution and set biases to 0, in place.
 
-        std: 0.02 suits a width of 768, 0.06 one of 128; zero_head: all initial logits are 0, so none is saturated.
+        A `std` of 0.02 suits a width of 768, and 0.06 a width of 128. With `zero_head`, all initial logits are 0, so
+        that none is saturated.
         """
         generator = torch.Generator().manual_seed(seed)
         for name, tensor in self.named_parameters():
@@ -94,14 +99,14 @@ class Relation(nn.Module):
         return self.head(self.features(self.proj(a), self.proj(b)))
 
     def features(self, a: Tensor, b: Tensor) -> Tensor:
-        """Class token (n, w) after the last norm, of projected pairs (n, w) and (n, w)."""
+        """Class token (n, w) after the last norm, for pairs of projected embeddings (n, w) and (n, w)."""
         x = self._tokens(a, b)
         for block in self.blocks[:-1]:
             x = block(x)[0]
         return self.norm(self.blocks[-1](x, wanted=1)[0][:, 0])
 
     def attention(self, a: Tensor, b: Tensor) -> Tensor:
-        """Attention (depth, n, heads, 3, 3) of pairs (n, d) and (n, d), from and to class token, a, b."""
+        """Attention (depth, n, heads, 3, 3) for pairs (n, d) and (n, d). The three tokens are class token, a, b."""
         x, maps = self._tokens(self.proj(a), self.proj(b)), list[Tensor]()
         for block in self.blocks:
             x, attention = block(x)
@@ -115,7 +120,7 @@ class Relation(nn.Module):
     def between(self, a: Any, b: Any, pairs_at_once: int = PAIRS_AT_ONCE) -> Tensor:
         """Similarities (n, m) of a (n, d) and b (m, d), on the CPU, in chunks of pairs.
 
-        Minus the logit; with two logits, same minus different.
+        The similarity is minus the logit. With two logits, it is same minus different.
         """
         device, kind = self.proj.weight.device, self.proj.weight.dtype
         with exact(device):

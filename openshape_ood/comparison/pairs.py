@@ -1,4 +1,4 @@
-"""Random pairs of the same and of different classes; each step has its own reproducible draw."""
+"""Random pairs of the same class and of different classes. The pairs of each step are reproducible."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from openshape_ood.errors import InputError
 class PairSampler:
     """Sampler of row pairs by label.
 
-    An anchor's class is drawn uniformly among classes with two or more rows, so rare classes are as frequent as large
-    ones. The anchor is paired with one other row of its class and with rows of other classes, also drawn uniformly.
-    Repeated samplings or scans of a shape count as separate rows of its class.
+    The class of an anchor is drawn uniformly among classes with two or more rows, so small classes are as frequent as
+    large ones. The anchor is paired with one other row of its class, and with rows of other classes, which are also
+    drawn uniformly. Several samplings or scans of one shape count as separate rows.
 
     Parameters
     ----------
     labels : array (n,)
-        Names or numbers, in any order, with any gaps.
+        Class of each row, as a name or any number.
     negatives : int
-        Different pairs for each same pair.
+        Number of different pairs for each same pair.
     seed : int
     families : sequence of k, optional
-        Group of each class, in the sorted order of the labels, for classes that are akin: variants of a category.
+        Family of each class, in the sorted order of the labels. Similar classes, such as variants of a category, form a
+        family.
     akin : float
-        Fraction of negatives from a class of the same family, if there is one.
+        Fraction of the different pairs that are within a family, if the family has another class.
     balanced : bool
-        False: anchor classes are drawn in proportion to their rows.
+        If False, the class of an anchor is drawn in proportion to its number of rows.
 
     Raises
     ------
     InputError
-        If no pairs can be drawn: a single class, or no class with two rows.
+        If there is a single class, or no class has two rows.
 
     Examples
     --------
@@ -56,14 +57,14 @@ class PairSampler:
         classes, index = grouped(labels, np.empty(len(labels)))
         self.negatives, self.seed = check_whole(negatives, "negatives"), check_seed(seed)
         self.akin = check_share(akin, "akin")
-        self.order = np.argsort(index, kind="stable")  # rows, class by class
+        self.order = np.argsort(index, kind="stable")  # rows sorted by class
         self.counts = np.bincount(index)
         self.starts = np.cumsum(self.counts) - self.counts
         self.several = np.flatnonzero(self.counts > 1)
         if len(classes) < 2 or not len(self.several):
             raise InputError(
-                f"no pairs can be drawn from {len(index)} rows of {len(classes)} classes, {len(self.several)} of these "
-                "with two rows or more; expected two classes, and two rows of one of them"
+                f"no pairs can be drawn from {len(index)} rows of {len(classes)} classes, {len(self.several)} of them "
+                "with two rows or more. Expected two classes, and two rows of one of them. Add rows."
             )
         sizes = self.counts[self.several]
         self.share = None if balanced else sizes / sizes.sum()
@@ -79,16 +80,16 @@ class PairSampler:
         Parameters
         ----------
         anchors : int
-            Anchors a; there are a (1 + negatives) pairs.
+            Number of anchors a; there are a (1 + negatives) pairs.
         step : int
-            Number of the step; equal steps have equal pairs.
+            Number of the step. The same step always gives the same pairs.
 
         Returns
         -------
         anchor, partner : (p,) int64
-            Rows; the two of a pair differ.
+            Rows of each pair. A row is never paired with itself.
         different : (p,) bool
-            True for two classes; False for the first of every 1 + negatives.
+            True for pairs of two classes. Of every 1 + negatives pairs, only the first is False.
         """
         rng = np.random.default_rng([self.seed, step])
         order, starts, counts = self.order, self.starts, self.counts
@@ -102,9 +103,9 @@ class PairSampler:
         return np.repeat(order[starts[drawn] + place], 1 + self.negatives), partner.ravel(), different
 
     def _others(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Another class (p,) for each class."""
+        """Random other class (p,) for each class."""
         other = _any_but(given, len(self.counts), rng)
-        members = np.argsort(self.family, kind="stable")  # classes, family by family
+        members = np.argsort(self.family, kind="stable")  # classes sorted by family
         sizes = np.bincount(self.family)
         starts = np.cumsum(sizes) - sizes
         place = np.empty_like(members)

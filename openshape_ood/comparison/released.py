@@ -1,7 +1,7 @@
-"""Published files of ReSeND, read strictly: a ResNet for images and the relation network on its features.
+"""Strict reading of the published files of ReSeND: a ResNet for images, and the relation network on its features.
 
-Two layouts: a folder with `feature_extractor.pkl` and `cls_rel.pkl`, or one file with the prefixes `feature_extractor.`
-and `cls_rel.`. No code in them is executed.
+There are two layouts: a folder with `feature_extractor.pkl` and `cls_rel.pkl`, or one file with the prefixes
+`feature_extractor.` and `cls_rel.`. No code in the files is executed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from openshape_ood.registry.rows import Keys
 from openshape_ood.registry.weights import load_strictly, read_weights
 from openshape_ood.storage import save_whole
 
-NETWORKS = {"resnet18": 512, "resnet50": 2048}  # and feature widths
+NETWORKS = {"resnet18": 512, "resnet50": 2048}  # network: width of its features
 PUBLISHED = {"width": 768, "depth": 4, "heads": 12}
 EXTRACTOR, RELATION = "feature_extractor", "cls_rel"
 TWIN, COUNTER = "model_resnet.", "num_batches_tracked"
@@ -37,7 +37,7 @@ MEAN, SPREAD, SIDE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
 def prepared_image(
     image: Any, side: int = SIDE, mean: Sequence[float] = MEAN, spread: Sequence[float] = SPREAD
 ) -> Tensor:
-    """Image (h, w, 3) uint8 as network input (3, side, side): resized without keeping proportions, normalized."""
+    """Image (h, w, 3) uint8 as network input (3, side, side). It is normalized, and resized without its proportions."""
     from PIL import Image
 
     pixels = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
@@ -47,7 +47,7 @@ def prepared_image(
 
 
 class ImageFeatures:
-    """Image encoder: features (b, d), not normalized; prepare: function from an image to network input (3, h, w)."""
+    """Image encoder. Its features (b, d) are not normalized. `prepare` turns an image into network input (3, h, w)."""
 
     def __init__(
         self, network: nn.Module, name: str, dim: int, prepare: Callable[[Any], Tensor] = prepared_image
@@ -76,20 +76,20 @@ def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tu
     Parameters
     ----------
     path : path
-        Folder or file, as above.
+        Folder or file, as described above.
     network : {"resnet18", "resnet50"}
         Network of the features.
 
     Returns
     -------
     comparator : Comparator
-        For the features of this encoder; `Comparator.of(comparator.similarity)` accepts any.
+        Comparator for the features of this encoder. `Comparator.of(comparator.similarity)` accepts any features.
     images : ImageFeatures
 
     Raises
     ------
     WeightsError
-        For other files, or inconsistent ones.
+        For any other file, or if the files are inconsistent.
     """
     check_choice(network, "network", tuple(NETWORKS))
     given = given_path(path, "path")
@@ -102,7 +102,7 @@ def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tu
 
 
 def _state(path: Path, part: str) -> Iterator[tuple[str, Tensor]]:
-    """Tensors of a part, with prefixes removed from their keys."""
+    """Tensors of a part. Their keys are returned without the prefix."""
     file = path / f"{part}.pkl" if path.is_dir() else path
     if not file.is_file():
         raise WeightsError(
@@ -115,7 +115,7 @@ def _state(path: Path, part: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
-    """Network from a state that holds every tensor twice, under the network's key and without prefix."""
+    """Network from a state that contains every tensor twice: under the key of the network, and without a prefix."""
     import torchvision
 
     made = getattr(torchvision.models, network)(weights=None)
@@ -123,19 +123,19 @@ def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
     kept = {key: value for key, value in state.items() if not key.startswith(TWIN)}
     twins = {key.removeprefix(TWIN): value for key, value in state.items() if key.startswith(TWIN)}
     twins = {key: value for key, value in twins.items() if not key.startswith("fc.")}
-    # batch counts differ in files of torch before 1.9; nothing else may differ
+    # batch counts may differ in files of torch before 1.9; everything else must be equal
     differ = [k for k, v in kept.items() if k in twins and not k.endswith(COUNTER) and not torch.equal(v, twins[k])]
     if differ:
         raise WeightsError(f"{path}: {differ[0]} and {TWIN}{differ[0]} differ; expected the same tensor twice")
     if kept and twins and kept.keys() != twins.keys():
         odd = sorted(kept.keys() ^ twins.keys())[0]
-        raise WeightsError(f"{path}: {odd} is there once; expected every tensor of the network twice")
+        raise WeightsError(f"{path}: {odd} occurs once; expected every tensor of the network twice")
     load_strictly(made, kept or twins, path, f"resend-{network}")
     return made
 
 
 def convert_released(path: str | os.PathLike[str], out: str | os.PathLike[str], network: str = "resnet18") -> Path:
-    """Convert published files to one .safetensors file with every tensor once; `read_released` reads it.
+    """Convert published files to one .safetensors file that contains every tensor once. `read_released` reads it.
 
     Raises the errors of `read_released`, and `FileError` if writing fails.
     """

@@ -23,7 +23,7 @@ Score = Literal["max", "softmax", "neighbors"]
 
 @dataclass(frozen=True, eq=False)
 class ComparatorScorer:
-    """Scorer by anchors (p, d), sorted by their classes (p,); k_nearest is used by "neighbors" only."""
+    """Scorer by anchors (p, d), sorted by their classes (p,). Only the score "neighbors" uses `k_nearest`."""
 
     similarity: Similarity
     anchors: np.ndarray
@@ -54,9 +54,10 @@ class ComparatorScorer:
 
 @dataclass(frozen=True, eq=False)
 class Compare:
-    """Scorer factory of a comparator, for `Method`.
+    """Function that makes the scorer of a comparator, for `Method`.
 
-    text: True if names were learned too; identity: encoder of the embeddings, None for any of the right width.
+    `text` is True if the comparator also learned names. `identity` is the encoder of the embeddings; None means any
+    encoder of the right width.
     """
 
     similarity: Similarity
@@ -72,7 +73,7 @@ class Compare:
         pool: Pool = "max",
         score: Score = "max",
     ) -> ComparatorScorer:
-        """See `Comparator`."""
+        """Scorer for known classes. The settings are described in `Comparator`."""
         check_choice(prototypes, "prototypes", get_args(Prototypes))
         check_choice(anchors, "anchors", get_args(Anchors))
         check_choice(pool, "pool", get_args(Pool))
@@ -81,8 +82,8 @@ class Compare:
         self._check_fits(known)
         if score == "softmax" and len(known.names) == 1:
             raise InputError(
-                f"the softmax over one known class, {known.names[0]!r}, is always 1, and novelty always 0; "
-                'expected score="max", or two classes or more'
+                f"the softmax over one known class, {known.names[0]!r}, is always 1, and the novelty always 0. "
+                'Expected two or more classes. Add classes, or use score="max".'
             )
         anchors_of = [self._anchors(known, c, prototypes, k, anchors) for c in range(len(known.names))]
         classes = np.repeat(np.arange(len(anchors_of)), [len(rows) for rows in anchors_of])
@@ -94,13 +95,13 @@ class Compare:
     def _check_fits(self, known: KnownClasses) -> None:
         if self.identity is not None and known.identity != ANONYMOUS and not self.identity.fits(known.identity):
             raise MixedEncodersError(
-                f"the comparator was made for embeddings of {self.identity}, the known classes are of "
-                f"{known.identity}: it learned nothing about these. Train one for them: openshape-ood comparator fit"
+                f"the comparator was trained on embeddings of {self.identity}, but the known classes are of "
+                f"{known.identity}. Expected the same encoder. Train a comparator: openshape-ood comparator fit"
             )
         if self.similarity.dim not in (None, known.dim):
             raise MixedEncodersError(
-                f"the comparator takes embeddings of {self.similarity.dim} numbers, those of the known classes have "
-                f"{known.dim}; expected one encoder for both"
+                f"the comparator takes embeddings of {self.similarity.dim} numbers, but the known classes have "
+                f"{known.dim}. Expected one encoder. Use a comparator for this encoder."
             )
 
     def _anchors(self, known: KnownClasses, c: int, prototypes: Prototypes, k: int, anchors: Anchors) -> np.ndarray:
@@ -113,11 +114,11 @@ class Compare:
         if self.text and known.text is not None and (anchors != "examples" or not parts):
             parts.append(known.text[c : c + 1])
         if not parts:
-            lacks = "examples" if anchors == "examples" else f"what anchors={anchors!r} asks for"
-            learned = "names too" if self.text else "no names, only shapes"
+            lacks = "examples" if anchors == "examples" else f"data for anchors={anchors!r}"
+            learned = "also names" if self.text else "only shapes, no names"
             raise InputError(
                 f"known class {known.names[c]!r} has no {lacks}; this comparator learned {learned}. Expected examples "
-                "of every class"
+                "of every class. Add examples."
             )
         return np.concatenate(parts)
 
@@ -125,8 +126,8 @@ class Compare:
 def select(rows: np.ndarray, prototypes: Prototypes, k: int = 1, unit: bool = False) -> np.ndarray:
     """Anchors (p, d) of a class with examples (m, d).
 
-    "mean": their mean, normalized if `unit`. "medoid": the example nearest to the mean. "k-center": the medoid and
-    k - 1 more examples, each farthest from those before. "all": all examples.
+    "mean" is the mean, normalized if `unit`. "medoid" is the example nearest to the mean. "k-center" is the medoid and
+    k - 1 more examples, each the farthest from the ones before. "all" is all examples.
 
     >>> select(np.array([[0.0], [1.0], [5.0]]), "k-center", 2).tolist()
     [[1.0], [5.0]]

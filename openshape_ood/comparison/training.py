@@ -1,4 +1,4 @@
-"""Training of a relation network on embeddings of base classes: resumable, with detection of collapse."""
+"""Resumable training of a relation network on embeddings of base classes, with detection of collapse."""
 
 from __future__ import annotations
 
@@ -39,29 +39,50 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.storage import keep_training, resumed_training
 
 STATE, WHAT = "training.safetensors", "comparator in training"
-WINDOW = 50  # steps per reported mean
+WINDOW = 50  # steps in a reported mean
 JUDGED_FROM = 100  # steps before a collapse can be reported
-KEPT_EVERY = 100  # steps
-COLLAPSED = 0.55  # balanced accuracy; a constant output has 0.5
+KEPT_EVERY = 100  # steps between two checkpoints
+COLLAPSED = 0.55  # balanced accuracy below which the training has collapsed; a constant output has 0.5
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class CollapseWarning(UserWarning):
-    """Training with a constant output."""
+    """The network gives a nearly constant output."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Training settings of a relation network.
 
-    width, depth, heads: of the network; steps: number of steps; pairs: pairs in each; negatives: different pairs for
-    each same pair; rate, decay, warm_up: largest learning rate, weight decay of matrices, fraction of steps with a
-    rising rate; loss: "tanh" or "cross_entropy"; slope, target: of the tanh; optimizer: "adamw" or "sgd"; zero_head:
-    start with all logits 0; center: subtract the mean of the base embeddings; std: of initial matrices; akin: fraction
-    of negatives from a class of the same family, if families are given; whiten: shrinkage of the covariance for
-    whitening rows, None for no whitening; turned: fraction of steps with one random rotation of all rows, so that the
-    network must use lengths and angles: without it, it memorizes a small number of base classes.
+    Attributes
+    ----------
+    width, depth, heads : int
+        Sizes of the network.
+    steps, pairs : int
+        Number of steps, and of pairs in each step.
+    negatives : int
+        Number of different pairs for each same pair.
+    rate, decay, warm_up : float
+        Largest learning rate, weight decay of matrices, and fraction of the steps in which the rate rises.
+    loss : {"tanh", "cross_entropy"}
+    slope, target : float
+        Parameters of `tanh_loss`.
+    optimizer : {"adamw", "sgd"}
+    zero_head : bool
+        Start with all logits at 0.
+    center : bool
+        Subtract the mean of the base embeddings.
+    std : float
+        Standard deviation of the initial matrices.
+    seed : int
+    akin : float
+        Fraction of the different pairs that are within a family, if families are given.
+    whiten : float, optional
+        Shrinkage of the covariance that whitens the rows. None: no whitening.
+    turned : float
+        Fraction of the steps in which one random rotation is applied to all rows. The network must then use lengths and
+        angles, and cannot memorize a small number of base classes.
     """
 
     width: int = 128
@@ -90,11 +111,11 @@ class Recipe:
             check_whole(getattr(self, name), name)
         for name in ("rate", "slope", "target", "std"):
             check_positive(getattr(self, name), name)
-        object.__setattr__(self, "seed", check_seed(self.seed))  # torch refuses numpy integers
+        object.__setattr__(self, "seed", check_seed(self.seed))  # torch does not accept numpy integers
         for name in ("warm_up", "turned", "akin"):
             check_share(getattr(self, name), name)
         if self.decay != 0:
-            check_positive(self.decay, "decay, where it is not 0,")
+            check_positive(self.decay, "decay, if not 0,")
         check_choice(self.loss, "loss", ("tanh", "cross_entropy"))
         check_choice(self.optimizer, "optimizer", ("adamw", "sgd"))
 
@@ -113,7 +134,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Progress:
-    """Finished steps; mean loss and balanced accuracy of recent steps; learning rate; negatives per same pair."""
+    """State of a training: finished steps, mean loss and accuracy of recent steps, learning rate, negatives."""
 
     step: int
     loss: float
@@ -141,20 +162,21 @@ def fit_comparator(
     Parameters
     ----------
     base : KnownClasses
-        Examples of the base classes. Several embeddings of a shape, from other samplings or scans, teach invariance;
-        exact duplicates count once. Name embeddings, if any, are learned too, as one more example each.
+        Examples of the base classes. Several embeddings of one shape, from different samplings or scans, make the
+        comparator invariant to them. Exact duplicates count once. If there are embeddings of names, each is one more
+        example of its class.
     family : str
         One of `FAMILIES`.
     evaluation : sequence of str
-        Classes of the later evaluation; none may be a base class.
+        Classes of a later evaluation. None of them may be a base class.
     families : sequence of k, optional
         Family of each base class, for `recipe.akin`.
     recipe : Recipe, optional
-        Training settings, for "relation".
+        Training settings of the family "relation".
     folder : path, optional
-        Folder for checkpoints of "relation" every hundred steps; the same call resumes there.
+        Folder for checkpoints of the family "relation", every hundred steps. The same call resumes the training.
     report : callable, optional
-        Called with a `Progress` after each step of "relation".
+        Called with a `Progress` after each step of the family "relation".
     **settings
         Arguments of `fit` of the other families.
 
@@ -165,21 +187,27 @@ def fit_comparator(
     Raises
     ------
     InputError
-        For base classes that are evaluation classes or give no pairs, and for a folder with another training.
+        If a base class is an evaluation class, the base classes give no pairs, or the folder has another training.
 
     Warns
     -----
     CollapseWarning
-        If the network gives the same answer for all pairs; `card["collapsed"]` records the final state.
+        If the network gives nearly the same output for all pairs. `card["collapsed"]` is the state at the end.
     """
     check_choice(family, "family", FAMILIES)
     takes = list(signature(LEARNED[family].fit).parameters)[1:] if family in LEARNED else []
     check_settings(settings, takes, f"the family {family!r}")
-    special = {"recipe": recipe, "families": families, "folder": folder}  # for the relation network only
+    special = {"recipe": recipe, "families": families, "folder": folder}  # only for the relation network
     if family in LEARNED and (given := [name for name, value in special.items() if value is not None]):
-        raise InputError(f"{' and '.join(given)} are for family 'relation', not {family!r}, which learns at once")
+        raise InputError(
+            f"{' and '.join(given)} are given for the family {family!r}. Expected them only for 'relation'. "
+            "Leave them out."
+        )
     if not isinstance(base, KnownClasses):
-        raise InputError(f"base is a {type(base).__name__}; expected KnownClasses with examples of the base classes")
+        raise InputError(
+            f"base is a {type(base).__name__}. Expected KnownClasses with examples of the base classes. "
+            "Give KnownClasses.from_examples(...)."
+        )
     check_apart(base.names, evaluation)
     base = _distinct(base)
     card: dict[str, Any] = {"classes": list(base.names), "apart from": sorted(evaluation), "version": __version__}
@@ -226,10 +254,10 @@ def train(
     optimizer: torch.optim.Optimizer | None = None,
     keeps: bool = True,
 ) -> list[Progress]:
-    """Train a network in place on pairs (n, ...), (n, ...), different (n,) from `batch`, one batch a step.
+    """Train a network in place. `batch` gives for each step the pairs (n, ...) and (n, ...), and `different` (n,).
 
-    folder, digest: folder and identity of the saved training; optimizer: default by the recipe; keeps: True in the
-    process that saves. Returns loss and accuracy of all steps.
+    `folder` and `digest` are the folder and the identity of the saved training. `optimizer` is by default the one of
+    the recipe. `keeps` is True in the process that saves. Returns loss and accuracy of all steps.
     """
     optimizer = optimizer or default_optimizer(network, recipe)
     state = None if folder is None else folder / STATE
@@ -248,7 +276,10 @@ def train(
         optimizer.step()
         seen.append((float(loss.detach()), pair_accuracy(logits.detach(), different)[0]))
         if not math.isfinite(seen[-1][0]):
-            raise InputError(f"the loss is {seen[-1][0]} at step {step}; expected a smaller rate than {recipe.rate}")
+            raise InputError(
+                f"the loss is {seen[-1][0]} at step {step}. Expected a finite loss. "
+                f"Choose a smaller rate than {recipe.rate}."
+            )
         now = _progress(seen, len(seen), recipe)
         if report:
             report(now)
@@ -262,7 +293,7 @@ def train(
 
 
 def is_collapsed(now: Progress) -> bool:
-    """True if a training after `JUDGED_FROM` steps is no better than a constant output."""
+    """True if the training is no better than a constant output, from step `JUDGED_FROM` on."""
     return now.step >= JUDGED_FROM and not now.balanced_accuracy >= COLLAPSED
 
 
@@ -275,15 +306,15 @@ def collapse(now: Progress) -> str:
     """Message about a collapsed training."""
     constant, unlearned, dead = plateaus(now.negatives)
     return (
-        f"the network answers all pairs alike so far: after {now.step} steps the balanced accuracy is "
-        f"{now.balanced_accuracy:.3f}, the loss {now.loss:.4f}. (The best constant, {constant:.3f}, has the loss "
-        f"{unlearned:.4f} of a tanh, and outputs stuck at 1 have {dead:.4f}.) What may help: zero_head, 1 to 3 "
-        "negatives for a pair of one class, AdamW at 1e-3; or labels that fit the embeddings"
+        f"the network gives nearly the same output for all pairs: after {now.step} steps the balanced accuracy is "
+        f"{now.balanced_accuracy:.3f}, the loss {now.loss:.4f}. (The tanh loss of the best constant, {constant:.3f}, "
+        f"is {unlearned:.4f}, and of outputs saturated at 1 it is {dead:.4f}.) Try zero_head, 1 to 3 negatives per "
+        "same pair, AdamW at 1e-3, or labels that fit the embeddings"
     )
 
 
 def decayed(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameter groups with decay for matrices and convolutions only, not for biases, norms and the class token."""
+    """Parameter groups. Matrices and convolutions have weight decay; biases, norms and the class token have none."""
     sides = [[one for one in network.parameters() if (one.ndim in (2, 4)) == side] for side in (True, False)]
     return [{"params": sides[0], "weight_decay": recipe.decay}, {"params": sides[1], "weight_decay": 0.0}]
 
@@ -296,7 +327,7 @@ def default_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimiz
 
 
 def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:
-    """Rotation matrix (d, d) of a step's rows; identity for steps without rotation."""
+    """Rotation matrix (d, d) for the rows of a step; the identity if the step has no rotation."""
     rng = np.random.default_rng([recipe.seed, step, 1])
     if rng.random() >= recipe.turned:
         return torch.eye(d)

@@ -1,4 +1,4 @@
-"""Overlap of base classes and evaluation classes; without it a comparator's evaluation is zero-shot."""
+"""Overlap of base classes and evaluation classes. The evaluation of a comparator is zero-shot if there is none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from openshape_ood.errors import ClassNamesError
 
-# synonyms in the vocabularies of ModelNet40, ScanObjectNN, ShapeNet, Objaverse-LVIS and the generated shapes
+# synonyms among the class names of ModelNet40, ScanObjectNN, ShapeNet, Objaverse-LVIS and the generated shapes
 ALIASES = """airplane aeroplane plane jet airliner, automobile car, bin trash-bin garbage-bin wastebasket trash-can
 dustbin ashcan, bookshelf bookcase, cabinet cupboard, couch sofa settee, cell-phone cellphone cellular-telephone
 mobile-phone smartphone, display monitor screen, earphone headphone headset, faucet tap, fridge refrigerator,
@@ -18,7 +18,7 @@ _ALIAS = {one.replace("-", " "): row.split()[0].replace("-", " ") for row in ALI
 
 
 def readings(name: str) -> set[str]:
-    """Canonical forms of a class name: singular, usual spelling, one synonym.
+    """Canonical forms of a class name: in the singular, in the usual spelling, and with one word for all synonyms.
 
     Examples
     --------
@@ -32,10 +32,10 @@ def readings(name: str) -> set[str]:
 
 
 def overlaps(base: Sequence[str], evaluation: Sequence[str]) -> dict[str, str]:
-    """Base classes that are evaluation classes or kinds of them, each with its evaluation class.
+    """Base classes that overlap with evaluation classes, as a mapping from base class to evaluation class.
 
-    Spelling, plurals and common synonyms are ignored. A name that ends in a class name is a kind of it: an office chair
-    is a chair. For "chair/variant", the category counts too.
+    Differences of spelling, plurals and common synonyms are ignored. A name that ends in a class name is a kind of this
+    class and overlaps with it: an office chair is a chair. For "chair/variant", the category is compared too.
 
     Examples
     --------
@@ -55,14 +55,16 @@ def overlaps(base: Sequence[str], evaluation: Sequence[str]) -> dict[str, str]:
 def check_apart(base: Sequence[str], evaluation: Sequence[str]) -> None:
     """Raise `ClassNamesError` with all overlaps, if there are any."""
     if isinstance(evaluation, str):
-        raise ClassNamesError(f"evaluation is the string {evaluation!r}; expected a list of names: [{evaluation!r}]")
+        raise ClassNamesError(
+            f"evaluation is the string {evaluation!r}. Expected a list of names. Give [{evaluation!r}]."
+        )
     shared = overlaps(base, evaluation)
     if shared:
         some = ", ".join(f"{name!r} (is {other!r})" for name, other in list(shared.items())[:6])
         more = ", …" * (len(shared) > 6)
         raise ClassNamesError(
             f"{len(shared)} of the {len(base)} base classes are classes of the evaluation: {some}{more}. "
-            "A comparator trained on them has seen what it is asked about; leave them out"
+            "Expected no common classes, because a comparator must not be trained on test classes. Leave them out"
         )
 
 

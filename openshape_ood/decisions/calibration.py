@@ -1,13 +1,13 @@
 """Conformal calibration: thresholds with guaranteed coverage, from the novelty of known shapes.
 
-All guarantees need exchangeability: the n calibration shapes and the tested shapes are drawn alike from one source, and
-the score was fixed before. A new known shape is then kept with probability `expected_coverage(n, coverage)`, for any
-score and encoder. This is the mean over calibration sets; `coverage_law` gives the spread of a single set.
+All guarantees need exchangeability: the n calibration shapes and the tested shapes have one distribution, and the score
+does not depend on them. Then a new known shape is kept with probability `expected_coverage(n, coverage)`, for any score
+and encoder. This is the mean over calibration sets; `coverage_law` gives the distribution for a single set.
 
-Violations: clean models used for scans, calibration on the examples of a score (corrected by `leave_one_out`), several
-scans of one object counted as independent (corrected by `one_of_each`), other proportions of the classes. Remedy:
-calibrate on a small set of known shapes from the source of the tested ones. `python -m benchmarks coverage` measures
-each of these.
+Exchangeability does not hold if the calibration shapes are clean models and the tested shapes are scans, or if the
+proportions of the classes differ. It does not hold for the examples of a score (see `leave_one_out`), nor for several
+scans of one object (see `one_of_each`). Remedy: calibrate on known shapes from the source of the tested shapes; a small
+set is enough. `python -m benchmarks coverage` measures all these cases.
 
 Scores grow with novelty: a shape is kept as known if its score is at most the threshold.
 """
@@ -46,7 +46,7 @@ def conformal_threshold(scores: Any, coverage: float = 0.95) -> float:
     Raises
     ------
     InputError
-        For too few scores (0.95 needs 19), NaN, infinity, or an invalid coverage.
+        For too few scores (a coverage of 0.95 needs 19), NaN, infinity, or an invalid coverage.
 
     References
     ----------
@@ -78,8 +78,8 @@ def calibration_needed(coverage: float) -> int:
 def expected_coverage(n: int, coverage: float = 0.95) -> float:
     """Mean fraction of new known shapes kept, over calibration sets of n: ceil(coverage (n + 1)) / (n + 1).
 
-    Exact without ties: at least `coverage`, and less than 1 / (n + 1) above it. Sources and errors as in
-    `conformal_threshold`.
+    The value is exact if there are no ties. It is at least `coverage`, and exceeds it by less than 1 / (n + 1).
+    References and errors are as in `conformal_threshold`.
 
     Examples
     --------
@@ -90,16 +90,16 @@ def expected_coverage(n: int, coverage: float = 0.95) -> float:
 
 
 def coverage_law(n: int, coverage: float, tests: int) -> Any:
-    """Distribution of the number of `tests` new known shapes that one calibration set of n keeps.
+    """Distribution of the number of new known shapes that a threshold from n calibration shapes keeps, out of `tests`.
 
-    BetaBinomial(tests, r, n + 1 - r) with r = ceil(coverage (n + 1)), exact without ties.
+    It is BetaBinomial(tests, r, n + 1 - r) with r = ceil(coverage (n + 1)). It is exact if there are no ties.
 
     Parameters
     ----------
     n, coverage
         As in `expected_coverage`.
     tests : int
-        At least one.
+        Number of new known shapes, at least one.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def coverage_law(n: int, coverage: float, tests: int) -> Any:
     Raises
     ------
     InputError
-        As `conformal_threshold`, and for fewer than one test.
+        As in `conformal_threshold`. Also if `tests` is below 1.
 
     References
     ----------
@@ -125,22 +125,22 @@ def coverage_law(n: int, coverage: float, tests: int) -> Any:
 
     rank = _rank(n, coverage)
     if tests < 1:
-        raise InputError(f"{tests} tests; expected at least one")
+        raise InputError(f"tests is {tests}. Expected at least one. Give a larger number.")
     return betabinom(tests, rank, n + 1 - rank)
 
 
 def p_values(novelty: Any, calibration: Any) -> np.ndarray:
     """Conformal p-values, small for novel: (1 + #{calibration >= novelty}) / (n + 1).
 
-    For a known, exchangeable shape P(p <= t) <= t for every t, because ties count as at least as novel. A p-value of at
-    most 1 - coverage is equivalent to a novelty above `conformal_threshold(calibration, coverage)`.
+    For a known, exchangeable shape, P(p <= t) <= t for every t; with ties this still holds. The p-value is at most
+    1 - coverage exactly if the novelty is above `conformal_threshold(calibration, coverage)`.
 
     Parameters
     ----------
     novelty : array (b,)
-        Of the tested shapes; may be empty.
+        Novelty of the tested shapes; may be empty.
     calibration : array (n,)
-        Of known shapes.
+        Novelty of known shapes.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def p_values(novelty: Any, calibration: Any) -> np.ndarray:
     Raises
     ------
     InputError
-        For no calibration scores, NaN or infinity.
+        If there are no calibration scores, and for NaN or infinity.
 
     References
     ----------
@@ -162,24 +162,25 @@ def p_values(novelty: Any, calibration: Any) -> np.ndarray:
     >>> p_values([0.05, 0.25, 0.9], calibration=[0.1, 0.2, 0.3])
     array([1.  , 0.5 , 0.25])
     """
-    tested, held = array(novelty, "novelties", "b"), np.sort(array(calibration, "calibration scores", "n"))
-    at_least = len(held) - np.searchsorted(held, tested, side="left")
-    return (1 + at_least) / (len(held) + 1)
+    tested, scores = array(novelty, "novelties", "b"), np.sort(array(calibration, "calibration scores", "n"))
+    at_least = len(scores) - np.searchsorted(scores, tested, side="left")
+    return (1 + at_least) / (len(scores) + 1)
 
 
 def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
-    """One random row of each group: calibration scores if objects were scanned several times.
+    """One random row of each group, to calibrate if objects were scanned several times.
 
-    Scans of one object are dependent. One scan of each of g objects is exchangeable with a scan of a new object, so the
-    coverage equals the one of g scores exactly.
+    Scans of one object are dependent. If each of g objects gives one scan, these scans are exchangeable with a scan of
+    a new object. The coverage is then the one for g scores.
 
     Parameters
     ----------
     groups : sequence (n,)
-        The object of each row: names or numbers.
+        Object of each row, as a name or number.
     n : int
+        Number of rows.
     seed : int
-        Of the random choice.
+        Seed of the random choice.
 
     Returns
     -------
@@ -188,8 +189,8 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
 
     References
     ----------
-    Single subsampling of Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
-    models", arXiv 1809.07441.
+    Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical models", arXiv 1809.07441,
+    where it is called single subsampling.
     """
     index = grouped(groups, np.empty(n), "groups")[1]
     order = np.random.default_rng(check_seed(seed)).permutation(n)
@@ -197,18 +198,18 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
 
 
 def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
-    """Mask of novel shapes in a batch: the k smallest p, k the largest with p_(k) <= k rate / b.
+    """Mask of novel shapes in a batch. Novel are the k smallest p, for the largest k with p_(k) <= k rate / b.
 
-    The false-discovery rate (mean fraction of known shapes among those called novel, 0 without any) is at most `rate`,
-    for independent p-values and for conformal ones with a common calibration set. A p-value from n calibration scores
-    is at least 1 / (n + 1): finding k novel shapes among b needs n of at least b / (k rate) - 1.
+    The false-discovery rate is the mean fraction of known shapes among those called novel (0 if none is called novel).
+    It is at most `rate` for independent p-values, and for conformal p-values with a common calibration set. A p-value
+    from n calibration scores is at least 1 / (n + 1). So finding k novel shapes among b needs n >= b / (k rate) - 1.
 
     Parameters
     ----------
     p : array (b,)
-        In [0, 1].
+        p-values, in [0, 1].
     rate : float
-        In (0, 1).
+        Maximum false-discovery rate, in (0, 1).
 
     Returns
     -------
@@ -231,20 +232,20 @@ def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
     """
     values = array(p, "p-values", "b").astype(np.float64)
     if ((values < 0) | (values > 1)).any():
-        raise InputError(f"p-values from {values.min():.4g} to {values.max():.4g}; expected shares, 0 to 1")
+        raise InputError(f"p-values are from {values.min():.4g} to {values.max():.4g}; expected 0 to 1")
     share = float(share_between(rate, "rate"))
     allowed = share * np.arange(1, len(values) + 1) / max(1, len(values))
-    # conformal p-values often equal the limit exactly: rounding must not change the result
+    # conformal p-values often equal the bound exactly, so rounding must not change the result
     below = np.flatnonzero(np.sort(values) <= allowed * (1 + 1e-12))
     return values <= np.sort(values)[below[-1]] if len(below) else np.zeros(len(values), dtype=bool)
 
 
 def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
-    """Novelty of each of m examples against the m - 1 others: calibration without held-out shapes.
+    """Novelty of each of m examples against the m - 1 others, to calibrate without held-out shapes.
 
-    A class with a single example is missing when this example is scored, so its novelty is that of a new class, which
-    is conservative for known shapes. The scores are not exactly exchangeable with those of a new shape, which is
-    compared with m examples: the coverage is approximate, while held-out shapes give it exactly.
+    If a class has a single example, that example is scored without its class, as if it were of a new class. This makes
+    the threshold higher. A new shape is compared with m examples, not m - 1, so the scores are not exactly
+    exchangeable. The coverage is therefore approximate. Held-out shapes give the exact coverage.
 
     Parameters
     ----------
@@ -252,8 +253,8 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
     labels : array (m,)
         Class of each example.
     score : callable
-        `score(queries (1, d), examples (m - 1, d), labels (m - 1,))` returns the novelty (1,) of the query. Labels are
-        renumbered from 0 to k - 1. Called m times.
+        `score(queries (1, d), examples (m - 1, d), labels (m - 1,))` returns the novelty (1,) of the query. It is
+        called m times. Labels are renumbered from 0 to k - 1.
 
     Returns
     -------
@@ -262,7 +263,7 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
     Raises
     ------
     InputError
-        For fewer than two examples, other shapes of arrays, NaN, or an invalid result of the score.
+        For fewer than two examples, arrays of the wrong shape, NaN, or an invalid result of `score`.
 
     References
     ----------
@@ -278,7 +279,7 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
     rows = array(examples, "examples", "md").astype(np.float64)
     classes = grouped(labels, rows)[1]
     if len(rows) < 2:
-        raise InputError("there is 1 example; expected 2 or more, to leave one out")
+        raise InputError("there is 1 example. Expected 2 or more, because each is left out in turn. Add examples.")
     novelty = np.empty(len(rows))
     for i in range(len(rows)):
         others = np.arange(len(rows)) != i
@@ -304,10 +305,10 @@ def _rank(n: int, coverage: float) -> int:
 
 
 def share_between(value: float, name: str) -> Fraction:
-    """A share as an exact fraction: 0.95 is 19 / 20, not the nearest float, which could shift a rank."""
+    """A share as an exact fraction. 0.95 becomes 19 / 20, because the rounding of the float could change a rank."""
     try:
         share = Fraction(repr(float(value)))
-    except (TypeError, ValueError):  # ValueError: NaN and infinity are no fractions
+    except (TypeError, ValueError):  # NaN and infinity raise ValueError
         share = Fraction(0)
     if not 0 < share < 1:
         raise InputError(f"{name} is {value!r}. Expected a share above 0 and below 1. Give 0.95 for 95 %.")

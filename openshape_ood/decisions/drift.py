@@ -1,16 +1,16 @@
-"""Alarms that report when the known objects differ from the calibration set: for streams and for batches.
+"""Drift tests for streams and for batches. They raise an alarm if the known objects differ from the calibration set.
 
-A calibrated threshold keeps its promise while known objects are drawn like the calibration set. Novel objects lie
-among the highest novelties; drift of the known objects also changes those below. Both tests therefore compare the
-novelties below a cut: the k-th highest calibration novelty, k = floor(cut (n + 1)). Given the cut, the calibration
-values and the known tested ones below it are exchangeable, for any share of novel objects above it.
+The coverage of a threshold holds while known objects have the distribution of the calibration set. Novel objects have
+mostly high novelties, but drift of the known objects changes low novelties too. Both tests therefore use only novelties
+below a cut: the k-th highest calibration novelty, k = floor(cut (n + 1)). Without drift, the calibration novelties and
+the novelties of known objects below the cut are exchangeable, whatever the fraction of novel objects above it.
 
-Some novel objects lie below the cut, and they count as drift. The more novel objects there are, the more of them lie
-there, so the cut rises with the share of objects beyond the lowest one: from 0.05 to 0.3. The choice depends on objects
-above the cut and on earlier ones alone, which keeps both tests exact.
+Novel objects with a novelty below the cut look like drift. Their number grows with the number of novel objects. So the
+fraction `cut` grows from 0.05 to 0.3 with the fraction of objects beyond the first cut. This choice depends only on
+objects above the cut and on earlier objects, so both tests stay exact.
 
-Drift that only pushes known objects above the cut looks like novelty: no test without labels can see it. The share
-called novel, next to the share that was expected, is a second and weaker sign.
+If drift only moves known objects above the cut, it looks like novelty, and no test without labels can detect it. A
+second and weaker sign compares the fraction of objects called novel with the expected fraction.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from openshape_ood.decisions.calibration import one_of_each, share_between
 from openshape_ood.errors import InputError
 from openshape_ood.storage import loaded_state, save_whole
 
-CUTS = (0.05, 0.1, 0.3)  # the cut by the share of objects beyond the first one:
-SHARES = (0.35, 0.45)  # up to 0.35, up to 0.45, and above
-BEFORE = (2, 10)  # objects beyond, and in all, that a stream starts with
-FEWEST = 19  # values below the cut for an answer other than None, and calibration novelties
-LEAST_POOL = 10  # calibration novelties below the cut
-HISTOGRAMS = ((6, 0.1), (6, 0.4), (10, 0.2))  # bins, and the share of the uniform density mixed in
-EXPONENTS = (0.4, 0.8, 1.5, 3.0)  # of the fixed bets: beta densities of any two of them
-STEPS = 60  # of their step functions
-ON_HISTOGRAMS = 0.5  # share of the capital
+CUTS = (0.05, 0.1, 0.3)  # cuts for three ranges of the fraction of objects beyond the first cut
+SHARES = (0.35, 0.45)  # bounds of these ranges: up to 0.35, up to 0.45, above 0.45
+BEFORE = (2, 10)  # prior counts of a stream for that fraction: objects beyond, and all objects
+FEWEST = 19  # minimum number of tested objects below the cut, and of calibration novelties
+LEAST_POOL = 10  # minimum number of calibration novelties below the cut
+HISTOGRAMS = ((6, 0.1), (6, 0.4), (10, 0.2))  # number of bins, and weight of the uniform density in the mixture
+EXPONENTS = (0.4, 0.8, 1.5, 3.0)  # parameters of the fixed bets: each pair (a, b) gives a beta density
+STEPS = 60  # steps of the step functions that approximate the beta densities
+ON_HISTOGRAMS = 0.5  # fraction of the capital that is bet on histograms
 FIRST_RESTART = 64
 PERMUTATIONS = 999
-MOST = 10_000  # values below the cut, tested and calibration each, that a batch test draws at random of more
-BINS = 6  # of the report
-DEVIATES = 2.576  # standard errors
+MOST = 10_000  # maximum number of tested and of calibration values in a batch test; more are sampled at random
+BINS = 6  # bins of the report
+DEVIATES = 2.576  # a bin deviates beyond this many standard errors
 TO_LABEL = 30
 FORMAT = "openshape_ood drift 1"
-CHUNK = 256  # values at a time
+CHUNK = 256  # number of values to process at a time
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Lower and upper end, as fractions."""
-        from scipy.special import betaincinv  # a tenth of the import time of scipy.stats
+        """Lower and upper end of the interval, as fractions."""
+        from scipy.special import betaincinv  # imports ten times as fast as scipy.stats
 
         count, rest = self.count, self.of - self.count
         low = float(betaincinv(count, rest + 1, 0.025)) if count else 0.0
@@ -88,7 +88,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Bin:
-    """Share of the objects below the cut with p-values from `low` to `high`, here and in the calibration set."""
+    """Fraction of the objects below the cut with p-values from `low` to `high`: tested objects and calibration set."""
 
     low: float
     high: float
@@ -99,31 +99,31 @@ class Bin:
 
 @dataclass(frozen=True)
 class Drift:
-    """Answer of a drift test.
+    """Result of a drift test.
 
     Attributes
     ----------
     alarm : bool or None
-        None with fewer than 19 tested objects below the cut, unless the evidence suffices earlier; and where no test
-        is possible, see `reason`.
+        True if the known objects differ from the calibration set. None if fewer than 19 tested objects are below the
+        cut and the evidence is not yet sufficient, or if no test is possible; see `reason`.
     p_value : float or None
-        For a stream, 1 / highest capital so far: valid at any time.
+        p-value of the test. For a stream it is 1 / highest capital so far, which is valid at any time.
     tested, below : int
-        Objects tested, and those of them below the cut.
+        Number of tested objects, and number of them below the cut.
     e_value : float or None
         Highest capital of a stream. None for a batch.
     bins : tuple of Bin
-        Where the objects below the cut lie.
+        Distribution of the objects below the cut.
     called_novel : Share or None
-        The second, weaker sign: objects beyond the threshold.
+        Fraction of the objects beyond the threshold, the second and weaker sign.
     expected_novel : float or None
-        Share of novel objects that the caller expects.
+        Fraction of novel objects that the caller expects.
     kept : Share or None
-        Known objects that the threshold keeps, of labeled ones. None without labels.
+        Fraction of the objects labeled as known that the threshold keeps. None without labels.
     coverage : float or None
-        Share of the known objects that the threshold promises to keep.
+        Fraction of the known objects that the threshold should keep.
     reason : str
-        Why there is no answer.
+        Reason why there is no result.
     """
 
     alarm: bool | None
@@ -140,14 +140,14 @@ class Drift:
 
     @property
     def unexpected(self) -> bool | None:
-        """True if the expected share of novel objects lies outside the interval. None without an expectation."""
+        """True if `expected_novel` is outside the interval of `called_novel`. None if no fraction is expected."""
         if self.expected_novel is None or self.called_novel is None:
             return None
         low, high = self.called_novel.interval
         return not low <= self.expected_novel <= high
 
     def describe(self, remedy: str = "") -> str:
-        """The answer in sentences; remedy: which shapes to label, or how."""
+        """Result in sentences. `remedy` says how to choose shapes to label."""
         count = TO_LABEL if self.tested > TO_LABEL else "all"
         label = f"Label {count} of these shapes{f': {remedy}' if remedy else ''}."
         sentences = []
@@ -164,7 +164,7 @@ class Drift:
             sentences.append("No sign that the known objects differ from the calibration set.")
         if self.unexpected and self.called_novel is not None and self.expected_novel is not None:
             sentences.append(f"{self.called_novel} are called novel, {100 * self.expected_novel:.3g} % were expected.")
-            sentences.append("Either that many are new, or the known ones changed.")
+            sentences.append("Either that many are novel, or the known objects changed.")
             sentences += [label] if self.kept is None and not self.alarm else []
         if self.kept is not None:
             sentences.append(
@@ -173,7 +173,7 @@ class Drift:
         return " ".join(sentences)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as texts and numbers; `kept` is None without labels."""
+        """All fields as strings and numbers. `kept` is None without labels."""
         record: dict[str, Any] = {
             name: getattr(self, name) for name in ("alarm", "p_value", "e_value", "tested", "below")
         }
@@ -185,40 +185,40 @@ class Drift:
 
 
 class DriftStream:
-    """Test martingale for a stream: false alarms with probability at most `level` over any length.
+    """Drift test for a stream of any length. The probability of a false alarm is at most `level`.
 
-    Each value below the cut is ranked among a growing pool: the calibration values below the cut, then every earlier
-    tested one. These ranks are exactly uniform and independent while nothing drifts. The capital bets on histograms of
-    earlier ranks and on beta densities. Copies that start at geometric times are averaged. An alarm remains.
+    Each value below the cut is ranked in a growing pool: the calibration values below the cut, and all earlier tested
+    values. Without drift, these ranks are exactly uniform and independent. The martingale is a capital that is bet on
+    histograms of earlier ranks and on beta densities. Several copies of the bets start at the values 0, 64, 128, 256,
+    ... and are averaged. An alarm is permanent.
 
-    The objects of a stream must come in an order that their novelty does not depend on: not sorted by class. The pool
-    takes 8 bytes an object.
+    The order of the objects must not depend on their novelty. For example, they must not be sorted by class. The pool
+    needs 8 bytes per object.
 
     Parameters
     ----------
     calibration : array (n,)
-        Novelty of known objects, one of each; 19 or more.
+        Novelty of 19 or more known objects, one value per object.
     cut : float, optional
-        Share of the calibration novelties at or above the cut, from 1 / (n + 1). Default: 0.05 to 0.3, by the share of
-        objects beyond it so far.
+        Fraction of the calibration novelties at or above the cut, at least 1 / (n + 1). Default: 0.05 to 0.3, larger
+        if more objects so far are beyond the first cut.
     level : float
-        Highest probability of a false alarm. Default: 0.01.
+        Maximum probability of a false alarm. Default: 0.01.
     seed : int
-        Of the draws between ties and for smoothing. Default: 0.
+        Seed of the random numbers that break ties and smooth the ranks. Default: 0.
     value : float, optional
-        The threshold, to count the objects called novel.
+        Threshold, to count the objects called novel.
     expected_novel : float, optional
-        Share of novel objects that is expected.
+        Expected fraction of novel objects.
     coverage : float, optional
-        Share of the known objects that the threshold keeps, for the message.
+        Fraction of the known objects that the threshold should keep, for the message.
     scored_by : str
-        Method and encoder of the novelties. A pipeline continues its own tests only.
+        Method and encoder of the novelties. A pipeline continues only tests with its own method and encoder.
 
     Raises
     ------
     InputError
-        For fewer than 19 novelties, NaN or infinity, a level or a cut that is no share, or fewer than 10 novelties
-        below the cut.
+        For fewer than 19 novelties, NaN or infinity, an invalid level or cut, or fewer than 10 novelties below the cut.
 
     References
     ----------
@@ -250,8 +250,8 @@ class DriftStream:
         self.tested = self.beyond = self.below = self.novel = 0
         self.highest = 0.0  # log of the highest capital
         self._report = _Report.of(self._pool, CUTS[0] if cut is None else float(cut))
-        self._counts = np.zeros((0, sum(bins for bins, _ in HISTOGRAMS)))  # a row a copy: its histograms
-        self._logs = np.zeros((0, len(_weights())))  # a row a copy: log capital of each bet
+        self._counts = np.zeros((0, sum(bins for bins, _ in HISTOGRAMS)))  # one row per copy: its histograms
+        self._logs = np.zeros((0, len(_weights())))  # one row per copy: log capital of each bet
         self._seen: set[str] = set()
 
     def _settle(self, level: Any, seed: Any, value: Any, expected_novel: Any, coverage: Any, scored_by: Any) -> None:
@@ -260,13 +260,13 @@ class DriftStream:
         self.coverage, self.expected_novel = check_share(coverage, "coverage"), check_share(expected_novel)
 
     def update(self, novelty: Any, groups: Sequence[Hashable] | None = None) -> Drift:
-        """Test further objects, in their order.
+        """Test further objects in order.
 
         Parameters
         ----------
         novelty : array (b,)
         groups : sequence (b,), optional
-            The object of each value, names or numbers; the first value of an object counts, in all calls together.
+            Object of each value, as a name or number. Only the first value of an object is tested, over all calls.
 
         Returns
         -------
@@ -275,7 +275,7 @@ class DriftStream:
         Raises
         ------
         InputError
-            For NaN or infinity, or another number of groups; the state is then unchanged.
+            For NaN or infinity, or a wrong number of groups. The state does not change then.
         """
         values = array(novelty, "novelties", "b").astype(np.float64)
         if groups is not None:
@@ -300,14 +300,14 @@ class DriftStream:
         return self.drift
 
     def _chosen(self, values: np.ndarray) -> np.ndarray:
-        """The cut (b,) that applies to each value: by the share of earlier objects beyond the first one."""
+        """Cut (b,) for each value. It depends on the fraction of earlier objects beyond the first cut."""
         past = (values >= self._limits[0]).astype(np.int64)
         beyond = BEFORE[0] + self.beyond + np.cumsum(past) - past
         return _cut_at(self._limits, beyond / (BEFORE[1] + self.tested + np.arange(len(values))))
 
     @property
     def drift(self) -> Drift:
-        """Answer for all objects so far."""
+        """Result for all objects so far."""
         p_value = math.exp(-self.highest)
         alarm = True if p_value <= self.level else False if self.below >= FEWEST else None
         reason = _too_few(self.below, self.tested) if alarm is None else ""
@@ -317,7 +317,7 @@ class DriftStream:
         return Drift(alarm, p_value, self.tested, self.below, *about)
 
     def state(self) -> dict[str, Any]:
-        """Everything that `from_state` needs, of plain numbers and lists."""
+        """Complete state for `from_state`, as plain numbers and lists."""
         return {
             "format": FORMAT,
             **{name: getattr(self, name) for name in (*SETTINGS, *COUNTS)},
@@ -332,7 +332,7 @@ class DriftStream:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> DriftStream:
-        """Continue where `state` was taken: the same objects then give the same answers.
+        """Restore a test from its `state`. It continues with the same results as the original.
 
         Any other content raises one of `storage.DAMAGE`.
         """
@@ -362,7 +362,7 @@ class DriftStream:
         return stream
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .json file, whole or not at all. Raises `FileError` where that cannot be."""
+        """Write a .json file. A failed write leaves no file. Raises `FileError` if writing fails."""
         return save_whole(path, json.dumps(self.state()).encode(), "the drift test")
 
     @classmethod
@@ -371,7 +371,7 @@ class DriftStream:
         return loaded_state(path, cls.from_state, "drift test")
 
     def _first_of(self, groups: Sequence[Hashable]) -> list[int]:
-        """Rows of objects that were not seen before."""
+        """Indices of the first row of each new object."""
         first = []
         for i, group in enumerate(groups):
             if str(group) not in self._seen:
@@ -380,9 +380,9 @@ class DriftStream:
         return first
 
     def _ranks(self, values: np.ndarray, limits: np.ndarray) -> np.ndarray:
-        """Smoothed ranks in the pool below each limit, in [0, 1), of the values that lie below their limit.
+        """Smoothed ranks, in [0, 1), of the values that are below their cut, among the pool below that cut.
 
-        Each value joins the pool before the next one is ranked.
+        `limits` (b,) are the cuts. Each value is added to the pool before the next value is ranked.
         """
         low = np.searchsorted(self._pool, values, side="left")
         ties = np.searchsorted(self._pool, values, side="right") - low
@@ -397,12 +397,12 @@ class DriftStream:
         return np.minimum(ranks, 1 - 1e-12)
 
     def _uniform(self, count: int) -> np.ndarray:
-        """The next `count` draws of a stream that depends on the seed and on the number of earlier ones alone."""
-        bits = np.random.Philox(self.seed).advance(self.below // 4)  # four draws a step
+        """The next `count` random numbers. They depend only on the seed and on the number of earlier ones."""
+        bits = np.random.Philox(self.seed).advance(self.below // 4)  # one step gives four numbers
         return np.random.Generator(bits).random(self.below % 4 + count)[self.below % 4 :]
 
     def _bet(self, ranks: np.ndarray) -> None:
-        """Capital after each rank (b,) of values between the starts of two copies."""
+        """Update the capital with ranks (b,). No copy of the bets may start between the first and the last rank."""
         gains, counts = [], self._counts.copy()
         at, steps = np.arange(len(ranks)), (self.below - _starts(len(self._logs)))[:, None]
         begin = 0
@@ -411,12 +411,12 @@ class DriftStream:
             hits = np.zeros((len(ranks), bins))
             hits[at, places] = 1
             earlier = (np.cumsum(hits, axis=0) - hits)[at, places]
-            held = self._counts[:, begin + places] + earlier
-            gains.append(floor + (1 - floor) * bins * (held + 1) / (steps + at + bins))
+            before = self._counts[:, begin + places] + earlier
+            gains.append(floor + (1 - floor) * bins * (before + 1) / (steps + at + bins))
             counts[:, begin : begin + bins] += hits.sum(axis=0)
             begin += bins
         gains += [np.broadcast_to(bet, gains[0].shape) for bet in _beta_bets()[:, (ranks * STEPS).astype(np.int64)]]
-        # (copies, 1 + ranks, bets): sums from the first rank on, so that batches of any size give the same numbers
+        # (copies, 1 + ranks, bets): cumulative sums in order, so that the batch size does not change the numbers
         logs = np.cumsum(np.concatenate([self._logs[:, None], np.log(np.stack(gains, axis=2))], axis=1), axis=1)
         self._counts, self._logs = counts, logs[:, -1]
         self.below += len(ranks)
@@ -439,20 +439,20 @@ def batch_drift(
     expected_novel: float | None = None,
     coverage: float | None = None,
 ) -> Drift:
-    """Two-sample test of a batch without order: false alarms with probability at most `level`.
+    """Drift test for a batch, whose order does not matter. The probability of a false alarm is at most `level`.
 
-    Anderson-Darling statistic of the values below the cut, its p-value from 999 random permutations: exact. Of more
-    than 10,000 values of either sample, so many drawn at random count.
+    It is a two-sample Anderson-Darling test of the values below the cut. The p-value comes from 999 random permutations
+    and is exact. If a sample has more than 10,000 values, the test uses 10,000 of them, drawn at random.
 
     Parameters
     ----------
     novelty : array (b,)
-        Of the tested objects.
+        Novelty of the tested objects.
     calibration, cut, level, seed, value, expected_novel, coverage
-        As in `DriftStream`, the default cut by the share of the batch; the level is at least 0.001, the smallest
-        p-value.
+        As in `DriftStream`. The default cut depends on the fraction of the whole batch beyond the first cut. The level
+        is at least 0.001, the smallest p-value.
     groups : sequence (b,), optional
-        The object of each value; one value of each object counts, drawn at random.
+        Object of each value. One value of each object is tested, drawn at random.
 
     Returns
     -------
@@ -461,7 +461,7 @@ def batch_drift(
     Raises
     ------
     InputError
-        As `DriftStream`.
+        As in `DriftStream`.
 
     References
     ----------
@@ -507,7 +507,7 @@ def check_share(share: Any, name: str = "expected_novel") -> float | None:
 
 
 class _Report:
-    """Counts of values below the cut in six bins of equal calibration counts."""
+    """Counts of tested values below the cut, in six bins with equal numbers of calibration values."""
 
     def __init__(self, cut: float, edges: np.ndarray, held: np.ndarray, counts: np.ndarray) -> None:
         self.cut, self.edges, self.held, self.counts = cut, edges, held, counts
@@ -534,7 +534,7 @@ class _Report:
         self.counts += np.bincount(np.searchsorted(self.edges, values, side="right"), minlength=BINS)
 
     def bins(self) -> tuple[Bin, ...]:
-        """By p-value, the most novel first; none without values."""
+        """Bins, most novel first. Empty if there are no values."""
         here, there = self.counts.sum(), self.held.sum()
         if not here:
             return ()
@@ -567,9 +567,9 @@ def _too_few(below: int, tested: int) -> str:
 
 
 def _limits(calibration: Any, cut: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """The cuts as novelties, the highest first, and the sorted calibration novelties below that one.
+    """The cuts as novelties, highest first, and the sorted calibration novelties below the highest cut.
 
-    For a default cut, those of `CUTS` that leave enough novelties below them.
+    If no cut is given, the cuts are those of `CUTS` with enough calibration novelties below them.
     """
     held = np.sort(array(calibration, "calibration scores", "n").astype(np.float64))
     if len(held) < FEWEST:
@@ -595,12 +595,12 @@ def _limits(calibration: Any, cut: float | None) -> tuple[np.ndarray, np.ndarray
 
 
 def _cut_at(limits: np.ndarray, beyond: Any) -> Any:
-    """The cut that applies where this share of objects, or these (b,), is beyond the first one."""
+    """Cut for a fraction of objects beyond the first cut. `beyond` is one fraction or several (b,)."""
     return limits[np.minimum(np.searchsorted(SHARES, beyond, side="left"), len(limits) - 1)]
 
 
 def _start(copy: int) -> int:
-    """Values below the cut before a copy starts: 0, 64, 128, 256, ..."""
+    """Number of values below the cut before a copy starts: 0, 64, 128, 256, ..."""
     return 0 if copy <= 0 else FIRST_RESTART << (copy - 1)
 
 
@@ -609,9 +609,10 @@ def _starts(copies: int) -> np.ndarray:
 
 
 def _log_capital(logs: np.ndarray) -> np.ndarray:
-    """Mean capital (b,) over all copies, of logs (copies, b, bets); those not started hold 1.
+    """Log of the mean capital (b,) over all copies, given logs (copies, b, bets).
 
-    The weights are 1 / ((j + 1) (j + 2)), j the number of the copy from 0.
+    Copies that have not started have the capital 1. The weight of a copy is 1 / ((j + 1) (j + 2)), where j is its
+    number from 0.
     """
     started = len(logs)
     weights = 1 / (np.arange(1, started + 1) * np.arange(2, started + 2))
@@ -622,7 +623,7 @@ def _log_capital(logs: np.ndarray) -> np.ndarray:
 
 @cache
 def _weights() -> np.ndarray:
-    """The share of the capital of a copy that each bet starts with: histograms, then beta densities."""
+    """Fraction of the capital of a copy that each bet starts with: first histograms, then beta densities."""
     bets = len(_beta_bets())
     histograms = [ON_HISTOGRAMS / len(HISTOGRAMS)] * len(HISTOGRAMS)
     return np.array([*histograms, *[(1 - ON_HISTOGRAMS) / bets] * bets])
@@ -630,7 +631,7 @@ def _weights() -> np.ndarray:
 
 @cache
 def _beta_bets() -> np.ndarray:
-    """Densities (16, 60) on [0, 1), a step function each: beta densities, mixed with a tenth of the uniform one."""
+    """Step functions (16, 60) on [0, 1): beta densities, mixed with the uniform density, which has the weight 0.1."""
     x = (np.arange(STEPS) + 0.5) / STEPS
     rows = np.array([x ** (a - 1) * (1 - x) ** (b - 1) for a in EXPONENTS for b in EXPONENTS])
     return 0.9 * rows / rows.mean(axis=1, keepdims=True) + 0.1
@@ -640,7 +641,7 @@ def _permuted(held: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> 
     """p-value of the Anderson-Darling statistic of two samples, by random permutations."""
     values = np.concatenate([held, below])
     order = np.argsort(values, kind="stable")
-    ends = np.flatnonzero(np.diff(values[order]) > 0) + 1  # ties count together
+    ends = np.flatnonzero(np.diff(values[order]) > 0) + 1  # equal values are counted at once
     of_batch = (order >= len(held)).astype(np.float64)
     seen = _anderson_darling(of_batch, ends)
     drawn = [_anderson_darling(rng.permutation(of_batch), ends) for _ in range(PERMUTATIONS)]
@@ -648,7 +649,7 @@ def _permuted(held: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> 
 
 
 def _anderson_darling(of_batch: np.ndarray, ends: np.ndarray) -> float:
-    """Statistic of two samples, up to a factor, at the ends of ties."""
+    """Anderson-Darling statistic of two samples, up to a constant factor. `ends`: where the sorted values change."""
     total = len(of_batch)
     inside = np.cumsum(of_batch)[ends - 1]
     return float((((inside * total - of_batch.sum() * ends) ** 2) / (ends * (total - ends))).sum())

@@ -1,4 +1,4 @@
-"""Metrics of novelty: for objects as in 3DOS, for places as in MVTec AD."""
+"""Metrics of novelty: of objects as in 3DOS, and of pixels or points as in MVTec AD."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out", "detection_error")
 
 
 def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
-    """3DOS metrics, as fractions; a *known* object is the positive class throughout.
+    """3DOS metrics, as fractions. Known objects are the positive class.
 
     Parameters
     ----------
@@ -25,15 +25,16 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        auroc: area under the ROC curve, ties count one half. fpr95: fraction of novel objects accepted as known when
-        95 % of the known are, interpolated on the curve (OpenOOD and pytorch-ood define it with exchanged roles).
-        aupr_in, aupr_out: trapezoid area under the precision-recall curve with known and with novel as positive.
-        detection_error: minimum of (fraction of novel)(1 - TPR) + (fraction of known) FPR for TPR >= 0.95.
+        auroc: area under the ROC curve; ties count one half. fpr95: fraction of novel objects accepted as known at the
+        threshold that accepts 95 % of the known objects, interpolated on the curve (OpenOOD and pytorch-ood exchange
+        the two roles). aupr_in, aupr_out: trapezoid area under the precision-recall curve, with known and with novel
+        objects as positives. detection_error: minimum of (fraction of novel)(1 - TPR) + (fraction of known) FPR for TPR
+        >= 0.95.
 
     Raises
     ------
     InputError
-        For an empty list, NaN or infinity.
+        For an empty array, NaN or infinity.
 
     References
     ----------
@@ -59,9 +60,9 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
 
 
 def auroc(known: Any, novel: Any) -> float:
-    """Probability that one of `novel` (n,) is more novel than one of `known` (m,); ties count one half.
+    """Probability that a novel object has a higher novelty than a known one; ties count one half.
 
-    Raises `InputError` for an empty list, NaN or infinity.
+    `known` (m,) and `novel` (n,) are novelties. Raises `InputError` for an empty array, NaN or infinity.
 
     Examples
     --------
@@ -77,11 +78,11 @@ def auroc(known: Any, novel: Any) -> float:
 
 
 def published_fpr95(known: Any, novel: Any) -> float:
-    """FPR95 of ReSeND's and older evaluations, from novelty (m,) of known and (n,) of novel objects.
+    """FPR95 as in the evaluation of ReSeND and older ones, for novelties `known` (m,) and `novel` (n,).
 
-    Computed at the one threshold whose fraction of accepted known objects is nearest to 0.95 (ties: the larger). For
-    small n it may differ by points from the interpolated value of `ood_metrics`. Only for comparison with published
-    figures.
+    It is computed at the threshold that accepts the fraction of known objects nearest to 0.95 (for ties, the larger).
+    For small n it may differ by several points from the interpolated value of `ood_metrics`. Use it only to compare
+    with published figures.
 
     References
     ----------
@@ -109,14 +110,17 @@ def balanced_accuracy(labels: Any, predictions: Any) -> float:
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     if not len(labels):
-        raise InputError("no labels; expected at least one")
+        raise InputError("there are no labels. Expected at least one. Give labels.")
     if labels.shape != predictions.shape:
-        raise InputError(f"labels {labels.shape} and predictions {predictions.shape}; expected one prediction a label")
+        raise InputError(
+            f"labels are {labels.shape} and predictions {predictions.shape}. Expected one prediction per label. "
+            "Give arrays of equal length."
+        )
     return float(np.mean([np.mean(predictions[labels == c] == c) for c in np.unique(labels)]))
 
 
 def image_regions(truth: Any) -> np.ndarray:
-    """Connected regions of damaged places, numbered over all images; diagonal neighbors are connected.
+    """Connected regions of damaged pixels, numbered over all images. Diagonal neighbors are connected.
 
     Parameters
     ----------
@@ -125,7 +129,7 @@ def image_regions(truth: Any) -> np.ndarray:
     Returns
     -------
     (t, h, w) int
-        0 for intact places.
+        Number of the region from 1; 0 for intact pixels.
 
     Examples
     --------
@@ -142,27 +146,28 @@ def image_regions(truth: Any) -> np.ndarray:
 def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float:
     """AUPRO: mean detected fraction of damaged regions at low false-positive rates.
 
-    Area under the mean fraction of a region beyond the threshold, over the fraction of intact places beyond it, up to
-    `most_false` and divided by it. All regions count equally. A random novelty has half of `most_false`, 0.15.
+    For every threshold, there is a mean detected fraction of the regions, and a fraction of intact elements beyond the
+    threshold. AUPRO is the area under the curve of the first over the second, up to `most_false`, divided by
+    `most_false`. All regions have equal weight. A random novelty gives `most_false` / 2, which is 0.15.
 
     Parameters
     ----------
     novelty : array (n,)
-        Of places: pixels of all images, or points.
+        Novelty of the elements: pixels of all images, or points.
     regions : array (n,) of int
-        0 for intact, else the number of the region, as from `image_regions`.
+        Number of the region of each element, as from `image_regions`; 0 for intact elements.
     most_false : float
-        In (0, 1].
+        Maximum fraction of intact elements beyond the threshold, in (0, 1].
 
     Returns
     -------
     float
-        0 to 1. Equal novelties cross a threshold together, with a straight line between.
+        0 to 1. Elements with equal novelty pass a threshold at once; between thresholds the curve is linear.
 
     Raises
     ------
     InputError
-        For NaN or infinity, only intact or only damaged places, different lengths.
+        For NaN or infinity, arrays of different lengths, and if all elements are intact or all are damaged.
 
     References
     ----------
@@ -176,19 +181,20 @@ def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float
     values, region_of = array(novelty, "novelty", "n"), array(regions, "regions", "n", any_type=True).astype(np.int64)
     if values.shape != region_of.shape:
         raise InputError(
-            f"{len(values)} novelties and {len(region_of)} regions; expected one region a place, 0 where sound"
+            f"there are {len(values)} novelties and {len(region_of)} regions. Expected one region per novelty. "
+            "Give 0 for intact elements."
         )
     if not 0 < most_false <= 1:
         raise InputError(f"most_false is {most_false!r}; expected a share, above 0 and at most 1")
     names, index, sizes = np.unique(region_of, return_inverse=True, return_counts=True)
     if len(names) < 2 or names[0] != 0:
-        raise InputError("all places are sound, or all are damaged; expected some of each")
+        raise InputError("all elements are intact, or all are damaged. Expected both kinds. Add elements.")
     order = np.argsort(-values, kind="stable")
     last = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
     weights = np.where(region_of == 0, 0.0, 1 / (sizes[index] * (len(names) - 1)))[order]
     false = np.append(0.0, np.cumsum(region_of[order] == 0)[last] / sizes[0])
     covered = np.append(0.0, np.cumsum(weights)[last])
-    within = false <= most_false  # where it rises on the spot, np.interp would take the lower end
+    within = false <= most_false  # at a vertical step, np.interp would use the lower end
     reached = covered[within][-1] if false[within][-1] == most_false else np.interp(most_false, false, covered)
     return float(np.trapezoid([*covered[within], reached], [*false[within], most_false]) / most_false)
 
@@ -196,7 +202,7 @@ def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float
 def overlap_at(truth: Any, predicted: Any) -> dict[str, float]:
     """Intersection over union, F1, precision and recall of predicted (n,) bool against true (n,) bool.
 
-    NaN if the denominator is 0: precision without any positive.
+    A value is NaN if its denominator is 0, for example the precision if nothing is predicted.
 
     Examples
     --------
@@ -218,7 +224,10 @@ def _scores(values: Any, name: str) -> np.ndarray:
     try:
         rows = np.ravel(to_numpy(values))
     except ValueError as error:
-        raise InputError(f"scores of {name} objects are no numbers in one row: {error}") from error
+        raise InputError(
+            f"scores of {name} objects are not a list of numbers: {error}. Expected one number per object. "
+            "Give an array (n,)."
+        ) from error
     return array(rows, f"scores of {name} objects", "n").astype(np.float64)
 
 
@@ -226,7 +235,7 @@ def _trapezoid_aupr(positive: np.ndarray, scores: np.ndarray) -> float:
     from sklearn.metrics import auc, precision_recall_curve
 
     precision, recall, _ = precision_recall_curve(positive, scores)
-    return min(1.0, float(auc(recall, precision)))  # rounding of the sum may exceed 1
+    return min(1.0, float(auc(recall, precision)))  # the rounded sum may exceed 1
 
 
 def _detection_error(tpr: np.ndarray, fpr: np.ndarray, share_known: float) -> float:

@@ -1,9 +1,10 @@
 """Conformal risk control: thresholds of maps with a guaranteed rate of false marks on known, undamaged shapes.
 
-The loss of a shape at a threshold is the share of its elements (points, pixels) above it, or 1 if a region lies above
-it, else 0. Both fall as the threshold rises. For n calibration shapes with losses of at most B, the smallest threshold
-with (sum of losses + B) / (n + 1) <= rate has a mean loss of at most the rate on a new shape, if the calibration shapes
-and the new one are exchangeable. This is the mean over calibration sets and new shapes, not a bound for each shape.
+There are two kinds of loss of a shape at a threshold. One is the fraction of its elements (points, pixels) above the
+threshold. The other is 1 if a region is above the threshold, else 0. Both fall as the threshold rises. Let n
+calibration shapes have losses of at most B. The chosen threshold is the smallest with (sum of losses + B) / (n + 1) <=
+rate. If the calibration shapes and a new shape are exchangeable, the mean loss of the new shape is at most the rate.
+The mean is over calibration sets and new shapes; it is not a bound for each shape.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from openshape_ood.checks import array, grouped
 from openshape_ood.decisions.calibration import share_between
 from openshape_ood.errors import InputError
 
-LEVELS = 1024  # of a loss curve; losses are then at most 1.4 % above the exact ones for a million elements
+LEVELS = 1024  # levels of a loss curve. For a million elements, its losses exceed the exact ones by at most 1.4 %
 ROUNDING = 1e-12
 FALSE_POINTS, FALSE_REGIONS = 0.01, 0.05  # default rates
 
@@ -33,8 +34,8 @@ class LossCurve:
     levels : ndarray (k,)
         Novelties, descending.
     shares : ndarray (k,)
-        Fraction of the shape at or above each level, ascending. With more than 1,024 distinct novelties, neighbors are
-        merged at the higher one, so losses are rounded up and the guarantee holds.
+        Fraction of the shape at or above each level, ascending. If a shape has more than 1,024 distinct novelties, some
+        are rounded up to the next level. This rounds losses up, so the guarantee still holds.
     """
 
     levels: np.ndarray
@@ -47,9 +48,9 @@ class LossCurve:
         Parameters
         ----------
         novelty : array (n,)
-            Of its elements; NaN is ignored.
+            Novelty of the elements. NaN is ignored.
         weights : array (n,), optional
-            Such as areas, 0 or more. Default: equal.
+            Weights of the elements, 0 or more, such as areas. Default: equal weights.
 
         Raises
         ------
@@ -65,13 +66,21 @@ class LossCurve:
         values = np.asarray(novelty, dtype=np.float64)
         areas = np.ones(values.shape) if weights is None else np.asarray(weights, dtype=np.float64)
         if values.ndim != 1 or areas.shape != values.shape:
-            raise InputError(f"novelties have shape {values.shape}, weights {areas.shape}; expected (n,), one each")
+            raise InputError(
+                f"novelties have the shape {values.shape}, weights {areas.shape}. Expected (n,) for both. "
+                "Give one weight per novelty."
+            )
         if not (np.isfinite(areas) & (areas >= 0)).all():
-            raise InputError("weights hold a negative number, NaN or infinity; expected areas, 0 or more")
+            raise InputError(
+                "weights contain a negative number, NaN or infinity. Expected areas, 0 or more. Correct the weights."
+            )
         kept = ~np.isnan(values) & (areas > 0)
         values, areas = values[kept], areas[kept]
         if not len(values) or np.isinf(values).any():
-            raise InputError("the shape has no element with a finite novelty and a weight; expected one or more")
+            raise InputError(
+                "no element of the shape has a finite novelty and a weight above 0. Expected one or more. "
+                "Leave the shape out."
+            )
         order = np.argsort(-values, kind="stable")
         values, shares = values[order], np.cumsum(areas[order]) / areas.sum()
         ends = np.flatnonzero(np.diff(values, append=-np.inf))  # last of each run of equal novelties
@@ -83,7 +92,7 @@ class LossCurve:
         return cls(levels, shares)
 
     def above(self, threshold: float) -> float:
-        """Fraction above a threshold."""
+        """Fraction of the shape above a threshold."""
         count = int((self.levels > threshold).sum())
         return float(self.shares[count - 1]) if count else 0.0
 
@@ -94,9 +103,9 @@ def shapes_needed(rate: float, largest: float = 1.0) -> int:
     Parameters
     ----------
     rate : float
-        Mean loss on known shapes, in (0, 1).
+        Maximum mean loss on known shapes, in (0, 1).
     largest : float
-        Largest possible loss, from above the rate to 1.
+        Largest possible loss, above the rate and at most 1.
 
     Examples
     --------
@@ -114,13 +123,13 @@ def risk_threshold(
     Parameters
     ----------
     curves : sequence of n LossCurve
-        Of known, undamaged calibration shapes.
+        Curves of known, undamaged calibration shapes.
     rate : float
-        In (0, 1).
+        Maximum mean loss, in (0, 1).
     groups : sequence (n,), optional
-        Object of each shape. An object counts once, with the mean loss of its curves.
+        Object of each shape. Each object counts once, with the mean loss of its curves.
     largest : float
-        Upper bound on a shape's loss, fixed in advance; larger losses are clipped.
+        Upper bound of the loss of a shape. It must be fixed before the calibration. Larger losses are clipped.
 
     Returns
     -------
@@ -129,7 +138,7 @@ def risk_threshold(
     Raises
     ------
     InputError
-        For too few shapes, with the required number; for a rate or bound out of range.
+        For too few shapes (the message has the required number), and for a rate or bound out of range.
 
     References
     ----------
@@ -143,7 +152,7 @@ def risk_threshold(
     (212.0, 172.0)
     """
     if not len(curves):
-        raise InputError("there are no calibration shapes; expected known, undamaged ones")
+        raise InputError("there are no calibration shapes. Expected known, undamaged shapes. Give some.")
     weights, n = object_weights(groups, len(curves))
     check_shapes(n, rate, largest)
     bound = float(_bound(largest, rate))
@@ -154,14 +163,14 @@ def risk_threshold(
     order = np.argsort(-levels, kind="stable")
     levels, total = levels[order], np.cumsum(jumps[order])
     begins = np.flatnonzero(np.diff(levels, prepend=np.inf))
-    losses = np.append(0, total)[begins]  # the loss at a level counts elements above it
+    losses = np.append(0, total)[begins]  # the loss at a level counts only elements above the level
     return float(levels[begins[np.flatnonzero(losses <= budget + ROUNDING)[-1]]])
 
 
 def check_shapes(n: int, rate: float, largest: float = 1.0, bounded: bool = True) -> None:
-    """Raise `InputError` if n shapes cannot guarantee a rate; the message names alternatives.
+    """Raise `InputError` if n shapes cannot guarantee a rate. The message lists alternatives.
 
-    bounded: False for a loss without a smaller bound.
+    `bounded` is False if the loss allows no smaller bound.
     """
     needed = shapes_needed(rate, largest)
     if n >= needed:
@@ -176,7 +185,7 @@ def check_shapes(n: int, rate: float, largest: float = 1.0, bounded: bool = True
 
 
 def object_weights(groups: Any, n: int) -> tuple[np.ndarray, int]:
-    """Weight (n,) of each of n shapes, 1 / number of shapes of its object, and the number of objects."""
+    """Weight (n,) of each of n shapes, and number of objects. The weight is 1 / number of shapes of the same object."""
     if groups is None:
         return np.ones(n), n
     index = grouped(groups, np.empty(n), "groups")[1]
@@ -186,20 +195,21 @@ def object_weights(groups: Any, n: int) -> tuple[np.ndarray, int]:
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """Guarantee of a threshold of maps, with the regions of known shapes for p-values.
+    """Guarantee of a threshold of maps. It includes the regions of known shapes, for p-values.
 
     Attributes
     ----------
     of : {"points", "regions"}
-        Meaning of the rate: mean fraction of falsely marked elements, or fraction of shapes with a false region.
+        Meaning of the rate. "points": mean fraction of falsely marked elements. "regions": fraction of shapes with a
+        false region.
     rate : float or None
         Guaranteed rate for known, undamaged shapes; None for a threshold without this guarantee.
     shapes : int
         Number of calibration objects.
     largest : float
-        Marks cover at most this fraction of a shape, its most novel elements.
+        Maximum fraction of a shape that is marked: its most novel elements.
     min_size : int or float
-        Minimum elements of a region, or below 1 the fraction of seen elements.
+        Minimum size of a region: a number of elements, or if below 1 a fraction of the seen elements.
     peaks : ndarray (n,)
         Level of the highest region of each calibration shape; may be empty.
     weights : ndarray (n,)
@@ -220,7 +230,10 @@ class Marks:
         if self.rate is not None:
             share_between(self.rate, "the rate of marks")
         if not 0 < self.largest <= 1 or self.shapes < 1:
-            raise InputError("marks need a largest share in (0, 1] and one shape or more; given were others")
+            raise InputError(
+                f"marks have largest {self.largest!r:.40} and shapes {self.shapes!r:.40}. Expected largest in (0, 1], "
+                "and at least 1 shape. Correct these values."
+            )
         if not (self.min_size >= 1 or 0 < self.min_size < 1):
             raise InputError(f"min_size is {self.min_size!r:.40}; expected a whole number, or a share between 0 and 1")
         peaks = array(self.peaks, "peaks of marks", "b").astype(np.float64)
@@ -234,8 +247,8 @@ class Marks:
     def p_values(self, levels: Any) -> np.ndarray:
         """Conformal p-values (b,) of regions with these levels: (1 + objects with a region as high) / (n + 1).
 
-        For a known, undamaged shape the probability that any region has a p-value of at most t is at most t. An object
-        with several shapes counts by their fraction. Raises `InputError` without peaks.
+        For a known, undamaged shape, the probability that any region has a p-value of at most t is at most t. If an
+        object has several shapes, it counts with the fraction of its shapes. Raises `InputError` without peaks.
 
         Examples
         --------
@@ -244,7 +257,10 @@ class Marks:
         [1.0, 0.5, 0.25]
         """
         if not len(self.peaks):
-            raise InputError("this threshold keeps no regions of known shapes; p-values need calibrate_marks(...)")
+            raise InputError(
+                "this threshold has no regions of known shapes. Expected them for p-values. Make it with "
+                "calibrate_marks(...)."
+            )
         above = np.append(np.cumsum(self.weights[::-1])[::-1], 0)
         count = above[np.searchsorted(self.peaks, array(levels, "levels of regions", "b"), side="left")]
         return np.minimum(1, (1 + count) / (self.shapes + 1))
@@ -294,6 +310,7 @@ def _bound(largest: float, rate: float) -> Any:
     bound = share_between(largest, "largest")
     if bound <= share_between(rate, "rate"):
         raise InputError(
-            f"largest is {largest:g}, the rate {rate:g}. Losses are then never above the rate. Give a larger bound"
+            f"largest is {largest:g}, the rate {rate:g}. Expected largest above the rate, because losses never exceed "
+            "it. Give a larger bound"
         )
     return bound

@@ -1,4 +1,4 @@
-"""Threshold: limit of novelty for known rows, with its origin."""
+"""Threshold: the limit between known and novel, with its coverage and origin."""
 
 from __future__ import annotations
 
@@ -33,26 +33,27 @@ OWN = "not of your own shapes; calibrate on 19 or more known ones of yours"  # r
 
 @dataclass(frozen=True, eq=False)
 class Threshold:
-    """Limit of novelty: rows above it are new.
+    """Limit of novelty: rows above it are novel.
 
     Attributes
     ----------
     value : float
         Highest novelty of a known row.
     coverage : float, optional
-        Fraction of known rows that it keeps, for rows like those of its calibration; None if unknown.
+        Fraction of known rows that it keeps, if they are from the source of the calibration rows. None if unknown.
     scores : (n,) float64
         Sorted novelties of the calibration rows, for p-values; may be empty.
     provenance : Provenance, optional
-        Encoder and method: a threshold holds for one encoder and one method.
+        Encoder and method. A threshold is valid only for one encoder and one method.
     source : str
-        Description of the scores, such as "50 scans of chairs"; for generated shapes it begins with "generated".
+        Description of the calibration rows, such as "50 scans of chairs". For generated shapes it begins with
+        "generated".
     low : float, optional
-        For a third verdict: rows above it and up to `value` are unsure. None: two verdicts.
+        Lower limit for a third verdict: rows above `low` and up to `value` are unsure. None: two verdicts.
     missed : float, optional
-        With `low`: maximum fraction of novel rows called known. None without novel examples.
+        Maximum fraction of novel rows called known, if there is a third verdict. None without novel examples.
     marks : Marks, optional
-        For a threshold of maps: its guarantee on known, undamaged shapes, see `novelty_map.calibrate_marks`.
+        Guarantee on known, undamaged shapes, for a threshold of maps. See `novelty_map.calibrate_marks`.
 
     Examples
     --------
@@ -73,7 +74,7 @@ class Threshold:
     def __post_init__(self) -> None:
         if not _finite(self.value):
             raise InputError(
-                f"a threshold is {self.value!r:.40}; expected a finite number, the novelty up to which a row is known"
+                f"a threshold is {self.value!r:.40}; expected a finite number, the highest novelty of a known row"
             )
         if self.coverage is not None and not (_finite(self.coverage) and 0 < self.coverage < 1):
             raise InputError(f"a threshold has the coverage {self.coverage!r:.40}; expected a share between 0 and 1")
@@ -102,16 +103,17 @@ class Threshold:
         Parameters
         ----------
         novelty : array (n,) or NoveltyResult
-            Of known rows of the same kind as the tested ones: scans for scans. A result includes its provenance.
+            Novelty of known rows from the same source as the tested rows: to test scans, use scans. A `NoveltyResult`
+            includes its provenance.
         coverage : float
-            Fraction of known rows to keep; 0.95 needs 19 rows or groups.
+            Fraction of known rows to keep. 0.95 needs 19 rows, or 19 groups.
         groups : sequence (n,), optional
-            Object of each row, if objects have several rows, such as scans from several sides. These are dependent, so
-            one of each object counts, see `calibration.one_of_each`.
+            Object of each row, if objects have several rows, such as scans from several sides. Rows of one object are
+            dependent, so one row of each object is used. See `calibration.one_of_each`.
         provenance : Provenance, optional
         source : str
         few : bool
-            With too few rows for the coverage, use the largest novelty, which keeps n / (n + 1) of the known.
+            If there are too few rows for the coverage, use the largest novelty, which keeps n / (n + 1) of the known.
 
         Raises
         ------
@@ -134,24 +136,26 @@ class Threshold:
     def with_unsure(self, alpha: float = 0.05, beta: float | None = None, novel: Any = None) -> Threshold:
         """Threshold with a third verdict, "unsure", from the same known rows.
 
-        At most a fraction `alpha` of the known rows is called new. With novel examples, at most a fraction `beta` of
-        the novel rows is called known; without, only the first rate is guaranteed. k is the (1 - alpha) quantile of the
-        known, v the beta quantile of the novel examples, or without them the (1 - alpha / 5) quantile of the known,
-        with finite-sample corrections. New: above max(k, v); known: below min(k, v).
+        At most a fraction `alpha` of the known rows is called novel. With novel examples, at most a fraction `beta` of
+        the novel rows is called known. Without them, only the first rate is guaranteed.
+
+        Let k be the (1 - alpha) quantile of the known rows. Let v be the beta quantile of the novel examples, or
+        without them the (1 - alpha / 5) quantile of the known rows. All quantiles have finite-sample corrections. Rows
+        above max(k, v) are novel, rows below min(k, v) are known, and the others are unsure.
 
         Parameters
         ----------
         alpha : float
-            Default: 0.05, which needs 19 known rows.
+            Maximum fraction of known rows called novel. Default: 0.05, which needs 19 known rows.
         beta : float, optional
-            Only with `novel`. Default: alpha.
+            Maximum fraction of novel rows called known. It needs `novel`. Default: alpha.
         novel : array (m,) or NoveltyResult, optional
-            Novelty of novel examples, drawn like future novel rows; 0.05 needs 19.
+            Novelty of novel examples from the same source as future novel rows. A rate of 0.05 needs 19.
 
         Raises
         ------
         InputError
-            For a threshold without scores, too few rows, invalid rates, and beta without novel examples.
+            If the threshold has no scores, there are too few rows, a rate is invalid, or beta has no novel examples.
 
         Examples
         --------
@@ -162,14 +166,14 @@ class Threshold:
         if not self.n:
             raise InputError(
                 "this threshold is a bare number. Two error rates need the scores of known rows. "
-                "Make it by Threshold.from_novelty or by calibration shapes."
+                "Make it with Threshold.from_novelty or with calibration shapes."
             )
         alpha_share = share_between(alpha, "alpha")
         k = conformal_threshold(self.scores, 1 - alpha)
         if novel is None:
             if beta is not None:
                 raise InputError(
-                    f"beta is {beta!r}, and there are no novel examples. Expected both or neither. Give novel examples."
+                    f"beta is {beta!r}, but there are no novel examples. Expected both or neither. Give novel examples."
                 )
             rank = math.ceil((1 - alpha_share / 5) * (self.n + 1))
             v = float(self.scores[min(rank, self.n) - 1])
@@ -177,14 +181,14 @@ class Threshold:
             if getattr(novel, "provenance", None) is not None and self.provenance is not None:
                 self.check_fits(novel.provenance)
             beta = alpha if beta is None else beta
-            held = np.sort(array(getattr(novel, "novelty", novel), "novelties of novel examples", "m"))
-            rank = math.floor(share_between(beta, "beta") * (len(held) + 1))
+            examples = np.sort(array(getattr(novel, "novelty", novel), "novelties of novel examples", "m"))
+            rank = math.floor(share_between(beta, "beta") * (len(examples) + 1))
             if rank < 1:
                 raise InputError(
-                    f"there are {len(held)} novel examples. A rate of {beta:g} needs {calibration_needed(1 - beta)}. "
-                    "Give more, or a higher rate."
+                    f"there are {len(examples)} novel examples. "
+                    f"A rate of {beta:g} needs {calibration_needed(1 - beta)}. Give more, or a higher rate."
                 )
-            v = float(np.nextafter(held[rank - 1], -np.inf))  # a tie is not called known
+            v = float(np.nextafter(examples[rank - 1], -np.inf))  # a tie is not called known
         low, high = min(k, v), max(k, v)
         coverage = expected_coverage(self.n, 1 - alpha)
         return replace(
@@ -197,11 +201,14 @@ class Threshold:
         return len(self.scores)
 
     def is_novel(self, novelty: Any) -> np.ndarray:
-        """Mask (b,) of new rows: novelty above the threshold. Raises `InputError` for NaN."""
+        """Mask (b,) of novel rows: novelty above the threshold. Raises `InputError` for NaN."""
         return array(novelty, "novelty", "b") > self.value
 
     def verdicts(self, novelty: Any) -> list[str]:
-        """ "known" or "novel" for each row (b,), or "unsure" above `low` and up to `value`. Raises as `is_novel`."""
+        """Verdict of each row (b,): "known" or "novel", or "unsure" for rows above `low` and up to `value`.
+
+        Raises `InputError` for NaN.
+        """
         new = self.is_novel(novelty)
         sure = new if self.low is None else array(novelty, "novelty", "b") > self.low
         return [
@@ -213,59 +220,63 @@ class Threshold:
         if not self.n:
             raise InputError(
                 "the threshold is a bare number without p-values. A drift test needs 19 or more known shapes. "
-                "Calibrate on some."
+                "Calibrate on known shapes."
             )
         return self
 
     def p_values(self, novelty: Any) -> np.ndarray:
-        """Conformal p-values (b,), small for novel. Raises `InputError` without scores."""
+        """Conformal p-values (b,), small for novel rows. Raises `InputError` without scores."""
         if not self.n:
-            raise InputError("this threshold is a bare number; p-values need one made by Threshold.from_novelty(...)")
+            raise InputError(
+                "this threshold is a bare number. P-values need the scores of known rows. "
+                "Make it with Threshold.from_novelty(...)."
+            )
         return p_values(novelty, self.scores)
 
     def at(self, coverage: float | None) -> Threshold:
-        """Threshold from the same known shapes for another coverage; self for None.
+        """Threshold for another coverage, from the same known shapes. Returns self if the coverage is None.
 
-        Raises `InputError` for a threshold without scores or with two error rates, and for too few scores.
+        Raises `InputError` if the threshold has no scores, too few scores, or two error rates.
         """
         if coverage is None:
             return self
         if self.low is not None:
             raise InputError(
                 f"a coverage of {coverage:g} is given for a threshold with error rates. Expected one of them. "
-                "Leave the coverage out, or make the threshold anew."
+                "Leave the coverage out, or make a new threshold."
             )
         if self.marks is not None and not self.n:
             raise InputError(
-                f"a coverage is of whole shapes. Given was a threshold of maps: {self}. Leave the coverage out"
+                f"a coverage of {coverage:g} is given for a threshold of maps: {self}. Expected a coverage only for a "
+                "threshold of whole shapes. Leave the coverage out."
             )
         if not self.n:
             raise InputError(
-                f"another coverage needs a threshold that was made from known shapes; {self} is a bare number. "
-                "Calibrate on known shapes to make one"
+                f"{self} is a bare number. Another coverage needs a threshold that was made from known shapes. "
+                "Calibrate on known shapes."
             )
         try:
             return Threshold.from_novelty(self.scores, coverage, provenance=self.provenance, source=self.source)
         except InputError as error:
             raise InputError(
-                f"the shapes that the threshold is from: {error}. Give more, or a smaller coverage"
+                f"the threshold has too few known shapes: {error}. Give more, or a smaller coverage"
             ) from None
 
     def fits(self, provenance: Provenance) -> bool:
-        """True if it fits the novelty of this encoder and method, as far as it states its own."""
+        """True if the threshold was made with this encoder and method, or does not state them."""
         made_for = self.provenance
         return made_for is None or (
             made_for.identity.fits(provenance.identity) and made_for.method == provenance.method
         )
 
     def check_fits(self, provenance: Provenance) -> None:
-        """Raises `MixedEncodersError` where novelty comes from another encoder or method than this threshold."""
+        """Raise `MixedEncodersError` if the threshold was made with another encoder or method."""
         made_for = self.provenance
         if made_for is not None and not self.fits(provenance):
             raise MixedEncodersError(
                 f"the threshold is for {made_for.method!r} by {made_for.identity}, the novelty is "
-                f"{provenance.method!r} by {provenance.identity}; "
-                "a threshold belongs to one encoder and method. Make one for these"
+                f"{provenance.method!r} by {provenance.identity}. Expected the same encoder and method. "
+                "Make a threshold for these."
             )
 
     @property
@@ -275,9 +286,9 @@ class Threshold:
 
     @property
     def promise(self) -> str:
-        """Fraction and kind of known rows kept: "keeps 95 % of ...". Empty without a coverage.
+        """Fraction and kind of known rows kept, as text: "keeps 95 % of ...". Empty without a coverage.
 
-        For maps with risk-controlled marks, the rate: "at most 1 % of the points of ...".
+        For maps with risk-controlled marks, it is the rate: "at most 1 % of the points of ...".
 
         Examples
         --------
@@ -310,9 +321,9 @@ ones of yours)'
         return f"{share} of {kept} like {calibrated_on} used for calibration{source}"
 
     def describe(self, remedy: str = "calibration=") -> str:
-        """Value, fraction and kind of known rows kept, and how to calibrate on own shapes.
+        """Text with the value and the fraction of known rows kept. It says how to calibrate on own shapes, if needed.
 
-        remedy: option of the entry point for calibration shapes.
+        `remedy` is the option of the entry point for calibration shapes.
         """
         if self.marks is not None and self.marks.rate is not None:
             return f"threshold {self.value:.3f}: {self._promise(remedy)}"
@@ -323,7 +334,7 @@ ones of yours)'
         return f"threshold {self.value:.3f}{',' * (self.low is not None)} {self._promise(remedy)}"
 
     def as_json(self) -> dict[str, Any]:
-        """Value, coverage, count, source and promise; whose novelty it is for stands in the provenance of a result."""
+        """Value, coverage, count, source and promise. Encoder and method are in the provenance of a result."""
         record = {name: getattr(self, name) for name in ("value", "coverage", "n", "source", "promise")}
         marks = {} if self.marks is None else {"marks": self.marks.as_json()}
         return record | self._third() | marks
@@ -351,11 +362,11 @@ ones of yours)'
             provenance = Provenance(**provenance)
         if fields.get("marks") is not None:
             fields["marks"] = Marks.from_state(fields["marks"])
-        # all fields are required: without scores it would be a bare number
+        # all fields are required, because without scores it would be a bare number
         return cls(**{**fields, "source": str(fields["source"]), "scores": fields["scores"]}, provenance=provenance)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .json file, whole or not at all. Raises `FileError`."""
+        """Write a .json file. A failed write leaves no file. Raises `FileError` if writing fails."""
         return save_whole(path, json.dumps(self.state()).encode(), "the threshold")
 
     @classmethod
@@ -372,13 +383,15 @@ ones of yours)'
 
 
 def check_threshold(given: Any) -> None:
-    """Raise `InputError` for a value that is no `Threshold`."""
+    """Raise `InputError` if the value is not a `Threshold`."""
     if not isinstance(given, Threshold):
-        raise InputError(f"threshold is {given!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
+        raise InputError(
+            f"threshold is {given!r}. Expected a Threshold. Give Threshold(0.5), or Threshold.from_novelty(...)."
+        )
 
 
 def _finite(value: Any) -> bool:
     try:
         return not isinstance(value, bool) and math.isfinite(value)
-    except (TypeError, OverflowError):  # not a number, or a whole number beyond all floats
+    except (TypeError, OverflowError):  # not a number, or an integer that is too large for a float
         return False

@@ -1,7 +1,8 @@
-"""Stored embeddings: one schema in .parquet, .npz, .safetensors and folders of shards.
+"""Stored embeddings: one schema for .parquet, .npz, .safetensors and folders of shards.
 
-`schema` defines rows and header, `parquet` and `arrays` write them, `files` reads any of them, `folder` manages shards
-of many writing processes, `query` gives known classes, nearest rows and novelty, `jobs` fills a store.
+`schema` defines rows and header. `parquet` and `arrays` write them, and `files` reads all kinds. `folder` manages
+shards that many processes write. `query` gives known classes, nearest rows and novelty. `jobs` embeds shapes into a
+store.
 """
 
 from openshape_ood.embedding_store.files import read_embeddings, read_errors, read_header, write_embeddings

@@ -1,6 +1,6 @@
 """Rows as .npz and .safetensors, without pickle.
 
-The array `embedding` (n, d) float32; as JSON id, path, up, stamp, failures, header and checksum."""
+A file contains the array `embedding` (n, d) float32. Id, path, up, stamp, failures, header and checksum are JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def to_safetensors(rows: Rows, header: Header) -> bytes:
     try:
         return save({"embedding": embedding}, texts)
     except SafetensorError as error:  # the header has at most 100 MB
-        raise InputError(f"{len(rows):,} shapes do not fit into one .safetensors ({error}); give a folder") from error
+        raise InputError(
+            f"{len(rows):,} shapes do not fit into one .safetensors ({error}). Expected fewer shapes. Give a folder."
+        ) from error
 
 
 def read_header(path: Path) -> Header:
@@ -49,17 +51,17 @@ def read_header(path: Path) -> Header:
 
 
 def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
-    """As `parquet.read_rows`."""
+    """Rows by column, as from `parquet.read_rows`."""
     with _opened(path) as (texts, read):
         embedding = read("embedding")
         if texts["sum"] != _checksum(texts, embedding):
-            raise ValueError("damaged: its checksum is another")
+            raise ValueError("damaged: its checksum differs")
         words = {name: list(json.loads(texts[name])) for name in WORDS}
         shape, n = (embedding.shape, str(embedding.dtype)), len(words["id"])
         if shape != ((n, header.dim), "float32") or any(len(column) != n for column in words.values()):
             raise ValueError(f"{shape} for {n} ids of embeddings of {header.dim} numbers")
         if any(type(word) is not str for column in words.values() for word in column):
-            raise ValueError("an id, path or axis that is no text")
+            raise ValueError("an id, path or axis is not text")
         same: dict[str, Any] = {"provenance": json.dumps(asdict(header.provenance)), "status": "ok", "error": None}
         table: dict[str, Any] = {**words, "embedding": embedding}
         for start in range(0, n, batch_rows):
@@ -75,7 +77,7 @@ def read_failed(path: Path) -> Iterator[Failed]:
 
 
 def _parts(rows: Rows, header: Header) -> tuple[np.ndarray, dict[str, str]]:
-    """Embedding array, and all texts."""
+    """Embedding array, and all strings."""
     embedding = rows.check(header)
     failed = [{key: text(value) for key, value in asdict(one).items()} for one in rows.failed]
     columns = {
@@ -92,7 +94,10 @@ def _checksum(texts: Mapping[str, str], embedding: np.ndarray) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.ndarray]]]:
-    """Texts of a file, and a reader of its arrays. Raises `FileError` for any other file, also inside the block."""
+    """Strings of a file, and a function that reads an array.
+
+    Raises `FileError` for any other file, also for errors inside the `with` block.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -100,7 +105,7 @@ def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.
         if path.suffix.lower() == ".npz":
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
-            # uncompressed, so memory is bounded by the file size
+            # arrays must be uncompressed, so that the file size bounds the memory
             if sum(one.file_size for one in members) > path.stat().st_size or any(one.compress_type for one in members):
                 raise ValueError("its arrays are compressed")
             with np.load(path, allow_pickle=False) as file:
@@ -112,4 +117,6 @@ def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.
         raise
     except (*UNREADABLE, SafetensorError, *DAMAGE) as error:
         reason = f"{error or type(error).__name__}"
-        raise FileError(f"cannot read {path} ({reason}); expected what `openshape-ood embed` wrote") from error
+        raise FileError(
+            f"cannot read {path} ({reason}). Expected a file of `openshape-ood embed`. Embed the shapes again."
+        ) from error

@@ -28,13 +28,13 @@ WRITERS: dict[str, Callable[[Rows, Header], bytes]] = {
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """True if embeddings go to a folder of shards, False for one file."""
+    """True if the path is for a folder of shards, False if it is for one file."""
     path = Path(path).expanduser()
     return path.is_dir() or not path.suffix
 
 
 def is_stored(path: str | os.PathLike[str]) -> bool:
-    """True for stored embeddings: a folder with shards, or a file by its suffix (.npz: by its content)."""
+    """True for stored embeddings: a folder with shards, or a file with their suffix (for .npz: their content)."""
     path = Path(path).expanduser()
     if path.is_dir():
         return bool(shard_files(path, EMBEDDINGS))
@@ -49,10 +49,13 @@ def is_stored(path: str | os.PathLike[str]) -> bool:
 
 
 def check_out(path: str | os.PathLike[str]) -> Path:
-    """Path of a file to write. Raises `InputError`, `FileError` or `MissingPackageError` before any work."""
+    """Validated path of a file to write. Raises `InputError`, `FileError` or `MissingPackageError`."""
     given = Path(path).expanduser()
     if given.suffix.lower() not in WRITERS:
-        raise InputError(f"out is {path}; expected a name in {', '.join(WRITERS)}, or a folder, without an ending")
+        raise InputError(
+            f"out is {path}. Expected a name that ends in {', '.join(WRITERS)}, or a folder without an ending. "
+            "Change the name."
+        )
     if not given.parent.is_dir():
         raise FileError(f"out is {path}; there is no folder {given.parent}")
     if given.suffix.lower() == ".parquet":
@@ -61,15 +64,17 @@ def check_out(path: str | os.PathLike[str]) -> Path:
 
 
 def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -> Path:
-    """Write embeddings to one file, whole or not at all.
+    """Write embeddings to one file. A failed write leaves no file.
 
     Parameters
     ----------
     path : path
-        Ends in .parquet (extra [parquet]; failures are rows with status "error"), .npz or .safetensors (failures are
-        stored in the header).
-    rows, header
-        Embeddings (n, d) with ids, paths, axes and failures; origin of the embeddings.
+        Name that ends in .parquet, .npz or .safetensors. For .parquet (extra [parquet]), failures are rows with status
+        "error"; else the header contains them.
+    rows : Rows
+        Embeddings (n, d) with ids, paths, axes and failures.
+    header : Header
+        Origin of the embeddings.
 
     Returns
     -------
@@ -79,9 +84,9 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
     Raises
     ------
     InputError
-        For another suffix, or rows that do not fit `header`.
+        For another suffix, or if rows do not fit `header`.
     FileError, MissingPackageError
-        If writing fails; for .parquet without pyarrow.
+        If writing fails, or if .parquet needs pyarrow and it is not installed.
 
     Examples
     --------
@@ -90,8 +95,8 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
     >>> header = Header(Provenance(Identity("mine", "my space", "ab" * 32)), dim=2)
     >>> rows = Rows(["chair/1"], ["chair/1.ply"], ["y"], np.eye(2)[:1])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     found = list(read_embeddings(write_embeddings(f"{folder}/x.npz", rows, header)))
-    >>> found[0]["id"], found[0]["embedding"].tolist()
+    ...     batches = list(read_embeddings(write_embeddings(f"{folder}/x.npz", rows, header)))
+    >>> batches[0]["id"], batches[0]["embedding"].tolist()
     (['chair/1'], [[1.0, 0.0]])
     """
     given = check_out(path)
@@ -104,14 +109,17 @@ def read_header(source: Source) -> Header:
     missing = next((file for file in files if not file.exists()), None)
     if missing or not files:
         given = missing or (source if isinstance(source, str | os.PathLike) else "an empty list")
-        raise FileError(f"there are no embeddings in {given}; expected what `openshape-ood embed --out` wrote")
+        raise FileError(
+            f"there are no embeddings in {given}. Expected a file or folder that `openshape-ood embed --out` wrote. "
+            "Check the path."
+        )
     return _reader(files[0]).read_header(files[0])
 
 
 def read_embeddings(
     source: Source, columns: Collection[str] = ("id", "path", "embedding"), batch_rows: int = BATCH_ROWS
 ) -> Iterator[dict[str, Any]]:
-    """Stored embeddings, batch by batch; at most two batches are in memory.
+    """Yield stored embeddings in batches. At most two batches are in memory.
 
     Parameters
     ----------
@@ -120,19 +128,19 @@ def read_embeddings(
     columns : collection of str
         Subset of "id", "path", "embedding", "up", "provenance" (JSON), "status", "error".
     batch_rows : int
-        Rows of a batch.
+        Number of rows in a batch.
 
     Yields
     ------
     dict
-        By column: "embedding" (n, d) float32, others lists of n str. Failed rows are left out.
+        One entry per column: "embedding" is (n, d) float32, the others are lists of n str. Failures are left out.
 
     Raises
     ------
     FileError
-        For a file that cannot be read or has other content.
+        If a file cannot be read or has other content.
     InputError
-        For an unknown column; `MixedEncodersError` for files of several encoders.
+        For an unknown column. `MixedEncodersError`: the files belong to several encoders.
     """
     strangers = set(columns) - set(COLUMNS)
     if strangers or not columns:
@@ -154,13 +162,13 @@ def read_embeddings(
 
 
 def read_errors(source: Source) -> Iterator[Failed]:
-    """Failures of a source, with reasons; source as for `read_embeddings`."""
+    """Failures of a source, with reasons. `source` is as for `read_embeddings`."""
     for path in sources(source, ERRORS):
         yield from _reader(path).read_failed(path)
 
 
 def sources(source: Source, kind: str = EMBEDDINGS) -> list[Path]:
-    """Files of a source; kind: embeddings or errors, for folders."""
+    """Files of a source. For a folder, `kind` chooses the files: embeddings or errors."""
     given = [source] if isinstance(source, str | os.PathLike) else list(source)
     paths = [Path(one).expanduser() for one in given]
     return [file for path in paths for file in (shard_files(path, kind) if path.is_dir() else [path])]
@@ -172,7 +180,10 @@ def shard_files(folder: Path, kind: str) -> list[Path]:
 
 def _reader(path: Path) -> Any:
     if path.suffix.lower() not in WRITERS:
-        raise FileError(f"{path} is no file of embeddings; expected a name in {', '.join(WRITERS)}, or a folder")
+        raise FileError(
+            f"{path} is not a file of embeddings. Expected a name that ends in {', '.join(WRITERS)}, or a folder. "
+            "Check the path."
+        )
     return parquet if path.suffix.lower() == ".parquet" else arrays
 
 
@@ -180,10 +191,15 @@ def _parts(files: list[Path], header: Header, columns: Collection[str], rows: in
     for path in files:
         part = _reader(path).read_header(path)
         if (part.identity.sha256, part.dim) != (header.identity.sha256, header.dim):
-            raise MixedEncodersError(f"{path} is by {part.identity}, others by {header.identity}; expected one encoder")
+            raise MixedEncodersError(
+                f"{path} is by {part.identity}, other files are by {header.identity}. Expected one encoder. "
+                "Read the files separately."
+            )
         for some in _reader(path).read_rows(path, part, columns, rows):
             if "embedding" in some and not np.isfinite(some["embedding"]).all():
-                raise FileError(f"{path} holds embeddings that are NaN or infinite; embed its shapes again")
+                raise FileError(
+                    f"{path} contains NaN or infinite embeddings. Expected finite numbers. Embed its shapes again."
+                )
             yield some
 
 

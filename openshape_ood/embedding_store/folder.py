@@ -1,7 +1,7 @@
-"""Folder of embeddings: shards written whole or not at all, a manifest, and every id once.
+"""Folder of embeddings, with shards and a manifest. A failed write leaves no shard, and every id occurs once.
 
-DIR/embeddings/shard-*.parquet holds embeddings, DIR/errors/shard-*.parquet failures, with the same columns.
-DIR/manifest.json is the header. A shard's name is a hash of its ids, so repeated work replaces the shard.
+DIR/embeddings/shard-*.parquet contain embeddings, and DIR/errors/shard-*.parquet contain failures, with the same
+columns. DIR/manifest.json is the header. The name of a shard is a hash of its ids, so repeated work replaces the shard.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MANIFEST, LOCK = "manifest.json", ".lock"
 
 
 class Counts(NamedTuple):
-    """Rows of a folder, rows of its errors, and removed rows with duplicate ids."""
+    """Number of embeddings in a folder, of its errors, and of removed rows with duplicate ids."""
 
     rows: int
     errors: int
@@ -38,7 +38,7 @@ class Counts(NamedTuple):
 def open_folder(folder: Path, header: Header) -> None:
     """Create a folder for embeddings with this header, or check an existing one.
 
-    Raises the errors of `Header.check_one_folder`, and `FileError` for a folder with other content.
+    Raises the errors of `Header.check_one_folder`, and `FileError` if the folder has other content.
     """
     _make(folder)
     names = os.listdir(folder)
@@ -46,12 +46,12 @@ def open_folder(folder: Path, header: Header) -> None:
         there = read_manifest(folder)
         if there.provenance.identity == header.identity and there.settings() == header.settings():
             return
-        if next((folder / EMBEDDINGS).glob("shard-*.parquet"), None):  # a run without results does not fix the header
+        if next((folder / EMBEDDINGS).glob("shard-*.parquet"), None):  # without embeddings, the header may be replaced
             header.check_one_folder(there, folder)
     others = sorted(name for name in names if not name.startswith((".", MANIFEST)) and name not in (EMBEDDINGS, ERRORS))
     if others:
         some = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
-        raise FileError(f"{folder} holds other things ({some}) beside {MANIFEST}; expected a new or empty folder")
+        raise FileError(f"{folder} contains other files ({some}). Expected a new or empty folder. Give another --out.")
     save_whole(folder / MANIFEST, (json.dumps(json.loads(header.to_json()), indent=2) + "\n").encode(), "the manifest")
 
 
@@ -63,9 +63,9 @@ def read_manifest(folder: Path) -> Header:
 
 @contextmanager
 def locked(folder: Path, shared: bool = False) -> Iterator[None]:
-    """Lock a folder for one run, or for several `shared` ones. Raises `FileError` if another run holds it.
+    """Lock a folder for one run, or for several runs with `shared`. Raises `FileError` if another run has the lock.
 
-    The lock of a killed run is released. File systems without locks are not locked.
+    If a run is killed, its lock is released. On a file system without locks, nothing is locked.
     """
     try:
         import fcntl
@@ -79,22 +79,24 @@ def locked(folder: Path, shared: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FileError(f"another run is writing to {folder}; wait for it, or give another --out") from None
+            raise FileError(
+                f"another run is writing to {folder}. Expected one run at a time. Wait for it, or give another --out."
+            ) from None
         except OSError:
             pass
         yield
 
 
 def write_shard(folder: Path, rows: Rows, header: Header) -> None:
-    """Write a shard; a shard with the same ids is replaced. Raises `FileError`."""
-    # hash of all ids, failed ones included
+    """Write a shard. It replaces a shard with the same ids. Raises `FileError` if writing fails."""
+    # hash of all ids, including failed ones
     ids = json.dumps(sorted([*rows.ids, *(one.id for one in rows.failed)]))
     name = f"shard-{hashlib.sha256(ids.encode()).hexdigest()[:24]}.parquet"
     for kind in (EMBEDDINGS, ERRORS):
         _make(folder / kind)
     if rows.ids:
         save_whole(folder / EMBEDDINGS / name, parquet.to_bytes(replace(rows, failed=()), header), "embeddings to")
-    # after the embeddings, so that a shape is never in neither file; `settle` decides between two entries
+    # written after the embeddings, so that a shape is always in at least one file; `settle` resolves duplicates
     if rows.failed:
         lost = Rows([], [], [], rows.embeddings[:0], rows.failed)
         save_whole(folder / ERRORS / name, parquet.to_bytes(lost, header), "errors to")
@@ -103,7 +105,7 @@ def write_shard(folder: Path, rows: Rows, header: Header) -> None:
 
 
 def key(word: str) -> bytes:
-    """Digest of a string; ten million strings would take gigabytes."""
+    """Digest of a string. Ten million strings themselves would take gigabytes."""
     return hashlib.blake2b(word.encode(), digest_size=16).digest()
 
 
@@ -118,7 +120,7 @@ def place(id: str, path: str, stamp: str = "") -> str:
 
 
 def texts_of(id: str, path: str, stamp: str) -> tuple[str, str, str]:
-    """Keys of a row: id; id with file and state; id with file."""
+    """Strings that identify a row: its id, its id with path and state of the file, its id with path."""
     return id, place(id, path, stamp), place(id, path)
 
 
@@ -132,23 +134,23 @@ def stamp_of(path: str) -> str:
 
 
 def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str, str]]:
-    """Id, path and stamp of every row in a folder; kind: EMBEDDINGS or ERRORS."""
+    """Id, path and stamp of every row in a folder. `kind` is EMBEDDINGS or ERRORS."""
     for file in shard_files(folder, kind):
         for rows in parquet.read_words(file, ("id", "path", "stamp")):
             yield from ((id or "", path or "", stamp or "") for id, path, stamp in rows)
 
 
 def forget_errors(folder: Path, places: np.ndarray) -> None:
-    """Remove errors from a folder before their shapes are tried again; places: `keys` of `place`."""
+    """Remove errors from a folder before their shapes are embedded again. `places` are their `keys(place(...))`."""
     for path in shard_files(folder, ERRORS):
         _keep(path, ~np.isin(keys(place(one.id, one.path, one.stamp) for one in parquet.read_failed(path)), places))
 
 
 def settle(folder: Path) -> Counts:
-    """Make every id unique: drop errors of shapes embedded since, duplicates, and partial files of killed processes.
+    """Make every id unique. Removes errors of shapes embedded since, duplicates, and partial files of killed processes.
 
-    Of two rows with an id, the one of the current file stays. Call it while nothing else writes there. Shards are
-    replaced by copies without the dropped rows.
+    If two rows have the same id, the row of the current version of the file stays. Shards are replaced by copies
+    without the removed rows. No other process may write to the folder meanwhile.
     """
     for kind in (EMBEDDINGS, ERRORS):
         for partial in (folder / kind).glob("*.partial"):
@@ -188,7 +190,7 @@ def _make(folder: Path) -> None:
 
 @contextmanager
 def _as_file_error(what: str) -> Iterator[None]:
-    """Raise errors of the system as `FileError`."""
+    """Raise errors of the operating system as `FileError`."""
     try:
         yield
     except FileError:

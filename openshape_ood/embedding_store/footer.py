@@ -1,6 +1,6 @@
 """Sizes of the columns of a Parquet file, read from its footer in Python.
 
-pyarrow also reads them, but it ends the process if a damaged footer has contradictory column statistics.
+pyarrow can read them too, but it aborts the process if a damaged footer has contradictory column statistics.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 MAGIC = b"PAR1"
 STOP, TRUE, BYTE, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = 0, 1, 3, 7, 8, 9, 10, 11, 12
-DEEPEST = 32  # nested structs; a valid footer has seven levels
+DEEPEST = 32  # maximum nesting of structs; a valid footer has seven levels
 # field numbers of parquet.thrift
 ROW_GROUPS, COLUMNS, META_DATA, PATH, NUM_VALUES, UNCOMPRESSED = 4, 1, 3, 3, 5, 6
 
@@ -43,7 +43,7 @@ def column_chunks(path: Path) -> list[Chunk]:
 
 
 class _Compact:
-    """Thrift's compact protocol: structs as dictionaries by field number."""
+    """Parser of Thrift's compact protocol. Structs become dictionaries by field number."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
@@ -59,7 +59,7 @@ class _Compact:
         return fields
 
     def _value(self, kind: int, deep: int, inside: bool = False) -> Any:
-        if kind in (TRUE, TRUE + 1):  # a boolean field has its value in its type, an item has a byte
+        if kind in (TRUE, TRUE + 1):  # the type of a boolean field contains its value; a list item is a byte
             return self._byte() == TRUE if inside else kind == TRUE
         if kind == BYTE:
             return self._byte()
@@ -97,7 +97,7 @@ class _Compact:
             if byte < 128:
                 return value
             if shift > 63:
-                raise ValueError("its footer holds a number of more than 64 bits")
+                raise ValueError("its footer contains a number of more than 64 bits")
 
     def _integer(self) -> int:
         value = self._varint()

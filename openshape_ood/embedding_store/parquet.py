@@ -20,8 +20,8 @@ from openshape_ood.errors import FileError, MissingPackageError
 from openshape_ood.storage import DAMAGE, check_regular
 
 GROUP_ROWS = 65_536
-BATCH_BYTES = 64 * 2**20  # of embeddings decoded at once
-MAX_ROWS = 2**20  # limit of rows beyond one row per byte of the file
+BATCH_BYTES = 64 * 2**20  # maximum number of bytes of embeddings to decode at once
+MAX_ROWS = 2**20  # rows that a file may have in addition to one row per byte
 
 
 def check_parquet() -> ModuleType:
@@ -29,13 +29,13 @@ def check_parquet() -> ModuleType:
     try:
         import pyarrow
     except ImportError as error:
-        message = "Parquet needs pyarrow: pip install 'openshape-ood[parquet]'; .safetensors and .npz do not"
+        message = "Parquet needs pyarrow: pip install 'openshape-ood[parquet]'. Or use .safetensors or .npz"
         raise MissingPackageError(message) from error
     return pyarrow
 
 
 def to_bytes(rows: Rows, header: Header) -> bytes:
-    """Parquet file with one row a shape; failures last, with status, reason and no embedding."""
+    """Parquet file with one row per shape. Failures are at the end, with status and reason but no embedding."""
     arrow = check_parquet()
     n, lost = len(rows.ids), len(rows.failed)
     kind = arrow.list_(arrow.float32(), header.dim)
@@ -63,7 +63,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
-    """Rows with an embedding, at most `batch_rows` at a time, by column: lists of str, "embedding" (n, d)."""
+    """Rows with an embedding, at most `batch_rows` at a time. "embedding" is (n, d), other columns are lists of str."""
     for some in _batches(path, [*{*columns, "status"}], batch_rows, header.dim):
         good = np.flatnonzero([status == "ok" for status in _words(some["status"], path)])
         if not len(good):
@@ -86,12 +86,14 @@ def read_failed(path: Path) -> Iterator[Failed]:
         for *row, status in zip(*(_words(some[name], path) for name in columns), strict=True):
             if status != "ok":
                 if None in row[:3]:
-                    raise FileError(f"{path} does not say what failed, and why; remove it and embed again")
+                    raise FileError(
+                        f"{path} has failures without id, path or reason. Expected all. Remove it and embed again."
+                    )
                 yield Failed(*(word or "" for word in row))
 
 
 def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | None, ...]]]:
-    """String columns of any Parquet file, in batches; a missing column gives None, except the first."""
+    """String columns of any Parquet file, in batches. The first column is required; other missing columns give None."""
     with _opened(path, columns[:1], words=columns) as file:
         present = [name for name in columns if name in file.schema_arrow.names]
         for some in _all_rows(file, path, columns=present):
@@ -101,14 +103,14 @@ def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | 
 
 
 def only(path: Path, mask: np.ndarray) -> bytes:
-    """Copy of the file with the rows of the mask (n,) only."""
+    """Copy of the file with only the rows in the mask (n,)."""
     arrow = check_parquet()
     with _opened(path, ("embedding",)) as file:
         return _to_bytes(file.read().filter(arrow.array(mask)))
 
 
 def _to_bytes(table: Any) -> bytes:
-    """Parquet bytes: numbers plain, strings with a dictionary."""
+    """Parquet bytes. Numbers are stored plainly, strings with a dictionary."""
     from pyarrow import BufferOutputStream, parquet
 
     buffer, words = BufferOutputStream(), [name for name in COLUMNS if name != "embedding"]
@@ -142,15 +144,15 @@ def _all_rows(file: Any, path: Path, **how: Any) -> Iterator[Any]:
     for some in file.iter_batches(**how):
         rows += len(some)
         yield some
-    if rows != file.metadata.num_rows:  # a page with a damaged header may be skipped silently
+    if rows != file.metadata.num_rows:  # pyarrow may silently skip a page with a damaged header
         raise FileError(f"{path} has {rows:,} of its {file.metadata.num_rows:,} rows; remove it and embed again")
 
 
 @contextmanager
 def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = COLUMNS) -> Iterator[Any]:
-    """Open a Parquet file with the columns `needed`, those of `words` as dictionaries.
+    """Open a Parquet file that has the columns `needed`. The columns `words` are read as dictionaries.
 
-    Raises `FileError` for any other file, also inside the block."""
+    Raises `FileError` for any other file, also for errors inside the `with` block."""
     arrow = check_parquet()
     from pyarrow import parquet
 
@@ -160,7 +162,7 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = 
         lacks = [name for name in needed if name not in schema.names]
         if lacks:
             raise FileError(f"{path} has no column {', '.join(lacks)}; expected {', '.join(needed)}")
-        # as dictionaries, so that a repeated long string is held once
+        # as dictionaries, so that a repeated long string is in memory once
         words = [name for name in words if name in schema.names and not schema.field(name).type.num_fields]
         with parquet.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
             _check_size(file.metadata, path)
@@ -174,17 +176,20 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = 
 
 
 def _check_size(metadata: Any, path: Path) -> None:
-    """Raise `FileError` for a file that expands far beyond its size, such as by repeated values."""
+    """Raise `FileError` for a file whose content is far larger than the file, for example by repeated values."""
     size = path.stat().st_size
     if metadata.num_rows > size + MAX_ROWS:
-        raise FileError(f"{path} has {metadata.num_rows:,} rows in {size:,} bytes; refused as a bomb")
+        raise FileError(
+            f"{path} has {metadata.num_rows:,} rows in {size:,} bytes. Expected no more rows than bytes. "
+            "Check where it is from; it may be a decompression bomb."
+        )
     chunks = column_chunks(path)
     numbers = sum(one.values for one in chunks if one.name == "embedding")
-    require_memory(4 * numbers + sum(one.size for one in chunks), size, "what it holds")
+    require_memory(4 * numbers + sum(one.size for one in chunks), size, "its content")
 
 
 def _words(column: Any, path: Path, as_word: Callable[[Any], Any] = lambda value: value) -> list[str | None]:
-    """Column of strings, converted by `as_word` if necessary; equal strings are shared."""
+    """Column of strings, converted by `as_word` if necessary. Equal strings are one object."""
     try:
         if not hasattr(column, "dictionary"):  # numbers, or another string type
             column = column.dictionary_encode()
@@ -194,12 +199,13 @@ def _words(column: Any, path: Path, as_word: Callable[[Any], Any] = lambda value
         raise FileError(f"cannot read {path} as Parquet: {error}. It is damaged: remove it and embed again") from error
     if any(type(word) is not str or len(word) > MAX_WORD for word in words if word is not None):
         raise FileError(
-            f"{path} holds what is no text, or more than {MAX_WORD:,} characters; expected ids, paths and reasons"
+            f"{path} contains a value that is not text, or has more than {MAX_WORD:,} characters. Expected ids, paths "
+            "and reasons. Embed the shapes again."
         )
     return values
 
 
 def _word(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
-        value = int(value)  # id columns with gaps are read as floats
+        value = int(value)  # a column of integer ids with missing values is read as floats
     return None if value is None else os.fsdecode(value) if isinstance(value, bytes) else str(value)

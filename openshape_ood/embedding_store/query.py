@@ -1,4 +1,4 @@
-"""Known classes, nearest rows and novelty from stored embeddings, batch by batch."""
+"""Known classes, nearest rows and novelty from stored embeddings, read in batches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Labels = Mapping[str, str] | Literal["folder"]
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Scores of n rows: ids, novelty (n,), nearest class (n,); is_novel (n,) if there was a threshold."""
+    """Scores of n rows: ids, novelty (n,), nearest class (n,), and is_novel (n,) if there is a threshold."""
 
     ids: list[str]
     novelty: np.ndarray
@@ -40,8 +40,8 @@ def known_from(source: Source, labels: Labels = "folder") -> KnownClasses:
     source : path or list of paths
         As for `read_embeddings`.
     labels : "folder" or mapping of str to str
-        Class of each id: "folder", its first folder; or a mapping. Rows of ids that are not in the mapping are left
-        out.
+        Class of each id. "folder": the first folder in the id. A mapping gives the class of each id; rows whose ids are
+        not in the mapping are left out.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def known_from(source: Source, labels: Labels = "folder") -> KnownClasses:
     Raises
     ------
     InputError
-        For an id without a folder, or if no row is left.
+        If an id has no folder, or no row has a class.
     """
     files, names, kept = sources(source), list[str](), list[np.ndarray]()
     header = read_header(files or source)
@@ -60,14 +60,16 @@ def known_from(source: Source, labels: Labels = "folder") -> KnownClasses:
         kept.append(batch["embedding"][[name is not None for name in classes]])
         names += [name for name in classes if name is not None]
     if not names:
-        raise InputError("no row of the embeddings has a class; expected ids among the labels")
+        raise InputError(
+            "no row of the embeddings has a class. Expected labels for the ids. Check the keys of the labels."
+        )
     return KnownClasses.from_embeddings(np.concatenate(kept), names, header.identity, temperature=header.temperature)
 
 
 def nearest(
     queries: Any, source: Source, k: int = 1, metric: str = "cosine", batch_rows: int = BATCH_ROWS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest stored rows of every query, exact, equal to `neighbors.nearest` on all rows at once.
+    """The k nearest stored rows of every query. The result is exact, as from `neighbors.nearest` on all rows at once.
 
     Parameters
     ----------
@@ -76,28 +78,28 @@ def nearest(
     source : path or list of paths
         As for `read_embeddings`.
     k, metric
-        Neighbors of each query, by "cosine" or "euclidean".
+        Number of neighbors of each query, and "cosine" or "euclidean".
     batch_rows : int
-        Rows in memory at once.
+        Number of rows in memory at once.
 
     Returns
     -------
     distance, id : arrays (b, k) of float64 and str
-        Nearest first; ties in storage order.
+        Nearest first. Rows at equal distance are in storage order.
 
     Raises
     ------
     InputError
-        For fewer than k rows, and as `neighbors.nearest`.
+        If there are fewer than k rows. Also as in `neighbors.nearest`.
     """
-    queries, rows = np.asarray(queries), "the rows that there are"
+    queries, rows = np.asarray(queries), "the number of rows"
     distances, ids, m = np.empty((len(queries), 0)), np.empty((len(queries), 0), dtype=object), 0
     for batch in read_embeddings(source, ("id", "embedding"), batch_rows):
         most = check_count(min(k, len(batch["id"])), "k", k, rows)
         closest = neighbors.nearest(queries, batch["embedding"], most, metric)
         distances = np.concatenate([distances, closest[0]], axis=1)
         ids = np.concatenate([ids, words(batch["id"])[closest[1]]], axis=1)
-        best = np.argsort(distances, axis=1, kind="stable")[:, :k]  # stable: earlier rows first
+        best = np.argsort(distances, axis=1, kind="stable")[:, :k]  # stable, so that earlier rows come first
         distances, ids = np.take_along_axis(distances, best, axis=1), np.take_along_axis(ids, best, axis=1)
         m += len(batch["id"])
     check_count(k, "k", m, rows)
@@ -111,30 +113,30 @@ def score_store(
     threshold: Threshold | None = None,
     batch_rows: int = BATCH_ROWS,
 ) -> Iterator[Scored]:
-    """Novelty of every stored row against known classes, equal to `score_novelty`.
+    """Novelty of every stored row against known classes, the same as from `score_novelty`.
 
     Parameters
     ----------
     source : path or list of paths
         As for `read_embeddings`.
     known : KnownClasses
-        Of the same encoder, or names in its space.
+        Known classes of the same encoder, or names in its embedding space.
     method : str or Method, optional
-        A method that needs only embeddings. Default: by the known classes.
+        A method that needs only embeddings. Default: the default method for the known classes.
     threshold : Threshold, optional
         Threshold for `is_novel`.
     batch_rows : int
-        Rows in memory at once.
+        Number of rows in memory at once.
 
     Yields
     ------
     Scored
-        One a batch, in the order of `read_embeddings`.
+        One result per batch, in the order of `read_embeddings`.
 
     Raises
     ------
     InputError
-        For a method that needs patches or does not fit the known classes; `MixedEncodersError` for known classes of
+        If the method needs patches or does not fit the known classes. `MixedEncodersError`: the known classes belong to
         another encoder.
     """
     files = sources(source)
@@ -154,7 +156,7 @@ def _class(id: str, labels: Labels) -> str | None:
     folder, slash, _ = id.partition("/")
     if not (slash and folder):
         raise InputError(
-            f"{id!r} lies in no folder that could be its class; expected ids as chair/1.ply, or in Python labels, a "
-            "mapping from ids to classes"
+            f"{id!r} has no folder that could be its class. Expected ids such as chair/1.ply. Change the ids, or in "
+            "Python give labels, a mapping from ids to classes."
         )
     return check_length(folder, "the class of an id")

@@ -1,8 +1,8 @@
 """Schema of stored embeddings: rows, and a header with their origin.
 
-All file types hold the same data. A row: id, path, embedding (d,) float32, a unit vector; up, its gravity axis; stamp,
-the state of the file; status, "ok" or "error", and the error. Once for all rows, the header, as JSON under the key
-"openshape_ood".
+All file types contain the same data. A row has id, path, embedding (d,) float32, a unit vector; up, its gravity axis;
+stamp, the state of the file; status, "ok" or "error"; and error, the reason. The header is stored once, as JSON under
+the key "openshape_ood".
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ KEY = "openshape_ood"
 COLUMNS = ("id", "path", "embedding", "up", "stamp", "provenance", "status", "error")
 BATCH_ROWS = 65_536  # with 512 numbers each: 128 MiB
 MAX_DIM = 65_536
-MAX_HEADER = 65_536  # characters
-MAX_WORD = 16_384  # characters of an id, a path, an error
+MAX_HEADER = 65_536  # maximum number of characters
+MAX_WORD = 16_384  # maximum number of characters of an id, a path or an error
 
 
 @dataclass(frozen=True)
 class Header:
     """Origin of stored embeddings.
 
-    dim: width d of an embedding; temperature: of the encoder's training, if its weights have it; points: of the
-    encoder's clouds; precision: of the network's products.
+    `dim` is the width d of an embedding. `temperature` is the one of the encoder's training, if its weights contain it.
+    `points` is the number of points that the encoder gets. `precision` is the one of the network's matrix products.
     """
 
     provenance: Provenance
@@ -54,17 +54,20 @@ class Header:
         """Header of a file. Raises `FileError` with `where` for any other content."""
         try:
             if content is None or len(content) > MAX_HEADER:
-                raise ValueError("there is none")
+                raise ValueError("there is no header")
             fields = json.loads(content)
             given, kind = fields.pop("sum", ""), fields["format"]
             if kind != FORMAT or given != checksum(fields):
-                raise ValueError("another format" if kind != FORMAT else "damaged: its checksum is another")
+                raise ValueError("another format" if kind != FORMAT else "damaged: its checksum differs")
             del fields["format"]
             made = fields.pop("provenance")
             header = cls(Provenance(Identity(**made.pop("identity")), **made), **fields)
             header._check()
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise FileError(f"{where} does not say what made its embeddings; expected {FORMAT!r} ({error})") from error
+            raise FileError(
+                f"{where} has no valid header of embeddings ({error}). Expected the format {FORMAT!r}. "
+                "Embed the shapes again."
+            ) from error
         return header
 
     def _check(self) -> None:
@@ -79,27 +82,33 @@ class Header:
             raise ValueError(f"temperature is {self.temperature}")
 
     def settings(self) -> dict[str, Any]:
-        """All settings, beside the weights, that embeddings depend on; equal for all embeddings in a folder."""
+        """All settings that embeddings depend on, except the weights. They are equal for all embeddings in a folder."""
         made = {field.name: getattr(self.provenance, field.name) for field in fields(self.provenance)}
         del made["identity"], made["method"], made["version"]
         return {**made, "points": self.points, "precision": self.precision}
 
     def check_one_folder(self, there: Header, folder: Any) -> None:
-        """Raise `MixedEncodersError` or `InputError` if a folder with the header `there` has other settings."""
+        """Raise an error if a folder has other settings. `there` is its header.
+
+        `MixedEncodersError`: the encoder differs. `InputError`: another setting differs.
+        """
         if self.identity.sha256 != there.identity.sha256:
             raise MixedEncodersError(
-                f"{folder} holds embeddings by {there.identity}, asked for was {self.identity}; give another --out"
+                f"{folder} has embeddings by {there.identity}. Expected {self.identity}, as requested. "
+                "Give another --out."
             )
         settings, other = self.settings(), there.settings()
         keys = [key for key in settings if settings[key] != other[key]]
         if keys:
             made, wanted = (", ".join(f"{key} {one[key]}" for key in keys) for one in (other, settings))
-            raise InputError(f"{folder} holds embeddings made with {made}, asked for was {wanted}; give another --out")
+            raise InputError(
+                f"{folder} has embeddings made with {made}. Expected {wanted}, as requested. Give another --out."
+            )
 
 
 @dataclass(frozen=True)
 class Failed:
-    """Shape without an embedding, and the reason; up is empty if the file was not read; stamp as in `Rows`."""
+    """Shape without an embedding, and the reason. `up` is empty if the file was not read. `stamp` is as in `Rows`."""
 
     id: str
     path: str
@@ -112,7 +121,7 @@ class Failed:
 class Rows:
     """Embeddings (n, d) float32 of n shapes with ids, paths and gravity axes, and failures.
 
-    stamps: size and modification time of each file, "bytes:nanoseconds", to detect a replaced file; "" if unknown.
+    `stamps` are size and modification time of each file, "bytes:nanoseconds", to detect changed files; "" if unknown.
     """
 
     ids: Sequence[str]
@@ -129,11 +138,14 @@ class Rows:
         return len(self.ids) + len(self.failed)
 
     def check(self, header: Header) -> np.ndarray:
-        """Embeddings in their stored form. Raises `InputError` if they do not fit `header`."""
+        """Embeddings as they are stored. Raises `InputError` if they do not fit `header`."""
         shape, n = np.shape(self.embeddings), len(self.ids)
         if shape != (n, header.dim) or not len(self.paths) == len(self.ups) == len(self.stamps) == n:
             given = f"the shape {shape} for {n} ids, {len(self.paths)} paths and {len(self.ups)} ups"
-            raise InputError(f"embeddings have {given}; expected ({n}, {header.dim}), and one of each a row")
+            raise InputError(
+                f"embeddings have {given}. Expected ({n}, {header.dim}), with an id, a path and an up per row. "
+                "Give complete rows."
+            )
         return np.ascontiguousarray(self.embeddings, dtype=np.float32)
 
 
@@ -143,7 +155,7 @@ def checksum(content: Any, *more: bytes) -> str:
 
 
 def text(value: str) -> str:
-    r"""Escape undecodable bytes of a file name, which stored text cannot hold.
+    r"""Escape undecodable bytes of a file name, which stored text cannot contain.
 
     >>> text("a\udcff.ply")
     'a\\udcff.ply'

@@ -1,1 +1,1 @@
-"""Encoders: shapes and names in, embeddings out."""
+"""Encoders: from shapes and names to embeddings."""

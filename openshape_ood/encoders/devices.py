@@ -1,4 +1,4 @@
-"""Devices, and torch's global settings during an embedding."""
+"""Choice of the device, and global settings of torch while an encoder runs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import torch
 
 from openshape_ood.errors import InputError
 
-# process-wide settings: the first embedding thread makes them, the last restores them
+# settings for the whole process: the first encoding thread changes them, the last one restores them
 _LOCK, _INSIDE, _UNDO = threading.Lock(), set[object](), ExitStack()
 
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """Single precision with fixed algorithms, for any global settings of the caller."""
+    """Use single precision and deterministic algorithms, whatever the global settings of the caller."""
     this = object()
     with _LOCK:
         if not _INSIDE:
-            # cuDNN would round convolutions to TF32 and choose algorithms by speed
+            # by default, cuDNN may round convolutions to TF32 and choose algorithms by speed
             cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
             _UNDO.enter_context(cudnn)
             backends: list[Any] = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
             if all(hasattr(backend, "fp32_precision") for backend in backends):
-                # the setting for all backends cannot be read once a caller has set one backend
+                # the common setting cannot be read after a caller has changed a single backend
                 for backend in backends:
                     _UNDO.callback(setattr, backend, "fp32_precision", backend.fp32_precision)
                     backend.fp32_precision = "ieee"
@@ -51,7 +51,7 @@ def find_device(device: str | torch.device | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
     try:
         chosen = torch.device(device)
-        torch.empty(0, device=chosen).cpu()  # copied back, because "meta" holds no data
+        torch.empty(0, device=chosen).cpu()  # copying back fails for "meta", which has no data
     except (RuntimeError, AssertionError, TypeError) as error:
         raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
     return chosen

@@ -1,4 +1,4 @@
-"""Embeddings of shapes: reading, sampling and averaging, for single encoders and ensembles."""
+"""Steps of the embedding of shapes: reading, sampling and averaging, for single encoders and ensembles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 
 class CloudEncoder(Protocol):
-    """Encoder of prepared clouds, see `spec`."""
+    """Encoder of clouds that are prepared as `spec` describes."""
 
     @property
     def identity(self) -> Identity: ...
@@ -34,7 +34,7 @@ class CloudEncoder(Protocol):
 
 
 class Sampling(NamedTuple):
-    """Settings for turning shapes into batches of clouds; see `ShapeEncoder.encode`."""
+    """Settings that turn shapes into batches of clouds. See `ShapeEncoder.encode`."""
 
     up: str | Sequence[str]
     seed: int
@@ -60,7 +60,7 @@ def encode_with_spread(encoder: CloudEncoder, shapes: Any, how: Sampling) -> tup
 
 
 def _samples(encoder: CloudEncoder, shapes: list[Shape], how: Sampling) -> list[np.ndarray]:
-    """Raw embeddings (b, d) of every sampling. Each has a direction."""
+    """Raw embeddings (b, d) of every sampling. All are finite and nonzero."""
     ups, seeds = resolve_ups(how.up, shapes), sample_seeds(how.seed, how.num_samples)
     rows: list[np.ndarray] = []
     prepared = prepared_batches(shapes, encoder.spec, ups, seeds, how.batch_size)
@@ -77,7 +77,7 @@ def _samples(encoder: CloudEncoder, shapes: list[Shape], how: Sampling) -> list[
 def prepared_batches(
     shapes: Sequence[Shape], spec: CloudSpec, ups: Sequence[str], seeds: Sequence[int], batch_size: int
 ) -> Generator[list[np.ndarray]]:
-    """Batches of prepared clouds (n, 6): some shapes with every seed, then the next shapes."""
+    """Batches of prepared clouds (n, 6). Each group of shapes is repeated with every seed before the next group."""
     size = check_whole(batch_size, "batch_size")
     batches = [range(len(shapes))[i : i + size] for i in range(0, len(shapes), size)]
     jobs = [(shapes[i], ups[i], seed) for batch in batches for seed in seeds for i in batch]
@@ -101,7 +101,7 @@ def by_batch(
     encode_stacks: Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]],
     batches: Iterable[np.ndarray | Sequence[np.ndarray]],
 ) -> Iterator[np.ndarray]:
-    """Embeddings (b, d) of batches of clouds of any sizes; encode_stacks maps clouds (b, n, 6) to embeddings."""
+    """Embeddings (b, d) of batches of clouds of any sizes. `encode_stacks` maps stacks (b, n, 6) to embeddings."""
     waiting, done = deque[list[np.ndarray]](), list[np.ndarray]()
 
     def stacks() -> Iterator[np.ndarray]:  # clouds of equal size
@@ -122,8 +122,8 @@ def _unit(encoder: CloudEncoder, embeddings: np.ndarray, shapes: Sequence[Shape]
     bad = np.flatnonzero(~(np.isfinite(norms[:, 0]) & (norms[:, 0] > 0)))
     if len(bad):
         raise WeightsError(
-            f"{encoder.identity.checkpoint} gave {shapes[bad[0]].name} an embedding that is zero or not finite; "
-            "the weights are damaged or not those of this architecture"
+            f"{encoder.identity.checkpoint} gave {shapes[bad[0]].name} an embedding that is zero or not finite. "
+            "Expected finite numbers. Check that the weights are not damaged and belong to this architecture."
         )
     return embeddings / norms
 

@@ -1,8 +1,8 @@
-"""Ensembles: several encoders as one, with the unit embeddings of all members concatenated.
+"""Ensembles: several encoders that act as one. The unit embeddings of all members are concatenated.
 
-Embeddings are scaled by 1 / sqrt(m), so the cosine of two embeddings, or of a shape and a name, is the mean of the m
-members' cosines, for any widths. Every method, threshold and file treats them as those of a single encoder. The mean
-needs no reference shapes, and a shape has the same novelty alone and in any batch.
+Embeddings are scaled by 1 / sqrt(m). So the cosine of two embeddings, or of a shape and a name, is the mean of the
+cosines of the m members, for any widths. Every method, threshold and file handles them like embeddings of a single
+encoder. No reference shapes are needed, and a shape has the same novelty alone and in any batch.
 """
 
 from __future__ import annotations
@@ -58,16 +58,17 @@ class TextMember(NamesEncoder, Protocol):
 class ShapeEnsemble:
     """Several shape encoders as one `PatchEncoder`, made by `ShapeEncoder.from_pretrained("vitb32+uni3d-b")`.
 
-    A file is read and a surface sampled once for all members. A member that takes fewer points gets a subset; a member
-    that repeats points of small clouds repeats them itself. Members with the same number of points see the same points
-    as alone, under any axis. Methods have the arguments and results of `ShapeEncoder`.
+    A file is read once, and a surface is sampled once for all members. A member with fewer points gets a subset. A
+    member that repeats the points of small clouds repeats them itself. If the members have the same number of points,
+    each gets the same points as without the ensemble, for any axis. The methods have the arguments and results of
+    `ShapeEncoder`.
 
     Attributes
     ----------
     members : tuple of Member
-        Ordered by name.
+        Members in the order of their names.
     temperature : float or None
-        Mean over the members; None if one is unknown.
+        Mean temperature of the members; None if one is unknown.
     row : Row
         Registry row of the ensemble.
     """
@@ -93,7 +94,7 @@ class ShapeEnsemble:
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings (b, d), as `ShapeEncoder.encode`."""
+        """Embeddings (b, d), as from `ShapeEncoder.encode`."""
         return encode(self, shapes, Sampling(up, seed, num_samples, batch_size, progress), normalize)
 
     def encode_with_spread(
@@ -106,7 +107,7 @@ class ShapeEnsemble:
         batch_size: int = 32,
         progress: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Embeddings (b, d) and spread of samplings (b,), as `ShapeEncoder.encode_with_spread`."""
+        """Embeddings (b, d) and spread of samplings (b,), as from `ShapeEncoder.encode_with_spread`."""
         return encode_with_spread(self, shapes, Sampling(up, seed, num_samples, batch_size, progress))
 
     def encode_patches(
@@ -119,9 +120,10 @@ class ShapeEnsemble:
         batch_size: int = 32,
         progress: bool = False,
     ) -> Patches:
-        """Patches of the member with the most patches, each concatenated with the nearest patches of the other members.
+        """Patches of the member with the most patches.
 
-        Parameters, errors and result are as in `ShapeEncoder.encode_patches`.
+        Features of the nearest patches of the other members are appended to each patch. Parameters, errors and result
+        are as in `ShapeEncoder.encode_patches`.
         """
         values = [shape.value for shape in list_shapes(shapes)]
         how: dict[str, Any] = {"stage": stage, "up": up, "seed": seed, "batch_size": batch_size, "progress": progress}
@@ -134,11 +136,11 @@ class ShapeEnsemble:
         return lead._replace(features=_side_by_side(parts))
 
     def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-        """Embeddings (b, d) of prepared clouds, as `ShapeEncoder.encode_prepared`."""
+        """Embeddings (b, d) of prepared clouds, as from `ShapeEncoder.encode_prepared`."""
         return encode_batch(self, points)
 
     def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
-        """Embeddings (b, d) of batches of prepared clouds, as `ShapeEncoder.encode_batches`."""
+        """Embeddings (b, d) of batches of prepared clouds, as from `ShapeEncoder.encode_batches`."""
         return by_batch(self._encode_stacks, batches)
 
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
@@ -151,14 +153,14 @@ class ShapeEnsemble:
 
 
 class TextEnsemble:
-    """Text encoders of an ensemble's members as one `NamesEncoder`.
+    """Text encoders of the members of an ensemble, as one `NamesEncoder`.
 
-    Made by `TextEncoder.from_pretrained("vitb32+uni3d-b")`. Members that share a text encoder load it once.
+    It is made by `TextEncoder.from_pretrained("vitb32+uni3d-b")`. Members with the same text encoder load it once.
 
     Attributes
     ----------
     members : tuple of TextMember
-        Ordered by name. Default templates and average: each member's own.
+        Members in the order of their names. By default, each uses its own templates and average.
     """
 
     def __init__(self, members: Sequence[TextMember], identity: Identity, average: str) -> None:
@@ -168,7 +170,7 @@ class TextEnsemble:
         self.aliases = self.members[0].aliases
 
     def encode(self, names: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors (k, d) of class names, as `TextEncoder.encode`."""
+        """Unit vectors (k, d) of class names, as from `TextEncoder.encode`."""
         vectors = {one: one.encode(names) for one in dict.fromkeys(self.members)}
         return _side_by_side([vectors[one] for one in self.members])
 
@@ -186,14 +188,14 @@ class TextEnsemble:
 
 
 def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Concatenated unit vectors (..., d) of m members; a vector without direction becomes NaN."""
+    """Concatenated unit vectors (..., d) of m members. A zero vector becomes NaN."""
     with np.errstate(invalid="ignore", divide="ignore"):
         units = [part / np.linalg.norm(part, axis=-1, keepdims=True) for part in parts]
     return (np.concatenate(units, axis=-1) / math.sqrt(len(parts))).astype(np.float32)
 
 
 def _own_cloud(cloud: np.ndarray, given: CloudSpec, wanted: CloudSpec) -> np.ndarray:
-    """Convert a cloud (n, 6) prepared as `given` to `wanted`."""
+    """Convert a cloud (n, 6) that is prepared for the spec `given` to the spec `wanted`."""
     if resampled_size(len(cloud), wanted) != len(cloud):
         return prepare(cloud.astype(np.float64), wanted, up=given.up, seed=0, name="the cloud")
     return np.concatenate([exchange(cloud[:, :3], given.up, wanted.up), cloud[:, 3:]], axis=1)

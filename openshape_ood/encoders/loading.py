@@ -1,4 +1,4 @@
-"""Lazy loading of the encoders that a caller names or passes."""
+"""Lazy loading of encoders, given by name or as objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.registry import find_checkpoint, is_registered
 
 DEFAULT = "vitb32"
-PLAIN_POINTS = 10_000  # points of a surface for encoders without a `spec`
+PLAIN_POINTS = 10_000  # points sampled from a surface, for encoders without a `spec`
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +23,15 @@ class Encoders:
     Attributes
     ----------
     model : str, optional
-        Name of a checkpoint, or of several as an ensemble. None: the checkpoint of `others`, else "vitb32".
+        Name of a checkpoint or of an ensemble. None: the checkpoint of `others`, else "vitb32".
     encoder, names : optional
-        Existing shape encoder and text encoder, used in place of `model`.
+        Existing shape encoder and text encoder. They replace `model`.
     checkpoint, text_checkpoint : Path, optional
         Files of weights.
     device : optional
         Device for loaded models.
     others : sequence of Identity
-        Identities of known classes and stored embeddings, which the encoder must fit.
+        Identities of known classes and stored embeddings. The encoder must have the same identity.
     """
 
     model: str | None = None
@@ -50,18 +50,18 @@ class Encoders:
 
     @cached_property
     def row(self) -> Any:
-        """Registry row. An unknown name raises before torch is loaded."""
+        """Registry row. For an unknown name, the error comes before torch is loaded."""
         return find_checkpoint(self.name)
 
     @property
     def points(self) -> int:
-        """Points of the encoder's clouds."""
+        """Number of points that the encoder gets."""
         spec = self.row.spec if self.encoder is None else getattr(self.encoder, "spec", None)
         return PLAIN_POINTS if spec is None else int(spec.count)
 
     @property
     def identity(self) -> Identity:
-        """Identity of the shape encoder, loaded only if neither `others` nor the registry has it."""
+        """Identity of the shape encoder. The encoder is loaded only if neither `others` nor the registry has it."""
         given = [one for one in self.others if one.sha256 and self.model in (None, one.checkpoint)]
         if given and self.encoder is None and self.checkpoint is None:
             return given[0]
@@ -72,12 +72,12 @@ class Encoders:
 
     @property
     def is_loaded(self) -> bool:
-        """True if the shape encoder exists."""
+        """True if the shape encoder is loaded."""
         return self.encoder is not None or "shape" in self.__dict__
 
     @cached_property
     def shape(self) -> Any:
-        """Shape encoder. Raises `MixedEncodersError` before any download if it does not fit `others`."""
+        """Shape encoder. If it does not fit `others`, raises `MixedEncodersError` before any download."""
         if self.encoder is not None:
             return self.encoder
         from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -100,17 +100,19 @@ class Encoders:
         strangers = [one.checkpoint for one in self.others if not is_registered(one.checkpoint)]
         if strangers and self.model is None:
             raise InputError(
-                f"names need the text encoder of {strangers[0]!r}, which is not in the registry; expected examples, "
-                "or known classes by its embeddings"
+                f"names need the text encoder of {strangers[0]!r}, which is not in the registry. Expected examples, "
+                "or known classes with its embeddings. Give one of them."
             )
         return TextEncoder.of(self.row, checkpoint=self.text_checkpoint, device=self.device)
 
 
 def text_of(encoder: Any, device: Any = None) -> NamesEncoder:
-    """Text encoder of a shape encoder. Default device: the shape encoder's."""
+    """Text encoder of a shape encoder. Default device: the device of the shape encoder."""
     from openshape_ood.encoders.text.encoder import TextEncoder
 
     row = getattr(encoder, "row", None)
     if row is None:
-        raise InputError(f"{encoder.identity.checkpoint} has no text encoder of its own; give text=, or example shapes")
+        raise InputError(
+            f"{encoder.identity.checkpoint} has no text encoder. Expected one for names. Give text=, or example shapes."
+        )
     return TextEncoder.of(row, device=getattr(encoder, "device", None) if device is None else device)

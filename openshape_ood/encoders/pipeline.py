@@ -1,7 +1,7 @@
-"""Pipelined inference on a CUDA device: the next batch is sampled while the current one is encoded.
+"""Pipelined inference on a CUDA device: the next batch is sampled while the current batch is encoded.
 
-Sampling is a long chain of small steps that leaves most of a GPU idle. So the next batch is copied, sampled and grouped
-on a separate stream while the transformer runs. **Unmeasured**: written without a GPU.
+Sampling is a long sequence of small steps that use only a small part of a GPU. So the next batch is copied, sampled and
+grouped on a separate stream while the transformer runs. **The speed was not measured**, because no GPU was available.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from openshape_ood.encoders.protocols import StagedNetwork
 
 
 def overlapped(network: StagedNetwork, batches: Iterable[np.ndarray], device: torch.device) -> Iterator[np.ndarray]:
-    """Embeddings of batches; the GPU encodes one batch while the next is read and launched."""
+    """Embeddings of batches. While the GPU encodes one batch, the next is read and launched."""
     before: tuple[Tensor, torch.cuda.Event] | None = None
     ahead = _stream_ahead(device)
     for batch in batches:
@@ -33,15 +33,15 @@ def overlapped(network: StagedNetwork, batches: Iterable[np.ndarray], device: to
 
 @functools.cache
 def _stream_ahead(device: torch.device) -> torch.cuda.Stream:
-    """One stream per device, because the allocator keeps memory for every stream."""
+    """The stream for sampling. There is one per device, because torch keeps separate memory for every stream."""
     return torch.cuda.Stream(device, priority=-1)
 
 
 def _launched(
     network: StagedNetwork, batch: np.ndarray, device: torch.device, ahead: torch.cuda.Stream
 ) -> tuple[Tensor, torch.cuda.Event]:
-    """Embeddings (b, d) on their way to the host, and the event of their arrival."""
-    with torch.cuda.stream(ahead):  # does not wait for the main stream
+    """Start a batch. Returns the host tensor for its embeddings (b, d), and an event for the end of the copy."""
+    with torch.cuda.stream(ahead):  # runs in parallel to the main stream
         points = torch.from_numpy(batch).pin_memory().to(device, non_blocking=True)
         centers, members = network.group(points, network.sample(points))
         grouped = torch.cuda.Event()
@@ -49,15 +49,15 @@ def _launched(
     main = torch.cuda.current_stream()
     main.wait_event(grouped)
     for tensor in (points, centers, members):
-        tensor.record_stream(main)  # so that their memory is not reused too early
+        tensor.record_stream(main)  # prevents torch from reusing the memory too early
     embeddings = network.transform(centers, network.abstract(points, centers, members))
     host = torch.empty(embeddings.shape, dtype=embeddings.dtype, pin_memory=True)
     host.copy_(embeddings, non_blocking=True)
-    done = torch.cuda.Event(blocking=True)  # waiting frees the core for readers
+    done = torch.cuda.Event(blocking=True)  # a blocking wait leaves the core to the reading processes
     done.record(main)
     return host, done
 
 
 def _arrived(host: Tensor, done: torch.cuda.Event) -> np.ndarray:
     done.synchronize()
-    return host.numpy().copy()  # the caller's copy must not pin memory
+    return host.numpy().copy()  # a copy, so that the result does not keep pinned memory

@@ -1,4 +1,4 @@
-"""Protocols of encoders, and the origin of embeddings and figures."""
+"""Protocols of encoders, and the origin of embeddings and results."""
 
 from __future__ import annotations
 
@@ -21,11 +21,18 @@ STAGES = get_args(Stage)
 
 @dataclass(frozen=True)
 class Identity:
-    """Origin of embeddings.
+    """Encoder of embeddings.
 
-    checkpoint: name in the registry; space: name of the joint text-shape space, shared by encoders that were aligned
-    with the same text model; sha256: of a shape encoder's weights, empty for embeddings of names, which belong to the
-    space as a whole. An ensemble has the names and spaces of its members, joined by +, and one joint sha256.
+    Attributes
+    ----------
+    checkpoint : str
+        Name in the registry. For an ensemble: the names of its members, joined by +.
+    space : str
+        Name of the joint text-shape space. Encoders that were aligned with the same text model have the same space. For
+        an ensemble: the spaces of its members, joined by +.
+    sha256 : str
+        Hash of the weights of the shape encoder. It is empty for embeddings of names, which fit every encoder of the
+        space. An ensemble has one joint hash.
     """
 
     checkpoint: str
@@ -33,16 +40,16 @@ class Identity:
     sha256: str = ""
 
     def fits(self, other: Identity) -> bool:
-        """True if embeddings of both can be compared: same checkpoint, or same space if one side is text."""
+        """True if embeddings of both can be compared: the checkpoints are equal, or one is text of the same space."""
         both = self.sha256 and other.sha256
         return self.sha256 == other.sha256 if both else self.space == other.space
 
     def check_fits(self, shapes: Identity) -> None:
-        """Raise `MixedEncodersError` if known classes of this identity meet shapes of another."""
+        """Raise `MixedEncodersError` if known classes of this identity and shapes of another cannot be compared."""
         if not self.fits(shapes):
             raise MixedEncodersError(
-                f"the known classes were embedded by {self}, the shapes by {shapes}; "
-                "embeddings of different encoders cannot be compared. Embed both with one encoder"
+                f"the known classes were embedded by {self}, the shapes by {shapes}. "
+                "Embeddings of different encoders cannot be compared. Embed both with one encoder"
             )
 
     def __str__(self) -> str:
@@ -55,12 +62,23 @@ ANONYMOUS = Identity("embeddings", "embeddings")  # arrays of unknown origin
 
 @dataclass(frozen=True)
 class Provenance:
-    """Origin of a figure, equal in every result, stored row and JSON.
+    """Origin of results. Every result, stored row and JSON document has the same fields.
 
-    identity: encoder of the rows; method: scoring method, empty for embeddings without scores; up: requested gravity
-    axis, "y", "z" or "x" with an optional "-", "file", or several separated by commas (of a threshold from files: the
-    common axis of all files); seed: of resampling; num_samples: averaged samplings of a shape; version: of this
-    library. For ready embeddings up is empty, seed 0 and num_samples 1.
+    Attributes
+    ----------
+    identity : Identity
+        Encoder of the rows.
+    method : str
+        Scoring method. Empty for embeddings without scores.
+    up : str
+        Requested gravity axis: "y", "z" or "x" with an optional "-", "file", or several axes separated by commas. For a
+        threshold from files: the axis that all files share. Empty for ready embeddings.
+    seed : int
+        Seed of resampling. 0 for ready embeddings.
+    num_samples : int
+        Number of samplings of a shape that are averaged. 1 for ready embeddings.
+    version : str
+        Version of this library.
     """
 
     identity: Identity
@@ -71,7 +89,7 @@ class Provenance:
     version: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Table of strings and numbers for JSON.
+        """All fields as strings and numbers, for JSON.
 
         Examples
         --------
@@ -83,23 +101,24 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """Ready embeddings with their identity, accepted in place of shapes.
+    """Ready embeddings with their identity. They can be given instead of shapes.
 
     Parameters
     ----------
     vectors : array (b, d)
-        Finite numbers of any length; scoring uses directions. float32 and float64 stay as they are.
+        Finite numbers. The vectors can have any length, because scoring uses directions. float32 and float64 are not
+        converted.
     identity : Identity
         Encoder of the embeddings.
     names : sequence of str, optional
         Names of the b shapes, for messages and tables.
     temperature : float, optional
-        Divisor of cosines with text in training. Default: None, unknown.
+        Divisor of the cosines between shapes and text in training. Default: None, which means unknown.
 
     Raises
     ------
     InputError
-        Vectors are no table of finite numbers, or there are not b names.
+        If the vectors are not a table of finite numbers, or there are not b names.
 
     Examples
     --------
@@ -114,11 +133,14 @@ class Embeddings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.identity, Identity):
-            raise InputError(f"identity is {self.identity!r}. Expected the encoder's. Give encoder.identity")
+            raise InputError(f"identity is {self.identity!r}. Expected an Identity. Give encoder.identity")
         object.__setattr__(self, "vectors", array(self.vectors, "embeddings", "bd"))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         if self.names and len(self.names) != len(self.vectors):
-            raise InputError(f"there are {len(self.names)} names of {len(self.vectors)} embeddings; expected one each")
+            raise InputError(
+                f"there are {len(self.names)} names for {len(self.vectors)} embeddings. "
+                "Expected one name per embedding. Give as many names."
+            )
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -131,8 +153,10 @@ class Embeddings:
 class Patches(NamedTuple):
     """Patches of b shapes.
 
-    features (b, p, w) float32; centers (b, p, 3); radius, one for all or the mean of each shape (b,). Centers and radii
-    are in the encoder's frame, where the largest norm of a cloud is 1."""
+    `features` are (b, p, w) float32, and `centers` are (b, p, 3). `radius` is one radius for all patches, or the mean
+    radius of each shape (b,). Centers and radii are in the frame of the encoder, where the largest norm of a cloud is
+    1.
+    """
 
     features: np.ndarray
     centers: np.ndarray
@@ -140,9 +164,10 @@ class Patches(NamedTuple):
 
 
 class Encoder(Protocol):
-    """Protocol of a shape encoder; `ShapeEncoder` implements it, and a fake takes a few lines.
+    """Protocol of a shape encoder. `ShapeEncoder` implements it; a fake for tests needs a few lines.
 
-    dim: d; temperature: divisor of cosines with text in training, None if unknown.
+    `dim` is the width d of the embeddings. `temperature` is the divisor of the cosines between shapes and text in
+    training; None if unknown.
     """
 
     @property
@@ -164,13 +189,14 @@ class Encoder(Protocol):
     ) -> np.ndarray:
         """Unit embeddings (b, d) of b shapes, in any form that `shapes.shape.list_shapes` takes.
 
-        up: gravity axis of the data, one or one a shape; num_samples: averaged embeddings of each shape, each resampled
-        with its own seed; batch_size and progress do not change the numbers.
+        `up` is the gravity axis of the data: one for all shapes, or one per shape. `num_samples` is the number of
+        embeddings of each shape that are averaged; each has its own resampling seed. `batch_size` and `progress` do not
+        change the numbers.
         """
 
 
 class PatchEncoder(Encoder, Protocol):
-    """Encoder with features of patches; spec: form of its clouds."""
+    """Encoder that also gives features of patches. `spec` describes its prepared clouds."""
 
     @property
     def spec(self) -> CloudSpec: ...
@@ -187,14 +213,14 @@ class PatchEncoder(Encoder, Protocol):
     ) -> Patches:
         """Features of the p patches of b shapes.
 
-        stage: "local", from a patch's points alone; "tokens", with context of the whole shape; "projected", tokens in
-        the embedding space, w = d. Centers are in the frame of `spec`: the mean of the `spec.count` resampled points at
-        the origin, their largest norm 1, the axis `spec.up` upwards.
+        The stage "local" depends only on the points of the patch. "tokens" include context from the whole shape.
+        "projected" are tokens in the embedding space, with w = d. Centers are in the frame of `spec`: the mean of the
+        `spec.count` resampled points is the origin, their largest norm is 1, and `spec.up` is the up axis.
         """
 
 
 class NamesEncoder(Protocol):
-    """Protocol of a text encoder; `TextEncoder` implements it."""
+    """Protocol of a text encoder. `TextEncoder` implements it."""
 
     @property
     def identity(self) -> Identity: ...
@@ -206,34 +232,40 @@ class NamesEncoder(Protocol):
 class Network(Protocol):
     """Protocol of the `torch.nn.Module` that an `Architecture` builds for `ShapeEncoder`.
 
-    Optional members: `patches`, for `encode_patches` (`PatchNetwork`); `prepare(dtype)`, which makes the loaded network
-    ready for inference in place and is needed for lower precisions; the attribute `grouping`, set to the functions of
-    the sampler; and the four steps of `StagedNetwork`, which overlap on a GPU.
+    There are four optional parts:
+
+    - `patches`, for `encode_patches`. See `PatchNetwork`.
+    - `prepare(dtype)`, which prepares the loaded network for inference, in place. Lower precisions need it.
+    - The attribute `grouping`. The loader sets it to the functions of the sampler.
+    - The four steps of `StagedNetwork`, which overlap on a GPU.
     """
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Embeddings (b, d) of any length, of clouds (b, n, 6) with xyz in the unit ball and rgb in [0, 1]."""
+        """Embeddings (b, d), not normalized, of clouds (b, n, 6) with xyz in the unit ball and rgb in [0, 1]."""
 
 
 class PatchNetwork(Network, Protocol):
-    """Network with features of patches; radius: of a patch, in the unit ball."""
+    """Network that also gives features of patches. `radius` is the radius of a patch, for clouds in the unit ball."""
 
     @property
     def radius(self) -> float: ...
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, ...]:
-        """Map (b, n, 6) to features (b, p, w) of the patches at a stage and their centers (b, p, 3).
+        """Map clouds (b, n, 6) to features (b, p, w) of the patches at a stage, and their centers (b, p, 3).
 
-        If patches have no fixed radius, also their mean radii (b,), in place of the attribute `radius`.
+        If patches have no fixed radius, the result also contains their mean radii (b,), instead of the attribute
+        `radius`.
         """
 
 
 @runtime_checkable
 class StagedNetwork(Protocol):
-    """Network in four steps. The first two consist of many small kernels, so a GPU can run the next batch beside them.
+    """Network in four steps. On a GPU, the first two consist of many small kernels, so two batches can overlap.
 
-    sample: points (b, n, 6) -> indices of patch centers (b, p); group: centers (b, p, 3) and members (b, p, k), the
-    points of each patch; abstract: patch features (b, p, s); transform: embeddings (b, d).
+    - `sample` gives the indices (b, p) of the patch centers among points (b, n, 6).
+    - `group` gives the centers (b, p, 3) and the members (b, p, k), which are the points of each patch.
+    - `abstract` gives patch features (b, p, s).
+    - `transform` gives embeddings (b, d).
     """
 
     def sample(self, points: Tensor) -> Tensor: ...
@@ -246,12 +278,12 @@ ENCODER = ("identity", "dim", "temperature", "encode")
 
 
 def check_encoders(encoder: Any, text: Any, members: tuple[str, ...] = ENCODER) -> None:
-    """Raise `InputError` for an encoder without these members, or a text encoder that is no `NamesEncoder`."""
+    """Raise `InputError` if the encoder lacks one of these members, or the text encoder is not a `NamesEncoder`."""
     required = {"encoder": (encoder, members), "text": (text, ("identity", "encode"))}
     for name, (given, members) in required.items():
         lacks = [member for member in members if not hasattr(given, member)]
         if given is not None and lacks:
             raise InputError(
-                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}; encoder and text are objects, "
-                "not names; give the name of a checkpoint as model="
+                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}. Expected an object. "
+                "Give the name of a checkpoint as model=."
             )

@@ -43,7 +43,8 @@ PRECISIONS = get_args(Precision)
 class ShapeEncoder(Shared):
     """Frozen encoder of clouds, meshes and files.
 
-    A process forked after encoding with two or more threads hangs in torch when it encodes. Spawned processes work.
+    If a process encodes with two or more threads and then forks, the forked process hangs in torch when it encodes.
+    Spawned processes work.
 
     Attributes
     ----------
@@ -52,11 +53,11 @@ class ShapeEncoder(Shared):
     dim : int
         Width d of the embeddings.
     spec : CloudSpec
-        Points of a resampled cloud, gravity axis of the training, gray of clouds without color.
+        Number of points of a resampled cloud, gravity axis of the training, and gray value for clouds without color.
     temperature : float or None
-        Divisor of cosines with text in training, if the file has it.
+        Divisor of the cosines between shapes and text in training, if the file contains it.
     row, network, device, precision
-        Registry row, bare torch module, its device, data type of its products.
+        Registry row, torch module, its device, and the data type of its matrix products.
     """
 
     shared_file: ClassVar[str] = "encoder.safetensors"
@@ -81,7 +82,10 @@ class ShapeEncoder(Shared):
         if hasattr(network, "prepare"):
             network.prepare(getattr(torch, precision))
         elif precision != "float32":
-            raise InputError(f"the architecture {row.architecture!r} runs in float32 only; got precision={precision!r}")
+            raise InputError(
+                f"precision is {precision!r}, but the architecture {row.architecture!r} runs only in float32. "
+                "Expected float32. Leave precision out."
+            )
         self.network = network.to(device)
 
     @classmethod
@@ -96,24 +100,24 @@ class ShapeEncoder(Shared):
         precision: Precision = "float32",
         revision: str = "main",
     ) -> ShapeEncoder:
-        """Load an encoder: file with the right hash, strict keys, evaluation mode.
+        """Load an encoder. The hash of the file is checked, keys are loaded strictly, and the network is in eval mode.
 
         Parameters
         ----------
         name, registry : str and path, optional
-            Name in the packaged registry or in your own, as in `list_checkpoints`. Several names joined by + form an
-            ensemble, see `encoders.ensemble`: in any order, each once. Or a folder that `save_pretrained` wrote, or
-            "owner/name" on the Hub.
+            Name in the packaged registry or in your own, as in `list_checkpoints`. Several names joined by + give an
+            ensemble (see `encoders.ensemble`), in any order and each name once. A folder of `save_pretrained` or
+            "owner/name" on the Hub is also accepted.
         checkpoint : path, optional
-            File in place of the registered one, for a single encoder; its hash is recorded in `identity`.
+            File that replaces the registered one, for a single encoder. `identity` records its hash.
         device : str or torch.device, optional
             Default: CUDA, then MPS, then the CPU.
         sampler : {"auto", "torch", "triton", "dgl"}
-            Implementation that picks the patches; all give the same embeddings. "auto": Triton on a supported GPU, else
-            torch (also with OPENSHAPE_OOD_NO_TRITON=1).
+            Implementation that picks the patches. All give the same embeddings. "auto" is Triton on a supported GPU,
+            else torch. OPENSHAPE_OOD_NO_TRITON=1 disables Triton.
         precision : {"float32", "bfloat16", "float16"}
-            Data type of the network's products. Patches are always picked in float32. The guarantees of `encode` hold
-            for "float32", the default.
+            Data type of the matrix products. Patches are always picked in float32. `encode` gives the same embedding in
+            any batch only for "float32", the default.
         revision : str
             Branch, tag or commit of a repository "owner/name".
 
@@ -138,7 +142,7 @@ class ShapeEncoder(Shared):
         if row.members:
             check_no_file(row, checkpoint)
             how: dict[str, Any] = {"registry": registry, "device": device, "sampler": sampler, "precision": precision}
-            # all public attributes of a ShapeEncoder but its network
+            # it has all public attributes of a ShapeEncoder except `network`
             return cast(ShapeEncoder, ShapeEnsemble([cls.from_pretrained(one.name, **how) for one in row.members]))
         grouping = find_grouping(sampler, target)
         network, sha256, temperature = load_network(row, checkpoint)
@@ -147,14 +151,14 @@ class ShapeEncoder(Shared):
         return cls(row, network, sha256, target, temperature, precision)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write network, sizes and clouds to one .safetensors file, whole or not at all.
+        """Write network, sizes and cloud settings to one .safetensors file. A failed write leaves no file.
 
         Raises
         ------
         InputError
-            An encoder of the registry, which has a name already; one of lower precision than float32.
+            If the encoder is in the registry and so has a name already, or its precision is not float32.
         FileError
-            The file cannot be written.
+            If the file cannot be written.
         """
         if self.precision != "float32":
             raise InputError(f"precision is {self.precision!r}. Weights are saved in float32. Load the encoder again")
@@ -183,25 +187,27 @@ class ShapeEncoder(Shared):
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings of shapes. A shape has the same embedding alone and in any batch, for any global torch settings.
+        """Embeddings of shapes. A shape has the same embedding alone and in any batch, for all global torch settings.
 
         Parameters
         ----------
         shapes : cloud, stack, or list
-            One cloud (n, 3|6) or a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes, paths or trimesh
-            objects. Several paths are read by child processes with limits of time and memory. Any frame and unit:
-            clouds are centered and scaled here. Colors from 0 to 1 or 0 to 255, or none.
+            One cloud (n, 3|6), or a stack (b, n, 3|6), in numpy or torch; or a list of clouds of any sizes, paths or
+            trimesh objects. If there are several paths, child processes with limits of time and memory read them.
+            Clouds may have any origin and unit, because they are centered and scaled. Colors are from 0 to 1 or 0 to
+            255, or missing.
         up : str or sequence of str
             Gravity axis of the data: "y", "z" or "x" with an optional "-", or "file" for the axis in the file, else y.
-            One for all, or one a shape.
+            Give one axis for all shapes, or one per shape.
         seed : int
-            For resampling clouds and sampling surfaces.
+            Seed for resampling clouds and sampling surfaces.
         num_samples : int
-            Averaged embeddings of each shape, each sampled anew; more give a steadier embedding.
+            Number of embeddings of each shape that are averaged, each from a new sampling. More samples reduce the
+            random variation of the embedding.
         batch_size, progress : int and bool
-            Shapes per batch; show a progress bar.
+            Number of shapes per batch; True to show a progress bar.
         normalize : bool
-            Return unit vectors.
+            True to return unit vectors.
 
         Returns
         -------
@@ -210,8 +216,8 @@ class ShapeEncoder(Shared):
         Raises
         ------
         CloudError, ShapeFileError, MissingPackageError, InputError, WeightsError
-            For an unusable shape, by name, or a format that needs an extra; another invalid value; an embedding without
-            direction.
+            For an unusable shape (the message has its name), a format that needs an extra, an invalid value, or an
+            embedding that is zero or not finite.
 
         Examples
         --------
@@ -232,10 +238,10 @@ class ShapeEncoder(Shared):
         batch_size: int = 32,
         progress: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Embeddings (b, d) as from `encode`, and the spread of each shape's samplings.
+        """Embeddings (b, d) as from `encode`, and the spread (b,) of the samplings of each shape.
 
-        The spread (b,) is the mean of 1 - cosine between sampling and average, 0 if all agree. Arguments and errors as
-        in `encode`.
+        The spread is the mean of 1 - cosine between the samplings and their average; 0 if all are equal. Arguments and
+        errors are as in `encode`.
         """
         return encode_with_spread(self, shapes, Sampling(up, seed, num_samples, batch_size, progress))
 
@@ -256,18 +262,19 @@ class ShapeEncoder(Shared):
         shapes, up, seed, batch_size, progress
             As in `encode`, with the same errors.
         stage : {"tokens", "projected", "local"}
-            "tokens": last block's output, before the projection. "projected": tokens after the projection, w = d, as
-            embeddings of names. "local": features of a patch's points alone, before the transformer mixes patches.
+            "tokens" are the output of the last block, before the projection. "projected" are the tokens after the
+            projection, with w = d; they can be compared with embeddings of names. "local" are features that depend only
+            on the points of the patch, from before the transformer.
 
         Returns
         -------
         Patches
-            Features (b, p, w) float32 and centers (b, p, 3); mean of the cloud at the origin, largest norm 1.
+            Features (b, p, w) float32 and centers (b, p, 3), for clouds with mean 0 and largest norm 1.
 
         Raises
         ------
         InputError
-            Also for an architecture without features of patches.
+            Also if the architecture has no features of patches.
 
         Examples
         --------
@@ -282,8 +289,11 @@ class ShapeEncoder(Shared):
         check_choice(stage, "stage", STAGES)
         if not hasattr(self.network, "patches"):
             what = f"{self.identity.checkpoint}: its architecture {self.row.architecture!r}"
-            raise InputError(f"{what} gives no features of patches; expected an encoder such as vitb32")
-        found: list[tuple[np.ndarray, ...]] = []
+            raise InputError(
+                f"{what} has no features of patches. Expected an architecture with patches. "
+                "Use an encoder such as vitb32."
+            )
+        encoded: list[tuple[np.ndarray, ...]] = []
         prepared = prepared_batches(listed, self.spec, ups, [seed], batch_size)
         with closing(prepared) as batches, progress_bar(len(listed), progress) as bar:
             for clouds in batches:
@@ -291,21 +301,22 @@ class ShapeEncoder(Shared):
                 with torch.inference_mode(), exact(self.device):
                     parts = [self.network.patches(torch.from_numpy(one).to(self.device), stage) for one in stacks]
                 columns = zip(*([column.float().cpu().numpy() for column in part] for part in parts), strict=True)
-                found.append(tuple(in_order(alike, column) for column in columns))
+                encoded.append(tuple(in_order(alike, column) for column in columns))
                 bar.update(len(clouds))
-        features, centers, *radii = (np.concatenate(column) for column in zip(*found, strict=True))
+        features, centers, *radii = (np.concatenate(column) for column in zip(*encoded, strict=True))
         return Patches(features, centers, radii[0] if radii else self.network.radius)
 
     def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-        """Raw embeddings (b, d) float32, of any length, of prepared clouds, in one batch.
+        """Raw embeddings (b, d) float32 of prepared clouds, in one batch. They are not normalized.
 
-        points (b, n, 6), or a list of (n, 6) of several sizes: xyz in this encoder's frame, mean at the origin, largest
-        norm 1; rgb in [0, 1], as from `shapes.points.prepare`. Nothing is checked, resampled or scaled.
+        `points` are (b, n, 6), or a list of clouds (n, 6) of any sizes. They must be prepared as by
+        `shapes.points.prepare`: turned to the up axis of the encoder, xyz with mean 0 and largest norm 1, rgb in [0,
+        1]. Nothing is checked, resampled or scaled.
         """
         return encode_batch(self, points)
 
     def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
-        """`encode_prepared` for float32 batches, in order; on a CUDA device the next batch is sampled in advance."""
+        """`encode_prepared` for many float32 batches, in order. On a CUDA device, batches are sampled in advance."""
         return by_batch(self._encode_stacks, batches)
 
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

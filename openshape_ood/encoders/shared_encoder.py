@@ -1,4 +1,4 @@
-"""One file of an encoder: weights, and in its header all that a row of the registry says of it."""
+"""File of an encoder. It contains the weights, and in the header all fields of a registry row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPELLED = ("architecture", "licence")
 
 @dataclass(frozen=True)
 class LoadedEncoder:
-    """A row, its network in float32 on the CPU, the sha256 that identifies the weights, the temperature of training."""
+    """Row, network in float32 on the CPU, sha256 of the weights, and temperature of the training."""
 
     row: Row
     network: Any
@@ -31,12 +31,12 @@ class LoadedEncoder:
 
 
 def save_encoder(path: str | os.PathLike[str], row: Row, network: Any, sha256: str, temperature: float | None) -> Path:
-    """Write the file. The text encoder is named by a row of the registry that has the same; else there is none."""
+    """Write the file. The text encoder is stored as the name of a registry row that has it; else it is left out."""
     _check_own(sha256, InputError)
     header: dict[str, Any] = {"name": row.name, "sha256": sha256, "temperature": temperature, "text": _text_row(row)}
     header |= {field: getattr(row, field) for field in SPELLED}
     header |= {"sizes": asdict(row.sizes), "spec": asdict(row.spec)}
-    with torch.device("meta"):  # names of the weights, without what `prepare` adds
+    with torch.device("meta"):  # only the names of the weights, without the constants that `prepare` adds
         names = ARCHITECTURES[row.architecture].build(row.sizes).state_dict()
     tensors = network.state_dict()
     arrays = {name: tensors[name].float().cpu().numpy() for name in names}
@@ -44,7 +44,7 @@ def save_encoder(path: str | os.PathLike[str], row: Row, network: Any, sha256: s
 
 
 def load_encoder(path: Path, registry: str | os.PathLike[str] | None = None) -> LoadedEncoder:
-    """Read what `save_encoder` wrote. Raises `FileError` for any other file; nothing in it is run."""
+    """Read a file of `save_encoder`. Raises `FileError` for any other file. No code in the file is executed."""
     with loaded_arrays(path, KIND) as (header, arrays):
         row = _row(header, path.parent, registry)
         digest, temperature = str(header["sha256"]), header["temperature"]
@@ -56,7 +56,7 @@ def load_encoder(path: Path, registry: str | os.PathLike[str] | None = None) -> 
 
 
 def _row(header: Mapping[str, Any], folder: Path, registry: str | os.PathLike[str] | None) -> Row:
-    """The row of a header, checked field by field. Of text encoders only those of the registry are named."""
+    """Registry row from a header, with every field checked. Its text encoder must be one of the registry."""
     rows, text = load_registry(registry), header["text"]
     if text is not None and (text not in rows or not rows[text].text.kind):
         raise ValueError(f"its text encoder belongs to {text!r}; expected a checkpoint of the registry")
@@ -76,9 +76,9 @@ def _text_row(row: Row) -> str | None:
 
 
 def _check_own(sha256: str, error: type[Exception]) -> None:
-    """Raise `error` for weights of the registry: their name there is what everyone loads, with a checked hash."""
+    """Raise `error` for weights that are in the registry, because these are loaded by their name there."""
     same = [row.name for row in load_registry().values() if sha256 and row.source.sha256 == sha256]
     if same:
         raise error(f"these are the weights of {same[0]!r}. That name is in the registry. Load it by its name")
     if len(sha256) != 64:
-        raise error(f"sha256 is {sha256!r:.80}. It identifies the weights by 64 digits. Save the encoder again")
+        raise error(f"sha256 is {sha256!r:.80}. Expected 64 digits, which identify the weights. Save the encoder again")

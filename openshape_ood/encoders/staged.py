@@ -1,6 +1,7 @@
-"""Shared base of patch networks: sampling, grouping, patch network and transformer, in four stages.
+"""Base class of patch networks, with four stages: sampling, grouping, patch network and transformer.
 
-`PointBERT` and `Uni3D` define the selection of centers and members, tokens of features, and embeddings of tokens.
+`PointBERT` and `Uni3D` define how centers and members are chosen, how features become tokens, and how tokens become
+embeddings.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 from openshape_ood.encoders.grouping.plain import PLAIN, gather
 from openshape_ood.encoders.protocols import Stage
 
-# tokens per block of the transformer: few enough to bound memory and, on a CPU, to stay in cache; with fewer the
-# products would be dominated by arranging the weights
+# tokens per block of the transformer. More would need more memory, and on a CPU would not fit into the cache. With
+# fewer,
+# arranging the weights would take longer than the products
 TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
 
 
@@ -35,9 +37,9 @@ def fold(conv: Any, norm: Any) -> tuple[Tensor, Tensor]:
 
 
 class PatchTransformer(nn.Module, ABC):
-    """Map clouds in the encoder's frame to unnormalized embeddings.
+    """Map prepared clouds to unnormalized embeddings.
 
-    Sampling starts at point 0, so the order of the points matters: shuffle them once, with a seed.
+    Sampling starts at point 0, so the result depends on the order of the points. Shuffle them once, with a seed.
     """
 
     def __init__(self, sizes: Any) -> None:
@@ -50,9 +52,10 @@ class PatchTransformer(nn.Module, ABC):
     @overload
     def forward(self, points: Tensor, patches: Literal[True]) -> tuple[Tensor, Tensor, Tensor]: ...
     def forward(self, points: Tensor, patches: bool = False) -> Tensor | tuple[Tensor, Tensor, Tensor]:
-        """Map (b, n, 6) to an embedding (b, d); with `patches` also to patch tokens (b, p, w) and centers (b, p, 3).
+        """Map clouds (b, n, 6), with xyz in the unit ball and rgb in [0, 1], to embeddings (b, d).
 
-        xyz in the unit ball, rgb in [0, 1]. Patch tokens are the last block's output, before the projection.
+        With `patches`, also return patch tokens (b, p, w) and centers (b, p, 3). Patch tokens are the output of the
+        last block, before the projection.
         """
         centers, members = self.group(points, self.sample(points))
         features = self.abstract(points, centers, members)
@@ -63,13 +66,16 @@ class PatchTransformer(nn.Module, ABC):
         """Indices (b, p) int64 of patch centers among the points (b, n, 6)."""
 
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        """Patch centers (b, p, 3) and member indices (b, p, k) int64 of points (b, n, 6) and center indices (b, p)."""
+        """Patch centers (b, p, 3) and indices (b, p, k) int64 of their members, for points (b, n, 6).
+
+        `picked` (b, p) are the indices of the centers.
+        """
         xyz = points[..., :3]
         centers = gather(xyz, picked)
         return centers, self._members(xyz, centers)
 
     def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """Features (b, p, s), each from its patch's points: (b, n, 6), centers (b, p, 3), members (b, p, k)."""
+        """Features (b, p, s) of patches, from points (b, n, 6), centers (b, p, 3) and members (b, p, k)."""
         return (self._patch_network() if self.folded is None else self.folded)(points, centers, members)
 
     @overload
@@ -77,7 +83,7 @@ class PatchTransformer(nn.Module, ABC):
     @overload
     def transform(self, centers: Tensor, features: Tensor, patches: Literal[True]) -> tuple[Tensor, Tensor]: ...
     def transform(self, centers: Tensor, features: Tensor, patches: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """Map centers (b, p, 3), features (b, p, s) to embeddings (b, d); with `patches` also to tokens (b, p, w)."""
+        """Embeddings (b, d) from centers (b, p, 3) and features (b, p, s). With `patches`, also tokens (b, p, w)."""
         most = TOKENS if centers.device.type == "cpu" else TOKENS_ON_A_GPU
         clouds = max(1, most // (self.sizes.patches + 1))
         parts = 1 if self.folded is None else max(1, -(-len(centers) // clouds))
@@ -87,7 +93,7 @@ class PatchTransformer(nn.Module, ABC):
             x = self._tokens(middles, some)
             for block in blocks:
                 x = block(x)
-            # computed separately even with `patches`, so that the numbers are equal
+            # computed separately, so that the embedding is the same with and without `patches`
             first.append(last(x, 1)[:, 0])
             if patches:
                 others.append(last(x)[:, 1:])
@@ -95,9 +101,9 @@ class PatchTransformer(nn.Module, ABC):
         return (embedding, torch.cat(others)) if patches else embedding
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, ...]:
-        """Map (b, n, 6) to patch features (b, p, w) at a stage, their centers (b, p, 3), and `_radii`.
+        """Patch features (b, p, w) at a stage, centers (b, p, 3) and `_radii`, for clouds (b, n, 6).
 
-        "local" is the output of the patch network; the transformer does not run.
+        "local" is the output of the patch network; the transformer does not run then.
         """
         centers, members = self.group(points, self.sample(points))
         features = self.abstract(points, centers, members)
@@ -124,7 +130,7 @@ class PatchTransformer(nn.Module, ABC):
 
     @abstractmethod
     def _tokens(self, centers: Tensor, features: Tensor) -> Tensor:
-        """(b, p, 3), (b, p, s) -> (b, 1 + p, w), the class token first."""
+        """Tokens (b, 1 + p, w), the class token first, from centers (b, p, 3) and features (b, p, s)."""
 
     @abstractmethod
     def _project(self, tokens: Tensor) -> Tensor:

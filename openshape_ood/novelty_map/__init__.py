@@ -1,6 +1,6 @@
-"""Novelty maps: NoveltyMap, the common result of all localization, and maps of a shape's patches.
+"""Novelty maps: NoveltyMap, the result of every localization, and maps of the patches of a shape.
 
-`python -m benchmarks localize` compares the encoder's features for it.
+`python -m benchmarks localize` compares features of the encoder for these maps.
 """
 
 from __future__ import annotations

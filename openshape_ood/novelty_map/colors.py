@@ -1,6 +1,6 @@
-"""Color-blind safe colors: a ramp for novelty, and one color a class.
+"""Colors that color-blind readers can distinguish: a ramp for novelty, and one color per class.
 
-The ramp decreases in lightness, so it also works in gray: novel parts are darker than known ones.
+The ramp becomes darker with novelty, so it also works in a gray print.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# positions on the ramp, and colors: light gray, amber, vermilion, dark red
+# positions on the ramp and their colors: light gray, amber, vermilion, dark red
 NOVELTY = ((0.0, "#D2D6DC"), (0.4, "#F0B24A"), (0.7, "#D55E00"), (1.0, "#6E0F12"))
 
-# Okabe and Ito, jfly.uni-koeln.de/color; their yellow is too faint on white
+# from Okabe and Ito, jfly.uni-koeln.de/color, without yellow, which is too light on white
 CLASSES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK = CLASSES
 
@@ -27,9 +27,9 @@ def hex_to_rgb(color: str) -> np.ndarray:
 
 
 def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Colors (n, 3) in [0, 1] of values (n,): gray at `low` and below, dark red at `high` and above.
+    """Colors (n, 3) in [0, 1] of values (n,): gray up to `low`, dark red from `high` on.
 
-    If `low` equals `high`, values above are dark red. NaN (unseen) is white.
+    If `low` equals `high`, larger values are dark red. NaN, for unseen elements, is white.
 
     >>> ramp(np.array([0.0, 1.0]), 0.2, 0.8).round(2).tolist()
     [[0.82, 0.84, 0.86], [0.43, 0.06, 0.07]]
@@ -43,7 +43,7 @@ def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def class_colors(names: Sequence[str]) -> dict[str, str]:
-    """Color "#RRGGBB" of each class, in order; beyond seven classes the colors repeat.
+    """Color "#RRGGBB" of each class, in order. With more than seven classes, colors repeat.
 
     >>> class_colors(["chair", "sofa"])
     {'chair': '#0072B2', 'sofa': '#D55E00'}

@@ -1,4 +1,4 @@
-"""Neighborhoods and connected components of the places of a map."""
+"""Neighborhoods and connected components of the elements of a map."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SEARCHED = 8  # elements searched first for a region, relative to its size
-NEIGHBORS = 8  # of a point; a fixed number adapts to the spacing of points, unlike a radius
+SEARCHED = 8  # number of elements to search first for a region, divided by the size of the region
+NEIGHBORS = 8  # neighbors of a point; a fixed number, unlike a radius, adapts to the spacing of the points
 
 
 def around(places: np.ndarray, place: int, share: float) -> np.ndarray:
-    """Mask (n,) of the given fraction of places (n, 2|3) nearest to the one with index `place`; at least one."""
+    """Mask (n,) of the elements nearest to the element with index `place`.
+
+    `places` (n, 2|3) are the positions. `share` is the fraction of elements in the mask, which has at least one.
+    """
     distance = np.linalg.norm(places - places[place], axis=1)
     region = np.zeros(len(places), dtype=bool)
     region[np.argsort(distance, kind="stable")[: max(1, round(share * len(places)))]] = True
@@ -21,8 +24,8 @@ def around(places: np.ndarray, place: int, share: float) -> np.ndarray:
 def connected(places: np.ndarray, chosen: np.ndarray, *, cells: bool) -> list[np.ndarray]:
     """Connected components of the elements in `chosen` (n,), largest first, as sorted indices.
 
-    Cells (n, 2|3) are connected if they touch, also diagonally; points by their 8 nearest neighbors, but not across
-    gaps in the surface.
+    Cells (n, 2|3) are connected if they touch, also diagonally. Points are connected to their 8 nearest neighbors, so
+    gaps in the surface separate components.
     """
     return [piece for piece, _ in pieces(places, chosen, 1, None, 0, cells=cells)]
 
@@ -30,10 +33,10 @@ def connected(places: np.ndarray, chosen: np.ndarray, *, cells: bool) -> list[np
 def pieces(
     places: np.ndarray, chosen: np.ndarray, least: int, novelty: np.ndarray | None, region: int, *, cells: bool
 ) -> list[tuple[np.ndarray, float | None]]:
-    """Components of `connected` with at least `least` elements, each with its level.
+    """Connected components with at least `least` elements, as from `connected`, each with its level.
 
-    The level is the highest novelty v such that elements of novelty v or more contain a connected component of `region`
-    elements. None for smaller components, and if `region` is 0.
+    The level is the highest threshold at which the component still has a connected part of `region` elements. It is
+    None for components with fewer elements, and if `region` is 0.
     """
     if not chosen.any():
         return []
@@ -52,14 +55,14 @@ def pieces(
 
 
 def highest_region(places: np.ndarray, novelty: np.ndarray, least: int, *, cells: bool) -> float:
-    """Highest novelty v such that elements of novelty v or more contain a connected component of `least` elements.
+    """Highest threshold at which a connected component of `least` elements exists.
 
-    novelty (n,): NaN is unseen. Without a component of this size, the lowest novelty.
+    `novelty` (n,) is NaN for unseen elements. If there is no component of this size, the result is the lowest novelty.
     """
     seen = np.flatnonzero(np.isfinite(novelty))
     ranked = seen[np.argsort(-novelty[seen], kind="stable")]
     count = SEARCHED * least
-    while True:  # the most novel elements almost always suffice, so neighbors of others are not searched
+    while True:  # the most novel elements are almost always sufficient, so they are searched first
         top = ranked[:count]
         chosen = np.zeros(len(novelty), dtype=bool)
         chosen[top] = True
@@ -73,7 +76,7 @@ def highest_region(places: np.ndarray, novelty: np.ndarray, least: int, *, cells
 
 @dataclass(frozen=True, eq=False)
 class _Graph:
-    """Edges between distinct places; owner (n,): distinct place of each element, -1 for elements not chosen."""
+    """Graph of distinct positions. `owner` (n,) is the position of each element, -1 for elements not chosen."""
 
     first: np.ndarray
     second: np.ndarray
@@ -82,11 +85,11 @@ class _Graph:
 
     @classmethod
     def of(cls, places: np.ndarray, chosen: np.ndarray, *, cells: bool) -> _Graph:
-        """Graph of at least the chosen elements (n,)."""
+        """Graph that contains all elements in the mask `chosen` (n,)."""
         from scipy.spatial import KDTree
 
-        # duplicates are merged, otherwise copies would be all neighbors of a point
-        if cells:  # touching cells are searched among the chosen ones only
+        # duplicates are merged; otherwise all neighbors of a point could be its copies
+        if cells:  # only the chosen cells are searched
             distinct, inside = np.unique(places[chosen], axis=0, return_inverse=True)
             owner = np.full(len(places), -1)
             owner[chosen] = inside.reshape(-1)
@@ -102,7 +105,7 @@ class _Graph:
         return cls(first[kept], second[kept], owner, len(distinct))
 
     def labels(self, chosen: np.ndarray) -> np.ndarray:
-        """Component number (n,) of each element, within the chosen ones."""
+        """Number (n,) of the connected component of each element, among the chosen elements."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
@@ -123,7 +126,7 @@ class _Graph:
         return _Graph(first[kept], second[kept], owner.reshape(-1), len(nodes))
 
     def begin(self, least: int) -> int | None:
-        """First element at which it and the previous ones contain a component of `least`."""
+        """Smallest index i such that elements 0 to i contain a component of `least` elements; None if there is none."""
         low, high = least, len(self.owner)
         if high < least or self._largest(high) < least:
             return None

@@ -1,4 +1,4 @@
-"""calibrate_marks: thresholds of maps with a guaranteed rate of false marks, from maps of known shapes."""
+"""calibrate_marks: threshold of maps with a guaranteed rate of false marks, made from maps of known shapes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.novelty_map.connectivity import highest_region
 from openshape_ood.novelty_map.result import Elements, NoveltyMap, region_size
 
-MIN_SIZE = 0.01  # fraction of the seen elements
+MIN_SIZE = 0.01  # minimum size of a region, as a fraction of the seen elements
 
 
 def calibrate_marks(
@@ -42,21 +42,21 @@ def calibrate_marks(
     Parameters
     ----------
     maps : iterable of n NoveltyMap
-        Of known, undamaged shapes that were not among the examples, made with the same settings as later maps. One map
-        at a time is in memory.
+        Maps of known, undamaged shapes that are not among the examples. They must have the same settings as later maps.
+        Only one map at a time is in memory.
     false_points : float, optional
-        Maximum mean fraction of falsely marked elements; 0.01 needs 99 objects. Default: 0.01.
+        Maximum mean fraction of falsely marked elements. 0.01 needs 99 objects. Default: 0.01.
     false_regions : float, optional
-        Alternatively: maximum fraction of shapes with any false region; 0.05 needs 19 objects.
+        Alternative rate: maximum fraction of shapes with any false region. 0.05 needs 19 objects.
     min_size : int or float
-        Minimum elements of a region, or below 1 the fraction of seen elements.
+        Minimum size of a region: a number of elements, or if below 1 a fraction of the seen elements.
     groups : sequence (n,), optional
-        Object of each map, if objects have several, such as scans from several sides. An object counts once, with the
-        mean loss of its maps.
+        Object of each map, if objects have several maps, such as scans from several sides. Each object counts once,
+        with the mean loss of its maps.
     weights : iterable of n arrays, optional
-        Weight of each element of each map, such as the area around a point; 0 excludes it.
+        Weight of each element of each map, such as the area around a point. Elements with weight 0 are ignored.
     largest : float
-        Mark at most this fraction of a shape, its most novel elements; the number of required objects falls to
+        Maximum fraction of a shape that is marked: its most novel elements. A smaller value needs fewer objects:
         largest / rate - 1.
     source : str
         Description of the maps.
@@ -64,16 +64,16 @@ def calibrate_marks(
     Returns
     -------
     Threshold
-        For `localize(..., threshold=)`, `segment_scene(..., threshold=)`, `KnownClasses.with_marks`,
-        `dataclasses.replace(found, threshold=...)`. Its `marks` state the guarantee, and give `NoveltyMap.regions`
-        p-values.
+        Threshold for `localize(..., threshold=)`, `segment_scene(..., threshold=)`, `KnownClasses.with_marks`, and
+        `dataclasses.replace(novelty_map, threshold=...)`. Its `marks` contain the guarantee. With them,
+        `NoveltyMap.regions` also gives p-values.
 
     Raises
     ------
     InputError
-        For too few objects, with the required number; two rates; values out of range.
+        For too few objects (the message has the required number), for two rates, and for values out of range.
     MixedEncodersError
-        For maps of several encoders or methods.
+        If maps belong to several encoders or methods.
 
     References
     ----------
@@ -93,7 +93,7 @@ def calibrate_marks(
     """
     of, rate = rate_of(false_points, false_regions, largest)
     if weights is not None and largest != 1:
-        raise InputError("largest counts elements, weights count areas. Both cannot hold at once. Leave one out")
+        raise InputError("largest is a fraction of elements, weights are areas. Expected one of them. Leave one out.")
     curves, peaks, made = [], [], None
     for novelty_map, areas in _paired(maps, weights):
         made = _same(made, novelty_map)
@@ -106,9 +106,9 @@ def calibrate_marks(
 def rate_of(false_points: float | None, false_regions: float | None, largest: float = 1.0) -> tuple[Any, float]:
     """Kind of guarantee, "points" or "regions", and its rate. Raises `InputError` for values out of range."""
     if false_points is not None and false_regions is not None:
-        raise InputError("false_points and false_regions were both given. A threshold promises one. Leave one out")
+        raise InputError("false_points and false_regions are both given. A threshold has one rate. Leave one out.")
     if false_regions is not None and largest != 1:
-        raise InputError("largest limits the share of marked elements. It has no effect on false_regions. Leave it out")
+        raise InputError("largest is given with false_regions. It has no effect there. Leave it out.")
     rate = ("points", FALSE_POINTS if false_points is None else false_points)
     rate = rate if false_regions is None else ("regions", false_regions)
     shapes_needed(rate[1], largest)
@@ -135,13 +135,13 @@ def marks_threshold(
     provenance: Provenance | None = None,
     source: str = "",
 ) -> Threshold:
-    """Threshold from the `summary` of n known shapes; errors as in `calibrate_marks`."""
+    """Threshold from the `summary` of n known shapes. Errors are as in `calibrate_marks`."""
     if not len(curves):
         needed = shapes_needed(rate, largest)
         raise InputError(f"there are no maps of known shapes. Expected {needed} or more, for {rate:g}. Give some")
     weights, n = object_weights(groups, len(curves))
     check_shapes(n, rate, largest, bounded=of == "points")
-    if of == "regions":  # the loss steps at the highest region
+    if of == "regions":  # the loss is 1 below the level of the highest region, else 0
         curves = [LossCurve(peak, np.ones(1)) for peak in peaks[:, None]]
     value = risk_threshold(curves, rate, groups=groups, largest=largest)
     marks = Marks(of, rate, n, largest, min_size, peaks, weights)
@@ -149,24 +149,26 @@ def marks_threshold(
 
 
 def _paired(maps: Any, weights: Any) -> Iterator[tuple[NoveltyMap, Any]]:
-    """Maps with their weights or None. Raises `InputError` for other values and different numbers."""
+    """Maps with their weights or None. Raises `InputError` for invalid values, and if the numbers differ."""
     if not isinstance(maps, Iterable) or not isinstance(weights, Iterable | None):
         raise InputError(f"maps are {maps!r:.40}, weights {weights!r:.40}. Expected a list of each. Give maps.")
     missing = object()
     for novelty_map, areas in zip_longest(maps, () if weights is None else weights, fillvalue=missing):
         if weights is not None and (novelty_map is missing or areas is missing):
-            raise InputError("there are more weights than maps, or fewer. Expected weights of each map. Give as many.")
+            raise InputError(
+                "the numbers of maps and weights differ. Expected weights for each map. Give as many weights as maps."
+            )
         if not isinstance(novelty_map, NoveltyMap):
             raise InputError(f"a map is a {type(novelty_map).__name__}. Expected a NoveltyMap. Give maps of localize.")
         yield novelty_map, None if weights is None else areas
 
 
 def _same(made: Provenance | None, novelty_map: NoveltyMap) -> Provenance:
-    """The provenance of the maps so far; raises `MixedEncodersError` where this one is of others."""
+    """Provenance of all maps so far. Raises `MixedEncodersError` if this map has another encoder or method."""
     provenance = novelty_map.provenance
     if made is not None and not (made.identity.fits(provenance.identity) and made.method == provenance.method):
         raise MixedEncodersError(
-            f"maps by {made.method!r} with {made.identity} and by {provenance.method!r} with {provenance.identity}. "
-            "A threshold is for one encoder and method. Give maps of one"
+            f"there are maps by {made.method!r} with {made.identity} and by {provenance.method!r} with "
+            f"{provenance.identity}. Expected one encoder and method. Give only maps of one."
         )
     return made or provenance

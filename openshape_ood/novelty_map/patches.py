@@ -22,8 +22,8 @@ from openshape_ood.shapes.points import check_up, in_frame, resample, resampled_
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 BY = ("local", "tokens", "text")
-BLOCK = 1 << 13  # points whose weights are in memory at once
-COMPARED = 32  # shapes compared with the others; more change little, and each searches the whole memory bank
+BLOCK = 1 << 13  # number of points whose weights are in memory at once
+COMPARED = 32  # maximum number of shapes to compare with all others; more take time and hardly change the result
 COVERAGE = 0.95
 
 _MEASURED: WeakKeyDictionary[MemoryBank, tuple[float, Threshold]] = WeakKeyDictionary()
@@ -48,44 +48,45 @@ def localize(
     """Locate the novelty of a shape: novelty and nearest known class of every point.
 
     The encoder divides the shape into patches. The novelty of a patch is 1 - cosine with the nearest patch of the
-    examples, or with the nearest name; novelty and class are interpolated to the points by distance.
+    examples, or with the nearest name. The values of the patches are interpolated to the points, weighted by distance.
 
     Parameters
     ----------
     shape : array (n, 3|6), path or trimesh object
         One shape, in any form that `ShapeEncoder.encode` takes.
     known : mapping, KnownClasses or list of names
-        Name -> example shapes; parts of classes with only a name (None) look novel. Names alone are much less precise.
-        For repeated calls: `KnownClasses.from_examples(..., patches="local")`, which can be saved.
+        Mapping from names to example shapes. If a class has only a name (None), its parts look novel. A list of names
+        gives much less precise maps. For repeated calls use `KnownClasses.from_examples(..., patches="local")`, which
+        can be saved.
     encoder, model, device
         Any `PatchEncoder`, or the checkpoint `model` on `device`.
     text : NamesEncoder, optional
-        For names. Default: the text encoder of the encoder's checkpoint.
+        Text encoder for names. Default: the one of the encoder's checkpoint.
     by : {"local", "tokens", "text"}, optional
-        "local" compares features of each patch alone, "tokens" features after the transformer, "text" projected tokens
-        with the names. Default: the stage of known classes with patches; else "local" for examples and "text" for
-        names.
+        Features to compare. "local": features that depend only on the patch. "tokens": features after the transformer.
+        "text": projected tokens, which are compared with the names. Default: the stage of the stored patches; else
+        "local" for examples and "text" for names.
     up, known_up : str
-        Gravity axis: "y", "z" or "x" with an optional "-", or "file" for the axis in the file, else y. Default of
-        `known_up`: `up`.
+        Gravity axis of the shape and of the examples: "y", "z" or "x" with an optional "-", or "file" for the axis in
+        the file, else y. Default of `known_up`: `up`.
     threshold : Threshold, optional
-        Threshold of points, such as from `calibrate_marks`. Default: the marks of the known classes; else the novelty
-        that 95 % of the examples' patches stay below, each shape compared with the others; none by names.
+        Threshold of points, for example from `calibrate_marks`. Default: the marks of the known classes; else the 95 %
+        quantile of the novelty of the examples' patches, where each shape is compared with the others; for names, none.
     seed, batch_size, progress
         As in `ShapeEncoder.encode`.
 
     Returns
     -------
     NoveltyMap
-        Of the shape's n points, in its own frame and units. The baseline is the examples' median, each compared with
-        the others; none by names.
+        Map of the n points of the shape, in the frame and units of the shape. The baseline is the median novelty of the
+        examples, each compared with the others. For names there is no baseline.
 
     Raises
     ------
     InputError
-        For invalid values, such as known classes without two different examples of one class.
+        For invalid values. Also if no known class has two different examples.
     MixedEncodersError
-        For a threshold of another encoder, or of other features.
+        If the threshold belongs to another encoder or to other features.
 
     References
     ----------
@@ -103,7 +104,7 @@ def localize(
     """
     listed = list_shapes(shape)
     if len(listed) != 1:
-        raise CloudError(f"there are {len(listed)} shapes; expected one. localize_many takes several")
+        raise CloudError(f"there are {len(listed)} shapes; expected one. For several, use localize_many.")
     how = {"seed": seed, "batch_size": batch_size, "progress": progress}
     ups = resolve_ups(up if up == "file" else check_up(up), listed)
     compared = _Compared.of(known, encoder, text, model, by, up, known_up, threshold, device, how)
@@ -126,21 +127,21 @@ def localize_many(
     batch_size: int = 32,
     progress: bool = False,
 ) -> Iterator[NoveltyMap]:
-    """Novelty maps of many shapes, as from `localize`, with its errors.
+    """Novelty maps of many shapes. Results and errors are as in `localize`.
 
     Parameters
     ----------
     shapes : shapes
-        b shapes, in any form that `ShapeEncoder.encode` takes; read and encoded `batch_size` at a time.
+        b shapes, in any form that `ShapeEncoder.encode` takes. They are read and encoded `batch_size` at a time.
     up : str or sequence of str
-        As in `localize`, or one axis a shape; then give `known_up` for examples.
+        As in `localize`, or one axis per shape. In this case, give `known_up` for the examples.
     known, encoder, text, model, by, known_up, threshold, device, seed, batch_size, progress
         As in `localize`.
 
     Returns
     -------
     iterator of NoveltyMap
-        One a shape, in order. At most one batch is in memory.
+        One map per shape, in order. At most one batch is in memory.
 
     Examples
     --------
@@ -153,14 +154,14 @@ def localize_many(
     how = {"seed": seed, "batch_size": check_whole(batch_size, "batch_size"), "progress": progress}
     ups, given_up = resolve_ups(up, listed), up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
     if not isinstance(up, str) and known_up is None and isinstance(known, Mapping):
-        raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
+        raise InputError("up is one axis per shape. The example shapes need an axis too. Give it with known_up.")
     compared = _Compared.of(known, encoder, text, model, by, given_up, known_up, threshold, device, how)
     return compared.maps(listed, ups, given_up, seed, batch_size)
 
 
 @dataclass(frozen=True, eq=False)
 class _Compared:
-    """Reference of the comparison: rows (m, w) of classes[owners], with baseline and threshold."""
+    """Reference rows (m, w) of the known classes, with baseline and threshold. Their classes are `classes[owners]`."""
 
     encoder: Any
     by: str
@@ -188,8 +189,8 @@ class _Compared:
         if given is not None:
             check_threshold(given)
         if known_up is not None and isinstance(known, KnownClasses):
-            why = "known_up is for example shapes; these were read when they were encoded"
-            raise InputError(f"{why}. Leave known_up out")
+            why = "known_up is given with ready KnownClasses. Expected known_up only with example shapes"
+            raise InputError(f"{why}. Leave it out.")
         check_encoders(encoder, text, ("identity",))
         others = [known.identity] if isinstance(known, KnownClasses) else []
         encoders = Encoders(model, encoder, text, device=device, others=others)
@@ -208,7 +209,7 @@ class _Compared:
             return cls(encoder, by, known.text, owners, words(known.names), threshold=marks)
         half, threshold = baseline(known.patches)
         threshold = marks or replace(threshold, provenance=provenance)
-        shown, owners = np.unique(known.patches.labels, return_inverse=True)  # other classes have only a name
+        shown, owners = np.unique(known.patches.labels, return_inverse=True)  # classes that have patches
         return cls(encoder, by, known.patches.features, owners, words(known.names)[shown], half, threshold)
 
     def maps(
@@ -230,11 +231,11 @@ class _Compared:
     ) -> NoveltyMap:
         distance, index = nearest(features, self.rows)
         novelty, labels = distance[:, 0], self.owners[index[:, 0]]
-        # points in the encoder's frame, as its patches
+        # points in the frame of the encoder, like the patches
         spec = self.encoder.spec
         places = in_frame(cloud, spec, up=up, seed=seed)
         sampled = resample(len(cloud), resampled_size(len(cloud), spec), seed)
-        # each center is a sampled point, within the rounding
+        # each center is one of the sampled points, except for rounding
         patch_points = sampled[nearest(centers.astype(np.float64), places[sampled], metric="euclidean")[1][:, 0]]
         point_novelty, point_labels = interpolate(places, centers, radius, novelty, labels)
         return NoveltyMap(
@@ -251,12 +252,12 @@ class _Compared:
 
 
 def _gathered(known: Any, by: str, encoders: Encoders, settings: Mapping[str, Any]) -> KnownClasses:
-    """Reference data for `by`, from known classes in any form."""
+    """Known classes with the data that `by` needs, from known classes in any form."""
     if by == "text":
         return KnownClasses.from_names(check_names(list(known)), encoders.text)
     examples = {name: value for name, value in known.items() if value is not None}
     if not examples:
-        raise InputError(f"by={by!r} compares with example shapes; the known classes have only names")
+        raise InputError(f"by={by!r} needs example shapes. The known classes have only names. Give examples.")
     names = check_examples(examples)
     memory = MemoryBank.from_examples(examples, encoders.shape, stage=by, **settings)
     return KnownClasses(names, encoders.shape.identity, patches=memory)
@@ -271,10 +272,10 @@ def _check_by(by: str | None, known: Any) -> str:
             return by or held[0]
         if known.patches is not None and by is not None:
             raise InputError(
-                f"by is {by!r}, but these known classes hold {' and '.join(map(repr, held))}; leave by out"
+                f"by is {by!r}, but these known classes have {' and '.join(map(repr, held))}; leave by out"
             )
         raise InputError(
-            "these known classes keep no patches to localize by; give the example shapes, known={name: shapes}, or "
+            "these known classes have no patches. Expected patches of examples. Give known={name: shapes}, or "
             "KnownClasses.from_examples(..., patches='local')" + (", or by='text' for the names" if held else "")
         )
     if isinstance(known, Mapping):
@@ -285,16 +286,18 @@ def _check_by(by: str | None, known: Any) -> str:
         )
     check_names(known)
     if by in ("local", "tokens"):
-        raise InputError(f"by={by!r} compares with example shapes, known={{name: shapes}}; these are names only")
+        raise InputError(
+            f"by={by!r} needs example shapes. The known classes have only names. Give known={{name: shapes}}."
+        )
     return "text"
 
 
 def baseline(memory: MemoryBank) -> tuple[float, Threshold]:
-    """Median novelty of known shapes' patches, and the threshold that 95 % of them stay below.
+    """Median novelty of the patches of known shapes, and the threshold at the 95 % quantile of this novelty.
 
-    Each of up to 32 shapes is compared with all other shapes of the memory bank, of any class. Use 40 or more examples
-    a class: with five, each differs so much from the other four that nothing looks novel. Copies of a shape count as
-    one shape. Classes with one shape are skipped; `InputError` if no class remains.
+    Each of up to 32 shapes is compared with all other shapes in the memory bank, of any class. Use 40 or more examples
+    per class. With five examples, each differs so much from the other four that the threshold is too high. Copies of a
+    shape count as one shape. Classes with a single shape are not used. Raises `InputError` if no class remains.
     """
     if memory not in _MEASURED:
         _MEASURED[memory] = _measure(memory)
@@ -305,13 +308,15 @@ def _measure(memory: MemoryBank) -> tuple[float, Threshold]:
     order = np.argsort(memory.shapes, kind="stable")
     rows = np.split(order, np.flatnonzero(np.diff(memory.shapes[order])) + 1)
     owners = originals(np.stack([memory.features[row].mean(axis=0) for row in rows]))
-    owner = np.empty(len(order), dtype=np.int64)  # of each patch, the first shape that is the same as its own
+    owner = np.empty(len(order), dtype=np.int64)  # shape of each patch; for copies, the first of the equal shapes
     owner[order] = np.repeat(owners, [len(row) for row in rows])
     first = np.unique(owners).tolist()
     classes = [memory.labels[rows[i][0]] for i in first]
     alike = [i for i, label in zip(first, classes, strict=True) if classes.count(label) > 1]
     if not alike:
-        raise InputError("no class has two different example shapes; expected at least two of one, for the threshold")
+        raise InputError(
+            "no class has two different example shapes. The threshold needs at least two of one class. Add examples."
+        )
     novelty = []
     for i in (alike[j] for j in np.unique(np.linspace(0, len(alike) - 1, min(COMPARED, len(alike))).astype(int))):
         distance, _ = nearest(memory.features[rows[i]], memory.features[owner != i])
@@ -324,9 +329,9 @@ def _measure(memory: MemoryBank) -> tuple[float, Threshold]:
 
 
 def weights(points: np.ndarray, centers: np.ndarray, radius: float) -> np.ndarray:
-    """Weight of each patch at each point: (n, p), rows sum to 1, exp(-d² / 2 r²) of the distance d.
+    """Weight (n, p) of each patch at each point: exp(-d² / 2 r²) of the distance d, normalized so that rows sum to 1.
 
-    Near patches dominate; a point beyond all patches gets its nearest.
+    The nearest patches have the largest weights. A point far from all patches gets the value of the nearest.
 
     >>> weights(np.zeros((1, 3)), np.array([[0.0, 0, 0], [0, 0, 9]]), radius=1.0).round(2).tolist()
     [[1.0, 0.0]]
@@ -342,7 +347,7 @@ def weights(points: np.ndarray, centers: np.ndarray, radius: float) -> np.ndarra
 def interpolate(
     points: np.ndarray, centers: np.ndarray, radius: float, novelty: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted mean novelty (n,) of the p patches at each point, and the label (n,) with the most weight."""
+    """Weighted mean of the novelty of the p patches at each point (n,), and label with the largest weight (n,)."""
     votes = np.eye(labels.max() + 1)[labels]
     blocks = []
     for i in range(0, len(points), BLOCK):

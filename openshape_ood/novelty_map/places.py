@@ -1,4 +1,4 @@
-"""Positions in words, as seen in plots: top, bottom, left, right, front and back."""
+"""Positions in words, as in plots: top, bottom, left, right, front and back."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from openshape_ood.shapes.points import upright
 
-# words for the two outer thirds of each axis, the height first
+# words for the two outer thirds of each axis, starting with the height
 SIDES = ((1, "bottom", "top"), (0, "left", "right"), (2, "back", "front"))
 
 
 def oriented(places: np.ndarray, up: str) -> np.ndarray:
-    """Positions (n, 3) with gravity axis `up`, or rows and columns (n, 2) of an image, as fractions of their extent.
+    """Positions as fractions of their extent, in the directions of plots: right, up, and for points to the viewer.
 
-    To the right, upwards and, for three axes, towards the viewer: +x, +y, +z of a y-up cloud, as in plots. An axis
-    without extent is 0.5.
+    `places` are positions (n, 3) with the gravity axis `up`, or rows and columns (n, 2) of an image. For a y-up cloud
+    the directions are +x, +y and +z. If an axis has no extent, the fraction is 0.5.
     """
     xyz = upright(places[:, :3], up) if places.shape[1] == 3 else np.stack([places[:, 1], -places[:, 0]], axis=1)
     if not len(xyz):
@@ -24,16 +24,16 @@ def oriented(places: np.ndarray, up: str) -> np.ndarray:
 
 
 def in_words(shares: np.ndarray) -> str:
-    """Position of a region in words, from its elements' fractions (m, 2|3) of the whole extent.
+    """Position of a region in words. `shares` (m, 2|3) are its elements, as fractions of the whole extent.
 
-    Each axis gives a word if the center of the region's range lies in an outer third. Without any word the position is
-    "middle", or "throughout" if the range covers two thirds of every axis.
+    An axis gives a word if the center of the region's range is in an outer third of the axis. If no axis gives a word,
+    the position is "middle", or "throughout" if the range covers two thirds of every axis.
 
     >>> in_words(np.array([[0.9, 0.95, 0.5], [1.0, 0.9, 0.4]]))
     'top right'
     """
     low, high = shares.min(axis=0), shares.max(axis=0)
-    middle = (low + high) / 2  # not the mean: the range of heights stands next to the words
+    middle = (low + high) / 2  # center of the range, not the mean, because reports show the range of heights too
     words = [
         first if middle[axis] < 1 / 3 else last
         for axis, first, last in SIDES[: shares.shape[1]]

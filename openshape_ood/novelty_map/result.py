@@ -25,14 +25,14 @@ from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import save_whole
 
 COLORS = ("novelty", "class")
-LISTED = 8  # classes in the printed table
-TELLING = 0.9  # fraction of elements beyond the threshold above which the map does not locate anything
+LISTED = 8  # maximum number of classes in the printed table
+TELLING = 0.9  # if a larger fraction of elements is beyond the threshold, the map does not locate novelty
 UNTOLD = (
-    "nearly all of it is beyond the threshold. Is it another object as a whole, is another axis up, or is it a scan "
-    "compared with whole models?"
+    "nearly all of it is beyond the threshold. It may be another object, another axis may be up, or it may be a scan "
+    "that is compared with whole models"
 )
 
-# doubles, because a scan may lie millions of meters from its origin
+# double precision, because the coordinates of a scan may be millions of meters
 PLY = np.dtype(
     [(axis, "<f8") for axis in "xyz"]
     + [(channel, "u1") for channel in ("red", "green", "blue")]
@@ -48,10 +48,10 @@ class Elements:
     ----------
     kind : {"points", "pixels", "voxels"}
     rows : ndarray (n, 3|6)
-        Points: xyz in the shape's own frame and units, and rgb in [0, 1] if it has colors. Pixels: rgb, row by row.
-        Voxels: whole numbers, the cell of each.
+        Points: xyz in the frame and units of the shape, and rgb in [0, 1] if it has colors. Pixels: rgb, row by row.
+        Voxels: their cells, as whole numbers.
     shape : tuple of int
-        Of the image, (h, w); empty for points and voxels.
+        Size (h, w) of the image; empty for points and voxels.
     """
 
     kind: Literal["points", "pixels", "voxels"]
@@ -74,20 +74,21 @@ class Region:
     Attributes
     ----------
     indices : ndarray (m,)
-        Its elements, sorted.
+        Sorted indices of the elements of the region.
     novelty : float
-        Mean over its elements.
+        Mean novelty of the elements.
     center : ndarray (3,)
-        Mean position, in the frame and units of the elements; (2,), row and column, for pixels.
+        Mean position, in the frame and units of the elements. For pixels: row and column, (2,).
     nearest : str or None
-        Most frequent nearest class of its elements; None if the map has no classes.
+        Most frequent nearest class of the elements; None if the map has no classes.
     where : str
-        Position of its center in words, such as "top left"; left, right, front and back as in plots.
+        Position of the center in words, such as "top left". Left, right, front and back are as in plots.
     heights : tuple of float
-        Its lowest and highest position, as fractions of the whole height.
+        Lowest and highest position of the region, as fractions of the whole height.
     p_value : float or None
-        Conformal, from the highest region of each calibration shape: for a known, undamaged shape the probability that
-        any region has at most t is at most t. None without stored regions, and for regions smaller than theirs.
+        Conformal p-value, from the highest region of each calibration shape. For a known, undamaged shape, the
+        probability that any region has a p-value of at most t is at most t. None if the threshold has no regions of
+        calibration shapes, or this region is smaller than their minimum size.
     """
 
     indices: np.ndarray
@@ -104,7 +105,7 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class PatchNovelty:
-    """Patch values before interpolation: centers (p, 3), points of the shape; novelty (p,); nearest (p,)."""
+    """Values of patches before interpolation: centers (p, 3), points of the shape; novelty (p,); nearest (p,)."""
 
     centers: np.ndarray
     novelty: np.ndarray
@@ -113,30 +114,30 @@ class PatchNovelty:
 
 @dataclass(frozen=True, eq=False)
 class NoveltyMap:
-    """Novelty of n elements against k known classes. As an array it is its novelty.
+    """Novelty of n elements against k known classes. `np.asarray(novelty_map)` gives the novelty.
 
     Attributes
     ----------
     elements : Elements
         The n points, pixels or voxels.
     novelty : ndarray (n,)
-        Larger is more novel; 0 to 2 for a cosine distance. NaN is unseen.
+        Larger is more novel; 0 to 2 for a cosine distance. NaN means that the element was not seen.
     nearest, similarity : ndarray (n,) of str and of float, or None
         Nearest known class of each element, and the similarity to it, if available.
     classes : ndarray (k,) of str
-        Object arrays of Python strings, so that a long name is stored once.
+        Names of the classes. The arrays contain Python strings, so that a long name is stored once.
     baseline : float
-        Median novelty of known places; NaN if unknown.
+        Median novelty of known elements; NaN if unknown.
     threshold : Threshold or None
-        Highest novelty of a known place.
+        Highest novelty of a known element.
     provenance : Provenance
         Encoder, method and settings.
     patches : PatchNovelty or None
-        Patch values, if elements were interpolated from patches.
+        Values of the patches, if the novelty is interpolated from patches.
     name : str
-        Name of the object: its path, if it has one.
+        Name of the object, for example its path.
     up : str
-        Its gravity axis.
+        Gravity axis of the object.
     """
 
     elements: Elements
@@ -189,13 +190,14 @@ class NoveltyMap:
 
     @property
     def is_novel(self) -> np.ndarray:
-        """Mask (n,) of elements beyond the threshold, False if unseen; limited to the largest fraction of its marks.
+        """Mask (n,) of elements beyond the threshold. Unseen elements are False.
 
-        Raises `InputError` without a threshold."""
+        If the marks of the threshold limit the marked fraction, only the most novel elements are True. Raises
+        `InputError` without a threshold."""
         if self.threshold is None:
             raise InputError(
-                f"{self.name}: a map by {self.provenance.method!r} has no threshold. Localize against example shapes, "
-                "or give it one: dataclasses.replace(found, threshold=...)"
+                f"{self.name}: this map by {self.provenance.method!r} has no threshold. Expected one. Localize with "
+                "example shapes, or add one: dataclasses.replace(novelty_map, threshold=...)"
             )
         above, marks = self._above, self.threshold.marks
         if marks is not None and marks.largest < 1:
@@ -213,7 +215,7 @@ class NoveltyMap:
 
     @property
     def tells(self) -> bool:
-        """False if more than 90 % of the map lies beyond the threshold, so that nothing is located."""
+        """False if more than 90 % of the map is beyond the threshold, so that the map does not locate novelty."""
         return self.threshold is None or bool(self._beyond <= TELLING)
 
     @property
@@ -227,8 +229,8 @@ class NoveltyMap:
         Parameters
         ----------
         min_size : int or float, optional
-            Minimum elements of a region, or below 1 the fraction of seen elements. Default: the one of the threshold's
-            marks, else 1.
+            Minimum size of a region: a number of elements, or if below 1 a fraction of the seen elements. Default: the
+            one in the marks of the threshold, else 1.
 
         Returns
         -------
@@ -238,7 +240,7 @@ class NoveltyMap:
         Raises
         ------
         InputError
-            Without a threshold, and for an invalid size.
+            If there is no threshold, and for an invalid size.
         """
         marks = None if self.threshold is None else self.threshold.marks
         seen = int(self.seen.sum())
@@ -259,7 +261,7 @@ class NoveltyMap:
         return regions
 
     def p_value_of(self, piece: np.ndarray) -> float | None:
-        """P-value of a connected region (m,) of pixels or voxels, as `Region.p_value`."""
+        """P-value of a connected region (m,) of pixels or voxels, as in `Region.p_value`."""
         marks = None if self.threshold is None else self.threshold.marks
         if marks is None or not len(marks.peaks):
             return None
@@ -272,7 +274,7 @@ class NoveltyMap:
         return float(marks.p_values([level])[0])
 
     def peak(self, share: float = 0.2) -> np.ndarray:
-        """Surroundings of the most novel element.
+        """Elements around the most novel element.
 
         Parameters
         ----------
@@ -282,24 +284,25 @@ class NoveltyMap:
         Returns
         -------
         ndarray (n,) of bool
-            True for this fraction of elements nearest to the most novel one.
+            True for the elements nearest to the most novel element.
         """
         if not isinstance(share, int | float) or not 0 < share <= 1:
-            raise InputError(f"share is {share!r}; expected a part of the {self.elements.kind}, above 0 and at most 1")
+            raise InputError(f"share is {share!r}. Expected a fraction above 0 and at most 1. Give for example 0.2.")
         self.check_some()
         return around(self.elements.places, int(np.where(self.seen, self.novelty, -np.inf).argmax()), share)
 
     def shares(self) -> dict[str, float]:
-        """Fraction of the elements nearest to each class; empty without classes."""
+        """For each class, fraction of the elements that are nearest to it. Empty without classes."""
         if self.nearest is None:
             return {}
         counts = np.bincount(self._class_index, minlength=len(self.classes))
         return {str(name): count / max(1, len(self)) for name, count in zip(self.classes, counts.tolist(), strict=True)}
 
     def bounds(self) -> tuple[float, float]:
-        """Novelties at the ends of the color ramp: gray at the baseline, dark red twice as far as the threshold.
+        """Novelties at the ends of the color ramp: gray and dark red.
 
-        Equal for all shapes with the same known classes, so that plots are comparable. Without a threshold, minimum and
+        Gray is the baseline, and dark red is twice as far from it as the threshold. These values are equal for all
+        shapes with the same known classes, so that plots are comparable. Without a threshold, they are the minimum and
         maximum of this map.
         """
         if self.threshold is not None and np.isfinite(self.baseline):
@@ -322,15 +325,17 @@ class NoveltyMap:
         """Raise `UnknownNameError` for an unknown color, `InputError` if the map has no such color."""
         check_choice(by, "color of a novelty map", COLORS)
         if by == "class" and self.nearest is None:
-            raise InputError(f"{self.name}: this map has no nearest classes; expected color 'novelty'")
+            raise InputError(f"{self.name}: this map has no nearest classes. Expected color 'novelty'. Give it.")
 
     def image(self, color: str = "novelty") -> np.ndarray:
-        """Colors of a map of pixels as an image (h, w, 3) in [0, 1], blended with the gray image."""
+        """Image (h, w, 3) in [0, 1] of a map of pixels: its colors, blended with the gray image."""
         if self.elements.kind != "pixels":
-            raise InputError(f"{self.name}: this is a map of {self.elements.kind}; only a map of pixels is an image")
+            raise InputError(
+                f"{self.name}: this is a map of {self.elements.kind}. Expected a map of pixels. Use plot()."
+            )
         self.check_color(color)
         pixels, bounds = np.empty((len(self), 3), dtype=np.float32), self.bounds()
-        step = BLOCK_ELEMENTS // 8  # of tens of millions of pixels there is no copy in double precision
+        step = BLOCK_ELEMENTS // 8  # in blocks, so that tens of millions of pixels are not copied in double precision
         for start in range(0, len(self), step):
             part = slice(start, start + step)
             gray = self.elements.rows[part, :3].mean(axis=1, keepdims=True)
@@ -338,39 +343,40 @@ class NoveltyMap:
         return pixels.reshape(*self.elements.shape, 3)
 
     def plot(self, *, ax: Any = None, color: str = "novelty", bar: bool = True) -> Any:
-        """Plot, see `openshape_ood.plots.novelty_map`; needs the extra `[plots]`."""
+        """Plot the map, as `openshape_ood.plots.novelty_map`. Needs the extra `[plots]`."""
         from openshape_ood import plots
 
         return plots.novelty_map(self, ax=ax, color=color, bar=bar)
 
     def save(self, path: str | os.PathLike[str], color: str = "novelty") -> Path:
-        """Write a file, whole or not at all.
+        """Write a file. A failed write leaves no file.
 
-        A binary PLY of points or voxels with x y z, red green blue, novelty and class;
-        or a PNG of pixels, with colors over the gray image.
+        A map of points or voxels is written as a binary PLY with x y z, red green blue, novelty and class. A map of
+        pixels is written as a PNG, with colors over the gray image.
 
         Parameters
         ----------
         path : str or Path
-            Ends in .ply, or .png for pixels.
+            Name that ends in .ply, or in .png for pixels.
         color : {"novelty", "class"}
             Meaning of the colors.
 
         Returns
         -------
         Path
-            Path of the file. The class in a PLY is a number, -1 for none; comments in its header list the classes and
-            the up axis.
+            Path of the file. In a PLY, the class is a number; -1 means no class. Comments in the header list the
+            classes and the up axis.
 
         Raises
         ------
         InputError, FileError
-            For another suffix; if writing fails.
+            For another suffix, or if writing fails.
         """
         suffix = ".png" if self.elements.kind == "pixels" else ".ply"
         if given_path(path, "path").suffix.lower() != suffix:
             raise InputError(
-                f"a novelty map of {self.elements.kind} is saved as a {suffix} file; given was {os.fspath(path)}"
+                f"the path is {os.fspath(path)}. A novelty map of {self.elements.kind} is saved as a {suffix} file. "
+                "Change the name."
             )
         if suffix == ".png":
             return save_whole(path, png_bytes(self.image(color)), "the novelty map")
@@ -381,9 +387,11 @@ class NoveltyMap:
         return save_whole(path, ply_bytes(rows, self._comments()), "the novelty map")
 
     def check_some(self) -> None:
-        """Raise `InputError` for an empty map, for example of a view without completed objects."""
+        """Raise `InputError` if the map is empty, for example because a view has no completed objects."""
         if not len(self):
-            raise InputError(f"{self.name}: this map holds no {self.elements.kind}; there is nothing to show")
+            raise InputError(
+                f"{self.name}: this map has no {self.elements.kind}. Expected at least one. Check the input."
+            )
 
     @cached_property
     def _class_index(self) -> np.ndarray:
@@ -393,7 +401,7 @@ class NoveltyMap:
         return np.fromiter((place[name] for name in self.nearest.tolist()), np.int64, len(self))
 
     def _comments(self) -> list[str]:
-        # JSON keeps any name on one line
+        # in JSON, any name is on one line
         words = [f"class {i} {json.dumps(str(name))}" for i, name in enumerate(self.classes)]
         low, high = self.bounds()
         source = f"{self.provenance.method} with {json.dumps(self.provenance.identity.checkpoint)}"
@@ -404,14 +412,14 @@ class NoveltyMap:
 
 
 def region_size(min_size: Any, seen: int) -> int:
-    """Elements of a region, from a number or a fraction of seen elements. Raises `InputError` for invalid sizes."""
+    """Minimum number of elements of a region, from a number or a fraction. Raises `InputError` for an invalid size."""
     if isinstance(min_size, float) and 0 < min_size < 1:
         return max(1, math.ceil(min_size * seen - 1e-9))
     return check_whole(int(min_size) if isinstance(min_size, float) and min_size.is_integer() else min_size, "min_size")
 
 
 def png_bytes(image: np.ndarray) -> bytes:
-    """PNG file content of an image (h, w, 3) in [0, 1]."""
+    """Content of a PNG file for an image (h, w, 3) in [0, 1]."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -9,7 +9,7 @@ the name of a packaged row replaces it. Example of a row with a new architecture
     architecture = "toy-vit"
     licence = "MIT"
     sizes = { width = 512, depth = 12 }  # fields of the dataclass ToySizes
-    source = { file = "model.pt" }  # beside this file, or an absolute path
+    source = { file = "model.pt" }  # relative to this file, or an absolute path
     # source = { url = "https://example.org/model.pt", sha256 = "..." }
     # source = { repo = "lab/model", file = "model.pt", revision = "main", sha256 = "..." }
     keys = { inside = "state_dict", prefix = "module.", drop = ['head\.'], rename = [['^blocks\.', 'layers.']] }

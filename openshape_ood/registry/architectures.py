@@ -31,9 +31,9 @@ class Architecture:
         of encoders have `embedding_dim`, the width d of the embeddings. If files of one row may differ, the method
         `of_file(keys, model)` returns the sizes of a file with these keys and the network name `model` ("": no name).
     build : callable
-        Function from sizes to a network (`torch.nn.Module`). Its weights are replaced by those of the file. It is
-        called on the device "meta", so tensors that are not in the file (unsaved buffers) must be created on first use
-        or in `prepare`.
+        Function from sizes to a network (`torch.nn.Module`), whose weights the loader replaces. It is called on the
+        device "meta". Therefore, tensors that are not in the file (unsaved buffers) must be created on first use or in
+        `prepare`.
     """
 
     sizes: type

@@ -33,7 +33,7 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
     if the file cannot be fetched or used.
     """
     if row.unconfirmed:
-        message = f"checkpoint {row.name!r} is not fully confirmed: {row.unconfirmed}. Check it before you rely on it"
+        message = f"checkpoint {row.name!r} is not confirmed: {row.unconfirmed}. Check it before you rely on it"
         warnings.warn(message, stacklevel=3)
     weights = weight_cache.read(row) if checkpoint is None else None
     if weights is None:

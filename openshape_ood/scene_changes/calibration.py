@@ -1,8 +1,8 @@
-"""p-values of changes, from re-scans of places in which nothing changed; and control of false discoveries.
+"""p-values of changes, from re-scans of unchanged places, and control of false discoveries.
 
-Of each unchanged pair the strongest apparent change is kept, since the objects of a pair depend on each other. The
-p-value of a change is its rank among these: P(any p <= t) <= t in an unchanged place whose re-scans are like those of
-the calibration.
+The objects of a pair depend on each other, so each unchanged pair gives one value: its strongest apparent change. The
+p-value of a change is its rank among these values. If an unchanged place is scanned like the calibration places, then
+P(any p <= t) <= t.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from openshape_ood.checks import check_choice
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.storage import save_whole
 
-LEAST = 19  # pairs, with which a p-value of 0.05 can be had
-CONFUSED = 0.01  # of pairs of different objects are as alike as an object that moved is to itself
+LEAST = 19  # least pairs for a p-value of 0.05
+CONFUSED = 0.01  # fraction of pairs of different objects below the limit for moved objects
 CONTROLS = ("maximum", "by")
 PACKAGED = "calibration.json"
 
@@ -34,13 +34,13 @@ class ChangeCalibration:
     Attributes
     ----------
     strengths : tuple of n float
-        The largest strength of each pair, square meters, ascending; 0 for a pair without any apparent change.
+        Largest strength of each pair in square meters, ascending; 0 without an apparent change.
     differences : tuple of float
-        Differences of pairs of different objects, see `differences`, ascending.
+        Differences between different objects, see `differences`, ascending.
     by : {"columns", "rays"}
-        How free space was found.
+        Method that found free space.
     source : str
-        Whose re-scans.
+        Origin of the re-scans.
     """
 
     strengths: tuple[float, ...]
@@ -52,27 +52,27 @@ class ChangeCalibration:
         for name in ("strengths", "differences"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0)).all():
-                raise InputError(f"{name} of a calibration are {values!r:.60}. Expected numbers from 0 up. Scan again")
+                raise InputError(f"{name} of a calibration are {values!r:.60}. Expected numbers >= 0. Scan again")
             object.__setattr__(self, name, tuple(sorted(values.tolist())))
 
     @property
     def n(self) -> int:
-        """Pairs of scans."""
+        """Number of pairs of scans."""
         return len(self.strengths)
 
     def p_value(self, strength: float) -> float:
-        """(1 + pairs with a strength as large) / (n + 1)."""
+        """(1 + number of pairs with at least this strength) / (n + 1)."""
         larger = self.n - int(np.searchsorted(self.strengths, strength - 1e-12, side="left"))
         return (1 + larger) / (self.n + 1)
 
     @property
     def limit(self) -> float:
-        """Largest difference of an object that moved: 1 % of pairs of different objects differ less."""
+        """Largest difference of a moved object: the 1 % quantile of differences between different objects."""
         return float(np.quantile(self.differences, CONFUSED, method="lower"))
 
     @classmethod
     def packaged(cls, by: str = "columns") -> ChangeCalibration:
-        """Of re-scans of generated rooms; `python -m benchmarks changes --parts calibration` made it."""
+        """Packaged calibration: re-scans of generated rooms, by `python -m benchmarks changes --parts calibration`."""
         check_choice(by, "by", ("columns", "rays"))
         return cls._of(_packaged()[by])
 
@@ -85,17 +85,17 @@ class ChangeCalibration:
         return {"by": self.by, "source": self.source, **rounded}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it to a .json file. Raises `FileError` where nothing can be written."""
+        """Write a .json file. Raises `FileError` if it cannot be written."""
         return save_whole(Path(path), json.dumps(self.as_json()).encode(), "the calibration")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ChangeCalibration:
-        """What `save` wrote. Raises `FileError` for other files."""
+        """Read a file of `save`. Raises `FileError` for other files."""
         try:
             return cls._of(json.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FileError(
-                f"{path} is no calibration of changes: {error}. Expected what save wrote. Make it again"
+                f"{path} is no calibration of changes: {error}. Expected a file of save. Make it again"
             ) from error
 
 
@@ -105,18 +105,18 @@ def _packaged() -> Any:
 
 
 def discoveries(p: Sequence[float], rate: float, control: str = "maximum") -> np.ndarray:
-    """Changes that are reported (m,) bool, so that the expected fraction of false ones is `rate` at most.
+    """Reported changes (m,) bool. The expected fraction of false changes among them is at most `rate`.
 
     Parameters
     ----------
     p : sequence of m float
-        p-values by the strongest change of unchanged pairs.
+        p-values of `ChangeCalibration.p_value`.
     rate : float
         Between 0 and 1.
     control : {"maximum", "by"}
-        "maximum": p <= rate. As each p-value is for the strongest change of a whole pair, this bounds the probability
-        of any false change, and with it the rate. "by": Benjamini and Yekutieli, valid for any dependence of any
-        p-values, and stricter here: one change among ten needs 292 pairs at 0.1.
+        "maximum": p <= rate. Each p-value compares with the strongest change of a whole pair, so this bounds the
+        probability of any false change, and with it the rate. "by": Benjamini and Yekutieli, valid for any dependence.
+        It is stricter here: one change among ten objects needs 292 pairs at 0.1.
 
     References
     ----------

@@ -1,6 +1,6 @@
-"""Points of one scan whose place was seen empty in the other, put together to objects.
+"""Objects of one scan whose points the other scan saw as empty space.
 
-A change needs points, not only a proposal: proposals that were merged or split differently change no point.
+A change needs points, not only a proposal. Proposals that are merged or split differently change no point.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.voxels import voxelize
 
-GONE = 0.5  # of the seen part of an object: all of it has changed; one in the place of another is near its points
-LEAST = 8  # voxels of a change
-LINK = 2.5  # voxels between parts of one change
-FAR = 0.3  # meters from the other scan, from which a voxel counts fully
-SEEN = 0.4  # of an object: with less it is undecided
-PART = 1 / 3  # of the voxels of another changed proposal of one component: fewer are a part of that object
+GONE = 0.5  # least changed fraction of the seen part of an object that has changed
+LEAST = 8  # least voxels of a change
+LINK = 2.5  # most voxels between parts of one connected component
+FAR = 0.3  # meters to the other scan from which a voxel has full weight
+SEEN = 0.4  # least seen fraction of an object that can be decided
+PART = 1 / 3  # least size of a proposal in a component, as a fraction of the largest; smaller ones belong to it
 STACKED = 0.5  # intersection over union of the floor under two changed pieces that touch: one object
 HANGING = 0.6  # meters of air at most between two pieces of one object; the upper piece hangs over the lower one
 CUT = 0.05  # of the smaller piece's voxels within two voxels of the larger piece: the surface goes on
 TOUCHING = 1.5  # voxels between the nearest voxels of two pieces
-INSIDE = 0.5  # of a component's voxels in the box of a changed object, with a margin of LINK voxels: a piece of it
+INSIDE = 0.5  # least fraction of a component in the box of a changed object, with a margin of LINK voxels
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """An object of one scan, and what the other scan says of its place.
+    """An object of one scan, and the state of its place in the other scan.
 
     rows: points (m,) of its scan, ascending; free, occupied, unseen: fractions of its voxels; strength: square meters
-    of surface whose place was seen empty, those far from the other scan weigh most; whole: all of it has changed;
-    proposal: index, -1 for points that no proposal has.
+    of surface at places that were seen empty, weighted by distance to the other scan; whole: True if the object has
+    changed; proposal: its index, -1 for points outside all proposals.
     """
 
     rows: np.ndarray
@@ -65,23 +65,26 @@ class _Cells:
     size: float
 
 
-def candidates(scene: Scene, found: Proposals, other: Space, gone: np.ndarray | None = None) -> list[Candidate]:
+def candidates(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarray | None = None) -> list[Candidate]:
     """Objects of a scan, compared with the space of the other scan; both in one frame.
 
     gone: True (n,) for points of the other scan that belong to changed objects. They do not show that something stayed.
     """
-    cells = _cells(scene, found, other, gone)
-    sets = [np.unique(cells.inverse[rows]) for rows in found.rows]
+    cells = _cells(scene, proposals, other, gone)
+    sets = [np.unique(cells.inverse[rows]) for rows in proposals.rows]
     parts = _components(cells)
-    compared = [_compared(cells, rows, own, i, parts) for i, (rows, own) in enumerate(zip(found.rows, sets, strict=True))]
+    compared = [
+        _compared(cells, rows, voxels, i, parts)
+        for i, (rows, voxels) in enumerate(zip(proposals.rows, sets, strict=True))
+    ]
     whole = [one.proposal for one in compared if one.whole]
     claimed, loose = {i: [sets[i]] for i in whole}, list[np.ndarray]()
     for part in parts:
         owners = _owners(part, whole, sets, cells)
         if not owners:
             loose.append(part)
-        for i, own in owners.items():
-            claimed[i].append(own)
+        for i, voxels in owners.items():
+            claimed[i].append(voxels)
     pieces = list[np.ndarray]()
     for part in loose:
         owner = _around(part, claimed, cells)
@@ -89,18 +92,18 @@ def candidates(scene: Scene, found: Proposals, other: Space, gone: np.ndarray | 
             pieces.append(part)
         else:
             claimed[owner].append(part)
-    changed = [_grown(cells, compared[i], own) for i, own in claimed.items()]
+    changed = [_grown(cells, compared[i], voxels) for i, voxels in claimed.items()]
     changed += [_of_component(cells, part) for part in pieces]
     rest = [one for one in compared if not one.whole]
     return [one for one in _joined(cells, changed) if one.proposal >= 0 or one.strength > 0] + rest
 
 
-def _cells(scene: Scene, found: Proposals, other: Space, gone: np.ndarray | None) -> _Cells:
+def _cells(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarray | None) -> _Cells:
     voxels = voxelize(scene.points, other.size)
     counts = np.bincount(voxels.inverse)
     places = np.stack([np.bincount(voxels.inverse, column) for column in scene.points.T], axis=1) / counts[:, None]
     level = np.zeros(len(scene), dtype=bool)
-    for plane in found.layout:
+    for plane in proposals.layout:
         if plane.kind != "wall":
             level[plane.rows] = True
     distance = other.distance(places)
@@ -113,23 +116,25 @@ def _cells(scene: Scene, found: Proposals, other: Space, gone: np.ndarray | None
     return _Cells(voxels.inverse, places, distance, changed, occupied, other.size)
 
 
-def _compared(cells: _Cells, rows: np.ndarray, own: np.ndarray, proposal: int, parts: Sequence[np.ndarray]) -> Candidate:
+def _compared(
+    cells: _Cells, rows: np.ndarray, voxels: np.ndarray, proposal: int, parts: Sequence[np.ndarray]
+) -> Candidate:
     """A proposal has changed if most of its seen part has. A connected part that was seen empty is enough to see."""
-    free, occupied = int(cells.changed[own].sum()), int(cells.occupied[own].sum())
+    free, occupied = int(cells.changed[voxels].sum()), int(cells.occupied[voxels].sum())
     whole = free >= max(LEAST, GONE * (free + occupied))
-    if whole and free + occupied < SEEN * len(own):
-        whole = any(len(np.intersect1d(own, part, assume_unique=True)) >= LEAST for part in parts)
-    return _candidate(cells, rows, own, whole, proposal)
+    if whole and free + occupied < SEEN * len(voxels):
+        whole = any(len(np.intersect1d(voxels, part, assume_unique=True)) >= LEAST for part in parts)
+    return _candidate(cells, rows, voxels, whole, proposal)
 
 
-def _candidate(cells: _Cells, rows: np.ndarray, own: np.ndarray, whole: bool, proposal: int) -> Candidate:
-    free, occupied = float(cells.changed[own].mean()), float(cells.occupied[own].mean())
-    return Candidate(rows, free, occupied, 1 - free - occupied, _strength(cells, own), whole, proposal)
+def _candidate(cells: _Cells, rows: np.ndarray, voxels: np.ndarray, whole: bool, proposal: int) -> Candidate:
+    free, occupied = float(cells.changed[voxels].mean()), float(cells.occupied[voxels].mean())
+    return Candidate(rows, free, occupied, 1 - free - occupied, _strength(cells, voxels), whole, proposal)
 
 
-def _strength(cells: _Cells, own: np.ndarray) -> float:
-    own = own[cells.changed[own]]
-    return float(np.minimum(cells.distance[own] / FAR, 1).sum() * cells.size**2)
+def _strength(cells: _Cells, voxels: np.ndarray) -> float:
+    voxels = voxels[cells.changed[voxels]]
+    return float(np.minimum(cells.distance[voxels] / FAR, 1).sum() * cells.size**2)
 
 
 def _components(cells: _Cells) -> list[np.ndarray]:
@@ -162,16 +167,17 @@ def _joined(cells: _Cells, changed: list[Candidate]) -> list[Candidate]:
         if len(group) == 1:
             joined.append(changed[largest])
             continue
-        rows, own = (np.unique(np.concatenate([lists[i] for i in group])) for lists in ([c.rows for c in changed], sets))
-        joined.append(_candidate(cells, rows, own, True, changed[largest].proposal))
+        rows, voxels = (
+            np.unique(np.concatenate([lists[i] for i in group])) for lists in ([c.rows for c in changed], sets)
+        )
+        joined.append(_candidate(cells, rows, voxels, True, changed[largest].proposal))
     return joined
 
 
 def _of_one_object(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool:
-    """True for pieces that touch along a cut, that lie on each other over one floor, or of which one hangs over the
-    other."""
-    places = sorted((cells.places[own] for own in (first, second)), key=len)
-    low, high = (np.stack([bound(own, axis=0) for own in places]) for bound in (np.min, np.max))
+    """True if two pieces touch along a cut, if they are stacked, or if one hangs above the other."""
+    places = sorted((cells.places[voxels] for voxels in (first, second)), key=len)
+    low, high = (np.stack([bound(voxels, axis=0) for voxels in places]) for bound in (np.min, np.max))
     high = high + cells.size
     apart = low.max(axis=0) - high.min(axis=0)
     if apart.max() > HANGING:
@@ -187,22 +193,22 @@ def _of_one_object(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool
 
 
 def _owners(part: np.ndarray, whole: Sequence[int], sets: Sequence[np.ndarray], cells: _Cells) -> dict[int, np.ndarray]:
-    """The voxels of a component by the changed proposal they belong to; empty if no proposal has a part of it."""
+    """Voxels of a component for each changed proposal that shares it; empty without such a proposal."""
     size = {i: len(np.intersect1d(sets[i], part, assume_unique=True)) for i in whole}
-    own = [i for i, count in size.items() if count >= max(LEAST, PART * max(size.values()))]
-    if not own:
+    sharing = [i for i, count in size.items() if count >= max(LEAST, PART * max(size.values()))]
+    if not sharing:
         return {}
-    away = np.stack([cKDTree(cells.places[sets[i]]).query(cells.places[part])[0] for i in own])
+    away = np.stack([cKDTree(cells.places[sets[i]]).query(cells.places[part])[0] for i in sharing])
     nearest = away.argmin(axis=0)
-    return {i: part[nearest == place] for place, i in enumerate(own)}
+    return {i: part[nearest == place] for place, i in enumerate(sharing)}
 
 
 def _around(part: np.ndarray, claimed: Mapping[int, Sequence[np.ndarray]], cells: _Cells) -> int | None:
-    """The changed proposal in whose box most of a component lies; None if there is none."""
+    """The changed proposal whose box contains most of a component; None without one."""
     best, share = None, INSIDE
     places = cells.places[part]
-    for i, (own, *_) in claimed.items():
-        low, high = cells.places[own].min(axis=0), cells.places[own].max(axis=0)
+    for i, (voxels, *_) in claimed.items():
+        low, high = cells.places[voxels].min(axis=0), cells.places[voxels].max(axis=0)
         inside = ((places > low - LINK * cells.size) & (places < high + LINK * cells.size)).all(axis=1).mean()
         if inside >= share:
             best, share = i, float(inside)
@@ -213,15 +219,15 @@ def _of_component(cells: _Cells, part: np.ndarray) -> Candidate:
     return _candidate(cells, _points_of(cells, part), part, True, -1)
 
 
-def _points_of(cells: _Cells, own: np.ndarray) -> np.ndarray:
+def _points_of(cells: _Cells, voxels: np.ndarray) -> np.ndarray:
     """Points (m,) of voxels, ascending."""
     inside = np.zeros(len(cells.places), dtype=bool)
-    inside[own] = True
+    inside[voxels] = True
     return np.flatnonzero(inside[cells.inverse])
 
 
 def _grown(cells: _Cells, one: Candidate, claimed: list[np.ndarray]) -> Candidate:
     """A changed proposal with the changed voxels around it."""
-    own = np.unique(np.concatenate(claimed))
-    more = _points_of(cells, np.setdiff1d(own, claimed[0]))
-    return _candidate(cells, np.union1d(one.rows, more), own, True, one.proposal)
+    voxels = np.unique(np.concatenate(claimed))
+    more = _points_of(cells, np.setdiff1d(voxels, claimed[0]))
+    return _candidate(cells, np.union1d(one.rows, more), voxels, True, one.proposal)

@@ -1,4 +1,4 @@
-"""Gone and new objects -> what became of each: moved, replaced, removed, added."""
+"""Matching of objects that are gone with objects that are new: moved and replaced pairs."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from scipy.optimize import linear_sum_assignment
 
 from openshape_ood.scenes.boxes import Box
 
-WIDER = 0.05  # meters added to sides before their logarithm: noise of a few centimeters counts little on small things
-TOGETHER = 0.5  # of the smaller one's extent on the floor: one thing stands in the place of another
+WIDER = 0.05  # meters added to each side before the logarithm: reduces the effect of noise on small objects
+TOGETHER = 0.5  # least shared fraction of the smaller footprint of two objects at one place
 NEVER = 1e6
 
 
 def differences(
     before: np.ndarray, after: np.ndarray, boxes: Sequence[Box], later: Sequence[Box], usual: float
 ) -> np.ndarray:
-    """Differences of objects (p, q), from their embeddings (p, d), (q, d), unit length, and boxes; 0 is the same.
+    """Differences (p, q) between p objects before and q objects after; 0 for equal objects.
 
-    The cosine distance as a multiple of the `usual` one between objects of the place, so that encoders can be compared,
-    plus the mean difference of the logarithms of the sides.
+    before, after: embeddings (p, d) and (q, d) of unit length; usual: cosine distance between objects of this place,
+    see `usual_distance`. A difference is the cosine distance divided by `usual`, plus the mean difference of the
+    logarithms of the sides.
     """
     cosine = 1 - before @ after.T
-    sizes = [np.log(np.array([box.size for box in own]).reshape(-1, 3) + WIDER) for own in (boxes, later)]
+    sizes = [np.log(np.array([box.size for box in listed]).reshape(-1, 3) + WIDER) for listed in (boxes, later)]
     return cosine / usual + np.abs(sizes[0][:, None] - sizes[1][None]).mean(axis=2)
 
 
@@ -36,7 +37,7 @@ def usual_distance(vectors: np.ndarray) -> float:
 
 
 def moved(table: np.ndarray, limit: float) -> list[tuple[int, int]]:
-    """Pairs (i, j) of differences (p, q) up to a limit, one to one, with the least sum (Hungarian)."""
+    """One-to-one pairs (i, j) with a difference of at most `limit`; the assignment has the least sum (Hungarian)."""
     if not table.size:
         return []
     cost = np.where(table <= limit, table - limit - 1, NEVER)
@@ -45,10 +46,10 @@ def moved(table: np.ndarray, limit: float) -> list[tuple[int, int]]:
 
 
 def replaced(boxes: Sequence[Box], later: Sequence[Box]) -> list[tuple[int, int]]:
-    """Pairs (i, j) that stand in one place, those that overlap most first."""
-    found = [(shared_place(a, b), i, j) for i, a in enumerate(boxes) for j, b in enumerate(later)]
+    """One-to-one pairs (i, j) of objects at one place, the largest overlap first."""
+    shares = [(shared_place(a, b), i, j) for i, a in enumerate(boxes) for j, b in enumerate(later)]
     pairs, one, other = list[tuple[int, int]](), set[int](), set[int]()
-    for share, i, j in sorted(found, key=lambda entry: -entry[0]):
+    for share, i, j in sorted(shares, key=lambda entry: -entry[0]):
         if share >= TOGETHER and i not in one and j not in other:
             pairs.append((i, j))
             one.add(i)
@@ -57,19 +58,19 @@ def replaced(boxes: Sequence[Box], later: Sequence[Box]) -> list[tuple[int, int]
 
 
 def overlap(first: Box, second: Box) -> float:
-    """Intersection over union of the boxes' extents along x, y and z; of flat ones as if they were 5 cm."""
+    """Intersection over union of axis-parallel extents; each side is widened by 5 cm, for flat objects."""
     common, one, other = _extents(first, second)
     return float(common.prod() / (one.prod() + other.prod() - common.prod()))
 
 
 def shared_place(first: Box, second: Box) -> float:
-    """Fraction of the smaller extent along x and y that both boxes have; 0 for one above the other."""
+    """Common fraction of the smaller footprint; 0 if one box is above the other."""
     common, one, other = _extents(first, second)
     return float(common[:2].prod() / min(one[:2].prod(), other[:2].prod())) if common[2] > 0 else 0.0
 
 
 def _extents(first: Box, second: Box) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sides (3,) along the axes of what both have, and of each."""
+    """Axis-parallel sides (3,) of the intersection, of the first box and of the second box."""
     ends = []
     for box in (first, second):
         corners = box.corners()

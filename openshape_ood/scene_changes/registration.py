@@ -1,6 +1,6 @@
-"""Two scans of a place in one frame: quarter turns of the walls, shifts by correlation, then point-to-plane ICP.
+"""Registration of two scans of a place: quarter turns of walls, shifts by correlation, then point-to-plane ICP.
 
-The changed part of a place is an outlier of the fit, and weighs little.
+The changed part of a place is an outlier of the fit and has little weight.
 """
 
 from __future__ import annotations
@@ -18,38 +18,40 @@ from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.voxels import voxelize
 
-CELL = 0.05  # meters, of the voxels that are fitted
-MOST = 30_000  # of them
-FITTED, FINE = 4_000, 10_000  # of the second scan while candidates are compared, and at last
+CELL = 0.05  # voxel side of the fit in meters
+MOST = 30_000  # most voxels of the fit
+FITTED, FINE = 4_000, 10_000  # voxels of the second scan, to compare candidates and for the final fit
 FURNITURE, WALL, LEVEL = range(3)
-COARSE, SLAB, SLABS = 0.1, 0.3, 8  # meters, of cells and layers that are correlated
-PEAKS = 3  # shifts a turn
-TURNS = 72  # of a scan without walls
-KEPT = 0.7  # of the points, those that fit best: the residual is theirs
-SLACK = 0.03  # meters from their plane, beyond which points weigh little
-RADII = (0.6, 0.4, 0.25, 0.15, 0.1, 0.08)  # meters, to the nearest point
-ROUNDS = 5  # of the fit for each
-NEAR = 0.1  # meters: parts that agree
-RESIDUAL, OVERLAP, ALIKE = 0.05, 0.3, 0.9  # refused beyond, below, and from
-SEARCHED = 0.7  # overlap of a pose that was searched, at least: walls of two rooms often meet somewhere
-LARGEST_FIX = (0.5, 10.0)  # meters and degrees that scans in one frame are off at most
-FEW = 100  # voxels
+COARSE, SLAB, SLABS = 0.1, 0.3, 8  # cell side and layer height of the correlation in meters, number of layers
+PEAKS = 3  # shifts tried for each turn
+TURNS = 72  # turns tried for a scan without walls
+KEPT = 0.7  # best-fitting fraction of the points, which defines the residual
+SLACK = 0.03  # meters from its plane beyond which a point has little weight
+RADII = (0.6, 0.4, 0.25, 0.15, 0.1, 0.08)  # largest distance to the nearest point in meters, one after the other
+ROUNDS = 5  # iterations for each radius
+NEAR = 0.1  # meters between surfaces that agree
+RESIDUAL, OVERLAP, ALIKE = 0.05, 0.3, 0.9  # largest residual, least overlap, relative score of an ambiguous pose
+SEARCHED = 0.7  # least overlap of a searched pose: walls of two different rooms often meet
+LARGEST_FIX = (0.5, 10.0)  # largest error of scans in one frame, meters and degrees
+FEW = 100  # least voxels of a kind that is used
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A second scan in the frame of the first.
+    """Pose of the second scan in the frame of the first.
 
     Attributes
     ----------
     pose : (4, 4) float64
-        Frame of the second scan to that of the first, meters.
+        Frame of the second scan to the frame of the first, meters.
     residual : float
-        Median distance in meters between points of the second scan and planes of the first, of the 70 % that fit best.
+        Median distance in meters between points of the second scan and planes of the first. Only the best-fitting
+        70 % of the points count.
     overlap : float
-        Fraction of furniture and walls of the one scan within 10 cm of the other; the larger of both directions.
+        Fraction of furniture and walls of one scan within 10 cm of the other; the larger of both directions.
     how : {"given", "refined", "searched"}
-        The pose was given; the scans were in one frame but for centimeters; or nothing was known.
+        "given": the caller gave the pose; "refined": the scans share a frame up to small errors; "searched": any turn
+        and shift was tried.
     """
 
     pose: np.ndarray
@@ -59,7 +61,7 @@ class Registration:
 
     @property
     def yaw(self) -> float:
-        """Degrees about z."""
+        """Rotation about z in degrees."""
         return float(np.degrees(np.arctan2(self.pose[1, 0], self.pose[0, 0])))
 
     def as_json(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ class Registration:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Voxels of a scan: places and unit normals (v, 3), and the kind (v,): furniture, wall, or floor and ceiling."""
+    """Voxels of a scan: places and unit normals (v, 3), and kind (v,): furniture, wall, or level (floor, ceiling)."""
 
     places: np.ndarray
     normals: np.ndarray
@@ -109,10 +111,10 @@ class Surface:
         return replace(self, places=_moved(self.places, pose), normals=self.normals @ pose[:3, :3].T)
 
     @classmethod
-    def of(cls, scene: Scene, found: Proposals) -> Surface:
-        """The voxels of a scan of n points, whose floor and walls were found."""
+    def of(cls, scene: Scene, proposals: Proposals) -> Surface:
+        """Voxels of a scan; `proposals` gives its floor and walls."""
         kinds = np.zeros(len(scene), dtype=np.int64)
-        for plane in found.layout:
+        for plane in proposals.layout:
             kinds[plane.rows] = WALL if plane.kind == "wall" else LEVEL
         size = CELL
         voxels = voxelize(scene.points, size)
@@ -122,9 +124,9 @@ class Surface:
         counts = np.bincount(voxels.inverse)
         sums = [np.bincount(voxels.inverse, column) for column in scene.points.T]
         places = np.stack(sums, axis=1) / counts[:, None]
-        floors = [plane.rows for plane in found.layout if plane.kind == "floor"]
+        floors = [plane.rows for plane in proposals.layout if plane.kind == "floor"]
         floor = float(np.median(scene.points[floors[0], 2])) if floors else None
-        walls = [plane for plane in found.layout if plane.kind == "wall"]
+        walls = [plane for plane in proposals.layout if plane.kind == "wall"]
         heading = None
         if walls:
             turns = sum(len(one.rows) * np.exp(4j * np.arctan2(one.normal[1], one.normal[0])) for one in walls)
@@ -133,11 +135,10 @@ class Surface:
 
 
 def register(before: Surface, after: Surface, pose: np.ndarray | None = None) -> Registration:
-    """The pose of the second scan in the frame of the first.
+    """Pose of the second scan in the frame of the first.
 
-    pose: a first guess, centimeters and degrees off at most; without one every turn and shift is tried. Raises
-    `InputError` for scans that do not fit: residual above 5 cm, overlap below 30 % (70 %
-    without a guess), or two poses that fit alike.
+    pose: first guess; without one, any turn and shift is tried. Raises `InputError` for scans that do not fit: residual
+    above 5 cm, overlap below 30 % (70 % without a guess), or two poses with almost the same score.
     """
     if pose is not None:
         fitted = _fit(before, after.taken(_spaced(len(after.places), FINE)), pose, RADII[2:])
@@ -147,8 +148,8 @@ def register(before: Surface, after: Surface, pose: np.ndarray | None = None) ->
         far = float(np.linalg.norm(_moved(middle, off) - middle))
         if far > LARGEST_FIX[0] or turned > LARGEST_FIX[1]:
             raise InputError(
-                f"the scans are {far:.2f} m and {turned:.0f}° off. Expected one frame, {LARGEST_FIX[0]} m and "
-                f"{LARGEST_FIX[1]:.0f}° off at most. Leave out aligned"
+                f"the scans are {far:.2f} m and {turned:.0f}° apart. Expected one frame, at most {LARGEST_FIX[0]} m "
+                f"and {LARGEST_FIX[1]:.0f}° apart. Leave out aligned"
             )
         return measured(before, after, fitted, "refined")
     return _searched(before, after)
@@ -158,15 +159,15 @@ def _searched(before: Surface, after: Surface) -> Registration:
     for one in (before, after):
         if one.floor is None:
             raise InputError(
-                f"{one.name} has no floor, by which it could be aligned. Expected a scan with z up and one square "
-                "meter of floor. Bring both scans into one frame and give aligned"
+                f"{one.name} has no floor for the alignment. Expected a scan with z up and one square meter of floor. "
+                "Bring both scans into one frame and give aligned"
             )
     few = after.taken(_spaced(len(after.places), FITTED))
     poses = [_fit(before, few, guess, RADII) for guess in _guesses(before, few)]
     scores = np.array([_agreement(before, after, one)[0] for one in poses])
     best = int(scores.argmax())
     pose = _fit(before, after.taken(_spaced(len(after.places), FINE)), poses[best], RADII[3:])
-    found = measured(before, after, pose, "searched")
+    registration = measured(before, after, pose, "searched")
     for other in np.argsort(-scores, kind="stable"):
         if scores[other] >= ALIKE * scores[best] and _differ(poses[other], poses[best], after):
             listed = "; ".join(
@@ -175,13 +176,13 @@ def _searched(before: Surface, after: Surface) -> Registration:
             )
             raise InputError(
                 f"two poses of {after.name} fit alike: {listed} (fit {scores[best]:.2f} and {scores[other]:.2f}). "
-                "Expected one, but a symmetric place has several. Turn the scans into one frame and give aligned"
+                "Expected one pose, but a symmetric place has several. Bring both scans into one frame and give aligned"
             )
-    return found
+    return registration
 
 
 def _guesses(before: Surface, after: Surface) -> list[np.ndarray]:
-    """Poses (4, 4): turns by the walls, and for each the shifts at which most cells meet."""
+    """Candidate poses (4, 4): turns from walls, and for each turn the shifts with the best correlation."""
     if before.heading is None or after.heading is None:
         turns = [2 * np.pi * i / TURNS for i in range(TURNS)]
     else:
@@ -192,15 +193,15 @@ def _guesses(before: Surface, after: Surface) -> list[np.ndarray]:
         pose[:2, :2] = [[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]
         pose[2, 3] = (before.floor or 0.0) - (after.floor or 0.0)
         for height, shift in _shifts(before, after, pose):
-            own = pose.copy()
-            own[:2, 3] = shift
-            guesses.append((height, own))
+            shifted = pose.copy()
+            shifted[:2, 3] = shift
+            guesses.append((height, shifted))
     guesses.sort(key=lambda one: -one[0])
-    return [own for _, own in guesses[: 4 * PEAKS]]
+    return [guess for _, guess in guesses[: 4 * PEAKS]]
 
 
 def _shifts(before: Surface, after: Surface, pose: np.ndarray) -> list[tuple[float, np.ndarray]]:
-    """Peaks of the correlation over shifts of x and y, each with its height."""
+    """Peaks of the correlation over shifts in x and y: height and shift."""
     turned = _moved(after.places, pose)
     clouds = before.places[before.kind != LEVEL], turned[after.kind != LEVEL]
     floor = before.floor or 0.0
@@ -212,36 +213,36 @@ def _shifts(before: Surface, after: Surface, pose: np.ndarray) -> list[tuple[flo
         table = np.zeros((SLABS, *shape))
         cells = np.floor((cloud[:, :2] - low) / COARSE).astype(int) + 1
         slab = np.floor((cloud[:, 2] - floor) / SLAB).astype(int)
-        own = (slab >= 0) & (slab < SLABS)
-        table[slab[own], cells[own, 0], cells[own, 1]] = 1
+        inside = (slab >= 0) & (slab < SLABS)
+        table[slab[inside], cells[inside, 0], cells[inside, 1]] = 1
         tables.append(table)
     first = np.fft.rfft2(_blurred(tables[0]))
     second = np.fft.rfft2(tables[1])
     scale = np.sqrt(max(1.0, tables[0].sum()) * max(1.0, tables[1].sum()))
     table = np.fft.irfft2((first * second.conj()).sum(axis=0), s=tuple(shape)) / scale
-    found = []
+    peaks = []
     for _ in range(PEAKS):
         place = np.array(np.unravel_index(int(table.argmax()), table.shape))
         step = np.where(place > shape / 2, place - shape, place)
-        # cells are wrapped: a shift is from minus the second to plus the first
+        # the correlation is periodic: unwrap the shift
         step = np.where(step * COARSE < -sides[1] - 3 * COARSE, step + shape, step)
-        found.append((float(table[tuple(place)]), step * COARSE + lows[0] - lows[1]))
+        peaks.append((float(table[tuple(place)]), step * COARSE + lows[0] - lows[1]))
         around = [np.arange(p - 3, p + 4) % s for p, s in zip(place, shape, strict=True)]
         table[np.ix_(*around)] = -1
-    return found
+    return peaks
 
 
 def _blurred(table: np.ndarray) -> np.ndarray:
-    """Each cell and, by a half, the eight around it."""
+    """Add half of the eight neighbors to each cell."""
     wide = sum(np.roll(table, (i, j), axis=(1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1))
     return np.minimum(1.0, 0.5 * table + 0.5 * np.minimum(wide, 1))
 
 
 def _fit(before: Surface, after: Surface, pose: np.ndarray, radii: Sequence[float]) -> np.ndarray:
-    """Point-to-plane ICP with smaller and smaller radii; floor, walls and furniture weigh alike.
+    """Point-to-plane ICP with decreasing radii; floor, walls and furniture have equal total weight.
 
-    Points far from their plane weigh little (Geman and McClure). They are not cut off by a quantile: the one wall that
-    stops a scan from gliding along the others would be among those.
+    Points far from their plane have little weight (Geman and McClure). A quantile would drop all of them, including the
+    one wall that stops a scan from sliding along the others.
     """
     mass = np.bincount(after.kind, minlength=3).astype(np.float64)
     weight = 1 / np.maximum(mass, 1)[after.kind]
@@ -263,7 +264,7 @@ def _fit(before: Surface, after: Surface, pose: np.ndarray, radii: Sequence[floa
 
 
 def _step(places: np.ndarray, targets: np.ndarray, normals: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The small motion (4, 4) of least squares of distances to planes."""
+    """Small motion (4, 4) that minimizes squared distances to planes."""
     middle = places.mean(axis=0)
     arm = np.cross(places - middle, normals)
     table = np.hstack([arm, normals])
@@ -273,7 +274,7 @@ def _step(places: np.ndarray, targets: np.ndarray, normals: np.ndarray, weight: 
     moment = weighted.T @ table / scale + 1e-9 * np.eye(6)
     motion = np.linalg.solve(moment, weighted.T @ off / scale)
     angle = float(np.linalg.norm(motion[:3]))
-    if angle > 0.2:  # the plane of the fit holds for small turns
+    if angle > 0.2:  # the linearization holds for small turns
         motion *= 0.2 / angle
         angle = 0.2
     turn = np.eye(3)
@@ -288,15 +289,15 @@ def _step(places: np.ndarray, targets: np.ndarray, normals: np.ndarray, weight: 
 
 
 def _agreement(before: Surface, after: Surface, pose: np.ndarray) -> tuple[float, float]:
-    """How well a pose fits, and the overlap: fractions of furniture and of walls that meet."""
+    """Score of a pose and overlap: fractions of furniture and walls within 10 cm of the other scan."""
     inverse = np.linalg.inv(pose)
     shares: list[list[float]] = [[], []]
     for kind in (FURNITURE, WALL):
         if not (before.has(kind) and after.has(kind)):
             continue
         places = [_moved(after.places[after.kind == kind], pose), _moved(before.places[before.kind == kind], inverse)]
-        for side, (other, own) in enumerate(zip((before, after), places, strict=True)):
-            distance, _ = other.tree.query(own, distance_upper_bound=NEAR)
+        for side, (other, moved) in enumerate(zip((before, after), places, strict=True)):
+            distance, _ = other.tree.query(moved, distance_upper_bound=NEAR)
             shares[side].append(float(np.isfinite(distance).mean()))
     if not shares[0]:
         return 0.0, 0.0
@@ -304,19 +305,19 @@ def _agreement(before: Surface, after: Surface, pose: np.ndarray) -> tuple[float
 
 
 def check_rotation(pose: np.ndarray) -> np.ndarray:
-    """A pose (4, 4) as it is. Raises `InputError` for one that is no rotation and a place."""
+    """Return a pose (4, 4). Raises `InputError` if it is no rotation with a translation."""
     turn = pose[:3, :3]
     off = float(np.abs(turn @ turn.T - np.eye(3)).max())
     if off > 1e-3 or np.linalg.det(turn) < 0:
         raise InputError(
-            f"pose is no rotation and a place: its axes are off by {off:.2g}. Expected frame of the second scan to "
-            "frame of the first, meters. Give a rotation matrix, not scaled and not mirrored"
+            f"pose is no rotation with a translation: its axes are off by {off:.2g}. Expected frame of the second scan "
+            "to frame of the first, meters. Give a rotation without scaling or mirroring"
         )
     return pose
 
 
 def measured(before: Surface, after: Surface, pose: np.ndarray, how: str = "given") -> Registration:
-    """A pose with its residual and overlap. Raises `InputError` for scans that do not fit by it."""
+    """Registration with residual and overlap of a pose. Raises `InputError` if the scans do not fit."""
     places = _moved(after.places, pose)
     distance, nearest = before.tree.query(places)
     kept = distance <= np.sort(distance)[int(KEPT * (len(distance) - 1))]
@@ -327,22 +328,22 @@ def measured(before: Surface, after: Surface, pose: np.ndarray, how: str = "give
     advice = "Check that both are scans of one place, in meters, z up"
     if residual > RESIDUAL:
         raise InputError(
-            f"{what}: the residual is {100 * residual:.0f} cm. Expected {100 * RESIDUAL:.0f} cm at most. {advice}"
+            f"{what}: the residual is {100 * residual:.0f} cm. Expected at most {100 * RESIDUAL:.0f} cm. {advice}"
         )
     least = SEARCHED if how == "searched" else OVERLAP
     if overlap < least:
-        raise InputError(f"{what}: {overlap:.0%} of furniture and walls meet. Expected {least:.0%} or more. {advice}")
+        raise InputError(f"{what}: {overlap:.0%} of furniture and walls agree. Expected {least:.0%} or more. {advice}")
     return Registration(pose, residual, overlap, how)
 
 
 def _differ(one: np.ndarray, other: np.ndarray, after: Surface) -> bool:
-    """True for two poses that put the scan into different places."""
+    """True if two poses place the scan differently."""
     some = after.places[_spaced(len(after.places), 200)]
     return bool(np.linalg.norm(_moved(some, one) - _moved(some, other), axis=1).mean() > 0.3)
 
 
 def _normals(places: np.ndarray) -> np.ndarray:
-    """Unit normals (v, 3) of the planes through each place and its nearest twelve."""
+    """Unit normals (v, 3) of planes through each place and its twelve nearest neighbors."""
     count = min(13, len(places))
     nearest = cKDTree(places).query(places, k=count)[1].reshape(len(places), count)
     spread = places[nearest] - places[nearest].mean(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""SceneChanges: the objects of two scans with what became of each, as a table, pictures, files."""
+"""SceneChanges: objects of two scans and their changes, as a table, pictures and files."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ BOTH = {
 
 @dataclass(frozen=True, eq=False)
 class ObjectChange:
-    """An object, and what became of it.
+    """An object and its change.
 
     Attributes
     ----------
     number : int
-        From 1: reported changes first, those with the least p-value before others.
+        From 1: reported changes first, by ascending p-value.
     kind : {"moved", "removed", "added", "replaced", "cannot tell", "unchanged"}
     before, after : SceneObject or None
-        The object in each scan; of "replaced" the old and the new one. Points are rows of `SceneChanges.before.scene`
-        and `.after.scene`, boxes in the frame of the first scan.
+        The object in each scan; for "replaced", the old and the new object. `rows` index the points of
+        `SceneChanges.before.scene` and `.after.scene`. Boxes are in the frame of the first scan.
     strength : float
-        Square meters of surface whose place was seen empty in the other scan. A voxel 30 cm or farther from the other
-        scan counts fully, a nearer one less.
+        Square meters of surface at places that the other scan saw empty. A voxel has full weight from 30 cm to the
+        other scan, and less if it is nearer.
     p_value : float
-        Rank of the strength among re-scans of unchanged places; 1 for what did not change.
+        Rank of the strength among re-scans of unchanged places; 1 for unchanged objects.
     free, occupied, unseen : float
-        Fractions of the object whose place the other scan saw empty, has points at, and did not see.
+        Fractions of the object at places that the other scan saw empty, has points at, and did not see.
     reason : str
     guess : str
-        The kind that the points suggest if the p-value is too large to report it, else "".
+        The likely kind if the p-value is too large to report it, else "".
     """
 
     number: int
@@ -70,17 +70,17 @@ class ObjectChange:
 
     @property
     def reported(self) -> bool:
-        """True for a change that holds at the rate asked for."""
+        """True for a change that passes the requested FDR."""
         return self.kind in CHANGES
 
     @property
     def object(self) -> SceneObject:
-        """The object as it is now, or as it was if it is gone."""
-        return self.after or self.before  # type: ignore[return-value]  # there is one
+        """The object of the second scan; if it is gone, the object of the first scan."""
+        return self.after or self.before  # type: ignore[return-value]  # one of them exists
 
     @property
     def distance(self) -> float | None:
-        """Meters that a moved object moved, between the centers of its boxes."""
+        """Distance of a move in meters, between box centers; None for other kinds."""
         if self.kind != "moved" or self.before is None or self.after is None:
             return None
         return float(np.linalg.norm(self.after.box.center - self.before.box.center))
@@ -104,18 +104,18 @@ class ObjectChange:
 
 @dataclass(frozen=True, eq=False)
 class SceneChanges:
-    """Result of `compare_scenes`. Iteration gives the changes that are reported, `objects` all.
+    """Result of `compare_scenes`. Iteration gives the reported changes; `objects` has all objects.
 
     Attributes
     ----------
     before, after : SceneResult
-        Both scans in the frame of the first, with their objects.
+        Both scans with their objects, in the frame of the first scan.
     objects : tuple of ObjectChange
         Reported changes first.
     registration : Registration
-        How the second scan was brought into the frame of the first.
-    spaces : two of Space
-        What each scan saw empty; `by` says how it was found.
+        Pose of the second scan in the frame of the first.
+    spaces : pair of Space
+        Free space of each scan; `by` names the method.
     calibration : ChangeCalibration
     fdr : float
     control : str
@@ -132,7 +132,7 @@ class SceneChanges:
 
     @property
     def changes(self) -> tuple[ObjectChange, ...]:
-        """The reported ones."""
+        """Reported changes."""
         return tuple(one for one in self.objects if one.reported)
 
     @property
@@ -146,12 +146,12 @@ class SceneChanges:
         return iter(self.changes)
 
     def counts(self) -> dict[str, int]:
-        """Objects of each kind."""
+        """Number of objects of each kind."""
         counted = Counter(one.kind for one in self.objects)
         return {kind: counted[kind] for kind in KINDS if counted[kind]}
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row an object, for tables."""
+        """One row for each object, for tables."""
         return [_row(one) for one in self.objects]
 
     def to_frame(self) -> Any:
@@ -159,8 +159,7 @@ class SceneChanges:
         return data_frame(self.rows(), COLUMNS)
 
     def kinds_of_points(self, late: bool) -> np.ndarray:
-        """Index into `KINDS` (n,) for the points of the first or, if `late`, of the second scan; -1 for what is no
-        object."""
+        """Index into `KINDS` (n,) of each point; -1 outside objects. late: points of the second scan."""
         scan = (self.after if late else self.before).scene
         kinds = np.full(len(scan), -1)
         for one in reversed(self.objects):
@@ -171,16 +170,16 @@ class SceneChanges:
 
     def as_json(self) -> dict[str, Any]:
         """Registration, space, calibration, and a record for each object."""
-        own = self.after.as_json()
-        told = {key: own[key] for key in ("provenance", "classes", "threshold")}
-        told["scans"] = [{"name": one.scene.name, "points": len(one.scene)} for one in (self.before, self.after)]
-        told["registration"] = self.registration.as_json()
-        told["space"] = {"by": self.spaces[0].by, "voxel": self.spaces[0].size, "reach": self.spaces[0].reach}
-        told["fdr"] = {"rate": self.fdr, "control": self.control, "pairs": self.calibration.n}
-        told["fdr"] |= {"source": self.calibration.source}
-        told["counts"] = self.counts()
-        told["objects"] = [one.as_json() for one in self.objects]
-        return told
+        scored = self.after.as_json()
+        record = {key: scored[key] for key in ("provenance", "classes", "threshold")}
+        record["scans"] = [{"name": one.scene.name, "points": len(one.scene)} for one in (self.before, self.after)]
+        record["registration"] = self.registration.as_json()
+        record["space"] = {"by": self.spaces[0].by, "voxel": self.spaces[0].size, "reach": self.spaces[0].reach}
+        record["fdr"] = {"rate": self.fdr, "control": self.control, "pairs": self.calibration.n}
+        record["fdr"] |= {"source": self.calibration.source}
+        record["counts"] = self.counts()
+        record["objects"] = [one.as_json() for one in self.objects]
+        return record
 
     def plot(self, **options: Any) -> Any:
         """Draw both scans side by side, see `openshape_ood.plots.changes`; needs the extra `[plots]`."""
@@ -191,8 +190,8 @@ class SceneChanges:
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write changes.json, before.ply and after.ply, with the side files of their names, into a folder.
 
-        The PLY files have the kind as label, the number of the change as instance, and a color a kind. Raises
-        `FileError` where nothing can be written.
+        In the PLY files, the label is the kind, the instance is the number of the change, and each kind has a color.
+        Raises `FileError` if a file cannot be written.
         """
         folder = make_folder(folder)
         content = json.dumps(self.as_json(), indent=1, ensure_ascii=False).encode()

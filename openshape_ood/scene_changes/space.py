@@ -1,4 +1,4 @@
-"""Free, occupied and unseen space of a scan: an object that is not seen is gone only if its place was seen empty."""
+"""Free, occupied and unseen space of a scan. An object is gone only if its place was seen empty."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import Scene
 
 VOXEL = 0.05  # meters
-MOST = 60_000_000  # voxels of a place
-RAYS = 8_000  # of each camera
-STEP = 0.7  # voxels along a ray
-RANGE = 6.0  # meters that a camera sees
-MARGIN = 0.3  # most unseen voxels among the 27 around a free one: a ray that grazes an unseen surface frees nothing
+MOST = 60_000_000  # most voxels of a place
+RAYS = 8_000  # rays of each camera
+STEP = 0.7  # voxels between samples of a ray
+RANGE = 6.0  # maximum range of a camera in meters
+MARGIN = 0.3  # largest unseen fraction of the 27 voxels around a free voxel; rays that graze a surface exceed it
 DENSE = 0.5  # least density of floor that counts as seen, as a fraction of the median
 LEVEL = 0.85  # least |z| of the normal of a level surface
-CEILING = 3.5  # meters over the floor, of the columns at most
+CEILING = 3.5  # maximum height of a column in meters over the floor
 
 By = Literal["rays", "columns"]
 
@@ -32,9 +32,9 @@ By = Literal["rays", "columns"]
 class Space:
     """Free and occupied space of a scan.
 
-    low: corner (3,) of the first voxel; size: of a voxel, meters; free: (x, y, z) bool; by: "rays" from the cameras to
-    the points, or "columns" over floor and tops that were seen; points: (n, 3) of the scan; reach: meters to the
-    nearest point within which a place is occupied.
+    low: corner (3,) of the first voxel; size: voxel side in meters; free: (x, y, z) bool; by: "rays" from the cameras
+    to the points, or "columns" over visible floor and level tops; points: (n, 3) of the scan; reach: a place is
+    occupied if the nearest point is at most so many meters away.
     """
 
     low: np.ndarray
@@ -50,21 +50,21 @@ class Space:
 
     def distance(self, places: np.ndarray) -> np.ndarray:
         """Meters (m,) from places (m, 3) to the nearest point of the scan."""
-        found: np.ndarray = self.tree.query(places)[0]
-        return found
+        distance: np.ndarray = self.tree.query(places)[0]
+        return distance
 
     def is_free(self, places: np.ndarray) -> np.ndarray:
-        """True (m,) for places (m, 3) that were seen empty; a free voxel may be next to an occupied one."""
+        """True (m,) for places (m, 3) that were seen empty. Check `distance` too: a point may be in the next voxel."""
         cells = np.floor((places - self.low) / self.size).astype(np.int64)
         inside = ((cells >= 0) & (cells < self.free.shape)).all(axis=1)
-        found = np.zeros(len(places), dtype=bool)
-        found[inside] = self.free[tuple(cells[inside].T)]
-        return found
+        free = np.zeros(len(places), dtype=bool)
+        free[inside] = self.free[tuple(cells[inside].T)]
+        return free
 
 
 def seen_space(
     scene: Scene,
-    found: Proposals,
+    proposals: Proposals,
     surface: Surface,
     bounds: np.ndarray,
     cameras: np.ndarray | None,
@@ -72,15 +72,15 @@ def seen_space(
     voxel: float,
     reach: float,
 ) -> Space:
-    """The space of a scan within `bounds` (2, 3), from camera positions (v, 3) if they are known.
+    """Space of a scan within `bounds` (2, 3). cameras: positions (v, 3), or None.
 
-    of: the camera (n,) of each point; None if any may have seen it.
+    of: index (n,) of the camera that saw each point; None if it is unknown.
     """
     low = bounds[0] - 2 * voxel
     shape = np.ceil((bounds[1] - low) / voxel).astype(np.int64) + 3
     if np.prod(shape, dtype=np.float64) > MOST:
         raise InputError(
-            f"the place has {np.prod(shape, dtype=np.float64):.1e} voxels of {voxel} m. Expected {MOST:,} at most. "
+            f"the place has {np.prod(shape, dtype=np.float64):.1e} voxels of {voxel} m. Expected at most {MOST:,}. "
             "Give larger voxels, or crop the scans"
         )
     occupied = np.zeros(shape, dtype=bool)
@@ -88,7 +88,7 @@ def seen_space(
     if cameras is not None:
         free = _by_rays(scene.points, cameras, of, occupied, low, voxel)
         return Space(low, voxel, free, "rays", scene.points, reach)
-    free = _by_columns(scene, found, surface, occupied, low, voxel)
+    free = _by_columns(scene, proposals, surface, occupied, low, voxel)
     return Space(low, voxel, free, "columns", scene.points, reach)
 
 
@@ -122,23 +122,23 @@ def _by_rays(
             flat = np.where(inside, cells @ spans, 0)
             hit = inside & taken[flat]
             seen[flat[inside & ~hit]] = True
-            if far > 2 * voxel:  # a camera may be nearer to something than a voxel
+            if far > 2 * voxel:  # voxels around the camera may be occupied
                 step, length = step[~hit], length[~hit]
     return _without_margin(free & ~occupied, occupied)
 
 
 def _without_margin(free: np.ndarray, occupied: np.ndarray) -> np.ndarray:
-    """Free voxels without those at the margin of unseen space; rays end before surfaces, so voxels there count as seen."""
+    """Remove free voxels at the margin of unseen space. Voxels next to points count as seen: rays end before them."""
     unseen = ~free & ~maximum_filter(occupied, 3)
     return free & (uniform_filter(unseen.astype(np.float32), 3) <= MARGIN)
 
 
 def _by_columns(
-    scene: Scene, found: Proposals, surface: Surface, occupied: np.ndarray, low: np.ndarray, voxel: float
+    scene: Scene, proposals: Proposals, surface: Surface, occupied: np.ndarray, low: np.ndarray, voxel: float
 ) -> np.ndarray:
-    """Free voxels: columns above floor with enough points, up to the first occupied voxel, and above level tops."""
+    """Free voxels: columns above dense floor, up to the first occupied voxel, and columns above level tops."""
     free = np.zeros(occupied.shape, dtype=bool)
-    floors = [plane.rows for plane in found.layout if plane.kind == "floor"]
+    floors = [plane.rows for plane in proposals.layout if plane.kind == "floor"]
     if not floors:
         return free
     rows = np.concatenate(floors)
@@ -146,13 +146,13 @@ def _by_columns(
     cells = np.floor((scene.points[rows] - low) / voxel).astype(np.int64)
     count = np.zeros(shape)
     np.add.at(count, tuple(cells[:, :2].T), 1)
-    own = count > 0
-    usual = np.median(count[own])
+    present = count > 0
+    usual = np.median(count[present])
     seen = minimum_filter(_mean(count), 3) >= DENSE * usual
-    seen &= minimum_filter(own | (_mean(own) > 0.7), 3)
+    seen &= minimum_filter(present | (_mean(present) > 0.7), 3)
     height = int(np.median(cells[:, 2]))
     top = min(occupied.shape[2], height + int(CEILING / voxel))
-    # above the floor: the floor's own voxels, and noise around them, do not count
+    # skip the voxels of the floor and of its noise
     start = height + 2
     above = occupied[:, :, start:top]
     open_ = ~np.maximum.accumulate(above, axis=2)

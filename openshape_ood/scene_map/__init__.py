@@ -1,4 +1,4 @@
-"""A map of objects seen again and again: known, new or unsure; for streams of views and scans."""
+"""Map of objects in a stream of views and scans; each object is known, new or unsure."""
 
 from openshape_ood.scene_map.events import MapWarning as MapWarning
 from openshape_ood.scene_map.naming import Question as Question

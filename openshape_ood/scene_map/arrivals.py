@@ -30,17 +30,17 @@ SCANS = (
     ".xyz",
     ".csv",
 )
-PICTURE = "rgb.png"  # of a view in a folder of its own
-MOST = 1_000_000  # files of a folder
+PICTURE = "rgb.png"  # in each folder of a view
+MOST = 1_000_000  # most files of a folder
 
 
 def arrivals(
     folder: Path, done: Collection[str], *, once: bool, poll: float, wait: Callable[[float], Any] = time.sleep
 ) -> Iterator[Path]:
-    """The views and scans of a folder by time of writing, each once.
+    """Views and scans of a folder in the order of their modification time, each once.
 
-    folder: with files, and folders of views; done: names that are not given again; once: those that are there, else
-    also what arrives, when its size has not changed for `poll` seconds. Raises `FileError`.
+    folder: scan files, view files, and folders of views; done: names to omit; once: True ends after the existing files.
+    False waits for further files. A file is complete if its size is constant for `poll` seconds. Raises `FileError`.
     """
     given, before = set(done), dict[str, tuple[float, int]]()
     while True:
@@ -56,31 +56,31 @@ def arrivals(
 
 
 def _listed(folder: Path) -> dict[str, tuple[float, int]]:
-    """Name -> time of writing and size."""
-    found: dict[str, tuple[float, int]] = {}
+    """Name -> modification time and size."""
+    listed: dict[str, tuple[float, int]] = {}
     try:
         for path in folder.iterdir():
-            own = path / PICTURE if path.is_dir() else path
+            file = path / PICTURE if path.is_dir() else path
             if path.is_dir() or path.suffix.lower() in (*VIEWS, *SCANS):
                 try:
-                    about = own.stat()
-                except OSError:  # gone meanwhile, or a folder of something else
+                    status = file.stat()
+                except OSError:  # removed in the meantime, or no folder of a view
                     continue
-                found[path.name] = (about.st_mtime, about.st_size)
-            if len(found) > MOST:
-                raise FileError(f"{folder} has more than {MOST:,} files. Expected fewer. Give a part of them")
+                listed[path.name] = (status.st_mtime, status.st_size)
+            if len(listed) > MOST:
+                raise FileError(f"{folder} has more than {MOST:,} files. Expected fewer. Split the folder")
     except OSError as error:
         raise FileError(f"cannot read the folder {folder}: {error.strerror or error}") from error
-    return found
+    return listed
 
 
 def loaded(path: Path) -> View | Scene:
-    """The view or scan of a file. Raises `FileError` or `InputError`."""
+    """Read a view or a scan. Raises `FileError` or `InputError`."""
     return load_view(path) if is_view(path) else load_scene(path)
 
 
 def is_view(path: Path) -> bool:
-    """True for a folder, a published view, and an .npz file with depth."""
+    """True for a folder, a .pkl view, and an .npz file with depth."""
     if path.is_dir() or path.suffix.lower() in VIEWS:
         return True
     if path.suffix.lower() != ".npz":
@@ -89,9 +89,9 @@ def is_view(path: Path) -> bool:
         with zipfile.ZipFile(path) as file:
             return "depth.npy" in {name.lower() for name in file.namelist()}
     except (OSError, ValueError, zipfile.BadZipFile, RuntimeError):
-        return False  # reading it says why
+        return False  # the reader of scans reports the error
 
 
 def sources(events: Path) -> set[str]:
-    """The sources of all events of a map: what was added, and what could not be used."""
+    """Sources of all events of a map: added and skipped inputs."""
     return {str(one.event["source"]) for one in read_events(events) if one.event.get("source")}

@@ -13,17 +13,17 @@ from openshape_ood.errors import InputError
 
 REACH = 2**20  # cells from the origin on each side: 52 km at 5 cm
 BITS = 21
-MOST_LOOK, MOST_OBJECT = 4096, 16_384  # cells of a look, and of an object
-COVERED = 0.5  # of the cells of one are in the other: the same place
-TOUCHED = 0.2  # of the cells: perhaps the same object
-SIMILAR_SIZE = 0.25  # cells of the smaller as a share of those of the larger
-SAME = 0.75  # cosine from which a look that perhaps shows an object is taken for a look at it
-MERGED = 0.6  # of the cells of the smaller are in the larger, of two objects that are one
+MOST_LOOK, MOST_OBJECT = 4096, 16_384  # most cells of a look, and of an object
+COVERED = 0.5  # least overlap of the same place, as a fraction of either one's cells
+TOUCHED = 0.2  # least overlap of a candidate
+SIMILAR_SIZE = 0.25  # least ratio of cells, smaller to larger, of the same place
+SAME = 0.75  # least cosine between a look and an object that it overlaps in part
+MERGED = 0.6  # least fraction of the smaller object's cells in the larger one, to merge both
 OFFSETS = np.array([(x << 2 * BITS) + (y << BITS) + z for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1)])
 
 
 class Place(NamedTuple):
-    """Cells that a look or an object fills, sorted keys (v,), and their low and high corner (2, 3) in cells."""
+    """Occupied cells of a look or an object: sorted keys (v,), lower and upper corner (2, 3) in cells."""
 
     cells: np.ndarray
     bounds: np.ndarray
@@ -35,29 +35,29 @@ class Place(NamedTuple):
 
 
 def cells_of(points: np.ndarray, origin: np.ndarray, size: float) -> np.ndarray:
-    """Sorted keys (v,) int64 of the cells of `size` meters that points (n, 3) fill; at most 4,096, evenly thinned.
+    """Sorted keys (v,) int64 of the cells with points (n, 3); size: cell side in meters.
 
-    Raises `InputError` for points farther from the origin than 2**20 cells.
+    More than 4,096 cells are thinned evenly. Raises `InputError` for points more than 2**20 cells from the origin.
     """
     steps = np.floor((points - origin) / size)
     if not (np.abs(steps) < REACH - 1).all():
         away = float(np.abs(points - origin).max())
         raise InputError(
-            f"points lie {away:.3g} m from the start of the map. Expected less than {REACH * size:,.0f} m. Give poses "
+            f"points are {away:.3g} m from the start of the map. Expected less than {REACH * size:,.0f} m. Give poses "
             "in meters, in the frame of the first view"
         )
     return thinned(np.unique(packed(steps.astype(np.int64))), MOST_LOOK)
 
 
 def packed(steps: np.ndarray) -> np.ndarray:
-    """One number (n,) for each cell (n, 3); sums of numbers are those of cells."""
+    """One key (n,) for each cell (n, 3). Keys are linear: an offset of cells is an offset of keys."""
     moved = steps + REACH
     keys: np.ndarray = (moved[:, 0] << 2 * BITS) + (moved[:, 1] << BITS) + moved[:, 2]
     return keys
 
 
 def unpacked(keys: np.ndarray) -> np.ndarray:
-    """The cells (n, 3) of their numbers (n,)."""
+    """Cells (n, 3) of keys (n,)."""
     mask = (1 << BITS) - 1
     return np.stack([keys >> 2 * BITS, (keys >> BITS) & mask, keys & mask], axis=1) - REACH
 
@@ -67,24 +67,24 @@ def thinned(keys: np.ndarray, most: int) -> np.ndarray:
 
 
 def joined(cells: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """Both, sorted; what is beyond 16,384 cells is left out, the newest first."""
+    """Union of both, sorted. New cells beyond 16,384 are dropped."""
     fresh = np.setdiff1d(more, cells, assume_unique=True)
     return np.union1d(cells, fresh[: max(0, MOST_OBJECT - len(cells))])
 
 
 def dilated(cells: np.ndarray) -> np.ndarray:
-    """The cells and their neighbors, sorted."""
+    """Cells and their 26 neighbors, sorted."""
     return np.unique(cells[:, None] + OFFSETS)
 
 
 def share_in(cells: np.ndarray, others: np.ndarray) -> float:
-    """Fraction of cells that are among others, both sorted."""
+    """Fraction of `cells` that are in `others`, both sorted."""
     place = np.minimum(np.searchsorted(others, cells), len(others) - 1)
     return float((others[place] == cells).mean())
 
 
 class Overlap(NamedTuple):
-    """Fraction of the cells of each that lie in the other or beside it, and the sizes of both."""
+    """Fraction of each one's cells that are in the other one or next to it, and both numbers of cells."""
 
     first: float
     second: float
@@ -92,7 +92,7 @@ class Overlap(NamedTuple):
 
     @classmethod
     def of(cls, first: np.ndarray, wide: np.ndarray, second: np.ndarray) -> Overlap:
-        """wide: the first, dilated."""
+        """Overlap of two sets of cells. wide: `first`, dilated."""
         inside = share_in(second, wide)
         if not inside:
             return cls(0.0, 0.0, (len(first), len(second)))
@@ -105,12 +105,12 @@ class Overlap(NamedTuple):
 
     @property
     def is_place(self) -> bool:
-        """True if both fill the same place, by overlap alone."""
+        """True if the overlap alone shows that both are at the same place."""
         return self.most >= COVERED and min(self.sizes) >= SIMILAR_SIZE * max(self.sizes)
 
 
 class Candidate(NamedTuple):
-    """An object of the map that a look may show; cosine: of the look with the mean of the object."""
+    """An object of the map that a look may show; cosine: between the look and the object's mean embedding."""
 
     number: int
     overlap: Overlap
@@ -118,11 +118,11 @@ class Candidate(NamedTuple):
 
 
 def chosen(candidates: Iterable[Candidate]) -> tuple[int | None, bool]:
-    """The object that a look shows, None for none of them, and True if that is certain.
+    """Number of the object that a look shows, or None; and True if the choice is certain.
 
-    Overlap first: the one candidate that fills the same place. Of several, and of candidates that the look only
-    touches, the one with the largest cosine from `SAME` on. A look that fits none of the objects it touches is
-    uncertain: what it shows may be merged later.
+    A single candidate at the same place is certain. Several candidates are decided by the largest cosine. Candidates
+    with a partial overlap need a cosine of at least `SAME`. A look that overlaps objects but fits none is uncertain:
+    it may be merged later.
     """
     touched = [one for one in candidates if one.overlap.most >= TOUCHED]
     placed = [one for one in touched if one.overlap.is_place]
@@ -137,20 +137,20 @@ def chosen(candidates: Iterable[Candidate]) -> tuple[int | None, bool]:
 
 
 def are_one(overlap: Overlap, cosine: float, whole: tuple[bool, bool]) -> bool:
-    """True if two objects of the map are one: the smaller lies in the larger, and is alike or was seen in part only."""
+    """True to merge two objects: the smaller is inside the larger, and is similar or was seen in part only."""
     first = overlap.sizes[0] <= overlap.sizes[1]
     smaller, seen_whole = (overlap.first, whole[0]) if first else (overlap.second, whole[1])
     return smaller >= MERGED and (overlap.is_place or cosine >= SAME or not seen_whole)
 
 
 def written(cells: np.ndarray) -> str:
-    """Sorted cells as a short text."""
+    """Sorted cells as compressed text."""
     steps = np.diff(cells, prepend=np.int64(0)).astype("<i8")
     return base64.b64encode(zlib.compress(steps.tobytes(), 6)).decode()
 
 
 def read(text: str) -> np.ndarray:
-    """The cells that `written` wrote. Raises `ValueError` for any other text."""
+    """Read cells of `written`. Raises `ValueError` for any other text."""
     unpack = zlib.decompressobj()
     content = unpack.decompress(base64.b64decode(text, validate=True), 8 * MOST_LOOK)
     if unpack.unconsumed_tail or len(content) % 8:

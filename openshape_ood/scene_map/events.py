@@ -1,4 +1,4 @@
-"""An append-only log of events: JSON lines with numbers and checksums, each on the disk before it counts."""
+"""Append-only log of events: JSON lines with sequence numbers and checksums; each line is synced to the disk."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from typing import Any, NamedTuple
 from openshape_ood.errors import FileError
 from openshape_ood.storage import check_regular
 
-LONGEST = 64 * 2**20  # bytes of a line
-SEAL = ',"crc":"'  # before the checksum, which ends each line
+LONGEST = 64 * 2**20  # most bytes of a line
+SEAL = ',"crc":"'  # before the checksum at the end of each line
 
 
 class MapWarning(UserWarning):
-    """A map or a log that looks wrong, and what became of it."""
+    """A problem of a map or a log, and how it was handled."""
 
 
 class Read(NamedTuple):
-    """An event, and where in the file the next one begins."""
+    """An event, and the byte offset of the next event in the file."""
 
     event: dict[str, Any]
     end: int
 
 
 class EventLog:
-    """A log that one process writes to.
+    """Log with one writing process.
 
     Parameters
     ----------
     path : Path
     end : int
-        Where its sound part ends; what lies behind, a torn line, is cut off.
+        Byte offset behind the last complete event. A torn line after it is removed.
     seq : int
-        Of its last event.
+        Sequence number of the last event.
 
     Raises
     ------
     FileError
-        Where another process has the log, or nothing can be written.
+        If another process writes to the log, or if writing fails.
     """
 
     def __init__(self, path: Path, end: int = 0, seq: int = -1) -> None:
@@ -61,7 +61,7 @@ class EventLog:
             raise FileError(f"cannot write the events {path}: {error.strerror or error}") from error
 
     def append(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Write an event with the next number; it is on the disk when this returns. Raises `FileError`."""
+        """Write an event with the next sequence number and sync it to the disk. Raises `FileError`."""
         numbered = {"seq": self.seq + 1, **event}
         line = as_line(numbered)
         if self._file is None:
@@ -71,7 +71,7 @@ class EventLog:
                 raise OSError("the disk is full")
             os.fsync(self._file)
         except OSError as error:
-            with contextlib.suppress(OSError):  # no half line stays; if it does, reading drops it
+            with contextlib.suppress(OSError):  # remove the partial line; a reader would drop it as well
                 os.truncate(self._file, self.end)
             raise FileError(f"cannot write the events {self.path}: {error.strerror or error}") from error
         self.seq, self.end = self.seq + 1, self.end + len(line)
@@ -88,7 +88,7 @@ class EventLog:
 
 
 def as_line(event: Mapping[str, Any]) -> bytes:
-    """The event as a line of JSON whose last value is the checksum of all before it.
+    """Event as a JSON line; its last value is the checksum of the preceding bytes.
 
     Examples
     --------
@@ -100,10 +100,10 @@ def as_line(event: Mapping[str, Any]) -> bytes:
 
 
 def read_events(path: Path, start: int = 0, seq: int = -1) -> Iterator[Read]:
-    """The events behind byte `start`, whose event before has the number `seq`, one line in memory at a time.
+    """Events from byte `start`; `seq` is the number of the event before. One line at a time is in memory.
 
-    A torn last line is dropped with a `MapWarning`. Raises `FileError` for a line that is damaged elsewhere, a number
-    that is missing, and a file that cannot be read.
+    A torn last line is dropped with a `MapWarning`. Raises `FileError` for other damaged lines, missing numbers, and
+    unreadable files.
     """
     try:
         check_regular(path)
@@ -115,17 +115,17 @@ def read_events(path: Path, start: int = 0, seq: int = -1) -> Iterator[Read]:
                 if event is None:
                     if not file.read(1):
                         warnings.warn(
-                            f"the last line of {path} is torn. It was being written when the process ended. It was "
-                            "dropped, so show that view again",
+                            f"the last line of {path} is torn, because the process ended while writing it. Expected a "
+                            "complete event. The line was dropped; add that view again",
                             MapWarning,
                             stacklevel=2,
                         )
                         return
-                    raise FileError(f"{path} is damaged behind event {seq}. Expected event {seq + 1}. Use a copy of it")
+                    raise FileError(f"{path} is damaged after event {seq}. Expected event {seq + 1}. Use a backup")
                 if event.get("seq") != seq + 1:
                     given = str(event.get("seq"))[:20]
                     raise FileError(
-                        f"{path} has event {given} behind event {seq}. Expected {seq + 1}. Use a copy of it"
+                        f"{path} has event {given} after event {seq}. Expected event {seq + 1}. Use a backup"
                     )
                 seq, end = seq + 1, end + len(line)
                 yield Read(event, end)
@@ -136,15 +136,15 @@ def read_events(path: Path, start: int = 0, seq: int = -1) -> Iterator[Read]:
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
-    """The content of a whole line; None for a damaged one."""
+    """Content of a complete line; None for a damaged line."""
     body, seal, end = line.rpartition(SEAL.encode())
     if not seal or end != f'{zlib.crc32(body):08x}"}}\n'.encode():
         return None
     try:
-        found = json.loads(body + b"}")
+        content = json.loads(body + b"}")
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def _lock(descriptor: int, path: Path) -> None:
@@ -156,12 +156,12 @@ def _lock(descriptor: int, path: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise FileError(
-            f"another process writes to {path}. Expected one writer for a map. End it, or give another folder"
+            f"another process writes to {path}. Expected one writer. End the other process, or give another folder"
         ) from None
 
 
 def _sync_folder(folder: Path) -> None:
-    """The name of a new file, too, is on the disk."""
+    """Sync the folder entry of a new file to the disk."""
     with contextlib.suppress(OSError):  # not on Windows
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,9 +1,9 @@
-"""p-values of several looks at one object, combined so that the result is valid however the looks depend on each other.
+"""Combined p-value of several looks at one object, valid for any dependence between the looks.
 
-Looks at one object are alike: the product of e-values and Fisher's method take them for independent and call far more
-known objects new than they promise (`python -m benchmarks map`). The combinations here hold for any dependence. Each
-gives a p-value: for a known object whose looks are like the calibration shapes, P(p <= t) <= t for every t, at any
-number of looks that is fixed beforehand. They promise nothing for the smallest p-value over a whole stream.
+Looks at one object are similar. The product of e-values and Fisher's method assume independence, so they call too many
+known objects new (`python -m benchmarks map`). The combinations here hold for any dependence. If the looks at a known
+object are like the calibration shapes, then P(p <= t) <= t for every t. The number of looks must be fixed beforehand.
+There is no guarantee for the smallest p-value over a whole stream.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from openshape_ood.checks import array, check_positive
 from openshape_ood.errors import InputError
 
-KAPPA = 0.2  # of the e-values: reaches 20 at p = 0.0032
-SHARE = 0.5  # of the looks that must be unusual, for the quantile
+KAPPA = 0.2  # exponent parameter of e-values: an e-value of 20 needs p = 0.0032
+SHARE = 0.5  # fraction of the looks at the quantile
 
 
 def e_values(p: Any, kappa: float = KAPPA) -> np.ndarray:
@@ -62,7 +62,7 @@ def mean_e(p: Any, counts: Any = None, kappa: float = KAPPA) -> float:
     p : array (m,)
         p-values, above 0, at most 1.
     counts : array (m,), optional
-        How many looks have each p-value. Default: one.
+        Number of looks with each p-value. Default: 1.
     kappa : float
         As in `e_values`.
 
@@ -86,7 +86,7 @@ def generalized_mean(p: Any, counts: Any = None, r: float = 1.0) -> float:
     p, counts
         As in `mean_e`.
     r : float
-        From 1 up. With m looks the factor is at most m^(1 / r), so that one look alone keeps its p-value.
+        At least 1. With m looks the factor is at most m^(1 / r), so a single look keeps its p-value.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def generalized_mean(p: Any, counts: Any = None, r: float = 1.0) -> float:
     Raises
     ------
     InputError
-        For r below 1.
+        If r is below 1.
 
     References
     ----------
@@ -108,7 +108,7 @@ def generalized_mean(p: Any, counts: Any = None, r: float = 1.0) -> float:
     (0.04, 0.03)
     """
     if check_positive(r, "r") < 1:
-        raise InputError(f"r is {r!r}. Expected a number from 1 up. Give 1 for twice the mean")
+        raise InputError(f"r is {r!r}. Expected a number >= 1. Give 1 for twice the mean")
     values = _checked(p)
     m = len(values) if counts is None else int(np.sum(counts))
     factor = min(m ** (1 / r), (r + 1) ** (1 / r))
@@ -118,7 +118,7 @@ def generalized_mean(p: Any, counts: Any = None, r: float = 1.0) -> float:
 def quantile(p: Any, counts: Any = None, share: float = SHARE) -> float:
     """m / k times the k-th smallest of m p-values, k = ceil(share m), at most 1; about twice the median for 0.5.
 
-    A few bad looks do not spoil it, as they spoil a mean.
+    A few bad looks change it less than a mean.
 
     Parameters
     ----------
@@ -158,25 +158,25 @@ COMBINATIONS: dict[str, Combination] = {"median": quantile, "mean": generalized_
 
 @dataclass(eq=False)
 class Evidence:
-    """The p-values of all looks at one object, in memory that is bounded by the calibration set.
+    """p-values of all looks at one object; the calibration set bounds the memory.
 
     Attributes
     ----------
     n : int
-        Calibration novelties; a look has the rank k from 1 to n + 1 and the p-value k / (n + 1).
+        Number of calibration novelties. A look has a rank k from 1 to n + 1 and the p-value k / (n + 1).
     counts : dict
-        Rank -> how many looks have it.
+        Rank -> number of looks.
     """
 
     n: int
     counts: dict[int, int] = field(default_factory=dict)
 
     def add(self, rank: int, times: int = 1) -> None:
-        """Count a look with this rank."""
+        """Add looks with this rank."""
         self.counts[rank] = self.counts.get(rank, 0) + times
 
     def join(self, other: Evidence) -> None:
-        """Count the looks of another object too."""
+        """Add the looks of another object."""
         for rank, times in other.counts.items():
             self.add(rank, times)
 
@@ -185,11 +185,11 @@ class Evidence:
         return sum(self.counts.values())
 
     def beyond(self, alpha: float) -> int:
-        """Looks with a p-value of at most alpha."""
+        """Number of looks with a p-value of at most alpha."""
         return sum(times for rank, times in self.counts.items() if rank <= alpha * (self.n + 1) * (1 + 1e-12))
 
     def p_value(self, combine: str) -> float:
-        """The combined p-value; 1 without looks."""
+        """Combined p-value; 1 without looks."""
         if not self.counts:
             return 1.0
         ranks, counts = np.array(sorted(self.counts.items())).T
@@ -197,7 +197,7 @@ class Evidence:
 
 
 def least_p_value(n: int, combine: str, looks: int) -> float:
-    """The combined p-value of so many looks that are all more novel than n calibration shapes.
+    """Smallest combined p-value: all looks are more novel than all n calibration shapes.
 
     Examples
     --------
@@ -208,12 +208,15 @@ def least_p_value(n: int, combine: str, looks: int) -> float:
 
 
 def ranks_of(p: Mapping[int, float] | np.ndarray, n: int) -> np.ndarray:
-    """The ranks k (m,) of conformal p-values k / (n + 1)."""
+    """Ranks k (m,) of conformal p-values k / (n + 1)."""
     return np.rint(np.asarray(p) * (n + 1)).astype(np.int64)
 
 
 def _checked(p: Any) -> np.ndarray:
     values = array(p, "p-values", "m").astype(np.float64)
     if not ((values > 0) & (values <= 1)).all():
-        raise InputError(f"p-values run from {values.min():.4g} to {values.max():.4g}. Expected above 0, at most 1")
+        raise InputError(
+            f"p-values are from {values.min():.4g} to {values.max():.4g}. Expected above 0, at most 1. Check the order "
+            "of the arguments"
+        )
     return values

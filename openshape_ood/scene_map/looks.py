@@ -1,4 +1,4 @@
-"""A view, a scan or a crop -> the looks at objects in it: crops in the frame of the map, and what each shows."""
+"""Looks at objects in a view, a scan or a crop: points in the frame of the map, and their embeddings."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from openshape_ood.shapes.fields import holds_points
 from openshape_ood.views import View
 from openshape_ood.views.geometry import checked_matrix, moved
 
-EDGE = 2  # pixels from the border of a picture that are its edge
-CUT = 0.02  # of the pixels of an object at the edge: it goes on beyond the picture
-NEARER = 0.1  # meters by which a neighbor pixel hides what is behind it
-HIDDEN = 0.25  # of the outline of an object that something nearer hides
-ROUNDING = 1e-3  # by which a pose may differ from a rotation
+EDGE = 2  # width of the image border in pixels
+CUT = 0.02  # largest fraction of an object's pixels at the image border; a cut-off object has more
+NEARER = 0.1  # depth step in meters from which the neighbor pixel is an occluder
+HIDDEN = 0.25  # largest occluded fraction of the outline of a whole object
+ROUNDING = 1e-3  # tolerance of a rotation matrix
 
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """Observation of b objects by one view, scan or crop.
+    """Looks at b objects of one view, scan or crop.
 
-    crops: points (m, 3) of each, meters, in the frame of the map; whole: (b,) bool; stability: (b,); result: of the b
-    crops; position: of the camera (3,), None if unknown.
+    crops: points (m, 3) of each object in meters, in the frame of the map; whole: True (b,) for complete objects;
+    stability: (b,); result: novelty of the b crops; position: camera (3,), None if unknown.
     """
 
     crops: tuple[np.ndarray, ...]
@@ -37,7 +37,7 @@ class Looks:
     position: np.ndarray | None
 
     def direction(self, i: int) -> np.ndarray:
-        """Unit vector from object i to the camera; without a pose, from the middle of its box to its points."""
+        """Unit vector from object i to the camera. Without a pose: from the center of its box to the mean point."""
         points = self.crops[i]
         middle = points.mean(axis=0)
         away = (
@@ -48,22 +48,22 @@ class Looks:
 
 
 def checked_pose(pose: Any, what: str = "pose") -> np.ndarray:
-    """Sensor to map (4, 4): a rotation and a place in meters. Raises `InputError` for anything else."""
-    found = checked_matrix(pose, what, (4, 4))
-    turn = found[:3, :3]
+    """Pose (4, 4), sensor to map: a rotation and a translation in meters. Raises `InputError` for other matrices."""
+    matrix = checked_matrix(pose, what, (4, 4))
+    turn = matrix[:3, :3]
     off = float(np.abs(turn @ turn.T - np.eye(3)).max())
     if off > ROUNDING or np.linalg.det(turn) < 0:
         raise InputError(
-            f"{what} is no rotation and a place: its axes are off by {off:.2g}. Expected sensor to map, meters. Give "
-            "a rotation matrix, not scaled and not mirrored"
+            f"{what} is no rotation with a translation: its axes are off by {off:.2g}. Expected sensor to map, meters. "
+            "Give a rotation without scaling or mirroring"
         )
-    return found
+    return matrix
 
 
 def looks_at(given: Any, pose: Any, pipeline: NoveltyPipeline, least: int, runs: int) -> Looks:
-    """The objects of a view or scan; of points (n, 3|6), one object.
+    """Looks at the objects of a view or a scan, or at one object given as points (n, 3|6).
 
-    Raises `InputError` or `CloudError` for what cannot be looked at.
+    Raises `InputError` or `CloudError` for invalid input.
     """
     matrix = None if pose is None else checked_pose(pose)
     if isinstance(given, View):
@@ -74,9 +74,9 @@ def looks_at(given: Any, pose: Any, pipeline: NoveltyPipeline, least: int, runs:
         return _of_scan(scan, None if matrix is None else matrix[:3, 3], pipeline, least, runs)
     if not (hasattr(given, "ndim") or holds_points(given)):
         raise InputError(
-            f"given was a {type(given).__name__}. Expected a View, a Scene, or the points (n, 3) of one object. Read "
-            "files with load_view, load_scene or load_shape. Two maps cannot be merged: add the views of one to the "
-            "other"
+            f"given is a {type(given).__name__}. Expected a View, a Scene, or the points (n, 3) of one object. Read "
+            "files with load_view, load_scene or load_shape. Two maps cannot be merged: add the views of one map to "
+            "the other map"
         )
     table = to_numpy(given)
     points = Scene(table[:, :3] if getattr(table, "ndim", 0) == 2 else table, name="the crop").points
@@ -89,18 +89,18 @@ def looks_at(given: Any, pose: Any, pipeline: NoveltyPipeline, least: int, runs:
 def _of_scan(
     scan: Scene, position: np.ndarray | None, pipeline: NoveltyPipeline, least: int, runs: int, view: View | None = None
 ) -> Looks:
-    found = find_objects(scan, runs=runs)
-    result = score_scene(scan, pipeline, proposals=found).result
-    crops = tuple(scan.points[rows] for rows in found.rows)
-    whole = np.array([len(rows) >= least for rows in found.rows], dtype=bool)
+    proposals = find_objects(scan, runs=runs)
+    result = score_scene(scan, pipeline, proposals=proposals).result
+    crops = tuple(scan.points[rows] for rows in proposals.rows)
+    whole = np.array([len(rows) >= least for rows in proposals.rows], dtype=bool)
     if view is not None:
-        whole &= np.array([is_whole(view, rows) for rows in found.rows], dtype=bool)
-    stability = np.ones(len(crops)) if found.stability is None else found.stability
+        whole &= np.array([is_whole(view, rows) for rows in proposals.rows], dtype=bool)
+    stability = np.ones(len(crops)) if proposals.stability is None else proposals.stability
     return Looks(crops, whole, stability, result, position)
 
 
 def is_whole(view: View, rows: np.ndarray) -> bool:
-    """True if an object, as `rows` (m,) of `view.scene()`, is neither cut off by the picture nor mostly hidden."""
+    """True for an object that is not cut off by the image border and not occluded. rows: (m,) of `view.scene()`."""
     (h, w), pixels = view.shape, np.flatnonzero(view.seen.reshape(-1))[rows]
     v, u = np.divmod(pixels, w)
     edge = (u < EDGE) | (u >= w - EDGE) | (v < EDGE) | (v >= h - EDGE)
@@ -110,9 +110,9 @@ def is_whole(view: View, rows: np.ndarray) -> bool:
     mask[v, u] = True
     depth = np.where(view.seen, view.depth, np.inf)
     hidden = outline = 0
-    for own, away in ((mask, depth), (mask.T, depth.T)):
-        border = own[1:] != own[:-1]
-        inside, outside = np.where(own[1:], away[1:], away[:-1])[border], np.where(own[1:], away[:-1], away[1:])[border]
+    for on, away in ((mask, depth), (mask.T, depth.T)):
+        border = on[1:] != on[:-1]
+        inside, outside = np.where(on[1:], away[1:], away[:-1])[border], np.where(on[1:], away[:-1], away[1:])[border]
         outline += len(inside)
         hidden += int((outside < inside - NEARER).sum())
     return hidden <= HIDDEN * max(1, outline)

@@ -16,27 +16,27 @@ from openshape_ood.scene_map.objects import MapObject
 from openshape_ood.scoring import Judgement
 from openshape_ood.scoring.distances import knn_distance
 
-SHARE = 0.5  # of the distance to the nearest object that is something else: so far a name reaches
-FARTHEST = 0.35  # cosine distance that a name reaches at most
-GROUPED = 2  # objects of a group, at least
+SHARE = 0.5  # reach of a name, as a fraction of the distance to the nearest object of another class
+FARTHEST = 0.35  # largest reach of a name, cosine distance
+GROUPED = 2  # least objects of a group
 
 
 @dataclass(frozen=True)
 class Question:
-    """Group of unknown objects that look alike; one of them is shown to a person.
+    """Group of similar unknown objects; a person sees one of them.
 
     Attributes
     ----------
     object : int
-        Number of the most central one, to show and to name.
+        Number of the most central object, to show and to name.
     objects : tuple of int
-        Numbers of all, the most central first.
+        Numbers of all objects of the group, the most central first.
     novelty : float
-        Mean of 1 - p of their best guesses, 0 to 1.
+        Mean of 1 - p over the objects, 0 to 1; p of the mean embedding.
     stability : float
-        How well the group is found again, times how well its objects are, 0 to 1.
+        Stability of the group times mean stability of its objects, 0 to 1.
     score : float
-        Number of objects x novelty x stability; what questions are ordered by.
+        Number of objects x novelty x stability; the order of questions.
     """
 
     object: int
@@ -50,7 +50,7 @@ class Question:
 
 
 def questions(objects: Sequence[MapObject], threshold: Threshold, identity: Identity, seed: int = 0) -> list[Question]:
-    """One question for each group of unknown objects, and for each object of none; the largest score first."""
+    """One question for each group of unknown objects and for each ungrouped object, by descending score."""
     if not objects:
         return []
     means = np.stack([one.mean for one in objects])
@@ -58,11 +58,11 @@ def questions(objects: Sequence[MapObject], threshold: Threshold, identity: Iden
     stable = np.array([one.stability / max(1, one.seen) for one in objects])
     nothing = np.zeros(len(objects))
     all_novel = Judgement(nothing + 1, nothing.astype(np.int64), nothing[:, None])
-    found = discover(
+    discovery = discover(
         all_novel, Embeddings(means, identity), threshold=Threshold(0.5), grouping=alike, min_size=GROUPED, seed=seed
     )
-    groups = [(group.rows, group.stability) for group in found.groups]
-    groups += [(np.array([row]), 1.0) for row in np.flatnonzero(found.labels == 0)]
+    groups = [(group.rows, group.stability) for group in discovery.groups]
+    groups += [(np.array([row]), 1.0) for row in np.flatnonzero(discovery.labels == 0)]
     made = []
     for rows, stability in groups:
         numbers = tuple(objects[row].number for row in rows)
@@ -72,20 +72,20 @@ def questions(objects: Sequence[MapObject], threshold: Threshold, identity: Iden
 
 
 def alike(rows: np.ndarray, min_size: int) -> np.ndarray:
-    """Groups (n,) of unit rows whose mean cosine distance is at most what a name reaches: a grouping of `discover`."""
+    """Group labels (n,) of unit rows by average linkage up to cosine distance 0.35: a grouping of `discover`."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
     if len(rows) < 2:
         return np.zeros(len(rows), dtype=np.int64)
-    found: np.ndarray = fcluster(linkage(rows, "average", "cosine"), FARTHEST, "distance")
-    return found
+    labels: np.ndarray = fcluster(linkage(rows, "average", "cosine"), FARTHEST, "distance")
+    return labels
 
 
 def reach(examples: np.ndarray, others: np.ndarray) -> float:
-    """Cosine distance from examples (m, d) of a new class up to which objects are taken for it.
+    """Largest cosine distance from examples (m, d) of a named class to further objects of this class.
 
-    Half of the distance to the nearest of others (j, d), rows of what is something else; 0.35 at most, and if there
-    are none. It is no calibrated threshold: that needs objects of the class that nobody named.
+    It is half of the distance to the nearest row of `others` (j, d), which are of other classes; at most 0.35, also
+    without others. It is no calibrated threshold: a calibration needs further objects of the class.
     """
     if not len(others):
         return FARTHEST
@@ -93,8 +93,8 @@ def reach(examples: np.ndarray, others: np.ndarray) -> float:
 
 
 def nearest_class(mean: np.ndarray, examples: dict[str, np.ndarray]) -> tuple[str, float]:
-    """The named class nearest to an embedding (d,), and the distance."""
+    """Nearest named class of an embedding (d,), and its distance."""
     rows = unit_or_zero(mean[None])
-    distances = {name: float(knn_distance(rows, own, 1)[0]) for name, own in examples.items()}
+    distances = {name: float(knn_distance(rows, table, 1)[0]) for name, table in examples.items()}
     name = min(distances, key=lambda one: (distances[one], one))
     return name, distances[name]

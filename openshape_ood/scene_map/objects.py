@@ -1,4 +1,4 @@
-"""An object of the map: its place, its looks, the evidence for it being new, and its verdict."""
+"""Object of a map: place, looks, evidence that it is new, and verdict."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from openshape_ood.scene_map.association import Place, joined, unpacked
 from openshape_ood.scene_map.evidence import Evidence
 from openshape_ood.scenes.boxes import Box
 
-MOST_LOOKS = 32  # kept of an object
+MOST_LOOKS = 32  # most stored looks of an object
 KNOWN, NEW, UNSURE = "known", "new", "unsure"
 
 
 class Look(NamedTuple):
     """One look at an object.
 
-    embedding: (d,) float32; direction: (3,) unit vector from the object to the camera, zeros if unknown; points: seen;
-    rank: of the novelty among the n calibration novelties, from 1, the most novel, to n + 1; whole: False if the
-    object is cut off or mostly hidden, so that the look says little; cells: sorted keys.
+    embedding: (d,) float32; direction: (3,) unit vector from the object to the camera, zeros if unknown; points: number
+    of visible points; rank: rank of its novelty among the n calibration novelties, from 1 (most novel) to n + 1; whole:
+    False if the object is cut off or mostly occluded; cells: sorted keys.
     """
 
     embedding: np.ndarray
@@ -41,20 +41,20 @@ class Verdict:
     Attributes
     ----------
     verdict : {"known", "new", "unsure"}
-        "new" is guaranteed: at most 5 % of known objects get it, however their looks depend on each other. "unsure":
-        the best guess is new and the evidence does not suffice, or it was seen in part only.
+        "new" has a guarantee: at most 5 % of known objects get it, for any dependence between looks. "unsure": the best
+        guess is new but the evidence is insufficient, or the object was seen in part only.
     guess : {"known", "new"}
-        The best guess, by the mean embedding.
+        Best guess, by the mean embedding.
     name : str or None
-        Of the known class; None unless the verdict is known.
+        Known class; None for other verdicts.
     nearest : str
-        The known class that is nearest.
+        Nearest known class.
     novelty : float
-        Of the mean embedding.
+        Novelty of the mean embedding.
     p_value : float
-        Of its mean among the means of known objects, if the map has them; else combined over all looks.
+        Rank of the mean among means of known objects if the map has them; otherwise combined over all looks.
     reason : str
-        Why the verdict is what it is.
+        Reason of the verdict.
     """
 
     verdict: str
@@ -71,32 +71,33 @@ UNSEEN = Verdict(UNSURE, NEW, None, "", 0.0, 1.0, "no look yet")
 
 @dataclass(eq=False)
 class MapObject:
-    """An object of a `SceneMap`. What it returns is for reading; the map alone changes it.
+    """Object of a `SceneMap`. Do not change it; only the map does.
 
     Attributes
     ----------
     number : int
-        From 1, in the order in which objects were found; never used again.
+        From 1, in the order of discovery; never reused.
     cells : (v,) int64
-        Keys of the cells that it fills, sorted.
+        Sorted keys of its occupied cells.
     evidence : Evidence
-        Over all whole looks, kept or not.
+        p-values of all whole looks, stored or not.
     embeddings : (m, d) float32
-        Of the looks that are kept, at most 32, far from each other in view direction.
+        Embeddings of the stored looks: at most 32, with view directions far from each other.
     directions : (m, 3) float64
+        View directions of the stored looks.
     points : (m,) int64
-        Seen in each look.
+        Visible points of each stored look.
     whole : bool
-        True if place and kept looks are of looks at all of it; until there is one, others are kept.
+        True after the first look at the whole object. From then on, partial looks are not stored.
     seen : int
-        Looks, of any kind.
+        Number of all looks.
     stability : float
-        Sum over the looks of how well the proposals were found again.
+        Sum of the stability of its proposals over the looks.
     first, last : float or None
-        Seconds, of the first and the last look.
+        Time of the first and the last look in seconds.
     verdict : Verdict
     label : str or None
-        The name that a person gave.
+        Name given by a person.
     """
 
     number: int
@@ -122,15 +123,15 @@ class MapObject:
         return cls(number, nothing, Evidence(n), *looks, origin=origin, size=size)
 
     def copy(self) -> MapObject:
-        """A copy that may be changed; arrays are replaced, never written to."""
+        """A copy for changes. Arrays are replaced, never modified."""
         return replace(self, evidence=Evidence(self.evidence.n, dict(self.evidence.counts)))
 
     @property
     def mean(self) -> np.ndarray:
-        """Unit mean embedding (d,) float64 of the kept looks, weighted by the points they show."""
+        """Unit mean embedding (d,) float64 of the stored looks, weighted by visible points."""
         rows = unit_or_zero(self.embeddings) * self.points[:, None]
-        found: np.ndarray = unit_or_zero(rows.sum(axis=0)[None])[0]
-        return found
+        mean: np.ndarray = unit_or_zero(rows.sum(axis=0)[None])[0]
+        return mean
 
     @property
     def place(self) -> Place:
@@ -143,11 +144,11 @@ class MapObject:
 
     @cached_property
     def box(self) -> Box:
-        """The upright box around its cells, meters."""
+        """Upright box around its cells, meters."""
         return Box.around(self.centers)
 
     def see(self, look: Look, time: float | None) -> None:
-        """Take in a look. Only looks at all of the object are evidence; once there is one, others change nothing."""
+        """Add a look. Only whole looks are evidence. After the first one, partial looks are counted only."""
         self.seen += 1
         self.stability += look.stability
         self.first = time if self.first is None else self.first
@@ -157,7 +158,7 @@ class MapObject:
         if self.whole and not look.whole:
             return
         self.__dict__.pop("box", None)
-        if look.whole and not self.whole:  # what was seen in part may have been mixed with what stands beside it
+        if look.whole and not self.whole:  # partial looks may contain points of neighbors
             self._keep(self.embeddings[:0], self.directions[:0], self.points[:0])
             self.whole, self.cells = True, look.cells
         self.cells = joined(self.cells, look.cells)
@@ -168,7 +169,7 @@ class MapObject:
         )
 
     def join(self, other: MapObject) -> None:
-        """Take in all that another object is: both are one."""
+        """Merge another object into this one."""
         self.__dict__.pop("box", None)
         self.evidence.join(other.evidence)
         self.seen, self.stability = self.seen + other.seen, self.stability + other.stability
@@ -189,17 +190,17 @@ class MapObject:
             self.whole, self.cells = True, other.cells
 
     def _keep(self, embeddings: np.ndarray, directions: np.ndarray, points: np.ndarray) -> None:
-        """Keep the looks that are farthest from each other in view direction."""
+        """Store the looks whose view directions are farthest from each other."""
         rows = np.arange(len(points))
         while len(rows) > MOST_LOOKS:
             apart = directions[rows] @ directions[rows].T
             np.fill_diagonal(apart, -np.inf)
             pair = np.unravel_index(int(np.round(apart, 9).argmax()), apart.shape)
-            rows = np.delete(rows, min(pair, key=lambda i: (points[rows[i]], -i)))  # of the two the one that shows less
+            rows = np.delete(rows, min(pair, key=lambda i: (points[rows[i]], -i)))  # drop the one with fewer points
         self.embeddings, self.directions, self.points = embeddings[rows], directions[rows], points[rows]
 
     def as_json(self) -> dict[str, Any]:
         """Number, verdict and place as texts and numbers."""
-        told: dict[str, Any] = {"object": self.number, **vars(self.verdict), "label": self.label, "looks": self.seen}
-        told |= {"evidence": self.evidence.looks, "kept": len(self.points), "first": self.first, "last": self.last}
-        return told | {"box": self.box.as_json()}
+        record: dict[str, Any] = {"object": self.number, **vars(self.verdict), "label": self.label, "looks": self.seen}
+        record |= {"evidence": self.evidence.looks, "kept": len(self.points), "first": self.first, "last": self.last}
+        return record | {"box": self.box.as_json()}

@@ -1,4 +1,4 @@
-"""SceneMap: views of a place in, one after the other; objects that are known, new or unsure out."""
+"""SceneMap: input views of a place, one after the other; output objects that are known, new or unsure."""
 
 from __future__ import annotations
 
@@ -32,30 +32,31 @@ from openshape_ood.storage import DAMAGE, loaded_arrays, make_folder, save_array
 KIND = "map of objects"
 KNOWN_FILE, SNAPSHOT, EVENTS = "known.safetensors", "objects.safetensors", "events.jsonl"
 CELL = 0.05  # meters
-LEAST = 100  # points of a look that is evidence
-RUNS = 3  # that vote on the objects of a view
-MOST = 10_000  # objects
-JUMP = 5.0  # meters from one view to the next, at most
-FAR_LOOKS = 33  # looks for which the guarantee can still be reached
+LEAST = 100  # least points of a look that is evidence
+RUNS = 3  # runs of find_objects for each view
+MOST = 10_000  # most objects
+JUMP = 5.0  # largest distance in meters between consecutive views
+FAR_LOOKS = 33  # number of looks for which the verdict "new" must be possible
 
 
 class SceneMap:
-    """Objects of a place, seen again and again: what they are, where they are, and which nobody knows.
+    """Map of the objects of a place over many views: positions, known classes, and unknown objects.
 
-    Made by `prepare` or `load`. Every view, scan or crop that is added gives looks at objects. An object collects the
-    evidence of its looks. Its verdict is "new" if the combined evidence guarantees it, "known" if the best guess is a
-    known class, else "unsure".
+    Create it by `prepare` or `load`. Each added view, scan or crop gives looks at objects. An object collects the
+    evidence of its looks. Its verdict is "new" if the combined evidence reaches the guarantee, "known" if the best
+    guess is a known class, and "unsure" otherwise.
 
-    With a folder, each event is on the disk before it counts: a map that was killed is loaded as if it had not been.
+    A map with a folder syncs each event to the disk before it applies the event. After a kill, `load` gives the same
+    map.
 
     Attributes
     ----------
     pipeline : NoveltyPipeline
-        Known classes, encoder and threshold; never changed by the map.
+        Known classes, encoder and threshold; the map does not change it.
     path : Path or None
-        The folder.
+        Folder of the map.
     state : MapState
-        What the events add up to; for reading.
+        Result of all events; read only.
 
     Examples
     --------
@@ -111,42 +112,42 @@ class SceneMap:
         Parameters
         ----------
         known : sequence of str, mapping, KnownClasses or NoveltyPipeline
-            As in `score_novelty`. A threshold is needed that was calibrated on known shapes: 39 or more, as two looks
-            then suffice for the verdict "new".
+            As in `score_novelty`. It needs a threshold calibrated on known shapes. With 39 or more shapes, two looks
+            can give the verdict "new".
         path : path, optional
-            A new folder to keep the map in. Default: memory alone, until `save`.
+            New folder of the map. Default: in memory only, until `save`.
         combine : {"median", "mean", "e"}
-            How p-values of looks are combined, see `evidence`: twice the median, twice the mean, mean of e-values. All
-            are valid for any dependence.
+            Rule that combines the p-values of looks, see `evidence`: twice the median, twice the mean, mean of
+            e-values. All are valid for any dependence.
         objects : Threshold, optional
-            Of the means over looks of known objects, as `object_threshold` of another map makes it. The verdict "new"
-            is then guaranteed by the rank of an object among these, which finds more unknown objects than combined
-            looks do. It holds for objects that are seen as these were. Default: looks are combined, and best guesses
-            are by the threshold of single looks.
+            Threshold of mean embeddings of known objects, from `object_threshold` of another map. The rank of an object
+            among them then gives the verdict "new". This finds more unknown objects than combined looks. It holds for
+            objects seen in a similar way. Default: looks are combined, and the threshold of single looks gives best
+            guesses.
         cell : float
-            Meters, of the cells by which places are compared. Default: 0.05.
+            Cell side in meters, to compare places. Default: 0.05.
         least : int
-            Points of a look that is evidence. Default: 100.
+            Least points of a look that is evidence. Default: 100.
         runs : int
             As in `find_objects`. Default: 3.
         most : int
-            Objects of the map; more are refused. Default: 10,000.
+            Most objects of the map. Default: 10,000.
         max_jump : float, optional
-            Meters from one pose to the next; more is refused. None for any. Default: 5.
+            Largest distance in meters between consecutive poses; None for any. Default: 5.
         **settings
-            As `NoveltyPipeline.prepare` takes them: model, encoder, method, threshold, calibration, ...
+            Arguments of `NoveltyPipeline.prepare`: model, encoder, method, threshold, calibration, ...
 
         Raises
         ------
         InputError
-            For values that cannot be used, and a threshold without calibration shapes.
+            For invalid values, and for a threshold without calibration shapes.
         FileError
-            For a folder that holds something.
+            If the folder is not empty.
 
         Warns
         -----
         MapWarning
-            If the calibration shapes are too few for the verdict "new".
+            If there are too few calibration shapes for the verdict "new".
         """
         check_choice(combine, "combine", tuple(COMBINATIONS))
         if isinstance(known, NoveltyPipeline):
@@ -171,57 +172,56 @@ class SceneMap:
         else:
             _check_objects(objects, pipeline, alpha)
         identity, method = asdict(pipeline.provenance.identity), pipeline.method.name
-        own = Settings(
+        made_settings = Settings(
             pipeline.known.dim, threshold.n, alpha, combine, check_positive(cell, "cell"), identity, method,
             threshold.value, (threshold if objects is None else objects).value,
             [] if objects is None else objects.scores.tolist(),
         )  # fmt: skip
-        made = cls(pipeline, MapState(own, seq=0), least=least, runs=runs, most=most, max_jump=max_jump)
+        made = cls(pipeline, MapState(made_settings, seq=0), least=least, runs=runs, most=most, max_jump=max_jump)
         if path is not None:
             made.save(path)
         return made
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], known: NoveltyPipeline | None = None, **settings: Any) -> SceneMap:
-        """The map in a folder, all events replayed; new events are appended to it.
+        """Load the map of a folder: replay all events. New events are appended to its log.
 
         Parameters
         ----------
         path : path
         known : NoveltyPipeline, optional
-            The pipeline that it was made with. Default: the one in the folder.
+            Pipeline of the map. Default: the pipeline in the folder.
         **settings
-            `least`, `runs`, `most` and `max_jump` as in `prepare`; the rest as `NoveltyPipeline.load` takes it.
+            `least`, `runs`, `most` and `max_jump` as in `prepare`; further arguments of `NoveltyPipeline.load`.
 
         Raises
         ------
         FileError
-            For a folder that is no map, a damaged one, and one that another process writes to.
+            If the folder is no map, is damaged, or has another writing process.
         MixedEncodersError
             For a pipeline of another encoder, method or threshold.
 
         Warns
         -----
         MapWarning
-            If the last event was torn; it is dropped.
+            If the last event is torn. It is dropped.
         """
         folder = Path(path).expanduser()
         if not (folder / EVENTS).is_file():
             raise FileError(f"{folder} is no map: it has no {EVENTS}. Expected a folder that SceneMap.save wrote")
-        own = {name: settings.pop(name) for name in ("least", "runs", "most", "max_jump") if name in settings}
+        limits = {name: settings.pop(name) for name in ("least", "runs", "most", "max_jump") if name in settings}
         state, end = _replayed(folder)
         pipeline = NoveltyPipeline.load(folder / KNOWN_FILE, **settings) if known is None else known
-        made = cls(pipeline, state, path=folder, **own)
+        made = cls(pipeline, state, path=folder, **limits)
         made._check_settings()
         made._log = EventLog(folder / EVENTS, end, state.seq)
         return made
 
     def save(self, path: str | os.PathLike[str] | None = None) -> Path:
-        """Write a snapshot, from which `load` starts; whole or not at all.
+        """Write a snapshot atomically; `load` starts from it.
 
-        path: a new folder, into which the map moves; None for its own.
-
-        Raises `InputError` without a folder, `FileError` for one that holds something or cannot be written.
+        path: new folder of the map; None for the current folder. Raises `InputError` without a folder, and `FileError`
+        if the new folder is not empty or cannot be written.
         """
         if path is not None and (self.path is None or Path(path).expanduser() != self.path):
             self._move(Path(path).expanduser())
@@ -234,7 +234,7 @@ class SceneMap:
     def _move(self, folder: Path) -> None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise FileError(
-                f"{folder} is not empty. Expected a new folder. Load a map that is there by SceneMap.load(path)"
+                f"{folder} is not empty. Expected a new folder. Load an existing map by SceneMap.load(path)"
             )
         make_folder(folder)
         self.pipeline.save(folder / KNOWN_FILE)
@@ -242,14 +242,14 @@ class SceneMap:
         started = {"kind": "map", "format": FORMAT, "settings": asdict(self.state.settings)}
         end = len(as_line({"seq": self.state.seq, **started}))
         save_arrays(folder / SNAPSHOT, arrays, {**header, "end": end}, KIND)
-        # the log last: it makes the folder a map
+        # the log is last: it marks the folder as a map
         log = EventLog(folder / EVENTS, 0, self.state.seq - 1)
         log.append(started)
         self.close()
         self.path, self._log = folder, log
 
     def close(self) -> None:
-        """Let another process write to the folder."""
+        """Close the log, so that another process can write to the folder."""
         if self._log is not None:
             self._log.close()
             self._log = None
@@ -266,37 +266,38 @@ class SceneMap:
         return len(self.state.objects)
 
     def __iter__(self) -> Iterator[MapObject]:
-        """The objects by number."""
+        """Iterate over the objects by number."""
         return iter([self.state.objects[number] for number in sorted(self.state.objects)])
 
     def __getitem__(self, number: int) -> MapObject:
         if number not in self.state.objects:
             raise InputError(
-                f"there is no object {number!r:.40}. Expected that of one of {len(self)} objects. Iterate over them"
+                f"there is no object {number!r:.40}. Expected the number of one of {len(self)} objects. Iterate over "
+                "the map"
             )
         return self.state.objects[number]
 
     def counts(self) -> dict[str, int]:
-        """Objects by verdict, and in all."""
+        """Number of all objects, and of objects with each verdict."""
         verdicts = [one.verdict.verdict for one in self]
         return {"objects": len(verdicts), **{name: verdicts.count(name) for name in (KNOWN, NEW, UNSURE)}}
 
     def object_threshold(self, numbers: Sequence[int] | None = None, coverage: float = 0.95) -> Threshold:
-        """The threshold of the means over looks of known objects, for the best guesses of other maps.
+        """Threshold of mean embeddings of known objects, for `prepare(objects=...)` of other maps.
 
-        It keeps its promise for objects that are seen as often and from as many sides as these.
+        It is valid for objects that are seen as often, and from as many sides, as the objects of this map.
 
         Parameters
         ----------
         numbers : sequence of int, optional
-            Objects that are known for certain, 19 or more for 0.95. Default: all that were seen whole.
+            Numbers of known objects, 19 or more for 0.95. Default: all objects with a whole look.
         coverage : float
             Fraction of known objects to keep.
 
         Raises
         ------
         InputError
-            For too few objects, and numbers that there are not.
+            For too few objects, and for unknown numbers.
         """
         chosen_objects = [one for one in self if one.whole] if numbers is None else [self[number] for number in numbers]
         novelty = [one.verdict.novelty for one in chosen_objects]
@@ -304,15 +305,15 @@ class SceneMap:
         return Threshold.from_novelty(novelty, coverage, provenance=provenance, source=source)
 
     def as_json(self) -> dict[str, Any]:
-        """Settings, counts, named classes and a record for each object, as texts and numbers."""
-        own = self.state
-        named = [{"name": one.name, "objects": list(one.objects), "reach": one.reach} for one in own.named.values()]
-        told: dict[str, Any] = {"settings": asdict(own.settings), "views": own.views, "time": own.time}
-        told |= {"counts": self.counts(), "named": named, "threshold": self._threshold.as_json()}
-        return told | {"objects": [one.as_json() for one in self]}
+        """Settings, counts, named classes and a record for each object, as JSON values."""
+        state = self.state
+        named = [{"name": one.name, "objects": list(one.objects), "reach": one.reach} for one in state.named.values()]
+        record: dict[str, Any] = {"settings": asdict(state.settings), "views": state.views, "time": state.time}
+        record |= {"counts": self.counts(), "named": named, "threshold": self._threshold.as_json()}
+        return record | {"objects": [one.as_json() for one in self]}
 
     def describe(self) -> str:
-        """Objects and views, and objects by verdict, in a line."""
+        """Number of objects and views, and objects by verdict, as one line."""
         counts = self.counts()
         shown = ", ".join(f"{counts[name]} {name}" for name in (KNOWN, NEW, UNSURE))
         return f"{counts['objects']} objects after {self.state.views} views: {shown}"
@@ -327,31 +328,31 @@ class SceneMap:
     # adding
 
     def add(self, given: Any, pose: Any = None, time: float | None = None, *, source: str = "") -> list[dict[str, Any]]:
-        """Take in a view, a scan, or a crop.
+        """Add a view, a scan, or a crop.
 
         Parameters
         ----------
         given : View, Scene, or points (n, 3|6)
-            A view or a scan of a place, in which objects are found; or the points of one object. Meters, z up.
+            A view or a scan with several objects, or the points of one object. Meters, z up.
         pose : (4, 4), optional
-            Sensor to map. Default: a view has its own; a scan or a crop is in the frame of the map.
+            Sensor to map. Default: the pose of a view; scans and crops are in the frame of the map.
         time : float, optional
-            Seconds, not before those of the last view.
+            Time in seconds, not before the last view.
         source : str
-            Where it comes from, for the log.
+            Origin of the input, for the log.
 
         Returns
         -------
         list of dict
-            What changed, in order: "object" (a new one), "look", "merged" and "verdict", with the reason.
+            Changes in order: "object" (a new object), "look", "merged" and "verdict", with the reason.
 
         Raises
         ------
         InputError, CloudError
-            For what is no view, scan or crop; a pose that is none, or jumps; time that runs backwards; a full map.
-            The map is then as it was.
+            For invalid input, an invalid pose, a jump of the pose, time that runs backwards, and a full map. The map
+            does not change.
         FileError
-            Where the event cannot be written. The map is then as it was.
+            If the event cannot be written. The map does not change.
         """
         self._check_open()
         check_length(source, "source", InputError)
@@ -365,16 +366,16 @@ class SceneMap:
         position = None if looks.position is None else looks.position.tolist()
         started = origin.tolist() if origin is not None and self.state.origin is None else None
         event = {"kind": "add", "source": source, "time": seconds, "position": position, "origin": started, **event}
-        numbers = {*draft.changed, *(told["object"] for told in event["looks"])}
+        numbers = {*draft.changed, *(look["object"] for look in event["looks"])}
         before = {number: self.state.objects[number].verdict for number in numbers & self.state.objects.keys()}
         self._record(event)
         return list(_changes(event, before))
 
     def _event(self, looks: Looks, origin: np.ndarray | None) -> tuple[dict[str, Any], Draft]:
-        """Event of a view for the log; the map is not changed yet."""
+        """Event of a view for the log. The map does not change yet."""
         draft = Draft(self.state, origin)
         listed, touched, seen = list[dict[str, Any]](), set[tuple[int, int]](), set[int]()
-        start = np.zeros(3) if origin is None else origin  # only a view without crops has no origin yet
+        start = np.zeros(3) if origin is None else origin  # no origin: a view without crops
         rows = looks.result.embeddings
         vectors = np.empty((0, 0)) if rows is None else unit_or_zero(rows.vectors).astype(np.float32)
         ranks = ranks_of(looks.result.p_values, self.state.settings.n) if looks.crops else ()
@@ -387,10 +388,10 @@ class SceneMap:
             number, certain = chosen(candidates)
             if number is None:
                 if not looks.whole[i] and not certain:
-                    continue  # a piece beside objects that are there is no object of its own
+                    continue  # a partial look that touches existing objects creates no object
                 number = draft.created + 1
                 self._check_room(len(self) + len(draft.changed) + 1)
-            # a second piece of one object in one view is no look at all of it
+            # a second piece of one object in one view: neither piece is the whole object
             whole = bool(looks.whole[i]) and number not in seen
             fresh = _fresh(cells, whole, draft.get(number) if number <= draft.created else None)
             look = Look(
@@ -405,7 +406,7 @@ class SceneMap:
         return {"looks": listed, "merged": merged, "verdicts": self._verdicts(draft.changed)}, draft
 
     def _merges(self, draft: Draft, pairs: set[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Pairs of objects that turned out to be one: the number that stays, and the one that goes."""
+        """Merge objects that are one. Pairs of numbers: the kept one, the removed one."""
         made, into = list[tuple[int, int]](), dict[int, int]()
         for first, second in sorted(pairs):
             kept, gone = sorted((_followed(first, into), _followed(second, into)))
@@ -422,7 +423,7 @@ class SceneMap:
         return made
 
     def skip(self, source: str, reason: str) -> None:
-        """Record that something could not be used, so that it is not tried again."""
+        """Record an unusable input, so that it is not read again."""
         self._check_open()
         self._record({"kind": "skip", "source": source[:256], "reason": reason[:1000]})
 
@@ -440,39 +441,39 @@ class SceneMap:
         ]
 
     def _verdict(self, one: MapObject, mean: np.ndarray, result: Any, i: int) -> Verdict:
-        own, new = self.state.settings, bool(result.novelty[i] > self.state.settings.guess)
+        settings, new = self.state.settings, bool(result.novelty[i] > self.state.settings.guess)
         p, nearest = self._p_value(one, float(result.novelty[i])), str(result.nearest[i])
         guess, looks = NEW if new else KNOWN, one.evidence.looks
         common: dict[str, Any] = {"guess": guess, "nearest": nearest, "novelty": float(result.novelty[i]), "p_value": p}
         if one.label is not None:
             return Verdict(KNOWN, name=one.label, reason=f"named {one.label} by a person", **common)
-        beyond = f"{one.evidence.beyond(own.alpha)} of {looks} looks are beyond the threshold"
-        kind = f"p among {len(own.objects)} known objects" if own.objects else "combined p"
+        beyond = f"{one.evidence.beyond(settings.alpha)} of {looks} looks are beyond the threshold"
+        kind = f"p among {len(settings.objects)} known objects" if settings.objects else "combined p"
         if not looks:
             reason = "seen in part only: cut off, hidden, or few points"
             return self._by_name(Verdict(UNSURE, name=None, reason=reason, **common), mean)
-        if p <= own.alpha * (1 + 1e-12):
-            verdict = Verdict(NEW, name=None, reason=f"{beyond}; {kind} {p:.3g} <= {own.alpha:.3g}", **common)
+        if p <= settings.alpha * (1 + 1e-12):
+            verdict = Verdict(NEW, name=None, reason=f"{beyond}; {kind} {p:.3g} <= {settings.alpha:.3g}", **common)
         elif not new:
             reason = f"its mean is within the threshold, nearest {nearest}; {beyond}"
             return Verdict(KNOWN, name=nearest, reason=reason, **common)
         else:
-            reason = f"its mean is beyond the threshold, but {beyond}; {kind} {p:.3g} > {own.alpha:.3g}"
+            reason = f"its mean is beyond the threshold, but {beyond}; {kind} {p:.3g} > {settings.alpha:.3g}"
             verdict = Verdict(UNSURE, name=None, reason=reason, **common)
         return self._by_name(verdict, mean)
 
     def _p_value(self, one: MapObject, novelty: float) -> float:
-        """Rank of its mean among the means of known objects, or else its looks combined; 1 without a whole look."""
-        own = self.state.settings
-        if own.objects and one.evidence.looks:
-            return float(p_values([novelty], own.objects)[0])
-        return one.evidence.p_value(own.combine)
+        """Rank of its mean among means of known objects; without those, its looks combined. 1 without a whole look."""
+        settings = self.state.settings
+        if settings.objects and one.evidence.looks:
+            return float(p_values([novelty], settings.objects)[0])
+        return one.evidence.p_value(settings.combine)
 
     def _by_name(self, verdict: Verdict, mean: np.ndarray) -> Verdict:
-        """Known by a class that a person named, if that explains the embedding (d,); else the verdict as it is."""
+        """Verdict "known" if a class named by a person is near the mean embedding (d,); otherwise the given verdict."""
         if not self.state.named:
             return verdict
-        name, away = nearest_class(mean, {own.name: own.examples for own in self.state.named.values()})
+        name, away = nearest_class(mean, {named.name: named.examples for named in self.state.named.values()})
         most = self.state.named[name].reach
         if away > most:
             return verdict
@@ -482,16 +483,15 @@ class SceneMap:
     # asking and naming
 
     def ask(self, n: int = 5) -> list[Question]:
-        """The unknown objects to show a person first: one question for each group of objects that look alike.
+        """Unknown objects to show a person first: one question for each group of similar objects.
 
-        Groups are found by `discover` among the mean embeddings of objects that are new or unsure, and that were seen
-        whole at least once. They are ordered by
+        `discover` finds the groups among the mean embeddings of new and unsure objects with a whole look. The order is
         number of objects x novelty x stability.
 
         Parameters
         ----------
         n : int
-            Questions at most.
+            Most questions.
 
         Returns
         -------
@@ -502,34 +502,35 @@ class SceneMap:
         return questions(unknown, self._threshold, self.pipeline.provenance.identity)[:n]
 
     def name(self, objects: int | Question | Sequence[int], name: str) -> list[dict[str, Any]]:
-        """Make objects examples of a class with a name, from one look on.
+        """Make objects examples of a named class. One look is enough.
 
-        Verdicts of objects that are known already stay as they are. Objects that are new or unsure become known if they
-        are near enough to the examples, see `naming.reach`. That reach is no calibrated threshold: how many objects of
-        other kinds it takes in can be known only from objects that nobody named.
+        Known objects keep their verdicts. New and unsure objects become known if they are near the examples, see
+        `naming.reach`. This reach is no calibrated threshold: further objects are needed to measure its errors.
 
         Parameters
         ----------
         objects : int, Question, or sequence of int
-            Numbers of objects that a person has seen; of a `Question` the central one.
+            Numbers of objects; for a `Question`, its central object.
         name : str
 
         Returns
         -------
         list of dict
-            What changed, as `add` returns it.
+            Changes, as from `add`.
 
         Raises
         ------
         InputError, ClassNamesError
-            For numbers that there are not, and what is no name. `FileError` where the event cannot be written.
+            For unknown numbers and invalid names.
+        FileError
+            If the event cannot be written.
         """
         self._check_open()
         check_name(name, "the name")
-        asked = [objects.object] if isinstance(objects, Question) else objects
-        listed = [asked] if isinstance(asked, int | np.integer) else list(asked)
+        chosen_objects = [objects.object] if isinstance(objects, Question) else objects
+        listed = [chosen_objects] if isinstance(chosen_objects, int | np.integer) else list(chosen_objects)
         if not listed:
-            raise InputError("no objects are given. Expected numbers of objects. Give those that ask() returns")
+            raise InputError("no objects are given. Expected numbers of objects. Give an object of ask()")
         numbers = list(dict.fromkeys(self[number].number for number in listed))
         rows = unit_or_zero(np.concatenate([self[number].embeddings for number in numbers])).astype(np.float32)
         others = [
@@ -544,21 +545,21 @@ class SceneMap:
         spread = spread if before is None else max(spread, before.reach)
         draft = {number: replace(self[number], label=name) for number in numbers}
         verdicts = self._verdicts(draft)
-        told = {own["object"]: own for own in verdicts}
+        changed = {verdict["object"]: verdict for verdict in verdicts}
         for one in self:
-            if one.verdict.verdict == KNOWN or one.number in told:
+            if one.verdict.verdict == KNOWN or one.number in changed:
                 continue
             away = nearest_class(one.mean, {name: rows})[1]
             if away <= spread:
                 reason = f"{away:.2f} from {name}, which a person named; at most {spread:.2f}"
-                told[one.number] = {
+                changed[one.number] = {
                     "object": one.number, **asdict(replace(one.verdict, verdict=KNOWN, name=name, reason=reason)),
                 }  # fmt: skip
         event = {"kind": "name", "objects": numbers, "name": name, "reach": spread, "examples": written_rows(rows)}
-        event["verdicts"] = [told[number] for number in sorted(told)]
-        judged = {number: self[number].verdict for number in told}
+        event["verdicts"] = [changed[number] for number in sorted(changed)]
+        previous = {number: self[number].verdict for number in changed}
         self._record(event)
-        return list(_changes(event, judged))
+        return list(_changes(event, previous))
 
     # checks
 
@@ -574,11 +575,13 @@ class SceneMap:
         if time is None:
             return None
         if isinstance(time, bool) or not np.isreal(time) or not np.isfinite(time):
-            raise InputError(f"time is {time!r:.40}. Expected seconds, a finite number. Leave it out if it is unknown")
+            raise InputError(
+                f"time is {time!r:.40}. Expected seconds, a finite number. Leave time out if it is unknown"
+            )
         if self.state.time is not None and time < self.state.time:
             raise InputError(
-                f"time runs backwards: {float(time):.3f} s behind {self.state.time:.3f} s. Expected views in their "
-                "order. Sort them by time"
+                f"time runs backwards: {float(time):.3f} s after {self.state.time:.3f} s. Expected views in the order "
+                "of time. Sort the views"
             )
         return float(time)
 
@@ -589,25 +592,25 @@ class SceneMap:
         away = float(np.linalg.norm(position - before))
         if away > self.max_jump:
             raise InputError(
-                f"the pose jumps by {away:.1f} m. Expected at most {self.max_jump:g} m from view to view. Give a "
-                "larger max_jump if the camera was moved so far, else correct the pose"
+                f"the pose jumps by {away:.1f} m. Expected at most {self.max_jump:g} m between views. Correct the "
+                "pose, or give a larger max_jump"
             )
 
     def _check_room(self, count: int) -> None:
         if count > self.most:
             raise InputError(
-                f"the map holds {len(self):,} objects. Expected at most {self.most:,}. Give a larger most to load or "
+                f"the map has {len(self):,} objects. Expected at most {self.most:,}. Give a larger most to load or "
                 "prepare, or start another map"
             )
 
     def _check_settings(self) -> None:
-        own, pipeline = self.state.settings, self.pipeline
+        settings, pipeline = self.state.settings, self.pipeline
         threshold, identity = pipeline.threshold, pipeline.provenance.identity
-        same = own.dim == pipeline.known.dim and own.method == pipeline.method.name
-        same &= dict(own.identity) == asdict(identity) or not own.identity.get("sha256")
-        same &= threshold is not None and (threshold.n, threshold.value) == (own.n, own.threshold)
+        same = settings.dim == pipeline.known.dim and settings.method == pipeline.method.name
+        same &= dict(settings.identity) == asdict(identity) or not settings.identity.get("sha256")
+        same &= threshold is not None and (threshold.n, threshold.value) == (settings.n, settings.threshold)
         if not same:
-            made = f"{own.method} by {own.identity.get('checkpoint')} with {own.n} calibration shapes"
+            made = f"{settings.method} by {settings.identity.get('checkpoint')} with {settings.n} calibration shapes"
             given = f"{pipeline.method.name} by {identity} with {0 if threshold is None else threshold.n}"
             raise MixedEncodersError(
                 f"the map was made with {made}, the pipeline is {given}. Expected the same encoder, method and "
@@ -627,7 +630,7 @@ def _check_objects(objects: Threshold, pipeline: NoveltyPipeline, alpha: float) 
 
 
 def _for_crops(pipeline: NoveltyPipeline) -> NoveltyPipeline:
-    """The pipeline for crops of scans, z up, in which one bad crop is an error."""
+    """Pipeline for crops of scans: z up, and an invalid crop raises."""
     return replace(pipeline, up=SCANS, errors="raise", progress=False)
 
 
@@ -635,15 +638,15 @@ def _warn_of_few(n: int, alpha: float, combine: str) -> None:
     least = max(least_p_value(n, combine, looks) for looks in (2, FAR_LOOKS))
     if least > alpha * (1 + 1e-12):
         warnings.warn(
-            f"{n} calibration shapes are too few for the verdict new from two looks on: combined p {least:.3g} at "
-            f"best. Expected at most {alpha:g}. Calibrate on more known shapes, 39 or more with combine='median'",
+            f"{n} calibration shapes are too few for the verdict new from two looks: the combined p is {least:.3g} or "
+            f"more. Expected at most {alpha:g}. Calibrate on more known shapes, 39 or more with combine='median'",
             MapWarning,
             stacklevel=3,
         )
 
 
 def _fresh(cells: np.ndarray, whole: bool, one: MapObject | None) -> np.ndarray:
-    """Those cells of a look that an object takes in and does not have."""
+    """Cells of a look to add to an object."""
     if one is None or (whole and not one.whole):
         return cells
     return cells[:0] if one.whole and not whole else np.setdiff1d(cells, one.cells, assume_unique=True)
@@ -656,24 +659,22 @@ def _followed(number: int, into: Mapping[int, int]) -> int:
 
 
 def _changes(event: Mapping[str, Any], before: Mapping[int, Verdict]) -> Iterator[dict[str, Any]]:
-    """The changes of an event for people and machines."""
+    """Changes of an event: records for `add` and `name`."""
     seen = set(before)
-    for told in event.get("looks", ()):
-        kind = "look" if told["object"] in seen else "object"
-        seen.add(told["object"])
-        yield {"event": kind, "object": told["object"], "points": told["points"], "whole": told["whole"]} | {
-            "certain": told["certain"]
-        }
+    for look in event.get("looks", ()):
+        kind = "look" if look["object"] in seen else "object"
+        seen.add(look["object"])
+        yield {"event": kind, **{name: look[name] for name in ("object", "points", "whole", "certain")}}
     for kept, gone in event.get("merged", ()):
         yield {"event": "merged", "object": kept, "gone": gone}
-    for told in event["verdicts"]:
-        was = before.get(told["object"])
-        if was is None or (was.verdict, was.name) != (told["verdict"], told["name"]):
-            yield {"event": "verdict", "from": None if was is None else was.verdict, **told}
+    for verdict in event["verdicts"]:
+        was = before.get(verdict["object"])
+        if was is None or (was.verdict, was.name) != (verdict["verdict"], verdict["name"]):
+            yield {"event": "verdict", "from": None if was is None else was.verdict, **verdict}
 
 
 def _replayed(folder: Path) -> tuple[MapState, int]:
-    """The state of the map in a folder, and where its events end."""
+    """State of the map in a folder, and the byte offset behind its last event."""
     path = folder / EVENTS
     state, start = _snapshot(folder)
     try:
@@ -682,7 +683,7 @@ def _replayed(folder: Path) -> tuple[MapState, int]:
                 if event["kind"] != "map" or event["format"] != FORMAT:
                     raise ValueError(f"its first event does not name {FORMAT!r}")
                 if event["seq"] != 0:
-                    raise ValueError(f"{SNAPSHOT}, from which it goes on, is missing or damaged")
+                    raise ValueError(f"{SNAPSHOT} is missing or damaged")
                 state = MapState(Settings(**event["settings"]), seq=0)
             else:
                 state.apply(event)
@@ -690,14 +691,16 @@ def _replayed(folder: Path) -> tuple[MapState, int]:
     except FileError:
         raise
     except DAMAGE as error:
-        raise FileError(f"{path} is no log of a map, or a damaged one: {error}. Use a copy of it") from error
+        raise FileError(
+            f"{path} is no log of a map, or it is damaged: {error}. Expected a log. Use a backup"
+        ) from error
     if state is None:
-        raise FileError(f"{path} is empty. Expected a map. Remove the folder, and prepare the map again")
+        raise FileError(f"{path} is empty. Expected the log of a map. Remove the folder and prepare the map again")
     return state, start
 
 
 def _snapshot(folder: Path) -> tuple[MapState | None, int]:
-    """State and end of its last event in the log; None and 0 if the log has to be read from its start."""
+    """State of the snapshot and byte offset behind its last event; None and 0 without a usable snapshot."""
     path = folder / SNAPSHOT
     if not path.is_file():
         return None, 0
@@ -705,5 +708,5 @@ def _snapshot(folder: Path) -> tuple[MapState | None, int]:
         with loaded_arrays(path, KIND) as (header, arrays):
             return MapState.restored(arrays, header), int(header["end"])
     except FileError as error:
-        warnings.warn(f"{error}. All events are replayed in its place", MapWarning, stacklevel=4)
+        warnings.warn(f"{error}. All events are replayed instead", MapWarning, stacklevel=4)
         return None, 0

@@ -1,4 +1,4 @@
-"""The state of a map: what its events add up to. The same events give the same state, to the bit."""
+"""State of a map, built from its events. The same events give exactly the same state."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ARRAYS = ("cells", "embeddings", "directions", "points", "ranks")
 class Settings:
     """Settings of a map; the first event of its log.
 
-    dim: of the embeddings; n: calibration novelties; alpha: fraction of known objects that may be called new; combine:
-    how p-values of looks are combined; cell: meters; identity, method: whose novelty it is; threshold: its value;
-    guess: the value for best guesses; objects: novelties of the means of known objects, if verdicts are by these.
+    dim: of the embeddings; n: number of calibration novelties; alpha: largest fraction of known objects called new;
+    combine: rule that combines p-values of looks; cell: side in meters; identity, method: encoder and novelty method;
+    threshold: its value; guess: threshold of best guesses; objects: novelties of the means of known objects, or empty.
     """
 
     dim: int
@@ -41,7 +41,7 @@ class Settings:
 
 @dataclass(eq=False)
 class NamedClass:
-    """A class that a person named: examples (m, d) float32, and the cosine distance up to which others are of it."""
+    """Class named by a person. examples: (m, d) float32; reach: largest cosine distance to its further objects."""
 
     name: str
     examples: np.ndarray
@@ -51,7 +51,7 @@ class NamedClass:
 
 @dataclass(eq=False)
 class MapState:
-    """Objects, named classes, and where the stream is.
+    """Objects, named classes, and the position in the stream.
 
     Attributes
     ----------
@@ -61,13 +61,13 @@ class MapState:
     named : dict
         Name -> NamedClass, in the order of naming.
     origin : (3,) float64 or None
-        Where the cells begin, meters; set by the first look.
+        Origin of the cells in meters; set by the first look.
     time, position : float, (3,) or None
-        Of the last view: seconds, and meters.
+        Time in seconds and camera position in meters of the last view.
     created, views : int
-        Objects ever made, and views ever added.
+        Number of all objects ever created, and of all views.
     seq : int
-        Of the last event.
+        Sequence number of the last event.
     """
 
     settings: Settings
@@ -82,7 +82,7 @@ class MapState:
     _bounds: np.ndarray = field(default_factory=lambda: np.empty((0, 2, 3), dtype=np.int64), repr=False)
 
     def apply(self, event: Mapping[str, Any]) -> None:
-        """Take in an event of the log. Any other content raises one of `storage.DAMAGE`."""
+        """Apply an event of the log. Invalid content raises one of `storage.DAMAGE`."""
         kind = event["kind"]
         if kind == "add":
             self._add(event)
@@ -97,12 +97,12 @@ class MapState:
             self.origin = _vector(event["origin"])
         time = None if event["time"] is None else float(event["time"])
         draft = Draft(self)
-        for told in event["looks"]:
-            draft.see(int(told["object"]), read_look(told, self.settings.dim), time)
+        for record in event["looks"]:
+            draft.see(int(record["object"]), read_look(record, self.settings.dim), time)
         for kept, gone in event["merged"]:
             draft.merge(int(kept), int(gone))
         self._commit(draft)
-        self._judge(event["verdicts"])
+        self._set_verdicts(event["verdicts"])
         self.time = self.time if time is None else time
         if event["position"] is not None:
             self.position = _vector(event["position"])
@@ -111,28 +111,28 @@ class MapState:
     def _name(self, event: Mapping[str, Any]) -> None:
         name = str(event["name"])
         rows = read_rows(event["examples"], self.settings.dim)
-        own = tuple(int(number) for number in event["objects"])
+        numbers = tuple(int(number) for number in event["objects"])
         before = self.named.get(name)
         if before is not None:
-            rows, own = np.concatenate([before.examples, rows]), (*before.objects, *own)
-        self.named[name] = NamedClass(name, rows, float(event["reach"]), own)
+            rows, numbers = np.concatenate([before.examples, rows]), (*before.objects, *numbers)
+        self.named[name] = NamedClass(name, rows, float(event["reach"]), numbers)
         for number in event["objects"]:
             self.objects[int(number)].label = name
-        self._judge(event["verdicts"])
+        self._set_verdicts(event["verdicts"])
 
-    def _judge(self, verdicts: Sequence[Mapping[str, Any]]) -> None:
-        for told in verdicts:
-            own = dict(told)
-            number = int(own.pop("object"))
-            self.objects[number].verdict = read_verdict(own)
+    def _set_verdicts(self, verdicts: Sequence[Mapping[str, Any]]) -> None:
+        for record in verdicts:
+            fields = dict(record)
+            number = int(fields.pop("object"))
+            self.objects[number].verdict = read_verdict(fields)
 
     def _commit(self, draft: Draft) -> None:
         for number in draft.gone:
             self.objects.pop(number, None)
             self._set_bounds(number, None)
-        for number, own in draft.changed.items():
-            self.objects[number] = own
-            self._set_bounds(number, own.cells)
+        for number, changed in draft.changed.items():
+            self.objects[number] = changed
+            self._set_bounds(number, changed.cells)
         self.created = draft.created
 
     def _set_bounds(self, number: int, cells: np.ndarray | None) -> None:
@@ -143,7 +143,7 @@ class MapState:
         self._bounds[number] = np.iinfo(np.int64).max if cells is None else Place.of(cells).bounds
 
     def near(self, place: Place) -> list[int]:
-        """Numbers of the objects whose bounds meet those of a place, or lie beside it."""
+        """Numbers of the objects whose bounds overlap the bounds of a place, or are next to them."""
         low, high = place.bounds[0] - 1, place.bounds[1] + 1
         meets = (self._bounds[:, 0] <= high).all(axis=1) & (self._bounds[:, 1] >= low).all(axis=1)
         return np.flatnonzero(meets).tolist()
@@ -151,7 +151,7 @@ class MapState:
     # the snapshot
 
     def snapshot(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays and header of the whole state."""
+        """Arrays and header of the state."""
         listed = [self.objects[number] for number in sorted(self.objects)]
         parts: dict[str, list[np.ndarray]] = {name: [] for name in ARRAYS}
         records = []
@@ -169,9 +169,9 @@ class MapState:
             nothing = np.empty(shapes.get(name, (0, dim)), dtype=kind)
             arrays_of[name] = np.concatenate([nothing, *several])
             arrays_of[f"{name}_counts"] = np.array([len(one) for one in several], dtype=np.int64)
-        for i, own in enumerate(self.named.values()):
-            arrays_of[f"named.{i}"] = own.examples
-        named = [{"name": own.name, "reach": own.reach, "objects": own.objects} for own in self.named.values()]
+        for i, entry in enumerate(self.named.values()):
+            arrays_of[f"named.{i}"] = entry.examples
+        named = [{"name": one.name, "reach": one.reach, "objects": one.objects} for one in self.named.values()]
         header: dict[str, Any] = {"settings": asdict(self.settings), "objects": records, "named": named}
         header |= {"origin": self.origin, "position": self.position}
         header |= {"time": self.time, "created": self.created, "views": self.views, "seq": self.seq}
@@ -179,38 +179,38 @@ class MapState:
 
     @classmethod
     def restored(cls, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> MapState:
-        """The state of a snapshot. Any other content raises one of `storage.DAMAGE`."""
+        """State of a snapshot. Invalid content raises one of `storage.DAMAGE`."""
         settings = Settings(**header["settings"])
-        own = {"time": header["time"], "created": int(header["created"]), "views": int(header["views"])}
-        state = cls(settings, seq=int(header["seq"]), **own)
+        counted = {"time": header["time"], "created": int(header["created"]), "views": int(header["views"])}
+        state = cls(settings, seq=int(header["seq"]), **counted)
         state.origin = None if header["origin"] is None else _vector(header["origin"])
         state.position = None if header["position"] is None else _vector(header["position"])
         rows = {name: _split(arrays[name], arrays[f"{name}_counts"], len(header["objects"])) for name in ARRAYS}
-        for i, told in enumerate(header["objects"]):
+        for i, record in enumerate(header["objects"]):
             part: dict[str, Any] = {name: rows[name][i] for name in ARRAYS}
             evidence = Evidence(settings.n, {int(rank): int(times) for rank, times in part.pop("ranks")})
             made = MapObject(
-                number=int(told["number"]),
+                number=int(record["number"]),
                 evidence=evidence,
                 **part,
-                verdict=read_verdict(told["verdict"]),
+                verdict=read_verdict(record["verdict"]),
                 origin=np.zeros(3) if state.origin is None else state.origin,
                 size=settings.cell,
-                **{name: told[name] for name in SCALARS},
+                **{name: record[name] for name in SCALARS},
             )
             if made.embeddings.shape[1:] != (settings.dim,) or not len(made.cells) or not len(made.points):
                 raise ValueError(f"object {made.number} has no looks")
             state.objects[made.number] = made
             state._set_bounds(made.number, made.cells)
-        for i, told in enumerate(header["named"]):
-            own_objects = tuple(int(number) for number in told["objects"])
-            rows_of = arrays[f"named.{i}"]
-            state.named[told["name"]] = NamedClass(str(told["name"]), rows_of, float(told["reach"]), own_objects)
+        for i, record in enumerate(header["named"]):
+            numbers = tuple(int(number) for number in record["objects"])
+            examples = arrays[f"named.{i}"]
+            state.named[record["name"]] = NamedClass(str(record["name"]), examples, float(record["reach"]), numbers)
         return state
 
 
 class Draft:
-    """Objects as an event changes them; the state itself stays until the event is on the disk."""
+    """Changes of one event. The state changes only after the event is on the disk."""
 
     def __init__(self, state: MapState, origin: np.ndarray | None = None) -> None:
         self.state = state
@@ -223,10 +223,10 @@ class Draft:
         return self.changed[number] if number in self.changed else self.state.objects[number]
 
     def see(self, number: int, look: Look, time: float | None) -> None:
-        """Give a look to an object; to a new one if the number is the next."""
+        """Add a look to an object, or to a new object if the number is the next one."""
         if number == self.created + 1:
-            own, origin = self.state.settings, np.zeros(3) if self.origin is None else self.origin
-            self.changed[number] = MapObject.empty(number, own.dim, own.n, origin, own.cell)
+            settings, origin = self.state.settings, np.zeros(3) if self.origin is None else self.origin
+            self.changed[number] = MapObject.empty(number, settings.dim, settings.n, origin, settings.cell)
             self.created = number
         elif number not in self.changed:
             self.changed[number] = self.get(number).copy()
@@ -240,38 +240,40 @@ class Draft:
         self.gone.add(gone)
 
     def near(self, place: Place) -> list[int]:
-        """As `MapState.near`, with what this event has changed."""
+        """As `MapState.near`, including the changes of this event."""
         low, high = place.bounds[0] - 1, place.bounds[1] + 1
-        found = [number for number in self.state.near(place) if number not in self.changed and number not in self.gone]
-        for number, own in self.changed.items():
-            bounds = own.place.bounds
+        numbers = [
+            number for number in self.state.near(place) if number not in self.changed and number not in self.gone
+        ]
+        for number, changed in self.changed.items():
+            bounds = changed.place.bounds
             if (bounds[0] <= high).all() and (bounds[1] >= low).all():
-                found.append(number)
-        return sorted(found)
+                numbers.append(number)
+        return sorted(numbers)
 
     def overlaps(self, cells: np.ndarray) -> Iterator[tuple[int, Overlap]]:
-        """The objects beside some cells, and how far each fills the same place."""
+        """Objects near some cells, and the overlap with each."""
         wide = dilated(cells)
         for number in self.near(Place.of(cells)):
             yield number, Overlap.of(cells, wide, self.get(number).cells)
 
 
 def written_look(number: int, look: Look) -> dict[str, Any]:
-    """A look for the log."""
-    told: dict[str, Any] = {"object": number, "embedding": written_rows(look.embedding)}
-    told |= {"direction": look.direction.tolist(), "points": look.points, "rank": look.rank, "whole": look.whole}
-    return told | {"stability": look.stability, "cells": written(look.cells)}
+    """Record of a look for the log."""
+    record: dict[str, Any] = {"object": number, "embedding": written_rows(look.embedding)}
+    record |= {"direction": look.direction.tolist(), "points": look.points, "rank": look.rank, "whole": look.whole}
+    return record | {"stability": look.stability, "cells": written(look.cells)}
 
 
-def read_look(told: Mapping[str, Any], dim: int) -> Look:
-    rows = read_rows(told["embedding"], dim)
+def read_look(record: Mapping[str, Any], dim: int) -> Look:
+    rows = read_rows(record["embedding"], dim)
     if len(rows) != 1:
         raise ValueError(f"a look has {len(rows)} embeddings")
-    about = int(told["points"]), int(told["rank"]), bool(told["whole"]), float(told["stability"])
-    cells = read(told["cells"])
+    facts = int(record["points"]), int(record["rank"]), bool(record["whole"]), float(record["stability"])
+    cells = read(record["cells"])
     if (np.diff(cells) <= 0).any():
-        raise ValueError("the cells of a look are in no order")
-    return Look(rows[0], _vector(told["direction"]), *about, cells)
+        raise ValueError("the cells of a look are not sorted")
+    return Look(rows[0], _vector(record["direction"]), *facts, cells)
 
 
 def written_rows(rows: np.ndarray) -> str:
@@ -279,24 +281,24 @@ def written_rows(rows: np.ndarray) -> str:
 
 
 def read_rows(text: str, dim: int) -> np.ndarray:
-    found = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32).reshape(-1, dim)
-    if not np.isfinite(found).all():
+    rows = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32).reshape(-1, dim)
+    if not np.isfinite(rows).all():
         raise ValueError("an embedding is not finite")
-    return found
+    return rows
 
 
-def read_verdict(told: Mapping[str, Any]) -> Verdict:
-    made = Verdict(**told)
-    if made.verdict not in (KNOWN, NEW, UNSURE):
-        raise ValueError(f"a verdict is {made.verdict!r:.40}")
-    return made
+def read_verdict(fields: Mapping[str, Any]) -> Verdict:
+    verdict = Verdict(**fields)
+    if verdict.verdict not in (KNOWN, NEW, UNSURE):
+        raise ValueError(f"a verdict is {verdict.verdict!r:.40}")
+    return verdict
 
 
 def _vector(given: Any) -> np.ndarray:
-    found = np.array(given, dtype=np.float64)
-    if found.shape != (3,) or not np.isfinite(found).all():
-        raise ValueError(f"three numbers are {given!r:.60}")
-    return found
+    vector = np.array(given, dtype=np.float64)
+    if vector.shape != (3,) or not np.isfinite(vector).all():
+        raise ValueError(f"a position or direction is {given!r:.60}")
+    return vector
 
 
 def _split(rows: np.ndarray, counts: np.ndarray, n: int) -> list[np.ndarray]:

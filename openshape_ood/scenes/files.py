@@ -166,13 +166,13 @@ def _from_file(
     path: Path, unit: str, spacing: float | None, seed: int, labels: str | os.PathLike[str] | None
 ) -> tuple[Scene, list[str | None]]:
     """Scan in meters with the file's axes and labels, and warnings."""
-    beside = _beside(path)
-    labelled = labels is not None or beside.is_file()
+    label_file = _label_file(path)
+    labelled = labels is not None or label_file.is_file()
     with reading.parsing(path):
         scene, doubt = _read(path, unit, spacing, seed, labelled)
         doubts = [doubt, check_size(scene, format_of(path).surveyed) if unit == "file" else None]
     if labels is not None or (scene.labels is None and spacing is None and labelled):
-        scene = _labelled(scene, Path(labels or beside))
+        scene = _labelled(scene, Path(labels or label_file))
     return scene, doubts
 
 
@@ -232,7 +232,7 @@ def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
     return whole_numbers(given, f"its column {name!r}")
 
 
-def _beside(path: Path) -> Path:
+def _label_file(path: Path) -> Path:
     """Path of ScanNet's label file for a PLY file."""
     return path.with_name(path.stem + LABELS_BESIDE) if path.suffix.lower() == ".ply" else path / LABELS_BESIDE
 
@@ -240,7 +240,7 @@ def _beside(path: Path) -> Path:
 def _labelled(scene: Scene, path: Path) -> Scene:
     labels = load_labels(path)
     if len(labels) != len(scene):
-        raise ShapeFileError(f"{path} has {len(labels):,} labels; expected {len(scene):,}, as {scene.name} has points")
+        raise ShapeFileError(f"{path} has {len(labels):,} labels; expected {len(scene):,}, one a point of {scene.name}")
     return replace(scene, labels=labels if labels.any() else None)
 
 

@@ -27,7 +27,7 @@ from openshape_ood.scenes.scene import Scene, as_scene
 from openshape_ood.scoring import Method
 
 CROP = 10_000  # maximum points of an object for the encoder
-SIZED = "+size"  # suffix of a method's name, because a threshold holds for one of the two
+SIZED = "+size"  # suffix of a method's name, because thresholds with and without sizes differ
 
 
 def score_scene(
@@ -72,17 +72,17 @@ def score_scene(
     threshold : Threshold, optional
         Objects beyond it are "novel" and have the name "new". Default: as in `score_novelty`.
     proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
-        Proposal method, see `find_objects`; or a result of it; or a map of the points, such as from `segment_scene`,
-        whose regions are proposals; or your own masks (n,) or rows (m,). Row i of `.result` is proposal i;
+        Proposal method, see `find_objects`; or a result of `find_objects`; or a map of the points whose regions are
+        proposals, such as from `segment_scene`; or your own masks (n,) or rows (m,). Row i of `.result` is proposal i;
         `SceneObject.proposal` is the same index.
     most : int, optional
-        Maximum number of objects. Default: 100 found objects, all given ones.
+        Maximum number of objects. Default: 100 if they are found by a method, all if they are given.
     size_weight : float
-        Weight of the log-likelihood (at least -6) of an object's size under each class, added to its cosine. 0.1 named
-        more real objects correctly, and fewer if the furniture has unusual sizes.
+        Weight of the log-likelihood (at least -6) of an object's size under each class, added to its cosine. With 0.1,
+        more real objects got the correct name, but fewer if the furniture had unusual sizes.
     sizes : mapping, optional
-        Name -> mean and standard deviation of the logarithms of longer side, shorter side and height in meters,
-        (2, 3). Default: sizes of generated shapes.
+        Mean and standard deviation (2, 3) of the logarithms of longer side, shorter side and height in meters, by name.
+        Default: sizes of generated shapes.
     points : NoveltyMap, optional
         Novelty map of the same n points; each object then reports its agreement with it.
     color : bool
@@ -113,7 +113,7 @@ def score_scene(
     """
     weight = 0.0 if size_weight == 0 else check_positive(size_weight, "size_weight")
     if sizes is not None and not weight:
-        raise InputError("sizes are given, but size_weight is 0, so they have no effect; expected 0.1 or so")
+        raise InputError("sizes are given, but size_weight is 0, so they have no effect. Give size_weight=0.1")
     if threshold is not None:
         check_threshold(threshold)
     check_encoders(encoder, text)
@@ -121,18 +121,18 @@ def score_scene(
     frame = Frame.of(scene)
     if points is not None:
         check_map(points, scene)
-    found = _proposals(frame, scene, proposals, most)
+    candidates = _proposals(frame, scene, proposals, most)
     how: dict[str, Any] = {"encoder": encoder, "text": text, "model": model, "method": method, "device": device}
     how |= {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
     how |= {"threshold": None if weight else threshold, "generated": None if weight else "scans"}
     pipeline = scan_pipeline(known, known_up, how)
-    crops = _crops(frame, scene, found, color)
+    crops = _crops(frame, scene, candidates, color)
     rows: Any = crops or Embeddings(np.empty((0, pipeline.known.dim)), pipeline.provenance.identity)
     result = pipeline(rows)
     boxes = [Box.around(crop[:, :3]) for crop in crops]
     if weight:
         result = _with_sizes(result, boxes, weight, sizes, threshold)
-    return _result(scene, frame, found, result, boxes, points)
+    return _result(scene, frame, candidates, result, boxes, points)
 
 
 def scan_pipeline(known: Any, known_up: str | None, how: dict[str, Any]) -> NoveltyPipeline:
@@ -149,7 +149,9 @@ def scan_pipeline(known: Any, known_up: str | None, how: dict[str, Any]) -> Nove
 def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Proposals:
     if isinstance(given, Proposals):
         if given.n != len(scene):
-            raise InputError(f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected the same")
+            raise InputError(
+                f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected equal numbers"
+            )
         if most is not None:
             check_whole(most, "most")
         stability = None if given.stability is None else given.stability[:most]
@@ -159,9 +161,9 @@ def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Prop
     return proposed(frame, scene, by, regions, "shape", most, False)
 
 
-def _crops(frame: Frame, scene: Scene, found: Proposals, color: bool) -> list[np.ndarray]:
+def _crops(frame: Frame, scene: Scene, proposals: Proposals, color: bool) -> list[np.ndarray]:
     """Points (m, 3|6) of each proposal, in a canonical frame, independent of point order and origin."""
-    chosen = [frame.ordered(rows, CROP) for rows in found]
+    chosen = [frame.ordered(rows, CROP) for rows in proposals]
     if not color or scene.color is None:
         return [frame.crop(rows) for rows in chosen]
     return [np.hstack([frame.crop(rows), scene.color[rows]]) for rows in chosen]
@@ -176,25 +178,25 @@ def _with_sizes(
         threshold.check_fits(provenance)
     if not boxes:
         return replace(result, provenance=provenance, threshold=threshold)
-    told = result.similarity + weight * size_likelihood(boxes, result.classes.tolist(), sizes)
-    novelty = result.novelty + result.similarity.max(axis=1) - told.max(axis=1)
-    nearest = result.classes[told.argmax(axis=1)]
+    similarity = result.similarity + weight * size_likelihood(boxes, result.classes.tolist(), sizes)
+    novelty = result.novelty + result.similarity.max(axis=1) - similarity.max(axis=1)
+    nearest = result.classes[similarity.argmax(axis=1)]
     return replace(
-        result, novelty=novelty, nearest=nearest, similarity=told, provenance=provenance, threshold=threshold
+        result, novelty=novelty, nearest=nearest, similarity=similarity, provenance=provenance, threshold=threshold
     )
 
 
 def _result(
-    scene: Scene, frame: Frame, found: Proposals, result: NoveltyResult, boxes: list[Box], points: NoveltyMap | None
+    scene: Scene, frame: Frame, proposals: Proposals, result: NoveltyResult, boxes: list[Box], points: NoveltyMap | None
 ) -> SceneResult:
     order = np.argsort(-result.novelty, kind="stable")
     number = np.empty(len(order), dtype=np.int64)
     number[order] = np.arange(1, len(order) + 1)
-    inside = contained(found.rows, len(scene))
+    inside = contained(proposals.rows, len(scene))
     names = tuple(f"object {one}" for one in number)
     embeddings = result.embeddings and replace(result.embeddings, names=names)
     whole = np.arange(len(names))
-    for i in sorted(range(len(names)), key=lambda i: -len(found.rows[i])):  # largest first
+    for i in sorted(range(len(names)), key=lambda i: -len(proposals.rows[i])):  # largest first
         whole[i] = i if inside[i] < 0 else whole[inside[i]]
     result = replace(result, shapes=names, up=("z",) * len(names), embeddings=embeddings, groups=tuple(whole.tolist()))
     records = result.records()
@@ -205,7 +207,7 @@ def _result(
         yaw = float((np.arctan2(turn[1], turn[0]) + np.pi / 2) % np.pi - np.pi / 2)
         one = SceneObject(
             number=int(number[i]),
-            rows=found.rows[i],
+            rows=proposals.rows[i],
             box=Box(frame.place(box.center), box.size, yaw),
             nearest=nearest,
             name=NOVEL if record["verdict"] == "novel" else nearest,
@@ -214,17 +216,17 @@ def _result(
             verdict=record["verdict"],
             p_value=record["p_value"],
             proposal=i,
-            stability=None if found.stability is None else float(found.stability[i]),
+            stability=None if proposals.stability is None else float(proposals.stability[i]),
             part_of=None if inside[i] < 0 else int(number[inside[i]]),
         )
         objects.append(one if points is None else _compared(one, points))
     numbers = np.zeros(len(scene), dtype=np.int64)
-    for plane in found.layout:
+    for plane in proposals.layout:
         numbers[plane.rows] = -1
     # smallest last, so that inner objects are painted over outer ones
-    for i in sorted(range(len(found)), key=lambda i: -len(found.rows[i])):
-        numbers[found.rows[i]] = number[i]
-    return SceneResult(scene, tuple(objects), numbers, found, result)
+    for i in sorted(range(len(proposals)), key=lambda i: -len(proposals.rows[i])):
+        numbers[proposals.rows[i]] = number[i]
+    return SceneResult(scene, tuple(objects), numbers, proposals, result)
 
 
 def _compared(one: SceneObject, points: NoveltyMap) -> SceneObject:

@@ -139,6 +139,11 @@ def _fitting(numbers: np.ndarray, what: str) -> np.ndarray:
 
 
 def _save_names(names: Mapping[int, str], path: Path) -> None:
+    if not isinstance(names, Mapping):
+        raise InputError(
+            f"names are a {type(names).__name__}. Expected a dict of label to name, such as {{1: 'chair'}}. Give "
+            "dict(enumerate(names, 1)) for a list of names of labels from 1"
+        )
     labels = {str(check_whole(label, "a label of names", 0)): str(name) for label, name in names.items()}
     content = {"format": FORMAT, "labels": labels}
     save_whole(path.with_suffix(NAMES), json.dumps(content, indent=1, ensure_ascii=False).encode(), "the names")

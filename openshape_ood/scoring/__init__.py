@@ -1,7 +1,7 @@
-"""Methods: a method fits a scorer to known classes, and the scorer judges rows. Larger novelty is more novel.
+"""Methods of scoring. A method fits a scorer to known classes; the scorer gives each row a novelty.
 
-`text_scores`, `distances`, `patch_scores` and `fusion` hold the formulas as functions of arrays. `METHODS` lists the
-methods by their names in the literature and in `score_novelty(method=...)`. A custom method is a `Method`.
+`text_scores`, `distances`, `patch_scores` and `fusion` contain the formulas as functions of arrays. The keys of
+`METHODS` are the names in the literature and in `score_novelty(method=...)`. A custom method is a `Method` object.
 """
 
 from openshape_ood.scoring.methods import (

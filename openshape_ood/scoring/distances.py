@@ -1,8 +1,8 @@
-"""Scores by examples: from embeddings of queries (b, d) and of examples (m, d), or prototypes (k, d), one a class.
+"""Scores by distance: from embeddings of queries (b, d) to examples (m, d), or to one prototype per class (k, d).
 
 Embeddings need not be unit vectors: cosines ignore lengths, Euclidean distances do not. A zero vector has cosine 0 to
-every vector. No queries give (0,); the order of examples does not matter. NaN, infinity and missing examples raise
-`InputError`; embeddings of another dimension raise its subclass `MixedEncodersError`.
+every vector. An empty table of queries gives (0,). The order of the examples does not matter. NaN, infinity and missing
+examples raise `InputError`; embeddings of another dimension raise its subclass `MixedEncodersError`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ ROUNDING = 1e-12
 
 
 def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine") -> np.ndarray:
-    """Distance to the k-th nearest of the m examples, exact, in blocks.
+    """Distance to the k-th nearest of the m examples. It is exact, and computed in blocks.
 
-    k = 1 gives the distance to the nearest example, or, with `prototypes` as examples, to the nearest class: the scores
-    of 3DOS, arXiv 2207.11554, and of prototypical networks, arXiv 1703.05175.
+    k = 1 gives the distance to the nearest example, as in 3DOS, arXiv 2207.11554. With `prototypes` as examples, it
+    gives the distance to the nearest class, as in prototypical networks, arXiv 1703.05175.
 
     Parameters
     ----------
@@ -36,17 +36,17 @@ def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine"
     Returns
     -------
     (b,) float64
-        1 - cos, 0 to 2, or Euclidean, from 0.
+        "cosine": 1 - cos, 0 to 2. "euclidean": 0 or more.
 
     Raises
     ------
     InputError
-        Also for k below 1 or above m; `UnknownNameError` for another metric.
+        Also if k is below 1 or above m. `UnknownNameError`: the metric is unknown.
 
     References
     ----------
-    Sun et al., "Out-of-distribution detection with deep nearest neighbors", arXiv 2204.06507, who take the Euclidean
-    distance of unit vectors, sqrt(2 (1 - cos)): the same order as "cosine".
+    Sun et al., "Out-of-distribution detection with deep nearest neighbors", arXiv 2204.06507. The paper uses the
+    Euclidean distance of unit vectors, sqrt(2 (1 - cos)), which gives the same order as "cosine".
 
     Examples
     --------
@@ -62,15 +62,15 @@ def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine"
 
 
 def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
-    """One vector a class, in the sorted order of the labels.
+    """One vector per class, in the sorted order of the labels.
 
     Parameters
     ----------
     examples : array (m, d)
     labels : array (m,)
     metric : {"cosine", "euclidean"}
-        "euclidean": the mean of the examples. "cosine": the mean of the examples scaled to length 1, scaled to length
-        1 again; classes whose examples cancel each other have a zero vector.
+        "euclidean": the mean of the examples. "cosine": the mean of the normalized examples, normalized again. If these
+        examples have the mean zero, the vector is zero.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
     Raises
     ------
     InputError
-        For invalid labels; `UnknownNameError` for another metric.
+        For invalid labels. `UnknownNameError`: the metric is unknown.
 
     Examples
     --------
@@ -95,13 +95,13 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
     for part, rows in blocks(known):
         directions[part] = unit_or_zero(rows)
     means = class_means(directions, index, len(classes))
-    # directions that cancel leave rounding errors, which have no direction
+    # a mean that should be zero consists of rounding errors only
     means[np.linalg.norm(means, axis=1) < ROUNDING] = 0
     return unit_or_zero(means)
 
 
 def warn_of_few(k: int, counts: np.ndarray, then: str) -> None:
-    """Warn if some known classes, with these example counts (k,), have fewer than k; `then`: the consequence."""
+    """Warn if some known classes have fewer than k examples. `counts` are their numbers; `then` is the consequence."""
     few = int((counts < k).sum())
     if few:
         warnings.warn(
@@ -119,7 +119,7 @@ def same_width(first: Any, what: str, axes: str, second: Any, than: str, its: st
 
 
 def rest_of_class(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Mean (m, d) of the other rows of each row's class; zero if there are none."""
+    """For each row, the mean (m, d) of the other rows of its class; zero if there are none."""
     rest = np.zeros(rows.shape)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)

@@ -1,6 +1,6 @@
 """Scorers by examples: prototypes, nearest neighbors, and normal distributions.
 
-Their states are arrays and numbers, which a detector can save; each can be extended.
+The state of a scorer is arrays and numbers, so a detector can save it. Each scorer can be extended with examples.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from openshape_ood.scoring.fitted import Gaussian, background_distance, mahalano
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.scoring.scorers import Judgement, cosine
 
-FOLDS = 20  # a twentieth of the examples is left out at a time
+FOLDS = 20  # a fit leaves out a twentieth of the examples
 
 Novelty = Callable[[np.ndarray], np.ndarray]  # rows (b, d) -> (b,)
 
 
 def folds_left_out(known: KnownClasses, fit: Callable[[KnownClasses], Novelty]) -> np.ndarray:
-    """Novelty (m,) of each example by a fit without its fold; each class is spread over the folds.
+    """Novelty (m,) of each example, by a fit without its fold. The examples of a class are spread over the folds.
 
     Raises `InputError` if the remaining examples are too few for a fit.
     """
@@ -39,8 +39,8 @@ def folds_left_out(known: KnownClasses, fit: Callable[[KnownClasses], Novelty]) 
             score = fit(known.subset(~out))
         except InputError as error:
             raise InputError(
-                f"there are too few examples to leave any out of a covariance: of {len(labels)}, those left have "
-                "none. Expected three or more, that differ, in at least one class; or prototypes"
+                f"{len(labels)} examples are too few for a covariance without some of them. Expected three or more "
+                "different examples of at least one class. Add examples, or use prototypes."
             ) from error
         novelty[out] = score(examples[out])
     return novelty
@@ -50,7 +50,8 @@ def folds_left_out(known: KnownClasses, fit: Callable[[KnownClasses], Novelty]) 
 class PrototypeScorer:
     """Distance to the nearest class mean: |z - p| of unit vectors, 0 to 2, or the plain Euclidean distance.
 
-    means (p, d), counts (p,) of examples and classes (p,), for the classes with examples; anchors (k, d).
+    For the p classes with examples: means (p, d), numbers of examples `counts` (p,), and indices `classes` (p,). For
+    all classes: anchors (k, d).
     """
 
     metric: str
@@ -78,7 +79,7 @@ class PrototypeScorer:
         else:
             to_own = np.linalg.norm(rows - rest, axis=1)
         distance, index = nearest(rows, self.means, k=min(2, len(self.means)), metric=self.metric)
-        distance[index == labels[:, None]] = np.inf  # one of the two nearest belongs to another class
+        distance[index == labels[:, None]] = np.inf  # at least one of the two nearest means is of another class
         return _nearer(_chord(distance.min(axis=1), self.metric), labels, _chord(to_own, self.metric))
 
     def extended(self, known: KnownClasses) -> PrototypeScorer:
@@ -95,11 +96,11 @@ class PrototypeScorer:
 class NeighborScorer:
     """Distance to the k_c-th nearest of all examples, k_c = min(k, n_c).
 
-    c is the class of the nearest example, n_c its number of examples. If every class has k or more examples, this is
-    the distance to the k-th nearest example. Near a smaller class, the k-th nearest example would belong to another
-    class. The nearest class is c.
+    Here c is the class of the nearest example, and n_c is its number of examples. If every class has k or more
+    examples, this is the distance to the k-th nearest example. Near a smaller class, the k-th nearest example would
+    belong to another class. The nearest class is c.
 
-    examples (m, d) as given, labels (m,), anchors (k, d).
+    State: examples (m, d), not normalized, labels (m,), anchors (k, d).
     """
 
     metric: str
@@ -110,7 +111,7 @@ class NeighborScorer:
 
     @classmethod
     def fit(cls, known: KnownClasses, metric: str = "cosine", k: int = 1) -> NeighborScorer:
-        """Fit to known classes; warns if a class has fewer than k examples."""
+        """Fit to known classes. Warns if a class has fewer than k examples."""
         examples, labels = known.labeled_examples()
         counts = np.bincount(labels)[known.shown]
         distances.warn_of_few(check_whole(k, "k"), counts, "near such a class its last example counts")
@@ -128,7 +129,7 @@ class NeighborScorer:
         k = min(self.k, m - 1)
         distance, index = nearest(self.examples, self.examples, k=k + 1, metric=self.metric)
         itself = index == np.arange(m)[:, None]
-        # with more than k duplicates an example is not among its own neighbors; then the farthest is dropped
+        # if an example has more than k duplicates, it is not among its own neighbors; then drop the farthest instead
         itself[~itself.any(axis=1), -1] = True
         nearest_class = self.labels[index[~itself].reshape(m, k)[:, 0]]
         counts = self._counts[nearest_class] - (nearest_class == self.labels)  # without the example itself
@@ -149,17 +150,17 @@ class NeighborScorer:
         return np.bincount(self.labels, minlength=len(self.anchors))
 
     def _novelty(self, distance: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """Novelty (b,) from sorted distances (b, k), for rows near classes with these example counts (b,)."""
+        """Novelty (b,) from sorted distances (b, k). `counts` (b,): number of examples of the nearest class."""
         last = np.minimum(counts, distance.shape[1]) - 1
         return _chord(np.take_along_axis(distance, last[:, None], axis=1)[:, 0], self.metric)
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianScorer:
-    """Squared Mahalanobis distance of unit rows to the nearest class; if relative, minus that to the background.
+    """Squared Mahalanobis distance of unit rows to the nearest class; if relative, minus the one to the background.
 
-    The background is one distribution of all examples. Added classes contribute their means, added examples move the
-    mean of their class; covariance and background keep their fit. The nearest class has the nearest prototype.
+    The background is one distribution of all examples. Added classes have a mean, and added examples move the mean of
+    their class. Covariance and background stay as fitted. The nearest class is the one with the nearest prototype.
     """
 
     relative: bool
@@ -178,8 +179,8 @@ class GaussianScorer:
         gaussian = Gaussian.fit(rows, labels, background=relative)
         if relative and len(gaussian.means) == 1:
             raise InputError(
-                "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
-                "or give examples of more classes"
+                "relative_mahalanobis is always 0 for one known class, which is its own background. "
+                "Expected two or more classes. Use mahalanobis, or give examples of more classes."
             )
         counts = np.bincount(labels)[known.shown]
         parameters = gaussian.means, gaussian.precision, gaussian.background_mean, gaussian.background_precision
@@ -222,32 +223,35 @@ class GaussianScorer:
 
 
 def _rows(known: KnownClasses, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (m, d) that prototypes are means of, in float64, and their classes (m,)."""
+    """Rows (m, d) in float64, whose means are the prototypes, and their classes (m,)."""
     examples, labels = known.labeled_examples()
     return (unit_or_zero(examples) if metric == "cosine" else examples.astype(np.float64)), labels
 
 
 def _without_rounding(means: np.ndarray, metric: str) -> np.ndarray:
-    """Replace means that are only rounding, from directions that cancel, by zero."""
+    """Replace means that consist only of rounding errors by zero."""
     if metric == "cosine":
         means[np.linalg.norm(means, axis=1) < distances.ROUNDING] = 0
     return means
 
 
 def _chord(distance: np.ndarray, metric: str) -> np.ndarray:
-    """Distance of two unit vectors from 1 - cosine; a Euclidean distance stays."""
+    """Distance of two unit vectors, computed from 1 - cosine. A Euclidean distance is returned unchanged."""
     return np.sqrt(np.maximum(2 * distance, 0)) if metric == "cosine" else distance
 
 
 def _nearer(others: np.ndarray, labels: np.ndarray, to_own: np.ndarray) -> np.ndarray:
-    """Novelty (m,) from the distance to other classes, and `to_own` if the own class has further examples."""
+    """Novelty (m,) of examples: distance to other classes or, if smaller, to the rest of their class.
+
+    `to_own` is the second distance. It is ignored if the class has no other example.
+    """
     return np.minimum(others, np.where(np.bincount(labels)[labels] > 1, to_own, np.inf))
 
 
 def _extended(
     means: np.ndarray, counts: np.ndarray, rows: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means (k, d) and counts (k,) updated with the rows of each class."""
+    """Means (k, d) and counts (k,), updated with new rows of the classes."""
     sums, more = means * counts[:, None], np.bincount(labels, minlength=len(counts))
     np.add.at(sums, labels, rows)
     return sums / (counts + more)[:, None], counts + more

@@ -1,7 +1,7 @@
 """Fitted scores: normal distributions of examples, and the subspace with little variance of examples.
 
-Embeddings keep their lengths. No queries give (0,). NaN, infinity and an empty set of examples raise `InputError`;
-embeddings of another dimension raise its subclass `MixedEncodersError`.
+Embeddings are not normalized. An empty table of queries gives (0,). NaN, infinity and an empty set of examples raise
+`InputError`; embeddings of another dimension raise its subclass `MixedEncodersError`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from openshape_ood.checks import array, blocks, check_count, check_rows, check_s
 from openshape_ood.errors import InputError
 from openshape_ood.scoring.distances import ROUNDING, class_means, same_width
 
-# minimum weight of the mean variance; matters only without shrinkage
+# minimum weight of the mean variance; it has an effect only if the shrinkage is nearly zero
 LEAST_SHRINKAGE = 1e-6
 
 
@@ -31,7 +31,7 @@ class Gaussian:
         Inverse of the common covariance.
     background_mean : (d,), optional
     background_precision : (d, d), optional
-        Both None without a background.
+        Both are None without a background.
     """
 
     means: np.ndarray
@@ -41,11 +41,11 @@ class Gaussian:
 
     @classmethod
     def fit(cls, examples: Any, labels: Any, *, background: bool = True, share: float | None = None) -> Gaussian:
-        """Fit covariances with the divisor m, shrunk to their mean variance (Ledoit and Wolf).
+        """Fit covariances with the divisor m, shrunk towards their mean variance (Ledoit and Wolf).
 
-        The common covariance determines the shrinkage of both: a background with less shrinkage would vary less than
-        the classes in directions without examples, which inverts the relative distance. A class of one example has a
-        mean but does not enter the common covariance. The weight of the mean variance is at least a millionth.
+        Both covariances get the shrinkage of the common one. With less shrinkage, the background would vary less than
+        the classes in directions without examples, and the relative distance would be inverted there. A class with one
+        example has a mean, but is not part of the common covariance. The weight of the mean variance is at least 1e-6.
 
         Parameters
         ----------
@@ -70,16 +70,16 @@ class Gaussian:
         several = np.bincount(index)[index] > 1
         if not several.any():
             raise InputError(
-                f"none of the {len(class_names)} classes has two examples, so there is no covariance; "
-                "expected two in at least one class. With one each, prototypes and nearest neighbors work"
+                f"none of the {len(class_names)} classes has two examples, so there is no covariance. Expected two in "
+                "at least one class. Add examples, or use prototypes or nearest neighbors."
             )
         means = class_means(known, index, len(class_names))
         within = (known - means[index])[several]
         d = known.shape[1]
         if np.linalg.norm(within) <= ROUNDING * np.linalg.norm(known[several]):
             raise InputError(
-                f"the examples of every class are equal (n_features={d}), so there is no covariance; "
-                "expected two that differ in at least one class. With these, prototypes and nearest neighbors work"
+                f"the examples of every class are equal (n_features={d}), so there is no covariance. Expected two "
+                "different ones in at least one class. Add examples, or use prototypes or nearest neighbors."
             )
         covariance = within.T @ within / len(within)
         if share is None:
@@ -106,7 +106,7 @@ def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
     Returns
     -------
     (b,) float64
-        0 or more, in variances.
+        0 or more, in units of the variance.
 
     References
     ----------
@@ -128,7 +128,7 @@ def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
 
 
 def to_classes(rows: np.ndarray, gaussian: Gaussian) -> np.ndarray:
-    """(z - μ_c)ᵀ Σ⁻¹ (z - μ_c) (b, k) of every class."""
+    """(z - μ_c)ᵀ Σ⁻¹ (z - μ_c) for every row z and class c, (b, k)."""
     distances = []
     for mean in gaussian.means:
         centered = rows - mean
@@ -137,7 +137,7 @@ def to_classes(rows: np.ndarray, gaussian: Gaussian) -> np.ndarray:
 
 
 def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
-    """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c) - (z - μ_0)ᵀ Σ_0⁻¹ (z - μ_0), μ_0 and Σ_0 of the background.
+    """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c) - (z - μ_0)ᵀ Σ_0⁻¹ (z - μ_0), where μ_0 and Σ_0 belong to the background.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarra
     Raises
     ------
     InputError
-        For one class, which equals its background: always 0.
+        For a single class: it equals its background, and the distance is always 0.
 
     References
     ----------
@@ -161,7 +161,7 @@ def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarra
     if len(gaussian.means) == 1:
         raise InputError(
             "relative_mahalanobis_distance is always 0 for one known class, which is its own background. "
-            "Use mahalanobis, or give examples of more classes"
+            "Expected two or more classes. Use mahalanobis, or give examples of more classes."
         )
     return mahalanobis_distance(queries, gaussian) - background_distance(queries, gaussian)
 
@@ -182,7 +182,7 @@ class Subspace:
     complement : (d, d - dim)
         Orthonormal basis.
     alpha : float
-        Weight of a length in the subspace.
+        Weight of the length of a component in the subspace.
     """
 
     complement: np.ndarray
@@ -192,8 +192,8 @@ class Subspace:
     def fit(cls, examples: Any, logits: Any, dim: int) -> Subspace:
         """Fit the complement of the `dim` directions with the largest sum of squared components.
 
-        The origin is 0, as for logits without a bias. alpha is the mean of the largest logits divided by the mean
-        length in the complement.
+        Components are measured from the origin 0, because the logits have no bias. alpha is the mean of the largest
+        logits, divided by the mean length in the complement.
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class Subspace:
         known, scores = array(examples, "examples", "md"), array(logits, "logits", "mk")
         check_rows(known, "examples", scores, "logits")
         if known.shape[1] == 1:
-            raise InputError("examples have one number a row; ViM needs at least two, to divide them")
+            raise InputError("examples have one number per row. ViM needs at least two. Use another method.")
         count = check_count(dim, "dim", known.shape[1] - 1, "one less than the numbers of an embedding")
         scatter = sum(rows.T @ rows for _, rows in blocks(known))
         complement = np.linalg.eigh(scatter)[1][:, : known.shape[1] - count]
@@ -218,14 +218,14 @@ class Subspace:
         inside = float(np.sqrt(np.trace(scatter) / len(known)))
         if outside <= 1e-7 * inside:  # squared lengths are exact to 1e-16
             raise InputError(
-                f"the examples lie within their {count} principal directions, so ViM has nothing to compare with; "
-                "expected a smaller dim, or more examples than dim"
+                f"the examples have no component outside their {count} principal directions, which ViM needs. Expected "
+                "more examples than dim. Choose a smaller dim, or add examples."
             )
         largest = float(scores.max(axis=1).mean(dtype=np.float64))
         if largest <= 0:
             raise InputError(
-                f"the largest logits of the examples are {largest:.3g} on average; expected more than 0: cosines with "
-                "names that fit the examples, divided by the temperature"
+                f"the largest logits of the examples are {largest:.3g} on average. Expected more than 0. "
+                "Give cosines with names that fit the examples, divided by the temperature."
             )
         return cls(complement, largest / outside)
 
@@ -237,7 +237,7 @@ def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
     ----------
     queries : array (b, d)
     logits : array (b, k)
-        As in `Subspace.fit`: cosines over the temperature.
+        Cosines with the names divided by the temperature, as in `Subspace.fit`.
     subspace : Subspace
 
     Returns
@@ -252,8 +252,8 @@ def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
 
     References
     ----------
-    Wang et al., "ViM: out-of-distribution with virtual-logit matching", arXiv 2203.10807, with names as weights and
-    no bias.
+    Wang et al., "ViM: out-of-distribution with virtual-logit matching", arXiv 2203.10807. Here the embedded names are
+    the weights of the logits, and there is no bias.
     """
     z, scores = array(queries, "queries", "bd"), array(logits, "logits", "bk").astype(np.float64)
     check_widths(z, "queries", subspace.complement.T, "the fitted examples")
@@ -271,7 +271,7 @@ def _shrinkage(rows: np.ndarray, covariance: np.ndarray) -> float:
 
 
 def _precision(covariance: np.ndarray, share: float) -> np.ndarray:
-    """Inverse (d, d) of a covariance shrunk with this weight of its mean variance."""
+    """Inverse (d, d) of a covariance after shrinkage. `share` is the weight of its mean variance."""
     d = len(covariance)
     return np.linalg.inv((1 - share) * covariance + share * np.trace(covariance) / d * np.eye(d))
 

@@ -1,4 +1,4 @@
-"""Fusion of several scores of the same queries: by ranks among known reference shapes, or by p values.
+"""Fusion of several scores of the same queries, by ranks among known reference shapes or by p-values.
 
 All functions raise `InputError` for NaN, infinity, empty references and lists of different lengths.
 """
@@ -16,7 +16,9 @@ from openshape_ood.errors import InputError
 
 
 def ranks(novelty: Any, reference: Any) -> np.ndarray:
-    """Fraction of reference novelties at or below each novelty; invariant to increasing functions of both.
+    """Rank of each novelty: the fraction of reference novelties at or below it.
+
+    Ranks do not change if an increasing function is applied to both arguments.
 
     Parameters
     ----------
@@ -44,9 +46,9 @@ def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarr
     Parameters
     ----------
     novelties : sequence of arrays (b,)
-        One for each score, of the same queries in the same order.
+        One array for each score, of the same queries in the same order.
     references : sequence of arrays (m,)
-        One for each score: its novelty of known shapes.
+        One array for each score: the novelty of known shapes by this score.
 
     Returns
     -------
@@ -68,14 +70,15 @@ def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarr
 
 
 def p_value_fusion(p_values: Sequence[Any]) -> np.ndarray:
-    """-ln P with Fisher's P = Pr(χ² with 2L degrees > -2 sum ln p), of the p values of L scores.
+    """-ln P, where P is Fisher's combination of the p-values of L scores.
 
-    P is a p value only for independent scores. Scores of one shape are rarely independent, so use P only for ordering.
+    P = Pr(χ² with 2L degrees > -2 sum ln p). P is a p-value only if the scores are independent. Scores of one shape
+    rarely are, so use P only to order shapes.
 
     Parameters
     ----------
     p_values : sequence of arrays (b,)
-        In (0, 1], one for each score, small for novel, of the same queries in the same order.
+        One array for each score, of the same queries in the same order. Values are in (0, 1], small for novel queries.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def p_value_fusion(p_values: Sequence[Any]) -> np.ndarray:
     Raises
     ------
     InputError
-        For a p value outside (0, 1].
+        For a p-value outside (0, 1].
 
     References
     ----------
@@ -101,7 +104,7 @@ def p_value_fusion(p_values: Sequence[Any]) -> np.ndarray:
     # tail probability for an even number of degrees: e^-s sum_{i < L} s^i / i!
     powers = np.arange(len(p))
     factorials = np.array([math.lgamma(i + 1) for i in powers])
-    with np.errstate(divide="ignore"):  # ln 0, if p is 1
+    with np.errstate(divide="ignore"):  # ln 0 occurs if p is 1
         logs = np.maximum(np.log(surprise), -1e300)
     return np.maximum(surprise - log_sum_exp(powers * logs[:, None] - factorials), 0)
 

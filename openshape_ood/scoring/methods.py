@@ -1,4 +1,4 @@
-"""Registered methods, and the common function to judge rows."""
+"""Registered methods, and the function that scores rows for all entry points."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Method:
     needs : {"any", "negatives", "examples", "patches", "text and examples"}
         Required content of the known classes.
     rows : {"embedding", "raw", "patches"}
-        Input of the scorer. "embedding": unit vectors, for the examples in `scorer` too. "raw": embeddings and examples
-        with their given lengths, for a method that uses lengths. "patches": patches (b, p, w) from the encoder.
+        Input of the scorer. "embedding": rows and examples are normalized to unit vectors. "raw": rows and examples are
+        not normalized, for a method that uses lengths. "patches": rows are patches (b, p, w) from the encoder.
     reference : str
         Publication.
     settings : mapping
@@ -84,7 +84,7 @@ class Method:
         if not isinstance(other, Method) or self.settings.keys() != other.settings.keys():
             return False
         plain = ("name", "scorer", "needs", "rows", "reference")
-        # settings may be arrays
+        # settings may contain arrays
         same = (np.array_equal(value, other.settings[name]) for name, value in self.settings.items())
         return all(getattr(self, name) == getattr(other, name) for name in plain) and all(same)
 
@@ -104,7 +104,7 @@ _CLIP, _SNELL, _SUN, _LEE = "arXiv 2103.00020", "arXiv 1703.05175", "arXiv 2204.
 
 
 def _by_cosine(name: str, formula: str, reference: str, needs: Needs = "any") -> Method:
-    """Method from cosines (b, k) and a temperature, by the function `formula` of `text_scores`."""
+    """Method that applies a formula of `text_scores` to cosines (b, k) and a temperature. `formula` is its name."""
     return Method(name, CosineScorer.fit, needs, reference=reference, settings={"formula": formula})
 
 
@@ -126,7 +126,7 @@ METHODS: dict[str, Method] = {
         _by_cosine("margin", "margin_uncertainty", "Scheffer et al., 2001"),
         _by_cosine("neglabel", "neglabel", "arXiv 2403.20078", "negatives"),
         _by_examples("prototype_distance", PrototypeScorer, _SNELL, metric="cosine"),
-        # neighbors normalizes block by block, without a second copy of all examples
+        # raw: `nearest` normalizes block by block, so that no second copy of all examples is needed
         _by_examples("nearest_distance", NeighborScorer, "arXiv 2207.11554", "raw", metric="cosine", k=1),
         _by_examples("knn", NeighborScorer, _SUN, "raw", metric="cosine", k=5),
         _by_examples("mahalanobis", GaussianScorer, _LEE, relative=False),
@@ -151,11 +151,11 @@ def _comparator(known: KnownClasses) -> Scorer:
     return scorer
 
 
-# raw: the loaded comparator decides whether lengths matter
+# raw: the loaded comparator decides whether to normalize
 _REGISTERED = Method(COMPARATOR, _comparator, "examples", "raw", "arXiv 2207.08699")
 
-# default methods; evidence in docs/results/3dos.md, by `benchmarks scores`. If only some classes have examples, all
-# classes are scored by their names
+# default methods. `python -m benchmarks scores` compares them; results are in docs/results/3dos.md.
+# "both": if only some classes have examples, all classes are scored by their names
 DEFAULTS: dict[Kind, str] = {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
 
 USABLE: dict[Kind, tuple[Needs, ...]] = {
@@ -177,7 +177,7 @@ _MAKES = {
 
 
 def method_names() -> list[str]:
-    """Names for `find_method`: those of `METHODS`, and "comparator", which not every encoder has."""
+    """Names that `find_method` accepts: the keys of `METHODS`, and "comparator", which not every encoder has."""
     return [*METHODS, COMPARATOR]
 
 
@@ -189,12 +189,12 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
     method : str or Method
         A key of `METHODS`, "comparator" for the registry's comparator of an encoder, or a custom `Method`.
     kind : {"names", "examples", "both"}, optional
-        Description of the known classes, if known: by name, by example, or mixed.
+        Kind of the known classes: by name, by example, or mixed. If given, the method must fit it.
 
     Raises
     ------
     InputError
-        For a method that does not fit this kind of classes; `UnknownNameError` for an unknown method.
+        If the method does not fit this kind of classes. `UnknownNameError`: the method is unknown.
 
     Examples
     --------
@@ -220,14 +220,14 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
 
 
 def kind_of(known: KnownClasses) -> Kind:
-    """Kind of known classes: by name, by example, or only some by example."""
+    """Kind of known classes: "names", "examples", or "both" if only some have examples."""
     if not len(known.shown):
         return "names"
     return "examples" if len(known.shown) == len(known.names) else "both"
 
 
 def default_method(known: KnownClasses) -> str:
-    """Default method for these classes: the method of their threshold, if they have one."""
+    """Default method for these classes. If they have a threshold, it is the method of the threshold."""
     provenance = known.threshold and known.threshold.provenance
     return provenance.method if provenance and provenance.method in method_names() else DEFAULTS[kind_of(known)]
 
@@ -247,7 +247,7 @@ def check_known(method: Method, known: KnownClasses) -> None:
             f"none. With them: {', '.join(name for name, other in METHODS.items() if have[other.needs])}"
         )
     if method.needs == "patches" and known.patches is not None:
-        # after a join: classes without patches would never get votes
+        # joined sets may lack patches of some classes, which would never get votes
         lacks = [known.names[i] for i in np.setdiff1d(known.shown, known.patches.labels)]
         if lacks:
             raise InputError(
@@ -257,7 +257,7 @@ def check_known(method: Method, known: KnownClasses) -> None:
 
 
 def fitted(method: Method, known: KnownClasses) -> Scorer:
-    """Scorer of a method for these known classes, fitted on first use and cached with them."""
+    """Scorer of a method, fitted to these known classes. It is fitted on first use and cached in them."""
     scorers: dict[Method, Scorer] = known.__dict__.setdefault("_fitted", {})
     if method not in scorers:
         check_known(method, known)
@@ -266,13 +266,12 @@ def fitted(method: Method, known: KnownClasses) -> Scorer:
 
 
 def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgement:
-    """Judge rows against known classes; the common function of all entry points.
+    """Score rows against known classes. All entry points use this function.
 
     Parameters
     ----------
     rows : (b, d) or (b, p, w)
-        Embeddings of any nonzero length, or patches for a patch method. The method gets unit vectors, unless its `rows`
-        are "raw".
+        Nonzero embeddings, or patches for a patch method. Rows are normalized, unless the method has "raw" rows.
     known : KnownClasses
     method : str or Method
 
@@ -283,8 +282,8 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
     Raises
     ------
     InputError
-        For rows that are zero or not finite, and known classes that lack data for the method; `MixedEncodersError` for
-        rows of another width.
+        If rows are zero or not finite, or the known classes lack data for the method. `MixedEncodersError`: the rows
+        have another width.
     """
     chosen = find_method(method)
     if not isinstance(known, KnownClasses):
@@ -302,16 +301,16 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
 
 
 def judge_similarities(rows: np.ndarray, method: str | Method, temperature: float = 1.0) -> np.ndarray:
-    """Novelty of rows from their similarities with the classes alone.
+    """Novelty of rows, computed only from their similarities with the classes.
 
     Parameters
     ----------
     rows : (b, k) float
-        About -1 to 1; methods other than "max_cosine" clip to this range.
+        Similarities from about -1 to 1. Methods other than "max_cosine" clip them to this range.
     method : str or Method
         One of `METHODS` that needs only cosines: max_cosine, mcm, energy, entropy or margin.
     temperature : float
-        Used by all methods but "max_cosine".
+        Divisor of the similarities. "max_cosine" ignores it.
 
     Returns
     -------
@@ -320,7 +319,7 @@ def judge_similarities(rows: np.ndarray, method: str | Method, temperature: floa
     Raises
     ------
     InputError
-        For another method, invalid rows or NaN, and for a method that is constant with a single class.
+        For another method, for invalid rows, and for a single class if the method would be constant.
     """
     chosen = find_method(method)
     formula = chosen.settings.get("formula")
@@ -332,7 +331,7 @@ def judge_similarities(rows: np.ndarray, method: str | Method, temperature: floa
 
 
 def judged_by(scorer: Scorer, rows: np.ndarray, method: Method, k: int) -> Judgement:
-    """Judgement of rows by a fitted scorer of k classes. Rows are normalized, unless the method takes raw ones.
+    """Judgement of rows by a fitted scorer of k classes. Rows are normalized, unless the method has "raw" rows.
 
     Raises `InputError` if the scorer of a custom method returns an invalid `Judgement`.
     """
@@ -349,6 +348,6 @@ def _check_judgement(judgement: Any, method: Method, b: int, k: int) -> None:
         fits = isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in kinds
         if not fits or not np.isfinite(value).all() or (name == "nearest" and not ((value >= 0) & (value < k)).all()):
             raise InputError(
-                f"method {method.name!r} gives {value!r:.60} as {name}; expected a Judgement with finite novelty "
+                f"method {method.name!r} returned {value!r:.60} as {name}; expected a Judgement with finite novelty "
                 f"({b},), nearest ({b},) from 0 to {k - 1} and similarity ({b}, {k})"
             )

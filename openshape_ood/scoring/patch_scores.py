@@ -1,4 +1,4 @@
-"""Scores by patches: from the patch tokens of a shape and a memory bank, the labeled tokens of known shapes."""
+"""Scores by patches. The patch tokens of a shape are compared with a memory bank of labeled tokens of known shapes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from openshape_ood.scoring.neighbors import nearest
 def vote_entropy(patches: Any, memory: Any, labels: Any, classes: int) -> np.ndarray:
     """-sum_c p_c ln p_c · d_c, 0 if all patches of a shape vote for one class.
 
-    Each patch votes for the class of the memory token with the largest cosine (ties: the first). p_c is the fraction of
-    votes for class c, d_c their mean 1 - cos. Shapes whose patches agree tie at 0 at any distance, which makes figures
-    such as FPR95 coarse.
+    Each patch votes for the class of the memory token with the largest cosine (for ties, the first). p_c is the
+    fraction of votes for class c, and d_c is the mean 1 - cos of these votes. If all patches vote for one class, the
+    score is 0 at any distance. Many shapes then have equal scores, which makes metrics such as FPR95 coarse.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ def vote_entropy(patches: Any, memory: Any, labels: Any, classes: int) -> np.nda
     Raises
     ------
     InputError
-        For NaN, infinity, no patches or tokens, labels that do not fit; `MixedEncodersError` for another width.
+        For NaN, infinity, missing patches or tokens, and invalid labels. `MixedEncodersError`: the widths differ.
 
     References
     ----------
     3D-SeND, IEEE Access 12, 2024, after OpenPatch, arXiv 2310.03388. Its code, github.com/paolotron/3DSend, uses the
-    squared distance of unit vectors, 2 (1 - cos), twice this value.
+    squared distance of unit vectors, 2 (1 - cos). Its scores are twice the values here.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def entropy_of_votes(distance: np.ndarray, votes: np.ndarray, classes: int) -> n
     bins = (np.arange(shapes)[:, None] * classes + votes).ravel()
     cast = np.bincount(bins, minlength=shapes * classes).reshape(shapes, classes)
     far = np.bincount(bins, weights=distance.ravel(), minlength=shapes * classes).reshape(shapes, classes)
-    # p_c d_c equals the summed distances of the votes for c, divided by all votes
+    # p_c d_c is the sum of the distances of votes for c, divided by the number of all votes
     surprise = np.log(count) - np.log(np.maximum(cast, 1))
     return (far * surprise).sum(axis=1) / count
 

@@ -13,8 +13,8 @@ from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.scoring import distances, fitted, fusion, patch_scores, text_scores
 
-CLIP_TEMPERATURE = 0.01  # temperature of CLIP, arXiv 2103.00020; for checkpoints without a known one
-GROUPS = 5  # of negative words; the paper has 100 for its 10,000
+CLIP_TEMPERATURE = 0.01  # temperature of CLIP, arXiv 2103.00020; used if the temperature of a checkpoint is unknown
+GROUPS = 5  # groups of negative words; the paper has 100 groups for 10,000 words
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Judgement:
     nearest : (b,) int64
         Nearest class, an index into the names of the known classes.
     similarity : (b, k) float64
-        Cosine with each class; for patches, the fraction of patches nearest to it; for a comparator, its similarity.
+        Cosine with each class. For patches: fraction of the patches nearest to it. For a comparator: its similarity.
     """
 
     novelty: np.ndarray
@@ -37,11 +37,11 @@ class Judgement:
 
 
 class Scorer(Protocol):
-    """Method fitted to known classes; it judges rows: embeddings (b, d) or patches (b, p, w).
+    """Method fitted to known classes. It scores rows: embeddings (b, d) or patches (b, p, w).
 
-    Optional methods, used by the scikit-learn detector: `left_out(known)` returns the novelty (m,) of the m examples,
-    each left out in turn; `extended(known)` adds examples to its classes; `beside(known)` is a scorer of further
-    classes that keeps estimates from all examples.
+    The scikit-learn detector uses three optional methods. `left_out(known)` returns the novelty (m,) of each of the m
+    examples, by a fit without it. `extended(known)` returns a scorer with more examples of its classes. `beside(known)`
+    returns a scorer of other classes that shares the estimates from all examples, such as a covariance.
     """
 
     def judge(self, rows: np.ndarray) -> Judgement: ...
@@ -49,9 +49,9 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CosineScorer:
-    """Scorer by cosines of rows with one vector a class: its name, or its mean example without a name.
+    """Scorer by cosines of rows with one vector per class: its name, or without a name its mean example.
 
-    anchors, targets (k, d), unit vectors: reference of similarity and of novelty; negatives (j, d).
+    State: unit vectors `anchors` (k, d) for the similarity, `targets` (k, d) for the novelty, `negatives` (j, d).
     """
 
     formula: str
@@ -91,7 +91,7 @@ def by_similarity(cosines: np.ndarray, formula: str, temperature: float) -> np.n
 
 @dataclass(frozen=True, eq=False)
 class VimScorer:
-    """`fitted.vim` of unit rows; logits are cosines with names, or with mean examples, over the temperature."""
+    """`fitted.vim` of unit rows. Logits are cosines with names, else with mean examples, divided by the temperature."""
 
     anchors: np.ndarray
     targets: np.ndarray
@@ -100,7 +100,7 @@ class VimScorer:
 
     @classmethod
     def fit(cls, known: KnownClasses) -> VimScorer:
-        """Fit with half as many principal directions as dimensions, or examples; the paper uses 1,000 of 2,048."""
+        """Fit with half as many principal directions as dimensions, or as examples. The paper uses 1,000 of 2,048."""
         examples, targets = unit_examples(known), known.anchors if known.text is None else known.text
         temperature = known.temperature or CLIP_TEMPERATURE
         logits = cosine(examples, targets) / temperature
@@ -138,10 +138,11 @@ class VoteScorer:
 
 @dataclass(frozen=True, eq=False)
 class FusionScorer:
-    """Fusion of name and prototype scores, class by class; a class with only a name is judged by its name.
+    """Fusion of name and prototype scores of each class. A class with only a name is scored by its name.
 
-    "ranks": min_c of the mean of two ranks among the known examples, 0 to 1. "p values": min_c of -ln P, P Fisher's p
-    value of the two. by_name, by_prototype (m,): novelty of the known examples for their own class.
+    "ranks": mean of the two ranks among the known examples, 0 to 1, minimized over the classes. "p values": -ln P,
+    minimized over the classes, where P is Fisher's combination of the two p-values. `by_name` and `by_prototype` (m,)
+    are the novelties of the known examples for their own class.
     """
 
     how: str
@@ -164,7 +165,7 @@ class FusionScorer:
         z = unit_or_zero(rows)
         fused = self._by_class(z)
         least = fused.min(axis=1)
-        # ranks and p values are coarse: beyond all references every class is equally far, so the nearest name decides
+        # beyond all references, ranks and p-values are equal for every class; then the nearest name decides
         tied = np.where(fused <= least[:, None], cosine(z, self.text), -np.inf)
         return Judgement(least, tied.argmax(axis=1), cosine(z, self.anchors))
 
@@ -187,12 +188,12 @@ def unit_examples(known: KnownClasses) -> np.ndarray:
 
 def cosine(z: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Cosines (b, k) of unit vectors."""
-    # rounding can give a vector a cosine above 1 with itself, and a novelty below 0
+    # rounding can make the cosine of a vector with itself larger than 1, and its novelty negative
     return np.clip(z @ targets.T, -1, 1)
 
 
 def _left_out_of_mean(examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """1 - cosine (m,) of each unit example with the mean of the others of its class; 1 without others."""
+    """1 - cosine (m,) of each unit example with the mean of the other examples of its class; 1 if there are none."""
     rest = distances.rest_of_class(examples, labels)
     lengths = np.linalg.norm(rest, axis=1)
     return 1 - np.einsum("md,md->m", examples, rest) / np.where(lengths > 0, lengths, 1)

@@ -1,11 +1,11 @@
 """Scores by class names: from the cosines (b, k) of b queries with the text embeddings of k known classes.
 
-With z a unit query, t_c the unit text embedding of class c and τ the temperature, p is the softmax over the classes,
-p_c = exp(z·t_c / τ) / sum_i exp(z·t_i / τ). The MCM paper uses τ = 1, CLIP about 0.01.
+Notation: z is a unit query, t_c the unit text embedding of class c, and τ the temperature. p is the softmax over the
+classes, p_c = exp(z·t_c / τ) / sum_i exp(z·t_i / τ). The MCM paper uses τ = 1, CLIP about 0.01.
 
-The order of the classes does not matter, and no queries give (0,). All functions raise `InputError` for cosines that
-are no finite table or lie outside [-1, 1], and for a temperature that is not above 0. Softmax scores are constant for a
-single class and raise `InputError` too.
+The order of the classes does not matter. An empty table of queries gives (0,). All functions raise `InputError` if the
+cosines are not a finite table in [-1, 1], or the temperature is not above 0. Softmax scores also raise it for a single
+class, because they would be constant.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from openshape_ood.checks import array, check_count, check_positive, check_rows
 from openshape_ood.errors import InputError
 
-# tolerated deviation of a cosine from [-1, 1]: half precision rounds by 5e-4
+# tolerated deviation of a cosine from [-1, 1]; the rounding error of half precision is 5e-4
 ROUNDING = 1e-3
 
 # exp of smaller numbers is 0 in float64
@@ -52,7 +52,7 @@ def max_cosine_distance(cosines: Any) -> np.ndarray:
 
 
 def softmax_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
-    """1 - max_c p_c, computed as the sum of the other p_c, which stays exact if the best is nearly 1.
+    """1 - max_c p_c. It is computed as the sum of the other p_c, which is exact even if the largest is nearly 1.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def softmax_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
 
 def energy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
-    """-τ ln sum_c exp(z·t_c / τ). For one class it is -z·t, towards τ = 0 it is -max_c z·t_c.
+    """-τ ln sum_c exp(z·t_c / τ). For one class it is -z·t; as τ approaches 0, it approaches -max_c z·t_c.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def entropy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
 
 def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
-    """1 - (p_(1) - p_(2)), with the two largest p_c.
+    """1 - (p_(1) - p_(2)), where p_(1) and p_(2) are the two largest p_c.
 
     Parameters
     ----------
@@ -165,28 +165,28 @@ def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0, groups: int = 1) -> np.ndarray:
     """Fraction of the softmax that belongs to negative words. Works for one class.
 
-    For each group G of negatives N / (K + N), with K = sum_c exp(z·t_c / τ) and N = sum of exp(z·n_j / τ) over j in G;
-    the mean over the groups.
+    The words form groups. The fraction of a group G is N / (K + N), with K = sum_c exp(z·t_c / τ) and N the sum of
+    exp(z·n_j / τ) over j in G. The result is the mean over the groups.
 
     Parameters
     ----------
     cosines : array (b, k)
-        With known names.
+        Cosines with the known names.
     negatives : array (b, j)
-        With words that are not known names, split in order into groups whose sizes differ by at most one. Shuffle the
-        words first if neighbors in the list are similar.
+        Cosines with words that are not known names. They are split in order into groups of nearly equal size. If
+        neighbors in the list of words are similar, shuffle the words first.
     temperature : float
     groups : int
 
     Returns
     -------
     (b,) float64
-        0 (all for known names) to 1.
+        0 (the softmax belongs to known names only) to 1.
 
     Raises
     ------
     InputError
-        Also for a different number of queries, or more groups than words.
+        Also if the numbers of queries differ, or there are more groups than words.
 
     References
     ----------
@@ -203,7 +203,7 @@ def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0,
     scale = check_positive(temperature, "temperature")
     count = check_count(groups, "groups", words.shape[1], "the number of negative words")
     share = np.zeros(len(known))
-    with np.errstate(over="ignore"):  # a temperature near 0 only compares the largest cosines
+    with np.errstate(over="ignore"):  # near temperature 0, only the largest cosines count, and exp may overflow
         for start, stop in _runs(words.shape[1], count):
             share += _share_of_negatives(known, words[:, start:stop], scale)
     return share / count
@@ -215,18 +215,18 @@ def _cosines(values: Any, what: str, axes: str = "bk") -> np.ndarray:
     if given.size and max(-given.min(), given.max()) > 1 + ROUNDING:
         raise InputError(
             f"{what} go from {given.min():.4g} to {given.max():.4g}; expected cosines of unit vectors, from -1 to 1. "
-            "A logit scale belongs into the temperature: 1 / scale"
+            "For cosines with a logit scale, give temperature = 1 / scale"
         )
     return np.clip(given, -1, 1)
 
 
 def _others(cosines: Any, temperature: float, score: str) -> tuple[np.ndarray, np.ndarray]:
-    """`_relative` for a score that is constant, and refused, for a single class."""
+    """`_relative`, with an `InputError` for a single class, for which the score would be constant."""
     table, scale = _cosines(cosines, "cosines"), check_positive(temperature, "temperature")
     if table.shape[1] == 1:
         raise InputError(
-            f"{score} is constant for one known class: its softmax is always 1. "
-            "Use max_cosine, or negative words (neglabel), or name more classes"
+            f"{score} is constant for one known class: its softmax is always 1. Expected two or more classes. "
+            "Name more classes, or use max_cosine or negative words (neglabel)."
         )
     return _relative(table, scale)
 
@@ -259,8 +259,8 @@ def _share_of_negatives(known: np.ndarray, words: np.ndarray, scale: float) -> n
 def negative_words(text: Any = None) -> tuple[str, ...]:
     """Default negative words of NegLabel: everyday categories with two synonyms each, sorted.
 
-    Source: the names and first two other names of `openshape_ood.synthetic`, stored in a file.
-    text: a text encoder; words without a vector (`TextEncoder.serves`) are left out.
+    They are the names and the first two other names of the categories of `openshape_ood.synthetic`, stored in a file.
+    If a text encoder is given, the words that it cannot embed (`TextEncoder.serves`) are left out.
 
     Examples
     --------

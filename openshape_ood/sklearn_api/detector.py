@@ -45,32 +45,34 @@ from openshape_ood.sklearn_api.learning import (
 class NoveltyDetector(OutlierMixin, BaseEstimator):
     """Novelty detector for embeddings.
 
-    The threshold is calibrated on the training examples, each left out in turn (a twentieth at a time for methods that
-    fit all examples together). With enough examples for the coverage (19 for 0.95) the threshold is conformal; with
-    fewer it is the largest novelty, which keeps n / (n + 1) of the known shapes. Classes with a single example count
-    only if every class has one. The coverage holds for shapes from the same source as the examples.
+    The threshold is calibrated on the training examples. Each is scored by a fit without it; methods that fit all
+    examples together leave out a twentieth at a time. With enough examples for the coverage (19 for 0.95), the
+    threshold is conformal. With fewer, it is the largest novelty, which keeps n / (n + 1) of the known shapes. A class
+    with a single example is not used for the threshold, unless every class has a single example. The coverage holds for
+    shapes from the same source as the examples.
 
     Parameters
     ----------
     method : str or Method
-        A key of `openshape_ood.scoring.METHODS` that needs no names, or a custom `Method`. Novelty equals that of
-        `score_novelty`.
+        A key of `openshape_ood.scoring.METHODS` that needs no names, or a custom `Method`. The novelty is the same as
+        from `score_novelty`.
     k : int
-        Rank of the neighbor, for "knn" and "knn_euclidean" only; a `Method` has its own.
+        Rank of the neighbor. Only "knn" and "knn_euclidean", given by name, use it.
     coverage : float
         Fraction of known shapes that `predict` keeps.
 
     Attributes
     ----------
     classes_ : (k,)
+        Labels of the classes.
     thresholds_ : (k,)
         Threshold of each class.
     coverages_ : (k,)
-        Fraction of known shapes kept by each threshold.
+        Fraction of known shapes that each threshold keeps.
     offset_ : float
         Minus the threshold of `fit`, as in scikit-learn.
     identity : Identity, optional
-        Encoder of the embeddings, `embedder.identity`. Set it after `fit`, which removes an earlier one.
+        Encoder of the embeddings, for example `embedder.identity`. Set it after `fit`, because `fit` removes it.
     """
 
     identity: Identity | None = None
@@ -81,9 +83,9 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         self.coverage = coverage
 
     def fit(self, X: Any, y: Any = None) -> NoveltyDetector:  # noqa: N803
-        """Learn the known classes from embeddings X (m, d), m 2 or more, and their labels y (m,).
+        """Learn the known classes from embeddings X (m, d), with m >= 2, and their labels y (m,).
 
-        Labels are names or numbers. "novel" and, among numbers, -1 are reserved: `classify` returns them. Without y
+        Labels are names or numbers. The name "novel" and the number -1 are reserved: `classify` returns them. Without y
         there is one class, "known". The same data gives the same detector.
 
         Raises
@@ -91,7 +93,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         InputError
             For an invalid value, such as an unknown method or a reserved label.
         ValueError
-            From scikit-learn, if X is no table of finite numbers.
+            From scikit-learn, if X is not a table of finite numbers.
         """
         calibration_needed(self.coverage)
         self.__dict__.pop("identity", None)  # the embeddings may come from another encoder
@@ -106,19 +108,19 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> NoveltyDetector:  # noqa: N803
-        """Add classes or examples. Earlier classes keep their state and their thresholds.
+        """Add classes or examples. Earlier classes keep their thresholds.
 
-        The first call is `fit`. New classes get a threshold of their own if their examples are enough for the coverage,
-        else the largest existing one. Neighbors are ranked within classes learned together; Mahalanobis distances keep
-        the covariance of `fit`. Further examples of a known class join its examples or move its mean; its threshold
-        stays. Raises as `fit` does, and the detector then stays unchanged.
+        The first call is the same as `fit`. New classes get their own threshold if they have enough examples for the
+        coverage, else the largest existing threshold. Neighbors are ranked only among the classes of one call.
+        Mahalanobis distances keep the covariance of `fit`. New examples of an existing class are added to its examples
+        or change its mean, but not its threshold. The errors are as in `fit`; after an error the detector is unchanged.
         """
         if not hasattr(self, "_parts"):
             return self.fit(X, y)
         calibration_needed(self.coverage)
         X = validate_data(self, to_numpy(X), dtype=[np.float64, np.float32], reset=False)  # noqa: N806
         if y is None and ONE_CLASS not in self.classes_.tolist():
-            raise ClassNamesError("the known classes have labels; expected the labels y of the added examples")
+            raise ClassNamesError("the known classes have labels. Expected labels y of the added examples too. Give y.")
         names = checked_labels(y, X)
         self._check_kind(names)
         again = np.isin(names, self.classes_)
@@ -132,46 +134,46 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return self
 
     def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:  # noqa: N803
-        """`fit`, then `predict` on the same X. Each example is then compared with itself, so it seems less novel."""
+        """`fit`, then `predict` on the same X. Each example is compared with itself, so its novelty is too low."""
         return self.fit(X, y).predict(X)
 
     def novelty_score(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Novelty (b,) of embeddings X (b, d): the lowest over all classes. Larger is more novel."""
+        """Novelty (b,) of embeddings X (b, d): the smallest over all classes. Larger is more novel."""
         return np.min([judgement.novelty for judgement in self._judged(self._queries(X))], axis=0)
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Minus the novelty (b,): larger is better known, as in scikit-learn."""
+        """Minus the novelty (b,). Larger is less novel, as in scikit-learn."""
         return -self.novelty_score(X)
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Threshold minus novelty (b,), the largest over classes: at least 0 for known embeddings.
+        """Threshold minus novelty (b,), the largest over the classes. It is at least 0 for known embeddings.
 
-        Equals `score_samples(X) - offset_`, until `partial_fit` adds classes with another threshold.
+        It equals `score_samples(X) - offset_`, unless `partial_fit` added classes with another threshold.
         """
         return self._margins(self._judged(self._queries(X))).max(axis=0)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """+1 for known, -1 for novel (b,)."""
+        """+1 for known, -1 for novel embeddings (b,)."""
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def classify(self, X: Any) -> np.ndarray:  # noqa: N803
         """Label (b,) of the nearest class, or the novel label if `predict` returns -1.
 
-        The novel label is "novel" among names and -1 among numbers. The nearest class has the nearest prototype, or the
-        nearest example, also for k > 1.
+        The novel label is "novel" if labels are names, and -1 if they are numbers. The nearest class is the one with
+        the nearest prototype, or for methods of neighbors the one with the nearest example, also for k > 1.
         """
         judged = self._judged(self._queries(X))
         margins = self._margins(judged)
-        nearest = np.stack([p.classes[found.nearest] for p, found in zip(self._parts, judged, strict=True)])
+        nearest = np.stack([part.classes[one.nearest] for part, one in zip(self._parts, judged, strict=True)])
         best = np.take_along_axis(nearest, margins.argmax(axis=0)[None], axis=0)[0]
-        found = np.where(margins.max(axis=0) >= 0, best, len(self.classes_))
-        return np.append(self.classes_, NOVEL if self.classes_.dtype.kind == "U" else NOVEL_NUMBER)[found]
+        index = np.where(margins.max(axis=0) >= 0, best, len(self.classes_))
+        return np.append(self.classes_, NOVEL if self.classes_.dtype.kind == "U" else NOVEL_NUMBER)[index]
 
     def score(self, X: Any, y: Any) -> float:  # noqa: N803
-        """Accuracy of `classify` for X (b, d) and labels y (b,); an unknown label counts as novel.
+        """Accuracy of `classify` for X (b, d) and labels y (b,). A label that is no known class counts as novel.
 
-        The default objective of `GridSearchCV`, whose default folds follow the order of rows: give
-        `cv=StratifiedKFold()` for labeled classes, or folds whose test rows include novel classes.
+        `GridSearchCV` maximizes it by default. The default folds follow the order of the rows. Give
+        `cv=StratifiedKFold()`, or folds whose test rows include novel classes.
         """
         predicted = self.classify(X)
         expected = np.asarray(column_or_1d(to_numpy(y)))
@@ -195,16 +197,16 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return np.concatenate([np.full(len(part.classes), part.threshold.coverage) for part in self._parts])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the fitted detector to a .safetensors file, whole or not at all.
+        """Write the fitted detector to a .safetensors file. A failed write leaves no file.
 
-        Raises `FileError` if writing fails, `InputError` if the method's state is more than arrays.
+        Raises `FileError` if writing fails, `InputError` if the state of the method is not only arrays and numbers.
         """
         check_is_fitted(self, "_parts")
         return save_detector(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], identity: Identity | None = None) -> NoveltyDetector:
-        """Read a detector that `save` wrote, with the same answers. No code in the file is executed.
+        """Read a detector that `save` wrote. No code in the file is executed.
 
         Parameters
         ----------
@@ -215,21 +217,21 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         MixedEncodersError
-            If the saved detector belongs to another encoder; the message names both.
+            If the saved detector belongs to another encoder. The message names both encoders.
         FileError
-            For a file that is damaged or no detector.
+            If the file is damaged or is not a detector.
         """
         detector = load_detector(cls, path)
         fitted_on = detector.identity
         if identity is not None and fitted_on is None:
             raise MixedEncodersError(
-                f"the detector {path} has no identity of its encoder, to be used with {identity}; "
-                "expected one whose identity was set before it was saved, or load without identity"
+                f"the detector {path} does not state its encoder. Expected {identity}. Set its identity before saving, "
+                "or load it without identity"
             )
         if identity is not None and fitted_on is not None and not fitted_on.fits(identity):
             raise MixedEncodersError(
-                f"the detector {path} was fitted on embeddings of {fitted_on}, to be used with {identity}; "
-                "embeddings of different encoders cannot be compared. Use one encoder for both"
+                f"the detector {path} was fitted on embeddings of {fitted_on}. Expected {identity}, because embeddings "
+                "of different encoders cannot be compared. Use one encoder for both"
             )
         return detector
 
@@ -238,19 +240,20 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         if method.rows == "patches" or method.needs not in ("any", "examples"):
             usable = ", ".join(name for name, m in METHODS.items() if m.needs in ("any", "examples"))
             raise InputError(
-                f"method {method.name!r} needs names or patches, a detector has embeddings. With these: {usable}"
+                f"method {method.name!r} needs names or patches, but a detector has embeddings. "
+                f"Expected one of {usable}. Choose another method."
             )
         return method
 
     def _configured(self, method: Method, examples: int) -> Method:
-        """The method, with this detector's k if it is given by name and takes k."""
+        """The method. If it is given by name and has a setting k, it gets the k of this detector."""
         if self.method not in ("knn", "knn_euclidean"):
             return method
         k = self.k
         if not isinstance(k, numbers.Integral) or isinstance(k, bool) or not 1 <= int(k) < examples:
             raise InputError(
-                f"k is {k!r} for {examples} examples; expected a whole number from 1 to {examples - 1}, as each is "
-                "compared with the others to find the threshold"
+                f"k is {k!r} for {examples} examples. Expected a whole number from 1 to {examples - 1}, because each "
+                "example is compared with the others. Choose a smaller k."
             )
         return method.configured(k=int(k))
 
@@ -268,11 +271,11 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return [judged_by(part.scorer, queries, method, len(part.classes)) for part in self._parts]
 
     def _margins(self, judged: list[Judgement]) -> np.ndarray:
-        """Threshold minus novelty (parts, b) of each part."""
+        """Threshold minus novelty (parts, b), for each part."""
         return np.stack([part.threshold.value - one.novelty for part, one in zip(self._parts, judged, strict=True)])
 
     def _extended(self, part: FittedPart, examples: np.ndarray, names: np.ndarray) -> FittedPart:
-        """The part with the new examples of its classes."""
+        """Copy of a part, with the new examples of its classes."""
         match = names[:, None] == self.classes_[part.classes]
         added = match.any(axis=1)
         if not added.any():
@@ -286,18 +289,20 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return replace(part, scorer=self._method().fit(joined), known=joined)
 
     def _added(self, first: int, known: KnownClasses) -> FittedPart:
-        """Part of new classes."""
+        """New part with the new classes. `first` is the index of its first class."""
         before, (_, labels), method = self._parts[0].scorer, known.labeled_examples(), self._method()
         k = before.k if isinstance(before, NeighborScorer) else 1
         if len(labels) < k:
-            raise InputError(f"k is {k} and there are {len(labels)} examples of new classes; expected {k} or more")
+            raise InputError(
+                f"k is {k}, but there are {len(labels)} examples of new classes. Expected {k} or more. Add examples."
+            )
         scorer = before.beside(known) if hasattr(before, "beside") else method.fit(known)
         try:
             judged_by(scorer, known.labeled_examples()[0][:1], method, len(known.names))
         except InputError as error:
             raise InputError(
-                f"the new classes cannot be learned apart from the others: {error}. By {method.name!r}, fit again with "
-                "all examples, or add two or more classes at once"
+                f"method {method.name!r} cannot learn the new classes alone: {error}. "
+                "Expected two or more new classes. Add them at once, or fit again with all examples."
             ) from error
         if (np.bincount(labels)[labels] > 1).sum() >= calibration_needed(self.coverage) and len(labels) > k:
             threshold = learned_threshold(calibration_novelty(method, scorer, known), self.coverage)
@@ -309,6 +314,6 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def _check_kind(self, names: np.ndarray) -> None:
         if (names.dtype.kind == "U") != (self.classes_.dtype.kind == "U"):
             raise ClassNamesError(
-                f"the known classes are {', '.join(map(repr, self.classes_[:3].tolist()))}, those to add "
-                f"{', '.join(map(repr, names[:3].tolist()))}; expected all names or all numbers"
+                f"the known classes are {', '.join(map(repr, self.classes_[:3].tolist()))}, the new ones are "
+                f"{', '.join(map(repr, names[:3].tolist()))}. Expected all names or all numbers. Change the labels."
             )

@@ -1,4 +1,4 @@
-"""ShapeEmbedder: shapes in, embeddings out, as the first step of a scikit-learn pipeline.
+"""ShapeEmbedder: from shapes to embeddings, as the first step of a scikit-learn pipeline.
 
 >>> from sklearn.pipeline import make_pipeline
 >>> from openshape_ood.sklearn_api.detector import NoveltyDetector
@@ -39,26 +39,26 @@ _loading = Lock()
 class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Transformer from shapes to embeddings (b, d), with the checkpoint `model`.
 
-    Shapes are a list of clouds (n, 3|6) of any sizes, of paths or trimesh objects; an array, series or data frame with
-    one column of paths; or a stack of clouds (b, n, 3|6). Wrap one shape in a list: the rows of a single cloud would
+    Shapes can be a list of clouds (n, 3|6), paths or trimesh objects; an array, series or data frame with one column of
+    paths; or a stack of clouds (b, n, 3|6). Put a single shape into a list, because the rows of a single cloud would
     count as samples.
 
-    Several paths are read by child processes with limits of time and memory. An unusable file raises an error with its
-    name. `n_jobs` of scikit-learn starts new processes (loky). After `transform`, a process forked by
-    `multiprocessing` hangs if torch uses two threads.
+    Child processes with limits of time and memory read the files, if there are several. An unusable file raises an
+    error with its name. `n_jobs` of scikit-learn starts new processes (loky). After `transform`, a process that
+    `multiprocessing` forks hangs if torch uses two threads.
 
-    Nothing is learned from data. Each process loads the encoder once, on first use; a pickle does not contain it. A
-    search over a detector's parameters embeds the shapes again for each value, unless the pipeline caches:
+    Nothing is learned from data. Each process loads the encoder on first use; a pickle does not contain it. A search
+    over parameters of a detector embeds the shapes again for each value, unless the pipeline has a cache:
     `make_pipeline(..., memory="folder")`.
 
     Parameters
     ----------
     model, checkpoint, registry, device
-        As `ShapeEncoder.from_pretrained` takes them.
+        As in `ShapeEncoder.from_pretrained`.
     up : str
         Gravity axis of the shapes: "y", "z" or "x" with an optional "-", or "file".
     batch_size, seed, num_samples : int
-        As `ShapeEncoder.encode` takes them. A shape has the same embedding in any fold or batch.
+        As in `ShapeEncoder.encode`. A shape has the same embedding in any fold or batch.
     """
 
     def __init__(
@@ -83,19 +83,21 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.num_samples = num_samples
 
     def fit(self, X: Any = None, y: Any = None) -> ShapeEmbedder:  # noqa: N803
-        """Check model and gravity axis; nothing is learned or loaded.
+        """Check model and gravity axis. Nothing is learned or loaded.
 
-        Raises `UnknownNameError` for an unknown model or axis, `InputError` for one axis a shape.
+        Raises `UnknownNameError` for an unknown model or axis, `InputError` for one axis per shape.
         """
         find_checkpoint(self.model, self.registry)
         if not isinstance(self.up, str):
-            raise InputError(f"up is {self.up!r}; expected one axis for all shapes, because folds regroup them")
+            raise InputError(
+                f"up is {self.up!r}. Expected one axis for all shapes, because folds regroup shapes. Give one axis."
+            )
         if self.up != "file":
             check_up(self.up)
         return self
 
     def transform(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Unit embeddings (b, d) float32 of b shapes. Raises as `ShapeEncoder.encode` and `from_pretrained` do."""
+        """Unit embeddings (b, d) float32 of b shapes. Errors are as in `ShapeEncoder.encode` and `from_pretrained`."""
         self.fit()
         return self.encoder.encode(
             _listed(X), up=self.up, batch_size=self.batch_size, seed=self.seed, num_samples=self.num_samples
@@ -111,7 +113,7 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     @property
     def identity(self) -> Identity:
-        """Identity of the embeddings; `detector.identity = embedder.identity` stores it in the detector's file."""
+        """Encoder of the embeddings. Set `detector.identity = embedder.identity` to save it with the detector."""
         return self.encoder.identity
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -148,15 +150,15 @@ def _file(path: str | os.PathLike[str] | None) -> tuple[Path, float] | None:
 
 
 def _listed(shapes: Any) -> Any:
-    """Shapes as a list, or a stack of clouds. Raises `CloudError` for a single shape without a list."""
+    """Shapes as a list, or as a stack of clouds. Raises `CloudError` for a single shape that is not in a list."""
     if getattr(shapes, "ndim", 1) == 2 and shapes.shape[1] == 1:  # a column, as `ColumnTransformer` passes it
         shapes = np.asarray(shapes, dtype=object)[:, 0]
     one = isinstance(shapes, str | os.PathLike | Mapping) or not hasattr(shapes, "__len__") or not len(shapes)
     if one or getattr(shapes, "ndim", 1) not in (1, 3):
         what = f"an array {tuple(shapes.shape)}" if hasattr(shapes, "shape") else f"{type(shapes).__name__}"
         raise CloudError(
-            f"the shapes are {what}; expected a list of at least one: clouds (n, 3|6), paths or trimesh objects, or a "
-            "stack of clouds (b, n, 3|6). For one shape: [shape]"
+            f"the shapes are {what}. Expected one or more clouds (n, 3|6), paths or meshes in a list, or a stack "
+            "of clouds (b, n, 3|6). For a single shape, give [shape]."
         )
     # an array or column of paths, or any other one-dimensional container
     return shapes if getattr(shapes, "ndim", 1) == 3 else list(shapes)

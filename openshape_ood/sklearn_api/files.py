@@ -1,4 +1,4 @@
-"""Detectors as files: arrays and numbers of their scorers, and their settings."""
+"""Files of detectors: arrays and numbers of the scorers, and settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer
 from openshape_ood.sklearn_api.learning import FittedPart
 from openshape_ood.storage import loaded_arrays, save_arrays
 
-# scorers whose state is arrays and numbers only
+# scorers whose state consists of arrays and numbers
 KINDS: dict[str, tuple[type, Any]] = {
     "names": (str, np.str_),
     "integers": (int, np.int64),
@@ -52,7 +52,7 @@ def save_detector(detector: Any, path: str | os.PathLike[str]) -> Path:
 
 
 def load_detector(cls: Any, path: str | os.PathLike[str]) -> Any:
-    """Read what `save_detector` wrote. Raises `FileError` for any other file."""
+    """Read a file of `save_detector`. Raises `FileError` for any other file."""
     with loaded_arrays(path, "detector") as (header, arrays):
         detector = cls(**header["parameters"])
         detector._method()
@@ -66,7 +66,7 @@ def load_detector(cls: Any, path: str | os.PathLike[str]) -> Any:
         names = [name for row in header["parts"] for name in row["classes"]]
         of, kind = KINDS[header["labels"]]
         if not names or len({*names}) != len(names) or {*map(type, names)} != {of}:
-            raise ValueError("its classes are none, twice the same, or of several types")
+            raise ValueError("its classes are missing, duplicate, or of several types")
         detector.classes_ = np.array(check_names(names) if of is str else names, dtype=kind)
         detector._parts, first = [], 0
         for i, row in enumerate(header["parts"]):
@@ -82,12 +82,12 @@ def load_detector(cls: Any, path: str | os.PathLike[str]) -> Any:
 
 
 def scorer_state(scorer: Any, method: Any) -> tuple[str, dict[str, Any], dict[str, np.ndarray]]:
-    """A scorer as its kind, its numbers and its arrays."""
+    """State of a scorer: kind, numbers and arrays."""
     kind = type(scorer).__name__
     if KEPT_SCORERS.get(kind) is not type(scorer) or not isinstance(method, str):
         raise InputError(
-            f"a detector by {method!r} cannot be saved, as its state is more than arrays. Save the embeddings and fit "
-            "again, or use a method of distances to examples"
+            f"a detector with {method!r} cannot be saved. Expected a state of arrays and numbers, as of distances to "
+            "examples. Save the embeddings and fit again, or use another method."
         )
     values = {f.name: getattr(scorer, f.name) for f in fields(scorer)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
@@ -97,7 +97,7 @@ def scorer_state(scorer: Any, method: Any) -> tuple[str, dict[str, Any], dict[st
 def restored_scorer(
     kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], k: int, width: int
 ) -> Any:
-    """Scorer with a saved state. Raises `ValueError` if the state fits no scorer of k classes and d dimensions."""
+    """Scorer with a saved state. Raises `ValueError` if the state does not fit k classes and d dimensions."""
     m = len(arrays.get("labels", ()))
     shapes = {
         "PrototypeScorer": {"means": (k, width), "counts": (k,), "classes": (k,), "anchors": (k, width)},
@@ -109,7 +109,7 @@ def restored_scorer(
     if settings.get("relative"):
         shapes |= {"background_mean": (width,), "background_precision": (width, width)}
     if {name: array.shape for name, array in arrays.items()} != shapes:
-        raise ValueError(f"the arrays of {kind!r} are misshapen or missing")
+        raise ValueError(f"the arrays of {kind!r} are missing or have wrong shapes")
     for name, array in arrays.items():
         whole = name in ("labels", "counts", "classes")
         if array.dtype.kind != ("i" if whole else "f") or not np.isfinite(array).all():
@@ -117,7 +117,7 @@ def restored_scorer(
     if "counts" in arrays and (arrays["counts"].min() < 1 or not np.array_equal(arrays["classes"], np.arange(k))):
         raise ValueError("there are classes without examples")
     if "labels" in arrays and not np.array_equal(np.unique(arrays["labels"]), np.arange(k)):
-        raise ValueError(f"the labels do not count the {k} classes")
+        raise ValueError(f"the labels are not the numbers from 0 to {k - 1}")
     if settings.get("metric", "cosine") not in ("cosine", "euclidean") or not 1 <= settings.get("k", 1) <= max(m, 1):
         raise ValueError(f"the settings of {kind!r} are {dict(settings)}")
     return KEPT_SCORERS[kind](**settings, **arrays)

@@ -21,15 +21,15 @@ from openshape_ood.scoring.methods import judged_by
 # novel label among names and among numbers; class name of `fit` without y
 NOVEL, NOVEL_NUMBER, ONE_CLASS = "novel", -1, "known"
 
-# far above the rounding of a distance: a duplicate of the example at the threshold stays known
+# much larger than the rounding error of a distance, so that a duplicate of the example at the threshold is known
 SLACK = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class FittedPart:
-    """Classes learned together: indices into `classes_`, their scorer and their threshold.
+    """Classes of one call of `fit` or `partial_fit`: indices into `classes_`, scorer and threshold.
 
-    known: the examples, if the scorer needs all of them to be extended.
+    `known` has the examples, if the scorer needs all examples when more are added.
     """
 
     classes: np.ndarray
@@ -54,17 +54,20 @@ def checked_labels(y: Any, examples: np.ndarray) -> np.ndarray:
         elif all(isinstance(label, numbers.Real) for label in labels):
             labels = np.array(labels.tolist())
     if labels.dtype.kind not in "Ubiuf":
-        raise InputError("the labels y are neither all names nor all numbers; expected (m,) of one or the other")
+        raise InputError("the labels y are neither all names nor all numbers. Expected (m,) of one kind. Convert them.")
     check_classification_targets(labels)
     labels = labels.astype({"U": np.str_, "f": np.float64}.get(labels.dtype.kind, np.int64))
     novel = NOVEL if labels.dtype.kind == "U" else NOVEL_NUMBER
     if (labels == novel).any():
-        raise ClassNamesError(f"a known class is labeled {novel!r}, which stands for novel; expected another label")
+        raise ClassNamesError(
+            f"a known class has the label {novel!r}, which is reserved for novel shapes. Expected another label. "
+            "Rename the class."
+        )
     return labels
 
 
 def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.ndarray:
-    """Novelty of left-out examples; of classes with other examples only, if there are any."""
+    """Novelty of the examples, each by a fit without it. Classes with a single example are left out, if possible."""
     labels = known.labeled_examples()[1]
 
     def fit(rest: KnownClasses) -> Novelty:
@@ -77,6 +80,6 @@ def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.
 
 
 def learned_threshold(novelty: np.ndarray, coverage: float) -> Threshold:
-    """Conformal threshold if the examples are enough for the coverage, else the largest novelty and its coverage."""
+    """Conformal threshold if there are enough examples for the coverage, else the largest novelty and its coverage."""
     threshold = Threshold.from_novelty(novelty, coverage, source="examples, each left out in turn", few=True)
     return replace(threshold, value=threshold.value + SLACK * max(1, abs(threshold.value)))

@@ -108,7 +108,7 @@ def competition_step(
     stopped = [y.detach() if seen is None else y.detach() * seen for y in outputs]
     rebuilt = [
         units[k](y, *context) for k, y in zip(pair[::-1], stopped, strict=True)
-    ]  # j rebuilds i's, i rebuilds j's
+    ]  # j rebuilds the output of i, i that of j
     generator = tuple(generator_loss(x, y, d, weights, seen) for y, d in zip(outputs, rebuilt, strict=True))
     # unit i rebuilt the second output, unit j the first
     faced = list(zip(stopped, rebuilt, strict=True))[::-1]
@@ -201,7 +201,7 @@ def new_units(make: Callable[[], nn.Module], count: int, seed: int) -> nn.Module
 
 
 def loaded_units(make: Callable[[], nn.Module], count: int, state: Mapping[str, Tensor]) -> nn.ModuleList:
-    """Units with the weights of `state`. Raises ValueError as `fill`, for excessive sizes, or for too few tensors."""
+    """Units with the weights of `state`. Raises ValueError as `fill`, for excessive sizes, and for too few tensors."""
     if not 0 < count <= len(state):
         raise ValueError(f"{count} units of {len(state)} arrays")
     try:
@@ -344,7 +344,7 @@ class Keeper:
         self.state, self.settings, self.at, self.took = state, settings, time.monotonic(), 0.0
 
     def resumed(self, units: nn.ModuleList, optimizer: torch.optim.Optimizer) -> tuple[list[dict[str, Any]], Ranking]:
-        """Restore units and optimizer from the file, and return its history and ranking; empty ones without a file."""
+        """Restore units and optimizer from the file. Returns history and ranking, which are empty without a file."""
         ranking = Ranking(len(units))
         before = resumed_training(self.state, units, [optimizer], self.settings, WHAT)
         if before is None:

@@ -25,8 +25,9 @@ from openshape_ood.surfaces.views import MARGIN, RANGES, ViewRasterizer
 
 IMAGE, TILE = 128, 32  # default side of a tile: pixels of an image, cells of a sheet
 RATIO = 0.02  # tolerated difference of image proportions
-FLAT, ABOUT = 0.95, 0.05  # a sheet: fraction of points near its plane, and that distance relative to the cloud's length
-NEAREST = 13  # a circle to this neighbor has the area of a square with 4 points: 13 = 4 pi
+FLAT = 0.95  # minimum fraction of a sheet's points near its plane
+ABOUT = 0.05  # maximum distance of points near a plane, relative to the length of the cloud
+NEAREST = 13  # distance to this neighbor: the side of a square with 4 points, because a circle has pi * 4 = 13
 COARSE = 0.5  # meters, maximum side of an automatic cell
 HEIGHT, REACH = 2.5, 12.5  # `height` and `reach` of an automatic rasterizer in cells: 0.1 and 0.5 m for cells of 4 cm
 VIEW = (32, 128)  # minimum and maximum cells along an automatic view
@@ -235,7 +236,7 @@ class Objects:
 class Points:
     """Clouds of objects in one pose and unit, compared by points: each point is a tile of its three coordinates.
 
-    Coordinates are relative to the center of the cloud, in units of `TIMES` the radius, so clouds lie in [-1, 1]."""
+    Coordinates are relative to the center of the cloud, divided by `TIMES * radius`, so clouds lie in [-1, 1]."""
 
     radius: float
     kind = "objects"

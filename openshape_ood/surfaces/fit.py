@@ -195,7 +195,7 @@ def _of_points(maps: np.ndarray, good: Good) -> np.ndarray:
 
 
 def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray, Maps]:
-    """Usual novelty (v, h, w). In units of it: novelties of whole objects and of sampled points, and maps by object."""
+    """Usual novelty (v, h, w); relative to it, novelties of whole objects, of sampled points, and maps by object."""
     views = maps.reshape(len(good.spread), -1, *maps.shape[1:])
     tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))
     scale, views = _scaled(views[tested])

@@ -93,7 +93,7 @@ def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def slopes(height: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients along columns and rows of heights (h, w) without gaps, by 3 × 3 Sobel filters."""
+    """Slopes downwards and to the right of heights (h, w) without gaps, by 3 × 3 Sobel filters."""
     from scipy.ndimage import sobel
 
     return sobel(height, axis=0, mode="nearest") / (8 * cell), sobel(height, axis=1, mode="nearest") / (8 * cell)

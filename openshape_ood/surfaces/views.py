@@ -95,9 +95,9 @@ class ViewRasterizer:
         from scipy.ndimage import maximum_filter
 
         size = self.size
-        beside = np.cross([0.0, 1, 0] if abs(toward[2]) > 0.9 else [0.0, 0, 1], toward)
-        beside /= np.linalg.norm(beside)
-        local = points @ np.stack([-np.cross(toward, beside), beside, toward]).T
+        side = np.cross([0.0, 1, 0] if abs(toward[2]) > 0.9 else [0.0, 0, 1], toward)
+        side /= np.linalg.norm(side)
+        local = points @ np.stack([-np.cross(toward, side), side, toward]).T
         spot = ((MARGIN * local[:, :2] + 1) * size / 2).astype(np.float32)
         within = np.flatnonzero(((spot >= 0) & (spot < size)).all(axis=1))
         cells = spot[within, 0].astype(np.int64) * size + spot[within, 1].astype(np.int64)

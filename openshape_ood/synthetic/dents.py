@@ -73,9 +73,9 @@ def _place(
     order = np.argsort(held, kind="stable")[::-1]
     for i in tried[order]:
         height = (cloud - cloud[i]) @ normals[i]
-        beside = np.linalg.norm(cloud - cloud[i] - np.outer(height, normals[i]), axis=1) < radius
+        close = np.linalg.norm(cloud - cloud[i] - np.outer(height, normals[i]), axis=1) < radius
         for side in (1.0, -1.0):
-            if not (beside & (side * height > BEHIND * radius)).any():
+            if not (close & (side * height > BEHIND * radius)).any():
                 return cloud[i], side * normals[i]
     best = int(tried[order[0]])
     return cloud[best], normals[best]

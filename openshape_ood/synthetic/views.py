@@ -87,7 +87,7 @@ def room_view(
     size : pair of int, default (72, 96)
         Height and width of the image.
     noise : float, default 0.0
-        Factor of a depth camera's noise: 1.2 mm, plus 1.9 mm times the squared distance in meters.
+        Factor of a depth camera's noise: 1.2 mm, plus 1.9 mm times the square of the distance beyond 0.4 m.
 
     Raises
     ------

@@ -262,20 +262,20 @@ def _view(fields: Mapping[str, Any], scale: float | None, name: str) -> View:
 
 def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
     """Color and depth as stored, without EXIF rotation, because the camera refers to the stored image."""
-    beside = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
-    beside.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
-    stated = json.loads(read_bounded(beside[1]))
+    files = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
+    files.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
+    stated = json.loads(read_bounded(files[1]))
     if not isinstance(stated, dict):
-        raise CloudError(f"{beside[1]} holds no object with intrinsics and pose")
+        raise CloudError(f"{files[1]} holds no object with intrinsics and pose")
     if lacking := [name for name in ("intrinsics", "pose") if name not in stated]:
-        raise CloudError(f"{beside[1]} has no {lacking[0]!r}; expected intrinsics, pose and optionally depth_scale")
+        raise CloudError(f"{files[1]} has no {lacking[0]!r}; expected intrinsics, pose and optionally depth_scale")
     intrinsics = stated["intrinsics"]
     if isinstance(intrinsics, dict):
         fx, fy, cx, cy = (intrinsics[name] for name in ("fx", "fy", "cx", "cy"))
         intrinsics = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
-    rgb, units = _image(path, "RGB", beside[0]), _image(beside[0], None, path)
+    rgb, units = _image(path, "RGB", files[0]), _image(files[0], None, path)
     if units.ndim != 2 or units.dtype.itemsize < 2:
-        raise CloudError(f"{beside[0]} is {units.dtype} {units.shape}; expected a gray image of 16 bits")
+        raise CloudError(f"{files[0]} is {units.dtype} {units.shape}; expected a gray image of 16 bits")
     return {"rgb": rgb, "depth": units, "pose": stated["pose"]} | {
         "intrinsics": intrinsics,
         "depth_scale": stated.get("depth_scale"),

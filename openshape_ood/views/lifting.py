@@ -198,12 +198,12 @@ def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
     """Mean of known values (n, k) over each point and its `count` nearest points."""
     from scipy.spatial import KDTree
 
-    beside = KDTree(points).query(points, k=min(count + 1, len(points)))[1].reshape(len(points), -1)
+    neighbors = KDTree(points).query(points, k=min(count + 1, len(points)))[1].reshape(len(points), -1)
     smooth = np.empty_like(values)
     for i, column in enumerate(values.T):
         valid = np.isfinite(column)
         with np.errstate(invalid="ignore"):
-            mean = np.where(valid, column, 0)[beside].sum(axis=1) / valid[beside].sum(axis=1)
+            mean = np.where(valid, column, 0)[neighbors].sum(axis=1) / valid[neighbors].sum(axis=1)
         smooth[:, i] = np.where(valid, mean, np.nan)
     return smooth
 

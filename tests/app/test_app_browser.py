@@ -213,7 +213,7 @@ def test_a_shape_is_dropped_judged_added_and_downloaded(
     assert set(examples(visitor).values()) == {"0"}
     visitor.page.locator("#owner input, #owner textarea").fill("guitar chair")
     visitor.page.locator("#add").click()
-    visitor.sees("#message", "from my garage.ply is now an example of guitar chair, which has 1")
+    visitor.sees("#message", "from my garage.ply is now an example of guitar chair (1 in total)")
     visitor.sees("#known", "guitar chair")
     assert examples(visitor)["guitar chair"] == "1" and visitor.page.locator("#known img").count() == 1
 
@@ -401,7 +401,7 @@ def all_can_be_read(visitor: Visitor, scans: list[Path]) -> None:
     visitor.drop(*scans[1:])
     visitor.sees("#table", "3 files")
     visitor.page.get_by_role("button", name="Calibrate on your own shapes").click()
-    visitor.sees("#decision", "19 to 50 shapes")
+    visitor.sees("#decision", "19 to 50 known shapes")
     visitor.sees_a_picture()
     assert unreadable(visitor) == []
     ends, title = (visitor.page.locator(f"#plot .{name}") for name in ("cbaxis text", "cbtitle text"))

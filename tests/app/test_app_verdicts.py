@@ -165,9 +165,8 @@ def test_calibration_files_of_the_visitors_decide(
     assert verdict.threshold is not None and verdict.basis.kind == "files"
     assert verdict.threshold.value == pytest.approx(conformal_threshold(novelty, 0.95), abs=1e-5)
     assert verdict.p_value == pytest.approx(p_values(verdict.result.novelty, novelty)[0]) and verdict.answer == "novel"
-    assert "keeps 95.2 % of known shapes like the 20 used for calibration (20 calibration files)" in texts.verdict(
-        verdict
-    )
+    sentence = "keeps 95.2 % of known shapes like the 20 used for calibration (20 calibration files)"
+    assert sentence in texts.verdict(verdict)
     assert texts.calibration(own, [Failure("<b>.ply", "no header")]).count("&lt;b&gt;") == 1
 
 

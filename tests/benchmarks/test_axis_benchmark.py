@@ -41,4 +41,4 @@ def test_wrong_options_are_said(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert axis.main(["--sets", "0"]) == 1
     assert "--sets is 0; expected 1 or more" in capsys.readouterr().err
     assert axis.main(["--data-root", str(tmp_path), "--quiet", "--out", str(tmp_path)]) == 1
-    assert "none of the shapes that benchmarks/training/real.toml names is below" in capsys.readouterr().err
+    assert "has none of the shapes in benchmarks/training/real.toml" in capsys.readouterr().err

@@ -545,7 +545,7 @@ def test_two_runs_at_once_share_a_fresh_cache(long_release: Path, tmp_path: Path
         (["--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
         (["--seeds", "1", "1"], "--seeds are 1 1; expected each once"),
         (["--seeds", "-1"], "seed is -1; expected a whole number"),
-        (["--cache", "x", "--no-cache"], "--cache and --no-cache together"),
+        (["--cache", "x", "--no-cache"], "--cache and --no-cache are given together"),
     ],
 )
 def test_bad_settings_end_in_one_line(

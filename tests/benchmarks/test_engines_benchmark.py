@@ -59,7 +59,7 @@ def test_memory_of_this_process() -> None:
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux")
 def test_a_process_of_its_own_is_watched_with_all_below_it() -> None:
     child = apart("a run", parent_of_one, 60, watch=True)
-    assert child.found == {"given": 60} and child.peak_mib > 60 and child.left == 0
+    assert child.result == {"given": 60} and child.peak_mib > 60 and child.left == 0
 
 
 def parent_of_one(mib: int) -> dict[str, int]:

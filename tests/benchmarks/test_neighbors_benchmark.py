@@ -47,7 +47,7 @@ def test_a_run_prints_a_table_and_leaves_json(tmp_path: Path, capsys: pytest.Cap
     assert [result["search"] for result in found["results"]] == ["exact"]
     assert "made up" in found["vectors"] and found["threads"] >= 1
     out = capsys.readouterr().out
-    assert "exact 0.0 " in " ".join(out.split()) and "made-up vectors" in out and "neighbors-" in out
+    assert "exact 0.0 " in " ".join(out.split()) and "simulated vectors" in out and "neighbors-" in out
 
 
 def test_the_table_says_how_much_faster() -> None:

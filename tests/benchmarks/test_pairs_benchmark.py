@@ -18,7 +18,7 @@ def test_what_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     assert pairs.main(small) == 0
     found = json.loads(next(tmp_path.glob("pairs-*.json")).read_text())
     assert found["pairs"] == 64 and set(found["scored"]) == set(FAMILIES) and found["settings"]["classes"] == 2
-    assert "pairs a second" in capsys.readouterr().out
+    assert "pairs per second" in capsys.readouterr().out
     assert pairs.main(["--width", "30", "--heads", "4", "--out", str(tmp_path)]) == 1
 
 

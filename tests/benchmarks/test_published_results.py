@@ -67,7 +67,7 @@ def test_published_results_are_summarized_beside_the_published_table(
 ) -> None:
     assert command.main(["summarize", f"theirs={path}", "--published"]) == 0
     told = capsys.readouterr().out
-    assert "Cut-off -1, chosen on these very rows" in told
+    assert "Cut-off -1, chosen on the same rows" in told
     assert "| SemAbs | 40.1 | 36.4 | 33.4 | 37.9 |" in told and "real-stanford/semantic-abstraction" in told
     assert command.main(["summarize", str(path), "--published", "--metric", "epoch"]) == 0
     assert "40.1" not in capsys.readouterr().out
@@ -148,5 +148,5 @@ class Arrow:
 def test_a_frame_of_another_kind_is_to_be_saved_as_csv(tmp_path: Path) -> None:
     data = pickle.dumps({"a": Arrow()}, protocol=4).replace(b"\x8c\x08builtins", b"\x8c\x0dpandas.arrays")
     (tmp_path / "a.pkl").write_bytes(data.replace(b"\x8c\x05print", b"\x8c\x10ArrowStringArray"))
-    with pytest.raises(CloudError, match=r"asks for 'pandas.arrays.ArrowStringArray'.*to_csv\('results.csv'\)"):
+    with pytest.raises(CloudError, match=r"it names 'pandas.arrays.ArrowStringArray'.*to_csv\('results.csv'\)"):
         read_frame(tmp_path / "a.pkl")

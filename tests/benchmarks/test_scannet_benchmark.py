@@ -122,11 +122,9 @@ def test_labels_of_either_scale(tmp_path: Path) -> None:
         InputError, match=rf"none of its labels \({other}, 60000\) is the raw id of a class of ScanNet200"
     ):
         read_scan(saved("s2.ply", [other, 60000]), scannet200())
-    with pytest.raises(InputError, match="it has the label 163; expected at most 40 in NYU40. Try --labels raw"):
+    with pytest.raises(InputError, match=r"label 163; expected at most 40 in NYU40\. Try --labels raw"):
         read_scan(saved("s3_vh_clean_2.ply", [163, 1]), scannet20())
-    with pytest.raises(
-        InputError, match="its labels are NYU40's 40 classes, which do not determine those of ScanNet200"
-    ):
+    with pytest.raises(InputError, match="its labels are NYU40's 40 classes"):
         read_scan(saved("s4_vh_clean_2.ply", [1, 2]), scannet200())
     assert not read_scan(saved("s5.ply", [0, 0]), scannet200()).has_labels
 
@@ -212,7 +210,7 @@ def test_names_of_a_trained_encoder(tree: Path, stages: Path, tmp_path: Path, ca
     assert {row["class"] for row in objects} <= {"chair", "table", "guitar"} and objects
     assert len(report["figures"]["open_set"][0]["hidden"]) == 30 and report["published"][0]["miou"] == 27.73
     said_here = capsys.readouterr().out
-    assert "false alarms, tail" in said_here and "without a labelled point here" in said_here
+    assert "false alarms, tail" in said_here and "without a labelled point" in said_here
 
 
 def test_stages_leave_what_they_should(tree: Path, stages: Path, capsys: Any) -> None:
@@ -252,7 +250,7 @@ def test_what_is_refused(tree: Path, stages: Path, tmp_path: Path, capsys: Any) 
     assert "nothing" in refused("--model", "nothing")
     vectors = np.eye(4, 192)
     KnownClasses(tuple("abcd"), Identity("x", "another/space"), vectors).save(tmp_path / "other.safetensors")
-    assert "embeddings of different encoders cannot be compared" in refused(
+    assert "Embeddings of different encoders cannot be compared" in refused(
         "--known", str(tmp_path / "other.safetensors")
     )
     few = KnownClasses.from_names(["wall", "chair"], TextEncoder.from_pretrained("tiny"))
@@ -273,7 +271,7 @@ def test_wrong_stages_are_said(tree: Path, stages: Path, tmp_path: Path, capsys:
         return str(capsys.readouterr().err)
 
     assert "--loss hinge is none of train: cross_entropy or focal" in refused("train", "--loss", "hinge")
-    assert "give it as --init FILE" in refused("finetune")
+    assert "Expected --init FILE" in refused("finetune")
     assert "missing keys" in refused("train", "--network", "MinkUNet18A", "--init",
                                      str(stages / "pretrain/pretrain.safetensors"))  # fmt: skip
     assert not (tmp_path / "train").exists()

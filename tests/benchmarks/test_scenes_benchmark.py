@@ -124,4 +124,4 @@ def test_wrong_options_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert scenes.main(["--rooms", "-1", "--out", str(tmp_path)]) == 1
     assert "--rooms is -1; expected 0 or more" in capsys.readouterr().err
     assert scenes.main(["--rooms", "0", "--foreign", "0", "--out", str(tmp_path)]) == 1
-    assert "nothing is left to measure" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert "there is nothing to measure" in capsys.readouterr().err and not list(tmp_path.iterdir())

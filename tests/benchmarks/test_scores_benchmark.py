@@ -65,13 +65,13 @@ def test_the_best_is_the_best_on_average() -> None:
     ]
     close = [made_up("sr1", "e", 0.79), made_up("sr2", "e", 0.84)]
     lines = recommendation([*rows, *close, *others])
-    best = "b, for the largest mean AUROC, 82.5; within its interval on every benchmark: e"
+    best = "b, with the largest mean AUROC, 82.5; within its interval on every benchmark: e"
     assert [line.split(". Default")[0] for line in lines] == [
         f"names: {best}",
-        "examples: c, for the largest mean AUROC, 50.0",
+        "examples: c, with the largest mean AUROC, 50.0",
         f"both: {best}",  # who has both may leave the examples aside
     ]
-    assert all(line.endswith(f"none is named: {DEFAULTS[line.split(':')[0]]}") for line in lines)
+    assert all(line.endswith(f"Default method: {DEFAULTS[line.split(':')[0]]}") for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,18 @@ def test_a_run_for_each_number_and_one_table_of_all(tmp_path: Path, monkeypatch:
     assert printed.getvalue().count("nearest example") >= 2
 
 
+def test_more_shots_than_examples_are_refused_before_any_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*SMALL, "--shots", "1", "5", "--out", str(tmp_path / "results")]
+    for start in (lambda: main("sr2", ["sr2"], words), lambda: scores.main([*words, "--name", "sr2"])):
+        status, told = start(), capsys.readouterr()
+        assert status == 1 and not told.out
+        assert "--shots has 5, and --per-class 4 generates 4 examples of each class" in told.err
+        assert "Give --per-class 5 or fewer shots" in told.err
+    assert not (tmp_path / "results").exists()
+
+
 @FEW
 def test_methods_over_draws_of_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -115,8 +127,8 @@ def test_of_a_single_draw_the_interval_is_over_shapes() -> None:
         (["--data-seeds", "1", "1"], "expected two or more, each once"),
         (["--data-seeds", "0", "-1"], "seed is -1; expected a whole number"),
         (["--shots", "0"], "--shots is 0; expected 1 or more"),
-        (["--shots", "9", "--name", "sr2"], "has 4 examples; expected 9 or more"),
-        (["--data-root", "tests", "--data-seeds", "0", "1"], "which needs --shots"),
+        (["--shots", "9", "--name", "sr2"], "generates 4 examples of each class"),
+        (["--data-root", "tests", "--data-seeds", "0", "1"], "expected --shots too"),
     ],
 )
 def test_bad_settings(settings: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -334,7 +334,7 @@ def test_how_long_a_cloud_takes_beside_the_first_model(
     assert "expected --threads 1" in capsys.readouterr().err
     assert main([*argv, "--threads", "1"]) == 0
     printed = capsys.readouterr().out
-    assert "Beside tiny (float32, batches of 1) a cloud takes: toy " in printed and "plain / ours" not in printed
+    assert "Time per cloud relative to tiny (float32, batches of 1): toy " in printed and "plain / ours" not in printed
 
 
 @pytest.mark.parametrize(

@@ -77,20 +77,20 @@ def test_roads_of_other_names_are_paired_by_order(tmp_path: Path) -> None:
         "001_intensity.png",
     )
     (tmp_path / GOOD / INTENSITY / "001_intensity.png").unlink()
-    with pytest.raises(FileError, match="height_files has 4 images, intensity_files 3, and no name is in both"):
+    with pytest.raises(FileError, match="height_files has 4 images, intensity_files has 3, and no name is in both"):
         layouts.roads(tmp_path)
     picture(tmp_path / GOOD / INTENSITY / "004_intensity.png")  # as many, and 002 would become the partner of 001
-    with pytest.raises(FileError, match="001_height of height_files would be the partner of 002_intensity"):
+    with pytest.raises(FileError, match="001_height of height_files is the partner of 002_intensity"):
         layouts.roads(tmp_path)
 
 
 @pytest.mark.parametrize(
     "heights, intensities, told",
     [
-        (["a", "b"], ["b", "c"], "2 images are on one side only, as a of height_files"),
+        (["a", "b"], ["b", "c"], "2 images are in one folder only, such as a of height_files"),
         (["a", "b"], ["c", "d"], "order"),
         (["a"], ["a-b"], "order"),
-        (["9_h", "10_h"], ["009_i", "010_i"], "10_h of height_files would be the partner of 009_i"),
+        (["9_h", "10_h"], ["009_i", "010_i"], "10_h of height_files is the partner of 009_i"),
         (["h1", "h2"], ["i5", "i6"], "order"),  # numbers of their own on each side
         (["x"], [], "has no images"),
     ],
@@ -120,5 +120,5 @@ def test_panoramas_and_folders_that_are_not_there(tmp_path: Path) -> None:
     found = layouts.panorama(tmp_path)
     assert (len(found.train), sum(i.bad for i in found.test), len(found.test)) == (2, 4, 6)
     picture(tmp_path / GOOD / "3.bmp")
-    with pytest.raises(FileError, match="several files called 3"):
+    with pytest.raises(FileError, match="several images named 3"):
         layouts.panorama(tmp_path)

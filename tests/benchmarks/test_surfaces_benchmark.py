@@ -168,7 +168,7 @@ def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.slow
 def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--out", str(tmp_path), "--roads", "8", "--tested", "8", "--seeds", "0", "1", "--compat-report", *SMALL]
-    assert command.main([*argv, "--only", "mean", "CRN"]) == 0
+    assert command.main([*argv, "--only", "mean", "CR"]) == 0
     report = json.loads(next(tmp_path.glob("surfaces-generated-*.json")).read_text())
     assert len(report["runs"]) == 8 and (tmp_path / "surfaces-generated.png").is_file()
     for figures in report["figures"].values():
@@ -204,7 +204,7 @@ def test_a_search_on_a_data_set_opens_no_test_image(kind: str, tmp_path: Path, c
     assert found["settings"]["data"] == own.name and found["settings"]["learned from"] < len(own.train)
     assert 0.5 < found["simple"]["PCA of patches"] <= 1
     # the words of the last line are options of the other commands
-    (line,) = (line for line in said.splitlines() if line.startswith("the best"))
+    (line,) = (line for line in said.splitlines() if line.startswith("best options"))
     parser = argparse.ArgumentParser()
     contenders.add_training(parser, 2, 2)
     given = contenders.settings(parser.parse_args(line.split(": ")[1].split()))
@@ -271,22 +271,30 @@ def test_dents_are_asked_of_two_methods_and_of_turned_scans(tmp_path: Path) -> N
     ]
 
 
-KEPT = ("crn", "crn-without-competition")
+KEPT = ("crn", "crn-without-competition", "crn-published-recipe")
 TUNING = ["--batch", "3", "--rate", "0.01", "--optimizer", "adamw", "--rate-schedule", "cosine", "--depth", "5"]
 TUNING += ["--norm", "none", "--weights", "1", "0.5", "0.25", "--margin", "0.1"]
 
 
 def test_settings_of_a_training_reach_the_networks_and_the_report(tmp_path: Path) -> None:
     argv = ["--out", str(tmp_path), "--category", "brushed", "--size", "64", *SMALL, *TUNING]
-    assert published.main("mvtec", [*argv, "--only", "CRN", "--save", str(tmp_path / "models")]) == 0
+    assert published.main("mvtec", [*argv, "--only", "CR", "--save", str(tmp_path / "models")]) == 0
     given = {"batch": 3, "rate": 0.01, "optimizer": "adamw", "rate_schedule": "cosine", "depth": 5, "norm": "none"}
     given |= {"weights": [1.0, 0.5, 0.25], "margin": 0.1}
     report = json.loads((tmp_path / "textures-brushed.json").read_text())
     assert {name: report["settings"][name] for name in given} == given
-    tuned, plain = (SurfaceModel.load(tmp_path / "models" / "textures-brushed" / name).reconstructor for name in KEPT)
+    tuned, plain, theirs = (
+        SurfaceModel.load(tmp_path / "models" / "textures-brushed" / name).reconstructor for name in KEPT
+    )
     assert (tuned.rate, tuned.optimizer, tuned.norm) == (0.01, "adamw", "none")
     assert tuned.weights == (1.0, 0.5, 0.25) and tuned.margin == 0.1
     assert (plain.rate, plain.optimizer, plain.weights) == (2e-3, "adam", (1.0, 0.0, 0.0))
+    assert (theirs.rate, theirs.batch, theirs.margin) == (1e-4, 3, None)
+    # a whole name is that row alone; no margin, as published
+    unbound = ["--only", "CRN", "--margin", "none", "--save", str(tmp_path / "unbound")]
+    assert published.main("mvtec", [*argv, *unbound]) == 0
+    (folder,) = (tmp_path / "unbound" / "textures-brushed").iterdir()
+    assert folder.name == "crn" and SurfaceModel.load(folder).reconstructor.margin is None
 
 
 @pytest.mark.parametrize("kind", layouts.LAYOUTS)
@@ -294,7 +302,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_report(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trees(tmp_path / "data", kind)
-    argv = ["--data-root", str(tmp_path / "data"), "--size", "32", *SMALL, "--only", "denoising", "CRN", "--steps", "5"]
+    argv = ["--data-root", str(tmp_path / "data"), "--size", "32", *SMALL, "--only", "denoising", "CR", "--steps", "5"]
     kept = [*argv, "--state", str(tmp_path / "states"), "--log-file", str(tmp_path / "log"), "--out"]
     assert published.main(kind, [*argv, "--out", str(tmp_path / "whole")]) == 0
     steps, record = list[int](), competition._record

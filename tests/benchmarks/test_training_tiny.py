@@ -82,7 +82,7 @@ def test_real_shapes_are_measured_as_files_and_as_scans(tmp_path, monkeypatch):
     assert found["accuracy"] == np.mean([row["is"] == row["found"] for row in found["each"]])
     assert found["benchmark"]["classes"] == 2  # a vase is no class of 3DOS
     assert 0 <= found["scans_auroc"] <= 1
-    with pytest.raises(InputError, match=r"none of the shapes that benchmarks/training/real\.toml names"):
+    with pytest.raises(InputError, match=r"has none of the shapes in benchmarks/training/real\.toml"):
         real.figures(tmp_path / "nowhere", encoder, text)
 
 

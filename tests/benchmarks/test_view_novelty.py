@@ -10,9 +10,9 @@ from benchmarks.questions.view_novelty import made_room
 
 def test_what_is_withheld_is_most_novel_and_the_same_for_the_same_seed() -> None:
     rooms = [made_room(seed, withheld=True, severity=0.4) for seed in (700, 701)]
-    assert np.mean([roc_auc_score(room.truth, room.found.novelty) for room in rooms]) > 0.9
+    assert np.mean([roc_auc_score(room.truth, room.map.novelty) for room in rooms]) > 0.9
     again = made_room(700, withheld=True, severity=0.4)
-    assert np.array_equal(again.found.novelty, rooms[0].found.novelty)
+    assert np.array_equal(again.map.novelty, rooms[0].map.novelty)
 
 
 def test_clean_masks_leave_one_region_or_none() -> None:

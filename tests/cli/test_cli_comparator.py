@@ -80,7 +80,7 @@ def test_a_collapsed_training_is_not_written(store: Path, tmp_path: Path, monkey
     monkeypatch.setattr("openshape_ood.comparison.training.COLLAPSED", 2.0)
     words = ("--steps", "2")
     done = run("comparator", "fit", "--embeddings", store, "--out", tmp_path / "mine", *words)
-    assert done.exit_code == 2 and "the same result for all pairs" in done.stderr and "has collapsed" in done.stderr
+    assert done.exit_code == 2 and "for all pairs" in done.stderr and "has collapsed" in done.stderr
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["training.safetensors"]
 
 

@@ -95,7 +95,7 @@ def test_ids_that_are_not_unique_are_refused(folder: Path, tmp_path: Path) -> No
 def test_a_folder_of_other_settings_is_refused(folder: Path, tmp_path: Path) -> None:
     embed(folder, tmp_path / "out", code=1)
     result = run("embed", folder, "--out", tmp_path / "out", "--model", "tiny", "--num-samples", "2")
-    assert result.exit_code == 2 and "num_samples 1, asked for was num_samples 2" in result.stderr
+    assert result.exit_code == 2 and "num_samples 1. Expected num_samples 2" in result.stderr
 
 
 def test_options_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_options_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
     assert "need a folder" in refused("--out", tmp_path / "x.npz", "--engine", "ray")
     assert "Expected --engine ray" in refused("--out", tmp_path / "out", "--workers", "2")
     assert "known: local, ray" in refused("--out", tmp_path / "out", "--engine", "spark")
-    assert "a file; engines, shards" in refused("--out", tmp_path / "x.npz", "--shard", "0/2")
+    assert "a file. Engines, shards" in refused("--out", tmp_path / "x.npz", "--shard", "0/2")
     for shard in ("2/2", "-1/2", "1", "a/b", "0/0"):
-        assert "expected i/n with i from 0 to n - 1" in refused("--out", tmp_path / "out", f"--shard={shard}")
+        assert "Expected i/n with i from 0 to n - 1" in refused("--out", tmp_path / "out", f"--shard={shard}")
     assert not (tmp_path / "out").exists()
 
 

@@ -112,7 +112,7 @@ def test_known_classes_that_cannot_be(folder: Path) -> None:
         gather(None)
     with pytest.raises(ClassNamesError, match=r"'b.ply' looks like a file.*after --"):
         gather(["chair", "b.ply"])
-    with pytest.raises(ClassNamesError, match="twice"):
+    with pytest.raises(ClassNamesError, match="are repeated"):
         gather(["chair", "chair"])
     with pytest.raises(FileError, match="no subfolders"):
         gather(None, [folder / "sub"])

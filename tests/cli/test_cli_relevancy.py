@@ -53,7 +53,8 @@ def test_a_sheet_a_table_and_arrays(image: Path, model: list[str], tmp_path: Pat
     done = run("relevancy", image, *asked, "--prompts", "a {}.", "one {} here", "--background", "wall", *model)
     assert done.exit_code == 0, done.output
     assert "brown lamp" in done.stdout
-    assert "30 x 20 pixels, preset chefer_et_al, by made-up" in done.stdout
+    assert "30 x 20 pixels, preset chefer_et_al, by made-up/weights.safetensors" in done.stdout  # not openai's
+    assert told["provenance"]["identity"]["checkpoint"] == "made-up/weights.safetensors"
 
 
 def test_without_an_image_a_generated_room_is_searched(image: Path, model: list[str], tmp_path: Path) -> None:

@@ -187,6 +187,9 @@ def test_the_settings_of_a_training_are_kept(of_images, tmp_path):
     own = {"steps": 2, "batch": 4, "rate": 0.001, "optimizer": "adamw", "rate_schedule": "cosine", "width": 2}
     own |= {"depth": 5, "units": 3, "norm": "batch", "weights": (1.0, 0.5, 0.25), "margin": 0.1}
     assert {name: kept[name] for name in own} == own
+    words[words.index("--margin") + 1] = "none"
+    run_json("surface", "fit", of_images / "good", "--out", tmp_path / "other", "--reconstructor", "crn", *words)
+    assert SurfaceModel.load(tmp_path / "other", device="cpu").reconstructor.margin is None
 
 
 def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monkeypatch):

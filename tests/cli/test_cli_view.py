@@ -13,6 +13,7 @@ from made_up_completion import write_completion_row
 from PIL import Image
 
 from openshape_ood import plots
+from openshape_ood.errors import OfflineError
 from openshape_ood.synthetic.views import RoomView, room_view
 from openshape_ood.views import save_view
 from openshape_ood.views.affinities import Affinities
@@ -57,8 +58,23 @@ def test_a_film_in_mp4(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     how += ["--masks", folder / "masks.npz", "--film", "mp4"]
     assert str(tmp_path / "view.mp4") in run_json("view", *how, "--out", tmp_path)["written"]
     assert not (tmp_path / "view.gif").exists()
+    assert "mp4 needs pip install 'openshape-ood[film]'" in " ".join(
+        run("view", "--help").stdout.replace("│", " ").split()
+    )
     refused = run("view", *how)
     assert refused.exit_code == 2 and "--film mp4 was given without --out" in " ".join(refused.stderr.split())
+
+
+def test_clip_that_cannot_be_had(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise OfflineError("cannot reach the Hub. Give --checkpoint FILE.")
+
+    monkeypatch.setattr("openshape_ood.views.relevancy.relevancy.load_clip", missing)
+    done = run("view", folder, *SMALL, "--names", "chair")
+    words = " ".join(done.stderr.split())
+    assert done.exit_code == 2 and words.endswith(
+        "--checkpoint FILE. Without CLIP: --masks FILE.npz or --affinities FILE.npz"
+    )
 
 
 def test_from_nothing(folder: Path) -> None:

@@ -184,7 +184,7 @@ def test_what_cannot_be_is_said_first(scan, tmp_path):
     for decision in ("--threshold", "--coverage"):
         sized = run("scene", scan, *NAMES, "--size-weight", "0.1", decision, "0.8")
         assert sized.exit_code == 2
-        assert "without sizes" in sized.stderr.replace("\n", " ")
+        assert "thresholds ignore sizes" in sized.stderr.replace("\n", " ")
     sized = run("scene", scan, *NAMES, "--size-weight", "0.1", "--proposals", "contact")
     assert "there is no threshold with --size-weight" in sized.stdout and "--calibrate" not in sized.stdout
     generated = run("scene", *NAMES, "--unit", "mm")

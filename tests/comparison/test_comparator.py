@@ -260,7 +260,7 @@ def test_a_class_without_examples_is_named() -> None:
     """R13."""
     text = unit(RANDOM.standard_normal((4, D)))
     named = replace(KNOWN.relabeled(("a", "b", "c", "d"), [0, 1, 2], text))
-    with pytest.raises(InputError, match="class 'd' has no examples; this comparator learned no names"):
+    with pytest.raises(InputError, match="class 'd' has no examples; this comparator learned only shapes, no names"):
         judge(QUERIES, named, MADE["relation"])
     with pytest.raises(InputError, match="needs example shapes"):
         score_novelty(Embeddings(QUERIES, MINE), ["a", "b"], encoder=Encoder(), text=words(), method=MADE["relation"])
@@ -268,7 +268,7 @@ def test_a_class_without_examples_is_named() -> None:
 
 @every_family
 def test_embeddings_of_another_encoder_are_refused(family: str) -> None:
-    with pytest.raises(MixedEncodersError, match=r"made for embeddings of mine.*of other"):
+    with pytest.raises(MixedEncodersError, match=r"trained on embeddings of mine.*of other"):
         judge(QUERIES, replace(KNOWN, identity=OTHER), MADE[family])
     free = Comparator.of(MADE[family].similarity)
     assert judge(QUERIES, replace(KNOWN, identity=OTHER), free).novelty.shape == (9,)
@@ -456,14 +456,14 @@ def test_the_registry_has_it_by_the_name_of_its_encoder(tmp_path: Path, monkeypa
     )
     kept = score_novelty(Embeddings(QUERIES, MINE), KNOWN.with_threshold(threshold))  # its method is the default then
     assert kept.provenance.method == "comparator" and kept.is_novel is not None
-    with pytest.raises(UnknownNameError, match=r"no comparator for 'other'; there are: .*own \(for mine\)"):
+    with pytest.raises(UnknownNameError, match=r"no comparator for 'other'; it has: .*own \(for mine\)"):
         judge(QUERIES, replace(KNOWN, identity=OTHER), "comparator")
     with pytest.raises(InputError, match="needs example shapes"):
         find_method("comparator", "names")
-    with pytest.raises(InputError, match="have no identity of their encoder"):
+    with pytest.raises(InputError, match="do not state their encoder"):
         score_embeddings(QUERIES, EXAMPLES, "comparator")
     monkeypatch.setenv(REGISTRY_VARIABLE, str(registry_of(MADE["whitened"], tmp_path, "other")))
-    with pytest.raises(MixedEncodersError, match="made for embeddings of mine"):
+    with pytest.raises(MixedEncodersError, match="trained on embeddings of mine"):
         judge(QUERIES, replace(KNOWN, identity=OTHER), "comparator")
 
 

@@ -51,7 +51,7 @@ def test_both_forms_and_the_converted_file_say_the_same(
 def test_it_compares_photographs_and_no_shapes(read: tuple[Comparator, ImageFeatures]) -> None:
     rows = np.abs(ROWS)
     shapes = KnownClasses(("a", "b", "c"), OPENSHAPE, examples=rows, labels=np.arange(3))
-    with pytest.raises(MixedEncodersError, match=r"made for embeddings of resend-resnet18.*of vitb32"):
+    with pytest.raises(MixedEncodersError, match=r"trained on embeddings of resend-resnet18.*of vitb32"):
         score_novelty(Embeddings(rows, OPENSHAPE), shapes, method=read[0])
     forced = Comparator.of(read[0].similarity)
     assert score_novelty(Embeddings(rows, OPENSHAPE), shapes, method=forced).novelty.shape == (3,)

@@ -292,9 +292,9 @@ def test_batches_that_cannot_be_used() -> None:
         p_values([0.5, math.nan], [1.0])
     with pytest.raises(InputError, match="row 1 of the p-values holds NaN"):
         benjamini_hochberg([0.5, math.nan])
-    with pytest.raises(InputError, match=r"p-values from 0\.5 to 1\.5; expected shares"):
+    with pytest.raises(InputError, match=r"p-values are from 0\.5 to 1\.5; expected 0 to 1"):
         benjamini_hochberg([0.5, 1.5])
-    with pytest.raises(InputError, match="0 tests; expected at least one"):
+    with pytest.raises(InputError, match=r"tests is 0\. Expected at least one"):
         coverage_law(100, 0.95, 0)
 
 
@@ -307,7 +307,7 @@ def test_an_empty_batch_has_no_p_values_and_no_discoveries() -> None:
 @pytest.mark.parametrize(
     "examples, labels, message",
     [
-        ([[1.0]], [0], "there is 1 example; expected 2 or more"),
+        ([[1.0]], [0], "there is 1 example. Expected 2 or more"),
         (np.empty((0, 3)), [], r"shape is \(0, 3\); expected"),
         ([1.0, 2.0], [0, 0], r"shape \(2,\); expected \(m, d\)"),
         (np.zeros((3, 2)), [0, 1], r"labels have the shape \(2,\) for 3 rows; expected \(3,\)"),

@@ -167,7 +167,7 @@ def test_balanced_accuracy_weighs_classes_not_objects() -> None:
 
 
 @pytest.mark.parametrize(
-    "labels, predictions, message", [([], [], "no labels"), ([1, 2], [1], r"labels \(2,\) and predictions \(1,\)")]
+    "labels, predictions, message", [([], [], "no labels"), ([1, 2], [1], r"labels are \(2,\) and predictions \(1,\)")]
 )
 def test_labels_that_cannot_be_used(labels: list[int], predictions: list[int], message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -59,7 +59,7 @@ def test_overlap_at_a_threshold() -> None:
 
 def test_what_has_no_answer_is_refused() -> None:
     for regions in (np.zeros(3, int), np.ones(3, int)):
-        with pytest.raises(InputError, match="some of each"):
+        with pytest.raises(InputError, match="Expected both kinds"):
             region_overlap([1.0, 2, 3], regions)
     with pytest.raises(InputError, match="NaN"):
         region_overlap([1.0, np.nan], [0, 1])

@@ -156,7 +156,7 @@ def test_a_threshold_with_marks_is_saved_with_its_promise(tmp_path):
     assert loaded.promise == threshold.promise and "1 in 20 known, undamaged shapes has a false region" in str(loaded)
     assert loaded.marks is not None and loaded.marks.p_values([0.3, 0.1]).tolist() == [0.5, 2.5 / 3]
     assert loaded.as_json()["marks"]["rate"] == 0.05
-    with pytest.raises(InputError, match="coverage is of whole shapes"):
+    with pytest.raises(InputError, match="Expected a coverage only for a threshold of whole shapes"):
         loaded.at(0.9)
     plain = Threshold.load(Threshold(0.3).save(tmp_path / "plain.json"))  # as files of before
     assert plain.marks is None and "marks" not in Threshold(0.3).state()

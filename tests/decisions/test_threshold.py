@@ -74,7 +74,7 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_a_bare_number_has_no_p_values() -> None:
     assert Threshold(0.5).is_novel([0.5, 0.6]).tolist() == [False, True]
     assert str(Threshold(0.5, source="by eye")) == "threshold 0.500 (by eye)"
-    with pytest.raises(InputError, match="bare number; p-values need one made by Threshold"):
+    with pytest.raises(InputError, match=r"bare number\. P-values need the scores of known rows"):
         Threshold(0.5).p_values([0.1])
 
 

@@ -233,7 +233,7 @@ def test_rows_of_another_encoder_or_without_a_threshold_are_refused() -> None:
     with pytest.raises(InputError, match="Expected a result of score_novelty"):
         discover(ALL, Embeddings(ALL, ME))
     number: Any = 0.5
-    with pytest.raises(InputError, match=r"threshold is 0\.5; expected a Threshold"):
+    with pytest.raises(InputError, match=r"threshold is 0\.5. Expected a Threshold"):
         discover(result, result.embeddings, threshold=number)
     one = found(ALL)
     for names in ({4: "car"}, {0: "car"}):

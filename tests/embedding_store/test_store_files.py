@@ -68,17 +68,17 @@ def test_files_of_several_endings_are_one_source(tmp_path: Path) -> None:
         ".npz",
         replace(HEADER, dim=8, provenance=replace(HEADER.provenance, identity=replace(IDENTITY, sha256="0"))),
     )
-    with pytest.raises(MixedEncodersError, match="expected one encoder"):
+    with pytest.raises(MixedEncodersError, match="Expected one encoder"):
         list(read_embeddings([tmp_path / "x.parquet", other]))
 
 
 def test_what_is_no_store(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected a name in"):
+    with pytest.raises(InputError, match="Expected a name that ends in"):
         write_embeddings(tmp_path / "x.pickle", made_rows([], vectors(0)), HEADER)
-    with pytest.raises(InputError, match=r"expected \(1, 8\)"):
+    with pytest.raises(InputError, match=r"Expected \(1, 8\)"):
         write_embeddings(tmp_path / "x.npz", made_rows(["a"], vectors(2)), HEADER)
     (tmp_path / "x.pickle").write_bytes(b"cos\nsystem\n")
-    with pytest.raises(FileError, match="no file of embeddings"):
+    with pytest.raises(FileError, match="not a file of embeddings"):
         list(read_embeddings(tmp_path / "x.pickle"))
     with pytest.raises(FileError, match="no embeddings"):
         list(read_embeddings([]))

@@ -74,7 +74,7 @@ def test_known_classes_by_folder_and_by_labels(folder: Path) -> None:
 
 def test_no_class_without_a_folder(tmp_path: Path) -> None:
     write_store(tmp_path, ["a.ply"], vectors(1), rows=1)
-    with pytest.raises(InputError, match="in Python labels, a mapping"):
+    with pytest.raises(InputError, match="in Python give labels, a mapping"):
         store.known_from(tmp_path)
 
 
@@ -114,13 +114,13 @@ def test_a_method_and_a_threshold_of_ones_own(folder: Path) -> None:
     (batch,) = store.score_store(folder, known, method, threshold)
     np.testing.assert_allclose(batch.novelty, 1 - (rows @ known.anchors.T).min(axis=1), atol=1e-5)
     assert batch.is_novel is not None and batch.is_novel.tolist() == (batch.novelty > 1).tolist()
-    with pytest.raises(MixedEncodersError, match="one encoder and method"):
+    with pytest.raises(MixedEncodersError, match="same encoder and method"):
         next(store.score_store(folder, known, "knn", threshold))
 
 
 def test_scores_that_cannot_be(folder: Path, tmp_path: Path) -> None:
     known = store.known_from(folder)
-    with pytest.raises(InputError, match="judges patches"):
+    with pytest.raises(InputError, match="scores their patches"):
         next(store.score_store(folder, known, "vote_entropy"))
     with pytest.raises(InputError, match="'neglabel' needs names"):
         next(store.score_store(folder, known, "neglabel"))

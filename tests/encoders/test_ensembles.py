@@ -176,9 +176,9 @@ def test_a_member_without_weights_is_named() -> None:
 def test_one_file_does_not_stand_for_several(registry: Path) -> None:
     weights = registry.parent / "tiny-b.safetensors"
     for door in (ShapeEncoder.from_pretrained, TextEncoder.from_pretrained):
-        with pytest.raises(InputError, match=r"'tiny[+]tiny-b' is 2 encoders; expected none"):
+        with pytest.raises(InputError, match=r"'tiny[+]tiny-b' is an ensemble of 2 encoders"):
             door("tiny+tiny-b", checkpoint=weights)
-    with pytest.raises(InputError, match="is 2 encoders"):
+    with pytest.raises(InputError, match="is an ensemble of 2 encoders"):
         Settings("tiny+tiny-b", checkpoint=str(weights)).header()
 
 

@@ -88,7 +88,7 @@ def test_embeddings_that_cannot_be_used(vectors: Any) -> None:
 
 
 def test_names_of_embeddings_are_as_many() -> None:
-    with pytest.raises(InputError, match="3 names of 2 embeddings"):
+    with pytest.raises(InputError, match="3 names for 2 embeddings"):
         Embeddings(np.ones((2, 3)), OWN, "abc")
 
 

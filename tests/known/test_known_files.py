@@ -149,7 +149,7 @@ def test_classes_by_name_and_by_example_in_one_bank() -> None:
     np.testing.assert_allclose(bank.anchors[:2], bank.text[:2])
     np.testing.assert_allclose(bank.anchors[2], FakeEncoder().encode(SLAB)[0], atol=1e-5)
     assert bank.labels.tolist() == [2]
-    with pytest.raises(ClassNamesError, match="examples of 'ball'. Expected examples of named classes only: 'pole'"):
+    with pytest.raises(ClassNamesError, match=r"examples of 'ball'\. Expected examples of named classes only: 'pole'"):
         KnownClasses.from_both(["pole"], {"ball": POLE}, FakeEncoder(), words())
 
 

@@ -88,7 +88,7 @@ def test_few_or_no_novel_points() -> None:
 
 def test_without_a_threshold_nothing_is_called_novel() -> None:
     found = made(Elements("points", plate(9, 0)), np.linspace(0.2, 0.6, 9), threshold=None)
-    with pytest.raises(InputError, match=r"has no threshold\. Localize against example shapes"):
+    with pytest.raises(InputError, match=r"has no threshold\. Expected one"):
         found.regions()
     assert found.bounds() == (0.2, 0.6)
 
@@ -170,7 +170,7 @@ def test_a_map_of_nothing_prints_and_is_not_drawn(tmp_path: Path) -> None:
     assert str(found).startswith("the shape: 0 voxels") and found.shares() == {"chair": 0, "sofa": 0}
     assert found.regions() == [] and found.save(tmp_path / "empty.ply").is_file()
     for show in (found.peak, found.plot):
-        with pytest.raises(InputError, match="this map holds no voxels; there is nothing to show"):
+        with pytest.raises(InputError, match="this map has no voxels"):
             show()
 
 

@@ -196,7 +196,7 @@ def test_tamm_is_the_weighted_sum_of_its_unit_branches(tmp_path: Path) -> None:
         own = f"module.classifier.{parts[2]}" if parts else f"module.ppat.{key}"
         tables.setdefault(table, {})[own] = tensor(f"{table}.{own}", tuple(value.shape), 0)
     torch.save({**tables, "optimizer": {"state": {}}, "epoch": 3}, file)
-    with pytest.warns(UserWarning, match="'mine' is not fully confirmed: all of it"):
+    with pytest.warns(UserWarning, match="'mine' is not confirmed: all of it"):
         encoder = ShapeEncoder.from_pretrained("mine", registry=path, checkpoint=file, device="cpu")
     assert encoder.temperature == pytest.approx(np.exp(-float(tables["logit_scale"]["module.logit_scale"])))
     adapters, body = encoder.network.proj, torch.randn(3, 5, 16, generator=torch.Generator().manual_seed(0))

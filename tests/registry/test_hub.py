@@ -95,7 +95,7 @@ FAILURES = {
     "short": ("TransferError", "broke off after"),
     "restarts": ("TransferError", "broke off after"),
     "other": ("HashError", "Delete the file and try again"),
-    "a..b": ("RegistryError", "is no repository"),
+    "a..b": ("RegistryError", "is no name of a Hub repository"),
 }
 
 
@@ -215,7 +215,7 @@ def test_text_encoders_are_pinned_as_far_as_registered(server: HubServer, tmp_pa
     assert wrong["error"] == "HashError" and wrong["message"].startswith("text encoder of 'other'")
     assert 'text=TextEncoder.from_pretrained("other", checkpoint=PATH)' in wrong["message"]
     assert missing["error"] == "ServerError" and "model.pt --revision v2" in missing["message"]
-    assert 'hand text=TextEncoder.from_pretrained("gone", checkpoint="model.pt") to' in missing["message"]
+    assert 'pass text=TextEncoder.from_pretrained("gone", checkpoint="model.pt") to' in missing["message"]
     asked = len(server.requests)
     assert "path" in run(registry, ["text sound"], environment(server, tmp_path))["text sound"]
     assert len(server.requests) == asked

@@ -208,7 +208,7 @@ def test_a_file_that_people_fetch_is_kept_and_pinned(row: Row, tmp_path: Path) -
     with pytest.raises(HashError, match="not the registered one"):
         files.add(row, file)
     kept.write_bytes(file.read_bytes())
-    with pytest.raises(HashError, match="recorded"):
+    with pytest.raises(HashError, match="which records"):
         load_network(row)
     with pytest.raises(HashError, match="Delete the file and add it again"):
         load_network(replace(row, source=replace(row.source, sha256=sha256)))

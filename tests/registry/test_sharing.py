@@ -157,7 +157,7 @@ def test_a_download_that_fails_says_what_to_do(
 
 def test_a_file_of_the_hub_that_is_too_large_is_not_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sharing.hub, "size", lambda wanted: sharing.MOST_BYTES + 1)
-    with pytest.raises(WeightsError, match=r"lab/mine/known\.safetensors has 4,294,967,297 bytes\. At most"):
+    with pytest.raises(WeightsError, match=r"lab/mine/known\.safetensors has 4,294,967,297 bytes\. Expected at most"):
         KnownClasses.from_pretrained("lab/mine")
 
 
@@ -182,7 +182,7 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"text": "/etc/passwd"}, "text encoder belongs to '/etc/passwd'"),
     ({"text": ["tiny"]}, "no shape encoder, or a damaged one"),
     ({"sha256": "2c8b0eb4d3ce90638c7a365bd330ed910da476fa7746beebf3eb3addf9c6a07f"}, "the weights of 'tiny'"),
-    ({"sha256": ""}, "identifies the weights"),
+    ({"sha256": ""}, "which identify the weights"),
     ({"spec": {"count": 10**12}}, "count"),
     ({"name": None, "sizes": None}, "no shape encoder, or a damaged one"),
 ]

@@ -151,10 +151,10 @@ def test_it_encodes(toy: ShapeEncoder) -> None:
 
 def test_what_it_does_not_offer_is_said(registry: Path, toy: ShapeEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not isinstance(toy.network, StagedNetwork)  # so that it runs in one step on a GPU, too
-    with pytest.raises(InputError, match="'toy-vit' runs in float32 only"):
+    with pytest.raises(InputError, match="'toy-vit' runs only in float32"):
         ShapeEncoder.from_pretrained("toy", registry=registry, precision="bfloat16", device="cpu")
     monkeypatch.delattr(ToyViT, "patches")
-    with pytest.raises(InputError, match="gives no features of patches"):
+    with pytest.raises(InputError, match="has no features of patches"):
         toy.encode_patches(sample("chair", 300, seed=1))
 
 

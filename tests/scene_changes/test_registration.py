@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from openshape_ood.scene_changes.registration import Registration, Surface, regi
 THINGS = [("sofa", 1.0, 0.6), ("chair", 3.0, 1.2), ("table", 1.2, 2.6), ("bookshelf", 3.4, 3.0)]
 
 
+@lru_cache
 def surface(scene: Scene) -> Surface:
+    """The same for a scene of `place`, which is made once."""
     return Surface.of(scene, find_objects(scene, runs=1))
 
 
@@ -34,7 +37,7 @@ def error(found: Registration, pose: np.ndarray) -> tuple[float, float]:
     return float(np.linalg.norm(off @ middle - middle)), float(turn)
 
 
-@pytest.mark.parametrize("yaw", [0.3, 1.7, -2.9])
+@pytest.mark.parametrize("yaw", [1.7, -2.9])
 def test_any_turn_and_shift_is_found_though_a_thing_is_gone(yaw: float) -> None:
     after, pose = turned(place(THINGS[1:], seed=1), yaw, (2.0, -1.0, 0.4))
     found = register(surface(place(THINGS)), surface(after))
@@ -64,8 +67,8 @@ def test_a_symmetric_room_has_several_poses_that_are_listed() -> None:
 
 def test_another_place_is_refused() -> None:
     rng = np.random.RandomState(3)
-    heap = rng.uniform(0, 3, (30_000, 3)) * [1, 1, 0.7]
-    floor = np.stack([*rng.uniform(0, 6, (2, 20_000)), np.zeros(20_000)], axis=1)
+    heap = rng.uniform(0, 3, (8_000, 3)) * [1, 1, 0.7]
+    floor = np.stack([*rng.uniform(0, 6, (2, 10_000)), np.zeros(10_000)], axis=1)
     with pytest.raises(InputError, match=r"does not fit|fit alike"):
         register(surface(place(THINGS)), surface(Scene(np.concatenate([heap, floor]))))
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_up_changes import Thing, place, shaded, stood
 
-from openshape_ood import NoveltyPipeline, Scene, SceneChanges, compare_scenes, load_scene
+from openshape_ood import NoveltyPipeline, Scene, SceneChanges, compare_scenes, find_objects, load_scene
 from openshape_ood.errors import InputError
 from openshape_ood.scene_changes.candidates import candidates
 from openshape_ood.scene_changes.compare import compare
+from openshape_ood.scene_changes.space import _without_margin
+from openshape_ood.scenes import ScanWarning
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.synthetic.rooms.rescans import room_pair
 
@@ -24,6 +27,22 @@ SOFA, CHAIR, TABLE = ("sofa", 1.0, 0.6), ("chair", 3.0, 1.2), ("table", 1.2, 2.6
 @pytest.fixture(scope="module")
 def pipeline() -> NoveltyPipeline:
     return NoveltyPipeline.prepare(list(KNOWN), model="tiny", up="z")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def found_once() -> Iterator[None]:
+    """The objects of a place are found once."""
+    kept = dict[tuple[int, int], tuple[Scene, Proposals]]()
+
+    def found(scan: Scene, runs: int) -> Proposals:
+        own = id(scan.points), runs
+        if own not in kept:
+            kept[own] = scan, find_objects(scan, runs=runs)
+        return kept[own][1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("openshape_ood.scene_changes.compare.find_objects", found)
+        yield
 
 
 def compared(before: Scene, after: Scene, pipeline: NoveltyPipeline) -> SceneChanges:
@@ -91,6 +110,44 @@ def test_halves_of_a_removed_object_are_one_change() -> None:
         assert np.isin(gone.rows, one.rows).mean() > 0.95
 
 
+def test_an_object_seen_empty_at_one_end_is_one_change_with_all_its_points() -> None:
+    wide = ("wardrobe", 2.0, 2.0)
+    pair = compare(place([SOFA, wide]), place([SOFA], seed=1), aligned=True, runs=1)
+    gone = max(pair.candidates[0], key=lambda one: one.strength)
+    end = pair.scans[0].points[gone.rows].min(axis=0) + [0.3, 10, 10]
+    space = replace(pair.spaces[1], free=pair.spaces[1].free.copy())
+    space.free[int((end[0] - space.low[0]) / space.size) :] = False
+    (one,) = [one for one in candidates(pair.scans[0], pair.found[0], space) if one.whole]
+    assert one.unseen > 0.6 and np.isin(pair.found[0].rows[gone.proposal], one.rows).all()
+
+
+def test_points_of_a_removed_object_do_not_show_that_another_one_stayed() -> None:
+    pair = compare(place([SOFA, CHAIR]), place([SOFA, CHAIR], seed=1), aligned=True, runs=1)
+    scan, found, space = pair.scans[1], pair.found[1], pair.spaces[0]
+    near_chair = np.linalg.norm(space.points[:, :2] - CHAIR[1:], axis=1) < 0.6
+    plain, without = (candidates(scan, found, space, gone) for gone in (None, near_chair))
+    stayed = max(plain, key=lambda one: -np.linalg.norm(scan.points[one.rows, :2].mean(axis=0) - CHAIR[1:]))
+    same = next(one for one in without if one.proposal == stayed.proposal)
+    assert stayed.occupied > 0.9 and same.occupied < 0.1 and same.free == stayed.free
+
+
+def test_rays_that_graze_an_unseen_surface_free_nothing() -> None:
+    box = np.zeros((12, 12, 12), dtype=bool)
+    free = box.copy()
+    free[:, :, 6:] = True  # seen above z = 6; below are neither rays nor points
+    kept = _without_margin(free, box)
+    assert not kept[5, 5, 6] and kept[5, 5, 7:11].all()
+    floor = box.copy()
+    floor[:, :, 5] = True  # points below: rays end there
+    assert _without_margin(free, floor)[5, 5, 6]
+
+
+def test_the_same_scan_twice_is_warned_of(pipeline: NoveltyPipeline) -> None:
+    scan = place([SOFA])
+    with pytest.warns(ScanWarning, match="same points"):
+        assert not compared(scan, scan, pipeline).changes
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_what_is_hidden_is_never_removed(gone: bool, pipeline: NoveltyPipeline) -> None:
     screen = ("wardrobe", 2.0, 1.8)
@@ -156,10 +213,11 @@ def test_cameras_tell_free_space_by_rays(pipeline: NoveltyPipeline) -> None:
         (place([SOFA]), place([SOFA]), {"fdr": 2.0}, "between 0 and 1"),
         (place([SOFA]), place([SOFA]), {"voxel": 3.0}, "0.01 to 0.5"),
         (place([SOFA]), place([SOFA]), {"control": "bonferroni"}, "control"),
-        (place([SOFA]), place([SOFA]), {"pose": np.diag([2.0, 1, 1, 1])}, "rotation"),
+        (place([SOFA]), place([SOFA], seed=1), {"pose": np.diag([2.0, 1, 1, 1])}, "rotation"),
+        (place([SOFA]), Scene(place([SOFA], seed=1).points * 10), {}, "about 10 times as large"),
         (place([SOFA]), "after.ply", {}, "expected a Scene"),
     ],
-    ids=["millimeters", "empty", "no rate", "rate", "voxel", "control", "pose", "a path"],
+    ids=["millimeters", "empty", "no rate", "rate", "voxel", "control", "pose", "ten times", "a path"],
 )
 def test_what_cannot_be_compared_is_refused(
     before: Scene, after: Scene, how: dict[str, object], words: str, pipeline: NoveltyPipeline

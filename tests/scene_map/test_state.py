@@ -71,7 +71,7 @@ def test_a_torn_last_line_is_dropped_and_written_over(tmp_path, cut: int) -> Non
     SceneMap.load(tmp_path / "map", pipeline())
 
 
-@pytest.mark.parametrize("at, words", [(0.5, "damaged behind event"), (0.9, "damaged behind event")])
+@pytest.mark.parametrize("at, words", [(0.5, "damaged after event"), (0.9, "damaged after event")])
 def test_a_damaged_line_is_refused(tmp_path, at: float, words: str) -> None:
     found = filled(tmp_path / "map", 6)
     found.close()
@@ -89,7 +89,7 @@ def test_a_missing_event_is_refused(tmp_path) -> None:
     path = tmp_path / "map" / "events.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:3] + lines[4:]))
-    with pytest.raises(FileError, match="Expected 3"):
+    with pytest.raises(FileError, match="Expected event 3"):
         SceneMap.load(tmp_path / "map", pipeline())
 
 

@@ -219,7 +219,7 @@ def test_sizes_move_similarity_and_novelty_together(scan):
     np.testing.assert_allclose(sized.result.novelty, 1 - sized.result.similarity.max(axis=1))
     with pytest.raises(MixedEncodersError):
         scored(scan, size_weight=0.1, threshold=Threshold(0.5, provenance=plain.provenance))
-    with pytest.raises(InputError, match=r"threshold is 0\.5; expected a Threshold"):
+    with pytest.raises(InputError, match=r"threshold is 0\.5. Expected a Threshold"):
         scored(scan, size_weight=0.1, threshold=0.5)
     with pytest.raises(InputError, match="there are no sizes for 'quark'"):
         size_likelihood([Box.around(scan.points[:9])], ["quark"], None)

@@ -150,7 +150,7 @@ def test_classes_by_example_points_and_their_threshold(encoder: PointEncoder, sc
     assert 0 < again.is_novel.mean() < 0.2 and again.regions()
     kept = segment_scene(scene, known.with_threshold(threshold), encoder=encoder)
     assert kept.threshold is threshold and kept.provenance.method == "knn"
-    with pytest.raises(MixedEncodersError, match="belongs to one encoder and method"):
+    with pytest.raises(MixedEncodersError, match="Expected the same encoder and method"):
         segment_scene(scene, known, encoder=encoder, method="nearest_distance", threshold=threshold)
 
 
@@ -187,7 +187,7 @@ def test_another_text_space_is_refused_and_both_are_named(encoder: PointEncoder,
         (["chair", "chair"], {}, "are repeated"),
         (["chair"], {"method": "knn"}, "needs example shapes"),
         (["chair"], {"smooth": -1}, "smooth is -1"),
-        (["chair"], {"threshold": 0.5}, "expected a Threshold"),
+        (["chair"], {"threshold": 0.5}, "Expected a Threshold"),
         (["chair"], {"encoder": "tiny"}, "has no identity"),
     ],
 )

@@ -187,7 +187,7 @@ class TestScanNetsLabelFiles:
     def test_of_another_length(self, scan: Path) -> None:
         given = scan.with_suffix(".txt")
         given.write_text("3\n" * 39)
-        with pytest.raises(ShapeFileError, match=r"vh_clean_2.txt has 39 labels; expected 40, as scene0000"):
+        with pytest.raises(ShapeFileError, match=r"vh_clean_2.txt has 39 labels; expected 40, one a point"):
             load_scene(scan, labels=given)
 
     @pytest.mark.parametrize(

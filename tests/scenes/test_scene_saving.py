@@ -78,6 +78,8 @@ def test_files_that_cannot_be(tmp_path: Path) -> None:
         save_scene(ROOM, tmp_path / "room.obj")
     with pytest.raises(InputError, match="a label of names is 'chair'"):
         save_scene(ROOM, tmp_path / "room.ply", names={"chair": 1})
+    with pytest.raises(InputError, match="names are a list"):
+        save_scene(ROOM, tmp_path / "room.ply", names=["chair"])  # type: ignore[arg-type]
     with pytest.raises(FileError, match="cannot write the scan"):
         save_scene(ROOM, tmp_path / "none" / "room.ply")
     with pytest.raises(FileError, match="cannot read the names"):

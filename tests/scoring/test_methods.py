@@ -490,14 +490,14 @@ def test_a_bank_that_lacks_something_is_told_what_makes_it(method: str, kind: st
 
 
 def test_names_have_no_nearest_example() -> None:
-    with pytest.raises(InputError, match="the text encoder of fake are names only"):
+    with pytest.raises(InputError, match="the text encoder of fake have only names"):
         METHODS["nearest_distance"].fit(names_bank())
 
 
 @pytest.mark.parametrize("method", SOFTMAX)
 def test_a_softmax_over_one_class_says_what_works(method: str) -> None:
     for known in (KnownClasses.from_names(["a"], FakeText(TEXT)), bank({"a": EXAMPLES["a"]})):
-        with pytest.raises(InputError, match=r"constant for one known class.*Use max_cosine, or negative words"):
+        with pytest.raises(InputError, match=r"constant for one known class.*use max_cosine or negative words"):
             novelty_of(method, known)
 
 
@@ -513,7 +513,7 @@ def test_what_works_for_one_name(method: str) -> None:
 def test_one_class_by_example(method: str) -> None:
     known = bank({"a": EXAMPLES["a"]})
     if method == "relative_mahalanobis":
-        with pytest.raises(InputError, match=r"its own background\. Use mahalanobis"):
+        with pytest.raises(InputError, match=r"its own background.*Use mahalanobis"):
             novelty_of(method, known)
         return
     novelty = novelty_of(method, known)
@@ -523,12 +523,12 @@ def test_one_class_by_example(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["mahalanobis", "relative_mahalanobis"])
 def test_one_example_of_each_class_has_no_covariance(method: str) -> None:
-    with pytest.raises(InputError, match=r"none of the 3 classes has two examples.*prototypes and nearest neighbors"):
+    with pytest.raises(InputError, match=r"none of the 3 classes has two examples.*prototypes or nearest neighbors"):
         novelty_of(method, bank({name: rows[:1] for name, rows in EXAMPLES.items()}))
 
 
 def test_vim_of_a_single_example_says_why_not() -> None:
-    with pytest.raises(InputError, match="ViM has nothing to compare with"):
+    with pytest.raises(InputError, match="which ViM needs"):
         novelty_of("vim", bank({"a": EXAMPLES["a"][:1]}))
 
 
@@ -616,7 +616,7 @@ def test_a_judgement_of_ones_own_is_checked(changes: dict[str, Any], message: st
         def judge(self, rows: np.ndarray) -> Judgement:
             return replace(Judgement(np.zeros(1), np.zeros(1, dtype=int), np.zeros((1, 3))), **changes)
 
-    with pytest.raises(InputError, match=f"method 'mine' gives .* {message}; expected a Judgement"):
+    with pytest.raises(InputError, match=f"method 'mine' returned .* {message}; expected a Judgement"):
         judge(QUERIES[:1], bank(), Method("mine", lambda known: Wrong()))
 
 
@@ -682,7 +682,7 @@ def test_what_is_left_out_is_as_if_it_had_never_been_there(method: str, each: li
     known = made_up_classes(each, 12)[0]
     examples, labels = known.labeled_examples()
     if method == "relative_mahalanobis" and each == [40, 1]:
-        with pytest.raises(InputError, match="too few examples"):
+        with pytest.raises(InputError, match="examples are too few"):
             METHODS[method].fit(known).left_out(known)
         return
     novelty = METHODS[method].fit(known).left_out(known)

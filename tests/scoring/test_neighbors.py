@@ -370,7 +370,7 @@ def test_queries_of_an_index_are_checked() -> None:
     ]:
         with pytest.raises(InputError, match=message):
             index.nearest(queries)
-    with pytest.raises(InputError, match="at least one of both"):
+    with pytest.raises(InputError, match="Expected at least one"):
         index.recall(np.empty((0, 3)))
 
 

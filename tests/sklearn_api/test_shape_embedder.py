@@ -164,10 +164,10 @@ def test_the_identity_goes_into_the_detectors_file(tmp_path: Path, tiny: ShapeEn
 @pytest.mark.parametrize(
     "shapes, error, message",
     [
-        (CLOUDS[0], CloudError, r"an array \(500, .\).*For one shape: \[shape\]"),
-        ([], CloudError, "list of at least one"),
-        (np.empty((0, 5, 3)), CloudError, "at least one"),
-        ("chair.npy", CloudError, r"are str; .*\[shape\]"),
+        (CLOUDS[0], CloudError, r"an array \(500, .\).*For a single shape, give \[shape\]"),
+        ([], CloudError, "Expected one or more"),
+        (np.empty((0, 5, 3)), CloudError, "one or more"),
+        ("chair.npy", CloudError, r"are str. .*\[shape\]"),
         ({"a": CLOUDS[0]}, CloudError, "are dict"),
         (7, CloudError, "are int"),
         (None, CloudError, "are NoneType"),

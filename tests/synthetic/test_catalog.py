@@ -117,7 +117,7 @@ def test_unknown_names_are_met_with_close_ones() -> None:
         generate("chiar", 0)
     with pytest.raises(UnknownNameError, match="variant of 'chair'"):
         generate("chair", 0, variant="no such kind at all")
-    with pytest.raises(UnknownNameError, match="known are"):
+    with pytest.raises(UnknownNameError, match="expected one of"):
         synonyms("qqqqqqqq")
 
 

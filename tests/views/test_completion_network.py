@@ -72,7 +72,7 @@ def test_the_checkpoint_of_another_layout_is_told(tmp_path) -> None:
     from openshape_ood.registry import find_checkpoint
 
     row = replace(find_checkpoint("semabs-vool", kinds=("completion",)), unconfirmed="")
-    with pytest.raises(WeightsError, match="those of semabs-semaware-vool"):
+    with pytest.raises(WeightsError, match="Its sizes fit semabs-semaware-vool"):
         load_network(row, tmp_path / "net.pth")
 
 

@@ -148,7 +148,7 @@ def test_relevancies_are_kept_by_image_model_name_preset_and_seed(folder: Path, 
 
 @pytest.mark.parametrize(
     "names, told",
-    [([], "no class names"), (["chair", "Chair"], "are the same"), ([" "], "blank"), ("chair", "expected a list")],
+    [([], "no class names"), (["chair", "Chair"], "are the same"), ([" "], "blank"), ("chair", "Expected a list")],
 )
 def test_bad_names(encoder: RelevancyEncoder, names: Any, told: str) -> None:
     with pytest.raises(ClassNamesError, match=told):

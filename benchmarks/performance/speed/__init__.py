@@ -1,1 +1,1 @@
-"""Speed of the encoder, next to the same mathematics done the plain way and to its matrix products alone."""
+"""Speed of the encoder, compared with a plain implementation and with its matrix products alone."""

@@ -1,16 +1,17 @@
-"""Baselines of the speed: the same network done the plain way, and the reference implementation itself.
+"""Baselines for the speed: a plain implementation of the network, and the reference implementation.
 
-The plain way, from the published keys: dense distances by a matrix product, a full sort for the ball query, a loop for
-farthest-point sampling, 1x1 convolution and batch normalization one after the other on the grouped tensor, attention
-with its table written out, every token through every block. Mathematics: Liu et al., "OpenShape", arXiv 2305.10764
-(network `ppat`); set abstraction of PointNet++, arXiv 1706.02413. The table of center differences that the reference
-computes and never uses is left out.
+The plain implementation has dense distances by a matrix product, a full sort for the ball query, a loop for
+farthest-point sampling, separate 1x1 convolution and batch normalization on the grouped tensor, attention with an
+explicit matrix, and every token in every block. Network: `ppat` of Liu et al., "OpenShape", arXiv 2305.10764; set
+abstraction of PointNet++, arXiv 1706.02413. It leaves out the center differences that the reference computes but never
+uses.
 
-The reference, from a checkout of OpenShape/openshape-demo-support on the Hugging Face Hub: it is unchanged, except
-for two functions of its module `pointnet_util`, which tell the clock the end of a stage. On a GPU the plain loop
-replaces its farthest-point sampling, which needs a dgl built for CUDA.
+The reference is a checkout of OpenShape/openshape-demo-support on the Hugging Face Hub. Two functions of its module
+`pointnet_util` are wrapped to record the end of a stage; all else is unchanged. On a GPU the plain loop replaces its
+farthest-point sampling, which needs a dgl built for CUDA.
 
-Shapes below: b clouds, n points, p patches of k points, s features a patch, t = p + 1 tokens, w wide, d embedding.
+Shapes: b clouds, n points, p patches of k points, s features per patch, t = p + 1 tokens of width w, d numbers per
+embedding.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ FROM = {"dgl": "openshape-ood[dgl]", "torch_redstone": "torch.redstone"}
 
 
 class PlainPointBERT:
-    """Clouds (b, n, 6) -> embeddings (b, d), by the stages of the encoder's own network.
+    """Clouds (b, n, 6) -> embeddings (b, d), in the stages of the encoder's network.
 
-    sizes: of that network's architecture; dtype: of the layers alone.
+    sizes: of the network's architecture; dtype: of the layers only.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class PlainPointBERT:
         return self.transform(centers, self.abstract(points, centers, members))
 
     def sample(self, points: Tensor) -> Tensor:
-        """Indices (b, p) of points far from one another, beginning with point 0."""
+        """Farthest-point sampling: indices (b, p), beginning with point 0."""
         xyz = points[..., :3]
         rows = torch.arange(len(xyz), device=xyz.device)
         picked = torch.zeros(len(xyz), self.sizes.patches, dtype=torch.long, device=xyz.device)
@@ -71,7 +72,7 @@ class PlainPointBERT:
         return picked
 
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        """Centers (b, p, 3), and the k lowest indices (b, p, k) in each one's ball, the first repeated where short."""
+        """Centers (b, p, 3), and the k lowest indices (b, p, k) in each ball; the first is repeated if it has fewer."""
         xyz = points[..., :3]
         n, k = xyz.shape[1], self.sizes.patch_points
         centers = rows_at(xyz, picked)
@@ -84,7 +85,7 @@ class PlainPointBERT:
         return centers, torch.where(lowest == n, lowest[..., :1], lowest)
 
     def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """Features (b, p, s): three layers on every member of every group, then the maximum over the group."""
+        """Features (b, p, s): three layers per member of a group, then the maximum over the group."""
         group = rows_at(points, members)
         offsets = group[..., :3] - centers[:, :, None]
         x = torch.cat([offsets, group], dim=-1).permute(0, 3, 2, 1)
@@ -95,7 +96,7 @@ class PlainPointBERT:
             return x.amax(dim=2).transpose(1, 2)
 
     def transform(self, centers: Tensor, features: Tensor) -> Tensor:
-        """The embedding (b, d) of centers (b, p, 3) and features (b, p, s)."""
+        """Embeddings (b, d) from centers (b, p, 3) and features (b, p, s)."""
         with self._precision():
             x = torch.cat([centers.to(features.dtype), features], dim=-1).transpose(1, 2)
             x = F.conv1d(x, self.weights["lift.0.weight"], self.weights["lift.0.bias"]).transpose(1, 2)
@@ -144,12 +145,12 @@ def rows_at(points: Tensor, indices: Tensor) -> Tensor:
 
 
 class Reference:
-    """The reference's network with given weights, from a checkout whose code is run; `pass_of` times it."""
+    """The reference's network with given weights; the code of the checkout is run, and `pass_of` times it."""
 
     def __init__(
         self, folder: Path, sizes: PointBERTSizes, weights: Mapping[str, Tensor], device: torch.device
     ) -> None:
-        body, self._util = _modules(folder)  # functions of the second are replaced by ones that take the time
+        body, self._util = _modules(folder)  # functions of `_util` are wrapped below to record times
         self._network = _network(body, sizes, weights, folder).to(device).eval()
         self._clock: Clock | None = None
         if device.type == "cuda":
@@ -160,7 +161,7 @@ class Reference:
         set_abstraction.register_forward_hook(lambda *_: self._mark("abstract"))
 
     def pass_of(self, points: Tensor) -> Pass:
-        """A pass of points (b, n, 6), which it takes as (b, 6, n)."""
+        """A pass of points (b, n, 6), which the reference expects as (b, 6, n)."""
         channels_first = points.transpose(1, 2).contiguous()
 
         def run(clock: Clock) -> Tensor:
@@ -172,26 +173,26 @@ class Reference:
         return run
 
     def embed(self, points: Tensor, picked: Tensor) -> Tensor:
-        """Embeddings (b, d) with given patch centers (b, p): its own sampling begins at a point drawn at random."""
-        own = self._util.farthest_point_sample
+        """Embeddings (b, d) with given patch centers (b, p), because the reference samples from a random start."""
+        before = self._util.farthest_point_sample
         self._util.farthest_point_sample = lambda *_: picked
         try:
             return self._run(points.transpose(1, 2).contiguous())
         finally:
-            self._util.farthest_point_sample = own
+            self._util.farthest_point_sample = before
 
     def _run(self, channels_first: Tensor) -> Tensor:
         with redirect_stdout(io.StringIO()):  # some copies print the shape of every input
             return self._network(channels_first)
 
     def _time(self, name: str, stage: str) -> None:
-        """Has the clock told whenever the function `name` of the checkout is done."""
+        """Wrap the function `name` of the checkout, so that its end is marked as the end of a stage."""
         function = getattr(self._util, name)
 
         def marking(*args: Any) -> Any:
-            found = function(*args)
+            result = function(*args)
             self._mark(stage)
-            return found
+            return result
 
         setattr(self._util, name, marking)
 
@@ -201,7 +202,7 @@ class Reference:
 
 
 def _modules(folder: Path) -> tuple[Any, Any]:
-    """The checkout's two modules, freshly imported: what is wrapped in one run is not wrapped again in the next."""
+    """Import the checkout's two modules anew, so that no function is wrapped twice."""
     for name in MODULES:
         if not (path := folder.joinpath(*name.split(".")).with_suffix(".py")).is_file():
             raise InputError(
@@ -216,7 +217,7 @@ def _modules(folder: Path) -> tuple[Any, Any]:
             raise MissingPackageError(
                 f"the reference in {folder} needs {name}: pip install '{FROM.get(name, name)}'"
             ) from error
-        except Exception as error:  # somebody else's code, and dgl's own libraries on top
+        except Exception as error:  # foreign code, which may raise anything
             raise OpenShapeError(f"--reference {folder} cannot be imported: {type(error).__name__}: {error}") from error
     lacking = [name for name in CALLED if not hasattr(util, name)]
     if lacking or not hasattr(body, "PointPatchTransformer"):
@@ -244,8 +245,8 @@ def _network(body: Any, sizes: PointBERTSizes, weights: Mapping[str, Tensor], fo
         network = body.PointPatchTransformer(*numbers, dim_head=sizes.head_width)
         if sizes.projection:
             network = body.Projected(network, torch.nn.Linear(sizes.width, sizes.projection))
-        own = {key if key.startswith("proj.") else f"ppat.{key}": value for key, value in weights.items()}
-        network.load_state_dict(own if sizes.projection else dict(weights))
+        renamed = {key if key.startswith("proj.") else f"ppat.{key}": value for key, value in weights.items()}
+        network.load_state_dict(renamed if sizes.projection else dict(weights))
     except (TypeError, RuntimeError, AttributeError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"--reference {folder} does not build this network: {first}") from error

@@ -1,9 +1,9 @@
-"""`python -m benchmarks speed`: an encoder against its matrix products alone, the plain way, and the reference.
+"""`python -m benchmarks speed`: an encoder compared with its matrix products alone, a plain and the reference code.
 
-In one run and in turns, with made-up weights and generated shapes: our network, of any registered architecture; its
-matrix products alone (`products.py`); of a PointBERT or a Uni3D the same mathematics the plain way (`baselines.py`,
-`uni3d.py`), checked to give the same embeddings; and with `--reference DIR` the reference's own code. Times are of
-this machine and this run: quote the ratios, first of all that to the bound.
+All are measured in turns, with random weights and generated shapes: our network, of any registered architecture; its
+matrix products alone, the bound (`products.py`); for PointBERT and Uni3D a plain implementation with equal embeddings
+(`baselines.py`, `uni3d.py`); with `--reference DIR` the reference's code. Seconds depend on the machine: quote ratios,
+above all the ratio to the bound.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from openshape_ood.errors import InputError, MissingPackageError
 PRECISIONS = ("float32", "bfloat16", "float16")
 QUICK = {"model": ["tiny"], "batch": [1, 2], "points": 256, "repeats": 1}
 USUAL = {"model": ["vitg14", "vitb32"], "batch": [1, 8, 32]}
-BUSY = 0.5  # cores; more, and the figures say more of the other programs
-UNMEASURED = "the CUDA path was written without a GPU at hand; check its first figures before you quote them"
+BUSY = 0.5  # busy cores that give a warning
+UNMEASURED = "the CUDA path has not been tested on a GPU; check its first figures before you quote them"
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = options.parser("speed", "how fast an encoder is, in ratios", "registry", "import", threads=2, device="cpu")
     parser.add_argument(
-        "--model", nargs="+", help="rows of the registry, whose sizes are taken (default: vitg14 vitb32)"
+        "--model", nargs="+", help="checkpoints of the registry, used with random weights (default: vitg14 vitb32)"
     )
-    parser.add_argument("--batch", type=int, nargs="+", help="clouds at once (default: 1 8 32)")
-    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["float32"], help="of the layers")
-    parser.add_argument("--points", type=int, help="points a cloud (default: what the model was trained with)")
-    parser.add_argument("--repeats", type=int, help="turns (default: as many as go into --seconds, 3 to 25)")
-    parser.add_argument("--seconds", type=float, default=25, help="for each model and batch size (default: 25)")
+    parser.add_argument("--batch", type=int, nargs="+", help="batch sizes (default: 1 8 32)")
+    words = "precision of the layers (default: float32)"
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["float32"], help=words)
+    parser.add_argument("--points", type=int, help="points per cloud (default: as in the model's training)")
+    parser.add_argument("--repeats", type=int, help="turns (default: as many as fit into --seconds, 3 to 25)")
+    parser.add_argument("--seconds", type=float, default=25, help="time per model and batch size (default: 25)")
     parser.add_argument(
         "--reference", default="", metavar="DIR", help="a checkout of the OpenShape support library; its code is run"
     )
-    parser.add_argument("--no-plain", dest="plain", action="store_false", help="leave out the plain way")
-    parser.add_argument(
-        "--cpu-seconds", action="store_true", help="of the cores, not of the clock: with --threads 1 on a busy machine"
-    )
-    parser.add_argument("--no-memory", dest="memory", action="store_false", help="leave out peak memory")
-    parser.add_argument("--no-picture", dest="picture", action="store_false", help="figures only")
-    parser.add_argument("--quick", action="store_true", help="very small and once, to see that it runs")
+    parser.add_argument("--no-plain", dest="plain", action="store_false", help="leave out the plain implementation")
+    words = "measure CPU seconds, for a busy machine; needs --threads 1"
+    parser.add_argument("--cpu-seconds", action="store_true", help=words)
+    parser.add_argument("--no-memory", dest="memory", action="store_false", help="do not measure peak memory")
+    parser.add_argument("--no-picture", dest="picture", action="store_false", help="write no picture")
+    parser.add_argument("--quick", action="store_true", help="one very small run, as a test")
     args = parser.parse_args(argv)
     for name, value in (QUICK if args.quick else USUAL).items():
         if getattr(args, name) is None:
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     options.check(args, batch=1, points=1)
     if args.cpu_seconds and args.threads > 1:
         raise InputError(f"--cpu-seconds are of one thread; --threads is {args.threads}: expected --threads 1")
-    if args.picture and not find_spec("matplotlib"):  # before the work, not after it
+    if args.picture and not find_spec("matplotlib"):  # fail before the measurement
         raise MissingPackageError("the picture needs matplotlib: pip install -e '.[benchmarks]'; or --no-picture")
     device = find_device(args.device)
     if device.type not in ("cpu", "cuda"):
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     if device.type == "cuda":
         print(f"note: {UNMEASURED}", file=sys.stderr)
     if (busy := here["cores_busy_before"]) > BUSY:
-        print(f"note: other programs kept {busy:.1f} cores busy before: expect wide quartiles", file=sys.stderr)
+        print(f"note: other programs kept {busy:.1f} cores busy; the quartiles may be wide", file=sys.stderr)
     args.out.mkdir(parents=True, exist_ok=True)
     names = ("threads", "points", "repeats", "seconds", "reference", "memory", "plain", "cpu_seconds")
     registry = args.registry and str(args.registry)
@@ -85,14 +85,14 @@ def run(args: argparse.Namespace) -> None:
         for cell in measure(model, precision, args.batch, settings):
             cells.append(cell)
             if args.progress:
-                said = f"{model}, {precision}, batch {cell.batch}: {cell.turns.count} turns"
-                print(f"{said}, done after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+                done = f"{model}, {precision}, batch {cell.batch}: {cell.turns.count} turns"
+                print(f"{done}, done after {time.perf_counter() - started:.0f} s", file=sys.stderr)
     words = f"{'-quick' if args.quick else ''}{'-reference' if args.reference else ''}"
     named = ("device", "quick", "reference", "memory")
     words += options.suffix(args, *named, **(QUICK if args.quick else USUAL))
     stem = args.out / f"speed-{device.type}{words}"
-    found = {
-        "about": "ratios of times taken in turns; seconds are a batch's, on this machine, in this run",
+    content = {
+        "about": "ratios of times taken in turns; seconds are per batch, of this machine and run",
         "settings": {
             name: getattr(args, name) for name in ("device", "threads", "repeats", "seconds", "cpu_seconds", "quick")
         }
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         "versions": {"openshape_ood": __version__, **versions("torch")},
         "cells": [cell.as_json() for cell in cells],
     }
-    files = [write_json(stem.with_name(f"{stem.name}.json"), found)]
+    files = [write_json(stem.with_name(f"{stem.name}.json"), content)]
     where = f"{args.threads} CPU thread{'s' * (args.threads != 1)}" if device.type == "cpu" else str(device)
     if args.picture:
         files.append(report.draw(stem.with_name(f"{stem.name}.png"), cells, where))

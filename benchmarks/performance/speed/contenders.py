@@ -1,4 +1,4 @@
-"""Timed networks: our encoder of any architecture; next to a PointBERT the plain way and, if given, a reference."""
+"""Timed networks: our encoder, and for PointBERT and Uni3D a plain implementation; their inputs and agreement."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from openshape_ood.shapes.points import prepare
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic import categories, sample
 
-WHOLE = ("network",)  # the one stage of a network that is not timed in parts
-STAGES = ("sample", "group", "abstract", "transform")  # methods of a network that is
+WHOLE = ("network",)  # only stage of a network without stages
+STAGES = ("sample", "group", "abstract", "transform")  # methods of a network with stages
 PLAIN_WAYS: dict[str, Any] = {
     "pointbert": PlainPointBERT,
     "uni3d": PlainUni3D,
-}  # architecture -> the same mathematics, done the plain way
+}  # architecture -> plain implementation
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-BATCHES = 8  # of an overlapped pass
-LIMITS = {"float32": 1e-5, "bfloat16": 0.1, "float16": 0.02}  # relative; the lower ones say that nothing is broken
-DENSER = 2  # points of a cloud on disk to those that the network takes
-CLASSES, EXAMPLES = 15, 100  # of the known classes that are scored against
+BATCHES = 8  # batches of an overlapped pass
+LIMITS = {"float32": 1e-5, "bfloat16": 0.1, "float16": 0.02}  # largest relative difference of embeddings
+DENSER = 2  # points of a cloud on disk as a multiple of the network's points
+CLASSES, EXAMPLES = 15, 100  # known classes, and examples per class, of the scoring stage
 
 
 def stages_of(network: Any) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def stages_of(network: Any) -> tuple[str, ...]:
 
 
 def staged(network: Any, points: Tensor) -> Pass:
-    """A pass of points (b, n, 6) through a network, stage by stage where it has them."""
+    """A pass of points (b, n, 6) through a network, stage by stage if it has stages."""
 
     def run(clock: Clock) -> Any:
         if stages_of(network) == WHOLE:
@@ -65,7 +65,7 @@ def staged(network: Any, points: Tensor) -> Pass:
 
 
 def overlapped(encoder: ShapeEncoder, points: Tensor) -> Pass:
-    """BATCHES times the same batch as users get it, from the host's memory and back, stages overlapping on a GPU."""
+    """A pass of `BATCHES` equal batches by `encode_batches`, with copies from and to the host overlapped on a GPU."""
     clouds = points.cpu().numpy()
 
     def run(clock: Clock) -> None:
@@ -78,18 +78,18 @@ def overlapped(encoder: ShapeEncoder, points: Tensor) -> Pass:
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """Torch's settings as the encoder has them: no gradients, and float32 that is float32."""
+    """The encoder's torch settings: no gradients, and no TF32."""
     with torch.inference_mode(), without_tf32(device):
         yield
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Difference between our network and the plain one on the same points.
+    """Difference between our network and the plain implementation on the same points.
 
-    embedding: the largest relative difference of embeddings from the same centers and members; whole: each in its own
-    way; picked, members: the share of patch centers, and of members of their groups, that are the same; reference: the
-    largest relative difference of our embeddings from the reference's, from the same centers.
+    embedding: largest relative difference of embeddings with equal centers and members; whole: the same with each
+    network's own ones; picked, members: fraction of equal patch centers, and of equal group members; reference: largest
+    relative difference of our embeddings to the reference's with equal centers.
     """
 
     embedding: float
@@ -102,36 +102,36 @@ class Agreement:
 def agreement(
     ours: Any, plain: PlainPointBERT, points: Tensor, precision: str, reference: Reference | None = None
 ) -> Agreement:
-    """Raises `OpenShapeError` where the embeddings differ by more than the precision's limit.
+    """Compare the networks; raises `OpenShapeError` if embeddings differ by more than the precision's limit.
 
-    Both get the same members: a point on the rim of a ball, on either side by rounding, is no fault of the layers.
+    Both get the same members, because rounding can move points on the surface of a ball in or out.
     """
     with exact(points.device):
         picked = ours.sample(points)
         centers, members = ours.group(points, picked)
         embedding = ours.transform(centers, ours.abstract(points, centers, members))
         theirs = plain.transform(centers, plain.abstract(points, centers, members))
-        found = Agreement(
+        result = Agreement(
             embedding=relative(embedding, theirs),
             whole=relative(embedding, plain(points)),
             picked=float((picked == plain.sample(points)).double().mean()),
             members=float((members == plain.group(points, picked)[1]).double().mean()),
             reference=relative(embedding, reference.embed(points, picked)) if reference else None,
         )
-    if not found.embedding <= LIMITS[precision]:
-        by = f"{found.embedding:.2g} in {precision}, more than {LIMITS[precision]:g}"
+    if not result.embedding <= LIMITS[precision]:
+        by = f"{result.embedding:.2g} in {precision}, more than {LIMITS[precision]:g}"
         raise OpenShapeError(f"the encoder and the plain way differ by {by}: they do not compute the same")
-    return found
+    return result
 
 
 def relative(a: Tensor, b: Tensor) -> float:
-    """The largest norm of a difference of rows (b, d), relative to the second's norm."""
+    """Largest norm of a - b over rows (b, d), relative to the norm of b."""
     a, b = a.double(), b.double()
     return float(((a - b).norm(dim=-1) / b.norm(dim=-1)).max())
 
 
 def write_files(folder: Path, count: int, points: int) -> Mapping[str, list[Path]]:
-    """The same generated shapes as colored "clouds" of DENSER * points points (PLY) and as "meshes" (OBJ)."""
+    """Write generated shapes as colored "clouds" (PLY, DENSER * points points) and as "meshes" (OBJ)."""
     import trimesh
 
     clouds = [folder / f"{i:03d}.ply" for i in range(count)]
@@ -147,7 +147,7 @@ def made_up_clouds(count: int, points: int) -> list[np.ndarray]:
 
 
 def prepared(spec: CloudSpec, clouds: Sequence[np.ndarray], points: int) -> np.ndarray:
-    """Clouds as a network takes them, (b, n, 6) float32."""
+    """Clouds prepared for a network, (b, n, 6) float32."""
     frame = replace(spec, count=points)
     return np.stack([prepare(cloud, frame, up="y", seed=0, name=f"shape {i}") for i, cloud in enumerate(clouds)])
 
@@ -157,11 +157,11 @@ def read(paths: Sequence[Path], points: int) -> list[np.ndarray]:
 
 
 def around(encoder: ShapeEncoder, files: Mapping[str, Sequence[Path]], points: int) -> Pass:
-    """Reading the clouds, making them ready, scoring as many embeddings; and reading the meshes, surfaces sampled."""
+    """A pass of the stages around the network: read clouds, prepare them, score embeddings; read and sample meshes."""
     draw, labels = np.random.RandomState(0), [f"class {i % CLASSES}" for i in range(CLASSES * EXAMPLES)]
     known = KnownClasses.from_embeddings(draw.normal(size=(len(labels), encoder.dim)), labels, encoder.identity)
     queries, method = draw.normal(size=(len(files["clouds"]), encoder.dim)), default_method(known)
-    judge(queries, known, method)  # what is fitted to the known classes is fitted once
+    judge(queries, known, method)  # fits the method before the timing
 
     def run(clock: Clock) -> None:
         clouds = read(files["clouds"], points)

@@ -1,4 +1,4 @@
-"""One cell of the benchmark: a model, a precision, a batch size; its times in turns, and the memory of each pass."""
+"""Measurement of one cell (model, precision, batch size): times in turns, and peak memory of each contender."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.registry import Row, find_checkpoint
 
 OURS, PLAIN, REFERENCE, BOUND, FILES, CALL = "ours", "plain", "reference", "bound", "files", "overlapped"
-CHECKED = 4  # clouds, at most, on which the contenders are compared
-FEW = 1024  # points; the reference needs more than it has patches
-GROUPING = ("sample", "group")  # whose products are no layers
+CHECKED = 4  # most clouds for the agreement of the contenders
+FEW = 1024  # points of the warm-up; the reference needs more points than patches
+GROUPING = ("sample", "group")  # stages without layers
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of a cell; points None: the number that the model was trained with."""
+    """Settings of a cell; points None: as in the model's training."""
 
     device: str
     threads: int
     points: int | None
     repeats: int | None
     seconds: float
-    reference: str  # a checkout, "" for none
+    reference: str  # folder of a checkout, or ""
     memory: bool
     registry: str | None = None
     plain: bool = True
     cpu_seconds: bool = False
 
     def row(self, model: str) -> Row:
-        """The row of a model. Raises `InputError` for an ensemble."""
+        """The registry row of a model. Raises `InputError` for an ensemble."""
         row = find_checkpoint(model, self.registry)
         if row.members:
             alone = " ".join(member.name for member in row.members)
@@ -53,7 +53,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Cell:
-    """Measurements: times turn by turn, agreement, operations, bytes."""
+    """Measurements of one cell: times of each turn, agreement, operations, bytes."""
 
     model: str
     precision: str
@@ -70,7 +70,7 @@ class Cell:
 
     @property
     def bounded(self) -> list[str]:
-        """The stages that have matrix products."""
+        """Stages with matrix products."""
         return self.turns.stages(BOUND)
 
     @property
@@ -78,7 +78,7 @@ class Cell:
         return [name for name in (PLAIN, REFERENCE) if name in self.turns.seconds]
 
     def parts(self) -> dict[str, Sequence[str]]:
-        """Stages of the ratios: all, all but sampling if it is a stage, and each."""
+        """Name -> stages: all, all but sampling if that is a stage, and each stage."""
         rest = {"all but sampling": self.stages[1:]} if "sample" in self.stages else {}
         return {"all": self.stages, **rest, **{stage: (stage,) for stage in self.stages}}
 
@@ -110,7 +110,7 @@ class Cell:
 
 
 def measure(model: str, precision: Precision, batches: Sequence[int], settings: Settings) -> Iterator[Cell]:
-    """The cells of a model in one precision, one after another."""
+    """Yield the cells of a model in one precision, one per batch size."""
     row, device = settings.row(model), torch.device(settings.device)
     weights = made_up_weights(row)
     ours = made_up_encoder(row, weights, device, precision)
@@ -139,31 +139,31 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
             passes[FILES] = contenders.around(ours, files, points)
             usual = CpuClock if settings.cpu_seconds else Clock
             clocks: dict[str, Any] = dict.fromkeys(passes, CudaClock if device.type == "cuda" else usual)
-            clocks[FILES] = usual  # the CPU waits for its end, as it does for an overlapped pass
+            clocks[FILES] = usual  # no GPU stream; overlapped passes end synchronized and have a CPU clock too
             if device.type == "cuda":
                 passes[CALL], clocks[CALL] = contenders.overlapped(ours, clouds), partial(Clock, of=contenders.BATCHES)
             with exact(device):
                 turns = take_turns(passes, clocks, settings.repeats, settings.seconds)
-            flop = {("needed" if who == OURS else who): products.flop(own) for who, own in needed.items()}
+            flop = {("needed" if who == OURS else who): products.flop(each) for who, each in needed.items()}
             del passes
         cell = Cell(model, precision, batch, points, turns, same, flop, {})
         yield replace(cell, memory=peaks(cell, settings)) if settings.memory else cell
 
 
 def peaks(cell: Cell, settings: Settings) -> dict[str, dict[str, int]]:
-    """Of each contender what `one_pass` says, in a process of its own; one that fails is said, and left out."""
-    found = {}
+    """Result of `one_pass` for each contender, in its own process; failures are printed and left out."""
+    result = {}
     for who in (OURS, *cell.others):
         what = f"peak memory of {who}, {cell.model}, batch {cell.batch}"
         try:
-            found[who] = apart(what, one_pass, who, cell.model, cell.precision, cell.batch, asdict(settings)).found
-        except OpenShapeError as error:  # the times are worth keeping
+            result[who] = apart(what, one_pass, who, cell.model, cell.precision, cell.batch, asdict(settings)).result
+        except OpenShapeError as error:  # keep the times
             print(f"note: {error}", file=sys.stderr)
-    return found
+    return result
 
 
 def one_pass(who: str, model: str, precision: Precision, batch: int, settings: dict[str, Any]) -> dict[str, int]:
-    """Bytes: "whole", the most that this process held (on a GPU: that torch held there); "loaded", before the pass."""
+    """Memory in bytes: "whole", the peak of this process (on a GPU: of torch), and "loaded", before the pass."""
     how = Settings(**settings)
     torch.set_num_threads(how.threads)
     row, device, points = how.row(model), torch.device(how.device), how.points or 0

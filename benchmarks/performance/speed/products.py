@@ -1,8 +1,7 @@
-"""The matrix products of any network: seen in one pass, counted, and timed alone.
+"""The matrix products of any network: recorded in one pass, counted, and timed alone.
 
-Linear layers, convolutions, products of matrices and attention are looked at as they run. Pieces of a product with the
-same weights are one product again, however the network cut it. Normalizations, softmax and what has no product count
-nothing.
+Linear layers, convolutions, matrix products and attention are recorded. Products with the same weights are merged into
+one, so that the network's batching does not matter. Normalization, softmax and other operations are not counted.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.performance.harness import Clock, Pass
 
-LARGEST = 1 << 24  # elements of a product that are written at once
+LARGEST = 1 << 24  # most elements of a result that are computed at once
 
 
 @dataclass(frozen=True)
 class Product:
-    """`batch` products of (rows, inner) by (inner, columns); weights: which matrix of the network, None for data."""
+    """`batch` products of (rows, inner) by (inner, columns); weights: id of the weight matrix, None for data."""
 
     stage: str
     batch: int
@@ -40,7 +39,7 @@ class Product:
 
 
 class _Watch(TorchDispatchMode):
-    """Writes down the shapes of products; what torch makes of several operations is taken apart."""
+    """Records the shapes of products; composite operations are decomposed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,23 +75,23 @@ def _linear(args: Any, result: Tensor) -> list[Product]:
 
 def _convolution(args: Any, result: Tensor) -> list[Product]:
     weight, groups = args[1], args[8]
-    many = args[0] if args[6] else result  # a transposed one is a convolution from its result to its input
+    many = args[0] if args[6] else result  # a transposed convolution has the products of one from result to input
     return _by_weights(weight, many.numel() // len(weight), weight[0].numel(), len(weight) // groups, groups)
 
 
 def _convolution_backward(args: Any, result: Any) -> list[Product]:
-    """To what went in, and to the weights: each as much work as the way forward."""
+    """Gradients of input and weights, each with as many operations as the forward pass."""
     grad, given, weight = args[:3]
     (forward,) = _convolution((given, weight, None, *args[4:10]), grad)
     to_weights = replace(forward, rows=forward.columns, inner=forward.rows, columns=forward.inner, weights=None)
-    return [product for product, asked in zip((forward, to_weights), args[10], strict=False) if asked]
+    return [product for product, needed in zip((forward, to_weights), args[10], strict=False) if needed]
 
 
 def _attention(args: Any, result: Any) -> list[Product]:
     query, key, value = args[:3]
     *batch, rows, width = query.shape
-    own = Product("", int(torch.Size(batch).numel()), rows, width, key.shape[-2])
-    return [own, replace(own, inner=key.shape[-2], columns=value.shape[-1])]
+    scores = Product("", int(torch.Size(batch).numel()), rows, width, key.shape[-2])
+    return [scores, replace(scores, inner=key.shape[-2], columns=value.shape[-1])]
 
 
 SHAPES: dict[str, Callable[[Any, Any], list[Product]]] = {
@@ -117,7 +116,7 @@ def products_of(run: Pass, stages: Iterable[str]) -> list[Product]:
             watch.seen.clear()
 
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # one operation for a whole layer, whose products nobody sees
+    torch.backends.mha.set_fastpath_enabled(False)  # the fast path hides the products in one operation
     try:
         with watch:
             run(Stages())
@@ -144,12 +143,12 @@ def _pieces_of(whole: int, most: int) -> list[int]:
 
 
 class Bound:
-    """The products of a list, on made-up numbers of one type, one after the other and nothing else.
+    """Computes the products of a list on random numbers, and nothing else.
 
-    Results are written where earlier ones were; each layer has weights of its own, which a small batch waits for.
+    Results overwrite earlier ones. Each layer has its own weights, because small batches are limited by reading them.
 
-    largest: elements of a matrix that are read or written at once; few for convolutions, whose rows overlap, and which
-    a network never has in memory as they are multiplied.
+    largest: most elements of a matrix at once. Use a small number for convolutions, which a network computes without
+    unfolding the whole input.
     """
 
     def __init__(
@@ -169,7 +168,7 @@ class Bound:
             clock.mark(stage)
 
     def _pieces(self, product: Product) -> Iterator[Callable[[], object]]:
-        """The product in as few pieces as memory suggests."""
+        """Yield functions that compute the product, in as few pieces as `largest` allows."""
         batch, rows, inner, columns = product.batch, product.rows, product.inner, product.columns
         if batch > 1:
             batch = min(batch, max(1, self.largest // (rows * columns)))

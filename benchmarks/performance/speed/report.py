@@ -1,4 +1,4 @@
-"""Report of a run: ratios, then stages, then memory; and stages as a picture."""
+"""Report of a run: tables of ratios, stages and memory; a picture of the stages."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ TITLES = {
     "read meshes": "read (OBJ) instead",
     "whole": "network, overlapped",
 }
-BESIDE = ("read meshes", "whole")  # in no sum: instead of another stage, or several at once
+BESIDE = ("read meshes", "whole")  # not in the sum: they replace other stages
 COLORS = dict(zip((*STAGES, *WHOLE), (AMBER, GREEN, SKY, BLUE, BLUE), strict=True))
 NAMES = {REFERENCE: "reference", PLAIN: "plain way", OURS: "ours", BOUND: "products alone"}
 
 RATIO_NOTE = """Time of the other divided by ours, median [quartiles] over turns; rest: all but sampling.
-ours / bound: how many times as long as their matrix products alone our layers take. plain differs: relative difference
-of our embeddings from the plain way's, from the same members / each in its own way / share of members not the same.
-reference differs: the same, from the same centers."""
-RANGE_NOTE = """The distance to the bound is a figure of the code. Ratios to the others are figures of the machine, too:
-they write whole tensors to memory and read them back, where ours stay in cache, so that they lose more the larger the
-batch and the slower the memory. Quote a range."""
-REFERENCE_NOTE = """reference: the checkout's own code, always in float32; on the CPU its sampling is dgl's, compiled,
-while the plain way's is a loop in Python: the rest without it stands beside."""
+ours / bound: time of our layers divided by the time of their matrix products alone. plain differs: relative difference
+of our embeddings to the plain way's, with equal members / with each network's members / fraction of different members.
+reference differs: relative difference to the reference, with equal centers."""
+RANGE_NOTE = """The ratio to the bound depends on the code. Ratios to the others also depend on the machine: they write
+whole tensors to memory, while ours stay in cache. Their disadvantage grows with the batch size and with slower memory.
+Quote a range."""
+REFERENCE_NOTE = """reference: the checkout's code, always in float32. On the CPU its sampling is compiled code of dgl,
+while the plain way's is a Python loop; see the ratio without sampling ("rest")."""
 STAGE_NOTE = """share: of reading, preparing, embedding and scoring. ms a cloud: ON THIS MACHINE, in this run; quote
-ratios, not these. read (OBJ): the same shapes as meshes, their surfaces sampled; not in the sum."""
-MEMORY_NOTE = """MiB: the most that a process held in one pass, in a process of its own (and of it beyond what the
-libraries, the loaded network and its input held before)."""
+ratios instead. read (OBJ): the same shapes read as meshes and sampled; not in the sum."""
+MEMORY_NOTE = """MiB: peak memory of a process that does one pass (in parentheses: without libraries, loaded network and
+input)."""
 
 
 def printed(cells: Sequence[Cell], where: str) -> str:
-    """The tables, each with what to know about it."""
+    """The tables and their notes."""
     blocks = [f"random weights, generated shapes, {where}", ratio_table(cells), RATIO_NOTE]
     blocks += [textwrap.fill(line, 120) for line in (*ranges(cells), *costs(cells))]
     blocks += [RANGE_NOTE] * any(cell.others for cell in cells)
@@ -62,9 +62,9 @@ def _labels(cell: Cell) -> list[str]:
 
 
 def _columns(cells: Sequence[Cell], columns: Mapping[str, Callable[[Cell], Any]]) -> str:
-    """A row a cell; columns that no cell has anything for are left out."""
-    found = {title: [cell_of(cell) for cell in cells] for title, cell_of in columns.items()}
-    kept = {title: column for title, column in found.items() if any(value is not None for value in column)}
+    """Table with one row per cell; empty columns are left out."""
+    values = {title: [cell_of(cell) for cell in cells] for title, cell_of in columns.items()}
+    kept = {title: column for title, column in values.items() if any(value is not None for value in column)}
     shown = ([("-" if v is None else str(v)) for v in row] for row in zip(*kept.values(), strict=True))
     rows = [[*_labels(cell), *row] for cell, row in zip(cells, shown, strict=True)]
     return grid(["model", "precision", "batch", *kept], rows, words=2)
@@ -93,38 +93,38 @@ def ratio_table(cells: Sequence[Cell]) -> str:
 
 
 def costs(cells: Sequence[Cell]) -> list[str]:
-    """A line a precision and batch size of several models: how long a cloud takes beside the first model's."""
+    """One line per precision and batch size: time per cloud of each model relative to the first model."""
     lines = []
     for precision, batch in dict.fromkeys((cell.precision, cell.batch) for cell in cells):
-        own = {cell.model: cell for cell in cells if (cell.precision, cell.batch) == (precision, batch)}
-        first, *others = own
-        seconds = {name: sum(cell.turns.time(OURS, (s,)).median for s in cell.stages) for name, cell in own.items()}
-        said = ", ".join(f"{name} {seconds[name] / seconds[first]:.2f}" for name in others)
-        lines += [f"Beside {first} ({precision}, batches of {batch}) a cloud takes: {said}."] if others else []
+        of = {cell.model: cell for cell in cells if (cell.precision, cell.batch) == (precision, batch)}
+        first, *others = of
+        seconds = {name: sum(cell.turns.time(OURS, (s,)).median for s in cell.stages) for name, cell in of.items()}
+        shown = ", ".join(f"{name} {seconds[name] / seconds[first]:.2f}" for name in others)
+        lines += [f"Time per cloud relative to {first} ({precision}, batches of {batch}): {shown}."] if others else []
     return lines
 
 
 def ranges(cells: Sequence[Cell]) -> list[str]:
-    """A line a model and precision: the least and the largest of each ratio over the batch sizes."""
+    """One line per model and precision: least and largest ratio over the batch sizes."""
     lines = []
     for model, precision in dict.fromkeys((cell.model, cell.precision) for cell in cells):
-        own = [cell for cell in cells if (cell.model, cell.precision) == (model, precision)]
-        figures = {"ours / bound": [cell.over_bound().median for cell in own]}
-        figures |= {f"{who} / ours": [cell.ratio(who).median for cell in own] for who in own[0].others}
-        said = [f"{name} {min(values):.1f} to {max(values):.1f}" for name, values in figures.items()]
-        sizes = ", ".join(str(cell.batch) for cell in own)
-        lines.append(f"{model}, {precision}, over batches of {sizes}: {'; '.join(said)}.")
+        some = [cell for cell in cells if (cell.model, cell.precision) == (model, precision)]
+        figures = {"ours / bound": [cell.over_bound().median for cell in some]}
+        figures |= {f"{who} / ours": [cell.ratio(who).median for cell in some] for who in some[0].others}
+        shown = [f"{name} {min(values):.1f} to {max(values):.1f}" for name, values in figures.items()]
+        sizes = ", ".join(str(cell.batch) for cell in some)
+        lines.append(f"{model}, {precision}, over batches of {sizes}: {'; '.join(shown)}.")
     return lines
 
 
 def seconds_of(cell: Cell) -> dict[str, float]:
-    """Stage -> median seconds a batch, ours, in the order of the work; what is in no sum at the end."""
+    """Stage -> our median seconds per batch, in the order of execution; stages outside the sum come last."""
     who = {s: name for name in (FILES, OURS, CALL) if name in cell.turns.seconds for s in cell.turns.stages(name)}
     return {stage: cell.turns.time(who[stage], (stage,)).median for stage in TITLES if stage in who}
 
 
 def stage_table(cells: Sequence[Cell]) -> str:
-    """A row a stage of ours: its share, its milliseconds here, the others' and its bound's time against it."""
+    """One row per stage: share, milliseconds, and ratios to the others and to the bound."""
     others = [who for who in (PLAIN, REFERENCE) if any(who in cell.others for cell in cells)]
     rows = []
     for cell in cells:
@@ -132,8 +132,8 @@ def stage_table(cells: Sequence[Cell]) -> str:
         total = sum(time for stage, time in seconds.items() if stage not in BESIDE)
         for i, (stage, time) in enumerate(seconds.items()):
             share = "-" if stage in BESIDE else f"{100 * time / total:.1f}"
-            told = stage in cell.stages
-            ratios = [f"{cell.ratio(w, stage).median:.2f}" if told and w in cell.others else "-" for w in others]
+            compared = [w in cell.others and stage in cell.stages for w in others]
+            ratios = [f"{cell.ratio(w, stage).median:.2f}" if c else "-" for w, c in zip(others, compared, strict=True)]
             bound = f"{cell.over_bound(OURS, stage).median:.2f}" if stage in cell.bounded else "-"
             label = ["", "", ""] if i else _labels(cell)
             rows.append([*label, TITLES[stage], share, f"{1000 * time / cell.batch:.2f}", *ratios, bound])
@@ -144,8 +144,8 @@ def stage_table(cells: Sequence[Cell]) -> str:
 def memory_table(cells: Sequence[Cell]) -> str:
     def mib(who: str) -> Callable[[Cell], str | None]:
         def words(cell: Cell) -> str | None:
-            found = {key: held / MIB for key, held in cell.memory.get(who, {}).items()}
-            return f"{found['whole']:,.0f} ({found['whole'] - found['loaded']:,.0f})" if found else None
+            sizes = {key: held / MIB for key, held in cell.memory.get(who, {}).items()}
+            return f"{sizes['whole']:,.0f} ({sizes['whole'] - sizes['loaded']:,.0f})" if sizes else None
 
         return words
 
@@ -153,19 +153,19 @@ def memory_table(cells: Sequence[Cell]) -> str:
 
 
 def draw(path: Path, cells: Sequence[Cell], where: str) -> Path:
-    """A panel a model and precision, a group of bars a batch size: stages as shares of the plain way's time.
+    """Draw the stages as percent of the plain implementation's time, or of ours if there is none.
 
-    Without a plain way they are shares of ours.
+    One panel per model and precision, one group of bars per batch size.
     """
     from matplotlib.patches import Patch
 
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.model, cell.precision), []).append(cell)
-    bars = max(sum(len(_drawn(cell)) + 1 for cell in own) for own in groups.values())
+    bars = max(sum(len(_drawn(cell)) + 1 for cell in some) for some in groups.values())
     figure, axes = plots.panels(1, len(groups), size=(4.6 * len(groups) + 1.2, 1.6 + 0.3 * bars))
-    for axis, ((model, precision), own) in zip(axes[0], groups.items(), strict=True):
-        _panel(axis, own)
+    for axis, ((model, precision), some) in zip(axes[0], groups.items(), strict=True):
+        _panel(axis, some)
         axis.set_title(f"{model}, {precision}", fontsize=11)
     seen = {stage for cell in cells for stage in cell.stages}
     patches = [Patch(color=color, label=TITLES[stage]) for stage, color in COLORS.items() if stage in seen]
@@ -183,7 +183,7 @@ def _base(cell: Cell) -> str:
 
 
 def _panel(axis: Any, cells: Sequence[Cell]) -> None:
-    """Bars as long as the whole takes beside the base in the same turn, split as its stages' medians are."""
+    """Draw one bar per contender: its length is the median ratio to the base, divided by the stages' medians."""
     place, ticks = 0.0, {}
     for cell in cells:
         axis.text(0, place - 0.62, f"batch {cell.batch}", va="bottom", fontsize=9, fontweight="bold")

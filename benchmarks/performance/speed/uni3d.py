@@ -1,9 +1,9 @@
-"""Baseline of Uni3D's speed: the same network done the plain way.
+"""Baseline for Uni3D's speed: a plain implementation of the network.
 
-From the keys of the network: a loop for farthest-point sampling, dense distances by a matrix product and `topk`,
-convolution and batch normalization one after the other on the grouped tensor, the maximum of a patch repeated for every
-member before the third layer, attention with its table written out, every token through every block. Mathematics: Zhou
-et al., "Uni3D", arXiv 2310.06773, and the blocks of EVA-02, arXiv 2303.11331.
+It has a loop for farthest-point sampling, dense distances by a matrix product and `topk`, separate convolution and
+batch normalization on the grouped tensor, a maximum that is repeated for every member of a patch, attention with an
+explicit matrix, and every token in every block. Network: Zhou et al., "Uni3D", arXiv 2310.06773; blocks: EVA-02, arXiv
+2303.11331.
 
 Shapes as in `baselines`.
 """
@@ -16,20 +16,20 @@ from torch import Tensor
 
 from benchmarks.performance.speed.baselines import PlainPointBERT, rows_at
 
-CORE = 1e-3  # squared norm of points that are never sampled
+CORE = 1e-3  # points with a smaller squared norm are never sampled
 
 
 class PlainUni3D(PlainPointBERT):
-    """Clouds (b, n, 6) -> embeddings (b, d), by the stages of the encoder's own network; dtype: of the layers alone."""
+    """Clouds (b, n, 6) -> embeddings (b, d), in the stages of the encoder's network; dtype: of the layers only."""
 
     def sample(self, points: Tensor) -> Tensor:
-        """Indices (b, p) of points far from one another, beginning with point 0, none of them near the origin."""
+        """Farthest-point sampling: indices (b, p), beginning with point 0, without points near the origin."""
         xyz = points[..., :3]
         core = (xyz**2).sum(dim=-1, keepdim=True) < CORE
         return super().sample(torch.where(core, xyz[:, :1], xyz))
 
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        """Centers (b, p, 3), and the k points (b, p, k) nearest to each, in ascending order of their indices."""
+        """Centers (b, p, 3), and ascending indices (b, p, k) of the k points nearest to each center."""
         xyz = points[..., :3]
         centers = rows_at(xyz, picked)
         squared = -2 * centers @ xyz.transpose(1, 2)
@@ -38,7 +38,7 @@ class PlainUni3D(PlainPointBERT):
         return centers, squared.topk(self.sizes.patch_points, largest=False).indices.sort(dim=-1).values
 
     def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """Features (b, p, s): two layers on every member, the maximum beside each, two layers, the maximum."""
+        """Features (b, p, s): two layers per member, concatenation with the maximum, two layers, maximum."""
         group = rows_at(points, members)
         group = torch.cat([group[..., :3] - centers[:, :, None], group[..., 3:]], dim=-1)
         x = group.flatten(0, 1).transpose(1, 2)
@@ -53,7 +53,7 @@ class PlainUni3D(PlainPointBERT):
         return F.conv1d(x, self.weights[f"{key}.3.weight"], self.weights[f"{key}.3.bias"])
 
     def transform(self, centers: Tensor, features: Tensor) -> Tensor:
-        """The embedding (b, d) of centers (b, p, 3) and features (b, p, s)."""
+        """Embeddings (b, d) from centers (b, p, 3) and features (b, p, s)."""
         with self._precision():
             positions = self._linear(F.gelu(self._linear(centers, "pos_embed.0")), "pos_embed.2")
             x = self._linear(features.to(centers.dtype), "encoder2trans") + positions

@@ -1,6 +1,6 @@
-"""Embedding of many shape files: on this machine, or on many with Ray (extras [parquet], [ray]).
+"""Embedding of many shape files, on this machine or on many machines with Ray (extras [parquet], [ray]).
 
-`job` is one run, `shards` the part that all engines share, `on_ray` the engine for many machines.
+`job` is one run, `shards` is the part that all engines share, and `on_ray` is the engine for many machines.
 """
 
 from openshape_ood.embedding_store.jobs.job import ENGINES, embed

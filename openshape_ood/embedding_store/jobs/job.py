@@ -1,4 +1,4 @@
-"""One resumable run: embeds missing shapes and accounts for every shape."""
+"""One resumable run. It embeds the missing shapes; afterwards every shape is either embedded or a failure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from openshape_ood.embedding_store.schema import Header, Rows, text
 from openshape_ood.errors import InputError, OpenShapeError
 
 ENGINES = ("local", "ray")
-SHARD_SECONDS = 60  # maximum work lost by a killed run
+SHARD_SECONDS = 60  # maximum time per shard; a killed run loses at most this work
 
 
 def embed(
@@ -38,27 +38,28 @@ def embed(
 ) -> Summary:
     """Embed shape files into a folder of shards, or into one file.
 
-    With a folder (extra [parquet]) a run is resumable: existing ids are not embedded again, failed ids only with
-    `retry_failed`. A file whose size or time has changed is embedded again; its side files, such as textures, are not
-    checked. Memory: 48 bytes for each id and path.
+    With a folder (extra [parquet]), a run is resumable: existing ids are not embedded again, and failed ids only with
+    `retry_failed`. If the size or time of a file has changed, the file is embedded again. Changes of its side files,
+    such as textures, are not detected. Memory: 48 bytes for each id and path.
 
     Parameters
     ----------
     items : iterable of Item
-        Iterated twice: a list, `ShapeList` or another re-iterable. An iterator is copied to a list.
+        Shapes to embed: a list, a `ShapeList` or another object that can be iterated twice. An iterator is copied to a
+        list.
     out : path
-        A folder, or a file that ends in .parquet, .npz or .safetensors, which is written whole or not at all.
+        A folder, or a file that ends in .parquet, .npz or .safetensors.
     settings : Settings
         Encoder and preprocessing.
     engine, cluster
-        "local": the encoder in this process. "ray": one encoder for each worker of `cluster`; for folders.
+        "local" runs the encoder in this process. "ray" runs one encoder in each worker of `cluster`; it needs a folder.
     shard : Share, optional
-        Embed only this share of the items, as one of several independent processes. Any number may write to the folder
-        at once, and the same share twice gives the same files.
+        Embed only this share of the items, as one of several independent processes. Any number of processes may write
+        to the folder at once. Repeating a share gives the same files.
     retry_failed : bool
-        Try failures of earlier runs again.
+        Embed failures of earlier runs again.
     step : callable, optional
-        Called with the number of further finished shapes and the id of their process.
+        Called with the number of newly finished shapes and the id of their process.
 
     Returns
     -------
@@ -67,9 +68,9 @@ def embed(
     Raises
     ------
     InputError
-        For duplicate ids, or a folder of other settings; `MixedEncodersError` for a folder of another checkpoint.
+        For duplicate ids, or if the folder has other settings. `MixedEncodersError`: it has another checkpoint.
     FileError, MissingPackageError
-        If writing fails; without pyarrow or ray.
+        If writing fails, or if pyarrow or ray is not installed.
 
     Examples
     --------
@@ -87,14 +88,16 @@ def embed(
     step = step or (lambda count, process: None)
     if not is_folder(out):
         if engine != "local" or shard or retry_failed:
-            raise InputError(f"out is {out}, a file; engines, shards and retries need a folder, as --out embedded/")
+            raise InputError(
+                f"out is {out}, a file. Engines, shards and retries need a folder. Give a folder, as in --out embedded/"
+            )
         return _into_file(items, check_out(out), settings, step)
     check_parquet()
     header, folder = settings.header(), Path(out).expanduser()
     with store.locked(folder, shared=shard is not None):
         store.open_folder(folder, header)
         plan = _plan(items, folder, shard, retry_failed)
-        todo = plan.asked[plan.todo]
+        todo = plan.places[plan.todo]
         if len(todo):
             work = compress(_normal(items, shard), plan.todo)
             if engine == "local":
@@ -107,19 +110,23 @@ def embed(
         tried = {place(one.id, one.path, one.stamp): one for one in read_errors(folder)} if left else {}
         failed = [one for word, one in tried.items() if key(word).rstrip(b"\0") in left]
     if len(failed) != len(left):
-        raise OpenShapeError(f"{len(left) - len(failed)} shapes are neither embedded nor failed; run it again")
+        raise OpenShapeError(
+            f"{len(left) - len(failed)} shapes are missing. Expected an embedding or a failure for every shape. "
+            "Run the command again."
+        )
     embedded, errors = int(there.sum()), plan.skipped + len(failed)
     rows = (counts.rows, counts.errors) if counts else (plan.reused + embedded, errors)
     return Summary(str(folder), plan.given, plan.reused, embedded, failed, plan.skipped, *rows, header, plan.changed)
 
 
 class _Plan(NamedTuple):
-    """Work of a run.
+    """Plan of a run for its n items.
 
-    asked (n,): `keys` of the `place` of every item of its share; todo (n,): mask; own_axes: True if an item has its own
-    axis; given, reused, skipped, changed: as in `Summary`."""
+    `places` (n,) are the keys of the items, `todo` (n,) is the mask of items to embed, and `own_axes` is True if an
+    item
+    has its own axis. `given`, `reused`, `skipped` and `changed` are as in `Summary`."""
 
-    asked: np.ndarray
+    places: np.ndarray
     todo: np.ndarray
     own_axes: bool
     given: int
@@ -144,7 +151,7 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
     todo[first] = True
     for i in np.flatnonzero(files[first[inverse]] != files)[:1]:
         one, other = (next(islice(_normal(items, share), k, None)) for k in (first[inverse[i]], i))
-        remedy = "Give one folder that holds both, or a list with a column id"
+        remedy = "Give one folder that contains both, or a list with a column id"
         raise InputError(f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected one. {remedy}")
     there = keys(word for row in written(folder) for word in texts_of(*row)).reshape(-1, 3).T
     done = todo & np.isin(wanted, there[1])
@@ -152,19 +159,19 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
     for i in np.flatnonzero(todo & ~done & ~changed & np.isin(ids, there[0]))[:1]:
         item = next(islice(_normal(items, share), i, None))
         path = next(path for id, path, _ in written(folder) if id == item.id)
-        remedy = "Give another --out, or a list with ids of its own"
-        raise InputError(f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. {remedy}")
+        remedy = "Give another --out, or a list with other ids"
+        raise InputError(f"{folder} has the id {item.id!r} from {path}, now it is for {item.path}. {remedy}")
     todo &= ~done
-    if retry and share is None:  # without shares only: other processes may still write errors
+    if retry and share is None:  # not with shares, because other processes may still write errors
         store.forget_errors(folder, wanted[todo])
-    # errors of another file with the same id do not count
+    # ignore errors of another file with the same id
     tried = todo & (not retry) & np.isin(wanted, keys(place(*one) for one in written(folder, ERRORS)))
     todo &= ~tried
     return _Plan(wanted, todo, axes, len(first), *(int(one.sum()) for one in (done, tried, changed & todo)))
 
 
 def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
-    """Items of a share, with absolute paths, because a resumed run may start in another folder."""
+    """Items of a share. Their paths are absolute, because a resumed run may start in another folder."""
     for item in items:
         id = text(item.id)
         if share is None or int.from_bytes(key(id)) % share.count == share.index:
@@ -175,7 +182,7 @@ def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
 def _run(
     work: Iterable[Item], axes: bool, settings: Settings, header: Header, out: Path, step: Step, whole: bool
 ) -> None:
-    """Engine of one machine: the encoder in this process."""
+    """Engine for one machine. It runs the encoder in this process."""
     encoder, header = load(settings, header)
     for rows in embed_shards(encoder, work, settings, axes, step, SHARD_SECONDS if whole else None):
         write_shard(out, rows, header)

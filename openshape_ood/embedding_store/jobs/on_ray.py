@@ -1,7 +1,7 @@
-"""Ray engine: tasks embed and write shards and report their completion.
+"""Ray engine. Each task embeds and writes one shard and then reports that it is complete.
 
-Ray repeats a task whose worker dies; its shard has the same name, so it is stored once. A shape that kills its readers
-is found by splitting its shard repeatedly, and becomes an error.
+If a worker dies, Ray repeats its task. The shard then has the same name, so it is stored once. If a shape kills its
+worker, the shard is split repeatedly until the shape is found. It becomes a failure.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from openshape_ood.errors import MissingPackageError, OpenShapeError
 if TYPE_CHECKING:
     from openshape_ood import ShapeEncoder
 
-SHARDS_A_WORKER = 4  # minimum, so that all workers are busy until the end
-LEAST_ROWS = 16  # minimum rows of such a smaller shard
-PIECES = 32  # into which a shard is split after its workers died
-RETRIES = 2  # by Ray, for a task whose worker died
-HOPELESS = 4  # lost shards before any success: not the fault of a single shape
+SHARDS_A_WORKER = 4  # minimum number of shards per worker, so that all workers are busy until the end
+LEAST_ROWS = 16  # minimum number of rows of a shard
+PIECES = 32  # number of parts into which a shard is split after its workers died
+RETRIES = 2  # number of times that Ray repeats a task whose worker died
+HOPELESS = 4  # if so many shards are lost before any success, the cause is not a single shape
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -47,9 +47,18 @@ QUIET = {
 class Cluster:
     """Ray cluster and resources of each worker.
 
-    address: of a cluster, "auto" for the one of this machine, None to start one here; workers: number of encoders, None
-    for one a GPU, or without GPUs one for every `cpus` cores; cpus, gpus: of each worker, gpus None for 1 if the
-    cluster has GPUs and the settings allow it; store_bytes: shared memory of a cluster started here.
+    Attributes
+    ----------
+    address : str, optional
+        Address of a cluster. "auto": the cluster that runs on this machine. None: start a cluster here.
+    workers : int, optional
+        Number of encoders. None: one per GPU, or without GPUs one for every `cpus` cores.
+    cpus : float
+        CPU cores of each worker.
+    gpus : float, optional
+        GPUs of each worker. None: 1 if the cluster has GPUs and the settings allow it, else 0.
+    store_bytes : int
+        Shared memory of a cluster that is started here.
     """
 
     address: str | None = None
@@ -69,16 +78,16 @@ def run(
 ) -> None:
     """Embed `count` items and write their shards. Raises the error of a worker that cannot start."""
     cluster.check()
-    out = Path(os.path.abspath(out))  # workers have other working folders
+    out = Path(os.path.abspath(out))  # workers have different working folders
     with connected(cluster) as ray:
         cpus, gpus, workers = _share(ray, settings, cluster)
         fair = math.ceil(count / (workers * SHARDS_A_WORKER))
         device = settings.device
         if device is None or device.startswith("cuda"):
-            device = "cuda" if gpus else "cpu"  # Ray shows each worker its own device only
+            device = "cuda" if gpus else "cpu"  # each worker sees only the device that Ray gave it
         settings = replace(settings, readers=1 if settings.readers is None else settings.readers, device=device)
         fresh = _chunks(items, min(settings.shard_rows, max(LEAST_ROWS, fair)))
-        # max_calls 0: a worker keeps its encoder for further shards, on a GPU too
+        # max_calls 0: a worker keeps its encoder for further shards, also on a GPU
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=0)(embed_shard)
         again: list[list[Item]] = []
         working: dict[Any, list[Item]] = {}
@@ -94,15 +103,17 @@ def run(
                 step(len(chunk), ray.get(ready))
                 written += 1
             except ray.exceptions.RayTaskError as error:
-                raise OpenShapeError(f"a worker cannot go on: {error.cause!r}") from error
-            except ray.exceptions.RayError as error:  # worker or machine ended, or out of memory
+                raise OpenShapeError(f"a worker cannot continue: {error.cause!r}") from error
+            except ray.exceptions.RayError as error:  # the worker or its machine died, or memory ran out
                 died += 1
                 if not written and died >= HOPELESS:
-                    raise OpenShapeError("every worker ended before it wrote anything; is memory enough?") from error
+                    raise OpenShapeError(
+                        "every worker died before it wrote a shard. Expected at least one shard. Check the memory."
+                    ) from error
                 if len(chunk) > 1:
                     again += _chunks(chunk, math.ceil(len(chunk) / PIECES))
                 else:
-                    item, reason = chunk[0], "the worker that read it ended, again and again; perhaps memory ran out"
+                    item, reason = chunk[0], "the worker that read it died several times; perhaps memory ran out"
                     failed = [Failed(item.id, text(item.path), reason, item.up or "", item.stamp)]
                     write_shard(out, Rows([], [], [], np.empty((0, header.dim), np.float32), failed), header)
                     step(1, 0)
@@ -110,7 +121,7 @@ def run(
 
 @cache
 def _loaded(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
-    """Encoder and header, loaded once a worker. A module-level function, because Ray refers to it by name."""
+    """Encoder and header, loaded once per worker. Ray needs a function at module level."""
     return load(settings, header)
 
 
@@ -131,7 +142,7 @@ def _chunks(items: Iterable[Item], rows: int) -> Iterator[list[Item]]:
 
 @contextmanager
 def connected(cluster: Cluster) -> Iterator[Any]:
-    """The module ray, connected to a cluster, or to one on this machine that ends with the context."""
+    """The module ray, connected to a cluster. A cluster that is started here ends with the context."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
@@ -144,7 +155,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     how: dict[str, Any] = {"address": cluster.address, "log_to_driver": False, "logging_level": logging.CRITICAL}
     folder = None
     if cluster.address is None:
-        # a short path, because socket paths have a limit of about a hundred characters
+        # a short path, because a socket path may have only about a hundred characters
         folder = tempfile.mkdtemp(prefix="openshape-ray-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: S108
         cores = None if cluster.workers is None else max(1, math.ceil(cluster.workers * cluster.cpus))
         how |= {"address": "local", "_temp_dir": folder, "num_cpus": cores, "include_dashboard": False}
@@ -155,7 +166,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
                 ray.init(**how)
         except (ValueError, RuntimeError, OSError) as error:  # includes ConnectionError and TimeoutError
             reason = " ".join(str(error).split())[:300]
-            remedy = "Leave --address out to start one here, or start one first: ray start --head"
+            remedy = "Leave --address out, or start a cluster first: ray start --head"
             raise OpenShapeError(f"cannot use Ray at {how['address']!r}: {reason}. {remedy}") from error
         yield ray
     finally:
@@ -166,7 +177,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Drop Ray's C++ messages on standard error; errors are raised as exceptions."""
+    """Drop Ray's C++ messages on standard error. Errors are still raised as exceptions."""
     try:
         kept = os.dup(2)
     except OSError:  # closed
@@ -189,9 +200,12 @@ def _share(ray: Any, settings: Settings, cluster: Cluster) -> tuple[float, float
     workers = cluster.workers
     if workers is None:
         workers = int(devices / gpus) if gpus else int(cores / cluster.cpus)
-    # other clusters may grow, lose and regain machines
+    # the number of machines of any other cluster may change
     fits = cluster.address is not None or (workers * cluster.cpus <= cores and workers * gpus <= devices)
     if not workers or not fits:
         request = f"{workers or 1} workers of {cluster.cpus:g} CPUs and {gpus:g} GPUs"
-        raise OpenShapeError(f"{request} do not fit into the cluster, which has {cores:g} CPUs and {devices:g} GPUs")
+        raise OpenShapeError(
+            f"{request} do not fit into the cluster, which has {cores:g} CPUs and {devices:g} GPUs. "
+            "Expected fewer. Reduce the number of workers, CPUs or GPUs."
+        )
     return cluster.cpus, gpus, workers

@@ -1,4 +1,4 @@
-"""Settings of a run: lists of shapes, encoder, share, summary."""
+"""Arguments and result of a run: lists of shapes, encoder settings, share, summary."""
 
 from __future__ import annotations
 
@@ -26,18 +26,15 @@ if TYPE_CHECKING:
 
 SHARD_ROWS = 1000
 COLUMNS = ("path", "id", "up")  # columns of a list
-FIRST_LINE = 65_536  # bytes: a text cloud may be one line of any length
+FIRST_LINE = 65_536  # maximum number of bytes to read of a first line, which may have any length
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 Step = Callable[[int, int], None]  # number of finished shapes, process id
 
 
-@dataclass(frozen=True, slots=True)  # slots, because there may be millions
+@dataclass(frozen=True, slots=True)  # slots, because there may be millions of items
 class Item:
-    """Shape file: row id, path, and up axis if known for this file.
-
-    stamp: set by the run.
-    """
+    """Shape file: id of its row, path, and up axis if known for this file. The run sets `stamp`."""
 
     id: str
     path: str
@@ -46,7 +43,7 @@ class Item:
 
 
 def is_list(path: Path) -> bool:
-    """True for a list: Parquet, or text whose first line has a column `path`; text clouds begin with numbers."""
+    """True for a list of shapes: a Parquet file, or a text file whose first line contains the column `path`."""
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".txt") or not path.is_file():
         return suffix == ".parquet"
@@ -59,11 +56,12 @@ def is_list(path: Path) -> bool:
 
 
 class ShapeList:
-    """Shapes of a list file, in order; each loop reads the file again, without holding it in memory.
+    """Shapes of a list file, in order. Each iteration reads the file again and does not load it into memory.
 
     Paths are relative to the folder of the list. Without a column `id`, the id is the path as written.
 
-    Iterating raises `FileError` for an unreadable file, `InputError` for a row without path or with an invalid axis.
+    Iteration raises `FileError` for an unreadable file, and `InputError` for a row without path or with an invalid
+    axis.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,7 +71,9 @@ class ShapeList:
         folder = str(self.path.parent)
         for number, (place, id, up) in enumerate(_rows(self.path), start=1):
             if not place:
-                raise InputError(f"{self.path}: row {number} has no path; expected one in every row")
+                raise InputError(
+                    f"{self.path}: row {number} has no path. Expected a path in every row. Add it, or remove the row."
+                )
             if up:
                 check_up(up, f"{self.path}: up of row {number}")
             yield Item(text(id or place), os.path.join(folder, os.path.expanduser(place)), up or None)
@@ -98,7 +98,7 @@ def _rows(path: Path) -> Iterator[tuple[str | None, ...]]:
 
 @dataclass(frozen=True)
 class Share:
-    """Share `index` of `count`, from 0: the ids that a run embeds. An id always belongs to the same share."""
+    """Share of the ids that a run embeds: number `index`, from 0, of `count`. An id always has the same share."""
 
     index: int
     count: int
@@ -114,17 +114,27 @@ class Share:
         """
         index, _, count = value.partition("/")
         if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
-            raise InputError(f"the shard is {value!r}; expected i/n with i from 0 to n - 1, as 0/8")
+            raise InputError(f"the shard is {value!r}. Expected i/n with i from 0 to n - 1. Give for example 0/8.")
         return cls(int(index), int(count))
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of an embedding, as for `ShapeEncoder.from_pretrained` and `encode`.
+    """Settings of a run, most of them as in `ShapeEncoder.from_pretrained` and `encode`.
 
-    checkpoint: a weights file in place of the registered one; device: None for the best available; readers: processes
-    that read files ahead of each encoder, 0 to read in the encoder's process without limits of time and memory, None
-    for the engine's default; shard_rows: shapes in one file of a folder.
+    Attributes
+    ----------
+    model, up, seed, num_samples, precision, batch_size
+        As in `ShapeEncoder.from_pretrained` and `encode`.
+    checkpoint : str, optional
+        Weights file that replaces the registered one.
+    device : str, optional
+        None: the best available device.
+    readers : int, optional
+        Number of processes that read files ahead of each encoder. 0: the process of the encoder reads files, without
+        limits of time and memory. None: the default of the engine.
+    shard_rows : int
+        Number of shapes in one file of a folder.
     """
 
     model: str = "vitb32"
@@ -139,9 +149,9 @@ class Settings:
     shard_rows: int = SHARD_ROWS
 
     def header(self) -> Header:
-        """Header of the embeddings, without loading the encoder; a file without known sha256 is downloaded.
+        """Header of the embeddings. The encoder is not loaded, but weights without a known sha256 are downloaded.
 
-        Raises `InputError` for invalid values, `CheckpointError` if the file cannot be fetched.
+        Raises `InputError` for invalid values, `CheckpointError` if the weights cannot be downloaded.
         """
         row = find_checkpoint(self.model)
         if self.up != "file":
@@ -164,7 +174,7 @@ class Settings:
     def load(self) -> ShapeEncoder:
         from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-        # passed only if not the default, whose embeddings are the same on all machines
+        # passed only if it is not the default; the default gives the same embeddings on all machines
         more: dict[str, Any] = {} if self.precision == "float32" else {"precision": self.precision}
         return ShapeEncoder.from_pretrained(self.model, checkpoint=self.checkpoint, device=self.device, **more)
 
@@ -173,9 +183,25 @@ class Settings:
 class Summary:
     """Summary of a run.
 
-    given: requested shapes of its share; reused: embedded by an earlier run; embedded, failed: by this run; changed:
-    those embedded again because their files changed; skipped: failures of an earlier run that were not tried again;
-    rows, errors: now in the folder or file, for a share its own.
+    Attributes
+    ----------
+    out : str
+        File or folder.
+    given : int
+        Number of shapes in the share of the run.
+    reused : int
+        Number of shapes that an earlier run embedded.
+    embedded : int
+        Number of shapes that this run embedded.
+    failed : sequence of Failed
+        Failures of this run.
+    skipped : int
+        Number of failures of earlier runs that were not embedded again.
+    rows, errors : int
+        Number of embeddings and failures that the file or folder now contains; for a share, only its own.
+    header : Header
+    changed : int
+        Number of shapes that were embedded again because their files changed.
     """
 
     out: str
@@ -191,7 +217,7 @@ class Summary:
 
 
 def check_least(given: Any, **least: int) -> None:
-    """Raise `InputError` for attributes below their minimum; None is accepted."""
+    """Raise `InputError` for attributes below their minimum. None is accepted."""
     for name, bound in least.items():
         value = getattr(given, name)
         if value is not None and value < bound:

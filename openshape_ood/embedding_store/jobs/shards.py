@@ -21,12 +21,12 @@ from openshape_ood.shapes.batch import Read, read_shapes
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-FIRST_ROWS = 64  # rows of the first shard if time per shard is limited
-POINTS_AT_ONCE = 4_000_000  # points of a batch: 200 MB with colors
+FIRST_ROWS = 64  # rows of the first shard, if the time per shard is limited
+POINTS_AT_ONCE = 4_000_000  # maximum number of points in a batch: 200 MB with colors
 
 
 class _Ready(NamedTuple):
-    """File that was read: its cloud, or its path if several samplings draw the surface anew."""
+    """File that was read: its cloud, or its path if the encoder samples the surface several times."""
 
     item: Item
     shape: Any
@@ -50,11 +50,13 @@ class _Shard:
 
 
 def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
-    """Encoder, and header with its temperature. Raises `MixedEncodersError` for other weights."""
+    """Encoder, and header with the temperature of the encoder. Raises `MixedEncodersError` for other weights."""
     encoder = settings.load()
     if encoder.identity.sha256 != header.identity.sha256:
         here = f"the weights here have the sha256 {encoder.identity.sha256[:8]}"
-        raise MixedEncodersError(f"{here}, expected on every machine those of the embeddings, by {header.identity}")
+        raise MixedEncodersError(
+            f"{here}. Expected those of the embeddings, by {header.identity}. Use the same weights on every machine."
+        )
     return encoder, replace(header, temperature=encoder.temperature)
 
 
@@ -66,13 +68,13 @@ def embed_shards(
     step: Step = lambda count, process: None,
     seconds: float | None = None,
 ) -> Generator[Rows]:
-    """Read and embed items, `shard_rows` at a time; items are taken no further ahead than files are read.
+    """Read and embed items, `shard_rows` at a time. Items are taken from the iterable only when files are read.
 
-    own_axes: items may have their own `up`. The same items in the same order give the same shards, unless `seconds`
-    limits the time per shard so that a killed run loses little; the first shard is then small. `step` is called for
-    every file read. Raises `WeightsError` if no embedding of a batch is usable.
+    `own_axes` is True if items may have their own `up`. The same items in the same order give the same shards, unless
+    `seconds` limits the time per shard, so that a killed run loses little work; the first shard is then small. `step`
+    is called for every file read. Raises `WeightsError` if no embedding of a batch is usable.
     """
-    # readers prepare clouds, except for several samplings and individual axes
+    # the reading processes prepare clouds, unless there are several samplings or individual axes
     prepared = settings.num_samples == 1 and not own_axes
     rows = settings.shard_rows if seconds is None else min(FIRST_ROWS, settings.shard_rows)
     waiting: deque[Item] = deque()
@@ -122,7 +124,7 @@ def _batches(
 
 
 def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
-    """Embed batches of prepared clouds; on a GPU the next batch is sampled during the transformer."""
+    """Embed batches of prepared clouds. On a GPU, the next batch is sampled while the transformer runs."""
     waiting: deque[list[_Ready]] = deque()
 
     def clouds() -> Iterator[list[np.ndarray]]:
@@ -135,14 +137,17 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], sett
         sound = np.isfinite(lengths) & (lengths > 0)
         if not sound.any():
             name = encoder.identity.checkpoint
-            raise WeightsError(f"{name} gave only embeddings that are zero or not finite; its weights are damaged")
+            raise WeightsError(
+                f"{name} gave only embeddings that are zero or not finite. Its weights are damaged. "
+                "Download them again."
+            )
         for one in compress(batch, ~sound):
             to.fail(one.item, "its embedding is zero or not finite", one.up)
         to.add([*compress(batch, sound)], rows[sound] / lengths[sound, None])
 
 
 def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
-    """Embed batches of clouds or files; one by one if a batch has a shape that fails."""
+    """Embed batches of clouds or files. If a shape of a batch fails, its shapes are embedded one by one."""
     how: dict[str, Any] = {name: getattr(settings, name) for name in ("batch_size", "seed", "num_samples")}
 
     for batch in batches:
@@ -152,7 +157,7 @@ def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Set
             try:
                 to.add(some, encoder.encode([one.shape for one in some], up=[one.up for one in some], **how))
             except (CloudError, ShapeFileError, WeightsError) as error:
-                # rare: a cloud whose few distinct points resampling leaves out, or a changed file
+                # rare: resampling left out the few distinct points of a cloud, or the file changed
                 if len(some) == 1:
                     to.fail(some[0].item, str(error), some[0].up)
                 else:

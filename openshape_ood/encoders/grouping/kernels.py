@@ -1,11 +1,11 @@
 """Farthest-point sampling and ball query as Triton kernels, for CUDA devices.
 
-The indices equal those of the plain torch versions in `plain`, the reference: float32 operations run in the same order,
-without fused multiply-add (fusing rounds once instead of twice, and points near the rim of a ball would change sides).
-The tests run the kernels under Triton's interpreter and compile them for a GPU. **Speed on a GPU is unmeasured**, so
-block and warp counts are untuned.
+The kernels give the same indices as the reference in `plain`. Float32 operations have the same order, without fused
+multiply-add: it rounds once instead of twice, and a point near the edge of a ball could change from inside to outside.
+The tests run the kernels in Triton's interpreter and compile them for a GPU. **The speed on a GPU was not measured**,
+so block and warp counts are not tuned.
 
-Triton comes with torch's wheels for Linux. Without it this module can still be imported.
+The wheels of torch for Linux include Triton. This module can be imported without Triton.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ try:
 except ImportError:
     triton = None
 
-# up to this many points the distances stay in registers of one program; larger clouds use torch
+# maximum number of points whose distances fit in the registers of one program; larger clouds use torch
 LARGEST_CLOUD = 16_384
-# up to this many points the coordinates stay in registers too; above it they are read again (from cache)
+# maximum number of points whose coordinates fit in registers too; for larger clouds they are read again from the cache
 LARGEST_RESIDENT = 8_192
 # block sizes of the ball query: centers, and points per step
 CENTERS, POINTS = 8, 256
@@ -39,9 +39,9 @@ def _jit(kernel):
 
 
 def available(device: torch.device | str) -> bool:
-    """True if the kernels run on `device`, an NVIDIA GPU. The first call compiles and runs a small case.
+    """True if the kernels run on `device`. It must be an NVIDIA GPU. The first call compiles and runs a small case.
 
-    Triton's interpreter does not count.
+    With Triton's interpreter the result is False.
     """
     device = torch.device(device)
     if device.type != "cuda" or torch.version.hip is not None or triton is None or _interpreted():
@@ -54,15 +54,15 @@ def _runs(device: torch.device) -> bool:
     try:
         line = torch.arange(4.0, device=device)[None, :, None].expand(1, 4, 3)
         return farthest_point_sampling(line, 3).tolist() == [[0, 3, 1]]
-    except Exception as error:  # any error of compiler, driver or launcher: fall back to torch
+    except Exception as error:  # fall back to torch after any error of the compiler, driver or launcher
         warnings.warn(f"the Triton kernels do not run on {device}, torch is used: {error}", stacklevel=3)
         return False
 
 
 def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
-    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), as `plain.farthest_point_sampling`.
+    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), as from `plain.farthest_point_sampling`.
 
-    Raises `InputError` for a tensor on another device than CUDA or of another shape, `MissingPackageError` without
+    Raises `InputError` for a tensor that is not on a CUDA device or has another shape, `MissingPackageError` without
     triton.
     """
     _check(xyz, "clouds (b, n, 3)", least=1)
@@ -80,18 +80,18 @@ def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
 def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     """Indices (b, p, count) int64 of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
 
-    As `plain.ball_query`. Raises `InputError` for tensors on another device than CUDA, on two devices, or of other
-    shapes, `MissingPackageError` without triton.
+    The result is as from `plain.ball_query`. Raises `InputError` for tensors that are not on one CUDA device or have
+    other shapes, `MissingPackageError` without triton.
     """
     _check(xyz, "clouds (b, n, 3)", least=1)
     _check(centers, "centers (b, p, 3)")
     if centers.device != xyz.device or centers.shape[0] != xyz.shape[0]:
         what = f"clouds {tuple(xyz.shape)} on {xyz.device} and centers {tuple(centers.shape)} on {centers.device}"
-        raise InputError(f"got {what}; expected as many of one as of the other, on one device")
+        raise InputError(f"got {what}; expected equal numbers of clouds, on one device")
     b, n, p = xyz.shape[0], xyz.shape[1], centers.shape[1]
     members = torch.empty(b, p, count, dtype=torch.long, device=xyz.device)
     blocks = triton.cdiv(p, CENTERS)
-    # torch compares in float32, so the limit is rounded to it once
+    # torch compares in float32, so the radius is rounded to float32 too
     limit = torch.tensor(radius**2, dtype=torch.float32, device="cpu").item()
     with _on(xyz.device):
         _query[(b * blocks,)](
@@ -111,7 +111,10 @@ def _interpreted() -> bool:
 
 def _check(points: Tensor, expected: str, least: int = 0) -> None:
     if triton is None:
-        raise MissingPackageError("the sampler 'triton' needs the package triton: pip install triton; 'torch' does not")
+        raise MissingPackageError(
+            "the sampler 'triton' needs the package triton, which is not installed. "
+            "Run pip install triton, or use the sampler 'torch'."
+        )
     if points.device.type != "cuda" and not _interpreted():
         what = f"the sampler 'triton' needs tensors on a CUDA device, got one on {points.device}"
         raise InputError(f"{what}; the sampler 'torch' runs on any device")
@@ -122,18 +125,18 @@ def _check(points: Tensor, expected: str, least: int = 0) -> None:
 
 
 def _on(device: torch.device) -> AbstractContextManager:
-    """Make the tensors' device current, because Triton launches there."""
+    """Make the device of the tensors current, because Triton launches kernels on the current device."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def _planes(points: Tensor) -> Tensor:
-    """Transpose (b, n, 3) to contiguous float32 (b, 3, n), so that neighboring lanes read neighboring numbers."""
+    """Transpose (b, n, 3) to contiguous float32 (b, 3, n), so that neighboring threads read neighboring numbers."""
     return points.detach().float().transpose(1, 2).contiguous()
 
 
 @_jit
 def _sample(xyz, picked, n, count, block: tl.constexpr, resident: tl.constexpr):
-    """Sample one cloud: `xyz` (b, 3, n) float32 into `picked` (b, count) int64, initially zeros."""
+    """Sample one cloud of `xyz` (b, 3, n) float32. Writes into `picked` (b, count) int64, which must contain zeros."""
     cloud = tl.program_id(0).to(tl.int64)
     xs = xyz + cloud * 3 * n
     ys = xs + n
@@ -156,8 +159,8 @@ def _sample(xyz, picked, n, count, block: tl.constexpr, resident: tl.constexpr):
         dy = y - tl.load(ys + last)
         dz = z - tl.load(zs + last)
         distance = tl.minimum(distance, dx * dx + dy * dy + dz * dz, propagate_nan=tl.PropagateNan.ALL)
-        # distances are not negative, so their bits order as integers; NaN becomes the largest, as in torch, and lanes
-        # without a point the smallest, so they are never picked
+        # distances are not negative, so their bits have the same order as integers. NaN becomes the largest, as in
+        # torch. Lanes without a point get the smallest value, so they are never picked
         rank = tl.where(distance == distance, distance.to(tl.int32, bitcast=True), 0x7FFFFFFF)
         last = tl.argmax(tl.where(there, rank, -1), axis=0, tie_break_left=True)
         tl.store(picked + i, last.to(tl.int64))
@@ -167,7 +170,7 @@ def _sample(xyz, picked, n, count, block: tl.constexpr, resident: tl.constexpr):
 def _query(
     xyz, centers, members, n, p, count, blocks, limit, rows: tl.constexpr, step: tl.constexpr, columns: tl.constexpr
 ):
-    """Query a block of centers: `xyz` (b, 3, n), `centers` (b, 3, p) float32, `members` (b, p, count) int64."""
+    """Query one block of `centers` (b, 3, p) in `xyz` (b, 3, n), both float32. Writes `members` (b, p, count) int64."""
     program = tl.program_id(0)
     cloud = (program // blocks).to(tl.int64)
     row = (program % blocks) * rows + tl.arange(0, rows)
@@ -180,10 +183,10 @@ def _query(
     center_norm = cx * cx + cy * cy + cz * cz
     group = members + (cloud * p + row) * count
 
-    found = tl.where(real, 0, count)  # rows without a center count as full
+    filled = tl.where(real, 0, count)  # rows without a center count as full
     first = tl.full((rows,), 0, tl.int32) + n
     start = tl.full((), 0, tl.int32)
-    while (start < n) & (tl.min(found, axis=0) < count):
+    while (start < n) & (tl.min(filled, axis=0) < count):
         index = start + tl.arange(0, step)
         there = index < n
         x = tl.load(xs + index, mask=there, other=0.0)
@@ -193,15 +196,15 @@ def _query(
         product = cx[:, None] * x[None, :] + cy[:, None] * y[None, :] + cz[:, None] * z[None, :]
         distance = (center_norm[:, None] - 2 * product) + norm[None, :]
         inside = (distance <= limit) & there[None, :]
-        rank = found[:, None] + tl.cumsum(inside.to(tl.int32), axis=1)
+        rank = filled[:, None] + tl.cumsum(inside.to(tl.int32), axis=1)
         here = tl.broadcast_to(index[None, :], (rows, step))
         tl.store(group[:, None] + (rank - 1), here.to(tl.int64), mask=inside & (rank <= count))
         first = tl.minimum(first, tl.min(tl.where(inside, here, n), axis=1))
-        found += tl.sum(inside.to(tl.int32), axis=1)
+        filled += tl.sum(inside.to(tl.int32), axis=1)
         start += step
 
     first = tl.where(first < n, first, 0)
     column = tl.arange(0, columns)
-    short = real[:, None] & (column[None, :] >= found[:, None]) & (column[None, :] < count)
+    short = real[:, None] & (column[None, :] >= filled[:, None]) & (column[None, :] < count)
     filling = tl.broadcast_to(first[:, None], (rows, columns)).to(tl.int64)
     tl.store(group[:, None] + column[None, :], filling, mask=short)

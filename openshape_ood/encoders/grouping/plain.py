@@ -1,12 +1,12 @@
 """Farthest-point sampling and ball query: numpy on the CPU, plain torch on other devices.
 
-Both do the same float32 arithmetic element by element, so they give the same indices. A matrix product would round
-differently with the batch size (and lose digits under TF32 or autocast), and points near the rim of a ball would change
-sides.
+Both do the same float32 arithmetic element by element, so they give the same indices. The rounding of a matrix product
+depends on the batch size, and TF32 or autocast would make it worse. A point near the edge of a ball could then change
+from inside to outside.
 
-On the CPU a step takes about a microsecond for some 10,000 numbers; calls, temporaries and thread synchronization would
-cost more than the arithmetic. So clouds are processed one at a time with coordinates in rows, in buffers that fit the
-core's cache, in one thread (two were no faster).
+On the CPU, a step with some 10,000 numbers takes about a microsecond. Function calls, temporary arrays and thread
+synchronization would take more time than the arithmetic. So clouds are processed one at a time, in one thread (two were
+not faster). Coordinates are in rows, and buffers fit into the cache of a core.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from torch import Tensor
 
 from openshape_ood.errors import MissingPackageError
 
-TABLE_ELEMENTS = 1 << 25  # limits the (p, n) distance table: 2^25 float32 are 128 MiB
+TABLE_ELEMENTS = 1 << 25  # maximum size of the (p, n) distance table: 2^25 float32 are 128 MiB
 ROWS = 8  # centers per block on the CPU: 8 rows of 10,000 distances are 320 kB
 
 
 def gather(points: Tensor, indices: Tensor) -> Tensor:
-    """Rows of `points` (b, n, c) at `indices` (b, ...) -> (b, ..., c)."""
+    """Rows (b, ..., c) of `points` (b, n, c) at `indices` (b, ...)."""
     b, c = points.shape[0], points.shape[2]
     flat = indices.reshape(b, -1, 1).expand(-1, -1, c)
     return points.gather(1, flat).reshape(*indices.shape, c)
 
 
 def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
-    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), beginning with point 0.
+    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3). The first is point 0.
 
-    Each next point is the farthest from all previous ones; the lowest index wins a tie. If the cloud has fewer distinct
-    points than `count`, point 0 is repeated.
+    Each next point is the one farthest from all previous points. Of points at equal distance, the lowest index is
+    taken. If the cloud has fewer distinct points than `count`, point 0 is repeated.
     """
     xyz = xyz.detach().float()
     if xyz.device.type != "cpu" or torch.compiler.is_compiling():  # the compiler cannot trace numpy buffers
@@ -58,7 +58,7 @@ def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
 
 
 def _sample(xyz: Tensor, count: int) -> Tensor:
-    axes = xyz.transpose(1, 2).contiguous()  # (b, 3, n): each coordinate in one piece
+    axes = xyz.transpose(1, 2).contiguous()  # (b, 3, n): each coordinate is contiguous
     picked = torch.zeros(xyz.shape[0], count, dtype=torch.long, device=xyz.device)
     distance = torch.full(xyz.shape[:2], torch.inf, device=xyz.device)
     for i in range(1, count):
@@ -70,13 +70,13 @@ def _sample(xyz: Tensor, count: int) -> Tensor:
 
 
 def farthest_point_sampling_dgl(xyz: Tensor, count: int) -> Tensor:
-    """Indices (b, count) from dgl (CPU only), equal to the plain ones. Raises `MissingPackageError` without `[dgl]`."""
-    # otherwise dgl writes a file to the home folder on its first import
+    """The same indices (b, count), computed by dgl on the CPU. Raises `MissingPackageError` without `[dgl]`."""
+    # without this setting, dgl writes a file to the home folder on its first import
     os.environ.setdefault("DGLBACKEND", "pytorch")
     try:
         from dgl.geometry import farthest_point_sampler
     except ImportError as error:
-        how = "pip install 'openshape-ood[dgl]' (Python 3.11); the default sampler needs nothing"
+        how = "pip install 'openshape-ood[dgl]' (Python 3.11). The default sampler needs no package"
         raise MissingPackageError(f"the sampler 'dgl' needs the package dgl: {how}") from error
     return farthest_point_sampler(xyz.float().cpu(), count, start_idx=0).to(xyz.device)
 
@@ -84,8 +84,8 @@ def farthest_point_sampling_dgl(xyz: Tensor, count: int) -> Tensor:
 def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     """Indices (b, p, count) int64 of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
 
-    The lowest indices are kept; short groups repeat their first member. Centers are points of the cloud, so no group is
-    empty (an empty group would hold index 0).
+    If a group has more than `count` points, the lowest indices are used. If it has fewer, its first member is repeated.
+    Centers are points of the cloud, so no group is empty (an empty group would contain index 0).
     """
     xyz, centers = xyz.detach().float(), centers.detach().float()
     if xyz.device.type != "cpu" or torch.compiler.is_compiling():
@@ -97,19 +97,19 @@ def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tenso
             near = inside[: len(rows)]
             np.less_equal(rows, most, out=near)
             for row, group in zip(near, members, strict=True):
-                found = np.flatnonzero(row)[:count]
-                if len(found):
-                    group[: len(found)], group[len(found) :] = found, found[0]
+                nearby = np.flatnonzero(row)[:count]
+                if len(nearby):
+                    group[: len(nearby)], group[len(nearby) :] = nearby, nearby[0]
     return torch.from_numpy(groups)
 
 
 def _distance_rows(xyz: Tensor, centers: Tensor, groups: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Squared distances (up to ROWS, n) between centers and all points, with their groups; the buffer is reused.
+    """Squared distances (up to ROWS, n) between centers and all points, with the groups of these centers.
 
-    Same arithmetic as `_squared_distances`.
+    The arithmetic is that of `_squared_distances`. The buffer is reused, so copy the rows to keep them.
     """
     clouds = xyz.transpose(1, 2).contiguous().numpy()
-    # -2 belongs to the factor, because a power of two adds no rounding
+    # the factor -2 is applied first, because a power of two causes no rounding
     norms, factors = [_squared_norms(points)[..., None].numpy() for points in (centers, xyz)], (-2 * centers).numpy()
     product, table = np.empty((2, ROWS, xyz.shape[1]), dtype=np.float32)
     for cloud, factor, center_norms, point_norms, members in zip(clouds, factors, *norms, groups, strict=True):
@@ -134,9 +134,12 @@ def _query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
 
 
 def lowest(inside: Tensor, count: int) -> Tensor:
-    """Lowest true indices (b, p, count) of a table (b, p, n); short rows repeat their first."""
+    """Indices (b, p, count) of the first true elements in each row of a table (b, p, n).
+
+    If a row has fewer than `count`, its first index is repeated.
+    """
     rank = inside.cumsum(dim=-1, dtype=torch.int32)
-    # scatter each member to its rank; surplus members go to a column that is cut off
+    # scatter each member to its rank; members beyond `count` go to a last column, which is cut off
     column = torch.where(inside & (rank <= count), rank - 1, count).long()
     index = torch.arange(inside.shape[-1], device=inside.device).expand_as(column)
     groups = torch.zeros(*column.shape[:2], count + 1, dtype=torch.long, device=inside.device)
@@ -148,7 +151,8 @@ def lowest(inside: Tensor, count: int) -> Tensor:
 def nearest_points(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
     """Indices (b, p, count) int64, ascending, of the points of `xyz` (b, n, 3) nearest to `centers` (b, p, 3).
 
-    Ties go to the lowest indices; with fewer than `count` points the first is repeated.
+    Of points at equal distance, the lowest indices are used. If a cloud has fewer than `count` points, the first index
+    is repeated.
     """
     xyz, centers = xyz.detach().float(), centers.detach().float()
     if xyz.device.type != "cpu" or torch.compiler.is_compiling():
@@ -162,7 +166,7 @@ def nearest_points(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
             limits = np.partition(rows, count - 1, axis=1)[:, count - 1 : count]
             for row, limit, group in zip(rows, limits, members, strict=True):
                 nearest = np.flatnonzero(row <= limit)
-                if len(nearest) > count:  # several points on the rim
+                if len(nearest) > count:  # several points have the largest distance
                     rim = np.flatnonzero(row == limit)
                     nearest = np.setdiff1d(nearest, rim[count - len(nearest) :], assume_unique=True)
                 group[: len(nearest)] = nearest
@@ -188,7 +192,7 @@ def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _squared_norms(points: Tensor) -> Tensor:
-    # added one by one: on a GPU, a sum over the axis has its own order, and points on the rim would change sides
+    # explicit additions, because on a GPU a sum over the axis may add in another order and round differently
     x, y, z = points.square().unbind(-1)
     return x + y + z
 
@@ -196,8 +200,10 @@ def _squared_norms(points: Tensor) -> Tensor:
 class Grouping(NamedTuple):
     """Functions of a sampler.
 
-    sample: clouds (b, n, 3), p -> indices (b, p); query: clouds, centers (b, p, 3), radius, k -> (b, p, k); nearest:
-    as query, without a radius."""
+    - sample(clouds (b, n, 3), p) gives indices (b, p).
+    - query(clouds, centers (b, p, 3), radius, k) gives indices (b, p, k).
+    - nearest(clouds, centers, k) gives indices (b, p, k).
+    """
 
     sample: Callable[[Tensor, int], Tensor]
     query: Callable[[Tensor, Tensor, float, int], Tensor]

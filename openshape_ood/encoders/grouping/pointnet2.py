@@ -1,8 +1,9 @@
-"""Farthest-point sampling by the rule of the compiled operator `pointnet2_ops`, on top of any sampler.
+"""Farthest-point sampling by the rule of the compiled operator `pointnet2_ops`, with any sampler.
 
-The rule differs from the plain one in two ways, both obtained by changing the sampler's input. Points near the origin
-are never picked: here they coincide with point 0, at distance 0. Ties go to the point that the operator's threads
-compare first: here it comes first. Rule: github.com/erikwijmans/Pointnet2_PyTorch, `sampling_gpu.cu`.
+The rule differs from the plain one in two ways. Points near the origin are never picked. Of points at equal distance,
+the one that the operator's threads compare first is picked. Here the input of the sampler is changed to get the same
+result: points near the origin are moved to point 0, and points are reordered. Rule:
+github.com/erikwijmans/Pointnet2_PyTorch, `sampling_gpu.cu`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-THREADS = 512  # maximum of the operator
-# squared norm; the operator compares with the double 1e-3, just below its float32
+THREADS = 512  # maximum number of threads of the operator
+# squared norm. The operator compares with the double 1e-3, which is slightly below the float32 1e-3
 CORE = 1e-3
 
 
 def sample_outside_core(xyz: Tensor, count: int, sample: Callable[[Tensor, int], Tensor]) -> Tensor:
-    """Indices (b, count) of points of `xyz` (b, n, 3), by a `Grouping.sample`; the first index is always 0."""
+    """Indices (b, count) of points of `xyz` (b, n, 3), by the function `Grouping.sample`. The first index is 0."""
     order = torch.from_numpy(thread_order(xyz.shape[1])).to(xyz.device)
     x, y, z = xyz.detach().float().square().unbind(-1)
     seen = torch.where((x + y + z < CORE)[..., None], xyz[:, :1], xyz)
@@ -29,10 +30,11 @@ def sample_outside_core(xyz: Tensor, count: int, sample: Callable[[Tensor, int],
 
 @functools.cache
 def thread_order(n: int) -> np.ndarray:
-    """Indices (n,) ordered by the operator's preference among ties.
+    """Indices (n,) in the order of the operator's preference among points at equal distance.
 
-    Thread t of p (a power of two) scans the points t, t + p, ...; then pairs of threads are compared, t with t + p / 2,
-    t + p / 4 and so on, and the lower one wins. The lowest bit of t is compared last, so it weighs most.
+    Thread t of p (a power of two) scans the points t, t + p, ... Then the operator compares thread t with t + p / 2,
+    with t + p / 4 and so on; for ties the lower thread wins. The lowest bit of t is compared last, so it has the most
+    weight.
 
     >>> thread_order(5).tolist()
     [0, 4, 2, 1, 3]

@@ -1,4 +1,4 @@
-"""Samplers by name: plain torch, Triton kernels, or DGL."""
+"""Choice of a sampler by name: plain torch, Triton kernels, or DGL."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SWITCH = "OPENSHAPE_OOD_NO_TRITON"
 def find_grouping(name: str, device: torch.device) -> plain.Grouping:
     """Functions of the sampler `name` for `device`. All samplers give the same indices.
 
-    "auto": Triton kernels on a supported GPU, unless the environment variable OPENSHAPE_OOD_NO_TRITON is set to another
-    value than 0; else "torch". "dgl" only samples, with torch's ball query.
+    "auto" uses Triton kernels on a supported GPU, else torch. The environment variable OPENSHAPE_OOD_NO_TRITON=1
+    disables Triton. "dgl" only samples; its ball query is the one of torch.
 
     Raises `UnknownNameError` for another name, `InputError` for "triton" if the kernels do not run.
     """
@@ -36,5 +36,5 @@ def find_grouping(name: str, device: torch.device) -> plain.Grouping:
         return plain.Grouping(kernels.farthest_point_sampling, kernels.ball_query)
     if name == "triton":
         what = f"the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not {str(device)!r}"
-        raise InputError(f"{what}; the sampler 'auto' uses it where it can")
+        raise InputError(f"{what}. Use the sampler 'auto', which needs no GPU.")
     return plain.PLAIN

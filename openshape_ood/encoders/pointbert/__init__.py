@@ -1,1 +1,1 @@
-"""PointBERT as OpenShape uses it."""
+"""PointBERT, the network of OpenShape."""

@@ -1,8 +1,9 @@
-"""PointBERT as OpenShape uses it: set abstraction, lift, transformer, optional projection.
+"""PointBERT, the network of OpenShape: set abstraction, linear lift, transformer, optional projection.
 
-Network only: it takes sizes and tensors, no files and no numpy. Module names equal those of the published checkpoints,
-so keys load strictly. Architecture: Liu et al., "OpenShape", arXiv 2305.10764 (network `ppat`), after Yu et al.,
-"Point-BERT", arXiv 2111.14819, and the set abstraction of PointNet++, arXiv 1706.02413.
+This module contains only the network. It needs sizes and tensors, but no files and no numpy. The modules have the names
+of the published checkpoints, so that keys load strictly. Architecture: Liu et al., "OpenShape", arXiv 2305.10764
+(network `ppat`). It is based on Yu et al., "Point-BERT", arXiv 2111.14819, and on the set abstraction of PointNet++,
+arXiv 1706.02413.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from openshape_ood.encoders.grouping.plain import gather
 from openshape_ood.encoders.staged import PatchTransformer, constant, fold
 from openshape_ood.registry.architectures import PointBERTSizes
 
-# rows of 64 numbers per block of the set abstraction: on a CPU 4,096 are a megabyte, and intermediate values stay in
-# cache
+# rows of 64 numbers in a block of the set abstraction. On a CPU, 4,096 rows are a megabyte, so that intermediate values
+# stay in the cache
 ROWS, ROWS_ON_A_GPU = 4_096, 1 << 18
-# clouds per block of its first layer; with one, a cloud's features do not depend on the batch
+# clouds in a block of its first layer; with one cloud, its features do not depend on the batch
 CLOUDS, CLOUDS_ON_A_GPU = 1, 64
-IMAGE_SHARE = 0.5  # weight of TAMM's image branch, for every data set
+IMAGE_SHARE = 0.5  # weight of the image branch of TAMM, as published for all data sets
 
 
 class SetAbstraction(nn.Module):
-    """Point groups to patch features: a small MLP and its maximum, as published and trained."""
+    """Features of point groups: a small MLP, then the maximum over the members, as published and trained."""
 
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
@@ -39,10 +40,10 @@ class SetAbstraction(nn.Module):
         self.mlp_bns = nn.ModuleList(nn.BatchNorm2d(b) for _, b in pairs)
 
     def forward(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """Points (b, n, c), centers (b, p, 3), members (b, p, k) -> features (b, p, s)."""
+        """Features (b, p, s) from points (b, n, c), centers (b, p, 3) and members (b, p, k)."""
         group = gather(points, members)
         offsets = group[..., :3] - centers[:, :, None]
-        # plain products over channel rows are faster than a 1x1 convolution
+        # a matrix product over rows of channels is faster than a 1x1 convolution
         x = rearrange(torch.cat([offsets, group], dim=-1), "b p k c -> (b p k) c")
         for conv, norm in zip(self.mlp_convs, self.mlp_bns, strict=True):
             x = _layer(x, conv, norm)
@@ -57,17 +58,18 @@ def _layer(x: Tensor, conv: Any, norm: Any) -> Tensor:
 
 
 class FoldedAbstraction(nn.Module):
-    """Set abstraction for inference: batch-norm folded in, first layer split.
+    """Set abstraction for inference. Batch-norm is folded into the matrices, and the first layer is split.
 
-    A patch member enters the first layer as [xyz - c, xyz, color], c the patch's center. With the layer's matrix split
-    into [A, B, C], the product is ((A + B) xyz + C color) - A c: the first part depends on the point only, the second
-    on the center only. Both are computed once instead of once per member.
+    The input of the first layer for a member of a patch is [xyz - c, xyz, color], where c is the center of the patch.
+    If the matrix of the layer is [A, B, C], the product is ((A + B) xyz + C color) - A c. The first part depends only
+    on the point, and the second only on the center. So both are computed once per point and center, not once per
+    member.
 
-    The constants follow the network's device and are not in the state_dict.
+    The constants move with the network to another device. They are not in the state_dict.
     """
 
     def __init__(self, trained: SetAbstraction, dtype: torch.dtype) -> None:
-        # dtype of the second and third layer; the first subtracts numbers larger than its results
+        # `dtype` is for the second and third layer. The first layer needs float32, because it subtracts large numbers
         super().__init__()
         layers = [fold(conv, norm) for conv, norm in zip(trained.mlp_convs, trained.mlp_bns, strict=True)]
         (first, bias), (second, second_bias), (third, third_bias) = layers
@@ -78,7 +80,7 @@ class FoldedAbstraction(nn.Module):
         self.third, self.third_bias = constant(third, dtype), constant(third_bias, dtype)
 
     def forward(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """Points (b, n, c), centers (b, p, 3) and members (b, p, k) -> features (b, p, s) float32."""
+        """Features (b, p, s) float32 from points (b, n, c), centers (b, p, 3) and members (b, p, k)."""
         on_cpu, k = points.device.type == "cpu", members.shape[2]
         clouds, rows = (CLOUDS, ROWS) if on_cpu else (CLOUDS_ON_A_GPU, ROWS_ON_A_GPU)
         features = []
@@ -94,7 +96,7 @@ class FoldedAbstraction(nn.Module):
                 x = lifted.index_select(0, group.flatten()).view(len(group), k, -1)
                 x = x.sub_(offset[:, None]).relu_().flatten(0, 1).to(self.second.dtype)
                 x = F.linear(x, self.second, self.second_bias).relu_()
-                # bias and ReLU are monotonic, so the maximum may come first, which saves work
+                # bias and ReLU are monotonic, so they can be applied after the maximum, to fewer numbers
                 x = F.linear(x, self.third).view(len(group), k, -1).amax(dim=1)
                 features.append(x.add_(self.third_bias).relu_().float())
         return torch.cat(features).unflatten(0, (len(points), -1))
@@ -108,7 +110,7 @@ class Attention(nn.Module):
         self.fn = nn.ModuleDict({"to_qkv": to_qkv, "to_out": to_out})
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Attention over all tokens (b, t, w), for every token or only the `first` ones."""
+        """Attention over all tokens (b, t, w). The result is for all tokens, or only for the `first` ones."""
         weight: Any = self.fn["to_qkv"].weight
         x = self.norm(x).to(weight.dtype)
         if first is None:
@@ -134,23 +136,23 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Sequential):
-    """Attention and feed-forward; the residual sum stays in float32 for every precision."""
+    """Attention and feed-forward. The residual sum is float32 in every precision."""
 
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__(Attention(sizes), FeedForward(sizes))
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Map (b, t, w) to (b, t, w), or to its `first` tokens."""
+        """Map tokens (b, t, w) to tokens (b, t, w), or only to the `first` ones."""
         attention, feed_forward = self
         x = x[:, :first] + attention(x, first)
         return x + feed_forward(x)
 
 
 class Adapters(nn.Module):
-    """Adapters of TAMM in place of a projection (Zhang et al., arXiv 2402.18490): one for text, one for images.
+    """Adapters of TAMM (Zhang et al., arXiv 2402.18490): one for text, one for images. They replace a projection.
 
-    Zero-shot classification adds half the cosine of the image branch to the cosine of the text branch. The equally
-    weighted sum of the unit vectors gives the same numbers; its length is between 0.5 and 1.5.
+    In zero-shot classification, half the cosine of the image branch is added to the cosine of the text branch. The sum
+    of the unit vectors with these weights gives the same numbers. Its length is between 0.5 and 1.5.
     """
 
     def __init__(self, sizes: PointBERTSizes) -> None:
@@ -172,12 +174,12 @@ def _adapter(width: int, hidden: int, out: int) -> nn.Sequential:
 
 
 def _patches_first(x: Tensor) -> Tensor:
-    # not a lambda, which could not be pickled
+    # a function, because a lambda cannot be pickled
     return rearrange(x, "b w p -> b p w")
 
 
 class PointBERT(PatchTransformer):
-    """Map clouds in the encoder's frame to unnormalized embeddings; see `PatchTransformer`."""
+    """Map prepared clouds to unnormalized embeddings. See `PatchTransformer`."""
 
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__(sizes)
@@ -191,9 +193,9 @@ class PointBERT(PatchTransformer):
         self.proj = Adapters(sizes) if sizes.adapter_width else plain
 
     def prepare(self, dtype: torch.dtype = torch.float32) -> PointBERT:
-        """Prepare for inference: fold constants and round the weights of products to `dtype`. Returns the network.
+        """Prepare for inference: fold constants, and convert the weights of products to `dtype`. Returns the network.
 
-        Call it after the weights are loaded. Sampling, grouping, norms, sums and the final projection stay in float32.
+        Call it after the weights are loaded. Sampling, grouping, norms, sums and the final projection remain float32.
         Later changes to the weights of `sa` have no effect.
         """
         self.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""TextEncoder: unit vectors of class names, comparable with those of shapes."""
+"""TextEncoder: unit vectors of class names, which can be compared with the vectors of shapes."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ Vectors = NDArray[np.float32]
 Aliases = Mapping[str, str | Sequence[str]]
 
 AVERAGES = ("mean", "mean_of_units")
-WORDS_AT_ONCE = 16  # names between two writes to the cache
+WORDS_AT_ONCE = 16  # number of names between two writes to the cache
 
 
 class UntrainedNameWarning(UserWarning):
-    """Class name far from all names of the encoder's training."""
+    """A class name is far from all names in the training of the encoder."""
 
 
 class TextEncoder:
-    """Text encoder of a checkpoint: class names to unit vectors.
+    """Text encoder of a checkpoint. It turns class names into unit vectors.
 
-    The model is built for the first name that is not in the cache.
+    The model is loaded when the first name is needed that is not in the cache.
 
     Attributes
     ----------
     identity : Identity
-        Checkpoint and embedding space; checkpoints with the same text model share the space.
+        Checkpoint and embedding space. Checkpoints with the same text model have the same space.
     dim : int
         Width d of the embeddings.
     templates, average, aliases
@@ -75,7 +75,7 @@ class TextEncoder:
         self.aliases = _checked_aliases(aliases or {})
         self._row, self._device = row, device
         self._checkpoint = None if checkpoint is None else given_path(checkpoint, "checkpoint")
-        # static vectors are faster to compute than to look up
+        # no cache for static vectors, because they are faster to compute than to look up
         keep = cache and row.text.kind == "open_clip"
         self._store = ArrayStore(own_folder("text"), self.dim) if keep else None
 
@@ -97,20 +97,22 @@ class TextEncoder:
         Parameters
         ----------
         name, registry : str and path, optional
-            Name in the packaged registry or in your own, or an ensemble, as in `ShapeEncoder.from_pretrained`; also the
-            name of a point encoder.
+            Name in the packaged registry or in your own, or an ensemble, as in `ShapeEncoder.from_pretrained`. The name
+            of a point encoder is also accepted.
         checkpoint : path, optional
-            File of weights in place of the Hub's (.safetensors, .pt or .bin, a whole CLIP or its text side).
+            File of weights that replaces the one on the Hub: .safetensors, .pt or .bin, with a whole CLIP or only its
+            text side.
         device : str or torch.device, optional
             Default: CUDA (half precision), then MPS, then the CPU.
         templates : str or sequence of str, optional
-            A list of templates.toml, "" for the bare name, or sentences with one {} each.
+            Name of a list in templates.toml, "" for the name without a sentence, or sentences with one {} each.
         average : {"mean", "mean_of_units"}, optional
-            Average of the sentences' embeddings, then normalized; or each normalized first.
+            "mean": the embeddings of the sentences are averaged, then normalized. "mean_of_units": each is normalized
+            before that too.
         aliases : mapping, optional
-            Name -> replacement word or words; several are averaged as unit vectors.
+            Replacement word or words for a name. Several are averaged as unit vectors.
         cache : bool
-            Keep embeddings on disk.
+            True to store embeddings on disk.
 
         Raises
         ------
@@ -123,17 +125,17 @@ class TextEncoder:
 
     @classmethod
     def of(cls, row: Row, **settings: Any) -> TextEncoder:
-        """Text encoder of a row, or of the members of an ensemble; settings as in `from_pretrained`."""
-        # TextEnsemble has all public members of TextEncoder
+        """Text encoder of a row, or of the members of an ensemble. `settings` are as in `from_pretrained`."""
+        # a TextEnsemble has all public members of a TextEncoder
         return cast(TextEncoder, _together(row, **settings)) if row.members else cls(row, **settings)
 
     def encode(self, names: Sequence[str]) -> Vectors:
-        """Unit vectors of class names, in their order. Underscores become spaces.
+        """Unit vectors of class names, in the same order. Underscores are replaced by spaces.
 
         Parameters
         ----------
         names : sequence of str
-            k names, each different.
+            k different names.
 
         Returns
         -------
@@ -142,7 +144,7 @@ class TextEncoder:
         Raises
         ------
         ClassNamesError, RegistryError, InputError, CheckpointError
-            For no names; blank, repeated, unknown or too long names; a model that cannot be loaded.
+            If there are no names, if a name is blank, repeated, unknown or too long, or if the model cannot be loaded.
 
         Examples
         --------
@@ -156,14 +158,14 @@ class TextEncoder:
         if self._row.text.kind != "open_clip":
             model: Any = self._model
             far = ", ".join(repr(name) for name, is_far in zip(words, model.far(anchors), strict=True) if is_far)
-            message = f"{self.identity.checkpoint!r} was not trained with names like {far} and hardly knows what "
-            message += "they look like; give example shapes instead: known={name: shapes}"
+            message = f"{self.identity.checkpoint!r} was not trained with names like {far} and hardly knows them. "
+            message += "Give example shapes instead: known={name: shapes}"
             if far:
                 warnings.warn(message, UntrainedNameWarning, stacklevel=2)
         return anchors
 
     def serves(self, name: str) -> bool:
-        """False if a table of names lacks this name and the text encoder for other names is not on this machine."""
+        """True if the name can be embedded: a table of names has it, or a text encoder is on this machine."""
         model: Any = self._model if self._row.text.kind == "table" else None
         return model is None or model.knows(name) or _has_tower(self._row)
 
@@ -177,7 +179,9 @@ class TextEncoder:
             embedded = self._embed(sentences).reshape(len(some), len(self.templates), -1)
             if not np.isfinite(embedded).all():
                 what = f"text encoder of {self.identity.checkpoint!r}"
-                raise WeightsError(f"{what} gave values that are not finite; its weights are damaged")
+                raise WeightsError(
+                    f"{what} gave values that are not finite. Its weights are damaged. Download them again."
+                )
             if self.average == "mean_of_units":
                 embedded = _unit(embedded)
             for word, vector in zip(some, _unit(embedded.mean(axis=1)), strict=True):
@@ -187,7 +191,7 @@ class TextEncoder:
         return known
 
     def _embed(self, sentences: Sequence[str]) -> Vectors:
-        """Vectors (n, d) of sentences; its text encoder embeds names outside a table, if it is here."""
+        """Vectors (n, d) of sentences. For names outside a table, the text encoder is used, if it is available."""
         model = self._model
         if isinstance(model, table.TableModel):
             others = [one for one in sentences if not model.knows(one)]
@@ -210,10 +214,10 @@ class TextEncoder:
         return model
 
     def _cached(self, words: Sequence[str]) -> dict[str, Vectors]:
-        """Cached vectors of `words`, all in one precision, because vectors of two precisions must not be compared."""
+        """Cached vectors of `words`. All have one precision, because vectors of two precisions must not be compared."""
         store: Any = self._store
         vectors: dict[str, Vectors] = {}
-        # finding the best device would import torch
+        # if no device is given, try all precisions, because finding the best device would import torch
         for guess in ("float32", "float16", "") if self._device is None else ("",):
             precision = guess or self._precision
             stored = {word: store.get(self._key(word, precision)) for word in words}
@@ -255,14 +259,14 @@ def _together(
     average: str | None = None,
     **settings: Any,
 ) -> TextEnsemble:
-    """Text encoders of an ensemble's members, each loaded once."""
-    from openshape_ood.encoders.ensemble import TextEnsemble  # imports everything that reads shapes
+    """Text encoder of an ensemble. Each text encoder of its members is loaded once."""
+    from openshape_ood.encoders.ensemble import TextEnsemble  # imported here, because it imports all readers of shapes
 
     check_no_file(row, checkpoint)
     how = {"templates": None if templates == row.text.templates else templates} | settings
     how["average"] = None if average == row.text.average else average
     shared: dict[Any, TextEncoder] = {}
-    # a static file lies beside its registry
+    # the file of a static model is in the folder of its registry
     keys = [(one.text, one.sizes.embedding_dim, one.text.kind != "open_clip" and one.folder) for one in row.members]
     for key, one in zip(keys, row.members, strict=True):
         shared[key] = shared.get(key) or TextEncoder(one, **how)
@@ -271,16 +275,16 @@ def _together(
 
 
 def check_text(row: Row) -> None:
-    """Raise `InputError` for a row without a text encoder."""
+    """Raise `InputError` if the row has no text encoder."""
     if not row.text.kind:
         raise InputError(
-            f"checkpoint {row.name!r} has no text encoder (text = false), so names mean nothing to it. Expected "
-            "classes known by examples: known={name: shapes}, or --examples on the command line"
+            f"checkpoint {row.name!r} has no text encoder (text = false), so it cannot use names. Expected classes "
+            "known by examples. Give known={name: shapes}, or --examples on the command line"
         )
 
 
 def fetch_file(row: Row, progress: bool = True) -> Path:
-    """File of a row's text encoder, downloaded if necessary. Raises as `TextEncoder.encode`."""
+    """File of the text encoder of a row, downloaded if necessary. Errors are as in `TextEncoder.encode`."""
     if row.text.kind != "open_clip":
         return static.find_file(row)
     address = open_clip.hub_address(row)
@@ -291,13 +295,14 @@ def fetch_file(row: Row, progress: bool = True) -> Path:
 def _check_width(row: Row, width: int) -> None:
     if width != row.text_dim:
         what = f"text encoder of {row.name!r} has {width} dimensions, its {row.kind} encoder {row.text_dim}"
-        raise WeightsError(f"{what}; they were not trained together")
+        raise WeightsError(f"{what}. Expected equal dimensions. Use a text encoder that was trained with it.")
 
 
 def cached_file(row: Row) -> Path | None:
-    """File that `fetch_file` would return, if it is on this machine. No network access, no check of the content.
+    """File that `fetch_file` would return, if it is on this machine; else None. Neither network nor content are used.
 
-    Takes seconds for an open_clip model, which is imported. Raises `RegistryError` if it has no address on the Hub.
+    For an open_clip model this takes seconds, because open_clip is imported. Raises `RegistryError` if the model has no
+    address on the Hub.
     """
     if row.text.kind == "open_clip":
         return cached(row, open_clip.hub_address(row))
@@ -307,7 +312,7 @@ def cached_file(row: Row) -> Path | None:
 
 
 def _has_tower(row: Row) -> bool:
-    """True if the text encoder for names outside the table is on this machine, with the packages that read it."""
+    """True if the text encoder for names outside the table is on this machine, with the packages that it needs."""
     try:
         return bool(row.text.tower) and cached_file(find_checkpoint(row.text.tower)) is not None
     except OpenShapeError:
@@ -315,7 +320,7 @@ def _has_tower(row: Row) -> bool:
 
 
 def clean_names(names: Any) -> list[str]:
-    """Class names in NFC, with underscores and runs of white space as one space.
+    """Class names in Unicode NFC. Underscores and runs of white space are replaced by one space.
 
     Raises `ClassNamesError` for a single string, no names, or blank or repeated names.
 
@@ -325,21 +330,21 @@ def clean_names(names: Any) -> list[str]:
     ['night stand', 'window box (for plants)']
     """
     if isinstance(names, str):
-        raise ClassNamesError(f"names is the text {names!r}; expected a list of names: [{names!r}]")
+        raise ClassNamesError(f"names is the text {names!r}. Expected a list of names. Give [{names!r}].")
     # the order of a set is undefined
     if isinstance(names, set | frozenset) or not isinstance(names, Iterable):
-        raise ClassNamesError(f"names is a {type(names).__name__}; expected a list of strings")
+        raise ClassNamesError(f"names is a {type(names).__name__}. Expected a list of strings. Give list(...).")
     names, first = list(names), dict[str, int]()
     if not names:
-        raise ClassNamesError("there are no class names; expected at least one")
+        raise ClassNamesError("there are no class names. Expected at least one. Give a list of names.")
     cleaned = [_clean(name, f"class name {i}") for i, name in enumerate(names)]
     for i, name in enumerate(cleaned):
-        # text encoders fold case, so names that differ only by case are the same class
+        # text encoders ignore case, so names that differ only by case are the same class
         earlier = first.setdefault(name.casefold(), i)
         if earlier != i:
             raise ClassNamesError(
-                f"class names {names[earlier]!r} and {names[i]!r} ({earlier + 1} and {i + 1} of them) are the same; "
-                "name each class once"
+                f"class names {earlier + 1} and {i + 1}, {names[earlier]!r} and {names[i]!r}, are the same. "
+                "Expected different names. Name each class once."
             )
     return cleaned
 
@@ -357,19 +362,24 @@ def _clean(name: Any, what: str) -> str:
 
 def _checked_aliases(aliases: Any) -> dict[str, tuple[str, ...]]:
     if not isinstance(aliases, Mapping):
-        raise InputError(f"aliases is a {type(aliases).__name__}; expected a mapping: {{'display': 'monitor'}}")
+        raise InputError(
+            f"aliases is a {type(aliases).__name__}. Expected a mapping from names to words. "
+            "Give for example {'display': 'monitor'}."
+        )
     checked = {}
     for name, words in aliases.items():
         several = [words] if isinstance(words, str) else list(words)
         if not several:
-            raise ClassNamesError(f"the alias of {name!r} has no words; expected at least one")
+            raise ClassNamesError(f"the alias of {name!r} has no words. Expected at least one. Add a word.")
         name = _clean(name, "a name with an alias").casefold()
         checked[name] = tuple(_clean(word, f"an alias of {name!r}") for word in several)
     return checked
 
 
 def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """Sentences with one {} each: a list of templates.toml by name, "" for the bare name, or your own sentences.
+    """Sentences with one {} each.
+
+    `templates` is the name of a list in templates.toml, "" for the name without a sentence, or a list of sentences.
 
     >>> find_templates("")
     ('{}',)
@@ -381,7 +391,7 @@ def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
         return template_lists()[templates]
     sentences = tuple(templates)
     if not sentences:
-        raise InputError('templates is empty; expected sentences with one {} each, or "" for the bare name')
+        raise InputError('templates is empty. Expected sentences with one {} each. For the name only, give "".')
     for i, sentence in enumerate(sentences):
         if not isinstance(sentence, str) or sentence.count("{}") != 1:
             raise InputError(f"template {i} is {sentence!r}; expected a string with exactly one {{}}")

@@ -1,4 +1,4 @@
-"""Text side of open_clip models: raw embeddings of sentences."""
+"""Text encoders of open_clip models. They give raw embeddings of sentences."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
-SENTENCES_AT_ONCE = 64  # one class with its templates; more would take more memory than the smaller networks
+SENTENCES_AT_ONCE = 64  # one class with its templates; more sentences would need more memory than a small network
 HUB_FILE = "open_clip_model.safetensors"
 NOT_TEXT = ("visual.", "logit_scale", "logit_bias", "attn_mask", "input_resolution", "context_length", "vocab_size")
 
 
 class ClipModel:
-    """Text side of an open_clip model, in half precision on a GPU."""
+    """Text encoder of an open_clip model. It has half precision on a GPU."""
 
     def __init__(self, network: Any, tokenizer: Any, device: torch.device, precision: str) -> None:
         self.network, self.tokenizer, self.device, self.precision = network, tokenizer, device, precision
@@ -34,7 +34,7 @@ class ClipModel:
 
     @classmethod
     def load(cls, row: Row, path: Path, device: str | torch.device | None, precision: str | None = None) -> ClipModel:
-        """Text encoder of `row` with the weights in `path`. Only text tensors are read, without an extra copy."""
+        """Text encoder of `row` with the weights in `path`. Only tensors for text are read, without a second copy."""
         import open_clip
         import torch
         from open_clip.model import _build_text_tower
@@ -44,40 +44,40 @@ class ClipModel:
         config, target = find_config(row), find_device(device)
         precision = precision or precision_on(target)
         settings, quick = {**config["text_cfg"], "output_tokens": False}, config.get("quick_gelu", False)
-        with torch.device("meta"):  # shapes without memory: the file's tensors become the parameters
+        with torch.device("meta"):  # no memory is allocated, because the tensors of the file become the parameters
             network: Any = _build_text_tower(config["embed_dim"], settings, quick, getattr(torch, precision))
-        # open_clip computes layer norms in single precision
+        # layer norms are in single precision, as in open_clip
         norms = {name for name, module in network.named_modules() if isinstance(module, torch.nn.LayerNorm)}
         state = {}
         for key, tensor in _text_tensors(path, network, row):
             half = precision == "float16" and key.rpartition(".")[0] not in norms
             state[key] = tensor.to(target, torch.float16 if half else torch.float32)
         network.load_state_dict(state, assign=True)
-        if network.attn_mask is not None:  # a constant that no file holds
+        if network.attn_mask is not None:  # a constant that is not in the file
             network.attn_mask = network.build_causal_mask().to(target)
         network.eval().requires_grad_(False)
         return cls(network, open_clip.get_tokenizer(row.text.model), target, precision)
 
     def embed(self, sentences: Sequence[str]) -> Vectors:
-        """Embeddings (n, d). Raises `ClassNamesError` for a sentence that does not fit the model's context."""
+        """Embeddings (n, d). Raises `ClassNamesError` for a sentence that is too long for the model."""
         import torch
 
         embedded = []
         for i in range(0, len(sentences), SENTENCES_AT_ONCE):
             some = list(sentences[i : i + SENTENCES_AT_ONCE])
-            # the tokenizer truncates silently; one additional place shows it
+            # the tokenizer truncates silently; with room for one more token, truncation becomes visible
             tokens = self.tokenizer(some, context_length=self.context + 1)
             long = tokens[:, -1].nonzero()
             if len(long):
                 what = f"{some[int(long[0])]!r} is longer than the {self.context} tokens that the text encoder takes"
-                raise ClassNamesError(f"{what}; shorten the name, or give it an alias")
+                raise ClassNamesError(f"{what}. Expected a shorter name. Shorten it, or give it an alias.")
             with torch.inference_mode():
                 embedded.append(self.network(tokens[:, :-1].to(self.device)).float().cpu().numpy())
         return np.concatenate(embedded)
 
 
 def find_config(row: Row) -> dict[str, Any]:
-    """Sizes of open_clip for a row's text encoder. Raises `RegistryError` if name and weights do not fit."""
+    """open_clip's sizes of the text encoder of a row. Raises `RegistryError` if model name and weights do not fit."""
     import open_clip
 
     model, where = row.text.model, f"[{row.name}.text]"
@@ -85,16 +85,15 @@ def find_config(row: Row) -> dict[str, Any]:
     if config is None:
         raise RegistryError(f"{where} field 'model' is {model!r}, which open_clip does not know")
     if config["text_cfg"].get("hf_model_name") or config["text_cfg"].get("hf_tokenizer_name"):
-        raise RegistryError(f"{where} field 'model' is {model!r}, whose text side is not open_clip's own transformer")
+        raise RegistryError(f"{where} field 'model' is {model!r}, whose text encoder is not open_clip's transformer")
     if row.text.pretrained:
-        # open_clip builds the activation of the model's name and only warns if the weights had the other one:
-        # embeddings would be silently wrong
+        # open_clip takes the activation from the name of the model, and only warns if the weights had another one
         quick = bool(_pretrained_config(row).get("quick_gelu", False))
         if quick != bool(config.get("quick_gelu", False)):
             kind, right = ("QuickGELU", "-quickgelu") if quick else ("plain GELU", "")
             raise RegistryError(
-                f"{where} the weights {row.text.pretrained!r} were trained with {kind}, and the model {model!r} has "
-                "the other activation; embeddings would be silently wrong. Use model = "
+                f"{where} the weights {row.text.pretrained!r} were trained with {kind}, but the model {model!r} has "
+                "another activation. Its embeddings would be wrong. Use model = "
                 f"{model.removesuffix('-quickgelu') + right!r}"
             )
     return config
@@ -125,7 +124,7 @@ def hub_address(row: Row) -> tuple[str, str]:
 
 
 def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Tensor]]:
-    """Pairs (key, tensor) of the text side, read one by one after the keys were checked."""
+    """Pairs (key, tensor) of the text encoder. The keys are checked first; then tensors are read one by one."""
     from openshape_ood.registry.weights import faults, read_weights
 
     what = f"text encoder of {row.name!r}"
@@ -135,8 +134,8 @@ def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Ten
         expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
         differences = faults(expected, {key: shapes[stored] for key, stored in keys.items()})
         if differences:
-            why = f"{path} does not hold the text side of {row.text.model}. {differences}"
-            raise WeightsError(f"{what}: {why}. Is it the file of another text encoder?")
+            why = f"{path} does not contain the text encoder of {row.text.model}. {differences}"
+            raise WeightsError(f"{what}: {why}. Check that it is the right file.")
         return keys
 
     if path.suffix == ".safetensors":
@@ -144,14 +143,14 @@ def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Ten
             keys = keys_of({key: tuple(file.get_slice(key).get_shape()) for key in list(file.keys())})
             yield from ((key, file.get_tensor(stored)) for key, stored in keys.items())
         return
-    # memory-mapped, so that the image side is never read
+    # memory-mapped, so that the tensors for images are not read
     tensors = read_weights(path, Keys(inside="state_dict"), what)
     keys = keys_of({key: tuple(tensor.shape) for key, tensor in tensors.items()})
     yield from ((key, tensors[stored]) for key, stored in keys.items())
 
 
 def text_keys(keys: Any) -> dict[str, str]:
-    """Network key -> file key, of the text side only, for any of the usual prefixes."""
+    """File key for each network key of the text encoder, for any of the usual prefixes."""
     plain = {str(key).removeprefix("module."): key for key in keys}
     if any(key.startswith("text.") for key in plain):
         return {k.removeprefix("text."): v for k, v in plain.items() if k.startswith("text.")}

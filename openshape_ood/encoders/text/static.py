@@ -1,4 +1,4 @@
-"""Static text encoders: token vectors without a network and without torch."""
+"""Static text encoders: one vector per token. They need no network and no torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Vectors = NDArray[np.float32]
 
 
 class StaticModel:
-    """Text encoder by token vectors: a sentence is the unit mean of its known tokens' vectors."""
+    """Text encoder with token vectors. The vector of a sentence is the normalized mean over its known tokens."""
 
     precision = "int8"
 
@@ -39,14 +39,14 @@ class StaticModel:
         beside = path.with_name("tokenizer.json")
         try:
             self.tokenizer: Any = Tokenizer.from_file(str(beside))
-        except Exception as error:  # the library has no narrower error
+        except Exception as error:  # the library raises only Exception
             raise WeightsError(f"text encoder of {row.name!r}: cannot read the tokenizer {beside}: {error}") from error
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         if self.tokenizer.get_vocab_size() != len(vectors):
             tokens = f"but the tokenizer.json beside it has {self.tokenizer.get_vocab_size()} tokens"
             raise WeightsError(
-                f"{path} has {len(vectors)} token vectors, {tokens}; the two files do not belong together"
+                f"{path} has {len(vectors)} token vectors, {tokens}. Expected equal numbers. Use files of one encoder."
             )
         self.unknown = self.tokenizer.token_to_id("[UNK]")
         self.vectors, self.scales, self.dim = vectors, scales, vectors.shape[1]
@@ -61,12 +61,14 @@ class StaticModel:
             total = (self.vectors[ids] * self.scales[ids, None].astype(np.float32)).sum(axis=0)
             length = np.linalg.norm(total)
             if not length > 0:
-                raise ClassNamesError(f"{sentence!r} has no word that the text encoder knows; give it an alias")
+                raise ClassNamesError(
+                    f"{sentence!r} has no word that the text encoder knows. Expected at least one. Give it an alias."
+                )
             rows.append((total / length).astype(np.float32))
         return np.stack(rows)
 
     def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
-        """Mask (n,) of unit embeddings (n, d) whose cosines with all trained names are below `near`."""
+        """Mask (n,) of unit embeddings (n, d) that are far from all names of the training: cosines below `near`."""
         if not self.trained_names:
             return np.zeros(len(embeddings), dtype=bool)
         return (embeddings @ self._trained.T).max(axis=1) < self.near
@@ -78,12 +80,12 @@ class StaticModel:
 
 @lru_cache(maxsize=2)
 def loaded(row: Row, path: Path, changed: int) -> StaticModel:
-    """Model in a file, cached per process until the file changes (`changed`: modification time)."""
+    """Model in a file. It is cached in the process until the file changes. `changed` is the modification time."""
     return StaticModel(row, path)
 
 
 def find_file(row: Row) -> Path:
-    """File of token vectors, beside the registry or in the package."""
+    """File of token vectors, in the folder of the registry or in the package."""
     for folder in (row.folder, PACKAGE):
         if (folder / row.text.model).is_file():
             return folder / row.text.model

@@ -1,4 +1,4 @@
-"""Tables of names: precomputed, centered vectors of a text encoder that is not installed."""
+"""Tables of names: centered vectors of a text encoder, computed in advance. The text encoder itself is not needed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from openshape_ood.registry.rows import Row
 
 Vectors = NDArray[np.float32]
 HELD = ["mean", "row", "vectors"]
-PROMPT = "a {}"  # prompt of the packaged table's vectors
+PROMPT = "a {}"  # prompt that gave the vectors of the packaged table
 
 
 class TableModel:
-    """Unit vectors of the names in a file; the row's `tower` embeds other names, if it is on this machine.
+    """Unit vectors of the names in a file. The `tower` of the row embeds other names, if it is on this machine.
 
-    The space is the text encoder's, centered: unit vectors minus their mean over the table's names, normalized again.
-    Pass vectors of the text encoder through `centered` before comparing them.
+    The vectors are centered: from the unit vectors of the text encoder, their mean over the names of the table is
+    subtracted, and the result is normalized. Apply `centered` to vectors of the text encoder before you compare them.
     """
 
     precision = "float16"
@@ -45,14 +45,14 @@ class TableModel:
             what = (
                 f"{len(self.names)} names, rows {self.row.shape}, vectors {self.vectors.shape}, mean {self.mean.shape}"
             )
-            raise WeightsError(f"{path} has {what}; expected as many rows as names, (v, d) and (d,)")
+            raise WeightsError(f"{path} has {what}; expected one row per name, vectors (v, d) and a mean (d,)")
         self.places = {name: int(i) for name, i in zip(self.names, self.row, strict=True)}
         self.near, self.dim, self.tower, self.name = float(metadata.get("near", -1)), dim, row.text.tower, row.name
 
     def embed(self, sentences: Sequence[str], others: Vectors | None = None) -> Vectors:
-        """Unit vectors (n, d). `others`: vectors of the text encoder for names outside the table, in their order.
+        """Unit vectors (n, d). `others` are vectors of the text encoder for the names outside the table, in order.
 
-        Raises `ClassNamesError` if these are needed and missing.
+        Raises `ClassNamesError` if a name is outside the table and `others` is None.
         """
         unknown = [one for one in sentences if not self.knows(one)]
         if unknown and others is None:
@@ -62,14 +62,14 @@ class TableModel:
         return _unit(np.stack(rows))
 
     def centered(self, raw: Any) -> Vectors:
-        """Vectors (n, d) of the text encoder, of any length, in the space of this table."""
+        """Unit vectors (n, d) in the space of this table, from vectors (n, d) of the text encoder."""
         return _unit(_unit(np.asarray(raw)) - self.mean)
 
     def knows(self, name: str) -> bool:
         return name.casefold() in self.places
 
     def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
-        """Mask (n,) of unit embeddings (n, d) whose cosines with all trained names are below `near`."""
+        """Mask (n,) of unit embeddings (n, d) that are far from all names of the training: cosines below `near`."""
         known = [self.places[name] for name in self.trained_names if name in self.places]
         if not known:
             return np.zeros(len(embeddings), dtype=bool)
@@ -82,8 +82,8 @@ class TableModel:
             unknown.append(f"{name!r} (close: {', '.join(map(repr, close))})" if close else repr(name))
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         what = f"{self.name!r} has no vector for {', '.join(unknown)}{more}; its table has {len(self.names):,} names"
-        how = f" or fetch the text encoder of {self.tower!r}, which serves any name" if self.tower else ""
-        return f"{what}. Take one of these, give an alias{how}"
+        how = f" or fetch the text encoder of {self.tower!r}, which can embed any name" if self.tower else ""
+        return f"{what}. Choose one of these, give an alias{how}"
 
     def _close(self, name: str) -> list[str]:
         """Names with the same last word, then names of similar spelling."""
@@ -99,5 +99,5 @@ def _unit(rows: Any) -> Vectors:
 
 @lru_cache(maxsize=2)
 def loaded(row: Row, path: Path, changed: int) -> TableModel:
-    """Table in a file, cached per process until the file changes (`changed`: modification time)."""
+    """Table in a file. It is cached in the process until the file changes. `changed` is the modification time."""
     return TableModel(row, path)

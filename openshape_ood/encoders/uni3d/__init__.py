@@ -1,1 +1,1 @@
-"""Uni3D: patches of nearest points and a transformer of EVA-02 blocks."""
+"""Uni3D: patches of nearest points, and a transformer with EVA-02 blocks."""

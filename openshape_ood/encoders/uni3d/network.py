@@ -1,9 +1,9 @@
 """Uni3D: patches of nearest points, a patch network, a plain vision transformer, a projection.
 
-Network only: it takes sizes and tensors, no files and no numpy. Module names equal those of the published checkpoints
-(after the registry's rules, which unify the layouts of the three sizes), so keys load strictly. Architecture: Zhou et
-al., "Uni3D", arXiv 2310.06773 (github.com/baaivision/Uni3D `models/point_encoder.py`); its blocks are those of EVA-02,
-arXiv 2303.11331, as built by timm, without rotary embedding.
+This module contains only the network. It needs sizes and tensors, but no files and no numpy. The modules have the names
+of the published checkpoints, so that keys load strictly; rules in the registry unify the layouts of the three sizes.
+Architecture: Zhou et al., "Uni3D", arXiv 2310.06773 (github.com/baaivision/Uni3D `models/point_encoder.py`). The blocks
+are those of EVA-02, arXiv 2303.11331, as in timm, without rotary embedding.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
 from openshape_ood.encoders.staged import PatchTransformer, constant, fold
 from openshape_ood.registry.architectures import Uni3DSizes
 
-# rows of 512 numbers per block of the patch network: intermediate values stay in cache
+# rows of 512 numbers in a block of the patch network, so that intermediate values stay in the cache
 ROWS, ROWS_ON_A_GPU = 2_048, 1 << 17
-POSITION_WIDTH = 128  # hidden width of positions
-EPS = 1e-6  # of all layer norms
+POSITION_WIDTH = 128  # hidden width of the network for positions
+EPS = 1e-6  # epsilon of all layer norms
 
 
 class PatchNetwork(nn.Module):
-    """Point groups to patch features, as published and trained."""
+    """Features of point groups, as published and trained."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -36,11 +36,11 @@ class PatchNetwork(nn.Module):
         self.second_conv = _layers(whole, whole, whole)
 
     def forward(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """Points (b, n, c), centers (b, p, 3), members (b, p, k) -> features (b, p, s)."""
+        """Features (b, p, s) from points (b, n, c), centers (b, p, 3) and members (b, p, k)."""
         group = gather(points, members)
         group = torch.cat([group[..., :3] - centers[:, :, None], group[..., 3:]], dim=-1)
         x = self.first_conv(group.flatten(0, 1).transpose(1, 2))
-        x = torch.cat([x.amax(dim=2, keepdim=True).expand_as(x), x], dim=1)  # patch maximum, then member
+        x = torch.cat([x.amax(dim=2, keepdim=True).expand_as(x), x], dim=1)  # maximum of the patch, then the member
         return self.second_conv(x).amax(dim=2).unflatten(0, members.shape[:2])
 
 
@@ -49,17 +49,18 @@ def _layers(first: int, hidden: int, last: int) -> nn.Sequential:
 
 
 class FoldedPatchNetwork(nn.Module):
-    """Patch network for inference: batch-norm folded in, each product computed once.
+    """Patch network for inference. Batch-norm is folded into the matrices, and each product is computed once.
 
-    - A member enters the first layer as [xyz - c, color], c the patch's center. Its product is the product of
-      [xyz, color], which depends on the point only, minus the product of c. Both are computed once.
-    - No nonlinearity separates the second layer f = W2 x + b2 from the third, W3 [max f, f] + b3: the member's half is
-      (W3 W2) x, with half the inner width of W3 f, and the half of the maximum is computed once a patch.
+    - The input of the first layer for a member is [xyz - c, color], where c is the center of the patch. Its product is
+      the product of [xyz, color], which depends only on the point, minus the product of c. Both are computed once.
+    - There is no nonlinearity between the second layer, f = W2 x + b2, and the third, W3 [max f, f] + b3. So the part
+    of
+      a member is (W3 W2) x, which needs half the width of W3 f. The part of the maximum is computed once per patch.
     - The last bias is added after the maximum over the members.
     """
 
     def __init__(self, trained: PatchNetwork, dtype: torch.dtype) -> None:
-        # dtype of all layers but the first, which subtracts numbers larger than its results
+        # `dtype` is for all layers except the first, which needs float32, because it subtracts large numbers
         super().__init__()
         (conv1, norm1, _, conv2), (conv3, norm3, _, conv4) = trained.first_conv, trained.second_conv
         first, bias = fold(conv1, norm1)
@@ -67,16 +68,16 @@ class FoldedPatchNetwork(nn.Module):
         third, third_bias = fold(conv3, norm3)
         fourth, fourth_bias = _plain(conv4)
         half = len(second)
-        maximum, own = third[:, :half], third[:, half:]
+        maximum, member = third[:, :half], third[:, half:]
         self.point, self.bias = constant(first, torch.float32), constant(bias, torch.float32)
         self.center = constant(first[:, :3], torch.float32)
-        self.second, self.own = constant(second, dtype), constant(own @ second, dtype)
+        self.second, self.member = constant(second, dtype), constant(member @ second, dtype)
         self.maximum = constant(maximum, dtype)
-        self.shared = constant(third_bias + (own + maximum) @ second_bias, dtype)
+        self.shared = constant(third_bias + (member + maximum) @ second_bias, dtype)
         self.fourth, self.fourth_bias = constant(fourth, dtype), constant(fourth_bias, torch.float32)
 
     def forward(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """Points (b, n, c), centers (b, p, 3) and members (b, p, k) -> features (b, p, s) float32."""
+        """Features (b, p, s) float32 from points (b, n, c), centers (b, p, 3) and members (b, p, k)."""
         k = members.shape[2]
         most = max(1, (ROWS if points.device.type == "cpu" else ROWS_ON_A_GPU) // k)
         features = []
@@ -86,7 +87,7 @@ class FoldedPatchNetwork(nn.Module):
                 x = each.index_select(0, group.flatten()).view(len(group), k, -1)
                 x = x.sub_(offset[:, None]).relu_().flatten(0, 1).to(self.second.dtype)
                 largest = F.linear(x, self.second).view(len(group), k, -1).amax(dim=1)
-                x = F.linear(x, self.own).view(len(group), k, -1)
+                x = F.linear(x, self.member).view(len(group), k, -1)
                 x = x.add_(F.linear(largest, self.maximum, self.shared)[:, None]).relu_().flatten(0, 1)
                 x = F.linear(x, self.fourth).view(len(group), k, -1).amax(dim=1)
                 features.append(x.float().add_(self.fourth_bias))
@@ -98,7 +99,7 @@ def _plain(conv: Any) -> tuple[Tensor, Tensor]:
 
 
 class Attention(nn.Module):
-    """Attention. Keys have no bias, because it would shift all logits of a query equally."""
+    """Attention. Keys have no bias, because it would shift all logits of a query by the same number."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -108,7 +109,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(inner, sizes.width)
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Attention over all tokens (b, t, w), for every token or only the `first` ones."""
+        """Attention over all tokens (b, t, w). The result is for all tokens, or only for the `first` ones."""
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         if first is None:
             q, k, v = self._heads(x, self.qkv.weight, bias, 3)
@@ -126,7 +127,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Gated feed-forward: the first half of the first layer is the gate, the second half the value."""
+    """Gated feed-forward. The first half of the first layer is the gate, and the second half is the value."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -140,7 +141,7 @@ class FeedForward(nn.Module):
         if self.gated:
             gate, value = x.chunk(2, dim=-1)
             x = F.silu(gate)
-            # in place without gradients: new memory costs as much time as the product
+            # in place if there are no gradients, because allocating memory takes as long as the product
             x = x * value if torch.is_grad_enabled() else x.mul_(value)
         else:
             x = F.gelu(x)
@@ -148,7 +149,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and feed-forward; the residual sum stays in float32 for every precision."""
+    """Attention and feed-forward. The residual sum is float32 in every precision."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -156,14 +157,14 @@ class Block(nn.Module):
         self.norm2, self.mlp = nn.LayerNorm(sizes.width, EPS), FeedForward(sizes)
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Map (b, t, w) to (b, t, w), or to its `first` tokens."""
+        """Map tokens (b, t, w) to tokens (b, t, w), or only to the `first` ones."""
         dtype = self.mlp.fc1.weight.dtype
         x = self.attn(self.norm1(x).to(dtype), first).to(x.dtype).add_(x[:, :first])
         return self.mlp(self.norm2(x).to(dtype)).to(x.dtype).add_(x)
 
 
 class Uni3D(PatchTransformer):
-    """Map clouds in the encoder's frame to unnormalized embeddings; see `PatchTransformer`."""
+    """Map prepared clouds to unnormalized embeddings. See `PatchTransformer`."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__(sizes)
@@ -177,10 +178,10 @@ class Uni3D(PatchTransformer):
         self.trans2embed = nn.Linear(width, sizes.projection)
 
     def prepare(self, dtype: torch.dtype = torch.float32) -> Uni3D:
-        """Prepare for inference: fold constants and round the weights of products to `dtype`. Returns the network.
+        """Prepare for inference: fold constants, and convert the weights of products to `dtype`. Returns the network.
 
-        Call it after the weights are loaded. Sampling, grouping, positions, norms, sums and the final projection stay
-        in float32. Later changes to the weights of `encoder` have no effect.
+        Call it after the weights are loaded. Sampling, grouping, positions, norms, sums and the final projection remain
+        float32. Later changes to the weights of `encoder` have no effect.
         """
         self.eval().requires_grad_(False)
         self.folded = FoldedPatchNetwork(self.encoder, dtype)
@@ -196,7 +197,7 @@ class Uni3D(PatchTransformer):
         return self.grouping.nearest(xyz, centers, self.sizes.patch_points)
 
     def _radii(self, points: Tensor, centers: Tensor, members: Tensor) -> tuple[Tensor, ...]:
-        """Mean over patches of the distance to the farthest member."""
+        """Distance between the center of a patch and its farthest member, averaged over the patches (b,)."""
         distances = (gather(points[..., :3], members) - centers[:, :, None]).norm(dim=-1)
         return (distances.amax(dim=-1).mean(dim=-1),)
 

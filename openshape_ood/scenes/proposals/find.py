@@ -82,15 +82,15 @@ def find_objects(
     overlapping: bool = False,
     runs: int = RUNS,
 ) -> Proposals:
-    """Find places of a scan that may be objects, from geometry and, if available, color; no classes are needed.
+    """Find regions of a scan that may be objects, from geometry and, if available, color; no classes are needed.
 
     Floor, ceiling and walls are removed as whole superpoints and reported as layout. The remaining superpoints are
     merged or grouped, and the best of the overlapping candidates are kept.
 
     Several runs on different voxel grids vote. The grids are turned about z and shifted by fixed amounts relative to
     the scan's own direction and center, so the result is deterministic. Proposals of different runs with an
-    intersection over union of 0.5 are the same object. Its points are those in most of them; it is dropped if its
-    stability is below 0.35.
+    intersection over union of 0.5 are the same object. The object has the points that are in most of these proposals.
+    It is dropped if its stability is below 0.35.
 
     Parameters
     ----------
@@ -106,11 +106,11 @@ def find_objects(
         shapes and contacts in generated rooms; few proposals, none inside another. "size": by voxel count, which finds
         a few more objects among many more parts.
     most : int, optional
-        Maximum number of proposals. Default: the best 100 found ones, all given ones.
+        Maximum number of proposals. Default: 100 if they are found, all if they are given.
     overlapping : bool
         Keep all overlapping candidates of a single run, in the order of their score.
     runs : int, default 7
-        Voting runs. Time grows with them; 1 is fastest, and all stabilities are then 1.
+        Number of voting runs. Time grows with it; with 1, all stabilities are 1.
 
     Returns
     -------

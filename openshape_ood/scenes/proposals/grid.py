@@ -25,8 +25,8 @@ class Grid:
     axes: np.ndarray
 
     @cached_property
-    def beside(self) -> tuple[np.ndarray, np.ndarray]:
-        """Distances and indices (v, 17) of each voxel and its nearest; infinity and v if there are fewer voxels."""
+    def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distances and indices (v, 17) of each voxel itself and its 16 nearest; infinity and v for missing ones."""
         from scipy.spatial import KDTree
 
         # voxels sorted by cell give a balanced tree without searching medians
@@ -37,5 +37,5 @@ class Grid:
     @cached_property
     def spacing(self) -> float:
         """Median distance to the fourth neighbor, at least the side of a voxel; the unit of radii."""
-        fourth = self.beside[0][:, min(4, len(self.places) - 1)]
+        fourth = self.neighbors[0][:, min(4, len(self.places) - 1)]
         return max(self.size, float(np.median(fourth)))

@@ -32,7 +32,7 @@ class Graph:
 
 def normals(grid: Grid) -> np.ndarray:
     """Unit normals (v, 3), of either sign, of the plane through each voxel's neighbors."""
-    nearest = np.minimum(grid.beside[1], len(grid.places) - 1)
+    nearest = np.minimum(grid.neighbors[1], len(grid.places) - 1)
     made = np.empty_like(grid.places)
     columns = np.ascontiguousarray(grid.places.T)
     for start in range(0, len(made), 1 << 15):
@@ -63,7 +63,7 @@ def _least(spread: np.ndarray) -> np.ndarray:
 
 def graph(grid: Grid, direction: np.ndarray) -> Graph:
     """Graph between each voxel and its ten nearest voxels, at most 2.5 spacings apart."""
-    distance, index = (rows[:, 1 : LINKS + 1] for rows in grid.beside)
+    distance, index = (rows[:, 1 : LINKS + 1] for rows in grid.neighbors)
     near = np.isfinite(distance) & (distance <= REACH * grid.spacing)
     voxel = np.broadcast_to(np.arange(len(grid.places))[:, None], index.shape)[near]
     other = index[near]
@@ -79,9 +79,9 @@ def graph(grid: Grid, direction: np.ndarray) -> Graph:
 def superpoints(edges: Graph, count: int) -> np.ndarray:
     """Superpoint (v,) of each of `count` voxels, numbered from 0.
 
-    Edges of a minimum spanning tree join two segments, smoothest first, unless an edge is rougher than the roughest
-    edge inside either segment by more than `GRAIN` divided by its size (Felzenszwalb and Huttenlocher, IJCV 2004, who
-    use all edges). Segments of fewer than 8 voxels join their most similar neighbor.
+    The edges of a minimum spanning tree are visited, smoothest first. An edge joins its two segments, unless it is
+    rougher than the roughest edge inside either segment by more than `GRAIN` divided by the segment's size. Segments of
+    fewer than 8 voxels join their most similar neighbor. Felzenszwalb and Huttenlocher (IJCV 2004) use all edges.
     """
     order = _spanning(edges, count)
     left = list(zip(*(column[order].tolist() for column in (edges.first, edges.second, edges.weight)), strict=True))
@@ -195,18 +195,18 @@ def _join_touching(
     edge_ends = (np.bincount(first, minlength=count) + np.bincount(second, minlength=count)).tolist()
     low, high = np.minimum(first, second), np.maximum(first, second)
     pairs, edges = np.unique((low * count + high)[low != high], return_counts=True)
-    beside: list[dict[int, int]] = [{} for _ in range(count)]
+    contacts: list[dict[int, int]] = [{} for _ in range(count)]
     for pair, number in zip(pairs.tolist(), edges.tolist(), strict=True):
         a, b = divmod(pair, count)
-        beside[a][b] = beside[b][a] = number
+        contacts[a][b] = contacts[b][a] = number
 
     def entry(a: int, b: int) -> tuple[float, int, int]:
-        bond = beside[a][b] / max(1, min(edge_ends[a], edge_ends[b]))
+        bond = contacts[a][b] / max(1, min(edge_ends[a], edge_ends[b]))
         if color is not None:
             bond *= float(np.exp(-SHADE * np.abs(color[a] - color[b]).mean()))
         return -round(bond, 9), min(a, b), max(a, b)
 
-    heap = [entry(a, b) for a in range(count) for b in beside[a] if a < b]
+    heap = [entry(a, b) for a in range(count) for b in contacts[a] if a < b]
     heapify(heap)
     while heap:
         bond, a, b = heappop(heap)
@@ -218,13 +218,13 @@ def _join_touching(
             color.append((tree.size[a] * color[a] + tree.size[b] * color[b]) / tree.size[new])
         merged: dict[int, int] = {}
         for side in (a, b):
-            for other, number in beside[side].items():
+            for other, number in contacts[side].items():
                 if other not in (a, b):
                     merged[other] = merged.get(other, 0) + number
-                    del beside[other][side]
-        beside.append(merged)
+                    del contacts[other][side]
+        contacts.append(merged)
         for other, number in merged.items():
-            beside[other][new] = number
+            contacts[other][new] = number
             heappush(heap, entry(other, new))
 
 

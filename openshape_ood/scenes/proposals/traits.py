@@ -35,12 +35,12 @@ def _contacts(candidates: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarr
     kind = np.where(parsed.owner < 0, FREE, np.array([*kinds, FREE])[parsed.owner])
     edges, count = parsed.edges, len(parsed.piece)
     links = np.ones(len(edges.first), dtype=np.int64)
-    beside = csr_array((links, (edges.first, edges.second)), shape=(count, count))
+    adjacency = csr_array((links, (edges.first, edges.second)), shape=(count, count))
     near, inside = np.zeros((len(candidates), 3), dtype=np.int64), np.zeros(len(candidates), dtype=np.int64)
     ends = np.cumsum([len(one.rows) for one in candidates], dtype=np.int64) // VOXELS_AT_ONCE
     for some in np.split(np.arange(len(candidates)), np.flatnonzero(np.diff(ends)) + 1):
         table = members([candidates[i].rows for i in some], count)
-        ahead, back = table @ beside, table @ beside.T
+        ahead, back = table @ adjacency, table @ adjacency.T
         inside[some] = np.asarray(ahead.multiply(table).sum(axis=1)).reshape(-1)
         near[some] = (ahead + back) @ np.eye(3, dtype=np.int64)[kind]
     near[:, FREE] -= 2 * inside

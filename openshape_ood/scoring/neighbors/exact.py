@@ -1,8 +1,9 @@
 """Nearest rows, exactly and in bounded memory.
 
-Blocks of queries and rows are multiplied in single precision, which excludes rows that cannot be among the nearest.
-Rows within the rounding error of the k-th nearest so far are measured from their difference in double precision. So the
-result equals a loop over all pairs, for any blocks and threads.
+First, blocks of queries and rows are multiplied in single precision. This excludes rows that cannot be among the
+nearest. Then the distances of the remaining rows are computed from differences in double precision. The bound between
+the two steps includes the rounding error, so the result equals a loop over all pairs, for any block size and number of
+threads.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from openshape_ood.errors import InputError
 
 METRICS = ("cosine", "euclidean")
 
-# with d = 512: 64 MiB of products of queries and rows, and 32 and 2 MiB for themselves
+# memory for d = 512: 64 MiB of products, 32 MiB of queries and 2 MiB of rows
 QUERIES, QUERY_ELEMENTS = 1 << 14, 1 << 23
 ROWS, ROW_ELEMENTS = 1 << 10, 1 << 19
 CANDIDATES = 128  # queries whose candidates, up to all rows of a block, are measured at once
@@ -35,7 +36,7 @@ def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tupl
     queries : array_like (b, d)
         Numbers of any type; torch tensors too. May be empty.
     rows : array_like (m, d)
-        At least one; unit vectors are not required.
+        At least one row. They need not be unit vectors.
     k : int
         Neighbors of each query, 1 to m.
     metric : {"cosine", "euclidean"}
@@ -67,10 +68,10 @@ def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tupl
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """A metric, with vectors whose products order rows by distance.
+    """A metric. It gives vectors of queries and rows; the larger their product, the smaller the distance.
 
-    Vectors are unit vectors ("cosine"), or coordinates relative to a center (d,), scaled into [-1, 1] ("euclidean").
-    The products, <q, r> or <q, r> - |r|^2 / 2, decrease with distance.
+    "cosine": unit vectors q and r, with the product <q, r>. "euclidean": coordinates relative to a center (d,), scaled
+    into [-1, 1], with the product <q, r> - |r|^2 / 2.
     """
 
     metric: str
@@ -83,14 +84,14 @@ class Measure:
         if metric == "cosine":
             return cls(metric)
         largest = max(_largest(table) for table in tables)
-        # a power of two is exact, and squares stay within the range of float32
+        # scaling by a power of two is exact, and the squares stay within the range of float32
         scale = float(np.ldexp(1.0, int(np.clip(-np.frexp(largest)[1], -1000, 1000))))
         some = tables[-1][:: -(-len(tables[-1]) // _at_once(tables[-1], ROWS, ROW_ELEMENTS))]
-        # near the mean, products and their rounding errors are small
+        # relative to the mean, products and their rounding errors are small
         return cls(metric, scale, (some.astype(np.float64) * scale).mean(axis=0))
 
     def check_reach(self, table: np.ndarray) -> None:
-        """Refuse numbers so far beyond the scale that their squares overflow float32."""
+        """Raise `InputError` if numbers are so large that their scaled squares overflow float32."""
         if self.center is not None and _largest(table) * self.scale > 1e15:
             raise InputError(f"queries are up to {_largest(table):.3g}, 10^15 times the rows; expected one unit")
 
@@ -99,18 +100,18 @@ class Measure:
         return unit_or_zero(rows) if self.center is None else rows * self.scale - self.center
 
     def products(self, queries: np.ndarray, rows: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        """Products of vectors (b, d) and (m, d) float32; squares (m,): squared lengths of the latter."""
+        """Products (b, m) of the vectors of queries (b, d) and rows (m, d). `squares` (m,): squared lengths of rows."""
         table = queries @ rows.T
         if self.center is not None:
             table -= (squares / 2).astype(np.float32)
         return table
 
     def product(self, distance: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        """Product of a row at this distance (b,), for queries of these squared lengths."""
+        """Product (b,) that corresponds to a distance (b,), for queries with these squared lengths (b,)."""
         return 1 - distance if self.center is None else (squares - (distance * self.scale) ** 2) / 2
 
     def distance(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Distance (n,) of pairs (n, d), from their difference."""
+        """Distance (n,) of pairs of vectors (n, d), computed from their difference."""
         if self.center is not None:
             difference = queries.astype(np.float64, order="C") * self.scale - rows.astype(np.float64) * self.scale
             return np.sqrt((difference**2).sum(axis=1)) / self.scale
@@ -130,7 +131,7 @@ def search(queries: np.ndarray, rows: np.ndarray, k: int, measure: Measure) -> t
 
 
 def _scan(queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.ndarray, index: np.ndarray) -> None:
-    """One pass over the rows, for as many queries as fit; fills distance and index (b, k)."""
+    """One pass over the rows, for one block of queries. Fills distance (b, k) and index (b, k)."""
     k = distance.shape[1]
     vectors, squares = np.empty(queries.shape, dtype=np.float32), np.empty(len(queries))
     for part, block in blocks(queries):
@@ -147,21 +148,22 @@ def _scan(queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.
         table = measure.products(vectors, exact.astype(np.float32), row_squares)
         slack = _slack(squares, row_squares.max(), queries.shape[1])
         threshold = measure.product(distance[:, -1], squares) - slack
-        threshold[distance[:, -1] <= least] = np.inf  # rows come in order, so the first of equal rows stays
-        # after some blocks only few queries have candidates
+        threshold[distance[:, -1] <= least] = np.inf  # rows are in order, so the first of equal rows is kept
+        # after the first blocks, only few queries still have candidates
         hit = np.flatnonzero(table.max(axis=1) >= threshold)
         for some in (hit[i] for i in parts(len(hit), CANDIDATES)):
             products, bound = table[some], threshold[some]
-            if len(exact) >= k:  # at least k rows of this block are as near as their k-th
+            if len(exact) >= k:  # the k-th largest product of the block is a lower bound
                 bound = np.maximum(bound, np.partition(products, -k, axis=1)[:, -k] - 2 * slack[some])
             query, row = np.nonzero(products >= bound[:, None])
             _merge(queries, rows, measure, some[query], row + part.start, distance, index)
 
 
 def _slack(squares: np.ndarray, longest: float, d: int) -> np.ndarray:
-    """Bound (b,) on the float32 error of a product, for rows of squared length up to `longest`.
+    """Upper bound (b,) of the float32 error of a product, for rows of squared length up to `longest`.
 
-    d u |q| |r| for the sum, u = 2^-24 (Jeannerod and Rump, 2013), u for each factor and the bias, and underflow.
+    With u = 2^-24, the sum has an error of d u |q| |r| (Jeannerod and Rump, 2013). Each factor and the bias add u, and
+    underflow adds a constant.
     """
     u = 2.0**-24
     return (d + 8) * (u * (np.sqrt(squares * longest) + longest + u * squares) + 1e-37)
@@ -176,7 +178,7 @@ def _merge(
     distance: np.ndarray,
     index: np.ndarray,
 ) -> None:
-    """Keep the k nearest of current and new pairs, given as index of query (n,) and of row (n,)."""
+    """Keep the k nearest of the current and new pairs. A pair is the index of a query and the index of a row."""
     k, touched = distance.shape[1], np.unique(query)
     new = distances(queries, rows, query, row, measure)
     query = np.concatenate([np.repeat(touched, k), query])
@@ -190,7 +192,7 @@ def _merge(
 def distances(
     queries: np.ndarray, rows: np.ndarray, query: np.ndarray, row: np.ndarray, measure: Measure
 ) -> np.ndarray:
-    """Distance (n,) of pairs, given as index of query (n,) and of row (n,)."""
+    """Distance (n,) of pairs. A pair is the index of a query and the index of a row."""
     distance = np.empty(len(query))
     for part in parts(len(query), max(1, PAIR_ELEMENTS // queries.shape[1])):
         distance[part] = measure.distance(queries[query[part]], rows[row[part]])
@@ -211,12 +213,15 @@ def _largest(table: np.ndarray) -> float:
 
 
 def spread_out(rows: np.ndarray, k: int) -> np.ndarray:
-    """Indices of up to k rows of (m, d): the nearest to the mean, then repeatedly the farthest from those chosen."""
+    """Indices of up to k rows of (m, d) that are far from each other.
+
+    The first is the row nearest to the mean. Each further one is the row farthest from all chosen rows.
+    """
     near = np.linalg.norm(rows - rows.mean(axis=0), axis=1)
     chosen = [int(near.argmin())]
     distance = np.full(len(rows), np.inf)
     while len(chosen) < min(k, len(rows)):
         distance = np.minimum(distance, np.linalg.norm(rows - rows[chosen[-1]], axis=1))
-        distance[chosen] = -1  # duplicates of a chosen row are not chosen
+        distance[chosen] = -1  # no row is chosen twice
         chosen.append(int(distance.argmax()))
     return np.array(chosen)

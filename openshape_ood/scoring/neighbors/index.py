@@ -10,14 +10,15 @@ from openshape_ood.checks import array, blocks, check_choice, check_count, check
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.scoring.neighbors.exact import METRICS, Measure, distances, nearest, parts, search
 
-QUERIES = 1024  # searched at once; fewer for large d
+QUERIES = 1024  # maximum number of queries searched at once; fewer for large d
 
 
 class Index:
-    """Approximate neighbors by faiss, with rows in cells (IVF-Flat), deterministic for a seed. Needs the extra [faiss].
+    """Approximate neighbors by faiss (IVF-Flat, which groups rows into cells). Needs the extra [faiss].
 
-    The index finds candidates; distances are computed from differences, as in `nearest`, with ties to the lower index.
-    Memory: `rows` and a float32 copy. The recall depends on the data: measure it with `recall`.
+    The index finds candidates. Their distances are computed from differences, as in `nearest`; for ties the lower index
+    is first. Results are deterministic for a seed. Memory: `rows` and a float32 copy. The recall depends on the data:
+    measure it with `recall`.
 
     Parameters
     ----------
@@ -28,14 +29,14 @@ class Index:
     cells : int or None, default None
         Number of cells, 1 to m. Default: about sqrt(m).
     probes : int or None, default None
-        Number of searched cells. Default: one in 128, at least 8. More probes give more recall and take more time.
+        Number of cells to search. Default: one in 128, at least 8. More probes give more recall and take more time.
     seed : int, default 0
-        For the cells, and for the queries of `recall`.
+        Seed for the cells and for the queries of `recall`.
 
     Raises
     ------
     InputError
-        As `nearest`, and for invalid numbers of cells or probes.
+        As in `nearest`. Also for an invalid number of cells or probes.
     MissingPackageError
         Without faiss.
 
@@ -64,7 +65,9 @@ class Index:
         self._index = self._build(faiss)
 
     def nearest(self, queries: Any, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Find k rows near every query, as the function `nearest`; with too few candidates, exactly.
+        """Find k rows near every query, with the results of the function `nearest`.
+
+        If the searched cells have fewer than k rows, the search is exact.
 
         Parameters
         ----------
@@ -79,7 +82,7 @@ class Index:
         Raises
         ------
         InputError
-            As `nearest`, and for numbers so far beyond those of the rows that float32 cannot hold their squares.
+            As in `nearest`. Also if queries are so much larger than the rows that their squares overflow float32.
         """
         queries = self._checked(queries)
         k = check_count(k, "k", len(self.rows), "the number of rows")
@@ -90,7 +93,7 @@ class Index:
         return distance, index
 
     def recall(self, queries: Any, k: int = 1, sample: int = 500) -> float:
-        """Fraction of the k exact neighbors that the index finds; ties count as found.
+        """Fraction of the k exact neighbors that the index finds. Rows at equal distance count as found.
 
         Parameters
         ----------
@@ -107,7 +110,9 @@ class Index:
         """
         queries = self._checked(queries)
         if not len(queries) or sample < 1:
-            raise InputError(f"recall of {len(queries)} queries, sample {sample}; expected at least one of both")
+            raise InputError(
+                f"there are {len(queries)} queries, and sample is {sample}. Expected at least one. Give more queries."
+            )
         chosen = np.random.default_rng(self._seed).permutation(len(queries))[:sample]
         some = queries[np.sort(chosen)]
         exact, _ = nearest(some, self.rows, k, self._measure.metric)
@@ -125,7 +130,7 @@ class Index:
         product = self._measure.metric == "cosine"
         coarse = faiss.IndexFlatIP(d) if product else faiss.IndexFlatL2(d)
         index = faiss.IndexIVFFlat(coarse, d, self.cells, faiss.METRIC_INNER_PRODUCT if product else faiss.METRIC_L2)
-        coarse.this.disown()  # the index frees it
+        coarse.this.disown()  # the index will free it
         index.own_fields = True
         index.nprobe = self.probes
         index.cp.seed, index.cp.spherical = self._seed % (1 << 31), product
@@ -147,7 +152,7 @@ class Index:
     def _near(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         neighbors = self._index.search(self._prepared(queries), k)[1]
         query = np.repeat(np.arange(len(queries)), k)
-        # -1 stands for no row; row 0 is used until the exact search below
+        # faiss returns -1 for a missing row; row 0 replaces it until the exact search below
         distance = distances(queries, self.rows, query, np.maximum(neighbors, 0).ravel(), self._measure).reshape(-1, k)
         order = np.lexsort((neighbors, distance), axis=1)
         distance, neighbors = (np.take_along_axis(table, order, axis=1) for table in (distance, neighbors))
@@ -162,7 +167,7 @@ def _faiss() -> Any:
         import faiss
     except ModuleNotFoundError as error:
         raise MissingPackageError(
-            "approximate neighbors need the package 'faiss': pip install \"openshape-ood[faiss]\"; "
-            "neighbors.nearest is exact and needs no package"
+            "approximate neighbors need the package faiss, which is not installed. "
+            'Run pip install "openshape-ood[faiss]", or use neighbors.nearest, which is exact.'
         ) from error
     return faiss

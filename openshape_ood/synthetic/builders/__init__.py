@@ -1,4 +1,4 @@
-"""One module a category, or a few close ones: importing this package enters them all into the catalog."""
+"""One module for each category, or for a few close ones. Importing this package registers them all in the catalog."""
 
 from importlib import import_module
 from pkgutil import iter_modules

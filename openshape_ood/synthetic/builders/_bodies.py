@@ -67,7 +67,7 @@ class Ring(NamedTuple):
 def loft(rings: Sequence[Ring], segments: int = 24) -> Mesh:
     """The surface through a stack of rings, in their order."""
     angle = np.linspace(0, 2 * np.pi, segments + 1)
-    # sin(pi) is not quite 0, and a high power would blow the difference up
+    # sin(pi) is not exactly 0, and a high power would enlarge the difference
     cos, sin = np.cos(angle).round(9), np.sin(angle).round(9)
     columns = [(r.y, r.width, r.depth, r.power, r.z, r.back or r.power) for r in rings]
     y, width, depth, front, z, back = np.array(columns).T[:, :, None]
@@ -83,7 +83,7 @@ def solid(rings: Sequence[Ring], segments: int = 24) -> Mesh:
 
 
 def slab(ring: Ring, thickness: float) -> Mesh:
-    """A plate of a ring's outline that stands on the ring."""
+    """A plate on top of a ring, with the ring's outline."""
     return solid([ring, ring._replace(y=ring.y + thickness)])
 
 

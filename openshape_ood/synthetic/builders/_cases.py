@@ -18,7 +18,7 @@ from openshape_ood.synthetic.mesh import Mesh, join, rod
 
 
 def books(rng: Random, x0: float, x1: float, y: float, depth: float, clear: float) -> np.ndarray:
-    """Rows (n, 6) for `blocks`: books that stand on a board at `y` under a clear height."""
+    """Rows (n, 6) for `blocks`: books on a board at height `y`, with a clear height above it."""
     if clear < 0.06 or x1 - x0 < 0.06:
         return np.zeros((0, 6))
     edges = x0 + np.concatenate([[0.0], np.cumsum(rng.uniform(0.018, 0.06, size=int((x1 - x0) / 0.03) + 1))])
@@ -64,13 +64,13 @@ WHOLE = Cell(0, 1, 0, 1, "open")
 
 
 def columns(kinds: Sequence[str], within: Cell = WHOLE, weights: Sequence[float] | None = None) -> list[Cell]:
-    """Cells side by side from the left."""
+    """Cells next to each other, from the left."""
     edges = within.x0 + (within.x1 - within.x0) * _shares(kinds, weights)
     return [Cell(a, b, within.y0, within.y1, k) for a, b, k in zip(edges, edges[1:], kinds, strict=False)]
 
 
 def rows(kinds: Sequence[str], within: Cell = WHOLE, weights: Sequence[float] | None = None) -> list[Cell]:
-    """Cells one over the other from below."""
+    """Cells above each other, from below."""
     edges = within.y0 + (within.y1 - within.y0) * _shares(kinds, weights)
     return [Cell(within.x0, within.x1, a, b, k) for a, b, k in zip(edges, edges[1:], kinds, strict=False)]
 
@@ -109,7 +109,7 @@ def fitted(
 
 
 def _fill(rng: Random, style: Style, cell: Cell, width: float, height: float, depth: float) -> tuple[list[Mesh], bool]:
-    """The meshes of one cell and whether one can see into it."""
+    """The meshes of one cell, and True if its inside is visible."""
     x0, x1, y0, y1 = (cell.x0 - 0.5) * width, (cell.x1 - 0.5) * width, cell.y0 * height, cell.y1 * height
     z, kind = depth / 2, cell.kind
     if kind in ("open", "shelves", "books", "rail"):
@@ -132,7 +132,7 @@ def _fill(rng: Random, style: Style, cell: Cell, width: float, height: float, de
 def _compartment(
     rng: Random, t: float, x0: float, x1: float, y0: float, y1: float, depth: float, kind: str
 ) -> list[Mesh]:
-    """Boards round an opening, with shelves, books or a rail of clothes in it."""
+    """Boards around an opening, with shelves, books or a rail of clothes in it."""
     z = depth / 2
     walls: Rows = [(x0, x0 + t, y0, y1, -z, z), (x1 - t, x1, y0, y1, -z, z), (x0, x1, y0, y0 + t, -z, z)]
     count = max(1, int((y1 - y0) / rng.uniform(0.25, 0.42))) if kind in ("shelves", "books") else 1
@@ -165,7 +165,7 @@ def cased(
     lift: float,
     style: Style | None = None,
 ) -> Mesh:
-    """A finished piece: case, sometimes an overhanging top, on its base; `size` is the case's."""
+    """A finished piece: a case on its base, sometimes with an overhanging top; `size` is the size of the case."""
     width, height, depth = size
     style = style or style_of(rng)
     case = fitted(rng, style, width, height, depth, cells)

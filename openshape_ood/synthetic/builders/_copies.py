@@ -13,14 +13,14 @@ from openshape_ood.synthetic.mesh import Mesh, join, rotation
 def stamp(vertices: np.ndarray, faces: np.ndarray, parts: np.ndarray | int = 0) -> Mesh:
     """One mesh of n copies (n, v, 3) that share faces (f, 3) and parts (f,): much faster than `join`."""
     n, v = vertices.shape[:2]
-    own = np.broadcast_to(parts, len(faces))
+    part_of_face = np.broadcast_to(parts, len(faces))
     all_faces = faces + (np.arange(n) * v)[:, None, None]
-    all_parts = own + (np.arange(n) * (own.max() + 1))[:, None]
+    all_parts = part_of_face + (np.arange(n) * (part_of_face.max() + 1))[:, None]
     return Mesh(vertices.reshape(-1, 3), all_faces.reshape(-1, 3), all_parts.reshape(-1))
 
 
 def stamped(mesh: Mesh, offsets: Sequence[Sequence[float] | np.ndarray] | np.ndarray) -> Mesh:
-    """A copy at every offset (n, 3), each a single part however many the mesh has."""
+    """A copy at every offset (n, 3). Each copy is a single part, even if the mesh has several."""
     return stamp(mesh.vertices[None] + np.asarray(offsets, dtype=np.float64)[:, None], mesh.faces)
 
 
@@ -31,7 +31,7 @@ def stamped_around(mesh: Mesh, n: int, axis: str = "y") -> Mesh:
 
 
 def copies(mesh: Mesh, turns: np.ndarray, offsets: np.ndarray, scales: np.ndarray | None = None) -> Mesh:
-    """The mesh n times over: scaled (n,), rotated (n, 3, 3), moved (n, 3)."""
+    """n copies of the mesh: scaled (n,), rotated (n, 3, 3), moved (n, 3)."""
     factor = np.ones(len(offsets)) if scales is None else scales
     vertices = np.einsum("nij,vj->nvi", turns * factor[:, None, None], mesh.vertices) + offsets[:, None]
     return stamp(vertices, mesh.faces, mesh.parts)
@@ -46,7 +46,7 @@ def headings(yaw: np.ndarray, pitch: np.ndarray | float) -> np.ndarray:
 
 
 def placed(mesh: Mesh, offsets: Sequence[Sequence[float]] | np.ndarray) -> Mesh:
-    """A copy at every offset (n, 3), parts kept apart."""
+    """A copy at every offset (n, 3); the parts of each copy stay separate."""
     return stamp(mesh.vertices[None] + np.asarray(offsets, dtype=np.float64)[:, None], mesh.faces, mesh.parts)
 
 
@@ -60,7 +60,7 @@ def both(mesh: Mesh, axis: str = "x") -> Mesh:
 
 
 def around(mesh: Mesh, n: int) -> Mesh:
-    """n copies evenly turned about the y axis."""
+    """n copies of a mesh, turned evenly about the y axis."""
     return copies(mesh, headings(np.arange(n) * 2 * np.pi / n, 0.0), np.zeros((n, 3)))
 
 
@@ -70,7 +70,7 @@ def four(mesh: Mesh) -> Mesh:
 
 
 def spread(count: int, width: float) -> np.ndarray:
-    """The middles (count,) of equal cells that fill `width` about 0."""
+    """Centers (count,) of equal cells that fill `width` around 0."""
     return ((np.arange(count) + 0.5) / count - 0.5) * width
 
 
@@ -84,10 +84,10 @@ def ring_of(mesh: Mesh, count: int, start: float = 0.0) -> Mesh:
 
 
 def on_back(mesh: Mesh) -> Mesh:
-    """Laid down so that its front looks up."""
+    """Mesh laid on its back, with the front upwards."""
     return mesh.turned("x", -90)
 
 
 def laid(rng: Random, mesh: Mesh, probability: float = 0.8) -> Mesh:
-    """Mostly laid on the floor, otherwise left upright."""
+    """Mesh, mostly laid on the floor, otherwise upright."""
     return on_back(mesh) if chance(rng, probability) else mesh

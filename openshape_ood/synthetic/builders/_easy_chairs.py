@@ -1,4 +1,4 @@
-"""Chairs to sit back in: upholstered, molded, reclined."""
+"""Easy chairs: upholstered, molded, reclined."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def tulip_chair(rng: Random) -> Mesh:
 
 
 def bean_bag(rng: Random) -> Mesh:
-    """A slumped sack: flat below, drawn up to a neck behind, hollowed where one sits."""
+    """A bean bag: flat below, with a neck at the back and a hollow for the seat."""
     w, h, d = rng.uniform(0.7, 1.0), rng.uniform(0.7, 1.0), rng.uniform(0.75, 1.05)
     peak, hollow, folds = rng.uniform(0.25, 0.7), rng.uniform(0.0, 0.35), rng.uniform(0.0, 0.04)
     t = np.linspace(0, 1, 11)

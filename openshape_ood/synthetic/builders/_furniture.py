@@ -18,7 +18,7 @@ LEGS = ("square", "square", "tapered", "splayed", "turned", "round", "cabriole",
 
 
 def leg(kind: str, height: float, radius: float) -> Mesh:
-    """One leg on the floor at the origin; what leans or bends does so towards +x and +z."""
+    """One leg on the floor at the origin; it leans or bends towards +x and +z."""
     if kind == "tapered":
         return (
             box(2 * radius, height, 2 * radius).scaled(-1, -1, -1).tapered(1.7).scaled(0.6, 1, 0.6).moved(y=height / 2)
@@ -78,7 +78,7 @@ def based(rng: Random, case: Mesh, width: float, depth: float, kind: str, height
 
 
 def low_base(rng: Random) -> tuple[str, float]:
-    """A kind of base and its height, as case furniture on the floor has it."""
+    """A kind of base for case furniture on the floor, and its height."""
     kind = pick(rng, ("none", "plinth", "plinth", "square", "tapered", "bun", "panels"))
     return kind, rng.uniform(0.03, 0.12)
 
@@ -126,7 +126,7 @@ class Style:
     handle: str
     board: float
     gap: float
-    ajar: float  # probability that a door or drawer stands open
+    ajar: float  # probability that a door or drawer is open
 
 
 def style_of(rng: Random, ajar: float = 0.08) -> Style:
@@ -136,7 +136,7 @@ def style_of(rng: Random, ajar: float = 0.08) -> Style:
 
 
 def handle(kind: str, length: float) -> list[Mesh]:
-    """A grip on the plane z = 0, centered on the origin and lying along x; none is an empty list."""
+    """A handle on the plane z = 0, along x and centered on the origin; an empty list for kind "none"."""
     if kind == "knob":
         knob = lathe([(0.006, 0), (0.006, 0.012), (0.016, 0.018), (0.012, 0.028), (0, 0.03)], segments=8)
         return [knob.turned("x", 90)]
@@ -235,7 +235,7 @@ def cupboard_door(
 
 
 def drawer(style: Style, x0: float, x1: float, y0: float, y1: float, depth: float, out: float) -> Mesh:
-    """A drawer in the plane z = 0, pulled out by `out`; then its tray shows too."""
+    """A drawer in the plane z = 0, pulled out by `out`; if it is open, it has a tray."""
     g, t = style.gap, 0.012
     width, height = x1 - x0 - 2 * g, y1 - y0 - 2 * g
     face = front(style.panel, width, height, style.board).moved(x0 + g, y0 + g)

@@ -1,4 +1,4 @@
-"""Cuboids, boards, rods, straps, plates and cloth: the shapes that furniture and things are made of."""
+"""Cuboids, boards, rods, straps, plates and cloth, from which furniture and other objects are built."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def ribbon(path: np.ndarray, across: Sequence[float], width: float, thickness: f
 
 
 def arch(width: float, height: float, squareness: float = 0.7, points: int = 13) -> np.ndarray:
-    """A path (points, 3) up and over in the x-y plane, from -width/2 to width/2."""
+    """An arch in the x-y plane, as a path (points, 3) from -width/2 to width/2."""
     t = np.linspace(0, np.pi, points)
     x = -np.sign(np.cos(t)) * np.abs(np.cos(t)) ** squareness * width / 2
     return np.stack([x, np.sin(t) ** squareness * height, np.zeros_like(t)], axis=1)
@@ -140,7 +140,7 @@ def surface(grid: np.ndarray) -> Mesh:
 
 
 def thick(grid: np.ndarray, offset: np.ndarray) -> Mesh:
-    """The surface through `grid` doubled at `offset` (broadcast to the grid) and closed along its sides."""
+    """A closed solid between the surface through `grid` and its copy moved by `offset` (broadcast to the grid)."""
     other = (grid + offset)[:, ::-1]
     loop = np.concatenate([grid, other, grid[:, :1]], axis=1)
     ends = [np.broadcast_to(loop[i].mean(axis=0), loop[:1].shape) for i in (0, -1)]
@@ -172,7 +172,7 @@ def rounded(points: Sequence[Sequence[float]] | np.ndarray, rounds: int = 2) -> 
 
 
 def curved_board(width: float, height: float, thickness: float, bow: float, y: float = 0.0) -> Mesh:
-    """An upright board along x whose middle stands back by `bow`."""
+    """An upright board along x whose middle is set back by `bow`."""
     x = np.linspace(-1, 1, 9)
     edges = [np.column_stack([x * width / 2, np.full(9, h), bow * (x**2 - 1)]) for h in (y, y + height)]
     return thick(np.stack(edges, axis=1), np.array([0, 0, -thickness]))
@@ -213,7 +213,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def rounded_corners(outline: Points | np.ndarray, rounds: int = 2) -> np.ndarray:
-    """A closed outline (n, 2) with its corners cut again and again until it looks smooth."""
+    """A closed outline (n, 2) with its corners cut repeatedly until it looks smooth."""
     p = np.asarray(outline, dtype=np.float64)
     for _ in range(rounds):
         q = np.roll(p, -1, axis=0)
@@ -251,7 +251,7 @@ def from_side(outline: Points | np.ndarray, width: float) -> Mesh:
 
 
 def rumpled(rng: Random, mesh: Mesh, amount: float, waves: int = 3) -> Mesh:
-    """Pushed about by a few long waves, as cloth and paper are."""
+    """Mesh displaced by a few long waves, like cloth and paper."""
     size = max(float(mesh.size().max()), 1e-6)
 
     def push(v: np.ndarray) -> np.ndarray:
@@ -263,5 +263,5 @@ def rumpled(rng: Random, mesh: Mesh, amount: float, waves: int = 3) -> Mesh:
 
 
 def bumpy(rng: Random, mesh: Mesh, amount: float) -> Mesh:
-    """Every vertex pushed in or out from the origin by up to a share of its distance."""
+    """Mesh with every vertex moved towards or away from the origin, by up to a fraction of its distance."""
     return mesh.with_vertices(mesh.vertices * rng.uniform(1 - amount, 1 + amount, (len(mesh.vertices), 1)))

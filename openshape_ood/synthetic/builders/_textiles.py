@@ -1,4 +1,4 @@
-"""Pillows, cushions, arms and the couch they make; what lies on a bed, and its headboard."""
+"""Pillows, cushions, arms and couches; covers and headboards of beds."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def seat_cushions(rng: Random, width: float, depth: float, count: int, y: float,
 
 
 def underframe(rng: Random, width: float, height: float, depth: float, y: float) -> Mesh:
-    """The box below the cushions: closed, or boards only so that few points fall where nobody sees them."""
+    """The box below the cushions: closed, or boards only, so that few points are on hidden surfaces."""
     return slab(width, height, depth, y) if chance(rng, 0.4) else rails(width, height, depth, 0.03, y)
 
 
@@ -203,7 +203,7 @@ def slatted_board(rng: Random, width: float, height: float) -> Mesh:
 
 
 def tufted_board(rng: Random, width: float, height: float) -> Mesh:
-    """Upholstered: one pad, upright channels or squares."""
+    """Upholstered headboard: one pad, upright channels or squares."""
     t, columns, rows = rng.uniform(0.07, 0.14), rng.randint(1, 9), rng.randint(1, 4)
     one = soft(width / columns, height / rows, t, edge=rng.uniform(0.15, 0.4))
     return join(*[row(one, spread(columns, width)).moved(y=i * height / rows) for i in range(rows)])

@@ -26,7 +26,7 @@ def basketball(rng: Random) -> Mesh:
 
 
 def football(rng: Random) -> Mesh:
-    """Shallow dents at the twelve corners of an icosahedron stand for the panels."""
+    """Ball with shallow dents at the twelve corners of an icosahedron instead of panels."""
     r, dent, golden = rng.uniform(0.1, 0.12), rng.uniform(0.02, 0.05), (1 + 5**0.5) / 2
     corners = np.array([np.roll([0, a, b * golden], i) for i in range(3) for a in (-1, 1) for b in (-1, 1)])
     corners /= np.linalg.norm(corners, axis=1, keepdims=True)

@@ -10,7 +10,7 @@ from openshape_ood.synthetic.mesh import Mesh, cylinder, join, tube
 
 
 def one_banana(rng: Random, sides: int = 6) -> Mesh:
-    """Bent in the x-y plane about the origin, stalk at the upper end."""
+    """Banana bent in the x-y plane about the origin, with the stalk at the upper end."""
     u = rng.uniform
     radius, arc, thick = u(0.1, 0.18), u(60, 115), u(0.015, 0.022)
     a = np.radians(np.linspace(-arc / 2, arc / 2, 12))
@@ -21,7 +21,7 @@ def one_banana(rng: Random, sides: int = 6) -> Mesh:
 
 
 def rocking_banana(rng: Random) -> Mesh:
-    """On its belly, both ends up."""
+    """Banana on its belly, with both ends up."""
     return one_banana(rng, rng.randint(5, 9)).turned("z", 90 if chance(rng, 0.6) else -90)
 
 

@@ -73,7 +73,7 @@ def curtain(rng: Random, width: float, height: float) -> Mesh:
 
 
 def ladder(width: float, height: float, lean: float, count: int) -> Mesh:
-    """Leaning to -z, in the x-y plane."""
+    """Ladder in the x-y plane, leaning to -z."""
     side = rod((width / 2, 0, lean), (width / 2, height, 0), 0.02)
     rung = rod((-width / 2, 0, 0), (width / 2, 0, 0), 0.015)
     rungs = [rung.moved(0, h * height, lean * (1 - h)) for h in np.linspace(0.15, 0.9, count)]
@@ -81,7 +81,7 @@ def ladder(width: float, height: float, lean: float, count: int) -> Mesh:
 
 
 def guard_rail(rng: Random, length: float, height: float) -> Mesh:
-    """Along x from y = 0: boards or bars."""
+    """Boards or bars along x, from y = 0."""
     if chance(rng, 0.5):
         boards = [slab(length, height * 0.28, 0.02, y) for y in (height * 0.1, height * 0.7)]
         return join(*boards)
@@ -127,7 +127,7 @@ def loft_bed(rng: Random) -> Mesh:
 
 
 def platform_bed(rng: Random) -> Mesh:
-    """Upholstered all round, mattress sunk into a thick rim or lying on a wider slab."""
+    """Bed with upholstery on all sides; the mattress is sunk into a thick rim or is on a wider slab."""
     w, d = lying_size(rng)
     t, y, foot = rng.uniform(0.06, 0.15), rng.uniform(0.22, 0.36), rng.uniform(0.0, 0.1)
     if chance(rng, 0.6):
@@ -173,7 +173,7 @@ def crib(rng: Random) -> Mesh:
 
 
 def hospital_bed(rng: Random) -> Mesh:
-    """Adjustable: raised head part, boards at the ends, side rails, a frame on casters."""
+    """Adjustable bed: raised head part, boards at the ends, side rails, a frame on casters."""
     w, d, y = rng.uniform(0.85, 1.0), rng.uniform(1.95, 2.2), rng.uniform(0.4, 0.65)
     lift, knee = rng.uniform(0, 55), rng.uniform(0, 20)
     hinge, t = -d * 0.08, rng.uniform(0.1, 0.16)
@@ -226,7 +226,7 @@ def divan_bed(rng: Random) -> Mesh:
 
 
 def flat_bed(rng: Random) -> Mesh:
-    """No headboard: a mattress on the floor, on a thin slab, a camp bed or a futon base."""
+    """Bed without headboard: a mattress on the floor or on a thin slab, a camp bed or a futon base."""
     w, d = lying_size(rng)
     kind = pick(rng, ("floor", "slab", "camp", "legs"))
     if kind == "floor":

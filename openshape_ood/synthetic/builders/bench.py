@@ -115,7 +115,7 @@ def upholstered_bench(rng: Random) -> Mesh:
 
 
 def pew(rng: Random) -> Mesh:
-    """Solid ends cut in a profile, a closed back, a plank seat."""
+    """Bench with solid ends cut in a profile, a closed back and a plank seat."""
     w, d, h, rise = rng.uniform(1.3, 2.6), rng.uniform(0.4, 0.5), rng.uniform(0.42, 0.47), rng.uniform(0.4, 0.55)
     z, top = d / 2, h + rise
     outline = [(z, 0), (z, h), (z * 0.9, h + 0.18), (0, h + 0.22), (-z * 0.6, top), (-z, top), (-z, 0)]
@@ -145,7 +145,7 @@ def stone_bench(rng: Random) -> Mesh:
 
 
 def metal_bench(rng: Random) -> Mesh:
-    """Waiting-room row: single seats on a beam."""
+    """Row of single seats on a beam, for waiting rooms."""
     count, pitch, h = rng.randint(2, 6), rng.uniform(0.5, 0.62), rng.uniform(0.38, 0.44)
     w = count * pitch
     curve = rounded([(0.22, 0.0), (0.18, 0.03), (-0.2, 0.0), (-0.32, rng.uniform(0.3, 0.45))], 2)

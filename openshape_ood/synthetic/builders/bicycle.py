@@ -34,7 +34,7 @@ def handlebar(rng: Random, style: int, width: float) -> Mesh:
 
 
 def two_wheeler(rng: Random, radius: float, tire: float, step: float, bar: int, reach: float = 0.52) -> Mesh:
-    """Front towards +z; `step` lowers the top tube (0 diamond, 1 step-through)."""
+    """Bicycle with its front towards +z; `step` lowers the top tube (0 diamond, 1 step-through)."""
     u = rng.uniform
     crank = np.array([0, radius * 0.85, 0.0])
     rear, front = np.array([0, radius, -reach * 0.85]), np.array([0, radius, reach * 1.15])

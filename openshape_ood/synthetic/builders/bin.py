@@ -13,7 +13,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod, 
 
 
 def waste_basket(rng: Random) -> Mesh:
-    """Open and tapered, round or rectangular, often with a rolled rim or a liner."""
+    """Open tapered basket, round or rectangular, often with a rolled rim or a liner."""
     w, h = rng.uniform(0.2, 0.42), rng.uniform(0.25, 0.6)
     d, power = w * rng.uniform(0.55, 1.0), rng.choice([2.0, 2.0, 5.0, SHARP])
     d = w if power == 2.0 else d

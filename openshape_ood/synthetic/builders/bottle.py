@@ -11,7 +11,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod, 
 
 
 def bottle_shape(r: float, h: float, shoulder: float, neck_at: float, neck_r: float) -> list[tuple[float, float]]:
-    """Straight sides up to `shoulder`, the neck from `neck_at` on (shares of the height)."""
+    """Outline with straight sides up to `shoulder` and a neck from `neck_at` on (fractions of the height)."""
     middle = ((r + neck_r) / 2, (shoulder + neck_at) / 2 * h)
     return [
         (0, 0.02 * h), (0.85 * r, 0), (r, 0.03 * h), (r, shoulder * h), (0.93 * r, (shoulder + 0.04) * h), middle,
@@ -44,7 +44,7 @@ def water_bottle(rng: Random) -> Mesh:
 
 
 def square_bottle(rng: Random) -> Mesh:
-    """Whisky, perfume, gin."""
+    """Square bottle for whisky, perfume or gin."""
     w, h = rng.uniform(0.06, 0.1), rng.uniform(0.1, 0.28)
     d, cap = w * rng.uniform(0.4, 1.0), rng.uniform(0.3, 0.5) * w
     body = solid(
@@ -83,7 +83,7 @@ def pump_bottle(rng: Random) -> Mesh:
 
 
 def jug_bottle(rng: Random) -> Mesh:
-    """Milk or detergent: a broad body with a handle at its shoulder."""
+    """Bottle for milk or detergent: a broad body with a handle at its shoulder."""
     w, h = rng.uniform(0.12, 0.18), rng.uniform(0.22, 0.32)
     d = w * rng.uniform(0.5, 1.0)
     body = solid(

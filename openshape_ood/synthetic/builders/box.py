@@ -46,7 +46,7 @@ def closed_carton(rng: Random) -> Mesh:
 
 
 def open_carton(rng: Random) -> Mesh:
-    """Flaps out to all sides, upright, hanging down or each its own way."""
+    """Carton with flaps out to all sides, upright, hanging down or each in another direction."""
     w, h, d = carton_size(rng)
     style = rng.randint(4)
     spread = (rng.uniform(0, 50), rng.uniform(80, 95), rng.uniform(-80, -20))
@@ -106,7 +106,7 @@ def chest_box(rng: Random) -> Mesh:
 
 
 def slatted_crate(rng: Random) -> Mesh:
-    """Boards with gaps nailed to corner posts; open or lidded."""
+    """Crate of boards with gaps, nailed to corner posts; open or with a lid."""
     w, h, d = carton_size(rng)
     rows = count(rng, 2, 5)
     pitch, thick = h / rows, rng.uniform(0.008, 0.02)

@@ -14,7 +14,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, l
 
 
 def pail_size(rng: Random) -> tuple[float, float, float]:
-    """Radius at the mouth, height, and the foot's share of the radius."""
+    """Radius at the mouth, height, and radius at the foot relative to the mouth."""
     r = rng.uniform(0.1, 0.18)
     return r, r * rng.uniform(1.5, 2.3), rng.uniform(0.6, 0.88)
 
@@ -46,7 +46,7 @@ def bucket_with_lid(rng: Random) -> Mesh:
 
 
 def mop_bucket(rng: Random) -> Mesh:
-    """Oblong, on casters, with a wringer hung into one end."""
+    """Oblong bucket on casters, with a wringer hung into one end."""
     w, h, d = rng.uniform(0.4, 0.55), rng.uniform(0.26, 0.38), rng.uniform(0.26, 0.36)
     tub = hollow([Ring(0.06, 0.8 * w, 0.8 * d, 6), Ring(h, w, d, 6)], 0.006)
     wringer = open_box(0.35 * w, 0.2, 0.8 * d, 0.01).tapered(1.2).moved(-0.28 * w, h - 0.08)
@@ -60,7 +60,7 @@ def mop_bucket(rng: Random) -> Mesh:
 
 
 def wooden_bucket(rng: Random) -> Mesh:
-    """Staves and hoops, a rope or a bar between two raised staves."""
+    """Bucket of staves and hoops, with a rope or a bar between two raised staves."""
     r, h, s = pail_size(rng)
     n = count(rng, 12, 20)
     stave = box(2 * np.pi * r / n, h, 0.015).tapered(1.0).turned("x", float(np.degrees(np.arctan2((1 - s) * r, h))))

@@ -46,7 +46,7 @@ def compact_camera(rng: Random) -> Mesh:
 
 
 def bracket(rng: Random, back: float, y: float) -> Mesh:
-    """Wall plate at z = back and the arm that comes from it to the origin, or a ceiling one."""
+    """Wall plate at z = back and an arm from it to the origin, or a ceiling mount."""
     plate = barrel(rng.uniform(0.025, 0.05), 0.015).moved(y=y, z=back)
     joint = ellipsoid(0.04, 0.04, 0.04, 10).moved(y=y, z=back * 0.6)
     return join(plate, rod((0, y, back), (0, y, back * 0.6), 0.012), rod((0, y, back * 0.6), (0, 0, 0), 0.014), joint)

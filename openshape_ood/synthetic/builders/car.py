@@ -15,7 +15,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, ellipsoid, join
 
 
 class Car(NamedTuple):
-    """Side view of a car: lengths in meters, positions along it as shares from tail (0) to nose (1)."""
+    """Side view of a car: lengths in meters, positions along it as fractions from tail (0) to nose (1)."""
 
     length: float
     width: float

@@ -48,7 +48,7 @@ def seat_plate(rng: Random, width: float, depth: float, y: float) -> tuple[Mesh,
 
 
 def narrowed(points: np.ndarray, factor: float, depth: float) -> np.ndarray:
-    """x scaled from 1 at the front to `factor` at the back."""
+    """Points with x scaled from 1 at the front to `factor` at the back."""
     points[:, 0] *= factor + (1 - factor) * (points[:, 2] / depth + 0.5)
     return points
 
@@ -66,7 +66,7 @@ def four_leg_chair(rng: Random) -> Mesh:
 
 
 def post_chair(rng: Random) -> Mesh:
-    """Rear legs that run on straight into the posts of the back."""
+    """Chair whose rear legs continue straight as the posts of the back."""
     w, d, h, t = rng.uniform(0.38, 0.52), rng.uniform(0.38, 0.5), rng.uniform(0.4, 0.48), rng.uniform(0.025, 0.045)
     rise = rng.uniform(0.35, 0.7)
     lean = rise * rng.uniform(0.05, 0.22)
@@ -220,7 +220,7 @@ def director_chair(rng: Random) -> Mesh:
 
 
 def garden_chair(rng: Random) -> Mesh:
-    """Molded plastic: broad splayed legs, arms that flow into them and a pierced back."""
+    """Chair of molded plastic: broad splayed legs, arms that join them and a pierced back."""
     w, d, h, rise = rng.uniform(0.46, 0.58), rng.uniform(0.42, 0.5), rng.uniform(0.38, 0.44), rng.uniform(0.36, 0.5)
     out = rng.uniform(0.03, 0.07)
     x, z, arm = w / 2, d / 2, h + 0.2

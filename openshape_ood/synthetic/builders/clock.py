@@ -21,7 +21,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod
 
 
 def clock_face(rng: Random, radius: float) -> Mesh:
-    """Hands and hour marks that look at +z."""
+    """Hands and hour marks that face +z."""
     u = rng.uniform
     width = radius * u(0.03, 0.08)
     hour = box(width * 1.5, radius * 0.5, 0.006).moved(y=radius * 0.2).turned("z", u(0, 360))

@@ -35,7 +35,7 @@ def tumbler(rng: Random) -> Mesh:
 
 
 def paper_cup(rng: Random) -> Mesh:
-    """To go: tapered, with a domed or flat lid, sleeve or straw."""
+    """Tapered cup to go, with a domed or flat lid, sleeve or straw."""
     r, h = rng.uniform(0.035, 0.048), rng.uniform(0.09, 0.17)
     body = lathe([(0, 0), (0.68 * r, 0), (r, h), (0, h)], 18)
     lid = lathe(

@@ -15,7 +15,7 @@ from openshape_ood.synthetic.mesh import Mesh, cushion, cylinder, ellipsoid, joi
 
 
 class Beast(NamedTuple):
-    """Proportions of a four-legged animal; lengths as shares of the trunk's length, angles in degrees."""
+    """Proportions of a four-legged animal; lengths relative to the trunk's length, angles in degrees."""
 
     length: float  # of the trunk in meters
     leg: float
@@ -52,7 +52,7 @@ def jittered(rng: Random, beast: Beast) -> Beast:
 
 
 def beast_trunk(b: Beast) -> Mesh:
-    """Along z, chest towards +z, its middle at the origin."""
+    """Trunk along z, chest towards +z, its middle at the origin."""
     n, g = b.length, b.girth * b.length / 2
     return body_along_z(
         [
@@ -63,7 +63,7 @@ def beast_trunk(b: Beast) -> Mesh:
 
 
 def beast_head(rng: Random, b: Beast) -> Mesh:
-    """Head, muzzle and ears about the origin, looking at +z."""
+    """Head, muzzle and ears about the origin, facing +z."""
     size, reach = b.head * b.length, b.muzzle * b.length
     skull = ellipsoid(size * 0.75, size * 0.75, size * 0.9, 12)
     muzzle = body_along_z(

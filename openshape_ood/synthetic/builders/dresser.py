@@ -92,7 +92,7 @@ def mirror_dresser(rng: Random) -> Mesh:
 
 
 def combo_dresser(rng: Random) -> Mesh:
-    """Drawers beside or between doors."""
+    """Drawers next to doors, or between them."""
     size = (rng.uniform(0.9, 1.6), rng.uniform(0.75, 1.2), rng.uniform(0.38, 0.5))
     kinds = [pick(rng, ("drawers", "door")) for _ in range(count(rng, 1, 2))] + ["drawers"]
     cells = []

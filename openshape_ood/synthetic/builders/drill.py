@@ -12,7 +12,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid
 
 
 def chuck(rng: Random, radius: float) -> Mesh:
-    """From z = 0 forwards: collar, cone and mostly a bit."""
+    """Collar, cone and mostly a bit, from z = 0 forwards."""
     u = rng.uniform
     parts = [barrel(radius * 0.75, 0.025).moved(z=0.0125), barrel(radius * 0.7, 0.03, radius * 0.35).moved(z=0.04)]
     if chance(rng, 0.6):
@@ -21,7 +21,7 @@ def chuck(rng: Random, radius: float) -> Mesh:
 
 
 def power_drill(rng: Random, battery: bool, lying: float) -> Mesh:
-    """Pistol form: barrel along +z, grip downwards."""
+    """Pistol-shaped drill: barrel along +z, grip downwards."""
     u = rng.uniform
     radius, length, grip, rake = u(0.026, 0.038), u(0.12, 0.2), u(0.1, 0.14), u(5, 20)
     body = body_along_z(

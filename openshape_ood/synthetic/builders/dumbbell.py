@@ -40,7 +40,7 @@ def ball_dumbbell(rng: Random) -> Mesh:
 
 
 def stacked_plates(rng: Random, radius: float, count: int) -> Mesh:
-    """Plates of falling size outwards along +x from the origin."""
+    """Plates of decreasing size along +x, outwards from the origin."""
     x, plates = 0.0, []
     for i in range(count):
         width = rng.uniform(0.015, 0.03)

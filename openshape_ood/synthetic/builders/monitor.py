@@ -45,7 +45,7 @@ def stand_base(rng: Random, width: float) -> Mesh:
 
 
 def neck(rng: Random, height: float) -> Mesh:
-    """From the foot up to behind a panel at the given height."""
+    """Neck from the foot up to behind a panel at the given height."""
     z = -rng.uniform(0.02, 0.07)
     if chance(rng, 0.35):
         return rod((0, 0, z), (0, height, z), rng.uniform(0.015, 0.03))

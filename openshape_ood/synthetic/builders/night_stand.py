@@ -75,7 +75,7 @@ def night_hung(rng: Random) -> Mesh:
 
 
 def night_chest(rng: Random) -> Mesh:
-    """Wider than high: two or three drawers between a thick overhanging top and a plinth."""
+    """Night stand wider than high: two or three drawers between a thick overhanging top and a plinth."""
     w, h, d, style = rng.uniform(0.52, 0.85), rng.uniform(0.36, 0.58), rng.uniform(0.36, 0.5), style_of(rng)
     up, t, over = count(rng, 2, 3), rng.uniform(0.02, 0.06), rng.uniform(0.01, 0.05)
     cells = rows(["drawer"] * up)

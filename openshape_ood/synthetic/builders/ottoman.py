@@ -63,7 +63,7 @@ def tufted_ottoman(rng: Random) -> Mesh:
 
 
 def storage_ottoman(rng: Random) -> Mesh:
-    """Hollow with a lid: shut, lifted off, hinged open or turned to a tray."""
+    """Hollow ottoman whose lid is shut, lifted off, hinged open or turned to a tray."""
     w, d, h, t = rng.uniform(0.4, 1.1), rng.uniform(0.38, 0.5), rng.uniform(0.32, 0.42), rng.uniform(0.02, 0.04)
     lid = soft(w, rng.uniform(0.05, 0.1), d, edge=rng.uniform(0.12, 0.3))
     if chance(rng, 0.5):
@@ -100,7 +100,7 @@ def sloped_ottoman(rng: Random) -> Mesh:
 
 
 def skirted_ottoman(rng: Random) -> Mesh:
-    """Cloth to the floor in folds under a soft top."""
+    """Soft top with cloth in folds down to the floor."""
     w, d, h = rng.uniform(0.5, 0.85), rng.uniform(0.42, 0.65), rng.uniform(0.26, 0.36)
     angle = np.linspace(0, 2 * np.pi, 49)
     ring = np.stack([np.sign(f) * np.abs(f) ** 0.25 for f in (np.cos(angle), np.sin(angle))], axis=1)

@@ -13,7 +13,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, ellipsoid, join, la
 
 
 class Pose(NamedTuple):
-    """Degrees away from hanging straight down, (sideways, forwards); limbs as upper and lower part, left then right."""
+    """Angles of limbs in degrees (sideways, forwards), 0 hangs straight down; upper and lower part, left then right."""
 
     arms: tuple[tuple[float, float, float], tuple[float, float, float]]
     legs: tuple[tuple[float, float, float], tuple[float, float, float]]

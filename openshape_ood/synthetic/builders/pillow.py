@@ -12,14 +12,14 @@ from openshape_ood.synthetic.mesh import Mesh, cushion, ellipsoid, extrude, join
 
 
 def posed(rng: Random, mesh: Mesh) -> Mesh:
-    """Lying flat mostly, else standing on an edge or leaning back."""
+    """Pillow, mostly lying flat, otherwise standing on an edge or leaning back."""
     if chance(rng, 0.6):
         return mesh
     return mesh.turned("x", rng.uniform(55, 90))
 
 
 def wrinkled(rng: Random, mesh: Mesh, amount: float) -> Mesh:
-    """Soft waves over the surface."""
+    """Mesh with soft waves over its surface."""
     k, phase = rng.uniform(-14, 14, (3, 3)), rng.uniform(0, 6, 3)
     return mesh.deformed(lambda p: p * (1 + amount * np.sin(p @ k + phase).mean(axis=1, keepdims=True)))
 
@@ -48,7 +48,7 @@ def neck_roll(rng: Random) -> Mesh:
 
 
 def dented_pillow(rng: Random) -> Mesh:
-    """With the hollow that a head left, or hit with the edge of a hand."""
+    """Pillow with a hollow from a head, or with a dent from the edge of a hand."""
     w, d, t = rng.uniform(0.4, 0.8), rng.uniform(0.35, 0.55), rng.uniform(0.14, 0.28)
     depth, cx, cz = rng.uniform(0.4, 0.85), *rng.uniform(-0.15, 0.15, 2)
     wide = rng.uniform(10, 30)
@@ -76,7 +76,7 @@ def chopped_pillow(rng: Random) -> Mesh:
 
 
 def floor_cushion(rng: Random) -> Mesh:
-    """Flat and broad, boxed edges, round or square, perhaps buttoned; also seat pads."""
+    """Flat broad cushion with boxed edges, round or square, perhaps with buttons; also seat pads."""
     s, t = rng.uniform(0.4, 0.9), rng.uniform(0.05, 0.18)
     d = s * rng.uniform(0.65, 1)
     if chance(rng, 0.3):
@@ -112,7 +112,7 @@ def neck_pillow(rng: Random) -> Mesh:
 
 
 def contour_pillow(rng: Random) -> Mesh:
-    """Memory foam: two rolls of different height along the long edges with a trough between."""
+    """Pillow of memory foam: two rolls of different height along the long edges, with a trough between them."""
     w, d = rng.uniform(0.45, 0.7), rng.uniform(0.3, 0.42)
     z = np.linspace(-1, 1, 15)
     rolls = rng.uniform(0.06, 0.1) + 0.03 * np.cos(2.2 * np.pi * z / 2 * 1.6 + np.pi) + rng.uniform(0, 0.02) * z

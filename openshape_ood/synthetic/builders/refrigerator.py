@@ -62,7 +62,7 @@ def mini_fridge(rng: Random) -> Mesh:
 
 
 def retro_fridge(rng: Random) -> Mesh:
-    """Round shoulders and a lever handle."""
+    """Refrigerator with round shoulders and a lever handle."""
     w, h, d = rng.uniform(0.55, 0.7), rng.uniform(1.2, 1.8), rng.uniform(0.55, 0.7)
     body = cushion(w, h, d, rng.uniform(0.2, 0.35)).moved(y=h / 2 + 0.05)
     door = cushion(0.98 * w, 0.95 * h, 0.14, 0.25).moved(y=h / 2 + 0.05, z=0.46 * d)

@@ -25,7 +25,7 @@ def shoe_sole(length: float, width: float, thickness: float, heel: float = 0.0) 
 
 
 def shoe_upper(length: float, width: float, height: float, toe: float, collar: float) -> Mesh:
-    """Closed upper over a sole; `collar` is where (share of length) the instep begins to fall."""
+    """Closed upper over a sole; `collar` is the fraction of the length where the instep begins to fall."""
     n, w, h = length, width, height
     rows = [
         (-0.49, 0.26, 0.9), (-0.42, 0.33, 1), (collar - 0.5, 0.34, 0.98), (0.05, 0.36, 0.72),

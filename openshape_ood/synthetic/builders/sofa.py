@@ -60,7 +60,7 @@ def corner_sofa(rng: Random) -> Mesh:
 
 
 def chesterfield(rng: Random) -> Mesh:
-    """Rolled arms and a rolled back of the same height, tufted."""
+    """Tufted sofa with rolled arms and a rolled back of the same height."""
     w, d, foot = rng.uniform(1.5, 2.3), rng.uniform(0.8, 1.0), rng.uniform(0.05, 0.12)
     seat, h, r, t = rng.uniform(0.4, 0.46), rng.uniform(0.66, 0.8), rng.uniform(0.08, 0.13), rng.uniform(0.12, 0.2)
     arm = join(slab(t, h - foot - r, d, foot), cylinder(r, d).turned("x", 90).moved(y=h - r))
@@ -115,7 +115,7 @@ def armless_sofa(rng: Random) -> Mesh:
 
 
 def sofa_bed(rng: Random) -> Mesh:
-    """Pulled out into a bed, or a folded futon on a wooden frame."""
+    """Sofa pulled out into a bed, or a folded futon on a wooden frame."""
     w, d = rng.uniform(1.5, 2.2), rng.uniform(0.85, 1.0)
     if chance(rng, 0.5):
         body = couch(rng, w, 2, depth=d)

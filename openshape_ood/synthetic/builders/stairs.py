@@ -16,7 +16,7 @@ def stair_size(rng: Random) -> tuple[int, float, float, float]:
 
 
 def solid_flight(n: int, rise: float, run: float, width: float, slab: float | None = None) -> Mesh:
-    """Steps that climb from z = 0 backwards; `slab` is the thickness under them, None fills to the floor."""
+    """Steps that climb from z = 0 backwards. slab: thickness under them; None: filled to the floor."""
     i = np.arange(n)
     z = -np.stack([i, i + 1], axis=1).ravel() * run
     high = np.repeat((i + 1) * rise, 2)
@@ -25,7 +25,7 @@ def solid_flight(n: int, rise: float, run: float, width: float, slab: float | No
 
 
 def open_flight(rng: Random, n: int, rise: float, run: float, width: float) -> Mesh:
-    """Treads without risers, on two strings or one beam in the middle."""
+    """Treads without risers, on two side boards or on one beam in the middle."""
     t, over = rng.uniform(0.025, 0.06), rng.uniform(0, 0.05)
     treads = [
         (-width / 2, width / 2, (i + 1) * rise - t, (i + 1) * rise, -(i + 1) * run, over - i * run) for i in range(n)
@@ -75,7 +75,7 @@ def open_stairs(rng: Random) -> Mesh:
 
 
 def closed_string_stairs(rng: Random) -> Mesh:
-    """Between side boards that stand above the steps, with railings on both sides."""
+    """Steps between side boards that rise above them, with railings on both sides."""
     n, rise, run, w = stair_size(rng)
     line = np.array([0.0, n * rise])
     string = band(np.array([0.0, -n * run]), np.maximum(line - 0.1, 0), line + rise + 0.08, 0.04).moved(w / 2)
@@ -142,7 +142,7 @@ def winding(rng: Random, inner: float, outer: float, n: int, rise: float, degree
 
 
 def spiral_stairs(rng: Random) -> Mesh:
-    """Wedges round a central pole."""
+    """Wedges around a central pole."""
     n, r, rise = count(rng, 9, 16), rng.uniform(0.6, 1.1), rng.uniform(0.17, 0.23)
     pole = rng.uniform(0.04, 0.1)
     stairs = winding(rng, 0.6 * pole, r, n, rise, rng.uniform(20, 32), False)

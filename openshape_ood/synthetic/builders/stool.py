@@ -12,7 +12,7 @@ from openshape_ood.synthetic.mesh import Mesh, cushion, join, lathe, rod, torus
 
 
 def stool_seat(rng: Random, size: float, y: float) -> Mesh:
-    """Round or square, board or pad or saddle, underside at `y`."""
+    """Seat, round or square, as board, pad or saddle, with its underside at `y`."""
     kind = pick(rng, ("disc", "pad", "square", "cushion", "saddle"))
     if kind == "disc":
         return disc(size / 2, rng.uniform(0.02, 0.05), y)
@@ -37,7 +37,7 @@ def foot_ring(rng: Random, radius: float, y: float) -> Mesh:
 
 
 def bar_stool(rng: Random) -> Mesh:
-    """High on four legs, with a foot ring or rungs and sometimes a low back."""
+    """High stool on four legs, with a foot ring or rungs and sometimes a low back."""
     s, h = rng.uniform(0.3, 0.44), rng.uniform(0.6, 0.8)
     parts = [stool_seat(rng, s, h)]
     if chance(rng, 0.5):

@@ -48,7 +48,7 @@ def forked_boughs(rng: Random, height: float, crown: float, levels: int) -> tupl
 
 
 def blob_tree(rng: Random) -> Mesh:
-    """Foliage as a few knobbly balls."""
+    """Tree with a few knobbly balls of foliage."""
     u = rng.uniform
     height, crown = u(1.5, 5), u(0.6, 1.8)
     parts = [stem(rng, height, height * u(0.03, 0.06))]
@@ -76,7 +76,7 @@ def bare_tree(rng: Random) -> Mesh:
 
 
 def conifer(rng: Random) -> Mesh:
-    """Stacked skirts of needles."""
+    """Conifer of stacked cones of needles."""
     u = rng.uniform
     height, tiers = u(1, 6), rng.randint(1, 8)
     wide, foot = height * u(0.18, 0.32), height * u(0.05, 0.18)

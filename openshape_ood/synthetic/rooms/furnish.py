@@ -152,9 +152,9 @@ class Furnisher:
             yaw = turn + np.arctan2(-outwards[0], outwards[1])
             middle, outer = (table.pose[:2, :2] @ (edge + off * outwards) + table.pose[:2, 3] for off in (-pushed, 0))
             # the part of its rectangle that is not under the table
-            beside = (middle + outer) / 2, np.array([size[0], size[1] - pushed])
+            visible = (middle + outer) / 2, np.array([size[0], size[1] - pushed])
             pose = pose_of(middle, 0.0, yaw + self.rng.normal(0, 0.08))
-            if not self.plan.is_free(*beside, yaw) or table.touches(posed(mesh, pose), self.rng):
+            if not self.plan.is_free(*visible, yaw) or table.touches(posed(mesh, pose), self.rng):
                 continue
             self.plan.take(middle, size[:2], yaw)
             return pose

@@ -161,7 +161,7 @@ def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: floa
 
 
 def _noisy(points: np.ndarray, eyes: np.ndarray, depth: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Points with noise along the rays: 1.2 mm, plus 1.9 mm times the squared distance in meters beyond 0.4."""
+    """Points with noise along the rays: 1.2 mm, plus 1.9 mm times the square of the distance beyond 0.4 m."""
     deviation = 0.0012 + 0.0019 * (depth - 0.4) ** 2
     return points + (points - eyes) * (deviation * rng.normal(size=len(points)) / depth)[:, None]
 

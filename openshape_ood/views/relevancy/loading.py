@@ -55,6 +55,7 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
     if config["vision_cfg"].get("timm_model_name") or isinstance(config["vision_cfg"].get("layers"), list):
         raise InputError(f"the image side of {model!r} is no ViT of open_clip; try ViT-B-32, ViT-B-16 or ViT-L-14")
     path = _fetched(model, pretrained, about) if checkpoint is None else given_path(checkpoint, "checkpoint")
+    name = name if about else f"{model}/{path.name}"  # open_clip has no such weights of this model
     if not path.is_file():
         raise WeightsError(f"{name}: there is no file {path}")
     state = read_weights(path, Keys(inside="state_dict"), name)
