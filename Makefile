@@ -12,7 +12,7 @@ demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.library)  ## a benchmark of t
 	@echo "pictures of the benchmark: results/sr1-tiny-openshape-generated/overview.png"
 	@echo "to have the command: . $(BIN)/activate; more: README.md, notebooks/01_quickstart.ipynb, openshape-ood --help"
 
-test: $(VENV)/.installed  ## the default tests: offline, some nine minutes on two cores
+test: $(VENV)/.installed  ## the default tests: offline, about five minutes on two cores
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile  # without bytecode, hundreds of processes compile anew
 
 slow: $(VENV)/.installed  ## the slow tests too

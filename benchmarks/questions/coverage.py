@@ -237,7 +237,7 @@ def tables(report: Mapping[str, Any]) -> list[str]:
     about = (
         f"Percent of known shapes kept at a coverage of {100 * COVERAGE:g} %: mean over {settings['draws']:,} draws of "
         f"n calibration and {settings['tests']} test shapes ± its standard error; spread: standard deviation over the "
-        "draws; by law: that of the beta-binomial distribution; novel kept: scans of novel classes accepted as known. "
+        "draws; by law: beta-binomial interval; novel kept: scans of novel classes accepted as known. "
         f"{report['source']}; {report['model']}; drawn from {pools['clean']:,} clean shapes and {pools['scans']:,} "
         f"scans of the known classes, {pools['novel']:,} scans of novel ones; prototypes of {pools['bank']:,} other "
         "clean shapes. If calibration and test differ in kind, other pools change the figures by up to three points."

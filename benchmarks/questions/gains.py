@@ -1,6 +1,6 @@
 """Gain of an ensemble over its members, for every method, on the same shapes; part of `benchmarks scores`.
 
-There are three kinds of fusion. `together` is that of the library: the mean of the members' cosines. The other two
+There are three kinds of fusion. `together` is the library's own: the mean of the members' cosines. The other two
 score each member alone, and fuse the novelties with `scoring.fusion`, by `ranks` or by `p values` among the validation
 shapes, which are known shapes outside the examples.
 """

@@ -53,7 +53,7 @@ class NoveltyCounts:
 
 
 def novelty_cells(novelty: np.ndarray) -> np.ndarray:
-    """Histogram cell (n,) of each value; the order of cells is that of the values."""
+    """Histogram cell (n,) of each value; cells are in the order of the values."""
     bits = (np.asarray(novelty, dtype=np.float32) + np.float32(0)).view(np.uint32)
     return (np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31)) >> DROPPED).astype(np.int64)
 

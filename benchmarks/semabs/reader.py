@@ -61,7 +61,7 @@ def _datum(file: Any, scene_id: str, image: str, extractor: str) -> Datum:
     data, key = file["data"], f"{image}|{extractor}"
     if "saliencies" in data:
         labels = _texts(data["saliencies"][f"{key}|saliency_text_labels"])
-        # read each relevancy by its reference; their order in the file's array is not that of the labels
+        # read each relevancy by its reference; the file's array has another order than the labels
         maps = [_region(file, one) for one in data["saliencies"][key]]
     else:  # `convert` computes them
         labels, maps = [MEAN], [np.zeros((SIDE, SIDE), dtype=np.float32)]

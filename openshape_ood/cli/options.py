@@ -23,7 +23,7 @@ def option(
     completer: Callable[[], list[str]] | None = None,
     negative: str | None = None,
 ) -> Parameter:
-    """Option in a panel of the help. Without flags, its name is that of the parameter.
+    """Option in a panel of the help. Without flags, the parameter's name is used.
 
     metavar: if it contains "...", the option takes all words up to the next option. completer: function that returns
     the words offered by shell completion.

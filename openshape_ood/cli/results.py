@@ -45,7 +45,7 @@ def score_all(pipeline: NoveltyPipeline, inputs: Inputs, failures: list[Failure]
 
 
 def provenance_of(pipeline: NoveltyPipeline, inputs: Inputs) -> Provenance:
-    """Provenance of the results. Without files, it is that of the first stored embeddings."""
+    """Provenance of the results. Without files: the first stored embeddings' provenance."""
     if inputs.files or not inputs.stores:
         return pipeline.provenance
     return replace(read_header(inputs.stores[0]).provenance, method=pipeline.method.name)

@@ -60,7 +60,7 @@ class Grid:
     def read(self, volume: Tensor, queries: Tensor) -> Tensor:
         """Values (b, m, f) of a volume (b, f, s, s, s) at queries (b, m, 3), by trilinear interpolation.
 
-        Outside of the box, and within half a cell of its faces, the value is that of the nearest cell.
+        Outside of the box, and within half a cell of its faces, the value of the nearest cell is used.
         """
         at = self.positions(queries)
         if not self.legacy:
