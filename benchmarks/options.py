@@ -158,7 +158,7 @@ def add(target: argparse.ArgumentParser, *names: str, **defaults: Any) -> argpar
 
 
 def add_numbers(target: argparse.ArgumentParser, **given: tuple[Any, str]) -> None:
-    """Add options, each as name=(default, help text); the type is the default's, or the type of a list's first value."""
+    """Add options, each as name=(default, help text); the type is the default's, or of a list's first value."""
     for name, (default, words) in given.items():
         several = isinstance(default, list)
         how: dict[str, Any] = {"type": type(default[0]), "nargs": "+"} if several else {"type": type(default)}
