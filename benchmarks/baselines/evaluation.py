@@ -83,7 +83,7 @@ def features(
 
 
 def settle(network: Classifier, support: Objects, args: argparse.Namespace) -> None:
-    """The statistics of all norms anew, from the support.
+    """Compute the running statistics of all norms again, from the support.
 
     They begin at a variance of 1, some 10,000 times what the first weights give, and a step takes a tenth of that away:
     after a training of fewer than some 100 steps they are wrong, and all shapes look the same.
@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> str:
     report["settings"] = switches | {"data_seed": args.data_seed, "per_class": args.per_class} | own
     report["results"] = [result_json(result, settings) for result in results]
     report["react_threshold"] = fitted.clip
-    if "validation" in judged:  # to choose a recipe by
+    if "validation" in judged:  # used to choose a recipe
         right = judged["validation"]["mls"].nearest == labels_of(data.validation, data)
         report["validation_accuracy"] = round(float(right.mean()), 4)
     report["run"] = {"seconds": round(time.perf_counter() - started, 1), "peak_mb": peak_mb()}

@@ -92,9 +92,9 @@ def _sums(places: Places) -> dict[str, np.ndarray]:
     if bad.all() or not bad.any():
         raise InputError("all places are sound, or all are damaged; expected some of each")
     steps = np.unique(np.quantile(places.novelty[~bad], 1 - FALSE))
-    count = len(steps) + 2  # beyond all, and all
+    count = len(steps) + 2  # two more columns: the first counts no place, the last counts all places
     images = int(places.owner.max()) + 1
-    # number of thresholds, from the highest down, that are not below a place's novelty
+    # first column that counts a place: 1 + number of thresholds at or above its novelty
     column = len(steps) - np.searchsorted(steps, places.novelty, side="left") + 1
     cell = places.owner * count + column
     share = 1 / np.bincount(places.regions)[places.regions]

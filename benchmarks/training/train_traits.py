@@ -25,7 +25,7 @@ from openshape_ood.scenes.proposals.traits import TRAITS, traits
 from openshape_ood.storage import replacing
 from openshape_ood.synthetic.rooms import Room, room
 
-SEEN = 50  # least points of an object that counts
+SEEN = 50  # an object with fewer points is ignored
 CROWD = 26  # objects of a crowded room, or as many as it has space for
 
 

@@ -337,7 +337,8 @@ def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> Non
             print_line("two independent results: verdict is about damage, class_verdict about the class")
         if not all(row["tells"] for row in rows):
             print_note(
-                "note: some files are above the threshold nearly everywhere: another thing, or another pose", "yellow"
+                "note: some files are above the threshold nearly everywhere: perhaps another thing, or another pose",
+                "yellow",
             )
     _print_model(model)
     _warn_of_few(model)
@@ -355,7 +356,7 @@ def _defects(row: dict[str, Any]) -> list[Defect]:
 def spread(threshold: Threshold) -> str:
     """Text with the central 90 % interval of the fraction of good surfaces kept (Beta law).
 
-    Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673. Empty for a bare number.
+    Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673. Empty if none.
     """
     if not threshold.n or threshold.coverage is None:
         return ""

@@ -108,7 +108,7 @@ def competition_step(
     stopped = [y.detach() if seen is None else y.detach() * seen for y in outputs]
     rebuilt = [
         units[k](y, *context) for k, y in zip(pair[::-1], stopped, strict=True)
-    ]  # j rebuilds the output of i, i that of j
+    ]  # j rebuilds the output of i, and i rebuilds the output of j
     generator = tuple(generator_loss(x, y, d, weights, seen) for y, d in zip(outputs, rebuilt, strict=True))
     # unit i rebuilt the second output, unit j the first
     faced = list(zip(stopped, rebuilt, strict=True))[::-1]

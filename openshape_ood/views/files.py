@@ -53,7 +53,7 @@ def load_view(
         "intrinsics" ((3, 3), or fx, fy, cx, cy), "pose" ((4, 4), camera to world) and optionally "depth_scale";
         default: `camera.json` in the same folder.
     depth_scale : float, optional
-        Depth units per meter; precedes the JSON file. Default: whole numbers are millimeters, with a warning; others
+        Depth units per meter; overrides the JSON file. Default: whole numbers are millimeters, with a warning; others
         are meters.
 
     Returns

@@ -233,7 +233,7 @@ def complete_view(
     seed: int = 0,
     progress: Step | None = None,
 ) -> CompletedView:
-    """Complete all names with affinities in a view, and find the space that no known name explains.
+    """Complete every name of a view for which `affinities` has a map, and find the space that no known name explains.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def complete_view(
     seed : int
         Seed of the random choice of points, if there are too many.
     progress : function, optional
-        Called with the numbers of completed and of all names, during the computation of `cells`.
+        Called with the number of completed descriptions and their total number, during the computation of `cells`.
 
     Returns
     -------
