@@ -356,7 +356,8 @@ def _defects(row: dict[str, Any]) -> list[Defect]:
 def spread(threshold: Threshold) -> str:
     """Text with the central 90 % interval of the fraction of good surfaces kept (Beta law).
 
-    Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673. Empty if none.
+    Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673.
+    Empty if there is no calibration set.
     """
     if not threshold.n or threshold.coverage is None:
         return ""
