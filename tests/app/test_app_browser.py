@@ -340,7 +340,7 @@ def test_a_surface_is_compared_with_good_ones(visitor: Visitor, tmp_path: Path, 
     assert len(load_shape(visitor.download("#ply", tmp_path))) == figures["points"]
 
     drop("#drop-good", *((f"good {i}.npy", road_scan(i).points) for i in range(3)))
-    visitor.sees("#verdict", "beside 3 good clouds")  # what was compared is compared with these
+    visitor.sees("#verdict", "3 good clouds")  # what was compared is compared with these
     drop("#drop-surface", ("mine.npy", road_scan(9, "pothole").points))
     visitor.sees("#verdict", "mine.npy")
     drop("#drop-surface", ("bad.npy", np.full((5, 3), np.nan)))
