@@ -12,6 +12,7 @@ from openshape_ood.cli.results import Scored, as_json, records
 from openshape_ood.cli.thresholds import words
 from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap, Region
+from openshape_ood.novelty_map.places import coordinate
 
 PEAK = 0.2  # fraction of the points that counts as the most novel part
 SMALLEST = 100  # a region has more than 1 / SMALLEST of the points
@@ -159,4 +160,4 @@ def region_place(region: Mapping[str, Any]) -> str:
 
 
 def place(center: Any) -> str:
-    return f"({', '.join(f'{value:.3g}' for value in center)})"
+    return f"({', '.join(map(coordinate, center))})"

@@ -23,6 +23,16 @@ def oriented(places: np.ndarray, up: str) -> np.ndarray:
     return np.where(extent > 0, (xyz - low) / np.where(extent > 0, extent, 1), 0.5)
 
 
+def coordinate(value: float) -> str:
+    """Coordinate with four significant digits. A coordinate of 1,000 or more keeps hundredths: georeferenced scans
+    have coordinates of a million meters.
+
+    >>> coordinate(-0.00168), coordinate(365012.345)
+    ('-0.00168', '365012.35')
+    """
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.2f}"
+
+
 def in_words(shares: np.ndarray) -> str:
     """Position of a region in words. `shares` (m, 2|3) are its elements, as fractions of the whole extent.
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -76,7 +76,7 @@ class ObjectChange:
     @property
     def object(self) -> SceneObject:
         """The object of the second scan; if it is gone, the object of the first scan."""
-        return self.after or self.before  # type: ignore[return-value]  # one of them exists
+        return cast("SceneObject", self.after or self.before)  # one of the scans has it
 
     @property
     def distance(self) -> float | None:

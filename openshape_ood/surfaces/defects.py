@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.novelty_map import NoveltyMap
-from openshape_ood.novelty_map.places import in_words
+from openshape_ood.novelty_map.places import coordinate, in_words
 from openshape_ood.surfaces.data import spacing
 
 TOUCHING = np.ones((3, 3))  # diagonal neighbors are connected
@@ -47,7 +47,8 @@ class Defect:
         if len(self.box) == 4:
             left, top, right, bottom = self.box
             return f"x {left}-{right}, y {top}-{bottom}, {self.area} px{p}"
-        spans = (f"{axis} {a:.4g} to {b:.4g}" for axis, a, b in zip("xyz", self.box[:3], self.box[3:], strict=True))
+        ends = zip("xyz", map(coordinate, self.box[:3]), map(coordinate, self.box[3:]), strict=True)
+        spans = (f"{axis} {low} to {high}" for axis, low, high in ends)
         return f"{', '.join(spans)}, area {self.area:.3g}{p}"
 
 

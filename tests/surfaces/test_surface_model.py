@@ -23,6 +23,7 @@ from openshape_ood.surfaces import (
     inputs,
 )
 from openshape_ood.surfaces.data import Images, Objects, Pairs, Sheets, kind_of_clouds
+from openshape_ood.surfaces.defects import Defect
 from openshape_ood.surfaces.inputs import list_sources
 from openshape_ood.synthetic import generate, sample
 from openshape_ood.synthetic.dents import dented
@@ -437,3 +438,10 @@ def test_objects_have_marks_too(method):
     model = SurfaceModel.fit(good, method, shape="objects", false_regions=0.2)
     assert model.pixel_threshold.marks is not None and model.pixel_threshold.marks.shapes == 6
     assert len(model.score(sample(mesh, 1500, 50)).map.regions()) <= 2
+
+
+def test_the_box_of_a_georeferenced_defect_keeps_its_digits() -> None:
+    box = (365012.34, 5702001.5, 59.98, 365012.61, 5702001.9, 60.02)
+    assert str(Defect(box, 0.109, 1.0, "top")) == (
+        "x 365012.34 to 365012.61, y 5702001.50 to 5702001.90, z 59.98 to 60.02, area 0.109"
+    )
