@@ -64,7 +64,7 @@ def _of_arrays(folder: Path) -> ObjectPack:
         )
     if len(rows) != len(xyz):
         raise InputError(
-            f"{folder}: objects.csv has {len(rows)} lines and objects.npz {len(xyz)} objects; expected one each"
+            f"{folder}: objects.csv has {len(rows)} lines and objects.npz {len(xyz)} objects; expected one per object"
         )
     clouds = [np.hstack([a, b / 255]).astype(np.float32) for a, b in zip(xyz, rgb, strict=True)]
     return ObjectPack(clouds, *(np.array([row[key] for row in rows]) for key in ("name", "coarse", "source")))

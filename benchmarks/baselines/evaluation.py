@@ -1,4 +1,4 @@
-"""A trained baseline on a benchmark: the network is run once over every set, scores are taken of what it gave."""
+"""A trained baseline on a benchmark: all scores are computed from one run of the network over every set."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def load(split: Split, args: argparse.Namespace) -> tuple[BenchmarkData, Objects
     """
     if split.track == "real":
         raise InputError(
-            f"{split.name} is real to real, for which no baseline is trained; expected sr1, sr2 or an sn set"
+            f"{split.name} has real shapes for training and for test, and no baseline is trained for this. Expected sr1, "
+            "sr2 or an sn set"
         )
     data = load_data(split, args, own_folder("benchmarks"))
     if len(data.known) < 2:
@@ -66,7 +67,7 @@ def features(
     """Penultimate features (b, 256) of shapes of `count` points each, and the sha256 of the shapes' content."""
     digest, rows = hashlib.sha256(), [np.empty((0, 256), dtype=np.float32)]
     device = next(network.parameters()).device
-    if isinstance(network.enco, PointNet2Torch):  # which draws where it begins, here too
+    if isinstance(network.enco, PointNet2Torch):  # this network draws its first center at random, also in evaluation
         network.enco.start = torch.Generator().manual_seed(seed)
     for start in tqdm(range(0, len(objects), batch_size), disable=not progress or not len(objects), unit="batch"):
         made = []
@@ -109,7 +110,7 @@ def scored(fitted: Fitted, rows: np.ndarray) -> dict[str, Scored]:
 
 
 def run(args: argparse.Namespace) -> str:
-    """Judge the file of a baseline on a benchmark, write the report, and return the table in words."""
+    """Evaluate a baseline's checkpoint on a benchmark, write the report, and return the tables as text."""
     started, split = time.perf_counter(), load_split(args.set)
     data, support = load(split, args)
     network = read(args.ckpt, len(data.known), args.network, args.head).to(find_device(args.device))
@@ -142,7 +143,7 @@ def run(args: argparse.Namespace) -> str:
     path = args.out / f"{args.ckpt.stem}-on-{split.name}{'-copies' if args.copies else ''}.json"
     save_whole(path, json.dumps(report, indent=1).encode(), "report")
     unit = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12) for name, rows in found.items()}
-    looked_up = replace(data, support=support)  # with copies in the support; some are the nearest
+    looked_up = replace(data, support=support)  # the support may contain copies, and a copy may be the nearest example
     name = report["provenance"]["identity"]["checkpoint"]
     finished = Finished(split, looked_up, name, PROTOCOL, [args.seed], results, unit, report)
     drawn = write_shapes(path.with_suffix(""), finished, args.pictures)
@@ -197,7 +198,7 @@ def recipe_of(path: Path) -> dict[str, Any]:
 
 
 def _training(path: Path) -> dict[str, Any]:
-    """The part of a report that says by how much a file was trained."""
+    """The part of a report that says how the file was trained."""
     recipe = recipe_of(path)
     try:
         known = {"epochs": int(recipe["epochs"]), "training_points": int(recipe["points"])}

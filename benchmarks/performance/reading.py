@@ -82,7 +82,7 @@ def timed(source: Iterator[np.ndarray], encoder: ShapeEncoder | None) -> dict[st
 
 
 def way(paths: Sequence[Path], encoder: Any, batch: int, workers: int, encode: bool = True) -> dict[str, float]:
-    """Read and encode, in sequence with 0 workers, overlapped with more; or only read."""
+    """Read and encode: one after the other with 0 workers, else at the same time. Without encoder, only read."""
     with closing(read(paths, encoder, workers, batch)) as reads:
         return timed(batches(reads, batch), encoder if encode else None)
 

@@ -14,7 +14,7 @@ from benchmarks.training.completion_samples import LAYOUT, Sample
 
 # lengths are in pixels of an image with a width of 96
 GAIN = (0.5, 1.5)
-LEAKS, LEAK = 0.25, (0.1, 0.7)  # fraction of other objects that also get affinity, and its range
+LEAKS, LEAK = 0.25, (0.1, 0.7)  # fraction of the other objects that also get affinity; range of that affinity
 GROUND = (0.0, 0.45)  # affinity of floor, walls and ceiling
 BLUR = (1.5, 4.5)
 NOISE, SMOOTH = (0.02, 0.07), (2.0, 8.0)

@@ -3,7 +3,7 @@
 The registry validates `[x.sizes]` with `Architecture.sizes`, and the loader calls `Architecture.build`. No other module
 knows the type of a network. Every network implements `encoders.protocols.Network`.
 
-The tables at the end name modules that may not be imported here; they are imported on the first call.
+The tables at the end name modules that this module must not import; each is imported when its function is first called.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from openshape_ood.scenes.voxels import voxelize
 from openshape_ood.shapes.points import AxisWarning
 
 LOOKED_AT = 50_000  # maximum points that are checked
-LARGE, LARGEST = 100, 1000  # maximum meters across: of indoor places, of any place
-COARSE = 2  # maximum spacing of points in voxels; beyond it, voxels hardly touch
+LARGE, LARGEST = 100, 1000  # maximum extent in meters: of an indoor place, of any place
+COARSE = 2  # at this spacing of points in voxel sizes, voxels hardly touch
 CELL = 0.1  # meters; floors are flat within a cell
 ROOM = (1.8, 4.5)  # meters, height of a room
 LOW = 0.75  # maximum height / length
@@ -37,7 +37,7 @@ def check_size(scene: Scene, any_size: bool) -> str | None:
         )
     if not LARGE < across <= LARGEST:
         return None
-    what = f"{scene.name} is {size} m large, which few places indoors are"
+    what = f"{scene.name} is {size} m large; few indoor places are so large"
     return f"{what}. Give unit='cm' or another unit, or unit='m' if that is its size"
 
 

@@ -201,7 +201,10 @@ def new_units(make: Callable[[], nn.Module], count: int, seed: int) -> nn.Module
 
 
 def loaded_units(make: Callable[[], nn.Module], count: int, state: Mapping[str, Tensor]) -> nn.ModuleList:
-    """Units with the weights of `state`. Raises ValueError as `fill`, for excessive sizes, and for too few tensors."""
+    """Units with the weights of `state`.
+
+    Raises ValueError where `fill` does, for too large sizes, and for fewer tensors than units.
+    """
     if not 0 < count <= len(state):
         raise ValueError(f"{count} units of {len(state)} arrays")
     try:

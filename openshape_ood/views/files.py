@@ -31,7 +31,7 @@ MAX_SIDE = 8192  # pixels, maximum size that a file may request
 MAX_TEXT, MAX_TEXTS = 1000, 500  # characters of a name in a file; number of names or questions
 OFF = 0.2  # maximum relative offset of a principal point from the center
 RAISED = 0.02  # meters, minimum height of a floor that is moved
-OVER = 0.5  # minimum upward component of the down axis of an image that is upside down
+OVER = 0.5  # an image is upside down if the z component of its down axis (y of the camera) is above this
 
 
 def load_view(

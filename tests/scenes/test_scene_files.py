@@ -232,7 +232,7 @@ class TestUnitAndAxis:
 
     def test_one_of_hundreds_of_meters_is_doubted(self, tmp_path: Path) -> None:
         path = saved(tmp_path / "room.ply", 100 * room(5, 4, 2.6))
-        with pytest.warns(ScanWarning, match="room.ply is 500 × 400 × 255 m large, which few places indoors are"):
+        with pytest.warns(ScanWarning, match="room.ply is 500 × 400 × 255 m large; few indoor places are so large"):
             load_scene(path)
         assert np.ptp(load_scene(path, unit="cm").points, axis=0) == pytest.approx([5, 4, 2.55])
 

@@ -25,7 +25,7 @@ from openshape_ood.registry.architectures import PointBERTSizes
 # rows of 64 numbers in a block of the set abstraction. On a CPU, 4,096 rows are a megabyte, so that intermediate values
 # stay in the cache
 ROWS, ROWS_ON_A_GPU = 4_096, 1 << 18
-# clouds in a block of its first layer; with one cloud, its features do not depend on the batch
+# clouds per block of the first layer; with one, the features of a cloud do not depend on the batch
 CLOUDS, CLOUDS_ON_A_GPU = 1, 64
 IMAGE_SHARE = 0.5  # weight of the image branch of TAMM, as published for all data sets
 
