@@ -51,8 +51,8 @@ def load(split: Split, args: argparse.Namespace) -> tuple[BenchmarkData, Objects
     """
     if split.track == "real":
         raise InputError(
-            f"{split.name} has real shapes for training and for test, and no baseline is trained for this. Expected sr1, "
-            "sr2 or an sn set"
+            f"{split.name} has real shapes for training and for test, and no baseline is trained for this. Expected "
+            "sr1, sr2 or an sn set"
         )
     data = load_data(split, args, own_folder("benchmarks"))
     if len(data.known) < 2:

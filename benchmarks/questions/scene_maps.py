@@ -1,7 +1,7 @@
 """`python -m benchmarks map`: a scene map with unknown objects.
 
 Parts: unknown objects found in walks through rooms; the guarantee under dependent looks; number of labels until most
-names are right, with and without the map's questions; time, memory and file size of many looks.
+names are right, with and without the map's questions; time, memory and file size of many looks; a picture.
 
 >>> called_new(0.9, looks=4, objects=200, calibration=99, seed=0)["Fisher"] > 0.1
 True
@@ -23,6 +23,7 @@ from benchmarks import options
 from benchmarks.intervals import bootstrap
 from benchmarks.questions import harness
 from benchmarks.questions.map_rooms import KNOWN, Walk, matched, shown, walk
+from benchmarks.report.pictures.maps import draw_growth
 from openshape_ood import KnownClasses, NoveltyPipeline, SceneMap, Threshold
 from openshape_ood.encoders.protocols import Embeddings
 from openshape_ood.scene_map.evidence import COMBINATIONS
@@ -260,11 +261,20 @@ def measure_cost(looks: int, objects: int) -> dict[str, Any]:
     return record | {"p99": float(np.quantile(late, 0.99)), "load": loading, "marks": marks}
 
 
+def draw(out: Path, seed: int = 20_003) -> dict[str, Any]:
+    """Picture of the map of one walk after 2, 8 and all views; known by names."""
+    made = walk(seed, 6, 3, VIEWS, SIZE)
+    scene_map = SceneMap.prepare(list(KNOWN), model="tiny", up="z", least=LEAST, max_jump=None)
+    path = draw_growth(out / "map-growth.png", scene_map, made.views, (2, 8, VIEWS))
+    return {"picture": path.name, "objects": len(scene_map)}
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "rooms": lambda args: measure_rooms(args.rooms, args.method),
     "validity": lambda args: measure_validity(),
     "labels": lambda args: measure_labels(args.houses),
     "cost": lambda args: measure_cost(args.looks, args.objects),
+    "picture": lambda args: draw(args.out),
 }
 
 
@@ -276,7 +286,8 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = options.parser("map", "a map with unknowns: rooms, guarantee, labels, cost")
-    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="default: all")
+    usual = [part for part in PARTS if part != "picture"]
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual, help="default: all but picture")
     parser.add_argument("--rooms", type=int, default=5, help="part rooms: number of walks (default: %(default)s)")
     parser.add_argument("--method", default="knn", help="part rooms: novelty method (default: %(default)s)")
     parser.add_argument("--houses", type=int, default=10, help="part labels: houses (default: %(default)s)")
