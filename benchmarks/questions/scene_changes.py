@@ -424,6 +424,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=80, help="unchanged pairs of scans (default: %(default)s)")
     parser.add_argument("--rooms", type=int, default=8, help="rooms per set of changes (default: %(default)s)")
     parser.add_argument("--house-pairs", type=int, default=9, help="pairs of the small house (default: %(default)s)")
-    parser.add_argument("--turns", type=int, default=159, help="registrations (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=200, help="registrations (default: %(default)s)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
