@@ -103,7 +103,7 @@ def test_a_small_run_of_stability(tmp_path: Path, capsys: pytest.CaptureFixture[
     (_, one), (_, vote) = figures.items()
     assert one["stable"] == 1 and vote["recall50"] > 0.5
     assert all(back["0.5"] >= back["0.9"] for back in vote["returned"].values())
-    assert "% that return" in capsys.readouterr().out
+    assert "% found again" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -169,8 +169,9 @@ def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--out", str(tmp_path), "--roads", "8", "--tested", "8", "--seeds", "0", "1", "--compat-report", *SMALL]
     assert command.main([*argv, "--only", "mean", "CR"]) == 0
-    report = json.loads(next(tmp_path.glob("surfaces-generated-*.json")).read_text())
-    assert len(report["runs"]) == 8 and (tmp_path / "surfaces-generated.png").is_file()
+    path = next(tmp_path.glob("surfaces-generated-*.json"))
+    report = json.loads(path.read_text())
+    assert len(report["runs"]) == 8 and path.with_suffix(".png").is_file()
     for figures in report["figures"].values():
         assert all(0 <= low <= value <= high <= 1 for value, low, high in figures.values())
     said = capsys.readouterr().out
@@ -236,11 +237,15 @@ def test_a_search_says_what_it_lacks(words: list[str], said: str, capsys: Any) -
 def test_two_questions_on_one_thing(tmp_path: Path) -> None:
     small = ["--quiet", "--things", "1", "--tested", "2", "--good", "8", "--points", "20000", "--out", str(tmp_path)]
     assert dents.main(small) == 0
-    told = json.loads(next(tmp_path.glob("surfaces-dents-*.json")).read_text())
-    assert told["things"][0]["place AUROC"] > 0.9
+    path = next(tmp_path.glob("surfaces-dents-*.json"))
+    told = json.loads(path.read_text())
+    nearest, views = told["things"]
+    assert (nearest["by"], views["by"]) == ("nearest good point", "PCA of views")
+    assert views["place AUROC"] > 0.9 and nearest["place AUROC"] > 0.8  # the views find the place better
+    assert nearest["whole AUROC"] == 1 and nearest["dented, damaged"] == "2 of 2"
     guitar = told["examples"][-1]
     assert guitar["class"]["verdict"] == "novel" and guitar["surface"]["verdict"] == "damaged"
-    assert (tmp_path / "surfaces-dents.png").is_file()
+    assert path.with_suffix(".png").is_file()
 
 
 def test_without_data_textures_are_generated(tmp_path: Path) -> None:

@@ -216,9 +216,10 @@ def test_the_benchmark_of_views_prints_writes_and_draws(tmp_path: Path, capsys: 
     asked = ["--rooms", "2", "--foreign", "1", "--things", "2", "3", "--out", str(tmp_path)]
     assert question.main(asked) == 0
     assert "IoU in view" in capsys.readouterr().out
-    found = json.loads(next(tmp_path.glob("views-completion-rooms-*.json")).read_text())
+    path = next(tmp_path.glob("views-completion-rooms-*.json"))
+    found = json.loads(path.read_text())
     network = [one["network"] for one in found["names"].values() if one["network"]]
     assert network and all(0 < one["low"] <= one["mean"] <= one["high"] < 1 for one in network)
-    with Image.open(tmp_path / "views-completion-rooms.png") as drawn:
+    with Image.open(path.with_suffix(".png")) as drawn:
         assert min(drawn.size) > 500
     assert question.main([*asked[:4], "--things", "3", "2"]) == 1

@@ -83,7 +83,7 @@ def spoiled(folder: Path, out: Path, part: str, change: Any) -> Path:
         ("cls_rel", lambda state: state.pop("head.bias"), "missing keys: head.bias"),
         ("cls_rel", lambda state: state.update(extra=torch.zeros(1)), "left-over keys: extra"),
         ("cls_rel", lambda state: state.update({"proj.weight": torch.zeros(768, 1280)}), "wrong shapes: proj.weight"),
-        ("feature_extractor", lambda state: state.pop("conv1.weight"), "conv1.weight is there once"),
+        ("feature_extractor", lambda state: state.pop("conv1.weight"), "conv1.weight occurs once"),
         (
             "feature_extractor",
             lambda state: state.update({"conv1.weight": state["conv1.weight"] + 1}),

@@ -77,7 +77,7 @@ def test_a_shape_that_kills_its_reader_costs_itself_only(tmp_path: Path) -> None
     write_files(tmp_path / "in", 40)
     found = run_ray(tmp_path / "in", tmp_path / "out", "poison")
     assert (found["given"], found["rows"], set(found["failed"])) == (41, 39, {BROKEN, POISON})
-    assert "again and again" in found["failed"][POISON]
+    assert "died several times" in found["failed"][POISON]
 
 
 @needs_ray
