@@ -74,8 +74,8 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
         stated = np.empty(0)
     if stated.shape != (len(names), 2, 3) or not np.isfinite(stated).all() or (stated[:, 1] < 0).any():
         raise InputError(
-            f"sizes have the shape {stated.shape[1:]} a class; expected finite numbers (2, 3), and deviations of at "
-            "least 0"
+            f"sizes have the shape {stated.shape[1:]} a class. Expected finite numbers (2, 3), and deviations of at "
+            "least 0. Correct them"
         )
     given = np.log(np.maximum([box.size for box in boxes], THINNEST)).reshape(len(boxes), 1, 3)
     spread = stated[None, :, 1] + WIDENED
@@ -85,7 +85,10 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
 
 @cache
 def packaged_sizes() -> dict[str, Any]:
-    """Means and deviations (2, 3) by folded name, from generated shapes. `benchmarks.training.sizes` writes them."""
+    """Size statistics of generated shapes: folded class name -> means and deviations (2, 3) of `size_likelihood`.
+
+    The file sizes.json is written by `benchmarks.training.sizes`.
+    """
     table = json.loads(Path(__file__).with_name("sizes.json").read_text(encoding="utf-8"))
     return {folded(name): row for name, row in table["sizes"].items()}
 

@@ -111,7 +111,7 @@ def test_files_that_are_gone_are_left_out_of_the_sheet(folder: Path, tmp_path: P
 
 def test_nothing_novel_is_no_error(words: list[Any], tmp_path: Path) -> None:
     none = run(*words[:-1], "9", "--sheet", tmp_path / "sheet.png")
-    assert "14 shapes: 0 novel, in 0 groups" in none.stdout and "there is no group with drawable shapes" in none.stderr
+    assert "14 shapes: 0 novel, in 0 groups" in none.stdout and "no group has shapes that can be drawn" in none.stderr
     few = run_json(*words, "--min-size", "13", "--grouping", "agglomerative")
     assert few["groups"] == [] and len(few["alone"]) == 12
 

@@ -156,7 +156,7 @@ def test_marks_of_calibration_shapes_keep_their_promise(chair: Path, tmp_path: P
     assert again["threshold"] == told["threshold"] and again["shapes"] == told["shapes"]
     several = " ".join(run("localize", chair, tmp_path / "held" / "0.npy", SAVED, saved).stdout.split())
     assert f"above {told['threshold']['value']:.3f}: at most 1 in 2 known, undamaged shapes" in several
-    assert "for maps: threshold" in run("known", "show", saved).stdout
+    assert "for points of maps: threshold" in run("known", "show", saved).stdout
 
 
 @pytest.mark.parametrize(

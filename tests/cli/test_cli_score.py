@@ -312,7 +312,7 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "--known=chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
         (["score", "a.ply", *KNOWN], "no such file"),
-        (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "is a .safetensors file"),
+        (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "Expected a .safetensors file"),
         (["nonsense"], 'Unknown command "nonsense"'),
     ],
 )

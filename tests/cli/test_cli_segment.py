@@ -42,10 +42,10 @@ def test_labels_have_the_numbers_that_are_given(scan, tmp_path):
 @pytest.mark.parametrize(
     "words, said",
     [
-        ([], "--known names no class"),
+        ([], "--known is empty"),
         (["--known", "floor", "wall", "--ids", "1"], "--ids has 1 numbers for 2 classes"),
         (["--known", "chair", "--model", "tiny"], "tiny"),
-        (["--known", "floor", "--up", "z"], "A generated room is in meters, with z up"),
+        (["--known", "floor", "--up", "z"], "because a generated room is in meters with z up"),
     ],
 )
 def test_what_cannot_be_is_said(words, said):

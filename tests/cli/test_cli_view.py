@@ -73,7 +73,7 @@ def test_clip_that_cannot_be_had(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     done = run("view", folder, *SMALL, "--names", "chair")
     words = " ".join(done.stderr.split())
     assert done.exit_code == 2 and words.endswith(
-        "--checkpoint FILE. Without CLIP: --masks FILE.npz or --affinities FILE.npz"
+        "--checkpoint FILE. To work without CLIP, give --masks FILE.npz or --affinities FILE.npz"
     )
 
 
@@ -101,12 +101,12 @@ def test_what_is_lacking_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         ([folder, *masks, "--affinities", folder / "affinities.npz"], "Leave one out"),
         (["--masks", folder / "masks.npz"], "without an image. Expected FILE too"),
         (["--depth-scale", "1000"], "without an image. Expected FILE too"),
-        ([folder, *masks, "--checkpoint", "clip.pt"], "--checkpoint of CLIP was given with --masks"),
+        ([folder, *masks, "--checkpoint", "clip.pt"], "--checkpoint was given with --masks"),
         (
             [folder, *masks, "--preset", "paper", "--model", "ViT-B-16"],
-            "--preset, --model of CLIP was given with --masks",
+            "--preset, --model was given with --masks",
         ),
-        (["--checkpoint", "clip.pt", "--names", "chair"], "--checkpoint of CLIP was given without an image"),
+        (["--checkpoint", "clip.pt", "--names", "chair"], "--checkpoint was given without an image"),
         ([folder, *masks, "--relations", "small"], "was given without --locate"),
         (["--names", "quark"], "--names has no generated category"),
         ([folder, "--masks", folder / "affinities.npz"], "expected one array (h, w) a name"),

@@ -277,7 +277,7 @@ def test_a_coverage_that_is_no_share(coverage: Any) -> None:
         ([1.0, math.inf] * 20, "row 1 of the calibration scores holds NaN or infinity"),
         (np.zeros((20, 2)), r"calibration scores have the shape \(20, 2\); expected \(n,\)"),
         (1.0, r"calibration scores have the shape \(\)"),
-        (["a", "b"], "calibration scores are of type str; expected numbers"),
+        (["a", "b"], "calibration scores are of type str. Expected numbers"),
     ],
 )
 def test_calibration_scores_that_cannot_be_used(scores: Any, message: str) -> None:

@@ -74,7 +74,7 @@ def test_very_many_classes_have_no_names():
         ((Z, LABELS[:3]), "3 labels for 45"),
         ((Z, "chair"), "labels are str"),
         ((np.full((2, 3), np.inf), ["a", "b"]), "row 0 of the embeddings holds NaN or infinity"),
-        (([["a"]], ["a"]), "are of type str; expected numbers"),
+        (([["a"]], ["a"]), "are of type str. Expected numbers"),
     ],
 )
 def test_what_does_not_fit_is_said(arguments, message):

@@ -468,5 +468,5 @@ def test_points_in_memory_are_a_scan_like_those_of_a_file(tmp_path: Path) -> Non
     assert load_scene(POINTS, labels=tmp_path / "a.txt").labels.tolist() == LABEL.tolist()
     with pytest.raises(CloudError, match=r"large\. If its unit is the millimeter"):
         load_scene(POINTS * 2000)
-    with pytest.raises(ShapeFileError, match="expected the path of a file"):
+    with pytest.raises(ShapeFileError, match="Expected the path of a file"):
         load_scene({"points": POINTS})
