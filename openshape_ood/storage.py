@@ -143,7 +143,7 @@ def _locked(path: Path) -> int | None:
 
 @functools.cache
 def _kernel() -> str:
-    """Identifier of the running kernel, shared by its containers; random for each process if the kernel has none."""
+    """Identifier of the running kernel, equal in all its containers. If there is none: random for each process."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
     return secrets.token_hex(4)
@@ -187,7 +187,7 @@ def read_regular(path: Path) -> bytes:
 
     A pipe or a device such as `/dev/stdin` is refused, because reading it might never end.
     """
-    # opening a pipe would wait for a process that writes to it
+    # without O_NONBLOCK, opening a pipe waits for a process that writes to it
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         _check_mode(os.fstat(file.fileno()).st_mode)
         return file.read()

@@ -195,7 +195,8 @@ def _print(result: SceneChanges, written: list[Any]) -> None:
     print_line(f"{shown(str(result.registration))}")
     null = result.calibration
     print_line(
-        f"free space by {BOTH[result.spaces[0].by]}; p-values by {null.n} {shown(null.source)}, rate {result.fdr:g}"
+        f"free space from {BOTH[result.spaces[0].by]}; p-values from {null.n} {shown(null.source)}; expected fraction "
+        f"of false changes: {result.fdr:g}"
     )
     print_line(words(result.after.result.threshold))
     print_written(written)

@@ -105,7 +105,7 @@ def _entries(fields: dict[str, Any], parts: list[WeightsPart]) -> list[dict[str,
 
 
 def _names_known(row: Row) -> dict[str, Any]:
-    """Class names of a text encoder of kind "table": all names, trained names, and accuracy of each; else empty."""
+    """All names, trained names and their accuracy, for a text encoder of kind "table". Other kinds: empty."""
     if row.text.kind != "table":
         return {}
     from openshape_ood.encoders.text import table
@@ -226,7 +226,7 @@ def _at_hand(file: Path) -> Path:
 
 
 def _rows(names: list[str] | None) -> list[Row]:
-    """Registry rows of these names, each once, with the members of ensembles. None: all rows, shape encoders first."""
+    """Registry rows of these names, each once; members replace ensembles. None: all rows, shape encoders first."""
     from openshape_ood.registry import find_checkpoint
     from openshape_ood.registry.rows import KINDS, load_registry
 
@@ -420,7 +420,7 @@ def verified_file(path: Path) -> dict[str, Any]:
 
 
 def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
-    """Copy a file into the cache, for each checkpoint with its sha256. Without one: for the checkpoint `name`.
+    """Copy a file into the cache of every checkpoint that registers its sha256, else of the checkpoint `name`.
 
     text: True if the file is the text encoder of `name`.
     """
@@ -454,7 +454,7 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
         if part != "text" and row.architecture and not files.known_sha256(row):
             from openshape_ood.registry.weights import load_network
 
-            load_network(row, path)  # raises for the file of another network, before it is recorded
+            load_network(row, path)  # raises if the file does not fit, before it is recorded
         kept = files.add(row, path, hub_address(row) if part == "text" else None)
         more = {"path": kept} if part == "text" else fetch_own(row, False)
         added.append({"checkpoint": row.name, "part": part, "found_sha256": digest, **more})

@@ -37,8 +37,8 @@ HOW = (
 class RequestedClasses:
     """Requested classes and their example files (empty: name only).
 
-    saved: known classes from files and from stored embeddings. generated: kind of generated
-    examples for classes without files, "models" or "scans"; None for no generated examples.
+    saved: known classes from files and from stored embeddings. generated: kind of generated examples for classes
+    without files, "models" or "scans"; None for no generated examples.
     """
 
     examples: Mapping[str, list[File]]
@@ -106,8 +106,8 @@ def build(
 ) -> KnownClasses:
     """Known classes with all data that the method needs. Unusable examples go to `failures`.
 
-    patches: encoder stage of the patches to save, or None. Raises `InputError` if a class has no
-    usable example, or if a file does not fit the encoder or another file.
+    patches: encoder stage of the patches to save, or None. Raises `InputError` if a class has no usable example, or if
+    a file does not fit the encoder or another file.
     """
     from openshape_ood.known import KnownClasses
     from openshape_ood.novelty.preparation import PATCH_STAGE, known_classes
@@ -189,7 +189,7 @@ def _generated(names: Sequence[str], kind: str, encoders: Encoders, reading: Rea
 def _check_no_file(name: str) -> None:
     if os.path.splitext(name)[1].lower() in SUFFIXES or os.sep in name:
         raise ClassNamesError(
-            f"known class {name!r} looks like a file. Every word after --known is a class, up to the next option. "
+            f"known class {name!r} looks like a file. Expected only class names between --known and the next option. "
             "Put the files before --known, or after --, as in: --known chair sofa -- FILES"
         )
 

@@ -120,7 +120,7 @@ def run(words: Sequence[str]) -> int:
         flags = _flags(rest)
         if isinstance(error, CheckpointError) and "--model" in flags and "--pretrained" not in flags:  # not for CLIP
             ways = [f"{flag} FILE" for flag in ("--checkpoint", "--text-checkpoint") if flag in flags]
-            print_note(f"without a download: {' or '.join([*ways, '--model tiny'])}")
+            print_note(f"no download is needed with {' or '.join([*ways, '--model tiny'])}")
         if "--json" in rest:
             print_json({"error": {"type": type(error).__name__, "message": str(error)}})
         return NOTHING_DONE
@@ -141,18 +141,18 @@ def _without_imports(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _flags(words: Sequence[str], several: bool = False) -> set[str]:
-    """Names of the options of the command in `words`. several: True for options that take several words only."""
+    """Names of the options of the command in `words`. several: True for only those that take several words."""
     command = app.parse_commands(words)[1][-1]
     listed = command.assemble_argument_collection() if command.default_command else ()
     return {name for one in listed if one.parameter.consume_multiple or not several for name in one.names}
 
 
 def _explained(error: CycloptsError, words: Sequence[str]) -> str:
-    """Error message for wrong arguments. For missing files, it has the likely reason."""
+    """Error message for wrong arguments, with a hint if an option may have taken the files."""
     if isinstance(error, MissingArgumentError) and error.argument and not error.argument.names[0].startswith("-"):
         taken = _flags(words, several=True) & {word.partition("=")[0] for word in words}
         if taken:
-            return f"{error}\nEvery word after {min(taken)} belongs to it: put files before it, or after --"
+            return f"{error}\nAll words after {min(taken)} are its values: put files before it, or after --"
     return str(error)
 
 

@@ -44,7 +44,8 @@ def fit(
         list[Path],
         option(
             KNOWN,
-            "Stored embeddings of the base shapes, from `embed`. Several files can add scans, or other random seeds.",
+            "Stored embeddings of the base shapes, from `embed`. Give several files to train "
+            "with additional scans or random seeds.",
             "STORE...",
         ),
     ],
@@ -98,7 +99,7 @@ def fit(
     if family == "relation":
         how = {"recipe": Recipe(steps=steps, loss=loss, seed=seed), "folder": out, "report": reporter(steps)}
     for name, other in left_out.items():
-        print_note(f"excluded: {shown(name)}, because it is {shown(other)}")
+        print_note(f"excluded: {shown(name)}, because it overlaps with {shown(other)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CollapseWarning)  # `reporter` prints it
         made = fit_comparator(base, family, evaluation=_lines(exclude), **how)
@@ -146,7 +147,7 @@ def convert(
     from openshape_ood.comparison.released import convert_released
 
     check_out("--out", out, (".safetensors",))
-    print_line(f"image encoder and comparator in {shown(convert_released(released, out, network))}")
+    print_line(f"image encoder and comparator are in {shown(convert_released(released, out, network))}")
 
 
 def _base(stores: list[Path], labels: str, exclude: Path | None) -> tuple[KnownClasses, dict[str, str]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 100_000  # characters in a line of a file or a pipe, where lines are not folded
-SECONDS = 15  # between two progress lines if the output is no terminal
+SECONDS = 15  # interval of progress lines if the output is no terminal
 FOLDED = 16  # minimum width of a folded column
 STYLES = {
     **dict.fromkeys(("known", "sound", "works", "in the package"), "green"),
@@ -101,7 +101,7 @@ def finish(failures: Sequence[Failure], done: bool = True) -> None:
 
 
 def failed_line(file: str, reason: str) -> str:
-    """File name and reason of a failure; a reason that contains the name is not prefixed with it."""
+    """File name and reason of a failure. The name is left out if the reason contains it."""
     message, name = shown(" ".join(reason.split())), shown(file)
     return message if name in message else f"{name}: {message}"
 

@@ -241,7 +241,10 @@ def _network() -> dict[str, Any]:
 
     url = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     if not url.startswith(("http://", "https://")):
-        return {"ok": False, "message": f"HF_ENDPOINT is {url}; expected an address that begins with https://"}
+        return {
+            "ok": False,
+            "message": f"HF_ENDPOINT is {url}. Expected an address that begins with https://. Change the variable",
+        }
     try:
         # the scheme was checked above
         with urlopen(Request(url, method="HEAD"), timeout=NETWORK_SECONDS) as answer:  # noqa: S310

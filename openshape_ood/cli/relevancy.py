@@ -96,7 +96,7 @@ def relevancy(
     known: Annotated[
         list[str] | None,
         option(
-            RESULT, "Known names among --names. Also writes novelty.png: the parts without a known name.", "NAME..."
+            RESULT, "Known names among --names. Also writes novelty.png, a map of the parts without one.", "NAME..."
         ),
     ] = None,
     legacy: Annotated[bool, option(RESULT, "Behave exactly as the published code.", None, "--legacy")] = False,
@@ -149,8 +149,8 @@ def relevancy(
 
     def show() -> None:
         print_table(affinities.rows(), COLUMNS)
-        own = f" with the weights {shown(clip.checkpoint)}" if clip.checkpoint else ""
-        made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}{own}"
+        weights = f" with the weights {shown(clip.checkpoint)}" if clip.checkpoint else ""
+        made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}{weights}"
         print_line(f"{shown(image or 'generated room')}: {width} x {height} pixels, {made}")
         print_written(written)
 

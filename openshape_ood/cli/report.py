@@ -58,7 +58,7 @@ def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: st
     counts = verdict_counts([row["verdict"] for row in rows])
     yield f"<h1>{TITLE}</h1>"
     verdicts = f"<b>{counts}</b>" if threshold else "no verdict without a threshold"
-    yield f'<p class="said">{len(rows)} shapes: {verdicts}</p>'
+    yield f'<p class="counts">{len(rows)} shapes: {verdicts}</p>'
     yield f"<p>Known classes: {text(', '.join(record['classes']))}</p>"
     ups = " and ".join(sorted({row["up"] for row in rows}))
     name = provenance["identity"]["checkpoint"]

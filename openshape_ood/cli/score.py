@@ -59,7 +59,7 @@ def score(
 ) -> None:
     """Score shapes: novelty, nearest class and verdict of each.
 
-    Files that cannot be read are listed, and the exit code is then 1.
+    Files that cannot be read are skipped and listed. The exit code is then 1.
     """
     from dataclasses import replace
 

@@ -197,7 +197,7 @@ def score(
     if not by_class:
         _check_no_decision(chosen)
     if folder is None:
-        print_note(f"no DIR: learning from {GOOD} generated good roads")
+        print_note(f"no FOLDER: learning from {GOOD} generated good roads")
         model = SurfaceModel.fit(_roads(chosen.seed, [""] * GOOD), seed=chosen.seed, progress=sys.stderr.isatty())
     else:
         model = SurfaceModel.load(folder, device=chosen.device)
@@ -412,7 +412,8 @@ def _warn_of_few(model: SurfaceModel) -> None:
     if (n := model.threshold.n) < PROMISING and model.threshold.coverage is not None:
         keeps = f"keeps {100 * model.threshold.coverage:.0f} % of good surfaces"
         print_note(
-            f"warning: the threshold is from {n} surfaces and {keeps}. Fit {PROMISING} or more to keep 95 %", "yellow"
+            f"warning: the threshold is from {n} surfaces and {keeps}. Expected {PROMISING} or more for 95 %. Fit more",
+            "yellow",
         )
 
 

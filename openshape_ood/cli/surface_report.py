@@ -23,7 +23,7 @@ def _summary(record: Mapping[str, Any], spread: str) -> Iterator[str]:
     rows, model = record["files"], record["model"]
     damaged = sum(row["verdict"] == "damaged" for row in rows)
     yield f"<h1>{TITLE}</h1>"
-    yield f'<p class="said">{len(rows)} surfaces: <b>{damaged} damaged</b>, {len(rows) - damaged} good</p>'
+    yield f'<p class="counts">{len(rows)} surfaces: <b>{damaged} damaged</b>, {len(rows) - damaged} good</p>'
     threshold, varies = model["threshold"], f"; {spread}" if spread else ""
     yield (
         f'<p class="soft">Reconstructor: {text(model["reconstructor"])}. Threshold: {threshold["value"]:.3f}, which '
