@@ -57,7 +57,7 @@ def test_a_group_is_accepted_under_a_name(words: list[Any], folder: Path, tmp_pa
     assert "12 were novel, 0 are now" in done.stdout and "stability" in done.stdout
     known = KnownClasses.load(out)
     assert known.names == ("chair", "sofa", "a thing", "guitar") and np.bincount(known.labels).tolist() == [2, 2, 6, 6]
-    assert known.threshold is None and "calibrated without the accepted classes, and is not saved" in " ".join(
+    assert known.threshold is None and "calibrated without the accepted classes, so it is not saved" in " ".join(
         done.stdout.split()
     )
     again = run_json("score", folder / "s.npz", "--known-file", out, "--threshold", "0.8")

@@ -59,7 +59,7 @@ def test_links_to_folders_are_named_and_not_followed(folder: Path, capsys: pytes
     assert [file.id for file in found.files] == ["a.OBJ", "b.ply", "link.obj", "sub/c.npy"]
     named_ignored(found.ignored)
     said = " ".join(capsys.readouterr().err.split())
-    assert f"links to folders; give the folders themselves: {folder / 'sub' / 'up'}" in said and "and 1 more" in said
+    assert f"links to folders (give the folders themselves): {folder / 'sub' / 'up'}" in said and "and 1 more" in said
     assert find_files([folder / "sub" / "up"]).files  # that one itself is searched
 
 

@@ -221,7 +221,7 @@ def test_stored_embeddings_are_examples_and_calibrate_too(
     assert by_stores["threshold"]["value"] == pytest.approx(by_files["threshold"]["value"], abs=1e-5)
     assert by_stores["shapes"][0]["novelty"] == pytest.approx(by_files["shapes"][0]["novelty"], abs=1e-5)
     again = run("embed", tmp_path / "mixed.npz", "--out", tmp_path / "x.npz", "--model", "tiny")
-    assert again.exit_code == 2 and "holds embeddings; expected shapes" in again.stderr
+    assert again.exit_code == 2 and "holds embeddings. Expected shapes" in again.stderr
 
 
 def test_embeddings_of_another_model_need_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

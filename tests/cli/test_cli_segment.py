@@ -76,7 +76,7 @@ def test_marks_from_known_scans(scan, tmp_path):
         in run(*words, "--threshold", tmp_path / "marks.json").stdout
     )
     for more, said in (
-        (["--calibrate", held[0]], "Give one of these two"),
+        (["--calibrate", held[0]], "Expected --false-points or --false-regions"),
         (["--calibrate", *held, "--false-points", "0.01"], "99 or more can"),
         (["--false-points", "0.01"], "Give --calibrate FILES"),
         (["--save-threshold", tmp_path / "x.json"], "--save-threshold was given, but there is no threshold"),

@@ -79,7 +79,7 @@ def test_notes_beside_images_and_a_threshold_from_two(tmp_path):
     assert done.exit_code == 0, done.output
     said = " ".join(done.stderr.split())
     assert "ignored text files among images" in said and "notes.txt" in said
-    assert "the threshold is from 2 surfaces and keeps 67 % of good surfaces. Fit 19 or more" in said
+    assert "the threshold is from 2 surfaces and keeps 67 % of good surfaces. Expected 19 or more" in said
 
 
 def test_images_whose_names_differ_by_their_suffixes_have_maps_of_their_own(of_images, tmp_path):
