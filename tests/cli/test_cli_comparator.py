@@ -90,9 +90,9 @@ def test_a_collapsed_training_is_not_written(store: Path, tmp_path: Path, monkey
         (("--exclude", "none.txt"), "none.txt"),
         (("--labels", "none.json"), "none.json"),
         (("--labels", "names.txt"), "no JSON"),
-        (("--labels", "all.txt"), "other values than strings"),
+        (("--labels", "all.txt"), "values that are not strings"),
         (("--exclude", "all.txt"), "all 5 base classes"),
-        (("--out", "names.txt"), "expected a folder"),
+        (("--out", "names.txt"), "Expected a writable folder"),
     ],
 )
 def test_what_cannot_be_used(store: Path, tmp_path: Path, words: tuple[str, str], said: str) -> None:

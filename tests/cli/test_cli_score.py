@@ -295,7 +295,7 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--method", "knm"], "did you mean 'knn'"),
         (["score", "chair.npy", *KNOWN, "--up", "q"], "--up is 'q'"),
         (["score", "chair.npy", *KNOWN, "--out", "x.xlsx"], ".csv or .json"),
-        (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "no folder gone"),
+        (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "Expected an existing folder gone"),
         (["score", "chair.npy", *KNOWN, "--threshold", "1", "--calibrate", "x"], "Expected one of them"),
         (["score", "chair.npy", *KNOWN, "--threshold", "nan"], "finite"),
         (
