@@ -57,7 +57,7 @@ class Inputs:
         return {"failed": failed_json(self.failures), "ignored": self.ignored, "counts": counts}
 
     def with_stored_files(self) -> Inputs:
-        """Copy whose `files` also has the source files of the stored embeddings, whether they exist or not."""
+        """Copy with the source files of stored embeddings added to `files`, even if they do not exist."""
         from openshape_ood.embedding_store import read_embeddings
 
         files = [

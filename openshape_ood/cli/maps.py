@@ -17,7 +17,7 @@ from openshape_ood.novelty_map.places import coordinate
 PEAK = 0.2  # fraction of the points that form the most novel part
 SMALLEST = 100  # a region has more than 1 / SMALLEST of all points
 LISTED = 5  # maximum number of printed regions
-KEPT = 200  # maximum number of maps in memory (100 MB) and in a report, so that browsers can open it
+KEPT = 200  # maximum number of maps in memory and in the report: 100 MB, and a page that browsers can open
 TABLE = ("nearest class", "share of points")
 RANKED = ("file", "nearest", "novelty", "p_value", "verdict", "beyond", "most novel")
 

@@ -1,4 +1,4 @@
-"""openshape-ood view: complete the objects of an image with depth, and find space that no known name explains."""
+"""openshape-ood view: complete the objects of an image with depth, and find occupied space without a known name."""
 
 from __future__ import annotations
 
