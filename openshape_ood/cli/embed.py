@@ -89,7 +89,7 @@ def embed(
         str | None,
         option(
             SHARDS,
-            "Embed only part I of N parts, counted from 0. For N independent processes, such as a Slurm array.",
+            "Embed only part I of N, counted from 0. Use it in N independent processes, such as a Slurm array.",
             "I/N",
         ),
     ] = None,
