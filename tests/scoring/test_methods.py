@@ -387,7 +387,7 @@ def test_no_queries_give_no_novelty(method: str) -> None:
 @every_embedding_score
 @pytest.mark.parametrize("queries", [QUERIES[:, :-1], QUERIES[0], QUERIES[None], np.float64(1)])
 def test_queries_of_another_encoder(method: str, queries: np.ndarray) -> None:
-    with pytest.raises(MixedEncodersError, match=r"Expected \(b, 16\)"):
+    with pytest.raises(MixedEncodersError, match=r"expected \(b, 16\)"):
         judge(queries, FULL, method)
 
 
