@@ -234,9 +234,9 @@ def loaded_state(path: Any, restore: Callable[[Any], Restored], what: str) -> Re
 
 
 def _damaged(path: Path, what: str, error: Exception) -> FileError:
-    """Error for a file that `error` shows to be damaged. Only the first sentence of `error` is used."""
-    reason = str(error).partition(". ")[0].rstrip(".")
-    return FileError(f"{path} is no {what}, or a damaged one: {reason}. Expected a saved file. Save it again")
+    """Error for a file that `error` shows to be damaged. A remedy is added if `error` has none."""
+    remedy = "" if ". Expected " in str(error) else ". Expected a saved file. Save it again"
+    return FileError(f"{path} is no {what}, or a damaged one: {str(error).rstrip('.')}{remedy}")
 
 
 @contextlib.contextmanager
