@@ -71,8 +71,8 @@ def localize(
         the file, else y. Default of `known_up`: `up`.
     threshold : Threshold, optional
         Threshold of points, for example from `calibrate_marks`. Default: the threshold that the known classes have from
-        `with_marks`. Else, for examples: the 95 % quantile of the novelty of their patches, where each shape is compared
-        with the others. For names there is no default.
+        `with_marks`. Else, for examples: the 95 % quantile of the novelty of their patches, each shape compared with
+        the others. For names there is no default.
     seed, batch_size, progress
         As in `ShapeEncoder.encode`.
 
@@ -277,7 +277,8 @@ def _check_by(by: str | None, known: Any) -> str:
             return by or held[0]
         if known.patches is not None and by is not None:
             raise InputError(
-                f"by is {by!r}, but these known classes have {' and '.join(map(repr, held))}. Expected one of these. Leave by out."
+                f"by is {by!r}, but these known classes have {' and '.join(map(repr, held))}. Expected one of these. "
+                "Leave by out."
             )
         raise InputError(
             "these known classes have no patches. Expected patches of examples. Give known={name: shapes}, or "
@@ -287,8 +288,8 @@ def _check_by(by: str | None, known: Any) -> str:
         return by or ("local" if any(value is not None for value in known.values()) else "text")
     if isinstance(known, str) or not isinstance(known, Sequence | np.ndarray):
         raise ClassNamesError(
-            f"known is {known!r:.40}. Expected a list of names, a mapping from names to example shapes, or KnownClasses. "
-            "Convert it."
+            f"known is {known!r:.40}. Expected a list of names, a mapping from names to example shapes, or KnownClasses"
+            ". Convert it."
         )
     check_names(known)
     if by in ("local", "tokens"):

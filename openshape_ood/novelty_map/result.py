@@ -165,7 +165,7 @@ class NoveltyMap:
         n = len(self.elements)
         if any(one is not None and len(one) != n for one in (self.novelty, self.nearest, self.similarity)):
             raise InputError(
-                f"{len(self.novelty)} novelties for {n} {self.elements.kind} are given. Expected one for each. Give {n}."
+                f"{len(self.novelty)} novelties for {n} {self.elements.kind}. Expected one for each. Give {n} values."
             )
 
     def __len__(self) -> int:

@@ -64,7 +64,7 @@ class Batch:
     given : list of Shape
         The shapes as the caller gave them.
     shapes : list
-        The same shapes in the form for the encoder: a cloud, or if it takes several samplings, the given value.
+        The same shapes as the encoder takes them: clouds, or with several samplings the given values.
     ups : list of str
         Gravity axis of each shape.
     failures : list of Failure

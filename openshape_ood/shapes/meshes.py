@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GRAY = 0.4  # gray of uncolored shapes in the encoder's training data
 MAX_FACES = 50_000_000
 MAX_DRAWN = 10_000_000  # maximum points that `sample_spaced` samples
-DRAWN = 2**20  # random numbers drawn at once, in points
+DRAWN = 2**20  # points whose random numbers are drawn at once
 PIECE = 2**17  # points computed at once
 SAMPLED = 96  # bytes of memory of a sampled point, with all copies
 STRIP = 4 * 2**20  # texture pixels processed per step
