@@ -115,10 +115,8 @@ def map_colors(result: Any, color: str) -> tuple[np.ndarray, PointColors]:
     result.check_color(color)
     result.check_some()
     table = np.asarray(result.points, dtype=np.float64)
-    if color == "novelty":
-        return table, PointColors(
-            "novelty", result.novelty, *result.bounds()
-        )  # NaN, for unseen points, is drawn in white
+    if color == "novelty":  # NaN, for unseen points, is drawn in white
+        return table, PointColors("novelty", result.novelty, *result.bounds())
     return table, choose_colors(table, result.up, color, result.nearest, classes=list(result.classes))
 
 

@@ -114,7 +114,7 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = 
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
         raise InputError(
-            f"up has {len(given)} entries for {len(shapes)} shapes. Expected one for each. Give one for all"
+            f"up has {len(given)} entries for {len(shapes)} shapes. Expected one for all, or one for each. Correct up"
         )
     axes = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
     if None in axes and not drawn:

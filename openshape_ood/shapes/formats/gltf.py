@@ -198,9 +198,8 @@ def _count(item: dict[str, Any], key: str, default: int | None = None) -> int:
 def _accessor_bytes(accessor: dict[str, Any], views: list[dict[str, Any]], held: int) -> int:
     row = COMPONENT_BYTES[accessor["componentType"]] * COMPONENTS[accessor["type"]]
     count = _count(accessor, "count")
-    if (
-        "bufferView" not in accessor
-    ):  # its values are zeros, except some sparse values, so the file has few bytes for it
+    # without a view, the values are zeros except some sparse values, so the file has few bytes for them
+    if "bufferView" not in accessor:
         require_bytes(count * row, held, f"an accessor of {count:,} items without a bufferView")
         return count * row
     view = views[accessor["bufferView"]]

@@ -103,9 +103,8 @@ def check_las(data: bytes | mmap.mmap) -> None:
     if table < 0 or table + 8 > len(data):
         raise ShapeFileError("its chunk table lies outside the file. Expected a complete file. Copy it again")
     chunks = struct.unpack_from("<I", data, table + 4)[0]
-    require_bytes(
-        20 * chunks, len(data), f"its {chunks:,} chunks"
-    )  # each chunk starts with an uncompressed point of 20 bytes or more
+    # each chunk starts with an uncompressed point of 20 bytes or more
+    require_bytes(20 * chunks, len(data), f"its {chunks:,} chunks")
 
 
 FORMAT = Format(
