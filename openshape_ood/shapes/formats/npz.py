@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from openshape_ood.checks import given_path, require_memory
-from openshape_ood.errors import CloudError, FileError
+from openshape_ood.errors import CloudError, FileError, OpenShapeError
 from openshape_ood.shapes.fields import Table, as_columns
 from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.formats.npy import as_table, npy_array
@@ -23,7 +23,10 @@ COORDINATES = ("points", "xyz", "coords", "point", "coordinates", "pos", "positi
 
 
 def read_npz(data: bytes) -> Table:
-    """Cloud of an NPZ file: its only array, or the one named points, xyz, coords or similar, with all other arrays."""
+    """Cloud of an NPZ file, with its other arrays as columns.
+
+    The cloud is the only array, the array named points, xyz, coords or similar, or arrays named x, y and z.
+    """
     arrays = {name.lower(): array for name, array in npz_arrays(data).items()}
     held = sum(array.nbytes for array in arrays.values())
     rows = max(array.shape[0] if array.ndim else 0 for array in arrays.values())
@@ -44,9 +47,9 @@ def loaded_npz(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Arrays of an .npz file, for a `with` block. No code in the file is executed.
 
-    what: content of the file, for messages. made: function that returns the bytes of memory that the block makes of the
-    arrays, with copies. Raises `FileError` if they are too many for the file size, if the file cannot be read, and if
-    the block raises one of the errors `DAMAGE`, such as for a missing array.
+    what: content of the file, for messages. made: function that computes, from the arrays, the bytes of memory that the
+    block will allocate. Raises `FileError` if these are too many for the file size, and if the file cannot be read.
+    Errors `DAMAGE` of the block, such as a `KeyError` for a missing array, are converted to `FileError` too.
     """
     given = given_path(path, "path")
     try:
@@ -61,9 +64,8 @@ def loaded_npz(
             f"cannot read {given}: {error.strerror or error}. Expected a readable file. Check it"
         ) from error
     except DAMAGE as error:
-        raise FileError(
-            f"{given} holds no {what}, or is damaged: {error}. Expected such a file. Save it again"
-        ) from error
+        remedy = "" if isinstance(error, OpenShapeError) else ". Expected such a file. Save it again"
+        raise FileError(f"{given} holds no {what}, or is damaged: {error}{remedy}") from error
 
 
 def npz_arrays(data: bytes) -> dict[str, np.ndarray]:

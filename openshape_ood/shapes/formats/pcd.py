@@ -136,7 +136,7 @@ def _lzf(packed: bytes, size: int) -> bytearray:
         start, at = start - packed[at], at + 1
         if start < 0:
             raise CloudError("the compressed data refers to bytes before its start. Expected valid LZF. Save it again")
-        period = out[start : start + length]  # a copy may be longer than the output that it starts from
+        period = out[start : start + length]  # a copy may overlap the bytes that it appends, so they repeat
         out += (period * (length // len(period) + 1))[:length]
     if len(out) != size:
         raise CloudError(f"it unpacks to {len(out):,} bytes. Expected {size:,}. Save it again")
