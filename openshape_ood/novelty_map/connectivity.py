@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SEARCHED = 8  # number of elements searched first for a region / minimum size of the region
+SEARCHED = 8  # ratio of the number of elements that are searched first to the minimum size of a region
 NEIGHBORS = 8  # neighbors of a point; a fixed number, unlike a radius, adapts to the spacing of the points
 
 
@@ -35,7 +35,7 @@ def pieces(
 ) -> list[tuple[np.ndarray, float | None]]:
     """Connected components with at least `least` elements, as from `connected`, each with its level.
 
-    The level of a component is the highest threshold beyond which `region` connected elements of it are. It is None for
+    The level of a component is the highest threshold that `region` connected elements of it reach. It is None for
     components with fewer elements, and if `region` is 0.
     """
     if not chosen.any():
@@ -55,7 +55,7 @@ def pieces(
 
 
 def highest_region(places: np.ndarray, novelty: np.ndarray, least: int, *, cells: bool) -> float:
-    """Highest threshold beyond which there are `least` connected elements.
+    """Highest threshold that `least` connected elements reach.
 
     `novelty` (n,) is NaN for unseen elements. If there is no such threshold, the result is the lowest novelty.
     """

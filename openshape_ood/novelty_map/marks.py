@@ -44,12 +44,12 @@ def calibrate_marks(
     Parameters
     ----------
     maps : iterable of n NoveltyMap
-        Maps of known, undamaged shapes that are not among the examples. They must have the same settings as later maps.
-        Only one map at a time is in memory.
+        Maps of known, undamaged shapes that are not among the examples. They must have the settings of the maps to
+        mark. Only one map at a time is in memory.
     false_points : float, optional
-        Maximum mean fraction of falsely marked elements. 0.01 needs 99 objects. Default: 0.01.
+        Maximum mean fraction of falsely marked elements. A rate of 0.01 needs 99 objects. Default: 0.01.
     false_regions : float, optional
-        Alternative rate: maximum fraction of shapes with any false region. 0.05 needs 19 objects.
+        Alternative rate: maximum fraction of shapes with any false region. A rate of 0.05 needs 19 objects.
     min_size : int or float
         Minimum size of a region: a number of elements, or if below 1 a fraction of the seen elements.
     groups : sequence (n,), optional
@@ -61,7 +61,7 @@ def calibrate_marks(
         Maximum fraction of a shape that is marked: its most novel elements. The number of objects needed is
         largest / rate - 1.
     source : str
-        Description of the maps.
+        Description of the maps, which the threshold stores.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def rate_of(false_points: float | None, false_regions: float | None, largest: fl
 
 
 def summary(elements: Elements, novelty: np.ndarray, min_size: float, weights: Any = None) -> tuple[LossCurve, float]:
-    """Loss curve of a map, and the highest threshold beyond which it has a region of the minimum size."""
+    """Loss curve of a map, and the highest threshold that a region of the minimum size reaches."""
     curve = LossCurve.of(novelty, weights)
     if weights is not None:
         novelty = np.where(np.asarray(weights) > 0, novelty, np.nan)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MOST = 20_000  # maximum points drawn
 ABOVE = 50.0  # tilt of the camera for rooms, in degrees; it looks over the walls
-FLAT = 0.1  # height / width; a flatter cloud is seen with this tilt too
+FLAT = 0.1  # height / width; a flatter cloud is drawn with the tilt ABOVE too
 FAR = 1000.0  # distance from the origin / size; a cloud farther away is centered, because float32 would lose its digits
 DISTANCE = 1.9  # distance of the camera from the center, in plotly's units
 LONGEST = 1.8  # longest side of the scene in plotly's units; it fits into a square window at any rotation

@@ -135,7 +135,7 @@ def _by_class(values: np.ndarray, classes: Sequence[str] | None) -> PointColors:
     order = [name for name in known if counts[name]]
     if lacking := sorted(counts.keys() - set(order)):
         raise InputError(f"class {lacking[0]!r} is unknown. Expected one of {', '.join(known)}. Correct the values.")
-    # if there are enough colors, classes without a point get one too, so that a class has one color in all pictures
+    # if there are enough colors, classes without points also get a color, so that all pictures use the same colors
     colors = class_colors(known if len(known) <= len(CLASSES) else order)
     if len(order) <= len(CLASSES):
         return PointColors("class", values, classes={name: colors[name] for name in order})

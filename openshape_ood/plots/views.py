@@ -237,7 +237,7 @@ def _check(result: Any) -> None:
 
 
 def drawn_at(points: np.ndarray, result: CompletedView, turn: float) -> tuple[np.ndarray, ...]:
-    """Project points (m, 3) of the world as `view`: horizontal, vertical, nearness.
+    """Project points (m, 3) of the world by `points.view`: horizontal position, vertical position, nearness.
 
     turn: angle of the viewpoint in degrees, to the right of the view's camera. The viewpoint is above the scene.
     """
@@ -245,7 +245,7 @@ def drawn_at(points: np.ndarray, result: CompletedView, turn: float) -> tuple[np
 
 
 def camera_turn(result: CompletedView, turn: float = ASIDE) -> float:
-    """Argument `turn` of `view`, in degrees, for a viewpoint `turn` degrees to the right of the view's camera."""
+    """Angle in degrees for `points.view`, so that the viewpoint is `turn` degrees to the right of the camera."""
     from openshape_ood.views.completion import camera_frame
 
     x, y = camera_frame(result.view.pose)[0, :2]  # forward

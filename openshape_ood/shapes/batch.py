@@ -72,7 +72,7 @@ def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
 def _in_order(
     files: Iterable[list[Any]], points: int, spec: CloudSpec | None, workers: int, ahead: int = AHEAD
 ) -> Generator[processes.Done]:
-    """Results for each file, in order, of the function from `reader`, run within `reading_limits`."""
+    """Run the function from `reader` on each file, within `reading_limits`, and yield the results in order."""
     settings, limit = {"points": points, "frame": asdict(spec) if spec else None}, reading_limits()
     task = f"{__name__}:{reader.__name__}"
     how: dict[str, Any] = {"workers": workers, "ahead": ahead, "limits": lambda file: limit(file[0]), "keep": True}

@@ -22,7 +22,7 @@ from openshape_ood.shapes.shape import Shape
 
 POINTS_AT_ONCE = 4_000_000  # a batch ends when it has more points: 200 MB with colors
 AUTO = "auto"  # as "file", but the axis of shapes that state none is found from all shapes
-MANY = 64  # up to this number of files, one process reads them, unless the number of readers is given
+MANY = 64  # maximum number of files that a single process reads, unless the number of readers is given
 
 
 @dataclass(frozen=True)

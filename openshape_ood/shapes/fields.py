@@ -20,7 +20,7 @@ Table = Mapping[str, np.ndarray] | np.ndarray
 HEAD = 2**20  # maximum bytes of a header
 PIECE = 1_000_000  # points per piece of a large file
 RGB = ("red", "green", "blue")
-# function of the first bytes of a file: type of a row, number of rows, byte position of the first row
+# function that takes the first bytes of a file, and returns type of a row, number of rows, byte position of row 0
 Layout = Callable[[bytes], tuple[np.dtype, int, int]]
 
 

@@ -23,7 +23,7 @@ MAX_BYTES = 1 << 29
 PIXEL = 12  # bytes of memory per pixel, with all copies
 STRIP = 4 * 2**20  # pixels converted at once
 ORIENTATION = 0x0112  # EXIF tag
-# by EXIF orientation: function from the upright image to a view of it in the order in which pixels are stored
+# function for each EXIF orientation: it takes the upright image, and returns a view with the stored order of pixels
 STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: upright[::-1, ::-1],
@@ -46,7 +46,7 @@ def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def load_pixels(path: str | os.PathLike[str], each: int = PIXEL) -> np.ndarray:
-    """Image as from `load_picture`, but with the stored number type: (h, w) uint16, int32 or float32 if it has one.
+    """Image as from `load_picture`. An image of uint16, int32 or float32 keeps its type and is (h, w).
 
     each: bytes of memory per pixel, with all copies that the caller makes.
     """
@@ -88,7 +88,7 @@ def _on_white(image: Image) -> np.ndarray:
 
 @contextmanager
 def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> Iterator[Image]:
-    """Open an image, as it is stored, for decoding in a `with` block. Raises `FileError`, also for errors of the block.
+    """Context manager that opens an image without decoding it. Converts errors, also of the block, to `FileError`.
 
     each: bytes of memory per pixel, with all copies. beside: bytes of other files that belong to the image.
     """

@@ -100,14 +100,14 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
 
 
 def warn_if_coarse(shape: Any, name: str, stacklevel: int = 2) -> None:
-    """Warn if float32 coordinates of a cloud (n, 3|6) or trimesh object have few digits, far from the origin.
+    """Warn if a cloud (n, 3|6) or trimesh object is so far from the origin that float32 coordinates have few digits.
 
-    float64 coordinates cause the same warning if each of them is exactly a float32 number.
+    float64 coordinates cause the warning too if each of them is exactly a float32 number.
     """
     given = [shape] if isinstance(shape, np.ndarray) else getattr(shape, "geometry", {"": shape}).values()
     for part in given:
         xyz = part[:, :3] if isinstance(part, np.ndarray) else np.asarray(part.vertices)
-        # some points are nearly always enough, because the extent of all is not smaller; factor 2 as a margin
+        # the extent of some points is a lower bound for all points, and nearly always enough; factor 2 as a margin
         across, step, _ = _grain(xyz[:: len(xyz) // 64 + 1])
         if across >= 2 * GRAIN * step:
             continue
@@ -193,7 +193,7 @@ def sample_seeds(seed: int, num_samples: int) -> list[int]:
 
 
 def mean_sample(samples: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean of the embeddings (b, d) of several samplings: mean direction, with mean length. One is unchanged."""
+    """Mean embeddings (b, d) of several samplings: mean direction with mean length. A single sampling is unchanged."""
     if len(samples) == 1:
         return samples[0]
     lengths = [np.linalg.norm(sample, axis=1, keepdims=True) for sample in samples]
@@ -212,7 +212,7 @@ def same_size(clouds: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarra
 
 
 def in_order(alike: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows for all clouds, in the order of the clouds, from the rows of each group of `same_size`.
+    """Join rows that were computed for the groups of `same_size`, in the order of the clouds.
 
     alike: indices of the clouds of each group.
     """
@@ -252,7 +252,7 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
 
 
 def upright(xyz: np.ndarray, up: str) -> np.ndarray:
-    """Rotate points (n, 3) with the gravity axis `up` to y up. The front of z-up points, at -y, gets to +z.
+    """Rotate points (n, 3) with the gravity axis `up` to y up. The front of z-up points moves from -y to +z.
 
     Encoders use `exchange` instead, which exchanges left and right.
     """

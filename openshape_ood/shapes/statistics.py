@@ -14,10 +14,8 @@ REPEATED = 0.2  # fraction of repeated points
 STRAY = 3  # extent of all points / extent of the central 99 %
 FAR = 1000  # distance from the origin / size; float32 then loses three of its seven digits
 THIN = 0.01  # thickness / length
-# spacing of large clouds: points from which on a cloud is sampled; number of sampled places, points around each place,
-# and points among these whose nearest neighbor is computed
-SPACED = 50_000
-PLACES, AROUND, QUERIES = 16, 2000, 128
+SPACED = 50_000  # maximum points of a cloud whose spacing is computed from all points
+PLACES, AROUND, QUERIES = 16, 2000, 128  # for larger clouds: random places, points around each, queries among these
 # lowest and highest length of objects of a room in file units, and the unit of such a file
 UNITS = ((0.03, 8.0, "meters"), (8.0, 400.0, "centimeters, or inches"), (400.0, 20_000.0, "millimeters"))
 

@@ -47,7 +47,7 @@ class Format:
     surveyed : bool
         True if coordinates are in meters by convention, so that any extent is plausible.
     install : mapping of str to str
-        By package that the readers need: its install command. Default: `pip install` and its name.
+        Install command of each package that the readers need. Default: `pip install` and the name of the package.
     """
 
     suffixes: tuple[str, ...]

@@ -57,7 +57,7 @@ def loaded_npz(
         arrays = npz_arrays(data)
         if made is not None:
             needed = made(arrays) + sum(array.nbytes for array in arrays.values())
-            require_memory(needed, len(data), "what is made of its arrays", whole=True)
+            require_memory(needed, len(data), "the data computed from its arrays", whole=True)
         yield arrays
     except OSError as error:
         raise FileError(

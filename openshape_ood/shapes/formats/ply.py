@@ -144,7 +144,7 @@ def _elements(header: str) -> tuple[str, list[Element]]:
 
 
 def _ascii_tables(body: memoryview, elements: list[Element]) -> dict[str, Columns]:
-    """Tables of an ascii body. Columns of floats are doubles for any declared type; columns of integers have theirs."""
+    """Tables of an ascii body. Columns of floats become doubles; columns of integers get their declared type."""
     numbers = np.fromstring(bytes(body), dtype="<f8", sep=" ")
     doubles = [
         Element(e.name, e.count, [(name, "f8", length and "f8") for name, _, length in e.properties]) for e in elements
