@@ -1,4 +1,4 @@
-"""Contact sheets: figures with a small picture of each of the most and least novel shapes, or of groups of shapes."""
+"""Contact sheets: figures with small pictures of many shapes, by novelty or by group."""
 
 from __future__ import annotations
 
