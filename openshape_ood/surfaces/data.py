@@ -102,7 +102,7 @@ class Images:
     def of(cls, given: Sequence[Source], size: int | None, values: Any) -> Images:
         if len(given) < 2:
             raise InputError(
-                f"{given[0].name} is one {cls.shown}; expected two or more good ones, better twenty. Cut a large one "
+                f"{given[0].name} is one {cls.shown}. Expected two or more good ones, better twenty. Cut a large one "
                 "into tiles"
             )
         planes = given[0].planes()
@@ -131,7 +131,7 @@ class Images:
             rows = colors_of(planes[-1].reshape(h, w, -1), ranges[-1])
         tile, mask = np.concatenate([tile for tile, _ in parts]), np.logical_and.reduce([mask for _, mask in parts])
         if not mask.any():
-            raise InputError(f"{source.name} has no pixel that is a number; expected an image")
+            raise InputError(f"{source.name} has no pixel that is a number. Expected an image. Leave it out")
         return Cut(
             Tiles(np.where(mask, tile, 0)[None], mask[None], np.zeros((1, 2))), Elements("pixels", rows, (h, w)),
             lambda maps: resized_maps(maps, (h, w))[0].astype(np.float64).reshape(-1),

@@ -98,7 +98,8 @@ def list_sources(given: Any) -> list[Source]:
     sources = list(_sources(given, "the one given"))
     if not sources:
         raise InputError(
-            f"there is no image and no cloud in {_listed(given) or 'nothing'}; expected {' '.join((*IMAGES, *CLOUDS))}"
+            f"there is no image and no cloud in {_listed(given) or 'nothing'}. Expected "
+            f"{' '.join((*IMAGES, *CLOUDS))}. Give such files"
         )
     kinds = {one.kind: one.name for one in reversed(sources)}
     if len(kinds) > 1:
@@ -149,7 +150,10 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
     elif isinstance(given, Mapping):
         if "points" not in given or given.keys() - set(FIELDS):
             optional = ", ".join(FIELDS[1:])
-            raise InputError(f"{name} has {', '.join(map(str, given))}; expected points, and optionally {optional}")
+            raise InputError(
+                f"{name} has {', '.join(map(str, given))}. Expected points, and optionally {optional}. Rename or "
+                "remove the others"
+            )
         yield Source({key: to_numpy(one) for key, one in given.items() if one is not None}, name, "cloud")
     elif isinstance(given, np.ndarray) or hasattr(given, "__array__") or hasattr(given, "detach"):
         array = np.asarray(to_numpy(given))
@@ -159,7 +163,7 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
         for i, one in enumerate(given):
             yield from _sources(one, f"number {i}")
     else:
-        raise InputError(f"{name} is {type(given).__name__}; expected a file, a folder or an array")
+        raise InputError(f"{name} is {type(given).__name__}. Expected a file, a folder or an array. Convert it first")
 
 
 def _files(path: Path) -> Iterable[Source]:
@@ -175,7 +179,9 @@ def _files(path: Path) -> Iterable[Source]:
     if not path.exists():
         raise NoSuchShapeError(f"{path}: no such file or folder")
     if path.suffix.lower() not in (*IMAGES, *CLOUDS):
-        raise InputError(f"{path} is neither an image nor a cloud; expected {' '.join((*IMAGES, *CLOUDS))}")
+        raise InputError(
+            f"{path} is neither an image nor a cloud. Expected {' '.join((*IMAGES, *CLOUDS))}. Convert it first"
+        )
     yield Source(path, str(path), _kind(path))
 
 
@@ -205,14 +211,14 @@ def _side(given: Any) -> Any:
 def _pixels(value: Any, name: str) -> np.ndarray:
     pixels = load_pixels(value, PIXEL_BYTES) if isinstance(value, Path) else np.asarray(to_numpy(value))
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise InputError(f"{name} has the shape {pixels.shape}; expected an image (h, w) or (h, w, c)")
+        raise InputError(f"{name} has the shape {pixels.shape}. Expected an image (h, w) or (h, w, c). Reshape it")
     return pixels
 
 
 def _gray(pixels: np.ndarray, name: str) -> np.ndarray:
     """Single channel (h, w)."""
     if pixels.ndim == 3 and (pixels != pixels[..., :1]).any():
-        raise InputError(f"{name} is in color; expected gray images of height and intensity")
+        raise InputError(f"{name} is in color. Expected gray images of height and intensity. Convert it to gray")
     return pixels if pixels.ndim == 2 else pixels[..., 0]
 
 

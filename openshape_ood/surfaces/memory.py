@@ -70,7 +70,10 @@ class PatchMemory(Reconstructor):
     def _check_params(self) -> None:
         super()._check_params()
         if isinstance(self.keep, bool) or not isinstance(self.keep, int | float) or not 0 < self.keep <= 1:
-            raise InputError(f"keep is {self.keep!r}; expected a fraction of the patches, above 0 and at most 1")
+            raise InputError(
+                f"keep is {self.keep!r}. Expected a fraction of the patches, above 0 and at most 1. Give keep=0.1, for "
+                "example"
+            )
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         self.network_ = self._network(self.pretrained, seed).to(find_device(self.device)).eval()
@@ -93,7 +96,10 @@ class PatchMemory(Reconstructor):
             maps = self.network_(imagenet(x) if isinstance(self.backbone, str) and x.shape[1] == 3 else x)
         maps = [maps] if isinstance(maps, Tensor) else list(maps)
         if not maps or any(one.ndim != 4 or len(one) != len(tiles) for one in maps):
-            raise InputError("the backbone gives no maps (t, d, h', w'); expected one map or several")
+            raise InputError(
+                "the backbone gives no maps (t, d, h', w'). Expected one map or several. Give a network without its "
+                "last layers"
+            )
         side = max((tuple(one.shape[2:]) for one in maps), key=math.prod)
         means = [F.avg_pool2d(one.float(), 3, 1, 1) for one in maps]
         joined = torch.cat([F.interpolate(one, side, mode="bilinear", align_corners=False) for one in means], 1)

@@ -279,7 +279,10 @@ class SurfaceModel:
         The map of the result has at most 100,000 of the points. Arguments and errors as in `streaming.score_file`.
         """
         if not isinstance(self.data, Sheets):
-            raise InputError(f"a model of {self.data.kind} cannot read files in blocks; expected a model of sheets")
+            raise InputError(
+                f"a model of {self.data.kind} cannot read files in blocks. Expected a model of sheets. Call score "
+                "instead"
+            )
         source, worst = self._source(path), [-np.inf]
 
         def score(raster: Raster) -> np.ndarray:
@@ -328,7 +331,8 @@ class SurfaceModel:
         path = given_path(folder, "folder")
         if not (path / SETTINGS).is_file():
             raise FileError(
-                f"{path} holds no {SETTINGS}; expected a folder that `surface fit` or `SurfaceModel.save` wrote"
+                f"{path} holds no {SETTINGS}. Expected the folder of a model. Give a folder that `surface fit` or "
+                "`SurfaceModel.save` wrote"
             )
         find_device(device)
         with loaded_arrays(path / SETTINGS, FILE) as (header, arrays):
@@ -418,5 +422,7 @@ def _unfitted(given: str | Reconstructor, params: Mapping[str, Any]) -> Reconstr
             "them on the object"
         )
     if not isinstance(given, Reconstructor) or given.method not in NAMES:
-        raise InputError(f"reconstructor is {type(given).__name__}; expected a name or an object of {', '.join(NAMES)}")
+        raise InputError(
+            f"reconstructor is {type(given).__name__}. Expected a name or an object. Give one of {', '.join(NAMES)}"
+        )
     return clone(given)

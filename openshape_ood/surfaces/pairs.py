@@ -89,7 +89,7 @@ def images_in(folder: Path) -> list[Path]:
     Raises `FileError` for an empty folder, and for two images that differ only in their suffix.
     """
     if not folder.is_dir():
-        raise FileError(f"there is no folder {folder}; expected a folder with images")
+        raise FileError(f"there is no folder {folder}. Expected a folder with images. Check the path")
     paths = sorted(
         path
         for path in folder.iterdir()
@@ -97,9 +97,9 @@ def images_in(folder: Path) -> list[Path]:
     )
     for stem, count in Counter(path.stem for path in paths).items():
         if count > 1:
-            raise FileError(f"{folder} has several images named {stem}; expected one. Rename the others")
+            raise FileError(f"{folder} has several images named {stem}. Expected one. Rename the others")
     if not paths:
-        raise FileError(f"{folder} has no images; expected {' '.join(IMAGES)}")
+        raise FileError(f"{folder} has no images. Expected {' '.join(IMAGES)}. Add images, or give another folder")
     return paths
 
 

@@ -55,11 +55,14 @@ class PatchPCA(Reconstructor):
         super()._check_params()
         check_whole(self.components, "components")
         if not self.sides:
-            raise InputError("sides is empty; expected the sizes of patches in pixels, such as (7, 11, 15)")
+            raise InputError(
+                "sides is empty. Expected the sizes of patches in pixels. Give sides=(7, 11, 15), for example"
+            )
         for side in self.sides:
             if check_whole(side, "sides", 3) % 2 == 0:
                 raise InputError(
-                    f"sides are {tuple(self.sides)}; expected odd numbers of pixels, so that each has a middle"
+                    f"sides are {tuple(self.sides)}. Expected odd numbers, so that each patch has a middle. Give "
+                    "sides=(7, 11, 15), for example"
                 )
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:

@@ -85,7 +85,9 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
     if normal is None:
         plane = robust_plane(centered[:: -(-len(centered) // LOOKED_AT)])
         if plane is None:
-            raise CloudError(f"all {len(sample):,} points looked at lie on one line; expected points of a surface")
+            raise CloudError(
+                f"all {len(sample):,} points looked at lie on one line. Expected points of a surface. Check the cloud"
+            )
         normal = _positive(plane[0])
     w = normal / np.linalg.norm(normal)
     flat = centered - np.outer(centered @ w, w)
@@ -98,7 +100,8 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
     u = along - (along @ w) * w
     if np.linalg.norm(u) < ALONG * np.linalg.norm(along):
         raise CloudError(
-            f"along is {np.round(along, 3).tolist()}, the normal of the surface; expected a direction in the surface"
+            f"along is {np.round(along, 3).tolist()}, the normal of the surface. Expected a direction in the surface. "
+            "Give another, or leave it out"
         )
     u = u / np.linalg.norm(u)
     return Frame(origin, np.stack([u, np.cross(w, u), w]))

@@ -109,7 +109,8 @@ class Raster:
         given = np.asarray(to_numpy(scores))
         if given.shape != self.mask.shape or given.dtype.kind not in "fiub":
             raise InputError(
-                f"scores have shape {given.shape} and type {given.dtype}; expected a number a pixel, {self.mask.shape}"
+                f"scores have shape {given.shape} and type {given.dtype}. Expected a number a pixel, "
+                f"{self.mask.shape}. Score this raster"
             )
         valid = self.mask & np.isfinite(given)
         known, weight = np.where(valid, given, 0).astype(np.float64), valid.astype(np.float64)
@@ -130,7 +131,9 @@ class Raster:
         """Mean in each pixel (t, h, w) of values of the points (n,), such as true labels; NaN for empty pixels."""
         given = array(values, "values", "n", any_type=True)
         if len(given) != self.points:
-            raise InputError(f"there are {len(given)} values for {self.points} points; expected one for each")
+            raise InputError(
+                f"there are {len(given)} values for {self.points} points. Expected one for each. Give a value a point"
+            )
         _, h, w = self.mask.shape
         cells = (self.tile.astype(np.int64) * h + self.spot[:, 0].astype(np.int64)) * w + self.spot[:, 1].astype(int)
         count = np.bincount(cells, minlength=self.mask.size)
@@ -162,7 +165,10 @@ def mosaic(raster: Raster, pixels: Any = None) -> np.ndarray:
     t, h, w = raster.mask.shape
     if raster.frame is None or given.ndim != 4 or (given.shape[0], *given.shape[2:]) != (t, h, w):
         of = "views" if raster.frame is None else "tiles"
-        raise InputError(f"pixels are {given.shape} of {of}; expected ({t}, k, {h}, {w}) of the tiles of a sheet")
+        raise InputError(
+            f"pixels are {given.shape} of {of}. Expected ({t}, k, {h}, {w}) of the tiles of a sheet. Give one image a "
+            "tile"
+        )
     first = raster.grid - raster.grid.min(axis=0)
     size = (given.shape[1], *(first.max(axis=0) + [h, w]))
     if np.prod(size, dtype=float) * 12 > LARGEST:
@@ -204,7 +210,7 @@ def save_mosaic(raster: Raster, path: str | os.PathLike[str], pixels: Any = None
     """
     path = given_path(path, "path")
     if path.suffix != ".npz":
-        raise InputError(f"path is {path}; expected an .npz file")
+        raise InputError(f"path is {path}. Expected an .npz file. Change the suffix")
     picture = mosaic(raster, pixels)
     frame: Any = raster.frame  # views, which have no frame, were refused above
     level = abs(frame.axes[2, 2]) > LEVEL

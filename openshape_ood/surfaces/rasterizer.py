@@ -85,17 +85,25 @@ class Rasterizer:
             check_positive(getattr(self, name), name)
         check_whole(self.fill, "fill", 0)
         if check_count(self.tile, "tile", MOST_CELLS, "cells along a tile") % GRANULE:
-            raise InputError(f"tile is {self.tile}; expected a multiple of {GRANULE}")
+            raise InputError(f"tile is {self.tile}. Expected a multiple of {GRANULE}. Give tile=128, for example")
         if check_share(self.overlap, "overlap") > MOST_OVERLAP:
-            raise InputError(f"overlap is {self.overlap!r}; expected a share from 0 to {MOST_OVERLAP}")
+            raise InputError(
+                f"overlap is {self.overlap!r}. Expected a fraction from 0 to {MOST_OVERLAP}. Give overlap=0.5, for "
+                "example"
+            )
         if isinstance(self.channels, str) or not self.channels or len(set(self.channels)) < len(self.channels):
-            raise InputError(f"channels are {self.channels!r}; expected some of {', '.join(CHANNELS)}, each once")
+            raise InputError(
+                f"channels are {self.channels!r}. Expected some of {', '.join(CHANNELS)}, each once. Give ['height'], "
+                "for example"
+            )
         for channel in self.channels:
             check_choice(channel, "channel", CHANNELS)
         for name in ("normal", "along"):
             given = getattr(self, name)
             if given is not None and (len(array(given, name, "d")) != 3 or not np.any(given)):
-                raise InputError(f"{name} is {given!r}; expected the three numbers of a direction")
+                raise InputError(
+                    f"{name} is {given!r}. Expected the three numbers of a direction. Give (0, 0, 1), for example"
+                )
 
     @property
     def step(self) -> int:
@@ -176,7 +184,7 @@ class Rasterizer:
         if "color" in requested:
             if requested["color"].shape[1] < 3:
                 raise InputError(
-                    f"color has the shape {requested['color'].shape}; expected (n, 3), red, green and blue"
+                    f"color has the shape {requested['color'].shape}. Expected (n, 3). Give red, green and blue"
                 )
             requested["color"] = unit_colors(requested["color"][:, :3], "color")
         return requested
@@ -326,5 +334,5 @@ def cloud_points(points: Any) -> np.ndarray:
             f"{error}. Drop points that were never measured: points[np.isfinite(points).all(axis=1)]"
         ) from error
     if given.shape[1] != 3:
-        raise CloudError(f"points have shape {given.shape}; expected (n, 3), with color and intensity given separately")
+        raise CloudError(f"points have shape {given.shape}. Expected (n, 3). Give color and intensity separately")
     return given.astype(np.float64)

@@ -144,7 +144,7 @@ class Reconstructor(BaseEstimator, ABC):
         self._check_params()
         tiles, seen, owners = _normal(*self._checked_as_fitted(normal, mask), groups)
         if not len(tiles):
-            raise InputError("there is no normal tile with seen pixels; expected one or more")
+            raise InputError("there is no normal tile with seen pixels. Expected one or more. Give other tiles")
         return self._calibrate(tiles, seen, owners)
 
     def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
@@ -301,20 +301,23 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
     """Tiles (t, c, h, w) float32 and their mask. Raises `InputError` for other shapes, values and types."""
     given = np.asarray(to_numpy(tiles))
     if given.ndim != 4 or 0 in given.shape[1:]:
-        raise InputError(f"tiles have the shape {given.shape}; expected (t, c, h, w): tiles, channels, rows, columns")
+        raise InputError(
+            f"tiles have the shape {given.shape}. Expected (t, c, h, w): tiles, channels, rows, columns. Reshape them"
+        )
     if given.dtype.kind != "f":
-        raise InputError(f"tiles are of type {given.dtype}; expected floats in [-1, 1]. Convert images by `image_tile`")
+        raise InputError(f"tiles are of type {given.dtype}. Expected floats in [-1, 1]. Convert images by `image_tile`")
     seen = np.ones((len(given), *given.shape[2:]), dtype=bool) if mask is None else np.asarray(to_numpy(mask))
     if seen.shape != (len(given), *given.shape[2:]) or seen.dtype != bool:
         raise InputError(
-            f"the mask is {seen.dtype} {seen.shape} for tiles {given.shape}; expected bool (t, h, w), True where seen"
+            f"the mask is {seen.dtype} {seen.shape} for tiles {given.shape}. Expected bool (t, h, w), True where seen. "
+            "Give one mask a tile"
         )
     values = given if seen.all() else np.where(seen[:, None], given, 0)
     least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if not (least >= -1 - ROUNDING and most <= 1 + ROUNDING):  # refuses NaN too
         extent = "hold NaN" if np.isnan(least) else f"go from {least:.4g} to {most:.4g}"
         raise InputError(
-            f"tiles {extent} at seen pixels; expected [-1, 1]. Mask unseen pixels, and scale each channel by its "
+            f"tiles {extent} at seen pixels. Expected [-1, 1]. Mask unseen pixels, and scale each channel by its "
             "range, as `Rasterizer` and `image_tile` do"
         )
     return np.require(values, np.float32, ["C", "W"]), np.require(seen, requirements=["C", "W"])  # torch requires this
@@ -364,5 +367,5 @@ def _normal(tiles: np.ndarray, seen: np.ndarray, groups: Any) -> tuple[np.ndarra
     t, kept = len(tiles), seen.any(axis=(1, 2))
     owners = np.arange(t) if groups is None else np.asarray(groups)
     if owners.shape != (t,):
-        raise InputError(f"groups have the shape {owners.shape} for {t} tiles; expected ({t},), one each")
+        raise InputError(f"groups have the shape {owners.shape} for {t} tiles. Expected ({t},). Give one group a tile")
     return tiles[kept], seen[kept], owners[kept]

@@ -150,7 +150,9 @@ def score_file(
     source, out = given_path(path, "path"), given_path(out, "out")
     suffix = out.suffix.lower()
     if suffix != ".ply" and not (suffix in las.FORMAT.suffixes and source.suffix.lower() in las.FORMAT.suffixes):
-        raise InputError(f"out is {out}; expected a .ply file, or .las or .laz if the cloud is LAS or LAZ")
+        raise InputError(
+            f"out is {out}. Expected a .ply file, or .las or .laz if the cloud is LAS or LAZ. Change the suffix"
+        )
     with _scratch(scratch) as folder:
         kept = Path(folder) / "novelty.f4"
         survey = _survey(source, rasterizer, block_points)
@@ -268,7 +270,9 @@ def _scratch(folder: str | os.PathLike[str] | None) -> TemporaryDirectory[str]:
     try:
         return TemporaryDirectory(dir=folder, prefix="openshape_ood-")
     except OSError as error:
-        raise FileError(f"scratch is {folder}; expected a writable folder: {error.strerror}") from error
+        raise FileError(
+            f"scratch is {folder}: {error.strerror}. Expected a writable folder. Give another one"
+        ) from error
 
 
 def _rim(rasterizer: Rasterizer) -> int:

@@ -68,7 +68,9 @@ class Tokens(Reconstructor):
         """
         token_novelty = self.novelty(tile, mask)
         if len(token_novelty) != 1:
-            raise InputError(f"given are the patches of {len(token_novelty)} shapes; expected one shape")
+            raise InputError(
+                f"given are the patches of {len(token_novelty)} shapes. Expected one shape. Call localize for each"
+            )
         centers = np.asarray(tile.centers[0], dtype=np.float64)
         cloud = centers if points is None else array(points, "points", "nd")
         novelty = interpolated(cloud[:, :3], centers, token_novelty[0].astype(np.float64))
@@ -77,12 +79,17 @@ class Tokens(Reconstructor):
     def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
         """Concatenated tokens and centers, as tiles (b, w + 3, p, 1)."""
         if not isinstance(tiles, Patches):
-            raise InputError(f"tokens are of type {type(tiles).__name__}; expected Patches, as `encode_patches` gives")
+            raise InputError(
+                f"tokens are of type {type(tiles).__name__}. Expected Patches. Give the result of `encode_patches`"
+            )
         if mask is not None:
             raise InputError("a mask is given, but tokens have none. Expected mask=None. Leave missing tokens out")
         features, centers = array(tiles.features, "features", "bpw"), array(tiles.centers, "centers", "bpd")
         if centers.shape != (*features.shape[:2], 3):
-            raise InputError(f"centers are {centers.shape} for features {features.shape}; expected (b, p, 3)")
+            raise InputError(
+                f"centers are {centers.shape} for features {features.shape}. Expected (b, p, 3). Give one center a "
+                "token"
+            )
         both = np.concatenate([features, centers], axis=2).astype(np.float32)
         return np.moveaxis(both, 2, 1)[..., None], np.ones((len(both), both.shape[1], 1), dtype=bool)
 

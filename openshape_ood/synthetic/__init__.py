@@ -171,5 +171,5 @@ def _builders(category: str) -> Mapping[str, Builder]:
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(str(name), known, n=3)
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(sorted(known))}"
-    return f"no {what} is called {name!r}; {hint}"
+    hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Expected one of {', '.join(sorted(known))}"
+    return f"no {what} is called {name!r}. {hint}"

@@ -59,7 +59,7 @@ def _resolved(names: Sequence[str]) -> list[str]:
     strange = [name for name, category in resolved.items() if category is None]
     if strange:
         raise UnknownNameError(
-            f"no generated category is called {', '.join(map(repr, strange))}; expected one of "
+            f"no generated category is called {', '.join(map(repr, strange))}. Expected one of "
             "`synthetic.categories()` or a word of `synthetic.synonyms`"
         )
     return list(dict.fromkeys(category for category in resolved.values() if category))

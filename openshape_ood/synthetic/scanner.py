@@ -51,7 +51,9 @@ class Scan:
     def of_severity(cls, severity: float, rng: np.random.RandomState) -> Scan:
         """Random settings that grow with severity, 0 to 1, on average. Raises `InputError` outside this range."""
         if not 0 <= severity <= 1:
-            raise InputError(f"severity is {severity!r}; expected a number from 0 (clean) to 1 (hardest)")
+            raise InputError(
+                f"severity is {severity!r}. Expected a number from 0 (clean) to 1 (hardest). Give 0.7, for example"
+            )
 
         def up_to(most: float) -> float:
             return severity * most * rng.random_sample()

@@ -80,5 +80,7 @@ def unhidden(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
         hull = ConvexHull(np.vstack([reflected, np.zeros(3)])).vertices
     except (QhullError, ValueError) as error:
         shape = f"{len(cloud)} points"
-        raise CloudError(f"{shape} have no visible side: expected four or more that are not in one plane") from error
+        raise CloudError(
+            f"{shape} have no visible side. Expected four or more that are not in one plane. Give a denser cloud"
+        ) from error
     return np.sort(hull[hull < len(cloud)])

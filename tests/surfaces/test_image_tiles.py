@@ -53,10 +53,10 @@ def test_holes_stay_holes() -> None:
         (RAMP, {"values": (1, 0)}, "the lower and the higher end"),
         (RAMP, {"values": (1,)}, "the lower and the higher end"),
         (RAMP, {"values": (0, np.inf)}, "values holds NaN or infinity"),
-        (RAMP, {"size": (16,)}, "expected rows and columns"),
-        (np.zeros((4, 4, 5)), {}, "5 channels; expected 3, or 1"),
+        (RAMP, {"size": (16,)}, "Expected rows and columns"),
+        (np.zeros((4, 4, 5)), {}, "5 channels. Expected 3, or 1"),
         (np.zeros(4), {}, r"shape \(4,\)"),
-        (np.array([["a"]]), {}, "type <U1; expected numbers"),
+        (np.array([["a"]]), {}, "type <U1. Expected numbers"),
     ],
 )
 def test_numbers_without_a_range_are_refused(

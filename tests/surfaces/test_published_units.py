@@ -93,7 +93,7 @@ def with_flag(name: str, value: object) -> dict[str, Any]:
         (without("best_gen"), r"best units are \[None, 0\]"),
         (checkpoint(best=(2, 0)), r"best units are \[2, 0\]"),
         (without("state_dict"), "no state_dict"),
-        ({"state_dict": {}}, "expected 0, 1, and so on"),
+        ({"state_dict": {}}, "Expected 0, 1, and so on"),
         ([1, 2], "no state_dict"),
     ],
 )

@@ -207,5 +207,5 @@ def test_what_cannot_be_rasterized_is_refused(
 def test_scores_of_another_shape_are_refused(raster: Raster) -> None:
     with pytest.raises(InputError, match="number a pixel"):
         raster.to_points(np.ones(3))
-    with pytest.raises(InputError, match="expected one for each"):
+    with pytest.raises(InputError, match="Expected one for each"):
         raster.to_tiles(np.ones(3))

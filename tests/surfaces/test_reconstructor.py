@@ -141,9 +141,9 @@ def test_saved_and_read_it_gives_the_same_maps(made: Reconstructor, tmp_path: Pa
 @pytest.mark.parametrize(
     "tiles, told",
     [
-        (NORMAL[0], r"shape \(2, 8, 8\); expected \(t, c, h, w\)"),
+        (NORMAL[0], r"shape \(2, 8, 8\). Expected \(t, c, h, w\)"),
         ((NORMAL * 100).astype(np.uint8), "type uint8.*image_tile"),
-        (NORMAL * 300, r"go from -1\d\d.* expected \[-1, 1\]"),
+        (NORMAL * 300, r"go from -1\d\d.* Expected \[-1, 1\]"),
         (np.where(NORMAL > 0.3, np.nan, NORMAL), "hold NaN"),
         (NORMAL[:1], "1 normal tiles.*two groups or more.*Cut a large image"),
         (NORMAL[:0], "0 normal tiles"),

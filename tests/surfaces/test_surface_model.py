@@ -81,7 +81,7 @@ def test_what_is_no_such_image_is_said(of_images, tmp_path):
         of_images.score(image(1).astype(np.uint16) * 257)
     with pytest.raises(InputError, match="24 x 24 pixels; the good images are"):
         of_images.score(image(1)[:, :24])
-    with pytest.raises(InputError, match="one image; expected two or more"):
+    with pytest.raises(InputError, match="one image. Expected two or more"):
         SurfaceModel.fit(image(1))
     with pytest.raises(InputError, match=r"is an image, .* a cloud"):
         SurfaceModel.fit([image(1), sheet(1)])
@@ -121,7 +121,7 @@ def test_a_model_is_found_again_as_it_was(of_images, of_sheets, tmp_path):
     (tmp_path / "images" / "surface.safetensors").write_bytes(b"\x00" * 100)
     with pytest.raises(FileError, match="surface"):
         SurfaceModel.load(tmp_path / "images")
-    with pytest.raises(FileError, match=r"holds no surface\.safetensors; expected"):
+    with pytest.raises(FileError, match=r"holds no surface\.safetensors. Expected"):
         SurfaceModel.load(tmp_path / "nothing")
 
 
@@ -331,7 +331,7 @@ def test_what_is_no_such_pair_is_said(of_pairs, of_images):
         (of_pairs, image(1), "which is no pair; this model is of pairs and scores one pair at a time"),
         (of_images, one, "which is no image"),
         (of_pairs, {**one, "height": one["height"][:, :24]}, "height is 24 x 24, intensity is 32 x 24 pixels"),
-        (of_pairs, {**one, "intensity": image(1) + np.arange(3, dtype=np.uint8)}, "in color; expected gray"),
+        (of_pairs, {**one, "intensity": image(1) + np.arange(3, dtype=np.uint8)}, "in color. Expected gray"),
         (
             of_pairs,
             {"height": one["intensity"], "intensity": one["height"]},
@@ -342,7 +342,7 @@ def test_what_is_no_such_pair_is_said(of_pairs, of_images):
             model.score(given)
     with pytest.raises(InputError, match=r"is an image, .* one of a pair"):
         SurfaceModel.fit([one, image(1)])
-    with pytest.raises(InputError, match="is one pair; expected two or more"):
+    with pytest.raises(InputError, match="is one pair. Expected two or more"):
         SurfaceModel.fit(one)
 
 

@@ -113,11 +113,11 @@ def test_a_category_enters_itself_once_with_its_words_and_variants(monkeypatch: 
 
 
 def test_unknown_names_are_met_with_close_ones() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'chair'"):
+    with pytest.raises(UnknownNameError, match="Did you mean 'chair'"):
         generate("chiar", 0)
     with pytest.raises(UnknownNameError, match="variant of 'chair'"):
         generate("chair", 0, variant="no such kind at all")
-    with pytest.raises(UnknownNameError, match="expected one of"):
+    with pytest.raises(UnknownNameError, match="Expected one of"):
         synonyms("qqqqqqqq")
 
 
