@@ -77,9 +77,10 @@ def image_tile(
 
 
 def _resized(pixels: np.ndarray, sides: Sequence[int], values: tuple[float, float] | None) -> np.ndarray:
-    """Resized values of pixels (h, w, c), 0 if unseen, and the seen fraction: (c + 1, rows, columns) float32.
+    """Pixels (h, w, c) resized to (c + 1, rows, columns) float32.
 
-    Width is reduced in strips, then height at once, so that the whole image never exists as floats.
+    Unseen pixels are 0 in the first c channels. The last channel is the seen fraction of each pixel. The width is
+    reduced in strips, then the height at once, so that the whole image never exists as floats.
     """
     h, w, channels = pixels.shape
     if w < sides[1] and h > sides[0]:  # a tall and narrow image is reduced in height first
@@ -114,8 +115,8 @@ def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None)
     full = FULL.get(pixels.dtype.name, 1.0 if pixels.dtype.kind == "f" else None)
     if values is None and full is None:
         raise InputError(
-            f"an image is of type {pixels.dtype}, from {pixels.min()} to {pixels.max()}. Expected bytes, 16 bits or "
-            "floats, whose range is known. Give the range, such as values=(0, 4095)"
+            f"an image is of type {pixels.dtype}, from {pixels.min()} to {pixels.max()}. Expected uint8, uint16 or "
+            "floats, because their range is known. Give the range, such as values=(0, 4095)"
         )
     low, high = (0.0, float(full or 1)) if values is None else value_range(values)
     scaled = (pixels.astype(np.float64) - low) / (high - low) * 2 - 1
@@ -139,7 +140,7 @@ def value_range(values: Any) -> tuple[float, float]:
 
 
 def resized_maps(maps: Any, shape: Sequence[int]) -> np.ndarray:
-    """Maps (t, h, w) resized to (t, rows, columns), such as the image size; NaN stays."""
+    """Maps (t, h, w) resized to (t, rows, columns). NaN pixels stay NaN."""
     given = array(np.nan_to_num(maps), "maps", "bhw").astype(np.float32)
     both = torch.from_numpy(np.stack([given, np.isfinite(maps).astype(np.float32)], axis=1))
     sides = [check_whole(side, "shape") for side in shape]

@@ -29,9 +29,9 @@ MOST_UNITS, MOST_SIDE = 1000, 1 << 14
 def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveReconstructor:
     """Read the reconstructor of a published checkpoint.
 
-    It scores in evaluation mode, so tiles are independent; the published code scores in training mode, with varying
-    results. `residual` is "chain", as in published inference; use "answer" for published validation. Maps have the raw
-    scale, twice the scale of the published images. There are no thresholds: call `calibrate`.
+    It scores in evaluation mode, so tiles are independent. The published code scores in training mode, so its results
+    vary. `residual` is "chain", as in published inference; use "answer" for published validation. Maps have the raw
+    scale, which is twice the scale of the published images. There are no thresholds: call `calibrate`.
 
     Parameters
     ----------
@@ -65,7 +65,10 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     except ValueError as error:
         raise WeightsError(f"{file} does not hold {n} U-Nets as published: {error}") from None
     if wrong := [key for key, one in state.items() if not torch.isfinite(one).all()]:
-        raise WeightsError(f"{file}: {UNITS}{wrong[0]} holds NaN or infinity; its training failed, or it is damaged")
+        raise WeightsError(
+            f"{file}: {UNITS}{wrong[0]} holds NaN or infinity. Expected finite weights. Give another file, because the "
+            "training failed or this one is damaged"
+        )
     best = [whole_number(content.get(key)) for key in ("best_gen", "best_disc")]
     if any(one is None or not 0 <= one < n for one in best):
         raise WeightsError(

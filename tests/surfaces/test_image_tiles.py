@@ -49,7 +49,7 @@ def test_holes_stay_holes() -> None:
     "image, settings, told",
     [
         (RAMP * 300, {}, r"floats goes from 0 to 300. Expected \[0, 1\]"),
-        ((RAMP * 4095).astype(np.int32), {}, "type int32, from 0 to 4095. Expected bytes"),
+        ((RAMP * 4095).astype(np.int32), {}, "type int32, from 0 to 4095. Expected uint8"),
         (RAMP, {"values": (1, 0)}, "the lower and the higher end"),
         (RAMP, {"values": (1,)}, "the lower and the higher end"),
         (RAMP, {"values": (0, np.inf)}, "values holds NaN or infinity"),

@@ -159,7 +159,7 @@ def test_other_masks_sizes_and_settings_are_refused() -> None:
         checked_tiles(NORMAL, np.ones((60, 8, 8)))
     with pytest.raises(InputError, match=r"0 normal tiles .*0 groups"):
         MeanReconstructor().fit(NORMAL, mask=np.zeros((60, 8, 8), dtype=bool))
-    with pytest.raises(InputError, match=r"tiles are \(2, 4, 8\).*fitted on \(2, 8, 8\)"):
+    with pytest.raises(InputError, match=r"tiles are \(2, 4, 8\).* Expected \(2, 8, 8\)"):
         MeanReconstructor().fit(NORMAL).score(NORMAL[:, :, :4])
     with pytest.raises(InputError, match=r"groups have the shape \(3,\) for 60 tiles"):
         MeanReconstructor().fit(NORMAL, groups=[1, 2, 3])
