@@ -59,7 +59,8 @@ def _resolved(names: Sequence[str]) -> list[str]:
     if strange:
         raise UnknownNameError(
             f"no generated category is called {', '.join(map(repr, strange))}. Expected one of "
-            "`synthetic.categories()` or a word of `synthetic.synonyms`. Calibrate with your own scans of other classes"
+            "`synthetic.categories()` or a word of `synthetic.synonyms`. For other classes, "
+            "calibrate with your own shapes"
         )
     return list(dict.fromkeys(category for category in resolved.values() if category))
 
