@@ -75,7 +75,8 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
     corruption : {"cutout"} or None
         "cutout": half of the training tiles get two boxes of random color.
     steps, batch, rate, optimizer, rate_schedule
-        Settings of the training; rate_schedule is "constant" or "cosine".
+        Number of training steps, tiles in a step, learning rate, optimizer (a key of `competition.OPTIMIZERS`), and
+        schedule of the rate: "constant" or "cosine".
     pairs : {"round-robin", "random"}
         "round-robin": each unit is trained equally often. "random": random pairs, as published.
     residual : {"units", "best", "chain", "answer"}

@@ -40,7 +40,8 @@ def pairs_in(folder: Path) -> list[Pair]:
     FileError
         - For a folder without images.
         - If some stems, but not all, are in both folders.
-        - If images are paired by order, for unequal numbers of images, and for names with different numbers.
+        - If images are paired by order, but the folders have unequal numbers of images, or the numbers in two paired
+          names differ.
     """
     heights, intensities = (images_in(folder / side) for side in (HEIGHT, INTENSITY))
     sides = [[path.stem for path in side] for side in (heights, intensities)]

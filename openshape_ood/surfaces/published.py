@@ -63,7 +63,9 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     try:
         units = loaded_units(lambda: UNet(sizes), n, state)
     except ValueError as error:
-        raise WeightsError(f"{file} does not hold {n} U-Nets as published: {error}") from None
+        raise WeightsError(
+            f"{file} does not hold {n} U-Nets: {error}. Expected the published tensors. Give another file"
+        ) from None
     if wrong := [key for key, one in state.items() if not torch.isfinite(one).all()]:
         raise WeightsError(
             f"{file}: {UNITS}{wrong[0]} holds NaN or infinity. Expected finite weights. Give another file, because the "
@@ -122,7 +124,10 @@ def _shape(flags: Mapping[str, Any], sizes: UNetSizes, n: int, file: Path) -> tu
     derived = {"norm": sizes.norm, "improved": sizes.variant == "improved", "num_competitive_units": n}
     for name, value in derived.items():
         if name in flags and flags[name] != value:
-            raise WeightsError(f"{file}: its flags state {name}={flags[name]!r:.40}, but its tensors have {value!r}")
+            raise WeightsError(
+                f"{file}: its flags state {name}={flags[name]!r:.40}. Expected {value!r}, as in the tensors. Give "
+                "another file"
+            )
     side = 2**sizes.depth
     given = flags.get("input_shape", (1, sizes.channels, side, side))
     whole = isinstance(given, tuple | list) and len(given) == 4 and all(type(one) is int for one in given)

@@ -15,7 +15,7 @@ STEEP = 0.5  # minimum cosine between a tile's plane and the sheet, 60 degrees: 
 NEAR = 0.5  # minimum fraction of points whose distance to the tile's plane is at most `height`
 COARSE = 4  # side of the coarse cells for the median of heights, in cells
 QUANTILES = (0.05, 0.95)  # quantiles of log intensity that become -0.5 and 0.5
-KNOTS = 4  # medians computed along the length of a window
+KNOTS = 4  # number of medians along the length of a window
 
 
 def place(
@@ -113,7 +113,7 @@ def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def slopes(height: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes along rows (downwards) and columns (to the right) of heights (h, w), by 3 × 3 Sobel filters."""
+    """Two slopes (h, w) of heights (h, w), downwards (axis 0) and to the right (axis 1), by 3 × 3 Sobel filters."""
     from scipy.ndimage import sobel
 
     return sobel(height, axis=0, mode="nearest") / (8 * cell), sobel(height, axis=1, mode="nearest") / (8 * cell)

@@ -37,7 +37,7 @@ NEAR = 3  # centers from which the novelty of a point is interpolated
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Tokens(Reconstructor):
-    """Reconstructor of `Patches` instead of tiles: features (b, p, w) and centers (b, p, 3). Its novelty is (b, p).
+    """Reconstructor of `Patches`, which are features (b, p, w) and centers (b, p, 3). Novelty has the shape (b, p).
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class TokenReconstructor(Tokens):
     Parameters
     ----------
     units, hidden, bottleneck : int
-        Number of units, and widths of their layers.
+        Number of units, and widths of their hidden and bottleneck layers.
     weights, margin, steps, batch, rate
         As in `CompetitiveReconstructor`; a batch consists of tokens.
     pooling, coverage, pixel_coverage

@@ -98,7 +98,7 @@ class UNet(nn.Module):
         return self.model(tiles)
 
     def initialize(self, fan: Literal["fan_in", "fan_out"] = "fan_in") -> UNet:
-        """Initialize weights with torch's generator; with "fan_out", as published, half of the outputs saturate."""
+        """Initialize weights with torch's generator. With "fan_out", as published, half of the outputs saturate."""
         for one in self.modules():
             if isinstance(one, nn.Conv2d | nn.ConvTranspose2d):
                 # for transposed convolutions torch exchanges the fans; published files were initialized the same way

@@ -87,7 +87,7 @@ def with_flag(name: str, value: object) -> dict[str, Any]:
             checkpoint() | {"state_dict": checkpoint()["state_dict"] | {KEY: torch.full((8,), torch.nan)}},
             "running_var holds NaN",
         ),
-        (with_flag("norm", "instance"), "flags state norm='instance', but its tensors have 'batch'"),
+        (with_flag("norm", "instance"), r"flags state norm='instance'\. Expected 'batch', as in the tensors"),
         (with_flag("num_competitive_units", 3), "num_competitive_units=3"),
         (with_flag("input_shape", torch.Size([1, 3, 48, 48])), "multiples of 32"),
         (without("best_gen"), r"best units are \[None, 0\]"),
