@@ -112,7 +112,7 @@ def competition_step(
     weights : (float, float, float)
         w_r of reconstruction, w_f of feedback, w_d of discrimination. Published: (0.5, 1, 2).
     margin : float or None
-        Error above which the discriminator gains nothing more. None: no limit.
+        Error above which the discriminator's loss is 0. None: no limit.
     seen : Tensor (b, 1, ...), optional
         Mask of valid pixels.
     context : tuple of Tensor

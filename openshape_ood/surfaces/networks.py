@@ -71,7 +71,7 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
     weights : (float, float, float)
         Weights of reconstruction, feedback and discrimination in the losses, see `competition.competition_step`.
     margin : float or None
-        Error above which a discriminator gains nothing more. None: no limit, as published.
+        Error above which a discriminator's loss is 0. None: no limit, as published.
     corruption : {"cutout"} or None
         "cutout": half of the training tiles get two boxes of random color.
     steps, batch, rate, optimizer, rate_schedule

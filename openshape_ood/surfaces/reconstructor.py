@@ -156,7 +156,7 @@ class Reconstructor(BaseEstimator, ABC):
         Parameters
         ----------
         tiles, mask
-            As in `fit`. Channels, rows and columns must be those of the fitted tiles.
+            As in `fit`, with the same numbers of channels, rows and columns.
 
         Returns
         -------

@@ -178,8 +178,8 @@ class TokenPCA(Tokens):
 class TokenReconstructor(Tokens):
     """Auto-encoders of tokens and their positions, trained with or without competition.
 
-    Outputs are unbounded, so competition needs a margin. Competition is off by default, because it takes time and gains
-    nothing.
+    Outputs are unbounded, so competition needs a margin. Competition is off by default, because it takes time and does
+    not improve the result.
 
     Parameters
     ----------
