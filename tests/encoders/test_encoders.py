@@ -457,7 +457,7 @@ def test_a_checkpoint_at_home(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(path.parent))
     encoder = ShapeEncoder.from_pretrained("tiny", checkpoint=f"~/{path.name}", device="cpu")
     assert encoder.identity.sha256 == tiny.identity.sha256
-    with pytest.raises(InputError, match="checkpoint is 5 .*Expected the path"):
+    with pytest.raises(InputError, match=r"checkpoint is 5 .*Expected the path"):
         ShapeEncoder.from_pretrained("tiny", checkpoint=5)
 
 
