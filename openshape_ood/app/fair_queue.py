@@ -17,7 +17,7 @@ from openshape_ood.errors import InputError
 
 WAITING = 2  # maximum waiting requests of one visitor
 WAITING_AT_ADDRESS = 8  # maximum waiting requests of one address
-WAITING_HERE = 24  # the same for this machine; all visitors behind a proxy share its address
+WAITING_HERE = 24  # the same for this machine's address, which all visitors behind a local proxy share
 
 
 class Visitor(NamedTuple):
@@ -28,7 +28,7 @@ class Visitor(NamedTuple):
 
     @property
     def is_here(self) -> bool:
-        """True for this machine; visitors behind a proxy share its address."""
+        """True for the address of this machine, which all visitors behind a local proxy share."""
         return self.address in ("", HERE)
 
 
@@ -72,7 +72,10 @@ class FairQueue:
             self._waiting.append(ticket)
             try:
                 if not self._changed.wait_for(lambda: self._next() is ticket, seconds):
-                    raise InputError("other visitors use all slots of this page at the moment. Try again in a minute")
+                    raise InputError(
+                        f"other visitors use all slots of this page. Expected a free slot within {seconds:g} s. "
+                        "Try again in a minute."
+                    )
                 self._held.append(visitor)
             finally:
                 self._waiting.remove(ticket)
@@ -90,7 +93,7 @@ class FairQueue:
         if waiting.count(visitor) >= WAITING or alike >= (WAITING_HERE if visitor.is_here else WAITING_AT_ADDRESS):
             raise InputError(
                 f"too many requests from you or your network are waiting. Expected at most {WAITING} from a visitor. "
-                "Try again in a minute"
+                "Try again in a minute."
             )
 
     def _next(self) -> tuple[Visitor, object] | None:
@@ -105,4 +108,4 @@ class FairQueue:
         ]
         return min(
             able, key=lambda ticket: addresses.count(ticket[0].address), default=None
-        )  # ties: the first, which has waited longest
+        )  # ties: the first ticket has waited longest

@@ -202,7 +202,9 @@ def test_drift_is_reported_with_the_shapes_to_label(pipelines: Pipelines, tmp_pa
     assert (
         "The known objects here differ from the calibration set." in said and "Label 30 of these shapes: &lt;" in said
     )
-    assert said.count(".npy") == 31 and "Give the known ones below" in said  # the shown one, and the drawn ones
+    assert (
+        said.count(".npy") == 31 and "Then drop the shapes that are known" in said
+    )  # the shown one, and the drawn ones
     record = json.loads(save_results(verdict, tmp_path)[1].read_text(encoding="utf-8"))
     assert record["drift"]["alarm"] is True and record["drift"]["kept"] is None
     assert "differ from" not in texts.verdict(
