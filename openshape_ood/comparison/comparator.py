@@ -118,9 +118,9 @@ class Comparator(Method, Shared):
         Parameters
         ----------
         name : str
-            Name of a comparator row, or of an encoder: then the last comparator row for this encoder is used. Rows of
-            your own registry come after those of the package. A folder of `save_pretrained`, or "owner/name" on the
-            Hub, is also accepted.
+            Name of a comparator row or of an encoder. For an encoder, the last comparator row for it is used; rows of
+            your own registry follow the rows of the package. A folder of `save_pretrained`, or "owner/name" on the Hub,
+            is also accepted.
         registry : path, optional
             As in `list_checkpoints`.
         revision : str
@@ -138,8 +138,8 @@ class Comparator(Method, Shared):
         if not matching:
             there = ", ".join(f"{row.name} (for {row.encoder})" for row in rows) or "none"
             raise UnknownNameError(
-                f"the registry has no comparator for {name!r}; it has: {there}. Train one with `openshape-ood "
-                "comparator fit`, which also writes its row. Without a row, use method=Comparator.load(FILE)"
+                f"the registry has no comparator for {name!r}. Expected one of its rows: {there}. Train a comparator "
+                "with `openshape-ood comparator fit`, or give method=Comparator.load(FILE)."
             )
         return cls.load(fetch(matching[-1]))
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def tanh_loss(logits: Tensor, different: Tensor, slope: float = 10.0, target: float = 1.0) -> Tensor:
-    """Mean squared difference between tanh(slope z / 2) = 2 sigmoid(slope z) - 1 and its target.
+    """Mean squared difference between tanh(slope z / 2) and its target. The tanh equals 2 sigmoid(slope z) - 1.
 
     The logits z are (n,) or (n, 1). `different` (n,) is True for pairs of two classes. `slope` is the steepness at 0.
     `target` is the target for different pairs; for same pairs it is -target. A target below 1 leaves a margin
