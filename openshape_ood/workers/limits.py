@@ -65,7 +65,7 @@ class Budget:
         used = resource.getrusage(resource.RUSAGE_SELF)
         self._allow("RLIMIT_CPU", used.ru_utime + used.ru_stime, cpu)
         if sys.platform == "linux":  # no limit of address space elsewhere
-            if used.ru_maxrss != self._held:  # otherwise the mapped memory has hardly changed
+            if used.ru_maxrss != self._held:  # if the resident size is equal, the address space has hardly changed
                 self._held, self._space = used.ru_maxrss, _address_space()
             self._allow("RLIMIT_AS", self._space, memory)
 
@@ -77,7 +77,7 @@ class Budget:
 
 
 def seal(memory: int, seconds: int) -> None:
-    """Lifetime limits of an untrusted child, set before it loads a parser."""
+    """Set limits for the whole life of an untrusted child, before it loads a parser."""
     for name, value in {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0}.items():
         _set(name, value, for_ever=True)
 
@@ -102,7 +102,7 @@ def _set(name: str, value: int | None, for_ever: bool = False) -> None:
         value = hard
     elif hard != resource.RLIM_INFINITY:
         value = min(value, hard)
-    with contextlib.suppress(ValueError, OSError):  # platforms that know only the name of the limit
+    with contextlib.suppress(ValueError, OSError):  # some platforms define the limit but cannot set it
         resource.setrlimit(number, (value, value if for_ever else hard))
 
 
