@@ -19,7 +19,11 @@ from openshape_ood.shapes.points import UPS
 
 SCAN_AXES = [("from file, else z", "file"), *((axis, axis) for axis in UPS)]
 SCAN_UNITS = [("from file, else meters", "file"), *((unit, unit) for unit in UNITS)]
-AXES = [("from file, else y", "file"), ("auto: best fit for all files", AUTO), *((axis, axis) for axis in UPS)]
+AXES = [
+    ("from file, else y", "file"),
+    ("auto: the axis that fits all files best", AUTO),
+    *((axis, axis) for axis in UPS),
+]
 # JavaScript. LOADED: the class input suggests the known classes. CLICKED: a clicked row sends the index of its shape
 LOADED = "() => document.querySelector('#owner input, #owner textarea').setAttribute('list', 'classes')"
 CLICKED = """element.addEventListener('click', event => {

@@ -82,7 +82,10 @@ class SessionStore:
             return visit, known
 
     def _drop_excess(self, newest: Visitor) -> None:
-        """Drop visits until the limits hold: from the address with the most, and first those without personal data."""
+        """Drop visits until the limits hold.
+
+        The address with the most visits or bytes loses visits, first those without personal data.
+        """
         sizes = {visitor: visit.nbytes for visitor, visit in self._kept.items()}
         while len(sizes) > 1 and (len(sizes) > self._most or sum(sizes.values()) > self._most_bytes):
             many = len(sizes) > self._most

@@ -81,7 +81,7 @@ class SurfaceVerdict:
 
     @property
     def beyond(self) -> int:
-        """Number of points above the threshold of points."""
+        """Number of points above the threshold for points."""
         return int(self.result.map.is_novel.sum())
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Frames for a map from ROS 2 messages. A frame is a point cloud, or depth with camera info, with its pose.
+"""Frames for a map from ROS 2 messages. A frame is a point cloud or a depth image, with its pose.
 
 Messages are read by their attributes, so bags and live topics work alike, and ROS is not needed. Sizes in a message are
 checked against its number of bytes.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from openshape_ood.scenes import Scene
     from openshape_ood.views import View
 
-LATE = 1.0  # seconds by which messages may arrive out of order
+LATE = 1.0  # maximum delay of a message relative to newer messages, in seconds
 WAITING = 64  # maximum frames in the sorting buffer
 FRAMES, KEPT = 1000, 200  # maximum coordinate frames, and stored transforms of each
 MOST_POINTS, MOST_PIXELS = 20_000_000, 40_000_000
@@ -261,7 +261,7 @@ class Stream:
         self._count, self._newest, self._given = itertools.count(), -np.inf, -np.inf
 
     def put(self, kind: str, message: Any, topic: str = "") -> Iterator[Frame]:
-        """Add a message of one of `KINDS`. Yields the frames that are due, and frames with a reason for refusal."""
+        """Add a message of one of `KINDS`. Yields the frames that are ready, and refused ones with a reason."""
         try:
             if kind == "transforms":
                 self.transforms.add(message)

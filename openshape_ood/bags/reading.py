@@ -78,7 +78,7 @@ def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequen
 
 
 def frames(path: str, world: str, topics: Sequence[str]) -> Work:
-    """Task of the child process: a function that returns the next frame of a bag, or the reason for its end."""
+    """Task of the child process: a function that returns the next frame of a bag, or the reason why there is none."""
     remaining, expected = _frames(Path(path), world, topics), count()
 
     def work(index: int) -> tuple[Any, Sequence[np.ndarray]]:

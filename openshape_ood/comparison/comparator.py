@@ -35,8 +35,8 @@ class Comparator(Method, Shared):
 
     `comparator.configured(...)` changes the settings:
 
-    - prototypes: which examples of a class are compared: their "mean", their "medoid", "k-center" (k examples far from
-      each other), or "all".
+    - prototypes: vectors that represent the examples of a class: their "mean", their "medoid", "k-center" (k examples
+      far from each other), or "all" examples.
     - anchors: what represents a class: "examples", "names" or "both". With "examples", a class without examples is
       represented by its name, if the comparator learned names.
     - pool: "max" or "mean" of the similarities to all anchors of a class.
@@ -76,8 +76,8 @@ class Comparator(Method, Shared):
     ) -> Comparator:
         """Comparator with a given similarity.
 
-        `identity` is the encoder of the embeddings that it compares; None means any encoder of the right width. `text`
-        is True if it also learned names. `settings` are as above.
+        `identity` is the encoder of the embeddings that it compares; None means any encoder with embeddings of the same
+        width. `text` is True if it also learned names. `settings` are as in the class documentation.
         """
         compare = Compare(similarity, identity, text)
         needs: Any = "any" if text else "examples"

@@ -78,7 +78,8 @@ class WhitenedCosine(Similarity):
     def fit(cls, base: KnownClasses, shrinkage: float = 0.3) -> WhitenedCosine:
         """Fit to base classes.
 
-        `shrinkage`, from 0 to 1, is the weight of the mean variance times the identity in the covariance.
+        The covariance is shrunk toward a multiple of the identity. `shrinkage`, from 0 to 1, is the weight of this
+        multiple.
         """
         rows, labels = _unit_rows(base)
         gaussian = Gaussian.fit(rows, labels, background=False, share=shrinkage)
@@ -184,7 +185,7 @@ class RelationSimilarity(Similarity):
     """Minus the logit of a relation network.
 
     Rows are normalized to unit length, and `center` (d,) is subtracted. If there is a `whitening` (d, d), rows are
-    multiplied by it and normalized again, as in `WhitenedCosine`. At last, rows are multiplied by sqrt(d). If `raw` is
+    multiplied by it and normalized again, as in `WhitenedCosine`. Finally, rows are multiplied by sqrt(d). If `raw` is
     True, as for the published network, rows are not changed.
     """
 

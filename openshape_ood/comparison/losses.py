@@ -1,4 +1,7 @@
-"""Losses of a relation network, and detection of collapsed training."""
+"""Losses of a relation network, and detection of collapsed training.
+
+Two rows of one class are a same pair. Two rows of different classes are a different pair.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,10 @@ def pair_accuracy(logits: Tensor, different: Tensor) -> tuple[float, float, floa
 
 
 def plateaus(negatives: int) -> tuple[float, float, float]:
-    """Reference values for a training that learns nothing, with `negatives` different pairs per same pair.
+    """Reference values for a network that learns nothing: best constant output, its loss, and loss if saturated.
 
-    They are: the best constant output, its `tanh_loss`, and the loss if all outputs are saturated at "different".
+    The losses are `tanh_loss` with `negatives` different pairs per same pair. Saturated means that every output is
+    "different".
 
     >>> [round(value, 4) for value in plateaus(20)]
     [0.9048, 0.1814, 0.1905]

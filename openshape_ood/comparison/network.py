@@ -26,8 +26,9 @@ PAIRS_AT_ONCE = 2048
 class RelationSizes:
     """Sizes of a relation network.
 
-    `dim` is the width d of the embeddings. `outputs` is 1 (different), or 2 (same, different). Raises `InputError` for
-    invalid sizes."""
+    `dim` is the width d of the embeddings. `outputs` is the number of logits: 1 (different), or 2 (same and
+    different). Raises `InputError` for invalid sizes.
+    """
 
     dim: int
     width: int = 128

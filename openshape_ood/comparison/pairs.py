@@ -32,7 +32,7 @@ class PairSampler:
         Fraction of the pairs of different classes whose classes are of one family. Classes without a second class in
         their family are not counted.
     balanced : bool
-        True: every class is equally likely for an anchor. False: the probability is proportional to its number of rows.
+        True: every class is equally likely for an anchor. False: probabilities are proportional to class sizes.
 
     Raises
     ------
@@ -84,7 +84,7 @@ class PairSampler:
         Parameters
         ----------
         anchors : int
-            Number of anchors a; there are a (1 + negatives) pairs.
+            Number of anchors. Each anchor has 1 + negatives pairs.
         step : int
             Number of the step. The same step always gives the same pairs.
 
@@ -93,7 +93,7 @@ class PairSampler:
         anchor, partner : (p,) int64
             Rows of each pair. A row is never paired with itself.
         different : (p,) bool
-            True for pairs of two classes. Pairs come in groups of 1 + negatives, and the first of a group is False.
+            True for pairs of two classes. It is False only for the first pair of each anchor.
         """
         rng = np.random.default_rng([self.seed, step])
         order, starts, counts = self.order, self.starts, self.counts

@@ -125,7 +125,7 @@ def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
     kept = {key: value for key, value in state.items() if not key.startswith(TWIN)}
     twins = {key.removeprefix(TWIN): value for key, value in state.items() if key.startswith(TWIN)}
     twins = {key: value for key, value in twins.items() if not key.startswith("fc.")}
-    # batch counts may differ in files of torch before 1.9; everything else must be equal
+    # the counters `num_batches_tracked` may differ in files of torch before 1.9; all other tensors must be equal
     differ = [k for k, v in kept.items() if k in twins and not k.endswith(COUNTER) and not torch.equal(v, twins[k])]
     if differ:
         raise WeightsError(

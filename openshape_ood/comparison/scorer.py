@@ -60,7 +60,7 @@ class Compare:
     """Function that makes the scorer of a comparator, for `Method`.
 
     `text` is True if the comparator also learned names. `identity` is the encoder of the embeddings; None means any
-    encoder of the right width.
+    encoder with embeddings of the same width.
     """
 
     similarity: Similarity
@@ -108,7 +108,7 @@ class Compare:
             )
 
     def _anchors(self, known: KnownClasses, c: int, prototypes: Prototypes, k: int, anchors: Anchors) -> np.ndarray:
-        """Anchors of a class (p, d)."""
+        """Anchors (p, d) of a class."""
         parts = list[np.ndarray]()
         if anchors != "names" and known.examples is not None and c in known.shown:
             examples = known.examples[known.labels == c]

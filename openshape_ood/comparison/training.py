@@ -134,7 +134,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Progress:
-    """State of a training: finished steps, mean loss and accuracy of recent steps, learning rate, negatives."""
+    """State of a training: finished steps, mean loss and accuracy of recent steps, rate and negatives of the recipe."""
 
     step: int
     loss: float
@@ -192,7 +192,7 @@ def fit_comparator(
     Warns
     -----
     CollapseWarning
-        If the network gives nearly the same output for all pairs. `card["collapsed"]` is True if the training ended so.
+        If the network gives nearly the same output for all pairs. `card["collapsed"]` tells if this is so at the end.
     """
     check_choice(family, "family", FAMILIES)
     takes = list(signature(LEARNED[family].fit).parameters)[1:] if family in LEARNED else []

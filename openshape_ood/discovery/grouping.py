@@ -21,7 +21,9 @@ DRAWS, SHARE = 20, 0.8  # for the stability: number of samples, and fraction of 
 
 
 def find_grouping(grouping: str | Grouping) -> Grouping:
-    """Function that groups unit rows (n, d). It returns group numbers (n,): from 0 by first member, -1 for no group.
+    """Function that groups unit rows (n, d) and returns group numbers (n,). -1 means no group.
+
+    Groups are numbered from 0, in the order of their first rows.
 
     Raises `UnknownNameError` for an unknown name. The function raises `InputError` if a custom grouping returns an
     invalid result.

@@ -64,8 +64,8 @@ def discover(
         Threshold for novel rows. Default: the threshold of `judgement`.
     grouping : {"hdbscan", "agglomerative"} or callable
         "hdbscan" groups by density; if it finds no separate groups, the densest part is the only group. "agglomerative"
-        groups by average linkage of cosines; the number of groups has the largest silhouette. A function gets distinct
-        unit rows (n, d) and `min_size`, and returns group numbers (n,); negative means no group.
+        groups by average linkage of cosines, with the number of groups that has the largest silhouette. A function gets
+        distinct unit rows (n, d) and `min_size`, and returns group numbers (n,); negative means no group.
     min_size : int
         Minimum number of distinct rows in a group, 2 or more.
     seed : int

@@ -238,7 +238,7 @@ class KnownClasses(Shared):
 
     @cached_property
     def anchors(self) -> np.ndarray:
-        """Unit vector (k, d) of each class: its normalized mean example, or else its name."""
+        """Unit vector (k, d) of each class: its normalized mean example, or else the embedding of its name."""
         if self.examples is None or self.labels is None:
             if self.text is None:
                 raise InputError(

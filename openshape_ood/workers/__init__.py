@@ -1,9 +1,9 @@
 """Child processes for tasks: ordered results, bounded buffers, limits of memory and time.
 
 `in_order` runs many tasks in parallel; `once` runs a single untrusted task. Children are separate programs, `python -m
-openshape_ood.workers`. `multiprocessing` is not used: a forked child does not survive torch's threads, and a spawned
-child first imports the parent's main module. Parent and child exchange messages over pipes: JSON with a length prefix,
-and arrays as bytes. Nothing is unpickled.
+openshape_ood.workers`. `multiprocessing` is not used: a forked child can hang if torch has started threads, and a
+spawned child first imports the parent's main module. Parent and child exchange messages over pipes: JSON with a length
+prefix, and arrays as bytes. Nothing is unpickled.
 
 A task is named "module:factory". The child calls `factory(**settings)` once, and gets a function for all tasks. This
 function maps a JSON argument to a JSON answer and arrays.

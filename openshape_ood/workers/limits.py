@@ -15,7 +15,7 @@ except ImportError:  # Windows, where only the wall-clock limit applies
     resource = None  # type: ignore[assignment]
 
 SLACK = {"RLIMIT_CPU": 0, "RLIMIT_AS": 32 * 2**20}
-PARENT_DEATH = 1  # PR_SET_PDEATHSIG: signal to a process when its starting thread ends
+PARENT_DEATH = 1  # PR_SET_PDEATHSIG: signal to a process when the thread that started it ends
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Budget:
         used = resource.getrusage(resource.RUSAGE_SELF)
         self._allow("RLIMIT_CPU", used.ru_utime + used.ru_stime, cpu)
         if sys.platform == "linux":  # no limit of address space elsewhere
-            if used.ru_maxrss != self._held:  # if the resident size is equal, the address space has hardly changed
+            if used.ru_maxrss != self._held:  # an equal resident size means that the address space has hardly changed
                 self._held, self._space = used.ru_maxrss, _address_space()
             self._allow("RLIMIT_AS", self._space, memory)
 

@@ -74,7 +74,7 @@ def attempt(work: Callable[[], Answer], index: int, argument: Any) -> Done:
 
 @dataclass(frozen=True)
 class Seal:
-    """Settings of a child for untrusted input: no secrets in its environment, no writing of files, no standard error.
+    """Settings of a child for untrusted input, which has no secrets, no standard error and cannot write files.
 
     folder: working folder. memory: bytes of address space, on platforms with this limit. seconds: lifetime, wall clock.
     most: maximum bytes of arrays in its answer.
