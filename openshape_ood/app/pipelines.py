@@ -184,7 +184,8 @@ class Pipelines:
             known = made()
         if not fill and len(examples) < len(session.names):
             strange = [one for one in warned if issubclass(one.category, UntrainedNameWarning)]
-            remarks += [f"{str(one.message).partition(';')[0]}; add examples of every class." for one in strange]
+            # the last sentence of the warning tells how to give examples in Python
+            remarks += [f"{str(one.message).partition(' Give ')[0]} Add examples of every class." for one in strange]
         return known, tuple(remarks)
 
     def _filling(self, category: str, encoder: ShapeEncoder, origin: str) -> np.ndarray:

@@ -262,7 +262,7 @@ def _promise(scored: Verdict, threshold: Threshold) -> str:
 
 def _axis(scored: Verdict) -> list[str]:
     if scored.axis is not None:
-        return [escape(f"Up axis {scored.axis}.")]
+        return [escape(f"Detection of the up axis: {scored.axis}.")]
     if scored.up != "file" or isinstance(scored, ScanVerdict) or scored.shape.stated:
         return []
     many = "try z, or auto" if len(scored.session.shapes) > 1 else "try z"

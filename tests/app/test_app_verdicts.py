@@ -139,7 +139,8 @@ def test_classes_that_cannot_be_generated_have_no_verdict(pipelines: Pipelines, 
         warnings.simplefilter("error")  # what is warned of is said on the page
         verdict = pipelines.score(chair.with_names("flux drive, robot arm"), "tiny")
     assert verdict.p_value is None and verdict.answer is None and verdict.threshold is None
-    assert "robot arm" in "".join(verdict.remarks)
+    said = " ".join(verdict.remarks)
+    assert "robot arm" in said and "Add examples of every class." in said and "known={" not in said
     assert verdict.map.provenance.method == "text" and "class names" in verdict.compared
     said = texts.verdict(verdict)
     assert "No verdict" in said and "no p-value" in said and "19 or more known shapes" in said
@@ -252,7 +253,7 @@ def test_auto_finds_the_axis_of_all_files_together(pipelines: Pipelines) -> None
     verdict = pipelines.score(session, "tiny", up="auto")
     assert verdict.axis is not None and verdict.axis.axis == "z"
     assert verdict.result.up == ("z",) * 12 + ("y",)  # what a file states goes before
-    assert verdict.map.up == "z" and "Up axis z is up: of 12 shapes" in texts.verdict(verdict)
+    assert verdict.map.up == "z" and "Detection of the up axis: z is up: " in texts.verdict(verdict)
     alone = pipelines.score(session.with_shapes(lying[:1]), "tiny", up="auto")
     assert alone.result.up == ("y",) and "undecided: 1 shape does not tell" in texts.verdict(alone)
 
