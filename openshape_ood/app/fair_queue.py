@@ -1,7 +1,7 @@
 """Fair queue: slots for costly work, shared among visitors.
 
-gradio's queue (`concurrency_limit`) is first come, first served, and does not distinguish visitors. Two long uploads of
-one visitor would occupy both slots, and many requests would fill the queue. Its `max_size` limits only the total.
+gradio's queue (`concurrency_limit`) is first come, first served, and does not distinguish visitors. Long uploads of one
+visitor would occupy all slots, and many requests would fill the queue. Its `max_size` limits only the total.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ class Guard:
             await send(event)
 
         await self._app(scope, receive, kept)
-        with contextlib.suppress(ValueError, TypeError):  # no list of files after a refusal
+        with contextlib.suppress(ValueError, TypeError):  # after a refusal, the answer is no list of files
             upload.files = max(1, len(json.loads(answer)))
 
     def _counted(self, sender: str, size: int) -> Upload:

@@ -56,7 +56,7 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and not Path(value).suffix and not Path(value).exists()
 
 
-Axes = str | Sequence[str] | Mapping[str, Sequence[str]]  # one axis for all examples, one per example, or by class
+Axes = str | Sequence[str] | Mapping[str, Sequence[str]]  # one axis for all, one per example, or a mapping by class
 
 
 def _axes_of(name: str, up: Axes) -> str | Sequence[str]:
