@@ -57,14 +57,14 @@ class FairQueue:
     The next slot goes to the address with the fewest slots; ties go to the request that has waited longest.
     """
 
-    def __init__(self, places: int) -> None:
-        self._places = places
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
         self._changed = threading.Condition()
         self._held: list[Visitor] = []
         self._waiting: list[tuple[Visitor, object]] = []
 
     @contextmanager
-    def place(self, visitor: Visitor, seconds: float = WAIT_SECONDS) -> Generator[None]:
+    def slot(self, visitor: Visitor, seconds: float = WAIT_SECONDS) -> Generator[None]:
         """Wait for a slot. Raises `InputError` if the visitor has too many waiting requests, or waits too long."""
         ticket = (visitor, object())
         with self._changed:
@@ -97,10 +97,10 @@ class FairQueue:
             )
 
     def _next(self) -> tuple[Visitor, object] | None:
-        if len(self._held) >= self._places:
+        if len(self._held) >= self._slots:
             return None
         addresses = [visitor.address for visitor in self._held]
-        most = max(1, self._places - 1)
+        most = max(1, self._slots - 1)
         able = [
             ticket
             for ticket in self._waiting

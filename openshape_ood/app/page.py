@@ -191,7 +191,7 @@ class _Page:
         read = read_each(paths(files), self._read_one(read_surface, visitor), strict=True)
         clouds, _ = yield from self._read(read)
         yield self._working(texts.LEARNING)
-        with self.queue.place(visitor):
+        with self.queue.slot(visitor):
             visit.good = good = learn(clouds)
         visit.put(visit.input if isinstance(visit.input, SurfaceInput) else None)
         again = self._scored_again(visit, visitor, *settings)
@@ -202,7 +202,7 @@ class _Page:
     ) -> Iterator[Update]:
         """Show generated data. make: returns a scan, a view, or a pair of good surfaces and the surface to check."""
         yield self._working(note)
-        with self.queue.place(visitor):
+        with self.queue.slot(visitor):
             made = make()
         if isinstance(made, tuple):
             visit.good, made = made
@@ -257,7 +257,7 @@ class _Page:
                 "this shape is no longer on the page. Expected a shape of the current result. Drop its file again."
             )
         yield {self.on.headline: texts.working()}
-        with self.queue.place(visitor):
+        with self.queue.slot(visitor):
             verdict = self.pipelines.show(verdict, place)
         visit.session = replace(visit.session, shown=place)
         yield self._show(visit, verdict, color=color)
@@ -285,7 +285,7 @@ class _Page:
         self, visit: Visit, visitor: Visitor, names: str, model: str, method: str, up: str, origin: str, color: str
     ) -> Update:
         shown: Shown
-        with self.queue.place(visitor):
+        with self.queue.slot(visitor):
             visit.session, given = visit.session.with_names(names), visit.input
             if isinstance(given, ViewInput):
                 shown = complete(given, visit.session.names, chosen=visit.session.names != self.begin.names)

@@ -183,9 +183,9 @@ class Pipelines:
             warnings.simplefilter("always")
             known = made()
         if not fill and len(examples) < len(session.names):
-            strange = [one for one in warned if issubclass(one.category, UntrainedNameWarning)]
+            untrained = [one for one in warned if issubclass(one.category, UntrainedNameWarning)]
             # the last sentence of the warning tells how to give examples in Python
-            remarks += [f"{str(one.message).partition(' Give ')[0]} Add examples of every class." for one in strange]
+            remarks += [f"{str(one.message).partition(' Give ')[0]} Add examples of every class." for one in untrained]
         return known, tuple(remarks)
 
     def _filling(self, category: str, encoder: ShapeEncoder, origin: str) -> np.ndarray:

@@ -92,8 +92,8 @@ class SessionStore:
             shares = Counter[str]()
             for visitor, size in sizes.items():
                 shares[visitor.address] += 1 if many else size
-            greedy = shares.most_common(1)[0][0]
-            theirs = [visitor for visitor in sizes if visitor.address == greedy and visitor != newest] or list(sizes)
+            largest = shares.most_common(1)[0][0]
+            theirs = [visitor for visitor in sizes if visitor.address == largest and visitor != newest] or list(sizes)
             first = min(theirs, key=lambda visitor: self._kept[visitor].is_personal)  # ties: the least recently used
             for folder in self._kept.pop(first).folders:
                 remove_results(folder)

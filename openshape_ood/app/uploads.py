@@ -98,7 +98,7 @@ def read_sealed(
         _check_before(one, max_bytes, suffixes)
         size += one.stat().st_size
     time = seconds or least + READ_SECONDS_A_MB * size / 2**20
-    with _queue.place(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
+    with _queue.slot(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
         source = Path(folder) / f"shape{path.suffix.lower()}"
         _link(path, source)
         for name, other in others.items():

@@ -226,8 +226,8 @@ def _name(frame: Any) -> str:
 def _matrix(transform: Any) -> np.ndarray:
     x, y, z, w = (float(getattr(transform.rotation, name)) for name in "xyzw")
     length = x * x + y * y + z * z + w * w
-    place = [float(getattr(transform.translation, name)) for name in "xyz"]
-    if not (abs(length - 1) < 0.01 and np.isfinite(place).all()):
+    translation = [float(getattr(transform.translation, name)) for name in "xyz"]
+    if not (abs(length - 1) < 0.01 and np.isfinite(translation).all()):
         raise CloudError(
             f"a transform has a quaternion of length {length**0.5:.3g}. Expected length 1. Correct its publisher."
         )
@@ -238,7 +238,7 @@ def _matrix(transform: Any) -> np.ndarray:
         [s * (x * y + z * w), 1 - s * (x * x + z * z), s * (y * z - x * w)],
         [s * (x * z - y * w), s * (y * z + x * w), 1 - s * (x * x + y * y)],
     ]
-    matrix[:3, 3] = place
+    matrix[:3, 3] = translation
     return matrix
 
 

@@ -105,7 +105,7 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
 
     schemas: dict[int, Schema] = {}
     channels: dict[int, Channel] = {}
-    strange: set[int] = set()
+    undecodable: set[int] = set()
     decoders, stream, used = DecoderFactory(), Stream(world), 0
     broken: Exception | None = None
     with path.open("rb") as file:
@@ -137,7 +137,7 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
                     continue
                 if kind == "depth" and not topics and "depth" not in channel.topic.lower():
                     continue  # a color image
-                if schema.id in strange:
+                if schema.id in undecodable:
                     continue
                 try:
                     decoded = _decoder(decoders, channel.message_encoding, schema)(record.data)
@@ -145,7 +145,7 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
                     raise
                 except Exception as error:  # parsers of custom definitions have their own errors
                     if isinstance(error, CloudError):
-                        strange.add(schema.id)
+                        undecodable.add(schema.id)
                     time, name = record.log_time * 1e-9, type(error).__name__
                     reason = f"{channel.topic}: a message of {schema.name} cannot be decoded: {error or name}"
                     yield Frame(time, f"{channel.topic} {time:.3f}", reason=reason)

@@ -121,10 +121,10 @@ class Discovery:
         """
         known.check_fits(self.embeddings.identity)
         groups = {group.number: group for group in self.groups}
-        strangers = [number for number in names if number not in groups]
-        if strangers:
+        unknown = [number for number in names if number not in groups]
+        if unknown:
             there = f"a number from 1 to {len(groups)}" if groups else "no number, because there are no groups"
-            raise InputError(f"there is no group {strangers[0]!r}. Expected {there}. Give only existing groups.")
+            raise InputError(f"there is no group {unknown[0]!r}. Expected {there}. Give only existing groups.")
         check_names(list(dict.fromkeys(names.values())))
         by_name = known.examples is None
         for number, name in names.items():

@@ -185,10 +185,10 @@ class KnownClasses(Shared):
         """
         check_settings(settings, ENCODING, "KnownClasses.from_both")
         by_name = cls.from_names(names, text)
-        strangers = [name for name in check_examples(examples) if name not in by_name.names]
-        if strangers:
+        unknown = [name for name in check_examples(examples) if name not in by_name.names]
+        if unknown:
             raise ClassNamesError(
-                f"there are examples of {', '.join(map(repr, strangers))}. Expected examples of named classes only: "
+                f"there are examples of {', '.join(map(repr, unknown))}. Expected examples of named classes only: "
                 f"{', '.join(map(repr, by_name.names))}. Add the name, or leave these examples out."
             )
         shown = cls.from_examples(examples, encoder, up=up, patches=patches, **settings)
@@ -334,10 +334,10 @@ class KnownClasses(Shared):
         [0, 1, 1, 1]
         """
         stage = None if self.patches is None else self.patches.stage
-        strangers = [name for name in check_examples(examples) if name not in self.names]
-        if strangers:
+        unknown = [name for name in check_examples(examples) if name not in self.names]
+        if unknown:
             raise ClassNamesError(
-                f"there are examples of {', '.join(map(repr, strangers))}. Expected examples of known classes only: "
+                f"there are examples of {', '.join(map(repr, unknown))}. Expected examples of known classes only: "
                 f"{', '.join(map(repr, self.names))}. To add classes, use KnownClasses.join."
             )
         self.check_fits(encoder.identity)
@@ -405,9 +405,9 @@ class KnownClasses(Shared):
         with loaded_arrays(path, KIND) as (header, arrays):
             tables: dict[str, Any] = {name: a for name, a in arrays.items() if not name.startswith("patches.")}
             memory: dict[str, Any] = {n.removeprefix("patches."): a for n, a in arrays.items() if n not in tables}
-            strangers = sorted({*tables} - {*ARRAYS} | {*memory} - {*MEMORY})
-            if strangers:
-                raise ValueError(f"it contains {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
+            unknown = sorted({*tables} - {*ARRAYS} | {*memory} - {*MEMORY})
+            if unknown:
+                raise ValueError(f"it contains {', '.join(unknown)}; expected {', '.join(ARRAYS)}, and patches")
             temperature, threshold, about = header["temperature"], header.get("threshold"), header.get("patches")
             if about is not None:
                 about = {**about, "radius": float(about["radius"])}

@@ -155,7 +155,7 @@ def test_a_file_is_read_when_it_is_the_visitors_turn(
     np.save(tmp_path / "lamp.npy", cloud)
     monkeypatch.setattr(uploads, "_queue", FairQueue(1))
     greedy = [Visitor("10.0.0.7", "a")]
-    with uploads._queue.place(greedy[0]):
+    with uploads._queue.slot(greedy[0]):
         monkeypatch.setattr(uploads._queue, "_check", lambda visitor: greedy.append(visitor))
         monkeypatch.setattr(uploads._queue._changed, "wait_for", lambda *_: False)
         with pytest.raises(InputError, match="other visitors use all slots"):
