@@ -133,12 +133,12 @@ def test_clouds_that_cannot_be_read_in_pieces_are_refused(tmp_path: Path) -> Non
     for axis in "xyz":
         far[axis] = (far[axis] - far[axis].min()) * 100
     assert "centimeter" in said("g.ply", ply_bytes(far))
-    with pytest.raises(InputError, match=r"expected a \.ply file"):
+    with pytest.raises(InputError, match=r"Expected a \.ply file"):
         score_file(tmp_path / "b.ply", RASTERIZER, score, tmp_path / "out.las")
     (tmp_path / "good.ply").write_bytes(ply_bytes(rows))
     with pytest.raises(FileError, match="cannot write"):
         score_file(tmp_path / "good.ply", RASTERIZER, score, tmp_path / "good.ply" / "out.ply")
-    with pytest.raises(FileError, match="expected a writable folder"):
+    with pytest.raises(FileError, match="Expected a writable folder"):
         score_file(tmp_path / "good.ply", RASTERIZER, score, tmp_path / "out.ply", scratch=tmp_path / "none")
 
 
