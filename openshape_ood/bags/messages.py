@@ -201,7 +201,7 @@ class Transforms:
             if current not in self._of:
                 raise CloudError(
                     f"there is no transform from {frame!r:.60} to {world!r:.60}. Expected a chain on /tf. Give --frame "
-                    "the name of the fixed frame."
+                    "the name of the fixed frame"
                 )
             at, parent, matrix = min(reversed(self._of[current]), key=lambda one: abs(one[0] - time))
             if len(self._of[current]) > 1 and abs(at - time) > STALE:
