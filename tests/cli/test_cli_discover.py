@@ -136,7 +136,7 @@ def test_embeddings_of_another_model_have_groups_without_names(tmp_path: Path) -
     [
         (["--accept", "teapot"], "Expected GROUP=NAME, each group once"),
         (["--accept", "1=a", "1=b"], "each group once"),
-        (["--accept", "7=teapot"], "there is no group 7; expected a number from 1 to 2"),
+        (["--accept", "7=teapot"], "there is no group 7. Expected a number from 1 to 2"),
         (["--out", "x.safetensors"], "Give --accept GROUP=NAME"),
         (["--names", "gone.txt"], "gone.txt cannot be read"),
         (["--names", ","], "contains no name"),
