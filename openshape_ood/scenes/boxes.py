@@ -74,8 +74,8 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
         stated = np.empty(0)
     if stated.shape != (len(names), 2, 3) or not np.isfinite(stated).all() or (stated[:, 1] < 0).any():
         raise InputError(
-            f"sizes have the shape {stated.shape[1:]} a class; expected finite numbers (2, 3), and deviations of at "
-            "least 0"
+            f"sizes have the shape {stated.shape[1:]} a class. Expected finite numbers (2, 3), and deviations of at "
+            "least 0. Give means and deviations of every class"
         )
     given = np.log(np.maximum([box.size for box in boxes], THINNEST)).reshape(len(boxes), 1, 3)
     spread = stated[None, :, 1] + WIDENED

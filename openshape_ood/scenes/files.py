@@ -150,7 +150,10 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
             columns = format_of(path).columns(data, NAMES)
         labels = _whole(columns, LABELS)
         if labels is None:
-            raise CloudError(f"it has no labels; expected one whole number a line, or a column {' or '.join(LABELS)}")
+            raise CloudError(
+                f"it has no labels. Expected one whole number a line, or a column {' or '.join(LABELS)}. Give another "
+                "file"
+            )
     return labels
 
 
@@ -211,10 +214,10 @@ def _is_coarse(mesh: Any, meters: float) -> bool:
 def _points(columns: Columns) -> np.ndarray:
     """Copy of the points (n, 3) float64."""
     if not {"x", "y", "z"} <= columns.keys():
-        raise CloudError(f"its columns are {', '.join(columns)}; expected x, y and z among them")
+        raise CloudError(f"its columns are {', '.join(columns)}. Expected x, y and z among them. Rename the columns")
     count = len(columns["x"])
     if count > MAX_POINTS:
-        raise CloudError(f"it has {count:,} points; expected at most {MAX_POINTS:,}. Thin it out or split it first")
+        raise CloudError(f"it has {count:,} points. Expected at most {MAX_POINTS:,}. Thin it out or split it first")
     points = np.empty((count, 3))
     for axis, name in enumerate("xyz"):
         points[:, axis] = columns[name]
@@ -228,7 +231,7 @@ def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
         return None
     given = columns[name]
     if given.ndim != 1:
-        raise CloudError(f"its {name!r} have shape {given.shape}; expected one number a point")
+        raise CloudError(f"its {name!r} have shape {given.shape}. Expected one number a point. Save them as one column")
     return whole_numbers(given, f"its column {name!r}")
 
 
@@ -240,7 +243,10 @@ def _label_file(path: Path) -> Path:
 def _labelled(scene: Scene, path: Path) -> Scene:
     labels = load_labels(path)
     if len(labels) != len(scene):
-        raise ShapeFileError(f"{path} has {len(labels):,} labels; expected {len(scene):,}, one a point of {scene.name}")
+        raise ShapeFileError(
+            f"{path} has {len(labels):,} labels. Expected {len(scene):,}, one a point of {scene.name}. Give the labels "
+            "of this scan"
+        )
     return replace(scene, labels=labels if labels.any() else None)
 
 

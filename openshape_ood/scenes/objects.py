@@ -150,7 +150,8 @@ def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Prop
     if isinstance(given, Proposals):
         if given.n != len(scene):
             raise InputError(
-                f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected equal numbers"
+                f"the proposals are of {given.n} points, {scene.name} has {len(scene)}. Expected equal numbers. Find "
+                "proposals in this scan"
             )
         if most is not None:
             check_whole(most, "most")

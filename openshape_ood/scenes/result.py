@@ -232,7 +232,9 @@ class SceneResult:
         """
         folder = make_folder(folder)
         if any(folder.iterdir()):
-            raise FileError(f"{folder} is not empty; expected a new folder for the objects, or an empty one")
+            raise FileError(
+                f"{folder} is not empty. Expected a new or an empty folder for the objects. Give another folder"
+            )
         color = self.scene.color
         files = []
         for one in self.objects:

@@ -49,7 +49,7 @@ def save_scene(
     """
     path = given_path(path, "path")
     if path.suffix.lower() != ".ply":
-        raise InputError(f"path is {path}; expected a .ply file")
+        raise InputError(f"path is {path}. Expected a .ply file. Change the suffix")
     columns: dict[str, tuple[str, np.ndarray]] = {axis: ("<f8", scene.points[:, i]) for i, axis in enumerate("xyz")}
     painted = _painted(scene, color)
     if painted is not None:
@@ -76,7 +76,10 @@ def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
     """
     given = np.asarray(labels)
     if given.ndim != 1 or given.dtype.kind not in "iu":
-        raise InputError(f"labels have shape {given.shape} and type {given.dtype}; expected whole numbers (n,)")
+        raise InputError(
+            f"labels have shape {given.shape} and type {given.dtype}. Expected whole numbers (n,). Convert the labels "
+            "first"
+        )
     lines = "".join(f"{label}\n" for label in _fitting(given, "labels").tolist())
     return save_whole(path, lines.encode("ascii"), "the labels")
 
@@ -134,7 +137,9 @@ def _painted(scene: Scene, color: str) -> np.ndarray | None:
 
 def _fitting(numbers: np.ndarray, what: str) -> np.ndarray:
     if len(numbers) and (numbers.min() < 0 or numbers.max() >= 2**32):
-        raise InputError(f"{what} run from {numbers.min()} to {numbers.max()}; expected 0 to 2^32 - 1, 0 for none")
+        raise InputError(
+            f"{what} run from {numbers.min()} to {numbers.max()}. Expected 0 to 2^32 - 1, 0 for none. Renumber them"
+        )
     return numbers
 
 

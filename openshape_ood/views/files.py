@@ -80,7 +80,9 @@ def load_view(
     scale = None if depth_scale is None else check_positive(depth_scale, "depth_scale")
     suffix = given.suffix.lower()
     if suffix not in SUFFIXES:
-        raise FileError(f"{given} has the suffix {suffix!r}; expected a view: {', '.join(SUFFIXES)}, or a folder")
+        raise FileError(
+            f"{given} has the suffix {suffix!r}. Expected a view: {', '.join(SUFFIXES)}, or a folder. Convert it first"
+        )
     if suffix not in IMAGES and (depth is not None or camera is not None):
         raise InputError(f"depth and camera are in {given} already; leave them out, or give an image")
     if not given.is_file():
@@ -142,7 +144,7 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
             np.savez(file, rgb=view.rgb, depth=view.depth, intrinsics=view.intrinsics, pose=view.pose)
         return given
     if given.suffix:
-        raise InputError(f"path is {os.fspath(path)}; expected an .npz file or a folder")
+        raise InputError(f"path is {os.fspath(path)}. Expected an .npz file or a folder. Change the suffix")
     farthest = float(np.nanmax(view.depth)) if view.seen.any() else 0.0
     scale = min(MILLIMETERS, 65_000 / max(farthest, 1e-6))
     units = np.rint(np.nan_to_num(view.depth.astype(np.float64)) * scale)
@@ -164,7 +166,7 @@ def published_arrays(scene: Mapping[str, Any], held: int | None = None) -> dict[
     """
     for name in ("rgb", "depth", "cam_intr", "cam_extr"):
         if not isinstance(scene[name], np.ndarray):  # nested lists may expand far beyond their size
-            raise CloudError(f"its {name!r} is a {type(scene[name]).__name__}; expected an array")
+            raise CloudError(f"its {name!r} is a {type(scene[name]).__name__}. Expected an array. Save it as one")
     rgb, depth, pose = scene["rgb"], scene["depth"], scene["cam_extr"]
     intrinsics, (h, w) = np.array(scene["cam_intr"][:3, :3], dtype=np.float64), depth.shape[:2]
     if "img_shape" in scene:
@@ -195,17 +197,19 @@ def _texts(given: Any, what: str, count: int | None = None) -> tuple[str, ...]:
     """Tuple of strings. Raises `CloudError` for other values, or another count."""
     texts = _listed(given, what)
     if not all(isinstance(one, str) and one.strip() and len(one) <= MAX_TEXT for one in texts):
-        raise CloudError(f"its {what!r} holds other values; expected texts of 1 to {MAX_TEXT} characters")
+        raise CloudError(f"its {what!r} holds other values. Expected texts of 1 to {MAX_TEXT} characters. Correct it")
     if count is not None and len(texts) != count:
-        raise CloudError(f"its {what!r} has an entry of {len(texts)} texts; expected target, relation, reference")
+        raise CloudError(
+            f"its {what!r} has an entry of {len(texts)} texts. Expected target, relation, reference. Correct it"
+        )
     return tuple(one.strip() for one in texts)
 
 
 def _listed(given: Any, what: str) -> Sequence[Any]:
     if not isinstance(given, list | tuple):
-        raise CloudError(f"its {what!r} is a {type(given).__name__}; expected a list")
+        raise CloudError(f"its {what!r} is a {type(given).__name__}. Expected a list. Save it as one")
     if len(given) > MAX_TEXTS:
-        raise CloudError(f"its {what!r} has {len(given):,} entries; expected at most {MAX_TEXTS}")
+        raise CloudError(f"its {what!r} has {len(given):,} entries. Expected at most {MAX_TEXTS}. Shorten it")
     return given
 
 
@@ -268,14 +272,16 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
     if not isinstance(stated, dict):
         raise CloudError(f"{files[1]} holds no object with intrinsics and pose")
     if lacking := [name for name in ("intrinsics", "pose") if name not in stated]:
-        raise CloudError(f"{files[1]} has no {lacking[0]!r}; expected intrinsics, pose and optionally depth_scale")
+        raise CloudError(
+            f"{files[1]} has no {lacking[0]!r}. Expected intrinsics, pose and optionally depth_scale. Add it"
+        )
     intrinsics = stated["intrinsics"]
     if isinstance(intrinsics, dict):
         fx, fy, cx, cy = (intrinsics[name] for name in ("fx", "fy", "cx", "cy"))
         intrinsics = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
     rgb, units = _image(path, "RGB", files[0]), _image(files[0], None, path)
     if units.ndim != 2 or units.dtype.itemsize < 2:
-        raise CloudError(f"{files[0]} is {units.dtype} {units.shape}; expected a gray image of 16 bits")
+        raise CloudError(f"{files[0]} is {units.dtype} {units.shape}. Expected a gray image of 16 bits. Convert it")
     return {"rgb": rgb, "depth": units, "pose": stated["pose"]} | {
         "intrinsics": intrinsics,
         "depth_scale": stated.get("depth_scale"),

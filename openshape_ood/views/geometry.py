@@ -30,9 +30,11 @@ def checked_matrix(given: Any, what: str, shape: tuple[int, int], infinite: bool
     except (TypeError, ValueError, OverflowError):
         matrix = np.empty(0)
     if matrix.shape != shape or np.isnan(matrix).any() or not (infinite or np.isfinite(matrix).all()):
-        raise InputError(f"{what} is {given!r:.80}; expected {shape} {'' if infinite else 'finite '}numbers")
+        raise InputError(
+            f"{what} is {given!r:.80}. Expected {shape} {'' if infinite else 'finite '}numbers. Correct it"
+        )
     if shape == (4, 4) and np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-6:
-        raise InputError(f"{what} has {matrix[3].tolist()} as its last row; expected 0, 0, 0, 1")
+        raise InputError(f"{what} has {matrix[3].tolist()} as its last row. Expected 0, 0, 0, 1. Correct it")
     return matrix
 
 
@@ -124,7 +126,9 @@ def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
     ahead = pose[:2, 2]
     length = float(np.linalg.norm(ahead))
     if length < 0.02:
-        raise InputError("the camera looks straight up or down; expected a camera that looks across a room")
+        raise InputError(
+            "the camera looks straight up or down. Expected a camera that looks across a room. Give another view"
+        )
     c, s = scale * ahead / length
     matrix = np.array([[c, s, 0, 0], [-s, c, 0, 0], [0, 0, scale, 0], [0, 0, 0, 1.0]])
     matrix[:2, 3] = [-1.5, 0] - matrix[:2, :2] @ pose[:2, 3]

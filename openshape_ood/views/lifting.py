@@ -140,14 +140,16 @@ def lift(
     listed = (affinities,) if isinstance(affinities, Affinities) else tuple(affinities)
     if not given or len(given) != len(listed):
         raise InputError(
-            f"there are {len(given)} views and {len(listed)} affinities; expected one for each, one at least"
+            f"there are {len(given)} views and {len(listed)} affinities. Expected one for each, and at least one. Give "
+            "equal numbers"
         )
     names, provenance = listed[0].names, listed[0].provenance
     for view, one in zip(given, listed, strict=True):
         one.check_fits(view)
         if one.names != names:
             raise InputError(
-                f"{view.name} and {given[0].name} have affinities to different names; expected one order of names"
+                f"{view.name} and {given[0].name} have affinities to different names. Expected equal names. Select "
+                "them by Affinities.of"
             )
     kept = _kept(given, bounds)
     points = np.concatenate([view.points[mask] for view, mask in zip(given, kept, strict=True)])
@@ -183,7 +185,7 @@ def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
         return kept
     box = checked_matrix(bounds, "bounds", (2, 3), infinite=True)
     if not (box[0] < box[1]).all():
-        raise InputError(f"bounds are {bounds!r}; expected (2, 3), a low corner and a high one")
+        raise InputError(f"bounds are {bounds!r}. Expected (2, 3). Give a low corner and a high one")
     inside = [mask & in_bounds(view.points, box) for view, mask in zip(views, kept, strict=True)]
     if not any(mask.any() for mask in inside):
         middle = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)]).mean(axis=0)
@@ -211,7 +213,10 @@ def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
 def _by_object(values: np.ndarray, objects: Proposals) -> np.ndarray:
     """Affinities (n, k) averaged over objects, relative to each name's largest mean."""
     if objects.n != len(values):
-        raise InputError(f"the objects are of a scan of {objects.n} points, there are {len(values)}; expected the same")
+        raise InputError(
+            f"the objects are of a scan of {objects.n} points, there are {len(values)}. Expected equal numbers. Find "
+            "the objects in this scene"
+        )
     means_of, means = values.copy(), [np.full(values.shape[1], np.nan)]
     # a point of two objects gets the value of the better object; objects precede layout
     for rows in reversed([*objects.rows, *(plane.rows for plane in objects.layout)]):

@@ -158,7 +158,7 @@ def _named(name: str, records: Collection[str]) -> _Name:
     older = name.replace("numpy._core.", "numpy.core.", 1)
     if older not in ALLOWED and older not in records:
         shown = name[:80].replace(" ", ".")
-        raise CloudError(f"it names {shown!r}; expected only NumPy arrays. Nothing of the file was run")
+        raise CloudError(f"it names {shown!r}. Expected only NumPy arrays. Nothing of the file was run")
     return _Name(older)
 
 

@@ -72,7 +72,7 @@ class View:
             object.__setattr__(self, what, checked)
         if self.rgb.shape[:2] != self.depth.shape:
             raise InputError(
-                f"{self.name}: the image is {_size(self.rgb)}, the depth {_size(self.depth)}; expected equal sizes. "
+                f"{self.name}: the image is {_size(self.rgb)}, the depth {_size(self.depth)}. Expected equal sizes. "
                 "Resize one of them; if the intrinsics belong to it, scale them too"
             )
         self._check_camera()
@@ -113,31 +113,31 @@ class View:
     def _checked_rgb(self) -> np.ndarray:
         rgb = self._numbers("rgb")
         if rgb.ndim != 3 or rgb.shape[2] != 3:
-            raise InputError(f"{self.name}: rgb has shape {rgb.shape}; expected (h, w, 3)")
+            raise InputError(f"{self.name}: rgb has shape {rgb.shape}. Expected (h, w, 3). Give three channels")
         if rgb.dtype == np.uint8:
             return rgb.astype(np.float32) / 255
         rgb = rgb.astype(np.float32)
         if not -0.01 <= rgb.min() <= rgb.max() <= 1.01:  # refuses NaN too
             runs = f"{rgb.min():g} to {rgb.max():g}"
-            raise InputError(f"{self.name}: rgb runs from {runs}; expected bytes, or numbers from 0 to 1")
+            raise InputError(f"{self.name}: rgb runs from {runs}. Expected bytes, or numbers from 0 to 1. Scale it")
         return np.clip(rgb, 0, 1)
 
     def _checked_depth(self) -> np.ndarray:
         given = self._numbers("depth")
         if given.ndim != 2:
-            raise InputError(f"{self.name}: depth has shape {given.shape}; expected numbers (h, w)")
+            raise InputError(f"{self.name}: depth has shape {given.shape}. Expected numbers (h, w). Give one channel")
         with np.errstate(over="ignore"):  # infinity counts as unknown
             depth = np.array(given, dtype=np.float32)
         depth[(depth == 0) | ~np.isfinite(depth)] = np.nan
         known = depth[np.isfinite(depth)]
         if known.size and known.min() < 0:
             raise InputError(
-                f"{self.name}: {(known < 0).mean():.0%} of the depth is below 0; expected meters in front of the "
+                f"{self.name}: {(known < 0).mean():.0%} of the depth is below 0. Expected meters in front of the "
                 "camera. If its camera looks along -z (OpenGL), negate the depth and turn the pose"
             )
         if known.size and np.median(known) > FARTHEST:
             raise InputError(
-                f"{self.name}: half of the depth is beyond {np.median(known):g} m; expected meters. Divide millimeters "
+                f"{self.name}: half of the depth is beyond {np.median(known):g} m. Expected meters. Divide millimeters "
                 "by 1000"
             )
         return depth
@@ -146,17 +146,21 @@ class View:
         try:
             given = np.asarray(to_numpy(getattr(self, what)))
         except ValueError as error:
-            raise InputError(f"{self.name}: {what} has rows of different lengths; expected an image") from error
+            raise InputError(
+                f"{self.name}: {what} has rows of different lengths. Expected an image. Correct the rows"
+            ) from error
         if given.dtype.kind not in "fiu" or not given.size:
-            raise InputError(f"{self.name}: {what} is {given.dtype} {given.shape}; expected an image of numbers")
+            raise InputError(
+                f"{self.name}: {what} is {given.dtype} {given.shape}. Expected an image of numbers. Convert it first"
+            )
         return given
 
     def _check_camera(self) -> None:
         k = self.intrinsics
         if k[0, 0] <= 0 or k[1, 1] <= 0 or np.abs(k[[0, 1, 2, 2], [1, 0, 0, 1]]).max() > 1e-6 or k[2, 2] != 1:
             raise InputError(
-                f"{self.name}: intrinsics are {k.tolist()}; expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels, "
-                "fx and fy above 0, without skew"
+                f"{self.name}: intrinsics are {k.tolist()}. Expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels, "
+                "fx and fy above 0, without skew. Correct them"
             )
 
     def _check_pose(self) -> None:
@@ -170,7 +174,9 @@ class View:
             reason = "mirrors (its determinant is below 0)"
         elif np.abs(turn @ turn.T - scale**2 * np.eye(3)).max() <= ROUNDING:
             reason = f"scales by {scale:.3g}, so divide the rotation by it to get meters"
-        raise InputError(f"{self.name}: the pose {reason}; expected a rotation and a position, from camera to world")
+        raise InputError(
+            f"{self.name}: the pose {reason}. Expected a rotation and a position, from camera to world. Correct it"
+        )
 
 
 def _size(image: np.ndarray) -> str:

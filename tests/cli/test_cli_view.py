@@ -95,7 +95,7 @@ def test_what_is_lacking_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         ([folder, *masks, "--locate", "lamp; behind; chair", "--relations", "small"], "has not learned relations"),
         ([folder, *masks, "--locate", "lamp behind chair"], "Expected 'target; relation; reference'"),
         ([folder, *masks, "--locate", "lamp; beside; chair"], "unknown relation 'beside'; known: in, behind"),
-        ([folder, *masks, "--names", "sofa"], "there are no affinities to 'sofa'; expected one of chair, table, lamp"),
+        ([folder, *masks, "--names", "sofa"], "there are no affinities to 'sofa'. Expected one of chair, table, lamp"),
         ([folder, *masks, "--known", "sofa"], "there are no affinities to 'sofa'"),
         ([folder], "there are no class names"),
         ([folder, *masks, "--affinities", folder / "affinities.npz"], "Leave one out"),
@@ -109,7 +109,7 @@ def test_what_is_lacking_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         (["--checkpoint", "clip.pt", "--names", "chair"], "--checkpoint of CLIP was given without an image"),
         ([folder, *masks, "--relations", "small"], "was given without --locate"),
         (["--names", "quark"], "--names has no generated category"),
-        ([folder, "--masks", folder / "affinities.npz"], "expected one array (h, w) a name"),
+        ([folder, "--masks", folder / "affinities.npz"], "Expected one array (h, w) a name"),
         ([folder, "--masks", folder / "rgb.png"], "holds no masks, or is damaged"),
     ):
         done = run("view", *words, *SMALL)

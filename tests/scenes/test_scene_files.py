@@ -187,7 +187,7 @@ class TestScanNetsLabelFiles:
     def test_of_another_length(self, scan: Path) -> None:
         given = scan.with_suffix(".txt")
         given.write_text("3\n" * 39)
-        with pytest.raises(ShapeFileError, match=r"vh_clean_2.txt has 39 labels; expected 40, one a point"):
+        with pytest.raises(ShapeFileError, match=r"vh_clean_2.txt has 39 labels\. Expected 40, one a point"):
             load_scene(scan, labels=given)
 
     @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ class TestScanNetsLabelFiles:
             load_scene(scan, labels=given)
 
     def test_without_any(self, scan: Path, tmp_path: Path) -> None:
-        with pytest.raises(ShapeFileError, match="it has no labels; expected one whole number a line"):
+        with pytest.raises(ShapeFileError, match=r"it has no labels\. Expected one whole number a line"):
             load_scene(scan, labels=scan)
         with pytest.raises(NoSuchShapeError):
             load_scene(scan, labels=tmp_path / "none.txt")
@@ -367,7 +367,7 @@ class TestWhatIsWrong:
     @pytest.mark.parametrize(
         ("field", "rows", "value", "said"),
         [
-            ("y", slice(3, 5), np.nan, r"room.ply.*2 of 40 points are not finite; leave them out"),
+            ("y", slice(3, 5), np.nan, r"room.ply.*2 of 40 points are not finite\. .* Leave them out"),
             ("label", slice(None), np.linspace(0, 1, 40), "'label' holds values that are no whole numbers"),
             ("label", slice(None), np.nan, "'label' holds values that are no whole numbers"),
         ],
@@ -380,7 +380,7 @@ class TestWhatIsWrong:
 
     def test_labels_in_a_file_of_another_length_than_its_points(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "room.npz", points=POINTS, labels=LABEL[:39])
-        with pytest.raises(ShapeFileError, match=r"labels has shape \(39,\); expected \(40,\), a row a point"):
+        with pytest.raises(ShapeFileError, match=r"labels has shape \(39,\)\. Expected \(40,\)\. Give one row a point"):
             load_scene(tmp_path / "room.npz")
 
     @pytest.mark.parametrize("count", [1, 2])
@@ -399,7 +399,7 @@ class TestWhatIsWrong:
     def test_too_many(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(scene_files, "MAX_POINTS", 39)
         with pytest.raises(
-            ShapeFileError, match=r"it has 40 points; expected at most 39\. Thin it out or split it first"
+            ShapeFileError, match=r"it has 40 points\. Expected at most 39\. Thin it out or split it first"
         ):
             load_scene(ply(tmp_path / "room.ply", table(SCANNET)))
 

@@ -52,7 +52,7 @@ def test_every_step_is_that_of_plain_torch(package: str, low: tuple[int, int, in
         torch.testing.assert_close(
             convolve(x, kernel, other.neighbors(side)), convolve(x, kernel, grid.neighbors(side)), atol=2e-5, rtol=1e-5
         )
-    with pytest.raises(InputError, match="expected a convolution `down` first"):
+    with pytest.raises(InputError, match="Expected a convolution `down`"):
         _ = other.coarser
     down, up = random(8, 3, 5), random(8, 5, 2)
     ours, theirs = convolve(x, down, grid.down), convolve(x, down, other.down)

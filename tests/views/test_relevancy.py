@@ -174,7 +174,7 @@ def test_a_model_of_another_precision_is_taken_in_single(encoder: RelevancyEncod
 def test_other_networks_are_refused() -> None:
     with pytest.raises(InputError, match="training mode"):
         RelevancyEncoder(clip().train(), device="cpu")
-    with pytest.raises(InputError, match="first_block is 3; expected one of the 3 blocks, from 0 to 2"):
+    with pytest.raises(InputError, match=r"first_block is 3\. Expected one of the 3 blocks, from 0 to 2"):
         RelevancyEncoder(clip(), first_block=3, device="cpu")
     averaging = clip()
     averaging.visual.pool_type = "avg"

@@ -203,7 +203,10 @@ def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) 
         check_map(regions, scene)
         sets = [region.indices for region in regions.regions(REGION)]
     elif not np.iterable(regions):
-        raise InputError(f"regions is {regions!r:.40}; expected a map of the points, or a list of masks or rows")
+        raise InputError(
+            f"regions is {regions!r:.40}. Expected a map of the points, or a list of masks or rows. Put a single "
+            "region into a list"
+        )
     else:
         sets = [_rows(given, i, scene) for i, given in enumerate(regions)]
     count, sets = len(sets), sets[:most]
@@ -214,9 +217,14 @@ def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) 
 def check_map(points: Any, scene: Scene) -> None:
     """Raise `InputError` for an object that is no map of the scan's points."""
     if not isinstance(points, NoveltyMap):
-        raise InputError(f"points is a {type(points).__name__}; expected a NoveltyMap, as segment_scene gives it")
+        raise InputError(
+            f"points is a {type(points).__name__}. Expected a NoveltyMap. Give the result of segment_scene"
+        )
     if len(points) != len(scene):
-        raise InputError(f"the map has {len(points)} points, {scene.name} has {len(scene)}; expected one for each")
+        raise InputError(
+            f"the map has {len(points)} points, {scene.name} has {len(scene)}. Expected one for each. Make the map "
+            "from this scan"
+        )
 
 
 def _rows(given: Any, number: int, scene: Scene) -> np.ndarray:
@@ -226,7 +234,7 @@ def _rows(given: Any, number: int, scene: Scene) -> np.ndarray:
     whole = rows.ndim == 1 and rows.dtype.kind in "iu" and len(rows)
     if not whole or rows.min() < 0 or rows.max() >= len(scene):
         raise InputError(
-            f"region {number} is of type {rows.dtype} and shape {rows.shape}; expected a mask ({len(scene)},) with at "
-            f"least one point, or rows from 0 to {len(scene) - 1}"
+            f"region {number} is of type {rows.dtype} and shape {rows.shape}. Expected a mask ({len(scene)},) with at "
+            f"least one point, or rows from 0 to {len(scene) - 1}. Correct this region"
         )
     return np.unique(rows.astype(np.int64))

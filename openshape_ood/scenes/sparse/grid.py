@@ -55,12 +55,16 @@ class Grid:
         voxels, duplicates, and scans too large for keys of 64 bits.
         """
         if coords.ndim != 2 or coords.shape[1] != 4 or not len(coords) or coords.dtype != torch.int64:
-            raise InputError(f"voxels are {tuple(coords.shape)} {coords.dtype}; expected (v, 4) int64, v at least 1")
+            raise InputError(
+                f"voxels are {tuple(coords.shape)} {coords.dtype}. Expected (v, 4) int64, v at least 1. Give scan, x, "
+                "y and z of each voxel"
+            )
         keys, steps = _keys(coords)
         keys, order = keys.sort()
         if len(keys) > 1 and not bool((keys[1:] > keys[:-1]).all()):
             raise InputError(
-                f"{int((keys[1:] == keys[:-1]).sum())} of {len(keys)} voxels are given twice; expected distinct ones"
+                f"{int((keys[1:] == keys[:-1]).sum())} of {len(keys)} voxels are given twice. Expected distinct "
+                "voxels. Remove repeats"
             )
         return cls(coords.index_select(0, order), keys, steps), order
 

@@ -111,7 +111,9 @@ class SpconvGrid:
     def coarser(self) -> SpconvGrid:
         """Voxels of twice the size, in the order of the last `down` convolution."""
         if self.reached is None:
-            raise InputError("there are no coarser voxels yet; expected a convolution `down` first, which makes them")
+            raise InputError(
+                "there are no coarser voxels yet. Expected a convolution `down`, which makes them. Run it first"
+            )
         return self.reached
 
     @property

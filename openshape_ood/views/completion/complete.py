@@ -107,7 +107,8 @@ def complete(
     completer = model if isinstance(model, Completer) else Completer.from_pretrained(model)
     if completer.network.sizes.relates:
         raise InputError(
-            f"{completer!r} is for targets in a relation; expected locate(view, target, relation, reference)"
+            f"{completer!r} is for targets in a relation. Expected a network of names. Call locate, or give another "
+            "network"
         )
     phrases: list[tuple[str, ...]] = [(name,) for name in wanted]
     queries: tuple[torch.Tensor | None, ...] = (None,) * len(wanted)
@@ -162,7 +163,7 @@ def locate(
         phrases: tuple[str, ...] = (f"{target} {relation} a {reference}",)
     elif not network.sizes.relates:
         raise InputError(
-            f"{completer!r} has not learned relations; expected a network of relations. Give {RELATIONAL!r}, or a "
+            f"{completer!r} has not learned relations. Expected a network of relations. Give {RELATIONAL!r}, or a "
             "released one with its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)"
         )
     elif network.sizes.head == "text-relation":
@@ -228,7 +229,7 @@ def _field(
     if not needed:
         if color is None:
             raise InputError(
-                f"{completer!r} needs colors, but the points have none; expected a View, or a scan in color"
+                f"{completer!r} needs colors, but the points have none. Expected a View, or a scan in color. Add colors"
             )
         columns = [color]
     parts = []
@@ -255,7 +256,10 @@ def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None
             affinities.check_fits(source)
         given: tuple[Any, ...] = source.points, source.rgb.reshape(-1, 3), (source,)
     elif not isinstance(source, Lifted):
-        raise InputError(f"source is {source!r:.60}; expected a View, or the result of lift(views, affinities)")
+        raise InputError(
+            f"source is {source!r:.60}. Expected a View or a Lifted. Give a view, or the result of lift(views, "
+            "affinities)"
+        )
     elif affinities is not None:
         raise InputError("affinities are given, but a lifted scene contains affinities. Leave affinities= out")
     else:
@@ -268,7 +272,7 @@ def _frame(frame: np.ndarray | None, views: tuple[View, ...], completer: Complet
     if frame is not None:
         given = checked_matrix(frame, "frame", (4, 4))
         if abs(np.linalg.det(given)) < 1e-9:
-            raise InputError(f"frame is {given.tolist()}; expected a matrix that can be inverted")
+            raise InputError(f"frame is {given.tolist()}. Expected a matrix that can be inverted. Correct it")
         return given
     if completer.network.sizes.legacy:
         return np.eye(4)

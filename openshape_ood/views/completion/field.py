@@ -78,7 +78,7 @@ class Field:
         """
         given = array(queries, "queries", "bd")
         if given.shape[1] != 3:
-            raise InputError(f"queries have the shape {given.shape}; expected positions (m, 3) in meters")
+            raise InputError(f"queries have the shape {given.shape}. Expected positions (m, 3) in meters. Reshape them")
         places = moved(given.astype(np.float64), self.frame)
         rows = self._rows(names)
         table = np.empty((len(rows), len(places)), dtype=np.float32)
@@ -140,7 +140,9 @@ class Field:
         above = self._above(self._rows([name])[0], side)
         above = np.where(self._covered(side), above, np.minimum(above, -1)).reshape(side, side, side)
         if not (above > 0).any():
-            raise InputError(f"{name!r} occupies no cell, so there is no mesh; expected a name that occupies space")
+            raise InputError(
+                f"{name!r} occupies no cell, so there is no mesh. Expected a name that occupies space. Leave it out"
+            )
         # padded, so that the surface is closed at the faces of the box
         closed = np.pad(above, 1, constant_values=above.min())
         vertices, faces, _, _ = marching_cubes(closed, 0.0, gradient_direction="ascent")
@@ -197,7 +199,9 @@ class Field:
             return list(range(len(self.names)))
         for name in (given := clean_names(names)):
             if name not in self.names:
-                raise UnknownNameError(f"{name!r} was not completed; expected one of {', '.join(self.names)}")
+                raise UnknownNameError(
+                    f"{name!r} was not completed. Expected one of {', '.join(self.names)}. Complete it first"
+                )
         return [self.names.index(name) for name in given]
 
     def _of(self, i: int, places: np.ndarray) -> np.ndarray:

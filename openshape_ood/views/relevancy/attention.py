@@ -44,14 +44,17 @@ class Tower:
         if not fits or not pooled or len({*sides}) != 1 or len({*grids}) != 1:
             raise InputError(
                 f"the image side of the model is {type(visual).__name__}, not a square ViT of open_clip with a class "
-                "token; expected one like ViT-B-32, ViT-B-16 or ViT-L-14"
+                "token. Expected a square ViT. Give ViT-B-32, ViT-B-16 or ViT-L-14, for example"
             )
         if model.training:
             raise InputError("the model is in training mode, where it may drop patches; call model.eval() first")
         n = len(made_of)
         first = n - 1 if first_block is None else first_block
         if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < n:
-            raise InputError(f"first_block is {first!r}; expected one of the {n} blocks, from 0 to {n - 1}, or None")
+            raise InputError(
+                f"first_block is {first!r}. Expected one of the {n} blocks, from 0 to {n - 1}, or None. Leave it out "
+                "for the last block"
+            )
         return cls(visual, range(first, n), sides[0], grids[0])
 
     @property

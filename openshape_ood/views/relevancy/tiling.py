@@ -57,7 +57,10 @@ class Preset:
         except TypeError:  # not pairs
             scales = ()
         if not scales or not all(map(_fits, scales)):
-            raise InputError(f"scales are {self.scales!r:.80}; expected pairs such as (2, 3), from 1/{LEAST_SIDE} to 1")
+            raise InputError(
+                f"scales are {self.scales!r:.80}. Expected pairs (1, 2) for fractions from 1/{LEAST_SIDE} to 1. "
+                "Give ((1, 1), (1, 2)), for example"
+            )
         object.__setattr__(self, "scales", scales)
 
 
@@ -115,19 +118,19 @@ def starts(length: int, size: int) -> list[int]:
 def as_picture(rgb: Any) -> np.ndarray:
     """Image as (h, w, 3) uint8: gray becomes rgb, transparency is blended with white. Raises `InputError`."""
     given = np.asarray(to_numpy(rgb))
-    expected = "expected (h, w, 3), numbers in [0, 1] or uint8; gray (h, w) and rgba (h, w, 4) are accepted too"
+    expected = "Expected (h, w, 3|4) or gray (h, w), as numbers in [0, 1] or uint8. Convert it"
     if given.dtype.kind not in "fu" or (given.dtype.kind == "u" and given.dtype != np.uint8):
-        raise InputError(f"the image is of type {given.dtype}; {expected}")
+        raise InputError(f"the image is of type {given.dtype}. {expected}")
     if given.ndim == 2:
         given = given[..., None]
     if given.ndim != 3 or given.shape[2] not in (1, 3, 4):
-        raise InputError(f"the image has the shape {given.shape}; {expected}")
+        raise InputError(f"the image has the shape {given.shape}. {expected}")
     if min(given.shape[:2]) < LEAST_SIDE:
         h, w = given.shape[:2]
-        raise InputError(f"the image has {w} x {h} pixels; expected at least {LEAST_SIDE} a side")
+        raise InputError(f"the image has {w} x {h} pixels. Expected at least {LEAST_SIDE} a side. Enlarge it")
     if given.dtype.kind == "f":
         if not (np.isfinite(given).all() and given.min() >= 0 and given.max() <= 1):
-            raise InputError(f"the image has values outside [0, 1], or that are not finite; {expected}")
+            raise InputError(f"the image has values outside [0, 1], or that are not finite. {expected}")
         given = np.rint(given * 255).astype(np.uint8)
     if given.shape[2] == 4:
         share = given[..., 3:] / np.float32(255)
