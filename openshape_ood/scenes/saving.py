@@ -16,7 +16,7 @@ from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import DAMAGE, read_regular, save_whole
 
 COLORS = ("own", "label", "instance")
-GRAY = 0.6  # color of points without color, label or instance
+GRAY = 0.6  # level of red, green and blue for points without color, label or instance
 TURN, DIM = 0.618034, (0.55, 0.8, 1.0)  # hue step between consecutive numbers; cycle of brightness
 NAMES = ".names.json"
 FORMAT = "openshape_ood names 1"
@@ -35,7 +35,7 @@ def save_scene(
     names : dict of int to str, optional
         Names of the labels, written to `NAME.names.json` in the same folder; `load_names` reads it.
     color : {"own", "label", "instance"}
-        "own": the scan's colors. "label", "instance": a fixed color for each number, the same in every scan.
+        "own": the scan's colors. "label", "instance": a color for each number, the same in every scan.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def save_scene(
 
 
 def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
-    """Write labels (n,) in ScanNet's text format, whole or not at all: one a line, in point order; 0 is none.
+    """Write labels (n,) in ScanNet's text format, whole or not at all: one per line, in point order; 0 is none.
 
     Raises
     ------
@@ -110,11 +110,14 @@ def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
     except OSError as error:
         raise FileError(f"cannot read the names {side}: {error.strerror or error}") from error
     except DAMAGE as error:
-        raise FileError(f"{side} holds no names of labels, or is damaged: {error}") from error
+        raise FileError(
+            f"{side} holds no names of labels, or is damaged: {error}. Expected a file of save_scene. "
+            "Save the scan again"
+        ) from error
 
 
 def label_colors(labels: np.ndarray) -> np.ndarray:
-    """Colors (n, 3) in [0, 1] of labels (n,), fixed for each label and different for consecutive ones; 0 is gray.
+    """Colors (n, 3) in [0, 1] for labels (n,): the same in every scan, distinct for consecutive labels; 0 is gray.
 
     >>> label_colors(np.array([0, 1, 4])).round(2).tolist()
     [[0.6, 0.6, 0.6], [0.2, 0.38, 0.8], [0.2, 0.8, 0.7]]
@@ -131,7 +134,10 @@ def _painted(scene: Scene, color: str) -> np.ndarray | None:
     if color == "own":
         return scene.color
     if (numbers := scene.labels if color == "label" else scene.instances) is None:
-        raise InputError(f"color is {color!r}, but {scene.name} has no {color}s. Expected 'own'. Give color='own'")
+        raise InputError(
+            f"color is {color!r}, but {scene.name} has no {color}s. Expected 'own', or a scan with {color}s. "
+            "Give color='own'"
+        )
     return label_colors(numbers)
 
 

@@ -223,7 +223,7 @@ def test_sizes_move_similarity_and_novelty_together(scan):
         scored(scan, size_weight=0.1, threshold=0.5)
     with pytest.raises(InputError, match="there are no sizes for 'quark'"):
         size_likelihood([Box.around(scan.points[:9])], ["quark"], None)
-    with pytest.raises(InputError, match="sizes have the shape"):
+    with pytest.raises(InputError, match="sizes of a class have the shape"):
         size_likelihood([], ["chair", "bed"], {"chair": [[0, 0, 0], [1, 1, 1]], "bed": [1]})
     with pytest.raises(InputError, match="size_weight is 0"):
         scored(scan, sizes=sizes)

@@ -37,14 +37,14 @@ class Proposals:
     layout : tuple of Plane
         Removed planes (floor, ceiling, walls) with their points, in the frame of the scan.
     by : str
-        Method of proposal and selection.
+        Names of the proposal method and of the score.
     candidates : int
         Number of candidates before the selection.
     n : int
         Number of points of the scan.
     stability : (p,) float64 or None
         Reproducibility, 0 to 1: mean over the runs of the largest intersection over union with a proposal of the run. 1
-        if every run finds the same points. None for given regions and for overlapping candidates, which have no runs.
+        if every run finds the same points. None for given regions and for overlapping candidates.
     found : int
         Number of proposals before the limit `most`.
     """
@@ -94,23 +94,23 @@ def find_objects(
 
     Parameters
     ----------
-    scene : Scene, or points as it takes them
-        Meters, z up; n points. Without its color, `replace(scene, color=None)`, the superpoints may differ.
+    scene : Scene, or points that `Scene` accepts
+        n points in meters, z up. Superpoints depend on the color too; `replace(scene, color=None)` ignores it.
     by : {"tree", "contact", "density"}
-        "tree" merges superpoints pairwise; every merge is a candidate. "contact" takes connected components and
-        "density" DBSCAN clusters: these do not overlap, and touching objects become one.
+        "tree" merges superpoints pairwise; every merge is a candidate. "contact" uses connected components and
+        "density" DBSCAN clusters. Both are disjoint, and touching objects become one proposal.
     regions : NoveltyMap or sequence of masks (n,) or rows (m,), optional
         Your own proposals, in place of `by`: masks, rows, or a map of the points, whose novel regions are proposals.
     score : {"shape", "size"}
-        Ranking of the tree's candidates. "shape": by the probability that a candidate is a whole object, learned from
-        shapes and contacts in generated rooms; few proposals, none inside another. "size": by voxel count, which finds
-        a few more objects among many more parts.
+        Ranking of the tree's candidates. "shape": by the expected overlap with a whole object, predicted from shape and
+        contacts by a network trained on generated rooms. It gives few proposals, none inside another. "size": by voxel
+        count. It gives a few more objects, but also many parts of objects.
     most : int, optional
-        Maximum number of proposals. Default: 100 if they are found, all if they are given.
+        Maximum number of proposals. Default: 100, or all of the `regions`.
     overlapping : bool
         Keep all overlapping candidates of a single run, in the order of their score.
     runs : int, default 7
-        Number of voting runs. Time grows with it; with 1, all stabilities are 1.
+        Number of voting runs. The time is proportional to it. With a single run, all stabilities are 1.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def find_objects(
     Raises
     ------
     InputError
-        For a scan wider than 1 km or narrower than 2 cm, masks that do not fit it, and unknown settings.
+        For a scan wider than 1 km or narrower than 2 cm, regions of another scan, and invalid settings.
 
     References
     ----------
@@ -148,7 +148,7 @@ def proposed(
     overlapping: bool = False,
     runs: int = RUNS,
 ) -> Proposals:
-    """`find_objects` in a given frame."""
+    """`find_objects` for a scan whose canonical frame is known."""
     check_choice(by, "by", tuple(HOW))
     check_choice(score, "score", SCORES)
     check_whole(runs, "runs")
@@ -162,7 +162,7 @@ def proposed(
         return _candidates(Run.of(frame, by, shaped), name, most, len(scene))
     candidates, planes = list[int](), dict[tuple[int, int], Plane]()
 
-    def voting() -> Iterator[Sets]:  # one run is in memory at a time
+    def voting() -> Iterator[Sets]:  # a generator, so that only one run is in memory
         for i in range(runs):
             run = Run.of(frame, by, shaped, np.pi / 2 * i / runs, i)
             candidates.append(len(run.rows))
@@ -181,7 +181,7 @@ def proposed(
 
 
 def _candidates(run: Run, name: str, most: int | None, n: int) -> Proposals:
-    """All candidates of a run, best first."""
+    """All candidates of a run, best first, as overlapping proposals."""
     points, grid, kept = rows_of(run.parsed.grid.inverse), run.parsed.grid, np.argsort(-run.worth, kind="stable")
     members = tuple(
         np.sort(np.concatenate([points[voxel] for voxel in run.rows[i].tolist()])) for i in kept[: most or MOST]
@@ -198,7 +198,7 @@ def _layout(planes: list[Plane]) -> tuple[Plane, ...]:
 
 
 def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) -> Proposals:
-    """Given masks or rows, or the regions of a map, in order."""
+    """Proposals from masks, rows, or the novel regions of a map, in their order."""
     if isinstance(regions, NoveltyMap):
         check_map(regions, scene)
         sets = [region.indices for region in regions.regions(REGION)]
@@ -215,14 +215,14 @@ def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) 
 
 
 def check_map(points: Any, scene: Scene) -> None:
-    """Raise `InputError` for an object that is no map of the scan's points."""
+    """Raise `InputError` unless `points` is a map of the scan's points."""
     if not isinstance(points, NoveltyMap):
         raise InputError(
             f"points is a {type(points).__name__}. Expected a NoveltyMap. Give the result of segment_scene"
         )
     if len(points) != len(scene):
         raise InputError(
-            f"the map has {len(points)} points, {scene.name} has {len(scene)}. Expected one for each. Make the map "
+            f"the map has {len(points)} points, but {scene.name} has {len(scene)}. Expected one for each. Make the map "
             "from this scan"
         )
 
