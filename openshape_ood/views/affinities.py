@@ -1,4 +1,4 @@
-"""Affinities: similarity of each pixel of an image with each of k names, from any source."""
+"""Affinities: similarity of each pixel of an image with each of k names, from CLIP, masks or another method."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 WHAT = "openshape_ood affinities 1"
-PIXEL = 56  # bytes of a pixel of an image and of its novelty map, copies included
+PIXEL = 56  # bytes per pixel of an image and its novelty map, with copies
 MASKS = Provenance(Identity("masks", "masks"), "masks", up="", version=__version__)
 UNTOLD = Provenance(ANONYMOUS, "affinities", up="", version=__version__)
 
@@ -40,7 +40,7 @@ class Affinities:
     Attributes
     ----------
     values : ndarray (k, h, w) float32
-        About -1 to 1, as relevancies; NaN means unknown.
+        About -1 to 1; NaN means unknown.
     names : tuple of k str
     provenance : Provenance
     rgb : ndarray (h, w, 3) uint8, optional
@@ -113,9 +113,9 @@ class Affinities:
         known : sequence of str, optional
             Subset of the names. Default: all.
         method : str or Method
-            Other method of `score_novelty` on similarities: mcm, energy, entropy or margin.
+            Alternatively a method of `score_novelty` that uses only similarities: mcm, energy, entropy or margin.
         temperature : float
-            Temperature of these methods; differences of affinities are divided by it.
+            Temperature of these methods: affinities are divided by it.
 
         Returns
         -------
@@ -167,9 +167,9 @@ class Affinities:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """Records by name: largest affinity and its position, mean, and fraction of pixels above half the largest.
+        """One record per name: largest affinity, its pixel, mean, and fraction of pixels above half the largest.
 
-        For a name without known pixels: fraction 0, the rest None.
+        Without known pixels, the fraction is 0 and the other values are None.
         """
         records = []
         for name, values in zip(self.names, self.values, strict=True):
@@ -242,12 +242,13 @@ class Affinities:
         place, wanted = {name.casefold(): i for i, name in enumerate(self.names)}, clean_names(names)
         if lacking := [name for name in wanted if name.casefold() not in place]:
             raise UnknownNameError(
-                f"there are no affinities to {lacking[0]!r}. Expected one of {', '.join(self.names)}"
+                f"there are no affinities to {lacking[0]!r}. Expected one of {', '.join(self.names)}. Choose one, or "
+                "compute affinities to it"
             )
         return [place[name.casefold()] for name in wanted]
 
 
 def _made(arrays: dict[str, np.ndarray]) -> int:
-    """Bytes of affinities (k, h, w) as float32, and of the map of the h * w pixels."""
+    """Memory in bytes of affinities (k, h, w) as float32, and of their novelty map."""
     values = [one for one in arrays.values() if one.ndim > 1]
     return sum(4 * one.size for one in values) + PIXEL * max((math.prod(one.shape[-2:]) for one in values), default=0)

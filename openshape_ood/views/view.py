@@ -12,12 +12,12 @@ from openshape_ood.errors import CloudError, InputError
 from openshape_ood.scenes import Scene
 from openshape_ood.views.geometry import checked_matrix, moved, unproject
 
-FARTHEST = 200.0  # meters, maximum median depth; depth in millimeters exceeds it
-ROUNDING = 1e-3  # tolerated deviation of a pose from a rotation
+FARTHEST = 200.0  # meters, maximum median depth; a larger value is probably in millimeters
+ROUNDING = 1e-3  # maximum deviation of a pose from a rotation
 
 
 class ViewWarning(UserWarning):
-    """Implausible view: its unit, or its camera."""
+    """Warning about the unit or the camera of a view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +31,13 @@ class View:
     depth : (h, w) float32
         Meters along the optical axis; 0, infinity and NaN are unknown, stored as NaN.
     intrinsics : (3, 3) float64
-        Pixels: focal lengths and principal point, without skew. Pixel centers have integer coordinates.
+        Focal lengths and principal point in pixels, without skew. Pixel centers have integer coordinates.
     pose : (4, 4) float64
-        Camera to world: rotation and position in meters, world z up; the camera's x right, y down, z forward.
+        Camera to world: rotation, and position in meters. World: z up. Camera: x right, y down, z forward.
     name : str
         Name in messages and pictures.
     names, questions : tuple of str, tuple of (target, relation, reference)
-        Names of objects, and questions for `locate`, from the file. Default: none.
+        Names of objects, and questions for `locate`, from a published scene file. Default: none.
 
     Raises
     ------
@@ -73,7 +73,7 @@ class View:
         if self.rgb.shape[:2] != self.depth.shape:
             raise InputError(
                 f"{self.name}: the image is {_size(self.rgb)}, the depth {_size(self.depth)}. Expected equal sizes. "
-                "Resize one of them; if the intrinsics belong to it, scale them too"
+                "Resize one of them, and the intrinsics if they belong to it"
             )
         self._check_camera()
         self._check_pose()
@@ -107,7 +107,9 @@ class View:
         """
         seen = self.seen.reshape(-1)
         if not seen.any():
-            raise CloudError(f"{self.name}: no pixel has a depth, so that there is no visible point")
+            raise CloudError(
+                f"{self.name}: no pixel has a depth. Expected at least one. Check the depth, or give another view"
+            )
         return Scene(self.points[seen], self.rgb.reshape(-1, 3)[seen], name=self.name)
 
     def _checked_rgb(self) -> np.ndarray:
@@ -117,7 +119,7 @@ class View:
         if rgb.dtype == np.uint8:
             return rgb.astype(np.float32) / 255
         rgb = rgb.astype(np.float32)
-        if not -0.01 <= rgb.min() <= rgb.max() <= 1.01:  # refuses NaN too
+        if not -0.01 <= rgb.min() <= rgb.max() <= 1.01:  # False for NaN too
             runs = f"{rgb.min():g} to {rgb.max():g}"
             raise InputError(f"{self.name}: rgb runs from {runs}. Expected bytes, or numbers from 0 to 1. Scale it")
         return np.clip(rgb, 0, 1)

@@ -135,7 +135,7 @@ def test_points_of_views_say_where_they_are_seen_from() -> None:
     lifted = lift(seen, told)
     field = complete(lifted, NAME, model=completer())
     assert np.array_equal(field.grid(3), same.grid(3)) and (field.occupied("lamp", 8) == same.occupied("lamp", 8)).all()
-    with pytest.raises(InputError, match="give frame="):
+    with pytest.raises(InputError, match="Give frame="):
         complete(replace(lifted, views=()), NAME, model=completer())
     own = complete(replace(lifted, views=()), NAME, model=completer(), frame=camera_frame(seen.pose))
     assert np.array_equal(own.grid(3), same.grid(3))
@@ -173,7 +173,7 @@ def test_a_target_is_located_by_each_layout(layout: str) -> None:
 
 
 def test_a_network_without_relations_locates_nothing() -> None:
-    with pytest.raises(InputError, match=r"has not learned relations.*semabs-vool"):
+    with pytest.raises(InputError, match=r"was not trained on relations.*semabs-vool"):
         locate(view(), "lamp", "on", "chair", affinities=affinities(), model=completer())
     with pytest.raises(UnknownNameError, match="known: in, behind"):
         locate(view(), "lamp", "beneath", "chair", affinities=affinities(), model=completer())

@@ -150,7 +150,7 @@ def test_what_cannot_be_lifted(seen: RoomView) -> None:
         lift(seen.view, told, bounds="room")
     with pytest.raises(InputError, match="Expected equal sizes"):
         lift(seen.view, Affinities(told.values[:, :-1], NAMES))
-    with pytest.raises(InputError, match="one for each"):
+    with pytest.raises(InputError, match="Expected equal numbers, and at least one"):
         lift([seen.view], [told, told])
     with pytest.raises(InputError, match="different names"):
         lift([seen.view, seen.view], [told, masks(seen, NAMES[::-1])])

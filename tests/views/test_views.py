@@ -57,7 +57,7 @@ def test_unknown_depth_is_nan_and_has_no_point() -> None:
     assert (~seen.seen).sum() == 5 and np.isnan(seen.points[:4]).all()
     assert len(seen.scene()) == 1195 and seen.scene().color is not None
     assert "100%" in repr(seen)
-    with pytest.raises(CloudError, match="no visible point"):
+    with pytest.raises(CloudError, match="no pixel has a depth"):
         view(depth=np.zeros((30, 40))).scene()
 
 

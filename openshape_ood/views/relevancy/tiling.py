@@ -1,4 +1,4 @@
-"""Square tiles of several sizes, and the combination of their maps into a map of the image."""
+"""Square tiles of an image in several sizes, and the combination of their maps into a map of the image."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from openshape_ood.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-LEAST_SIDE = 16  # pixels of an image: the smallest tiles are a quarter of it
-MOST_TILES = 50_000  # reached by an image 2900 times as long as wide
-JITTER, HUE = 0.6, 0.1  # jitter of brightness, contrast and saturation; of hue
+LEAST_SIDE = 16  # pixels, minimum side of an image; 1 / LEAST_SIDE is the smallest scale
+MOST_TILES = 50_000  # enough for images whose long side is up to 2900 times the short side
+JITTER, HUE = 0.6, 0.1  # maximum jitter of brightness, contrast and saturation; of hue
 Fraction = tuple[int, int]
 
 
@@ -32,16 +32,16 @@ class Preset:
     Attributes
     ----------
     scales : tuple of (int, int)
-        Sides of the tiles as fractions of D, rounded down. Tiles of one size are evenly spaced, about a quarter of
-        their side apart, with the first and last at the borders. So every scale covers every pixel.
+        Sides of the tiles as fractions of D, rounded down. Tiles of one size are evenly spaced from border to border,
+        about a quarter of their side apart, so every scale covers every pixel.
     jitters : int
-        Number of copies with other brightness, contrast, saturation and hue, in addition to the image.
+        Number of additional copies of the image with random brightness, contrast, saturation and hue.
     flip : bool
-        Also process every tile mirrored.
+        Process a mirrored copy of every tile too.
     legacy : {"", "height", "shorter"}
-        Published behavior, where D is the height or the shorter side. Tiles that start beyond the length of the other
-        side are dropped, and the end of the longer side is not covered. Uncovered pixels are 0 instead of unknown.
-        Means of sentences are not normalized. The mean over the requested names is subtracted.
+        Published behavior; D is the height or the shorter side. A tile is dropped if its row exceeds the width or its
+        column exceeds the height, so the end of the longer side is not covered. Uncovered pixels are 0 instead of
+        unknown. Means of sentences are not normalized. The mean over the requested names is subtracted.
     """
 
     scales: tuple[Fraction, ...] = ((1, 1), (2, 3), (1, 2), (1, 4))
@@ -72,7 +72,7 @@ PRESETS = {
 
 
 def find_preset(preset: str | Preset, legacy: bool = False) -> Preset:
-    """Preset by name, or a `Preset` unchanged; with legacy its published behavior. Raises `UnknownNameError`."""
+    """Preset by name, or a `Preset` unchanged. legacy: with published behavior. Raises `UnknownNameError`."""
     if not isinstance(preset, Preset):
         check_choice(preset, "preset", tuple(PRESETS))
         preset = PRESETS[preset]
@@ -96,7 +96,8 @@ def cut(height: int, width: int, preset: Preset) -> np.ndarray:
             rows, columns = starts(height, size), starts(width, size)
         if len(tiles) + len(rows) * len(columns) > MOST_TILES:
             raise InputError(
-                f"an image of {width} x {height} pixels would take more than {MOST_TILES} tiles; split it into parts"
+                f"an image of {width} x {height} pixels would take more than {MOST_TILES} tiles. Expected fewer. "
+                "Split it"
             )
         tiles += [(size, row, column) for column in columns for row in rows]
     return np.array(tiles, dtype=np.int32).reshape(-1, 3)
@@ -110,7 +111,7 @@ def starts(length: int, size: int) -> list[int]:
     """
     spare, stride = length - size, max(1, size // 4)
     gaps = -(-spare // stride)
-    gaps += spare % 2 and gaps % 2 == 0  # if `spare` is odd, a middle tile would not be mirrored onto itself
+    gaps += spare % 2 and gaps % 2 == 0  # if `spare` is odd, a middle tile could not be in the exact middle
     half = [spare * i // gaps if gaps else 0 for i in range(gaps // 2 + 1)]
     return sorted({*half, *(spare - start for start in half)})
 
@@ -168,7 +169,7 @@ def pixels(picture: np.ndarray, tiles: np.ndarray, side: int) -> np.ndarray:
 
 
 def paste(maps: torch.Tensor, tiles: np.ndarray, shape: tuple[int, int], preset: Preset) -> torch.Tensor:
-    """Maps of the image (k, h, w) from maps of tiles (k, t, g, g): mean within a scale, then over scales."""
+    """Maps (k, h, w) of the image from maps (k, t, g, g) of tiles: mean over tiles of a scale, then over scales."""
     import torch
     from torch.nn.functional import interpolate
 
@@ -181,6 +182,6 @@ def paste(maps: torch.Tensor, tiles: np.ndarray, shape: tuple[int, int], preset:
             place = (..., slice(row, row + size), slice(column, column + size))
             canvas[place] += interpolate(maps[:, i : i + 1], (size, size), mode="bilinear")[:, 0]
             count[place] += 1
-        # published behavior: a scale without tiles counts, and uncovered pixels are 0
+        # published behavior: the mean includes scales without tiles, and uncovered pixels are 0
         total += canvas / (count + 1e-5 / (1 + preset.jitters) if preset.legacy else count)
     return total / len(preset.scales if preset.legacy else sizes)
