@@ -1,8 +1,8 @@
-"""p-values of changes, from re-scans of unchanged places, and control of false discoveries.
+"""p-values of changes, calibrated on re-scans of unchanged places, and control of the false discovery rate.
 
-The objects of a pair of scans depend on each other. So each pair of an unchanged place gives one value: its strongest
-apparent change. The p-value of a change is its rank among these values. If an unchanged place is scanned in the same
-way, then P(any p <= t) <= t.
+The objects of a pair of scans are not independent. So each pair of scans of an unchanged place gives one value: its
+strongest apparent change. The p-value of a change is its rank among these values. If an unchanged place is scanned in
+the same way, then P(any p <= t) <= t.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class ChangeCalibration:
     Attributes
     ----------
     strengths : tuple of n float
-        Largest strength of each pair in square meters, ascending; 0 without an apparent change.
+        Strength of the strongest apparent change of each pair, in square meters, ascending; 0 without one.
     differences : tuple of float
         Values of `matching.differences` for pairs of different objects, ascending.
     by : {"columns", "rays"}
-        Method that found free space.
+        Method for free space: above visible floor and tops, or along rays of the cameras.
     source : str
         Origin of the re-scans.
     """
@@ -52,7 +52,7 @@ class ChangeCalibration:
         for name in ("strengths", "differences"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0)).all():
-                raise InputError(f"{name} of a calibration are {values!r:.60}. Expected numbers >= 0. Scan again")
+                raise InputError(f"{name} of a calibration are {values!r:.60}. Expected numbers >= 0. Calibrate again")
             object.__setattr__(self, name, tuple(sorted(values.tolist())))
 
     @property
@@ -95,7 +95,7 @@ class ChangeCalibration:
             return cls._of(json.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FileError(
-                f"{path} is no calibration of changes: {error}. Expected a file of save. Make it again"
+                f"{path} is no calibration of changes: {error}. Expected a file of save. Calibrate again"
             ) from error
 
 

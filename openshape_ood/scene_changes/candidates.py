@@ -22,20 +22,20 @@ GONE = 0.5  # minimum changed fraction of the seen part of a changed object
 LEAST = 8  # minimum voxels of a change
 LINK = 2.5  # maximum distance in voxels between neighbors in a connected component
 FAR = 0.3  # meters; voxels at least this far from the other scan have full weight
-SEEN = 0.4  # an object of which a smaller fraction was seen is undecided
-PART = 1 / 3  # minimum share of a proposal in a component, relative to the proposal with the largest share
+SEEN = 0.4  # minimum seen fraction of an object; below it, the object is undecided
+PART = 1 / 3  # minimum voxels that a proposal shares with a component, relative to the maximum over proposals
 STACKED = 0.5  # minimum intersection over union of the footprints of two stacked pieces of one object
 HANGING = 0.6  # meters, maximum gap between two pieces of one object, one above the other
-CUT = 0.05  # minimum fraction of a piece's voxels within two voxels of a larger piece, if both are one cut object
-TOUCHING = 1.5  # maximum distance of two touching pieces, in voxels
-INSIDE = 0.5  # minimum fraction of a component in the box of its object; the box has a margin of LINK voxels
+CUT = 0.05  # minimum fraction of the smaller piece within two voxels of the larger piece, for pieces of a cut object
+TOUCHING = 1.5  # maximum distance between two touching pieces, in voxels
+INSIDE = 0.5  # a component belongs to an object if this fraction is in its box, which has a margin of LINK voxels
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """An object of one scan, and the state of its place in the other scan.
 
-    rows: points (m,) of its scan, ascending; free, occupied, unseen: fractions of its voxels, by the other scan;
+    rows: points (m,) of its scan, ascending; free, occupied, unseen: fractions of its voxels in the other scan;
     strength: square meters of surface at places that the other scan saw empty, weighted by distance to it; whole: True
     for a changed object; proposal: index of its proposal, -1 for points outside all proposals.
     """
@@ -68,8 +68,8 @@ class _Cells:
 def candidates(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarray | None = None) -> list[Candidate]:
     """Objects of a scan, compared with the space of the other scan; both in one frame.
 
-    gone: mask (n,) of points of the other scan that belong to changed objects. A voxel near only such points does not
-    count as occupied.
+    gone: mask (n,) of points of the other scan that belong to changed objects. A voxel near these
+    points alone does not count as occupied.
     """
     cells = _cells(scene, proposals, other, gone)
     sets = [np.unique(cells.inverse[rows]) for rows in proposals.rows]
@@ -122,7 +122,7 @@ def _compared(
 ) -> Candidate:
     """Candidate of a proposal: changed if most of its seen part was seen empty.
 
-    If less than SEEN of it was seen, it must also share at least LEAST voxels with a changed component.
+    If a fraction below SEEN was seen, the proposal must also share LEAST voxels with a changed component.
     """
     free, occupied = int(cells.changed[voxels].sum()), int(cells.occupied[voxels].sum())
     whole = free >= max(LEAST, GONE * (free + occupied))
@@ -179,7 +179,7 @@ def _joined(cells: _Cells, changed: list[Candidate]) -> list[Candidate]:
 
 
 def _of_one_object(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool:
-    """True if two pieces touch along a cut, are stacked, or if one is above the other with a gap."""
+    """True if two pieces are parts of one object: cut, stacked, or one above the other with a gap."""
     places = sorted((cells.places[voxels] for voxels in (first, second)), key=len)
     low, high = (np.stack([bound(voxels, axis=0) for voxels in places]) for bound in (np.min, np.max))
     high = high + cells.size
@@ -197,7 +197,7 @@ def _of_one_object(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool
 
 
 def _owners(part: np.ndarray, whole: Sequence[int], sets: Sequence[np.ndarray], cells: _Cells) -> dict[int, np.ndarray]:
-    """Voxels of a component by changed proposal: each goes to the nearest of the proposals that share the component."""
+    """A component's voxels by changed proposal: each voxel goes to the nearest proposal that shares the component."""
     size = {i: len(np.intersect1d(sets[i], part, assume_unique=True)) for i in whole}
     sharing = [i for i, count in size.items() if count >= max(LEAST, PART * max(size.values()))]
     if not sharing:

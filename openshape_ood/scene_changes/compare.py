@@ -29,8 +29,8 @@ from openshape_ood.views import View
 from openshape_ood.views.geometry import checked_matrix
 from openshape_ood.views.geometry import moved as placed
 
-LARGER, EXTENT = 20.0, 200.0  # maximum ratio of two extents with one unit; maximum extent in meters
-SCALED = 3.0  # from this ratio of extents, an error of the alignment names it
+LARGER, EXTENT = 20.0, 200.0  # maximum ratio of the extents of two scans; maximum extent in meters
+SCALED = 3.0  # if the alignment fails, the error message states a ratio of extents that is at least this large
 
 Given = Any  # Scene, points or a sequence of Views
 
@@ -73,14 +73,15 @@ def compare_scenes(
     known, encoder, text, model, method, threshold, known_up, device, seed, num_samples, batch_size
         As in `score_scene`.
     aligned : bool
-        True if the scans share a frame, up to errors of 0.5 m and 10°. Default: any turn about z and any shift.
+        True if the scans share a frame, up to errors of 0.5 m and 10°. Default: the scans may differ by any turn about
+        z and any shift.
     pose : (4, 4), optional
         From the frame of `after` to the frame of `before`. The pose is not refined.
     cameras : pair of (v, 3), optional
         Camera positions of each scan in its frame, in meters. Space along their rays to the points is free. Default:
         space above visible floor and table tops is free.
     fdr : float
-        Expected fraction of false changes among those reported. Default: 0.1.
+        Maximum false discovery rate: expected fraction of false changes among the reported changes. Default: 0.1.
     control : {"maximum", "by"}
         Correction for several changes, see `discoveries`.
     calibration : ChangeCalibration, optional
@@ -98,7 +99,7 @@ def compare_scenes(
     Raises
     ------
     InputError
-        For scans that do not fit, fit in several ways, have no floor or differ in unit. For invalid values.
+        For scans that do not fit together, fit in several ways, have no floor, or differ in unit. For invalid values.
 
     Warns
     -----
@@ -124,7 +125,7 @@ def compare_scenes(
         calibration = ChangeCalibration.packaged(pair.spaces[0].by)
     elif calibration.by != pair.spaces[0].by:
         raise InputError(
-            f"the calibration is by {calibration.by}, but free space was found by {pair.spaces[0].by}. Expected the "
+            f"the calibration has free space by {calibration.by}, but the scans by {pair.spaces[0].by}. Expected the "
             "same method. Give cameras for both or for neither"
         )
     how: dict[str, Any] = {"encoder": encoder, "text": text, "model": model, "method": method, "device": device}
@@ -147,7 +148,8 @@ def calibrate_changes(
     Parameters
     ----------
     pairs : sequence of pairs of Scene
-        p = 0.05 needs 19 pairs, p = 0.1 needs 9. Use the camera, paths and density of later scans.
+        Two scans of each unchanged place. p = 0.05 needs 19 pairs, p = 0.1 needs 9. Use the same camera, paths and
+        density as for later scans.
     cameras : sequence of pairs of (v, 3), optional
         Camera positions of each pair.
     aligned, voxel, runs
@@ -156,7 +158,7 @@ def calibrate_changes(
     Returns
     -------
     ChangeCalibration
-        The limit for moved objects comes from generated rooms.
+        Its `differences`, the basis of the limit for moved objects, come from generated rooms.
 
     Raises
     ------
@@ -164,7 +166,9 @@ def calibrate_changes(
         Without pairs, and for scans that `compare_scenes` refuses.
     """
     if not len(pairs):
-        raise InputError("there are no pairs of scans. Expected at least one, better 19. Scan an unchanged place twice")
+        raise InputError(
+            "there are no pairs of scans. Expected at least one, and 19 for p = 0.05. Scan an unchanged place twice"
+        )
     positions = list(cameras) if cameras is not None else [None] * len(pairs)
     if len(positions) != len(pairs):
         raise InputError(
@@ -214,8 +218,8 @@ def compare(
 def judged(pair: Comparison, cameras: Any = None, of: Any = (None, None), voxel: float = VOXEL) -> Comparison:
     """Add spaces and candidates to a pair.
 
-    cameras: positions (v, 3) for each scan, in the frame of the first; of: for each scan, the index (n,) of the camera
-    that saw each point.
+    cameras: positions (v, 3) for each scan, in the frame of the first; of: for each scan, camera index (n,) of each
+    point.
     """
     scans = pair.scans
     ends = [(scan.points.min(axis=0), scan.points.max(axis=0)) for scan in scans]
@@ -303,7 +307,7 @@ def _warn_of_same(before: Scene, after: Scene) -> None:
 
 
 def _registered(surfaces: Sequence[Surface], aligned: bool, pose: Any) -> Registration:
-    """Registration of the second scan to the first. If it fails, an error names a large ratio of extents."""
+    """Registration of the second scan to the first. If it fails and the extents differ much, the error says so."""
     try:
         if pose is not None:
             given = check_rotation(checked_matrix(pose, "pose", (4, 4)))

@@ -1,4 +1,4 @@
-"""Matching of objects that are gone with objects that are new: moved and replaced pairs."""
+"""Matching of removed objects with added objects, for pairs that moved or were replaced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from openshape_ood.scenes.boxes import Box
 
 WIDER = 0.05  # meters added to each side, so that noise has less effect on small objects
-TOGETHER = 0.5  # minimum common fraction of the smaller footprint of two objects at one place
+TOGETHER = 0.5  # minimum overlap of two objects at one place, relative to the smaller footprint
 NEVER = 1e6
 
 
@@ -64,7 +64,7 @@ def overlap(first: Box, second: Box) -> float:
 
 
 def shared_place(first: Box, second: Box) -> float:
-    """Fraction of the smaller footprint that both boxes have in common; 0 if one box is above the other."""
+    """Overlap of two footprints relative to the smaller one; 0 if one box is above the other."""
     common, one, other = _extents(first, second)
     return float(common[:2].prod() / min(one[:2].prod(), other[:2].prod())) if common[2] > 0 else 0.0
 

@@ -19,7 +19,7 @@ from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.proposals import Proposals
 
 STAYED = 0.5  # minimum occupied fraction of the seen part of an unchanged object
-INSIDE = 0.7  # minimum fraction of an object in the box of a changed object that was at its place
+INSIDE = 0.7  # minimum fraction of an object in the box of a changed object, if both were at one place
 LISTED = 0.5  # maximum p-value of an apparent change that is listed as undecided
 
 
@@ -48,7 +48,7 @@ def compared(
     fdr: float,
     control: str,
 ) -> SceneChanges:
-    """Outcome of every object. first, second: scored candidates of each scan."""
+    """Changes of two scans with the outcome of every object. first, second: scored candidates of each scan."""
     sides = [_Side(listed, result) for listed, result in zip(pair.candidates, (first, second), strict=True)]
     gone, new = sides[0].changed, sides[1].changed
     table = np.empty((0, 0))
@@ -134,7 +134,7 @@ class _Side:
 def _change(
     kind: str, a: int | None, b: int | None, sides: Sequence[_Side], calibration: ChangeCalibration
 ) -> ObjectChange:
-    """Change of object a of the first scan and object b of the second; None for one of them if it is absent."""
+    """Change of object a of the first scan and object b of the second; one of them may be None."""
     ends = [side.candidates[i] for i, side in zip((a, b), sides, strict=True) if i is not None]
     strength = max(one.strength for one in ends)
     objects = [None if i is None else side.objects[i] for i, side in zip((a, b), sides, strict=True)]
@@ -165,7 +165,7 @@ def _too_weak(one: ObjectChange, fdr: float, control: str) -> str:
 
 
 def _others(sides: Sequence[_Side], taken: Sequence[Collection[int]]) -> list[ObjectChange]:
-    """Unchanged and undecided objects, which are not in `taken`."""
+    """Unchanged and undecided objects. taken: objects of each scan that are not considered."""
     made = list[ObjectChange]()
     rest = [
         [i for i, one in enumerate(side.candidates) if not one.whole and i not in paired]

@@ -20,12 +20,12 @@ from openshape_ood.scenes.voxels import voxelize
 
 CELL = 0.05  # voxel side of the fit in meters
 MOST = 30_000  # maximum voxels of a scan in the fit
-FITTED, FINE = 4_000, 10_000  # voxels of the second scan: in the fit of each candidate pose, in the final fit
+FITTED, FINE = 4_000, 10_000  # voxels of the second scan: for fitting candidate poses, for the final fit
 FURNITURE, WALL, LEVEL = range(3)
 COARSE, SLAB, SLABS = 0.1, 0.3, 8  # for the correlation: cell side and layer height in meters, number of layers
 PEAKS = 3  # number of shifts that are tried for each turn
 TURNS = 72  # number of turns that are tried for a scan without walls
-KEPT = 0.7  # the residual is computed from this fraction of the points, the best-fitting ones
+KEPT = 0.7  # fraction of the points, the best-fitting ones, from which the residual is computed
 SLACK = 0.03  # meters; a point farther from its plane has little weight
 RADII = (0.6, 0.4, 0.25, 0.15, 0.1, 0.08)  # maximum distance to the nearest point in meters, in successive rounds
 ROUNDS = 5  # iterations for each radius
@@ -33,7 +33,7 @@ NEAR = 0.1  # maximum distance in meters of surfaces that agree
 RESIDUAL, OVERLAP, ALIKE = 0.05, 0.3, 0.9  # maximum residual, minimum overlap, relative score of an ambiguous pose
 SEARCHED = 0.7  # minimum overlap of a searched pose; higher, because walls of two different rooms often agree
 LARGEST_FIX = (0.5, 10.0)  # maximum error of scans in one frame, in meters and degrees
-FEW = 100  # minimum voxels of furniture or walls to use them
+FEW = 100  # minimum number of voxels; with fewer, furniture or walls are not used
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Registration:
     Attributes
     ----------
     pose : (4, 4) float64
-        From the frame of the second scan to the frame of the first, in meters.
+        Transform from the frame of the second scan to the frame of the first, in meters.
     residual : float
         Median distance in meters between points of the second scan and planes of the first. Only the best-fitting
-        70 % of the points count.
+        70 % of the points are used.
     overlap : float
         Fraction of furniture and walls of one scan within 10 cm of the other scan; maximum over both directions.
     how : {"given", "refined", "searched"}
@@ -186,7 +186,7 @@ def _searched(before: Surface, after: Surface) -> Registration:
 
 
 def _guesses(before: Surface, after: Surface) -> list[np.ndarray]:
-    """Candidate poses (4, 4): turns that align the walls, each with its best-correlated shifts."""
+    """Candidate poses (4, 4): turns that align the walls, each with the shifts that correlate best."""
     if before.heading is None or after.heading is None:
         turns = [2 * np.pi * i / TURNS for i in range(TURNS)]
     else:
@@ -245,8 +245,8 @@ def _blurred(table: np.ndarray) -> np.ndarray:
 def _fit(before: Surface, after: Surface, pose: np.ndarray, radii: Sequence[float]) -> np.ndarray:
     """Point-to-plane ICP with decreasing radii; floor, walls and furniture have equal total weight.
 
-    Points far from their plane have little weight (Geman and McClure). They are not dropped, because they may be the
-    only wall that keeps a scan from sliding along the others.
+    Points far from their plane have little weight (Geman and McClure). They are not dropped, because a single wall may
+    keep a scan from sliding along the other walls.
     """
     mass = np.bincount(after.kind, minlength=3).astype(np.float64)
     weight = 1 / np.maximum(mass, 1)[after.kind]

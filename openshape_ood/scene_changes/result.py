@@ -53,7 +53,7 @@ class ObjectChange:
         Fractions of the object at places that the other scan saw empty, has points at, or did not see.
     reason : str
     guess : str
-        For a change that is not reported because of its p-value: its likely kind, else "".
+        Likely kind of a change that is not reported because of its p-value, else "".
     """
 
     number: int
@@ -70,7 +70,7 @@ class ObjectChange:
 
     @property
     def reported(self) -> bool:
-        """True for a change at the requested false discovery rate."""
+        """True if the change is reported at the requested false discovery rate."""
         return self.kind in CHANGES
 
     @property

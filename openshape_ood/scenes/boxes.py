@@ -49,7 +49,7 @@ class Box:
         return cls(center, np.array([*sides, high - low]), yaw)
 
     def corners(self) -> np.ndarray:
-        """Corners (8, 3): the four lower ones in order, then the four upper ones."""
+        """Corners (8, 3): the four lower ones counterclockwise, then the four upper ones."""
         signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
         level = self.center[:2] + (signs * self.size[:2] / 2) @ _turn(self.yaw).T
         z = self.center[2] + np.array([-0.5, 0.5]) * self.size[2]

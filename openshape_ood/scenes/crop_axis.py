@@ -40,7 +40,7 @@ def assumed(count: int, silent: str, remedy: str) -> str:
 
 
 def with_axes(known: Mapping[str, Any], known_up: str | None, encoder: Encoder) -> tuple[dict[str, Any], Any]:
-    """Arguments of `score_novelty`: classes with lists of examples, and one up axis or the axes of each class.
+    """Arguments of `score_novelty`: known classes with lists of examples, and their up axis or axes by class.
 
     Warns with `AxisWarning` if z is assumed for an example. Ready embeddings have no axis.
     """

@@ -58,8 +58,8 @@ def load_scene(
     """Load a scan from a file, or from points in memory, in meters with z up.
 
     PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances in named columns. glTF, OBJ and
-    other meshes are sampled. The vertices of a PLY mesh, such as ScanNet's, are the points of the scan. If a PLY mesh
-    has few vertices, more than 10 cm apart on average, it is sampled instead and has no labels.
+    other meshes are sampled. The vertices of a PLY mesh, such as ScanNet's, are the points of the scan. But a PLY
+    mesh of fewer than 50,000 vertices, more than 10 cm apart on average, is sampled and has no labels.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def load_scene(
     labels : str or Path, optional
         File with a label for each point: ScanNet's text format, one whole number per line, or a point format.
     spacing : float, optional
-        Sample any mesh, PLY included, with one point per square of this side, in meters. Default: 0.02, for sampled
-        meshes only.
+        Sample any mesh, PLY included: one point per square with this side in meters. Default: 0.02 for the meshes that
+        are sampled in any case.
     seed : int
         Seed of the sampling.
 
@@ -82,8 +82,8 @@ def load_scene(
     -------
     Scene
         Label and instance 0 mean none, and negative numbers become 0. If all labels are 0, the scan has no labels.
-        Points keep the order of the file, duplicates included. Unmeasured points (NaN) of a PCD file are dropped. Stray
-        points are dropped: their distance to nearly all others exceeds 1 km and the size of the scan.
+        Points keep the order of the file, duplicates included. Unmeasured points (NaN) of a PCD file are dropped. So
+        are stray points, whose distance to nearly all others exceeds 1 km and the size of the scan.
 
     Raises
     ------
@@ -96,8 +96,8 @@ def load_scene(
     Warns
     -----
     ScanWarning
-        If the scan is more than 100 m across without a given `unit`; if stray points are dropped; if columns that look
-        like colors are unusable.
+        If the scan is more than 100 m across without a given `unit`; if stray points are dropped; if columns with
+        names of colors are unusable.
     AxisWarning
         If the scan looks like a room with another up axis.
 

@@ -55,8 +55,8 @@ def score_scene(
     """Find the objects of a scan and score each: position, name, novelty.
 
     Proposals are cut out of the scan and scored like shapes in `score_novelty`. Objects and names do not depend on the
-    order of the points, the origin, or quarter turns about z. `SceneObject.stability` measures how reproducibly an
-    object is found on other voxel grids.
+    order of the points, the origin, or quarter turns about z. `SceneObject.stability` is the reproducibility of an
+    object on other voxel grids.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def score_scene(
     encoder, text, model, method, device, seed, num_samples, batch_size, progress
         As in `score_novelty`.
     known_up : str, optional
-        Gravity axis of example shapes. Default: the axis stated by each file, else z with a warning, because examples
+        Up axis of example shapes. Default: the axis stated by each file, else z with a warning, because examples
         are assumed to be crops of scans. Shapes of `synthetic.sample` are y up.
     threshold : Threshold, optional
         Objects beyond it are "novel" and have the name "new". Default: as in `score_novelty`.
@@ -76,15 +76,15 @@ def score_scene(
         `segment_scene`, whose novel regions are proposals; or your own masks (n,) or rows (m,). Row i of `.result` is
         proposal i; `SceneObject.proposal` is the same index.
     most : int, optional
-        Maximum number of objects. Default: 100 if they are found by a method, all if they are given.
+        Maximum number of objects. Default: 100 for a proposal method, all for given proposals.
     size_weight : float
         Weight of the log-likelihood (at least -6) of an object's size under each class, added to its cosine. With 0.1,
-        more real objects got the correct name. With furniture of unusual sizes, fewer did.
+        more real objects got the correct name, but fewer objects of unusual size.
     sizes : mapping, optional
         Mean and standard deviation (2, 3) of the logarithms of longer side, shorter side and height in meters, by name.
         Default: sizes of generated shapes.
     points : NoveltyMap, optional
-        Novelty map of the same n points; each object then reports its agreement with it.
+        Novelty map of the same n points; each object reports its agreement with the map.
     color : bool
         Pass the scan's color to the encoder.
 

@@ -29,7 +29,7 @@ from openshape_ood.scenes.voxels import voxelize
 BLOCK = 1 << 14  # voxels embedded at once
 KIND = "points"
 BACKENDS = ("torch", "spconv")
-FLOOR = 0.02  # fraction of voxels below the assumed floor
+FLOOR = 0.02  # quantile of the heights of voxels that is taken as the floor
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +86,9 @@ class PointEncoder:
     dim : int
         Width d of the embeddings.
     spec : ScanSpec
-        Side of a voxel in meters, input of a voxel, and published list of names.
+        Voxel side in meters, kind of network input, and published list of names.
     temperature : float or None
-        Divisor of cosines with text during training; None if the file does not have it.
+        Divisor of cosines with text during training; None if the file does not state it.
     row, network, device, backend
         Registry row, bare torch module, its device, backend of its convolutions.
     """

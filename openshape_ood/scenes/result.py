@@ -51,7 +51,7 @@ class SceneObject:
         None without a threshold.
     p_value : float or None
     proposal : int
-        Index from 0 of the proposal, and of the row in `SceneResult.result`.
+        Index of the proposal, from 0; the same row of `SceneResult.result` has its scores.
     stability : float or None
         Reproducibility, 0 to 1, see `Proposals`. None for given proposals without runs.
     part_of : int or None
@@ -213,8 +213,8 @@ class SceneResult:
     def export(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write each object to a file, in a subfolder named after the object's `name`.
 
-        Check the names first. Then the subfolders are examples of classes for `--examples`, and the files are
-        calibration shapes for `--calibrate`. The PCD files state z up, and are in meters in the frame of the scan, with
+        If the names are correct, the subfolders are examples of classes for `--examples`, and the files are calibration
+        shapes for `--calibrate`. The PCD files state z up, and are in meters in the frame of the scan, with
         its colors.
 
         Parameters

@@ -1,4 +1,4 @@
-"""Scans as files: colored PLY with a side file of names, and ScanNet's text format."""
+"""Scans as files: colored PLY with a separate file of names, and ScanNet's text format."""
 
 from __future__ import annotations
 
@@ -85,17 +85,17 @@ def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
 
 
 def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
-    """Names of a scan's labels, from the side file of its PLY file.
+    """Names of a scan's labels, by label, from the file `NAME.names.json` next to its PLY file.
 
     Parameters
     ----------
     path : str or Path
-        The PLY file or the side file itself.
+        The PLY file, or the file of names itself.
 
     Raises
     ------
     FileError
-        For a missing or invalid side file.
+        For a missing or invalid file of names.
     """
     path = given_path(path, "path", FileError)
     side = path if path.name.endswith(NAMES) else path.with_suffix(NAMES)
@@ -153,7 +153,7 @@ def _save_names(names: Mapping[int, str], path: Path) -> None:
     if not isinstance(names, Mapping):
         raise InputError(
             f"names are a {type(names).__name__}. Expected a dict of label to name, such as {{1: 'chair'}}. Give "
-            "dict(enumerate(names, 1)) for a list of names of labels from 1"
+            "dict(enumerate(names, 1)) for a list of names"
         )
     labels = {str(check_whole(label, "a label of names", 0)): str(name) for label, name in names.items()}
     content = {"format": FORMAT, "labels": labels}

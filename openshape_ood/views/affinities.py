@@ -113,9 +113,10 @@ class Affinities:
         known : sequence of str, optional
             Subset of the names. Default: all.
         method : str or Method
-            Alternatively a method of `score_novelty` that uses only similarities: mcm, energy, entropy or margin.
+            Default: 1 minus the largest affinity. Alternatives: "mcm", "energy", "entropy" or "margin", as in
+            `score_novelty`.
         temperature : float
-            Temperature of these methods: affinities are divided by it.
+            Temperature of the alternatives: affinities are divided by it.
 
         Returns
         -------
@@ -127,7 +128,7 @@ class Affinities:
         UnknownNameError
             For an unknown name or method.
         InputError
-            For a method that needs more than similarities, or more than one name.
+            For a method that cannot use affinities, and for one that needs several known names.
 
         Examples
         --------
@@ -213,7 +214,9 @@ class Affinities:
         with loaded_npz(path, "masks", _made) as arrays:
             shapes = {name: one.shape for name, one in arrays.items()}
             if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
-                raise ValueError(f"its arrays are {shapes}. Expected one array (h, w) a name. Save arrays of one size")
+                raise ValueError(
+                    f"its arrays are {shapes}. Expected one array (h, w) per name. Save arrays of one size"
+                )
             if wrong := [f"{name!r} is {one.dtype}" for name, one in arrays.items() if one.dtype.kind not in "biu"]:
                 raise ValueError(
                     f"{wrong[0]}. Expected bool, or whole numbers, 0 outside. Save real-valued affinities with "

@@ -85,8 +85,8 @@ def load_view(
         )
     if suffix not in IMAGES and (depth is not None or camera is not None):
         raise InputError(
-            f"{given} contains depth and camera, but they are given too. Expected them only for an "
-            "image. Leave them out"
+            f"{given} contains depth and camera, but depth= or camera= is given too. Expected these only "
+            "for an image. Leave them out"
         )
     if not given.is_file():
         raise FileError(f"{given}: there is no such file. Expected a view. Check the path")
@@ -125,7 +125,7 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
     ----------
     view : View
     path : str or Path
-        An .npz file, which is exact. Or a folder for `rgb.png`, `depth.png` and `camera.json`: color is rounded to 8
+        An .npz file stores exact values. A folder gets `rgb.png`, `depth.png` and `camera.json`: color is rounded to 8
         bits, depth to millimeters, or to coarser units if it exceeds 65 meters.
 
     Returns
@@ -165,10 +165,10 @@ def published_arrays(scene: Mapping[str, Any], held: int | None = None) -> dict[
     """Arrays of a view, from the content of a published scene file. held: size of an untrusted file in bytes.
 
     If the file has `img_shape` (width, height), color and depth are resized to it by nearest pixels. The intrinsics
-    belong to the stored or to the resized image. The one whose center is nearer to the principal point is assumed.
+    belong to the stored or to the resized image. The image whose center is nearer to the principal point is assumed.
     """
     for name in ("rgb", "depth", "cam_intr", "cam_extr"):
-        if not isinstance(scene[name], np.ndarray):  # nested lists may expand far beyond their size
+        if not isinstance(scene[name], np.ndarray):  # nested lists may need far more memory than their file
             raise CloudError(f"its {name!r} is a {type(scene[name]).__name__}. Expected an array. Save it as one")
     rgb, depth, pose = scene["rgb"], scene["depth"], scene["cam_extr"]
     intrinsics, (h, w) = np.array(scene["cam_intr"][:3, :3], dtype=np.float64), depth.shape[:2]

@@ -67,14 +67,14 @@ class Lifted:
         method, temperature
             As in `Affinities.novelty`.
         threshold : Threshold, optional
-            For `.is_novel` and `.regions()`. Regions can be proposals: `score_scene(lifted.scene, known,
-            proposals=...)`.
+            Threshold of the map, needed by `.is_novel` and `.regions()`. The map can be the `proposals` of
+            `score_scene(lifted.scene, known)`.
         smooth : int
             Number of nearest points; affinities are first averaged over each point and these points. 0: no smoothing.
         objects : Proposals, optional
             Result of `find_objects(lifted.scene)`. Affinities are averaged over each object and plane. Then each name's
-            affinities are divided by the largest of its means. This reduces its affinity to objects near the named one.
-            The divisor is at least the median over all names, because a name may not occur in the view.
+            affinities are divided by its largest mean. This reduces affinities of objects near the named object.
+            The divisor is at least the median divisor of all names, because a name may not occur in the view.
 
         Returns
         -------
@@ -86,7 +86,7 @@ class Lifted:
         UnknownNameError, InputError
             As in `Affinities.novelty`; also for objects of another scan.
         MixedEncodersError
-            For a threshold of another source of affinities or another method.
+            For a threshold that belongs to other affinities or another method.
         """
         values = self.affinities
         if check_whole(smooth, "smooth", 0):
@@ -120,8 +120,8 @@ def lift(
     affinities : Affinities or sequence of Affinities
         Affinities of each view's pixels, to the same names.
     spacing : float, optional
-        Side in meters of the voxels in which points are averaged, also across views. Default: 0.02 for several views;
-        a single view keeps its pixels, row by row.
+        Points of all views are averaged in voxels with this side, in meters. Default: 0.02 for several views; a single
+        view keeps its pixels, row by row.
     bounds : array (2, 3), optional
         Lower and upper corner of the kept region, in the world.
 

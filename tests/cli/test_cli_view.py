@@ -109,7 +109,7 @@ def test_what_is_lacking_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         (["--checkpoint", "clip.pt", "--names", "chair"], "--checkpoint of CLIP was given without an image"),
         ([folder, *masks, "--relations", "small"], "was given without --locate"),
         (["--names", "quark"], "--names has no generated category"),
-        ([folder, "--masks", folder / "affinities.npz"], "Expected one array (h, w) a name"),
+        ([folder, "--masks", folder / "affinities.npz"], "Expected one array (h, w) per name"),
         ([folder, "--masks", folder / "rgb.png"], "holds no masks, or is damaged"),
     ):
         done = run("view", *words, *SMALL)

@@ -48,7 +48,7 @@ class Group:
 
 
 def agreed(runs: Iterable[Sets], count: int, *, nested: bool = False) -> list[Group]:
-    """Groups of equal sets of several runs over `count` points, most stable first; disjoint unless `nested`."""
+    """Groups of matching sets of several runs over `count` points, most stable first; disjoint unless `nested`."""
     pool = _Pool.of(runs, count)
     if not len(pool.kind):
         return []

@@ -68,8 +68,10 @@ class Proposals:
         return iter(self.rows)
 
     def __repr__(self) -> str:
-        taken = ", ".join(plane.kind for plane in self.layout) or "nothing"
-        return f"Proposals({len(self)} of {self.candidates} candidates by {self.by}; {taken} taken off {self.n} points)"
+        removed = ", ".join(plane.kind for plane in self.layout) or "nothing"
+        return (
+            f"Proposals({len(self)} of {self.candidates} candidates by {self.by}; {self.n} points; removed: {removed})"
+        )
 
 
 def find_objects(
@@ -88,7 +90,7 @@ def find_objects(
     merged or grouped, and the best of the overlapping candidates are kept.
 
     Several runs on different voxel grids vote. The grids are turned about z and shifted by fixed amounts relative to
-    the scan's own direction and center, so the result is deterministic. Proposals of different runs with an
+    the direction and center of the scan, so the result is deterministic. Proposals of different runs with an
     intersection over union of 0.5 are the same object. The object has the points that are in most of these proposals.
     It is dropped if its stability is below 0.35.
 

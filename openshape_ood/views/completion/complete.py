@@ -215,7 +215,7 @@ def _field(
     num_points: int,
     seed: int,
 ) -> Field:
-    """Field of names. phrases: for each name, the phrases whose affinities are its input; none if colors are."""
+    """Field of names. phrases: for each name, the phrases whose affinities are the input; empty for color as input."""
     needed = tuple(dict.fromkeys(one for words in phrases for one in words))
     points, color, views, columns = _gathered(source, needed, affinities)
     matrix, grid = _frame(frame, views, completer), completer.network.grid

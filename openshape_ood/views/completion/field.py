@@ -27,7 +27,7 @@ from openshape_ood.views.view import View
 PIECE = 1 << 18  # positions per block
 KEPT_BYTES = 1 << 29  # bytes of cached volumes
 MOST_SIDE = 256
-PEAK = 0.15  # released networks of relations: occupied are the cells at most this far below the largest logit
+PEAK = 0.15  # released networks of relations: occupied cells have a logit at most this far below the largest
 
 
 class VolumePart(NamedTuple):

@@ -61,7 +61,7 @@ class Grid:
     def read(self, volume: Tensor, queries: Tensor) -> Tensor:
         """Values (b, m, f) of a volume (b, f, s, s, s) at queries (b, m, 3), by trilinear interpolation.
 
-        Outside of the box and within half a cell of its faces, values are those of the border cells.
+        Outside of the box and within half a cell of its faces, border cells give the values.
         """
         at = self.positions(queries)
         if not self.legacy:

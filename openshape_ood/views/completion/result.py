@@ -86,7 +86,7 @@ class CompletedView:
 
     @cached_property
     def voxels(self) -> NoveltyMap:
-        """Novelty map of the cells with visible points or an occupying name, without floor, walls and ceiling."""
+        """Map of `Field.unexplained`, without cells of floor, walls and ceiling that no name occupies."""
         unexplained = self.field.unexplained(self.known, self.side)
         at = tuple(unexplained.elements.rows.T)
         kept = ~self._layout[at] | np.any([mask[at] for mask in self.cells.values()], axis=0)
@@ -213,7 +213,7 @@ class CompletedView:
 
 
 def questions_of(view: View, names: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
-    """Questions of a view whose relation is in `RELATIONS`. With names: only those about two of the names."""
+    """Questions of a view whose relation is in `RELATIONS`, and whose target and reference are in `names`, if given."""
     return [
         (target, relation, reference)
         for target, relation, reference in view.questions
