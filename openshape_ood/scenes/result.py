@@ -79,9 +79,8 @@ class SceneObject:
 
     def as_json(self) -> dict[str, Any]:
         record = {"object": self.number, "points": len(self.rows), "box": self.box.as_json()}
-        return record | {
-            one.name: getattr(self, one.name) for one in fields(self)[3:]
-        }  # the fields of text and numbers
+        # the fields of text and numbers
+        return record | {one.name: getattr(self, one.name) for one in fields(self)[3:]}
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ def check_size(scene: Scene, any_size: bool) -> str | None:
 
 
 def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
-    """Scan without stray points: points farther from nearly all others than both 1 km and the size of the scan.
+    """Scan without stray points, whose distance to nearly all others exceeds 1 km and the size of the scan.
 
     Stray points come from lasers that hit mirrors or nothing. Warns about dropped points.
     """
@@ -64,8 +64,9 @@ def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
 def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) -> None:
     """Warn if points (n, 3) in meters, read with `up`, look like a room with another up axis.
 
-    The extent along the other axis is a room height, clearly less than along `up`. Its largest flat layer is larger,
-    as floors are larger than walls. The warning names the axis with the largest layer, and others that are close.
+    The extent along the other axis is a room height, and clearly less than along `up`. The largest flat layer across
+    this axis is at least as large as across `up`, because floors are larger than walls. The warning names the axis with
+    the largest layer, and axes with almost as large ones.
     """
     some = _some(points)
     low, high = np.percentile(some, (0.5, 99.5), axis=0)

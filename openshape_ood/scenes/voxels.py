@@ -131,8 +131,7 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
     """Most frequent label (v,) of each voxel, from point labels (n,).
 
     Points with labels <= 0 are unlabeled and do not count; a voxel without labeled points has 0. Ties: the smaller
-    label. Raises
-    `InputError` as `spread` does, and for labels that are no whole numbers.
+    label. Raises `InputError` as `spread` does, and for labels that are no whole numbers.
 
     Examples
     --------

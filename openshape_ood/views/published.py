@@ -102,7 +102,7 @@ def read_pickle(data: bytes, records: Collection[str] = (), max_steps: int = MAX
     memo: dict[int, Any] = {}
     for step, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(data))):
         if step >= max_steps:
-            raise CloudError(f"it has more than {max_steps:,} instructions; a scene file has a few hundred")
+            raise CloudError(f"it has more than {max_steps:,} instructions. Expected a few hundred, as in a scene file")
         name, place = opcode.name, cast(int, argument)  # position in the memo
         if name == "STOP":
             return _finished(stack.pop())
@@ -151,7 +151,9 @@ def _follow(name: str, argument: Any, stack: list[Any], records: Collection[str]
         else:
             raise CloudError("it changes something that is no array")
     else:
-        raise CloudError(f"it holds the instruction {name}, which no scene file needs; nothing of it was run")
+        raise CloudError(
+            f"it holds the instruction {name}. Expected instructions of scene files. Nothing of the file was run"
+        )
 
 
 def _named(name: str, records: Collection[str]) -> _Name:

@@ -106,7 +106,7 @@ def test_a_missing_package_or_one_without_cuda_is_told(monkeypatch: pytest.Monke
         PointEncoder.from_pretrained(device="cpu", backend="minkowski")
     made_up_spconv.install(monkeypatch)
     with pytest.raises(
-        MissingPackageError, match=r"without CUDA\. .*pip install spconv-cu.* Uninstall spconv and cumm"
+        MissingPackageError, match=r"without CUDA\. .* Uninstall spconv and cumm, then run pip install spconv-cu"
     ):
         load_spconv(torch.device("cuda"))
     made_up_spconv.install(monkeypatch, cpu_only=False)

@@ -103,9 +103,8 @@ class _Pool:
             width = len(one.kind) + 1
             keys, atom = _distinct(atom * width + one.inner + 1)
             labels = np.column_stack([labels[keys // width], keys % width - 1])
-            seen.append(
-                Sets(one.inner[:0], one.around, one.kind, one.worth)
-            )  # points are not needed any more: atoms represent them
+            # atoms represent the points from here on
+            seen.append(Sets(one.inner[:0], one.around, one.kind, one.worth))
         start = np.cumsum([0, *(len(one.kind) for one in seen)])
         rows, columns = [], []
         for first, one, inner in zip(start[:-1], seen, labels.T, strict=True):

@@ -62,7 +62,7 @@ def on_planes(planes: list[Plane], piece: np.ndarray) -> np.ndarray:
 
 
 def _level(grid: Grid, direction: np.ndarray, thick: float) -> list[Plane]:
-    """Floor: the lowest large horizontal plane with almost no voxels below. Ceiling: its counterpart above."""
+    """Floor: lowest large horizontal plane with almost no voxels below. Ceiling: highest one with almost none above."""
     height, cell = grid.places[:, 2], grid.spacing**2
     flat = np.abs(direction[:, 2]) > LEVEL
     if flat.sum() * cell < AREA:

@@ -29,12 +29,12 @@ def load_spconv(device: torch.device) -> Any:
         from spconv.cppconstants import CPU_ONLY_BUILD
     except ImportError as error:
         raise MissingPackageError(
-            f"backend 'spconv' cannot be loaded ({error}). Expected {INSTALL}. Install it, or take backend 'torch'"
+            f"backend 'spconv' cannot be loaded ({error}). Expected the package. Run {INSTALL}, or take backend 'torch'"
         ) from error
     if CPU_ONLY_BUILD and device.type == "cuda":
         raise MissingPackageError(
-            f"the installed spconv was built without CUDA. Expected {INSTALL}. Uninstall spconv and cumm, then install "
-            "it; or take backend 'torch'"
+            f"the installed spconv was built without CUDA. Expected a build for CUDA. Uninstall spconv and cumm, then "
+            f"run {INSTALL}; or take backend 'torch'"
         )
     return spconv
 

@@ -64,7 +64,7 @@ class Field:
         queries : ndarray (m, 3)
             Positions in the world, meters.
         names : sequence of str, optional
-            Subset of its names. Default: all.
+            Subset of the field's names. Default: all.
 
         Returns
         -------
@@ -156,7 +156,7 @@ class Field:
         Parameters
         ----------
         known : sequence of str
-            Subset of its names.
+            Subset of the field's names.
         side : int
             Cells of the grid along an edge.
 
@@ -246,7 +246,7 @@ class Field:
         return self._cells[side]
 
     def _visible(self, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mask (side³,) of cells with visible points; positions (side³, 3): mean of its points, else the center."""
+        """Mask (side³,) of cells with visible points; positions (side³, 3): mean of a cell's points, or its center."""
         inside, index = self.cells_of(self.points, side)
         points, places = moved(self.points[inside], self.frame), self.cut(side).centers().numpy()
         counts = np.bincount(index, minlength=side**3)

@@ -16,7 +16,7 @@ from torch.nn.functional import cosine_similarity, max_pool3d, relu
 from openshape_ood.registry.architectures import CompletionSizes
 from openshape_ood.views.completion.grid import Grid, scatter
 
-TEMPERATURE, SLOPE = 0.07, 0.01  # of cosines in logits; of leaky ReLUs
+TEMPERATURE, SLOPE = 0.07, 0.01  # divisor of cosines in logits; slope of leaky ReLUs
 # relations in the camera's frame, where +x is forward and +y is left
 RELATIONS = ("in", "behind", "in front of", "on the left of", "on the right of", "on")
 

@@ -154,10 +154,10 @@ class RelevancyEncoder:
         ----------
         rgb : array (h, w, 3)
             Numbers in [0, 1], or uint8; gray (h, w) becomes rgb, transparent pixels of (h, w, 4) are blended with
-            white. At least 16 pixels a side.
+            white. Minimum side: 16 pixels.
         names : sequence of k str
         preset : str or Preset
-            "ours", from the paper: four scales, five copies with jittered colors, all mirrored too. "chefer_et_al": one
+            "ours", from the paper: four scales, five copies with jittered colors, mirrored tiles. "chefer_et_al": one
             scale. "quick": four scales only, a twelfth of the work of "ours".
         legacy : bool
             Published behavior without corrections, see `Preset.legacy`.
@@ -167,7 +167,7 @@ class RelevancyEncoder:
             Seed of the color jitter.
         progress : bool or function
             True shows a bar. A function is called with the number of finished batches and the number of all batches of
-            tiles. The batches are counted for each block of names.
+            tiles. The total includes the batches of every block of names.
 
         Returns
         -------
@@ -192,9 +192,8 @@ class RelevancyEncoder:
             behind = wanted if chosen.legacy else list(BACKGROUND)
         else:
             behind = clean_names(background) if len(background) else []
-        words = list(
-            dict.fromkeys([*behind, *wanted])
-        )  # background first, because the last digits of its sum depend on the order
+        # background first, because the last digits of its sum depend on the order
+        words = list(dict.fromkeys([*behind, *wanted]))
         values, mean = np.empty((len(wanted), *shape), dtype=np.float32), np.zeros(shape)
         place, subtracted = {name: i for i, name in enumerate(wanted)}, set(behind)
         for name, heat in self._maps(picture, words, chosen, check_seed(seed), progress):
