@@ -89,7 +89,7 @@ class Compare:
         classes = np.repeat(np.arange(len(anchors_of)), [len(rows) for rows in anchors_of])
         if score == "neighbors":
             check_count(k, "k", len(classes), "the number of examples that are compared with")
-            distances.warn_of_few(k, np.bincount(classes), "neighbors of other classes count near it")
+            distances.warn_of_few(k, np.bincount(classes), "neighbors of other classes count")
         return ComparatorScorer(self.similarity, np.concatenate(anchors_of), classes, pool, score, k)
 
     def _check_fits(self, known: KnownClasses) -> None:
