@@ -219,7 +219,7 @@ def test_a_pickle_that_would_run_code(tmp_path: Path, layout: str, suffix: str) 
     else:
         torch.save(content, path, _use_new_zipfile_serialization=layout == "torch")
     message = refusal(path)
-    assert "would run code when read; no code was run" in message
+    assert "would run code when read. No code was run" in message
     assert not trace.exists()
 
 
