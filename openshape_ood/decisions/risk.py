@@ -207,9 +207,9 @@ class Marks:
     shapes : int
         Number of calibration objects.
     largest : float
-        Maximum fraction of a shape that is marked: its most novel elements.
+        Maximum fraction of a shape that is marked. Only the most novel elements are marked.
     min_size : int or float
-        Minimum size of a region: a number of elements, or if below 1 a fraction of the seen elements.
+        Minimum size of a region: a number of elements. If it is below 1, it is a fraction of the seen elements.
     peaks : ndarray (n,)
         Level of the highest region of each calibration shape; may be empty.
     weights : ndarray (n,)

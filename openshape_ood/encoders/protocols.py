@@ -40,12 +40,15 @@ class Identity:
     sha256: str = ""
 
     def fits(self, other: Identity) -> bool:
-        """True if embeddings of both identities can be compared: hashes must be equal, or if one is empty, spaces."""
+        """True if embeddings of both identities can be compared.
+
+        If both have a hash, the hashes must be equal. Otherwise the spaces must be equal.
+        """
         both = self.sha256 and other.sha256
         return self.sha256 == other.sha256 if both else self.space == other.space
 
     def check_fits(self, shapes: Identity) -> None:
-        """Raise `MixedEncodersError` if known classes of this identity do not fit `shapes`, the identity of shapes."""
+        """Raise `MixedEncodersError` if known classes of this identity cannot be compared with shapes of `shapes`."""
         if not self.fits(shapes):
             raise MixedEncodersError(
                 f"the known classes were embedded by {self}, the shapes by {shapes}. "

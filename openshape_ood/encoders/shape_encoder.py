@@ -190,7 +190,7 @@ class ShapeEncoder(Shared):
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings of shapes. A shape has the same embedding alone and in any batch, for all global torch settings.
+        """Embeddings of shapes. A shape has the same embedding alone and in any batch, with any global torch settings.
 
         Parameters
         ----------
@@ -277,7 +277,7 @@ class ShapeEncoder(Shared):
         Raises
         ------
         InputError
-            As in `encode`. Also if the architecture has no features of patches.
+            As in `encode`, and if the architecture has no features of patches.
 
         Examples
         --------

@@ -125,7 +125,7 @@ class LabelSample:
         return self
 
     def check_classes(self, classes: Sequence[str]) -> LabelSample:
-        """Return self. Raises `InputError` if a label is missing, or is none of `classes`, "known" and "novel"."""
+        """Return self. Raises `InputError` if a label is missing, or is not one of `classes`, "known" or "novel"."""
         other = [label for label in self.complete().labels if label not in {*classes, KNOWN, NOVEL}]
         if other:
             raise InputError(

@@ -39,7 +39,7 @@ class Method:
     name : str
         Name at every entry point.
     scorer : callable
-        Class or function. `scorer(known, **settings)` returns a `Scorer` for the `KnownClasses` known.
+        Function or class that makes a `Scorer`: `scorer(known, **settings)`, where `known` is a `KnownClasses`.
     needs : {"any", "negatives", "examples", "patches", "text and examples"}
         Required content of the known classes.
     rows : {"embedding", "raw", "patches"}

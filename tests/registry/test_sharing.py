@@ -171,7 +171,7 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
 
 
 def test_an_encoder_of_the_registry_is_not_saved_again(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"the weights of 'tiny'\. That name is in the registry"):
+    with pytest.raises(InputError, match=r"the weights of the registered checkpoint 'tiny'"):
         ShapeEncoder.from_pretrained("tiny").save_pretrained(tmp_path)
 
 

@@ -510,7 +510,7 @@ class Flat:
 
 def test_what_a_method_of_ones_own_says_is_checked() -> None:
     X, y = blobs()  # noqa: N806
-    with pytest.raises(InputError, match=r"(?s)method 'flat' returned .* as similarity; expected a Judgement"):
+    with pytest.raises(InputError, match=r"(?s)method 'flat' returned .* as similarity\. Expected a Judgement"):
         NoveltyDetector(Method("flat", Flat, settings={"right": False})).fit(X, y)
     detector = NoveltyDetector(Method("flat", Flat, settings={"right": 10})).fit(X, y)
     assert detector.predict(X[:9]).shape == (9,)

@@ -1,7 +1,7 @@
 """Farthest-point sampling and ball query as Triton kernels, for CUDA devices.
 
 The kernels give the same indices as the reference in `plain`. Float32 operations have the same order as there. Fused
-multiply-add is disabled, because it rounds once instead of twice. A point near the edge of a ball could then change
+multiply-add is disabled, because it rounds once instead of twice. With it, a point near the edge of a ball could change
 from inside to outside. The tests run the kernels in Triton's interpreter and compile them for a GPU. **The speed on a
 GPU was not measured**, so block and warp counts are not tuned.
 
@@ -28,8 +28,7 @@ except ImportError:
 
 # maximum number of points whose distances fit in the registers of one program; larger clouds use torch
 LARGEST_CLOUD = 16_384
-# maximum number of points whose coordinates also fit in registers. Coordinates of larger clouds are read again in every
-# step
+# maximum number of points whose coordinates also fit in registers. Larger clouds are read again in every step
 LARGEST_RESIDENT = 8_192
 # block sizes of the ball query: centers, and points per step
 CENTERS, POINTS = 8, 256

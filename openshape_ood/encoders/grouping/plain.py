@@ -1,8 +1,8 @@
 """Farthest-point sampling and ball query: numpy on the CPU, plain torch on other devices.
 
 Both do the same float32 arithmetic element by element, so they give the same indices. They use no matrix products,
-because the rounding of a matrix product depends on the batch size, TF32 and autocast. A point near the edge of a ball
-could then change from inside to outside.
+because the rounding of a matrix product depends on the batch size, TF32 and autocast. With matrix products, a point
+near the edge of a ball could change from inside to outside.
 
 On the CPU, a step with some 10,000 numbers takes about a microsecond. Function calls, temporary arrays and thread
 synchronization would take more time than the arithmetic. So clouds are processed one at a time, in one thread (two were

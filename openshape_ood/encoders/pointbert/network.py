@@ -150,12 +150,11 @@ class Block(nn.Sequential):
 
 
 class Adapters(nn.Module):
-    """Adapters of TAMM (Zhang et al., arXiv 2402.18490): one for text, one for images. They replace the final
-    projection.
+    """Adapters of TAMM (Zhang et al., arXiv 2402.18490), one for text and one for images.
 
-    For zero-shot classification, TAMM adds the cosine of the text branch and half the cosine of the image branch. The
-    output is the text unit vector plus half the image unit vector. So its product with a name is TAMM's sum. The norm
-    of the output is between 0.5 and 1.5.
+    They replace the final projection. For zero-shot classification, TAMM adds the cosine of the text branch and half
+    the cosine of the image branch. The output is the text unit vector plus half the image unit vector. So its product
+    with a name is TAMM's sum. The norm of the output is between 0.5 and 1.5.
     """
 
     def __init__(self, sizes: PointBERTSizes) -> None:

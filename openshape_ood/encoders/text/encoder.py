@@ -299,11 +299,10 @@ def _check_width(row: Row, width: int) -> None:
 
 
 def cached_file(row: Row) -> Path | None:
-    """File that `fetch_file` would return, if it is on this machine; else None. It uses no network, and does not check
-    the content.
+    """File that `fetch_file` would return, if it is on this machine; else None.
 
-    For an open_clip model this takes seconds, because open_clip is imported. Raises `RegistryError` if the model has no
-    address on the Hub.
+    It uses no network, and does not check the content. For an open_clip model this takes seconds, because open_clip is
+    imported. Raises `RegistryError` if the model has no address on the Hub.
     """
     if row.text.kind == "open_clip":
         return cached(row, open_clip.hub_address(row))
