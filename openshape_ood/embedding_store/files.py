@@ -34,7 +34,10 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def is_stored(path: str | os.PathLike[str]) -> bool:
-    """True for a folder with shards, or a file of embeddings: by its suffix, for .npz by its content."""
+    """True for stored embeddings: a folder with shards, or a file with one of their suffixes.
+
+    Other .npz files exist, so a .npz file must also contain a header of embeddings.
+    """
     path = Path(path).expanduser()
     if path.is_dir():
         return bool(shard_files(path, EMBEDDINGS))

@@ -1,8 +1,8 @@
 """Files of the registry: in the package, on the Hugging Face Hub, at an https address, or local.
 
-An undamaged cached file needs no network. Each kind of failure raises another error, with a remedy. A file must have
-the registered sha256. If none is registered, the hash of the first file is recorded, and other files are refused from
-then on.
+An undamaged cached file needs no network. Each kind of failure has its error class, and the message has a remedy. A
+file must have the registered sha256. If none is registered, the hash of the first file is recorded, and other files are
+refused from then on.
 """
 
 from __future__ import annotations

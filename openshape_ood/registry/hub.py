@@ -1,6 +1,6 @@
 """Files of the Hugging Face Hub. No other module imports huggingface_hub.
 
-Each kind of failure raises another error. The client's time-outs limit the wait to about 40 seconds.
+Each kind of failure has its error class. The client's time-outs limit the wait to about 40 seconds.
 """
 
 from __future__ import annotations
