@@ -276,8 +276,8 @@ def test_values_out_of_range(registry: Registry, where: str, value: Any) -> None
 
 
 def test_refusals_say_what_would_do(registry: Registry) -> None:
-    assert refusal(registry({"sizes.projection": -1})).endswith("expected 0 or more")
-    assert "known: modelnet40_64" in refusal(registry({"text.templates": "modelnet"}))
+    assert refusal(registry({"sizes.projection": -1})).endswith("Expected 0 or more. Correct the row.")
+    assert "Expected one of modelnet40_64" in refusal(registry({"text.templates": "modelnet"}))
     assert "[mine.text] field 'model' is empty" in refusal(registry({"text.model": "", "text.pretrained": ""}))
 
 
@@ -318,14 +318,14 @@ def test_a_row_of_the_same_name_takes_the_place_of_the_packaged_one(registry: Re
 @pytest.mark.parametrize(
     "rules, words",
     [
-        ({"drop": ["("]}, "is no regular expression"),
+        ({"drop": ["("]}, "Expected a regular expression"),
         ({"rename": [["a", "b", "c"]]}, "Expected pairs"),
-        ({"rename": [["(", "b"]]}, "is no regular expression"),
+        ({"rename": [["(", "b"]]}, "Expected a regular expression"),
         ({"rename": ["ab"]}, "field 'rename' is a string"),
         ({"merge": [["a", "b"]]}, "two or more parts"),
         ({"merge": [["*.a", "*.b", "c"]]}, "two or more parts"),
         ({"merge": [["*.a.*", "*.b.*", "*.c.*"]]}, "at most one *"),
-        ({"drop": ["a"] * 65}, "expected a list of at most 64"),
+        ({"drop": ["a"] * 65}, "Expected a list of at most 64"),
         ({"drop": [5]}, "field 'drop' is a whole number"),
     ],
 )
@@ -345,7 +345,7 @@ class CubeSizes:
 
 
 def test_an_architecture_brings_its_own_sizes(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "known: pointbert" in refusal(registry({"architecture": "cube"}))
+    assert "Expected one of pointbert" in refusal(registry({"architecture": "cube"}))
     monkeypatch.setitem(ARCHITECTURES, "cube", Architecture(CubeSizes, lambda sizes: None))
     cube = {"architecture": "cube", "sizes": {"side": 3}}
     assert find_checkpoint("mine", registry(cube)).sizes == CubeSizes(3)

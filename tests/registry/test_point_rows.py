@@ -217,7 +217,7 @@ def test_a_file_that_people_fetch_is_kept_and_pinned(row: Row, tmp_path: Path) -
 @pytest.mark.parametrize(
     "change, said",
     [
-        (("0.1, input", "-1, input"), "'voxel' is -1.0; expected a positive"),
+        (("0.1, input", "-1, input"), "'voxel' is -1.0. Expected a positive"),
         (("0.1, input", "11, input"), "'voxel' is 11.0. Expected at most 10"),
         (('"color"', '"colour"'), "field 'input' is 'colour'. Expected one of ones, color"),
         (("side = 3", "side = 4"), "'side' is 4. Expected 3 or 5"),
