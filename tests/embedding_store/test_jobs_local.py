@@ -143,7 +143,7 @@ def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:
         embed(items, out, TINY, engine="spark")
     with pytest.raises(InputError, match="precision"):
         embed(items, out, replace(TINY, precision="int8"))
-    with pytest.raises(WeightsError, match="no checkpoint file"):
+    with pytest.raises(WeightsError, match="there is no file"):
         embed(items, out, replace(TINY, checkpoint="nowhere.pt"))
 
 

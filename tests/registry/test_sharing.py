@@ -143,8 +143,8 @@ def test_an_upload_without_hub_or_token_says_what_to_do(
 @pytest.mark.parametrize(
     "repo, error, words",
     [
-        ("lab/gone", "ServerError", "correct `repo` in the call"),
-        ("lab/no-revision", "ServerError", "correct `revision` in the call"),
+        ("lab/gone", "ServerError", "Correct `repo` in the call"),
+        ("lab/no-revision", "ServerError", "Correct `revision` in the call"),
         ("lab/sound", "FileError", "cannot read the set of known classes"),  # random bytes
     ],
 )
