@@ -156,7 +156,7 @@ def test_half_precision_is_loaded_as_float32(tmp_path: Path, state: dict[str, Te
 def test_missing_keys(tmp_path: Path, state: dict[str, Tensor]) -> None:
     del state["cls_token"], state["sa.mlp_bns.0.num_batches_tracked"]
     message = refusal(saved(state, tmp_path))
-    assert "missing keys: cls_token, sa.mlp_bns.0.num_batches_tracked." in message
+    assert "missing keys: cls_token, sa.mlp_bns.0.num_batches_tracked)" in message
     assert "left-over" not in message
     assert "wrong shapes" not in message
 
