@@ -462,9 +462,7 @@ def test_a_checkpoint_at_home(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatc
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(
-        UnknownNameError, match=r"unknown checkpoint 'tinny'.*one of tiny, .*Did you mean 'tiny'"
-    ):
+    with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'tinny'.*one of tiny, .*Did you mean 'tiny'"):
         ShapeEncoder.from_pretrained("tinny")
     with pytest.raises(UnknownNameError, match="unknown sampler 'fps'; known: auto, torch, triton, dgl"):
         ShapeEncoder.from_pretrained("tiny", sampler="fps")

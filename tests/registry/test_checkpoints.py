@@ -394,9 +394,7 @@ def test_unknown_checkpoints_are_answered_with_the_known(given: str, meant: str)
 
 
 def test_a_kind_that_there_is_not() -> None:
-    with pytest.raises(
-        UnknownNameError, match=r"unknown kind 'shapes'.*one of shape, .*Did you mean 'shape'"
-    ):
+    with pytest.raises(UnknownNameError, match=r"unknown kind 'shapes'.*one of shape, .*Did you mean 'shape'"):
         list_checkpoints(kind="shapes")
 
 

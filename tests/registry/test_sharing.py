@@ -181,7 +181,7 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"architecture": "os.system"}, "'architecture' is 'os.system'"),
     ({"text": "/etc/passwd"}, "text encoder belongs to '/etc/passwd'"),
     ({"text": ["tiny"]}, "no shape encoder, or a damaged one"),
-    ({"sha256": "2c8b0eb4d3ce90638c7a365bd330ed910da476fa7746beebf3eb3addf9c6a07f"}, "the registered checkpoint 'tiny'"),
+    ({"sha256": "2c8b0eb4d3ce90638c7a365bd330ed910da476fa7746beebf3eb3addf9c6a07f"}, "registered checkpoint 'tiny'"),
     ({"sha256": ""}, "which identify the weights"),
     ({"spec": {"count": 10**12}}, "count"),
     ({"name": None, "sizes": None}, "no shape encoder, or a damaged one"),
