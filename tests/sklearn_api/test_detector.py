@@ -307,8 +307,8 @@ def test_neither_order_nor_length_matters_to_a_cosine(seed: int, scale: float, m
 @pytest.mark.parametrize(
     "settings, X, y, error, message",
     [
-        ({"method": "protoype"}, None, None, UnknownNameError, "did you mean 'prototype_"),
-        ({"method": 3}, None, None, UnknownNameError, "known: max_cosine"),
+        ({"method": "protoype"}, None, None, UnknownNameError, "Did you mean 'prototype_"),
+        ({"method": 3}, None, None, UnknownNameError, "one of max_cosine"),
         ({"coverage": 1.0}, None, None, InputError, "coverage is 1.0"),
         ({"coverage": float("nan")}, None, None, InputError, "coverage is nan"),
         ({"method": "knn", "k": 0}, None, None, InputError, "from 1 to 89"),
