@@ -205,7 +205,7 @@ def test_verify_what_is_in_the_package() -> None:
 def test_names_that_there_are_not() -> None:
     for command in ("show", "fetch", "verify"):
         result = run("checkpoints", command, "tinny")
-        assert result.exit_code == 2 and "did you mean 'tiny'" in result.stderr
+        assert result.exit_code == 2 and "Did you mean 'tiny'" in result.stderr
 
 
 @pytest.fixture

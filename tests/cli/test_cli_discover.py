@@ -53,7 +53,7 @@ def test_a_group_is_accepted_under_a_name(words: list[Any], folder: Path, tmp_pa
     out = tmp_path / "more.safetensors"
     done = run(*words, "--names", "car, guitar", "--accept", "1=a thing", "2=guitar", "--out", out)
     assert done.exit_code == 0, done.output
-    assert "which share of known shapes it keeps is unknown; calibrate on 19 or more: --calibrate" in done.stdout
+    assert "that it keeps is unknown; calibrate on 19 or more known shapes: --calibrate" in done.stdout
     assert "12 were novel, 0 are now" in done.stdout and "stability" in done.stdout
     known = KnownClasses.load(out)
     assert known.names == ("chair", "sofa", "a thing", "guitar") and np.bincount(known.labels).tolist() == [2, 2, 6, 6]

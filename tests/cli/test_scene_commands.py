@@ -176,7 +176,7 @@ def test_a_threshold_of_shapes_with_another_axis_is_noticed(scan, crops, tmp_pat
         assert note in said if note else said == ""
     done = run("scene", scan, *NAMES, "--proposals", "contact")  # by generated shapes, which have y up
     assert done.stderr == ""
-    assert "held-out generated scans of chair, sofa (not of your own shapes; calibrate on 19 or more" in done.stdout
+    assert "held-out generated scans of chair, sofa (not your own shapes; calibrate on 19 or more" in done.stdout
 
 
 def test_what_cannot_be_is_said_first(scan, tmp_path):

@@ -252,7 +252,7 @@ def test_too_few_calibration_scores(coverage: float, least: int) -> None:
     assert calibration_needed(coverage) == least
     conformal_threshold(np.zeros(least), coverage)
     if least > 1:
-        message = rf"^{least - 1} calibration scores cannot promise a coverage of {coverage}, {least} or more can"
+        message = rf"^{least - 1} calibration scores cannot promise a coverage of {coverage}\. {least} or more can\."
         with pytest.raises(InputError, match=message):
             conformal_threshold(np.zeros(least - 1), coverage)
         with pytest.raises(InputError, match=message):
@@ -292,7 +292,7 @@ def test_batches_that_cannot_be_used() -> None:
         p_values([0.5, math.nan], [1.0])
     with pytest.raises(InputError, match="row 1 of the p-values holds NaN"):
         benjamini_hochberg([0.5, math.nan])
-    with pytest.raises(InputError, match=r"p-values are from 0\.5 to 1\.5; expected 0 to 1"):
+    with pytest.raises(InputError, match=r"p-values are from 0\.5 to 1\.5\. Expected 0 to 1"):
         benjamini_hochberg([0.5, 1.5])
     with pytest.raises(InputError, match=r"tests is 0\. Expected at least one"):
         coverage_law(100, 0.95, 0)
@@ -322,7 +322,7 @@ def test_examples_that_cannot_be_left_out(examples: Any, labels: Any, message: s
 
 @pytest.mark.parametrize("given", [np.zeros(2), np.array([math.nan]), 0.5])
 def test_a_score_that_gives_no_novelty(given: Any) -> None:
-    with pytest.raises(InputError, match=r"the score of example 0 is .*; expected one finite novelty"):
+    with pytest.raises(InputError, match=r"the score of example 0 is .* Expected one finite novelty"):
         leave_one_out(np.zeros((3, 2)), [0, 1, 2], lambda queries, examples, labels: given)
 
 

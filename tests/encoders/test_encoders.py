@@ -408,7 +408,7 @@ def test_devices(device: Any) -> None:
 
 @pytest.mark.parametrize("device", ["gpu", "", "cpu:x", "cuda:99", "meta", 99, [], "vulkan"])
 def test_devices_that_are_not_there(device: Any) -> None:
-    with pytest.raises(InputError, match=r"device .* cannot be used here: "):
+    with pytest.raises(InputError, match=r"device .* cannot be used here \("):
         ShapeEncoder.from_pretrained("tiny", device=device)
 
 
@@ -462,7 +462,7 @@ def test_a_checkpoint_at_home(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatc
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'tinny'; known: tiny, .*did you mean 'tiny'"):
+    with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'tinny'.*one of tiny, .*Did you mean 'tiny'"):
         ShapeEncoder.from_pretrained("tinny")
     with pytest.raises(UnknownNameError, match="unknown sampler 'fps'; known: auto, torch, triton, dgl"):
         ShapeEncoder.from_pretrained("tiny", sampler="fps")

@@ -366,7 +366,7 @@ def test_queries_of_an_index_are_checked() -> None:
     for queries, message in [
         (np.ones((1, 2)), "queries have 2 numbers a row, rows 3"),
         ([[np.nan, 0, 0]], "NaN"),
-        ([[1e30, 0, 0]], "expected one unit"),
+        ([[1e30, 0, 0]], "Expected the same unit"),
     ]:
         with pytest.raises(InputError, match=message):
             index.nearest(queries)

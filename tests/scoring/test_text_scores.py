@@ -215,7 +215,7 @@ def test_no_queries_give_no_novelty(score: Callable[..., np.ndarray]) -> None:
         ([[0.1, -np.inf]], "row 0 of the cosines holds NaN"),
         ([[0.1, 0.2], [0.3]], "rows of different lengths"),
         ([["chair", "table"]], "Expected numbers"),
-        (100 * COSINES, "expected cosines of unit vectors.*1 / scale"),
+        (100 * COSINES, "Expected cosines of unit vectors.*1 / scale"),
     ],
 )
 def test_what_is_no_table_of_cosines(score: Callable[..., np.ndarray], cosines: Any, message: str) -> None:
