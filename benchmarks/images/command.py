@@ -20,7 +20,6 @@ from benchmarks.images.encoders import embed, find_encoder, read_system
 from benchmarks.images.evaluation import (
     CONVENTION,
     Measured,
-    draw_failures,
     few_shot,
     known_classes,
     learned,
@@ -147,7 +146,6 @@ def run(args: argparse.Namespace) -> None:
         fitted = KnownClasses.from_embeddings(features(base.paths), names, images.identity)
     compared = learned(fitted, relation, args.families)
     rows, lines, records = list[Measured](), list[str](), list[dict[str, Any]]()
-    shown: tuple[Any, ...] | None = None
     for setting, support, target, warnings in read:
         counted = counts(support, target)
         differ = counted.differences(setting.published) if args.root and setting.published else []
@@ -159,22 +157,15 @@ def run(args: argparse.Namespace) -> None:
         taken = few_shot(support.labels, args.few_shot, args.replacement, args.seed)
         known = known_classes(support, everything, taken, images)
         methods = ways(compared, args.evaluators, args.nnk, len(known.names) > 1)
-        measured, judged = measure(setting, target, tested, known, np.unique(support.labels), args.draws, methods)
-        rows += measured
+        rows += measure(setting, target, tested, known, np.unique(support.labels), args.draws, methods)
         record = {
             "setting": setting.title,
             "counts": asdict(counted),
             "published": setting.published and asdict(setting.published),
         }
         records.append(record | {"differs": differ, "notes": warnings})
-        shown = shown or (setting, judged, target, tested, support, everything)
     path = write_json(args.out / f"{stem(args)}.json", report(args, images, notes, records, rows))
-    files = [path]
-    if args.pictures and shown:
-        setting, judged, *parts = shown
-        name = next(iter(judged))
-        files.append(draw_failures(path.with_suffix(".png"), f"{setting.title}, {name}", judged[name], *parts))
-    print(*notes, *lines, f"encoder: {images.identity}", CONVENTION, "", table(rows), "", *files, sep="\n")
+    print(*notes, *lines, f"encoder: {images.identity}", CONVENTION, "", table(rows), "", path, sep="\n")
 
 
 def report(
@@ -218,7 +209,7 @@ def stem(args: argparse.Namespace) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     about = "ReSeND's evaluation on its image lists, with baselines"
-    names = ("seed", "device", "batch_size", "workers", "cache", "no_cache", "no_pictures")
+    names = ("seed", "device", "batch_size", "workers", "cache", "no_cache")
     parser = options.parser("resend", about, *names, draws=200)
     add = parser.add_argument
     add("--dataset", choices=DATASETS, help="data set of the lists (default: PACS_DG)")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks import options
-from benchmarks.performance.harness import MIB, in_turns, machine, memory, versions
+from benchmarks.performance.harness import MIB, in_turns, least_seconds, machine, memory, versions
 from benchmarks.report.output import write_json
 from openshape_ood import NoveltyPipeline, ShapeEncoder
 from openshape_ood.encoders.protocols import Embeddings
@@ -34,8 +34,8 @@ def called(pipeline: NoveltyPipeline, encoder: ShapeEncoder, count: int) -> dict
     """Milliseconds per call of pipeline and encoder over `count` calls, and memory growth in MiB."""
     cloud = sample("guitar", POINTS, seed=1)
     contenders = {
-        "pipeline": lambda: _seconds(lambda: pipeline(cloud)),
-        "encoder": lambda: _seconds(lambda: encoder.encode([cloud], up="y")),
+        "pipeline": lambda: least_seconds(lambda: pipeline(cloud), 1),
+        "encoder": lambda: least_seconds(lambda: encoder.encode([cloud], up="y"), 1),
     }
     in_turns(contenders, max(1, count // 10))
     before = resident()
@@ -46,12 +46,6 @@ def called(pipeline: NoveltyPipeline, encoder: ShapeEncoder, count: int) -> dict
     }
     ratio = float(np.median(np.divide(seconds["pipeline"], seconds["encoder"])))
     return figures | {"ratio": ratio, "growth_mib": resident() - before}
-
-
-def _seconds(call: Any) -> float:
-    start = process_time()
-    call()
-    return process_time() - start
 
 
 def streamed(pipeline: NoveltyPipeline, rows: int) -> dict[str, float]:

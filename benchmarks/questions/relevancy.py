@@ -28,7 +28,7 @@ import torch
 from torch.nn.functional import log_softmax, normalize
 
 from benchmarks import options
-from benchmarks.performance.harness import machine, memory, versions
+from benchmarks.performance.harness import least_seconds, machine, memory, versions
 from benchmarks.report.output import write_json
 from openshape_ood.storage import replacing
 from openshape_ood.views.relevancy import PRESETS, Preset, RelevancyEncoder, tiling
@@ -170,12 +170,12 @@ def cost(model_name: str, repeats: int) -> dict[str, Any]:
     tower = Tower.of(model)
     images = torch.randn(tower.batch, 3, tower.side, tower.side)
     tokens = tower.tokens(images)
-    before = seconds(lambda: tower.tokens(images), repeats)
+    before = least_seconds(lambda: tower.tokens(images), repeats)
     ways = []
     for names in COUNTS:
         text = normalize(torch.randn(names, model.visual.output_dim), dim=-1)
         fast, general = (
-            seconds(partial(run_through, way, tokens, text), repeats) for way in (tower.last_block, tower.rollout)
+            least_seconds(partial(run_through, way, tokens, text), repeats) for way in (tower.last_block, tower.rollout)
         )
         times = {"names": names, "fast path": fast, "general rule": general, "last block": general / fast}
         ways.append(times | {"whole": (general + before) / (fast + before)})
@@ -207,16 +207,6 @@ def preset_cost(model: Any, preset: Preset, side: int = 896) -> dict[str, Any]:
     peak = (memory().get("peak", 0) - before) / 2**20
     seconds = spent * (1 if measured else copies)
     return {"tiles": tiles, "passes": tiles * copies, "seconds": seconds, "mib": peak, "measured": measured}
-
-
-def seconds(run: Callable[[], object], repeats: int) -> float:
-    """Smallest CPU seconds of `repeats` runs."""
-    spent = []
-    for _ in range(repeats):
-        began = time.process_time()
-        run()
-        spent.append(time.process_time() - began)
-    return min(spent)
 
 
 def run(args: argparse.Namespace) -> None:

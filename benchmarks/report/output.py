@@ -18,7 +18,6 @@ from openshape_ood.storage import csv_cell, replacing
 
 REGISTRY = PACKAGE / "checkpoints.toml"
 LICENCE = "Apache-2.0"  # of files made from generated shapes
-PICTURES = ("overview.png", "histograms.png", "roc.png", "confusion.png", "embeddings.png", "failures.png")
 
 
 def stem(finished: Finished) -> str:
@@ -56,19 +55,20 @@ def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path
 
 
 def write_shapes(folder: Path, finished: Finished, pictures: bool = True) -> dict[str, Path]:
-    """Write `objects.csv`, the pictures and `failures.html` into a folder; returns title -> picture."""
+    """Write `objects.csv`, `overview.png` and `failures.html` into a folder; returns title -> picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (*PICTURES, "failures.html", "objects.csv"):  # files of an earlier run
+    for name in ("overview.png", "failures.html", "objects.csv"):  # files of an earlier run
         (folder / name).unlink(missing_ok=True)
     write_objects(folder / "objects.csv", finished)
     if not pictures:
         return {}
     from benchmarks.report.failures import write_failure_page
-    from benchmarks.report.pictures.run import draw_all
+    from benchmarks.report.pictures.run import overview
+    from openshape_ood.plots import save
 
-    drawn = draw_all(folder, finished)
+    drawn = save(overview(finished), folder / "overview.png")
     write_failure_page(folder, finished)
-    return drawn
+    return {"Overview": drawn}
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:

@@ -323,7 +323,7 @@ def test_shapes_of_the_release_with_their_copies(release: Path, tmp_path: Path, 
     assert (report["data"]["generated"], report["settings"]["support"]) == (False, "with corrupted copies")
     assert [result["known_by"] for result in report["results"]][:2] == ["MSP", "MLS"]
     pictured = {one.name for one in (tmp_path / "sr1-dgcnn-CE-copies-seed1-on-sr1-copies").iterdir()}
-    assert pictured >= {"objects.csv", "confusion.png", "failures.html"}
+    assert pictured >= {"objects.csv", "overview.png", "failures.html"}
     capsys.readouterr()
     (release / "modelnet40_normal_resampled" / "modelnet40_train.txt").unlink()
     assert main(["train", *data]) == 1

@@ -1,8 +1,8 @@
 """`python -m benchmarks speed`: an encoder compared with its matrix products alone, a plain and the reference code.
 
 All are measured in turns, with random weights and generated shapes: our network, of any registered architecture; its
-matrix products alone, the bound (`products.py`); for PointBERT and Uni3D a plain implementation with equal embeddings
-(`baselines.py`, `uni3d.py`); with `--reference DIR` the reference's code. Seconds depend on the machine: quote ratios,
+matrix products alone, the bound (`products.py`); for PointBERT a plain implementation with equal embeddings
+(`baselines.py`); with `--reference DIR` the reference's code. Seconds depend on the machine: quote ratios,
 above all the ratio to the bound.
 """
 

@@ -1,4 +1,4 @@
-"""Timed networks: our encoder, and for PointBERT and Uni3D a plain implementation; their inputs and agreement."""
+"""Timed networks: our encoder, and for PointBERT a plain implementation; their inputs and agreement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from torch import Tensor
 
 from benchmarks.performance.harness import Clock, Pass, write_meshes
 from benchmarks.performance.speed.baselines import PlainPointBERT, Reference
-from benchmarks.performance.speed.uni3d import PlainUni3D
 from openshape_ood.encoders.devices import exact as without_tf32
 from openshape_ood.encoders.protocols import StagedNetwork
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -28,12 +27,8 @@ from openshape_ood.synthetic import categories, sample
 
 WHOLE = ("network",)  # only stage of a network without stages
 STAGES = ("sample", "group", "abstract", "transform")  # methods of a network with stages
-PLAIN_WAYS: dict[str, Any] = {
-    "pointbert": PlainPointBERT,
-    "uni3d": PlainUni3D,
-}  # architecture -> plain implementation
+PLAIN_WAYS: dict[str, Any] = {"pointbert": PlainPointBERT}  # architecture -> plain implementation
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-BATCHES = 8  # batches of an overlapped pass
 LIMITS = {"float32": 1e-5, "bfloat16": 0.1, "float16": 0.02}  # largest relative difference of embeddings
 DENSER = 2  # points of a cloud on disk as a multiple of the network's points
 CLASSES, EXAMPLES = 15, 100  # known classes, and examples per class, of the scoring stage
@@ -60,18 +55,6 @@ def staged(network: Any, points: Tensor) -> Pass:
         embedding = network.transform(centers, features)
         clock.mark("transform")
         return embedding
-
-    return run
-
-
-def overlapped(encoder: ShapeEncoder, points: Tensor) -> Pass:
-    """A pass of `BATCHES` equal batches by `encode_batches`, with copies from and to the host overlapped on a GPU."""
-    clouds = points.cpu().numpy()
-
-    def run(clock: Clock) -> None:
-        for _ in encoder.encode_batches([clouds] * BATCHES):
-            pass
-        clock.mark("whole")
 
     return run
 

@@ -21,7 +21,7 @@ from openshape_ood.encoders.shape_encoder import Precision
 from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.registry import Row, find_checkpoint
 
-OURS, PLAIN, REFERENCE, BOUND, FILES, CALL = "ours", "plain", "reference", "bound", "files", "overlapped"
+OURS, PLAIN, REFERENCE, BOUND, FILES = "ours", "plain", "reference", "bound", "files"
 CHECKED = 4  # most clouds for the agreement of the contenders
 FEW = 1024  # points of the warm-up; the reference needs more points than patches
 GROUPING = ("sample", "group")  # stages without layers
@@ -139,9 +139,7 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
             passes[FILES] = contenders.around(ours, files, points)
             usual = CpuClock if settings.cpu_seconds else Clock
             clocks: dict[str, Any] = dict.fromkeys(passes, CudaClock if device.type == "cuda" else usual)
-            clocks[FILES] = usual  # no GPU stream; overlapped passes end synchronized and have a CPU clock too
-            if device.type == "cuda":
-                passes[CALL], clocks[CALL] = contenders.overlapped(ours, clouds), partial(Clock, of=contenders.BATCHES)
+            clocks[FILES] = usual  # these stages do not use the GPU
             with exact(device):
                 turns = take_turns(passes, clocks, settings.repeats, settings.seconds)
             flop = {("needed" if who == OURS else who): products.flop(each) for who, each in needed.items()}

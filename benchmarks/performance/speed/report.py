@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.options import grid
 from benchmarks.performance.harness import MIB, Quartiles
 from benchmarks.performance.speed.contenders import STAGES, WHOLE
-from benchmarks.performance.speed.measuring import BOUND, CALL, FILES, OURS, PLAIN, REFERENCE, Cell
+from benchmarks.performance.speed.measuring import BOUND, FILES, OURS, PLAIN, REFERENCE, Cell
 from openshape_ood import plots
 from openshape_ood.novelty_map.colors import AMBER, BLUE, GREEN, SKY
 
@@ -24,9 +24,8 @@ TITLES = {
     "transform": "transformer",
     "score": "score",
     "read meshes": "read (OBJ) instead",
-    "whole": "network, overlapped",
 }
-BESIDE = ("read meshes", "whole")  # not in the sum: they replace other stages
+BESIDE = ("read meshes",)  # not in the sum, because it replaces another stage
 COLORS = dict(zip((*STAGES, *WHOLE), (AMBER, GREEN, SKY, BLUE, BLUE), strict=True))
 NAMES = {REFERENCE: "reference", PLAIN: "plain way", OURS: "ours", BOUND: "products alone"}
 
@@ -48,7 +47,7 @@ input)."""
 def printed(cells: Sequence[Cell], where: str) -> str:
     """The tables and their notes."""
     blocks = [f"random weights, generated shapes, {where}", ratio_table(cells), RATIO_NOTE]
-    blocks += [textwrap.fill(line, 120) for line in (*ranges(cells), *costs(cells))]
+    blocks += [textwrap.fill(line, 120) for line in costs(cells)]
     blocks += [RANGE_NOTE] * any(cell.others for cell in cells)
     blocks += [REFERENCE_NOTE] * any(REFERENCE in cell.others for cell in cells)
     blocks += [stage_table(cells), STAGE_NOTE]
@@ -85,9 +84,6 @@ def ratio_table(cells: Sequence[Cell]) -> str:
     columns: dict[str, Callable[[Cell], Any]] = {"turns": lambda c: c.turns.count, "ours / bound": Cell.over_bound}
     for who in (PLAIN, REFERENCE):
         columns |= {f"{who} / ours": ratio(who, "all"), f"{who} / ours, rest": ratio(who, "all but sampling")}
-    timed = {who for cell in cells for who in cell.turns.seconds}
-    if {CALL, PLAIN} <= timed:
-        columns["plain / ours, overlapped"] = lambda cell: cell.others and cell.turns.ratio(PLAIN, CALL)
     columns |= {"plain differs": differs, "reference differs": from_reference}
     return _columns(cells, columns)
 
@@ -104,22 +100,9 @@ def costs(cells: Sequence[Cell]) -> list[str]:
     return lines
 
 
-def ranges(cells: Sequence[Cell]) -> list[str]:
-    """One line per model and precision: least and largest ratio over the batch sizes."""
-    lines = []
-    for model, precision in dict.fromkeys((cell.model, cell.precision) for cell in cells):
-        some = [cell for cell in cells if (cell.model, cell.precision) == (model, precision)]
-        figures = {"ours / bound": [cell.over_bound().median for cell in some]}
-        figures |= {f"{who} / ours": [cell.ratio(who).median for cell in some] for who in some[0].others}
-        shown = [f"{name} {min(values):.1f} to {max(values):.1f}" for name, values in figures.items()]
-        sizes = ", ".join(str(cell.batch) for cell in some)
-        lines.append(f"{model}, {precision}, over batches of {sizes}: {'; '.join(shown)}.")
-    return lines
-
-
 def seconds_of(cell: Cell) -> dict[str, float]:
     """Stage -> our median seconds per batch, in the order of execution; stages outside the sum come last."""
-    who = {s: name for name in (FILES, OURS, CALL) if name in cell.turns.seconds for s in cell.turns.stages(name)}
+    who = {s: name for name in (FILES, OURS) if name in cell.turns.seconds for s in cell.turns.stages(name)}
     return {stage: cell.turns.time(who[stage], (stage,)).median for stage in TITLES if stage in who}
 
 
