@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -220,6 +221,21 @@ def finish(work: Callable[[], int | None], kept: str = "") -> int:
     except KeyboardInterrupt:
         print(f"stopped{kept}", file=sys.stderr)
         return 130
+
+
+def run(
+    given: argparse.ArgumentParser,
+    work: Callable[[argparse.Namespace], int | None],
+    argv: Sequence[str] | None,
+    kept: str = "",
+    ignored: type[Warning] | None = None,
+) -> int:
+    """Parse the options of a command and run it by `finish`. ignored: kind of warnings that are not shown."""
+    args = given.parse_args(argv)
+    with warnings.catch_warnings():
+        if ignored:
+            warnings.simplefilter("ignore", ignored)
+        return finish(lambda: work(args), kept)
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:

@@ -366,5 +366,4 @@ def main(argv: Sequence[str] | None = None) -> int:
             how = {"type": kind, "metavar": kind.__name__.upper()}
             how = {"action": argparse.BooleanOptionalAction} if kind is bool else how
             parser.add_argument(options.flag(one.name), default=None, help=f"(default: {one.default})", **how)
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args), kept="; the same command resumes from the last saved step")
+    return options.run(parser, run, argv, kept="; the same command resumes from the last saved step")

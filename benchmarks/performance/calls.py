@@ -84,5 +84,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = options.parser("calls", "calls of a prepared pipeline and of its encoder alone", "model", "threads")
     options.add_numbers(parser, calls=(2000, "calls with one shape each"), rows=(100_000, "embeddings of the stream"))
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

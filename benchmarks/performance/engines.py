@@ -132,7 +132,6 @@ def run(args: argparse.Namespace) -> int:
         difference = largest_difference([folder / name for name in ENGINES])
     print(table(results))
     print(f"\nlargest difference of unit embeddings: {difference:.1e}")
-    args.out.mkdir(parents=True, exist_ok=True)
     settings = {name: getattr(args, name) for name in ("count", "workers", "kill", "seed")}
     report = {"benchmark": "engines", **settings, "broken": BROKEN, "cores": os.cpu_count()}
     report |= {"versions": versions("torch", "numpy", "pyarrow", "ray"), "largest_difference": difference}
@@ -147,5 +146,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=5000, help="number of meshes")
     parser.add_argument("--workers", type=int, default=2, help="workers of Ray, one core each")
     parser.add_argument("--kill", action="store_true", help="kill one of Ray's workers after a third of the shapes")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -99,7 +99,6 @@ def run(args: argparse.Namespace) -> None:
     data = (args.rows + args.queries) * args.dim * 4 / MIB
     print(f"{data:,.0f} MiB of simulated vectors, {torch.get_num_threads()} threads, k = {args.k}\n")
     print(table(results))
-    args.out.mkdir(parents=True, exist_ok=True)
     report = {
         "benchmark": "neighbors",
         "task": task,
@@ -127,5 +126,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=["exact", "cells"])
     parser.add_argument("--sample", type=int, default=500, help="number of queries to measure the recall with")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -121,5 +121,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         block=(1_000_000, "points in memory at once"),
     )  # fmt: skip
     parser.add_argument("--scratch", type=Path, help="folder for the clouds, about 150 bytes per point")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

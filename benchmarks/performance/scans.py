@@ -129,5 +129,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--points", type=int, nargs="+", default=[100_000, 1_000_000, 5_000_000])
     parser.add_argument("--formats", nargs="+", choices=WRITERS, default=["ply"])
     parser.add_argument("--voxel-size", type=float, default=0.02, help="meters (default: 0.02)")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

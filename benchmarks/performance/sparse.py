@@ -122,5 +122,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = "time of sparse convolution and of its bound"
     parser = options.parser("sparse", about, "threads", repeats=3)
     options.add_numbers(parser, voxels=(100_000, "approximate number of voxels"), width=(32, "channels"))
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -135,5 +135,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser, sides=([32, 128], "pixels per side of a tile"), width=(16, "channels of the first level"),
         units=(4, "units of CRN"), batch=(16, "tiles per step"), steps=(4, "steps per turn"),
     )  # fmt: skip
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -223,5 +223,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = options.parser("axis", about, *names, per_class=15)
     parser.add_argument("--data-root", type=Path, help="a folder of real meshes; without it, generated ones")
     parser.add_argument("--sets", type=int, default=40, help="sets per kind, size and seed (default: 40)")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

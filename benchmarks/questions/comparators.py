@@ -181,5 +181,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--compounds", type=int, default=COMPOUNDS, help="compound base classes (default: %(default)s)")
     parser.add_argument("--shapes", type=int, default=SHAPES, help="shapes per base class (default: %(default)s)")
     parser.add_argument("--save", type=Path, help="folder for the fitted comparators, one file each")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

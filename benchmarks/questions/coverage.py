@@ -262,5 +262,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--name", choices=("sr1", "sr2"), default="sr1", help="benchmark with the known classes (default: sr1)"
     )
     parser.add_argument("--tests", type=int, default=200, help="test shapes per draw (default: 200)")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -12,7 +12,6 @@ intervals and the groups of the first seed, writes the same as JSON, and draws t
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,7 +204,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     about = "does discover find novel classes as groups, and name them?"
     names = ("model", "checkpoint", "text_checkpoint", "device", "seeds", "no_pictures")
-    args = options.parser("discovery", about, *names, per_class=25).parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # untrained names are part of this benchmark
-        return options.finish(lambda: run(args))
+    parser = options.parser("discovery", about, *names, per_class=25)
+    return options.run(parser, run, argv, ignored=UntrainedNameWarning)  # untrained names are part of this benchmark

@@ -156,5 +156,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=30, help="shapes per pair (default: 30)")
     parser.add_argument("--examples", type=int, default=40, help="example shapes per known class (default: 40)")
     parser.add_argument("--points", type=int, default=2048, help="points per shape (default: 2048)")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

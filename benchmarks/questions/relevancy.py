@@ -232,7 +232,6 @@ def run(args: argparse.Namespace) -> None:
         mark = "" if one["measured"] else "*"
         rows.append([name, f"{one['tiles']}", f"{one['passes']}", f"{one['seconds']:.0f}{mark}", f"{one['mib']:.0f}"])
     print(options.grid(head, rows))
-    args.out.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {"benchmark": "relevancy", "pointing": game, "pointing by the last block": last}
     record |= {"cost": costs, "training_seconds": spent, "machine": machine()}
     record |= {key: getattr(args, key) for key in ("steps", "pictures", "seed", "threads")}
@@ -247,5 +246,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="ViT-B-32", help="model of open_clip to time (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=400, help="training steps (default: %(default)s)")
     parser.add_argument("--pictures", type=int, default=60, help="images of the pointing game (default: %(default)s)")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

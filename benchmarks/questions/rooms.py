@@ -10,7 +10,6 @@ points). Prints tables, and writes the same as JSON.
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -217,7 +216,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms of each kind (default: 20)")
     parser.add_argument("--method", help="novelty method for points (default: the one for names)")
     parser.add_argument("--fit", type=int, default=32, help="training rooms of the linear classifier (default: 32)")
-    args = parser.parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # `tiny` was not trained on "floor" and "wall"
-        return options.finish(lambda: run(args))
+    return options.run(parser, run, argv, ignored=UntrainedNameWarning)  # `tiny` was not trained on "floor" and "wall"

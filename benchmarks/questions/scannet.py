@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from benchmarks import options
 from benchmarks.questions import harness
+from benchmarks.report.tables import percent
 from benchmarks.scene_data.point_figures import Tally
 from benchmarks.scene_data.scannet import PARTS, SCALES, TABLES, ClassTable, find_scans, hidden_classes, read_scan
 from openshape_ood.checks import log_sum_exp
@@ -147,10 +148,6 @@ def tables(report: Mapping[str, Any], table: ClassTable) -> list[str]:
         lines = [(one["what"], f"{one['miou']:.1f}", one["source"]) for one in report["published"]]
         blocks.append(options.grid(("published, mIoU in %", "", "source"), lines))
     return blocks
-
-
-def percent(value: float | None) -> str:
-    return "-" if value is None or np.isnan(value) else f"{100 * value:.1f}"
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:

@@ -12,7 +12,6 @@ rotation; every other room is then crowded.
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -224,7 +223,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--size-weight", type=float, default=0.0, help="weight of the size in meters (default: 0)")
     parser.add_argument("--only-pictures", action="store_true", help="only draw three scans")
     parser.add_argument("--stability", action="store_true", help="only measure the stability of proposals")
-    args = parser.parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # untrained names are part of this benchmark
-        return options.finish(lambda: run(args))
+    return options.run(parser, run, argv, ignored=UntrainedNameWarning)  # untrained names are part of this benchmark

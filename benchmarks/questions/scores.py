@@ -293,5 +293,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         nargs="+",
         help="compare the methods over these seeds of the data, with paired 95 %% intervals",
     )
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -122,7 +122,6 @@ def run(args: argparse.Namespace) -> None:
         by = "objects" if objects else "points"
         rows.append({"severity": severity, "by": by, **measure(args.rooms, severity, args.seed, objects)})
         print(", ".join(f"{name} {harness.spanned(value, 2)}" for name, value in rows[-1].items()), flush=True)
-    args.out.mkdir(parents=True, exist_ok=True)
     record = {"benchmark": "view_novelty", "seed": args.seed, "smooth": SMOOTH, "least": SIZE, "rows": rows}
     print(write_json(args.out / f"view-novelty{options.suffix(args)}.json", record))
 
@@ -133,5 +132,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rooms", type=int, default=20, help="rooms with and without (default: %(default)s)")
     words = "severity of the simulated affinities' errors; one run per value"
     parser.add_argument("--severity", type=float, nargs="+", default=[0.5, 1.0], help=words)
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

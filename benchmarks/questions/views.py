@@ -189,5 +189,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--bfloat16", action="store_true", help="volumes in bfloat16, for processors that support it")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="write no pictures")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -89,7 +90,10 @@ def markdown_words(words: str) -> str:
     return plain
 
 
-def percent(fraction: float) -> str:
+def percent(fraction: float | None) -> str:
+    """Fraction as percent with one digit; "-" for None and NaN."""
+    if fraction is None or math.isnan(fraction):
+        return "-"
     # 1e-9: 74.85 as a float is slightly too small and would be rounded down
     return f"{100 * fraction + 1e-9:.1f}"
 
@@ -275,17 +279,21 @@ def ablation_tables(report: Mapping[str, Any]) -> dict[str, Table]:
         cells: dict[tuple[str, ...], dict[str, str]] = {}
         for entry in entries:
             row = cells.setdefault(tuple(setting_words(entry[k]) for k in ("switch", "from", "to")), {})
-            row[entry["known_by"]] = _change(entry.get(key))
+            row[entry["known_by"]] = change(entry.get(key)) or "-"
         rows = [(*switch, *(row.get(method, "-") for method in methods)) for switch, row in cells.items()]
         if any(cell != "-" for row in rows for cell in row[3:]):
             tables[title] = Table(("switch", "from", "to", *(f"by {m}" for m in methods)), tuple(rows), words=3)
     return tables
 
 
-def _change(change: Mapping[str, float] | None) -> str:
-    """ "+1.2 [+0.3 to +2.1] *"."""
-    if change is None:
-        return "-"
-    mark = "*" if change["low"] > 0 or change["high"] < 0 else " "
-    middle, low, high = (f"{100 * change[key]:+.1f}" for key in ("difference", "low", "high"))
-    return f"{middle} [{low} to {high}] {mark}"
+def change(figure: Mapping[str, float] | None, key: str = "difference") -> str:
+    """Difference in points with its interval, and a star if the interval excludes 0; "" for None.
+
+    >>> change({"mean": 0.012, "low": 0.001, "high": 0.02}, "mean"), change(None)
+    ('+1.2 [+0.1 to +2.0] *', '')
+    """
+    if figure is None:
+        return ""
+    mark = " *" if figure["low"] > 0 or figure["high"] < 0 else ""
+    middle, low, high = (f"{100 * figure[name]:+.1f}" for name in (key, "low", "high"))
+    return f"{middle} [{low} to {high}]{mark}"

@@ -192,5 +192,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--surface", choices=("flat", "uneven"), default="flat", help=surfaces)
     add_training(parser, steps=200, width=8)
     parser.add_argument("--full", action="store_true", help="five data seeds, more roads and longer training")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

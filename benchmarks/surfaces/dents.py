@@ -84,5 +84,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     words = "largest rotation of each scan about the up axis; one run per value"
     parser.add_argument("--turned", type=float, nargs="+", default=[0.0], metavar="DEGREES", help=words)
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -178,5 +178,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         steps=(200, "training steps"), width=(8, "channels of the U-Nets' first level"),
         size=(128, "pixels per side of images"),
     )  # fmt: skip
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from benchmarks.threedos.splits import tables
 from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.registry.rows import list_checkpoints
 
@@ -66,30 +65,25 @@ class Published:
 
 
 @cache
-def _tables() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("published.toml").read_text(encoding="utf-8"))
-
-
-@cache
 def sources() -> Mapping[str, Source]:
     """Short name -> source."""
-    return {name: Source(name, **row) for name, row in _tables()["sources"].items()}
+    return {name: Source(name, **row) for name, row in tables("published.toml")["sources"].items()}
 
 
 def reasons() -> Sequence[Mapping[str, str]]:
     """Reasons why figures differ: "title", "text" and "source" of each, in reading order."""
-    rows: Sequence[Mapping[str, str]] = _tables()["reasons"]
+    rows: Sequence[Mapping[str, str]] = tables("published.toml")["reasons"]
     return rows
 
 
 @cache
 def all_published() -> tuple[Published, ...]:
     """Every row of `published.toml`, in its order."""
-    return tuple(_published(table, row) for table in _tables()["tables"] for row in table["rows"])
+    return tuple(_published(table, row) for table in tables("published.toml")["tables"] for row in table["rows"])
 
 
 def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
-    method = _tables()["methods"][row["method"]]
+    method = tables("published.toml")["methods"][row["method"]]
     accuracy, balanced = (*row.get("accuracy", ()), None, None)[:2]
     return Published(
         **{key: row[key] for key in ("benchmark", "encoder", "method")},
@@ -106,7 +100,7 @@ def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
 
 def score_words(method: str) -> str:
     """Score of a published method, in words."""
-    return str(_tables()["methods"][method]["score"])
+    return str(tables("published.toml")["methods"][method]["score"])
 
 
 def published_rows(benchmark: str, model: str | None = None) -> list[Published]:

@@ -194,7 +194,6 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedNameWarning)
         content = measured(args)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, content)
     print(markdown(content))
 

@@ -173,7 +173,6 @@ def main() -> None:
     content["two_seeds"], content["unwarned"] = steadiness(shipped), unwarned(text)
     if args.real:
         content["zero_shot"] = real.figures(args.real, shipped, text)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, content)
     print(markdown(content))
 

@@ -66,7 +66,6 @@ def main() -> None:
     args = parser.parse_args()
     text = TextEncoder.from_pretrained("tiny")
     measured = {path.name: figures(path, text, args.real) for path in args.networks}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, measured)
     columns = list(measured.values())
     rows = tuple(

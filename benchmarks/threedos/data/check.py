@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from benchmarks.report.tables import Table
 from benchmarks.threedos.data import corrupted_support, index_sets, modelnet, scanobjectnn, shapenet
-from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
+from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names, tables
 from openshape_ood.errors import ShapeFileError
 
 MOST_NAMED = 3  # missing files or folders listed by name
@@ -20,19 +17,14 @@ DOWNLOAD = "python -m benchmarks data download"
 Counts = Mapping[str, Mapping[str, int]]
 
 
-@cache
-def _tables() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("counts.toml").read_text(encoding="utf-8"))
-
-
 def published_counts(name: str) -> dict[str, int]:
     """Part -> published number of objects; parts without a published count are absent."""
-    return {part: count for part, count in _tables().get(name, {}).items() if isinstance(count, int)}
+    return {part: count for part, count in tables("data/counts.toml").get(name, {}).items() if isinstance(count, int)}
 
 
 def published_class_counts(name: str) -> dict[str, dict[str, int]]:
     """Part -> class title -> published number of objects."""
-    return _tables().get(name, {}).get("classes", {})
+    return tables("data/counts.toml").get(name, {}).get("classes", {})
 
 
 def differences(name: str, counts: Counts) -> list[str]:
