@@ -1,6 +1,7 @@
-"""`python -m benchmarks calls`: calls of a prepared pipeline and of its encoder alone; a long stream of embeddings.
+"""`python -m benchmarks calls`: time of calls of a prepared pipeline and of its encoder, and of a stream of embeddings.
 
-Times are CPU seconds, measured in turns. Memory growth is from the first tenth to the end.
+Times are CPU seconds; calls of pipeline and encoder alternate. Memory growth is measured from the end of the first
+tenth of the calls to the end.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
     calls, stream = called(pipeline, encoder, args.calls), streamed(pipeline, args.rows)
     rows = [(name, *(f"{calls[name][key]:.2f}" for key in ("median_ms", "p99_ms"))) for name in ("pipeline", "encoder")]
     print(options.grid((f"{args.calls:,} calls", "median, CPU ms", "99th percentile"), rows))
-    print(f"\nratio in a turn {calls['ratio']:.2f}, memory {calls['growth_mib']:+.1f} MiB")
+    print(f"\npipeline / encoder, median ratio {calls['ratio']:.2f}, memory {calls['growth_mib']:+.1f} MiB")
     print(f"stream of {stream['rows']:,}: {stream['seconds']:.1f} CPU s, memory {stream['growth_mib']:+.1f} MiB")
     settings = {"model": args.model, "threads": args.threads, "known": KNOWN, "points": POINTS, "calls": args.calls}
     report = {"settings": settings, "calls": calls, "stream": stream}
@@ -83,5 +84,7 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = options.parser("calls", "calls of a prepared pipeline and of its encoder alone", "model", "threads")
-    options.add_numbers(parser, calls=(2000, "calls with one shape each"), rows=(100_000, "embeddings of the stream"))
+    options.add_numbers(
+        parser, calls=(2000, "number of calls, with one shape each"), rows=(100_000, "embeddings in the stream")
+    )
     return options.run(parser, run, argv)

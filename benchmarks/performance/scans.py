@@ -1,10 +1,9 @@
-"""Cost of scans: reading, voxels with mean color and majority label, labels back to points.
+"""Time and memory of scans: reading, voxels with mean color and majority label, and labels from voxels back to points.
 
     python -m benchmarks scans --points 100000 1000000 5000000
 
 The scans are simulated: points on floor, three walls and 40 boxes of a room, with color, labels and instances. Each
-scan is written in each format, and read by its own process, for its peak memory without Python and its packages. Times
-are CPU seconds.
+file is read in its own process, which gives the peak memory without Python and its packages. Times are CPU seconds.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ STAGES = ("read", "voxelize", "mean color", "majority label", "spread", "spacing
 
 
 def made_up(count: int, seed: int) -> Scene:
-    """A room with `count` points: a tenth on boxes, all others on floor and walls."""
+    """A room with `count` points: a tenth on boxes, the others on floor and walls."""
     rng = np.random.default_rng(seed)
     points = rng.random((count, 3)) * ROOM
     side = rng.integers(0, 4, count)

@@ -1,10 +1,10 @@
-"""Time of sparse convolution, of its bound (matrix products alone), and of the plain implementation.
+"""Time of sparse convolution, of its bound (matrix products alone), and of a plain implementation.
 
     python -m benchmarks sparse --voxels 100000 --width 32
 
-The scan is a simulated room of floor, walls and boxes, whose voxels have about as many neighbors as in real scans. The
-bound computes only the matrix products of each kernel cell, on rows gathered before. The plain implementation searches
-all 27 neighbors and uses autograd. Times are the least CPU seconds over the repeats.
+The scan is a simulated room of floor, walls and boxes. Its voxels have about as many neighbors as those of real scans.
+The bound computes only the matrix products of each kernel cell, on rows that are already gathered. The plain
+implementation searches all 27 neighbors and uses autograd. Times are the smallest CPU seconds over the repeats.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def plain_convolve(x: Tensor, kernel: Tensor, where: KernelMap) -> Tensor:
 
 
 def products(grid: Grid, kernel: Tensor, backward: bool) -> Callable[[], None]:
-    """Function that computes only the matrix products of a convolution, optionally with those of its backward pass."""
+    """Function that computes only the matrix products of a convolution, and optionally those of its backward pass."""
     rows = [len(grid), *(len(rows) for _, rows, _ in grid.neighbors(3).pairs)]
     x, grad = torch.randn(len(grid), kernel.shape[1]), torch.randn(len(grid), kernel.shape[2])
 
@@ -77,7 +77,7 @@ def products(grid: Grid, kernel: Tensor, backward: bool) -> Callable[[], None]:
 
 
 def measure_convolution(voxels: int, width: int, repeats: int) -> dict[str, Any]:
-    """Seconds of search, forward, and forward with backward, of ours, the bound and the plain implementation."""
+    """Seconds of neighbor search, forward pass, and forward with backward pass: ours, the bound, the plain way."""
     grid, _ = Grid.of(made_up_room(voxels))
     stream = torch.Generator().manual_seed(0)
     x, kernel = torch.randn(len(grid), width, generator=stream), torch.randn(27, width, width, generator=stream)

@@ -15,7 +15,7 @@ Track = Literal["synthetic to real", "synthetic", "real"]
 
 @dataclass(frozen=True)
 class ObjectClass:
-    """One class of a benchmark, with its names in prompts, in each data set and in the generated categories."""
+    """A class of a benchmark: names in prompts, names in each data set, generated categories."""
 
     title: str
     names: tuple[str, ...]
@@ -53,7 +53,7 @@ def tables(name: str = "splits.toml") -> dict[str, Any]:
 
 
 def split_names(track: Track | None = None) -> tuple[str, ...]:
-    """Names of all benchmarks, or of those in one track."""
+    """Names of the benchmarks of a track; None: of all benchmarks."""
     return tuple(name for name, row in tables()["benchmarks"].items() if track in (None, row["track"]))
 
 

@@ -1,4 +1,4 @@
-"""Report of a run: tables of ratios, stages and memory; a picture of the stages."""
+"""Report of a run: tables of ratios, stages and memory, and a picture of the stages."""
 
 from __future__ import annotations
 
@@ -29,19 +29,18 @@ BESIDE = ("read meshes",)  # not in the sum, because it replaces another stage
 COLORS = dict(zip((*STAGES, *WHOLE), (AMBER, GREEN, SKY, BLUE, BLUE), strict=True))
 NAMES = {REFERENCE: "reference", PLAIN: "plain way", OURS: "ours", BOUND: "products alone"}
 
-RATIO_NOTE = """Time of the other divided by ours, median [quartiles] over turns; rest: all but sampling.
-ours / bound: time of our layers divided by the time of their matrix products alone. plain differs: relative difference
-of our embeddings to the plain way's, with equal members / with each network's members / fraction of different members.
-reference differs: relative difference to the reference, with equal centers."""
-RANGE_NOTE = """The ratio to the bound depends on the code. Ratios to the others also depend on the machine: they write
-whole tensors to memory, while ours stay in cache. Their disadvantage grows with the batch size and with slower memory.
-Quote a range."""
-REFERENCE_NOTE = """reference: the checkout's code, always in float32. On the CPU its sampling is compiled code of dgl,
-while the plain way's is a Python loop; see the ratio without sampling ("rest")."""
-STAGE_NOTE = """share: of reading, preparing, embedding and scoring. ms a cloud: ON THIS MACHINE, in this run; quote
-ratios instead. read (OBJ): the same shapes read as meshes and sampled; not in the sum."""
-MEMORY_NOTE = """MiB: peak memory of a process that does one pass (in parentheses: without libraries, loaded network and
-input)."""
+RATIO_NOTE = """plain / ours, reference / ours: their time divided by ours, median [quartiles] over turns; rest: without
+sampling. ours / bound: time of our layers divided by the time of their matrix products alone. plain differs: relative
+difference of the embeddings with the same members / with each network's members / fraction of different members.
+reference differs: relative difference to the reference, with the same centers."""
+RANGE_NOTE = """The ratio to the bound depends on the code. Ratios to other implementations also depend on the machine:
+they write whole tensors to memory, while ours stay in the cache. These ratios grow with the batch size and with slower
+memory. Quote a range."""
+REFERENCE_NOTE = """reference: the code of the checkout, always in float32. On the CPU it samples by compiled code of
+dgl, and the plain implementation by a Python loop. Compare the ratios without sampling ("rest")."""
+STAGE_NOTE = """share: percent of the time for reading, preparing, embedding and scoring. ms a cloud: ON THIS MACHINE,
+in this run; quote ratios instead. read (OBJ): the same shapes, read as meshes and sampled; not in the sum."""
+MEMORY_NOTE = """MiB: peak memory of a process with one pass; in parentheses, without libraries, network and input."""
 
 
 def printed(cells: Sequence[Cell], where: str) -> str:
@@ -101,7 +100,7 @@ def costs(cells: Sequence[Cell]) -> list[str]:
 
 
 def seconds_of(cell: Cell) -> dict[str, float]:
-    """Stage -> our median seconds per batch, in the order of execution; stages outside the sum come last."""
+    """Stage -> our median seconds per batch, in the order of execution. Stages outside the sum come last."""
     who = {s: name for name in (FILES, OURS) if name in cell.turns.seconds for s in cell.turns.stages(name)}
     return {stage: cell.turns.time(who[stage], (stage,)).median for stage in TITLES if stage in who}
 
@@ -136,7 +135,7 @@ def memory_table(cells: Sequence[Cell]) -> str:
 
 
 def draw(path: Path, cells: Sequence[Cell], where: str) -> Path:
-    """Draw the stages as percent of the plain implementation's time, or of ours if there is none.
+    """Draw the time of each stage in percent of the plain implementation's time or, without one, of ours.
 
     One panel per model and precision, one group of bars per batch size.
     """
@@ -166,7 +165,7 @@ def _base(cell: Cell) -> str:
 
 
 def _panel(axis: Any, cells: Sequence[Cell]) -> None:
-    """Draw one bar per contender: its length is the median ratio to the base, divided by the stages' medians."""
+    """Draw one bar per contender. Its length is the median ratio to the base; stages divide it by their medians."""
     place, ticks = 0.0, {}
     for cell in cells:
         axis.text(0, place - 0.62, f"batch {cell.batch}", va="bottom", fontsize=9, fontweight="bold")

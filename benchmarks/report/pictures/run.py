@@ -32,9 +32,9 @@ def first_seed(result: MethodResult) -> dict[str, Scored]:
 
 
 def threshold_of(result: MethodResult) -> tuple[float, str] | None:
-    """Threshold of the first seed and, in words, how many shapes it keeps.
+    """Threshold of the first seed, and a text that says how many shapes it keeps.
 
-    It is from the validation shapes. Without them it is from the known test shapes.
+    The threshold is chosen on the validation shapes or, without them, on the known test shapes.
     """
     part, sets = "known" if result.threshold is None else "validation", first_seed(result)
     if part not in sets:
@@ -77,7 +77,7 @@ def _titled(figure: Any, title: str) -> Any:
 
 
 def overview(finished: Finished) -> Any:
-    """Overview: histograms of two methods, ROC curves, the most and the least novel shapes."""
+    """Draw histograms of two methods, ROC curves, and the most and the least novel shapes."""
     chosen, part = two_methods(finished), novel_sets(finished)[-1]
     figure = _titled(new_figure((15, 12.5)), heading(finished))
     top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1, 1]))
@@ -100,14 +100,17 @@ def overview(finished: Finished) -> Any:
 
 
 def two_methods(finished: Finished) -> list[MethodResult]:
-    """The methods by names and by prototypes; if one is missing, the next in order."""
+    """The methods by names and by prototypes. If one is missing, the next method takes its place."""
     named = {result.known_by: result for result in reversed(finished.results)}
     wanted = [named[name] for name in ("names", "prototypes") if name in named]
     return (wanted + [result for result in finished.results if result not in wanted])[:2]
 
 
 def ends(finished: Finished, result: MethodResult) -> list[tuple[str, int]]:
-    """Set and index of the most and the least novel shape of each class, `DRAWN` from each end."""
+    """Set and index of shapes to draw: the most novel one of each class, then the least novel one of each class.
+
+    Each list is sorted by novelty and cut to `DRAWN` shapes.
+    """
     scored = first_seed(result)
     places = [(part, i) for part in TESTED if part in scored for i in range(len(scored[part].novelty))]
     novelty = np.array([scored[part].novelty[i] for part, i in places])
