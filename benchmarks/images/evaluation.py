@@ -19,8 +19,8 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import Method, judge
 
 CONVENTION = (
-    "A known image is positive. FPR95 is the fraction of unknown images accepted when 95 % of the known ones are, at "
-    "the threshold nearest to 95 % (published), or interpolated on the curve."
+    "Known images are positive. FPR95 is the fraction of unknown images that is accepted if 95 % of the known images "
+    "are: at the threshold nearest to 95 % (published), or interpolated on the curve."
 )
 
 
@@ -45,8 +45,8 @@ class Measured:
 def few_shot(labels: np.ndarray, shots: int | None, replacement: bool, seed: int) -> np.ndarray:
     """Indices of the support images to use: all, or `shots` per class.
 
-    With replacement, as published, an image may be drawn twice. Without it, a class with fewer images gives all of
-    them. The draw of a class depends only on the seed and the index of its label.
+    With replacement, as published, an image may be drawn twice. Without replacement, all images of a class with too few
+    are used. The random draw of a class depends only on the seed and the index of its label.
     """
     if shots is None:
         return np.arange(len(labels))
@@ -72,7 +72,7 @@ def learned(base: KnownClasses | None, relation: Comparator | None, families: Se
 def ways(compared: Mapping[str, Comparator], evaluators: Sequence[str], k: int, many: bool) -> dict[str, Method]:
     """Title -> method, for every comparator and evaluator.
 
-    A relation network also gets the softmax, the published score, if there are two classes or more.
+    With two classes or more, a relation network is also scored by softmax, the published score.
     """
     settings: dict[str, dict[str, Any]] = {
         "prototypes": {},
@@ -94,7 +94,7 @@ def measure(
     setting: Setting, target: ImageList, rows: np.ndarray, known: KnownClasses, labels: np.ndarray, draws: int,
     methods: Mapping[str, Method],
 ) -> list[Measured]:  # fmt: skip
-    """Figures of every method on the target's features (n, d); labels (k,): those of the known classes."""
+    """Figures of every method on the features (n, d) of the target. labels (k,): labels of the known classes."""
     is_known = np.isin(target.labels, labels)
     measured = list[Measured]()
     for name, method in methods.items():

@@ -23,7 +23,7 @@ THINGS = (("chair", 2), ("chair", 1), ("chair", 3), ("chair", 4), ("table", 3), 
 WHOLE, DENTED = 100, 200  # first seeds of the test scans
 METHODS = {"nearest": "nearest good point", "pca": "PCA of views"}
 COLUMNS = ("thing", "by", "turned", "place AUROC", "whole AUROC", "whole, damaged", "dented, damaged")
-TURNS = 9  # random stream of the rotations
+TURNS = 9  # number of the random stream for the rotations
 
 
 def run(args: argparse.Namespace) -> None:
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _scans(mesh: Mesh, first: int, args: argparse.Namespace, degrees: float) -> list[Dented]:
-    """Scans of an object, good or dented, each rotated about the up axis by at most `degrees`."""
+    """Scans of an object, good or dented, each rotated about the up axis by at most `degrees`. first: first seed."""
     scans = []
     for seed in range(first, first + (args.tested if first else args.good)):
         if first == DENTED:
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = options.parser("dents", "are dents in the surface of a scanned object found?")
     options.add_numbers(
         parser, points=(60_000, "points per scan"), good=(20, "training scans per object"),
-        tested=(8, "undamaged and dented test scans per object, each"), things=(len(THINGS), "objects, at most six"),
+        tested=(8, "undamaged test scans per object, as many dented"), things=(len(THINGS), "objects, at most six"),
     )  # fmt: skip
     words = "largest rotation of each scan about the up axis; one run per value"
     parser.add_argument("--turned", type=float, nargs="+", default=[0.0], metavar="DEGREES", help=words)

@@ -92,7 +92,7 @@ def test_lists_with_spaces_and_any_labels(tmp_path: Path) -> None:
         ("PACS/cat/two.png x\n", "line 1 is .*expected a path, a space and an integer label"),
         ("PACS/cat/two.png 1\n4\n", "line 2 is '4'"),
         ("../cat/two.png 1\n", "leaves the folder of the data"),
-        ("\n", "has no image that is there"),
+        ("\n", "lists no existing image"),
         ("PACS/cat/two.png 1\nPACS/cat/none.png 1\n", "1 of the 2 images .* are not there: .*none.png"),
     ],
 )
