@@ -400,7 +400,7 @@ def test_two_processes_train_one_network(tmp_path: Path, small: None, monkeypatc
 def test_batches_that_processes_cannot_share(tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     for batch_size in (3, 2):
-        with pytest.raises(InputError, match=f"batches of {batch_size} for 2 processes"):
+        with pytest.raises(InputError, match=f"--batch is {batch_size} for 2 processes"):
             train(clouds(4, 40), np.array([0, 1, 0, 1]), Recipe(batch=batch_size), tmp_path / "a.pth")
 
 
