@@ -43,7 +43,7 @@ class Places:
 
 
 def image_figures(score: np.ndarray, bad: np.ndarray, draws: int, threshold: Threshold | None = None) -> dict:
-    """AUROC with interval, from scores (t,) and labels bad (t,). With a threshold also F1 and the fraction of good kept."""
+    """AUROC with interval, from scores (t,) and labels bad (t,); with a threshold, also F1 and rate of good kept."""
     known, novel = score[~bad], score[bad]
     low, high = metric_intervals([(known, novel)], draws)["auroc"]
     result: dict[str, Figure | float] = {"image_auroc": (auroc(known, novel), low, high)}

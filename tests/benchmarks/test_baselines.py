@@ -257,7 +257,7 @@ def test_files_that_are_not_what_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "a.pth", fresh(Sizes("pn2", "CE", 5), 0), 1)
     with pytest.raises(WeightsError, match=r"has the network 'pn2'\. Expected 'dgcnn'\. Give --network pn2"):
         read(path, 5, "dgcnn")
-    with pytest.raises(WeightsError, match=r"a head with 5 rows\. Expected one for 4 known classes"):
+    with pytest.raises(WeightsError, match=r"a head with 5 rows\. Expected a head for 4 known classes"):
         read(path, 4)
     with pytest.raises(WeightsError, match="Expected a checkpoint"):
         read(tmp_path / "none.pth", 4)

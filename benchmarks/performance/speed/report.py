@@ -29,10 +29,10 @@ BESIDE = ("read meshes",)  # not in the sum, because it replaces another stage
 COLORS = dict(zip((*STAGES, *WHOLE), (AMBER, GREEN, SKY, BLUE, BLUE), strict=True))
 NAMES = {REFERENCE: "reference", PLAIN: "plain way", OURS: "ours", BOUND: "products alone"}
 
-RATIO_NOTE = """plain / ours, reference / ours: their time divided by ours, median [quartiles] over turns; rest: without
-sampling. ours / bound: time of our layers divided by the time of their matrix products alone. plain differs: relative
-difference of the embeddings with the same members / with each network's members / fraction of different members.
-reference differs: relative difference to the reference, with the same centers."""
+RATIO_NOTE = """Ratios of times are medians [quartiles] over turns; rest: without sampling.
+ours / bound: time of our layers divided by the time of their matrix products alone. plain differs: relative difference
+of the embeddings with the same members / with each network's members / fraction of different members. reference
+differs: relative difference to the reference, with the same centers."""
 RANGE_NOTE = """The ratio to the bound depends on the code. Ratios to other implementations also depend on the machine:
 they write whole tensors to memory, while ours stay in the cache. These ratios grow with the batch size and with slower
 memory. Quote a range."""
