@@ -33,7 +33,7 @@ EMPIRICAL = {"clean to scans": ("generated", "clean", "scans"), "models to scans
 
 
 class FixedRanks(DriftStream):
-    """A wrong test, for comparison: ranks against the calibration values only, without the growing pool."""
+    """A test that is wrong, for comparison: ranks against the calibration values only, without the growing pool."""
 
     def _ranks(self, values: np.ndarray, limits: np.ndarray) -> np.ndarray:
         values, limits = values[values < limits], limits[values < limits]
@@ -202,7 +202,7 @@ Task = tuple[str, Callable[..., list[dict[str, Any]]], tuple[Any, ...], dict[str
 
 
 def tasks(pools: Mapping[str, Pools], draws: int, seed: int) -> list[Task]:
-    """Section, function, arguments and labels of every task; each task has its own random generator."""
+    """Tasks: section of the report, function, its arguments, labels of its rows."""
     few, named = max(2, min(40, draws // 10)), drifts(pools, np.random.default_rng(seed))
     each = [(source, method, sets) for source, of in pools.items() for method, sets in of.items()]
     listed: list[Task] = [("fixed_ranks", fixed_ranks, (few,), {})]
@@ -222,7 +222,7 @@ def rows_of(task: Task, seed: int, place: int) -> list[dict[str, Any]]:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """All simulations: `draws` streams for false alarms, a tenth (at most 40) for all else."""
+    """All simulations: `draws` streams for false alarms, a tenth of that, at most 40, for the rest."""
     from openshape_ood import ShapeEncoder, TextEncoder
 
     encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")

@@ -56,7 +56,7 @@ def chosen_badly(known: np.ndarray, draws: int, random: np.random.Generator) -> 
 
 
 def budget(of: Mapping[str, np.ndarray], after: str, draws: int, random: np.random.Generator) -> dict[str, Any]:
-    """30 labels in a batch with 30 % novel shapes: how often enough of them are known, and coverage then."""
+    """30 labels in a batch with 30 % novel shapes: fraction of draws with enough known ones, and their coverage."""
     counts = random.binomial(30, 1 - NOVEL, draws)
     enough = counts >= calibration_needed(COVERAGE)
     values = [Threshold.from_novelty(random.choice(of[after], n)).value for n in counts[enough]]

@@ -1,8 +1,8 @@
 """`python -m benchmarks localize`: does a novelty map show the foreign part of a shape?
 
 Shapes are generated with a planted part, for example a chair with a guitar as its back. For each kind of feature, the
-first figure of `localize` is the AUROC of foreign points against the host's points. The second one is the decrease of
-the shape's novelty if its most novel region is cut out; for comparison, a random region of the same size and the
+first figure of `localize` is the AUROC of foreign points against the host's points. The second figure is the decrease
+of the shape's novelty if its most novel region is cut out; for comparison, a random region of the same size and the
 foreign part are cut out. Prints both with bootstrap intervals over the shapes, writes the same as JSON, and draws a
 chair.
 """

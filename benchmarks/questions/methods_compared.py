@@ -2,7 +2,8 @@
 
 Each data seed repeats the whole measurement with other generated shapes, or with `--shots` with other examples. The
 difference of a method to the default of its group is paired within each data seed. Intervals are 95 % by Student's t
-over the data seeds, without correction for the number of methods: some will seem better by chance.
+over the data seeds, without correction for the number of methods. With many methods, some differences exclude 0 by
+chance.
 """
 
 from __future__ import annotations

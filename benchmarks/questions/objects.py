@@ -3,8 +3,8 @@
 The objects of a folder (layouts: `benchmarks.object_pack`) are used whole and seen from one side. For each seed half of
 the classes are known, by their names or by three whole objects per class, which are not tested. The table has
 closed-set accuracy, AUROC and FPR95, with intervals over the seeds. The baseline is the nearest of the three objects by
-the histogram of distances between random pairs of points (D2; Osada et al., "Shape distributions", ACM TOG 2002). A
-last line has the accuracy of all objects among all class names. Writes the same as JSON, and draws it.
+the histogram of distances between random pairs of points (D2; Osada et al., "Shape distributions", ACM TOG 2002). The
+last line is the accuracy of all objects among all class names. Writes the same as JSON, and draws it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """`python -m benchmarks relevancy`: do several scales find small objects, and what do they cost?
 
-A vision transformer with two blocks is trained in half a minute on colored discs in images of 32 pixels a side. Then it
-has to find three discs of the same size in images of 128 pixels. Each scale, one tile and four scales play the pointing
-game: the fraction of names whose most relevant pixel is on their disc. Costs are measured with a model of open_clip
-with random weights: CPU time of the fast path and of the general rule for the last block, time and memory of each
-preset.
+A vision transformer with two blocks is trained in half a minute on colored discs in images of 32 x 32 pixels. It is
+tested on three discs of the same size in images of 128 x 128 pixels. Each scale, one tile and four scales play the
+pointing game: the fraction of names whose most relevant pixel is on their disc. Costs are measured with a model of
+open_clip with random weights: CPU time of the fast path and of the general rule for the last block, time and memory of
+each preset.
 
 The first block of this small network moves colors to other patches. Attention of the last block alone therefore finds
 only 70 % of the discs even at training size; rolled out over both blocks it finds nearly all. Patch dropout and a small
@@ -53,8 +53,8 @@ VISION |= {"patch_dropout": 0.5, "ls_init_value": 0.03}
 TEXT = {"width": 16, "heads": 1, "layers": 1, "vocab_size": 49408, "context_length": 8}
 COUNTS = (1, 4, 16, 64)  # numbers of names, for fast path and general rule
 NAMES = 14  # number of names, for the presets
-AFFORDABLE = 300  # most passes of a preset that is measured completely
-# the published code, and its faults removed one by one
+AFFORDABLE = 300  # a preset with more passes is measured on one copy only
+# the published code, then each time with one more fault corrected
 CASES: dict[str, Any] = {
     "as published": {"legacy": "height", "background": None},
     "tile size by the shorter side": {"legacy": "shorter", "background": None},

@@ -71,7 +71,7 @@ def by_points(encoder: PointEncoder, known: KnownClasses, method: str | None) ->
 
 
 def by_objects(encoder: ShapeEncoder, known: KnownClasses) -> Way:
-    """Points get the class and novelty of their object or plane; all others get no class and the least novelty."""
+    """Points get the class and novelty of their object or plane; other points have no class and the least novelty."""
     place = {name: i for i, name in enumerate(CLASSES, 1)}
 
     def guess(scene: Scene) -> Guess:
@@ -117,7 +117,7 @@ def groups(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def is_novel(category: str) -> bool | None:
-    """Is a category novel? None for categories trained without a name, and for flat objects on walls."""
+    """True for an untrained category; None for categories trained without a name, and for flat objects on walls."""
     if category in KNOWN:
         return False
     return None if category in OTHERS or category in FLAT else True

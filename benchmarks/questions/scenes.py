@@ -2,7 +2,7 @@
 
 Scans are of generated rooms and, with `--real DIR`, of the small house in three areas. For each proposal method and for
 the true instances, the table has recall and precision of proposals, accuracy of names of the objects found, AUROC of
-known against novel objects, and mean IoU of labelled points. Then rooms with one foreign object: its rank by novelty.
+known against novel objects, and mean IoU of labelled points. In other rooms one foreign object is ranked by novelty.
 Prints tables, writes the same as JSON, and draws three rooms.
 
 `--only-pictures` only draws. `--stability` only measures which proposals are found again after noise, rounding and

@@ -2,7 +2,7 @@
 
 Prints AUROC and FPR95 of known against novel 1 and 2 together, with bootstrap intervals; closed-set accuracy; seconds
 per thousand embedded shapes; and the best method for names, for examples, and for both. Writes the same as JSON.
-Methods by Euclidean distance are left out: on unit embeddings they order neighbors as the cosine does.
+Methods by Euclidean distance are left out: on unit embeddings, the cosine gives the same order.
 
 `--data-seeds 0 1 2 3 4` repeats the measurement on other data, with paired differences to the default of each group.
 `--shots 1 5 20` sets the number of examples per class. Both also write a table as Markdown, CSV and LaTeX. `--import
@@ -45,7 +45,7 @@ from openshape_ood.scoring.text_scores import negative_words
 if TYPE_CHECKING:  # reader processes import this module, and importing torch would slow them
     from openshape_ood import ShapeEncoder, TextEncoder
 
-# kind of known classes -> needs of its methods; with both, the methods of all groups can be used
+# kind of known classes -> `needs` of its methods
 GROUPS: dict[Kind, tuple[str, ...]] = {
     "names": ("any", "negatives"),
     "examples": ("examples", "patches"),
@@ -210,7 +210,7 @@ def ranked(rows: Sequence[Row], group: str) -> list[str]:
 
 
 def recommendation(rows: Sequence[Row]) -> list[str]:
-    """One sentence per group: the method with the best AUROC. With names and examples any method is possible."""
+    """One sentence per group: the method with the best AUROC. With both names and examples, all methods compete."""
     lines = []
     for group in GROUPS:
         open_to = list(GROUPS) if group == "both" else [group]
