@@ -44,7 +44,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "numbers of examples per known class, one run per number; the data seed selects the examples",
     },
     "repeats": {"type": int, "default": 1, "help": "number of timed repeats; their median is reported"},
-    # names that are no prefixes of torchrun's options, because torchrun would take those
+    # names that are not prefixes of torchrun's options, which torchrun would read as its own
     "log_file": {"type": Path, "help": "a file of JSON lines, one per training step"},
     "tensorboard": {"type": Path, "help": "a folder for TensorBoard's event files"},
     "out": {"type": Path, "default": Path("results"), "help": "output folder"},

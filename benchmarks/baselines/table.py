@@ -124,7 +124,7 @@ def _done(job: Job, args: argparse.Namespace) -> bool:
     if (run.generated and size != wanted) or run.generated == bool(args.data_root):
         kind, expected = ("real" if one else "generated" for one in (not run.generated, args.data_root))
         raise FileError(
-            f"{path} is of {kind} shapes, {size} a class. Expected {expected} ones, {wanted} a class. Give another "
+            f"{path} is of {kind} shapes, {size} per class. Expected {expected} ones, {wanted} per class. Give another "
             "--out, or delete it"
         )
     if job.head:

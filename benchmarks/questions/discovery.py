@@ -51,7 +51,7 @@ FIGURES = {
     "named": "new novel scans named by accepted groups",
 }
 SHOWN = {"ari": (1, 2), "groups": (1, 1)}  # printed scale and digits; default: percent
-BOUNDS = {"ari": (-1.0, 1.0), "groups": (-np.inf, np.inf)}  # range of figures that are no fractions
+BOUNDS = {"ari": (-1.0, 1.0), "groups": (-np.inf, np.inf)}  # range of the figures that are not fractions
 
 
 @dataclass(frozen=True, eq=False)

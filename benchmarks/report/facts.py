@@ -12,7 +12,7 @@ MOST_DIFFERING = 3  # most classes that are listed by name
 SWITCHES = {
     "exchange": "axes exchanged", "unit": "unit vectors", "num_samples": "samplings a shape",
     "encoder_up": "encoder's up axis", "draws": "bootstrap draws", "data_seed": "seed of generated shapes",
-    "per_class": "generated shapes a class",
+    "per_class": "generated shapes per class",
 }  # fmt: skip
 
 

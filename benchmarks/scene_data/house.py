@@ -1,8 +1,8 @@
 """The small house of `--real DIR`: a furnished house of free CAD models, scanned like the generated rooms.
 
-`DIR/small_house_layout.json` lists for each model its mesh in `DIR`, scale, class, poses, and if it is structure.
-Layout and meshes (MIT-0, aws-robomaker-small-house-world) are not part of this project. The scans are gray: there are
-no textures, and a color per model would reveal the objects.
+`DIR/small_house_layout.json` has for each model the mesh in `DIR`, scale, class, poses, and `structure`: true for parts
+of the building. Layout and meshes (MIT-0, aws-robomaker-small-house-world) are not part of this project. The scans are
+gray: there are no textures, and a color per model would reveal the objects.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _movable(items: Sequence[Item], low: float, high: float) -> list[int]:
 def _elsewhere(
     pieces: Sequence[Piece], items: Sequence[Item], i: int, area: tuple[float, float], rng: np.random.RandomState
 ) -> tuple[Item, Piece, Item] | None:
-    """An object, its piece and item at a free place of the area, with no wall in between; None without a place."""
+    """Item `i`, and its piece and item at a free place of the area, with no wall in between; None without a place."""
     item = items[i]
     piece = next(one for one in pieces if one.instance == item.instance)
     others = [one for one in pieces if one.instance != item.instance]

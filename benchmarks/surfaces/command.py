@@ -189,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tested=(20, "undamaged test roads, and as many damaged ones"),
         severity=(0.5, "severity of the damage; 1 means 2 to 4 cm"),
     )  # fmt: skip
-    surfaces = "flat roads, or uneven roads with ruts and joints that are no damage (default: %(default)s)"
+    surfaces = "flat roads, or uneven roads with ruts and joints that are not damage (default: %(default)s)"
     parser.add_argument("--surface", choices=("flat", "uneven"), default="flat", help=surfaces)
     add_training(parser, steps=200, width=8)
     parser.add_argument("--full", action="store_true", help="five data seeds, more roads and longer training")

@@ -46,9 +46,9 @@ def load(split: Split, per_class: int, seed: int) -> BenchmarkData:
     """Benchmark data with `per_class` shapes per class for support and for test, and half as many for validation."""
     stride = max(LEAST_STRIDE, per_class)
     if not 1 <= per_class <= RANGE:
-        raise InputError(f"per_class is {per_class}; expected 1 to {RANGE} shapes a class")
+        raise InputError(f"per_class is {per_class}; expected 1 to {RANGE} shapes per class")
     if not 0 <= seed < RANGE // stride:
-        raise InputError(f"data seed is {seed}; expected 0 to {RANGE // stride - 1} with {per_class} shapes a class")
+        raise InputError(f"data seed is {seed}; expected 0 to {RANGE // stride - 1} with {per_class} shapes per class")
     made = [tuple(c for c in of if c.generated) for of in (split.known, split.novel1, split.novel2)]
     known, novel1, novel2 = made
     support_scanned, test_scanned = SCANNED[split.track]

@@ -474,7 +474,7 @@ def test_the_table_is_made_once(tmp_path: Path, capsys: Any, monkeypatch: pytest
     assert main([*words, "--per-class", "2"]) == 0
     assert written == {path: path.stat().st_mtime_ns for path in written}
     assert main([*words, "--per-class", "3"]) == 1
-    assert "of generated shapes, 2 a class. Expected " in capsys.readouterr().err
+    assert "of generated shapes, 2 per class. Expected " in capsys.readouterr().err
 
 
 def test_a_table_takes_no_training_by_another_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

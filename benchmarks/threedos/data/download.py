@@ -107,7 +107,7 @@ def fetch(archive: Archive, root: Path, progress: bool = True) -> Path:
         try:
             _transfer(archive, whole, progress)
         except _BrokenError as error:
-            # only more bytes than ever before count as progress; else a server that always restarts would never fail
+            # progress is a file larger than ever before; else a server that always restarts would be retried forever
             kept = _size(_partial(whole))
             failures = 1 if kept >= furthest + CHUNK else failures + 1
             furthest = max(furthest, kept)
@@ -168,7 +168,7 @@ def _check_tar(archive: Archive, partial: Path) -> bool:
         return True
     except tarfile.HeaderError as error:
         partial.unlink()
-        what = f"the answer of {archive.address} is no tar archive ({error}), and was not kept"
+        what = f"the answer of {archive.address} is not a tar archive ({error}), and was not kept"
         raise FileError(f"{archive.name}: {what}. {_by_hand(archive)}") from error
 
 
