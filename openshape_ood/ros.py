@@ -62,32 +62,34 @@ class MapNode:
         topics += [(parameters["cloud"], messages.PointCloud2, "cloud")]
         for topic, kind, name in topics:
             if topic:
-                quality = messages.latched if topic == "/tf_static" else 10
+                quality = messages.latched if topic == "/tf_static" else 100 if topic == "/tf" else messages.sensor
                 node.create_subscription(kind, topic, self._callback(name, topic), quality)
 
     def _callback(self, name: str, topic: str) -> Any:
         def take(message: Any) -> None:
             for frame in self.stream.put(name, message, topic):
-                self.take(frame)
+                if self.take(frame):
+                    self.publish(frame.time)
 
         return take
 
-    def take(self, frame: Frame) -> None:
-        """Add a frame to the map, and publish the map. Unusable frames are logged."""
+    def take(self, frame: Frame) -> bool:
+        """Add a frame to the map. Returns False for an unusable frame, and logs the reason."""
         try:
             changes = self.map.add(frame.given(), None if frame.points is None else frame.pose, frame.time)
         except OpenShapeError as error:
             self.node.get_logger().warning(str(error))
-            return
+            return False
         for one in changes:
             if one["event"] == "verdict":
                 self.node.get_logger().info(f"object {one['object']} is {one['verdict']}: {one['reason']}")
-        self.publish(frame.time)
+        return True
 
     def publish(self, time: float) -> None:
         """Publish all objects of the map as detections and markers."""
         array, markers = self.messages.Detection3DArray(), self.messages.MarkerArray()
         self._head(array.header, time)
+        markers.markers.append(self._removal(time))
         for one in self.map:
             array.detections.append(self._detection(one, time))
             markers.markers.append(self._marker(one, time))
@@ -95,7 +97,7 @@ class MapNode:
         self.markers.publish(markers)
 
     def close(self) -> None:
-        """Add the waiting frames, save the map and release its folder."""
+        """Add the waiting frames, save the map and release its folder. Nothing is published: ROS may be shut down."""
         for frame in self.stream.rest():
             self.take(frame)
         if self.map.path is not None:
@@ -125,6 +127,13 @@ class MapNode:
         made.color.a = 0.4
         return made
 
+    def _removal(self, time: float) -> Any:
+        """Marker that removes all earlier markers from the display, so that merged objects disappear."""
+        made = self.messages.Marker()
+        self._head(made.header, time)
+        made.ns, made.action = "objects", 3
+        return made
+
     @staticmethod
     def _place(pose: Any, size: Any, one: MapObject) -> None:
         from math import cos, sin
@@ -136,11 +145,18 @@ class MapNode:
 
 
 def message_types() -> Any:
-    """Message types of the ROS 2 installation."""
-    from rclpy.qos import DurabilityPolicy, QoSProfile
+    """Message types of the ROS 2 installation, and the quality of service of subscriptions."""
+    from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+    from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+    from tf2_msgs.msg import TFMessage
+    from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
+    from visualization_msgs.msg import Marker, MarkerArray
 
-    latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    return SimpleNamespace(**locals())
+    types = (CameraInfo, CompressedImage, Image, PointCloud2, TFMessage)
+    types += (Detection3D, Detection3DArray, ObjectHypothesisWithPose, Marker, MarkerArray)
+    latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    # cameras publish with best effort, which a reliable subscription does not receive
+    return SimpleNamespace(latched=latched, sensor=qos_profile_sensor_data, **{kind.__name__: kind for kind in types})
 
 
 def main() -> None:

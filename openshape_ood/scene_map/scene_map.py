@@ -327,7 +327,9 @@ class SceneMap:
 
     # adding
 
-    def add(self, given: Any, pose: Any = None, time: float | None = None, *, source: str = "") -> list[dict[str, Any]]:
+    def add(
+        self, given: Any, pose: Any = None, time: float | None = None, *, source: str = "", digest: str = ""
+    ) -> list[dict[str, Any]]:
         """Add a view, a scan, or a crop.
 
         Parameters
@@ -338,8 +340,8 @@ class SceneMap:
             Sensor to map. Default: the pose of a view; scans and crops are in the frame of the map.
         time : float, optional
             Time in seconds, not before the last view.
-        source : str
-            Origin of the input, for the log.
+        source, digest : str
+            Name of the input and a digest of its content, for the log.
 
         Returns
         -------
@@ -356,6 +358,7 @@ class SceneMap:
         """
         self._check_open()
         check_length(source, "source", InputError)
+        check_length(digest, "digest", InputError)
         seconds = self._checked_time(time)
         looks = looks_at(given, pose, self.pipeline, self.least, self.runs)
         self._check_jump(looks.position)
@@ -365,7 +368,8 @@ class SceneMap:
         event, draft = self._event(looks, origin)
         position = None if looks.position is None else looks.position.tolist()
         started = origin.tolist() if origin is not None and self.state.origin is None else None
-        event = {"kind": "add", "source": source, "time": seconds, "position": position, "origin": started, **event}
+        about = {"kind": "add", "source": source, "digest": digest, "time": seconds}
+        event = {**about, "position": position, "origin": started, **event}
         numbers = {*draft.changed, *(look["object"] for look in event["looks"])}
         before = {number: self.state.objects[number].verdict for number in numbers & self.state.objects.keys()}
         self._record(event)
@@ -422,10 +426,10 @@ class SceneMap:
                 made.append((kept, gone))
         return made
 
-    def skip(self, source: str, reason: str) -> None:
-        """Record an unusable input, so that it is not read again."""
+    def skip(self, source: str, reason: str, *, digest: str = "") -> None:
+        """Record an input that is not added, so that it is not read again."""
         self._check_open()
-        self._record({"kind": "skip", "source": source[:256], "reason": reason[:1000]})
+        self._record({"kind": "skip", "source": source[:256], "digest": digest[:256], "reason": reason[:1000]})
 
     # verdicts
 
