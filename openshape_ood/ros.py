@@ -18,6 +18,7 @@ from openshape_ood.scene_map import MapObject, SceneMap
 
 PARAMETERS: dict[str, Any] = {
     "known": [""], "known_file": "", "model": "", "map": "home.map", "frame": "map", "max_jump": 5.0,
+    "known_map": "", "least_seen": 1,
     "cloud": "/points", "depth": "", "camera": "",
 }  # fmt: skip
 COLORS = {"new": (0.75, 0.1, 0.1), "unsure": (0.9, 0.6, 0.2), "known": (0.3, 0.6, 0.3)}
@@ -33,7 +34,12 @@ def open_map(parameters: dict[str, Any]) -> SceneMap:
     known: Any = [name for name in parameters["known"] if name]
     if parameters["known_file"]:
         known = KnownClasses.load(parameters["known_file"])
-    return SceneMap.prepare(known, path=folder, model=parameters["model"] or None, max_jump=jump)
+    settings: dict[str, Any] = {"model": parameters["model"] or None, "max_jump": jump}
+    settings["least_seen"] = parameters["least_seen"]
+    if parameters["known_map"]:
+        with SceneMap.load(parameters["known_map"]) as mapped:
+            settings["objects"] = mapped.object_threshold(least_seen=parameters["least_seen"])
+    return SceneMap.prepare(known, path=folder, **settings)
 
 
 class MapNode:

@@ -34,6 +34,7 @@ SIZE = (180, 240)  # pixels
 VIEWS = 30
 EXAMPLE_ROOMS, CALIBRATION_ROOMS = 4, 12
 LEAST = 225  # least points of a look that counts as evidence: 100 at 120 x 160 pixels
+SEEN = 6  # least sightings of a new object: a fifth of the views
 ALPHA = 0.05
 OBJECTS = 78  # simulation of the guarantee: known objects in the calibration set of means
 DRAWS = 2000
@@ -65,7 +66,7 @@ def example_pipeline(method: str, seed: int) -> NoveltyPipeline:
 
 
 def mapped(made: Walk, pipeline: NoveltyPipeline, **how: Any) -> SceneMap:
-    scene_map = SceneMap.prepare(pipeline, least=LEAST, max_jump=None, **how)
+    scene_map = SceneMap.prepare(pipeline, least=LEAST, least_seen=SEEN, max_jump=None, **how)
     for i, view in enumerate(made.views):
         scene_map.add(view, time=float(i))
     return scene_map
@@ -77,7 +78,7 @@ def calibrated(pipeline: NoveltyPipeline, seed: int) -> tuple[NoveltyPipeline, T
     for i in range(CALIBRATION_ROOMS):
         made = walk(20_000 + 100 * seed + i, 9, 0, VIEWS, SIZE)
         for place, one in matched(list(mapped(made, pipeline)), made.items).items():
-            if one.whole:
+            if one.whole and one.seen >= SEEN:
                 means.append(one.verdict.novelty)
                 rows += list(one.embeddings)
                 groups += [f"{i}/{place}"] * len(one.embeddings)
@@ -103,6 +104,9 @@ def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
             record |= {"verdict": verdict and verdict.verdict, "p_value": verdict and verdict.p_value}
             combined = 1.0 if one is None else one.evidence.p_value("median")
             record |= {"combined": "new" if combined <= ALPHA else "not"}
+            record |= {"guess": verdict and verdict.guess, "seen": 0 if one is None else one.seen}
+            wide = one is not None and one.seen >= SEEN and one.whole and one.verdict.p_value <= 2 * ALPHA
+            record |= {"coverage 0.9": "new" if wide else "not"}
             things.append(record)
             if one is not None:
                 beyond = one.evidence.beyond(ALPHA)
@@ -119,6 +123,7 @@ def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
         row = {"things": "unknown" if unknown else "known", "count": sum(one["unknown"] == unknown for one in things)}
         row["found"] = sum(one["found"] for one in things if one["unknown"] == unknown)
         row |= {"verdict new": share(unknown, "verdict"), "combined looks new": share(unknown, "combined")}
+        row |= {"guess new": share(unknown, "guess"), "new at coverage 0.9": share(unknown, "coverage 0.9")}
         row["unsure"] = float(np.mean([one["verdict"] == "unsure" for one in things if one["unknown"] == unknown]))
         rows.append(row | {"single looks new": bootstrap(looks[unknown], DRAWS)})
     calibration = {"looks": pipeline.threshold.n if pipeline.threshold else 0, "objects": objects.n}
@@ -289,7 +294,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     usual = [part for part in PARTS if part != "picture"]
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual, help="default: all but picture")
     parser.add_argument("--rooms", type=int, default=5, help="part rooms: number of walks (default: %(default)s)")
-    parser.add_argument("--method", default="knn", help="part rooms: novelty method (default: %(default)s)")
+    parser.add_argument("--method", default="prototype_distance", help="part rooms: default %(default)s")
     parser.add_argument("--houses", type=int, default=10, help="part labels: houses (default: %(default)s)")
     parser.add_argument("--looks", type=int, default=20_000, help="part cost: looks (default: %(default)s)")
     parser.add_argument("--objects", type=int, default=2000, help="part cost: objects (default: %(default)s)")

@@ -40,6 +40,15 @@ def watch(
         Path | None,
         option(RESULT, "Map of a place with known objects only. It calibrates the p-values of a new map.", "FOLDER"),
     ] = None,
+    least_seen: Annotated[
+        int,
+        option(
+            RESULT,
+            "Least number of looks for the verdict new, in a new map. 6 or so rejects fragments.",
+            "N",
+            min=1,
+        ),
+    ] = 1,
     once: Annotated[bool, option(STREAM, "Add the existing files, then end.")] = False,
     poll: Annotated[float, option(STREAM, "Seconds between two checks of the folder.", min=0.05, max=3600)] = 1.0,
     frame: Annotated[
@@ -70,7 +79,7 @@ def watch(
             f"{source} is a file. Expected a folder with views and scans, or an .mcap bag. Give its folder"
         )
     failures: list[Failure] = []
-    scene_map = _map(map.expanduser(), chosen, max_jump or None, failures, known_map)
+    scene_map = _map(map.expanduser(), chosen, max_jump or None, failures, known_map, least_seen)
     with scene_map:
         incoming = (
             _of_bag(given, frame, topic or [], scene_map, json)
@@ -100,7 +109,12 @@ def watch(
 
 
 def _map(
-    folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure], known_map: Path | None
+    folder: Path,
+    chosen: ScanOptions,
+    max_jump: float | None,
+    failures: list[Failure],
+    known_map: Path | None,
+    least_seen: int,
 ) -> SceneMap:
     """Map in the folder, or a new map of the known classes in the options."""
     from openshape_ood.cli.inputs import Inputs
@@ -124,8 +138,8 @@ def _map(
         objects = None
         if known_map is not None:
             with SceneMap.load(known_map, pipeline) as known:
-                objects = known.object_threshold()
-        return SceneMap.prepare(pipeline, path=folder, max_jump=max_jump, objects=objects)
+                objects = known.object_threshold(least_seen=least_seen)
+        return SceneMap.prepare(pipeline, path=folder, max_jump=max_jump, objects=objects, least_seen=least_seen)
 
 
 class Incoming(NamedTuple):
