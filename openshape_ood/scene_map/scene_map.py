@@ -296,7 +296,7 @@ class SceneMap:
         Parameters
         ----------
         numbers : sequence of int, optional
-            Numbers of known objects, 19 or more for 0.95. Default: all objects with a whole look and `least_seen` looks.
+            Numbers of known objects, 19 or more for 0.95. Default: all with a whole look and `least_seen` looks.
         coverage : float
             Fraction of known objects to keep.
         least_seen : int, optional
