@@ -30,18 +30,18 @@ from openshape_ood.scene_map.evidence import COMBINATIONS
 from openshape_ood.scene_map.looks import looks_at
 from openshape_ood.synthetic import sample
 
-SIZE = (180, 240)  # pixels
+SIZE = (180, 240)  # height and width in pixels
 VIEWS = 30
 EXAMPLE_ROOMS, CALIBRATION_ROOMS = 4, 12
-LEAST = 225  # least points of a look that counts as evidence: 100 at 120 x 160 pixels
-SEEN = 6  # least sightings of a new object: a fifth of the views
+LEAST = 225  # least points of a look that is evidence, equal to 100 points at 120 x 160 pixels
+SEEN = 6  # least number of looks at a new object: a fifth of the views
 ALPHA = 0.05
-OBJECTS = 78  # simulation of the guarantee: known objects in the calibration set of means
+OBJECTS = 78  # known objects in the simulated calibration set of mean embeddings
 DRAWS = 2000
-DEPENDENCE = (0.0, 0.5, 0.9, 0.99)
+DEPENDENCE = (0.0, 0.5, 0.9, 0.99)  # correlation between the looks at one object
 HOUSE_KNOWN = {"chair": 8, "table": 4, "lamp": 4, "sofa": 2, "bed": 2, "bookshelf": 2}
 HOUSE_UNKNOWN = {"toilet": 8, "guitar": 6, "car": 5, "piano": 4, "bathtub": 3, "plant": 3, "airplane": 2, "fan": 1}
-RIGHT = 0.9
+RIGHT = 0.9  # fraction of objects with the right name, at which the questions end
 
 
 # rooms
@@ -66,6 +66,7 @@ def example_pipeline(method: str, seed: int) -> NoveltyPipeline:
 
 
 def mapped(made: Walk, pipeline: NoveltyPipeline, **how: Any) -> SceneMap:
+    """Map of all views of a walk."""
     scene_map = SceneMap.prepare(pipeline, least=LEAST, least_seen=SEEN, max_jump=None, **how)
     for i, view in enumerate(made.views):
         scene_map.add(view, time=float(i))
@@ -73,7 +74,10 @@ def mapped(made: Walk, pipeline: NoveltyPipeline, **how: Any) -> SceneMap:
 
 
 def calibrated(pipeline: NoveltyPipeline, seed: int) -> tuple[NoveltyPipeline, Threshold]:
-    """The pipeline with a threshold for single looks, one look per object, and a threshold for means of objects."""
+    """The pipeline with a threshold for single looks, and a threshold for mean embeddings of objects.
+
+    Both are calibrated on known objects of other rooms. The threshold for single looks uses one look per object.
+    """
     means, rows, groups = list[float](), list[np.ndarray](), list[str]()
     for i in range(CALIBRATION_ROOMS):
         made = walk(20_000 + 100 * seed + i, 9, 0, VIEWS, SIZE)
@@ -185,7 +189,7 @@ def measure_validity(objects: int = 1000, draws: int = 100, calibration: int = 3
 
 
 def house(seed: int) -> tuple[SceneMap, dict[int, str]]:
-    """A map of generated objects far from each other, with two looks each; and number -> true name."""
+    """Map of generated objects, with two looks at each, and number of each object -> true name."""
     scene_map, truth = SceneMap.prepare(list(KNOWN), model="tiny", max_jump=None), dict[int, str]()
     listed = [name for part in (HOUSE_KNOWN, HOUSE_UNKNOWN) for name, count in part.items() for _ in range(count)]
     rng = np.random.RandomState([seed, 10])
@@ -267,7 +271,7 @@ def measure_cost(looks: int, objects: int) -> dict[str, Any]:
 
 
 def draw(out: Path, seed: int = 20_003) -> dict[str, Any]:
-    """Picture of the map of one walk after 2, 8 and all views; known by names."""
+    """Picture of the map of one walk after 2, 8 and all views. The known classes are given by name."""
     made = walk(seed, 6, 3, VIEWS, SIZE)
     scene_map = SceneMap.prepare(list(KNOWN), model="tiny", up="z", least=LEAST, max_jump=None)
     path = draw_growth(out / "map-growth.png", scene_map, made.views, (2, 8, VIEWS))

@@ -64,7 +64,7 @@ def _listed(folder: Path) -> dict[str, tuple[float, int]]:
             if path.is_dir() or path.suffix.lower() in (*VIEWS, *SCANS):
                 try:
                     status = file.stat()
-                except OSError:  # removed in the meantime, or no folder of a view
+                except OSError:  # removed in the meantime, or a folder without a view
                     continue
                 listed[path.name] = (status.st_mtime, status.st_size)
             if len(listed) > MOST:

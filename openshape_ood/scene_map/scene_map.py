@@ -212,7 +212,9 @@ class SceneMap:
         """
         folder = Path(path).expanduser()
         if not (folder / EVENTS).is_file():
-            raise FileError(f"{folder} is no map: it has no {EVENTS}. Expected a folder that SceneMap.save wrote")
+            raise FileError(
+                f"{folder} is no map: it has no {EVENTS}. Expected a folder that SceneMap.save wrote. Check the path"
+            )
         limits = {name: settings.pop(name) for name in ("least", "runs", "most", "max_jump") if name in settings}
         state, end = _replayed(folder)
         pipeline = NoveltyPipeline.load(folder / KNOWN_FILE, **settings) if known is None else known

@@ -22,10 +22,10 @@ ARRAYS = ("cells", "embeddings", "directions", "points", "ranks")
 class Settings:
     """Settings of a map; the first event of its log.
 
-    dim: of the embeddings; n: number of calibration novelties; alpha: largest fraction of known objects called new;
-    combine: rule that combines p-values of looks; cell: side in meters; identity, method: encoder and novelty method;
-    threshold: its value; guess: threshold of best guesses; objects: novelties of the means of known objects, or empty;
-    least_seen: least sightings of a new object.
+    dim: length of an embedding; n: number of calibration novelties; alpha: largest fraction of known objects called
+    new; combine: rule that combines p-values of looks; cell: side in meters; identity, method: encoder and novelty
+    method; threshold: its value; guess: threshold of best guesses; objects: novelties of the means of known objects, or
+    empty; least_seen: least number of looks at a new object.
     """
 
     dim: int
