@@ -22,6 +22,7 @@ portable: $(VENV)/.installed  ## the default tests under settings of other proce
 	$(BIN)/python -m tests.portable
 
 lint: $(VENV)/.installed
+	! git grep --line-number --extended-regexp '^(<{7}|>{7}) '   # unresolved conflicts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 

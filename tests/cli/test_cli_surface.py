@@ -105,7 +105,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "is an image" in said("fit", tmp_path / "mixed", "--out", tmp_path / "m")
     assert "no image and no cloud" in said("fit", tmp_path / "empty", "--out", tmp_path / "m")
-    assert "one image; expected two" in said("fit", tmp_path / "mixed" / "two.png", "--out", tmp_path / "m")
+    assert "one image. Expected two" in said("fit", tmp_path / "mixed" / "two.png", "--out", tmp_path / "m")
     assert "--out FOLDER" in said("fit", of_images / "good")
     assert "00.png. Expected a folder" in said("fit", of_images / "good", "--out", of_images / "good" / "00.png")
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
@@ -113,7 +113,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     for words in (("--threshold", "0.3"), ("--calibrate-by", "folder")):
         assert f"{words[0]} is an option of classification" in said("score", model, *words)
     assert "Expected files to score" in said("score", model)
-    assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
+    assert "holds no surface.safetensors. Expected" in said("score", tmp_path / "empty", of_images / "good")
     for words, told in (
         (
             ["mean", "--steps", "5"],
