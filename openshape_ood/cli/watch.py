@@ -157,10 +157,10 @@ def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float, json:
     from openshape_ood.scene_map.arrivals import arrivals, digest_of, loaded
 
     done = _done(scene_map)
-    first = {digest: name for name, digest in reversed(done.items())}
+    pairs, first = set(done), {digest: name for name, digest in reversed(done)}
     for path in arrivals(folder, once=once, poll=poll):
         name, digest = path.name[-256:], digest_of(path)
-        if done.get(name) in ("", digest):
+        if (name, digest) in pairs or (name, "") in pairs:
             continue
         if digest and digest in first:
             reason = f"{name} has the same content as {first[digest]}. Expected a new look. It was not added"
@@ -175,7 +175,7 @@ def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap, json
     """Frames of a bag that are later than the last frame in the map. A warning counts the other frames."""
     from openshape_ood.bags.reading import read_bag
 
-    done, before, skipped = _done(scene_map), scene_map.state.time, 0
+    done, before, skipped = {name for name, _ in _done(scene_map)}, scene_map.state.time, 0
     for one in read_bag(path, frame=frame, topics=topics):
         if before is not None and (one.time < before or (one.time == before and one.source in done)):
             skipped += 1
@@ -186,12 +186,12 @@ def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap, json
         _print_skipped(path.name, f"{reason}. Expected later frames. They were not added", json)
 
 
-def _done(scene_map: SceneMap) -> dict[str, str]:
-    """Name -> digest of the inputs that the map has."""
+def _done(scene_map: SceneMap) -> list[tuple[str, str]]:
+    """Name and digest of each input in the log of the map."""
     from openshape_ood.scene_map.arrivals import sources
     from openshape_ood.scene_map.scene_map import EVENTS
 
-    return {} if scene_map.path is None else sources(scene_map.path / EVENTS)
+    return [] if scene_map.path is None else sources(scene_map.path / EVENTS)
 
 
 def _print_skipped(name: str, reason: str, json: bool) -> None:

@@ -104,7 +104,7 @@ def digest_of(path: Path) -> str:
     return found.hexdigest()
 
 
-def sources(events: Path) -> dict[str, str]:
-    """Name -> digest of the inputs in the log of a map, added or skipped. The digest is "" if the log has none."""
+def sources(events: Path) -> list[tuple[str, str]]:
+    """Name and digest of each input in the log of a map, added or skipped. The digest is "" if the log has none."""
     records = (one.event for one in read_events(events))
-    return {str(event["source"]): str(event.get("digest", "")) for event in records if event.get("source")}
+    return [(str(event["source"]), str(event.get("digest", ""))) for event in records if event.get("source")]
