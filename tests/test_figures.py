@@ -783,7 +783,7 @@ TABLES = [
     Table(CARD, "benchmark | known by", 2, card_benchmarks),
     Table(CARD, "never trained, 6 categories", 1, card_never_trained),
     Table(CARD, "real shapes, by name", 1, card_real),
-    Table(CARD, "file | is | found", 1, card_files),
+    Table(CARD, "file | true class | predicted class", 1, card_files),
     Table("docs/results/speed.md", "points | tiles", 1, rasters),
     Table("docs/results/speed.md", "encoder | file", 1, cost, slice(-2, None)),
     Table(
@@ -827,7 +827,7 @@ ELSEWHERE = {
     ("docs/tasks/points.md", "checkpoint | voxel"): REGISTRY,
     ("docs/results/speed.md", " | 2 cores"): "computed on the page",
     ("openshape_ood/registry/completion/MODEL_CARD.md", " | "): "sizes",
-    (CARD, " | former | first step"): "of former weights; the card says from which commit",
+    (CARD, " | former tiny | first step"): "of former weights; the card says from which commit",
     (CARD, "hard scans; mean"): "of former weights; the card says from which commit",
 }
 
