@@ -10,7 +10,7 @@ import numpy as np
 
 from openshape_ood.checks import holds_words, to_numpy
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.shapes.fields import check_told_apart, given_cloud, holds_points
+from openshape_ood.shapes.fields import check_exact, given_cloud, holds_points
 from openshape_ood.shapes.statistics import spacing
 
 
@@ -140,7 +140,7 @@ def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
         raise CloudError(
             f"{what} holds values that are no whole numbers below 2**63. Expected labels. Round the values"
         )
-    check_told_apart(given, what)
+    check_exact(given, what)
     return np.maximum(whole, 0) if whole.min(initial=0) < 0 else whole
 
 

@@ -444,7 +444,7 @@ def hostile(folder: Path) -> dict[str, tuple[Path, str]]:
             lambda path: hostile_uploads.pickle_as_npy(path, folder / "sprung"),
             "pickles are never loaded",
         ),
-        "gigapixels.glb": (hostile_uploads.glb_of_gigapixels, "a decompression bomb?"),
+        "gigapixels.glb": (hostile_uploads.glb_of_gigapixels, "a decompression bomb"),
         "a zip bomb.3mf": (
             lambda path: hostile_uploads.zip_bomb(path, 500),
             "has the suffix .3mf; expected one of .ply .obj",

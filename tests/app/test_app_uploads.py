@@ -233,6 +233,6 @@ def test_a_missing_package_says_how_to_get_it(tmp_path: Path, monkeypatch: pytes
 
 def test_a_damaged_file_is_named_as_the_visitor_named_it(tmp_path: Path) -> None:
     (tmp_path / "lamp.ply").write_bytes(b"ply\n")
-    with pytest.raises(ShapeFileError, match=r"“lamp\.ply” as PLY: no PLY header") as refusal:
+    with pytest.raises(ShapeFileError, match=r"“lamp\.ply” as PLY: it has no PLY header") as refusal:
         read_shape(tmp_path / "lamp.ply")
     assert "shape.ply" not in str(refusal.value)

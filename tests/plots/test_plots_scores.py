@@ -150,7 +150,7 @@ def test_no_minus_stands_before_nought():
 
 
 def test_what_is_no_result_is_said():
-    with pytest.raises(InputError, match="result is list, without similarity; expected what score_novelty returns"):
+    with pytest.raises(InputError, match=r"result is list, without similarity\. Expected a NoveltyResult"):
         plots.similarity([1.0])
     lame = SimpleNamespace(**{**made_up_result(3, 2).__dict__, "similarity": np.ones((2, 2))})
     with pytest.raises(InputError, match=r"similarity is \(2, 2\) for 3 shapes and 2 classes"):

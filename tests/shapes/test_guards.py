@@ -179,5 +179,5 @@ def test_the_memory_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k
 def test_placed_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, fits: bool) -> None:
     (tmp_path / "a.obj").write_text(hostile_shapes.OBJ + "f 1 2 3\nf 1 2 3\n")
     monkeypatch.setattr(meshes, "MAX_FACES", most)
-    with refused_if(not fits, "places 2 faces, more than 1"):
+    with refused_if(not fits, "places 2 faces. Expected at most 1"):
         load_shape(tmp_path / "a.obj", points=5)

@@ -74,8 +74,8 @@ def test_a_color_that_is_given_goes_before_that_of_the_object() -> None:
 @pytest.mark.parametrize(
     "value, message",
     [
-        (SimpleNamespace(points=CLOUD, colors=RED[:3]), r"colors have the shape \(3, 3\); expected \(4, 3\)"),
-        (SimpleNamespace(points=np.hstack([CLOUD, RED])), r"points have the shape \(4, 6\); expected \(n, 3\)"),
+        (SimpleNamespace(points=CLOUD, colors=RED[:3]), r"colors have the shape \(3, 3\)\. Expected \(4, 3\)"),
+        (SimpleNamespace(points=np.hstack([CLOUD, RED])), r"points have the shape \(4, 6\)\. Expected \(n, 3\)"),
         (SimpleNamespace(points="abc"), "not a table of numbers"),
         (SimpleNamespace(points=np.empty((0, 3))), "has no points"),
     ],
