@@ -93,7 +93,8 @@ def _replacing_again(path: Path) -> Iterator[Path]:
     """`replacing` with a fixed temporary name, so that the next writer overwrites the remains of a killed process.
 
     Only the process that locks the temporary file uses this name; concurrent writers use random names. The system
-    releases the lock of a killed process. The name contains the kernel's identifier, because other machines do not see the lock.
+    releases the lock of a killed process. Other machines do not see the lock, so the name contains the identifier of
+    the kernel.
     """
     partial = path.with_name(f"{path.name}.{_kernel()}.partial")
     lock = _locked(partial)
