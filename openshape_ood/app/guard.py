@@ -50,7 +50,7 @@ HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
 }
-# gradio derives its own address from these headers, but any client can set them
+# removed headers: gradio would derive its own address from them, but any client can set them
 UNTRUSTED = (b"forwarded", b"x-forwarded-host", b"x-forwarded-server", b"x-forwarded-prefix", b"x-gradio-server")
 RELOAD = "Expected a request as the page sends it. Reload the page."
 FIELDS = ("data", "event_data", "fn_index", "trigger_id", "session_hash")  # fields of a request to a handler

@@ -38,7 +38,7 @@ def build(
     """
     import gradio as gr
 
-    # gradio serves these files in place. `delete_cache` would delete copies that a visitor may still download
+    # without this, gradio serves copies, and `delete_cache` deletes a copy that a visitor may still download
     gr.set_static_paths([results])
     begin = Session().with_names(", ".join(known))
     with gr.Blocks(
