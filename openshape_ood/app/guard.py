@@ -2,8 +2,8 @@
 
 gradio 6 limits the size of a file (`max_file_size`), accepts and serves uploaded files only, and deletes old files
 (`delete_cache`). These checks are not repeated here. gradio does not check the Host header, and does not count uploads.
-It answers requests from pages of other sites, although these pages cannot read the answer. It trusts X-Forwarded-Host
-and publishes its API. It fetches http addresses that are given in place of files, and prints a traceback for a wrong
+It carries out requests from pages of other sites; only the answer is hidden from them. It trusts X-Forwarded-Host and
+publishes its API. It fetches http addresses that are given in place of files, and prints a traceback for a wrong
 type.
 """
 

@@ -72,8 +72,8 @@ class _Page:
         gr, on = self.gr, self.on
         settings = [on.names, on.model, on.method, on.up, on.origin, on.color]
         answer = [on.table, on.headline, on.color, on.plot, on.compared, on.bars, on.cloud, on.figures]
-        # `Guard` validates the values in place of gradio's preprocessing, and `FairQueue` limits parallel work in place
-        # of gradio's limit. Handlers are private: they are not listed in an API
+        # `Guard` replaces gradio's validation of values, and `FairQueue` replaces its limit of parallel work. Handlers
+        # are private: gradio's API does not list them
         common: dict[str, Any] = {
             "outputs": [*answer, *on.zones, on.message, on.own, on.known, on.up, on.origin],
             "api_visibility": "private",
