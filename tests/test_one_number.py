@@ -176,7 +176,7 @@ def test_a_method_object_is_its_name(
 def test_a_name_that_there_is_not_is_told_with_ones_own(own: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["score", "x.npy", "--known", "chair", "--model", "tiny", "--method", "fartest"])
-    assert "did you mean 'farthest'" in " ".join(capsys.readouterr().err.split())
+    assert "Did you mean 'farthest'" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_method_of_ones_own_stands_in_the_list_of_the_page(own: str) -> None:
