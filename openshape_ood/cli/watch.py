@@ -26,7 +26,7 @@ EXAMPLES = """
 """
 STREAM = "Stream"
 MARKS = {"new": "bold red", "known": "green", "unsure": "yellow"}
-SAVED = 200  # views between two snapshots of the map
+SAVED = 200  # number of views between two snapshots of the map
 
 
 @options.examples(EXAMPLES)
@@ -38,12 +38,16 @@ def watch(
     chosen: ScanOptions = ScanOptions(),
     known_map: Annotated[
         Path | None,
-        option(RESULT, "Map of a place with known objects only. It calibrates the p-values of a new map.", "FOLDER"),
+        option(
+            RESULT,
+            "Existing map of a place with known objects only. It calibrates the p-values of a new map.",
+            "FOLDER",
+        ),
     ] = None,
-    once: Annotated[bool, option(STREAM, "Add the existing files, then end.")] = False,
+    once: Annotated[bool, option(STREAM, "Add the files that exist now, then end.")] = False,
     poll: Annotated[float, option(STREAM, "Seconds between two checks of the folder.", min=0.05, max=3600)] = 1.0,
     frame: Annotated[
-        str, option(STREAM, "Fixed coordinate frame of a bag, to which /tf gives transforms.", "NAME")
+        str, option(STREAM, "Fixed coordinate frame of a bag. /tf must have transforms to it.", "NAME")
     ] = "map",
     topic: Annotated[
         list[str] | None, option(STREAM, "Topics of clouds or depth images of a bag. Default: all.", "NAME...")
@@ -52,7 +56,7 @@ def watch(
         float, option(STREAM, "Maximum distance in meters between consecutive poses. 0: any.", min=0)
     ] = 5.0,
     page: Annotated[
-        Path | None, option(RESULT, "Write an interactive page of the map at the end: .html.", "FILE")
+        Path | None, option(RESULT, "Write an interactive .html page of the map at the end.", "FILE")
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -101,7 +105,7 @@ def watch(
 def _map(
     folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure], known_map: Path | None
 ) -> SceneMap:
-    """Map in the folder, or a new map of the known classes in the options."""
+    """Saved map of the folder, or a new map with the known classes in the options."""
     from openshape_ood.cli.inputs import Inputs
     from openshape_ood.scene_map import SceneMap
     from openshape_ood.scene_map.scene_map import EVENTS
@@ -131,7 +135,7 @@ Incoming = Iterator[tuple[str, Any, Any, float | None]]
 
 
 def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float) -> Incoming:
-    """Name, reader, pose and time of each file in the folder; pose and time are None."""
+    """Name, reading function, pose and time of each new file in the folder. Pose and time are None."""
     from openshape_ood.scene_map.arrivals import arrivals, loaded, sources
     from openshape_ood.scene_map.scene_map import EVENTS
 
@@ -141,7 +145,7 @@ def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float) -> In
 
 
 def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap) -> Incoming:
-    """Frames of a bag that are later than the last frame in the map."""
+    """Name, reading function, pose and time of each frame of a bag that is later than the last frame in the map."""
     from openshape_ood.bags.reading import read_bag
 
     before = scene_map.state.time
@@ -155,7 +159,7 @@ def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap) -> I
 def _take(
     scene_map: SceneMap, name: str, what: Any, pose: Any, time: float | None, json: bool, failures: list[Failure]
 ) -> None:
-    """Add one view and print its changes. An unusable view is recorded as a failure."""
+    """Add one view and print the changes of the map. An unusable view is recorded as a failure."""
     try:
         with warnings_as_notes():
             changes = scene_map.add(what(), pose, time, source=name[-256:])

@@ -18,7 +18,7 @@ BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK = CLASSES
 
 
 def hex_to_rgb(color: str) -> np.ndarray:
-    """ "#RRGGBB" as three numbers (3,) in [0, 1].
+    """Three numbers (3,) in [0, 1] of a color "#RRGGBB".
 
     >>> hex_to_rgb("#FF0080").round(2).tolist()
     [1.0, 0.0, 0.5]

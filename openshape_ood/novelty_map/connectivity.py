@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SEARCHED = 8  # number of elements to search first for a region, divided by the size of the region
+SEARCHED = 8  # ratio of the number of elements that are searched first to the minimum size of a region
 NEIGHBORS = 8  # neighbors of a point; a fixed number, unlike a radius, adapts to the spacing of the points
 
 
 def around(places: np.ndarray, place: int, share: float) -> np.ndarray:
     """Mask (n,) of the elements nearest to the element with index `place`.
 
-    `places` (n, 2|3) are the positions. `share` is the fraction of elements in the mask, which has at least one.
+    `places` (n, 2|3) are the positions of all elements. The mask contains the fraction `share` of them, at least one.
     """
     distance = np.linalg.norm(places - places[place], axis=1)
     region = np.zeros(len(places), dtype=bool)
@@ -35,8 +35,8 @@ def pieces(
 ) -> list[tuple[np.ndarray, float | None]]:
     """Connected components with at least `least` elements, as from `connected`, each with its level.
 
-    The level is the highest threshold at which the component still has a connected part of `region` elements. It is
-    None for components with fewer elements, and if `region` is 0.
+    The level of a component is the highest threshold that `region` connected elements of it reach. It is None for
+    components with fewer elements, and if `region` is 0.
     """
     if not chosen.any():
         return []
@@ -55,9 +55,9 @@ def pieces(
 
 
 def highest_region(places: np.ndarray, novelty: np.ndarray, least: int, *, cells: bool) -> float:
-    """Highest threshold at which a connected component of `least` elements exists.
+    """Highest threshold that `least` connected elements reach.
 
-    `novelty` (n,) is NaN for unseen elements. If there is no component of this size, the result is the lowest novelty.
+    `novelty` (n,) is NaN for unseen elements. If there is no such threshold, the result is the lowest novelty.
     """
     seen = np.flatnonzero(np.isfinite(novelty))
     ranked = seen[np.argsort(-novelty[seen], kind="stable")]
@@ -76,7 +76,10 @@ def highest_region(places: np.ndarray, novelty: np.ndarray, least: int, *, cells
 
 @dataclass(frozen=True, eq=False)
 class _Graph:
-    """Graph of distinct positions. `owner` (n,) is the position of each element, -1 for elements not chosen."""
+    """Graph with `count` nodes, the distinct positions of elements. Its edges connect `first[i]` and `second[i]`.
+
+    `owner` (n,) is the node of each element; it may be -1 for elements that were not chosen.
+    """
 
     first: np.ndarray
     second: np.ndarray
@@ -99,13 +102,13 @@ class _Graph:
         owner = owner.reshape(-1)
         novel = np.zeros(len(distinct), dtype=bool)
         novel[owner[chosen]] = True
-        beside = KDTree(distinct).query(distinct[novel], k=range(1, min(NEIGHBORS + 1, len(distinct)) + 1))[1]
-        first, second = np.repeat(np.flatnonzero(novel), beside.shape[1]), beside.reshape(-1)
+        near = KDTree(distinct).query(distinct[novel], k=range(1, min(NEIGHBORS + 1, len(distinct)) + 1))[1]
+        first, second = np.repeat(np.flatnonzero(novel), near.shape[1]), near.reshape(-1)
         kept = novel[first] & novel[second]
         return cls(first[kept], second[kept], owner, len(distinct))
 
     def labels(self, chosen: np.ndarray) -> np.ndarray:
-        """Number (n,) of the connected component of each element, among the chosen elements."""
+        """Number (n,) of the connected component of each element in the mask `chosen`; undefined for other elements."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
@@ -117,7 +120,7 @@ class _Graph:
         return connected_components(graph, directed=False)[1][self.owner]
 
     def within(self, some: np.ndarray) -> _Graph:
-        """Subgraph of some elements (m,), in order."""
+        """Subgraph of the elements with the indices `some` (m,), in this order."""
         nodes, owner = np.unique(self.owner[some], return_inverse=True)
         place = np.full(self.count, -1)
         place[nodes] = np.arange(len(nodes))

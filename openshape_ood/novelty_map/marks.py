@@ -39,15 +39,17 @@ def calibrate_marks(
 ) -> Threshold:
     """Threshold of maps with a guaranteed rate of false marks on known, undamaged shapes.
 
+    Elements beyond the threshold are marked. On these shapes, every mark is false.
+
     Parameters
     ----------
     maps : iterable of n NoveltyMap
-        Maps of known, undamaged shapes that are not among the examples. They must have the same settings as later maps.
-        Only one map at a time is in memory.
+        Maps of known, undamaged shapes that are not among the examples. They must have the settings of the maps to
+        mark. Only one map at a time is in memory.
     false_points : float, optional
-        Maximum mean fraction of falsely marked elements. 0.01 needs 99 objects. Default: 0.01.
+        Maximum mean fraction of falsely marked elements. A rate of 0.01 needs 99 objects. Default: 0.01.
     false_regions : float, optional
-        Alternative rate: maximum fraction of shapes with any false region. 0.05 needs 19 objects.
+        Alternative rate: maximum fraction of shapes with any false region. A rate of 0.05 needs 19 objects.
     min_size : int or float
         Minimum size of a region: a number of elements, or if below 1 a fraction of the seen elements.
     groups : sequence (n,), optional
@@ -56,10 +58,10 @@ def calibrate_marks(
     weights : iterable of n arrays, optional
         Weight of each element of each map, such as the area around a point. Elements with weight 0 are ignored.
     largest : float
-        Maximum fraction of a shape that is marked: its most novel elements. A smaller value needs fewer objects:
+        Maximum fraction of a shape that is marked: its most novel elements. The number of objects needed is
         largest / rate - 1.
     source : str
-        Description of the maps.
+        Description of the maps, which the threshold stores.
 
     Returns
     -------
@@ -106,9 +108,9 @@ def calibrate_marks(
 def rate_of(false_points: float | None, false_regions: float | None, largest: float = 1.0) -> tuple[Any, float]:
     """Kind of guarantee, "points" or "regions", and its rate. Raises `InputError` for values out of range."""
     if false_points is not None and false_regions is not None:
-        raise InputError("false_points and false_regions are both given. A threshold has one rate. Leave one out.")
+        raise InputError("false_points and false_regions are both given. Expected one of them. Leave one out.")
     if false_regions is not None and largest != 1:
-        raise InputError("largest is given with false_regions. It has no effect there. Leave it out.")
+        raise InputError("largest has no effect on false_regions. Expected it with false_points. Leave it out.")
     rate = ("points", FALSE_POINTS if false_points is None else false_points)
     rate = rate if false_regions is None else ("regions", false_regions)
     shapes_needed(rate[1], largest)
@@ -116,7 +118,7 @@ def rate_of(false_points: float | None, false_regions: float | None, largest: fl
 
 
 def summary(elements: Elements, novelty: np.ndarray, min_size: float, weights: Any = None) -> tuple[LossCurve, float]:
-    """Loss curve of a map, and the level of its highest region."""
+    """Loss curve of a map, and the highest threshold that a region of the minimum size reaches."""
     curve = LossCurve.of(novelty, weights)
     if weights is not None:
         novelty = np.where(np.asarray(weights) > 0, novelty, np.nan)
@@ -141,7 +143,7 @@ def marks_threshold(
         raise InputError(f"there are no maps of known shapes. Expected {needed} or more, for {rate:g}. Give some")
     weights, n = object_weights(groups, len(curves))
     check_shapes(n, rate, largest, bounded=of == "points")
-    if of == "regions":  # the loss is 1 below the level of the highest region, else 0
+    if of == "regions":  # the loss is 1 for thresholds below the peak, else 0
         curves = [LossCurve(peak, np.ones(1)) for peak in peaks[:, None]]
     value = risk_threshold(curves, rate, groups=groups, largest=largest)
     marks = Marks(of, rate, n, largest, min_size, peaks, weights)

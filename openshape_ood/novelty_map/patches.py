@@ -22,7 +22,7 @@ from openshape_ood.shapes.points import check_up, in_frame, resample, resampled_
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 BY = ("local", "tokens", "text")
-BLOCK = 1 << 13  # number of points whose weights are in memory at once
+BLOCK = 1 << 13  # number of points interpolated at once
 COMPARED = 32  # maximum number of shapes to compare with all others; more take time and hardly change the result
 COVERAGE = 0.95
 
@@ -70,8 +70,9 @@ def localize(
         Gravity axis of the shape and of the examples: "y", "z" or "x" with an optional "-", or "file" for the axis in
         the file, else y. Default of `known_up`: `up`.
     threshold : Threshold, optional
-        Threshold of points, for example from `calibrate_marks`. Default: the marks of the known classes; else the 95 %
-        quantile of the novelty of the examples' patches, where each shape is compared with the others; for names, none.
+        Threshold of points, for example from `calibrate_marks`. Default: the threshold that the known classes have from
+        `with_marks`. Else, for examples: the 95 % quantile of the novelty of their patches, each shape compared with
+        the others. For names there is no default.
     seed, batch_size, progress
         As in `ShapeEncoder.encode`.
 
@@ -104,7 +105,7 @@ def localize(
     """
     listed = list_shapes(shape)
     if len(listed) != 1:
-        raise CloudError(f"there are {len(listed)} shapes; expected one. For several, use localize_many.")
+        raise CloudError(f"there are {len(listed)} shapes. Expected one. For several, use localize_many.")
     how = {"seed": seed, "batch_size": batch_size, "progress": progress}
     ups = resolve_ups(up if up == "file" else check_up(up), listed)
     compared = _Compared.of(known, encoder, text, model, by, up, known_up, threshold, device, how)
@@ -134,7 +135,7 @@ def localize_many(
     shapes : shapes
         b shapes, in any form that `ShapeEncoder.encode` takes. They are read and encoded `batch_size` at a time.
     up : str or sequence of str
-        As in `localize`, or one axis per shape. In this case, give `known_up` for the examples.
+        As in `localize`, or one axis per shape. With one per shape, `known_up` is required for example shapes.
     known, encoder, text, model, by, known_up, threshold, device, seed, batch_size, progress
         As in `localize`.
 
@@ -154,14 +155,18 @@ def localize_many(
     how = {"seed": seed, "batch_size": check_whole(batch_size, "batch_size"), "progress": progress}
     ups, given_up = resolve_ups(up, listed), up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
     if not isinstance(up, str) and known_up is None and isinstance(known, Mapping):
-        raise InputError("up is one axis per shape. The example shapes need an axis too. Give it with known_up.")
+        raise InputError("up is one axis per shape. Expected an axis for the example shapes too. Give known_up.")
     compared = _Compared.of(known, encoder, text, model, by, given_up, known_up, threshold, device, how)
     return compared.maps(listed, ups, given_up, seed, batch_size)
 
 
 @dataclass(frozen=True, eq=False)
 class _Compared:
-    """Reference rows (m, w) of the known classes, with baseline and threshold. Their classes are `classes[owners]`."""
+    """Known classes in the form for comparison.
+
+    `rows` (m, w) are features of patches, or embeddings of class names; their classes are `classes[owners]`. `half` is
+    the baseline.
+    """
 
     encoder: Any
     by: str
@@ -272,7 +277,8 @@ def _check_by(by: str | None, known: Any) -> str:
             return by or held[0]
         if known.patches is not None and by is not None:
             raise InputError(
-                f"by is {by!r}, but these known classes have {' and '.join(map(repr, held))}; leave by out"
+                f"by is {by!r}, but these known classes have {' and '.join(map(repr, held))}. Expected one of these. "
+                "Leave by out."
             )
         raise InputError(
             "these known classes have no patches. Expected patches of examples. Give known={name: shapes}, or "
@@ -282,7 +288,8 @@ def _check_by(by: str | None, known: Any) -> str:
         return by or ("local" if any(value is not None for value in known.values()) else "text")
     if isinstance(known, str) or not isinstance(known, Sequence | np.ndarray):
         raise ClassNamesError(
-            f"known is {known!r:.40}; expected a list of names, a mapping from names to example shapes, or KnownClasses"
+            f"known is {known!r:.40}. Expected a list of names, a mapping from names to example shapes, or KnownClasses"
+            ". Convert it."
         )
     check_names(known)
     if by in ("local", "tokens"):

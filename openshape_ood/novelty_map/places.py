@@ -11,7 +11,7 @@ SIDES = ((1, "bottom", "top"), (0, "left", "right"), (2, "back", "front"))
 
 
 def oriented(places: np.ndarray, up: str) -> np.ndarray:
-    """Positions as fractions of their extent, in the directions of plots: right, up, and for points to the viewer.
+    """Positions as fractions of their extent, along the axes of plots: to the right, up and, for points, to the viewer.
 
     `places` are positions (n, 3) with the gravity axis `up`, or rows and columns (n, 2) of an image. For a y-up cloud
     the directions are +x, +y and +z. If an axis has no extent, the fraction is 0.5.
@@ -24,8 +24,9 @@ def oriented(places: np.ndarray, up: str) -> np.ndarray:
 
 
 def coordinate(value: float) -> str:
-    """Coordinate with four significant digits. A coordinate of 1,000 or more keeps hundredths: georeferenced scans
-    have coordinates of a million meters.
+    """Coordinate as text, with four significant digits, or from 1,000 on with two decimals.
+
+    Georeferenced scans have coordinates of millions of meters.
 
     >>> coordinate(-0.00168), coordinate(365012.345)
     ('-0.00168', '365012.35')

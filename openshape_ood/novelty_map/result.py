@@ -49,9 +49,9 @@ class Elements:
     kind : {"points", "pixels", "voxels"}
     rows : ndarray (n, 3|6)
         Points: xyz in the frame and units of the shape, and rgb in [0, 1] if it has colors. Pixels: rgb, row by row.
-        Voxels: their cells, as whole numbers.
+        Voxels: indices of their cells.
     shape : tuple of int
-        Size (h, w) of the image; empty for points and voxels.
+        Height and width (h, w) of the image; empty for points and voxels.
     """
 
     kind: Literal["points", "pixels", "voxels"]
@@ -105,7 +105,16 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class PatchNovelty:
-    """Values of patches before interpolation: centers (p, 3), points of the shape; novelty (p,); nearest (p,)."""
+    """Values of p patches before interpolation.
+
+    Attributes
+    ----------
+    centers : ndarray (p, 3)
+        Center of each patch, a point of the shape.
+    novelty : ndarray (p,)
+    nearest : ndarray (p,) of str
+        Nearest known class.
+    """
 
     centers: np.ndarray
     novelty: np.ndarray
@@ -155,7 +164,9 @@ class NoveltyMap:
     def __post_init__(self) -> None:
         n = len(self.elements)
         if any(one is not None and len(one) != n for one in (self.novelty, self.nearest, self.similarity)):
-            raise InputError(f"{len(self.novelty)} novelties for {n} {self.elements.kind}; expected one for each")
+            raise InputError(
+                f"{len(self.novelty)} novelties for {n} {self.elements.kind}. Expected one for each. Give {n} values."
+            )
 
     def __len__(self) -> int:
         return len(self.novelty)

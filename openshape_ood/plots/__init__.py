@@ -1,9 +1,11 @@
 """Plots of shapes, novelty and embeddings: matplotlib for files, plotly for interactive views.
 
-Every function takes an optional `ax` (or `figure`) and returns it; by default it creates one, without a display and
-without pyplot. `save` writes both kinds to files. Needs the extra `[plots]`; importing this package loads neither
-matplotlib nor plotly. Functions raise `InputError` for invalid values, `UnknownNameError` for an unknown color or axis,
-`FileError` for an unreadable file, and `MissingPackageError` without matplotlib or plotly.
+A function with the argument `ax` draws in these axes and returns them. Default: axes of a new figure. Other functions
+return a figure. Figures need no display and do not use pyplot. `save` writes figures of both packages to files.
+
+The functions need the extra `[plots]`. Importing this package loads neither matplotlib nor plotly. Functions raise
+`InputError` for invalid values, `UnknownNameError` for an unknown color or axis, `FileError` for an unreadable file,
+and `MissingPackageError` without matplotlib or plotly.
 
 >>> from openshape_ood.synthetic import sample
 >>> ax = cloud(sample("chair", 500, seed=1), title="a chair")

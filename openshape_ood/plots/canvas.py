@@ -1,7 +1,7 @@
-"""Figures without a display, safe text, checks of values, and files.
+"""Creation of figures without a display, drawing of text, validation of values, and saving.
 
-Names come from files: a dollar sign must not start a formula, and a character missing in the font must not warn. This
-is set for each text, not for the whole process.
+Texts contain names from files. A dollar sign in a name must not start a formula, and a character that is missing in the
+font must not cause a warning. `PLAIN` and `short` ensure this for each text; settings of the process stay unchanged.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from openshape_ood.storage import save_whole
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
-else:  # for annotations; matplotlib is loaded on the first drawing
+else:  # names in annotations; the first plot imports matplotlib
     Axes = Figure = SubFigure = Any
 
 GREY = "#666666"
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 LONGEST_TITLE = 70  # characters per line
 PANEL = 3.6  # inches
-# metadata that would differ between two files of one picture
+# metadata without a date, so that the same picture gives the same bytes
 UNDATED: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def new_figure(size: tuple[float, float], layout: Literal["constrained"] | None = "constrained") -> Figure:
-    """Figure of `size` inches, without display and pyplot."""
+    """New figure of `size` (width, height) in inches. It needs no display and does not use pyplot."""
     try:
         import matplotlib.figure
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,13 +46,13 @@ def new_figure(size: tuple[float, float], layout: Literal["constrained"] | None 
 
 
 def panels(rows: int = 1, columns: int = 2, *, size: tuple[float, float] | None = None) -> tuple[Figure, np.ndarray]:
-    """Figure with a grid of axes.
+    """New figure with a grid of axes.
 
     Parameters
     ----------
     rows, columns : int
     size : (float, float), optional
-        Inches. Default: 3.6 a panel.
+        Width and height of the figure in inches. Default: 3.6 per panel.
 
     Returns
     -------
@@ -75,21 +75,22 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
     if ax is None:
         return new_figure(size).subplots()
     if not hasattr(ax, "scatter"):
-        raise InputError(f"ax is {type(ax).__name__}; expected matplotlib axes, or None for new ones")
+        raise InputError(f"ax is {type(ax).__name__}. Expected matplotlib axes. Leave ax out to get new axes.")
     return ax
 
 
 def save(picture: Any, path: str | os.PathLike[str], dpi: float = 110) -> Path:
-    """Write a picture, whole or not at all. The same picture gives the same bytes.
+    """Write a picture to a file. A failed write leaves no file. The same picture gives the same bytes.
 
     Parameters
     ----------
     picture : matplotlib axes or figure, or plotly figure
-        For axes, their whole figure is written.
+        For axes, the whole figure is written.
     path : str or Path
-        Ends in .png, .svg or .pdf; for plotly in .html, which contains plotly (about 5 MB) and needs no network.
+        Name that ends in .png, .svg or .pdf, or in .html for a plotly figure. The HTML file contains plotly (about 5
+        MB), so it works without a network.
     dpi : float
-        Pixels an inch, for PNG and for points in SVG and PDF.
+        Pixels per inch of a PNG, and of the point clouds in SVG and PDF, which are rasterized.
 
     Returns
     -------
@@ -97,33 +98,38 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: float = 110) -> Path:
 
     Raises
     ------
-    InputError, FileError
-        For another suffix, or an object that is no picture; if writing fails.
+    InputError
+        For another suffix, and for an object that is not a picture.
+    FileError
+        If writing fails.
     """
     path, html = given_path(path, "path"), hasattr(picture, "to_html")
     figure: Any = getattr(getattr(getattr(picture, "figure", None), "canvas", None), "figure", None)
     if figure is None and not html:
         given = type(picture).__name__
-        raise InputError(f"the picture is {given}; expected axes or a figure of matplotlib, or of plotly")
+        raise InputError(
+            f"the picture is {given}. Expected matplotlib axes, or a figure. Give the result of a plot function."
+        )
     suffixes = (".html",) if html else tuple(f".{name}" for name in UNDATED)
     if path.suffix.lower() not in suffixes:
-        what = "a plotly figure is" if html else "axes and figures of matplotlib are"
-        other = "cloud() and novelty_map() draw" if html else "turnable() draws"
+        what = "a plotly figure" if html else "a matplotlib figure"
+        other = "cloud() or novelty_map()" if html else "turnable()"
         raise InputError(
-            f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {other} what fits others"
+            f"{path.name!r} ends in {path.suffix!r}. Expected {', '.join(suffixes)} for {what}. Change the name, or "
+            f"draw with {other}."
         )
     if not html:
         if check_positive(dpi, "dpi") < 1:
-            raise InputError(f"dpi is {dpi}; expected 1 or more")
+            raise InputError(f"dpi is {dpi}. Expected 1 or more. Give for example 110.")
         return save_whole(path, rendered(figure, path.suffix.lower()[1:], dpi), "the picture")
     config = {"displaylogo": False, "responsive": True}
-    # otherwise the id would be random
+    # with a fixed id, because plotly would choose a random one
     page = picture.to_html(config=config, include_plotlyjs=True, include_mathjax=False, div_id="shape")
     return save_whole(path, str(page).encode("utf-8", "replace"), "the picture")
 
 
 def rendered(figure: Figure, form: str, dpi: float) -> bytes:
-    """Bytes of a PNG, SVG or PDF file, equal for equal pictures."""
+    """Content of a PNG, SVG or PDF file. The same picture gives the same bytes."""
     from matplotlib import rc_context
 
     file = BytesIO()
@@ -133,12 +139,15 @@ def rendered(figure: Figure, form: str, dpi: float) -> bytes:
 
 
 def title(ax: Axes, text: str, **style: Any) -> None:
-    """Title of one or more lines, each shortened to fit."""
+    """Set a title of one or more lines. Long lines are shortened."""
     ax.set_title("\n".join(shorts(text.split("\n"), LONGEST_TITLE)), **PLAIN, **style)
 
 
 def legend(ax: Axes, marks: Sequence[Mapping[str, Any]] = (), **options: Any) -> None:
-    """Legend of labeled artists, or of `marks`: label, color, marker and so on of each."""
+    """Draw a legend of the labeled artists in the axes, or of `marks`.
+
+    marks: arguments of `Line2D` for each entry, such as label, color and marker.
+    """
     from matplotlib.lines import Line2D
 
     handles = {"handles": [Line2D([], [], lw=0, **mark) for mark in marks]} if marks else {}
@@ -147,7 +156,7 @@ def legend(ax: Axes, marks: Sequence[Mapping[str, Any]] = (), **options: Any) ->
 
 
 def key(ax: Axes, colors: Mapping[str, Any], *, marker: str = "o", **options: Any) -> None:
-    """Legend of colors and names below the axes."""
+    """Draw a legend below the axes. colors: color of each name."""
     marks = [{"label": short(n, 24), "color": color, "marker": marker, "ms": 8} for n, color in colors.items()]
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "frameon": False}
     legend(ax, marks, **place | options)
@@ -177,30 +186,37 @@ def number(value: float) -> str:
 
 @lru_cache(maxsize=1)
 def _glyphs() -> frozenset[int]:
-    """Characters of the default font."""
+    """Code points of the characters in the default font."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     return frozenset(get_font(findfont(FontProperties())).get_charmap())
 
 
 def finite(values: Any, what: str, count: int | None = None) -> np.ndarray:
-    """Finite numbers (m,) float64, one a shape or point; `count` of them, if given."""
+    """Finite numbers as an array (m,) float64. Raises `InputError` for other values, and if m differs from `count`.
+
+    what: name of the numbers in messages. count: number of shapes or points.
+    """
     return _counted(array(values, what, "m").astype(np.float64), what, count)
 
 
 def finite_number(value: Any, what: str) -> float:
-    """A finite number, or the value of a `Threshold`."""
+    """A finite number, from a number or a `Threshold`."""
     return float(finite([getattr(value, "value", value)], f"values of {what}")[0])
 
 
 def names(values: Any, what: str, count: int | None = None) -> np.ndarray:
-    """Names (m,) of str, one a shape or point; `count` of them, if given."""
+    """Names as an array (m,) of str. Errors and arguments are as in `finite`."""
     if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
-        raise InputError(f"{what} are {type(values).__name__}; expected a list of names, or an array (m,)")
+        raise InputError(
+            f"{what} are {type(values).__name__}. Expected a list of names or an array (m,). Give one name each."
+        )
     return _counted(words(map(str, values)), what, count)
 
 
 def _counted(values: np.ndarray, what: str, count: int | None) -> np.ndarray:
     if count is not None and len(values) != count:
-        raise InputError(f"{len(values)} {what} for {count}; expected one for each")
+        raise InputError(
+            f"{len(values)} {what} for {count} shapes or points are given. Expected one for each. Give {count}."
+        )
     return values

@@ -1,4 +1,4 @@
-"""Two scans of a place side by side, with what changed between them."""
+"""Plots of two scans of a place, with the changes between them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from openshape_ood.scene_changes import ObjectChange, SceneChanges
     from openshape_ood.scenes import SceneResult
 
-VIEWS = ((30.0, 40.0), (0.0, 89.9))  # degrees to the right and upwards
-MOST, THROUGH = 40_000, 9_000  # points drawn of a scan, of layout
+VIEWS = ((30.0, 40.0), (0.0, 89.9))  # directions of the camera in degrees: to the right, upwards
+MOST = 40_000  # maximum points drawn per scan
+MOST_LAYOUT = 9_000  # maximum points of floor and walls among them
+OTHER = "layout and rest"  # points without an object
 PALETTE = {
     "moved": "#1F6FB2",
     "removed": "#B3261E",
@@ -34,9 +36,10 @@ SIDES = ("before", "after")
 
 
 def changes(result: SceneChanges, *, title: str | None = None) -> canvas.Figure:
-    """Draw both scans side by side, from one side and from above, without the ceiling; a color for each kind of change.
+    """Draw two scans side by side: in the upper row from one side, in the lower row from above. Ceilings are not drawn.
 
-    Boxes and numbers are those of the reported changes and, thinner, of undecided objects.
+    The color of an object shows the kind of its change. An object with a reported change has a thick box and its number
+    in the table of the result. An undecided object has a thin box, and "?" after its number.
 
     Parameters
     ----------
@@ -48,19 +51,22 @@ def changes(result: SceneChanges, *, title: str | None = None) -> canvas.Figure:
     matplotlib figure
     """
     if not hasattr(result, "registration"):
-        raise InputError(f"the changes are {type(result).__name__}; expected the SceneChanges of compare_scenes")
+        given = type(result).__name__
+        raise InputError(f"the changes are {given}. Expected a SceneChanges. Give the result of compare_scenes.")
     figure, axes = canvas.panels(2, 2, size=(13, 11))
-    for late, name in enumerate(SIDES):
-        rows, rgb = _drawn(result, bool(late))
-        points = (result.after if late else result.before).scene.points[rows]
-        for ax, (turn, tilt) in zip(axes[:, late], VIEWS, strict=True):
+    for column, name in enumerate(SIDES):
+        second = name == "after"
+        scene = _scan(result, second).scene
+        rows, rgb = _drawn(result, second)
+        points = scene.points[rows]
+        for ax, (turn, tilt) in zip(axes[:, column], VIEWS, strict=True):
             across, rise, near = view(upright(points, "z"), turn, tilt)
             order = np.argsort(near, kind="stable")
             ax.scatter(across[order], rise[order], s=1.2, c=rgb[order], linewidths=0, rasterized=True)
-            _mark(ax, result, bool(late), turn, tilt)
+            _draw_boxes(ax, result, second, turn, tilt)
             ax.set_axis_off()
             ax.set_aspect("equal")
-        canvas.title(axes[0, late], f"{name}: {(result.after if late else result.before).scene.name}", fontsize=13)
+        canvas.title(axes[0, column], f"{name}: {scene.name}", fontsize=13)
     counts = result.counts()
     canvas.key(axes[1, 0], {kind: color for kind, color in PALETTE.items() if kind in counts}, ncols=6)
     if title is not None:
@@ -69,79 +75,89 @@ def changes(result: SceneChanges, *, title: str | None = None) -> canvas.Figure:
 
 
 def change_points(result: SceneChanges) -> tuple[np.ndarray, PointColors]:
-    """Points (m, 3) of both scans in one frame, colored by kind: the second scan, and what the first has more."""
-    shown, kinds = [], []
-    for late in (True, False):
-        own, scene = result.kinds_of_points(late), _result(result, late)
-        rows, _ = _drawn(result, late)
-        if not late:
-            rows = rows[np.isin(own[rows], [KINDS.index(kind) for kind in (*CHANGES, CANNOT_TELL)])]
-        shown.append(scene.scene.points[rows])
-        kinds.append(words([*KINDS, "layout and rest"])[own[rows]])
+    """Points (m, 3) of both scans in the frame of the first scan, and their colors by kind of change.
+
+    The second scan is included with all points that `changes` draws, the first scan only with its changed and undecided
+    objects.
+    """
+    shown, names = [], []
+    for second in (True, False):
+        kinds, scan = result.kinds_of_points(second), _scan(result, second)
+        rows, _ = _drawn(result, second)
+        if not second:
+            rows = rows[np.isin(kinds[rows], [KINDS.index(kind) for kind in (*CHANGES, CANNOT_TELL)])]
+        shown.append(scan.scene.points[rows])
+        names.append(words([*KINDS, OTHER])[kinds[rows]])
     gray = "#" + f"{round(255 * FAINT):02X}" * 3
-    return np.concatenate(shown), PointColors(
-        "class", np.concatenate(kinds), classes=PALETTE | {"layout and rest": gray}
-    )
+    return np.concatenate(shown), PointColors("class", np.concatenate(names), classes=PALETTE | {OTHER: gray})
 
 
 def change_boxes(result: SceneChanges) -> Iterator[dict[str, Any]]:
-    """Traces of plotly: boxes of reported changes by kind, lines of moves, and labels with reasons."""
+    """Plotly traces of the reported changes, one per kind: boxes, and for moves a line between the box centers."""
     style: dict[str, Any] = {"mode": "lines", "showlegend": False, "hoverinfo": "skip"}
     for kind in CHANGES:
-        own = [one for one in result if one.kind == kind]
-        if not own:
+        reported = [change for change in result if change.kind == kind]
+        if not reported:
             continue
-        lines = [box_lines([thing.box for one in own for thing in (one.before, one.after) if thing is not None])]
+        objects = [one for change in reported for one in (change.before, change.after) if one is not None]
+        lines = [box_lines([one.box for one in objects])]
         if kind == "moved":
             gap = np.full(3, np.nan)
             lines += [
-                np.array([one.before.box.center, one.after.box.center, gap]) for one in own if one.before and one.after
+                np.array([change.before.box.center, change.after.box.center, gap])
+                for change in reported
+                if change.before and change.after
             ]
         x, y, z = np.concatenate(lines).T
         yield {"x": x, "y": y, "z": z, "line": {"color": PALETTE[kind], "width": 3}, **style}
 
 
-def labelled(result: SceneChanges) -> list[tuple[np.ndarray, str, str]]:
-    """A place (3,), a label, and the words under the mouse, for each reported change and undecided object."""
-    found = []
-    for one in result.objects:
-        if one.kind != UNCHANGED:
-            box = one.object.box
-            place = box.center + [0, 0, box.size[2] / 2 + 0.1]
-            told = f"{one.number} {one.kind}: {one.object.name}, p = {one.p_value:.3g}. {one.reason}"
-            found.append((place, f"{one.number} {one.kind}", told))
-    return found
+def change_labels(result: SceneChanges) -> list[tuple[np.ndarray, str, str]]:
+    """Position (3,), label, and text shown on hovering, for each reported change and each undecided object."""
+    labels = []
+    for change in result.objects:
+        if change.kind != UNCHANGED:
+            box = change.object.box
+            position = box.center + [0, 0, box.size[2] / 2 + 0.1]
+            label = f"{change.number} {change.kind}"
+            hint = f"{label}: {change.object.name}, p = {change.p_value:.3g}. {change.reason}"
+            labels.append((position, label, hint))
+    return labels
 
 
-def _result(result: SceneChanges, late: bool) -> SceneResult:
-    return result.after if late else result.before
+def _scan(result: SceneChanges, second: bool) -> SceneResult:
+    return result.after if second else result.before
 
 
-def _drawn(result: SceneChanges, late: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the points that are drawn, and their colors (m, 3)."""
-    own, scene = result.kinds_of_points(late), _result(result, late)
-    layout, ceiling = np.zeros(len(own), dtype=bool), np.zeros(len(own), dtype=bool)
-    for plane in scene.proposals.layout:
+def _drawn(result: SceneChanges, second: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (m,) of the points of a scan that are drawn, and their colors (m, 3)."""
+    kinds, scan = result.kinds_of_points(second), _scan(result, second)
+    layout, ceiling = np.zeros(len(kinds), dtype=bool), np.zeros(len(kinds), dtype=bool)
+    for plane in scan.proposals.layout:
         (ceiling if plane.kind == "ceiling" else layout)[plane.rows] = True
-    layout &= own < 0
-    parts = (np.flatnonzero(~layout & ~(ceiling & (own < 0))), MOST - THROUGH), (np.flatnonzero(layout), THROUGH)
-    rows = np.sort(np.concatenate([of[thinned(len(of), most)] for of, most in parts]))
+    no_object = kinds < 0
+    layout &= no_object
+    parts = (
+        (np.flatnonzero(~layout & ~(ceiling & no_object)), MOST - MOST_LAYOUT),
+        (np.flatnonzero(layout), MOST_LAYOUT),
+    )
+    rows = np.sort(np.concatenate([part[thinned(len(part), most)] for part, most in parts]))
     colors = np.array([*(hex_to_rgb(PALETTE[kind]) for kind in KINDS), [FAINT] * 3])
-    rgb = colors[own[rows]]
-    rgb[(own[rows] < 0) & ~layout[rows]] = DIM
+    rgb = colors[kinds[rows]]
+    rgb[no_object[rows] & ~layout[rows]] = DIM
     return rows, rgb
 
 
-def _mark(ax: Any, result: SceneChanges, late: bool, turn: float, tilt: float) -> None:
-    for one in result.objects:
-        thing = one.after if late else one.before
-        if thing is None or one.kind == UNCHANGED:
+def _draw_boxes(ax: Any, result: SceneChanges, second: bool, turn: float, tilt: float) -> None:
+    for change in result.objects:
+        one = change.after if second else change.before
+        if one is None or change.kind == UNCHANGED:
             continue
-        x, y, _ = view(upright(thing.box.corners(), "z"), turn, tilt)
+        x, y, _ = view(upright(one.box.corners(), "z"), turn, tilt)
         for a, b in EDGES:
-            ax.plot(x[[a, b]], y[[a, b]], color=PALETTE[one.kind], lw=1.4 if one.reported else 0.7)
-        ax.text(x[4:].mean(), y[4:].mean(), _label(one), fontsize=8, ha="center", **canvas.PLAIN)
+            ax.plot(x[[a, b]], y[[a, b]], color=PALETTE[change.kind], lw=1.4 if change.reported else 0.7)
+        ax.text(x[4:].mean(), y[4:].mean(), _label(change), fontsize=8, ha="center", **canvas.PLAIN)
 
 
-def _label(one: ObjectChange) -> str:
-    return f"{one.number} {canvas.short(one.object.name, 20)}" if one.reported else f"{one.number}?"
+def _label(change: ObjectChange) -> str:
+    return f"{change.number} {canvas.short(change.object.name, 20)}" if change.reported else f"{change.number}?"

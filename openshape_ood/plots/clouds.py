@@ -1,4 +1,4 @@
-"""Plots of one cloud by height, rgb, novelty or class, and of its novelty map."""
+"""Plots of one cloud, colored by height, rgb, novelty or class, and plots of novelty maps."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from openshape_ood.plots.points import PointColors, choose_colors, one_cloud, th
 from openshape_ood.shapes.points import upright
 
 SIZE = (5.6, 5.6)  # inches
-MOST = 10_000  # points drawn
+MOST = 10_000  # maximum points drawn
 INK = 0.45  # total area of the points / area of the axes
-NAMED = 4  # in the title
-EDGE = (
-    0.85  # edge brightness / point brightness: darker edges separate light points from paper and near points from far
-)
+NAMED = 4  # maximum classes in a title
+# edge brightness / point brightness; darker edges separate light points from white paper, and near from far points
+EDGE = 0.85
 
 
 def cloud(
@@ -42,19 +41,19 @@ def cloud(
     Parameters
     ----------
     points : array (n, 3|6), path or trimesh object
-        A surface is sampled with 10,000 points; larger clouds are thinned.
+        10,000 points are sampled from a surface. A cloud with more points is thinned.
     color : {"height", "rgb", "novelty", "class"}
-        Height above the ground, the cloud's rgb, or `values`.
+        Height above the ground, rgb of the cloud, or `values` as novelty or class.
     values : array (n,), optional
-        Novelty or class name of each point. With more than seven classes, the rarer ones share a gray.
+        Novelty or class name of each point. If there are more than seven classes, the rarer ones are gray.
     up : str
         Gravity axis: "y", "z" or "x" with an optional "-", or "file" for the axis in the file, else y.
     ax : matplotlib axes, optional
     low, high : float, optional
-        Ends of the novelty ramp, gray and dark red. Default: minimum and maximum.
+        Novelties drawn in gray and in dark red, the ends of the color ramp. Default: minimum and maximum of `values`.
     title : str, optional
     legend : bool
-        Show a legend of novelty and class colors.
+        Show a legend of the colors, for "novelty" and "class".
 
     Returns
     -------
@@ -78,17 +77,19 @@ def cloud(
 def novelty_map(
     result: NoveltyMap, *, ax: canvas.Axes | None = None, color: str = "novelty", bar: bool = True
 ) -> canvas.Axes:
-    """Draw a result of `localize` on the ramp `bounds()`, with a mark at its threshold if it has one.
+    """Draw a novelty map, for example a result of `localize`.
+
+    `result.bounds()` gives the ends of the color ramp. If the map has a threshold, the color bar marks it.
 
     Parameters
     ----------
     result : NoveltyMap
-        A map of pixels is drawn over the gray image.
+        Map of points or pixels. A map of pixels is drawn over the gray image.
     ax : matplotlib axes, optional
     color : {"novelty", "class"}
         Novelty, or nearest class of each point.
     bar : bool
-        Show a color bar or legend below.
+        Show a color bar or legend below the plot.
 
     Returns
     -------
@@ -107,20 +108,20 @@ def novelty_map(
 
 
 def map_colors(result: Any, color: str) -> tuple[np.ndarray, PointColors]:
-    """Cloud (n, 3|6) of a map, and its colors."""
+    """Points (n, 3|6) of a novelty map, and their colors."""
     if not isinstance(result, NoveltyMap) or result.elements.kind == "pixels":
         given = f"a map of {result.elements.kind}" if isinstance(result, NoveltyMap) else type(result).__name__
-        raise InputError(f"the novelty map is {given}; expected the NoveltyMap of points that localize returns")
+        raise InputError(f"the novelty map is {given}. Expected a NoveltyMap of points. Give a result of localize.")
     result.check_color(color)
     result.check_some()
     table = np.asarray(result.points, dtype=np.float64)
-    if color == "novelty":
-        return table, PointColors("novelty", result.novelty, *result.bounds())  # unseen points, NaN, are white
+    if color == "novelty":  # NaN, for unseen points, is drawn in white
+        return table, PointColors("novelty", result.novelty, *result.bounds())
     return table, choose_colors(table, result.up, color, result.nearest, classes=list(result.classes))
 
 
 def heading(result: NoveltyMap) -> str:
-    """Title: shape, and known classes if any."""
+    """Title of a novelty map: name of the shape, and known classes if there are any."""
     name, classes = canvas.short(PurePath(result.name).name, 50), canvas.shorts(result.classes, 20)
     more = f", {len(classes) - NAMED} more" if len(classes) > NAMED else ""
     return f"{name}\nagainst {canvas.short(', '.join(classes[:NAMED]), 40)}{more}" if classes else name
@@ -129,10 +130,10 @@ def heading(result: NoveltyMap) -> str:
 def draw_cloud(
     ax: canvas.Axes, table: np.ndarray, up: str, colors: PointColors, legend: bool, threshold: Threshold | None = None
 ) -> None:
-    """Draw a cloud (n, 3|6) with a legend below."""
+    """Draw a cloud (n, 3|6) with gravity axis `up`, and a legend below."""
     chosen = thinned(len(table), MOST)
     draw(ax, upright(table[chosen], up), colors.rgb()[chosen])
-    ax.set_adjustable("datalim")  # square axes would break the layout, which cuts off the legend
+    ax.set_adjustable("datalim")  # with square axes, the layout would cut off the legend
     if legend and colors.color == "novelty":
         _bar(ax, colors.low, colors.high, threshold)
     if legend and colors.color == "class":
@@ -140,27 +141,30 @@ def draw_cloud(
 
 
 def draw(ax: canvas.Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
-    """Draw y-up points (n, 3) in colors (n, 3), near ones over far ones; size in square points."""
+    """Draw y-up points (n, 3) in colors (n, 3). Near points cover far points.
+
+    size: area of a point in the picture, in square typographic points. Default: chosen for the number of points.
+    """
     order = np.argsort(view(xyz)[2], kind="stable")
     (across, rise, _), rgb = view(xyz[order]), rgb[order]
-    if size is None:  # few points stay visible, many do not merge
+    if size is None:  # few points stay visible, and many points do not merge
         size = float(np.clip(INK * min(_extent(ax)) ** 2 / len(xyz), 1.0, 60.0))
-    # rasterized in SVG and PDF too, because thousands of circles open slowly
+    # rasterized in SVG and PDF too, because viewers open thousands of circles slowly
     style: dict[str, Any] = {"linewidths": min(0.5, 0.13 * size**0.5), "edgecolors": EDGE * rgb}
     ax.scatter(across, rise, s=size, c=rgb, rasterized=True, **(style if edges else {"linewidths": 0}))
     ax.set_axis_off()
     ax.set_aspect("equal")
     half = 0.53 * max(np.ptp(across), np.ptp(rise), 1e-9) * np.array([-1, 1])
-    # matplotlib warns when it widens fixed limits
+    # auto=True, because matplotlib warns if it widens fixed limits
     ax.set_xlim(*((across.min() + across.max()) / 2 + half), auto=True)
     ax.set_ylim(*((rise.min() + rise.max()) / 2 + half), auto=True)
 
 
 def _extent(ax: canvas.Axes) -> tuple[float, float]:
-    """Width and height of the axes in points, before the layout."""
+    """Width and height of the axes in typographic points, before the layout."""
     box, figure = ax.get_position(), ax.figure
-    points = 72 / figure.dpi
-    return points * box.width * figure.bbox.width, points * box.height * figure.bbox.height
+    scale = 72 / figure.dpi  # points per pixel
+    return scale * box.width * figure.bbox.width, scale * box.height * figure.bbox.height
 
 
 def font_size(ax: canvas.Axes, largest: float) -> float:
@@ -177,19 +181,19 @@ def _bar(ax: canvas.Axes, low: float, high: float, threshold: Threshold | None) 
     bar.tick_params(length=0, pad=3)
     bar.spines[:].set(linewidth=0.5, color=canvas.GREY)
     if threshold is not None and low <= threshold.value <= high and high > low:
-        share = (threshold.value - low) / (high - low)
-        of = "generated" if threshold.is_generated else "known"
-        known = "known" if threshold.coverage is None else f"{100 * threshold.coverage:.0f} % of {of}"
+        position = (threshold.value - low) / (high - low)
+        kind = "generated" if threshold.is_generated else "known"
+        label = "known" if threshold.coverage is None else f"{100 * threshold.coverage:.0f} % of {kind}"
         if threshold.marks is not None and threshold.marks.rate is not None:
             rate = 100 * threshold.marks.rate
-            known = f"{rate:.3g} % false" if threshold.marks.of == "points" else f"false region in {rate:.3g} %"
-        bar.plot([share, share], [-0.5, 1.5], color="black", lw=1.3, clip_on=False)
-        bar.text(share, -0.75, f"{known}\nup to {threshold.value:.3g}", ha="center", va="top", fontsize=0.9 * size)
+            label = f"{rate:.3g} % false" if threshold.marks.of == "points" else f"false region in {rate:.3g} %"
+        bar.plot([position, position], [-0.5, 1.5], color="black", lw=1.3, clip_on=False)
+        bar.text(position, -0.75, f"{label}\nup to {threshold.value:.3g}", ha="center", va="top", fontsize=0.9 * size)
 
 
 def _key(ax: canvas.Axes, classes: dict[str, str]) -> None:
     """Legend of classes below the cloud."""
-    # a wide row would leave no space for the cloud; a letter takes about 6 points
+    # a letter is about 6 typographic points wide; too many columns would leave no space for the cloud
     widest = 6 * (4 + max(len(canvas.short(name, 24)) for name in classes))
     columns = int(np.clip(_extent(ax)[0] / widest, 1, min(len(classes), 4)))
     style: dict[str, Any] = {"handletextpad": 0.1, "columnspacing": 1.2, "ncols": columns}

@@ -1,4 +1,4 @@
-"""Plots of images: sheets of relevancies, novelty maps of pixels."""
+"""Plots of images: relevancy of names, and novelty maps of pixels."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from openshape_ood.views.affinities import Affinities
 
 COLUMNS = 4
-MOST = 39  # names on a sheet
+MOST = 39  # maximum names in a figure
 SIDE = 640  # maximum pixels of a panel
 COVER = 0.85  # opacity of the color of the largest affinity
 
 
 def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, title: str | None = None) -> canvas.Figure:
-    """Draw the relevancy of each name in an image: the image, then a panel a name, on one scale from 0 to the maximum.
+    """Draw an image, and for each name a panel with its relevancy.
+
+    All panels have the same color scale, from 0 to the maximum of all drawn names.
 
     Parameters
     ----------
     affinities : Affinities
     names : sequence of str, optional
-        Subset of its names. Default: all, at most 39.
+        Names to draw. Default: all names of `affinities`. At most 39 are drawn.
     title : str, optional
 
     Returns
@@ -37,18 +39,20 @@ def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, tit
     """
     if not hasattr(affinities, "values") or not hasattr(affinities, "names"):
         given = type(affinities).__name__
-        raise InputError(f"affinities are {given}; expected Affinities, as RelevancyEncoder.encode_image returns")
+        raise InputError(
+            f"affinities are {given}. Expected Affinities. Give a result of RelevancyEncoder.encode_image."
+        )
     chosen = list(affinities.names if names is None else names)
     shown = {name: affinities[name] for name in chosen[:MOST]}
     step = -(-max(affinities.values.shape[1:]) // SIDE)
-    known = [values[np.isfinite(values)].max(initial=0.0) for values in shown.values()]
-    high = float(max(known, default=0.0))
+    peaks = [values[np.isfinite(values)].max(initial=0.0) for values in shown.values()]
+    high = float(max(peaks, default=0.0))
     picture = _picture(affinities)[::step, ::step]
     columns = min(COLUMNS, len(shown) + 1)
     rows = -(-(len(shown) + 1) // columns)
     h, w = picture.shape[:2]
-    tall = canvas.PANEL * min(2.0, max(0.4, h / w)) + 0.3
-    figure, axes = canvas.panels(rows, columns, size=(canvas.PANEL * columns, tall * rows + 0.5))
+    height = canvas.PANEL * min(2.0, max(0.4, h / w)) + 0.3
+    figure, axes = canvas.panels(rows, columns, size=(canvas.PANEL * columns, height * rows + 0.5))
     for ax in axes.flat:
         ax.set_axis_off()
     axes.flat[0].imshow(picture)
@@ -58,14 +62,16 @@ def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, tit
         peak = np.nanmax(values) if np.isfinite(values).any() else np.nan
         canvas.title(ax, f"{canvas.short(name, 30)}, up to {peak:.2f}", fontsize=11)
     more = f", and {len(chosen) - MOST} more names" if len(chosen) > MOST else ""
-    by = affinities.provenance
-    caption = title or f"{by.method} by {by.identity.checkpoint}: gray is 0, dark red {canvas.number(high)}{more}"
+    source = affinities.provenance
+    caption = (
+        title or f"{source.method} by {source.identity.checkpoint}: gray is 0, dark red {canvas.number(high)}{more}"
+    )
     figure.suptitle(canvas.short(caption, 120 if columns > 2 else 60), fontsize=10, color=canvas.GREY, **canvas.PLAIN)
     return figure
 
 
 def draw_pixels(ax: canvas.Axes, result: NoveltyMap, color: str, bar: bool) -> None:
-    """Novelty map of pixels as an image, with a legend below."""
+    """Draw a novelty map of pixels as an image, with a legend below if `bar` is True."""
     ax.set_axis_off()
     ax.imshow(result.image(color))
     if not bar:
@@ -79,14 +85,14 @@ def draw_pixels(ax: canvas.Axes, result: NoveltyMap, color: str, bar: bool) -> N
 
 
 def _picture(affinities: Affinities) -> np.ndarray:
-    """Image (h, w, 3) in [0, 1]; white if there is none."""
+    """Image (h, w, 3) in [0, 1]; white if the affinities contain no image."""
     if affinities.rgb is None:
         return np.ones((*affinities.values.shape[1:], 3))
     return np.asarray(affinities.rgb) / 255
 
 
 def _covered(picture: np.ndarray, values: np.ndarray, high: float) -> np.ndarray:
-    """Gray image overlaid with affinity colors; white if unknown."""
+    """Gray image (h, w, 3) with affinities (h, w) as colors on it; white where the affinity is NaN."""
     gray = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2) * 0.75 + 0.2
     share = np.nan_to_num(values / high if high > 0 else values * 0).clip(0, 1)
     over = ramp(share.reshape(-1), 0.0, 1.0).reshape(*share.shape, 3)

@@ -1,4 +1,4 @@
-"""Interactive plots, for notebooks and the page."""
+"""Interactive plots for notebooks and the web page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
-from openshape_ood.plots.changes import change_boxes, change_points, labelled
+from openshape_ood.plots.changes import change_boxes, change_labels, change_points
 from openshape_ood.plots.clouds import heading, map_colors
 from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned
 from openshape_ood.plots.scenes import (
@@ -23,7 +23,7 @@ from openshape_ood.plots.scenes import (
     scene_colors,
     verdict_of,
 )
-from openshape_ood.plots.views import is_completed, traces, turned, visible
+from openshape_ood.plots.views import camera_turn, is_completed, traces, visible
 from openshape_ood.shapes.points import upright
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from openshape_ood.scene_map import SceneMap
     from openshape_ood.scenes.result import SceneResult
 
-MOST = 20_000  # points
-ABOVE = 50.0  # degrees above a room, to look over its walls
-FLAT = 0.1  # height / width below which a cloud is seen from there too
-FAR = 1000.0  # distance from the origin / size, beyond which float32 keeps no digits
-DISTANCE = 1.9  # of the eye, in plotly's units
-LONGEST = 1.8  # longest side of the scene in these units, visible in a square window at any rotation
+MOST = 20_000  # maximum points drawn
+ABOVE = 50.0  # tilt of the camera for rooms, in degrees; it looks over the walls
+FLAT = 0.1  # height / width; a flatter cloud is drawn with the tilt ABOVE too
+FAR = 1000.0  # distance from the origin / size; a cloud farther away is centered, because float32 would lose its digits
+DISTANCE = 1.9  # distance of the camera from the center, in plotly's units
+LONGEST = 1.8  # longest side of the scene in plotly's units; it fits into a square window at any rotation
 
 
 def turnable(
@@ -48,21 +48,27 @@ def turnable(
     up: str = "file",
     title: str | None = None,
 ) -> Figure:
-    """Interactive plotly figure of a shape, novelty map or scene, with the colors of `cloud`, `novelty_map`, `scene`.
+    """Draw a shape or a result as an interactive plotly figure.
 
-    The figure is z up, and the shape is upright for any `up`. More than 20,000 points are thinned. A cloud far from the
-    origin, as in a projected coordinate system, is centered.
+    The z axis of the figure is up, and the shape is upright for any `up`. At most 20,000 points are drawn. A cloud far
+    from the origin is centered, for example a georeferenced scan.
 
     Parameters
     ----------
-    points : array (n, 3|6), path, trimesh object, NoveltyMap, SceneResult, CompletedView, SceneMap or SceneChanges
-        The last five have their own values and axis. A scene is drawn without its ceiling; a view with the surfaces of
-        completed things, which needs scikit-image; a map as the cells of its objects, by name, or by verdict without a
-        name; changes as both scans in one frame, by kind.
+    points : array (n, 3|6), path, trimesh object, or a result
+        A shape, or one of these results:
+
+        - `NoveltyMap`: its points.
+        - `SceneResult`: points of the scan, without the ceiling.
+        - `CompletedView`: visible points, and surfaces of the completed objects. Needs scikit-image.
+        - `SceneMap`: cells of its objects, colored by name, or by verdict if an object has no name.
+        - `SceneChanges`: points of both scans in one frame, colored by kind of change.
     color : str, optional
-        As in `cloud`. Default: "novelty" for a map, "name" for a scene, else "height".
-    values, up, title
-        As in `cloud`.
+        Meaning of the colors: as in `cloud` for a shape, as in `novelty_map` or `scene` for their results. Default:
+        "height" for a shape, "novelty" for a novelty map, "name" for a scene. Other results ignore it.
+    values, up
+        As in `cloud`. Only for a shape; results contain values and axis.
+    title : str, optional
 
     Returns
     -------
@@ -80,25 +86,26 @@ def turnable(
     from openshape_ood.scenes.result import SceneResult
 
     boxes: list[dict[str, Any]] = []
-    places = isinstance(points, SceneResult | SceneMap | SceneChanges)
-    if values is not None and (isinstance(points, NoveltyMap) or places or is_completed(points)):
-        raise InputError("novelty maps, scenes and completed views bring their own values; leave them out")
+    is_scan = isinstance(points, SceneResult | SceneMap | SceneChanges)
+    if values is not None and (isinstance(points, NoveltyMap) or is_scan or is_completed(points)):
+        given = type(points).__name__
+        raise InputError(f"values are given for a {given}, which has values. Expected none. Leave them out.")
     surfaces: list[dict[str, Any]] = []
     turn = TURN
     if is_completed(points):
-        surfaces, table, up, turn = list(traces(points)), visible(points), "z", turned(points)
+        surfaces, table, up, turn = list(traces(points)), visible(points), "z", camera_turn(points)
         colors = choose_colors(table, up, "rgb")
     elif isinstance(points, SceneResult):
         table, colors = scene_colors(points, color or "name")
         up, boxes = "z", list(_boxes(points))
     elif isinstance(points, SceneMap):
         if not len(points):
-            raise InputError("the map has no objects yet. Expected one at least. Add views first")
+            raise InputError("the map has no objects yet. Expected at least one. Add views first.")
         table, colors = map_cells(points)
         up, boxes, title = "z", [*_boxes(points), _labels(points)], points.describe() if title is None else title
     elif isinstance(points, SceneChanges):
         table, colors = change_points(points)
-        up, boxes = "z", [*change_boxes(points), *_texts(labelled(points))]
+        up, boxes = "z", [*change_boxes(points), *_texts(change_labels(points))]
     elif isinstance(points, NoveltyMap):
         table, colors = map_colors(points, color or "novelty")
         up, title = points.up, heading(points) if title is None else title
@@ -112,7 +119,7 @@ def turnable(
     chosen = thinned(len(table), MOST)
     rows = upright(table[chosen], up)
     across, height, deep = np.ptp(rows, axis=0)
-    above = places or bool(surfaces) or height < FLAT * max(across, deep)
+    above = is_scan or bool(surfaces) or height < FLAT * max(across, deep)
     if not boxes and not surfaces and np.abs(rows).max() > FAR * max(across, height, deep):
         rows = rows - rows.mean(axis=0)
     x, y, z = rows.astype(np.float32).T
@@ -129,18 +136,21 @@ def turnable(
 
 
 def filled(figure: Figure, longest: float) -> Figure:
-    """Scale a figure to a longest side in plotly's units, so that long thin shapes are fully visible too."""
+    """Set the size of a figure's scene: its longest side gets the length `longest`, in plotly's units.
+
+    With plotly's default size, a long thin shape would be cut off.
+    """
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
     sides = {axis: longest * span / max(spans.values()) for axis, span in spans.items()}
     return figure.update_scenes(aspectmode="manual", aspectratio=sides)
 
 
 def _span(values: np.ndarray) -> float:
-    return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # NaN interrupts lines
+    return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # NaN separates lines
 
 
 def _boxes(result: SceneResult | SceneMap) -> Iterator[dict[str, Any]]:
-    """Traces of boxes of known, unsure and novel objects."""
+    """Plotly traces of the boxes of objects: one trace for known, one for unsure, one for novel objects."""
     for verdicts, color, width in (
         (("known", None), KNOWN_EDGE, 1),
         (("unsure",), UNSURE_EDGE, 2),
@@ -153,25 +163,31 @@ def _boxes(result: SceneResult | SceneMap) -> Iterator[dict[str, Any]]:
 
 
 def _labels(result: SceneMap) -> dict[str, Any]:
-    """Trace of the numbers and names above a map's objects; hovering shows the reasons."""
-    places = [one.box.center + [0, 0, one.box.size[2] / 2 + 0.1] for one in result]
+    """Plotly trace of number and name above each object of a map. Hovering shows verdict and reason."""
+    positions = [one.box.center + [0, 0, one.box.size[2] / 2 + 0.1] for one in result]
     names = [f"{one.number} {one.verdict.name or one.verdict.verdict}" for one in result]
     hints = [f"object {one.number}: {one.verdict.verdict}. {one.verdict.reason}" for one in result]
-    return next(_texts(list(zip(places, names, hints, strict=True))))
+    return next(_texts(list(zip(positions, names, hints, strict=True))))
 
 
 def _texts(labels: Sequence[tuple[np.ndarray, str, str]]) -> Iterator[dict[str, Any]]:
-    """Trace of labels at places (3,), with a hint shown on hovering; none without labels."""
+    """Plotly trace of labels, each with its position (3,) and a hint that is shown on hovering.
+
+    Without labels, there is no trace.
+    """
     if not labels:
         return
-    x, y, z = np.array([place for place, _, _ in labels]).T
+    x, y, z = np.array([position for position, _, _ in labels]).T
     names = [_plain(name) for _, name, _ in labels]
     hover = {"hovertext": [_plain(hint) for _, _, hint in labels], "hoverinfo": "text"}
     yield {"x": x, "y": y, "z": z, "mode": "text", "text": names, "showlegend": False, **hover}
 
 
 def _traces(colors: PointColors, values: np.ndarray) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Traces with masks of their points; one trace a class, so that the legend can hide it."""
+    """Plotly traces without coordinates, each with the mask (n,) of its points.
+
+    Each class has one trace, so that a click in the legend hides the class.
+    """
     if colors.color == "class":
         for name, color in colors.classes.items():
             trace = {"name": _plain(name), "showlegend": True, "hoverinfo": "name", "marker": {"color": color}}
@@ -207,6 +223,6 @@ def _layout(title: str | None, turn: float, tilt: float) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """Escape HTML, which plotly interprets, and characters that UTF-8 cannot encode."""
-    # on a page with MathJax a dollar sign would start a formula
+    """Escape HTML, because plotly interprets it, and replace characters that UTF-8 cannot encode."""
+    # if the page uses MathJax, a dollar sign would start a formula
     return escape(text.encode("utf-8", "replace").decode(), quote=False).replace("$", "&#36;")

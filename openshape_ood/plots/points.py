@@ -1,4 +1,7 @@
-"""Projection of points (upright, from the front, slightly from right and above), and their colors."""
+"""Projection of points onto the picture, and colors of points.
+
+The camera looks at the front of the upright shape, from slightly to the right and above.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +20,24 @@ from openshape_ood.shapes.points import upright
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 POINTS = 10_000  # points sampled from a surface
-TURN, TILT = 30.0, 20.0  # degrees to the right and upwards
+TURN, TILT = 30.0, 20.0  # direction of the camera in degrees: to the right, upwards
 COLORS = ("height", "rgb", "novelty", "class")
-OTHER_COLOR = "#9AA0A8"
+OTHER_COLOR = "#9AA0A8"  # gray of the rarer classes
 
 
 def one_cloud(shape: Any, up: str) -> tuple[np.ndarray, str]:
-    """Cloud (n, 3|6) of one shape in any accepted form, with colors in [0, 1], and its gravity axis."""
+    """Cloud (n, 3|6) of one shape in any form that `list_shapes` takes, with rgb in [0, 1], and its gravity axis."""
     listed = list_shapes(shape)
     if len(listed) != 1:
-        raise CloudError(f"{len(listed)} shapes were given; expected one. contact_sheet draws many")
+        raise CloudError(f"{len(listed)} shapes were given. Expected one. Draw several with contact_sheet.")
     return listed[0].cloud(POINTS, seed=0), resolve_ups(up, listed, drawn=True)[0]
 
 
 def view(xyz: np.ndarray, turn: float = TURN, tilt: float = TILT) -> tuple[np.ndarray, ...]:
-    """Project a y-up cloud (n, 3): horizontal, vertical, towards the eye; without mirroring."""
+    """Project a y-up cloud (n, 3): horizontal position, vertical position and nearness to the camera, (n,) each.
+
+    turn, tilt: direction of the camera in degrees, to the right and upwards. Left and right are not exchanged.
+    """
     x, y, z = xyz.T.astype(np.float64)
     a, b = np.deg2rad(turn), np.deg2rad(tilt)
     across, near = np.cos(a) * x - np.sin(a) * z, np.sin(a) * x + np.cos(a) * z
@@ -39,7 +45,7 @@ def view(xyz: np.ndarray, turn: float = TURN, tilt: float = TILT) -> tuple[np.nd
 
 
 def thinned(n: int, most: int) -> np.ndarray:
-    """Evenly spaced indices (at most `most`,) of n points."""
+    """At most `most` evenly spaced indices of n points."""
     return np.linspace(0, n - 1, min(n, most)).astype(int)
 
 
@@ -47,8 +53,16 @@ def thinned(n: int, most: int) -> np.ndarray:
 class PointColors:
     """Colors of n points.
 
-    color: one of COLORS. values (n,): height, novelty or class; (n, 3) rgb in [0, 1]. low, high: ends of the ramp of
-    heights or novelties. classes: name -> "#RRGGBB", in the order of the legend.
+    Attributes
+    ----------
+    color : {"height", "rgb", "novelty", "class"}
+        Meaning of the colors.
+    values : ndarray (n,) or (n, 3)
+        Height, novelty or class name of each point; for "rgb", three numbers in [0, 1] for each point.
+    low, high : float
+        Ends of the color ramp, for heights and novelties.
+    classes : dict of str to str
+        Color "#RRGGBB" of each class name, in the order of the legend.
     """
 
     color: str
@@ -77,21 +91,29 @@ def choose_colors(
     high: float | None = None,
     classes: Sequence[str] | None = None,
 ) -> PointColors:
-    """Colors of a cloud (n, 3|6). Default order of `classes`: sorted."""
+    """Colors of a cloud (n, 3|6) with gravity axis `up`. Arguments and errors are as in `clouds.cloud`.
+
+    classes: class names in the order of the legend. Default: sorted.
+    """
     check_choice(color, "color", COLORS)
-    # unused or missing values are an error
     if color in ("novelty", "class") and values is None:
-        raise InputError(f"color is {color!r}, but there are no values; give values=, one for each point")
+        raise InputError(f"color is {color!r}, but values are missing. Expected one for each point. Give values=")
     if color in ("height", "rgb") and values is not None:
-        raise InputError(f"values are given, but color is {color!r}; use color='novelty' or color='class'")
+        raise InputError(
+            f"values are given, but color is {color!r}. Expected 'novelty' or 'class'. Give color='novelty'."
+        )
     if color != "novelty" and (low is not None or high is not None):
-        raise InputError(f"low and high are the ends of the novelties' ramp, but color is {color!r}; leave them out")
+        raise InputError(
+            f"low or high is given, but color is {color!r}. Expected color 'novelty'. Leave low and high out."
+        )
     if color == "height":
         height = upright(cloud, up)[:, 1]
         return PointColors("height", height, float(height.min()), float(height.max()))
     if color == "rgb":
         if cloud.shape[1] != 6:
-            raise InputError(f"color is 'rgb', but the cloud is {cloud.shape}: without colors. Use color='height'")
+            raise InputError(
+                f"color is 'rgb', but the cloud has the shape {cloud.shape}. Expected (n, 6). Use color='height'."
+            )
         return PointColors("rgb", cloud[:, 3:])
     if color == "class":
         return _by_class(names(values, "values (classes of points)", len(cloud)), classes)
@@ -99,18 +121,21 @@ def choose_colors(
     bottom = float(novelty.min()) if low is None else finite_number(low, "low")
     top = float(novelty.max()) if high is None else finite_number(high, "high")
     if bottom > top:
-        raise InputError(f"low is {bottom:g} and high is {top:g}; expected low <= high")
+        raise InputError(f"low is {bottom:g} and high is {top:g}. Expected low <= high. Exchange them.")
     return PointColors("novelty", novelty, bottom, top)
 
 
 def _by_class(values: np.ndarray, classes: Sequence[str] | None) -> PointColors:
-    """One color a class; with more classes than colors, the rarer ones share one."""
+    """One color for each class. If there are more classes than colors, the rarer classes are gray.
+
+    values: class name (n,) of each point.
+    """
     counts = Counter(values.tolist())
     known = sorted(counts) if classes is None else list(dict.fromkeys(map(str, classes)))
     order = [name for name in known if counts[name]]
     if lacking := sorted(counts.keys() - set(order)):
-        raise InputError(f"{lacking[0]!r} is not among the classes; they are {', '.join(order)}")
-    # sorted over all classes if there are enough colors, so that a class has one color in all pictures
+        raise InputError(f"class {lacking[0]!r} is unknown. Expected one of {', '.join(known)}. Correct the values.")
+    # if there are enough colors, classes without points also get a color, so that all pictures use the same colors
     colors = class_colors(known if len(known) <= len(CLASSES) else order)
     if len(order) <= len(CLASSES):
         return PointColors("class", values, classes={name: colors[name] for name in order})
@@ -122,7 +147,7 @@ def _by_class(values: np.ndarray, classes: Sequence[str] | None) -> PointColors:
 
 
 def viridis(values: np.ndarray) -> np.ndarray:
-    """Colors (n, 3) from dark blue at the minimum of values (n,) to yellow at the maximum."""
+    """Colors (n, 3) of values (n,), from dark blue at the minimum to yellow at the maximum."""
     from matplotlib import colormaps
 
     span = np.ptp(values)

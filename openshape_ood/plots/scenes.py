@@ -19,24 +19,27 @@ if TYPE_CHECKING:
     from openshape_ood.scenes import SceneResult
     from openshape_ood.scenes.boxes import Box
 
-VIEWS = ((30.0, 40.0), (210.0, 40.0), (0.0, 89.9))  # degrees to the right and upwards
+VIEWS = ((30.0, 40.0), (210.0, 40.0), (0.0, 89.9))  # directions of the camera in degrees: to the right, upwards
 COLORS = ("name", "novelty", "object")
-MOST, THROUGH = 60_000, 12_000  # points drawn; points of layout, few enough to look through
-FAINT, DIM = 0.86, 0.7  # grays of layout and of leftover points
+MOST = 60_000  # maximum points drawn
+MOST_LAYOUT = 12_000  # maximum points of floor and walls among them; objects behind a wall stay visible
+FAINT, DIM = 0.86, 0.7  # gray levels: of floor and walls, and of other points without an object
+# pairs of corners of a box, see `Box.corners`
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
-NUMBERED = 40  # numbered objects
+NUMBERED = 40  # maximum objects with a number in the picture
 KNOWN_EDGE, UNSURE_EDGE, NOVEL_EDGE = canvas.GREY, "#B87400", "#6E0F12"
 
 
 def scene(result: SceneResult, color: str = "name", *, title: str | None = None) -> canvas.Figure:
-    """Draw a result of `score_scene` from two sides and from above, without the ceiling.
+    """Draw a result of `score_scene` from two sides and from above. The ceiling is not drawn.
 
     Parameters
     ----------
     result : SceneResult
     color : {"name", "novelty", "object"}
-        Meaning of the object colors. Layout is light gray, leftover points are gray. Boxes of novel objects are dark
-        red, of unsure ones amber; numbers are those of the result's table.
+        Meaning of the colors of objects. Floor and walls are light gray, other points without an object are gray.
+        Boxes are dark red for novel objects, amber for unsure objects, gray for others. Numbers are as in the table of
+        the result.
     title : str, optional
 
     Returns
@@ -44,7 +47,8 @@ def scene(result: SceneResult, color: str = "name", *, title: str | None = None)
     matplotlib figure
     """
     if not hasattr(result, "numbers"):
-        raise InputError(f"the scene is {type(result).__name__}; expected the SceneResult that score_scene returns")
+        given = type(result).__name__
+        raise InputError(f"the scene is {given}. Expected a SceneResult. Give the result of score_scene.")
     check_choice(color, "color of a scene", COLORS)
     figure, axes = canvas.panels(1, 3, size=(15, 6))
     shown, rgb = _drawn(result, color)
@@ -58,7 +62,7 @@ def scene(result: SceneResult, color: str = "name", *, title: str | None = None)
 
 
 def scene_colors(result: SceneResult, color: str) -> tuple[np.ndarray, PointColors]:
-    """Drawn points (m, 3) of a scan, and their colors."""
+    """Points (m, 3) of a scan that are drawn, and their colors."""
     from openshape_ood.scenes.result import LAYOUT, LEFT
 
     check_choice(color, "color of a scene", COLORS)
@@ -74,23 +78,23 @@ def scene_colors(result: SceneResult, color: str) -> tuple[np.ndarray, PointColo
 
 
 def map_cells(result: SceneMap) -> tuple[np.ndarray, PointColors]:
-    """Cell centers (m, 3) of a map's objects, and their colors by name, or by verdict without a name."""
+    """Cell centers (m, 3) of the objects of a map, and their colors: by name, or by verdict for an unnamed object."""
     listed = list(result)
     verdicts = [one.verdict.name or one.verdict.verdict for one in listed]
     names = words(np.repeat(np.array(verdicts, dtype=object), [len(one.cells) for one in listed]))
-    given = {"new": NOVEL_EDGE, "unsure": canvas.GREY}  # no color of a class
-    palette = class_colors([name for name in dict.fromkeys(verdicts) if name not in given])
-    return np.concatenate([one.centers for one in listed]), PointColors("class", names, classes={**palette, **given})
+    unnamed = {"new": NOVEL_EDGE, "unsure": canvas.GREY}  # colors that no class has
+    palette = class_colors([name for name in dict.fromkeys(verdicts) if name not in unnamed])
+    return np.concatenate([one.centers for one in listed]), PointColors("class", names, classes={**palette, **unnamed})
 
 
 def verdict_of(one: Any) -> str | None:
-    """Verdict of an object of a scan or a map."""
+    """Verdict, as a word, of an object of a scan or of a map."""
     verdict: str | None = getattr(one.verdict, "verdict", one.verdict)
     return verdict
 
 
 def box_lines(boxes: Sequence[Box]) -> np.ndarray:
-    """Edges of boxes as one line (m, 3), interrupted by NaN."""
+    """Edges of boxes as one line (m, 3). Rows of NaN separate the edges."""
     gap = np.full(3, np.nan)
     lines = [[box.corners()[a], box.corners()[b], gap] for box in boxes for a, b in EDGES]
     return np.array(lines, dtype=np.float64).reshape(-1, 3)
@@ -104,16 +108,16 @@ def _bounds(result: SceneResult) -> tuple[float, float]:
 
 
 def _drawn(result: SceneResult, color: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the drawn points, and their colors (m, 3)."""
+    """Rows (m,) of the points of a scan that are drawn, and their colors (m, 3)."""
     layout = result.numbers < 0
     ceiling = np.zeros(len(result.scene), dtype=bool)
     for plane in result.proposals.layout:
         if plane.kind == "ceiling":
             ceiling[plane.rows] = True
-    parts = (np.flatnonzero(~layout), MOST - THROUGH), (np.flatnonzero(layout & ~ceiling), THROUGH)
-    rows = np.sort(np.concatenate([of[thinned(len(of), most)] for of, most in parts]))
-    of = np.array([[DIM] * 3, *_object_colors(result, color), [FAINT] * 3])
-    return rows, of[result.numbers[rows]]
+    parts = (np.flatnonzero(~layout), MOST - MOST_LAYOUT), (np.flatnonzero(layout & ~ceiling), MOST_LAYOUT)
+    rows = np.sort(np.concatenate([part[thinned(len(part), most)] for part, most in parts]))
+    colors = np.array([[DIM] * 3, *_object_colors(result, color), [FAINT] * 3])  # by number: 0, 1 to k, -1
+    return rows, colors[result.numbers[rows]]
 
 
 def _object_colors(result: SceneResult, color: str) -> list[np.ndarray]:
@@ -128,7 +132,7 @@ def _object_colors(result: SceneResult, color: str) -> list[np.ndarray]:
 
 
 def _palette(result: SceneResult) -> dict[str, str]:
-    """One color for each occurring name; novel objects are dark red."""
+    """Color "#RRGGBB" of each name that an object has; "new", for novel objects, is dark red."""
     names = [name for name in map(str, result.result.classes) if any(one.name == name for one in result)]
     new = {"new": NOVEL_EDGE} if any(one.verdict == "novel" for one in result) else {}
     return {**class_colors(names), **new}

@@ -1,4 +1,4 @@
-"""Plots of known and novel novelties (histogram, ROC), and of similarities to known classes."""
+"""Plots of the novelty of known and novel shapes (histogram, ROC curve), and of similarities to known classes."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from openshape_ood.plots.canvas import finite, finite_number
 
 WIDE, SQUARE = (7.2, 4.2), (5.6, 5.6)  # inches
 MOST_BINS, LEAST_BINS = 30, 8
-KEPT = 0.95
+KEPT = 0.95  # fraction of known shapes that FPR95 accepts
 LINES = ("-", "--", "-.", ":")
-MOST_NAMED = 40  # rows or columns
-MOST_NUMBERED = 12  # columns
-LONGEST = 26  # characters of a name
-CELL = (0.62, 0.32)  # inches
-UNNAMED = 6.0  # total inches if there are too many shapes for names
+MOST_NAMED = 40  # maximum rows, and maximum columns, with names
+MOST_NUMBERED = 12  # maximum columns with numbers
+LONGEST = 26  # maximum characters of a name
+CELL = (0.62, 0.32)  # width and height in inches
+UNNAMED = 6.0  # height in inches of all rows, if there are too many for names
 
 
 def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: canvas.Axes | None = None) -> canvas.Axes:
-    """Histogram of the novelty of known shapes (m,), and of novel shapes (n,) if given, each in per cent of its set.
+    """Draw a histogram of the novelty of known shapes and, if given, of novel shapes. Bars show percentages.
 
     Parameters
     ----------
     known, novel : array (m,), (n,)
-        Also a `NoveltyResult`.
+        Novelty of each shape, or a `NoveltyResult`.
     threshold : float or Threshold, optional
-        Accepts shapes up to this novelty; the legend shows the accepted fraction of both sets.
+        Shapes up to this novelty are accepted. The legend shows the accepted percentage of both sets.
     ax : matplotlib axes, optional
 
     Returns
@@ -68,7 +68,10 @@ def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: canva
 
 
 def bin_edges(sets: Sequence[np.ndarray], smallest: int) -> list[float]:
-    """Bin edges for all sets (m,), valid for constant sets too; fewer bins for small sets."""
+    """Bin edges that several sets of numbers (m,) share.
+
+    smallest: size of the smallest set; small sets get fewer bins. If all numbers are equal, they get bins too.
+    """
     values = np.concatenate(sets)
     low, high = float(values.min()), float(values.max())
     if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
@@ -79,17 +82,17 @@ def bin_edges(sets: Sequence[np.ndarray], smallest: int) -> list[float]:
 
 
 def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | None = None) -> canvas.Axes:
-    """Draw the ROC curve of the novelty of known shapes (m,) against the novelty of novel shapes (n,).
+    """Draw the ROC curve of known against novel shapes.
 
-    Known shapes are the positive class, as in 3DOS. A dot marks the fraction of novel shapes accepted when 95 % of the
-    known are (FPR95).
+    Known shapes are the positive class, as in 3DOS. A dot marks FPR95: the fraction of accepted novel shapes at the
+    threshold that accepts 95 % of the known shapes.
 
     Parameters
     ----------
     known, novel : array (m,), (n,)
-        Also a `NoveltyResult`.
+        Novelty of each shape, or a `NoveltyResult`.
     ax : matplotlib axes, optional
-        On axes with a curve, a further curve is added in the next color.
+        If these axes have a ROC curve, the new curve gets the next color.
     label : str, optional
         Label of the curve.
 
@@ -123,17 +126,17 @@ def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | N
 
 
 def curve(known: np.ndarray, novel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Accepted fractions of novel (t,) and known (t,) as the threshold rises through all values."""
+    """Accepted fractions of novel shapes (t,) and of known shapes (t,) at t ascending thresholds: all their values."""
     thresholds = np.unique(np.concatenate([[-np.inf], known, novel]))
     fpr, tpr = (np.searchsorted(np.sort(values), thresholds, side="right") / len(values) for values in (novel, known))
     return fpr, tpr
 
 
 def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
-    """Draw the similarities of a `NoveltyResult` as a heat map: a row a shape, a column a known class.
+    """Draw the similarities of a `NoveltyResult` as a heat map: one row per shape, one column per known class.
 
-    A frame marks the nearest class; each name is followed by its novelty. Numbers are written for up to 12 classes,
-    names for up to 40 shapes.
+    A frame marks the nearest class. A row is labeled with the name and the novelty of the shape. Row labels and frames
+    are drawn for at most 40 shapes, column labels for at most 40 classes, numbers for at most 40 shapes and 12 classes.
 
     Parameters
     ----------
@@ -149,7 +152,7 @@ def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
     names = canvas.shorts((PurePath(shape).name for shape in result.shapes), LONGEST)
     rows = [f"{name} ({novelty:.3f})" for name, novelty in zip(names, result.novelty, strict=True)]
     columns = canvas.shorts(result.classes, LONGEST)
-    # inches for names of this length
+    # size in inches, with space for the longest names
     width = 0.085 * max(map(len, rows)) + CELL[0] * k + 1.6
     height = 0.07 * max(map(len, columns)) + (CELL[1] * b if b <= MOST_NAMED else UNNAMED) + 1.0
     ax = canvas.axes_or_new(ax, (float(np.clip(width, 6.0, 14.0)), max(height, 2.6)))
@@ -157,10 +160,10 @@ def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
     if b <= MOST_NAMED:
         from matplotlib.patches import Rectangle
 
-        places = {str(name): i for i, name in enumerate(result.classes)}
+        class_columns = {str(name): i for i, name in enumerate(result.classes)}
         for row, name in enumerate(result.nearest):  # for some methods the nearest class is not the most similar
-            if str(name) in places:
-                corner = (places[str(name)] - 0.47, row - 0.45)
+            if str(name) in class_columns:
+                corner = (class_columns[str(name)] - 0.47, row - 0.45)
                 ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=ORANGE, lw=2.2))
         ax.set_yticks(range(b), rows, fontsize=10, **canvas.PLAIN)
     if b <= MOST_NAMED and k <= MOST_NUMBERED:
@@ -183,10 +186,10 @@ def _values(result: Any) -> np.ndarray:
     needed = ("similarity", "novelty", "shapes", "classes", "nearest")
     if lacking := [name for name in needed if not hasattr(result, name)]:
         given = f"{type(result).__name__}, without {lacking[0]}"
-        raise InputError(f"result is {given}; expected what score_novelty returns")
+        raise InputError(f"result is {given}. Expected a NoveltyResult. Give the result of score_novelty.")
     values = np.asarray(result.similarity, dtype=np.float64)
     expected = (len(result.shapes), len(result.classes))
     if values.shape != expected or not values.size or not len(result.novelty) == len(result.nearest) == expected[0]:
         given = f"similarity is {values.shape} for {expected[0]} shapes and {expected[1]} classes"
-        raise InputError(f"{given}; expected a row a shape and a column a class")
+        raise InputError(f"{given}. Expected one row per shape, one column per class. Correct the result.")
     return values

@@ -1,4 +1,4 @@
-"""Contact sheets: most and least novel shapes, or groups of novel shapes."""
+"""Contact sheets: figures with small pictures of many shapes, by novelty or by group."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from openshape_ood.shapes.points import upright
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 COLUMNS = 6
-CELL = (1.45, 1.85)  # inches
-MOST = 2000  # points drawn per shape
-LONGEST = 17  # characters of a title
-MOST_GROUPS = 40  # on a sheet
+CELL = (1.45, 1.85)  # width and height in inches
+MOST = 2000  # maximum points drawn per shape
+LONGEST = 17  # maximum characters of a title
+MOST_GROUPS = 40  # maximum groups on a sheet
 Cell = tuple[int, str, str]  # index of the shape, its title, the title's color
 
 
@@ -39,22 +39,25 @@ def contact_sheet(
 ) -> canvas.Figure | canvas.SubFigure:
     """Draw the `count` most novel and the `count` least novel of b shapes, colored by height.
 
-    With fewer than twice `count` shapes, each is drawn once. Ties keep the order of the shapes.
+    No shape is drawn twice, so there are fewer pictures if b is less than twice `count`. Shapes of equal novelty
+    stay in the given order.
 
     Parameters
     ----------
     shapes : any form that `ShapeEncoder.encode` takes
         Only the drawn shapes are read.
     novelty : array (b,)
-        Also a `NoveltyResult`.
+        Novelty of each shape, or a `NoveltyResult`.
     titles : list of str, optional
         Name of each shape. Default: its file name.
     count : int
+        Maximum shapes in each of the two blocks.
     up : str or list of str
-        Gravity axis, one for all or one a shape, as in `cloud`.
+        Gravity axis as in `cloud`: one for all shapes, or one per shape.
     figure : matplotlib figure, optional
+        Figure to draw in. Default: a new figure.
     threshold : float or Threshold, optional
-        Known shapes have at most this novelty; titles then show known or novel.
+        Largest novelty of a known shape. If it is given, each title ends with "known" or "novel".
 
     Returns
     -------
@@ -71,15 +74,15 @@ def contact_sheet(
     values = finite(novelty, "novelties", len(listed))
     ups = resolve_ups(up, listed, drawn=True)
     named = _titles(titles, listed)
-    line = None if threshold is None else finite_number(threshold, "threshold")
-    shown = ("", "black")
+    limit = None if threshold is None else finite_number(threshold, "threshold")
+    verdict, color = "", "black"
     blocks: dict[str, Sequence[Cell]] = {}
-    for title, places in ends(values, count).items():
+    for title, indices in ends(values, count).items():
         cells: list[Cell] = []
-        for i in places.tolist():
-            if line is not None:
-                shown = (", novel", ORANGE) if values[i] > line else (", known", BLUE)
-            cells.append((i, f"{_short(named[i])}\n{canvas.number(float(values[i]))}{shown[0]}", shown[1]))
+        for i in indices.tolist():
+            if limit is not None:
+                verdict, color = (", novel", ORANGE) if values[i] > limit else (", known", BLUE)
+            cells.append((i, f"{_short(named[i])}\n{canvas.number(float(values[i]))}{verdict}", color))
         blocks |= {title: cells} if cells else {}
     return _sheet(figure, blocks, listed, ups)
 
@@ -92,22 +95,22 @@ def group_sheet(
     count: int = 6,
     up: Any = "file",
 ) -> canvas.Figure | canvas.SubFigure:
-    """Draw groups of novel shapes under headings with size, stability and names.
+    """Draw at most 40 groups of novel shapes. The heading of a group shows its size, stability and names.
 
-    Of each group (at most 40) the medoid comes first, then members evenly from the center outwards.
+    The first picture of a group is its medoid. The other pictures are members at increasing distance from the center.
 
     Parameters
     ----------
-    shapes : sequence of b shapes, or mapping from row to shape
-        The shapes of `discover`. Only the drawn ones are read. Rows that a mapping lacks are skipped.
+    shapes : sequence of b shapes, or mapping from row number to shape
+        Shapes that `discover` grouped. Only the drawn shapes are read. Row numbers missing in a mapping are skipped.
     discovery : Discovery
-        With at least one group.
+        Result with at least one group.
     titles : list of str, optional
         Name of each shape. Default: its file name.
     count : int
-        Shapes drawn of each group.
+        Maximum shapes drawn per group.
     up : str or list of str
-        Gravity axis, one for all or one a shape, as in `cloud`.
+        Gravity axis as in `cloud`: one for all shapes, or one per shape.
 
     Returns
     -------
@@ -119,8 +122,8 @@ def group_sheet(
     >>> from openshape_ood.encoders.protocols import Embeddings, Identity
     >>> from openshape_ood.synthetic import sample
     >>> rows = Embeddings(np.eye(2), Identity("mine", "my space"))
-    >>> found = Discovery((Group(1, np.array([1, 0]), stability=0.9),), np.array([True, True]), rows)
-    >>> sheet = group_sheet([sample("chair", 200, seed=s) for s in range(2)], found)
+    >>> result = Discovery((Group(1, np.array([1, 0]), stability=0.9),), np.array([True, True]), rows)
+    >>> sheet = group_sheet([sample("chair", 200, seed=s) for s in range(2)], result)
     >>> [part.get_suptitle() for part in sheet.subfigs]
     ['group 1: 2 shapes, stability 0.90']
     """
@@ -128,25 +131,28 @@ def group_sheet(
     listed = list_shapes(list(shapes.values()) if isinstance(shapes, Mapping) else shapes)
     check_rows(np.asarray(rows), "the discovery", np.asarray(listed), "shapes")
     ups, named = resolve_ups(up, listed, drawn=True), _titles(titles, listed)
-    places = {row: i for i, row in enumerate(rows)}
+    index = {row: i for i, row in enumerate(rows)}
     blocks: dict[str, Sequence[Cell]] = {}
     for group, drawn in drawn_rows(discovery, count).items():
         words = f"\n{group.words()}" if group.names else ""
         heading = f"group {group.number}: {len(group)} shapes, stability {group.stability:.2f}{words}"
-        blocks[heading] = [(places[i], _short(named[places[i]]), "black") for i in drawn if i in places]
+        blocks[heading] = [(index[row], _short(named[index[row]]), "black") for row in drawn if row in index]
     return _sheet(None, blocks, listed, ups)
 
 
 def drawn_rows(discovery: Discovery, count: int = 6) -> dict[Group, list[int]]:
-    """Rows that a sheet shows of each group. Raises `InputError` without groups."""
+    """Row numbers of the shapes that a sheet shows, for each group. Raises `InputError` if there is no group."""
     if not discovery.groups:
-        raise InputError("there are no groups to draw; expected a discovery with one or more")
+        raise InputError("the discovery has no groups to draw. Expected at least one. Discover with a lower min_size.")
     most = check_whole(count, "count")
     return {group: group.rows[thinned(len(group), most)].tolist() for group in discovery.groups[:MOST_GROUPS]}
 
 
 def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """Indices of the most novel and of the least novel, both most extreme first, at most `count` each, disjoint."""
+    """Indices of the most novel shapes, highest first, and of the least novel, lowest first; at most `count` each.
+
+    No index is in both.
+    """
     b = len(novelty)
     most = np.argsort(-novelty, kind="stable")[: min(check_whole(count, "count"), b - b // 2)]
     rest = np.setdiff1d(np.arange(b), most)
@@ -168,14 +174,19 @@ def _sheet(
     shapes: Sequence[Shape],
     ups: Sequence[str],
 ) -> canvas.Figure | canvas.SubFigure:
-    """Blocks of cells, one below the other, in lines of `COLUMNS`."""
+    """Draw blocks of cells, one below the other. Each row of a block has at most `COLUMNS` cells.
+
+    blocks: cells of each heading.
+    """
     rows = [max(1, -(-len(cells) // COLUMNS)) for cells in blocks.values()]
     columns = min(COLUMNS, max(1, *map(len, blocks.values())))
     if figure is None:
         lines = sum(heading.count("\n") + 1 for heading in blocks)
         figure = canvas.new_figure((CELL[0] * max(3, columns), CELL[1] * sum(rows) + 0.3 * lines))
     if not hasattr(figure, "subfigures"):
-        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
+        raise InputError(
+            f"figure is {type(figure).__name__}. Expected a matplotlib figure. Leave figure out for a new one."
+        )
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
     for part, (heading, cells), count in zip(parts, blocks.items(), rows, strict=True):
         words = "\n".join(canvas.shorts(heading.split("\n"), max(3, columns) * LONGEST * 2 // 3))

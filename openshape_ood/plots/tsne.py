@@ -13,9 +13,9 @@ from openshape_ood.plots import canvas
 from openshape_ood.plots.canvas import names
 
 SIZE = (7.2, 6.4)  # inches
-SHOWN = 3000
-NAMED = 40  # maximum classes with names; more would hide the points
-COMPONENTS = 50
+SHOWN = 3000  # maximum embeddings drawn
+NAMED = 40  # maximum classes with names; more names would hide the points
+COMPONENTS = 50  # maximum principal components passed to t-SNE
 COLORS = tuple(color for color in CLASSES if color != BLACK)  # black is reserved for novel shapes
 MARKS = "osDPv"
 
@@ -23,18 +23,19 @@ MARKS = "osDPv"
 def embeddings(
     embeddings: Any, labels: Any, *, known: Any = None, ax: canvas.Axes | None = None, seed: int = 0
 ) -> canvas.Axes:
-    """Draw a map of embeddings (b, d), with a color, mark and name for each of `labels` (b,).
+    """Draw a t-SNE map of embeddings (b, d). Each class has a color, a mark and its name.
 
-    Near means similar; distances between groups and sizes of groups mean little. The same embeddings and seed give the
-    same map.
+    Embeddings that are near each other are similar. Distances between groups and sizes of groups mean little. The same
+    embeddings and seed give the same map.
 
     Parameters
     ----------
     embeddings : array (b, d)
-        Of more than 3,000 shapes, a sample of 3,000 is drawn.
+        If b is more than 3,000, a random sample of 3,000 is drawn.
     labels : list of str, or array (b,)
+        Class name of each embedding.
     known : list of str, or array (b,) of bool, optional
-        Names of the known classes, or a mask of the known shapes; all others are hollow black triangles.
+        Names of the known classes, or mask of the known shapes. All other shapes are drawn as hollow black triangles.
     ax : matplotlib axes, optional
     seed : int
 
@@ -44,7 +45,7 @@ def embeddings(
 
     References
     ----------
-    Principal components, at most 50, then t-SNE: van der Maaten and Hinton, JMLR 9, 2008.
+    t-SNE of at most 50 principal components: van der Maaten and Hinton, JMLR 9, 2008.
 
     Examples
     --------
@@ -57,8 +58,8 @@ def embeddings(
     is_known = _mask(known, titles)
     chosen = np.sort(np.random.RandomState(check_seed(seed)).permutation(len(z))[:SHOWN])
     ax = canvas.axes_or_new(ax, SIZE)
-    at = plane(z[chosen], seed)
-    _draw(ax, at, titles[chosen], is_known[chosen], legend=known is not None)
+    positions = plane(z[chosen], seed)
+    _draw(ax, positions, titles[chosen], is_known[chosen], legend=known is not None)
     count = f"{len(chosen):,}" if len(chosen) == len(z) else f"{len(chosen):,} of {len(z):,}"
     ax.set(xticks=[], yticks=[])
     ax.set_xlabel(f"t-SNE of {count} embeddings: near is similar, far apart means little", fontsize=10)
@@ -66,52 +67,54 @@ def embeddings(
 
 
 def plane(z: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Positions (b, 2) of embeddings (b, d); deterministic for a seed."""
+    """Positions (b, 2) of embeddings (b, d) in the map. The same seed gives the same positions."""
     from sklearn.manifold import TSNE
 
     b = len(z)
     if b < 3:
         return np.array([[0.0, 0.0], [1.0, 0.0]])[:b]
     parts, perplexity = _components(z), min(30.0, (b - 1) / 3)
-    # scikit-learn divides the principal components by their spread, which is 0 for equal shapes
+    # the start "pca" divides by the spread of the first component, which is 0 if all embeddings are equal
     start = "pca" if parts.shape[1] > 1 and np.ptp(parts, axis=0).max() > 1e-6 else "random"
     return TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1).fit_transform(parts)
 
 
 def _components(z: np.ndarray) -> np.ndarray:
-    """First principal components (b, at most 50), which makes t-SNE fast for large d."""
+    """Centered embeddings (b, d), reduced to 50 principal components if d is larger, because t-SNE is then faster."""
     centered = z - z.mean(axis=0)
     if z.shape[1] <= COMPONENTS:
         return centered
     rows = np.linalg.svd(centered, full_matrices=False)[2][:COMPONENTS]
-    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # otherwise the sign is arbitrary
+    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # the sign of SVD is arbitrary
     return centered @ rows.T
 
 
 def _mask(known: Any, titles: np.ndarray) -> np.ndarray:
-    """Mask (b,) of shapes of known classes; all if `known` is None."""
+    """Mask (b,) of the shapes of known classes; all True if `known` is None."""
     if known is None:
         return np.ones(len(titles), dtype=bool)
     given = np.asarray(to_numpy(known))
     if given.dtype == bool:
         if given.shape != titles.shape:
-            raise InputError(f"known is a mask {given.shape} for {len(titles)} embeddings; expected one for each")
+            raise InputError(
+                f"known is a mask {given.shape} for {len(titles)} embeddings. Expected one value each. Give names."
+            )
         return given
     return np.isin(titles, names(known, "known classes"))
 
 
-def _draw(ax: canvas.Axes, at: np.ndarray, titles: np.ndarray, is_known: np.ndarray, legend: bool) -> None:
+def _draw(ax: canvas.Axes, positions: np.ndarray, titles: np.ndarray, is_known: np.ndarray, legend: bool) -> None:
     named = len(np.unique(titles)) <= NAMED
     for i, name in enumerate(np.unique(titles[is_known]).tolist()):
-        places = at[is_known & (titles == name)]
+        x, y = positions[is_known & (titles == name)].T
         color, mark = COLORS[i % len(COLORS)], MARKS[i // len(COLORS) % len(MARKS)]
-        ax.scatter(places[:, 0], places[:, 1], color=color, s=38, marker=mark, linewidths=0.6, edgecolors="white")
+        ax.scatter(x, y, color=color, s=38, marker=mark, linewidths=0.6, edgecolors="white")
         if named:
-            _name(ax, name, places, color=color, fontweight="bold")
-    x, y = at[~is_known].T
+            _name(ax, name, np.stack([x, y], axis=1), color=color, fontweight="bold")
+    x, y = positions[~is_known].T
     ax.scatter(x, y, s=34, marker="^", linewidths=1.1, facecolors="none", edgecolors=BLACK)
     for name in np.unique(titles[~is_known]).tolist() if named else []:
-        _name(ax, name, at[~is_known & (titles == name)], color=BLACK, fontstyle="italic")
+        _name(ax, name, positions[~is_known & (titles == name)], color=BLACK, fontstyle="italic")
     if legend:
         known = {"label": f"known, colored by class ({is_known.sum():,})", "color": canvas.GREY, "marker": "o"}
         novel = {"label": f"novel ({(~is_known).sum():,})", "color": BLACK, "marker": "^", "mfc": "none"}
@@ -120,12 +123,12 @@ def _draw(ax: canvas.Axes, at: np.ndarray, titles: np.ndarray, is_known: np.ndar
     ax.margins(0.08)
 
 
-def _name(ax: canvas.Axes, name: str, places: np.ndarray, **style: Any) -> None:
-    """Write a class name above the position (m, 2) nearest to all others, which has points nearby."""
+def _name(ax: canvas.Axes, name: str, positions: np.ndarray, **style: Any) -> None:
+    """Write a class name above the medoid of its positions (m, 2). The mean may be far from all points."""
     from matplotlib import patheffects
     from scipy.spatial.distance import cdist
 
-    at = places[cdist(places, places).sum(axis=1).argmin()]
+    medoid = positions[cdist(positions, positions).sum(axis=1).argmin()]
     outline = [patheffects.withStroke(linewidth=3.0, foreground="white")]
     style |= {"ha": "center", "va": "bottom", "fontsize": 11.5, "path_effects": outline}
-    ax.annotate(canvas.short(name, 24), at, (0, 6), textcoords="offset points", **style, **canvas.PLAIN)
+    ax.annotate(canvas.short(name, 24), medoid, (0, 6), textcoords="offset points", **style, **canvas.PLAIN)

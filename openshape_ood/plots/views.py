@@ -1,4 +1,4 @@
-"""Plots of a completed view: image, affinities, completed things, unexplained space."""
+"""Plots of a completed view: image, affinities, completed objects, unexplained space."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from openshape_ood.views.completion import CompletedView
 
 COLUMNS, MOST_LOCATED = 4, 4
-MOST = 12_000  # visible points drawn
-MARGIN = 0.25  # around the box, as a fraction of it
-NAMED = 12  # names in the legend
-ASIDE, ABOVE = 15.0, 30.0  # degrees to the side of the camera's direction, and downwards
-SWING = 50.0  # degrees to both sides in a film
+MOST = 12_000  # maximum visible points drawn
+MARGIN = 0.25  # margin around the network's box in which points are drawn, as a fraction of its sides
+NAMED = 12  # maximum names in the legend
+ASIDE, ABOVE = 15.0, 30.0  # viewpoint of plots in degrees: to the right of the view's camera, above horizontal
+SWING = 50.0  # degrees that the viewpoint of a film moves to each side
 FILMS = (".gif", ".mp4")
 FRAME_SECONDS = 0.09
 FRAME_DPI = 60
 CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 NOTHING = np.zeros(0, dtype=bool)
-LIGHT = np.array([0.72, 1.0, 0.86])  # light on faces towards x, y (up) and z
+LIGHT = np.array([0.72, 1.0, 0.86])  # brightness of faces perpendicular to x, y (up) and z
 
 
 def completed(result: CompletedView, *, title: str | None = None) -> canvas.Figure:
-    """Draw a result of `complete_view`: image, affinities, completed things, unexplained space, located objects.
+    """Draw a result of `complete_view`: image, affinities, completed objects, unexplained space, located objects.
 
     Parameters
     ----------
@@ -80,9 +80,10 @@ def completed(result: CompletedView, *, title: str | None = None) -> canvas.Figu
 def draw_cells(
     ax: canvas.Axes, result: CompletedView, shown: dict[str, np.ndarray] | None, turn: float = ASIDE
 ) -> None:
-    """Draw cells (side, side, side) by description, each in its color; None: all judged cells, by novelty.
+    """Draw the visible points, and cells of the grid.
 
-    turn: viewpoint, degrees to the right of the camera.
+    shown: for each description, the mask (side, side, side) of the cells to draw in its color. None: all occupied
+    cells, colored by novelty. turn: angle of the viewpoint in degrees, to the right of the view's camera.
     """
     from matplotlib.collections import PolyCollection
 
@@ -93,15 +94,15 @@ def draw_cells(
     paint = np.full((side, side, side, 3), np.nan)
     if shown is None:
         paint[tuple(result.voxels.elements.rows.T)] = ramp(result.voxels.novelty, 0.0, 1.0)
-    own_colors = result.colors()
+    description_colors = result.colors()
     for name, cells in (shown or {}).items():
-        paint[cells] = own_colors[name]
+        paint[cells] = description_colors[name]
     quads, colors = faces(paint)
     if len(quads):
         grid = result.field.network.grid
         low, size = np.array(grid.low), np.subtract(grid.high, grid.low) / side
-        places = moved(low + quads.reshape(-1, 3) * size, inverse)
-        x, y, near = (one.reshape(-1, 4) for one in drawn_at(places, result, turn))
+        corners = moved(low + quads.reshape(-1, 3) * size, inverse)
+        x, y, near = (one.reshape(-1, 4) for one in drawn_at(corners, result, turn))
         order = np.argsort(near.mean(axis=1), kind="stable")
         polygons = PolyCollection(
             list(np.stack([x, y], axis=-1)[order]), facecolors=colors[order], edgecolors="face", lw=0.3
@@ -113,7 +114,10 @@ def draw_cells(
 
 
 def faces(paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Outer faces (q, 4, 3), in cells, of colored cells (x, y, z, 3), and their colors (q, 3)."""
+    """Outer faces of the cells that have a color: corners (q, 4, 3), in units of cells, and colors (q, 3).
+
+    paint: color (x, y, z, 3) of each cell; NaN for cells that are not drawn.
+    """
     filled = np.pad(np.isfinite(paint[..., 0]), 1)
     quads, colors = [np.empty((0, 4, 3))], [np.empty((0, 3))]
     for axis in range(3):
@@ -130,15 +134,15 @@ def faces(paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def film(result: CompletedView, path: str | os.PathLike[str], *, frames: int = 16) -> Path:
-    """Write a film of the completed view from side to side: a looping GIF or an MP4 (H.264).
+    """Write a film whose viewpoint moves from side to side around a completed view: a looping GIF, or an MP4 (H.264).
 
     Parameters
     ----------
     result : CompletedView
     path : str or Path
-        Ends in .gif or .mp4. MP4 needs the extra `film`.
+        Name that ends in .gif or .mp4. MP4 needs the extra `film`.
     frames : int
-        Frames from one side to the other.
+        Number of frames from one side to the other, at least 2.
 
     Returns
     -------
@@ -146,14 +150,18 @@ def film(result: CompletedView, path: str | os.PathLike[str], *, frames: int = 1
 
     Raises
     ------
-    InputError, FileError, MissingPackageError
-        For another suffix; if writing fails; without imageio, or imageio-ffmpeg for MP4.
+    InputError
+        For another suffix, and for an invalid number of frames.
+    FileError
+        If writing fails.
+    MissingPackageError
+        If imageio is not installed, or for MP4 imageio-ffmpeg.
     """
     _check(result)
     given = given_path(path, "path")
     suffix = given.suffix.lower()
     if suffix not in FILMS:
-        raise InputError(f"a film is saved as a {' or '.join(FILMS)} file; given was {given}")
+        raise InputError(f"path is {given}. Expected a {' or '.join(FILMS)} file. Change the name.")
     try:
         import imageio.v3 as imageio
     except ModuleNotFoundError as error:
@@ -171,7 +179,7 @@ def film(result: CompletedView, path: str | os.PathLike[str], *, frames: int = 1
 
 
 def _mp4(frames: np.ndarray) -> bytes:
-    """Encode frames (n, h, w, 3) of 8 bits as H.264, which requires even sides."""
+    """MP4 file of frames (n, h, w, 3) uint8. H.264 needs an even height and width, so odd ones are padded."""
     from imageio_ffmpeg import write_frames
 
     even = np.pad(frames, ((0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)), mode="edge")
@@ -187,7 +195,7 @@ def _mp4(frames: np.ndarray) -> bytes:
 
 
 def traces(result: CompletedView) -> Iterator[dict[str, Any]]:
-    """Plotly traces beside the visible points: a surface for each description, and the new space."""
+    """Plotly traces of a completed view: the surface of each description, and the cells that are novel."""
     colors = result.colors()
     for name, mesh in result.meshes().items():
         x, y, z = mesh.vertices.T.astype(np.float32)
@@ -203,7 +211,10 @@ def traces(result: CompletedView) -> Iterator[dict[str, Any]]:
 
 
 def visible(result: CompletedView) -> np.ndarray:
-    """Visible points (m, 6) in and around the network's box, thinned."""
+    """Visible points (m, 6) in the network's box and in a margin around it: xyz in the world, and rgb in [0, 1].
+
+    At most `MOST` points are returned. Without an image, they are gray.
+    """
     scene, grid = result.view.scene(), result.field.network.grid
     margin = np.subtract(grid.high, grid.low) * MARGIN
     near = in_bounds(moved(scene.points, result.field.frame), np.array([grid.low - margin, grid.high + margin]))
@@ -221,16 +232,20 @@ def is_completed(result: Any) -> bool:
 
 def _check(result: Any) -> None:
     if not is_completed(result):
-        raise InputError(f"the view is {type(result).__name__}; expected the CompletedView that complete_view returns")
+        given = type(result).__name__
+        raise InputError(f"the view is {given}. Expected a CompletedView. Give the result of complete_view.")
 
 
 def drawn_at(points: np.ndarray, result: CompletedView, turn: float) -> tuple[np.ndarray, ...]:
-    """Project points (m, 3) of the world, seen from beside and above the camera: horizontal, vertical, nearness."""
-    return view(upright(points, "z"), turned(result, turn), ABOVE)
+    """Project points (m, 3) of the world by `points.view`: horizontal position, vertical position, nearness.
+
+    turn: angle of the viewpoint in degrees, to the right of the view's camera. The viewpoint is above the scene.
+    """
+    return view(upright(points, "z"), camera_turn(result, turn), ABOVE)
 
 
-def turned(result: CompletedView, turn: float = ASIDE) -> float:
-    """Angle for `view`: degrees about the vertical, `turn` degrees to the right of the view's camera."""
+def camera_turn(result: CompletedView, turn: float = ASIDE) -> float:
+    """Angle in degrees for `points.view`, so that the viewpoint is `turn` degrees to the right of the camera."""
     from openshape_ood.views.completion import camera_frame
 
     x, y = camera_frame(result.view.pose)[0, :2]  # forward
@@ -244,10 +259,10 @@ def _frame(result: CompletedView, turn: float) -> canvas.Figure:
 
 
 def lit(result: CompletedView) -> np.ndarray:
-    """Gray image (h, w, 3), tinted by the name with the largest affinity."""
+    """Gray image (h, w, 3). Each pixel is tinted with the color of the name that has the largest affinity there."""
     largest, tint = np.zeros((*result.view.shape, 1)), np.zeros((*result.view.shape, 3))
     colors = result.colors()
-    for name in result.field.names:  # one by one, because there may be hundreds
+    for name in result.field.names:  # one name at a time, because hundreds of maps would take too much memory
         values = np.nan_to_num(result.affinities[name])[..., None]
         tint = np.where(values > largest, colors[name], tint)
         largest = np.maximum(values, largest)

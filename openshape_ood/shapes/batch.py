@@ -1,4 +1,4 @@
-"""Reading and sampling of shape files by child processes, ahead of the caller."""
+"""Reading and sampling of shape files in child processes, before the caller needs them."""
 
 from __future__ import annotations
 
@@ -20,20 +20,30 @@ from openshape_ood.shapes.reading import file_up, load_shape
 from openshape_ood.shapes.shape import Shape
 from openshape_ood.shapes.spec import CloudSpec
 
-AHEAD = 64  # files read ahead of the caller: two batches of an encoder
-FILES_A_WORKER = 8  # minimum for starting another worker
-SECONDS, MEGABYTES = "OPENSHAPE_OOD_READ_SECONDS", "OPENSHAPE_OOD_READ_MB"  # limits for any file; large files get more
-READ_SECONDS, READ_MB = 10, 1024
-SECONDS_A_MB, BYTES_A_BYTE = 1, 32  # a compressed cloud in 64 bits grows 20-fold; a mesh as text takes as much memory
-WALL = 30  # wall time / processor time, for busy machines and slow disks
+AHEAD = 64  # files read in advance: two batches of an encoder
+FILES_A_WORKER = 8  # minimum files per process; fewer files start fewer processes
+SECONDS, MEGABYTES = "OPENSHAPE_OOD_READ_SECONDS", "OPENSHAPE_OOD_READ_MB"  # environment variables: limits per file
+READ_SECONDS, READ_MB = 10, 1024  # their defaults
+# additional limits by file size: seconds per MB, and bytes of memory per byte. Reading a compressed cloud into 64-bit
+# columns, or a mesh from text, takes about 20 times the size of the file
+SECONDS_A_MB, BYTES_A_BYTE = 1, 32
+WALL = 30  # limit of wall time / limit of processor time; high, for busy machines and slow disks
 
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """Result of reading file `index` of the paths: a cloud or an error.
+    """Result of reading a file: a cloud or an error.
 
-    cloud: as from `load_shape`, or (count, 6) float32 in the encoder's frame if a frame was given; up: gravity axis of
-    the file, "" after an error.
+    Attributes
+    ----------
+    index : int
+        Number of the file, from 0, in the order of the paths.
+    path : str
+    cloud : ndarray or None
+        Cloud as from `load_shape`. If `frame` was given: prepared cloud (count, 6) float32. None after an error.
+    up : str
+        Gravity axis of the cloud; "" after an error.
+    error : str or None
     """
 
     index: int
@@ -44,7 +54,11 @@ class Read:
 
 
 def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
-    """Task of a worker: read a file (path, axis, seed, name in messages) and return its axis and cloud."""
+    """Function for worker processes: it reads a file and returns the gravity axis and the cloud.
+
+    Its argument is the list [path, axis, seed, name in messages]. points: points sampled from a surface. frame: fields
+    of the `CloudSpec` for which clouds are prepared; None: clouds as from `load_shape`.
+    """
     spec = CloudSpec(**frame) if frame else None
 
     def read(file: list[Any]) -> tuple[str, list[np.ndarray]]:
@@ -58,7 +72,7 @@ def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
 def _in_order(
     files: Iterable[list[Any]], points: int, spec: CloudSpec | None, workers: int, ahead: int = AHEAD
 ) -> Generator[processes.Done]:
-    """Results of `reader` for each file, within `reading_limits`."""
+    """Run the function from `reader` on each file, within `reading_limits`, and yield the results in order."""
     settings, limit = {"points": points, "frame": asdict(spec) if spec else None}, reading_limits()
     task = f"{__name__}:{reader.__name__}"
     how: dict[str, Any] = {"workers": workers, "ahead": ahead, "limits": lambda file: limit(file[0]), "keep": True}
@@ -66,13 +80,14 @@ def _in_order(
 
 
 def reading_limits() -> Callable[[str], processes.Limits]:
-    """Limits for reading a file: processor time and memory, by environment variable or `READ_SECONDS` and `READ_MB`.
+    """Limits of processor time and memory for reading a file, as a function of its path.
 
-    Larger files get more. Raises `InputError` for invalid variables.
+    Environment variables set the limits of small files. Default: `READ_SECONDS` and `READ_MB`. Larger files get more.
+    Raises `InputError` for invalid variables.
     """
     seconds, megabytes = _from_environment(SECONDS, READ_SECONDS), _from_environment(MEGABYTES, READ_MB)
-    longer = f"if the file is sound, set {SECONDS}={10 * seconds:g} to allow more"
-    larger = f"if the file is sound, set {MEGABYTES}={4 * megabytes:g} to allow more"
+    longer = f"if the file is valid, set {SECONDS}={10 * seconds:g} to allow more"
+    larger = f"if the file is valid, set {MEGABYTES}={4 * megabytes:g} to allow more"
 
     def limits(path: str) -> processes.Limits:
         try:
@@ -91,7 +106,7 @@ def _from_environment(name: str, default: float) -> float:
     except ValueError:
         value = 0
     if not 0 < value < 1e6:
-        raise InputError(f"{name} is {os.environ[name]!r}; expected a number above 0 and below a million")
+        raise InputError(f"{name} is {os.environ[name]!r}. Expected a number above 0 and below a million. Correct it")
     return value
 
 
@@ -105,56 +120,58 @@ def read_shapes(
     workers: int | None = None,
     ahead: int = AHEAD,
 ) -> Generator[Read]:
-    """Read shapes from files, in the order of `paths`. A file that cannot be read yields an error and stops nothing.
+    """Read shapes from files, in the order of `paths`. After a file that cannot be read, the next file is read.
 
-    So does a file whose process is killed or exceeds `reading_limits`. workers=0 reads without this protection and
-    without limits. Closing the iterator, or an error inside the loop, ends the processes; after the last file they wait
-    some seconds for the next call.
+    A file also counts as failed if its process crashes or exceeds `reading_limits`. With workers=0, this process reads
+    the files, without limits and without protection from crashes. Closing the iterator, or an error inside the loop,
+    ends the processes. After the last file, the processes wait some seconds for the next call.
 
     Parameters
     ----------
-    paths
-        Paths of files. May be endless: paths are taken no further ahead than files are read.
-    points, seed
-        As in `load_shape`; the clouds are equal bit for bit.
-    up
-        Gravity axis: "y", "z" or "x" with an optional "-", or "file" for the axis in each file.
-    frame
-        `encoder.spec`, to resample and center the clouds for `encoder.encode_prepared`.
-    workers
-        Reading processes. Default: as many as suit this machine; 0 reads in this process.
-    ahead
-        Files that may be read ahead of the caller; their clouds take at most about 256 MiB.
+    paths : iterable of str or Path
+        Paths of files. The iterable may be endless: at most `ahead` paths are taken in advance.
+    points, seed : int
+        As in `load_shape`. The clouds are equal to those of `load_shape`, bit for bit.
+    up : str
+        Gravity axis: "y", "z" or "x" with an optional "-", or "file" for the axis in each file, else y.
+    frame : CloudSpec, optional
+        `encoder.spec` for clouds that `encoder.encode_prepared` takes: resampled, centered and scaled.
+    workers : int, optional
+        Number of reading processes. Default: the number of cores minus one, at most 16. 0: read in this process.
+    ahead : int
+        Maximum number of files read in advance. Their clouds take at most about 256 MiB.
 
     Yields
     ------
     Read
-        One a path, with a cloud or an error.
+        One for each path, with a cloud or an error.
 
     Raises
     ------
-    InputError, OpenShapeError
-        At once for invalid values; during iteration if no process can be started.
+    InputError
+        For invalid values, at the call.
+    OpenShapeError
+        If no process can be started, during the iteration.
 
     Examples
     --------
     >>> [(read.index, read.error) for read in read_shapes(["no.ply"], points=100, seed=0, workers=0)]
-    [(0, 'no.ply: no such file')]
+    [(0, 'no.ply: no such file. Expected a shape file. Check the path')]
     """
     check_draw(points, seed)
     axis = up if up == "file" else check_up(up)
     if isinstance(paths, str | bytes | os.PathLike):
-        raise InputError(f"paths is one path, {os.fsdecode(paths)!r}; expected several, if only [path]")
+        raise InputError(f"paths is one path, {os.fsdecode(paths)!r}. Expected a list of paths. Give [path]")
     count = processes.default_workers() if workers is None else check_whole(workers, "workers", 0)
     files = ([path, axis, int(seed), path] for path in map(_name, paths))
     return _reads(_in_order(files, int(points), frame, count, check_whole(ahead, "ahead")))
 
 
 def ready_files(files: Sequence[list[Any]], frame: CloudSpec) -> Generator[np.ndarray]:
-    """Clouds (count, 6) float32 in the encoder's frame, of arguments of `reader`, in order.
+    """Clouds (count, 6) float32 of files, prepared for the encoder with the spec `frame`, in order.
 
-    Files are read by child processes within `reading_limits`; a single file is read by this process, which is faster
-    than starting a child. Raises the error of the first unusable file.
+    files: lists [path, axis, seed, name in messages]. Child processes read them within `reading_limits`. This process
+    reads a single file, because starting a child takes longer. Raises the error of the first unusable file.
     """
     alone = len({path for path, *_ in files}) < 2
     workers = 0 if alone else min(processes.default_workers(), math.ceil(len(files) / FILES_A_WORKER))
@@ -168,9 +185,9 @@ def ready_files(files: Sequence[list[Any]], frame: CloudSpec) -> Generator[np.nd
 
 
 def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Generator[np.ndarray]:
-    """Clouds (count, 6) float32 in the encoder's frame, of shapes with gravity axis and seed, in order.
+    """Clouds (count, 6) float32 of shapes, prepared for the encoder with the spec `frame`, in order.
 
-    Raises the error of the first unusable shape.
+    jobs: shapes, each with its gravity axis and seed. Raises the error of the first unusable shape.
     """
     files = [[os.fsdecode(shape.path), up, seed, shape.name] for shape, up, seed in jobs if shape.path is not None]
     with contextlib.ExitStack() as stack:
@@ -191,7 +208,9 @@ def _name(path: Any) -> str:
     try:
         return os.fsdecode(path)
     except TypeError as error:
-        raise InputError(f"paths holds {type(path).__name__}; expected paths of shape files") from error
+        raise InputError(
+            f"paths holds {type(path).__name__}. Expected paths of shape files. Give str or Path"
+        ) from error
 
 
 def _outcome(done: processes.Done) -> Read:
@@ -200,9 +219,9 @@ def _outcome(done: processes.Done) -> Read:
         cloud = done.arrays[0] if len(done.arrays) == 1 else np.empty(0)
         if isinstance(done.answer, str) and cloud.ndim == 2 and len(cloud) and cloud.shape[1] in (3, 6):
             return Read(index, path, cloud, done.answer)
-        text = "what came back from reading it is no cloud"
+        text = "its reading process returned no cloud. Expected (n, 3) or (n, 6). Read the file with load_shape"
     elif isinstance(error, MemoryError):
-        text = "there is not enough memory to read it"
+        text = "there is too little memory to read it. Expected more. Split the file, or thin it out"
     else:
         text = str(error) or type(error).__name__
     return Read(index, path, None, "", text if path in text else f"{path}: {text}")

@@ -1,6 +1,7 @@
-"""Batches of many shapes, passed through a function. Each shape is read once; a failing shape stops nothing.
+"""Batches of many shapes, passed through a function. Each shape is read once.
 
-Child processes read files ahead of the encoder; a file that exceeds its time or memory fails alone.
+Child processes read files before the encoder needs them. A shape that cannot be used is reported, and the next shapes
+follow. A file that exceeds its limit of time or memory counts as such a shape.
 """
 
 from __future__ import annotations
@@ -19,17 +20,25 @@ from openshape_ood.shapes.points import check_up
 from openshape_ood.shapes.reading import stated_up
 from openshape_ood.shapes.shape import Shape
 
-POINTS_AT_ONCE = 4_000_000  # points of a batch: 200 MB with colors
-AUTO = "auto"  # as "file", but shapes without a stated axis get one found from all shapes
-MANY = 64  # files; fewer are read by one process unless the number of readers is given
+POINTS_AT_ONCE = 4_000_000  # a batch ends when it has more points: 200 MB with colors
+AUTO = "auto"  # as "file", but the axis of shapes that state none is found from all shapes
+MANY = 64  # maximum number of files that a single process reads, unless the number of readers is given
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Settings for reading shapes: the arguments of `Encoder.encode` other than the shapes.
+    """Settings for reading shapes.
 
-    silent: axis of shapes without a stated axis, for up "auto" or "file"; readers: reading processes, 0 for this
-    process without limits, None for as many as suit the files.
+    Attributes
+    ----------
+    points : int
+        Number of points sampled from a surface.
+    up, seed, num_samples, batch_size
+        As in `Encoder.encode`. `up` may also be "auto".
+    readers : int, optional
+        Number of reading processes; 0 for this process, without limits. Default: chosen by the number of files.
+    silent : str
+        Gravity axis of shapes that state none, for up "auto" or "file".
     """
 
     points: int
@@ -42,15 +51,26 @@ class Reading:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Arguments of `encode` other than shapes and axes."""
+        """Arguments of `encode`, without shapes and axes."""
         return {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
 
 
 @dataclass
 class Batch:
-    """Shapes that were read: as given, as passed to the encoder, and their gravity axes.
+    """Shapes that were read.
 
-    result: value of the function of `in_batches`. failures: failed shapes since the previous batch.
+    Attributes
+    ----------
+    given : list of Shape
+        The shapes as the caller gave them.
+    shapes : list
+        The same shapes as the encoder takes them: clouds, or with several samplings the given values.
+    ups : list of str
+        Gravity axis of each shape.
+    failures : list of Failure
+        Shapes that could not be used since the previous batch.
+    result
+        Result of the function that `in_batches` applied.
     """
 
     given: list[Shape] = field(default_factory=list)
@@ -75,11 +95,10 @@ def in_batches(
     function: Callable[[Batch], Any],
     step: Callable[[], None] = lambda: None,
 ) -> Iterator[Batch]:
-    """Yield batches with `function(batch)` for all usable shapes, in order.
+    """Apply a function to batches of all usable shapes, and yield the batches in order.
 
-    A batch holds a file's cloud, or its path if several samplings draw its surface anew. The last batch may hold
-    failures only; its result is undefined. `step` is called once a shape. Shapes are taken no further ahead than
-    files are read, so there may be any number.
+    The result of the function is in `Batch.result`. The last batch may contain failures only, and then has no result.
+    `step` is called once for each shape. There may be any number of shapes, because few are taken in advance.
     """
     failures: list[Failure] = []
     with closing(_batches(shapes, reading, failures, step)) as batches:
@@ -94,8 +113,9 @@ def in_batches(
 def _done(batch: Batch, function: Callable[[Batch], Any], failures: list[Failure]) -> Iterator[Batch]:
     try:
         yield replace(batch, result=function(batch))
-    except (CloudError, ShapeFileError):  # rare: a changed file, or a cloud whose few distinct points
-        for one in batch.parted():  # resampling leaves out
+    except (CloudError, ShapeFileError):
+        # rare: a file has changed since it was read, or resampling leaves one repeated point of a cloud
+        for one in batch.parted():
             try:
                 yield replace(one, result=function(one))
             except (CloudError, ShapeFileError) as error:
@@ -124,7 +144,7 @@ def _batches(
 
 
 def _read(shapes: Iterable[Shape], reading: Reading) -> Generator[tuple[Shape, Read], None, None]:
-    """Read files by child processes, other shapes by this process."""
+    """Read files in child processes, and other shapes in this process."""
     for are_files, run in groupby(shapes, lambda shape: shape.path is not None):
         yield from (_read_files if are_files else _read_others)(run, reading)
 
@@ -141,7 +161,7 @@ def _read_files(shapes: Iterator[Shape], reading: Reading) -> Generator[tuple[Sh
 
     up = "file" if reading.up == AUTO else reading.up
     reads = read_shapes(paths(), points=reading.points, seed=reading.seed, up=up, workers=workers)
-    with closing(reads):  # ends the workers too
+    with closing(reads):  # also ends the reading processes
         for read in reads:
             yield waiting.popleft(), read
 

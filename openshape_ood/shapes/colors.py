@@ -1,4 +1,4 @@
-"""Colors in named columns: three columns, a table (n, 3|4), or one packed number a point."""
+"""Colors in named columns: three columns, a table (n, 3|4), or one packed number per point."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from openshape_ood.shapes.points import unit_colors
 
 CHANNELS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
-# table, or packed; alpha is dropped
+# names of a table of colors, or of a column of packed colors; alpha is dropped
 COLORS = (
     *("rgb", "colors", "colours", "color", "colour", "rgba"),
     *("vertex_colors", "vertex_colours", "vertex_color", "vertex_colour", "point_colors", "point_colours"),
 )
 LOOKS_LIKE = re.compile(r"rgb|colou?r|^(diffuse_)?(red|green|blue)$")
-SHIFTS = np.array([16, 8, 0], dtype=np.uint32)  # of PointCloud2 and PCD: 0x00RRGGBB
-PLAIN = 1e-3  # maximum of plain brightness exceeds this; color bits read as floats are below 1e-37
+SHIFTS = np.array([16, 8, 0], dtype=np.uint32)  # bits of red, green, blue in 0x00RRGGBB, as in PointCloud2 and PCD
+PLAIN = 1e-3  # a column with a larger maximum is a brightness; packed colors read as floats are below 1e-37
 
 
 def named_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
@@ -41,13 +41,16 @@ def stored_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
 
 
 def color_doubt(columns: Mapping[str, Any], name: str) -> str | None:
-    """Warning about unusable columns that look like colors, for a cloud without `named_color`."""
+    """Text of a warning about columns that look like colors but cannot be used; None without such columns.
+
+    Only for clouds for which `named_color` returns None.
+    """
     alike = [f"{one!r} {np.dtype(c.dtype).name} {c.shape}" for one, c in _arrays(columns) if LOOKS_LIKE.search(one)]
     if not alike:
         return None
     return (
-        f"{name}: {', '.join(alike[:5])} cannot be used as color, and there is no other. Expected red, green and blue, "
-        "an array 'rgb' (n, 3) or (n, 4), or 0x00RRGGBB in 32 bits a point. Convert them, or leave them out"
+        f"{name}: {', '.join(alike[:5])} cannot be used as color. Expected columns red, green and blue, an array 'rgb' "
+        "(n, 3) or (n, 4), or 32-bit numbers 0x00RRGGBB. Convert them, or leave them out"
     )
 
 
@@ -65,9 +68,10 @@ def _three(given: np.ndarray, count: int) -> np.ndarray | None:
 
 
 def _bits(given: np.ndarray) -> np.ndarray | None:
-    """Packed colors (n,) uint32; None for plain numbers, such as a brightness.
+    """Packed colors (n,) uint32 of a column (n,); None if the column is a brightness or another plain number.
 
-    32 bits hold the color itself, declared as integer or float. 64 bits, from text, hold the value of either.
+    A 32-bit column contains the bits of the colors, with an integer or a float type. A 64-bit column was read from
+    text. It contains the bits as an integer, or the value of the 32-bit float that has these bits.
     """
     native = np.ascontiguousarray(given.astype(given.dtype.newbyteorder("="), copy=False))
     if native.dtype.itemsize == 4:

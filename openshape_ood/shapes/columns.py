@@ -1,4 +1,4 @@
-"""Clouds as named columns, with all attributes of the file; whole or in pieces."""
+"""Reading of clouds as named columns, with attributes such as intensity; whole or in pieces."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from openshape_ood.shapes.colors import color_doubt, named_color
 from openshape_ood.shapes.formats import BY_SUFFIX, format_of
 
 IN_PIECES = tuple(suffix for suffix, one in BY_SUFFIX.items() if one.pieces is not None)
-STRIP = "point_source_id"  # of LAS
+STRIP = "point_source_id"  # column of LAS files: flight strip of each point
 ON_MESHES = 100_000  # points sampled from a mesh
 
 
 def load_columns(path: Path) -> dict[str, np.ndarray]:
     """Named arrays of a cloud: points (n, 3); if present intensity (n,), color (n, 3) in [0, 1], strips (n,).
 
-    Unmeasured points (NaN) are dropped; a mesh is sampled. Raises `ShapeFileError`. Warns about unusable columns that
-    look like colors.
+    Points with NaN are dropped. From a mesh, points are sampled. Raises `ShapeFileError`. Warns about columns that look
+    like colors but cannot be used.
     """
     data, kind, named = reading.file_bytes(path), format_of(path), {}
     with reading.parsing(path):
@@ -41,10 +41,12 @@ def load_columns(path: Path) -> dict[str, np.ndarray]:
 
 
 def columns_by_width(table: Any, name: str) -> dict[str, np.ndarray]:
-    """Parts of a cloud (n, 3|6), as in `load_columns`. Raises `CloudError` for other shapes."""
+    """Named arrays of a cloud (n, 3|6), as in `load_columns`. Raises `CloudError` for other arrays."""
     given = np.asarray(table)
     if given.ndim != 2 or given.shape[1] not in (3, 6):
-        raise CloudError(f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb")
+        raise CloudError(
+            f"{name} has the shape {given.shape}. Expected (n, 3) xyz, or (n, 6) xyz and rgb. Drop other columns"
+        )
     return {"points": given[:, :3]} | ({"color": given[:, 3:]} if given.shape[1] == 6 else {})
 
 
@@ -55,21 +57,21 @@ def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     parts |= {"intensity": columns.get("intensity"), "strips": columns.get(STRIP)}
     measured = np.isfinite(points).all(axis=1)
     if not measured.any():
-        raise CloudError("none of its points is finite")
+        raise CloudError("none of its points is finite. Expected at least one. Check the file")
     return {name: one[measured] for name, one in parts.items() if one is not None and len(one) == len(points)}
 
 
 def cloud_pieces(path: str | os.PathLike[str], others: Collection[str] = ()) -> Iterator[dict[str, np.ndarray]]:
     """Columns of a LAS, LAZ, or binary PLY or PCD file of any size, a million points at a time, in file order.
 
-    The columns are x, y and z, and if present red, green, blue and `others`. Unmeasured points (NaN) are kept, so row
-    numbers equal those of the file. Raises `ShapeFileError`, also for files that cannot be read in pieces.
+    The columns are x, y and z, and if present red, green, blue and `others`. Points with NaN are included, so that row
+    numbers are those of the file. Raises `ShapeFileError`, also for files that cannot be read in pieces.
     """
     path = given_path(path, "path", ShapeFileError)
-    reading.file_size(path)  # raises for files that are no shapes
+    reading.file_size(path)  # raises if it is not a shape file
     pieces = None
     while True:
-        with reading.parsing(path):  # not during the caller's block
+        with reading.parsing(path):  # ends before each yield, so that warnings of the caller are shown
             pieces = pieces or _pieces(path, others)
             piece = next(pieces, None)
         if piece is None:
@@ -80,6 +82,8 @@ def cloud_pieces(path: str | os.PathLike[str], others: Collection[str] = ()) -> 
 def _pieces(path: Path, others: Collection[str]) -> Iterator[dict[str, np.ndarray]]:
     read = format_of(path).pieces
     if read is None:
-        raise CloudError(f"{path.suffix.lower()!r} files are not read in pieces; expected {', '.join(IN_PIECES)}")
+        raise CloudError(
+            f"its suffix is {path.suffix.lower()!r}. Expected one of {', '.join(IN_PIECES)}. Convert the file"
+        )
     with path.open("rb") as file:
         yield from read(file, others)

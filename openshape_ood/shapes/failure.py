@@ -1,4 +1,4 @@
-"""Failures of shapes, in a module of its own so that importing it is cheap."""
+"""Failure: a shape that cannot be used. This module is separate because it is fast to import."""
 
 from __future__ import annotations
 

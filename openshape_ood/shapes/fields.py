@@ -20,7 +20,7 @@ Table = Mapping[str, np.ndarray] | np.ndarray
 HEAD = 2**20  # maximum bytes of a header
 PIECE = 1_000_000  # points per piece of a large file
 RGB = ("red", "green", "blue")
-# layout of a file: type of a row, number of rows, position of the first
+# function that takes the first bytes of a file, and returns type of a row, number of rows, byte position of row 0
 Layout = Callable[[bytes], tuple[np.dtype, int, int]]
 
 
@@ -35,15 +35,16 @@ def given_cloud(value: Any, name: str) -> np.ndarray:
     Parameters
     ----------
     value : array (n, 3|6), structured array, or object
-        A structured array (n,) has fields x, y, z and colors as in a file, also packed as in PointCloud2. An object
-        has `points` (n, 3) and optionally `colors` or `color` (n, 3), which may be empty or None.
+        A structured array (n,) has the fields x, y, z and optionally colors, with names as in files. Colors may be
+        packed as in PointCloud2. An object has `points` (n, 3) and optionally `colors` or `color` (n, 3), which may be
+        empty or None.
     name : str
-        For messages.
+        Name of the cloud in messages.
 
     Raises
     ------
     CloudError
-        For anything else.
+        For any other value.
     """
     if holds_points(value):
         points, colors = _points_of(value.points, f"{name}: points"), _colors_of(value)
@@ -51,7 +52,7 @@ def given_cloud(value: Any, name: str) -> np.ndarray:
             return points
         if colors.shape != (len(points), 3):
             raise CloudError(
-                f"{name}: colors have the shape {colors.shape}; expected ({len(points)}, 3), a row a point"
+                f"{name}: colors have the shape {colors.shape}. Expected ({len(points)}, 3). Give one row per point"
             )
         return np.hstack([points, unit_colors(colors, f"{name}: colors")])
     given = to_numpy(value)
@@ -73,7 +74,7 @@ def as_columns(table: Table) -> dict[str, np.ndarray]:
 
 
 def named_cloud(columns: Mapping[str, np.ndarray], name: str = "it") -> np.ndarray:
-    """Cloud from named columns; columns other than coordinates and color (normals, alpha) are dropped."""
+    """Cloud (n, 3|6) from named columns. Other columns, such as normals and alpha, are dropped."""
     columns = as_columns(columns)
     require_xyz(columns)
     cloud = check_cloud(np.column_stack([columns[axis] for axis in "xyz"]), name)
@@ -83,32 +84,32 @@ def named_cloud(columns: Mapping[str, np.ndarray], name: str = "it") -> np.ndarr
 
 def require_xyz(columns: Collection[str]) -> None:
     if not {"x", "y", "z"} <= set(columns):
-        raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
+        raise CloudError(f"its columns are {', '.join(columns)}. Expected x, y and z among them. Name the columns")
 
 
-def check_told_apart(numbers: np.ndarray, what: str) -> None:
-    """Raise `CloudError` for floats of 2^53 or more, which cannot represent every whole number."""
+def check_exact(numbers: np.ndarray, what: str) -> None:
+    """Raise `CloudError` for floats of at least 2^53 (2^24 for float32), which cannot represent every whole number."""
     if numbers.dtype.kind == "f" and len(numbers):
         most = 2 ** (np.finfo(numbers.dtype).nmant + 1)
         with np.errstate(invalid="ignore"):
             large = np.abs(numbers).max() >= most
         if large:
             raise CloudError(
-                f"{what} holds whole numbers of {most:,} and more as {numbers.dtype}, which cannot tell them apart. "
-                "Number them from 1, or save them as whole numbers of 64 bits"
+                f"{what} has whole numbers of {most:,} or more, which {numbers.dtype} cannot represent. Expected "
+                "smaller numbers. Number them from 1, or save them as 64-bit integers"
             )
 
 
 def plain_columns(cloud: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns of a cloud (n, 3|6) without names."""
+    """Columns (n,) by name of a cloud (n, 3|6)."""
     return dict(zip(("x", "y", "z", "red", "green", "blue"), cloud.T, strict=False))
 
 
 def _points_of(points: Any, name: str) -> np.ndarray:
-    """Points (n, 3) of an object, also of types that only numpy can convert, such as Open3D's vectors."""
+    """Points (n, 3) of an object, of any type that numpy can convert, such as the vectors of Open3D."""
     cloud = check_cloud(np.asarray(to_numpy(points)), name)
     if cloud.shape[1] != 3:
-        raise CloudError(f"{name} have the shape {cloud.shape}; expected (n, 3)")
+        raise CloudError(f"{name} have the shape {cloud.shape}. Expected (n, 3). Give rgb as colors")
     return cloud
 
 
@@ -122,16 +123,16 @@ def _colors_of(value: Any) -> np.ndarray | None:
 
 
 def fields_of(array: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns of a structured array, also of an organized one with rows and columns."""
+    """Columns (n,) by name of a structured array with n elements, of any shape."""
     flat = array.reshape(-1)
     return {name: flat[name] for name in array.dtype.names or ()}
 
 
 def row_pieces(layout: Layout, file: BinaryIO, others: Collection[str]) -> Iterator[dict[str, np.ndarray]]:
-    """Columns of an open file of equal rows, a million rows at a time: coordinates, color and `others`."""
+    """Columns of an open file whose rows have equal sizes, a million rows at a time: coordinates, color, `others`."""
     dtype, count, start = layout(file.read(HEAD))
     if count < 1:
-        raise CloudError(f"it declares {count} points")
+        raise CloudError(f"it declares {count} points. Expected at least one. Check the file")
     require_bytes(count * dtype.itemsize, os.fstat(file.fileno()).st_size - start, f"{count:,} points")
     file.seek(start)
     for first in range(0, count, PIECE):
@@ -141,5 +142,4 @@ def row_pieces(layout: Layout, file: BinaryIO, others: Collection[str]) -> Itera
         columns = {name: column.reshape(len(rows), -1)[:, 0] for name, column in columns.items()}
         rgb = stored_color(columns, len(rows))
         colored = {} if rgb is None else dict(zip(RGB, rgb.T, strict=True))
-        wanted = [name for name in ("x", "y", "z", *others) if name in columns]
-        yield {name: columns[name] for name in wanted} | colored
+        yield {name: columns[name] for name in ("x", "y", "z", *others) if name in columns} | colored

@@ -1,4 +1,4 @@
-"""Checks before parsing or allocating: bounds for every file format."""
+"""Limits that files of all formats must pass before their content is parsed or memory is allocated."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ from openshape_ood.errors import ShapeFileError
 
 MAX_BYTES = 2 * 2**30
 POINT = 48  # bytes of a colored point in memory
-PART = 8 * 2**10  # bytes of a separate mesh, however small; 100 MiB of them take about one second of CPU
-NODE = 2 * 2**10  # bytes of a node for a mesh
+PART = 8 * 2**10  # bytes of memory that each mesh of a file takes, in addition to its vertices and faces
+NODE = 2 * 2**10  # bytes of memory of a node that places a mesh
 
 MAX_PIXELS = 64 * 2**20
-TOO_LARGE = f"{MAX_PIXELS / 2**20:.0f} MPixel; scale it down"
-PIXEL = {"WEBP": 16, "TIFF": 12}  # bytes of a pixel with all copies of its decoder; 4 for other formats
-PROGRESSIVE = 10  # cost factor of a progressive JPEG: the decoder passes over all pixels in each of usually ten scans
-IMAGE = 128  # bytes of memory per byte of an image; 256 MiB are free for one image, 1 GiB for all together
-MAX_STEPS = 500_000  # maximum reads of image headers; an ordinary file takes fifty
+PIXEL = {"WEBP": 16, "TIFF": 12}  # bytes of memory per pixel, with all copies in the decoder; 4 for other formats
+PROGRESSIVE = 10  # cost factor of a progressive JPEG, which usually has ten scans; each scan updates all pixels
+IMAGE = 128  # bytes of memory allowed per byte of an image; in addition 256 MiB per image, and 1 GiB for all images
+MAX_STEPS = 500_000  # maximum reads while headers of images are parsed; an ordinary image takes fifty
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
 
 
 def require_bytes(needed: int, held: int, what: str) -> None:
-    """Refuse a header that declares more bytes than the file holds."""
+    """Raise `ShapeFileError` if a header declares more bytes (`needed`) than the file has for them (`held`)."""
     if needed < 0 or needed > held:
-        raise ShapeFileError(f"{what} would take {needed:,} bytes, but the file has {held:,} for it; is it cut off?")
+        raise ShapeFileError(
+            f"{what} would take {needed:,} bytes, but the file has {held:,} for it. Expected a complete "
+            "file. If it is cut off, copy it again"
+        )
 
 
 class SideFiles:
-    """Files that a shape may refer to: files in its own folder and below, no others.
+    """Side files of a shape, such as materials and textures. They must be in the shape's folder or in folders in it.
 
-    Implements trimesh's resolver protocol: `[]` gives any file, `get` images. Each file is read once. Parsers swallow
-    errors of textures, so serious refusals are kept in `refused` for `check`, and refused names in `missing`.
+    Implements the resolver protocol of trimesh: `[]` gives the content of any file, `get` of images and materials. Each
+    file is read once. Parsers ignore missing textures and their errors. For this reason `missing` lists the names
+    without a usable file, and `refused` is the error that `check` raises again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,11 +53,13 @@ class SideFiles:
         path = self._find(name)
         if path is None:
             self.missing.append(name)
-            raise FileNotFoundError(f"side file {name!r} is not in the shape's own folder")
+            raise FileNotFoundError(f"side file {name!r} is not in the folder of the shape")
         if path not in self._read:
             self._budget -= path.stat().st_size
             if self._budget < 0:
-                self.refused = ShapeFileError(f"side files hold more than {MAX_BYTES / 2**30:.0f} GiB together")
+                self.refused = ShapeFileError(
+                    f"side files hold more than {MAX_BYTES / 2**30:.0f} GiB together. Expected less. Scale images down"
+                )
                 raise self.refused
             self._read[path] = path.read_bytes()
         return self._read[path]
@@ -64,7 +69,7 @@ class SideFiles:
         try:
             if not name.strip().lower().endswith(".mtl") and not self.images.admit(data, name):
                 self.missing.append(name)
-                raise FileNotFoundError(f"side file {name!r} is not an image that is read")
+                raise FileNotFoundError(f"side file {name!r} is not a readable image")
         except ShapeFileError as error:
             self.refused = error
             raise
@@ -75,11 +80,11 @@ class SideFiles:
         try:
             return self[name]
         except FileNotFoundError:
-            message = f"it needs {name[:100]!r}, which is not in its own folder; put it beside the file"
+            message = f"it needs {name[:100]!r}, which is not in its own folder. Expected this file. Copy it there"
             raise ShapeFileError(message) from None
 
     def check(self) -> None:
-        """Raise an error that a parser swallowed."""
+        """Raise the error of a side file that a parser ignored."""
         if self.refused is not None:
             raise self.refused
 
@@ -89,7 +94,7 @@ class SideFiles:
             if re.match(r"$|/|[A-Za-z][A-Za-z0-9+.-]*:", inside) or "\0" in inside or ".." in inside.split("/"):
                 continue
             try:
-                path = (self.folder / inside).resolve()  # resolves links, so a link to the outside is detected
+                path = (self.folder / inside).resolve()  # follows links, so that a link to another folder is detected
                 if path.is_relative_to(self.folder) and path.is_file():
                     return path
             except (OSError, RuntimeError):  # name too long, or a cycle of links
@@ -98,12 +103,12 @@ class SideFiles:
 
 
 class Images:
-    """Limits for all images of one file, checked on their headers: pixels, bytes and copies, each and in total."""
+    """Limits for the images of one file: pixels and memory, per image and in total. Only headers are read."""
 
     def __init__(self) -> None:
         self._steps = 0
         self._free = 2**30
-        self._seen: dict[bytes, int] = {}  # steps of each image, counted again each time a parser uses it
+        self._seen: dict[bytes, int] = {}  # reads of the header of each image; counted each time that the image is used
 
     def admit(self, data: bytes, name: str) -> bool:
         """True for a readable image. Raises `ShapeFileError` if it is too large to decode."""
@@ -117,7 +122,10 @@ class Images:
             with Image.open(header, formats=IMAGE_FORMATS) as image:
                 needed = _decoded(image, data, name)
         except Image.DecompressionBombError as error:
-            raise ShapeFileError(f"image {name!r} has far more than {TOO_LARGE}, a decompression bomb?") from error
+            raise ShapeFileError(
+                f"image {name!r} has far more than {MAX_PIXELS >> 20} MPixel. Expected less; it may be a decompression "
+                "bomb. Scale it down"
+            ) from error
         except ShapeFileError:
             raise
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error):
@@ -127,29 +135,35 @@ class Images:
         self._seen[data] = header.steps
         self._free -= max(0, needed - IMAGE * len(data))
         if self._free < 0:
-            raise ShapeFileError("its images would take more to decode than 1 GiB; refused as a decompression bomb")
+            raise ShapeFileError(
+                "its images would take more to decode than 1 GiB. Expected less; they may be a decompression bomb. "
+                "Scale them down"
+            )
         return True
 
     def _count(self, steps: int, name: str) -> None:
         self._steps += steps
         if self._steps > MAX_STEPS:
-            raise ShapeFileError(f"image {name!r} has an endless header, or is named too often; refused as a bomb")
+            raise ShapeFileError(
+                f"image {name!r} has an endless header, or is named too often. Expected an ordinary image, no bomb. "
+                "Save the image again"
+            )
 
 
 class _Header(io.BytesIO):
-    """Stream that counts reads, which bounds the time of header parsers."""
+    """Stream that counts reads, and so limits the time of header parsers."""
 
     steps = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.steps += 1
         if self.steps > MAX_STEPS:
-            raise ShapeFileError("an image has an endless header; refused as a bomb")
+            raise ShapeFileError("an image has an endless header. Expected an ordinary image. Save it again")
         return super().read(size)
 
 
 def _decoded(image: Any, data: bytes, name: str) -> int:
-    """Bytes of memory (or equivalent time) to decode an image. Raises `ShapeFileError` if they exceed the limit."""
+    """Bytes of memory to decode an image; time counts as memory. Raises `ShapeFileError` above the limit."""
     check_pixels(image.size, name)
     each = PIXEL.get(image.format, 4)
     if image.info.get("progressive"):
@@ -159,11 +173,14 @@ def _decoded(image: Any, data: bytes, name: str) -> int:
     if needed > max(2**28, IMAGE * len(data)) or tile[0] * tile[1] > MAX_PIXELS:
         raise ShapeFileError(
             f"image {name!r} of {image.size[0]} x {image.size[1]} pixels in {len(data):,} bytes would take {needed:,} "
-            "to decode; refused as a decompression bomb. Scale it down"
+            "bytes to decode. Expected less; it may be a decompression bomb. Scale it down"
         )
     return needed
 
 
 def check_pixels(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise ShapeFileError(f"image {name!r} has {size[0]} x {size[1]} pixels, more than {TOO_LARGE}")
+        raise ShapeFileError(
+            f"image {name!r} has {size[0]} x {size[1]} pixels, more than {MAX_PIXELS >> 20} MPixel. Expected a smaller "
+            "image. Scale it down"
+        )

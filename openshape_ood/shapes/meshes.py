@@ -1,4 +1,4 @@
-"""Scenes parsed by trimesh, and points sampled from their surfaces."""
+"""Parsing of meshes by trimesh, and sampling of points from their surfaces."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 GRAY = 0.4  # gray of uncolored shapes in the encoder's training data
 MAX_FACES = 50_000_000
-MAX_DRAWN = 10_000_000  # maximum points sampled from one surface
-DRAWN = 2**20  # points sampled per step of very many
-PIECE = 2**17  # points located on the surface per step
-SAMPLED = 96  # bytes of a sampled point with all copies
+MAX_DRAWN = 10_000_000  # maximum points that `sample_spaced` samples
+DRAWN = 2**20  # points whose random numbers are drawn at once
+PIECE = 2**17  # points computed at once
+SAMPLED = 96  # bytes of memory of a sampled point, with all copies
 STRIP = 4 * 2**20  # texture pixels processed per step
 TRIMESH_DIFFUSE = (102, 102, 102, 255)  # default of trimesh for a material without color
-TRIMESH_TEXEL = (100, 100, 100, 255)  # default texture of trimesh, 2 x 2 of these, for coordinates without an image
+TRIMESH_TEXEL = (100, 100, 100, 255)  # color of trimesh's default texture, 2 x 2 pixels, for a missing image
 
 
 def trimesh_scene(data: bytes, kind: str, files: Any) -> Scene:
@@ -45,9 +45,10 @@ def trimesh_scene(data: bytes, kind: str, files: Any) -> Scene:
 def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, name: str = "the mesh") -> np.ndarray:
     """Sample points uniformly from the surface of a trimesh Trimesh, Scene or PointCloud, in its own frame and units.
 
-    (points, 3) xyz float64, or (points, 6) with rgb in [0, 1]. A PointCloud, or a Scene of point clouds only, is
-    returned whole. Scenes are flattened with their transforms; if only some parts have color, the others become gray.
-    Raises `CloudError` with `name` if there is no surface and no point, `InputError` for invalid numbers.
+    The result is (points, 3) xyz float64, or (points, 6) with rgb in [0, 1]. A PointCloud, or a Scene of point clouds
+    only, is returned whole. The transforms of a Scene are applied. If only some parts have color, the others are gray.
+    Raises `CloudError` if there is no surface and no point, `InputError` for invalid `points` or `seed`. name: name of
+    the mesh in messages.
     """
     check_draw(points, seed)
     parts = _parts(mesh_or_scene, name)
@@ -61,10 +62,10 @@ def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, na
 def sample_spaced(
     mesh_or_scene: Geometry, spacing: float, seed: int = 0, name: str = "the mesh", most: int = MAX_DRAWN
 ) -> np.ndarray:
-    """`sample_mesh` with one point per square of side `spacing`, in the mesh's own units.
+    """Sample as `sample_mesh`, with one point per square of side `spacing`, in the units of the mesh.
 
-    Compared with a regular grid of this spacing, the median distance of random points to their nearest neighbor is
-    half. Raises `CloudError` if this needs more points than `most`.
+    The points are random, so the median distance to the nearest neighbor is about half of `spacing`. Raises
+    `CloudError` if more than `most` points are needed.
     """
     parts = _parts(mesh_or_scene, name)
     surfaces = _surfaces(parts)
@@ -74,8 +75,8 @@ def sample_spaced(
     count = sums[-1] / spacing**2
     if not count <= most:
         raise CloudError(
-            f"{name} has a surface of {sums[-1]:.4g}, in its own units: {count:,.0f} points at a spacing of "
-            f"{spacing:.4g}, more than {most:,}; is its unit right? If so, give a larger spacing"
+            f"{name} has an area of {sums[-1]:.4g} square units: {count:,.0f} points at a spacing of {spacing:.4g}. "
+            f"Expected at most {most:,}. Check the unit, or give a larger spacing"
         )
     total, rng = max(1, round(count)), np.random.RandomState(seed)
     return _drawn(surfaces, sums, ends, [min(DRAWN, total - start) for start in range(0, total, DRAWN)], rng)
@@ -88,14 +89,14 @@ def _drawn(
     sizes: Sequence[int],
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Points (n, 3) or (n, 6), drawn in steps of these sizes."""
+    """Random points (n, 3|6) on surfaces, in steps of `sizes` points. sums, ends: as from `_area_sums`."""
     points, at = np.empty((sum(sizes), 3)), 0
-    # each step decodes the textures, so steps are longer for very many points
+    # each step decodes the textures again, so there are fewer steps if there are textures
     piece = PIECE * ((4 if len(points) > DRAWN else 2) if texture_bytes(surfaces) else 1)
     for size in sizes:
-        lot = np.stack([rng.random_sample(size) for _ in range(3)])
+        numbers = np.stack([rng.random_sample(size) for _ in range(3)])
         for start in range(0, size, piece):
-            xyz, rgb = _draw(surfaces, sums, ends, lot[:, start : start + piece])
+            xyz, rgb = _draw(surfaces, sums, ends, numbers[:, start : start + piece])
             if points.shape[1] == 3 and not np.isnan(rgb).all():
                 points = np.hstack([points, np.full(points.shape, np.nan)])
             points[at : at + len(xyz), :3] = xyz
@@ -105,7 +106,7 @@ def _drawn(
 
 
 def most_points(mesh_or_scene: Geometry, held: int, each: int = SAMPLED) -> int:
-    """Maximum number of points, of `each` bytes, that may be sampled from a file of `held` bytes."""
+    """Maximum number of points that may be sampled from a file of `held` bytes. each: bytes of memory per point."""
     surfaces = _surfaces(_parts(mesh_or_scene, "it"))
     return max(0, (memory_for(held) - texture_bytes(surfaces)) // each)
 
@@ -123,7 +124,7 @@ def _surfaces(parts: list[tuple[Any, np.ndarray]]) -> list[tuple[Trimesh, np.nda
 def _clouds(parts: list[tuple[Any, np.ndarray]], name: str) -> np.ndarray:
     clouds = [(part, matrix) for part, matrix in parts if hasattr(part, "colors") and len(part.vertices)]
     if not clouds:
-        raise CloudError(f"{name} has no faces and no points")
+        raise CloudError(f"{name} has no faces and no points. Expected a mesh or a cloud. Check the file")
     xyz = np.concatenate([_placed(part, matrix) for part, matrix in clouds])
     rgb = np.full(xyz.shape, np.nan)
     ends = np.cumsum([len(part.vertices) for part, _ in clouds])
@@ -141,29 +142,34 @@ def check_draw(points: int, seed: int) -> None:
 
 def is_trimesh(value: Any) -> bool:
     """True for a Trimesh, Scene or PointCloud of trimesh, without importing trimesh."""
-    # before trimesh is imported, none of its objects exists
+    # if trimesh is not imported, the value cannot be one of its objects
     trimesh = sys.modules.get("trimesh")
     return trimesh is not None and isinstance(value, trimesh.Trimesh | trimesh.Scene | trimesh.PointCloud)
 
 
 def _parts(shape: Any, name: str) -> list[tuple[Any, np.ndarray]]:
-    """Every instanced geometry with its matrix (4, 4), in an order independent of node names."""
+    """Geometry and world matrix (4, 4) of each node that has a geometry, in an order independent of node names."""
     import trimesh
 
     if isinstance(shape, (trimesh.Trimesh, trimesh.PointCloud)):
         return [(shape, np.eye(4))]
     if not isinstance(shape, trimesh.Scene):
-        raise CloudError(f"{name} is a {type(shape).__name__}, expected a trimesh Trimesh, Scene or PointCloud")
+        raise CloudError(
+            f"{name} is a {type(shape).__name__}. Expected a Trimesh, Scene or PointCloud of trimesh. Convert it"
+        )
     matrices = _matrices(shape.graph)
     placed = [(matrices[node], shape.graph.transforms.node_data[node]["geometry"]) for node in matrices]
     order = {geometry: place for place, geometry in enumerate(shape.geometry)}
-    # unnamed glTF parts have random node names, so an order by node would not repeat
+    # parts of glTF without a name get random node names, so an order by node name would differ from run to run
     placed.sort(key=lambda item: (order[item[1]], item[0].tobytes()))
     return [(shape.geometry[geometry], matrix) for matrix, geometry in placed]
 
 
 def _matrices(graph: Any) -> dict[Any, np.ndarray]:
-    """World matrix (4, 4) of every node with a geometry, computed from the root; trimesh starts from each node."""
+    """World matrix (4, 4) of every node with a geometry.
+
+    Each matrix is computed once, from the matrix of its parent. trimesh would compute the whole path of each node.
+    """
     from trimesh.transformations import fix_rigid
 
     parents, edges, known = graph.transforms.parents, graph.transforms.edge_data, {graph.base_frame: np.eye(4)}
@@ -171,11 +177,13 @@ def _matrices(graph: Any) -> dict[Any, np.ndarray]:
         path = [node]
         while path[-1] not in known:
             if path[-1] not in parents or len(path) > len(parents):
-                raise CloudError(f"node {node!r} of the scene does not hang from its root")
+                raise CloudError(
+                    f"node {node!r} of the scene is not connected to its root. Expected a tree. Export it again"
+                )
             path.append(parents[path[-1]])
         for above, below in itertools.pairwise(reversed(path)):
             known[below] = known[above] @ edges[above, below].get("matrix", known[graph.base_frame])
-    # as trimesh: products of many rotations lose precision
+    # as in trimesh, because products of many rotations lose precision
     return {node: fix_rigid(known[node], max_deviance=1e-5) for node in graph.nodes_geometry}
 
 
@@ -188,25 +196,27 @@ def _area_sums(surfaces: list[tuple[Trimesh, np.ndarray]], name: str) -> tuple[n
     """Cumulative area of all faces, and cumulative face count at the end of each surface."""
     total = sum(len(mesh.faces) for mesh, _ in surfaces)
     if total > MAX_FACES:
-        raise CloudError(f"{name} places {total:,} faces, more than {MAX_FACES:,}; simplify it first")
+        raise CloudError(f"{name} places {total:,} faces. Expected at most {MAX_FACES:,}. Simplify it first")
     ends = np.cumsum([len(mesh.faces) for mesh, _ in surfaces])
     sums = np.empty(total)
     for end, (mesh, matrix) in zip(ends, surfaces, strict=True):
         sums[end - len(mesh.faces) : end] = _areas(mesh, matrix, name)
     np.cumsum(sums, out=sums)
     if not 0 < sums[-1] < np.inf:
-        raise CloudError(f"{name} has no face with a finite area above 0 (total {sums[-1]})")
+        raise CloudError(
+            f"{name} has no face with a finite area above 0 (total {sums[-1]}). Expected one. Check its vertices"
+        )
     return sums, ends
 
 
 def _draw(
-    surfaces: list[tuple[Trimesh, np.ndarray]], sums: np.ndarray, ends: np.ndarray, lot: np.ndarray
+    surfaces: list[tuple[Trimesh, np.ndarray]], sums: np.ndarray, ends: np.ndarray, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) and colors (n, 3), NaN without color, from random numbers (3, n) in [0, 1)."""
-    points = lot.shape[1]
-    faces = np.searchsorted(sums, lot[0] * sums[-1], side="right").clip(max=len(sums) - 1)
+    """Points (n, 3) and colors (n, 3) from random numbers (3, n) in [0, 1). Colors are NaN where a part has none."""
+    points = numbers.shape[1]
+    faces = np.searchsorted(sums, numbers[0] * sums[-1], side="right").clip(max=len(sums) - 1)
     # barycentric weights, uniform over a triangle
-    root, split = np.sqrt(lot[1]), lot[2]
+    root, split = np.sqrt(numbers[1]), numbers[2]
     weights = np.stack([1 - root, root * (1 - split), root * split], axis=1)
     owner = np.searchsorted(ends, faces, side="right")
     xyz, rgb = np.empty((points, 3)), np.full((points, 3), np.nan)
@@ -237,7 +247,7 @@ def _draw(
 
 
 def _with_gray(cloud: np.ndarray) -> np.ndarray:
-    """Gray in place of NaN if some parts have color; no color columns if none has."""
+    """Cloud (n, 6) with gray instead of NaN colors; (n, 3) if all colors are NaN."""
     bare = np.isnan(cloud[:, 3:]).any(axis=1)
     if bare.all() or cloud.shape[1] == 3:
         return cloud[:, :3]
@@ -249,21 +259,27 @@ def _areas(mesh: Trimesh, matrix: np.ndarray, name: str) -> np.ndarray:
     """Areas of the faces in the scene's frame."""
     faces = np.asarray(mesh.faces)
     if faces.min() < 0 or faces.max() >= len(mesh.vertices):
-        raise CloudError(f"{name} has faces that refer to vertices beyond its {len(mesh.vertices):,}")
+        raise CloudError(
+            f"{name} has faces that refer to vertices beyond its {len(mesh.vertices):,}. Expected indices of these. "
+            "Repair the mesh"
+        )
     corners = _placed(mesh, matrix)[faces]
     if not np.isfinite(corners).all():
-        raise CloudError(f"{name} has vertices that are NaN or infinite")
+        raise CloudError(f"{name} has vertices that are NaN or infinite. Expected finite numbers. Repair the mesh")
     edges = corners[:, 1:] - corners[:, :1]
     return np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1) / 2
 
 
 def _blend(corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Values (n, 3 corners, k) at barycentric weights (n, 3)."""
+    """Values (n, k) at points in triangles: mean of the values (n, 3, k) of the corners, with weights (n, 3)."""
     return np.einsum("nck,nc->nk", corners, weights)
 
 
 def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
-    """Colors (n, 3) at points of a mesh without its texture: vertex colors, else the material's, if any."""
+    """Colors (n, 3) at points of a mesh, from its faces, vertices or material; None if these have no color.
+
+    Textures are not used. face, weights: face (n,) and barycentric weights (n, 3) of the points.
+    """
     visual: Any = mesh.visual
     if visual.kind == "face":
         return visual.face_colors[face, :3] / 255
@@ -280,13 +296,13 @@ def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray) -> np.ndarray |
 
 
 def _tint(material: Any) -> Any:
-    """Factor of a texture: in glTF the material's color; in OBJ the texture replaces the color."""
+    """Factor for the colors of a texture: in glTF the color of the material; 1 in OBJ, whose texture replaces it."""
     flat = None if hasattr(material, "diffuse") else _material_color(material)
     return 1.0 if flat is None else flat
 
 
 def _material_color(material: Any) -> np.ndarray | None:
-    """Color of a material; None if the file has none and trimesh would use a default."""
+    """Color of a material; None if the file has none, so that the color is a default of trimesh."""
     if hasattr(material, "diffuse"):
         made_up = np.array_equal(material.diffuse, TRIMESH_DIFFUSE) and "kd" not in material.kwargs
         return None if made_up else material.diffuse[:3] / 255
@@ -295,7 +311,7 @@ def _material_color(material: Any) -> np.ndarray | None:
 
 
 def _image(mesh: Trimesh) -> Any:
-    """Texture of a mesh as a PIL image; None without a matching one or for trimesh's default."""
+    """Texture of a mesh as a PIL image; None without texture coordinates, and for the default texture of trimesh."""
     visual: Any = mesh.visual
     material = getattr(visual, "material", None)
     image = getattr(material, "image", None) or getattr(material, "baseColorTexture", None)
@@ -312,9 +328,9 @@ def _content(image: Any) -> Any:
 
 
 def _texels(image: Any, uv: np.ndarray) -> np.ndarray | None:
-    """Nearest texels at texture coordinates (n, 2), origin at the lower left, repeating beyond the image.
+    """Colors (n, 3) of the nearest pixels of an image at texture coordinates (n, 2); None if it cannot be decoded.
 
-    None if the image cannot be decoded.
+    (0, 0) is the lower left corner and (1, 1) the upper right. Beyond them, the image repeats.
     """
     from PIL import Image
 
@@ -326,13 +342,13 @@ def _texels(image: Any, uv: np.ndarray) -> np.ndarray | None:
     texels, rows = np.empty((len(uv), 3)), max(1, STRIP // width)
     try:
         if getattr(image, "fp", None) is not None:
-            image.fp.seek(0)  # a second image object, because an image keeps its decoded pixels
+            image.fp.seek(0)  # opened again, because an image object keeps its decoded pixels in memory
             image = Image.open(image.fp, formats=guards.IMAGE_FORMATS)
         for strip in np.unique(row // rows):  # in strips, because a whole array would double the memory
             top = int(strip) * rows
             pixels = np.asarray(image.crop((0, top, width, min(top + rows, height))).convert("RGB"))
             here = row // rows == strip
             texels[here] = pixels[row[here] - top, column[here]]
-    except (OSError, SyntaxError, ValueError):  # truncated or damaged images count as missing
+    except (OSError, SyntaxError, ValueError):  # truncated or damaged image
         return None
     return texels / 255

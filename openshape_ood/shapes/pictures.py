@@ -1,4 +1,4 @@
-"""Images from files, with bounds checked before decoding."""
+"""Images from files. Limits of size and memory are checked before decoding."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_BYTES = 1 << 29
-PIXEL = 12  # bytes of a decoded pixel, converted to color
-STRIP = 4 * 2**20  # pixels converted per step
-ORIENTATION = 0x0112  # of EXIF
-# EXIF orientation -> view of the stored pixels that is upright
+PIXEL = 12  # bytes of memory per pixel, with all copies
+STRIP = 4 * 2**20  # pixels converted at once
+ORIENTATION = 0x0112  # EXIF tag
+# function for each EXIF orientation: it takes the upright image, and returns a view with the stored order of pixels
 STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: upright[::-1, ::-1],
@@ -36,19 +36,19 @@ STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
-    """Image in a PNG, JPEG, WEBP, BMP, TIFF, GIF or TGA file, upright by its EXIF orientation: (h, w, 3) uint8.
+    """Image (h, w, 3) uint8 from a PNG, JPEG, WEBP, BMP, TIFF, GIF or TGA file, upright by its EXIF orientation.
 
-    Gray becomes rgb; transparent pixels are blended with white. Raises `FileError` for a file that cannot be read, is
-    no image, or exceeds the decoding limits.
+    Gray images are converted to rgb. Transparent pixels are blended with white. Raises `FileError` for a file that
+    cannot be read, is not an image, or exceeds the limits of decoding.
     """
     with opened(path) as image:
         return _upright(image, _on_white)
 
 
 def load_pixels(path: str | os.PathLike[str], each: int = PIXEL) -> np.ndarray:
-    """`load_picture` with the stored depth: (h, w) of uint16, int32 or float32, else (h, w, 3) uint8.
+    """Image as from `load_picture`. An image of uint16, int32 or float32 keeps its type and is (h, w).
 
-    each: bytes to be made of a pixel, copies included.
+    each: bytes of memory per pixel, with all copies that the caller makes.
     """
     with opened(path, each) as image:
         if image.mode.startswith("I;16"):
@@ -57,18 +57,18 @@ def load_pixels(path: str | os.PathLike[str], each: int = PIXEL) -> np.ndarray:
 
 
 def _upright(image: Image, converted: Callable[[Image], np.ndarray]) -> np.ndarray:
-    """All pixels, converted in strips, without a second copy of the whole image."""
-    image.load()  # TIFF is rotated here
+    """Upright pixels of an image. They are converted in strips, to avoid a second copy of the whole image."""
+    image.load()  # Pillow rotates TIFF images while it loads them
     width, height = image.size
-    turned = image.getexif().get(ORIENTATION, 1)
+    orientation = image.getexif().get(ORIENTATION, 1)
     stored = pixels = np.empty(0)
     rows = max(1, STRIP // width)
     for top in range(0, height, rows):
         strip = converted(image.crop((0, top, width, min(top + rows, height))))
         if not top:
-            shape = (width, height) if turned in (5, 6, 7, 8) else (height, width)
+            shape = (width, height) if orientation in (5, 6, 7, 8) else (height, width)
             pixels = np.empty((*shape, *strip.shape[2:]), strip.dtype)
-            stored = STORED.get(turned, lambda upright: upright)(pixels)
+            stored = STORED.get(orientation, lambda upright: upright)(pixels)
         stored[top : top + rows] = strip
     return pixels
 
@@ -88,9 +88,9 @@ def _on_white(image: Image) -> np.ndarray:
 
 @contextmanager
 def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> Iterator[Image]:
-    """Open an image as stored; decode it inside the block. Raises `FileError`, also for decoding errors.
+    """Context manager that opens an image without decoding it. Converts errors, also of the block, to `FileError`.
 
-    each: bytes to be made of a pixel, copies included; beside: bytes of further files that belong to it.
+    each: bytes of memory per pixel, with all copies. beside: bytes of other files that belong to the image.
     """
     from PIL import Image
 
@@ -98,7 +98,8 @@ def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> 
     data = read_bounded(given)
     try:
         if not Images().admit(data, given.name):
-            raise FileError(f"{given} is no image that can be read; expected one of {', '.join(IMAGE_FORMATS)}")
+            formats = ", ".join(IMAGE_FORMATS)
+            raise FileError(f"{given} is no image that can be read. Expected {formats}. Convert or replace the file")
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
             w, h = image.size
             require_memory(each * w * h, len(data) + beside, f"{w} x {h} pixels", whole=True)
@@ -108,18 +109,20 @@ def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> 
     except InputError as error:
         raise FileError(f"{given}: {error}") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise FileError(f"{given} is a damaged image: {error}") from error
+        raise FileError(f"{given} is a damaged image ({error}). Expected a complete one. Copy it again") from error
 
 
 def read_bounded(path: Path) -> bytes:
     """Content of a regular file of limited size. Raises `FileError`."""
     if not path.is_file():  # reading a pipe would block
-        raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path} is no regular file")
+        given = f"{path} is no regular file" if path.exists() else f"{path}: there is no such file"
+        raise FileError(f"{given}. Expected an image or view. Check the path")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+        message = f"cannot read {path}: {error.strerror or error}. Expected a readable file. Check its permissions"
+        raise FileError(message) from error
     if len(data) > MAX_BYTES:
-        raise FileError(f"{path} is larger than {MAX_BYTES >> 20} MiB; no picture or view is")
+        raise FileError(f"{path} is larger than {MAX_BYTES >> 20} MiB. Expected an image or view. Check the file")
     return data

@@ -1,7 +1,7 @@
 """Preparation of clouds for an encoder: resample, exchange axes, center, scale, color.
 
 The order of the steps and the exchange of two columns follow OpenShape's evaluation
-(github.com/Colin97/OpenShape_code, `src/data.py`). Numbers are float64 until the cloud is centered.
+(github.com/Colin97/OpenShape_code, `src/data.py`). Coordinates are float64 until the cloud is scaled.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from openshape_ood.checks import check_seed, check_whole
 from openshape_ood.errors import CloudError, UnknownNameError
 from openshape_ood.shapes.spec import CloudSpec
 
-SAMPLE_STEP = 1_000_003  # between seeds of samplings; a prime, so samplings of neighboring seeds differ
-CELLS = 1 << 16  # per radius: far coarser than float64 errors of a distant origin, far finer than any patch
-GRAIN = 256  # float32 steps across a shape, below which its embedding drifts (cosine 0.99 at 128, 0.95 at 16)
-ROUNDING = 1e-3  # tolerated deviation of colors from [0, 1]
+SAMPLE_STEP = 1_000_003  # difference of the seeds of two samplings; large, so that neighboring seeds share no sampling
+CELLS = 1 << 16  # rounding steps per radius: much coarser than float64 errors, much finer than a patch
+# minimum number of float32 steps across a shape; the embedding of a coarser shape changes: its cosine with the exact
+# embedding is 0.99 at 128 steps, 0.95 at 16
+GRAIN = 256
+ROUNDING = 1e-3  # tolerance of colors outside [0, 1]
 UPS = ("y", "z", "x", "-y", "-z", "-x")
 
 
@@ -28,22 +30,22 @@ class AxisWarning(UserWarning):
 
 
 def prepare(cloud: np.ndarray, spec: CloudSpec, *, up: str, seed: int, name: str) -> np.ndarray:
-    """Prepare a cloud (n, 3|6) of `check_cloud`: (count, 6) float32, xyz in the unit ball, rgb in [0, 1].
+    """Prepare a cloud (n, 3|6) for an encoder: (count, 6) float32, xyz in the unit ball, rgb in [0, 1].
 
-    up: its gravity axis. Raises `CloudError` with `name` if resampling by `seed` leaves one repeated point, or the
-    extent exceeds float64.
+    cloud: as from `check_cloud`. up: gravity axis of the cloud. name: name of the cloud in messages. Raises
+    `CloudError` if only one repeated point remains after resampling with `seed`, or if the extent exceeds float64.
     """
     cloud = cloud[resample(len(cloud), resampled_size(len(cloud), spec), seed)]
-    if (cloud[:, :3] == cloud[0, :3]).all():  # resampling can leave out the few distinct points
+    if (cloud[:, :3] == cloud[0, :3]).all():  # possible if there are few distinct points
         raise _one_point(len(cloud), name)
     xyz = to_unit_ball(exchange(cloud[:, :3], up, spec.up), name)
     rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, spec.color)
-    # fixed memory order, because sums depend on it
+    # in C order, because rounding errors of sums depend on the memory order
     return np.ascontiguousarray(np.concatenate([xyz, rgb], axis=1), dtype=np.float32)
 
 
 def in_frame(cloud: np.ndarray, spec: CloudSpec, *, up: str, seed: int) -> np.ndarray:
-    """All points (n, 3) of a cloud in the frame of `prepare`, up to rounding."""
+    """All points (n, 3) of a cloud, with the exchange, center and scale of `prepare`, but without its rounding."""
     xyz = exchange(cloud[:, :3], up, spec.up)
     sampled = xyz[resample(len(cloud), resampled_size(len(cloud), spec), seed)]
     center = sampled.mean(axis=0)
@@ -51,7 +53,7 @@ def in_frame(cloud: np.ndarray, spec: CloudSpec, *, up: str, seed: int) -> np.nd
 
 
 def resampled_size(n: int, spec: CloudSpec) -> int:
-    """Number of points that an encoder takes of a cloud of n points.
+    """Number of points, after resampling, of a cloud with n points.
 
     Examples
     --------
@@ -62,27 +64,31 @@ def resampled_size(n: int, spec: CloudSpec) -> int:
 
 
 def check_cloud(value: Any, name: str) -> np.ndarray:
-    """Copy of a cloud (n, 3|6) of any type in float64, with rgb in [0, 1].
+    """Copy of a cloud (n, 3|6) of any number type as float64, with rgb in [0, 1].
 
-    uint8 colors, or any value above 1, mean 0 to 255. Raises `CloudError` with `name` and a remedy for any other value.
+    Colors are taken as 0 to 255 if they are uint8 or if one exceeds 1. Raises `CloudError` for any other value. name:
+    name of the cloud in messages.
     """
     if np.ma.is_masked(value):
         raise CloudError(
-            f"{name} is a masked array; drop the masked points first: points[~points.mask.any(axis=1)].data"
+            f"{name} is a masked array. Expected a plain array. Drop the masked points first: "
+            "points[~points.mask.any(axis=1)].data"
         )
     try:
         given = np.asarray(value)
     except ValueError:  # rows of different lengths
         given = np.empty(0, dtype=object)
     if given.dtype.kind not in "fiub":
-        raise CloudError(f"{name} is not a table of numbers; expected (n, 3) xyz or (n, 6) xyz and rgb")
+        raise CloudError(
+            f"{name} is not a table of numbers. Expected (n, 3) xyz, or (n, 6) xyz and rgb. Convert it to an array"
+        )
     if given.ndim != 2 or given.shape[1] not in (3, 6):
         transposed = given.ndim == 2 and given.shape[0] in (3, 6)
-        remedy = "Turn it round: points.T" if transposed else "Drop other columns first: points[:, :3]"
+        remedy = "Transpose it: points.T" if transposed else "Drop other columns first: points[:, :3]"
         remedy = "Take the clouds out of the stack first: list(points)" if given.ndim == 3 else remedy
-        raise CloudError(f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb. {remedy}")
+        raise CloudError(f"{name} has the shape {given.shape}. Expected (n, 3) xyz, or (n, 6) xyz and rgb. {remedy}")
     if len(given) == 0:
-        raise CloudError(f"{name} has no points")
+        raise CloudError(f"{name} has no points. Expected at least two. Check the input")
     cloud = given.astype(np.float64)
     if not np.isfinite(cloud).all():
         raise _not_finite(cloud, name)
@@ -94,14 +100,14 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
 
 
 def warn_if_coarse(shape: Any, name: str, stacklevel: int = 2) -> None:
-    """Warn if a cloud (n, 3|6) or trimesh object is so far from the origin that float32 keeps few digits of its shape.
+    """Warn if a cloud (n, 3|6) or trimesh object is so far from the origin that float32 coordinates have few digits.
 
-    Detected from the coordinates, of any type: none is more precise than float32.
+    float64 coordinates cause the warning too if each of them is exactly a float32 number.
     """
     given = [shape] if isinstance(shape, np.ndarray) else getattr(shape, "geometry", {"": shape}).values()
     for part in given:
         xyz = part[:, :3] if isinstance(part, np.ndarray) else np.asarray(part.vertices)
-        # a sample nearly always suffices, as further points only enlarge the extent; doubled for a margin
+        # the extent of some points is a lower bound for all points, and nearly always enough; factor 2 as a margin
         across, step, _ = _grain(xyz[:: len(xyz) // 64 + 1])
         if across >= 2 * GRAIN * step:
             continue
@@ -109,16 +115,16 @@ def warn_if_coarse(shape: Any, name: str, stacklevel: int = 2) -> None:
         coarse = 0 < across < GRAIN * step and (xyz == xyz.astype(np.float32)).all()
         if coarse:
             warnings.warn(
-                f"{name} lies {most:.3g} from the origin and is {across:.3g} across, which is {across / step:.0f} "
-                "steps of float32 there: the digits of its shape are gone. Move it to the origin before it is stored "
-                "as float32, or store it as float64",
+                f"{name} is {most:.3g} from the origin and {across:.3g} wide, only {across / step:.0f} steps of float32"
+                f". Expected at least {GRAIN}. Store the coordinates as float64, or move the shape to the origin "
+                "before it is stored as float32",
                 stacklevel=stacklevel + 1,
             )
             return
 
 
 def _grain(xyz: np.ndarray) -> tuple[float, float, float]:
-    """Extent of points (n, 3), the float32 step at the point farthest from the origin, and its distance."""
+    """Extent of points (n, 3), float32 step at the largest coordinate, and this coordinate."""
     if not len(xyz):
         return 0.0, 0.0, 0.0
     low, high = xyz.min(axis=0).astype(np.float64), xyz.max(axis=0).astype(np.float64)
@@ -129,19 +135,21 @@ def _grain(xyz: np.ndarray) -> tuple[float, float, float]:
 
 def _not_finite(values: np.ndarray, name: str) -> CloudError:
     bad, remedy = (~np.isfinite(values).all(axis=1)).sum(), "points = points[np.isfinite(points).all(axis=1)]"
-    return CloudError(f"{name} has NaN or infinity in {bad} of {len(values)} points; drop them first: {remedy}")
+    given = f"{name} has NaN or infinity in {bad} of {len(values)} points"
+    return CloudError(f"{given}. Expected finite numbers. Drop these points first: {remedy}")
 
 
 def _one_point(n: int, name: str) -> CloudError:
     what = "has a single point" if n == 1 else f"is one point repeated {n} times"
-    remedy = "" if n == 1 else ". Drop repeats first: np.unique(points, axis=0)"
-    return CloudError(f"{name} {what}; a shape needs at least two different points{remedy}")
+    remedy = "Check the input" if n == 1 else "Drop repeats first: np.unique(points, axis=0)"
+    return CloudError(f"{name} {what}. Expected at least two different points. {remedy}")
 
 
 def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
-    """Colors (n, 3) of any type as float64 in [0, 1]. Raises `CloudError` for values that are no colors.
+    """Colors (n, 3) of any number type as float64 in [0, 1]. Raises `CloudError` for values that are not colors.
 
-    uint8, or any value above 1, means 0 to 255. Deviations from [0, 1] up to `ROUNDING` are clipped.
+    Values are taken as 0 to 255 if they are uint8 or if one exceeds 1. Values up to `ROUNDING` outside [0, 1] are
+    clipped.
 
     Examples
     --------
@@ -152,9 +160,9 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
         raise _not_finite(rgb, name)
     low, high = rgb.min(), rgb.max()
     if low < -ROUNDING or high > 255:
-        normals = "They look like normals; drop them: points[:, :3]"
-        remedy = "Divide those of 16 bits by 65535" if low >= 0 and rgb.dtype.kind in "iu" else normals
-        raise CloudError(f"{name} run from {low:.4g} to {high:.4g}; colors are 0-1 or 0-255. {remedy}")
+        normals = "If they are normals, drop them: points[:, :3]"
+        remedy = "Divide 16-bit colors by 65535" if low >= 0 and rgb.dtype.kind in "iu" else normals
+        raise CloudError(f"{name} run from {low:.4g} to {high:.4g}. Expected colors 0-1 or 0-255. {remedy}")
     scale = 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
     colors = rgb.astype(np.float64)
     colors /= scale
@@ -162,9 +170,10 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
 
 
 def resample(n: int, count: int, seed: int) -> np.ndarray:
-    """Indices (count,) into n points: all points first, then repeats, shuffled. Depends on n, count and seed only.
+    """Random indices (count,) of n points, in random order. They depend only on n, count and seed.
 
-    The shuffle matters: a ball query keeps the lowest indices, so points in spatial order would bias every patch.
+    If n is at most count, every point is included, and random ones are repeated. The order must be random: a ball query
+    selects the points with the lowest indices, so points in spatial order would bias every patch.
 
     Examples
     --------
@@ -179,12 +188,12 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
 
 
 def sample_seeds(seed: int, num_samples: int) -> list[int]:
-    """Seeds of a shape's samplings; the first is `seed`. Raises `InputError` for invalid values."""
+    """Seeds of the `num_samples` samplings of a shape. The first is `seed`. Raises `InputError` for invalid values."""
     return [(check_seed(seed) + SAMPLE_STEP * i) % 2**32 for i in range(check_whole(num_samples, "num_samples"))]
 
 
 def mean_sample(samples: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean direction (b, d) of samplings, (b, d) each, with their mean length; a single sampling is unchanged."""
+    """Mean embeddings (b, d) of several samplings: mean direction with mean length. A single sampling is unchanged."""
     if len(samples) == 1:
         return samples[0]
     lengths = [np.linalg.norm(sample, axis=1, keepdims=True) for sample in samples]
@@ -194,7 +203,7 @@ def mean_sample(samples: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def same_size(clouds: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Group clouds (n, 6) by size: row numbers of each group, and stacks (b, n, 6)."""
+    """Group clouds (n, 6) of equal size. Returns for each group the indices of its clouds, and a stack (b, n, 6)."""
     if isinstance(clouds, np.ndarray):
         return [np.arange(len(clouds))], [clouds]
     sizes = np.array([len(cloud) for cloud in clouds])
@@ -203,28 +212,30 @@ def same_size(clouds: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarra
 
 
 def in_order(alike: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Results for the stacks of `same_size`, in the order of the clouds."""
+    """Join rows that were computed for the groups of `same_size`, in the order of the clouds.
+
+    alike: indices of the clouds of each group.
+    """
     return rows[0] if len(rows) == 1 else np.concatenate(rows)[np.argsort(np.concatenate(alike))]
 
 
 def check_up(up: Any, name: str = "up") -> str:
-    """A valid gravity axis. Raises `UnknownNameError` with `name` for any other value."""
+    """`up` if it is a gravity axis. Raises `UnknownNameError` for any other value. name: name of `up` in messages."""
     if up == "auto":
         raise UnknownNameError(
-            f"{name} is 'auto', which needs known classes and several shapes; expected one of "
-            f"{', '.join(UPS)}, or 'file'. Find the axis by score_novelty(shapes, known, up='auto') or "
-            "openshape_ood.novelty.find_up and give it"
+            f"{name} is 'auto', which needs known classes and several shapes. Expected one of {', '.join(UPS)}, or "
+            "'file'. Find the axis with openshape_ood.novelty.find_up or score_novelty(shapes, known, up='auto')"
         )
     if up not in UPS:
-        raise UnknownNameError(f"{name} is {up!r}; expected one of {', '.join(UPS)}, or 'file' to ask the file")
+        raise UnknownNameError(f"{name} is {up!r}. Expected one of {', '.join(UPS)}, or 'file'. Correct it")
     return str(up)
 
 
 def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
-    """Convert points (n, 3) from gravity axis `up` to `to` by exchanging two columns.
+    """Convert points (n, 3) from the gravity axis `up` to the axis `to` by exchanging two columns.
 
-    This is a reflection, not a rotation, as in OpenShape's training. A "-" is first removed by half a turn, which keeps
-    left and right.
+    This is a reflection, not a rotation, as in OpenShape's training. If `up` has a "-", the points are first rotated by
+    180 degrees, which does not exchange left and right.
 
     Examples
     --------
@@ -241,23 +252,23 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
 
 
 def upright(xyz: np.ndarray, up: str) -> np.ndarray:
-    """Rotate points (n, 3) with gravity axis `up` to y up.
+    """Rotate points (n, 3) with the gravity axis `up` to y up. The front of z-up points moves from -y to +z.
 
-    Encoders exchange two columns instead, which mirrors left and right. The front of z-up points, towards -y, faces
-    the viewer.
+    Encoders use `exchange` instead, which exchanges left and right.
     """
     check_up(up)
     x, y, z = np.asarray(xyz, dtype=np.float64)[:, :3].T
-    if up.startswith("-"):  # half a turn about a horizontal axis
+    if up.startswith("-"):  # rotate by 180 degrees about a horizontal axis
         x, y, z = {"x": (-x, -y, z), "y": (x, -y, -z), "z": (-x, y, -z)}[up[-1]]
     return np.stack({"x": (-y, x, z), "y": (x, y, z), "z": (x, z, -y)}[up[-1]], axis=1)
 
 
 def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
-    """Center at the mean and scale to largest norm 1, rounded to 1/CELLS. Raises `CloudError` for an excessive extent.
+    """Center points (n, 3) at their mean, scale them to largest norm 1, and round them to multiples of 1/CELLS.
 
-    Sampling breaks ties between distances by their last digits, and regular clouds have many ties. A translation
-    changes those digits; rounding removes them, so the same points are picked.
+    Rounding makes the farthest point sampling of encoders independent of a translation. Regular clouds have many equal
+    distances, whose last digits decide which point is sampled; a translation changes these digits. Raises `CloudError`
+    if the extent is too large for float64. name: name of the cloud in messages.
 
     Examples
     --------
@@ -266,9 +277,12 @@ def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         centered = xyz - xyz.mean(axis=0)
-        # twice, so that squares of extreme extents neither overflow nor vanish
+        # first by the largest coordinate, so that squares neither overflow nor become 0
         centered = centered / np.abs(centered).max()
         centered = centered / np.linalg.norm(centered, axis=1).max()
     if not np.isfinite(centered).all():
-        raise CloudError(f"{name}: its extent is beyond float64, or lost in the distance from the origin")
+        raise CloudError(
+            f"{name}: its extent is beyond float64, or too small for its distance from the origin. Expected a usual "
+            "size. Scale or move it"
+        )
     return np.round(centered * CELLS) / CELLS

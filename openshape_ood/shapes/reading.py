@@ -1,6 +1,6 @@
-"""Shapes from files: meshes and point clouds, in the file's own frame and units.
+"""Reading of shapes from files: meshes and point clouds, in the frame and units of the file.
 
-Files are untrusted; `guards` lists the checks before parsing.
+Files are untrusted. The module `guards` has the checks before parsing.
 """
 
 from __future__ import annotations
@@ -26,36 +26,41 @@ from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
 from openshape_ood.shapes.meshes import check_draw, is_trimesh, most_points, sample_mesh
 from openshape_ood.shapes.points import warn_if_coarse
 
-CONVERTED = {".e57": "convert it to LAZ first, e.g. pdal translate scan.e57 scan.laz"}
+CONVERTED = {".e57": "Convert it to LAZ first, e.g. pdal translate scan.e57 scan.laz"}
 
 
 def load_shape(path: Any, points: int = 10_000, seed: int = 0) -> np.ndarray:
-    """Read a shape from a file. Meshes are sampled uniformly over their surface, clouds are returned whole.
+    """Read a shape from a file. Points are sampled uniformly from the surface of a mesh; clouds are returned whole.
 
-    Colors are columns red, green and blue, an array such as "rgb" or "vertex_colors" (n, 3|4), or packed as in PCD
-    files; alpha is dropped. Warns about unusable columns that look like colors, and about shapes so far from the origin
-    that float32 keeps few digits of their coordinates.
+    The colors of a cloud are columns red, green and blue, an array such as "rgb" or "vertex_colors" (n, 3|4), or packed
+    numbers as in PCD files. Alpha is dropped. Warns about columns that look like colors but cannot be used. Also warns
+    about shapes so far from the origin that their float32 coordinates have few digits.
 
     Parameters
     ----------
     path : str, Path, array or object
-        File with one of the suffixes `SUFFIXES`. A cloud in memory is checked and returned: an array (n, 3|6), a
-        structured array with fields x, y, z, or an object with `points` and optionally `colors`, as in Open3D. A
-        Trimesh, Scene or PointCloud of trimesh is sampled like a file.
-    points, seed
-        Number of points sampled from a mesh, and seed of the sampling.
+        File with one of the suffixes `SUFFIXES`, or a shape in memory. Clouds in memory are an array (n, 3|6), a
+        structured array with fields x, y, z, or an object with `points` and optionally `colors`, as in Open3D. Points
+        are sampled from a Trimesh or Scene of trimesh.
+    points, seed : int
+        Number of points sampled from a mesh, and random seed.
 
     Returns
     -------
     numpy.ndarray
-        (n, 3) xyz float64 in the file's own frame and units, or (n, 6) with rgb in [0, 1]. Points have no up axis:
-        also pass `up=file_up(path)`, or pass the path itself instead of points.
+        (n, 3) xyz float64 in the frame and units of the file, or (n, 6) with rgb in [0, 1]. The array does not contain
+        the up axis. Pass it on as `up=file_up(path)`, or pass the path instead of the array.
 
     Raises
     ------
-    ShapeFileError, MissingPackageError, InputError, CloudError
-        For a file that cannot be read or is hostile, by name; a missing extra; invalid `points` or `seed`; an invalid
-        cloud in memory.
+    ShapeFileError
+        For a file that cannot be read, or exceeds the limits of `guards`.
+    MissingPackageError
+        If reading needs a package that is not installed.
+    InputError
+        For invalid `points` or `seed`.
+    CloudError
+        For an invalid cloud in memory.
 
     Examples
     --------
@@ -91,13 +96,13 @@ def load_shape(path: Any, points: int = 10_000, seed: int = 0) -> np.ndarray:
 def _check_points(points: int, most: int) -> None:
     if points > most:
         raise CloudError(
-            f"{points:,} points of its surface were asked for. A file of this size gives {most:,} at most; ask for "
-            "fewer, or sample the mesh yourself"
+            f"{points:,} points of its surface are requested. Expected at most {most:,} for a file of this size. "
+            "Request fewer, or load the mesh with trimesh"
         )
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
-    """Gravity axis stated by a file, else "y".
+    """Gravity axis as from `stated_up`; "y" if the file states none.
 
     Examples
     --------
@@ -108,10 +113,10 @@ def file_up(path: str | os.PathLike[str]) -> str:
 
 
 def stated_up(path: str | os.PathLike[str]) -> str | None:
-    """Gravity axis stated by a file; None without a statement.
+    """Gravity axis that a file states; None if it states none.
 
-    COLLADA files, the only ones opened, declare it, else "y". glTF is "y" by specification. LAS, LAZ and PCD, scanner
-    formats, are "z" by convention.
+    A COLLADA file is opened, because it may declare an axis; without a declaration, its axis is "y". The axis of glTF
+    is "y" by specification. LAS, LAZ and PCD are formats of scanners, whose axis is "z" by convention.
 
     Examples
     --------
@@ -128,13 +133,15 @@ def stated_up(path: str | os.PathLike[str]) -> str | None:
 def file_bytes(path: Path) -> bytes:
     """Content of a file with a known suffix. Raises `ShapeFileError` for other files and files that are too large."""
     if file_size(path) > MAX_BYTES:
-        raise ShapeFileError(f"{path} is larger than {MAX_BYTES / 2**30:.0f} GiB; thin it out or split it first")
+        raise ShapeFileError(
+            f"{path} is larger than {MAX_BYTES / 2**30:.0f} GiB. Expected a smaller file. Thin it out or split it first"
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
         raise _closed(path, error) from error
     if not data:
-        raise ShapeFileError(f"{path} is empty (0 bytes)")
+        raise ShapeFileError(f"{path} is empty (0 bytes). Expected a shape. Copy or export the file again")
     return data
 
 
@@ -143,29 +150,32 @@ def file_size(path: Path) -> int:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError for a path with a zero byte
-        pattern = "; a pattern has to be expanded first, e.g. sorted(folder.glob('*.ply'))" if "*" in path.name else ""
-        raise NoSuchShapeError(f"{path}: no such file{pattern}") from None
+        remedy = "Expand patterns first, e.g. sorted(folder.glob('*.ply'))" if "*" in path.name else "Check the path"
+        raise NoSuchShapeError(f"{path}: no such file. Expected a shape file. {remedy}") from None
     except OSError as error:
         raise _closed(path, error) from error
     if stat.S_ISDIR(status.st_mode):
-        raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
+        raise ShapeFileError(f"{path} is a folder. Expected a shape file. Give its files, e.g. folder.glob('*.ply')")
     if path.suffix.lower() not in BY_SUFFIX:
-        remedy = CONVERTED.get(path.suffix.lower(), f"these work: {' '.join(BY_SUFFIX)}")
-        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; {remedy}")
+        remedy = CONVERTED.get(path.suffix.lower(), "Convert the file")
+        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}. Expected {' '.join(BY_SUFFIX)}. {remedy}")
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would block, reading a device might never end
-        raise ShapeFileError(f"{path} is not a regular file")
+        raise ShapeFileError(f"{path} is not a regular file. Expected a shape file. Check the path")
     return status.st_size
 
 
 def _closed(path: Path, error: OSError) -> ShapeFileError:
     shown = str(path) if len(str(path)) < 300 else f"{str(path)[:100]}... ({len(str(path)):,} characters)"
-    return ShapeFileError(f"cannot open {shown}: {error.strerror or error}")
+    return ShapeFileError(
+        f"cannot open {shown}: {error.strerror or error}. Expected a readable file. Check path and permissions"
+    )
 
 
 class _Quiet:
-    """Silence the logs and warnings of parsers while any thread reads.
+    """Context manager that suppresses the logs and warnings of parsers while any thread reads.
 
-    Warning filters and logger levels are process-wide: the first thread sets them, the last restores them.
+    Warning filters and logger levels apply to the whole process. The first thread that enters sets them, and the last
+    thread that leaves restores them.
     """
 
     def __init__(self) -> None:
@@ -195,7 +205,7 @@ _QUIET = _Quiet()
 
 @contextmanager
 def parsing(path: Path) -> Iterator[None]:
-    """Silence parsers and turn any error into one error with the file's name."""
+    """Suppress logs and warnings of parsers, and convert any error to one error with the path of the file."""
     kind = path.suffix[1:].upper()
     try:
         with _QUIET, np.errstate(all="ignore"):
@@ -207,11 +217,11 @@ def parsing(path: Path) -> Iterator[None]:
         how = format_of(path).install.get(package, f"pip install {package}")
         raise MissingPackageError(f"reading {kind} files needs the package {package!r}: {how}") from error
     except BaseException as error:
-        # the LAZ decoder raises a panic, whose class is no Exception and has no importable name
+        # the LAZ decoder raises PanicException, which is not a subclass of Exception and cannot be imported
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         reason = str(error)
-        if not isinstance(error, OpenShapeError):  # our errors contain a remedy
+        if not isinstance(error, OpenShapeError):  # errors of this package contain a remedy
             words = " ".join(reason.split())[:300] or "no reason given"
-            reason = f"{words} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
+            reason = f"{words} ({type(error).__name__}). Expected a complete {kind} file. Check the file and its suffix"
         raise ShapeFileError(f"cannot read {path} as {kind}: {reason}") from error

@@ -1,4 +1,4 @@
-"""Form of the clouds that an encoder was trained on."""
+"""CloudSpec: form of the clouds that an encoder takes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class CloudSpec:
-    """Form of the clouds of an encoder's training: point count, gravity axis, gray in [0, 1] of uncolored points.
+    """Form of the clouds that an encoder takes, as in its training.
 
-    fewer: treatment of smaller clouds, "repeat" (points repeat) or "keep" (clouds stay as they are).
+    Attributes
+    ----------
+    count : int
+        Number of points.
+    up : str
+        Gravity axis.
+    color : float
+        Gray value, 0 to 1, for clouds without color.
+    fewer : {"repeat", "keep"}
+        Clouds with fewer points than `count`: repeat points, or keep the cloud as it is.
     """
 
     count: int

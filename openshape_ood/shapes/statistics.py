@@ -1,4 +1,4 @@
-"""Statistics of a cloud, and remarks on likely defects, without an encoder."""
+"""Statistics of a cloud and remarks on likely defects. They need no encoder."""
 
 from __future__ import annotations
 
@@ -8,23 +8,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FEW = 256  # points; with fewer, patches hardly contain more than points
-REPEATED = 0.2  # fraction of the points
-STRAY = 3  # extent with the last hundredth of the points / extent without it
-FAR = 1000  # distance from the origin / size: float32 loses three of its seven digits
+# limits for remarks
+FEW = 256  # number of points; with fewer, a patch has few points
+REPEATED = 0.2  # fraction of repeated points
+STRAY = 3  # extent of all points / extent of the central 99 %
+FAR = 1000  # distance from the origin / size; float32 then loses three of its seven digits
 THIN = 0.01  # thickness / length
-SPACED = 50_000  # points; larger clouds are sampled
-PLACES, AROUND, ASKED = 16, 2000, 128  # of larger clouds: places, points around, queries
-# length of a room's objects in file units, and the unit that this implies
+SPACED = 50_000  # maximum points of a cloud whose spacing is computed from all points
+PLACES, AROUND, QUERIES = 16, 2000, 128  # for larger clouds: random places, points around each, queries among these
+# lowest and highest length of objects of a room in file units, and the unit of such a file
 UNITS = ((0.03, 8.0, "meters"), (8.0, 400.0, "centimeters, or inches"), (400.0, 20_000.0, "millimeters"))
 
 
 @dataclass(frozen=True)
 class CloudFacts:
-    """Statistics of a cloud (n, 3|6) with `points` points.
+    """Statistics of a cloud.
 
-    size: bounding box; spacing: median nearest-neighbor distance, both in file units; colors: minimum and maximum, 0
-    to 1, None without color; remarks: likely defects.
+    Attributes
+    ----------
+    points : int
+        Number of points.
+    size : tuple of float
+        Sides x, y, z of the bounding box, in units of the file.
+    spacing : float
+        Median distance of a point to its nearest distinct neighbor, in units of the file.
+    colors : tuple of float, or None
+        Minimum and maximum of the colors, 0 to 1; None without colors.
+    remarks : tuple of str
+        Likely defects.
 
     Examples
     --------
@@ -41,12 +52,12 @@ class CloudFacts:
 
     @property
     def length(self) -> float:
-        """Diagonal of the bounding box."""
+        """Diagonal of the bounding box, in units of the file."""
         return math.hypot(*self.size)
 
     @classmethod
     def of(cls, cloud: np.ndarray) -> CloudFacts:
-        """Statistics of a cloud from `load_shape`."""
+        """Statistics of a cloud (n, 3|6) from `load_shape`."""
         xyz, n = cloud[:, :3], len(cloud)
         size = np.ptp(xyz, axis=0)
         rgb = cloud[:, 3:] if cloud.shape[1] == 6 else None
@@ -56,7 +67,7 @@ class CloudFacts:
 
 
 def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[str]:
-    n, length = len(xyz), math.hypot(*size)  # hypot also for numbers whose squares overflow
+    n, length = len(xyz), math.hypot(*size)  # hypot does not overflow
     repeated = 1 - len(np.unique(xyz, axis=0)) / n
     middle = np.ptp(np.quantile(xyz, (0.005, 0.995), axis=0), axis=0)
     away = math.hypot(*xyz.mean(axis=0))
@@ -74,8 +85,8 @@ def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[
 def spacing(points: np.ndarray) -> float:
     """Median distance of a point to its nearest distinct neighbor, in the unit of the points (n, 3).
 
-    Clouds of more than 50,000 points are sampled around 16 places, with all points there. Infinite if all points
-    coincide.
+    In clouds of more than 50,000 points, only points around 16 random points are used. The result is infinite if all
+    points are equal.
 
     >>> spacing(np.array([[0.0, 0, 0], [0, 0, 0.1], [0, 0, 0.2], [0, 0, 0.2]]))
     0.1
@@ -88,29 +99,29 @@ def spacing(points: np.ndarray) -> float:
     distances = []
     for place in some[:PLACES]:
         reach = np.partition(np.abs(some - place).max(axis=1), among)[among]
-        if reach == 0:  # one repeated point
+        if reach == 0:  # there is one repeated point
             continue
-        rows = np.flatnonzero(np.abs(points[:, 0] - place[0]) <= reach)  # one column first, which leaves few points
+        rows = np.flatnonzero(np.abs(points[:, 0] - place[0]) <= reach)  # one column first, because few points remain
         near = points[rows]
         off = np.abs(near - place).max(axis=1)
-        # query points lie well inside, so their neighbors are included
+        # only the inner points are queries, so that their nearest neighbors are among `near`
         inside = near[off <= reach / 2]
-        distances.append(_nearest(near[off <= reach], inside[:: -(-len(inside) // ASKED)]))
+        distances.append(_nearest(near[off <= reach], inside[:: -(-len(inside) // QUERIES)]))
     return float(np.median(np.concatenate(distances))) if distances else float("inf")
 
 
 def _nearest(points: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """Distance from each query point, one of the points, to the nearest distinct point."""
+    """Distance from each query to the nearest distinct point. The queries (m, 3) are some of the points (n, 3)."""
     from scipy.spatial import KDTree
 
     ordered = points[np.lexsort(points.T)]
-    again = (ordered[1:] == ordered[:-1]).all(axis=1)
-    distance, _ = KDTree(ordered[~np.append(again, False)]).query(queries, k=2)
+    repeated = (ordered[1:] == ordered[:-1]).all(axis=1)
+    distance, _ = KDTree(ordered[~np.append(repeated, False)]).query(queries, k=2)
     return distance[:, 1]
 
 
 def likely_unit(lengths: Sequence[float]) -> str:
-    """Likely unit of clouds with these lengths (n,), assuming objects of a room.
+    """Likely unit of clouds from their lengths (n,), if they are objects of a room.
 
     >>> likely_unit([0.9, 1.4]), likely_unit([1200.0])
     ('meters', 'millimeters')

@@ -1,4 +1,4 @@
-"""Damage of surfaces, learned from normal examples alone.
+"""Detection of surface damage, learned from normal examples only.
 
 Rasters: `rasterizer` (sheets), `views` (objects), `streaming` (large files), `images`. Reconstructors: `reconstructor`
 (the interface), `simple` (height, distance to the nearest point), `baselines` (mean image, PCA), `patches` (PCA of

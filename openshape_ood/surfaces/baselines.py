@@ -14,7 +14,7 @@ from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 
 class MeanReconstructor(Reconstructor):
-    """Rebuilds every tile as the pixelwise mean of the normal tiles, without learning.
+    """Rebuilds every tile as the pixelwise mean of the normal tiles.
 
     A pixel that no normal tile shows is rebuilt as the mean of its channel.
 
@@ -45,10 +45,10 @@ class MeanReconstructor(Reconstructor):
 
 @dataclass(eq=False, repr=False)
 class PCAReconstructor(MeanReconstructor):
-    """Rebuilds a tile from the first principal components of the normal ones (scikit-learn's `PCA`).
+    """Rebuilds a tile from the first principal components of the normal tiles (scikit-learn's `PCA`).
 
-    It is better than the networks on generated roads, so report it with every result. Unseen pixels are replaced by
-    the mean image.
+    It is a strong baseline: on generated roads it detects damage better than the networks do. Unseen pixels are
+    replaced by the mean image.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Competition of units: step, pairing, training loop and ranking, for any network.
 
-Each step trains two units. A unit learns to rebuild the tiles, with outputs that the other unit can rebuild. It also
-learns to rebuild the other unit's outputs as badly as possible. Letters: n units, b tiles in a batch.
+Each step trains two units. As a generator, a unit learns to rebuild the tiles, and to give outputs that the other unit
+can rebuild. As a discriminator, it learns to rebuild the other unit's outputs as badly as possible. Letters: n units,
+b tiles in a batch.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 PAIRS = ("round-robin", "random")
 RATES = ("constant", "cosine")
 CONSTANT = 4.0  # keeps the published discriminator loss positive; it has no gradient
-DIVERGED = 10.0  # maximum error of a training, relative to the error of an all-zero output
+DIVERGED = 10.0  # above this error a training diverges; relative to the error of an all-zero output
 SMOOTHING = 0.9  # weight of the old value in the moving averages of the ranking
 CUT = 0.5  # fraction of tiles with cutouts
 BOXES, BOX = 2, 6 / 32  # cutouts per tile, and their side relative to the tile's
@@ -49,11 +50,18 @@ Box = tuple[tuple[Any, ...], np.ndarray]  # a cutout: index into a batch, and it
 
 @dataclass(frozen=True)
 class StepLosses:
-    """Losses of a step of units i and j: one scalar for each unit, in this order.
+    """Losses of one training step of units i and j. Each field has one scalar for i and one for j.
 
-    generator: w_r * reconstruction + w_f * distance between the unit's output and the other unit's reconstruction of
-    it. discriminator: `discriminator_loss` for the other unit's output. reconstruction: error on the tiles.
-    discrimination: error on the other unit's output minus error on the tiles; NaN without competition.
+    Attributes
+    ----------
+    generator : tuple of Tensor
+        `generator_loss` for the unit's output and the other unit's reconstruction of this output.
+    discriminator : tuple of Tensor
+        `discriminator_loss` for the other unit's output.
+    reconstruction : tuple of Tensor
+        Error on the tiles.
+    discrimination : tuple of Tensor
+        Error on the other unit's output minus error on the tiles; NaN without competition.
     """
 
     generator: tuple[Tensor, ...]
@@ -67,14 +75,14 @@ class StepLosses:
 
 
 def generator_loss(x: Tensor, y: Tensor, answer: Tensor, weights: Weights, seen: Tensor | None = None) -> Tensor:
-    """w_r mean |x - y| + w_f mean |y - answer|; no gradient flows through the discriminator's answer."""
+    """Loss w_r mean |x - y| + w_f mean |y - answer|. No gradient flows through the discriminator's answer."""
     return weights[0] * distance(x, y, seen) + weights[1] * distance(y, answer.detach(), seen)
 
 
 def discriminator_loss(
     y: Tensor, answer: Tensor, weights: Weights, margin: float | None = None, seen: Tensor | None = None
 ) -> Tensor:
-    """Without a margin 4 - w_d mean |y - answer|, with a margin w_d max(0, margin - mean |y - answer|)."""
+    """Loss 4 - w_d mean |y - answer|. With a margin: w_d max(0, margin - mean |y - answer|)."""
     error = distance(y.detach(), answer, seen)
     return CONSTANT - weights[2] * error if margin is None else weights[2] * (margin - error).clamp(min=0)
 
@@ -91,12 +99,24 @@ def competition_step(
     seen: Tensor | None = None,
     context: tuple[Tensor, ...] = (),
 ) -> StepLosses:
-    """Losses of a step of units i and j; `losses.total.backward()` gives each unit its own gradients.
+    """Losses of one training step of units i and j. `losses.total.backward()` computes the gradients of both units.
 
-    If i = j, the unit only reconstructs. x, x_in: tiles (b, ...) without and with cutouts. weights: w_r of
-    reconstruction, w_f of feedback, w_d of discrimination; published: (0.5, 1, 2). margin: error above which the
-    discriminator gains nothing more; None: no such limit. seen (b, 1, ...): mask of valid pixels. context: further
-    inputs of the units.
+    Parameters
+    ----------
+    units : sequence of Module
+        All units.
+    i, j : int
+        Indices of the two units. If they are equal, the unit only reconstructs.
+    x, x_in : Tensor (b, ...)
+        Tiles without and with cutouts.
+    weights : (float, float, float)
+        w_r of reconstruction, w_f of feedback, w_d of discrimination. Published: (0.5, 1, 2).
+    margin : float or None
+        Error above which the discriminator's loss is 0. None: no limit.
+    seen : Tensor (b, 1, ...), optional
+        Mask of valid pixels.
+    context : tuple of Tensor
+        Further inputs of the units.
     """
     pair = (i,) if i == j else (i, j)
     outputs = [units[k](x_in, *context) for k in pair]
@@ -110,7 +130,7 @@ def competition_step(
         units[k](y, *context) for k, y in zip(pair[::-1], stopped, strict=True)
     ]  # j rebuilds the output of i, and i rebuilds the output of j
     generator = tuple(generator_loss(x, y, d, weights, seen) for y, d in zip(outputs, rebuilt, strict=True))
-    # unit i rebuilt the second output, unit j the first
+    # in the order i, j: the output that each unit rebuilt, and its reconstruction
     faced = list(zip(stopped, rebuilt, strict=True))[::-1]
     discriminator = tuple(discriminator_loss(y, d, weights, margin, seen) for y, d in faced)
     discrimination = tuple(
@@ -167,9 +187,9 @@ def rate_at(recipe: Recipe, step: int) -> float:
 
 
 class Ranking:
-    """Moving averages of each unit's reconstruction and discrimination; NaN before training.
+    """Moving averages of each unit's reconstruction and discrimination; NaN for untrained units.
 
-    The published code starts with 0 instead of NaN, so that an untrained unit ranks first.
+    The published code starts with 0 instead of NaN, so that untrained units rank first.
     """
 
     def __init__(self, n: int) -> None:
@@ -203,7 +223,7 @@ def new_units(make: Callable[[], nn.Module], count: int, seed: int) -> nn.Module
 def loaded_units(make: Callable[[], nn.Module], count: int, state: Mapping[str, Tensor]) -> nn.ModuleList:
     """Units with the weights of `state`.
 
-    Raises ValueError where `fill` does, for too large sizes, and for fewer tensors than units.
+    Raises ValueError as `fill` does, for sizes beyond the memory, and for fewer tensors than units.
     """
     if not 0 < count <= len(state):
         raise ValueError(f"{count} units of {len(state)} arrays")
@@ -219,7 +239,8 @@ def loaded_units(make: Callable[[], nn.Module], count: int, state: Mapping[str, 
 def meetings(n: int, way: str, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
     """Yield pairs of n units without end.
 
-    "round-robin": each unit once a round, except one if n is odd. "random": independent pairs, as published.
+    "round-robin": each unit occurs once per round; if n is odd, one unit is left out of each round. "random":
+    independent pairs, as published.
     """
     while n == 1:
         yield 0, 0
@@ -230,7 +251,10 @@ def meetings(n: int, way: str, rng: np.random.Generator) -> Iterator[tuple[int, 
 
 
 def batches(t: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield batches of indices below t without end: each index once an epoch. The last batch may be smaller."""
+    """Yield batches of `size` indices below t, without end.
+
+    An epoch has each index once; its last batch may be smaller.
+    """
     while True:
         order = rng.permutation(t)
         yield from (order[start : start + size] for start in range(0, t, size))
@@ -264,7 +288,10 @@ def cut_out(tiles: Tensor, boxes: Sequence[Box]) -> Tensor:
 def schedule(
     n: int, shape: Sequence[int], recipe: Recipe, seed: int
 ) -> Iterator[tuple[tuple[int, int], np.ndarray, list[Box]]]:
-    """Yield the random choices of each step: pair of the n units, batch of the t tiles, cutouts. shape: (t, ...)."""
+    """Yield the random choices of each step: pair of units, batch of tile indices, cutouts.
+
+    n: number of units. shape: shape (t, ...) of all tiles.
+    """
     rng = np.random.default_rng([seed, 2])
     pairs, rows = meetings(n, recipe.pairs, rng), batches(shape[0], recipe.batch, rng)
     for _ in range(recipe.steps):
@@ -285,9 +312,23 @@ def train(
 ) -> tuple[list[dict[str, Any]], Ranking]:
     """Train units in place on tiles (t, ...), and rank them.
 
-    seen (t, 1, ...): mask of valid pixels. context (t, ...): further inputs of the units. state: file for resuming. If
-    the file exists, the training continues from it with the same results, and its steps are reported again. Returns
-    the ranking and a record for each step: step, units, reconstruction, generator, discriminator, discrimination, rate.
+    Parameters
+    ----------
+    seen : Tensor (t, 1, ...), optional
+        Mask of valid pixels.
+    context : tuple of Tensor (t, ...)
+        Further inputs of the units.
+    report : callable, optional
+        Function that gets the record of each step.
+    state : Path, optional
+        File for resuming. If it exists, the training continues from it with the same results as without interruption.
+        The finished steps are reported again.
+
+    Returns
+    -------
+    history : list of dict
+        A record for each step: step, units, reconstruction, generator, discriminator, discrimination, rate.
+    ranking : Ranking
 
     Raises
     ------
@@ -331,7 +372,7 @@ def train(
             try:
                 _check_converges(history[-1], limit, recipe)
             except InputError:
-                keeper.forget()  # the next call may then have other settings
+                keeper.forget()  # so that the next call can use other settings
                 raise
             keeper.keep(units, optimizer, history, ranking, last=step + 1 == recipe.steps)
             if report:
@@ -378,7 +419,7 @@ class Keeper:
 
 
 def _settings(units: nn.ModuleList, recipe: Recipe, seed: int, data: Sequence[Tensor | None]) -> dict[str, Any]:
-    """Settings of a training: recipe, seed, digest of initial networks and data."""
+    """Settings of a training: recipe, seed, and a digest of the initial units and the data."""
     digest = hashlib.sha256(repr(units).encode())
     for one in (*units.state_dict().values(), *(one for one in data if one is not None)):
         digest.update(f"{one.dtype} {tuple(one.shape)}".encode())
@@ -389,7 +430,7 @@ def _settings(units: nn.ModuleList, recipe: Recipe, seed: int, data: Sequence[Te
 
 @contextmanager
 def reported(progress: bool | Report, steps: int) -> Iterator[Report]:
-    """Yield a receiver of step records: the caller's function, a progress bar on stderr, or one without effect."""
+    """Yield a function for step records: `progress` if it is callable, else the update of a progress bar on stderr."""
     if callable(progress):
         yield progress
         return

@@ -27,22 +27,22 @@ IMAGE, TILE = 128, 32  # default side of a tile: pixels of an image, cells of a 
 RATIO = 0.02  # tolerated difference of image proportions
 FLAT = 0.95  # minimum fraction of a sheet's points near its plane
 ABOUT = 0.05  # maximum distance of points near a plane, relative to the length of the cloud
-NEAREST = 13  # distance to this neighbor: the side of a square with 4 points, because a circle has pi * 4 = 13
+NEAREST = 13  # the 13th neighbor is as far away as the side of a square with 4 points: a circle has pi * 4 points
 COARSE = 0.5  # meters, maximum side of an automatic cell
 HEIGHT, REACH = 2.5, 12.5  # `height` and `reach` of an automatic rasterizer in cells: 0.1 and 0.5 m for cells of 4 cm
 VIEW = (32, 128)  # minimum and maximum cells along an automatic view
 SEEN = 1.5  # cells of views are larger by this factor, because a view sees only one side of thin parts
-TIMES = 3.0  # size ratio to the good objects that indicates another unit
-BOX = (0.02, 0.98)  # quantiles of the coordinates, for the center of a cloud
-ROOM = 1.05  # radius of a view, relative to the largest good object
-LOOKED_AT = 10_000  # approximate number of points of a good object for the thresholds
+TIMES = 3.0  # a cloud that is larger or smaller than the good objects by this factor is probably in another unit
+BOX = (0.02, 0.98)  # quantiles of the coordinates; the center of a cloud is the middle between them
+VIEW_RADIUS = 1.05  # radius of a view, relative to the radius of the largest good object
+SAMPLED = 10_000  # approximate number of points of a good object from which thresholds are computed
 
 
 @dataclass(frozen=True, eq=False)
 class Tiles:
-    """Training tiles of one image or cloud: tiles (t, c, h, w), mask (t, h, w), positions of a sheet's tiles (t, 2).
+    """Tiles (t, c, h, w) of one image or cloud, their mask (t, h, w), and the positions (t, 2) of a sheet's tiles.
 
-    spread: for views of an object, function from maps (t, h, w) to the novelty of sampled points.
+    spread: function from maps (t, h, w) to the novelty of sampled points; only for views of an object.
     """
 
     tiles: np.ndarray
@@ -53,9 +53,9 @@ class Tiles:
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """One image or cloud as tiles and as elements (n,), with the function from maps (t, h, w) to element novelties.
+    """One image or cloud as tiles, and as n elements: its pixels or points.
 
-    up: up axis of plots.
+    spread: function from maps (t, h, w) of the tiles to the novelty (n,) of the elements. up: up axis of plots.
     """
 
     only: Tiles
@@ -73,9 +73,9 @@ class Images:
     size : int
         Pixels along a tile.
     values : (float, float) or None
-        Values for -1 and 1, if the pixel type does not define them.
+        Pixel values that become -1 and 1. None: the range of the pixel type.
     depth : str
-        Pixel type.
+        Pixel type, such as "uint8".
     ratio : float
         Rows divided by columns.
     """
@@ -102,8 +102,8 @@ class Images:
     def of(cls, given: Sequence[Source], size: int | None, values: Any) -> Images:
         if len(given) < 2:
             raise InputError(
-                f"{given[0].name} is one {cls.shown}; expected two or more good ones, better twenty. Cut a large one "
-                "into tiles"
+                f"{given[0].name} is one {cls.shown}. Expected two or more good {cls.shown}s, better twenty. Give "
+                "more, or cut a large one into tiles"
             )
         planes = given[0].planes()
         h, w = planes[0].shape[:2]
@@ -111,7 +111,10 @@ class Images:
         return cls(IMAGE if size is None else size, limits, _depth(planes), h / w)
 
     def cut(self, source: Source) -> Cut:
-        """Cut an image. Raises `InputError` for another pixel type or proportion than the good ones, or only NaN."""
+        """Convert an image to tiles.
+
+        Raises `InputError` if pixel type or proportions differ from the good images, or if all pixels are NaN.
+        """
         planes = source.planes()
         if _depth(planes) != self.depth and self.values is None:
             raise InputError(
@@ -131,7 +134,7 @@ class Images:
             rows = colors_of(planes[-1].reshape(h, w, -1), ranges[-1])
         tile, mask = np.concatenate([tile for tile, _ in parts]), np.logical_and.reduce([mask for _, mask in parts])
         if not mask.any():
-            raise InputError(f"{source.name} has no pixel that is a number; expected an image")
+            raise InputError(f"no pixel of {source.name} is valid (NaN). Expected numbers. Leave this image out")
         return Cut(
             Tiles(np.where(mask, tile, 0)[None], mask[None], np.zeros((1, 2))), Elements("pixels", rows, (h, w)),
             lambda maps: resized_maps(maps, (h, w))[0].astype(np.float64).reshape(-1),
@@ -141,15 +144,20 @@ class Images:
         return self.cut(source).only
 
     def _values(self, plane: np.ndarray, planes: Sequence[np.ndarray]) -> tuple[float, float] | None:
-        """Range of one plane; None: the range of its pixel type. If only one of two planes holds floats, `values`
-        applies to that plane."""
+        """Range of one plane. None: the range of its pixel type.
+
+        If one plane of a pair has floats and the other has integers, `values` is the range of the floats.
+        """
         mixed = len({one.dtype.kind == "f" for one in planes}) > 1
         return None if mixed and plane.dtype.kind != "f" else self.values
 
 
 @dataclass(frozen=True)
 class Pairs(Images):
-    """Height and intensity images of the same places: tiles of two channels, plotted over the intensity."""
+    """Pairs of a height and an intensity image of the same place.
+
+    A tile has two channels. Plots show the map over the intensity image.
+    """
 
     kind = "pairs"
     shown: ClassVar[str] = "pair"
@@ -194,10 +202,10 @@ class Sheets:
 
 @dataclass(frozen=True)
 class Objects:
-    """Clouds of objects in one pose and unit, as views of depth and normals. All views show a ball of one radius.
+    """Clouds of objects in one pose and unit, as views of depth and normals. `radius` is the radius of every view.
 
-    Novelty is averaged over 3 x 3 cells, then over the views that see a point: an edge in one view is often no edge in
-    another.
+    The novelty of a point is averaged over 3 x 3 cells, then over the views that show the point. This lowers the
+    novelty of edges: an edge in one view is often no edge in another.
     """
 
     rasterizer: ViewRasterizer
@@ -219,7 +227,7 @@ class Objects:
 
     def tiles(self, source: Source) -> Tiles:
         raster = self._raster(source)[0]
-        step = -(-raster.points // LOOKED_AT)
+        step = -(-raster.points // SAMPLED)
         kept = raster.rows % step == 0
         index = {"rows": raster.rows[kept] // step, "tile": raster.tile[kept], "spot": raster.spot[kept]}
         some = replace(raster, points=-(-raster.points // step), **index)
@@ -236,7 +244,8 @@ class Objects:
 class Points:
     """Clouds of objects in one pose and unit, compared by points: each point is a tile of its three coordinates.
 
-    Coordinates are relative to the center of the cloud, divided by `TIMES * radius`, so clouds lie in [-1, 1]."""
+    Coordinates are relative to the center of the cloud, divided by `TIMES * radius`, and thus in [-1, 1].
+    """
 
     radius: float
     kind = "objects"
@@ -262,13 +271,13 @@ Kind = Images | Pairs | Sheets | Objects | Points
 
 
 def _alike(source: Source, points: Any, radius: float) -> np.ndarray:
-    """Points (n, 3) of a cloud. Raises `CloudError` if their size differs too much from the good objects."""
+    """Points (n, 3) of a cloud. Raises `CloudError` if their radius is over 3 times larger or smaller than `radius`."""
     checked = cloud_points(points)
     reach = radius_of(checked)
     if not radius / TIMES <= reach <= radius * TIMES:
         raise CloudError(
-            f"the radius of {source.name} is {reach:.3g}, but the good objects have {radius / ROOM:.3g}. Expected the "
-            "same kind of object in the same unit. Convert it, for example from centimeters to meters"
+            f"the radius of {source.name} is {reach:.3g}, but the good objects have {radius / VIEW_RADIUS:.3g}. "
+            "Expected the same kind of object in the same unit. Convert it, for example from centimeters to meters"
         )
     return checked
 
@@ -283,13 +292,17 @@ def kind_of_clouds(
     granule: int = GRANULE,
     of_points: bool = False,
 ) -> Sheets | Objects | Points:
-    """Kind of clouds (sheets or objects), with a rasterizer unless one is given.
+    """Choose the kind of clouds (sheets, or objects as views or points), and a rasterizer unless one is given.
 
-    A cloud is a sheet if 95 % of its points lie within a twentieth of its length from one plane. A cell of a sheet
-    holds about 4 points: its side is the median distance to the 13th neighbor. Heights are clipped at 2.5 cells, and
-    points farther than 12.5 cells from the plane are ignored. Channels: height, slope, and intensity if all clouds have
-    it. A cell of a view has 1.5 times the side; a view has 32 to 128 cells, rounded down to a multiple of `granule`, at
-    least 16. of_points: compare objects by points, without views.
+    A cloud is a sheet if 95 % of its points lie near one plane, within a twentieth of its length.
+
+    - Sheets: a cell holds about 4 points, so its side is the median distance to the 13th neighbor. Heights are clipped
+      at 2.5 cells. Points farther than 12.5 cells from the plane are ignored. Channels are height, slope, and
+      intensity if all clouds have it.
+    - Objects: the side of a view's cell is 1.5 times the side of a sheet's cell. A view has 32 to 128 cells, rounded
+      down to a multiple of `granule` (at least 16).
+
+    of_points: compare objects by points, without views.
     """
     if rasterizer is not None:
         refuse("a rasterizer is given", shape=shape, size=size, cell=cell, channels=channels)
@@ -297,7 +310,7 @@ def kind_of_clouds(
         return Sheets(rasterizer)
     looked = [_sample(one) for one in given]
     if isinstance(rasterizer, ViewRasterizer):
-        return Objects(rasterizer, ROOM * max(radius_of(sample) for sample, *_ in looked))
+        return Objects(rasterizer, VIEW_RADIUS * max(radius_of(sample) for sample, *_ in looked))
     apart = float(np.median([spacing(sample) / np.sqrt(step) for sample, step, _ in looked]))
     if not apart > 0:
         raise CloudError(
@@ -312,7 +325,7 @@ def kind_of_clouds(
             cell=cell,
             channels=channels,
         )
-        radius = ROOM * max(radius_of(sample) for sample, *_ in looked)
+        radius = VIEW_RADIUS * max(radius_of(sample) for sample, *_ in looked)
         if of_points:
             refuse("'nearest' compares points without views", ", or give reconstructor='pca'", size=size)
             return Points(radius)
@@ -340,7 +353,10 @@ def kind_of_clouds(
 
 
 def refuse(why: str, instead: str = "", **settings: Any) -> None:
-    """Raise `InputError` for given settings that have no effect."""
+    """Raise `InputError` if a setting is given, because none of them has an effect here.
+
+    why: reason for the message. instead: alternative for the message, such as ", or give shape='sheets'".
+    """
     if given := [name for name, one in settings.items() if one is not None]:
         verb, them = ("have", "them") if given[1:] else ("has", "it")
         raise InputError(f"{' and '.join(given)} {verb} no effect: {why}. Leave {them} out{instead}")
@@ -352,7 +368,7 @@ def radius_of(points: np.ndarray) -> float:
 
 
 def middle_of(points: np.ndarray) -> np.ndarray:
-    """Center (3,) of the box between the 2 % and 98 % quantiles of points (n, 3), which ignores protrusions."""
+    """Center (3,) of the box between the 2 % and 98 % quantiles of points (n, 3). The quantiles ignore protrusions."""
     return np.quantile(points, BOX, axis=0).mean(axis=0)
 
 
@@ -378,7 +394,7 @@ def from_settings(saved: Mapping[str, Any]) -> Kind:
 
 
 def _spread(raster: Raster, maps: np.ndarray) -> np.ndarray:
-    """Means over 3 x 3 cells, at the points."""
+    """Novelty (n,) of the points of a raster: maps (t, h, w) averaged over 3 x 3 cells, then interpolated."""
     return raster.to_points(np.where(np.isfinite(maps), local_means(maps), np.nan))
 
 
@@ -392,7 +408,7 @@ def _points(cloud: dict[str, np.ndarray]) -> Elements:
 
 
 def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
-    """At most 100,000 points of a cloud, their step in it, and the names of its columns."""
+    """Every step-th point of a cloud (at most 100,000 points), the step, and the names of the cloud's columns."""
     if not source.is_large:
         cloud = source.cloud()
         with source.named():
@@ -405,7 +421,10 @@ def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
 
 
 def spacing(points: np.ndarray) -> float:
-    """Side of a square that holds about 4 of the points (n, 3) of a surface: median distance to the 13th neighbor."""
+    """Side of a square that holds about 4 points of a surface, from its points (n, 3).
+
+    It is the median distance to the 13th neighbor, see `NEAREST`.
+    """
     from scipy.spatial import KDTree
 
     queries = points[:: -(-len(points) // 2000)]

@@ -23,13 +23,13 @@ class Defect:
     box : tuple of float
         Pixels: left, top, right, bottom, with right and bottom exclusive. Points: minimum of x, y, z, then maximum.
     area : float
-        Pixels, or squared units of the cloud, estimated from the density of its points.
+        Images: in pixels. Clouds: in squared units of the cloud, estimated from the density of its points.
     novelty : float
         Mean over the region.
     where : str
-        Position of its center in words, such as "top left".
+        Position of the region's center in words, such as "top left".
     p_value : float, optional
-        P-value among the highest regions of good surfaces, see `novelty_map.Region`.
+        P-value of the region's novelty, relative to the highest regions of good surfaces. See `novelty_map.Region`.
     """
 
     box: tuple[float, ...]

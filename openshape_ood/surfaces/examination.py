@@ -18,7 +18,7 @@ from openshape_ood.surfaces.model import SurfaceModel, SurfaceResult
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """Results for one shape. Both are independent: a known chair may have a dent, a new object may be intact.
+    """Class and surface damage of one shape. They are independent: a known chair may have a dent.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Examination:
         return "\n".join(lines + ([] if self.surface.map.tells else [f"  the map does not locate damage: {UNTOLD}"]))
 
     def as_json(self) -> dict[str, Any]:
-        """Strings and numbers: name, class and surface, each with novelty, p_value and verdict."""
+        """Result as strings and numbers: name, class and surface. The last two have novelty, p_value and verdict."""
         record = self.classes.as_json()["shapes"][0]
         of = {name: record[name] for name in ("nearest", "similarity", "novelty", "p_value", "verdict")}
         on = {name: one for name, one in self.surface.as_json().items() if name != "name"}
@@ -82,7 +82,8 @@ def examine(
     Raises
     ------
     InputError, FileError
-        As in `score_novelty` and `SurfaceModel.score`; also for a model of images, which have no class.
+        As in `score_novelty` and `SurfaceModel.score`. `InputError` also for a model of images, because images have no
+        class.
 
     Examples
     --------

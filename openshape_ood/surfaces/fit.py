@@ -22,19 +22,29 @@ LARGEST = 2 << 30  # bytes of training tiles
 STRIPS = 10  # strips of a single sheet, for cross-validation
 PARTS = 4  # random parts of a single object
 WORST = 0.01  # fraction of most novel points; their mean is the novelty of an object
-POINTS = 0.01 / TIMES  # a hundredth of the radius of the good objects, in the unit of `data.Points`
+POINTS = 0.01 / TIMES  # a hundredth of the good objects' radius, in the scaled coordinates of `data.Points`
 STATE = "training-{}.safetensors"
-LEAST = 1e-3  # minimum of the usual novelty, needed for identical objects
+LEAST = 1e-3  # minimum usual novelty, so that identical objects cause no division by 0
 
 
 @dataclass(frozen=True, eq=False)
 class Good:
-    """Tiles (t, c, h, w) of all good data, with masks (t, h, w).
+    """Tiles of all good data.
 
-    owner (t,): index of each tile's image or cloud. spread: for views of objects, a function for each cloud from the
-    maps of its v views (v, h, w) to the novelty of sampled points. place (t,): position along a single sheet, in tiles.
-    sources: image or cloud of each owner; empty if the owners are parts of one. every (t',): owner of each tile before
-    tiles without seen pixels were dropped; -1 - owner for a dropped tile.
+    Attributes
+    ----------
+    tiles, mask : ndarray (t, c, h, w), (t, h, w)
+    owner : ndarray (t,)
+        Index of each tile's image or cloud.
+    spread : list of callable
+        Views of objects: for each cloud a function from the maps of its v views (v, h, w) to the novelty of sampled
+        points. Else empty.
+    place : ndarray (t,) or None
+        Position of each tile along a single sheet, in tiles. None for other data.
+    sources : sequence of Source
+        Image or cloud of each owner; empty if all owners are parts of one image or cloud.
+    every : ndarray (t',) or None
+        Owner of each tile before tiles without seen pixels were dropped; -1 - owner for a dropped tile.
     """
 
     tiles: np.ndarray
@@ -48,9 +58,9 @@ class Good:
 
 @dataclass(frozen=True)
 class RequestedMarks:
-    """Requested guarantee for marks. Without a rate, 99 % of all good places are below the threshold.
+    """Requested guarantee for the marked points or regions. If `rate` is None, no guarantee is requested.
 
-    The fields are as in `Marks`; min_size: minimum elements of a region.
+    The fields are as in `Marks`. min_size: minimum number of elements of a region.
     """
 
     of: Literal["points", "regions"] = "points"
@@ -80,8 +90,8 @@ def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -
         size += parts[-1].tiles.nbytes + parts[-1].mask.nbytes
         if size > LARGEST:
             raise InputError(
-                f"the tiles of all data up to {source.name} exceed the limit of {LARGEST >> 30} GiB. Fit on fewer or "
-                "smaller files, or with larger cells"
+                f"the tiles of all data up to {source.name} exceed {LARGEST >> 30} GiB. Expected fewer tiles. Fit on "
+                "fewer or smaller files, or with larger cells"
             )
     tiles, mask = checked_tiles(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("tiles", "mask")))
     owner = np.repeat(np.arange(len(parts)), [len(one.tiles) for one in parts])
@@ -105,11 +115,18 @@ def fitted(
     folder: Path | None = None,
     marked: Marked | None = None,
 ) -> Learned:
-    """Learn from all data, and compute thresholds from maps of held-out data, round by round.
+    """Fit on all data. The thresholds are from held-out data of each round of cross-validation.
 
-    With one round, the model learns only from the data that are not held out. folder: for saved trainings, see
-    `state_files`. marked: function that gets the held-out maps (t, h, w) of each item and a threshold over all places,
-    and returns the threshold of maps.
+    With one round, the model is not fitted on the held-out data.
+
+    Parameters
+    ----------
+    what : str
+        Source of the thresholds in words, such as "20 good sheets".
+    folder : Path, optional
+        Folder for the states of trainings, see `state_files`.
+    marked : callable, optional
+        Function from the held-out maps (t, h, w) of each item and a threshold over all places to the threshold of maps.
     """
     from tqdm import tqdm
 
@@ -137,13 +154,13 @@ def fitted(
 def marks_of(data: Kind, good: Good, wanted: RequestedMarks, each: Maps, limit: Threshold) -> Threshold:
     """Threshold of maps with its guarantee, from the held-out maps (t, h, w) of each good item.
 
-    Without a requested guarantee: `limit`, with the highest regions of the good items. Raises `InputError` if the
+    If no guarantee is requested, returns `limit` with the highest region of each good item. Raises `InputError` if the
     guarantee needs more items.
     """
     if not good.sources or any(one.is_large for one in good.sources):
         if wanted.rate is not None:
             raise InputError(
-                "a guarantee for marks is requested, but the good data are parts of one, or files that are read in "
+                "a guarantee is requested, but the good data are parts of one cloud, or files that are read in "
                 "blocks. Expected several images or clouds that fit into memory. Give several small ones"
             )
         return limit
@@ -157,13 +174,13 @@ def marks_of(data: Kind, good: Good, wanted: RequestedMarks, each: Maps, limit: 
 
 
 def _summary(data: Kind, source: Source, maps: np.ndarray, min_size: float) -> tuple[LossCurve, float]:
-    """Loss curve and highest region of one good image or cloud, at its own pixels or points, as in scoring."""
+    """Loss curve, and novelty of the highest region, of one good image or cloud, over all its pixels or points."""
     cut = data.cut(source)
     return summary(cut.elements, cut.spread(maps), min_size)
 
 
 def _each(maps: np.ndarray, good: Good) -> Maps:
-    """Maps (t, h, w) of each held-out item by its index; NaN for tiles without seen pixels."""
+    """Maps (t, h, w) of each held-out item, by the item's index; NaN for tiles without seen pixels."""
     every = good.owner if good.every is None else good.every
     every_map = np.full((len(every), *maps.shape[1:]), np.nan, np.float32)
     every_map[every >= 0] = maps
@@ -195,7 +212,10 @@ def _of_points(maps: np.ndarray, good: Good) -> np.ndarray:
 
 
 def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray, Maps]:
-    """Usual novelty (v, h, w); relative to it, novelties of whole objects, of sampled points, and maps by object."""
+    """Usual novelty (v, h, w), see `_scaled`, and three results in units of it.
+
+    These are the novelty of each object, the novelties of all sampled points, and the maps of each object by its index.
+    """
     views = maps.reshape(len(good.spread), -1, *maps.shape[1:])
     tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))
     scale, views = _scaled(views[tested])
@@ -210,7 +230,7 @@ def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, n
 
 
 def worst_points(novelty: np.ndarray) -> float:
-    """Mean novelty of the most novel hundredth of the points (n,) that were seen."""
+    """Mean of the largest hundredth of novelties (n,). NaN, for unseen points, is ignored."""
     seen = np.sort(novelty[np.isfinite(novelty)])
     return float(seen[-max(1, round(WORST * len(seen))) :].mean())
 
@@ -220,12 +240,13 @@ def _threshold(learned: Reconstructor, novelty: np.ndarray, coverage: float, wha
 
 
 def _scaled(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Usual novelty (v, h, w) at each place of each view, and the maps (m, v, h, w) of each object in units of it.
+    """Usual novelty (v, h, w) of each pixel of v views, and the maps (m, v, h, w) of m objects divided by it.
 
-    Edges are rebuilt worse than faces, so that a dent in a face would be invisible without this division. The usual
-    novelty is the mean over the objects, then the maximum over 3 x 3 places, plus the median of all. A place that no
-    good object shows is an edge; its mean is replaced by the largest novelty of all. The maps of an object are divided
-    by the usual novelty of the other objects.
+    Edges are rebuilt worse than faces. Without the division, an edge would be as novel as a dent in a face.
+
+    The usual novelty is the mean over the objects, then the maximum over 3 x 3 pixels, plus the median of all maps. A
+    pixel that no good object shows counts as an edge: its mean is replaced by the maximum of all maps. The maps of an
+    object are divided by the usual novelty of the other objects.
     """
     floor, most, seen = max(LEAST, float(np.nanmedian(views))), float(np.nanmax(views)), np.isfinite(views)
     known = np.where(seen, views, 0)
@@ -255,7 +276,7 @@ def _parts(source: Source, seed: int) -> list[Source]:
 
 
 def _splits(good: Good, rounds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Masks (t,) of held-out tiles and of training tiles for each round. Training tiles overlap no held-out strip."""
+    """Masks (t,) of held-out and of training tiles for each round. No training tile overlaps a held-out strip."""
     items, place = good.owner, good.place
     drawn = np.random.default_rng([seed, 3]).permutation(np.unique(items))
     if place is not None:
@@ -272,6 +293,6 @@ def _splits(good: Good, rounds: int, seed: int) -> list[tuple[np.ndarray, np.nda
     if not all(train.any() for _, train in splits):
         raise InputError(
             f"the good cloud is {place.max() + 1:.2g} tiles long, too short to hold out a part of it. Expected a "
-            "longer cloud, or several. Give several clouds, or smaller tiles by size="
+            "longer cloud, or several clouds. Give more clouds, or a smaller size"
         )
     return splits

@@ -58,15 +58,17 @@ def image_tile(
     pixels = np.asarray(image) if not isinstance(image, str | os.PathLike) else load_pixels(image)
     sides = [check_whole(side, "size") for side in (size if isinstance(size, list | tuple) else (size, size))]
     if len(sides) != 2:
-        raise InputError(f"size is {size!r}; expected rows and columns, or one number for both")
+        raise InputError(
+            f"size is {size!r}. Expected rows and columns, or one number for both. Give size=(rows, columns)"
+        )
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or 0 in pixels.shape:
-        raise InputError(f"an image has the shape {pixels.shape}; expected (h, w) or (h, w, c)")
+        raise InputError(f"an image has the shape {pixels.shape}. Expected (h, w) or (h, w, c). Reshape it")
     if pixels.shape[2] in (2, 4) and pixels.shape[2] != channels:
         pixels = pixels[..., :-1]
     if pixels.shape[2] not in (1, channels):
-        raise InputError(f"an image has {pixels.shape[2]} channels; expected {channels}, or 1")
+        raise InputError(f"an image has {pixels.shape[2]} channels. Expected {channels}, or 1. Select channels first")
     resized = _resized(pixels, sides, values)
     mask = resized[-1] > 0.5
     tile = (resized[:-1] / resized[-1:].clip(1e-6)).clip(-1, 1)
@@ -75,9 +77,10 @@ def image_tile(
 
 
 def _resized(pixels: np.ndarray, sides: Sequence[int], values: tuple[float, float] | None) -> np.ndarray:
-    """Resized values of pixels (h, w, c), 0 if unseen, and the seen fraction: (c + 1, rows, columns) float32.
+    """Pixels (h, w, c) resized to (c + 1, rows, columns) float32.
 
-    Width is reduced in strips, then height at once, so that the whole image never exists as floats.
+    Unseen pixels are 0 in the first c channels. The last channel is the seen fraction of each pixel. The width is
+    reduced in strips, then the height at once, so that the whole image never exists as floats.
     """
     h, w, channels = pixels.shape
     if w < sides[1] and h > sides[0]:  # a tall and narrow image is reduced in height first
@@ -108,12 +111,12 @@ def colors_of(pixels: np.ndarray, values: tuple[float, float] | None = None) -> 
 def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:
     """Pixels scaled to [-1, 1] by the range of their type or by `values`; NaN stays. Raises `InputError`."""
     if pixels.dtype.kind not in "fiub":
-        raise InputError(f"an image is of type {pixels.dtype}; expected numbers")
+        raise InputError(f"an image is of type {pixels.dtype}. Expected numbers. Convert it first")
     full = FULL.get(pixels.dtype.name, 1.0 if pixels.dtype.kind == "f" else None)
     if values is None and full is None:
         raise InputError(
-            f"an image is of type {pixels.dtype}, from {pixels.min()} to {pixels.max()}. Expected bytes, 16 bits or "
-            "floats, whose range is known. Give the range, such as values=(0, 4095)"
+            f"an image is of type {pixels.dtype}, from {pixels.min()} to {pixels.max()}. Expected uint8, uint16 or "
+            "floats, because their range is known. Give the range, such as values=(0, 4095)"
         )
     low, high = (0.0, float(full or 1)) if values is None else value_range(values)
     scaled = (pixels.astype(np.float64) - low) / (high - low) * 2 - 1
@@ -130,12 +133,14 @@ def value_range(values: Any) -> tuple[float, float]:
     """Lower and upper end of a range. Raises `InputError` if they are invalid."""
     ends = array(values, "values", "v").tolist()
     if len(ends) != 2 or not ends[0] < ends[1]:
-        raise InputError(f"values are {values}; expected the lower and the higher end of a range")
+        raise InputError(
+            f"values are {values}. Expected the lower and the higher end of a range. Give values=(low, high)"
+        )
     return ends[0], ends[1]
 
 
 def resized_maps(maps: Any, shape: Sequence[int]) -> np.ndarray:
-    """Maps (t, h, w) resized to (t, rows, columns), such as the image size; NaN stays."""
+    """Maps (t, h, w) resized to (t, rows, columns). NaN pixels stay NaN."""
     given = array(np.nan_to_num(maps), "maps", "bhw").astype(np.float32)
     both = torch.from_numpy(np.stack([given, np.isfinite(maps).astype(np.float32)], axis=1))
     sides = [check_whole(side, "shape") for side in shape]

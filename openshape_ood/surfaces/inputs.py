@@ -25,8 +25,8 @@ from openshape_ood.surfaces.pairs import BAD, GOOD, HEIGHT, IMAGES, INTENSITY, h
 TEXTS = TEXT_FORMAT.suffixes
 NAMED = 3  # ignored files named in a warning
 LARGE = {".laz": 1 << 25}  # bytes above which a file is read in pieces, by suffix
-LARGE_ELSE = 1 << 28  # the same for other suffixes
-PIXEL_BYTES = 40  # memory for a pixel of an image and of its novelty map
+LARGE_ELSE = 1 << 28  # limit for all other suffixes
+PIXEL_BYTES = 40  # memory for one pixel of an image and of its novelty map together
 FIELDS = ("points", "intensity", "color", "strips")
 SIDES = ("height", "intensity")  # the two images of a pair
 KINDS = {"image": "an image", "pair": "one of a pair", "cloud": "a cloud"}
@@ -36,8 +36,14 @@ KINDS = {"image": "an image", "pair": "one of a pair", "cloud": "a cloud"}
 class Source:
     """Image, pair of images or cloud, read on demand from a path, an array or a mapping.
 
-    value: a path or an array. For a pair: a mapping of `SIDES` to paths or arrays. For a cloud, also a mapping of names
-    to arrays. kind: one of `KINDS`. by: how a pair was formed, "names", "order" or "given".
+    Attributes
+    ----------
+    value : path, array or mapping
+        A pair is a mapping from `SIDES` to paths or arrays. A cloud can be a mapping from names to arrays.
+    kind : str
+        One of `KINDS`.
+    by : {"names", "order", "given"}
+        How the images of a pair were matched.
     """
 
     value: Any
@@ -58,7 +64,7 @@ class Source:
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Add the name of this image or cloud to errors in the block."""
+        """Add the name of this image or cloud to errors that are raised in the `with` block."""
         try:
             yield
         except InputError as error:
@@ -92,13 +98,14 @@ def list_sources(given: Any) -> list[Source]:
 
     A two-dimensional array with 3 or 6 columns is a cloud, as is a mapping with "points"; other arrays are images.
     Images in `height_files` and `intensity_files` of one folder form pairs, as does a mapping with "height" and
-    "intensity". Raises `InputError` for no data, unknown data and mixed kinds; `FileError` for images without a
+    "intensity". Raises `InputError` for no data, unknown types and mixed kinds, and `FileError` for images without a
     partner.
     """
-    sources = list(_sources(given, "the one given"))
+    sources = list(_sources(given, "the input"))
     if not sources:
         raise InputError(
-            f"there is no image and no cloud in {_listed(given) or 'nothing'}; expected {' '.join((*IMAGES, *CLOUDS))}"
+            f"there is no image and no cloud in {_listed(given) or 'nothing'}. Expected "
+            f"{' '.join((*IMAGES, *CLOUDS))}. Give files of these types"
         )
     kinds = {one.kind: one.name for one in reversed(sources)}
     if len(kinds) > 1:
@@ -110,10 +117,10 @@ def list_sources(given: Any) -> list[Source]:
 
 
 def good_sources(given: Any) -> list[Source]:
-    """`list_sources` without the folder `bad_ones`, if the folder `good_ones` next to it is also given.
+    """Sources as in `list_sources`, but files in a folder `bad_ones` next to a folder `good_ones` are ignored.
 
-    Both are folder names of the published road images (pairs) and panorama images. A warning reports the number of
-    ignored sources.
+    These are the folder names of the published road images (pairs) and panorama images. A warning reports the number
+    of ignored sources.
     """
     sources = list_sources(given)
     folders = [_folders(one) for one in sources]
@@ -121,21 +128,21 @@ def good_sources(given: Any) -> list[Source]:
     bad = [any(folder.name == BAD and folder.parent / GOOD in good for folder in one) for one in folders]
     if any(bad):
         warnings.warn(
-            f"ignored {sum(bad)} {sources[0].kind}s in {BAD}: a model learns from good ones. To learn from these, "
-            f"give the folder {BAD} alone",
+            f"ignored {sum(bad)} {sources[0].kind}s in {BAD}. Expected good {sources[0].kind}s only, because a model "
+            f"learns from them. To learn from {BAD}, give this folder alone",
             stacklevel=2,
         )
     return [one for one, left in zip(sources, bad, strict=True) if not left]
 
 
 def _folders(source: Source) -> Sequence[Path]:
-    """Folders above the file of a source, or above a pair's height image; empty for arrays."""
+    """All folders above the file of a source, or above the height image of a pair. Empty for arrays."""
     file = source.value["height"] if source.by in ("names", "order") else source.path
     return () if file is None else Path(file).parents
 
 
 def pairs_by(sources: Iterable[Source]) -> dict[str, int]:
-    """Number of pairs by `Source.by`: "names", "order" or "given". Empty for images and clouds."""
+    """Number of pairs for each value of `Source.by`. Empty for images and clouds."""
     return dict(Counter(one.by for one in sources if one.kind == "pair"))
 
 
@@ -149,7 +156,10 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
     elif isinstance(given, Mapping):
         if "points" not in given or given.keys() - set(FIELDS):
             optional = ", ".join(FIELDS[1:])
-            raise InputError(f"{name} has {', '.join(map(str, given))}; expected points, and optionally {optional}")
+            raise InputError(
+                f"{name} has {', '.join(map(str, given))}. Expected points, and optionally {optional}. Rename or "
+                "remove other names"
+            )
         yield Source({key: to_numpy(one) for key, one in given.items() if one is not None}, name, "cloud")
     elif isinstance(given, np.ndarray) or hasattr(given, "__array__") or hasattr(given, "detach"):
         array = np.asarray(to_numpy(given))
@@ -159,7 +169,7 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
         for i, one in enumerate(given):
             yield from _sources(one, f"number {i}")
     else:
-        raise InputError(f"{name} is {type(given).__name__}; expected a file, a folder or an array")
+        raise InputError(f"{name} is {type(given).__name__}. Expected a file, a folder or an array. Convert it first")
 
 
 def _files(path: Path) -> Iterable[Source]:
@@ -175,7 +185,9 @@ def _files(path: Path) -> Iterable[Source]:
     if not path.exists():
         raise NoSuchShapeError(f"{path}: no such file or folder")
     if path.suffix.lower() not in (*IMAGES, *CLOUDS):
-        raise InputError(f"{path} is neither an image nor a cloud; expected {' '.join((*IMAGES, *CLOUDS))}")
+        raise InputError(
+            f"{path} is neither an image nor a cloud. Expected {' '.join((*IMAGES, *CLOUDS))}. Convert it first"
+        )
     yield Source(path, str(path), _kind(path))
 
 
@@ -205,14 +217,14 @@ def _side(given: Any) -> Any:
 def _pixels(value: Any, name: str) -> np.ndarray:
     pixels = load_pixels(value, PIXEL_BYTES) if isinstance(value, Path) else np.asarray(to_numpy(value))
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise InputError(f"{name} has the shape {pixels.shape}; expected an image (h, w) or (h, w, c)")
+        raise InputError(f"{name} has the shape {pixels.shape}. Expected an image (h, w) or (h, w, c). Reshape it")
     return pixels
 
 
 def _gray(pixels: np.ndarray, name: str) -> np.ndarray:
-    """Single channel (h, w)."""
+    """First channel (h, w) of a gray image. Raises `InputError` for a colored image."""
     if pixels.ndim == 3 and (pixels != pixels[..., :1]).any():
-        raise InputError(f"{name} is in color; expected gray images of height and intensity")
+        raise InputError(f"{name} is in color. Expected gray images of height and intensity. Convert it to gray")
     return pixels if pixels.ndim == 2 else pixels[..., 0]
 
 

@@ -21,24 +21,24 @@ from openshape_ood.surfaces.networks import imagenet
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 NAMED, GIVEN = "backbone.", "given"
-PROJECTED = 64  # projected width for the selection of patches
-MOST_SIDES = 1 << 26  # maximum of selected patches times all patches
+PROJECTED = 64  # width to which features are projected for the selection of patches
+MOST_SIDES = 1 << 26  # maximum number of comparisons: selected patches times all patches
 
 
 @dataclass(eq=False, repr=False)
 class PatchMemory(Reconstructor):
     """Memory bank of patches of normal tiles. The novelty of a patch is its distance to the nearest stored patch.
 
-    Nothing is trained. Features of several layers of an image network, averaged over 3 x 3 neighbors, are concatenated,
-    and a well-spread subset is stored.
+    Nothing is trained. The features of several layers of an image network are averaged over 3 x 3 neighbors and
+    concatenated. A well-spread subset is stored.
 
     Parameters
     ----------
     backbone : str or torch.nn.Module
-        Name of a timm network, or a module that maps tiles (t, c, h, w) to one or several maps (t, d, h', w'). timm
-        networks get tiles of three channels with ImageNet's normalization, and other tiles unchanged.
+        Name of a timm network, or a module that maps tiles (t, c, h, w) to one or several maps (t, d, h', w'). For a
+        timm network, tiles of three channels get ImageNet's normalization; other tiles stay unchanged.
     pretrained : bool
-        Load timm's weights. Otherwise the weights depend on the seed only.
+        Load timm's pretrained weights. If False, the weights are random and depend on the seed only.
     layers : tuple of int
         Indices of timm's feature maps, from 0.
     keep : float
@@ -70,7 +70,10 @@ class PatchMemory(Reconstructor):
     def _check_params(self) -> None:
         super()._check_params()
         if isinstance(self.keep, bool) or not isinstance(self.keep, int | float) or not 0 < self.keep <= 1:
-            raise InputError(f"keep is {self.keep!r}; expected a fraction of the patches, above 0 and at most 1")
+            raise InputError(
+                f"keep is {self.keep!r}. Expected a fraction of the patches, above 0 and at most 1. Give keep=0.1, for "
+                "example"
+            )
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         self.network_ = self._network(self.pretrained, seed).to(find_device(self.device)).eval()
@@ -93,7 +96,10 @@ class PatchMemory(Reconstructor):
             maps = self.network_(imagenet(x) if isinstance(self.backbone, str) and x.shape[1] == 3 else x)
         maps = [maps] if isinstance(maps, Tensor) else list(maps)
         if not maps or any(one.ndim != 4 or len(one) != len(tiles) for one in maps):
-            raise InputError("the backbone gives no maps (t, d, h', w'); expected one map or several")
+            raise InputError(
+                "the backbone gives no maps (t, d, h', w'). Expected one map or several. Give a network without its "
+                "last layers"
+            )
         side = max((tuple(one.shape[2:]) for one in maps), key=math.prod)
         means = [F.avg_pool2d(one.float(), 3, 1, 1) for one in maps]
         joined = torch.cat([F.interpolate(one, side, mode="bilinear", align_corners=False) for one in means], 1)
@@ -122,7 +128,7 @@ class PatchMemory(Reconstructor):
             )
         tensors = {k.removeprefix(NAMED): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(NAMED)}
         if not state[GIVEN]:
-            with torch.device("meta"):  # on meta first: the declared network may exceed the memory
+            with torch.device("meta"):  # checked without memory first, because a file may declare a huge network
                 fill(self._network(False, 0), tensors)
         network = self._network(False, 0)
         fill(network, tensors)
@@ -139,7 +145,9 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
     except ModuleNotFoundError as error:
         raise MissingPackageError("a backbone by name needs timm: pip install 'openshape-ood[surfaces]'") from error
     if not timm.is_model(name.partition(".")[0]):
-        raise UnknownNameError(f"timm has no network {name!r}; see timm.list_models(), or give a module")
+        raise UnknownNameError(
+            f"timm has no network {name!r}. Expected a name from timm.list_models(). Give another name, or a module"
+        )
     make: Callable[..., Any] = timm.create_model
     with torch.random.fork_rng():
         torch.manual_seed(check_seed(seed))
@@ -148,17 +156,20 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
         except Exception as error:  # the Hub or its files fail, or the tag is unknown
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             if not pretrained:
-                raise InputError(f"timm cannot build {name!r} with these settings: {reason:.200}") from error
+                raise InputError(
+                    f"timm cannot build {name!r}: {reason:.200}. Expected settings that it takes. Change the settings"
+                ) from error
             raise CheckpointError(
-                f"the weights of {name!r} cannot be loaded: {reason:.200}. Run once with a network connection, or give "
-                "a module with your own weights. With pretrained=False far less damage is found"
+                f"the weights of {name!r} cannot be loaded: {reason:.200}. Expected a network connection for the first "
+                "run. Connect, or give a module with your own weights; pretrained=False finds far less damage"
             ) from error
 
 
 def chosen(rows: np.ndarray, keep: float, seed: int) -> np.ndarray:
-    """Indices of a fraction `keep` of the rows (m, d). Each is the row farthest from the rows before it.
+    """Indices of a fraction `keep` of the rows (m, d), selected one by one: next is the row farthest from all selected.
 
-    If there are too many rows to compare, a random subset is used."""
+    If there are too many rows to compare, the selection is from a random subset.
+    """
     if keep == 1:
         return np.arange(len(rows))
     count, rng = max(1, round(keep * len(rows))), np.random.default_rng([seed, 4])

@@ -92,6 +92,6 @@ def made_again(
 
 
 def check_backbone(path: Any, made: Reconstructor, backbone: Any) -> None:
-    """Raise `InputError` for a backbone if the method of a file has none."""
+    """Raise `InputError` if a backbone is given for a file whose method has none."""
     if backbone is not None and "backbone" not in made.get_params():
-        raise InputError(f"{path} is of {made.method!r}, which has no backbone; leave it out")
+        raise InputError(f"{path} is of {made.method!r}, which has no backbone. Expected backbone=None. Leave it out")

@@ -55,7 +55,7 @@ NAMES = tuple(name for name in RECONSTRUCTORS if "token" not in name)
 DEFAULTS = {"images": "patches", "pairs": "patches", "sheets": "height", "objects": "nearest"}
 FOLDS = 5
 PIECE, POINTS = 4, 10  # minimum size of a defect: pixels of a tile, points of a cloud
-PIXELS = 0.99  # fraction of good places below the threshold of maps
+PIXELS = 0.99  # fraction of good pixels or points below the threshold of maps
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +69,10 @@ class SurfaceResult:
         Novelty of the whole image or cloud: the largest novelty of its tiles. For an object: the mean novelty of the
         most novel hundredth of its points.
     threshold : Threshold
-        For `novelty`, from good images or clouds.
+        Threshold for `novelty`, from good images or clouds.
     map : NoveltyMap
-        Novelty of each pixel or point, NaN if unseen. For a file that was scored in blocks: of sampled points.
+        Novelty of each pixel or point, NaN if unseen. For a file that was scored in blocks, the map is of sampled
+        points.
     least : int
         Minimum number of pixels or points of a defect.
     """
@@ -84,7 +85,10 @@ class SurfaceResult:
 
     @cached_property
     def defects(self) -> list[Defect]:
-        """Connected regions beyond the threshold of the map, largest first. Empty for another kind of object."""
+        """Connected regions beyond the threshold of the map, largest first.
+
+        Empty for a good surface, and if so much differs that the map does not locate damage (`map.tells` is False).
+        """
         return defects_of(self.map, self.least) if self.is_novel and self.map.tells else []
 
     @property
@@ -98,7 +102,8 @@ class SurfaceResult:
         return float(self.threshold.p_values([self.novelty])[0])
 
     def as_json(self) -> dict[str, Any]:
-        """Strings and numbers. Of the map: the fraction beyond its threshold, the unseen fraction, and the defects."""
+        """Result as strings and numbers. The map is summarized by the fraction beyond its threshold, the unseen
+        fraction, and the defects."""
         record: dict[str, Any] = {"name": self.name, "novelty": self.novelty, "p_value": self.p_value}
         record |= {"verdict": "damaged" if self.is_novel else "good"}
         seen = self.map.seen
@@ -118,16 +123,16 @@ class SurfaceModel:
     data : Images, Pairs, Sheets or Objects
         Kind of the data and its conversion to tiles, see `surfaces.data`.
     reconstructor : Reconstructor
-        Fitted, without thresholds.
+        Fitted reconstructor. Its thresholds are not used.
     scale : ndarray (v, h, w)
-        Divisor of maps. Views of objects: the usual novelty at each place, because edges are rebuilt worse than faces.
-        "nearest": a hundredth of the radius. Others: 1.
+        Divisor of maps. For views of objects: the usual novelty of each pixel, because edges are rebuilt worse than
+        faces. For "nearest": a hundredth of the radius. For others: 1.
     threshold : Threshold
-        For whole images or clouds. If there are too few good ones for the coverage (0.95 needs 19), it is their largest
-        novelty, and `threshold.coverage` is the fraction that it keeps.
+        For whole images or clouds. A coverage of 0.95 needs 19 good ones. With fewer, the threshold is their largest
+        novelty, and `threshold.coverage` is the coverage reached.
     pixel_threshold : Threshold
-        For maps. 99 % of good pixels or points are below it, unless a guarantee was requested; `marks` holds the
-        guarantee. With two or more good ones it stores their highest regions, for the p-values of defects.
+        For maps. Without a requested guarantee, 99 % of good pixels or points are below it. `pixel_threshold.marks`
+        has the guarantee and the highest regions of the good images or clouds, for the p-values of defects.
     baseline : float
         Median novelty of good pixels or points.
     """
@@ -182,11 +187,12 @@ class SurfaceModel:
         channels : sequence of str, optional
             Channels of sheets, as in `Rasterizer`.
         values : (float, float), optional
-            Range of images whose type does not define it. In a pair with one image of floats: the range of that image.
+            Range of the pixel values, if the pixel type does not define it. If only one image of a pair has floats, the
+            range is for this image.
         folds : int, optional
             Rounds of cross-validation. Each round holds out one part of the good data for the thresholds. With 1, a
-            tenth is held out once and never learned from. Default: 5, or 1 for reconstructors trained in steps. A
-            single sheet is split into strips, a single object into four random parts.
+            tenth is held out, and the model is not fitted on it. Default: 5, or 1 for reconstructors trained in steps.
+            A single sheet is split into strips, a single object into four random parts.
         false_points, false_regions : float, optional
             Guarantee for the threshold of maps. false_points: on average at most this fraction of a good surface is
             marked; 0.01 needs 99 good ones. false_regions: at most this fraction of good surfaces has a marked region;
@@ -206,9 +212,11 @@ class SurfaceModel:
         Raises
         ------
         InputError
-            For mixed kinds, no data, or a single image. For data that cannot be rasterized, with the file's name. For
-            settings without effect, such as a cell for images. For a reconstructor for another kind of data. For the
-            state of another training.
+            - For mixed kinds, no data, or a single image.
+            - For data that cannot be rasterized.
+            - For settings without effect, such as `cell` for images.
+            - For a reconstructor that does not fit the kind of data.
+            - For the state of another training.
         FileError
             For unreadable files, and pairs without a partner.
 
@@ -223,7 +231,7 @@ class SurfaceModel:
         (True, True)
         """
         sources, wanted = good_sources(good), _wanted(false_points, false_regions, largest)
-        if wanted.rate is not None and len(sources) > 1:  # before anything is learned
+        if wanted.rate is not None and len(sources) > 1:  # checked before the fit, which can take long
             check_shapes(len(sources), wanted.rate, wanted.largest, bounded=wanted.of == "points")
         unfitted = None if reconstructor is None else _unfitted(reconstructor, params)
         if shape is not None:
@@ -258,8 +266,8 @@ class SurfaceModel:
         Returns
         -------
         SurfaceResult
-            With a map of the image's pixels, or of the cloud's points in order; unmeasured points (NaN) of files are
-            dropped.
+            Its map is of the image's pixels, or of the cloud's points in their order. Unmeasured points (NaN) of files
+            are dropped.
 
         Raises
         ------
@@ -279,7 +287,10 @@ class SurfaceModel:
         The map of the result has at most 100,000 of the points. Arguments and errors as in `streaming.score_file`.
         """
         if not isinstance(self.data, Sheets):
-            raise InputError(f"a model of {self.data.kind} cannot read files in blocks; expected a model of sheets")
+            raise InputError(
+                f"a model of {self.data.kind} cannot read files in blocks. Expected a model of sheets. Call score "
+                "instead"
+            )
         source, worst = self._source(path), [-np.inf]
 
         def score(raster: Raster) -> np.ndarray:
@@ -302,7 +313,7 @@ class SurfaceModel:
         return self.baseline, 2 * self.pixel_threshold.value - self.baseline
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write `surface.safetensors`, whole or not at all, into a folder; a missing folder is created.
+        """Write `surface.safetensors` atomically into a folder. A missing folder is created.
 
         Raises `FileError` if writing fails.
         """
@@ -328,7 +339,8 @@ class SurfaceModel:
         path = given_path(folder, "folder")
         if not (path / SETTINGS).is_file():
             raise FileError(
-                f"{path} holds no {SETTINGS}; expected a folder that `surface fit` or `SurfaceModel.save` wrote"
+                f"{path} holds no {SETTINGS}. Expected the folder of a model. Give a folder that `surface fit` or "
+                "`SurfaceModel.save` wrote"
             )
         find_device(device)
         with loaded_arrays(path / SETTINGS, FILE) as (header, arrays):
@@ -338,7 +350,7 @@ class SurfaceModel:
             if data.shape != reconstructor.shape_ or scale.shape != expected:
                 raise ValueError(f"its tiles are {data.shape}, its scale {scale.shape}")
             if not (np.isfinite(scale) & (scale > 0)).all():
-                raise ValueError("its scale holds a value that is no number above 0")
+                raise ValueError("its scale holds a value that is not above 0")
             whole, pixel = map(Threshold.from_state, header["thresholds"])
             model = cls(data, reconstructor, scale, whole, pixel, float(header["baseline"]))
         check_backbone(path, reconstructor, backbone)
@@ -351,7 +363,10 @@ class SurfaceModel:
         sources, wanted = list_sources(one), self.data.shown if isinstance(self.data, Images) else "cloud"
         if len(sources) != 1 or sources[0].kind != wanted:
             given = f"{len(sources)} files" if len(sources) > 1 else f"{sources[0].name}, which is no {wanted}"
-            raise InputError(f"given were {given}; this model is of {self.data.kind} and scores one {wanted} at a time")
+            raise InputError(
+                f"given were {given}. Expected one {wanted} at a time, because this model is of {self.data.kind}. Call "
+                "score for each"
+            )
         return sources[0]
 
     def _worst(self, maps: np.ndarray) -> float:
@@ -366,7 +381,7 @@ class SurfaceModel:
 
 
 def _wanted(false_points: float | None, false_regions: float | None, largest: float) -> RequestedMarks:
-    """Requested guarantee. Raises `InputError` for rates and bounds out of range."""
+    """Requested guarantee. Raises `InputError` for invalid rates and bounds."""
     if false_points is None and false_regions is None:
         if largest != 1:
             raise InputError(
@@ -390,7 +405,7 @@ def _reconstructor(
 
 
 def _for_data(given: Reconstructor | None, data: Kind, params: Mapping[str, Any]) -> Reconstructor:
-    """Reconstructor for this kind of data. Raises `InputError` for a misfit."""
+    """Unfitted reconstructor for the data: the given one, or the default. Raises `InputError` if it does not fit."""
     if given is None:
         name = DEFAULTS[data.kind]
         if isinstance(data, Objects) or (isinstance(data, Sheets) and data.rasterizer.channels[0] != "height"):
@@ -403,7 +418,8 @@ def _for_data(given: Reconstructor | None, data: Kind, params: Mapping[str, Any]
         )
     if isinstance(given, HeightReconstructor) and isinstance(data, Sheets) and data.rasterizer.channels[0] != "height":
         raise InputError(
-            f"the channels are {', '.join(data.rasterizer.channels)}; 'height' uses the first, which must be height"
+            f"the channels are {', '.join(data.rasterizer.channels)}, but the reconstructor 'height' uses the first, "
+            "which must be height. Expected 'height' first. Reorder the channels, or give another reconstructor"
         )
     return given
 
@@ -418,5 +434,7 @@ def _unfitted(given: str | Reconstructor, params: Mapping[str, Any]) -> Reconstr
             "them on the object"
         )
     if not isinstance(given, Reconstructor) or given.method not in NAMES:
-        raise InputError(f"reconstructor is {type(given).__name__}; expected a name or an object of {', '.join(NAMES)}")
+        raise InputError(
+            f"reconstructor is {type(given).__name__}. Expected a name or an object. Give one of {', '.join(NAMES)}"
+        )
     return clone(given)

@@ -37,42 +37,48 @@ PUBLISHED: dict[str, Any] = {
 def imagenet(tiles: Tensor) -> Tensor:
     """Tiles (t, 3, h, w) in [-1, 1] with ImageNet's normalization. Raises `InputError` for other channels."""
     if tiles.shape[1] != 3:
-        raise InputError(f"tiles have {tiles.shape[1]} channels; ImageNet's normalization is for three, red green blue")
+        raise InputError(
+            f"tiles have {tiles.shape[1]} channels. Expected 3 (red, green, blue) for ImageNet's normalization. Give "
+            "normalization=None"
+        )
     center, spread = (torch.tensor(one, device=tiles.device)[:, None, None] for one in IMAGENET)
     return (tiles * 0.5 + 0.5 - center) / spread
 
 
 @dataclass(eq=False, repr=False)
 class CompetitiveReconstructor(Reconstructor, Recipe):
-    """Competing U-Nets (CRN): each rebuilds tiles, and rebuilds the others' outputs as badly as possible.
+    """Competing U-Nets (CRN): each learns to rebuild tiles, and to rebuild outputs of the others as badly as possible.
 
     The defaults train on a CPU in a minute. `CompetitiveReconstructor(**PUBLISHED)` has the settings of the published
-    code, but scores in evaluation mode. With the defaults, competition takes time and gains little: compare with
-    weights=(1, 0, 0) and with `PCAReconstructor`.
+    code, but scores in evaluation mode. With the defaults, competition takes time and gains little. Compare the result
+    with weights=(1, 0, 0) and with `PCAReconstructor`.
 
     Parameters
     ----------
     units : int
         Number of competing units.
     width, depth : int
-        Channels of the outermost level, and number of levels, at least 5. Default depth: `unet.depth_of` the tiles.
+        Channels of the outermost level, and number of levels, at least 5. Default depth: from the tile size, see
+        `unet.depth_of`.
     norm : {"group", "batch", "instance", "none"}
+        Normalization layers.
     variant : {"improved", "plain"}
         Upsampling by repetition and a convolution, or by transposed convolutions.
     initialization : {"fan_in", "fan_out"}
-        Published: "fan_out", with which half of the outputs start saturated.
+        Scale of the initial weights. "fan_out" is published; it saturates half of the outputs at the start.
     dropout : bool
-        In the levels of full width.
+        Use dropout in the levels of full width.
     weights : (float, float, float)
         Weights of reconstruction, feedback and discrimination in the losses, see `competition.competition_step`.
     margin : float or None
-        Error above which a discriminator gains nothing more. None, as published: no such limit.
+        Error above which a discriminator's loss is 0. None: no limit, as published.
     corruption : {"cutout"} or None
-        Change of half of the training tiles: two boxes of random color.
+        "cutout": half of the training tiles get two boxes of random color.
     steps, batch, rate, optimizer, rate_schedule
-        Settings of the training; rate_schedule is "constant" or "cosine".
+        Number of training steps, tiles in a step, learning rate, optimizer (a key of `competition.OPTIMIZERS`), and
+        schedule of the rate: "constant" or "cosine".
     pairs : {"round-robin", "random"}
-        Pairing: each unit equally often, or at random as published.
+        "round-robin": each unit is trained equally often. "random": random pairs, as published.
     residual : {"units", "best", "chain", "answer"}
         Novelty of a tile x. "units": mean over the units U of |x - U(x)|. "best": |x - G(x)| with the best generator G.
         "chain": |x - D(G(x))| with the best discriminator D, as in published inference. "answer": |G(x) - D(G(x))|, as
@@ -171,7 +177,7 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
         self.adopt(units, [int(k) for k in state["trained"]], [int(k) for k in state["best"]])
 
     def adopt(self, units: nn.ModuleList, trained: list[int], best: list[int]) -> None:
-        """Use units that were trained elsewhere. Raises ValueError for indices without a unit."""
+        """Use units that were trained elsewhere. `trained` and `best` are indices of units; others raise ValueError."""
         if len(best) != 2 or not trained or not {*trained, *best} <= set(range(len(units))):
             raise ValueError(f"units {trained}, best {best}, of {len(units)}")
         self.units_ = _placed(units, find_device(self.device)).eval().requires_grad_(False)

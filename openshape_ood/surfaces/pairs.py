@@ -38,8 +38,10 @@ def pairs_in(folder: Path) -> list[Pair]:
     Raises
     ------
     FileError
-        For a folder without images, or if only some stems are in both folders. For a wrong pairing by order: unequal
-        numbers of images, or different numbers in the names.
+        - For a folder without images.
+        - If some stems, but not all, are in both folders.
+        - If images are paired by order, but the folders have unequal numbers of images, or the numbers in two paired
+          names differ.
     """
     heights, intensities = (images_in(folder / side) for side in (HEIGHT, INTENSITY))
     sides = [[path.stem for path in side] for side in (heights, intensities)]
@@ -53,14 +55,14 @@ def pairs_in(folder: Path) -> list[Pair]:
     if alone:
         _check_order(folder, *sides)
         by = "order"
-    else:  # a longer suffix may change the order of equal stems
+    else:  # sorted by stem, because suffixes may change the order of file names
         heights, intensities = (sorted(side, key=lambda path: path.stem) for side in (heights, intensities))
         by = "names"
     return [Pair(a.stem, a, b, by) for a, b in zip(heights, intensities, strict=True)]
 
 
 def _check_order(folder: Path, heights: Sequence[str], intensities: Sequence[str]) -> None:
-    """Raise `FileError` if sorted order does not pair these stems."""
+    """Raise `FileError` if the sorted stems do not match: unequal lengths, or different numbers in two paired stems."""
     if len(heights) != len(intensities):
         raise FileError(
             f"{folder}: {HEIGHT} has {len(heights)} images, {INTENSITY} has {len(intensities)}, and no name is in "
@@ -89,7 +91,7 @@ def images_in(folder: Path) -> list[Path]:
     Raises `FileError` for an empty folder, and for two images that differ only in their suffix.
     """
     if not folder.is_dir():
-        raise FileError(f"there is no folder {folder}; expected a folder with images")
+        raise FileError(f"there is no folder {folder}. Expected a folder with images. Check the path")
     paths = sorted(
         path
         for path in folder.iterdir()
@@ -97,9 +99,9 @@ def images_in(folder: Path) -> list[Path]:
     )
     for stem, count in Counter(path.stem for path in paths).items():
         if count > 1:
-            raise FileError(f"{folder} has several images named {stem}; expected one. Rename the others")
+            raise FileError(f"{folder} has several images named {stem}. Expected one. Rename the others")
     if not paths:
-        raise FileError(f"{folder} has no images; expected {' '.join(IMAGES)}")
+        raise FileError(f"{folder} has no images. Expected {' '.join(IMAGES)}. Add images, or give another folder")
     return paths
 
 

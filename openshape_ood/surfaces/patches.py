@@ -15,7 +15,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 LEARNED = 20_000  # maximum training patches of each size
-USUAL = 0.5  # weight of the mean residual of a place in its usual residual; the mean of all places has the other half
+USUAL = 0.5  # weight of a pixel's mean residual in its usual residual; the mean over all pixels has weight 1 - USUAL
 LEAST = 1e-4  # minimum usual residual, for identical images
 
 
@@ -23,9 +23,10 @@ LEAST = 1e-4  # minimum usual residual, for identical images
 class PatchPCA(Reconstructor):
     """Rebuilds every small patch of an image from the principal components of good patches, at several sizes.
 
-    Unlike `PCAReconstructor` it needs no alignment, so it suits textures such as brushed metal, cloth or wood. The
-    novelty of a pixel is the root mean square residual of the patch around it, in units of the usual residual, averaged
-    over the sizes.
+    Unlike `PCAReconstructor` it needs no alignment, so it suits textures such as brushed metal, cloth or wood.
+
+    The residual of a pixel is the root mean square residual of the patch around it. It is divided by the usual residual
+    of good images at this pixel. The novelty is the mean over the sizes.
 
     Parameters
     ----------
@@ -55,11 +56,14 @@ class PatchPCA(Reconstructor):
         super()._check_params()
         check_whole(self.components, "components")
         if not self.sides:
-            raise InputError("sides is empty; expected the sizes of patches in pixels, such as (7, 11, 15)")
+            raise InputError(
+                "sides is empty. Expected the sizes of patches in pixels. Give sides=(7, 11, 15), for example"
+            )
         for side in self.sides:
             if check_whole(side, "sides", 3) % 2 == 0:
                 raise InputError(
-                    f"sides are {tuple(self.sides)}; expected odd numbers of pixels, so that each has a middle"
+                    f"sides are {tuple(self.sides)}. Expected odd numbers, so that each patch has a middle. Give "
+                    "sides=(7, 11, 15), for example"
                 )
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
@@ -68,7 +72,8 @@ class PatchPCA(Reconstructor):
         c, h, w = self.shape_
         if max(self.sides) > min(h, w):
             raise InputError(
-                f"patches are up to {max(self.sides)} pixels wide and tiles {w} x {h}; take smaller patches"
+                f"sides are up to {max(self.sides)} pixels, but tiles have {w} x {h}. Expected smaller sides. Give "
+                f"sides of at most {min(h, w)}"
             )
         filled, rng = _filled(tiles, seen), np.random.default_rng([seed, 6])
         self.centers_, self.axes_ = list[np.ndarray](), list[np.ndarray]()
@@ -121,7 +126,7 @@ class PatchPCA(Reconstructor):
 
 
 def _filled(tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Replace unseen pixels by the nearest seen one, so that the border of the mask is no edge of the surface."""
+    """Replace each unseen pixel by the nearest seen one, so that the border of the mask does not look like an edge."""
     from scipy.ndimage import distance_transform_edt
 
     filled = tiles.astype(np.float32)
@@ -133,11 +138,13 @@ def _filled(tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _drawn(tiles: np.ndarray, seen: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Random patches (n, c * side * side) of tiles whose center is seen."""
+    """Random patches (n, c * side * side) of tiles. The center of each patch is seen."""
     edge = side // 2
     middles = np.argwhere(seen[:, edge:-edge, edge:-edge])
     if not len(middles):
-        raise InputError(f"no patch of {side} pixels is seen in the good tiles; take smaller patches")
+        raise InputError(
+            f"no center of a patch of {side} pixels is seen in the good tiles. Expected seen pixels. Give smaller sides"
+        )
     windows = np.lib.stride_tricks.sliding_window_view(tiles, (side, side), axis=(2, 3))
     i, row, column = middles[np.sort(rng.permutation(len(middles))[:LEARNED])].T
     return windows[i, :, row, column].reshape(len(i), -1)

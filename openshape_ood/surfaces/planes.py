@@ -9,19 +9,20 @@ import numpy as np
 from openshape_ood.errors import CloudError
 
 TRIALS = 100  # random planes through three points; if half of the points are on the surface, one plane in eight fits
-SAMPLE = 100_000  # maximum points for finding a frame
-LOOKED_AT = 3000  # maximum points of this sample for finding the plane
-OUTSIDE = 2.5 * 1.4826  # maximum distance of a point on the plane, in median distances
-STRAY = 10  # minimum distance of a stray point, relative to the 99 % quantile of all distances
+SAMPLE = 100_000  # maximum points from which a frame is computed
+PLANE_SAMPLE = 3000  # maximum points from which the plane is computed
+OUTSIDE = 2.5 * 1.4826  # points within this many median distances from the plane are inliers
+STRAY = 10  # points beyond this multiple of the 99 % quantile of all distances are ignored
 ALONG = 0.01  # minimum in-plane component of a given direction: half a degree from the normal
-LONG = 1.5  # length / width from which the length defines a direction
+LONG = 1.5  # minimum length / width of a sheet whose axis u is along its length
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
     """Frame of a sheet: origin (3,) and axes (3, 3) in the frame of the cloud.
 
-    The axes are right-handed rows: u and v in the sheet, w normal to it."""
+    The rows of `axes` are u and v in the sheet, and w normal to it; they are right-handed.
+    """
 
     origin: np.ndarray
     axes: np.ndarray
@@ -32,7 +33,7 @@ class Frame:
 
 
 def sample_step(count: int) -> int:
-    """Step, a power of two: every step-th of `count` points forms a sample of at most `SAMPLE`."""
+    """Smallest power of two, such that every step-th of `count` points is a sample of at most `SAMPLE` points."""
     step = 1
     while count > SAMPLE * step:
         step *= 2
@@ -40,9 +41,9 @@ def sample_step(count: int) -> int:
 
 
 def robust_plane(points: np.ndarray) -> tuple[np.ndarray, float] | None:
-    """Unit normal (3,) and offset, normal @ point = offset, of the plane closest to the nearer half of points (n, 3).
+    """Unit normal (3,) and offset of the plane that best fits any half of the points (n, 3): normal @ point = offset.
 
-    Least median of squares (Rousseeuw, JASA 79, 1984), refined by inliers; None if no three points span a plane.
+    Least median of squares (Rousseeuw, JASA 79, 1984), refined by inliers. None if no three points span a plane.
 
     >>> grid = np.argwhere(np.ones((9, 9, 1))).astype(float)
     >>> normal, offset = robust_plane(np.vstack([grid, [[4, 4, 50]]]))
@@ -75,17 +76,19 @@ def robust_plane(points: np.ndarray) -> tuple[np.ndarray, float] | None:
 def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.ndarray | None = None) -> Frame:
     """Frame of the sheet through most points of a sample (n, 3).
 
-    normal: normal of the sheet. Default: normal of the robust plane, upwards. along: direction of u. Default: the long
-    axis of the cloud; x if no axis is clearly the longest. Raises `CloudError` for collinear points.
+    normal: normal of the sheet. Default: the upward normal of `robust_plane`. along: direction of u. Default: the long
+    axis of the cloud; if no axis is clearly the longest, x. Raises `CloudError` for collinear points.
     """
     origin = np.median(sample, axis=0)
     centered = sample - origin
     away = np.abs(centered).max(axis=1)
     centered = centered[away <= STRAY * np.quantile(away, 0.99)]
     if normal is None:
-        plane = robust_plane(centered[:: -(-len(centered) // LOOKED_AT)])
+        plane = robust_plane(centered[:: -(-len(centered) // PLANE_SAMPLE)])
         if plane is None:
-            raise CloudError(f"all {len(sample):,} points looked at lie on one line; expected points of a surface")
+            raise CloudError(
+                f"all {len(sample):,} sampled points are on one line. Expected points of a surface. Check the cloud"
+            )
         normal = _positive(plane[0])
     w = normal / np.linalg.norm(normal)
     flat = centered - np.outer(centered @ w, w)
@@ -98,14 +101,18 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
     u = along - (along @ w) * w
     if np.linalg.norm(u) < ALONG * np.linalg.norm(along):
         raise CloudError(
-            f"along is {np.round(along, 3).tolist()}, the normal of the surface; expected a direction in the surface"
+            f"along is {np.round(along, 3).tolist()}, the normal of the surface. Expected a direction in the surface. "
+            "Give another, or leave it out"
         )
     u = u / np.linalg.norm(u)
     return Frame(origin, np.stack([u, np.cross(w, u), w]))
 
 
 def _positive(direction: np.ndarray, first: bool = False) -> np.ndarray:
-    """A direction (3,) or its opposite, so that its last large coordinate is positive; its first one if `first`."""
+    """The direction (3,) or its opposite, such that the last of its large coordinates is positive.
+
+    first: the first of its large coordinates instead.
+    """
     order = (0, 1, 2) if first else (2, 1, 0)
     axis = next((i for i in order if abs(direction[i]) > 0.1), order[-1])
     return direction if direction[axis] > 0 else -direction

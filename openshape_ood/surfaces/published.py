@@ -29,9 +29,9 @@ MOST_UNITS, MOST_SIDE = 1000, 1 << 14
 def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveReconstructor:
     """Read the reconstructor of a published checkpoint.
 
-    It scores in evaluation mode, so tiles are independent; the published code scores in training mode, with varying
-    results. `residual` is "chain", as in published inference; use "answer" for published validation. Maps have the raw
-    scale, twice the scale of the published images. There are no thresholds: call `calibrate`.
+    It scores in evaluation mode, so tiles are independent. The published code scores in training mode, so its results
+    vary. `residual` is "chain", as in published inference; use "answer" for published validation. Maps have the raw
+    scale, which is twice the scale of the published images. There are no thresholds: call `calibrate`.
 
     Parameters
     ----------
@@ -49,11 +49,13 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     file = given_path(path, "path")
     content = read_torch(file, NAME, trusted=False)
     if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
-        raise WeightsError(f"{file} has no state_dict; expected a checkpoint of Competitive Reconstruction Networks")
+        raise WeightsError(
+            f"{file} has no state_dict. Expected a checkpoint of Competitive Reconstruction Networks. Give another file"
+        )
     state = rekeyed(content["state_dict"], Keys(prefix=UNITS), str(file))
     if len(state) < len(content["state_dict"]):
         odd = next(str(key) for key in content["state_dict"] if not str(key).startswith(UNITS))
-        raise WeightsError(f"{file} holds {odd[:80]!r}; expected the tensors of {UNITS}* and nothing else")
+        raise WeightsError(f"{file} holds {odd[:80]!r}. Expected only the tensors of {UNITS}*. Give another file")
     flags = content.get("hyper_parameters")
     flags = flags if isinstance(flags, Mapping) else {}
     n, sizes = units_of(state, file), sizes_of(state, file)
@@ -61,12 +63,19 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     try:
         units = loaded_units(lambda: UNet(sizes), n, state)
     except ValueError as error:
-        raise WeightsError(f"{file} does not hold {n} U-Nets as published: {error}") from None
+        raise WeightsError(
+            f"{file} does not hold {n} U-Nets: {error}. Expected the published tensors. Give another file"
+        ) from None
     if wrong := [key for key, one in state.items() if not torch.isfinite(one).all()]:
-        raise WeightsError(f"{file}: {UNITS}{wrong[0]} holds NaN or infinity; its training failed, or it is damaged")
+        raise WeightsError(
+            f"{file}: {UNITS}{wrong[0]} holds NaN or infinity. Expected finite weights. Give another file, because the "
+            "training failed or this one is damaged"
+        )
     best = [whole_number(content.get(key)) for key in ("best_gen", "best_disc")]
     if any(one is None or not 0 <= one < n for one in best):
-        raise WeightsError(f"{file}: the best units are {best}; expected best_gen and best_disc from 0 to {n - 1}")
+        raise WeightsError(
+            f"{file}: the best units are {best}. Expected best_gen and best_disc from 0 to {n - 1}. Give another file"
+        )
     params: dict[str, Any] = {name: getattr(sizes, name) for name in ("width", "depth", "norm", "variant")}
     if flags.get("dataset") == "MVTec":
         params["normalization"] = "imagenet"
@@ -82,7 +91,9 @@ def units_of(state: Mapping[str, Tensor], file: Path) -> int:
     numbers = {key.partition(".")[0] for key in state}
     n = len(numbers)
     if not 0 < n <= MOST_UNITS or numbers != {str(k) for k in range(n)}:
-        raise WeightsError(f"{file}: its units are {sorted(numbers)[:4]}; expected 0, 1, and so on without a gap")
+        raise WeightsError(
+            f"{file}: its units are {sorted(numbers)[:4]}. Expected 0, 1, and so on without a gap. Give another file"
+        )
     return n
 
 
@@ -91,7 +102,7 @@ def sizes_of(state: Mapping[str, Tensor], file: Path) -> UNetSizes:
     outer, level, depth = "0.model.model.", "0.model.model.", 1
     first = state.get(f"{outer}0.weight")
     if first is None or first.ndim != 4:
-        raise WeightsError(f"{file} lacks {UNITS}{outer}0.weight; expected a U-Net as published")
+        raise WeightsError(f"{file} lacks {UNITS}{outer}0.weight. Expected a U-Net as published. Give another file")
     instance = f"{outer}0.bias" in state
     while depth <= MOST_DEPTH:
         below = next((f"{level}{k}.model." for k in (1, 2, 3) if f"{level}{k}.model.1.weight" in state), None)
@@ -99,7 +110,9 @@ def sizes_of(state: Mapping[str, Tensor], file: Path) -> UNetSizes:
             break
         level, depth = below, depth + 1
     if not LEAST_DEPTH <= depth <= MOST_DEPTH:
-        raise WeightsError(f"{file}: a unit has {depth} levels; expected {LEAST_DEPTH} to {MOST_DEPTH}")
+        raise WeightsError(
+            f"{file}: a unit has {depth} levels. Expected {LEAST_DEPTH} to {MOST_DEPTH}. Give another file"
+        )
     batch = any(key.startswith(outer) and key.endswith("running_mean") for key in state)
     norm = "batch" if batch else "instance" if instance else "none"
     variant = "improved" if f"{outer}4.weight" in state else "plain"
@@ -111,12 +124,16 @@ def _shape(flags: Mapping[str, Any], sizes: UNetSizes, n: int, file: Path) -> tu
     derived = {"norm": sizes.norm, "improved": sizes.variant == "improved", "num_competitive_units": n}
     for name, value in derived.items():
         if name in flags and flags[name] != value:
-            raise WeightsError(f"{file}: its flags state {name}={flags[name]!r:.40}, but its tensors have {value!r}")
+            raise WeightsError(
+                f"{file}: its flags state {name}={flags[name]!r:.40}. Expected {value!r}, as in the tensors. Give "
+                "another file"
+            )
     side = 2**sizes.depth
     given = flags.get("input_shape", (1, sizes.channels, side, side))
     whole = isinstance(given, tuple | list) and len(given) == 4 and all(type(one) is int for one in given)
     if not whole or given[1] != sizes.channels or not all(0 < s <= MOST_SIDE and s % side == 0 for s in given[2:]):
         raise WeightsError(
-            f"{file}: its tiles are {given!r:.60}; expected (1, {sizes.channels}, h, w) in multiples of {side}"
+            f"{file}: its tiles are {given!r:.60}. Expected (1, {sizes.channels}, h, w) in multiples of {side}. Give "
+            "another file"
         )
     return given[1], given[2], given[3]

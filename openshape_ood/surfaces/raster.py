@@ -33,23 +33,25 @@ class Raster:
     mask : ndarray (t, h, w) bool
         True for cells that have points or are filled from a near cell.
     channels : tuple of str
-        The c names.
+        Names of the c channels.
     ranges : dict of str to (float, float)
-        By channel, the values that become -1 and 1; values beyond are clipped.
+        For each channel the values that become -1 and 1. Values beyond them are clipped.
     grid : ndarray (t, 2) int64
-        For tiles of a sheet: cells from the frame's origin to the tile's first cell, along v and u; empty for views.
+        Position of each tile of a sheet: cells from the frame's origin to the tile's first cell, along v and u. Empty
+        for views.
     points : int
         Number n of points.
     rows, tile, spot : ndarray (m,), (m,), (m, 2)
-        One entry for each tile of each point: index of the point, index of the tile, position (row, column) in cells.
+        A point in several tiles has one entry for each of them. An entry is the index of the point, the index of the
+        tile, and the position (row, column) in cells.
     frame : Frame or None
         Frame of a sheet; None for views.
     cell : float
         Meters along a cell.
     merge : {"mean", "max"}
-        Combination of scores for a point in several tiles.
+        Combination of the scores of a point in several tiles.
     left_out : dict of str to int
-        Number of omitted tiles, by reason.
+        Number of omitted tiles for each reason.
     """
 
     tiles: np.ndarray
@@ -109,7 +111,8 @@ class Raster:
         given = np.asarray(to_numpy(scores))
         if given.shape != self.mask.shape or given.dtype.kind not in "fiub":
             raise InputError(
-                f"scores have shape {given.shape} and type {given.dtype}; expected a number a pixel, {self.mask.shape}"
+                f"scores have shape {given.shape} and type {given.dtype}. Expected one number per pixel, "
+                f"{self.mask.shape}. Give the scores of this raster"
             )
         valid = self.mask & np.isfinite(given)
         known, weight = np.where(valid, given, 0).astype(np.float64), valid.astype(np.float64)
@@ -127,10 +130,15 @@ class Raster:
         return np.where(count > 0, total / np.maximum(count, 1) if mean else total, np.nan)
 
     def to_tiles(self, values: Any) -> np.ndarray:
-        """Mean in each pixel (t, h, w) of values of the points (n,), such as true labels; NaN for empty pixels."""
+        """Mean (t, h, w) over the points in each pixel. values (n,): one for each point, such as its true label.
+
+        NaN for pixels without points.
+        """
         given = array(values, "values", "n", any_type=True)
         if len(given) != self.points:
-            raise InputError(f"there are {len(given)} values for {self.points} points; expected one for each")
+            raise InputError(
+                f"there are {len(given)} values for {self.points} points. Expected one for each. Give a value per point"
+            )
         _, h, w = self.mask.shape
         cells = (self.tile.astype(np.int64) * h + self.spot[:, 0].astype(np.int64)) * w + self.spot[:, 1].astype(int)
         count = np.bincount(cells, minlength=self.mask.size)
@@ -140,33 +148,41 @@ class Raster:
 
 
 def _between(pixels: np.ndarray, tile: np.ndarray, spot: np.ndarray) -> np.ndarray:
-    """Pixels (t, h, w) at positions (k, 2) of tiles (k,), bilinear between cell centers."""
+    """Values of pixels (t, h, w) at positions (k, 2) in tiles (k,), bilinear between cell centers."""
     from scipy.ndimage import map_coordinates
 
     return map_coordinates(pixels, np.vstack([tile, spot.T - 0.5]), order=1, mode="nearest")
 
 
 def mosaic(raster: Raster, pixels: Any = None) -> np.ndarray:
-    """Image (k, H, W) float32 of all tiles of a sheet, or of `pixels` (t, k, h, w) or (t, h, w) in their place.
+    """One image (k, H, W) float32 of all tiles of a sheet.
 
-    Overlapping tiles are averaged; gaps are NaN. A tile inclined to the sheet is placed by its center and not
-    stretched: at 5 degrees, the corners of a tile of 128 cells are a third of a cell off.
+    Overlapping tiles are averaged; gaps are NaN. A tile that is inclined to the sheet is placed by its center and not
+    stretched. At 5 degrees, this shifts the corners of a tile of 128 cells by a third of a cell.
+
+    pixels (t, k, h, w) or (t, h, w): values to show instead of the tiles.
 
     Raises
     ------
     InputError
-        For views, for pixels of another shape, and for images that exceed the memory.
+        For views, for pixels of another shape, and for images that exceed the memory limit.
     """
     given = raster.tiles if pixels is None else np.asarray(to_numpy(pixels))
     given = given[:, None] if given.ndim == 3 else given
     t, h, w = raster.mask.shape
     if raster.frame is None or given.ndim != 4 or (given.shape[0], *given.shape[2:]) != (t, h, w):
         of = "views" if raster.frame is None else "tiles"
-        raise InputError(f"pixels are {given.shape} of {of}; expected ({t}, k, {h}, {w}) of the tiles of a sheet")
+        raise InputError(
+            f"pixels are {given.shape} of {of}. Expected ({t}, k, {h}, {w}) of the tiles of a sheet. Give one image "
+            "per tile"
+        )
     first = raster.grid - raster.grid.min(axis=0)
     size = (given.shape[1], *(first.max(axis=0) + [h, w]))
     if np.prod(size, dtype=float) * 12 > LARGEST:
-        raise InputError(f"a picture of {size} does not fit into memory; take the blocks of raster_blocks one by one")
+        raise InputError(
+            f"the image would be {size}, which exceeds {LARGEST >> 30} GiB. Expected a smaller sheet. Process the "
+            "blocks of raster_blocks one by one"
+        )
     total, count = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for (row, column), tile, mask in zip(first, given, raster.mask, strict=True):
         known = mask & np.isfinite(tile)
@@ -184,16 +200,16 @@ def save_mosaic(raster: Raster, path: str | os.PathLike[str], pixels: Any = None
     raster, pixels
         As for `mosaic`.
     path : str or Path
-        Ends in .npz.
+        File with the suffix .npz.
     crs : str
-        Coordinate reference system of the cloud, such as "EPSG:25832"; only for level sheets.
+        Coordinate reference system of the cloud, such as "EPSG:25832". Only for level sheets.
 
     Returns
     -------
     Path
-        The file. Its arrays: array (k, H, W); transform (6,), the numbers a b c d e f with x = a column + b row + c and
-        y = d column + e row + f; crs; channels; origin and axes of the sheet. x and y are coordinates of the cloud for
-        a level sheet, else u and v of the sheet.
+        The file. It holds the image `array` (k, H, W), `transform` (6,), `crs`, `channels`, and `origin` and `axes` of
+        the sheet. `transform` has the numbers a to f: x = a column + b row + c, and y = d column + e row + f. For a
+        level sheet, x and y are coordinates of the cloud; else they are u and v of the sheet.
 
     Raises
     ------
@@ -204,9 +220,9 @@ def save_mosaic(raster: Raster, path: str | os.PathLike[str], pixels: Any = None
     """
     path = given_path(path, "path")
     if path.suffix != ".npz":
-        raise InputError(f"path is {path}; expected an .npz file")
+        raise InputError(f"path is {path}. Expected an .npz file. Change the suffix")
     picture = mosaic(raster, pixels)
-    frame: Any = raster.frame  # views, which have no frame, were refused above
+    frame: Any = raster.frame  # not None, because `mosaic` raises for views
     level = abs(frame.axes[2, 2]) > LEVEL
     if crs and not level:
         raise InputError(

@@ -19,7 +19,7 @@ CHANNELS = ("height", "intensity", "normal", "density", "color")
 RGB = ("red", "green", "blue")
 GRANULE = 16  # the side of a tile is a multiple of this number of cells
 COVERAGE = 0.05  # minimum fraction of a tile's cells with points
-SPARSE = 0.02  # minimum points a cell; with fewer, a raster is mostly holes
+SPARSE = 0.02  # minimum points per cell; with fewer, a raster is mostly holes
 MOST_CELLS = 4096  # maximum cells along a tile
 MOST_OVERLAP = 0.9
 FARTHEST = 2**30  # maximum squares from the center of a sheet
@@ -42,19 +42,22 @@ class Rasterizer:
     overlap : float
         Fraction of a tile that the next tile repeats, up to 0.9.
     channels : sequence of {"height", "intensity", "normal", "density", "color"}
-        "height": above the tile's plane and camber. "intensity": logarithm, scaled by the quantiles of its strip.
-        "normal": slope, 1 minus the cosine between the normals of cell and plane. "density": logarithm to base 2 of the
-        points in a cell, relative to the tile's median. "color": three channels. The cloud must have intensity or color
-        if it is requested.
+        - "height": above the tile's plane and camber.
+        - "intensity": logarithm, scaled by the quantiles of the point's strip.
+        - "normal": slope, as 1 minus the cosine between the normals of cell and plane.
+        - "density": logarithm to base 2 of the number of points in a cell, relative to the tile's median.
+        - "color": three channels.
+
+        The cloud must have intensity and color if they are requested.
     height : float
-        Meters above and below the plane that become 1 and -1.
+        Heights of `height` meters above and below the plane become 1 and -1.
     reach : float
-        Meters from the plane beyond which points belong to other objects (cars, walls, trees) and are ignored.
+        Points farther than `reach` meters from the plane belong to other objects (cars, walls, trees) and are ignored.
     fill : int
         Empty cells are filled from the nearest cell with points, up to this distance in cells.
     normal, along : sequence of 3 float, optional
-        Normal of the sheet, such as (0, 0, 1) for a road, and direction of u in the sheet, such as the direction of
-        travel. Default: estimated from the cloud.
+        Normal of the sheet, such as (0, 0, 1) for a road. Direction of u in the sheet, such as the direction of travel.
+        Default: estimated from the cloud.
 
     Raises
     ------
@@ -85,17 +88,25 @@ class Rasterizer:
             check_positive(getattr(self, name), name)
         check_whole(self.fill, "fill", 0)
         if check_count(self.tile, "tile", MOST_CELLS, "cells along a tile") % GRANULE:
-            raise InputError(f"tile is {self.tile}; expected a multiple of {GRANULE}")
+            raise InputError(f"tile is {self.tile}. Expected a multiple of {GRANULE}. Give tile=128, for example")
         if check_share(self.overlap, "overlap") > MOST_OVERLAP:
-            raise InputError(f"overlap is {self.overlap!r}; expected a share from 0 to {MOST_OVERLAP}")
+            raise InputError(
+                f"overlap is {self.overlap!r}. Expected a fraction from 0 to {MOST_OVERLAP}. Give overlap=0.5, for "
+                "example"
+            )
         if isinstance(self.channels, str) or not self.channels or len(set(self.channels)) < len(self.channels):
-            raise InputError(f"channels are {self.channels!r}; expected some of {', '.join(CHANNELS)}, each once")
+            raise InputError(
+                f"channels are {self.channels!r}. Expected some of {', '.join(CHANNELS)}, each once. Give ['height'], "
+                "for example"
+            )
         for channel in self.channels:
             check_choice(channel, "channel", CHANNELS)
         for name in ("normal", "along"):
             given = getattr(self, name)
             if given is not None and (len(array(given, name, "d")) != 3 or not np.any(given)):
-                raise InputError(f"{name} is {given!r}; expected the three numbers of a direction")
+                raise InputError(
+                    f"{name} is {given!r}. Expected the three numbers of a direction. Give (0, 0, 1), for example"
+                )
 
     @property
     def step(self) -> int:
@@ -104,7 +115,7 @@ class Rasterizer:
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """By channel, the values that become -1 and 1. Heights are in meters, others have no unit."""
+        """For each channel the values that become -1 and 1. Heights are in meters; the other channels have no unit."""
         table = {
             "height": (-self.height, self.height),
             "intensity": (-1.0, 1.0),
@@ -124,20 +135,22 @@ class Rasterizer:
         intensity : array (n,), optional
             0 or more, on any scale.
         color : array (n, 3), optional
-            rgb in [0, 1] or 0 to 255.
+            Red, green, blue in [0, 1] or 0 to 255.
         strips : array (n,) of int, optional
-            Number of the pass in which each point was measured; intensities are scaled for each pass separately.
+            Strip of each point: the number of the pass in which it was measured. Intensities are scaled separately for
+            each strip.
 
         Returns
         -------
         Raster
-            Tiles row by row. Tiles without a plane, or with too few occupied cells, are omitted.
+            The tiles, row by row. Tiles without a plane, or with too few occupied cells, are omitted.
 
         Raises
         ------
         CloudError
-            For NaN and collinear points. For points so sparse that most cells are holes, such as centimeters read as
-            meters. If no tile is left.
+            - For NaN and collinear points.
+            - For points so sparse that most cells are holes, for example if centimeters are read as meters.
+            - If no tile is left.
         InputError
             For missing channels, and arrays of different lengths.
         """
@@ -164,7 +177,7 @@ class Rasterizer:
         return sheet_frame(sample, normal, along)
 
     def _given(self, points: np.ndarray, intensity: Any, color: Any) -> dict[str, np.ndarray]:
-        """Requested point values by channel."""
+        """Point values for each requested channel: intensity (n,), color (n, 3)."""
         requested = {}
         for name, values, axes in (("intensity", intensity, "n"), ("color", color, "nc")):
             if name not in self.channels:
@@ -176,7 +189,7 @@ class Rasterizer:
         if "color" in requested:
             if requested["color"].shape[1] < 3:
                 raise InputError(
-                    f"color has the shape {requested['color'].shape}; expected (n, 3), red, green and blue"
+                    f"color has the shape {requested['color'].shape}. Expected (n, 3). Give red, green and blue"
                 )
             requested["color"] = unit_colors(requested["color"][:, :3], "color")
         return requested
@@ -184,9 +197,9 @@ class Rasterizer:
     def cut(
         self, frame: Frame, inside: np.ndarray, values: Mapping[str, np.ndarray], core: np.ndarray | None = None
     ) -> Raster:
-        """Tiles of points in the sheet's frame (n, 3), with scaled values by channel.
+        """Tiles of points (n, 3) in the sheet's frame. values: scaled point values for each channel.
 
-        core: squares (s, 2) that the tiles must touch. Default: all.
+        core: squares (s, 2); only tiles that touch one of them are made. Default: all tiles.
         """
         key = keys_of(self.squares(inside))
         order = np.argsort(key, kind="stable")
@@ -198,8 +211,8 @@ class Rasterizer:
         corners = squares_at(np.unique(keys_of(touched.reshape(-1, 2))))
         if len(corners) * len(self.ranges) * self.tile**2 * 4 > LARGEST:
             raise CloudError(
-                f"{len(corners):,} tiles do not fit into memory. Expected meters, and fewer or larger cells. Score the "
-                "file in blocks (surfaces.score_file), take larger cells, or convert the points to meters"
+                f"{len(corners):,} tiles exceed {LARGEST >> 30} GiB. Expected points in meters, and larger cells. "
+                "Convert the points to meters, take larger cells, or score the file in blocks (surfaces.score_file)"
             )
         results, left_out = [], {"few cells": 0, "no plane": 0}
         for corner in corners:
@@ -214,11 +227,11 @@ class Rasterizer:
         return self._raster(results, frame, len(inside), left_out)
 
     def squares(self, inside: np.ndarray) -> np.ndarray:
-        """Squares (n, 2) of points (n, 3) in the sheet's frame, along v and u; their side is the step between tiles."""
+        """Square (n, 2), along v and u, of each point (n, 3) in the sheet's frame. A side is the step between tiles."""
         squares = np.floor(inside[:, 1::-1] / (self.cell * self.step))
         if not (np.abs(squares) < FARTHEST).all():
             raise CloudError(
-                f"the points reach {np.abs(inside).max():.3g} m from their median, too far to rasterize. Expected a "
+                f"points are up to {np.abs(inside).max():.3g} m from their median, too far to rasterize. Expected a "
                 "sheet in meters. Drop stray points, or give meters"
             )
         return squares.astype(np.int64)
@@ -226,8 +239,10 @@ class Rasterizer:
     def _tile(
         self, inside: np.ndarray, values: Mapping[str, np.ndarray], rows: np.ndarray, corner: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
-        """Channels (c, h, w), mask, points and positions of the tile with its first cell at `corner`; or the reason for
-        omitting it."""
+        """Channels (c, h, w), mask (h, w), point indices and positions of the tile whose first cell is `corner`.
+
+        If the tile is omitted, returns the reason.
+        """
         size = self.tile
         v, u = (corner + size / 2) * self.cell
         placed = tiles.place(inside[rows] - [u, v, 0], size, self.cell, self.reach, self.height)
@@ -280,7 +295,9 @@ class Rasterizer:
     def missing(self, channel: str) -> InputError:
         """Error for a cloud without values for a channel."""
         others = tuple(one for one in self.channels if one != channel) or ("height",)
-        return InputError(f"the cloud has no {channel}, which is among the channels; give it, or channels={others}")
+        return InputError(
+            f"the cloud has no {channel}. Expected it, because it is among the channels. Give it, or channels={others}"
+        )
 
     def no_tile(self, left_out: Mapping[str, int]) -> CloudError:
         """Error if no tile is left."""
@@ -293,23 +310,22 @@ class Rasterizer:
 
 
 def keys_of(squares: np.ndarray) -> np.ndarray:
-    """Key (n,) of each square (n, 2)."""
+    """Integer key (n,) of each square (n, 2)."""
     return (squares[:, 0] << 32) + squares[:, 1] + FARTHEST
 
 
 def squares_at(keys: np.ndarray) -> np.ndarray:
-    """Squares (n, 2) of keys (n,)."""
+    """Squares (n, 2) from the keys (n,) of `keys_of`."""
     return np.stack([keys >> 32, (keys & (2**32 - 1)) - FARTHEST], axis=1)
 
 
 def check_spacing(points: int, squares: int, rasterizer: Rasterizer) -> None:
-    """Raise `CloudError` if there are so few points for the squares that most cells are empty."""
+    """Raise `CloudError` if most cells of the occupied squares are empty."""
     a_cell = points / (squares * rasterizer.step**2)
     if a_cell < SPARSE:
         raise CloudError(
-            f"{points:,} points lie in {squares:,} squares of {rasterizer.step * rasterizer.cell:g} m: {a_cell:.2g} a "
-            f"cell of {rasterizer.cell:g} m, so nearly all cells are empty. Expected meters. For points in "
-            "centimeters, give meters (points * 0.01); for sparse points, take larger cells"
+            f"there are {a_cell:.2g} points per cell of {rasterizer.cell:g} m, so nearly all cells are empty. Expected "
+            f"at least {SPARSE}, and points in meters. Convert centimeters by points * 0.01, or take larger cells"
         )
 
 
@@ -326,5 +342,5 @@ def cloud_points(points: Any) -> np.ndarray:
             f"{error}. Drop points that were never measured: points[np.isfinite(points).all(axis=1)]"
         ) from error
     if given.shape[1] != 3:
-        raise CloudError(f"points have shape {given.shape}; expected (n, 3), with color and intensity given separately")
+        raise CloudError(f"points have shape {given.shape}. Expected (n, 3). Give color and intensity separately")
     return given.astype(np.float64)

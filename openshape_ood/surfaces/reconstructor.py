@@ -1,7 +1,7 @@
 """Reconstructor: common interface of anomaly maps by reconstruction.
 
 Letters: t tiles of c channels, h rows and w columns. Tiles are float32 in [-1, 1] with a validity mask (t, h, w).
-Pixels where the mask is False are not used in training, maps or scores, and are NaN in every result.
+Pixels with a False mask are not used in training, maps or scores, and are NaN in every result.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HELD_OUT = 0.1  # fraction of normal tiles held out for the thresholds
 PIXELS = 10_000  # maximum held-out pixels for the threshold of pixels
 AT_ONCE = 1 << 22  # elements of tiles rebuilt at once: 16 MiB
 ROUNDING = 1e-5  # tolerated deviation from [-1, 1]
-KEPT = 1000  # maximum records of a history in a file
+KEPT = 1000  # maximum number of training records that a file stores
 PLAIN = (str, int, float, tuple, list, np.generic, np.ndarray, type(None))
 CLASSES = np.array(["normal"])
 
@@ -42,7 +42,7 @@ Report = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Training:
-    """Reporting of a training in steps, and its state file, if any."""
+    """Options of a training in steps: progress reports, and the state file for resuming, if any."""
 
     progress: bool | Report = False
     state: Path | None = None
@@ -52,28 +52,28 @@ class Training:
 class Reconstructor(BaseEstimator, ABC):
     """Anomaly detector for tiles: a tile is rebuilt from learned normal tiles, and the residual is its novelty.
 
-    A scikit-learn estimator (`get_params`, `clone`) on tiles instead of rows.
+    It is a scikit-learn estimator (`get_params`, `clone`) on tiles instead of rows.
 
     Parameters
     ----------
     pooling : {"max", "mean"}
-        Score of a tile: "max", the largest mean over 3 x 3 pixels of its map; "mean", the mean of all, which hides
-        small defects.
+        Score of a tile from its map. "max": the largest mean over 3 x 3 pixels. "mean": the mean over all pixels, which
+        hides small defects.
     coverage, pixel_coverage : float
-        Fractions of normal tiles, and of their pixels, that the thresholds keep.
+        Fraction of normal tiles, and fraction of their pixels, that are below the thresholds.
 
     Attributes
     ----------
     shape_ : tuple of int
         Shape (c, h, w) of the training tiles.
     threshold_, pixel_threshold_ : Threshold
-        For `score` and for `novelty`, from a held-out tenth of the normal tiles. If these n tiles are too few for the
-        coverage (0.95 needs 19), the threshold is their largest novelty, which keeps n / (n + 1) of normal tiles. None
-        before `fit` or `calibrate`.
+        For `score` and for `novelty`, from n held-out normal tiles, a tenth of all. None before `fit` or `calibrate`.
+        A coverage of 0.95 needs n = 19. With fewer tiles, the threshold is their largest novelty, and its coverage is
+        n / (n + 1).
     baseline_ : float
         Median novelty of held-out pixels.
     history_ : list of dict
-        A record for each step of the training, if it has steps.
+        A record for each step of the training. Empty for methods without steps.
     """
 
     method: ClassVar[str] = ""
@@ -103,19 +103,20 @@ class Reconstructor(BaseEstimator, ABC):
         normal : array (t, c, h, w)
             At least two defect-free tiles in [-1, 1]; some are held out.
         y : None
-            For scikit-learn; ignored.
+            Ignored; required by scikit-learn.
         mask : array (t, h, w) of bool, optional
             True for seen pixels; tiles without seen pixels are dropped.
         groups : sequence (t,), optional
-            Group of each tile, such as its cloud or street, for overlapping or consecutive tiles. Groups are held out
-            whole, because a tile is nearly known from an overlapping one.
+            Group of each tile, such as its cloud or street. Needed for overlapping or consecutive tiles: a whole group
+            is held out, because overlapping tiles share pixels.
         seed : int
             Seed of all random choices. The same data and seed give the same results.
         progress : bool or callable
-            True shows a bar on stderr; a function gets the record of each step.
+            True shows a progress bar on stderr. A function is called with the record of each step.
         state : path, optional
-            A .safetensors file for resuming a training in steps. After an interruption the same call resumes the
-            training with the same results, and reports finished steps again. The caller deletes the file.
+            A .safetensors file for resuming a training in steps. After an interruption, the same call resumes the
+            training, with the same results as without interruption. Finished steps are reported again. The caller
+            deletes the file.
 
         Raises
         ------
@@ -139,12 +140,14 @@ class Reconstructor(BaseEstimator, ABC):
     def calibrate(self, normal: Any, mask: Any = None, groups: Any = None) -> Self:
         """Compute the thresholds from normal tiles that were not used for learning.
 
-        For a network that was trained elsewhere, or for tiles of another source. Parameters and errors as in `fit`."""
+        Use it for a network that was trained elsewhere, or for tiles of another source. Parameters and errors as in
+        `fit`.
+        """
         check_is_fitted(self, "shape_")
         self._check_params()
         tiles, seen, owners = _normal(*self._checked_as_fitted(normal, mask), groups)
         if not len(tiles):
-            raise InputError("there is no normal tile with seen pixels; expected one or more")
+            raise InputError("there is no normal tile with seen pixels. Expected one or more. Give other tiles")
         return self._calibrate(tiles, seen, owners)
 
     def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
@@ -153,7 +156,7 @@ class Reconstructor(BaseEstimator, ABC):
         Parameters
         ----------
         tiles, mask
-            As in `fit`, of the same shape.
+            As in `fit`, with the same numbers of channels, rows and columns.
 
         Returns
         -------
@@ -173,7 +176,7 @@ class Reconstructor(BaseEstimator, ABC):
         return maps
 
     def score(self, tiles: Any, y: None = None, *, mask: Any = None) -> np.ndarray:
-        """Novelty (t,) float32 of whole tiles, by the pooling; NaN for unseen tiles."""
+        """Novelty (t,) float32 of whole tiles, pooled from their maps. NaN for tiles without seen pixels."""
         return self.pooled(self.novelty(tiles, mask))
 
     def localize(self, tile: Any, mask: Any = None, *, name: str = "the tile") -> NoveltyMap:
@@ -199,11 +202,11 @@ class Reconstructor(BaseEstimator, ABC):
         return Identity(self.method, f"reconstruction/{self.method}", digest.hexdigest())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .safetensors file, whole or not at all; `load_reconstructor` reads it. Raises `FileError`."""
+        """Write a .safetensors file atomically; `load_reconstructor` reads it. Raises `FileError` if writing fails."""
         return save_arrays(path, *self.contents(), FILE)
 
     def contents(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays and header of a file, for `methods.made_again`."""
+        """Arrays and header of a file; `methods.made_again` restores the reconstructor from them."""
         check_is_fitted(self, "shape_")
         state, arrays = self._state()
         return arrays, {
@@ -240,7 +243,7 @@ class Reconstructor(BaseEstimator, ABC):
         return self
 
     def learned(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training = Training()) -> Self:
-        """Fit to all of these validated tiles, without thresholds."""
+        """Fit to all given tiles, without thresholds. The tiles are not validated again."""
         self._begin(tiles.shape[1:], seed)
         self._learn(tiles, seen, seed, training)
         return self
@@ -250,11 +253,11 @@ class Reconstructor(BaseEstimator, ABC):
 
     @abstractmethod
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """Novelty (t, h, w) of validated tiles; any value for unseen pixels."""
+        """Novelty (t, h, w) of validated tiles. Unseen pixels may have any value."""
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Learned state: plain values, and arrays."""
+        """Learned state: values for a JSON header, and arrays."""
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -267,13 +270,13 @@ class Reconstructor(BaseEstimator, ABC):
         given, seen = self._checked(tiles, mask)
         if given.shape[1:] != self.shape_:
             raise InputError(
-                f"tiles are {given.shape[1:]} (channels, rows, columns); this reconstructor was fitted on "
-                f"{self.shape_}. Expected tiles of that shape. Resize images or cut rasters as for the fit"
+                f"tiles are {given.shape[1:]} (channels, rows, columns). Expected {self.shape_}, as in the fit. Resize "
+                "images or cut rasters as for the fit"
             )
         return given, seen
 
     def pooled(self, maps: np.ndarray) -> np.ndarray:
-        """Scores (t,) of maps (t, h, w), by the pooling."""
+        """Scores (t,) of maps (t, h, w), pooled by `pooling`."""
         return pooled(maps, self.pooling)
 
     def _check_params(self) -> None:
@@ -293,7 +296,7 @@ class Reconstructor(BaseEstimator, ABC):
         return self
 
     def provenance(self) -> Provenance:
-        """Origin: learned state and seed."""
+        """Origin of the reconstructor: digest of its learned state, and seed."""
         return Provenance(self.identity, self.method, "", self.seed_, version=__version__)
 
 
@@ -301,27 +304,30 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
     """Tiles (t, c, h, w) float32 and their mask. Raises `InputError` for other shapes, values and types."""
     given = np.asarray(to_numpy(tiles))
     if given.ndim != 4 or 0 in given.shape[1:]:
-        raise InputError(f"tiles have the shape {given.shape}; expected (t, c, h, w): tiles, channels, rows, columns")
+        raise InputError(
+            f"tiles have the shape {given.shape}. Expected (t, c, h, w): tiles, channels, rows, columns. Reshape them"
+        )
     if given.dtype.kind != "f":
-        raise InputError(f"tiles are of type {given.dtype}; expected floats in [-1, 1]. Convert images by `image_tile`")
+        raise InputError(f"tiles are of type {given.dtype}. Expected floats in [-1, 1]. Convert images by `image_tile`")
     seen = np.ones((len(given), *given.shape[2:]), dtype=bool) if mask is None else np.asarray(to_numpy(mask))
     if seen.shape != (len(given), *given.shape[2:]) or seen.dtype != bool:
         raise InputError(
-            f"the mask is {seen.dtype} {seen.shape} for tiles {given.shape}; expected bool (t, h, w), True where seen"
+            f"the mask is {seen.dtype} {seen.shape} for tiles {given.shape}. Expected bool (t, h, w), True where seen. "
+            "Give one mask per tile"
         )
     values = given if seen.all() else np.where(seen[:, None], given, 0)
     least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    if not (least >= -1 - ROUNDING and most <= 1 + ROUNDING):  # refuses NaN too
+    if not (least >= -1 - ROUNDING and most <= 1 + ROUNDING):  # true for NaN, too
         extent = "hold NaN" if np.isnan(least) else f"go from {least:.4g} to {most:.4g}"
         raise InputError(
-            f"tiles {extent} at seen pixels; expected [-1, 1]. Mask unseen pixels, and scale each channel by its "
+            f"tiles {extent} at seen pixels. Expected [-1, 1]. Mask unseen pixels, and scale each channel by its "
             "range, as `Rasterizer` and `image_tile` do"
         )
     return np.require(values, np.float32, ["C", "W"]), np.require(seen, requirements=["C", "W"])  # torch requires this
 
 
 def pooled(maps: np.ndarray, pooling: str = "max") -> np.ndarray:
-    """Scores (t,) of maps (t, h, w): "max" of the means over 3 x 3 pixels, or the "mean", without NaN."""
+    """Scores (t,) of maps (t, h, w). "max": largest mean over 3 x 3 pixels. "mean": mean of all. NaN is ignored."""
     seen = np.isfinite(maps)
     if pooling == "mean":
         values = np.where(seen, maps, 0).astype(np.float64)
@@ -332,14 +338,14 @@ def pooled(maps: np.ndarray, pooling: str = "max") -> np.ndarray:
 
 
 def local_means(maps: np.ndarray) -> np.ndarray:
-    """Means (t, h, w) over 3 x 3 pixels without NaN; 0 if all are NaN."""
+    """Means (t, h, w) over 3 x 3 pixels. NaN is ignored; the mean is 0 if all pixels are NaN."""
     seen = np.isfinite(maps)
     count = _sums(seen.astype(np.float64))
     return _sums(np.where(seen, maps, 0).astype(np.float64)) / np.maximum(count, 1)
 
 
 def drawn_places(places: np.ndarray, seed: int) -> np.ndarray:
-    """Sample of novelties (n,) of places for a threshold."""
+    """Random sample of at most `PIXELS` of the novelties (n,), for a threshold."""
     return places[np.random.default_rng([seed, 1]).permutation(len(places))[:PIXELS]]
 
 
@@ -347,7 +353,7 @@ def held_out(groups: np.ndarray, seed: int) -> np.ndarray:
     """Mask (t,) of held-out rows: whole random groups, up to a tenth of the rows, never all groups."""
     names, index = np.unique(groups, return_inverse=True)
     sizes = np.bincount(index)
-    order = np.random.default_rng([seed, 3]).permutation(len(names))  # [seed, 0] would equal seed
+    order = np.random.default_rng([seed, 3]).permutation(len(names))  # [seed, 0] would give the same stream as seed
     enough = int(np.searchsorted(np.cumsum(sizes[order]), HELD_OUT * len(groups) - 1e-9)) + 1
     return np.isin(index, order[: min(enough, len(names) - 1)])
 
@@ -364,5 +370,7 @@ def _normal(tiles: np.ndarray, seen: np.ndarray, groups: Any) -> tuple[np.ndarra
     t, kept = len(tiles), seen.any(axis=(1, 2))
     owners = np.arange(t) if groups is None else np.asarray(groups)
     if owners.shape != (t,):
-        raise InputError(f"groups have the shape {owners.shape} for {t} tiles; expected ({t},), one each")
+        raise InputError(
+            f"groups have the shape {owners.shape} for {t} tiles. Expected ({t},). Give one group per tile"
+        )
     return tiles[kept], seen[kept], owners[kept]

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class HeightReconstructor(Reconstructor):
-    """Novelty is the distance of the first channel from the median of the good pixels; nothing else is learned.
+    """Novelty is the absolute difference between the first channel and its median over the good pixels.
 
-    For rasters whose first channel is the height above a flat sheet. Changes of color or intensity are not detected.
+    The first channel must be the height above a flat sheet. Changes of color or intensity are not detected.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class HeightReconstructor(Reconstructor):
 class NearestReconstructor(Reconstructor):
     """Novelty is the distance to the nearest point of the good scans, which must be aligned.
 
-    Its tiles are points: (t, c, 1, 1) are t points with c coordinates. `SurfaceModel` converts clouds.
+    A tile is a point: tiles (t, c, 1, 1) are t points with c coordinates. `SurfaceModel` converts clouds.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ class NearestReconstructor(Reconstructor):
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
         if tiles.shape[2:] != (1, 1):
             raise InputError(
-                f"tiles are {tiles.shape[2]} x {tiles.shape[3]} pixels; 'nearest' takes points, (t, c, 1, 1). Take "
-                "another reconstructor for images and sheets"
+                f"tiles are {tiles.shape[2]} x {tiles.shape[3]} pixels, but 'nearest' takes points. Expected (t, c, 1, "
+                "1). Take another reconstructor for images and sheets"
             )
         points = tiles[seen[:, 0, 0], :, 0, 0]
         if len(points) > self.keep:

@@ -1,4 +1,4 @@
-"""Clouds larger than memory: sorted into blocks on disk and rasterized block by block; scores are in file order."""
+"""Clouds larger than memory: points are sorted into blocks on disk, and rasterized block by block."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from openshape_ood.surfaces.raster import Raster
 from openshape_ood.surfaces.rasterizer import Rasterizer, check_spacing, keys_of
 
 BLOCK = 1_000_000  # points of a block, margin included
-CROWDED = 8  # maximum points of a block relative to `block_points`: more where a scanner stood still
+CROWDED = 8  # maximum points of a block, as a multiple of `block_points`
 ENDS = (0.5, 0.999)  # quantiles of the novelty at the ends of the color ramp
 UNSEEN = (0.35, 0.45, 0.65)  # blue, which the color ramp of novelty does not contain
 RGB = ("red", "green", "blue")
 COLORED = np.dtype([*((axis, "<f8") for axis in "xyz"), *((c, "u1") for c in RGB), ("novelty", "<f4")])
-STRIP = "point_source_id"  # field of LAS
+STRIP = "point_source_id"  # LAS field with the strip of a point
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +41,11 @@ class Block:
     Attributes
     ----------
     raster : Raster
-        Tiles that touch the block; tiles at its margin occur in several blocks.
+        Tiles that touch the block. A tile at the margin occurs in several blocks.
     rows : ndarray (n,) int64
         Row in the file of each point of the raster.
     core : ndarray (n,) bool
-        True for points of the block itself; each point of the file belongs to one block.
+        True for points of the block, False for points of its margin. Each point of the file belongs to one block.
     """
 
     raster: Raster
@@ -57,8 +57,20 @@ class Block:
 class _Survey:
     """Statistics of a file for rasterizing.
 
-    block_points: approximate points of a block; points: number of points of the file; frame: of the sheet; strips:
-    scales of intensity by strip; white: largest color value; side: squares along a block.
+    Attributes
+    ----------
+    block_points : int
+        Approximate number of points of a block.
+    points : int
+        Number of points of the file.
+    frame : Frame
+        Frame of the sheet.
+    strips : dict of int to (float, float)
+        Intensity scale of each strip, see `tiles.intensity_scales`.
+    white : float
+        Color value of white: 1, 255 or 65535.
+    side : int
+        Squares along a block.
     """
 
     path: str | os.PathLike[str]
@@ -72,13 +84,13 @@ class _Survey:
 
     @property
     def record(self) -> np.dtype:
-        """Type of a point on disk: row in the file, position in the sheet's frame, scaled channel values."""
+        """numpy type of a point on disk: row in the file, position in the sheet's frame, scaled channel values."""
         sizes = {"intensity": 1, "color": 3}
         values = [(name, "f8", (size,)) for name, size in sizes.items() if name in self.rasterizer.channels]
         return np.dtype([("row", "i8"), ("inside", "f8", (3,)), *values])
 
     def blocks(self, squares: np.ndarray) -> np.ndarray:
-        """Block (n, 2) of each square (n, 2). The middle of the sheet, where a road is, is no border of blocks."""
+        """Block (n, 2) of each square (n, 2). No block border is in the middle of the sheet, where a road is."""
         return (squares + self.side // 2) // self.side
 
 
@@ -91,13 +103,14 @@ def raster_blocks(
 ) -> Iterator[Block]:
     """Yield the tiles of a LAS, LAZ, or binary PLY or PCD file of any size, block by block.
 
-    The file is read twice, and its points are temporarily written to `scratch`: 32 bytes each, 8 more for each measured
-    channel, and half of that again for margins. The tiles equal those of `Rasterizer.rasterize` on the whole cloud.
+    The tiles equal the tiles of `Rasterizer.rasterize` on the whole cloud. The file is read twice. Its points are
+    temporarily written to `scratch`: 32 bytes per point, 8 more for each value of intensity and color, and about half
+    of the sum again for margins.
 
     Parameters
     ----------
     path : str or Path
-        A cloud in meters. Strips, for intensity, are LAS's `point_source_id`. NaN points are ignored.
+        A cloud in meters. The strips of a LAS file are its `point_source_id`. NaN points are ignored.
     rasterizer : Rasterizer
     block_points : int
         Approximate number of points in memory; each takes about 400 bytes.
@@ -111,7 +124,7 @@ def raster_blocks(
     FileError
         If `scratch` cannot be written, or is full.
     CloudError
-        As `Rasterizer.rasterize`, and if places are so dense that a block exceeds the memory.
+        As for `Rasterizer.rasterize`. Also if a block has more than 8 times `block_points`, because the cloud is dense.
     """
     yield from _blocks(_survey(path, rasterizer, block_points), scratch)
 
@@ -135,10 +148,10 @@ def score_file(
     score : callable
         Function from a Raster to the novelty of its pixels (t, h, w).
     out : str or Path
-        A .ply file. If the cloud is LAS or LAZ, also .las or .laz, which keep intensity, class, time and strip.
+        A .ply file. If the cloud is LAS or LAZ, also .las or .laz; these keep intensity, class, time and strip.
     bounds : (float, float), optional
-        Novelties at the ends of the color ramp, gray and dark red. Default: the cloud's median and 0.999 quantile.
-        Unseen points are blue, with novelty NaN.
+        Novelties at the ends of the color ramp, gray and dark red. Default: median and 0.999 quantile of the novelty.
+        Unseen points are blue and have the novelty NaN.
 
     Raises
     ------
@@ -150,14 +163,16 @@ def score_file(
     source, out = given_path(path, "path"), given_path(out, "out")
     suffix = out.suffix.lower()
     if suffix != ".ply" and not (suffix in las.FORMAT.suffixes and source.suffix.lower() in las.FORMAT.suffixes):
-        raise InputError(f"out is {out}; expected a .ply file, or .las or .laz if the cloud is LAS or LAZ")
+        raise InputError(
+            f"out is {out}. Expected a .ply file, or .las or .laz if the cloud is LAS or LAZ. Change the suffix"
+        )
     with _scratch(scratch) as folder:
         kept = Path(folder) / "novelty.f4"
         survey = _survey(source, rasterizer, block_points)
         np.memmap(kept, np.float32, "w+", shape=(survey.points,))[:] = np.nan
         for block in _blocks(survey, scratch):
             novelty = block.raster.to_points(score(block.raster))
-            # reopened for each block, to keep little of it in memory
+            # reopened for each block, so that little of the file stays in memory
             np.memmap(kept, np.float32, "r+")[block.rows[block.core]] = novelty[block.core]
         if bounds is None:
             sample = np.memmap(kept, np.float32, "r")[:: sample_step(survey.points)]
@@ -231,8 +246,11 @@ def _survey(path: str | os.PathLike[str], rasterizer: Rasterizer, block_points: 
 def sampled(
     pieces: Iterable[Mapping[str, np.ndarray]], names: Sequence[str]
 ) -> tuple[np.ndarray, int, int, Collection[str]]:
-    """Sample of a cloud in pieces: columns (k, s) of every step-th point, the step, the number of points, and the names
-    of measured columns. A missing column has the values of x."""
+    """Sample of a cloud that is read in pieces.
+
+    Returns k columns (k, s) of every step-th point, the step, the number of points, and the names of all columns in the
+    cloud. A missing column is replaced by x.
+    """
     sample, step, count, there = np.empty((len(names), 0)), 1, 0, set[str]()
     for piece in pieces:
         columns = [piece.get(name, piece["x"])[-count % step :: step].astype(np.float64) for name in names]
@@ -250,8 +268,8 @@ def _blocks(survey: _Survey, scratch: str | os.PathLike[str] | None) -> Iterator
         for file in sorted(Path(folder).iterdir()):
             if file.stat().st_size > most * survey.record.itemsize:
                 raise CloudError(
-                    f"a square of {survey.side * rasterizer.step * rasterizer.cell:g} m holds more than "
-                    f"{most:,} points, the limit of a block. Thin the cloud out, or give a larger block_points"
+                    f"a square of {survey.side * rasterizer.step * rasterizer.cell:g} m has more than {most:,} points. "
+                    f"Expected at most {CROWDED} times block_points. Thin the cloud out, or give a larger block_points"
                 )
             block = _block(file, survey)
             file.unlink()
@@ -268,16 +286,18 @@ def _scratch(folder: str | os.PathLike[str] | None) -> TemporaryDirectory[str]:
     try:
         return TemporaryDirectory(dir=folder, prefix="openshape_ood-")
     except OSError as error:
-        raise FileError(f"scratch is {folder}; expected a writable folder: {error.strerror}") from error
+        raise FileError(
+            f"scratch is {folder}: {error.strerror}. Expected a writable folder. Give another one"
+        ) from error
 
 
 def _rim(rasterizer: Rasterizer) -> int:
-    """Margin of a block in squares: how far tiles that touch the block extend beyond it."""
+    """Margin of a block, in squares. Tiles that touch the block extend at most this far beyond it."""
     return -(-rasterizer.tile // rasterizer.step) - 1
 
 
 def _sort(survey: _Survey, folder: Path) -> None:
-    """Write every point to the files of its block and of blocks whose margin contains it."""
+    """Write each point to the file of its block, and to the files of all blocks whose margin contains the point."""
     rasterizer = survey.rasterizer
     start, squares, rim = 0, np.empty(0, np.int64), _rim(rasterizer)
     for piece in cloud_pieces(survey.path, ("intensity", STRIP)):

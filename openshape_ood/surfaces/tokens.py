@@ -1,6 +1,6 @@
 """Reconstructors of a shape encoder's patch tokens: each token is rebuilt from itself and its position.
 
-Letters: b shapes of p tokens of width w, n points. Tokens come from `encode_patches`, of one encoder and stage.
+Letters: b shapes of p tokens of width w, n points. All tokens must be from `encode_patches` of one encoder and stage.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from openshape_ood.surfaces.competition import (
 )
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training, pooled
 
-TOP = 0.05  # fraction of most novel tokens whose mean is a shape's novelty
+TOP = 0.05  # a shape's novelty is the mean over this fraction of its most novel tokens
 NEAR = 3  # centers from which the novelty of a point is interpolated
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Tokens(Reconstructor):
-    """Reconstructor of `Patches` instead of tiles: features (b, p, w) and centers (b, p, 3). Its novelty is (b, p).
+    """Reconstructor of `Patches`, which are features (b, p, w) and centers (b, p, 3). Novelty has the shape (b, p).
 
     Parameters
     ----------
     pooling : {"top", "max", "mean"}
-        Score of a shape: mean of its most novel twentieth (at least one token); maximum; or mean of all.
+        Score of a shape: mean of its most novel twentieth (at least one token), maximum, or mean of all tokens.
     coverage, pixel_coverage : float
-        Fractions of normal shapes, and of their tokens, that the thresholds keep.
+        Fraction of normal shapes, and fraction of their tokens, that are below the thresholds.
     """
 
     poolings = ("top", "max", "mean")
@@ -63,26 +63,33 @@ class Tokens(Reconstructor):
         tile : Patches
             Patches of one shape.
         points : array (n, 3|6), optional
-            Points in the frame of the centers; novelty is interpolated from the three nearest centers, by inverse
-            distance. Default: the centers themselves.
+            Points in the frame of the centers. Their novelty is interpolated from the three nearest centers, weighted
+            by inverse distance. Default: the centers.
         """
         token_novelty = self.novelty(tile, mask)
         if len(token_novelty) != 1:
-            raise InputError(f"given are the patches of {len(token_novelty)} shapes; expected one shape")
+            raise InputError(
+                f"given are the patches of {len(token_novelty)} shapes. Expected one shape. Call localize for each one"
+            )
         centers = np.asarray(tile.centers[0], dtype=np.float64)
         cloud = centers if points is None else array(points, "points", "nd")
         novelty = interpolated(cloud[:, :3], centers, token_novelty[0].astype(np.float64))
         return self._map(Elements("points", cloud), novelty, name)
 
     def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Concatenated tokens and centers, as tiles (b, w + 3, p, 1)."""
+        """Tokens and centers, concatenated to tiles (b, w + 3, p, 1), and a mask that is True everywhere."""
         if not isinstance(tiles, Patches):
-            raise InputError(f"tokens are of type {type(tiles).__name__}; expected Patches, as `encode_patches` gives")
+            raise InputError(
+                f"tokens are of type {type(tiles).__name__}. Expected Patches. Give the result of `encode_patches`"
+            )
         if mask is not None:
             raise InputError("a mask is given, but tokens have none. Expected mask=None. Leave missing tokens out")
         features, centers = array(tiles.features, "features", "bpw"), array(tiles.centers, "centers", "bpd")
         if centers.shape != (*features.shape[:2], 3):
-            raise InputError(f"centers are {centers.shape} for features {features.shape}; expected (b, p, 3)")
+            raise InputError(
+                f"centers are {centers.shape} for features {features.shape}. Expected (b, p, 3). Give one center per "
+                "token"
+            )
         both = np.concatenate([features, centers], axis=2).astype(np.float32)
         return np.moveaxis(both, 2, 1)[..., None], np.ones((len(both), both.shape[1], 1), dtype=bool)
 
@@ -128,9 +135,9 @@ class Tokens(Reconstructor):
 
 @dataclass(eq=False, repr=False)
 class TokenPCA(Tokens):
-    """Residual of a token without the first principal components of all normal tokens.
+    """Residual of a token after projection on the first principal components of all normal tokens.
 
-    It is the baseline of `TokenReconstructor`.
+    Use it as the baseline for `TokenReconstructor`.
 
     Parameters
     ----------
@@ -169,15 +176,15 @@ class TokenPCA(Tokens):
 
 @dataclass(eq=False, repr=False)
 class TokenReconstructor(Tokens):
-    """Auto-encoders of tokens with their positions, trained alone or in competition.
+    """Auto-encoders of tokens and their positions, trained with or without competition.
 
-    Outputs are unbounded, so competition needs a margin. Competition is off by default, because it takes time and gains
-    nothing.
+    Outputs are unbounded, so competition needs a margin. Competition is off by default, because it takes time and does
+    not improve the result.
 
     Parameters
     ----------
     units, hidden, bottleneck : int
-        Number of units, and widths of their layers.
+        Number of units, and widths of their hidden and bottleneck layers.
     weights, margin, steps, batch, rate
         As in `CompetitiveReconstructor`; a batch consists of tokens.
     pooling, coverage, pixel_coverage
@@ -260,7 +267,9 @@ class TokenUnit(nn.Module):
 
 
 def interpolated(points: np.ndarray, centers: np.ndarray, novelty: np.ndarray) -> np.ndarray:
-    """Novelty (n,) at points (n, 3): mean of the novelty (p,) of the three nearest centers (p, 3), by inverse distance.
+    """Novelty (n,) of points (n, 3): mean of the three nearest centers (p, 3), weighted by inverse distance.
+
+    novelty (p,): novelty of each center.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""U-Net for rebuilding tiles, in the published layout of Competitive Reconstruction Networks or with group norm.
+"""U-Net for rebuilding tiles, as published with Competitive Reconstruction Networks, or with group norm.
 
 Its tensors have the names of the published files.
 """
@@ -23,9 +23,11 @@ LEAK = 0.2
 
 @dataclass(frozen=True)
 class UNetSizes:
-    """Sizes of a U-Net: channels in and out, width of the outermost level, levels.
+    """Settings of a U-Net.
 
-    "improved" upsamples by repetition, "plain" by transposed convolutions; dropout applies to levels of full width."""
+    channels: of input and output. width: channels of the outermost level. depth: number of levels. variant: "improved"
+    upsamples by repetition, "plain" by transposed convolutions. dropout: in the levels of full width.
+    """
 
     channels: int = 3
     width: int = 16
@@ -40,20 +42,24 @@ class UNetSizes:
         check_choice(self.norm, "norm", NORMS)
         check_choice(self.variant, "variant", VARIANTS)
         if check_whole(self.depth, "depth", LEAST_DEPTH) > MOST_DEPTH:
-            raise InputError(f"depth is {self.depth}; expected {LEAST_DEPTH} to {MOST_DEPTH} levels")
+            raise InputError(
+                f"depth is {self.depth}. Expected {LEAST_DEPTH} to {MOST_DEPTH} levels. Leave it out to fit the tiles"
+            )
 
     def check_sides(self, height: int, width: int) -> None:
         """Raise `InputError` for tiles whose sides are no multiples of 2^depth."""
         step = 2**self.depth
         if height % step or width % step or not height * width:
             raise InputError(
-                f"tiles have {height} x {width} pixels; expected multiples of {step}, because this U-Net has "
-                f"{self.depth} levels (at least {LEAST_DEPTH})"
+                f"tiles have {height} x {width} pixels. Expected multiples of {step}, because this U-Net has "
+                f"{self.depth} levels (at least {LEAST_DEPTH}). Resize the tiles"
             )
 
 
 def depth_of(height: int, width: int) -> int:
-    """Levels for a tile size: floor(log2(side)), 5 to 8, as published; fewer if the size is not divisible.
+    """Number of levels for a tile size: floor(log2(side)), 5 to 8, as published.
+
+    Fewer levels if the size is no multiple of 2^levels.
 
     >>> depth_of(128, 128), depth_of(32, 64), depth_of(1024, 1024), depth_of(96, 96)
     (7, 5, 8, 5)
@@ -92,7 +98,7 @@ class UNet(nn.Module):
         return self.model(tiles)
 
     def initialize(self, fan: Literal["fan_in", "fan_out"] = "fan_in") -> UNet:
-        """Initialize weights with torch's generator; with "fan_out", as published, half of the outputs saturate."""
+        """Initialize weights with torch's generator. With "fan_out", as published, half of the outputs saturate."""
         for one in self.modules():
             if isinstance(one, nn.Conv2d | nn.ConvTranspose2d):
                 # for transposed convolutions torch exchanges the fans; published files were initialized the same way
@@ -105,7 +111,7 @@ class UNet(nn.Module):
 
 
 class _Level(nn.Module):
-    """Level with all levels below it. The outermost level returns its output, others append it to their input."""
+    """A level and all levels inside it. The outermost level returns its output; others append it to their input."""
 
     def __init__(self, sizes: UNetSizes, level: int) -> None:
         super().__init__()
@@ -122,7 +128,7 @@ class _Level(nn.Module):
         else:
             layers = [nn.LeakyReLU(LEAK), down, *([] if innermost else _norm(sizes, inner)), *below]
             layers += [nn.ReLU(), *up, *_norm(sizes, outer)]
-            # levels of full width, between the innermost and those that double
+            # levels of full width: between the innermost level and the levels whose width doubles
             layers += [nn.Dropout(0.5)] * (sizes.dropout and not innermost and outer == inner)
         self.model = nn.Sequential(*layers)
 

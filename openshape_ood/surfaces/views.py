@@ -15,7 +15,7 @@ from openshape_ood.surfaces.raster import Raster
 from openshape_ood.surfaces.rasterizer import GRANULE, MOST_CELLS, cloud_points
 
 RANGES = dict.fromkeys(("depth", "normal_u", "normal_v"), (-1.0, 1.0))
-MARGIN = 0.96  # fraction of a view that the object's ball fills
+MARGIN = 0.96  # diameter of the object's ball, relative to the side of a view
 FILL = 3  # empty cells are filled from the nearest cell with points, up to this distance in cells
 REACH = 2  # cells around a point in which a nearer point hides it, so that sparse clouds are opaque
 GOLDEN = (1 + 5**0.5) / 2
@@ -23,7 +23,7 @@ GOLDEN = (1 + 5**0.5) / 2
 
 @dataclass(frozen=True)
 class ViewRasterizer:
-    """Rasterizer of objects, in any unit: tiles of depth and normals from several directions.
+    """Rasterizer of objects in any unit. The tiles are views of depth and normals from several directions.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class ViewRasterizer:
 
     def __post_init__(self) -> None:
         if self.count not in (6, 12):
-            raise InputError(f"count is {self.count!r}; expected 6 or 12 views")
+            raise InputError(f"count is {self.count!r}. Expected 6 or 12 views. Give count=6, for example")
         if check_count(self.size, "size", MOST_CELLS, "cells along a view") % GRANULE:
-            raise InputError(f"size is {self.size}; expected a multiple of {GRANULE}")
+            raise InputError(f"size is {self.size}. Expected a multiple of {GRANULE}. Give size=128, for example")
 
     def rasterize(self, points: Any, *, radius: float | None = None, center: Any = None) -> Raster:
         """Render the views of a cloud.
@@ -56,16 +56,16 @@ class ViewRasterizer:
         ----------
         points : array (n, 3)
         radius : float, optional
-            Radius of the ball that fills a view, in the unit of the points. Give one radius for all clouds to compare
-            sizes. Default: the radius of the cloud.
+            Radius of the ball that fills a view, in the unit of the points. Give the same radius for all clouds to keep
+            differences of size. Default: the radius of the cloud.
         center : array (3,), optional
             Center of the views. Default: the center of the points' bounding box.
 
         Returns
         -------
         Raster
-            Channels: depth in radii, 1 is nearest to the viewer; components of the normal along rows and columns. The
-            score of a point is the largest of the views that see it.
+            Channels: depth in radii, where 1 is nearest to the viewer, and the components of the normal along rows and
+            columns. The score of a point is its largest score in the views that show it.
 
         Raises
         ------
@@ -75,11 +75,13 @@ class ViewRasterizer:
         given = cloud_points(points)
         middle = (given.min(axis=0) + given.max(axis=0)) / 2 if center is None else array(center, "center", "d")
         if middle.shape != (3,):
-            raise InputError(f"center is {center!r}; expected the three numbers of a point")
+            raise InputError(
+                f"center is {center!r}. Expected the three numbers of a point. Leave it out for the middle of the cloud"
+            )
         centered = given - middle
         across = float(np.linalg.norm(centered, axis=1).max())
         if across == 0:
-            raise CloudError("all points are equal; expected points on the surface of an object")
+            raise CloudError("all points are equal. Expected points on the surface of an object. Check the cloud")
         reach = across if radius is None else check_positive(radius, "radius")
         centered /= reach
         made = [self._view(centered, direction) for direction in directions(self.count)]
@@ -91,7 +93,10 @@ class ViewRasterizer:
         )  # fmt: skip
 
     def _view(self, points: np.ndarray, toward: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Channels (3, h, h), mask, seen points and their positions. toward: direction to the viewer."""
+        """Channels (3, h, h) and mask (h, h) of a view; indices and positions of the points that it shows.
+
+        toward: direction to the viewer.
+        """
         from scipy.ndimage import maximum_filter
 
         size = self.size

@@ -1,4 +1,4 @@
-"""Everyday categories as generated meshes, sampled cleanly or through a simulated scanner.
+"""Generated meshes of everyday categories, sampled cleanly or through a simulated scanner.
 
 >>> cloud = scan("chair", points=1024, seed=7)
 >>> cloud.shape
@@ -28,7 +28,7 @@ from openshape_ood.synthetic.sampling import sample_surface
 __all__ = ["Mesh", "categories", "generate", "sample", "scan", "synonyms", "variants"]
 
 _STRETCH = 0.12  # maximum stretch of each axis
-# purposes of random streams; never change these numbers, because all shapes would change
+# numbers of the random streams; never change them, because all shapes would change
 _VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)
 
 
@@ -44,7 +44,7 @@ def categories() -> tuple[str, ...]:
 
 
 def synonyms(name: str) -> tuple[str, ...]:
-    """Synonyms of a category; no other category has them. Raises `UnknownNameError` for an unknown category.
+    """Synonyms of a category. Each synonym belongs to one category. Raises `UnknownNameError` for an unknown category.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def synonyms(name: str) -> tuple[str, ...]:
 
 
 def variants(name: str) -> tuple[str, ...]:
-    """Structural variants of a category; a seed picks one. Raises `UnknownNameError` for an unknown category.
+    """Names of the structural variants of a category. Raises `UnknownNameError` for an unknown category.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def variants(name: str) -> tuple[str, ...]:
 
 
 def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
-    """Generate a mesh of a category, standing on y = 0 over the origin, y up, front to +z, in meters.
+    """Generate a mesh of a category: y up, front to +z, in meters. It stands on y = 0, centered above the origin.
 
     Parameters
     ----------
@@ -75,12 +75,14 @@ def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
     seed : int
         From 0 to 2**32 - 1. It determines the variant (unless given), the dimensions and a stretch of each axis.
     variant : str, optional
-        One of `variants(category)`.
+        One of `variants(category)`. Default: picked by the seed.
 
     Raises
     ------
-    UnknownNameError, InputError
-        For an unknown category or variant; a seed out of range.
+    UnknownNameError
+        For an unknown category or variant.
+    InputError
+        For a seed out of range.
 
     Examples
     --------
@@ -102,11 +104,11 @@ def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
     Parameters
     ----------
     category_or_mesh : str or Mesh
-        One of `categories()`, generated with this seed; or a mesh in meters, y up.
+        One of `categories()`, generated with this seed. Or a mesh in meters, y up.
     points : int
         Number n of points, at least 1.
     seed : int
-        From 0 to 2**32 - 1; the same seed always gives the same cloud.
+        From 0 to 2**32 - 1. The same seed always gives the same cloud.
 
     Returns
     -------
@@ -115,8 +117,10 @@ def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
 
     Raises
     ------
-    UnknownNameError, InputError
-        For an unknown category; a seed or a number of points out of range.
+    UnknownNameError
+        For an unknown category.
+    InputError
+        For a seed or a number of points out of range.
 
     Examples
     --------
@@ -128,14 +132,14 @@ def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
 
 
 def scan(category_or_mesh: str | Mesh, points: int, seed: int, severity: float = 0.7) -> np.ndarray:
-    """Simulate an indoor depth scan, with a random turn about gravity.
+    """Simulate an indoor depth scan, rotated about y by a random angle. Returns and raises as `sample`.
 
     Parameters
     ----------
     category_or_mesh, points, seed
-        As in `sample`, with the same errors and form of result.
+        As in `sample`.
     severity : float, default 0.7
-        0 (whole surface without noise) to 1 (hardest scans); see `scanner`.
+        From 0 (whole surface, without noise) to 1 (hardest scans), see `scanner`.
 
     Examples
     --------
@@ -153,7 +157,7 @@ def _mesh_and_stream(category_or_mesh: str | Mesh, seed: int, purpose: int) -> t
 
 
 def _stream(seed: int, category: str, purpose: int) -> np.random.RandomState:
-    """Separate random stream for every seed, category and purpose."""
+    """Separate random stream for each seed, category and purpose (`_VARIANT` to `_SCAN`)."""
     return np.random.RandomState([check_seed(seed), crc32(category.encode()), purpose])
 
 
@@ -164,12 +168,12 @@ def _known(category: str) -> str:
 
 
 def _builders(category: str) -> Mapping[str, Builder]:
-    """Builders of each variant. Imports all builders, which takes 0.3 s; names are available without it."""
+    """Builder of each variant. Imports all builders, which takes 0.3 s. `categories` and `synonyms` do not need it."""
     import_module("openshape_ood.synthetic.builders")  # registers the builders
     return BUILDERS[_known(category)]
 
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(str(name), known, n=3)
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(sorted(known))}"
-    return f"no {what} is called {name!r}; {hint}"
+    hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Expected one of {', '.join(sorted(known))}"
+    return f"no {what} is called {name!r}. {hint}"

@@ -18,10 +18,9 @@ FIRST_SEED = 7_600_000  # larger than all seeds of the benchmarks, smaller than 
 
 
 def resolve(name: str) -> str | None:
-    """Generated category of a class name or synonym; None if there is none, or several.
+    """Generated category of a class name or synonym. None if no category matches, or several.
 
-    Case, underscores, hyphens and plural are ignored. If a name then matches several categories, the exact spelling
-    decides; if it matches none, the result is None.
+    Case, underscores and hyphens are ignored. If no word matches, singular and plural count as equal.
 
     >>> resolve("couch"), resolve("Night_Stand"), resolve("Bookshelves"), resolve("robot arm")
     ('sofa', 'night stand', 'bookshelf', None)
@@ -33,10 +32,10 @@ def resolve(name: str) -> str | None:
 
 
 def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarray]:
-    """Generated scans of all known classes: clouds (2048, 3), ordered by category, y up, meters; always the same ones.
+    """Generated scans of all known classes: clouds (2048, 3) by category, y up, meters. The scans are always the same.
 
-    Names are resolved by `resolve`; synonyms of one category count once. Raises `UnknownNameError` for a name without a
-    generated category.
+    Names are resolved by `resolve`. Several names of one category count once. Raises `UnknownNameError` for a name
+    without a generated category.
 
     >>> len(calibration_scans(["chair", "table"], scans=3))
     6
@@ -45,7 +44,7 @@ def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarr
 
 
 def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.ndarray]:
-    """Shapes of `calibration_scans`, sampled cleanly, for tests on whole models; they are less novel than scans.
+    """Shapes of `calibration_scans`, sampled cleanly. Use them to calibrate for whole models, which are less novel.
 
     >>> calibration_models(["chair"], models=1)[0].shape
     (2048, 3)
@@ -54,20 +53,21 @@ def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.nda
 
 
 def _resolved(names: Sequence[str]) -> list[str]:
-    """Distinct categories of the names."""
+    """Distinct categories of the names. Raises `UnknownNameError` for a name without a category."""
     resolved = {name: resolve(name) for name in names}
     strange = [name for name, category in resolved.items() if category is None]
     if strange:
         raise UnknownNameError(
-            f"no generated category is called {', '.join(map(repr, strange))}; expected one of "
-            "`synthetic.categories()` or a word of `synthetic.synonyms`"
+            f"no generated category is called {', '.join(map(repr, strange))}. Expected one of "
+            "`synthetic.categories()` or a word of `synthetic.synonyms`. For other classes, "
+            "calibrate with your own shapes"
         )
     return list(dict.fromkeys(category for category in resolved.values() if category))
 
 
 @cache
 def _words() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Categories of every word, by exact and by folded spelling."""
+    """Categories of each word, in two tables. The second has singular and plural forms folded into one by `_fold`."""
     spelled: dict[str, set[str]] = {}
     folded: dict[str, set[str]] = {}
     for category in categories():

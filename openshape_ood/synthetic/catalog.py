@@ -20,22 +20,22 @@ _T = TypeVar("_T")
 WORDS = Path(__file__).with_name("categories.toml")
 
 # category -> structural variant (four legs, pedestal, ...) -> function from a random stream to a mesh in the frame
-# of `mesh.py`. A seed picks a variant by position, so never change the order.
+# of `mesh.py`. Never change the order of variants, because a seed picks a variant by its position.
 BUILDERS: dict[str, Mapping[str, Builder]] = {}
 
 
 @cache
 def words() -> dict[str, tuple[str, ...]]:
-    """Every category and its synonyms, without importing builders."""
+    """Synonyms of each category. Builders are not imported."""
     return {name: tuple(others) for name, others in tomllib.loads(WORDS.read_text(encoding="utf-8")).items()}
 
 
 def category(name: str, /, **variants: Builder) -> None:
-    """Register the builders of a category in `BUILDERS`; `categories.toml` holds its synonyms."""
+    """Register the builders of a category in `BUILDERS`. Its synonyms must be in `categories.toml`."""
     if name in BUILDERS:
         raise ValueError(f"category {name!r} is registered twice")
     if name not in words():
-        raise ValueError(f"category {name!r} has no synonyms; expected a line in {WORDS.name}")
+        raise ValueError(f"category {name!r} has no synonyms. Expected a line in {WORDS.name}. Add it")
     BUILDERS[name] = variants
 
 

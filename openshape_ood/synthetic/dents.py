@@ -1,4 +1,4 @@
-"""Shapes with a dent and its ground truth: damage on known objects.
+"""Known objects with a dent, with ground truth for each point.
 
 >>> shape = dented("chair", points=4000, seed=3)
 >>> shape.cloud.shape, bool(shape.truth.any()), bool(shape.truth.mean() < 0.1)
@@ -16,14 +16,17 @@ from openshape_ood.synthetic import generate
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.sampling import sample_oriented
 
-TRIED = 200  # candidate positions; the visible one with most points of its face around it is used
+TRIED = 200  # candidate positions; the unoccluded one with the most points of its face around it is used
 FACING = 0.9  # minimum cosine between normals of one face
-BEHIND = 0.2  # depth, relative to the radius, within which points belong to one face
+BEHIND = 0.2  # maximum distance of a point from the plane of its face, relative to the radius
 
 
 @dataclass(frozen=True, eq=False)
 class Dented:
-    """Cloud (n, 3) float64, y up, meters, and mask (n,) of points deeper than a fifth of the dent's depth."""
+    """Cloud (n, 3) float64, y up, meters, and mask (n,) of damaged points.
+
+    A point is damaged if the dent moved it by more than a fifth of the dent's depth.
+    """
 
     cloud: np.ndarray
     truth: np.ndarray
@@ -37,7 +40,7 @@ def dented(
     Parameters
     ----------
     category_or_mesh : str or Mesh
-        One of `synthetic.categories()`, generated with this seed; or a mesh in meters.
+        One of `synthetic.categories()`, generated with this seed. Or a mesh in meters.
     points : int
         Number n of points.
     seed : int
@@ -48,7 +51,7 @@ def dented(
     Raises
     ------
     UnknownNameError, InputError
-        For an unknown category, and for a radius or depth that is not above 0.
+        For an unknown category, and if radius or depth is not above 0.
     """
     radius, depth = check_positive(radius, "radius"), check_positive(depth, "depth")
     mesh = category_or_mesh if isinstance(category_or_mesh, Mesh) else generate(category_or_mesh, seed)
@@ -64,7 +67,10 @@ def dented(
 def _place(
     cloud: np.ndarray, normals: np.ndarray, rng: np.random.RandomState, radius: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Point (3,) visible from outside, with most points of its face around, and the outward direction (3,)."""
+    """Center (3,) of the dent, and outward direction (3,).
+
+    The center is unoccluded. It is the candidate with the most points of its face around it.
+    """
     from scipy.spatial import KDTree
 
     tried = rng.permutation(len(cloud))[:TRIED]

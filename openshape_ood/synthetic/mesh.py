@@ -1,8 +1,8 @@
 """Triangle meshes from primitives, for the generated categories.
 
 Frame of every shape: y up, floor at y = 0, front towards +z, x to the right, meters.
-A primitive is centered at the origin unless its docstring states otherwise;
-place it with the methods of `Mesh`, which return new meshes and can be chained:
+A primitive is centered at the origin, unless its docstring states otherwise. Move it with the methods of `Mesh`, which
+return new meshes and can be chained:
 
 >>> leg = cylinder(0.03, 0.45).moved(0.2, 0.225, 0.2)
 >>> seat = box(0.5, 0.05, 0.5).moved(y=0.475)
@@ -39,7 +39,7 @@ class Mesh:
         return self.with_vertices(self.vertices * [x, y, z])
 
     def turned(self, axis: str, degrees: float) -> Mesh:
-        """Rotated about an axis through the origin, counter-clockwise seen from the tip of the axis."""
+        """Rotated about an axis through the origin, counter-clockwise if the axis points to the viewer."""
         return self.with_vertices(self.vertices @ rotation(axis, degrees).T)
 
     def mirrored(self, axis: str) -> Mesh:
@@ -48,11 +48,11 @@ class Mesh:
         return self.with_vertices(vertices)
 
     def deformed(self, f: Callable[[np.ndarray], np.ndarray]) -> Mesh:
-        """Vertices (v, 3) mapped by `f`; needs primitives with enough vertices to bend."""
+        """Mesh whose vertices (v, 3) are mapped by `f`. The mesh needs enough vertices to bend."""
         return self.with_vertices(f(self.vertices.copy()))
 
     def tapered(self, top: float) -> Mesh:
-        """x and z scaled from 1 at the lowest to `top` at the highest vertex."""
+        """x and z scaled by a factor that goes from 1 at the lowest to `top` at the highest vertex."""
         y = self.vertices[:, 1]
         height = np.ptp(y)
         factor = 1 + (top - 1) * (y - y.min()) / (height if height > 0 else 1.0)
@@ -98,7 +98,7 @@ def _one_part(vertices: np.ndarray, faces: np.ndarray) -> Mesh:
 
 
 def _grid_faces(rows: int, columns: int, wrap: bool) -> np.ndarray:
-    """Triangles over a grid of rows x columns vertices (row-major); `wrap` closes the columns."""
+    """Triangles of a grid of rows x columns vertices (row-major). `wrap` joins the last column to the first."""
     r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns if wrap else columns - 1), indexing="ij")
     right = (c + 1) % columns
     a, b = (r * columns + c).ravel(), (r * columns + right).ravel()
@@ -113,7 +113,7 @@ _BOX_FACES = np.array(
 
 
 def box(width: float, height: float, depth: float) -> Mesh:
-    """A cuboid along x, y and z (8 vertices; for one that bends or is rounded see `cushion`)."""
+    """A cuboid along x, y and z, with 8 vertices. For a cuboid that bends or is rounded use `cushion`."""
     corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
     return _one_part(corners * [width, height, depth], _BOX_FACES)
 
@@ -132,18 +132,18 @@ def lathe(profile: Sequence[tuple[float, float]], segments: int = 20) -> Mesh:
 
 
 def cylinder(radius: float, height: float, top: float | None = None, segments: int = 14) -> Mesh:
-    """A closed cylinder along y; a cone or frustum if `top`, the radius of the upper end, is given."""
+    """A closed cylinder along y. top: radius of the upper end, for a cone or frustum."""
     upper, h = radius if top is None else top, height / 2
     return lathe([(0, -h), (radius, -h), (upper, h), (0, h)], segments)
 
 
 def rod(start: Sequence[float], end: Sequence[float], radius: float, top: float | None = None) -> Mesh:
-    """A cylinder from one point to another; `top` is its radius at the far end."""
+    """A cylinder from one point to another. top: radius at the second point."""
     return tube([start, end], [radius, radius if top is None else top], segments=8)
 
 
 def ellipsoid(width: float, height: float, depth: float, segments: int = 14) -> Mesh:
-    """A ball stretched to the given full widths."""
+    """A ball stretched to the given widths (diameters)."""
     t = np.linspace(-np.pi / 2, np.pi / 2, max(5, segments // 2 + 1))
     ball = lathe([(0.5 * np.cos(a), 0.5 * np.sin(a)) for a in t], segments)
     return ball.scaled(width, height, depth)
@@ -166,9 +166,9 @@ def cushion(width: float, height: float, depth: float, roundness: float = 0.4, s
 
 
 def torus(radius: float, thickness: float, segments: int = 20, degrees: float = 360.0) -> Mesh:
-    """A ring in the x-z plane. radius: of the ring, to the middle of the tube; thickness: radius of the tube.
+    """A ring in the x-z plane. radius: from the center to the middle of the tube. thickness: radius of the tube.
 
-    If `degrees` is below 360, an arc that begins at +x and turns towards +z.
+    If `degrees` is below 360, the ring is an arc that begins at +x and turns towards +z.
     """
     angle = np.radians(np.linspace(0, degrees, segments + 1))
     path = np.stack([radius * np.cos(angle), np.zeros_like(angle), radius * np.sin(angle)], axis=1)
@@ -176,12 +176,12 @@ def torus(radius: float, thickness: float, segments: int = 20, degrees: float = 
 
 
 def tube(path: Sequence[Sequence[float]] | np.ndarray, radius: float | Sequence[float], segments: int = 8) -> Mesh:
-    """A round tube along a polyline (m, 3), closed at its ends. radius: one number, or one for each point."""
+    """A round tube along a polyline (m, 3), closed at its ends. radius: one number, or one for each of the m points."""
     p = np.asarray(path, dtype=np.float64)
     r = np.broadcast_to(np.asarray(radius, dtype=np.float64), (len(p),))
     direction = np.gradient(p, axis=0)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-12
-    # one helper axis for the whole path, the axis least parallel to it, keeps the rings from twisting
+    # one helper axis for the whole path keeps the rings from twisting; the least parallel axis is used
     helper = np.eye(3)[np.argmin(np.abs(direction).sum(axis=0))]
     side = np.cross(direction, helper)
     side /= np.linalg.norm(side, axis=1, keepdims=True) + 1e-12
@@ -203,7 +203,7 @@ def sheet(f: Callable[[np.ndarray, np.ndarray], np.ndarray], rows: int = 12, col
 def extrude(outline: Sequence[tuple[float, float]], depth: float) -> Mesh:
     """A solid with an outline of (x, y) points and a depth along z, centered on z = 0.
 
-    The whole outline must be visible from its mean point (star-shaped), because the triangles of both faces meet there.
+    The outline must be star-shaped: all of it is visible from its mean point, where the triangles of both faces meet.
     It need not be convex.
     """
     p = np.asarray(outline, dtype=np.float64)

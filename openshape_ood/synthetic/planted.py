@@ -16,12 +16,12 @@ from openshape_ood.synthetic import generate
 from openshape_ood.synthetic.mesh import Mesh, join
 from openshape_ood.synthetic.sampling import sample_surface
 
-SUNK = 0.03  # fraction of the replaced height by which the part is sunk into the host, so that it does not float
+SUNK = 0.03  # the part is sunk into the host by this fraction of the replaced height, so that it does not float
 
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """Cloud (n, 3) float64, y up, meters, and mask (n,) of foreign points, from the donor."""
+    """Cloud (n, 3) float64, y up, meters, and mask (n,) of foreign points, which are from the donor."""
 
     cloud: np.ndarray
     foreign: np.ndarray
@@ -38,10 +38,10 @@ def plant(
     host_variant: str | None = None,
     donor_variant: str | None = None,
 ) -> Planted:
-    """Shape of one category, cut at some height, with a shape of another category on top.
+    """Shape of one category, cut at a height, with a shape of another category on top.
 
-    The donor stands on end in place of the removed part, and is at most 1.4 times as high. The same arguments give the
-    same shape.
+    The donor replaces the removed part. Its longest side is upright, and it is at most 1.4 times as high as the removed
+    part. The same arguments give the same shape.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def plant(
     seed : int, default 0
         Seed of both shapes and of the points.
     keep : float, default 0.55
-        Fraction of the host's height to keep; 1 keeps the whole host, with the donor on top.
+        Fraction of the host's height to keep. 1 keeps the whole host, with the donor on top.
     host_variant, donor_variant : str, optional
         Structural variants as in `synthetic.variants`. Default: chosen by the seed.
 
@@ -67,7 +67,10 @@ def plant(
     (100,)
     """
     if not 0 < keep <= 1:
-        raise InputError(f"keep is {keep!r}; expected a fraction of the host's height, above 0 and at most 1")
+        raise InputError(
+            f"keep is {keep!r}. Expected a fraction of the host's height, above 0 and at most 1. Give keep=0.55, for "
+            "example"
+        )
     body, place, height = _cut(generate(host, seed, host_variant), keep)
     part = _on_end(generate(donor, seed, donor_variant))
     width, tall, _ = part.size()
@@ -79,7 +82,7 @@ def plant(
 
 
 def _cut(mesh: Mesh, keep: float) -> tuple[Mesh, np.ndarray, float]:
-    """Mesh up to `keep` of its height, position (3,) for a part on it, and maximum height of the part."""
+    """Mesh up to the fraction `keep` of its height, position (3,) for a part on it, and maximum height of the part."""
     tall = mesh.size()[1]
     middle = mesh.vertices[mesh.faces].mean(axis=1)
     above = middle[:, 1] >= keep * tall

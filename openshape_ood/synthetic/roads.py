@@ -21,18 +21,25 @@ from openshape_ood.errors import InputError
 DAMAGES = ("pothole", "crack", "bump", "debris")
 RELIEF = 0.06  # meters per unit of height
 CELL = 0.04  # meters, side of a pixel in a raster
-ROUGH = 0.03  # units of height, including the scanner's error
-ORIGIN = (365_000.0, 5_702_000.0, 60.0)  # far from the origin, as in a projected frame
-TILES, SCAN = 90, 91  # purposes of random streams
+ROUGH = 0.03  # units of height: deviation of the roughness, including the scanner's error
+ORIGIN = (365_000.0, 5_702_000.0, 60.0)  # middle of a road: large coordinates, as in a projected frame
+TILES, SCAN = 90, 91  # numbers of the random streams
 
 
 @dataclass(frozen=True, eq=False)
 class RoadScan:
     """A piece of a road as a cloud.
 
-    points: (n, 3) float64, meters, z up, about 1e5 to 1e7 from the origin as in a projected frame; intensity: (n,)
-    float32 in [0, 1]; truth: (n,) int8, 0 for intact, else 1 + index of the damage in `DAMAGES`; heading: (3,), unit
-    direction of the scanner along the road.
+    Attributes
+    ----------
+    points : ndarray (n, 3) float64
+        Meters, z up, with coordinates up to about 6e6 as in a projected frame.
+    intensity : ndarray (n,) float32
+        In [0, 1].
+    truth : ndarray (n,) int8
+        0 for intact, else 1 + index of the damage in `DAMAGES`.
+    heading : ndarray (3,)
+        Unit direction of the scanner along the road.
     """
 
     points: np.ndarray
@@ -64,19 +71,20 @@ def road_scan(
     damage : str or sequence of str
         One or more of `DAMAGES`; none for an intact road. Each damage lies completely inside the piece.
     severity : float, default 1
-        Scale of the damage in height and intensity. At 1, potholes are 4 cm deep and cracks 2 cm; bumps and debris are
-        3 cm high.
+        Factor for the change of height and intensity by a damage. At 1, potholes are 4 cm deep and cracks 2 cm; bumps
+        and debris are 3 cm high.
     side : float, default 2.56
         Side of the piece in meters.
     density : float, default 2500
         Points per square meter, uniformly distributed.
     uneven : bool
-        Add ruts and joints of slabs, which are intact and as deep as cracks.
+        Add ruts and joints of slabs. They are as deep as cracks, but count as intact.
 
     Raises
     ------
     UnknownNameError, InputError
-        For an unknown damage, an invalid seed, a piece without points, and if severity, side or density is not above 0.
+        For an unknown damage, an invalid seed, and a piece without points. Also if severity, side or density is not
+        above 0.
 
     Examples
     --------
@@ -87,7 +95,9 @@ def road_scan(
     side, density = check_positive(side, "side"), check_positive(density, "density")
     count = round(density * side * side)
     if not count:
-        raise InputError(f"{density:g} points per square meter on a side of {side:g} m give no point; increase one")
+        raise InputError(
+            f"density {density:g} and side {side:g} give no point. Expected one point or more. Increase density or side"
+        )
     rng = np.random.RandomState([check_seed(seed), SCAN])
     flat = rng.uniform(0, side, (count, 2))
     height, intensity, truth = _surface(flat, side, kinds, rng, check_positive(severity, "severity"), uneven)
@@ -102,14 +112,14 @@ def road_scan(
 def road_tiles(
     count: int, seed: int, damage: str | Sequence[str] = (), *, size: int = 32
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rasters of roads, generated without a cloud. Channels: height, intensity, intensity; cells of 4 cm.
+    """Rasters of roads, generated without a cloud. Cells have 4 cm. Channels are height, intensity, intensity.
 
-    Slope and camber are included. If `damage` is given, each tile has one of these damages, at random.
+    Heights include slope and camber. If `damage` is given, each tile has one random damage of these.
 
     Parameters
     ----------
     count, size : int
-        Number t of tiles, and pixels s of a side.
+        Number t of tiles, and number s of pixels along a tile.
     seed, damage
         As in `road_scan`.
 
@@ -123,7 +133,7 @@ def road_tiles(
     Raises
     ------
     UnknownNameError, InputError
-        For an unknown damage; an invalid count, seed or size.
+        For an unknown damage, and an invalid count, seed or size.
 
     Examples
     --------
@@ -158,7 +168,10 @@ def _surface(
     severity: float = 1.0,
     uneven: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Height in units of `RELIEF`, intensity in [-1, 1] and truth at positions (n, 2) in a square of `side` meters."""
+    """Height in units of `RELIEF`, intensity in [-1, 1] and truth, each (n,), of a square of `side` meters.
+
+    at: positions (n, 2) in the square.
+    """
     slope, camber = rng.uniform(-0.2, 0.2, 2), rng.uniform(0.0, 0.12)
     crown = rng.uniform(0.2, 0.8)
     along, across = (at / side - 0.5).T
@@ -180,7 +193,7 @@ def _surface(
 
 
 def _waves(at: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Slow variation (n,) of asphalt and wear, of about 0.1."""
+    """Smooth variation (n,) of intensity by asphalt and wear, of about 0.1."""
     total = np.zeros(len(at))
     for _ in range(3):
         wave = rng.normal(size=2)
@@ -190,7 +203,7 @@ def _waves(at: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def _unevenness(at: np.ndarray, side: float, rng: np.random.RandomState) -> np.ndarray:
-    """Rise (n,) in units: two ruts along the road, joints of slabs across it."""
+    """Change of height (n,) in units of `RELIEF`: two ruts along the road, joints of slabs across it."""
     along, across = at.T
     middle = rng.uniform(0.35, 0.65) * side
     ruts = sum(np.exp(-0.5 * ((across - middle - offset) / 0.12) ** 2) for offset in (-0.45, 0.45))
@@ -204,7 +217,7 @@ def _marking(at: np.ndarray, side: float, rng: np.random.RandomState) -> np.ndar
     return np.abs(at[:, 1] - rng.uniform(0.1, 0.9) * side) < rng.uniform(0.06, 0.08)
 
 
-Damaged = tuple[np.ndarray, np.ndarray, np.ndarray]  # mask (n,) bool, rise (n,) in units, change of intensity (n,)
+Damaged = tuple[np.ndarray, np.ndarray, np.ndarray]  # mask (n,) bool, change of height (n,) and of intensity (n,)
 
 
 def _pothole(at: np.ndarray, side: float, rng: np.random.RandomState) -> Damaged:
@@ -219,7 +232,7 @@ def _bump(at: np.ndarray, side: float, rng: np.random.RandomState) -> Damaged:
 
 
 def _crack(at: np.ndarray, side: float, rng: np.random.RandomState) -> Damaged:
-    """Crack along a random walk of roughly constant direction, 3 to 5 cm wide."""
+    """Crack, 3 to 5 cm wide, along a random walk of roughly constant direction."""
     from scipy.spatial import KDTree
 
     step = 0.01

@@ -21,9 +21,9 @@ def sample_surface(mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple
 
 
 def sample_oriented(mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`sample_surface` with the unit normal (n, 3) and the triangle (n,) of each point.
+    """Cloud (n, 3) as in `sample_surface`, with the unit normal (n, 3) and the triangle index (n,) of each point.
 
-    The winding of a triangle determines the side of its normal.
+    The vertex order of a triangle determines the side of its normal.
     """
     corner, first, second = _corner_and_edges(mesh)
     cross = _cross(first, second)
@@ -37,7 +37,7 @@ def sample_oriented(mesh: Mesh, points: int, rng: np.random.RandomState) -> tupl
 
 
 def surface_area(mesh: Mesh) -> float:
-    """Area of all triangles, in square meters; both sides of a sheet count once.
+    """Total area of all triangles in square meters. The two sides of a triangle count once.
 
     >>> from openshape_ood.synthetic.mesh import box
     >>> surface_area(box(1, 2, 3))
@@ -53,7 +53,7 @@ def _corner_and_edges(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    # several times faster than np.cross on the few thousand rows of a generated mesh
+    # several times faster than np.cross on a few thousand rows, as a generated mesh has
     (ax, ay, az), (bx, by, bz) = a.T, b.T
     return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=1)
 
@@ -61,7 +61,10 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _faces_by_area(area: np.ndarray, points: int, rng: np.random.RandomState) -> np.ndarray:
     cumulated = np.cumsum(area)
     if not (cumulated.size and np.isfinite(cumulated[-1]) and cumulated[-1] > 0):
-        raise InputError(f"cannot sample a mesh of {len(area)} triangles without a positive, finite area")
+        raise InputError(
+            f"the area of a mesh of {len(area)} triangles is not positive and finite. Expected triangles with an area. "
+            "Check the mesh"
+        )
     # side="right" skips triangles without area, common at the poles of a lathe
     face = np.searchsorted(cumulated, rng.random_sample(points) * cumulated[-1], side="right")
     return np.minimum(face, np.flatnonzero(area)[-1])

@@ -1,10 +1,10 @@
 """Simulated indoor RGB-D scan of a mesh: the differences between a scanned object and a CAD model.
 
 A scan sees an object from one side, with noise, holes, lost thin parts and cut-off ends. It contains some surroundings:
-floor, wall, neighboring objects. `severity` runs from 0 (uniform sample of the whole surface) to 1 (hardest scans).
+floor, wall, neighboring objects. `severity` goes from 0 (uniform sample of the whole surface) to 1 (hardest scans).
 
-Lengths in `Scan` are fractions of the object's `extent`, the diagonal of its bounding box, unless marked as meters, so
-cups and wardrobes are scanned alike.
+Lengths in `Scan` are fractions of the object's `extent`, the diagonal of its bounding box, so that cups and wardrobes
+are scanned alike. Lengths in meters are marked.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, rotation
 from openshape_ood.synthetic.sampling import sample_oriented
 from openshape_ood.synthetic.visibility import facing, visible
 
-LEAST_VISIBLE = 0.15  # minimum fraction of the object's surface; worse viewpoints are rejected
-MOST_CROPPED = 0.35  # maximum fraction of the object's points
+LEAST_VISIBLE = 0.15  # minimum visible fraction of the object's surface; other viewpoints are rejected
+MOST_CROPPED = 0.35  # maximum fraction of the object's points that is cut off
 ATTEMPTS = 4
 
 
@@ -28,11 +28,11 @@ ATTEMPTS = 4
 class Scan:
     """Settings of one scan."""
 
-    views: int = 0  # number of fused viewpoints; 0: every side is seen
-    azimuth: float = 0.0  # degrees of the central viewpoint from the object's front (+z) towards +x
+    views: int = 0  # number of fused viewpoints; 0: all points are visible
+    azimuth: float = 0.0  # degrees between the object's front (+z) and the central viewpoint, towards +x
     elevation: float = 20.0  # degrees above the horizon
     spread: float = 0.0  # degrees of azimuth between neighboring viewpoints
-    distance: float = 2.0  # camera to the center of the object
+    distance: float = 2.0  # from the camera to the center of the object
     range_noise: float = 0.0  # meters, standard deviation along the ray
     noise: float = 0.0005  # meters, standard deviation in every direction
     bumps: float = 0.0  # amplitude of the low-frequency error of the surface
@@ -49,9 +49,14 @@ class Scan:
 
     @classmethod
     def of_severity(cls, severity: float, rng: np.random.RandomState) -> Scan:
-        """Random settings that grow with severity, 0 to 1, on average. Raises `InputError` outside this range."""
+        """Random settings for a severity of 0 to 1; larger severities give harder settings on average.
+
+        Raises `InputError` for other severities.
+        """
         if not 0 <= severity <= 1:
-            raise InputError(f"severity is {severity!r}; expected a number from 0 (clean) to 1 (hardest)")
+            raise InputError(
+                f"severity is {severity!r}. Expected a number from 0 (clean) to 1 (hardest). Give 0.7, for example"
+            )
 
         def up_to(most: float) -> float:
             return severity * most * rng.random_sample()
@@ -81,7 +86,7 @@ class Scan:
 
 
 def _view_odds(severity: float) -> np.ndarray:
-    """Probabilities (3,) of one, two and three viewpoints; fewer for harder scans."""
+    """Probabilities (3,) of one, two and three viewpoints. Harder scans have fewer viewpoints."""
     return (1 - severity) * np.array([0.1, 0.3, 0.6]) + severity * np.array([0.45, 0.35, 0.2])
 
 
@@ -99,7 +104,7 @@ def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, t
 
 
 def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """`scan` with given settings and without turn, and the mask (n,) of the object's points."""
+    """Scanned cloud (n, 3) with given settings, not turned, and mask (n,) of the object's points."""
     extent = float(np.linalg.norm(mesh.size()))
     scene = _scene_of(settings, mesh, max(4096, 4 * points), extent, rng)
     cameras, seen = _view(settings, scene, extent, rng)
@@ -111,7 +116,7 @@ def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomStat
     return cloud @ _tilt(settings.tilt, rng).T, scene.is_object
 
 
-# surfaces in front of the camera: the object, bumpy and with lost parts, and its surroundings
+# surfaces in front of the camera: the object, with bumps and lost parts, and its surroundings
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ class Surface:
 
 
 def _scene_of(settings: Scan, mesh: Mesh, dense: int, extent: float, rng: np.random.RandomState) -> Surface:
-    """Dense samples of the object, bumpy and without lost parts, and of its surroundings."""
+    """Dense samples of the object, with bumps and without lost parts, and of its surroundings."""
     cloud, normals, face = sample_oriented(mesh, dense, rng)
     kept = _kept_parts(settings.lost, mesh.parts[face], rng)
     thing = Surface(cloud, normals, np.ones(dense, dtype=bool)).where(kept)
@@ -143,7 +148,7 @@ def _scene_of(settings: Scan, mesh: Mesh, dense: int, extent: float, rng: np.ran
 
 
 def _kept_parts(lost: float, parts: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Mask (n,) without some small parts: depth cameras miss legs, handles and wires."""
+    """Mask (n,) of points, without the points of some small parts: depth cameras miss legs, handles and wires."""
     share = np.bincount(parts) / len(parts)
     gone = (share < 0.06) & (rng.random_sample(len(share)) < lost)
     # an object with only small parts, such as a wire rack, must not vanish
@@ -157,13 +162,13 @@ def _bumpy(settings: Scan, surface: Surface, extent: float, rng: np.random.Rando
     waves = rng.normal(size=(3, 3))
     waves *= rng.uniform(4, 14, 3) / (extent * np.linalg.norm(waves, axis=0))
     phases, directions = rng.uniform(0, 2 * np.pi, 3), rng.normal(size=(3, 3)) / 3
-    # the displacement is a field in space, so both sides of a thin board move together
+    # displacement depends on the position only, so both sides of a thin board move together
     shift = np.sin(surface.cloud @ waves + phases) @ directions
     return replace(surface, cloud=surface.cloud + settings.bumps * extent * shift)
 
 
 def _surroundings(settings: Scan, mesh: Mesh, cloud: np.ndarray, extent: float, rng: np.random.RandomState) -> Surface:
-    """Samples of floor, wall and clutter within the object's bounding box, grown a little."""
+    """Samples of floor, wall and clutter within the object's bounding box plus a margin."""
     pieces = list(_pieces(settings, mesh, cloud, extent, rng)) if settings.background else []
     if not pieces:
         return Surface(np.empty((0, 3)), np.empty((0, 3)), np.empty(0, dtype=bool))
@@ -196,7 +201,7 @@ def _clutter(cloud: np.ndarray, ground: float, extent: float, rng: np.random.Ran
     piece = ellipsoid(width, height, depth, segments=10) if kind == 1 else box(width, height, depth)
     x, y, z = cloud[rng.randint(len(cloud))]
     base = y if rng.random_sample() < 0.5 else ground
-    # pushed outwards, so that it touches the object from outside
+    # moved outwards, so that it touches the object from outside
     outwards = 0.5 * max(width, depth) * np.sign([x, z])
     return piece.turned("y", rng.uniform(0, 180)).moved(x + outwards[0], base + height / 2, z + outwards[1])
 
@@ -205,7 +210,7 @@ def _clutter(cloud: np.ndarray, ground: float, extent: float, rng: np.random.Ran
 
 
 def _view(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Cameras (v, 3) and mask (n,) of visible points, from a viewpoint that shows enough of the object."""
+    """Camera positions (v, 3) that show enough of the object, and mask (n,) of visible points."""
     object_points = scene.cloud[scene.is_object]
     middle = (object_points.min(axis=0) + object_points.max(axis=0)) / 2
     cameras = middle + extent * settings.distance * _directions(settings, settings.azimuth)
@@ -217,13 +222,13 @@ def _view(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomSt
             best, seen, most = cameras, mask, share
         if share >= LEAST_VISIBLE:
             break
-        # a shelf shows little from anywhere: take the best of a few viewpoints
+        # some objects, such as shelves, show little at every viewpoint; the best of a few is used
         cameras = middle + extent * settings.distance * _directions(settings, rng.uniform(-180, 180))
     return best, seen
 
 
 def _directions(settings: Scan, azimuth: float) -> np.ndarray:
-    """Unit vectors (v, 3) from the object towards neighboring viewpoints."""
+    """Unit vectors (v, 3) from the object to the v viewpoints around an azimuth."""
     views = max(settings.views, 1)
     around = np.radians(azimuth + settings.spread * (np.arange(views) - (views - 1) / 2))
     up = np.radians(settings.elevation)
@@ -234,7 +239,7 @@ def _directions(settings: Scan, azimuth: float) -> np.ndarray:
 
 
 def _without_holes(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomState) -> Surface:
-    """Surface with missing patches: shiny, dark or unscanned."""
+    """Surface with missing patches, as from shiny, dark or unscanned areas."""
     kept = np.ones(len(scene.cloud), dtype=bool)
     for _ in range(settings.holes):
         offset = scene.cloud - scene.cloud[rng.randint(len(scene.cloud))]
@@ -244,7 +249,7 @@ def _without_holes(settings: Scan, scene: Surface, extent: float, rng: np.random
 
 
 def _cropped(settings: Scan, scene: Surface, rng: np.random.RandomState) -> Surface:
-    """Surface with one end cut off by a plane: an interrupted scan or a tight crop box."""
+    """Surface with one end cut off by a plane, as by an interrupted scan or a tight crop box."""
     if not settings.crop:
         return scene
     along = scene.cloud @ _crop_direction(rng)
@@ -254,7 +259,7 @@ def _cropped(settings: Scan, scene: Surface, rng: np.random.RandomState) -> Surf
 
 
 def _crop_direction(rng: np.random.RandomState) -> np.ndarray:
-    """Unit vector (3,): sometimes down or up, else nearly horizontal."""
+    """Random unit vector (3,): sometimes steeply down or up, else nearly horizontal."""
     around, which = rng.uniform(0, 2 * np.pi), rng.random_sample()
     slope = -4.0 if which < 0.25 else 4.0 if which < 0.35 else rng.normal(0, 0.3)
     direction = np.array([np.cos(around), slope, np.sin(around)])
@@ -278,16 +283,16 @@ def _density(falloff: float, scene: Surface, camera: np.ndarray) -> np.ndarray:
 
 
 def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Weighted choice of `count` candidates; if there are too few, all of them and some repeats."""
+    """Weighted random choice of `count` candidates. If there are too few, returns all of them and some repeats."""
     missing = count - len(candidates)
     if missing >= 0:
         again = rng.randint(len(candidates), size=missing) if missing else np.empty(0, dtype=np.intp)
         return np.concatenate([candidates, candidates[again]])
-    # candidates with the smallest exponential times are a weighted draw without replacement
+    # weighted draw without replacement: the candidates with the smallest exponential times
     times = rng.exponential(size=len(candidates)) / weight[candidates]
     return candidates[
         np.sort(np.argpartition(times, count)[:count])
-    ]  # sorted, because the order depends on the processor
+    ]  # sorted, because the order of argpartition depends on the processor
 
 
 # sensor
@@ -296,7 +301,7 @@ def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.rand
 def _noisy(
     settings: Scan, cloud: np.ndarray, camera: np.ndarray, extent: float, rng: np.random.RandomState
 ) -> np.ndarray:
-    # sensor errors are in meters, but small objects must stay recognizable
+    # sensor errors are in meters, but limited, so that small objects stay recognizable
     most = 0.015 * extent
     rays = cloud - camera
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
@@ -305,6 +310,6 @@ def _noisy(
 
 
 def _tilt(degrees: float, rng: np.random.RandomState) -> np.ndarray:
-    """Rotation (3, 3) by up to `degrees` from upright, towards a random side."""
+    """Rotation (3, 3) by `degrees` from upright, towards a random side."""
     side = rotation("y", rng.uniform(0, 360))
     return side @ rotation("x", degrees) @ side.T

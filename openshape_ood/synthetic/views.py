@@ -1,4 +1,4 @@
-"""Generated rooms seen by one camera: color, depth, and the object of each pixel.
+"""Images of generated rooms by one camera: color, depth, and the object of each pixel.
 
 >>> seen = room_view(seed=1, categories=["chair", "table"], objects=3)
 >>> seen.view.shape, seen.instances.shape, seen.names[0]
@@ -25,17 +25,24 @@ FIELD = np.radians(70.0)  # horizontal field of view
 EYE = (1.2, 1.7)  # meters above the floor
 PITCH = np.radians((10.0, 28.0))
 REACH = (0.8, 4.2)  # meters from the camera to objects
-CLEAR = 0.35  # meters between the camera and objects of its height
-CAMERAS = 24  # candidate cameras; the one that sees most objects is used
-BLOCK = 2_000_000  # tests of pixels against triangles per block
+CLEAR = 0.35  # minimum meters between the camera and objects at its height
+CAMERAS = 24  # candidate camera poses; the pose that shows most objects is used
+BLOCK = 2_000_000  # pairs of pixel and triangle that are tested at once
 
 
 @dataclass(frozen=True, eq=False)
 class RoomView:
-    """View of a generated room, with the room itself.
+    """View of a generated room, with the surfaces and objects of the room.
 
-    surface: (h, w), index in `pieces` of each pixel, -1 for none; pieces: all surfaces, visible or not, in the view's
-    world, meters, z up; items: the objects; item i has instance i + 1.
+    Attributes
+    ----------
+    view : View
+    surface : ndarray (h, w)
+        Index in `pieces` of each pixel; -1 for none.
+    pieces : tuple of Piece
+        All surfaces, visible or not, in the view's world frame: meters, z up.
+    items : tuple of Item
+        All objects. Item i has instance i + 1.
     """
 
     view: View
@@ -50,15 +57,15 @@ class RoomView:
 
     @property
     def instances(self) -> np.ndarray:
-        """Object of each pixel (h, w); 0 for floor, walls, ceiling and nothing."""
+        """Instance of each pixel (h, w); 0 for floor, walls, ceiling and pixels without a surface."""
         return np.array([*(piece.instance for piece in self.pieces), 0])[self.surface]
 
     def mask(self, name: str) -> np.ndarray:
-        """Mask (h, w) of all pixels named `name`; "floor", "wall" and "ceiling" are also names."""
+        """Mask (h, w) of all pixels of a category, or of "floor", "wall" or "ceiling"."""
         return np.array([*(piece.name == name for piece in self.pieces), False])[self.surface]
 
     def surface_points(self, spacing: float = 0.03, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Points (n, 3) of all surfaces, hidden ones included, about `spacing` meters apart, and their piece (n,)."""
+        """Points (n, 3) of all surfaces, visible or not, about `spacing` meters apart; and their piece's index (n,)."""
         square = check_positive(spacing, "spacing") ** 2
         rng = np.random.RandomState([check_seed(seed), 17])
         clouds = [sample_surface(one.mesh, int(surface_area(one.mesh) / square) + 1, rng)[0] for one in self.pieces]
@@ -74,20 +81,22 @@ def room_view(
     size: tuple[int, int] = (72, 96),
     noise: float = 0.0,
 ) -> RoomView:
-    """Generate a room and its view by a level camera at eye height; deterministic.
+    """Generate a room and its view by a camera at eye height. The same arguments give the same view.
 
-    The camera is near the edge of the room and looks across it. It is the one of several that sees most objects.
+    The camera is near the edge of the room and looks across it. Of several random poses, the pose that shows most
+    objects is used.
 
     Parameters
     ----------
     seed, categories, foreign
-        As in `rooms.room`; foreign objects are in view.
+        As in `rooms.room`. The camera is turned to foreign objects if possible.
     objects : int, optional
-        Number of objects from `categories`, fewer if the room is full. Default: 5 to 9 by the seed.
+        Number of objects from `categories`; fewer if the room is full. Default: 5 to 9, chosen by the seed.
     size : pair of int, default (72, 96)
         Height and width of the image.
     noise : float, default 0.0
-        Factor of a depth camera's noise: 1.2 mm, plus 1.9 mm times the square of the distance beyond 0.4 m.
+        Factor of a depth camera's noise. Its deviation is 1.2 mm + 1.9 mm * (depth - 0.4)^2, for a depth of at least
+        0.4 m; nearer, it is 1.2 mm.
 
     Raises
     ------
@@ -97,7 +106,7 @@ def room_view(
     check_seed(seed)
     h, w = (check_whole(side, "size", 2) for side in size)
     if not noise >= 0:
-        raise InputError(f"noise is {noise!r}; expected a number from 0 up")
+        raise InputError(f"noise is {noise!r}. Expected a number of at least 0. Give 1, for example")
     rng = np.random.RandomState([seed, 16])
     plain, items = furnish(rng, categories, foreign, objects, usual=(5, 10))
     tones = draw_tones(rng)
@@ -115,7 +124,7 @@ def room_view(
 def _camera(
     items: Sequence[Item], floor: Piece, intrinsics: np.ndarray, size: tuple[int, int], rng: np.random.RandomState
 ) -> np.ndarray:
-    """Pose with the most objects in the image, foreign objects first."""
+    """Camera pose (4, 4) with the most objects in the image; a foreign object counts as ten."""
     side = floor.mesh.vertices[:, :2].max(axis=0)
     boxes = np.array([item.box for item in items]).reshape(-1, 2, 3)
     middles = boxes.mean(axis=1)
@@ -140,10 +149,19 @@ def _camera(
 def render(
     pieces: Sequence[Piece], intrinsics: np.ndarray, pose: np.ndarray, size: tuple[int, int], *, name: str = "view"
 ) -> tuple[View, np.ndarray]:
-    """Exact rendering of surfaces, with both sides, and the piece of each pixel.
+    """Exact view of surfaces, which are visible from both sides, and the index (h, w) of each pixel's piece.
 
-    pieces: meters, in the world's frame, gray without color; intrinsics: (3, 3); pose: (4, 4), camera to world; size:
-    height and width. Pixels (h, w) without a surface have piece -1.
+    The index of pixels without a surface is -1.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        Meters, in the world frame. Pieces without color are gray.
+    intrinsics : ndarray (3, 3)
+    pose : ndarray (4, 4)
+        From camera to world.
+    size : (int, int)
+        Height and width.
     """
     corners = np.concatenate([one.mesh.vertices[one.mesh.faces] for one in pieces])
     piece = np.repeat(np.arange(len(pieces)), [len(one.mesh.faces) for one in pieces])
@@ -151,7 +169,7 @@ def render(
     depth, face = _nearest((corners - pose[:3, 3]) @ pose[:3, :3], intrinsics, size)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
-    # light from above and slightly from the camera, equal on both sides
+    # light from above and, weaker, from the camera; both sides of a surface are equally bright
     light = 0.6 + 0.25 * np.abs(normals[:, 2:]) + 0.15 * np.abs(normals @ pose[:3, 2])[:, None]
     rgb = np.where(face[..., None] >= 0, (color * light)[face], 0.5)
     surface = np.where(face >= 0, piece[face], -1)
@@ -164,7 +182,7 @@ def _colors(piece: Piece) -> np.ndarray:
 
 
 def _nearest(corners: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Depth (h, w) and triangle (h, w), -1 for none, of triangles (f, 3, 3) in the frame of the camera."""
+    """Depth (h, w), and index (h, w) of the nearest triangle, -1 for none. corners (f, 3, 3): in the camera's frame."""
     h, w = size
     # The columns of a matrix are the corners of a triangle. Its inverse times (u, v, 1) gives barycentric coordinates
     # divided by depth: all are positive inside, and their sum is 1 / depth. So triangles that reach behind the camera
@@ -192,7 +210,7 @@ def _nearest(corners: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int])
         near = share[0] + share[1] + share[2]
         hit = np.flatnonzero((np.minimum(np.minimum(share[0], share[1]), share[2]) >= -1e-9 * near) & (near > 0))
         pixel, near, part = v[hit] * w + u[hit], near[hit], part[hit]
-        order = np.lexsort((part, -near, pixel))  # the nearest of each pixel; ties: the first
+        order = np.lexsort((part, -near, pixel))  # for each pixel the nearest triangle; of equal depths the first
         first = order[np.flatnonzero(np.diff(pixel[order], prepend=-1))]
         first = first[near[first] > inverse[pixel[first]]]
         inverse[pixel[first]], face[pixel[first]] = near[first], rows[part[first]]
@@ -202,14 +220,17 @@ def _nearest(corners: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int])
 
 
 def _ahead(seen: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Mask (f,) of triangles that may be in the image: not all corners are beyond one border, or behind the camera."""
+    """Mask (f,) of triangles that may be in the image. It excludes triangles behind the camera or beyond one border."""
     sides = [seen[:, 2], *seen[:, :2].swapaxes(0, 1)]
     sides += [(side - 1) * seen[:, 2] - seen[:, axis] for axis, side in enumerate(size)]
     return np.logical_and.reduce([side.max(axis=1) >= 0 for side in sides])
 
 
 def _boxes(seen: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel range (f, 2), u and v, of each triangle, end exclusive; the whole image if it reaches behind the camera."""
+    """First and last (exclusive) pixel (f, 2) of each triangle, as u and v.
+
+    For a triangle that reaches behind the camera, the range is the whole image.
+    """
     front = seen[:, 2].min(axis=1) > 1e-6
     flat = seen[:, :2] / np.where(front, seen[:, 2].T, 1).T[:, None]
     low, high = np.ceil(flat.min(axis=2) - 1e-9), np.floor(flat.max(axis=2) + 1e-9) + 1

@@ -6,14 +6,14 @@ import numpy as np
 
 from openshape_ood.errors import CloudError
 
-FLIP = 30.0  # radius of the reflecting sphere, in distances of the farthest point; larger keeps more points
-PIXELS = 48  # pixels along the longer side of the z-buffer; a coarser one closes gaps between samples
+FLIP = 30.0  # radius of the reflecting sphere, relative to the farthest point; a larger sphere keeps more points
+PIXELS = 48  # pixels along the longer side of the z-buffer; few pixels close gaps between samples
 
 
 def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.ndarray:
     """Mask (n,) of the points of a dense cloud (n, 3) that are visible from a camera (3,), by a z-buffer.
 
-    Dense means several samples a pixel. normals: (n, 3), on either side.
+    A dense cloud has several points in each pixel. normals (n, 3): their sign has no effect.
     """
     row, column, depth, pixel = _projected(cloud, camera)
     nearest = np.full((row.max() + 3, column.max() + 3), np.inf)
@@ -23,7 +23,7 @@ def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.nd
 
 
 def _projected(cloud: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Row, column and depth (n,) of each point in perspective, and width of a pixel at depth 1."""
+    """Row, column and depth (n,) of each point in a perspective image, and width of a pixel at depth 1."""
     forward = (cloud.min(axis=0) + cloud.max(axis=0)) / 2 - camera
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, [0.0, 1.0, 0.0])
@@ -36,7 +36,7 @@ def _projected(cloud: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def spread(nearest: np.ndarray) -> np.ndarray:
-    """Minimum depth over 3 x 3 pixels: each sample covers its neighborhood."""
+    """Minimum depth over 3 x 3 pixels, so that each sample covers its neighborhood."""
     tall = nearest.copy()
     tall[1:] = np.minimum(tall[1:], nearest[:-1])
     tall[:-1] = np.minimum(tall[:-1], nearest[1:])
@@ -47,24 +47,24 @@ def spread(nearest: np.ndarray) -> np.ndarray:
 
 
 def _tolerance(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixel: np.ndarray) -> np.ndarray:
-    """Depth difference (n,) of neighboring pixels on one surface: grows with obliqueness."""
+    """Depth difference (n,) of neighboring pixels on one surface; an oblique surface has a larger one."""
     cosine = np.maximum(facing(cloud, normals, camera), 0.2)
     return pixel * (0.5 + 1.5 * np.sqrt(1 / cosine**2 - 1))
 
 
 def facing(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Cosine (n,) between ray and normal, for either side of the normal."""
+    """Absolute cosine (n,) between ray and normal."""
     rays = cloud - camera
     return np.abs(np.einsum("ij,ij->i", rays, normals)) / (np.sqrt(np.einsum("ij,ij->i", rays, rays)) + 1e-12)
 
 
 def unhidden(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Indices (m,) of the points of a cloud (n, 3) visible from a camera (3,) outside it; no normals needed.
+    """Indices (m,) of the points of a cloud (n, 3) that are visible from a camera (3,) outside it, without normals.
 
     Points are reflected at a sphere around the camera. A point is visible if its reflection is on the convex hull of
     all reflections and the camera (Katz, Tal, Basri, "Direct visibility of point sets", SIGGRAPH 2007). In a sparse
-    cloud some hidden points are reported as visible. Raises `CloudError` for fewer than four points, or points in one
-    plane with the camera.
+    cloud, some hidden points are reported as visible. Raises `CloudError` for fewer than four points, and if all points
+    and the camera are in one plane.
 
     >>> ball = np.random.RandomState(0).normal(size=(500, 3))
     >>> ball /= np.linalg.norm(ball, axis=1, keepdims=True)
@@ -80,5 +80,7 @@ def unhidden(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
         hull = ConvexHull(np.vstack([reflected, np.zeros(3)])).vertices
     except (QhullError, ValueError) as error:
         shape = f"{len(cloud)} points"
-        raise CloudError(f"{shape} have no visible side: expected four or more that are not in one plane") from error
+        raise CloudError(
+            f"{shape} have no visible side. Expected four or more that are not in one plane. Give a denser cloud"
+        ) from error
     return np.sort(hull[hull < len(cloud)])

@@ -223,7 +223,7 @@ def test_a_file_brought_by_hand_serves_everywhere(stick: Path, downloaded: Path)
     with pytest.raises(OfflineError, match=r"python -m openshape_ood checkpoints add model\.pt` here"):
         ShapeEncoder.from_pretrained("mine", device="cpu")
     said = run("embed", stick, "--out", stick.with_name("x.npz"), "--model", "mine").stderr
-    assert "on the command line: --checkpoint FILE or --model tiny, offline" in said
+    assert "no download is needed with --checkpoint FILE or --model tiny" in said
     (found,) = run_json("checkpoints", "verify", stick)["files"]
     assert (found["checkpoint"], found["part"], found["status"]) == ("mine", "encoder", "sound")
     (added,) = run_json("checkpoints", "add", stick)["added"]
@@ -254,7 +254,7 @@ def test_another_file_is_not_added(stick: Path, downloaded: Path) -> None:
     assert both.exit_code == 2 and "Expected one encoder. Give one of: tiny, vitb32" in both.stderr
     missing = run("checkpoints", "add", stick.with_name("none.pt"))
     assert (
-        missing.exit_code == 2 and "there is no file" in missing.stderr and "on the command line" not in missing.stderr
+        missing.exit_code == 2 and "there is no file" in missing.stderr and "no download" not in missing.stderr
     )
     assert not list((downloaded / "downloads").glob("*"))
 

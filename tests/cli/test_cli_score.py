@@ -221,7 +221,7 @@ def test_stored_embeddings_are_examples_and_calibrate_too(
     assert by_stores["threshold"]["value"] == pytest.approx(by_files["threshold"]["value"], abs=1e-5)
     assert by_stores["shapes"][0]["novelty"] == pytest.approx(by_files["shapes"][0]["novelty"], abs=1e-5)
     again = run("embed", tmp_path / "mixed.npz", "--out", tmp_path / "x.npz", "--model", "tiny")
-    assert again.exit_code == 2 and "holds embeddings; expected shapes" in again.stderr
+    assert again.exit_code == 2 and "holds embeddings. Expected shapes" in again.stderr
 
 
 def test_embeddings_of_another_model_need_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--method", "knm"], "Did you mean 'knn'"),
         (["score", "chair.npy", *KNOWN, "--up", "q"], "--up is 'q'"),
         (["score", "chair.npy", *KNOWN, "--out", "x.xlsx"], ".csv or .json"),
-        (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "no folder gone"),
+        (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "Expected an existing folder gone"),
         (["score", "chair.npy", *KNOWN, "--threshold", "1", "--calibrate", "x"], "Expected one of them"),
         (["score", "chair.npy", *KNOWN, "--threshold", "nan"], "finite"),
         (
@@ -308,11 +308,11 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--coverage", "95"], "a share above 0 and below 1"),
         (["score", ".", *KNOWN], "no shape files"),
         (["score", "a.ply", *KNOWN, "--known-up", "z"], "Expected shapes of --examples. "),
-        (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
-        (["score", "--known=chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
+        (["score", "--known", "chair", "x.ply", "--model", "tiny"], "All words after --known are its values"),
+        (["score", "--known=chair", "x.ply", "--model", "tiny"], "All words after --known are its values"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
         (["score", "a.ply", *KNOWN], "no such file"),
-        (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "is a .safetensors file"),
+        (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "Expected a .safetensors file"),
         (["nonsense"], 'Unknown command "nonsense"'),
     ],
 )

@@ -126,10 +126,10 @@ def test_crops_of_scans_are_z_up_unless_stated(scan, crops, tiny):
     words = ["scene", scan, "--model", "tiny", "--proposals", "contact", "--json"]
     calibrate = ["--calibrate", crops / "held_out"]
     mapping = {name: loaded(crops / "examples" / name) for name in ("chair", "sofa")}
-    with pytest.warns(AxisWarning, match="6 known shapes do not state an up axis; z is assumed"):
+    with pytest.warns(AxisWarning, match=r"6 known shapes do not state an up axis\. Axis z is assumed"):
         result = score_scene(load_scene(scan), mapping, encoder=tiny, proposals="contact")
     for own, note, up in (
-        ([], "26 known shapes do not state an up axis; z is assumed", "z"),
+        ([], "26 known shapes do not state an up axis. Axis z is assumed", "z"),
         (["--up", "y"], "y is assumed", "y"),
         (["--known-up", "y"], "", "y"),
         (["--known-up", "z", "--up", "y"], "", "z"),
@@ -153,7 +153,7 @@ def test_crops_of_scans_are_z_up_unless_stated(scan, crops, tiny):
         "tiny",
     )
     assert on_page.threshold.value == pytest.approx(by_name["threshold"]["value"], abs=1e-4)
-    assert "20 known shapes do not state an up axis; z is assumed" in on_page.remarks[-1]
+    assert "20 known shapes do not state an up axis. Axis z is assumed" in on_page.remarks[-1]
 
 
 def test_known_up_without_known_shapes_is_refused(scan):

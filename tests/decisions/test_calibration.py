@@ -272,12 +272,12 @@ def test_a_coverage_that_is_no_share(coverage: Any) -> None:
 @pytest.mark.parametrize(
     "scores, message",
     [
-        ([], "calibration scores are empty: .*at least one n"),
+        ([], "calibration scores are empty, .*at least one n"),
         ([1.0, math.nan] * 20, "row 1 of the calibration scores holds NaN or infinity"),
         ([1.0, math.inf] * 20, "row 1 of the calibration scores holds NaN or infinity"),
-        (np.zeros((20, 2)), r"calibration scores have the shape \(20, 2\); expected \(n,\)"),
+        (np.zeros((20, 2)), r"calibration scores have the shape \(20, 2\)\. Expected \(n,\)"),
         (1.0, r"calibration scores have the shape \(\)"),
-        (["a", "b"], "calibration scores are of type str; expected numbers"),
+        (["a", "b"], "calibration scores are of type str. Expected numbers"),
     ],
 )
 def test_calibration_scores_that_cannot_be_used(scores: Any, message: str) -> None:
@@ -308,9 +308,9 @@ def test_an_empty_batch_has_no_p_values_and_no_discoveries() -> None:
     "examples, labels, message",
     [
         ([[1.0]], [0], "there is 1 example. Expected 2 or more"),
-        (np.empty((0, 3)), [], r"shape is \(0, 3\); expected"),
-        ([1.0, 2.0], [0, 0], r"shape \(2,\); expected \(m, d\)"),
-        (np.zeros((3, 2)), [0, 1], r"labels have the shape \(2,\) for 3 rows; expected \(3,\)"),
+        (np.empty((0, 3)), [], r"shape \(0, 3\)\. Expected"),
+        ([1.0, 2.0], [0, 0], r"shape \(2,\)\. Expected \(m, d\)"),
+        (np.zeros((3, 2)), [0, 1], r"labels have the shape \(2,\) for 3 rows\. Expected \(3,\)"),
         (np.zeros((3, 2)), [[0], [1, 2], [3]], "labels are lists of different lengths"),
         ([[1.0], [math.nan]], [0, 1], "row 1 of the examples holds NaN"),
     ],

@@ -571,7 +571,7 @@ def test_a_checkpoint_at_home(
         "quick", checkpoint="~/whole.safetensors", registry="~/mini.toml", templates="", device="cpu"
     )
     np.testing.assert_array_equal(text.encode(["chair"]), clip(templates="", cache=False).encode(["chair"]))
-    with pytest.raises(InputError, match="checkpoint is 5; expected the path"):
+    with pytest.raises(InputError, match=r"checkpoint is 5 .*Expected the path"):
         TextEncoder.from_pretrained("tiny", checkpoint=5)
 
 

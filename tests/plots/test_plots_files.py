@@ -44,13 +44,13 @@ def test_of_axes_in_a_part_the_whole_figure_is_saved(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.jpeg", "a", "a.html"])
 def test_other_suffixes_are_answered_with_those_that_work(tmp_path, name):
-    with pytest.raises(InputError, match=r"saved as \.png, \.svg, \.pdf"):
+    with pytest.raises(InputError, match=r"Expected \.png, \.svg, \.pdf"):
         plots.save(plots.cloud(CHAIR), tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_plotly_figure_is_a_page(tmp_path):
-    with pytest.raises(InputError, match=r"'a\.png' ends in '\.png'; a plotly figure is saved as \.html"):
+    with pytest.raises(InputError, match=r"'a\.png' ends in '\.png'\. Expected \.html for a plotly figure"):
         plots.save(plots.turnable(CHAIR), tmp_path / "a.png")
 
 
@@ -103,7 +103,7 @@ def test_importing_loads_no_library_and_drawing_no_pyplot():
 
 @pytest.mark.parametrize("draw, expected", [(plots.scene, "SceneResult"), (plots.relevancy, "Affinities")])
 def test_what_is_no_result_is_said(draw, expected):
-    with pytest.raises(InputError, match=rf"str; expected .*{expected}"):
+    with pytest.raises(InputError, match=rf"str\. Expected .*{expected}"):
         draw("room.ply")
 
 

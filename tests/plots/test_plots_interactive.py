@@ -81,5 +81,5 @@ def test_what_does_not_fit_is_said():
         plots.turnable(CHAIR, "novelty", [1.0, 2.0])
     with pytest.raises(CloudError, match="2 shapes"):
         plots.turnable([CHAIR, CHAIR])
-    with pytest.raises(InputError, match="leave them out"):
+    with pytest.raises(InputError, match="Leave them out"):
         plots.turnable(made_up(), values=[1.0])

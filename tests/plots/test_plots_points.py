@@ -33,7 +33,7 @@ def test_what_is_right_near_and_high_is_seen_so():
 
 
 def test_another_axis_is_named_with_those_that_work():
-    with pytest.raises(UnknownNameError, match="up is 'w'; expected one of y, z, x"):
+    with pytest.raises(UnknownNameError, match=r"up is 'w'\. Expected one of y, z, x"):
         upright(CORNER, "w")
 
 

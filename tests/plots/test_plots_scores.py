@@ -101,10 +101,10 @@ def test_tensors_and_results_are_numbers_too():
 @pytest.mark.parametrize(
     "known, novel, message",
     [
-        ([], [1.0], r"known shapes are empty: the shape is \(0,\)"),
-        ([1.0], [], r"novel shapes are empty: the shape is \(0,\)"),
+        ([], [1.0], r"known shapes are empty, with the shape \(0,\)"),
+        ([1.0], [], r"novel shapes are empty, with the shape \(0,\)"),
         ([1.0], [np.nan, 1.0], "row 0 of the novelties of novel shapes holds NaN or infinity"),
-        (["a"], [1.0], "known shapes are of type str; expected numbers"),
+        (["a"], [1.0], "known shapes are of type str. Expected numbers"),
         (0.5, [1.0], r"have the shape \(\)"),
         ([[1.0]], [1.0], r"have the shape \(1, 1\)"),
     ],
@@ -150,7 +150,7 @@ def test_no_minus_stands_before_nought():
 
 
 def test_what_is_no_result_is_said():
-    with pytest.raises(InputError, match="result is list, without similarity; expected what score_novelty returns"):
+    with pytest.raises(InputError, match=r"result is list, without similarity\. Expected a NoveltyResult"):
         plots.similarity([1.0])
     lame = SimpleNamespace(**{**made_up_result(3, 2).__dict__, "similarity": np.ones((2, 2))})
     with pytest.raises(InputError, match=r"similarity is \(2, 2\) for 3 shapes and 2 classes"):

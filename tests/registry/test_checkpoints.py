@@ -425,7 +425,7 @@ def test_a_registry_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", [{}, [], 0, 5, b"mine.toml"])
 def test_a_registry_that_is_no_path(given: Any) -> None:
-    with pytest.raises(RegistryError, match=r"registry is .*; expected the path of a file"):
+    with pytest.raises(RegistryError, match=r"registry is .* Expected the path of a file"):
         load_registry(given)
 
 

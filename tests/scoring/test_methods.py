@@ -406,7 +406,7 @@ def test_patches_that_cannot_be_used() -> None:
 
     with pytest.raises(MixedEncodersError, match="patches have 5 numbers a row, tokens of the memory bank 6"):
         novelty(PATCHES[:, :, :-1], FULL)
-    with pytest.raises(InputError, match=r"patches have the shape \(40, 16\); expected \(b, p, w\)"):
+    with pytest.raises(InputError, match=r"patches have the shape \(40, 16\)\. Expected \(b, p, w\)"):
         novelty(QUERIES, FULL)
     with pytest.raises(InputError, match="row 3 of the patches holds NaN"):
         novelty(np.where(np.arange(40)[:, None, None] == 3, np.nan, PATCHES), FULL)
@@ -651,7 +651,7 @@ def test_a_scorer_that_holds_its_known_classes_is_forgotten_with_them() -> None:
 
 @pytest.mark.parametrize("k", [0, "5", 2.5])
 def test_a_neighbor_is_counted(k: Any) -> None:
-    with pytest.raises(InputError, match=r"k is .* expected a whole number from 1 up"):
+    with pytest.raises(InputError, match=r"k is .* Expected a whole number from 1 up"):
         judge(QUERIES, bank(), METHODS["knn"].configured(k=k))
 
 

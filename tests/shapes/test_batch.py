@@ -371,7 +371,10 @@ def test_workers_that_cannot_be_started_are_said(tmp_path: Path, monkeypatch: py
 )
 def test_what_comes_back_is_checked(answer: object, arrays: list[tuple[int, ...]]) -> None:
     done = Done(0, ["a.ply"], answer, tuple(map(np.zeros, arrays)))
-    assert batch._outcome(done).error == "a.ply: what came back from reading it is no cloud"
+    assert (
+        batch._outcome(done).error
+        == "a.ply: its reading process returned no cloud. Expected (n, 3) or (n, 6). Read the file with load_shape"
+    )
 
 
 def test_workers_load_little() -> None:

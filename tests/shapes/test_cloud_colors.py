@@ -86,7 +86,7 @@ def test_a_structured_array_is_a_cloud_like_any_other() -> None:
         (shape,) = list_shapes(shapes)
         np.testing.assert_allclose(shape.cloud(10, 0), np.hstack([XYZ.astype(np.float32), RGB]), atol=1e-7)
     np.testing.assert_allclose(list_shapes(structured(BYTES))[0].cloud(10, 0)[:, 3:], RGB)
-    with pytest.raises(CloudError, match="expected x, y and z among them"):
+    with pytest.raises(CloudError, match="Expected x, y and z among them"):
         list_shapes(given[["x", "y"]])[0].cloud(10, 0)
     with pytest.raises(CloudError, match="not a table of numbers"):
         list_shapes(given.astype([("x", "U3"), ("y", "U3"), ("z", "U3"), ("rgb", "u4")]))[0].cloud(10, 0)

@@ -92,7 +92,7 @@ class TestMeshes:
 
     def test_a_small_file_gives_no_tens_of_millions_of_points(self, tmp_path: Path) -> None:
         path = write(tmp_path / "triangle.off", "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n")
-        with refused("10,000,000 points of its surface were asked for. A file of this size gives 3,4"):
+        with refused("10,000,000 points of its surface are requested. Expected at most 3,4"):
             load_shape(path, points=10_000_000)
 
     def test_scenes_are_flattened_with_their_transforms(self, tmp_path: Path, box: Any) -> None:
@@ -155,14 +155,14 @@ class TestClouds:
         with refused(rf"{columns} columns.*3 \(x y z\) or 6"):
             load_shape(tmp_path / "c.txt")
         np.save(tmp_path / "c.npy", np.ones((4, columns)))
-        with refused(rf"shape \(4, {columns}\); expected \(n, 3\) xyz or \(n, 6\).*points\[:, :3\]"):
+        with refused(rf"shape \(4, {columns}\)\. Expected \(n, 3\) xyz, or \(n, 6\).*points\[:, :3\]"):
             load_shape(tmp_path / "c.npy")
 
     @pytest.mark.parametrize("value", [-0.7, 300.0])
     def test_normals_are_not_taken_for_colors(self, tmp_path: Path, cloud: np.ndarray, value: float) -> None:
         cloud[0, 4] = value
         np.save(tmp_path / "c.npy", cloud)
-        with refused(r"look like normals.*points\[:, :3\]"):
+        with refused(r"are normals.*points\[:, :3\]"):
             load_shape(tmp_path / "c.npy")
 
     @pytest.mark.parametrize("suffix", ["npy", "npz", "txt", "ply"])
@@ -170,7 +170,7 @@ class TestClouds:
     def test_nan_and_infinity(self, tmp_path: Path, cloud: np.ndarray, suffix: str, value: float) -> None:
         cloud[3, 1] = value
         write_cloud(tmp_path / f"c.{suffix}", cloud[:, :3])
-        with refused(f"c.{suffix}.*NaN or infinity in 1 of 50 points; drop them first: points = points"):
+        with refused(f"c.{suffix}.*NaN or infinity in 1 of 50 points.*Drop these points first: points = points"):
             load_shape(tmp_path / f"c.{suffix}")
 
 
@@ -188,7 +188,7 @@ class TestPaths:
         (tmp_path / "loop.ply").symlink_to(tmp_path / "loop.ply")
         for path, message in (
             ("a" * 5_000 + ".ply", r"cannot open a{100}\.\.\. \(5,004 characters\): File name too long"),
-            ("~nosuchuser/x.ply", "path is '~nosuchuser/x.ply'; expected the path of a file"),
+            ("~nosuchuser/x.ply", "path is '~nosuchuser/x.ply' .*Expected the path of a file"),
             (tmp_path / "loop.ply", "cannot open .*loop.ply: Too many levels"),
             ("a\0.ply", "no such file"),
         ):
@@ -217,7 +217,7 @@ class TestPaths:
 
     @pytest.mark.parametrize("argument", [{"points": 0}, {"points": 1.5}, {"seed": -1}])
     def test_arguments_that_cannot_be_drawn(self, tmp_path: Path, box: Any, argument: dict[str, Any]) -> None:
-        with pytest.raises(InputError, match="expected a whole number"):
+        with pytest.raises(InputError, match="Expected a whole number"):
             load_shape(write(tmp_path / "box.stl", box.export(file_type="stl")), **argument)
 
     @pytest.mark.parametrize("suffix", [suffix[1:] for suffix in SUFFIXES])
@@ -290,7 +290,7 @@ class TestNothingToSample:
             sample_mesh(trimesh.Scene(), 10, 0, "it")
 
     def test_other_objects(self) -> None:
-        with pytest.raises(CloudError, match="it is a list, expected a trimesh"):
+        with pytest.raises(CloudError, match=r"it is a list\. Expected a Trimesh"):
             sample_mesh([], 10, 0, "it")
 
 

@@ -42,7 +42,7 @@ def test_memory(held: int) -> None:
         require_memory(UNFOLD * held + SLACK + 1, held, "it")
     most = WHOLE[0] * held + WHOLE[1]
     require_memory(most, held, "it", whole=True)
-    with pytest.raises(InputError, match=f"may take {most:,};"):
+    with pytest.raises(InputError, match=f"at most {most:,} for"):
         require_memory(most + 1, held, "it", whole=True)
 
 
@@ -179,5 +179,5 @@ def test_the_memory_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k
 def test_placed_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, fits: bool) -> None:
     (tmp_path / "a.obj").write_text(hostile_shapes.OBJ + "f 1 2 3\nf 1 2 3\n")
     monkeypatch.setattr(meshes, "MAX_FACES", most)
-    with refused_if(not fits, "places 2 faces, more than 1"):
+    with refused_if(not fits, "places 2 faces. Expected at most 1"):
         load_shape(tmp_path / "a.obj", points=5)

@@ -74,8 +74,8 @@ def test_a_color_that_is_given_goes_before_that_of_the_object() -> None:
 @pytest.mark.parametrize(
     "value, message",
     [
-        (SimpleNamespace(points=CLOUD, colors=RED[:3]), r"colors have the shape \(3, 3\); expected \(4, 3\)"),
-        (SimpleNamespace(points=np.hstack([CLOUD, RED])), r"points have the shape \(4, 6\); expected \(n, 3\)"),
+        (SimpleNamespace(points=CLOUD, colors=RED[:3]), r"colors have the shape \(3, 3\)\. Expected \(4, 3\)"),
+        (SimpleNamespace(points=np.hstack([CLOUD, RED])), r"points have the shape \(4, 6\)\. Expected \(n, 3\)"),
         (SimpleNamespace(points="abc"), "not a table of numbers"),
         (SimpleNamespace(points=np.empty((0, 3))), "has no points"),
     ],
@@ -109,7 +109,7 @@ def test_scans_need_not_be_wrapped() -> None:
     points = np.concatenate([chair, lamp + [3, 0, 0]])
     wrapped, bare = find_objects(Scene(points), "contact"), find_objects(SimpleNamespace(points=points), "contact")
     assert [len(rows) for rows in bare] == [len(rows) for rows in wrapped] == [3000, 3000]
-    with pytest.raises(InputError, match="the scan is a str; expected a Scene"):
+    with pytest.raises(InputError, match=r"the scan is a str\. Expected a Scene"):
         find_objects("scan.ply")  # type: ignore[arg-type]
 
 

@@ -49,14 +49,14 @@ def test_holes_stay_holes() -> None:
     "image, settings, told",
     [
         (RAMP * 300, {}, r"floats goes from 0 to 300. Expected \[0, 1\]"),
-        ((RAMP * 4095).astype(np.int32), {}, "type int32, from 0 to 4095. Expected bytes"),
+        ((RAMP * 4095).astype(np.int32), {}, "type int32, from 0 to 4095. Expected uint8"),
         (RAMP, {"values": (1, 0)}, "the lower and the higher end"),
         (RAMP, {"values": (1,)}, "the lower and the higher end"),
         (RAMP, {"values": (0, np.inf)}, "values holds NaN or infinity"),
-        (RAMP, {"size": (16,)}, "expected rows and columns"),
-        (np.zeros((4, 4, 5)), {}, "5 channels; expected 3, or 1"),
+        (RAMP, {"size": (16,)}, "Expected rows and columns"),
+        (np.zeros((4, 4, 5)), {}, "5 channels. Expected 3, or 1"),
         (np.zeros(4), {}, r"shape \(4,\)"),
-        (np.array([["a"]]), {}, "type <U1; expected numbers"),
+        (np.array([["a"]]), {}, "type <U1. Expected numbers"),
     ],
 )
 def test_numbers_without_a_range_are_refused(

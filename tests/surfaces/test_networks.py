@@ -110,7 +110,7 @@ def test_settings_are_checked_and_kept() -> None:
         CompetitiveReconstructor(residual="worst", **SMALL).fit(ROADS)
     with pytest.raises(InputError, match="units is 0"):
         CompetitiveReconstructor(0, **SMALL).fit(ROADS)
-    with pytest.raises(InputError, match="2 channels; ImageNet's"):
+    with pytest.raises(InputError, match=r"2 channels\. Expected 3 .* ImageNet's"):
         CompetitiveReconstructor(2, normalization="imagenet", **SMALL).fit(ROADS[:, :2])
     made = CompetitiveReconstructor(**PUBLISHED)
     assert made.weights == (0.5, 1.0, 2.0) and made.margin is None and clone(made).get_params() == made.get_params()

@@ -205,7 +205,7 @@ def test_what_cannot_be_rasterized_is_refused(
 
 
 def test_scores_of_another_shape_are_refused(raster: Raster) -> None:
-    with pytest.raises(InputError, match="number a pixel"):
+    with pytest.raises(InputError, match="one number per pixel"):
         raster.to_points(np.ones(3))
-    with pytest.raises(InputError, match="expected one for each"):
+    with pytest.raises(InputError, match="Expected one for each"):
         raster.to_tiles(np.ones(3))

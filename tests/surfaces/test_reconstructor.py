@@ -141,9 +141,9 @@ def test_saved_and_read_it_gives_the_same_maps(made: Reconstructor, tmp_path: Pa
 @pytest.mark.parametrize(
     "tiles, told",
     [
-        (NORMAL[0], r"shape \(2, 8, 8\); expected \(t, c, h, w\)"),
+        (NORMAL[0], r"shape \(2, 8, 8\). Expected \(t, c, h, w\)"),
         ((NORMAL * 100).astype(np.uint8), "type uint8.*image_tile"),
-        (NORMAL * 300, r"go from -1\d\d.* expected \[-1, 1\]"),
+        (NORMAL * 300, r"go from -1\d\d.* Expected \[-1, 1\]"),
         (np.where(NORMAL > 0.3, np.nan, NORMAL), "hold NaN"),
         (NORMAL[:1], "1 normal tiles.*two groups or more.*Cut a large image"),
         (NORMAL[:0], "0 normal tiles"),
@@ -159,7 +159,7 @@ def test_other_masks_sizes_and_settings_are_refused() -> None:
         checked_tiles(NORMAL, np.ones((60, 8, 8)))
     with pytest.raises(InputError, match=r"0 normal tiles .*0 groups"):
         MeanReconstructor().fit(NORMAL, mask=np.zeros((60, 8, 8), dtype=bool))
-    with pytest.raises(InputError, match=r"tiles are \(2, 4, 8\).*fitted on \(2, 8, 8\)"):
+    with pytest.raises(InputError, match=r"tiles are \(2, 4, 8\).* Expected \(2, 8, 8\)"):
         MeanReconstructor().fit(NORMAL).score(NORMAL[:, :, :4])
     with pytest.raises(InputError, match=r"groups have the shape \(3,\) for 60 tiles"):
         MeanReconstructor().fit(NORMAL, groups=[1, 2, 3])

@@ -62,9 +62,9 @@ def test_patches_that_cannot_be_are_refused() -> None:
         PatchPCA(sides=(4,)).fit(stripes(4, 0))
     with pytest.raises(InputError, match="sides is empty"):
         PatchPCA(sides=()).fit(stripes(4, 0))
-    with pytest.raises(InputError, match="take smaller patches"):
+    with pytest.raises(InputError, match="Expected smaller sides"):
         PatchPCA(sides=(25,)).fit(stripes(4, 0))
-    with pytest.raises(InputError, match="no patch of 15 pixels is seen"):
+    with pytest.raises(InputError, match="patch of 15 pixels is seen"):
         PatchPCA(sides=(15,)).fit(stripes(4, 0), mask=np.tile(np.arange(24) < 7, (4, 24, 1)))
 
 

@@ -125,7 +125,7 @@ def test_clouds_that_cannot_be_read_in_pieces_are_refused(tmp_path: Path) -> Non
 
     assert "binary PLY" in said("a.ply", b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nend_header\n1\n")
     assert "cut off" in said("b.ply", ply_bytes(rows)[:-1000])
-    assert "expected binary" in said("c.pcd", as_pcd(rows).replace(b"DATA binary", b"DATA ascii "))
+    assert "Expected binary" in said("c.pcd", as_pcd(rows).replace(b"DATA binary", b"DATA ascii "))
     assert "no intensity" in said("d.ply", ply_bytes(rows[["x", "y", "z"]].astype(FIELDS[:3])))
     assert "LAS header" in said("e.las", b"LASF" + bytes(40))
     assert ".ply, .pcd, .las, .laz" in said("f.xyz", b"1 2 3\n")
@@ -133,12 +133,12 @@ def test_clouds_that_cannot_be_read_in_pieces_are_refused(tmp_path: Path) -> Non
     for axis in "xyz":
         far[axis] = (far[axis] - far[axis].min()) * 100
     assert "centimeter" in said("g.ply", ply_bytes(far))
-    with pytest.raises(InputError, match=r"expected a \.ply file"):
+    with pytest.raises(InputError, match=r"Expected a \.ply file"):
         score_file(tmp_path / "b.ply", RASTERIZER, score, tmp_path / "out.las")
     (tmp_path / "good.ply").write_bytes(ply_bytes(rows))
     with pytest.raises(FileError, match="cannot write"):
         score_file(tmp_path / "good.ply", RASTERIZER, score, tmp_path / "good.ply" / "out.ply")
-    with pytest.raises(FileError, match="expected a writable folder"):
+    with pytest.raises(FileError, match="Expected a writable folder"):
         score_file(tmp_path / "good.ply", RASTERIZER, score, tmp_path / "out.ply", scratch=tmp_path / "none")
 
 

@@ -81,7 +81,7 @@ def test_what_is_no_such_image_is_said(of_images, tmp_path):
         of_images.score(image(1).astype(np.uint16) * 257)
     with pytest.raises(InputError, match="24 x 24 pixels; the good images are"):
         of_images.score(image(1)[:, :24])
-    with pytest.raises(InputError, match="one image; expected two or more"):
+    with pytest.raises(InputError, match=r"one image\. Expected two or more"):
         SurfaceModel.fit(image(1))
     with pytest.raises(InputError, match=r"is an image, .* a cloud"):
         SurfaceModel.fit([image(1), sheet(1)])
@@ -90,7 +90,7 @@ def test_what_is_no_such_image_is_said(of_images, tmp_path):
     with pytest.raises(InputError, match="which is no image"):
         of_images.score(sheet(1))
     unseen = SurfaceModel.fit([image(seed) / 255 for seed in range(3)], size=16)
-    with pytest.raises(InputError, match="no pixel that is a number"):
+    with pytest.raises(InputError, match=r"no pixel of .* is valid"):
         unseen.score(np.full((*SHAPE, 3), np.nan))
     with pytest.raises(InputError, match=r"floats goes from .*values="):
         SurfaceModel.fit([image(seed) * 1.0 for seed in range(3)], size=16)
@@ -107,7 +107,7 @@ def test_a_model_is_found_again_as_it_was(of_images, of_sheets, tmp_path):
         scale = arrays
     broken = scale | {"scale": scale["scale"] * np.nan}
     save_arrays(tmp_path / "images" / "surface.safetensors", broken, header, "surface")
-    with pytest.raises(FileError, match="no number above 0"):
+    with pytest.raises(FileError, match="is not above 0"):
         SurfaceModel.load(tmp_path / "images")
     header["data"]["size"] = 4096
     save_arrays(tmp_path / "images" / "surface.safetensors", scale, header, "surface")
@@ -121,7 +121,7 @@ def test_a_model_is_found_again_as_it_was(of_images, of_sheets, tmp_path):
     (tmp_path / "images" / "surface.safetensors").write_bytes(b"\x00" * 100)
     with pytest.raises(FileError, match="surface"):
         SurfaceModel.load(tmp_path / "images")
-    with pytest.raises(FileError, match=r"holds no surface\.safetensors; expected"):
+    with pytest.raises(FileError, match=r"holds no surface\.safetensors. Expected"):
         SurfaceModel.load(tmp_path / "nothing")
 
 
@@ -189,7 +189,7 @@ def test_sheets_get_cells_by_their_density_and_points_their_novelty(of_sheets):
 def test_clouds_without_what_was_learned_are_refused(of_sheets):
     with pytest.raises(InputError, match="has no intensity"):
         of_sheets.score(sheet(1)["points"])
-    with pytest.raises(CloudError, match="give meters"):
+    with pytest.raises(CloudError, match=r"points \* 0\.01"):
         of_sheets.score({**sheet(1), "points": 100 * sheet(1)["points"]})
     with pytest.raises(CloudError, match="apart, so that a cell would be"):
         SurfaceModel.fit([{**sheet(seed), "points": 100 * sheet(seed)["points"]} for seed in range(2)])
@@ -328,10 +328,10 @@ def test_pairs_are_images_of_two_channels(of_pairs, tmp_path):
 def test_what_is_no_such_pair_is_said(of_pairs, of_images):
     one = pair(1)
     for model, given, told in (
-        (of_pairs, image(1), "which is no pair; this model is of pairs and scores one pair at a time"),
+        (of_pairs, image(1), "which is no pair. Expected one pair at a time, because this model is of pairs"),
         (of_images, one, "which is no image"),
         (of_pairs, {**one, "height": one["height"][:, :24]}, "height is 24 x 24, intensity is 32 x 24 pixels"),
-        (of_pairs, {**one, "intensity": image(1) + np.arange(3, dtype=np.uint8)}, "in color; expected gray"),
+        (of_pairs, {**one, "intensity": image(1) + np.arange(3, dtype=np.uint8)}, "in color. Expected gray"),
         (
             of_pairs,
             {"height": one["intensity"], "intensity": one["height"]},
@@ -342,7 +342,7 @@ def test_what_is_no_such_pair_is_said(of_pairs, of_images):
             model.score(given)
     with pytest.raises(InputError, match=r"is an image, .* one of a pair"):
         SurfaceModel.fit([one, image(1)])
-    with pytest.raises(InputError, match="is one pair; expected two or more"):
+    with pytest.raises(InputError, match=r"is one pair\. Expected two or more"):
         SurfaceModel.fit(one)
 
 

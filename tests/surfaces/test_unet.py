@@ -47,9 +47,9 @@ def test_answers_have_the_shape_of_tiles(norm: str, variant: str) -> None:
 
 def test_tiles_too_small_are_told() -> None:
     """C2."""
-    with pytest.raises(InputError, match="16 x 16 pixels; expected multiples of 32"):
+    with pytest.raises(InputError, match=r"16 x 16 pixels\. Expected multiples of 32"):
         UNet(UNetSizes(width=4))(torch.zeros(1, 3, 16, 16))
-    with pytest.raises(InputError, match="48 x 64 pixels; expected multiples of 64"):
+    with pytest.raises(InputError, match=r"48 x 64 pixels\. Expected multiples of 64"):
         UNet(UNetSizes(width=4, depth=6))(torch.zeros(1, 3, 48, 64))
     with pytest.raises(InputError, match="depth is 4"):
         UNetSizes(depth=4)

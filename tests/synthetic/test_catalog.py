@@ -108,16 +108,16 @@ def test_a_category_enters_itself_once_with_its_words_and_variants(monkeypatch: 
     assert generate("ball", 0, "small").size().max() < 0.2 < generate("ball", 0, "big").size().max()
     with pytest.raises(ValueError, match="'ball' is registered twice"):
         category("ball", big=lambda rng: box(1, 1, 1))
-    with pytest.raises(ValueError, match=r"'globe' has no synonyms; expected a line in categories\.toml"):
+    with pytest.raises(ValueError, match=r"'globe' has no synonyms\. Expected a line in categories\.toml"):
         category("globe", big=lambda rng: box(1, 1, 1))
 
 
 def test_unknown_names_are_met_with_close_ones() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'chair'"):
+    with pytest.raises(UnknownNameError, match="Did you mean 'chair'"):
         generate("chiar", 0)
     with pytest.raises(UnknownNameError, match="variant of 'chair'"):
         generate("chair", 0, variant="no such kind at all")
-    with pytest.raises(UnknownNameError, match="expected one of"):
+    with pytest.raises(UnknownNameError, match="Expected one of"):
         synonyms("qqqqqqqq")
 
 

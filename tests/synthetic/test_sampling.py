@@ -64,5 +64,5 @@ def test_the_seed_decides() -> None:
 
 def test_a_mesh_without_area_is_refused() -> None:
     flat = Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]]), np.zeros(1, dtype=np.int64))
-    with pytest.raises(InputError, match="positive, finite area"):
+    with pytest.raises(InputError, match="is not positive and finite"):
         sample_surface(flat, 10, rng())

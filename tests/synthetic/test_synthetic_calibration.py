@@ -68,7 +68,7 @@ def test_calibration_is_of_the_category_once_however_it_is_called() -> None:
 
 
 def test_what_cannot_be_generated_is_named() -> None:
-    with pytest.raises(UnknownNameError, match="called 'robot arm'; expected one of"):
+    with pytest.raises(UnknownNameError, match=r"called 'robot arm'\. Expected one of"):
         calibration_scans(["chair", "robot arm"])
     with pytest.raises(UnknownNameError, match="'robot arm'"):
         calibration_models(["robot arm"])

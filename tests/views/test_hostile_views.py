@@ -60,7 +60,7 @@ def test_pixels_far_away_do_not_hide_the_view(tmp_path: Path) -> None:
 
 
 def test_masks_that_unfold_are_refused_before_they_are_made(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"what is made of its arrays would take .* refused as a bomb"):
+    with pytest.raises(FileError, match=r"the data computed from its arrays would take .* refused as a bomb"):
         Affinities.load_masks(hostile_views.masks(tmp_path, 1, 2600))
     assert Affinities.load_masks(hostile_views.masks(tmp_path, 3, 100)).values.shape == (3, 100, 100)
 

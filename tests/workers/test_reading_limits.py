@@ -18,8 +18,8 @@ from openshape_ood.shapes import batch, read_shapes
 from openshape_ood.synthetic import sample
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere wall-clock time is bounded alone")
-SLOW = f"took more than 1 s of processor time and was stopped; if the file is sound, set {batch.SECONDS}=10 to allow"
-LARGE = f"needs more than 500 MiB of memory; if the file is sound, set {batch.MEGABYTES}=2000 to allow more"
+SLOW = f"took more than 1 s of processor time and was stopped; if the file is valid, set {batch.SECONDS}=10 to allow"
+LARGE = f"needs more than 500 MiB of memory; if the file is valid, set {batch.MEGABYTES}=2000 to allow more"
 
 
 @pytest.fixture

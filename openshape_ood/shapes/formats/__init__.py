@@ -1,6 +1,6 @@
-"""File formats of shapes: one module each. A new format is a module and a line in `FORMATS`.
+"""File formats of shapes, one module per format. A new format needs a module and a line in `FORMATS`.
 
-Each module defines a `Format`: suffixes, conventions and readers. Readers import the packages they need.
+Each module defines a `Format`: suffixes, conventions and readers. Readers import the packages that they need.
 """
 
 from __future__ import annotations
@@ -29,5 +29,5 @@ SUFFIXES = tuple(BY_SUFFIX)
 
 
 def format_of(path: Path) -> Format:
-    """Format of a file's suffix. Raises `KeyError` for an unknown suffix."""
+    """Format of a file, by its suffix. Raises `KeyError` for an unknown suffix."""
     return BY_SUFFIX[path.suffix.lower()]

@@ -1,4 +1,4 @@
-"""A file format: its suffixes, its conventions and its readers."""
+"""Format: the suffixes, conventions and readers of a file format."""
 
 from __future__ import annotations
 
@@ -21,32 +21,33 @@ Named = dict[str, np.ndarray]
 class Format:
     """A file format: its suffixes, its conventions and its readers.
 
-    Readers take the content of a file and check its sizes before allocating memory. They may raise any error.
+    Readers take the content of a file. They check sizes in it before they allocate memory. They may raise any error.
 
     Attributes
     ----------
     suffixes : tuple of str
         In lower case, with the dot.
     cloud : callable, optional
-        Reader of points: a cloud (n, 3|6) or columns by name. Of a mesh, its vertices. None: every file is a mesh.
+        Reader of points: a cloud (n, 3|6) or columns by name. From a mesh, it reads the vertices. None: every file is a
+        mesh.
     surface : callable, optional
-        Reader of a mesh and its side files. A file without faces gives points. None: every file is a cloud.
+        Reader of a mesh and its side files. From a file without faces, it reads points. None: every file is a cloud.
     has_faces : callable, optional
-        True for a mesh, False for a cloud. Required with both readers.
+        Function that returns True for a mesh, False for a cloud. Required if there are both readers.
     select : callable, optional
-        As `cloud`, for a format with many columns: coordinates, color and the columns of these names.
+        Reader of selected columns, for a format with many: coordinates, color and the columns with given names.
     pieces : callable, optional
-        Reader of an open file in pieces of a million rows: coordinates, color and the columns of these names.
+        Reader of an open file in pieces of a million rows: coordinates, color and the columns with given names.
     up : str, optional
-        Gravity axis by specification or convention. None: no convention.
+        Gravity axis by specification or convention. None: there is no convention.
     declared_up : callable, optional
-        Gravity axis that the content declares; `up` if it declares none.
+        Function that returns the gravity axis that the content declares, or None; then `up` is used.
     declared_unit : callable, optional
-        Meters per unit that the content declares. Other coordinates are in meters.
+        Function that returns the meters per unit that the content declares, or None.
     surveyed : bool
-        Coordinates are in meters by convention, with any extent.
+        True if coordinates are in meters by convention, so that any extent is plausible.
     install : mapping of str to str
-        Install command of a package that the readers need. Default: `pip install` and its name.
+        Install command of each package that the readers need. Default: `pip install` and the name of the package.
     """
 
     suffixes: tuple[str, ...]
@@ -62,7 +63,7 @@ class Format:
     install: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, data: bytes, side: SideFiles) -> Table | Geometry:
-        """Mesh if the content has one, else points."""
+        """Mesh if the content is a mesh, else points."""
         if self.surface is not None and self.holds_surface(data):
             return self.surface(data, side)
         if self.cloud is None:
@@ -74,9 +75,10 @@ class Format:
         return self.surface is not None and (self.has_faces is None or self.has_faces(data))
 
     def columns(self, data: bytes, others: Collection[str] = ()) -> Named:
-        """Columns (n,) by name, in lower case and without CloudCompare's prefix "scalar_"; {} without points.
+        """Columns (n,) by name. Names are in lower case, without CloudCompare's prefix "scalar_".
 
-        others: further columns to read, for formats with many. Other formats return all columns.
+        others: columns to read in addition to coordinates and color, for a format with `select`. Other formats return
+        all columns. A format without a reader of points returns {}.
         """
         if self.cloud is None:
             return {}

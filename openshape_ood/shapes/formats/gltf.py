@@ -1,4 +1,4 @@
-"""glTF: validated, reduced to what sampling needs, then read by trimesh."""
+"""glTF: documents are validated, reduced to the parts that sampling needs, then read by trimesh."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
-VERTEX, CORNER, FACE = 64, 16, 16  # bytes of memory: of a vertex, of a face's corner, of a face per instance
-MODES = (0, 4, 5)  # points, triangles, strips of triangles; no lines
+VERTEX, CORNER, FACE = 64, 16, 16  # bytes of memory of a vertex, of a corner of a face, of a face in each instance
+MODES = (0, 4, 5)  # points, triangles, strips of triangles; lines are ignored
 STRIP = 5
 ATTRIBUTES = ("POSITION", "TEXCOORD_0", "COLOR_0")
 PLACING = ("mesh", "children", "matrix", "translation", "rotation", "scale")
@@ -33,13 +33,18 @@ def read_gltf(data: bytes, side: SideFiles) -> Scene:
 
 
 def gltf_scene(text: bytes, binary: bytes, side: SideFiles) -> Scene:
-    """Scene of a rewritten document, so that validated and parsed content cannot differ."""
+    """Scene of a document with the JSON `text` and the binary chunk `binary`.
+
+    trimesh gets a document written from the validated parts, so that it cannot parse anything else.
+    """
     tree = json.loads(text)
     if not isinstance(tree, dict):
-        raise ShapeFileError("glTF JSON is not an object")
+        raise ShapeFileError("its glTF JSON is not an object. Expected an object. Export it again")
     packed = [name for name in tree.get("extensionsRequired", []) if "compression" in name]
     if packed:
-        raise ShapeFileError(f"geometry compressed with {', '.join(packed)} is not read; export without compression")
+        raise ShapeFileError(
+            f"its geometry is compressed with {', '.join(packed)}. Expected plain geometry. Export without compression"
+        )
     buffers = [_held(buffer.get("uri"), binary, side) for buffer in tree.get("buffers", [])]
     held = len(text) + sum({id(buffer): len(buffer) for buffer in buffers}.values())
     meshes = [[part for part in mesh["primitives"] if part.get("mode", 4) in MODES] for mesh in tree.get("meshes", [])]
@@ -61,7 +66,7 @@ def gltf_scene(text: bytes, binary: bytes, side: SideFiles) -> Scene:
 
 
 def _held(uri: str | None, binary: bytes, side: SideFiles) -> bytes:
-    """Content of a buffer in the GLB, the text or a side file."""
+    """Content of a buffer, which is in the GLB, in the JSON text or in a side file."""
     if uri is None:
         return binary
     return base64.b64decode(uri.partition("base64,")[2]) if "base64," in uri else side.need(uri)
@@ -70,7 +75,10 @@ def _held(uri: str | None, binary: bytes, side: SideFiles) -> bytes:
 def _geometry(
     tree: dict[str, Any], meshes: list[list[dict[str, Any]]], buffers: Sequence[bytes], held: int
 ) -> dict[str, Any]:
-    """Meshes with their accessors and views, and all buffers, checked to lie inside the file."""
+    """Buffers, views, accessors and meshes of the reduced document. Checks that all data is inside the file.
+
+    held: size of the file and its buffers in bytes.
+    """
     for buffer, data in zip(tree.get("buffers", []), buffers, strict=True):
         require_bytes(_count(buffer, "byteLength"), len(data), "a buffer")
     views = tree.get("bufferViews", [])
@@ -81,12 +89,12 @@ def _geometry(
     sizes = [_accessor_bytes(accessor, views, held) for accessor in accessors]
     used = {n for parts in meshes for part in parts for n in _accessors(part)}
     if min(used, default=0) < 0:
-        raise ShapeFileError(f"a mesh asks for accessor {min(used)}, of {len(accessors)}")
+        raise ShapeFileError(f"a mesh uses accessor {min(used)}. Expected 0 to {len(accessors) - 1}. Export it again")
     shown = {accessors[n]["bufferView"] for n in used if "bufferView" in accessors[n]}
     require_memory(sum(views[n]["byteLength"] for n in shown) + sum(sizes[n] for n in used), held, "its accessors")
     return {
         "buffers": [{"uri": f"buffer {n}", "byteLength": len(data)} for n, data in enumerate(buffers)],
-        # unused entries stay, empty, so that indices stay valid
+        # unused entries are replaced by empty ones, so that indices stay valid
         "bufferViews": [view if n in shown else EMPTY_VIEW for n, view in enumerate(views)],
         "accessors": [accessor if n in used else EMPTY_ACCESSOR for n, accessor in enumerate(accessors)],
         "meshes": [{"primitives": [_primitive(part) for part in parts]} for parts in meshes],
@@ -94,9 +102,9 @@ def _geometry(
 
 
 def _accessors(part: dict[str, Any]) -> list[int]:
-    """Accessors of a primitive that sampling needs."""
-    given = [n for key, n in part.get("attributes", {}).items() if key in ATTRIBUTES]
-    return given + ([part["indices"]] if "indices" in part else [])
+    """Indices of the accessors of a primitive that sampling needs."""
+    indices = [n for key, n in part.get("attributes", {}).items() if key in ATTRIBUTES]
+    return indices + ([part["indices"]] if "indices" in part else [])
 
 
 def _primitive(part: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +114,7 @@ def _primitive(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_memory(plain: dict[str, Any], held: int) -> None:
-    """Check memory of nodes, primitives and instanced faces: instances times elements."""
+    """Raise `InputError` if nodes, primitives and all instances of faces would take too much memory."""
     needed, placed = 0, []
     for mesh in plain["meshes"]:
         placed.append(0)
@@ -120,7 +128,10 @@ def _check_memory(plain: dict[str, Any], held: int) -> None:
 
 
 def _material(material: dict[str, Any], textures: _Textures) -> dict[str, Any]:
-    """Material reduced to a color and a texture; for specular-glossiness the diffuse ones, as in renderers."""
+    """Material reduced to a color and a texture.
+
+    For the extension specular-glossiness, these are the diffuse color and texture, as in renderers.
+    """
     gloss = material.get("extensions", {}).get(GLOSS)
     if gloss is None:
         given = material.get("pbrMetallicRoughness", {})
@@ -133,25 +144,25 @@ def _material(material: dict[str, Any], textures: _Textures) -> dict[str, Any]:
 
 
 class _Textures:
-    """Images of the materials in use, each once however it is referenced."""
+    """Images of the materials that are used. An image with several references is included once."""
 
     def __init__(self, tree: dict[str, Any], buffers: Sequence[bytes], side: SideFiles, held: int) -> None:
         self.images: list[bytes] = []
         self._tree, self._buffers, self._side = tree, buffers, side
-        self._free = held  # images do not overlap, so their total is at most the file size
+        self._free = held  # bytes left for images, which do not overlap in a valid file
         self._places: dict[Any, int | None] = {}
 
     def place(self, texture: Any) -> int | None:
-        """Index of a texture's image in `images`; None if it is missing or unreadable."""
+        """Index in `images` of the image of a texture; None if the image is missing or unreadable."""
         try:
             given = self._tree["textures"][texture["index"]]
             image = self._tree["images"][given.get("extensions", {}).get("EXT_texture_webp", given)["source"]]
             key = self._key(image)
             if key not in self._places:
                 data = self._data(key)
-                known = data is not None and self._side.images.admit(data, image.get("name", "embedded"))
-                self._places[key] = len(self.images) if known else None
-                self.images += [data] if known else []
+                readable = data is not None and self._side.images.admit(data, image.get("name", "embedded"))
+                self._places[key] = len(self.images) if readable else None
+                self.images += [data] if readable else []
             return self._places[key]
         except ShapeFileError:
             raise
@@ -159,7 +170,7 @@ class _Textures:
             return None
 
     def _key(self, image: dict[str, Any]) -> tuple[int, int, int] | str:
-        """Identity of an image: its location in the file, or its address."""
+        """Key of an image: its buffer, start and size in the file, or its URI."""
         if "bufferView" not in image:
             return str(image["uri"])
         view = self._tree["bufferViews"][image["bufferView"]]
@@ -171,21 +182,24 @@ class _Textures:
         buffer, start, size = key
         self._free -= size
         if self._free < 0:
-            raise ShapeFileError("its images are larger together than the file; refused as a bomb")
+            raise ShapeFileError(
+                "its images are larger together than the file. Expected an ordinary file, no bomb. Export it again"
+            )
         return self._buffers[buffer][start : start + size]
 
 
 def _count(item: dict[str, Any], key: str, default: int | None = None) -> int:
     value = item.get(key, default)
     if not isinstance(value, int) or value < 0:
-        raise ShapeFileError(f"glTF {key} is {value!r}, expected a number from 0 up")
+        raise ShapeFileError(f"glTF {key} is {value!r}. Expected a number from 0 up. Export it again")
     return value
 
 
 def _accessor_bytes(accessor: dict[str, Any], views: list[dict[str, Any]], held: int) -> int:
     row = COMPONENT_BYTES[accessor["componentType"]] * COMPONENTS[accessor["type"]]
     count = _count(accessor, "count")
-    if "bufferView" not in accessor:  # zeros with sparse values: no bytes in the file back them
+    # without a view, the values are zeros except some sparse values, so the file has few bytes for them
+    if "bufferView" not in accessor:
         require_bytes(count * row, held, f"an accessor of {count:,} items without a bufferView")
         return count * row
     view = views[accessor["bufferView"]]

@@ -1,4 +1,4 @@
-"""LAS and LAZ, survey formats, read by laspy."""
+"""LAS and LAZ, formats of survey scans, read by laspy."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from openshape_ood.shapes.guards import POINT, require_bytes
 
 
 def read_las(data: bytes, others: Collection[str] = ()) -> dict[str, np.ndarray]:
-    """LAS or LAZ cloud, scaled and offset by its header; color and `others` if present."""
+    """Columns of a LAS or LAZ cloud: x, y, z with the scale and offset in its header; color and `others` if present."""
     parts = list(las_parts(io.BytesIO(data), data, others))
     return {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
 
 
 def las_pieces(file: BinaryIO, others: Collection[str]) -> Iterator[dict[str, np.ndarray]]:
-    """Columns of `read_las`, a million points at a time, from an open file of any size."""
+    """Columns as in `read_las` from an open file of any size, a million points at a time."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         yield from las_parts(file, data, others)
 
@@ -32,12 +32,12 @@ def las_pieces(file: BinaryIO, others: Collection[str]) -> Iterator[dict[str, np
 def las_parts(
     file: IO[bytes], data: bytes | mmap.mmap, others: Collection[str] = ()
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Columns of `read_las`, a million points at a time, from an open file and its content."""
+    """Columns as in `read_las`, a million points at a time. data: content of the open file, for checks."""
     import laspy
 
     check_las(data)
     held = len(data)
-    # the parallel decoder trusts chunk sizes and allocates for them in advance
+    # not the parallel decoder, because it allocates memory for chunk sizes in the file without a check
     with laspy.open(file, read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs, closefd=False) as reader:
         header = reader.header
         size, points = header.point_count * header.point_format.size, f"{header.point_count:,} points"
@@ -45,23 +45,26 @@ def las_parts(
             require_bytes(size, held, points)
         require_memory(size + header.point_count * POINT, held, points)
         if not header.point_count:
-            raise CloudError("it holds no points")
+            raise CloudError("it holds no points. Expected at least one. Check the file")
         stored = {name.lower(): name for name in header.point_format.dimension_names}
         kept = ["red", "green", "blue"] if "red" in stored else []
         kept += [name for name in others if name in stored]
-        names = {"x": "x", "y": "y", "z": "z"} | {name: stored[name] for name in kept}
+        names = {"x": "x", "y": "y", "z": "z"} | {name: stored[name] for name in kept}  # column: name in the file
         read = 0
         for chunk in reader.chunk_iterator(PIECE):
             read += len(chunk)
-            yield {name: np.array(chunk[of]) for name, of in names.items()}
+            yield {name: np.array(chunk[column]) for name, column in names.items()}
     if read != header.point_count:
-        raise CloudError(f"it ends before the {header.point_count:,} points of its header")
+        raise CloudError(f"it has {read:,} points. Expected {header.point_count:,}, as in its header. Copy it again")
 
 
 def color_las(
     source: IO[bytes], target: IO[bytes], colored: Iterable[tuple[np.ndarray, np.ndarray]], laz: bool
 ) -> None:
-    """Copy a LAS cloud with new colors (k, 3), 0 to 255, and an attribute "novelty" (k,), for each million points."""
+    """Copy a LAS or LAZ cloud with new colors and the additional attribute "novelty".
+
+    colored: for each chunk of a million points, colors (k, 3) from 0 to 255 and novelties (k,). laz: write LAZ.
+    """
     import laspy
 
     with laspy.open(source, read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs, closefd=False) as reader:
@@ -84,23 +87,24 @@ def color_las(
 
 
 def check_las(data: bytes | mmap.mmap) -> None:
-    """Check that header records end before the points, and LAZ chunks lie in the file."""
+    """Raise `ShapeFileError` if records in the header overlap the points, or LAZ chunks are outside the file."""
     if data[:4] != b"LASF" or len(data) < 227:
-        raise ShapeFileError("no LAS header ('LASF')")
+        raise ShapeFileError("it has no LAS header. Expected 'LASF' at its start. Check the file and its suffix")
     header, points, records = struct.unpack_from("<HII", data, 94)
-    require_bytes(points, len(data), "what stands before its points")
+    require_bytes(points, len(data), "the header before its points")
     require_bytes(54 * records, points - header, f"its {records:,} variable length records")
     if not data[104] & 0xC0:
         return
-    # the LAZ decoder allocates for the chunk count in the table and crashes the process if that fails
-    require_bytes(points + 8, len(data), "the place of its chunk table")
+    # the LAZ decoder allocates memory for the number of chunks in the table; if that fails, the process crashes
+    require_bytes(points + 8, len(data), "the position of its chunk table")
     table = struct.unpack_from("<q", data, points)[0]
-    if table == -1:  # written to a stream: the position stands at the end
+    if table == -1:  # the file was written to a stream, so that the position of the table is at its end
         table = struct.unpack_from("<q", data, len(data) - 8)[0]
     if table < 0 or table + 8 > len(data):
-        raise ShapeFileError("its chunk table lies outside the file; is it cut off?")
+        raise ShapeFileError("its chunk table lies outside the file. Expected a complete file. Copy it again")
     chunks = struct.unpack_from("<I", data, table + 4)[0]
-    require_bytes(20 * chunks, len(data), f"its {chunks:,} chunks")  # each chunk starts with an uncompressed point
+    # each chunk starts with an uncompressed point of 20 bytes or more
+    require_bytes(20 * chunks, len(data), f"its {chunks:,} chunks")
 
 
 FORMAT = Format(

@@ -1,4 +1,4 @@
-"""OBJ with materials, read by trimesh within bounds."""
+"""OBJ with materials, read by trimesh after a check of its size."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from openshape_ood.shapes.meshes import trimesh_scene
 if TYPE_CHECKING:
     from trimesh import Scene
 
-MAX_MATERIALS = 3_000  # trimesh scans all vertices and all earlier names for each material
+MAX_MATERIALS = 3_000  # the time of trimesh grows with the number of materials times the number of vertices
 
 
 def read_obj(data: bytes, side: SideFiles) -> Scene:
-    """Read text in any encoding: only names contain non-ASCII, and trimesh would need another package to guess."""
+    """Read an OBJ file in any encoding. Text that is not UTF-8 is read as Latin-1, which only affects names."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
         data = data.decode("latin-1").encode("utf-8")
     materials = len(set(re.findall(rb"usemtl [^\n]*", data)))
     if materials > MAX_MATERIALS:
-        raise CloudError(f"it uses {materials:,} materials, more than {MAX_MATERIALS:,}; merge those that are alike")
+        raise CloudError(
+            f"it uses {materials:,} materials. Expected at most {MAX_MATERIALS:,}. Merge materials that are equal"
+        )
     scene = trimesh_scene(data, "obj", side)
     side.check()
     return scene

@@ -1,4 +1,4 @@
-"""OFF, plain or with vertex colors, read by trimesh within bounds."""
+"""OFF, plain or with vertex colors, read by trimesh after a check of its size."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def read_off(data: bytes, side: SideFiles) -> Geometry:
-    """Mesh, or cloud if the file counts no faces."""
+    """Read a mesh, or a cloud if the file has no faces."""
     from trimesh import PointCloud
 
     check_off(data)
     scene, rgb = trimesh_scene(data, "off", side), None
     mesh: Any = next(iter(scene.geometry.values()), None)
     if data.lstrip().startswith(b"COFF"):
-        # trimesh drops vertex colors, which follow the coordinates
+        # trimesh ignores vertex colors, which are in each line after the coordinates
         lines = (line.partition(b"#")[0].split() for line in data.partition(b"COFF")[2].splitlines())
         rows = [words for words in lines if words][1 : len(mesh.vertices) + 1]
         if rows and all(len(row) >= 6 for row in rows):
@@ -35,17 +35,23 @@ def read_off(data: bytes, side: SideFiles) -> Geometry:
 
 
 def check_off(data: bytes) -> None:
-    """Check that an OFF file has a line for each vertex and face in its counts."""
+    """Raise `ShapeFileError` if an OFF file has fewer lines than vertices and faces in its header."""
     head = re.match(rb"(?:\s*#[^\n]*\n)*\s*(?:ST|C|N)*OFF\s*(?:#[^\n]*\n\s*)*(-?\d+)\s+(-?\d+)", data)
     if head is None:
-        raise ShapeFileError("no 'OFF' line with the counts of vertices and faces")
+        raise ShapeFileError(
+            "it has no 'OFF' line with counts. Expected 'OFF' and the counts of vertices and faces. Export it"
+        )
     vertices, faces = int(head[1]), int(head[2])
     if min(vertices, faces) < 0:
-        raise ShapeFileError(f"negative counts: {vertices} vertices, {faces} faces")
+        raise ShapeFileError(
+            f"it has negative counts: {vertices} vertices, {faces} faces. Expected 0 or more. Export it"
+        )
     require_bytes(6 * vertices + 4 * faces, len(data), f"{vertices:,} vertices and {faces:,} faces")
     rows = len(re.findall(rb"(?m)^[ \t]*[-+.\d]", data[head.end() :].partition(b"\n")[2]))
     if rows < vertices + faces:
-        raise ShapeFileError(f"it counts {vertices:,} vertices, {faces:,} faces, but has {rows:,} rows; is it cut off?")
+        raise ShapeFileError(
+            f"it has {rows:,} rows for {vertices:,} vertices and {faces:,} faces. Expected one row each. Copy it again"
+        )
 
 
 FORMAT = Format(suffixes=(".off",), surface=read_off)

@@ -1,4 +1,4 @@
-"""PLY, mesh or cloud, ascii or binary. Own reader, for mixed polygons, doubles and all color types."""
+"""PLY, mesh or cloud, ascii or binary. This reader also takes mixed polygons, doubles and all types of colors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from openshape_ood.errors import CloudError
 from openshape_ood.shapes.colors import named_color
-from openshape_ood.shapes.fields import check_told_apart, named_cloud, row_pieces
+from openshape_ood.shapes.fields import check_exact, named_cloud, row_pieces
 from openshape_ood.shapes.formats.format import Format
 from openshape_ood.shapes.guards import IMAGE_FORMATS, SideFiles, require_bytes
 
@@ -34,7 +34,10 @@ UV = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 
 @dataclass
 class Element:
-    """Element of a PLY file: name, row count, and (name, type, type of the length or "") per property."""
+    """Element of a PLY file.
+
+    count: number of rows. properties: name, type, and for a list the type of its length, else "".
+    """
 
     name: str
     count: int
@@ -43,7 +46,7 @@ class Element:
 
 @dataclass
 class Lists:
-    """List property: length of each row, and the values of all rows in one array."""
+    """Column of a list property: length of the list in each row, and the values of all lists in one array."""
 
     counts: np.ndarray
     values: np.ndarray
@@ -53,7 +56,7 @@ Columns = dict[str, Any]  # by property: an array of scalars, or Lists
 
 
 def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
-    """Mesh if the file has faces, else cloud (n, 3) or (n, 6)."""
+    """Read a mesh if the file has faces, else a cloud (n, 3|6)."""
     header, order, elements, body = _parts(data)
     tables = _tables(body, elements, order)
     if tables.get("face"):
@@ -62,9 +65,9 @@ def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
 
 
 def ply_columns(data: bytes) -> dict[str, np.ndarray]:
-    """Properties of the vertices, by name in lower case; faces are not read."""
+    """Properties of the vertices, by name in lower case. Faces are not read."""
     _, order, elements, body = _parts(data)
-    # vertices are read first and independently of later elements
+    # only the elements up to the vertices are read
     place = next((i for i, element in enumerate(elements) if element.name == "vertex"), -1)
     vertex = _vertex(_tables(body, elements[: place + 1], order))
     return {name: column for name, column in vertex.items() if not isinstance(column, Lists)}
@@ -76,23 +79,26 @@ def has_faces(data: bytes) -> bool:
 
 
 def ply_layout(head: bytes) -> tuple[np.dtype, int, int]:
-    """Layout of a binary PLY with this beginning: type of a vertex, number of vertices, position of the first.
+    """Layout of a binary PLY from its first bytes: type of a vertex, number of vertices, byte position of the first.
 
-    Vertices must come first."""
+    Raises `CloudError` unless vertices are the first element.
+    """
     _, order, elements, body = _parts(head)
     if not order or elements[0].name != "vertex" or any(length for _, _, length in elements[0].properties):
-        raise CloudError("it cannot be read in pieces; expected a binary PLY whose vertices come first, without lists")
+        raise CloudError(
+            "it cannot be read in pieces. Expected a binary PLY whose vertices come first, without lists. Save it again"
+        )
     dtype = np.dtype([(name, order + kind) for name, kind, _ in elements[0].properties])
     return dtype, elements[0].count, len(head) - len(body)
 
 
 def ply_bytes(rows: np.ndarray, comments: Iterable[str] = ()) -> bytes:
-    """A binary PLY of vertices: a structured array (n,) of the types in `WRITTEN`, each field a property."""
+    """Binary PLY of vertices from a structured array (n,). Fields, of types in `WRITTEN`, become properties."""
     return ply_header(rows.dtype, len(rows), comments) + rows.tobytes()
 
 
 def ply_header(dtype: np.dtype, count: int, comments: Iterable[str] = ()) -> bytes:
-    """Header of a PLY file with so many rows."""
+    """Header of a binary PLY file of `count` vertices with the fields of `dtype`."""
     words = [f"comment {comment}" for comment in comments]
     properties = [f"property {WRITTEN[dtype[name].str]} {name}" for name in dtype.names or ()]
     lines = ["ply", "format binary_little_endian 1.0", *words, f"element vertex {count}", *properties]
@@ -103,7 +109,7 @@ def _parts(data: bytes) -> tuple[str, str, list[Element], memoryview]:
     """Header, byte order, elements and body."""
     end = re.search(rb"\nend_header[ \t]*\r?\n", data[: 2**20])
     if data[:3] != b"ply" or end is None:
-        raise CloudError("no PLY header from 'ply' to 'end_header'")
+        raise CloudError("it has no PLY header. Expected one from 'ply' to 'end_header'. Check the file")
     header = data[: end.start()].decode("latin-1")
     # a view without a copy, because a scan may take gigabytes
     return header, *_elements(header), memoryview(data)[end.end() :]
@@ -115,7 +121,7 @@ def _tables(body: memoryview, elements: list[Element], order: str) -> dict[str, 
 
 def _vertex(tables: dict[str, Columns]) -> Columns:
     if not tables.get("vertex"):
-        raise CloudError("it holds no points (no rows of 'vertex')")
+        raise CloudError("it holds no points (no rows of 'vertex'). Expected at least one. Check the file")
     return tables["vertex"]
 
 
@@ -133,12 +139,12 @@ def _elements(header: str) -> tuple[str, list[Element]]:
             case ["property", kind, name]:
                 elements[-1].properties.append((name.lower(), TYPES[kind], ""))
     if order is None:
-        raise CloudError("its header names no format")
+        raise CloudError("its header names no format. Expected a line 'format'. Export it again")
     return order, elements
 
 
 def _ascii_tables(body: memoryview, elements: list[Element]) -> dict[str, Columns]:
-    """Tables of an ascii body, read like a binary one with doubles; floats keep their written precision."""
+    """Tables of an ascii body. Columns of floats become doubles; columns of integers get their declared type."""
     numbers = np.fromstring(bytes(body), dtype="<f8", sep=" ")
     doubles = [
         Element(e.name, e.count, [(name, "f8", length and "f8") for name, _, length in e.properties]) for e in elements
@@ -149,8 +155,8 @@ def _ascii_tables(body: memoryview, elements: list[Element]) -> dict[str, Column
             if kind[0] != "f":
                 column = tables[element.name][name]
                 is_list = isinstance(column, Lists)
-                if not is_list and kind in ("i8", "u8"):  # labels, read as doubles
-                    check_told_apart(column, f"its column {name!r}")
+                if not is_list and kind in ("i8", "u8"):  # doubles cannot represent large integers
+                    check_exact(column, f"its column {name!r}")
                 tables[element.name][name] = (
                     Lists(column.counts, column.values.astype(kind)) if is_list else column.astype(kind)
                 )
@@ -162,14 +168,20 @@ def _binary_tables(body: memoryview, elements: list[Element], order: str) -> dic
     for element in elements:
         smallest = sum(np.dtype(length or kind).itemsize for _, kind, length in element.properties)
         if element.count < 0 or not element.properties:
-            raise CloudError(f"its header declares {element.count} rows of {element.name!r} without properties")
+            raise CloudError(
+                f"its header declares {element.count} rows of {element.name!r}, with {len(element.properties)} "
+                "properties. Expected 0 rows or more, with properties. Export it again"
+            )
         require_bytes(element.count * smallest, len(body) - at, f"{element.count:,} rows of {element.name!r}")
         tables[element.name], at = _rows(body, at, element, order)
     return tables
 
 
 def _rows(body: memoryview, at: int, element: Element, order: str) -> tuple[Columns, int]:
-    """Columns of one element and its end: in one step if all rows have the size of the first, else row by row."""
+    """Columns of an element that starts at the byte `at`, and the byte of its end.
+
+    If all rows have the size of the first row, they are read in one step, else row by row.
+    """
     if element.count == 0:
         return {}, at
     fields: list[Any] = []
@@ -195,7 +207,7 @@ def _rows(body: memoryview, at: int, element: Element, order: str) -> tuple[Colu
 
 
 def _length(body: memoryview, at: int, kind: Struct) -> int:
-    """Length of a list, checked against the size of the file."""
+    """Length of the list at the byte `at`. Raises `ShapeFileError` if the list is longer than the file."""
     require_bytes(at + kind.size, len(body), "a list")
     length = int(kind.unpack_from(body, at)[0])
     require_bytes(length, len(body) - at, "a list")
@@ -234,14 +246,16 @@ def _mesh(vertex: Columns, face: Columns, image: Any) -> Trimesh:
     points = named_cloud(vertex)
     polygons = next((face[name] for name in INDICES if name in face), None)
     if not isinstance(polygons, Lists):
-        raise CloudError(f"its faces have no list {' or '.join(INDICES)}")
+        raise CloudError(f"its faces have no list {' or '.join(INDICES)}. Expected one. Export it again")
     corners, owner = _triangles(polygons)
     triangles = polygons.values[corners].astype(np.int64)
     if len(triangles) and (triangles.min() < 0 or triangles.max() >= len(points)):
-        raise CloudError(f"its faces refer to vertices beyond its {len(points):,}")
+        raise CloudError(
+            f"its faces refer to vertices beyond its {len(points):,}. Expected indices of these. Repair the mesh"
+        )
     uv = None if image is None else _uv(vertex, face, corners, triangles)
     if uv is not None:
-        apart = np.arange(triangles.size).reshape(-1, 3)  # a vertex may have another texture coordinate in every face
+        apart = np.arange(triangles.size).reshape(-1, 3)  # vertices per face, because texture coordinates may differ
         visual = TextureVisuals(uv=uv.reshape(-1, 2), image=image)
         return Trimesh(points[triangles.reshape(-1), :3], apart, visual=visual, process=False)
     painted = named_color(face, len(polygons.counts))
@@ -251,19 +265,19 @@ def _mesh(vertex: Columns, face: Columns, image: Any) -> Trimesh:
 
 
 def _triangles(polygons: Lists) -> tuple[np.ndarray, np.ndarray]:
-    """Fan triangulation: indices (m, 3) into the polygons' values, and the polygon (m,) of each triangle."""
+    """Fan triangulation: indices (m, 3) into the values of the polygons, and index (m,) of the polygon."""
     starts = np.cumsum(polygons.counts) - polygons.counts
     corners, owner = [np.empty((0, 3), int)], [np.empty(0, int)]
     for sides in np.unique(polygons.counts[polygons.counts > 2]):
-        alike = np.flatnonzero(polygons.counts == sides)
+        equal = np.flatnonzero(polygons.counts == sides)
         fan = np.stack([np.zeros(sides - 2, int), np.arange(1, sides - 1), np.arange(2, sides)], axis=1)
-        corners.append((starts[alike, None, None] + fan).reshape(-1, 3))
-        owner.append(np.repeat(alike, sides - 2))
+        corners.append((starts[equal, None, None] + fan).reshape(-1, 3))
+        owner.append(np.repeat(equal, sides - 2))
     return np.concatenate(corners), np.concatenate(owner)
 
 
 def _texture(header: str, side: SideFiles) -> Any:
-    """Image named in `comment TextureFile`, or None."""
+    """Image named in `comment TextureFile`; None without a readable image."""
     named = re.search(r"(?im)^comment[ \t]+TextureFile[ \t]+(.+)$", header)
     if named is None:
         return None
@@ -277,7 +291,7 @@ def _texture(header: str, side: SideFiles) -> Any:
 
 
 def _uv(vertex: Columns, face: Columns, corners: np.ndarray, triangles: np.ndarray) -> np.ndarray | None:
-    """Texture coordinates (m, 3, 2) of all triangle corners, stored by face or by vertex."""
+    """Texture coordinates (m, 3, 2) of all triangle corners, from the faces or the vertices; None if there are none."""
     by_face = face.get("texcoord")
     if isinstance(by_face, Lists) and len(by_face.values) == 2 * (corners.max(initial=-1) + 1):
         return by_face.values.reshape(-1, 2)[corners]

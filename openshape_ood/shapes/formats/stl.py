@@ -18,7 +18,7 @@ STL_ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribut
 
 
 def read_stl(data: bytes, side: SideFiles) -> Trimesh:
-    """Read STL. trimesh is not used, because it makes a mesh of every solid of a text; binary sizes are checked."""
+    """Read an STL file. The reader of trimesh is not used, because it makes a mesh of every solid in a text."""
     import trimesh
 
     count = struct.unpack_from("<I", data, 80)[0] if len(data) >= 84 else 0
@@ -27,16 +27,21 @@ def read_stl(data: bytes, side: SideFiles) -> Trimesh:
     elif data.lstrip()[:5].lower() == b"solid":
         text = data.decode("latin-1").lower()
         if "endsolid" not in text[text.rfind("vertex") :]:
-            raise CloudError("no 'endsolid' after its facets; is it cut off?")
+            raise CloudError("it has no 'endsolid' after its facets. Expected a complete file. Copy it again")
         rows = " ".join(line.partition("\n")[0] for line in text.split("vertex")[1:])
         corners = np.fromstring(rows, sep=" ").reshape(-1, 3)
     elif len(data) < 84:
-        raise CloudError("neither a binary STL (84 bytes or more) nor an ASCII one ('solid ...')")
+        raise CloudError(
+            f"it is neither a binary STL nor a text: {len(data)} bytes. Expected 84 or more, or 'solid'. Export it"
+        )
     else:
         require_bytes(STL_ROW.itemsize * count, len(data) - 84, "its triangles")
-        raise CloudError(f"it counts {count:,} triangles, but has {len(data) - 84:,} bytes for them")
+        raise CloudError(
+            f"it counts {count:,} triangles, but has {len(data) - 84:,} bytes for them. Expected "
+            f"{STL_ROW.itemsize * count:,} bytes. Export it again"
+        )
     if len(corners) % 3:
-        raise CloudError(f"{len(corners):,} vertices, which is no number of triangles; is it cut off?")
+        raise CloudError(f"it has {len(corners):,} vertices. Expected three per triangle. Copy the file again")
     return trimesh.Trimesh(corners, np.arange(len(corners)).reshape(-1, 3), process=False)
 
 

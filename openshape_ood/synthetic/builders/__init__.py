@@ -1,4 +1,4 @@
-"""One module for each category, or for a few close ones. Importing this package registers them all in the catalog."""
+"""One module for each category. Importing this package registers all categories in the catalog."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -29,7 +29,7 @@ def body_along_z(stations: Sequence[Sequence[float]], roundness: float = 1.0, co
 
 
 def blade(span: float, root: float, tip: float, sweep: float, thickness: float, rise: float = 0.0) -> Mesh:
-    """A wing or fin from the origin along +x: chords along z, its tip `sweep` further back and `rise` higher."""
+    """A wing or fin from the origin along +x, chords along z. Its tip is `sweep` further back and `rise` higher."""
 
     def shape(p: np.ndarray) -> np.ndarray:
         t = p[:, 0] + 0.5
@@ -47,7 +47,7 @@ SHARP = 40.0
 class Ring(NamedTuple):
     """A horizontal outline: a superellipse of the given full widths around (0, y, z).
 
-    `power` 2 is an ellipse, 10 nearly a rectangle; `back` is the power of the half towards -z.
+    `power` 2 is an ellipse, 10 is nearly a rectangle. `back` is the power of the half towards -z.
     """
 
     y: float
@@ -94,7 +94,7 @@ def collar(outer: Ring, inner: Ring, thickness: float) -> Mesh:
 
 
 def hollow(rings: Sequence[Ring], wall: float, floor: float | None = None, deck: float = 0.0) -> Mesh:
-    """A vessel open at the top with the given outside; a `deck` widens the rim at the back."""
+    """A vessel, open at the top, whose outside is `rings`. deck: width of a broader rim at the back."""
     bottom = rings[0].y + (wall if floor is None else floor)
     inside = [r.shrunk(2 * wall)._replace(y=max(r.y, bottom)) for r in rings]
     inside = [r._replace(depth=max(r.depth - deck, 0.004), z=r.z + deck / 2) for r in inside]
@@ -102,12 +102,12 @@ def hollow(rings: Sequence[Ring], wall: float, floor: float | None = None, deck:
 
 
 def shell_rings(height: float, bottom: float, width: float, depth: float, power: float) -> list[Ring]:
-    """A straight tapered outside from y = 0; `bottom` is its scale at the foot."""
+    """Rings of a straight tapered outside from y = 0. bottom: scale of the foot."""
     return [Ring(0, bottom * width, bottom * depth, power), Ring(height, width, depth, power)]
 
 
 def pot(profile: Sequence[tuple[float, float]], wall: float, segments: int = 20, filled: float = 0.0) -> Mesh:
-    """A turned vessel open at the top, its outside given as (radius, y) from the foot up; filled up to a height."""
+    """A turned vessel, open at the top. profile: (radius, y) of its outside, from the foot up. filled: fill height."""
     floor = max(profile[0][1] + wall, filled)
     inside = [(max(r - wall, 0.001), max(y, floor)) for r, y in profile]
     return lathe([(0, profile[0][1]), *profile, *inside[::-1], (0, floor)], segments)

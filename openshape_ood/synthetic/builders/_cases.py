@@ -18,7 +18,7 @@ from openshape_ood.synthetic.mesh import Mesh, join, rod
 
 
 def books(rng: Random, x0: float, x1: float, y: float, depth: float, clear: float) -> np.ndarray:
-    """Rows (n, 6) for `blocks`: books on a board at height `y`, with a clear height above it."""
+    """Rows (n, 6) for `blocks`: books on a board at height `y`. clear: space above the board."""
     if clear < 0.06 or x1 - x0 < 0.06:
         return np.zeros((0, 6))
     edges = x0 + np.concatenate([[0.0], np.cumsum(rng.uniform(0.018, 0.06, size=int((x1 - x0) / 0.03) + 1))])
@@ -47,10 +47,10 @@ def clothes(rng: Random, x0: float, x1: float, y: float, depth: float, clear: fl
 
 @dataclass(frozen=True)
 class Cell:
-    """A rectangle of a front in fractions of its width and height, and what fills it.
+    """A rectangle of a front, in fractions of the front's width and height, with its kind.
 
-    Kinds: left, right (doors by their hinge), pair (two doors), glass, bars (glazed doors), drawer, flap,
-    and without a front open, shelves, books, rail (clothes).
+    Kinds with a front: left, right (door with the hinge on this side), pair (two doors), glass, bars (glazed doors),
+    drawer, flap. Kinds without a front: open, shelves, books, rail (clothes).
     """
 
     x0: float

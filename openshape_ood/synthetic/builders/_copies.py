@@ -20,12 +20,12 @@ def stamp(vertices: np.ndarray, faces: np.ndarray, parts: np.ndarray | int = 0) 
 
 
 def stamped(mesh: Mesh, offsets: Sequence[Sequence[float] | np.ndarray] | np.ndarray) -> Mesh:
-    """A copy at every offset (n, 3). Each copy is a single part, even if the mesh has several."""
+    """A copy at each offset (n, 3). Each copy is a single part, even if the mesh has several parts."""
     return stamp(mesh.vertices[None] + np.asarray(offsets, dtype=np.float64)[:, None], mesh.faces)
 
 
 def stamped_around(mesh: Mesh, n: int, axis: str = "y") -> Mesh:
-    """Copies spread evenly about an axis through the origin, each a single part."""
+    """Copies turned evenly about an axis through the origin. Each copy is a single part."""
     turns = np.stack([rotation(axis, 360 * i / n) for i in range(n)])
     return stamp(mesh.vertices @ turns.transpose(0, 2, 1), mesh.faces)
 
@@ -46,7 +46,7 @@ def headings(yaw: np.ndarray, pitch: np.ndarray | float) -> np.ndarray:
 
 
 def placed(mesh: Mesh, offsets: Sequence[Sequence[float]] | np.ndarray) -> Mesh:
-    """A copy at every offset (n, 3); the parts of each copy stay separate."""
+    """A copy at each offset (n, 3). The parts of each copy stay separate."""
     return stamp(mesh.vertices[None] + np.asarray(offsets, dtype=np.float64)[:, None], mesh.faces, mesh.parts)
 
 
@@ -89,5 +89,5 @@ def on_back(mesh: Mesh) -> Mesh:
 
 
 def laid(rng: Random, mesh: Mesh, probability: float = 0.8) -> Mesh:
-    """Mesh, mostly laid on the floor, otherwise upright."""
+    """Mesh, usually laid on the floor, otherwise upright."""
     return on_back(mesh) if chance(rng, probability) else mesh

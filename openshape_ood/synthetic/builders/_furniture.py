@@ -177,7 +177,7 @@ def framed_leaf(
 ) -> Mesh:
     """A leaf of stiles and rails, its lower left corner at the origin, from z = 0 to `thickness`.
 
-    `rows` are relative heights of the fields from below; they hold `filling`: recessed, raised, glass, louver or void.
+    rows: relative heights of the fields from below. filling: their kind (recessed, raised, glass, louver or void).
     """
     stile = min(stile, 0.25 * width, 0.25 * height)
     heights = np.cumsum([0, *rows]) / sum(rows) * (height - stile)

@@ -38,7 +38,7 @@ def rails(width: float, height: float, depth: float, thickness: float, y: float 
 
 
 def blocks(rows: Sequence[Sequence[float]] | np.ndarray) -> Mesh:
-    """Many cuboids at once, a part each; a row is (x0, x1, y0, y1, z0, z1)."""
+    """Many cuboids at once, each a part. A row is (x0, x1, y0, y1, z0, z1)."""
     ends = np.asarray(rows, dtype=np.float64).reshape(-1, 3, 2)
     middle, size = ends.mean(axis=2), ends[..., 1] - ends[..., 0]
     vertices = middle[:, None] + size[:, None] * _CUBE.vertices
@@ -187,7 +187,7 @@ def curved_wall(
     flare: float = 1.0,
     deep: float = 1.0,
 ) -> Mesh:
-    """An upright wall about the y axis, open to +z; `top` holds its height at even steps of the arc."""
+    """An upright wall about the y axis, open to +z. top: height of the wall at even steps of the arc."""
     angle = np.radians(np.linspace(-degrees / 2, degrees / 2, len(top)))
     outline = np.stack([np.sin(angle), np.zeros_like(angle), -np.cos(angle) * deep], axis=1)
     low, upper = np.full_like(angle, bottom), radius * flare
@@ -222,7 +222,7 @@ def rounded_corners(outline: Points | np.ndarray, rounds: int = 2) -> np.ndarray
 
 
 def symmetric(right: Points) -> np.ndarray:
-    """A closed outline from its right half, listed bottom to top."""
+    """A closed outline from its right half, whose points go from bottom to top."""
     p = np.asarray(right, dtype=np.float64)
     return np.concatenate([p, p[::-1] * [-1, 1]])
 

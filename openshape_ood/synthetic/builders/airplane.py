@@ -10,7 +10,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, lathe
 
 
 def fuselage(length: float, radius: float, nose: float, tail: float) -> Mesh:
-    """Round body along z; `nose` and `tail` are the shares of its length that taper."""
+    """Round body along z. `nose` and `tail` are the fractions of its length that taper."""
     n, r = length, radius
     front, back = 0.5 - nose, tail - 0.5
     shape = [

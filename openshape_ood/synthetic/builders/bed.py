@@ -90,7 +90,7 @@ def guard_rail(rng: Random, length: float, height: float) -> Mesh:
 
 
 def raised_bed(rng: Random, width: float, length: float, y: float, height: float) -> Mesh:
-    """The upper story of a bunk: rails, mattress, posts to the floor and guard rails."""
+    """The upper bed of a bunk: rails, mattress, posts to the floor and guard rails."""
     t = rng.uniform(0.04, 0.09)
     post = LEGS[pick(rng, ("square", "round"))](rng, height, t).moved(width / 2, 0, length / 2)
     side = guard_rail(rng, length * rng.uniform(0.6, 0.95), height - y - 0.05).turned("y", 90)

@@ -54,7 +54,7 @@ def swing_bin(rng: Random) -> Mesh:
 
 
 def wheeled_bin(rng: Random) -> Mesh:
-    """The refuse lorry's kind: tapered, hinged lid that overhangs, two wheels, grab bar."""
+    """A wheeled bin for refuse lorries: tapered, with an overhanging hinged lid, two wheels and a grab bar."""
     w, h, d = rng.uniform(0.45, 0.62), rng.uniform(0.8, 1.05), rng.uniform(0.5, 0.75)
     foot = rng.uniform(0.65, 0.85)
     rings = [Ring(0.04, foot * w, foot * d, SHARP), Ring(0.85 * h, 0.95 * w, 0.93 * d, SHARP), Ring(h, w, d, SHARP)]

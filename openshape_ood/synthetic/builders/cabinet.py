@@ -212,7 +212,7 @@ def run_along(rng: Random, style: Style, width: float, height: float, depth: flo
 
 
 def l_kitchen(rng: Random) -> Mesh:
-    """Base units along two walls that meet in a corner, under one worktop; perhaps a tap, wall units, a tall unit."""
+    """Base units along two walls of a corner, under one worktop. Perhaps with a tap, wall units, a tall unit."""
     a, b, d, h = rng.uniform(1.5, 3.5), rng.uniform(1.3, 3.2), rng.uniform(0.52, 0.65), rng.uniform(0.68, 0.78)
     style, t, y = style_of(rng, 0.03), rng.uniform(0.025, 0.06), 0.12 + h
     side = run_along(rng, style, b - d, h, d).turned("y", 90).moved(d / 2, 0, d + (b - d) / 2)
@@ -235,7 +235,7 @@ def l_kitchen(rng: Random) -> Mesh:
 
 
 def island(rng: Random) -> Mesh:
-    """A kitchen island: units to one side or both, a worktop that overhangs on the other; perhaps a tap."""
+    """A kitchen island: units on one or both sides, under a worktop. Perhaps with a tap."""
     w, d, h, t = rng.uniform(1.0, 2.6), rng.uniform(0.6, 1.1), rng.uniform(0.68, 0.8), rng.uniform(0.025, 0.08)
     style, over = style_of(rng, 0.03), rng.uniform(0.02, 0.4)
     parts = [run_along(rng, style, w, h, d)]

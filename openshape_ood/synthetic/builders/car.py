@@ -15,7 +15,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, ellipsoid, join
 
 
 class Car(NamedTuple):
-    """Side view of a car: lengths in meters, positions along it as fractions from tail (0) to nose (1)."""
+    """Side view of a car. Lengths are in meters; positions are fractions of the length, from tail (0) to nose (1)."""
 
     length: float
     width: float

@@ -77,7 +77,7 @@ def curtain_tied(rng: Random) -> Mesh:
 
 
 def curtain_valance(rng: Random) -> Mesh:
-    """A pair below a pelmet, either a board or a short flounce or swags."""
+    """A pair of curtains below a pelmet, which is a board, a short flounce or swags."""
     pair = curtain_pair(rng)
     w, h, _ = pair.size()
     drop, kind = rng.uniform(0.15, 0.4), pick(rng, ("board", "flounce", "swags"))

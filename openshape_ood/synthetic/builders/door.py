@@ -45,7 +45,7 @@ def door_frame(rng: Random, width: float, height: float, depth: float, sill: boo
 
 
 def lever(rng: Random, thickness: float) -> Mesh:
-    """Door furniture on both faces of a leaf that fills z = 0..thickness; levers point towards -x."""
+    """Handles on both faces of a leaf, which is between z = 0 and `thickness`. Levers point towards -x."""
     kind = pick(rng, ("lever", "lever", "knob", "pull"))
     if kind == "knob":
         ball = ellipsoid(0.06, 0.06, 0.05, segments=8)
@@ -151,7 +151,7 @@ def double_door(rng: Random) -> Mesh:
     w, h, t = door_size(rng)
     kind, seed = pick(rng, ("flush", "panelled", "glass", "lattice", "half_glass", "planks")), rng.randint(2**31)
     angles = rng.uniform(10, 100, size=2) * (rng.uniform(size=2) < 0.25)
-    # both leaves draw on one seed, so that they match
+    # both leaves use the same seed, so that they match
     left, right = (hung_leaf(Random(seed), kind, w, h, t, angle) for angle in angles)
     depth = rng.uniform(0.06, 0.2)
     leaves = join(left.moved(-w), right.mirrored("x").moved(w)).moved(z=depth / 2 - t)

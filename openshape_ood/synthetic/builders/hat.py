@@ -10,7 +10,7 @@ from openshape_ood.synthetic.mesh import Mesh, ellipsoid, join, lathe, sheet, to
 
 
 def brimmed(profile: Points, brim: float, curl: float = 0.0, oval: float = 1.2) -> Mesh:
-    """A crown (radius, y from the brim upwards) with its hollow inside and a brim `brim` wide."""
+    """A hollow crown with a brim. profile: (radius, y) of the crown from the brim upwards. brim: width of the brim."""
     r0 = profile[0][0]
     inside = [(max(0.0, r - 0.006), y - 0.006) for r, y in profile]
     edge = r0 + brim

@@ -20,7 +20,7 @@ def knife_grip(rng: Random, length: float, width: float, depth: float) -> Mesh:
 
 
 def bladed(rng: Random, outline: Points, blade: float, width: float, grip: float, depth: float) -> Mesh:
-    """A blade from an outline (in shares of width and length) on a handle."""
+    """A blade on a handle. outline: points of the blade, in fractions of width and length."""
     steel = from_front([(x * width, y * blade) for x, y in outline], rng.uniform(0.0015, 0.004))
     return laid(rng, join(steel, knife_grip(rng, grip, width * rng.uniform(0.5, 0.9), depth)), 0.9)
 

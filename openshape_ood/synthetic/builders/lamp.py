@@ -64,7 +64,7 @@ def floor_lamp(rng: Random) -> Mesh:
 
 
 def desk_lamp(rng: Random) -> Mesh:
-    """Two arms with a joint, or a bent neck, and a tilted reflector."""
+    """Two arms with a joint, or a bent neck, with a tilted reflector."""
     a, b = rng.uniform(0.2, 0.4), rng.uniform(0.2, 0.4)
     p, q = np.radians(rng.uniform(95, 130)), np.radians(rng.uniform(10, 55))
     y, z = a * np.sin(p), a * np.cos(p)

@@ -16,7 +16,7 @@ def hinged_screen(width: float, height: float, thickness: float, bezel: float) -
 
 
 def clamshell(rng: Random, angle: float, base: float, lid: float) -> Mesh:
-    """A laptop opened by `angle` degrees; base and lid are thicknesses."""
+    """A laptop opened by `angle` degrees. base, lid: thicknesses."""
     u = rng.uniform
     width = u(0.26, 0.42)
     depth = width * u(0.62, 0.78)

@@ -13,7 +13,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, ellipsoid, join, la
 
 
 class Pose(NamedTuple):
-    """Angles of limbs in degrees (sideways, forwards), 0 hangs straight down; upper and lower part, left then right."""
+    """Angles of limbs in degrees, first the left and then the right limb. A limb at 0 hangs straight down."""
 
     arms: tuple[tuple[float, float, float], tuple[float, float, float]]
     legs: tuple[tuple[float, float, float], tuple[float, float, float]]

@@ -102,7 +102,7 @@ def round_pillow(rng: Random) -> Mesh:
 
 
 def neck_pillow(rng: Random) -> Mesh:
-    """The travellers' horseshoe."""
+    """A horseshoe-shaped travel pillow."""
     r, t = rng.uniform(0.09, 0.13), rng.uniform(0.045, 0.07)
     angle = np.radians(np.linspace(0, 1, 17) * rng.uniform(240, 310))
     path = np.column_stack([r * np.cos(angle), np.zeros(17), r * np.sin(angle) * 1.1])
@@ -132,7 +132,7 @@ def wedge_pillow(rng: Random) -> Mesh:
 
 
 def stacked_pillows(rng: Random) -> Mesh:
-    """Two or three on top of each other or leaning together."""
+    """Two or three pillows on top of each other, or leaning together."""
     w, d, t = rng.uniform(0.4, 0.75), rng.uniform(0.35, 0.5), rng.uniform(0.1, 0.18)
     parts = []
     for i in range(rng.randint(2, 4)):
@@ -142,7 +142,7 @@ def stacked_pillows(rng: Random) -> Mesh:
 
 
 def any_pillow(rng: Random, size: float) -> Mesh:
-    """A pillow of some kind lying flat about the origin."""
+    """A pillow of a random kind, lying flat about the origin."""
     kind = pick(rng, ("sewn", "sewn", "sewn", "roll", "round"))
     if kind == "roll":
         return bolster(rng, size * rng.uniform(0.8, 1.3), size * rng.uniform(0.15, 0.25))
@@ -152,7 +152,7 @@ def any_pillow(rng: Random, size: float) -> Mesh:
 
 
 def leaning_pillows(rng: Random) -> Mesh:
-    """Two to four in a row, each leaning on the one behind it; perhaps one lies in front."""
+    """Two to four pillows in a row, each leaning on the one behind it. Perhaps one more lies in front."""
     size, z, parts = rng.uniform(0.35, 0.6), 0.0, []
     for _ in range(rng.randint(2, 5)):
         one = any_pillow(rng, size).turned("x", rng.uniform(55, 80)).turned("y", rng.uniform(-20, 20))
@@ -166,7 +166,7 @@ def leaning_pillows(rng: Random) -> Mesh:
 
 
 def pile_of_pillows(rng: Random) -> Mesh:
-    """Two to four of different kinds thrown on and beside one another, none of them square to the next."""
+    """Two to four pillows of different kinds, thrown on and beside one another at odd angles."""
     size, y, parts = rng.uniform(0.35, 0.6), 0.0, []
     for _ in range(rng.randint(2, 5)):
         one = any_pillow(rng, size * rng.uniform(0.7, 1)).turned("z", rng.uniform(-22, 22))

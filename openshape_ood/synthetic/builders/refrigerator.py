@@ -23,7 +23,7 @@ def fridge_body(rng: Random, width: float, height: float, depth: float) -> Mesh:
 
 
 def stacked_doors(rng: Random, split: float) -> Mesh:
-    """A fridge and a freezer door over each other, parted at the share `split` of the height."""
+    """A fridge door and a freezer door, one above the other. split: height between them, as a fraction of the whole."""
     w, h, d = rng.uniform(0.5, 0.8), rng.uniform(1.35, 2.0), rng.uniform(0.5, 0.7)
     cut, long = split * h, rng.uniform(0.2, 0.45)
     low = fridge_door(w, cut, cut - 0.6 * long, long).moved(y=0.03)

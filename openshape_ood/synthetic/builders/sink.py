@@ -13,7 +13,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, r
 
 
 def wall_basin(rng: Random) -> tuple[Mesh, float, float]:
-    """A wash basin with its tap, its rim at 0.85 m or so; the mesh, the rim's height and its depth."""
+    """A wash basin with its tap. Returns the mesh, the height of the basin's underside, and its depth."""
     width, depth, height = rng.uniform(0.4, 0.75), rng.uniform(0.34, 0.55), rng.uniform(0.13, 0.24)
     rim, deck = rng.uniform(0.78, 0.92), rng.uniform(0.05, 0.12)
     bowl = basin(rng, width, height, depth, rng.choice([2.0, 2.5, 4.0, 12.0]), deck)
@@ -100,7 +100,7 @@ def kitchen_sink(rng: Random) -> Mesh:
 
 
 def vessel_bowl(rng: Random) -> Mesh:
-    """A free bowl with a tall tap behind it, as on a wash stand."""
+    """A bowl with a tall tap behind it, as on a wash stand."""
     width, height = rng.uniform(0.34, 0.6), rng.uniform(0.1, 0.2)
     depth = width * rng.uniform(0.6, 1.0)
     bowl = basin(rng, width, height, depth, rng.choice([2.0, 2.0, 3.0, 20.0]))

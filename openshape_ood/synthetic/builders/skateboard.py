@@ -13,7 +13,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, sheet
 
 
 def curved_deck(rng: Random, length: float, width: float, nose: float, tail: float, taper: float) -> Mesh:
-    """A rounded board along z whose ends kick up from where they begin (shares of the half length)."""
+    """A rounded board along z with upturned ends. nose, tail: lengths of the ends, as fractions of the half length."""
     thickness, steep = rng.uniform(0.008, 0.014), rng.uniform(0.25, 0.45)
 
     def surface(lift: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

@@ -16,7 +16,7 @@ def stair_size(rng: Random) -> tuple[int, float, float, float]:
 
 
 def solid_flight(n: int, rise: float, run: float, width: float, slab: float | None = None) -> Mesh:
-    """Steps that climb from z = 0 backwards. slab: thickness under them; None: filled to the floor."""
+    """Steps that climb backwards from z = 0. slab: thickness under the steps. None: solid down to the floor."""
     i = np.arange(n)
     z = -np.stack([i, i + 1], axis=1).ravel() * run
     high = np.repeat((i + 1) * rise, 2)

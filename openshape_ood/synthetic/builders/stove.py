@@ -85,7 +85,7 @@ def wood_stove(rng: Random) -> Mesh:
 
 
 def wall_oven(rng: Random) -> Mesh:
-    """One oven or two over each other, for building in."""
+    """One built-in oven, or two above each other."""
     w, h, d, n = 0.6, rng.uniform(0.55, 0.65), 0.55, count(rng, 1, 2)
     one = join(
         box(w, h, d).moved(y=h / 2),

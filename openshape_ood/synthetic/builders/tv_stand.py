@@ -53,7 +53,7 @@ def tv_tiers(rng: Random) -> Mesh:
 
 
 def media_wall(rng: Random) -> Mesh:
-    """An entertainment center: low unit, towers or bridge round the place of the screen."""
+    """An entertainment center: a low unit, towers or a bridge around the screen."""
     w, h, d, style = rng.uniform(1.8, 3.0), rng.uniform(0.4, 0.55), rng.uniform(0.4, 0.5), style_of(rng)
     tw, th = rng.uniform(0.35, 0.5), rng.uniform(1.5, 2.1)
     low = fitted(rng, style, w, h, d, columns([pick(rng, ("drawer", "open", "left")) for _ in range(count(rng, 2, 4))]))
@@ -103,7 +103,7 @@ def tv_corner(rng: Random) -> Mesh:
 
 
 def tv_long(rng: Random) -> Mesh:
-    """A very long low board on a block and legs, a second one beside or above it, pushed along."""
+    """A very long low board on a block and legs, with a second, shifted board beside or above it."""
     w, d, t = rng.uniform(1.4, 2.6), rng.uniform(0.32, 0.5), rng.uniform(0.02, 0.06)
     low, tall, shift = rng.uniform(0.06, 0.2), rng.uniform(0.14, 0.3), rng.uniform(0.2, 0.8)
     block_w = w * rng.uniform(0.3, 0.6)

@@ -1,4 +1,4 @@
-"""Furnished rooms scanned by a depth camera, with label and object of every point: z up, meters.
+"""Generated rooms, scanned by a simulated depth camera, with label and object of every point: z up, meters.
 
 >>> made = room(seed=3, categories=["chair", "table", "sofa"], foreign=["bicycle"], views=2, spacing=0.05)
 >>> [item.category for item in made.items if item.foreign]
@@ -31,9 +31,16 @@ COLORS = ("none", "material")
 class Room:
     """Scan of a generated room, with its contents.
 
-    names: meaning of `scene.labels`: "none", "floor", "wall", "ceiling", then the categories of the room in order;
-    items: its objects, visible or not; the number of item i in `scene.instances` is i + 1; viewpoints: (v, 3), camera
-    positions.
+    Attributes
+    ----------
+    scene : Scene
+        The scan.
+    names : tuple of str
+        Name of each value in `scene.labels`: "none", "floor", "wall", "ceiling", then the categories, sorted.
+    items : tuple of Item
+        Objects of the room, visible or not. Item i has the number i + 1 in `scene.instances`.
+    viewpoints : ndarray (v, 3)
+        Camera positions.
     """
 
     scene: Scene
@@ -52,10 +59,10 @@ def room(
     spacing: float | None = None,
     color: Literal["none", "material"] = "none",
 ) -> Room:
-    """Generate a room of 3 to 6 meters, furnish and scan it; deterministic.
+    """Generate, furnish and scan a room of 3 to 6 meters. The same arguments give the same scan.
 
-    Large objects stand along walls, tables anywhere, chairs at tables, small objects on tables. A person with a depth
-    camera looks around from several places; surfaces hidden from all of them have no points.
+    Large objects stand along walls, tables anywhere, chairs at tables, small objects on tables. A person looks around
+    with a depth camera at several positions. Surfaces that are hidden from all positions have no points.
 
     Parameters
     ----------
@@ -64,20 +71,21 @@ def room(
     categories : sequence of str
         From `synthetic.categories()`, drawn with replacement. Default: `FURNITURE`.
     foreign : sequence of str
-        Categories with one object each in the room, marked as foreign.
+        Foreign categories. Each has one object in the room, with `foreign=True`.
     objects : int, optional
-        Number of objects from `categories`, fewer if the room is full. Default: 7 to 14, chosen by the seed.
+        Number of objects from `categories`; fewer if the room is full. Default: 7 to 14, chosen by the seed.
     views : int, default 6
-        Positions from which the camera looks around.
+        Number of camera positions.
     spacing : float, optional
         Approximate distance between points in meters. Default: 0.025 to 0.035, chosen by the seed.
     color : {"none", "material"}
-        No color, or colors of materials. A room has two tones of each material, so color does not identify objects.
+        No color, or colors of materials. Objects share the two tones that a room has of each material, so color does
+        not identify objects.
 
     Raises
     ------
     UnknownNameError, InputError
-        For an unknown category, for invalid numbers, and if there is no free place for a foreign object.
+        For an unknown category, for invalid numbers, and if there is no free space for a foreign object.
 
     Examples
     --------
@@ -89,7 +97,9 @@ def room(
     check_choice(color, "color", COLORS)
     check_whole(views, "views")
     if spacing is not None and not 0.005 <= spacing <= 0.5:
-        raise InputError(f"spacing is {spacing!r}; expected meters between points, from 0.005 to 0.5")
+        raise InputError(
+            f"spacing is {spacing!r}. Expected meters between points, from 0.005 to 0.5. Give 0.03, for example"
+        )
     rng = np.random.RandomState([seed, 15])
     pieces, items = furnish(rng, categories, foreign, objects, usual=(7, 15))
     if color == "material":

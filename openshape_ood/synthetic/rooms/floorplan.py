@@ -1,4 +1,4 @@
-"""Free floor of a room, and free tops of furniture."""
+"""Free areas of a room's floor, and of the tops of furniture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CELL = 0.05  # meters
 
 
 class FloorPlan:
-    """Grid of occupied cells (x, y) of a room's floor; a room begins at the origin."""
+    """Grid of occupied cells (x, y) of a room's floor. The origin is a corner of the room."""
 
     def __init__(self, width: float, depth: float) -> None:
         self.size = np.array([width, depth])
@@ -29,7 +29,7 @@ class FloorPlan:
         self.taken[part] |= inside
 
     def _inside(self, middle: np.ndarray, size: np.ndarray, yaw: float) -> tuple[tuple[slice, slice], np.ndarray]:
-        """Part of the grid, and mask of its cells with their center in a rectangle."""
+        """Slices of the grid around a rectangle, and mask of the cells in these slices whose center is inside it."""
         reach = np.abs(corners(size, yaw)).max(axis=0) + CELL
         low = np.clip(np.floor((middle - reach) / CELL).astype(int), 0, self.taken.shape)
         high = np.clip(np.ceil((middle + reach) / CELL).astype(int), 0, self.taken.shape)
@@ -48,7 +48,7 @@ def corners(size: np.ndarray, yaw: float) -> np.ndarray:
 
 
 class Top:
-    """Surface of a placed mesh for placing objects: highest point above each cell, nan where missing."""
+    """Upper surface of a placed mesh, on which objects can be placed: highest point in each cell, nan if empty."""
 
     def __init__(self, mesh: Mesh, rng: np.random.RandomState) -> None:
         cloud, _ = sample_surface(mesh, 12_000, rng)
@@ -61,7 +61,10 @@ class Top:
     def find(
         self, size: np.ndarray, heights: tuple[float, float], rough: float, rng: np.random.RandomState
     ) -> tuple[np.ndarray, float] | None:
-        """Center (2,) and height of a free, level place for a rectangle along x and y, or None. rough: meters."""
+        """Center (2,) and height of a random free place for a rectangle along x and y. None if there is none.
+
+        heights: allowed range of the height. rough: maximum difference of heights in the rectangle, in meters.
+        """
         cells = np.ceil(size / CELL).astype(int)
         slack = np.array(self.height.shape) - cells
         if (slack < 0).any():

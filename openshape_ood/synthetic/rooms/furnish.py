@@ -1,4 +1,4 @@
-"""Furnishing of a room, in real sizes."""
+"""Placement of furniture in a room."""
 
 from __future__ import annotations
 
@@ -20,18 +20,28 @@ from openshape_ood.synthetic.sampling import sample_surface
 DOOR = (0.9, 2.05)  # meters
 TRIES = 25
 ORDER = {"wall": 0, "floor": 1, "seat": 2, "top": 3, "soft": 4}  # order of furnishing
-LOW = 0.9  # meters: taller lamps and clocks stand on the floor
+LOW = 0.9  # meters: height from which lamps and clocks stand on the floor
 HUNG = {"curtain": 2.4, "sink": 0.85}  # meters: height of the upper edge of hanging objects
-SMALL = 0.55  # meters: wider objects do not stand on tables
+SMALL = 0.55  # meters: width from which objects do not stand on tables
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
     """Object of a room.
 
-    instance: number of its points in `Scene.instances`, from 1; foreign: True for a foreign object; pose: (4, 4), from
-    the mesh of `generate(category, seed)`, with z up and front to -y, to the room; box: (2, 3), lower and upper corner
-    of the whole object in the room; seed: 0 if not generated; source: origin of its mesh.
+    Attributes
+    ----------
+    instance : int
+        Number of its points in `Scene.instances`, from 1.
+    foreign : bool
+    pose : ndarray (4, 4)
+        Matrix from the mesh of `generate(category, seed)`, after `upright`, to the room.
+    box : ndarray (2, 3)
+        Lower and upper corner of the whole object in the room.
+    seed : int
+        Seed of the mesh; 0 if it is not generated.
+    source : str
+        Origin of the mesh.
     """
 
     category: str
@@ -44,7 +54,7 @@ class Item:
 
 
 class Furnisher:
-    """Places objects one after the other."""
+    """A room, in which objects are placed one after the other."""
 
     def __init__(self, rng: np.random.RandomState) -> None:
         self.rng = rng
@@ -56,7 +66,7 @@ class Furnisher:
         self.tables: list[Table] = []
 
     def _shell(self) -> list[Piece]:
-        """Floor, two to four walls, one with a doorway, and sometimes a ceiling."""
+        """Floor, two to four walls, and sometimes a ceiling. One wall has a doorway."""
         rng, (w, d, h) = self.rng, (self.width, self.depth, self.height)
         x, y = np.array([w, 0, 0]), np.array([0, d, 0])
         pieces = [Piece(rectangle(np.zeros(3), x, y), "floor")]
@@ -71,7 +81,7 @@ class Furnisher:
                 start = rng.uniform(0.1, length - DOOR[0] - 0.1)
                 gap = (start, start + DOOR[0], DOOR[1])
                 direction = (corner[side + 1] - corner[side]) / length
-                # a person must be able to enter
+                # keeps the area behind the doorway free
                 inwards = np.array([-direction[1], direction[0]])
                 middle = corner[side] + (start + DOOR[0] / 2) * direction + 0.4 * inwards
                 self.plan.take(middle, np.array([DOOR[0], 0.8]), float(np.arctan2(direction[1], direction[0])))
@@ -125,7 +135,7 @@ class Furnisher:
         return None
 
     def _at_wall(self, category: str, size: np.ndarray) -> np.ndarray | None:
-        """Pose with the back, at +y, to a wall; objects of `HUNG` hang there."""
+        """Pose with the back of the object, at +y, to a wall. Objects of `HUNG` hang on the wall."""
         for _ in range(TRIES):
             side = self.sides[self.rng.randint(len(self.sides))]
             yaw = (np.pi, -np.pi / 2, 0.0, np.pi / 2)[side]  # the back looks to -y, +x, +y, -x
@@ -151,7 +161,7 @@ class Furnisher:
             edge = outwards * (table.size + size[1]) / 2 + along
             yaw = turn + np.arctan2(-outwards[0], outwards[1])
             middle, outer = (table.pose[:2, :2] @ (edge + off * outwards) + table.pose[:2, 3] for off in (-pushed, 0))
-            # the part of its rectangle that is not under the table
+            # the part of the object's rectangle that is not under the table
             visible = (middle + outer) / 2, np.array([size[0], size[1] - pushed])
             pose = pose_of(middle, 0.0, yaw + self.rng.normal(0, 0.08))
             if not self.plan.is_free(*visible, yaw) or table.touches(posed(mesh, pose), self.rng):
@@ -186,7 +196,7 @@ class Table:
 
 
 def filled(mesh: Mesh, rng: np.random.RandomState) -> set[tuple[int, ...]]:
-    """Grid cells in space that a surface passes through."""
+    """Cells (x, y, z) of a grid that the surface of a mesh passes through."""
     return set(map(tuple, np.floor(sample_surface(mesh, 4000, rng)[0] / CELL).astype(int).tolist()))
 
 
@@ -197,15 +207,17 @@ def furnish(
     objects: int | None,
     usual: tuple[int, int],
 ) -> tuple[list[Piece], tuple[Item, ...]]:
-    """Room before scanning: floor, walls, objects and their records.
+    """Surfaces of a furnished room (floor, walls, objects), and its objects.
 
-    Contains `objects` objects of the categories, fewer if the room is full, and one of each foreign category. If
-    `objects` is None, their number is drawn from the range `usual`. Raises `UnknownNameError` for an unknown category,
-    `InputError` if there is no free place for a foreign object.
+    The room has `objects` objects of the categories, fewer if it is full, and one object of each foreign category. If
+    `objects` is None, the number is drawn from the range `usual`. Raises `UnknownNameError` for an unknown category,
+    and `InputError` if there is no free space for a foreign object.
     """
     for name in (*categories, *foreign):
         if name not in words():
-            raise UnknownNameError(f"no generated category is called {name!r}; see `synthetic.categories()`")
+            raise UnknownNameError(
+                f"no generated category is called {name!r}. Expected one of `synthetic.categories()`. Correct the name"
+            )
     count = int(rng.randint(*usual))
     if objects is not None:
         count = check_whole(objects, "objects", least=0)
@@ -214,7 +226,10 @@ def furnish(
     for category in foreign:
         if not any(room.place(category, True) for _ in range(10)):
             size = f"{room.width:.1f} x {room.depth:.1f} x {room.height:.1f} m"
-            raise InputError(f"no place for a {category!r} in a room of {size}; leave it out, or take another seed")
+            raise InputError(
+                f"no place for a {category!r} in a room of {size}. Expected free space. Leave it out, or take another "
+                "seed"
+            )
     drawn = [categories[i] for i in rng.randint(len(categories), size=count)]
     for category in sorted(drawn, key=lambda name: ORDER[place_of(name)]):
         room.place(category, False)

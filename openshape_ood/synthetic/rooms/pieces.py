@@ -1,4 +1,4 @@
-"""Surfaces of a room, in the frame of the room, z up, in meters."""
+"""Surfaces of a room, in the room's frame: z up, meters."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 from openshape_ood.synthetic.mesh import Mesh, join
 from openshape_ood.synthetic.rooms.places import MATERIALS, TONES, USUAL_MATERIALS
 
-LABELS = ("none", "floor", "wall", "ceiling")  # names of the first labels of every room; 0 is no label
+LABELS = ("none", "floor", "wall", "ceiling")  # names of the labels 0 to 3 of every room
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Surface: mesh in the frame of the room, name, and object.
+    """Surface of one object, or of floor, wall or ceiling.
 
-    instance: number of the object from 1; 0 for floor, walls and ceiling; color: (p, 3) in [0, 1], of each part.
+    mesh: in the room's frame. instance: number of the object, from 1; 0 for floor, walls and ceiling. color (p, 3): in
+    [0, 1], for each part of the mesh.
     """
 
     mesh: Mesh
@@ -27,7 +28,7 @@ class Piece:
 
 
 def upright(mesh: Mesh) -> Mesh:
-    """Convert a generated mesh from y up, front +z to z up, front -y."""
+    """Convert a generated mesh from y up and front to +z, to z up and front to -y."""
     x, y, z = mesh.vertices.T
     return mesh.with_vertices(np.stack([x, -z, y], axis=1))
 
@@ -69,7 +70,10 @@ def rectangle(corner: np.ndarray, first: np.ndarray, second: np.ndarray) -> Mesh
 
 
 def wall(start: np.ndarray, end: np.ndarray, height: float, gap: tuple[float, float, float] | None) -> Mesh:
-    """An upright wall between two points (2,) of the floor; `gap` is a doorway: from, to (meters along it), height."""
+    """An upright wall between two points (2,) of the floor.
+
+    gap: start and end of a doorway, in meters along the wall, and its height.
+    """
     along = np.append(end - start, 0.0)
     length = float(np.linalg.norm(along))
     along /= length

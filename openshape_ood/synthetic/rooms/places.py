@@ -30,7 +30,7 @@ FURNITURE = (
 )
 """Default furniture of `room`."""
 
-# red, green and blue of tones; a room has two tones of each material, shared by all of its objects
+# red, green and blue of the tones of each material; a room has two of the tones, shared by all of its objects
 TONES: dict[str, tuple[tuple[float, float, float], ...]] = {
     "wood": ((0.55, 0.38, 0.22), (0.72, 0.55, 0.36), (0.35, 0.22, 0.14), (0.83, 0.72, 0.55)),
     "lacquer": ((0.93, 0.92, 0.89), (0.78, 0.78, 0.76), (0.25, 0.26, 0.28)),

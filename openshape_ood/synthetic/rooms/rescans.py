@@ -24,13 +24,13 @@ from openshape_ood.synthetic.rooms.scanning import scan_pieces
 FARTHER = 0.5  # meters, minimum distance of a move
 SPACING = (0.025, 0.035)  # meters, range of the spacing of a scan
 TRIES = 60
-LOWEST = 0.3  # meters, minimum height of replaced and replacing objects
-APART = 3.0  # meters, maximum shift of a scan with any pose
+LOWEST = 0.3  # meters, minimum height of an object that is replaced, and of its replacement
+APART = 3.0  # meters, maximum shift of a scan with `any_pose`
 
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A change. kind: "added", "removed", "moved" or "replaced"; before, after: the object, None if absent."""
+    """A change. kind: "added", "removed", "moved" or "replaced". before, after: the object in each scan, or None."""
 
     kind: str
     before: Item | None
@@ -38,7 +38,7 @@ class Planted:
 
     @property
     def place(self) -> np.ndarray:
-        """Center (3,) of the object after the change; before the change, if it was removed."""
+        """Center (3,) of the object after the change. For a removed object: before the change."""
         boxes = [item.box for item in (self.after, self.before) if item is not None]
         middle: np.ndarray = boxes[0].mean(axis=0)
         return middle
@@ -48,9 +48,18 @@ class Planted:
 class RoomPair:
     """Two scans of a generated room.
 
-    before, after: scans, each in its own frame; pose: matrix (4, 4) from the frame of `after` to the frame of `before`,
-    which is the frame of the room; changes: planted changes; items: objects of both scans, item i has instance i + 1;
-    viewpoints: camera positions (v, 3) of each scan, in its frame.
+    Attributes
+    ----------
+    before, after : Scene
+        Scans in two frames. The frame of `before` is the room's frame.
+    pose : ndarray (4, 4)
+        Matrix from the frame of `after` to the frame of `before`.
+    changes : tuple of Planted
+        All changes between the scans.
+    items : tuple of Item
+        Objects of both scans. Item i has instance i + 1.
+    viewpoints : pair of ndarray (v, 3)
+        Camera positions of each scan, in the frame of the scan.
     """
 
     before: Scene
@@ -77,14 +86,15 @@ def room_pair(
     turn: float = 2.0,
     any_pose: bool = False,
 ) -> RoomPair:
-    """Generate a room as `room` does, and scan it before and after some changes, from different camera positions.
+    """Generate a room as `room` does, and scan it before and after some changes, at different camera positions.
 
     Parameters
     ----------
     seed : int
         From 0 to 2**32 - 1.
     added, removed, moved, replaced : int
-        Numbers of objects that change. An object that carries another object does not change. Moves are at least 0.5 m.
+        Number of objects for each kind of change. An object that carries another object does not change. A moved object
+        moves by at least 0.5 m.
     categories, objects, views, spacing
         As in `room`. Default spacing: drawn for each scan separately.
     new : sequence of str, optional
@@ -92,12 +102,12 @@ def room_pair(
     shift, turn : float
         Shift of the second scan in meters, in a random direction, and its turn about z in degrees.
     any_pose : bool
-        Turn the second scan by any angle, and shift it by up to 3 m, in place of `shift` and `turn`.
+        Turn the second scan by a random angle, and shift it by up to 3 m. `shift` and `turn` are then ignored.
 
     Raises
     ------
     InputError
-        If the room has too few objects, or too little free floor, for the changes.
+        If the room has too few objects or too little free floor for the changes.
     """
     check_seed(seed)
     for name, count in {"added": added, "removed": removed, "moved": moved, "replaced": replaced}.items():
@@ -139,7 +149,7 @@ def _scanned(
 
 
 def _pose(rng: np.random.RandomState, room: Furnisher, shift: float, turn: float, any_pose: bool) -> np.ndarray:
-    """Matrix (4, 4) from the frame of the second scan to the frame of the room; turns about the middle of the room."""
+    """Matrix (4, 4) from the frame of the second scan to the room's frame. It turns about the middle of the room."""
     direction = rng.uniform(-np.pi, np.pi)
     yaw = rng.uniform(-np.pi, np.pi) if any_pose else np.radians(turn) * rng.choice((-1, 1))
     far = rng.uniform(0, APART) if any_pose else shift
@@ -153,7 +163,7 @@ def _moved(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
 
 
 def _planted(room: Furnisher, rng: np.random.RandomState, counts: Mapping[str, int]) -> list[Planted]:
-    """Changes of objects that carry no other object. Raises `InputError` if there are too few."""
+    """Changes of random objects that carry no other object. Raises `InputError` if there are too few objects."""
     free = [int(i) for i in rng.permutation(_free_objects(room))]
     changes = list[Planted]()
     for kind, count in counts.items():
@@ -189,7 +199,7 @@ def _free_objects(room: Furnisher) -> list[int]:
 
 
 def _close_tops(room: Furnisher, item: Item) -> None:
-    """Exclude an object from the room's tops and tables, so that no object is placed on it or at it."""
+    """Remove an object from the room's tops and tables, so that no other object is placed on or at it."""
     low, high = item.box[:, :2]
 
     def stays(middle: np.ndarray) -> bool:
@@ -207,7 +217,7 @@ def _middle_of(low: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def _elsewhere(room: Furnisher, item: Item) -> Item | None:
-    """The same object at another position; None if there is no free place."""
+    """Place the same object at another position. None if there is no free place."""
     mesh = upright(generate(item.category, item.seed))
     size = np.ptp(mesh.vertices, axis=0)
     for _ in range(TRIES):
@@ -228,10 +238,10 @@ def _one_more(room: Furnisher, names: list[str], rng: np.random.RandomState) -> 
 
 
 def _in_its_place(room: Furnisher, item: Item, rng: np.random.RandomState) -> Item | None:
-    """Another object of similar size, centered where an object stood; None if none fits."""
+    """Place another object of similar size at the center of an object. None if no object fits."""
     size = np.ptp(item.box, axis=0)
     if item.box[0, 2] > 0.1 or size[2] < LOWEST:
-        return None  # on a table, or flat
+        return None  # the object is on another object, or too flat
     for _ in range(TRIES):
         name = FURNITURE[rng.randint(len(FURNITURE))]
         seed = int(rng.randint(2**31))

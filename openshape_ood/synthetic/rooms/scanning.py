@@ -1,7 +1,7 @@
-"""Simulated scan by a person with a depth camera in a room: visible points from several places, with sensor noise.
+"""Simulated scan of a room by a person with a depth camera: visible points with noise, from several positions.
 
-Hidden surfaces are removed by a panoramic z-buffer over dense samples of all surfaces, so both sides of a sheet are
-opaque. Only numpy is needed.
+Hidden points are removed by a panoramic z-buffer over dense samples of all surfaces. So both sides of a surface are
+opaque.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from openshape_ood.synthetic.rooms.pieces import Piece
 from openshape_ood.synthetic.sampling import sample_oriented, surface_area
 from openshape_ood.synthetic.visibility import spread
 
-PIXEL = np.radians(0.5)  # pixel of the z-buffer
-COARSE = 3  # pixel of a second, coarse z-buffer, relative to the first
-CLOSE = 120.0  # samples nearer to the camera than this many spacings of samples enter the coarse z-buffer
-THICK = 0.1  # meters, minimum distance behind the coarse z-buffer of a hidden sample
+PIXEL = np.radians(0.5)  # angle of a pixel of the z-buffer
+COARSE = 3  # pixel size of a second, coarse z-buffer, relative to the first
+CLOSE = 120.0  # maximum distance to the camera of samples in the coarse z-buffer, relative to the sample spacing
+THICK = 0.1  # meters; a sample is hidden if it is at least this far behind the coarse z-buffer
 LOWEST, HIGHEST = np.radians(-60.0), np.radians(40.0)  # elevations of the camera
 NEAR, FAR = 0.4, 4.5  # meters, range of the camera
 LEAST_ANGLE = np.sin(np.radians(7.0))  # sine of the minimum angle between ray and surface
@@ -34,7 +34,17 @@ LEAST, MOST = 2000, 100_000  # samples of an object
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Dense samples of all surfaces: positions (n, 3), normals (n, 3), piece (n,), samples per square meter (n,)."""
+    """Dense samples of all surfaces.
+
+    Attributes
+    ----------
+    cloud, normals : ndarray (n, 3)
+    piece : ndarray (n,)
+        Index of the surface of each sample.
+    density : ndarray (n,)
+        Samples per square meter of this surface.
+    color : ndarray (n, 3) or None
+    """
 
     cloud: np.ndarray
     normals: np.ndarray
@@ -49,7 +59,7 @@ class Samples:
 
 
 def sample_pieces(pieces: Sequence[Piece], rng: np.random.RandomState) -> Samples:
-    """Samples of each piece, dense enough for a z-buffer without gaps at arm's length."""
+    """Samples of each piece, so dense that the z-buffer has no gaps at arm's length."""
     columns: list[tuple[np.ndarray, ...]] = []
     for place, piece in enumerate(pieces):
         area = surface_area(piece.mesh)
@@ -63,7 +73,7 @@ def sample_pieces(pieces: Sequence[Piece], rng: np.random.RandomState) -> Sample
 
 
 def standing_places(samples: Samples, pieces: Sequence[Piece], count: int, rng: np.random.RandomState) -> np.ndarray:
-    """Viewpoints (count, 3) at eye height above free floor, far apart. Raises `InputError` if there is no floor."""
+    """Camera positions (count, 3), far apart, at eye height above free floor. Raises `InputError` without a floor."""
     kinds = np.array([piece.name for piece in pieces])[samples.piece]
     height = samples.cloud[:, 2]
     grid = np.floor(samples.cloud[:, :2] / STEP).astype(np.int64)
@@ -72,12 +82,12 @@ def standing_places(samples: Samples, pieces: Sequence[Piece], count: int, rng: 
     floor[tuple((grid - low)[kinds == "floor"].T)] = True
     blocked[tuple((grid - low)[(kinds != "floor") & (height > 0.1) & (height < EYE[1] + 0.1)].T)] = True
     if not floor.any():
-        raise InputError("the room has no floor; expected a piece with the name 'floor'")
+        raise InputError("the room has no floor. Expected a piece with the name 'floor'. Add one")
     clearance = np.where(floor, distance_transform_edt(~blocked), 0.0) * STEP
     free = np.argwhere(clearance >= min(CLEAR, clearance.max()))
     chosen = [free[rng.randint(len(free))]]
     while len(chosen) < count:
-        # far from the others, but not always in corners
+        # a random few are compared, because the farthest positions of all would always be corners
         few = free[rng.randint(len(free), size=12)]
         apart = np.min([np.linalg.norm(few - one, axis=1) for one in chosen], axis=0)
         chosen.append(few[apart.argmax()])
@@ -95,17 +105,31 @@ def scan_pieces(
     area: tuple[np.ndarray, np.ndarray] | None = None,
     name: str = "room",
 ) -> tuple[Scene, np.ndarray]:
-    """Scan of labelled pieces, one of them named "floor", and the camera positions (views, 3).
+    """Scan of labelled pieces, and the camera positions (views, 3).
 
-    views: number of positions from which the camera looks around. spacing: side in meters of a cell with at most one
-    point; there are fewer points at long range and at grazing angles. area: lower and upper corner of the scanned
-    region, which contains the camera. Raises `InputError` for pieces without a floor, and if nothing is visible.
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        At least one must have the name "floor".
+    labels : sequence of int
+        Label of each piece.
+    views : int
+        Number of camera positions.
+    spacing : float
+        Side in meters of a cell with at most one point. There are fewer points at long range and at grazing angles.
+    area : pair of ndarray (3,), optional
+        Lower and upper corner of the scanned region, which must contain the camera.
+
+    Raises
+    ------
+    InputError
+        For pieces without a floor, and if nothing is visible.
     """
     samples = sample_pieces(pieces, rng)
     if area is not None:
         samples = samples.within(*area)
     eyes = standing_places(samples, pieces, views, rng)
-    resolution = np.radians(rng.uniform(0.25, 0.5))  # of the camera
+    resolution = np.radians(rng.uniform(0.25, 0.5))  # angle of a camera pixel
     best, by = np.full(len(samples.cloud), np.inf, dtype=np.float32), np.zeros(len(samples.cloud), dtype=np.int64)
     for i, eye in enumerate(eyes):
         rows, depth = _hits(samples, eye, resolution, rng)
@@ -113,7 +137,10 @@ def scan_pieces(
         best[rows[nearer]], by[rows[nearer]] = depth[nearer], i
     seen = np.flatnonzero(np.isfinite(best))
     if not len(seen):
-        raise InputError(f"{name}: no surface is visible from {views} camera positions; expected a larger area")
+        raise InputError(
+            f"{name}: no surface is visible from {views} camera positions. Expected a visible surface. Give a larger "
+            "area"
+        )
     points = _noisy(samples.cloud[seen], eyes[by[seen]], best[seen].astype(np.float64), rng)
     kept = rng.permutation(len(seen))
     kept = np.sort(kept[_first_of_cell(points[kept], spacing)])
@@ -127,20 +154,20 @@ def scan_pieces(
 def _hits(
     samples: Samples, eye: np.ndarray, resolution: float, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the samples measured in one turn of the camera, and their distances from it."""
+    """Row of each sample that the camera measures in one full turn, and its distance from the camera."""
     rays = (samples.cloud - eye).astype(np.float32)
     depth = np.sqrt(np.einsum("ij,ij->i", rays, rays))
     slope = rays[:, 2] / np.maximum(depth, 1e-6)
     rows = np.flatnonzero((depth < FAR) & (depth > 0.05) & (slope > np.sin(LOWEST)) & (slope < np.sin(HIGHEST)))
     rays, depth, slope = rays[rows], depth[rows], slope[rows]
     cosine = np.abs(np.einsum("ij,ij->i", rays, samples.normals[rows].astype(np.float32))) / depth
-    # depth difference of neighboring pixels on one surface: grows with obliqueness
+    # depth difference of neighboring pixels on one surface; an oblique surface has a larger one
     steep = np.maximum(cosine, 0.1)
     slack = depth * np.float32(PIXEL) * (0.5 + 1.5 * np.sqrt(1 / steep**2 - 1))
     around, above = np.arctan2(rays[:, 1], rays[:, 0]) + np.pi, np.arcsin(slope) - LOWEST
     front = _front(around, above, depth, PIXEL, np.ones(len(rows), dtype=bool))
     visible = depth <= front + slack
-    # close to the camera a fine buffer has gaps between samples
+    # close to the camera, the fine z-buffer has gaps between samples
     close = depth * np.sqrt(samples.density[rows]) < CLOSE
     visible &= depth <= _front(around, above, depth, COARSE * PIXEL, close) + COARSE * slack + THICK
     visible &= (depth > NEAR) & (cosine > LEAST_ANGLE)
@@ -150,7 +177,7 @@ def _hits(
 
 
 def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: float, of: np.ndarray) -> np.ndarray:
-    """Minimum depth (n,) around each sample's pixel of a closed panorama, over the samples in the mask `of`."""
+    """Minimum depth (n,) around each sample's pixel in a closed panorama. Only samples of the mask `of` are used."""
     size = int((HIGHEST - LOWEST) / pixel) + 1, int(2 * np.pi / pixel) + 1
     row = np.minimum((above / pixel).astype(np.intp), size[0] - 1)
     column = np.minimum((around / pixel).astype(np.intp), size[1] - 1) + 1
@@ -161,7 +188,7 @@ def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: floa
 
 
 def _noisy(points: np.ndarray, eyes: np.ndarray, depth: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Points with noise along the rays: 1.2 mm, plus 1.9 mm times the square of the distance beyond 0.4 m."""
+    """Points with noise along the rays. Its deviation is 1.2 mm + 1.9 mm * (depth - 0.4)^2 for a depth in meters."""
     deviation = 0.0012 + 0.0019 * (depth - 0.4) ** 2
     return points + (points - eyes) * (deviation * rng.normal(size=len(points)) / depth)[:, None]
 

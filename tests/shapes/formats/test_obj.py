@@ -56,5 +56,5 @@ def test_vertices_that_are_not_finite(tmp_path: Path, value: str) -> None:
 def test_materials_of_an_obj(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, fits: bool) -> None:
     (tmp_path / "a.obj").write_text(hostile_shapes.OBJ + "usemtl a\nf 1 2 3\nusemtl b\nf 1 2 3\nusemtl a\nf 1 2 3\n")
     monkeypatch.setattr(obj, "MAX_MATERIALS", most)
-    with refused_if(not fits, "it uses 2 materials, more than 1"):
+    with refused_if(not fits, "it uses 2 materials. Expected at most 1"):
         load_shape(tmp_path / "a.obj", points=5)

@@ -31,5 +31,5 @@ def test_text_of_other_numbers_says_what_is_expected(tmp_path: Path) -> None:
         ("3\n0 0 0\n1 0 0\n", "from 1 to 3 at row 2"),
         ("x;y;z\n0,5;1,5;2,5\n", "at row 0, column 2"),
     ):
-        with refused(f"{told}; expected as many numbers, with decimal points, in every line"):
+        with refused(rf"{told}\. Expected as many numbers, with decimal points, in every line"):
             load_shape(write(tmp_path / "a.csv", content))
