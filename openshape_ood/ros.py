@@ -18,6 +18,7 @@ from openshape_ood.scene_map import MapObject, SceneMap
 
 PARAMETERS: dict[str, Any] = {
     "known": [""], "known_file": "", "model": "", "map": "home.map", "frame": "map", "max_jump": 5.0,
+    "known_map": "", "least_seen": 1,
     "cloud": "/points", "depth": "", "camera": "",
 }  # fmt: skip
 COLORS = {"new": (0.75, 0.1, 0.1), "unsure": (0.9, 0.6, 0.2), "known": (0.3, 0.6, 0.3)}
@@ -33,7 +34,12 @@ def open_map(parameters: dict[str, Any]) -> SceneMap:
     known: Any = [name for name in parameters["known"] if name]
     if parameters["known_file"]:
         known = KnownClasses.load(parameters["known_file"])
-    return SceneMap.prepare(known, path=folder, model=parameters["model"] or None, max_jump=jump)
+    settings: dict[str, Any] = {"model": parameters["model"] or None, "max_jump": jump}
+    settings["least_seen"] = parameters["least_seen"]
+    if parameters["known_map"]:
+        with SceneMap.load(parameters["known_map"]) as mapped:
+            settings["objects"] = mapped.object_threshold(least_seen=parameters["least_seen"])
+    return SceneMap.prepare(known, path=folder, **settings)
 
 
 class MapNode:
@@ -62,32 +68,34 @@ class MapNode:
         topics += [(parameters["cloud"], messages.PointCloud2, "cloud")]
         for topic, kind, name in topics:
             if topic:
-                quality = messages.latched if topic == "/tf_static" else 10
+                quality = messages.latched if topic == "/tf_static" else 100 if topic == "/tf" else messages.sensor
                 node.create_subscription(kind, topic, self._callback(name, topic), quality)
 
     def _callback(self, name: str, topic: str) -> Any:
         def take(message: Any) -> None:
             for frame in self.stream.put(name, message, topic):
-                self.take(frame)
+                if self.take(frame):
+                    self.publish(frame.time)
 
         return take
 
-    def take(self, frame: Frame) -> None:
-        """Add a frame to the map, and publish the map. Unusable frames are logged."""
+    def take(self, frame: Frame) -> bool:
+        """Add a frame to the map. Returns False for an unusable frame, and logs the reason."""
         try:
             changes = self.map.add(frame.given(), None if frame.points is None else frame.pose, frame.time)
         except OpenShapeError as error:
             self.node.get_logger().warning(str(error))
-            return
+            return False
         for one in changes:
             if one["event"] == "verdict":
                 self.node.get_logger().info(f"object {one['object']} is {one['verdict']}: {one['reason']}")
-        self.publish(frame.time)
+        return True
 
     def publish(self, time: float) -> None:
         """Publish all objects of the map as detections and markers."""
         array, markers = self.messages.Detection3DArray(), self.messages.MarkerArray()
         self._head(array.header, time)
+        markers.markers.append(self._removal(time))
         for one in self.map:
             array.detections.append(self._detection(one, time))
             markers.markers.append(self._marker(one, time))
@@ -95,7 +103,7 @@ class MapNode:
         self.markers.publish(markers)
 
     def close(self) -> None:
-        """Add the frames that are still waiting, save the map, and release its folder."""
+        """Add the waiting frames, save the map and release its folder. Nothing is published: ROS may be shut down."""
         for frame in self.stream.rest():
             self.take(frame)
         if self.map.path is not None:
@@ -130,6 +138,13 @@ class MapNode:
         made.color.a = 0.4
         return made
 
+    def _removal(self, time: float) -> Any:
+        """Marker that removes all earlier markers from the display, so that merged objects disappear."""
+        made = self.messages.Marker()
+        self._head(made.header, time)
+        made.ns, made.action = "objects", 3
+        return made
+
     @staticmethod
     def _place(pose: Any, size: Any, one: MapObject) -> None:
         from math import cos, sin
@@ -141,11 +156,18 @@ class MapNode:
 
 
 def message_types() -> Any:
-    """Message types of the ROS 2 installation."""
-    from rclpy.qos import DurabilityPolicy, QoSProfile
+    """Message types of the ROS 2 installation, and the quality of service of subscriptions."""
+    from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+    from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+    from tf2_msgs.msg import TFMessage
+    from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
+    from visualization_msgs.msg import Marker, MarkerArray
 
-    latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    return SimpleNamespace(**locals())
+    types = (CameraInfo, CompressedImage, Image, PointCloud2, TFMessage)
+    types += (Detection3D, Detection3DArray, ObjectHypothesisWithPose, Marker, MarkerArray)
+    latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    # cameras publish with best effort, which a reliable subscription does not receive
+    return SimpleNamespace(latched=latched, sensor=qos_profile_sensor_data, **{kind.__name__: kind for kind in types})
 
 
 def main() -> None:

@@ -252,7 +252,8 @@ def map_validity(dependence: str) -> list[str]:
 
 def map_rooms(things: str) -> list[str]:
     row = only(result("map-rooms")["rows"], things=things)
-    shares = [row[f"{rule} new"] for rule in ("verdict", "combined looks", "single looks")]
+    rules = ("verdict new", "guess new", "new at coverage 0.9", "combined looks new", "single looks new")
+    shares = [row[rule] for rule in rules]
     return [str(row["count"]), str(row["found"]), *(span(share, lambda value: percent(value, 0)) for share in shares)]
 
 
@@ -940,15 +941,6 @@ def sentence_of_the_map() -> str:
     return f"Above the threshold are {foreign} % of the foreign points, but also {host} % of the host's points"
 
 
-def sentence_of_reading() -> str:
-    tiny, vitb32 = (only(result("reading")["results"], network=name)["ways"] for name in ("tiny", "vitb32"))
-    plain, one, two = "one after the other", "at once, 1 worker", "at once, 2 workers"
-    return (
-        f"vitb32 needs {number(vitb32[one]['seconds'])} s instead of {number(vitb32[plain]['seconds'])} s, "
-        f"tiny {number(tiny[two]['seconds'])} s instead of {number(tiny[plain]['seconds'])} s"
-    )
-
-
 def sentence_of_copies() -> str:
     rows = [
         only(result(of)["rows"], benchmark="sr2", model=model, known_by="MLS", data="generated")
@@ -1029,7 +1021,6 @@ SENTENCES = [
     Sentence("docs/results/views.md", sentence_of_completion),
     Sentence("docs/results/views.md", sentence_of_foreign_voxels),
     Sentence("docs/results/decisions.md", sentence_of_the_map),
-    Sentence("docs/results/speed.md", sentence_of_reading),
     Sentence("docs/results/over-time.md", sentence_of_false_changes),
     Sentence("docs/results/over-time.md", sentence_of_registration),
     Sentence("docs/results/over-time.md", sentence_of_house_changes),

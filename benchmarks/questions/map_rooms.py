@@ -65,7 +65,7 @@ def walk(seed: int, known: int, unknown: int, views: int, size: tuple[int, int])
 
 
 def shown(points: np.ndarray, items: Sequence[Item]) -> int | None:
-    """Index of the item whose box has the most of some points (n, 3); None if no box has half of them."""
+    """Index of the item whose box contains most of the points (n, 3); None if no box contains half of them."""
     inside = [
         float(((points >= item.box[0] - BESIDE) & (points <= item.box[1] + BESIDE)).all(axis=1).mean())
         for item in items
@@ -75,7 +75,7 @@ def shown(points: np.ndarray, items: Sequence[Item]) -> int | None:
 
 
 def matched(objects: Sequence[MapObject], items: Sequence[Item]) -> dict[int, MapObject]:
-    """Index of an item -> the map object that matches it, with the most looks."""
+    """Index of an item -> the map object at its place; of several objects, the one with the most whole looks."""
     by_item: dict[int, MapObject] = {}
     for one in sorted(objects, key=lambda one: (one.evidence.looks, one.seen)):
         place = shown(one.centers, items)

@@ -52,12 +52,15 @@ PLANS: tuple[dict[str, int], ...] = (
     {"removed": 2, "moved": 2},
     {"added": 2, "removed": 1, "replaced": 1},
 )
-BYS = ("columns", "rays")
-FAULTS = ("kind", "part", "elsewhere")  # of a reported change
+BYS = ("columns", "rays")  # free space from columns above the floor, or from rays of the cameras
+FAULTS = ("kind", "part", "elsewhere")  # faults of a reported change, see `matched`
 
 
 def pairs(first: int, count: int, done: Collection[int] = (), **how: Any) -> Iterator[tuple[int, RoomPair | None]]:
-    """Yield seed and pair of `count` rooms that have space for the changes; the pair is None for seeds in `done`."""
+    """Yield seed and pair of `count` rooms that have space for the changes; the pair is None for seeds in `done`.
+
+    first: first seed; done: seeds that were measured before; how: arguments of `room_pair`.
+    """
     made, seed = 0, first
     while made < count:
         if seed in done:
@@ -75,7 +78,7 @@ def pairs(first: int, count: int, done: Collection[int] = (), **how: Any) -> Ite
 
 
 def both(pair: RoomPair, bys: Sequence[str] = BYS) -> dict[str, Comparison]:
-    """Comparisons of a pair with free space by columns and by rays."""
+    """Compare the two scans with each kind of free space: by columns, by rays from the cameras."""
     comparison = compare(pair.before, pair.after, aligned=True)
     pose = comparison.registration.pose
     eyes = pair.viewpoints[0], pair.viewpoints[1] @ pose[:3, :3].T + pose[:3, 3]
@@ -83,7 +86,10 @@ def both(pair: RoomPair, bys: Sequence[str] = BYS) -> dict[str, Comparison]:
 
 
 def resumed(path: Path, measure: Callable[[int, RoomPair], dict[str, Any]], seeds: Any) -> list[dict[str, Any]]:
-    """One record per pair, each stored as a line of a file, so that a stopped run can be resumed."""
+    """One record per pair, each stored as a line of a file, so that a stopped run can be resumed.
+
+    measure: seed and pair -> record; seeds: set of measured seeds -> seeds and pairs, as from `pairs`.
+    """
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     done = {record["seed"]: record for record in map(json.loads, lines)}
     records = []
@@ -157,7 +163,10 @@ def _moved_differences(pair: RoomPair) -> tuple[list[float], list[float]]:
 
 
 def measure_unchanged(count: int, out: Path) -> dict[str, Any]:
-    """Fraction of unchanged pairs with any reported change, by free space and rule, and for the voxel difference."""
+    """Fraction of unchanged pairs with any reported change.
+
+    One row for each kind of free space and each rule, and rows for the voxel difference.
+    """
     calibrations = {by: ChangeCalibration.packaged(by) for by in BYS}
 
     def unchanged(seed: int, pair: RoomPair) -> dict[str, Any]:
@@ -183,7 +192,7 @@ def measure_unchanged(count: int, out: Path) -> dict[str, Any]:
 
 
 def voxel_difference(pair: Comparison) -> list[tuple[float, np.ndarray]]:
-    """Baseline: connected components of voxels with points of one scan and no point of the other within reach.
+    """Baseline: connected components of voxels that have points of one scan, and no points of the other scan nearby.
 
     Returns area in square meters and center of each component.
     """
@@ -214,7 +223,7 @@ def near(place: np.ndarray, other: np.ndarray, within: float) -> bool:
 def measure_changed(count: int, out: Path) -> dict[str, Any]:
     """Planted changes found at the right place with the right kind, and false changes among the reported ones."""
     records = list[dict[str, Any]]()
-    for turn in range(count):  # the plans alternate, so that a stopped run has rooms of each
+    for turn in range(count):  # the plans alternate, so that a stopped run has rooms of each plan
         for i, plan in enumerate(PLANS):
             first = CHANGED + 1000 * i + 100 * turn
             path = out / "changes-changed.jsonl"
@@ -272,8 +281,8 @@ def _summary(records: list[dict[str, Any]]) -> dict[str, Any]:
 def _plain(pair: RoomPair, comparison: Comparison) -> dict[str, Any]:
     """Result of the voxel difference for each least area.
 
-    found: for each visible end of a change, True if a component is near it; false: for each component, True if it is
-    near no change.
+    A change has one or two ends: its object before, and its object after. found: for each visible end, True if a
+    component is near it. false: for each component, True if no change is near it.
     """
     ends = [(item, place_of(item)) for item in _ends(pair.changes)]
     parts = voxel_difference(comparison)
@@ -319,7 +328,7 @@ def matched(pair: RoomPair, result: SceneChanges) -> tuple[list[dict[str, Any]],
     """Outcome of each planted change, and the fault of each reported change.
 
     Faults: "" for the right kind at the right place; "kind" for a planted change of another kind; "part" for a further
-    report at a planted change; "elsewhere" where nothing changed. All but "" are false.
+    report at a planted change; "elsewhere" where nothing changed. A change with a fault is false.
     """
     records, used = list[dict[str, Any]](), dict[int, str]()
     for one in pair.changes:
@@ -362,7 +371,7 @@ def _fits(planted: Planted, change: Any) -> bool:
 
 
 def measure_registration(count: int, out: Path) -> dict[str, Any]:
-    """Fractions of right registrations of scans with any rotation and shift, and of refused other rooms."""
+    """Fraction of right registrations after any rotation and shift, and of refused pairs of different rooms."""
     other = Surface.of(scan := room_pair(TURNED - 1).before, find_objects(scan, runs=1))
 
     def registered(seed: int, pair: RoomPair) -> dict[str, Any]:
@@ -424,6 +433,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=80, help="unchanged pairs of scans (default: %(default)s)")
     parser.add_argument("--rooms", type=int, default=8, help="rooms per set of changes (default: %(default)s)")
     parser.add_argument("--house-pairs", type=int, default=9, help="pairs of the small house (default: %(default)s)")
-    parser.add_argument("--turns", type=int, default=200, help="registrations (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=200, help="pairs of scans to register (default: %(default)s)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

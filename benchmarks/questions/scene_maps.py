@@ -30,17 +30,18 @@ from openshape_ood.scene_map.evidence import COMBINATIONS
 from openshape_ood.scene_map.looks import looks_at
 from openshape_ood.synthetic import sample
 
-SIZE = (180, 240)  # pixels
+SIZE = (180, 240)  # height and width in pixels
 VIEWS = 30
 EXAMPLE_ROOMS, CALIBRATION_ROOMS = 4, 12
-LEAST = 225  # least points of a look that counts as evidence: 100 at 120 x 160 pixels
+LEAST = 225  # least points of a look that is evidence, equal to 100 points at 120 x 160 pixels
+SEEN = 6  # least number of looks at a new object: a fifth of the views
 ALPHA = 0.05
-OBJECTS = 78  # simulation of the guarantee: known objects in the calibration set of means
+OBJECTS = 78  # known objects in the simulated calibration set of mean embeddings
 DRAWS = 2000
-DEPENDENCE = (0.0, 0.5, 0.9, 0.99)
+DEPENDENCE = (0.0, 0.5, 0.9, 0.99)  # correlation between the looks at one object
 HOUSE_KNOWN = {"chair": 8, "table": 4, "lamp": 4, "sofa": 2, "bed": 2, "bookshelf": 2}
 HOUSE_UNKNOWN = {"toilet": 8, "guitar": 6, "car": 5, "piano": 4, "bathtub": 3, "plant": 3, "airplane": 2, "fan": 1}
-RIGHT = 0.9
+RIGHT = 0.9  # fraction of objects with the right name, at which the questions end
 
 
 # rooms
@@ -65,19 +66,23 @@ def example_pipeline(method: str, seed: int) -> NoveltyPipeline:
 
 
 def mapped(made: Walk, pipeline: NoveltyPipeline, **how: Any) -> SceneMap:
-    scene_map = SceneMap.prepare(pipeline, least=LEAST, max_jump=None, **how)
+    """Map of all views of a walk."""
+    scene_map = SceneMap.prepare(pipeline, least=LEAST, least_seen=SEEN, max_jump=None, **how)
     for i, view in enumerate(made.views):
         scene_map.add(view, time=float(i))
     return scene_map
 
 
 def calibrated(pipeline: NoveltyPipeline, seed: int) -> tuple[NoveltyPipeline, Threshold]:
-    """The pipeline with a threshold for single looks, one look per object, and a threshold for means of objects."""
+    """The pipeline with a threshold for single looks, and a threshold for mean embeddings of objects.
+
+    Both are calibrated on known objects of other rooms. The threshold for single looks uses one look per object.
+    """
     means, rows, groups = list[float](), list[np.ndarray](), list[str]()
     for i in range(CALIBRATION_ROOMS):
         made = walk(20_000 + 100 * seed + i, 9, 0, VIEWS, SIZE)
         for place, one in matched(list(mapped(made, pipeline)), made.items).items():
-            if one.whole:
+            if one.whole and one.seen >= SEEN:
                 means.append(one.verdict.novelty)
                 rows += list(one.embeddings)
                 groups += [f"{i}/{place}"] * len(one.embeddings)
@@ -103,6 +108,9 @@ def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
             record |= {"verdict": verdict and verdict.verdict, "p_value": verdict and verdict.p_value}
             combined = 1.0 if one is None else one.evidence.p_value("median")
             record |= {"combined": "new" if combined <= ALPHA else "not"}
+            record |= {"guess": verdict and verdict.guess, "seen": 0 if one is None else one.seen}
+            wide = one is not None and one.seen >= SEEN and one.whole and one.verdict.p_value <= 2 * ALPHA
+            record |= {"coverage 0.9": "new" if wide else "not"}
             things.append(record)
             if one is not None:
                 beyond = one.evidence.beyond(ALPHA)
@@ -119,6 +127,7 @@ def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
         row = {"things": "unknown" if unknown else "known", "count": sum(one["unknown"] == unknown for one in things)}
         row["found"] = sum(one["found"] for one in things if one["unknown"] == unknown)
         row |= {"verdict new": share(unknown, "verdict"), "combined looks new": share(unknown, "combined")}
+        row |= {"guess new": share(unknown, "guess"), "new at coverage 0.9": share(unknown, "coverage 0.9")}
         row["unsure"] = float(np.mean([one["verdict"] == "unsure" for one in things if one["unknown"] == unknown]))
         rows.append(row | {"single looks new": bootstrap(looks[unknown], DRAWS)})
     calibration = {"looks": pipeline.threshold.n if pipeline.threshold else 0, "objects": objects.n}
@@ -180,7 +189,7 @@ def measure_validity(objects: int = 1000, draws: int = 100, calibration: int = 3
 
 
 def house(seed: int) -> tuple[SceneMap, dict[int, str]]:
-    """A map of generated objects far from each other, with two looks each; and number -> true name."""
+    """Map of generated objects, with two looks at each, and number of each object -> true name."""
     scene_map, truth = SceneMap.prepare(list(KNOWN), model="tiny", max_jump=None), dict[int, str]()
     listed = [name for part in (HOUSE_KNOWN, HOUSE_UNKNOWN) for name, count in part.items() for _ in range(count)]
     rng = np.random.RandomState([seed, 10])
@@ -262,7 +271,7 @@ def measure_cost(looks: int, objects: int) -> dict[str, Any]:
 
 
 def draw(out: Path, seed: int = 20_003) -> dict[str, Any]:
-    """Picture of the map of one walk after 2, 8 and all views; known by names."""
+    """Picture of the map of one walk after 2, 8 and all views. The known classes are given by name."""
     made = walk(seed, 6, 3, VIEWS, SIZE)
     scene_map = SceneMap.prepare(list(KNOWN), model="tiny", up="z", least=LEAST, max_jump=None)
     path = draw_growth(out / "map-growth.png", scene_map, made.views, (2, 8, VIEWS))
@@ -289,7 +298,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     usual = [part for part in PARTS if part != "picture"]
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual, help="default: all but picture")
     parser.add_argument("--rooms", type=int, default=5, help="part rooms: number of walks (default: %(default)s)")
-    parser.add_argument("--method", default="knn", help="part rooms: novelty method (default: %(default)s)")
+    parser.add_argument("--method", default="prototype_distance", help="part rooms: default %(default)s")
     parser.add_argument("--houses", type=int, default=10, help="part labels: houses (default: %(default)s)")
     parser.add_argument("--looks", type=int, default=20_000, help="part cost: looks (default: %(default)s)")
     parser.add_argument("--objects", type=int, default=2000, help="part cost: objects (default: %(default)s)")

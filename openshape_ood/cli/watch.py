@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json as json_module
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import failed_json, finish, plain, print_line, print_note, shown, warnings_as_notes
@@ -44,6 +44,15 @@ def watch(
             "FOLDER",
         ),
     ] = None,
+    least_seen: Annotated[
+        int,
+        option(
+            RESULT,
+            "Least number of looks for the verdict new, in a new map. 6 or so rejects fragments.",
+            "N",
+            min=1,
+        ),
+    ] = 1,
     once: Annotated[bool, option(STREAM, "Add the files that exist now, then end.")] = False,
     poll: Annotated[float, option(STREAM, "Seconds between two checks of the folder.", min=0.05, max=3600)] = 1.0,
     frame: Annotated[
@@ -62,7 +71,8 @@ def watch(
 ) -> None:
     """Build a map of the objects in views and scans as they arrive: known, new or unsure. Prints one line per event.
 
-    An existing map is resumed, even if the process was killed. Files that were added before are not read again.
+    An existing map is resumed, even if the process was killed. Files in the map are not added again. A copy of such a
+    file is skipped with a warning.
     """
     check_picture("--page", page, (".html",), "plotly")
     given = source.expanduser()
@@ -73,16 +83,16 @@ def watch(
             f"{source} is a file. Expected a folder with views and scans, or an .mcap bag. Give its folder"
         )
     failures: list[Failure] = []
-    scene_map = _map(map.expanduser(), chosen, max_jump or None, failures, known_map)
+    scene_map = _map(map.expanduser(), chosen, max_jump or None, failures, known_map, least_seen)
     with scene_map:
         incoming = (
-            _of_bag(given, frame, topic or [], scene_map)
+            _of_bag(given, frame, topic or [], scene_map, json)
             if given.is_file()
-            else _of_folder(given, scene_map, once, poll)
+            else _of_folder(given, scene_map, once, poll, json)
         )
         try:
-            for count, (name, what, pose, time) in enumerate(incoming, 1):
-                _take(scene_map, name, what, pose, time, json, failures)
+            for count, one in enumerate(incoming, 1):
+                _take(scene_map, one, json, failures)
                 if count % SAVED == 0:
                     scene_map.save()
         except KeyboardInterrupt:
@@ -103,7 +113,12 @@ def watch(
 
 
 def _map(
-    folder: Path, chosen: ScanOptions, max_jump: float | None, failures: list[Failure], known_map: Path | None
+    folder: Path,
+    chosen: ScanOptions,
+    max_jump: float | None,
+    failures: list[Failure],
+    known_map: Path | None,
+    least_seen: int,
 ) -> SceneMap:
     """Saved map of the folder, or a new map with the known classes in the options."""
     from openshape_ood.cli.inputs import Inputs
@@ -127,47 +142,80 @@ def _map(
         objects = None
         if known_map is not None:
             with SceneMap.load(known_map, pipeline) as known:
-                objects = known.object_threshold()
-        return SceneMap.prepare(pipeline, path=folder, max_jump=max_jump, objects=objects)
+                objects = known.object_threshold(least_seen=least_seen)
+        return SceneMap.prepare(pipeline, path=folder, max_jump=max_jump, objects=objects, least_seen=least_seen)
 
 
-Incoming = Iterator[tuple[str, Any, Any, float | None]]
+class Incoming(NamedTuple):
+    """One input: its name, a function that reads it, pose and time of a frame, and digest of a file."""
+
+    name: str
+    read: Callable[[], Any]
+    pose: Any = None
+    time: float | None = None
+    digest: str = ""
 
 
-def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float) -> Incoming:
-    """Name, reading function, pose and time of each new file in the folder. Pose and time are None."""
-    from openshape_ood.scene_map.arrivals import arrivals, loaded, sources
-    from openshape_ood.scene_map.scene_map import EVENTS
+def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float, json: bool) -> Iterator[Incoming]:
+    """Files of the folder that are not in the map. A copy of a file in the map is skipped with a warning."""
+    from openshape_ood.scene_map.arrivals import arrivals, digest_of, loaded
 
-    done = set() if scene_map.path is None else sources(scene_map.path / EVENTS)
-    for path in arrivals(folder, done, once=once, poll=poll):
-        yield path.name, lambda path=path: loaded(path), None, None
+    done = _done(scene_map)
+    pairs, first = set(done), {digest: name for name, digest in reversed(done)}
+    for path in arrivals(folder, once=once, poll=poll):
+        name, digest = path.name[-256:], digest_of(path)
+        if (name, digest) in pairs or (name, "") in pairs:
+            continue
+        if digest and digest in first:
+            reason = f"{name} has the same content as {first[digest]}. Expected a new look. It was not added"
+            scene_map.skip(name, reason, digest=digest)
+            _print_skipped(name, reason, json)
+            continue
+        first[digest] = name
+        yield Incoming(name, lambda path=path: loaded(path), digest=digest)
 
 
-def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap) -> Incoming:
-    """Name, reading function, pose and time of each frame of a bag that is later than the last frame in the map."""
+def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap, json: bool) -> Iterator[Incoming]:
+    """Frames of a bag that are later than the last frame in the map. A warning counts the other frames."""
     from openshape_ood.bags.reading import read_bag
 
-    before = scene_map.state.time
+    done, before, skipped = {name for name, _ in _done(scene_map)}, scene_map.state.time, 0
     for one in read_bag(path, frame=frame, topics=topics):
-        if before is not None and one.time <= before:
+        if before is not None and (one.time < before or (one.time == before and one.source in done)):
+            skipped += 1
             continue
-        pose = None if one.points is None else one.pose
-        yield one.source, one.given, pose, one.time
+        yield Incoming(one.source[-256:], one.given, None if one.points is None else one.pose, one.time)
+    if skipped:
+        reason = f"{skipped:,} frames of {path.name} are not after {before:.3f} s, the last time of the map"
+        _print_skipped(path.name, f"{reason}. Expected later frames. They were not added", json)
 
 
-def _take(
-    scene_map: SceneMap, name: str, what: Any, pose: Any, time: float | None, json: bool, failures: list[Failure]
-) -> None:
-    """Add one view and print the changes of the map. An unusable view is recorded as a failure."""
+def _done(scene_map: SceneMap) -> list[tuple[str, str]]:
+    """Name and digest of each input in the log of the map."""
+    from openshape_ood.scene_map.arrivals import sources
+    from openshape_ood.scene_map.scene_map import EVENTS
+
+    return [] if scene_map.path is None else sources(scene_map.path / EVENTS)
+
+
+def _print_skipped(name: str, reason: str, json: bool) -> None:
+    if json:
+        _print_json({"event": "skipped", "source": name, "reason": reason})
+    else:
+        print_note(reason, "yellow")
+
+
+def _take(scene_map: SceneMap, one: Incoming, json: bool, failures: list[Failure]) -> None:
+    """Add one view and print its changes. An unusable view is recorded as a failure."""
+    name, time = one.name, one.time
     try:
         with warnings_as_notes():
-            changes = scene_map.add(what(), pose, time, source=name[-256:])
+            changes = scene_map.add(one.read(), one.pose, time, source=name, digest=one.digest)
     except OpenShapeError as error:
         failures.append(Failure(name, str(error)))
-        scene_map.skip(name[-256:], str(error))
+        scene_map.skip(name, str(error), digest=one.digest)
         if json:
-            _print_json({"event": "skipped", "source": name, "reason": str(error)})
+            _print_skipped(name, str(error), json)
         return
     for change in changes:
         if json:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +32,17 @@ SCANS = (
     ".csv",
 )
 PICTURE = "rgb.png"  # in each folder of a view
+PARTS = (PICTURE, "depth.png", "camera.json")  # files of a folder of a view
 MOST = 1_000_000  # most files of a folder
 
 
-def arrivals(
-    folder: Path, done: Collection[str], *, once: bool, poll: float, wait: Callable[[float], Any] = time.sleep
-) -> Iterator[Path]:
-    """Views and scans of a folder in the order of their modification time, each once.
+def arrivals(folder: Path, *, once: bool, poll: float, wait: Callable[[float], Any] = time.sleep) -> Iterator[Path]:
+    """Views and scans of a folder in the order of their modification time, each name once.
 
-    folder: scan files, view files, and folders of views; done: names to omit; once: True ends after the existing files.
-    False waits for further files. A file is complete if its size is constant for `poll` seconds. Raises `FileError`.
+    folder: scan files, view files, and folders of views; once: True ends after the existing files. False waits for
+    further files. A file is complete if its size is constant for `poll` seconds. Raises `FileError`.
     """
-    given, before = set(done), dict[str, tuple[float, int]]()
+    given, before = set[str](), dict[str, tuple[float, int]]()
     while True:
         there = _listed(folder)
         for name, state in sorted(there.items(), key=lambda one: (one[1][0], one[0])):
@@ -64,7 +64,7 @@ def _listed(folder: Path) -> dict[str, tuple[float, int]]:
             if path.is_dir() or path.suffix.lower() in (*VIEWS, *SCANS):
                 try:
                     status = file.stat()
-                except OSError:  # removed in the meantime, or no folder of a view
+                except OSError:  # removed in the meantime, or a folder without a view
                     continue
                 listed[path.name] = (status.st_mtime, status.st_size)
             if len(listed) > MOST:
@@ -92,6 +92,19 @@ def is_view(path: Path) -> bool:
         return False  # the reader of scans reports the error
 
 
-def sources(events: Path) -> set[str]:
-    """Sources of all events of a map: added and skipped inputs."""
-    return {str(one.event["source"]) for one in read_events(events) if one.event.get("source")}
+def digest_of(path: Path) -> str:
+    """SHA-256 of the content of a file, or of the files of a view's folder; "" if it cannot be read."""
+    found = hashlib.sha256()
+    try:
+        for file in (path / name for name in PARTS) if path.is_dir() else (path,):
+            with file.open("rb") as opened:
+                found.update(hashlib.file_digest(opened, "sha256").digest())
+    except OSError:  # the reader reports the error
+        return ""
+    return found.hexdigest()
+
+
+def sources(events: Path) -> list[tuple[str, str]]:
+    """Name and digest of each input in the log of a map, added or skipped. The digest is "" if the log has none."""
+    records = (one.event for one in read_events(events))
+    return [(str(event["source"]), str(event.get("digest", ""))) for event in records if event.get("source")]

@@ -14,9 +14,9 @@ from openshape_ood.errors import InputError
 REACH = 2**20  # cells from the origin on each side: 52 km at 5 cm
 BITS = 21
 MOST_LOOK, MOST_OBJECT = 4096, 16_384  # most cells of a look, and of an object
-COVERED = 0.5  # least overlap of the same place, as a fraction of either one's cells
+COVERED = 0.5  # least overlap of objects at one place, as a fraction of the cells of one of them
 TOUCHED = 0.2  # least overlap of a candidate
-SIMILAR_SIZE = 0.25  # least ratio of cells, smaller to larger, of the same place
+SIMILAR_SIZE = 0.25  # least ratio of the numbers of cells of objects at one place, smaller to larger
 SAME = 0.75  # least cosine between a look and an object that it overlaps in part
 MERGED = 0.6  # least fraction of the smaller object's cells in the larger one, to merge both
 OFFSETS = np.array([(x << 2 * BITS) + (y << BITS) + z for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1)])
@@ -84,7 +84,10 @@ def share_in(cells: np.ndarray, others: np.ndarray) -> float:
 
 
 class Overlap(NamedTuple):
-    """Fraction of each one's cells that are in the other one or next to it, and both numbers of cells."""
+    """Overlap of two sets of cells.
+
+    first, second: fraction of the cells of each set that are in the other set or next to it; sizes: numbers of cells.
+    """
 
     first: float
     second: float
@@ -92,7 +95,7 @@ class Overlap(NamedTuple):
 
     @classmethod
     def of(cls, first: np.ndarray, wide: np.ndarray, second: np.ndarray) -> Overlap:
-        """Overlap of two sets of cells. wide: `first`, dilated."""
+        """Overlap of two sorted sets of cells. wide: `first`, dilated."""
         inside = share_in(second, wide)
         if not inside:
             return cls(0.0, 0.0, (len(first), len(second)))

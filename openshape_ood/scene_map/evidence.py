@@ -55,7 +55,7 @@ def e_values(p: Any, kappa: float = KAPPA) -> np.ndarray:
 
 
 def mean_e(p: Any, counts: Any = None, kappa: float = KAPPA) -> float:
-    """1 / mean e-value, at most 1: below 1 / 20 if the average of the e-values reaches 20.
+    """Inverse of the mean e-value, at most 1. It is 1 / 20 if the mean e-value is 20.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ COMBINATIONS: dict[str, Combination] = {"median": quantile, "mean": generalized_
 
 @dataclass(eq=False)
 class Evidence:
-    """p-values of all looks at one object; the calibration set bounds the memory.
+    """p-values of all looks at one object, stored as counts of ranks, so that memory does not grow with the looks.
 
     Attributes
     ----------

@@ -100,7 +100,7 @@ def _of_scan(
 
 
 def is_whole(view: View, rows: np.ndarray) -> bool:
-    """True for an object that is not cut off by the image border and not occluded. rows: (m,) of `view.scene()`."""
+    """True if an object is neither cut off by the image border nor occluded. rows: its points in `view.scene()`."""
     (h, w), pixels = view.shape, np.flatnonzero(view.seen.reshape(-1))[rows]
     v, u = np.divmod(pixels, w)
     edge = (u < EDGE) | (u >= w - EDGE) | (v < EDGE) | (v >= h - EDGE)

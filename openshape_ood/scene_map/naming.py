@@ -1,4 +1,4 @@
-"""Order of the unknown objects to name, and the reach of a given name."""
+"""Order of the questions about unknown objects, and the largest distance at which a name applies."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def alike(rows: np.ndarray, min_size: int) -> np.ndarray:
 def reach(examples: np.ndarray, others: np.ndarray) -> float:
     """Largest cosine distance from examples (m, d) of a named class to further objects of this class.
 
-    It is half of the distance to the nearest row of `others` (j, d), which are of other classes; at most 0.35, also
-    without others. It is no calibrated threshold: a calibration needs further objects of the class.
+    It is half of the distance to the nearest row of `others` (j, d), which are of other classes, and at most 0.35.
+    Without `others` it is 0.35. It is no calibrated threshold: a calibration needs further objects of the class.
     """
     if not len(others):
         return FARTHEST

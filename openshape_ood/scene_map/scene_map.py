@@ -102,6 +102,7 @@ class SceneMap:
         objects: Threshold | None = None,
         cell: float = CELL,
         least: int = LEAST,
+        least_seen: int = 1,
         runs: int = RUNS,
         most: int = MOST,
         max_jump: float | None = JUMP,
@@ -128,6 +129,9 @@ class SceneMap:
             Cell side in meters, to compare places. Default: 0.05.
         least : int
             Least points of a look that is evidence. Default: 100.
+        least_seen : int
+            Least number of looks, whole or partial, for the verdict "new". A larger number rejects fragments of
+            objects, which are found in few views. It must be the same for the map of `objects`. Default: 1.
         runs : int
             As in `find_objects`. Default: 3.
         most : int
@@ -175,7 +179,7 @@ class SceneMap:
         made_settings = Settings(
             pipeline.known.dim, threshold.n, alpha, combine, check_positive(cell, "cell"), identity, method,
             threshold.value, (threshold if objects is None else objects).value,
-            [] if objects is None else objects.scores.tolist(),
+            [] if objects is None else objects.scores.tolist(), check_whole(least_seen, "least_seen"),
         )  # fmt: skip
         made = cls(pipeline, MapState(made_settings, seq=0), least=least, runs=runs, most=most, max_jump=max_jump)
         if path is not None:
@@ -208,7 +212,9 @@ class SceneMap:
         """
         folder = Path(path).expanduser()
         if not (folder / EVENTS).is_file():
-            raise FileError(f"{folder} is no map: it has no {EVENTS}. Expected a folder that SceneMap.save wrote")
+            raise FileError(
+                f"{folder} is no map: it has no {EVENTS}. Expected a folder that SceneMap.save wrote. Check the path"
+            )
         limits = {name: settings.pop(name) for name in ("least", "runs", "most", "max_jump") if name in settings}
         state, end = _replayed(folder)
         pipeline = NoveltyPipeline.load(folder / KNOWN_FILE, **settings) if known is None else known
@@ -282,7 +288,9 @@ class SceneMap:
         verdicts = [one.verdict.verdict for one in self]
         return {"objects": len(verdicts), **{name: verdicts.count(name) for name in (KNOWN, NEW, UNSURE)}}
 
-    def object_threshold(self, numbers: Sequence[int] | None = None, coverage: float = 0.95) -> Threshold:
+    def object_threshold(
+        self, numbers: Sequence[int] | None = None, coverage: float = 0.95, *, least_seen: int | None = None
+    ) -> Threshold:
         """Threshold of mean embeddings of known objects, for `prepare(objects=...)` of other maps.
 
         It is valid for objects that are seen as often, and from as many sides, as the objects of this map.
@@ -290,16 +298,20 @@ class SceneMap:
         Parameters
         ----------
         numbers : sequence of int, optional
-            Numbers of known objects, 19 or more for 0.95. Default: all objects with a whole look.
+            Numbers of known objects, 19 or more for 0.95. Default: all with a whole look and `least_seen` looks.
         coverage : float
             Fraction of known objects to keep.
+        least_seen : int, optional
+            As in `prepare`. Default: the value of this map.
 
         Raises
         ------
         InputError
             For too few objects, and for unknown numbers.
         """
-        chosen_objects = [one for one in self if one.whole] if numbers is None else [self[number] for number in numbers]
+        seen = self.state.settings.least_seen if least_seen is None else check_whole(least_seen, "least_seen")
+        usable = [one for one in self if one.whole and one.seen >= seen]
+        chosen_objects = usable if numbers is None else [self[number] for number in numbers]
         novelty = [one.verdict.novelty for one in chosen_objects]
         provenance, source = self.pipeline.provenance, f"{len(novelty)} objects of a map"
         return Threshold.from_novelty(novelty, coverage, provenance=provenance, source=source)
@@ -327,7 +339,9 @@ class SceneMap:
 
     # adding
 
-    def add(self, given: Any, pose: Any = None, time: float | None = None, *, source: str = "") -> list[dict[str, Any]]:
+    def add(
+        self, given: Any, pose: Any = None, time: float | None = None, *, source: str = "", digest: str = ""
+    ) -> list[dict[str, Any]]:
         """Add a view, a scan, or a crop.
 
         Parameters
@@ -338,8 +352,8 @@ class SceneMap:
             Sensor to map. Default: the pose of a view; scans and crops are in the frame of the map.
         time : float, optional
             Time in seconds, not before the last view.
-        source : str
-            Origin of the input, for the log.
+        source, digest : str
+            Name of the input and a digest of its content, for the log.
 
         Returns
         -------
@@ -356,6 +370,7 @@ class SceneMap:
         """
         self._check_open()
         check_length(source, "source", InputError)
+        check_length(digest, "digest", InputError)
         seconds = self._checked_time(time)
         looks = looks_at(given, pose, self.pipeline, self.least, self.runs)
         self._check_jump(looks.position)
@@ -365,7 +380,8 @@ class SceneMap:
         event, draft = self._event(looks, origin)
         position = None if looks.position is None else looks.position.tolist()
         started = origin.tolist() if origin is not None and self.state.origin is None else None
-        event = {"kind": "add", "source": source, "time": seconds, "position": position, "origin": started, **event}
+        about = {"kind": "add", "source": source, "digest": digest, "time": seconds}
+        event = {**about, "position": position, "origin": started, **event}
         numbers = {*draft.changed, *(look["object"] for look in event["looks"])}
         before = {number: self.state.objects[number].verdict for number in numbers & self.state.objects.keys()}
         self._record(event)
@@ -422,10 +438,10 @@ class SceneMap:
                 made.append((kept, gone))
         return made
 
-    def skip(self, source: str, reason: str) -> None:
-        """Record an unusable input, so that it is not read again."""
+    def skip(self, source: str, reason: str, *, digest: str = "") -> None:
+        """Record an input that is not added, so that it is not read again."""
         self._check_open()
-        self._record({"kind": "skip", "source": source[:256], "reason": reason[:1000]})
+        self._record({"kind": "skip", "source": source[:256], "digest": digest[:256], "reason": reason[:1000]})
 
     # verdicts
 
@@ -452,11 +468,16 @@ class SceneMap:
         if not looks:
             reason = "seen in part only: cut off, hidden, or few points"
             return self._by_name(Verdict(UNSURE, name=None, reason=reason, **common), mean)
-        if p <= settings.alpha * (1 + 1e-12):
+        if p <= settings.alpha * (1 + 1e-12) and one.seen >= settings.least_seen:
             verdict = Verdict(NEW, name=None, reason=f"{beyond}; {kind} {p:.3g} <= {settings.alpha:.3g}", **common)
         elif not new:
             reason = f"its mean is within the threshold, nearest {nearest}; {beyond}"
             return Verdict(KNOWN, name=nearest, reason=reason, **common)
+        elif one.seen < settings.least_seen:
+            reason = (
+                f"its mean is beyond the threshold, but it has {one.seen} looks, and {settings.least_seen} are needed"
+            )
+            verdict = Verdict(UNSURE, name=None, reason=reason, **common)
         else:
             reason = f"its mean is beyond the threshold, but {beyond}; {kind} {p:.3g} > {settings.alpha:.3g}"
             verdict = Verdict(UNSURE, name=None, reason=reason, **common)

@@ -22,9 +22,10 @@ ARRAYS = ("cells", "embeddings", "directions", "points", "ranks")
 class Settings:
     """Settings of a map; the first event of its log.
 
-    dim: of the embeddings; n: number of calibration novelties; alpha: largest fraction of known objects called new;
-    combine: rule that combines p-values of looks; cell: side in meters; identity, method: encoder and novelty method;
-    threshold: its value; guess: threshold of best guesses; objects: novelties of the means of known objects, or empty.
+    dim: length of an embedding; n: number of calibration novelties; alpha: largest fraction of known objects called
+    new; combine: rule that combines p-values of looks; cell: side in meters; identity, method: encoder and novelty
+    method; threshold: its value; guess: threshold of best guesses; objects: novelties of the means of known objects, or
+    empty; least_seen: least number of looks at a new object.
     """
 
     dim: int
@@ -37,6 +38,7 @@ class Settings:
     threshold: float
     guess: float
     objects: Sequence[float] = ()
+    least_seen: int = 1
 
 
 @dataclass(eq=False)

@@ -157,6 +157,10 @@ def test_transforms_are_rotations_in_a_tree() -> None:
         tree.add(as_object(transform(0.0, rotation=(0, 0, 0, 2))))
     tree.add(as_object(transform(0.0, (1, 0, 0), (0, 0, np.sqrt(0.5), np.sqrt(0.5)))))
     assert tree.pose("/sensor", "map", 0.0) @ [1, 0, 0, 1] == pytest.approx([1, 1, 0, 1])
+    with pytest.raises(CloudError, match=r"no transform from 'sensor' to 'world'.*give --frame map"):
+        tree.pose("sensor", "world", 0.0)
+    with pytest.raises(CloudError, match="Record /tf"):
+        tree.pose("lidar", "map", 0.0)
     tree.add(as_object({"transforms": [{**transform(0.0)["transforms"][0], "child_frame_id": "map"}]}))
     tree.add(as_object(transform(50.0)))
     with pytest.raises(CloudError, match=r"no transform|away|circle"):

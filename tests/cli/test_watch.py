@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cli_runs import run
+from made_up_bag import messages, write_bag
 
-from openshape_ood.scene_map.arrivals import arrivals, is_view
+from openshape_ood.scene_map.arrivals import arrivals, digest_of, is_view
 from openshape_ood.scenes import Scene, save_scene
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.views import room_view
@@ -51,6 +53,43 @@ def test_a_folder_once_then_again_and_a_page(folder: Path, tmp_path: Path) -> No
     assert other.exit_code == 2 and "Expected the same encoder" in other.stderr
 
 
+def test_copies_are_skipped_and_other_files_of_a_known_name_are_not(folder: Path, tmp_path: Path) -> None:
+    home, more = tmp_path / "home.map", tmp_path / "more"
+    more.mkdir()
+    shutil.copy(folder / "0.ply", more / "0.ply")
+    assert run("watch", more, *KNOWN, "--map", home, "--once").exit_code == 0
+    shutil.copy(folder / "0.ply", more / "copy.ply")
+    shutil.copy(folder / "1.ply", more / "0.ply")  # the next drive has the same file names
+    result = run("watch", more, "--map", home, "--once", "--json")
+    assert result.exit_code == 0, result.output
+    skipped = [one for one in lines(result.stdout) if one["event"] == "skipped"]
+    assert [one["source"] for one in skipped] == ["copy.ply"]
+    assert "copy.ply has the same content as 0.ply" in skipped[0]["reason"]
+    assert lines(result.stdout)[-1]["views"] == 2
+    shutil.copy(folder / "0.ply", more / "0.ply")
+    again = run("watch", more, "--map", home, "--once")  # all contents are remembered, the copy too
+    assert again.exit_code == 0 and "2 views" in again.stdout and "same content" not in again.stderr
+
+
+def test_a_bag_again_adds_nothing_and_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("mcap_ros2")
+    bag, words = write_bag(tmp_path / "drive.mcap", messages(3)), ("--map", tmp_path / "home.map", "--max-jump", "0")
+    assert run("watch", bag, *KNOWN, *words).exit_code == 0
+    again = run("watch", bag, *words)
+    assert again.exit_code == 0 and "3 views" in again.stdout
+    assert "3 frames of drive.mcap are not after 1.200 s" in " ".join(again.stderr.split())
+
+
+def test_digests_are_of_the_content(tmp_path: Path) -> None:
+    assert digest_of(tmp_path / "missing") == ""
+    view = room_view(1, categories=["chair"], objects=1).view
+    for name in ("first", "second"):
+        save_view(view, tmp_path / name)
+    assert digest_of(tmp_path / "first") == digest_of(tmp_path / "second") != ""
+    (tmp_path / "second" / "camera.json").write_text("{}")
+    assert digest_of(tmp_path / "first") != digest_of(tmp_path / "second")
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
@@ -81,7 +120,7 @@ def test_files_are_given_once_when_they_have_stopped_growing(tmp_path: Path) -> 
         if i < 2:
             (tmp_path / "a.ply").write_bytes(b"x" * (i + 1))
 
-    incoming = arrivals(tmp_path, (), once=False, poll=0.1, wait=grow)
+    incoming = arrivals(tmp_path, once=False, poll=0.1, wait=grow)
     path = next(incoming)
     assert (path.name, path.stat().st_size) == ("a.ply", 2)
     with pytest.raises(RuntimeError):
@@ -95,5 +134,5 @@ def test_views_are_told_from_scans(tmp_path: Path) -> None:
     np.savez(tmp_path / "scan.npz", points=np.ones((4, 3)))
     assert is_view(tmp_path / "view.npz") and is_view(tmp_path / "pictures")
     assert not is_view(tmp_path / "scan.npz") and not is_view(tmp_path / "broken.npz")
-    names = [path.name for path in arrivals(tmp_path, {"scan.npz"}, once=True, poll=1)]
-    assert sorted(names) == ["pictures", "view.npz"]
+    names = [path.name for path in arrivals(tmp_path, once=True, poll=1)]
+    assert sorted(names) == ["pictures", "scan.npz", "view.npz"]

@@ -190,6 +190,23 @@ def test_an_object_is_ranked_among_the_means_of_known_objects(tmp_path) -> None:
         assert again[1].verdict.p_value == pytest.approx(1 / 26)
 
 
+def test_an_object_of_few_looks_is_not_new() -> None:
+    """Fragments of objects are found in few views."""
+    found = made_map(least_seen=3)
+    for seed in range(2):
+        found.add(block(PLATE, seed=seed))
+    assert found[1].verdict.verdict == "unsure" and "it has 2 looks, and 3 are needed" in found[1].verdict.reason
+    found.add(block(PLATE, seed=2))
+    assert found[1].verdict.verdict == "new"
+    for i in range(20):
+        for seed in range(3 if i < 19 else 1):
+            found.add(block(POLE, (4 + 3 * i, 0), seed=seed))
+    threshold = found.object_threshold(coverage=0.9)
+    assert threshold.n == 20 and found.object_threshold(coverage=0.9, least_seen=1).n == 21
+    with pytest.raises(InputError, match="least_seen"):
+        made_map(least_seen=0)
+
+
 def test_few_known_objects_are_refused() -> None:
     few = Threshold.from_novelty(np.arange(18.0), 0.9, provenance=pipeline().provenance)
     with pytest.raises(InputError, match=r"18 objects\. Coverage 0\.95082 needs 20"):
