@@ -214,4 +214,4 @@ def test_commands_have_one_default_encoder(
             cli.main([*map(str, words), "--known", *NAMES])
         assert end.value.code == 2
         told.append(capsys.readouterr().err[-800:])
-    assert len(set(told)) == 1 and "vitb32" in told[0] and "--model tiny, offline" in told[0]
+    assert len(set(told)) == 1 and "vitb32" in told[0] and "--model tiny" in told[0]
