@@ -203,7 +203,7 @@ class Transforms:
                 if current != _name(frame):
                     way = f"Its chain ends at {current!r:.60}: give --frame {current:.60}, if this frame is fixed"
                 raise CloudError(
-                    f"there is no transform from {frame!r:.60} to {world!r:.60}. Expected a chain on /tf. {way}"
+                    f"there is no transform from {frame!r:.60} to {world!r:.60}. Expected a chain on /tf. {way}."
                 )
             at, parent, matrix = min(reversed(self._of[current]), key=lambda one: abs(one[0] - time))
             if len(self._of[current]) > 1 and abs(at - time) > STALE:
