@@ -252,8 +252,7 @@ def map_validity(dependence: str) -> list[str]:
 
 def map_rooms(things: str) -> list[str]:
     row = only(result("map-rooms")["rows"], things=things)
-    rules = ("verdict new", "guess new", "new at coverage 0.9", "combined looks new", "single looks new")
-    shares = [row[rule] for rule in rules]
+    shares = [row[f"{rule} new"] for rule in ("verdict", "combined looks", "single looks")]
     return [str(row["count"]), str(row["found"]), *(span(share, lambda value: percent(value, 0)) for share in shares)]
 
 
